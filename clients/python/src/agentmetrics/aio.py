@@ -1,0 +1,278 @@
+"""The client for asyncio code."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Self, TypeVar, cast
+
+import grpc
+import grpc.aio
+
+from agentmetrics import aio_stream, connection, errors, ids, requests, retries, streams
+from agentmetrics.v1 import (
+    event_pb2,
+    event_service_pb2,
+    event_service_pb2_grpc,
+    metrics_service_pb2,
+    metrics_service_pb2_grpc,
+)
+
+if TYPE_CHECKING:
+    # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
+    from agentmetrics.v1.event_service_pb2_grpc import EventServiceAsyncStub
+    from agentmetrics.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class AsyncClient:
+    """Tracks events and reads figures over one connection, on one event loop.
+
+    The arguments, the errors and the retries are those of Client. It connects with the first call.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        api_key: str,
+        root_certificates: bytes | None = None,
+        certificate_chain: bytes | None = None,
+        private_key: bytes | None = None,
+        insecure: bool = False,
+        timeout: float = 30.0,
+        stamp_sent_at: bool = True,
+    ) -> None:
+        self._connection = connection.connection(
+            target,
+            api_key=api_key,
+            root_certificates=root_certificates,
+            certificate_chain=certificate_chain,
+            private_key=private_key,
+            insecure=insecure,
+        )
+        self._timeout = timeout
+        self._stamp = stamp_sent_at
+        # Opened with the first call: an asyncio channel belongs to the loop that runs when it is made.
+        self._opened: grpc.aio.Channel | None = None
+
+    def __repr__(self) -> str:
+        """Returns the class and the address; never the key."""
+        return f"{type(self).__name__}({self._connection.target!r})"
+
+    async def __aenter__(self) -> Self:
+        """Returns the client itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection; calls still running end with Cancelled."""
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def connect(self, timeout: float = 5.0) -> None:
+        """Opens the connection now instead of with the first call. Raises Unavailable at the first failed attempt."""
+        channel = self._channel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                        break
+                    await channel.wait_for_state_change(state)
+                else:
+                    return
+        raise errors.Unavailable(f"no connection to {self._connection.target}", grpc.StatusCode.UNAVAILABLE)
+
+    async def track(
+        self,
+        event: event_pb2.Event,
+        *,
+        timeout: float | None = None,
+    ) -> event_service_pb2.EventResult:
+        """Stores one event and returns ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
+
+        An event without an event_id gets one for this call; to send it again later, build it with event().
+        """
+        event = ids.ensure_id(event)
+        build = functools.partial(requests.track_event, event, self._stamp)
+        response = await self._call(self._events.TrackEvent, build, retries.INGEST, timeout)
+        return response.result
+
+    async def track_batch(
+        self,
+        events: Iterable[event_pb2.Event],
+        *,
+        timeout: float | None = None,
+    ) -> list[event_service_pb2.EventResult]:
+        """Stores any number of events and returns a result for each, in their order; read them, some may be REJECTED.
+
+        Over 1,000 events or 3.5 MiB they go as several requests, each with the whole timeout. If one fails for good,
+        the error's `results` hold those of the events before it.
+        """
+        results: list[event_service_pb2.EventResult] = []
+        for part in requests.parts(events):
+            if part.refused is not None:
+                results.append(part.refused)
+                continue
+            build = functools.partial(requests.track_events, part.events, self._stamp)
+            try:
+                response = await self._call(self._events.TrackEvents, build, retries.INGEST, timeout)
+            except errors.AgentMetricsError as error:
+                error.results = tuple(results)
+                raise
+            results.extend(response.results)
+        return results
+
+    async def stream(
+        self,
+        batches: AsyncIterable[Iterable[event_pb2.Event]] | Iterable[Iterable[event_pb2.Event]],
+        *,
+        max_unacked: int = 16,
+        retry_for: float = 60.0,
+    ) -> AsyncGenerator[event_service_pb2.StreamAck, None]:
+        """Sends batches over one stream and yields an acknowledgement for each, in their order, as they come.
+
+        Up to `max_unacked` batches (1 to 32) are on their way; the next is taken from `batches` when there is room. A
+        connection that breaks is replaced and what was not acknowledged is sent again with the same ids; `retry_for`
+        seconds without progress raise its error. An error of `batches` is raised after the acknowledgements of what it
+        gave before. Whoever leaves the loop early wraps the call in contextlib.aclosing.
+        """
+        feed = aio_stream.Feed(streams.Window(limit=max_unacked, stamp=self._stamp))
+        feeder = asyncio.create_task(feed.take(batches))
+        tries = streams.attempts(retry_for)
+        try:
+            while not feed.window.finished:
+                try:
+                    async with contextlib.aclosing(self._stream_once(feed, tries.next_timeout())) as acks:
+                        async for ack in acks:
+                            tries.restart()
+                            yield ack
+                except streams.Broken as broken:
+                    wait = streams.wait_before_retry(tries, feed.window, broken.error)
+                    await asyncio.sleep(wait)
+            await feeder
+        finally:
+            await aio_stream.stop(feeder)
+
+    async def _stream_once(
+        self,
+        feed: aio_stream.Feed,
+        timeout: float,
+    ) -> AsyncGenerator[event_service_pb2.StreamAck, None]:
+        """Yields the acknowledgements of one connection until all is acknowledged. Raises Broken if it fails before."""
+        # Not waiting for a connection: its failure must be noticed, to count against retry_for.
+        call = self._events.StreamEvents(timeout=timeout, metadata=self._connection.metadata, wait_for_ready=False)
+        sender = asyncio.create_task(feed.send(call))
+        try:
+            async for response in call:
+                for ack in await feed.acknowledged(response):
+                    yield ack
+        except grpc.aio.AioRpcError as error:
+            raise streams.Broken(feed.told(error)) from error
+        finally:
+            call.cancel()
+            await aio_stream.stop(sender)
+        if not feed.window.finished:
+            raise streams.Broken(streams.ended_early())
+
+    async def overview(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        agent_id: str | None = None,
+        channel: str | None = None,
+        team_id: str | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetOverviewResponse:
+        """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
+        request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
+        return await self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
+
+    async def agent(
+        self,
+        agent_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        trend_days: int | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetAgentMetricsResponse:
+        """Returns the figures of one agent with a daily trend. Raises NotFound for an agent that was never seen."""
+        request = requests.agent(agent_id, start, end, time_zone, trend_days)
+        return await self._call(self._metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
+
+    async def usage(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        granularity: requests.GranularityName | None = None,
+        metrics: Sequence[str] = (),
+        time_zone: str | None = None,
+        agent_id: str | None = None,
+        channel: str | None = None,
+        team_id: str | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetUsageTrendsResponse:
+        """Returns series over [start, end); without a granularity or metrics the server chooses."""
+        period = requests.time_range(start, end, time_zone)
+        request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
+        return await self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
+
+    async def metrics(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.ListMetricsResponse:
+        """Returns the catalogue: every metric with its unit and definition."""
+        request = metrics_service_pb2.ListMetricsRequest()
+        return await self._call(self._metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
+
+    def _channel(self) -> grpc.aio.Channel:
+        """Returns the channel, opened on the running loop."""
+        if self._opened is None:
+            self._opened = self._connection.open_async()
+        return self._opened
+
+    @functools.cached_property
+    def _events(self) -> "EventServiceAsyncStub":
+        """The stub of EventService."""
+        return cast("EventServiceAsyncStub", event_service_pb2_grpc.EventServiceStub(self._channel()))
+
+    @functools.cached_property
+    def _metrics(self) -> "MetricsServiceAsyncStub":
+        """The stub of MetricsService."""
+        return cast("MetricsServiceAsyncStub", metrics_service_pb2_grpc.MetricsServiceStub(self._channel()))
+
+    async def _call(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]",
+        build: Callable[[], _Request],
+        retryable: frozenset[grpc.StatusCode],
+        timeout: float | None,
+    ) -> _Response:
+        """Returns the answer of a method, tried again as long as that helps and time suffices."""
+        total = self._timeout if timeout is None else timeout
+        tries = retries.Attempts(timeout=total, attempt=total, retryable=retryable)
+        while True:
+            call = method(build(), timeout=tries.next_timeout(), metadata=self._connection.metadata)
+            try:
+                return await call
+            except grpc.aio.AioRpcError as failure:
+                error = errors.from_rpc(failure)
+                wait = tries.next_wait(error)
+                if wait is None:
+                    raise tries.verdict(error) from failure
+            finally:
+                # Does nothing to a call that is done; one that was abandoned would go on otherwise.
+                call.cancel()
+            await asyncio.sleep(wait)

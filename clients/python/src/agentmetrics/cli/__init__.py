@@ -1,0 +1,20 @@
+"""The command `agentmetrics`; it needs the extra cli (typer and rich)."""
+
+import sys
+from typing import Final
+
+_EXTRA: Final = frozenset({"typer", "rich", "click"})
+
+
+def main() -> None:
+    """Runs the command and exits with its code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    try:
+        from agentmetrics.cli.app import application
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        sys.stderr.write("agentmetrics: the command needs typer and rich: pip install 'agentmetrics[cli]'\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    application(prog_name="agentmetrics")

@@ -1,0 +1,93 @@
+"""The options that commands share, and the client that they lead to."""
+
+from pathlib import Path
+from typing import Annotated, Final, get_args
+
+import typer
+
+from agentmetrics import client
+from agentmetrics.cli.problems import WrongUsage
+from agentmetrics.requests import GranularityName
+
+Address = Annotated[str, typer.Option(envvar="AGENTMETRICS_ADDRESS", help="Where the server listens, as host:port.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        envvar="AGENTMETRICS_API_KEY",
+        show_default=False,
+        help="The API key. Prefer the variable: other users of the machine can see arguments.",
+    ),
+]
+Ca = Annotated[Path | None, typer.Option(help="PEM file with the root certificates of the server; asks for TLS.")]
+Cert = Annotated[Path | None, typer.Option(help="PEM file with the client's certificate chain.")]
+CertKey = Annotated[Path | None, typer.Option(help="PEM file with the client's private key.")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Plaintext also to other machines: the key can be read.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Last = Annotated[str | None, typer.Option(help="The period up to now: 30m, 12h, 7d, 4w. Default: 7d.")]
+From = Annotated[str | None, typer.Option("--from", help="Its start: a date or an RFC 3339 instant.")]
+To = Annotated[str | None, typer.Option("--to", help="The first instant after it. Default: now.")]
+Zone = Annotated[
+    str | None,
+    typer.Option(help="IANA time zone of dates and buckets. Default: the organization's; UTC for dates."),
+]
+Agent = Annotated[str | None, typer.Option("--agent", help="Only this agent.")]
+Channel = Annotated[str | None, typer.Option("--channel", help="Only this channel.")]
+Team = Annotated[str | None, typer.Option("--team", help="Only this team.")]
+
+Granularity = Annotated[
+    str | None, typer.Option(help="Width of a point: hour, day, week or month. Default: by the length of the period.")
+]
+
+DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
+
+
+def connect(
+    address: str,
+    key: str | None,
+    ca: Path | None,
+    cert: Path | None,
+    cert_key: Path | None,
+    insecure: bool,
+    *,
+    stamp_sent_at: bool = True,
+) -> client.Client:
+    """Returns a connected client. Raises WrongUsage for options that make no sense, Unavailable without a server."""
+    if not key:
+        raise WrongUsage("there is no API key: set AGENTMETRICS_API_KEY (or pass --key)")
+    try:
+        opened = client.Client(
+            address,
+            api_key=key,
+            root_certificates=_read(ca, "--ca"),
+            certificate_chain=_read(cert, "--cert"),
+            private_key=_read(cert_key, "--cert-key"),
+            insecure=insecure,
+            stamp_sent_at=stamp_sent_at,
+        )
+    except ValueError as error:
+        raise WrongUsage(str(error)) from None
+    try:
+        opened.connect()
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def granularity(text: str | None) -> GranularityName | None:
+    """Returns the granularity of that name, or None without one. Raises WrongUsage."""
+    if text is None:
+        return None
+    choices: tuple[GranularityName, ...] = get_args(GranularityName)
+    for choice in choices:
+        if choice == text:
+            return choice
+    raise WrongUsage(f"--granularity is one of {', '.join(choices)}, not {text!r}")
+
+
+def _read(path: Path | None, option: str) -> bytes | None:
+    """Returns the bytes of a file, or None without one. Raises WrongUsage."""
+    try:
+        return path.read_bytes() if path else None
+    except OSError as error:
+        raise WrongUsage(f"{option}: {error.strerror}: {path}") from None

@@ -1,0 +1,191 @@
+"""Replay of events from JSON lines."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from google.protobuf import json_format
+
+from agentmetrics import client, errors
+from agentmetrics.cli import jsonout
+from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
+
+BATCH: Final = 500
+TIMEOUT: Final = 120.0  # seconds for one batch, so that a server that restarts does not end a replay
+_MAX_LISTED: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A line that did not become a stored event, and why."""
+
+    line: int
+    event_id: str
+    field: str
+    reason: str
+    message: str
+
+    def __str__(self) -> str:
+        """Returns the problem in one line."""
+        where = f" {self.field}:" if self.field else ""
+        return f"line {self.line}: {self.reason}:{where} {self.message}"
+
+    def as_json(self) -> jsonout.Json:
+        """Returns the problem as JSON."""
+        return {
+            "line": self.line,
+            "event_id": self.event_id,
+            "field": self.field,
+            "reason": self.reason,
+            "message": self.message,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """How a replay went; the first 100 problems are kept, `error` is what ended it early."""
+
+    lines: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    bad_lines: int = 0
+    error: str | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """True when every line became, or already was, a stored event."""
+        return not (self.rejected or self.bad_lines or self.error)
+
+    def __str__(self) -> str:
+        """Returns the counts in one line."""
+        counts = f"{self.accepted:,} accepted, {self.duplicate:,} duplicate, {self.rejected:,} rejected"
+        return f"{counts}, {self.bad_lines:,} unreadable" if self.bad_lines else counts
+
+    def as_json(self) -> jsonout.Json:
+        """Returns the summary as JSON with stable keys."""
+        return {
+            "lines": self.lines,
+            "accepted": self.accepted,
+            "duplicate": self.duplicate,
+            "rejected": self.rejected,
+            "bad_lines": self.bad_lines,
+            "error": self.error,
+            "problems": [problem.as_json() for problem in self.problems],
+        }
+
+
+class _BadLine(Exception):
+    """A line is not an event."""
+
+
+class Replay:
+    """One run over a source of lines. `name` is the file's, or None for a source that cannot be read again."""
+
+    def __init__(
+        self, to: client.Client, name: str | None, keep_going: bool, report: Callable[[Problem], None]
+    ) -> None:
+        self.summary = Summary()
+        self._client = to
+        self._name = name
+        self._keep_going = keep_going
+        self._report = report
+        self._batch: list[tuple[int, event_pb2.Event]] = []
+
+    def run(self, lines: Iterable[bytes]) -> Summary:
+        """Sends every line and returns how it went; what was read before the end or a bad line is always sent."""
+        try:
+            for number, event in self._events(lines):
+                self._batch.append((number, event))
+                if len(self._batch) == BATCH:
+                    self._send()
+            self._send()
+        except errors.AgentMetricsError as error:
+            self.summary.error = str(error)
+            raise
+        return self.summary
+
+    def _events(self, lines: Iterable[bytes]) -> Iterator[tuple[int, event_pb2.Event]]:
+        """Yields the events with their line numbers; without --keep-going it ends at the first bad line."""
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            self.summary.lines += 1
+            try:
+                event = _parse(line)
+            except _BadLine as bad:
+                self.summary.bad_lines += 1
+                self._problem(Problem(line=number, event_id="", field="", reason="UNREADABLE", message=str(bad)))
+                if not self._keep_going:
+                    self.summary.error = f"stopped at line {number}"
+                    return
+                continue
+            if not event.event_id and self._name is not None:
+                event.event_id = _stable_id(self._name, number, line)
+            yield number, event
+
+    def _send(self) -> None:
+        """Sends the batch."""
+        batch, self._batch = self._batch, []
+        try:
+            self._count(batch, self._client.track_batch((event for _, event in batch), timeout=TIMEOUT))
+        except errors.AgentMetricsError as error:
+            self._count(batch, error.results)
+            raise
+
+    def _count(
+        self, batch: Sequence[tuple[int, event_pb2.Event]], results: Sequence[event_service_pb2.EventResult]
+    ) -> None:
+        """Counts the results, of which there are fewer than events after an error."""
+        for (number, _), result in zip(batch, results, strict=False):
+            if result.status == event_service_pb2.EVENT_STATUS_ACCEPTED:
+                self.summary.accepted += 1
+            elif result.status == event_service_pb2.EVENT_STATUS_DUPLICATE:
+                self.summary.duplicate += 1
+            else:
+                self.summary.rejected += 1
+                self._problem(_rejected(number, result))
+
+    def _problem(self, problem: Problem) -> None:
+        """Keeps and reports a problem, up to a limit."""
+        if len(self.summary.problems) < _MAX_LISTED:
+            self.summary.problems.append(problem)
+            self._report(problem)
+
+
+def _rejected(number: int, result: event_service_pb2.EventResult) -> Problem:
+    """Returns the problem that a rejection is."""
+    rejection = result.rejection
+    known = error_reason_pb2.ErrorReason.values()
+    name = error_reason_pb2.ErrorReason.Name(rejection.reason) if rejection.reason in known else str(rejection.reason)
+    return Problem(
+        line=number,
+        event_id=result.event_id,
+        field=rejection.field,
+        reason=name.removeprefix("ERROR_REASON_"),
+        message=rejection.message,
+    )
+
+
+def _parse(line: bytes) -> event_pb2.Event:
+    """Returns the event that a line holds. Raises _BadLine."""
+    try:
+        document = json.loads(line.decode("utf-8-sig"))
+        if not isinstance(document, dict):
+            raise _BadLine("not a JSON object")
+        event = event_pb2.Event()
+        json_format.ParseDict(document, event)
+    except (ValueError, RecursionError, json_format.ParseError) as error:
+        raise _BadLine(str(error).replace("\n", " ")[:200]) from None
+    if not event.event_type:
+        raise _BadLine("event_type is missing")
+    return event
+
+
+def _stable_id(name: str, number: int, line: bytes) -> str:
+    """Returns an id that is the same whenever this line of this file is replayed, so that nothing counts twice."""
+    digest = hashlib.sha256(f"{name}\0{number}\0".encode() + line.strip()).hexdigest()
+    return f"replay-{digest[:32]}"

@@ -1,0 +1,87 @@
+"""One transaction of ingest: keys, conversations, events, deltas, revision. Acknowledge after it and never before."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server import measures, outcomes
+from server.cells import Cells
+from server.events import Event, conversation_key_of
+from server.numbers import NumberCache
+from server.outcomes import Conversation
+from server.store import conversations, rollups, statuses
+from server.store import events as stored_events
+from server.store.database import Database, Driver
+
+_MESSAGE_TYPES = ("message.received", "message.sent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What a transaction did. stored maps the keys that were there before to their fingerprints."""
+
+    revision: int  # 0: nothing was new
+    new: set[bytes]
+    stored: dict[bytes, int]
+
+
+async def commit(database: Database, numbers: NumberCache, organization_id: int, events: Sequence[Event]) -> Committed:
+    """Stores those events that are new and counts them, in one transaction. Events are distinct, sorted by key.
+
+    May be repeated whatever happened to an earlier attempt: what that one committed is found stored.
+    """
+    known = await numbers.of(organization_id, events)
+    async with database.ingest() as driver:
+        new = await stored_events.claim_keys(driver, organization_id, events)
+        stored: dict[bytes, int] = {}
+        if len(new) < len(events):
+            old = [event.event_key for event in events if event.event_key not in new]
+            stored = await stored_events.fingerprints(driver, organization_id, old)
+        if not new:
+            return Committed(revision=0, new=new, stored=stored)
+        fresh = [event for event in events if event.event_key in new]
+        changes = measures.of_events(fresh, known)
+        await _count_conversations(driver, organization_id, fresh, changes)
+        changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
+        if changed_statuses:
+            await statuses.append(driver, organization_id, changed_statuses)
+        revision = await stored_events.next_revision(driver, organization_id)
+        await stored_events.append(driver, organization_id, revision, fresh)
+        await rollups.append(driver, organization_id, revision, changes)
+    return Committed(revision=revision.number, new=new, stored=stored)
+
+
+async def _count_conversations(driver: Driver, organization_id: int, events: Sequence[Event], changes: Cells) -> None:
+    """Adds messages to their conversations, and to changes whatever that and new closing events make different."""
+    added = Counter(
+        conversation_key_of(event.conversation_id)
+        for event in events
+        if event.conversation_id and event.event_type in _MESSAGE_TYPES
+    )
+    closings = [closing for event in events if (closing := outcomes.closing_of(event)) is not None]
+    touched = {closing.conversation_key for closing in closings}
+    if not added and not touched:
+        return
+    found = await conversations.add_messages(
+        driver, organization_id, {key: added[key] for key in added.keys() | touched}
+    )
+    outcome = await _outcomes(driver, organization_id, closings, touched)
+    different = {key: now for key, now in outcome.items() if now != found[key].outcome}
+    if different:
+        await conversations.set_outcomes(driver, organization_id, different)
+    for key, one in found.items():
+        measures.add_conversation(changes, Conversation(messages=one.messages - added[key], outcome=one.outcome), -1)
+        measures.add_conversation(
+            changes, Conversation(messages=one.messages, outcome=different.get(key, one.outcome)), +1
+        )
+
+
+async def _outcomes(
+    driver: Driver, organization_id: int, closings: Sequence[outcomes.Closing], touched: set[bytes]
+) -> dict[bytes, outcomes.Outcome | None]:
+    """The outcomes of the conversations that got a closing or reopening event."""
+    if not closings:
+        return {}
+    await conversations.add_closings(driver, organization_id, closings)
+    everything = await conversations.closings(driver, organization_id, touched)
+    return {key: outcomes.outcome(some) for key, some in everything.items()}

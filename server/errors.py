@@ -1,0 +1,133 @@
+"""Every way in which the service refuses, and the status that belongs to each reason."""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+
+
+class Status(enum.Enum):
+    """Names a canonical RPC status; the value is its number in google.rpc.Code."""
+
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    OUT_OF_RANGE = 11
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
+
+
+class Reason(enum.Enum):
+    """Names a cause, as ErrorReason in error_reason.proto does, with the status that belongs to it."""
+
+    # Many reasons share a status, and an Enum merges equal values into aliases: the value is a running number instead.
+    def __new__(cls, status: Status) -> "Reason":
+        member = object.__new__(cls)
+        member._value_ = len(cls.__members__)
+        member.status = status
+        return member
+
+    status: Status
+
+    MALFORMED_MESSAGE = Status.INVALID_ARGUMENT
+    REQUIRED_FIELD = Status.INVALID_ARGUMENT
+    FIELD_TOO_LONG = Status.INVALID_ARGUMENT
+    NUL_CHARACTER = Status.INVALID_ARGUMENT
+    INVALID_CHARACTER = Status.INVALID_ARGUMENT
+    PLACEHOLDER_ID = Status.INVALID_ARGUMENT
+    INVALID_EVENT_TYPE = Status.INVALID_ARGUMENT
+    INVALID_TIMESTAMP = Status.INVALID_ARGUMENT
+    INVALID_ENUM = Status.INVALID_ARGUMENT
+    INVALID_VALUE = Status.INVALID_ARGUMENT
+    VALUE_OUT_OF_RANGE = Status.OUT_OF_RANGE
+    NOT_A_NUMBER = Status.INVALID_ARGUMENT
+    DETAIL_MISMATCH = Status.INVALID_ARGUMENT
+    TOO_MANY_PROPERTIES = Status.INVALID_ARGUMENT
+    PROPERTIES_TOO_DEEP = Status.INVALID_ARGUMENT
+    PROPERTIES_TOO_LARGE = Status.INVALID_ARGUMENT
+    EVENT_TOO_LARGE = Status.INVALID_ARGUMENT
+    TOO_MANY_EVENTS = Status.INVALID_ARGUMENT
+    EVENT_TOO_OLD = Status.OUT_OF_RANGE
+    EVENT_IN_FUTURE = Status.OUT_OF_RANGE
+    EVENT_ID_CONFLICT = Status.ALREADY_EXISTS
+
+    CREDENTIALS_MISSING = Status.UNAUTHENTICATED
+    CREDENTIALS_INVALID = Status.UNAUTHENTICATED
+    AMBIGUOUS_CREDENTIALS = Status.UNAUTHENTICATED
+    AUTH_RATE_LIMIT = Status.RESOURCE_EXHAUSTED
+    SCOPE_MISSING = Status.PERMISSION_DENIED
+    TENANT_SUSPENDED = Status.FAILED_PRECONDITION
+
+    INVALID_TIME_RANGE = Status.INVALID_ARGUMENT
+    TIME_RANGE_TOO_LARGE = Status.INVALID_ARGUMENT
+    TIME_BEFORE_FLOOR = Status.OUT_OF_RANGE
+    INVALID_TIME_ZONE = Status.INVALID_ARGUMENT
+    TOO_MANY_POINTS = Status.INVALID_ARGUMENT
+    UNKNOWN_METRIC = Status.INVALID_ARGUMENT
+    TOO_MANY_METRICS = Status.INVALID_ARGUMENT
+    TOO_MANY_FILTERS = Status.INVALID_ARGUMENT
+    AGENT_NOT_FOUND = Status.NOT_FOUND
+
+    STREAM_HEADER_DUPLICATE = Status.INVALID_ARGUMENT
+    SEQUENCE_GAP = Status.INVALID_ARGUMENT
+    ACK_BACKLOG = Status.RESOURCE_EXHAUSTED
+    STREAM_LIMIT = Status.RESOURCE_EXHAUSTED
+    DRAINING = Status.UNAVAILABLE
+
+    STORAGE_UNAVAILABLE = Status.UNAVAILABLE
+    DURABILITY_WEAK = Status.UNAVAILABLE
+    OVERLOADED = Status.UNAVAILABLE
+    QUERY_CONCURRENCY = Status.RESOURCE_EXHAUSTED
+    DEADLINE = Status.DEADLINE_EXCEEDED
+    INTERNAL = Status.INTERNAL
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """Says why one event was not stored, in words that are safe to show to its sender."""
+
+    reason: Reason
+    message: str
+    field: str = ""
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Refused(Exception):
+    """Ends a call with a reason that the caller can act on; nothing else of an exception ever reaches a caller."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        field: str = "",
+        metadata: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.field = field
+        self.metadata: Mapping[str, str] = metadata or {}
+        self.retry_after = retry_after  # seconds; None: waiting does not help
+
+    @property
+    def rejection(self) -> Rejection:
+        """The same refusal as the result of one event of a batch."""
+        return Rejection(reason=self.reason, message=self.message, field=self.field, metadata=self.metadata)
+
+
+class StorageUnavailable(Exception):
+    """The database cannot be reached or is busy; trying the same again is safe and may work."""
+
+
+class StorageRejected(Exception):
+    """The database refused a value; trying the same again cannot work."""
+
+
+class SetupError(Exception):
+    """The service cannot start as it is set up; the message is one line that the operator can act on."""

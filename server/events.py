@@ -1,0 +1,74 @@
+"""The event as it is stored and counted, after everything about it has been checked."""
+
+import enum
+import hashlib
+import uuid
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Warning(enum.Enum):  # noqa: A001 - the word of the contract; nothing here means the builtin
+    """Tells a sender what was changed on the way in."""
+
+    TIME_DEFAULTED = enum.auto()
+    REDACTED = enum.auto()
+    CLOCK_CORRECTED = enum.auto()
+
+
+class Event(NamedTuple):
+    """Something that happened, checked and ready to be stored. Unset texts are empty.
+
+    A tuple and not a dataclass: one is made per event on the hot path, and a frozen dataclass of this size takes four
+    times as long to make.
+    """
+
+    event_id: str
+    event_key: bytes  # 16 bytes, see key_of
+    fingerprint: int  # of the content as sent, signed 64 bit
+    event_type: str
+    occurred_at: int  # microseconds since 1970, UTC
+    agent_id: str
+    user_id: str
+    conversation_id: str
+    channel: str
+    team_id: str
+    campaign_id: str
+    resource_type: str
+    resource_id: str
+    detail: Mapping[str, int | str]
+    properties: str  # a JSON object, or empty
+    warnings: tuple[Warning, ...]
+
+    @property
+    def bucket(self) -> int:
+        """The quarter hour in which it occurred."""
+        return self.occurred_at // 900_000_000
+
+
+def key_of(event_id: str) -> bytes:
+    """The 16 bytes that stand for an event_id within its organization.
+
+    A UUIDv7 in its usual form is its own key: neighbours in time are neighbours in the index, and the id can be read back from
+    the key. Any other id is hashed and marked as UUID version 8, so that the two kinds never meet.
+    """
+    if len(event_id) == 36 and event_id[14] == "7":
+        try:
+            parsed = uuid.UUID(event_id)
+        except ValueError:
+            pass
+        else:
+            if str(parsed) == event_id:
+                return parsed.bytes
+    digest = bytearray(hashlib.blake2b(event_id.encode(), digest_size=16).digest())
+    digest[6] = 0x80 | digest[6] & 0x0F
+    return bytes(digest)
+
+
+def id_of(event_key: bytes) -> str | None:
+    """The event_id that a key was made of, where it can be read back."""
+    return str(uuid.UUID(bytes=event_key)) if event_key[6] >> 4 == 7 else None
+
+
+def conversation_key_of(conversation_id: str) -> bytes:
+    """The 16 bytes that stand for a conversation within its organization."""
+    return hashlib.blake2b(conversation_id.encode(), digest_size=16).digest()

@@ -1,0 +1,135 @@
+"""Housekeeping: partitions ahead of time, and retention of raw events and of event keys. No metric depends on either.
+
+Each job works for a limited time and says when there is more to do, and each may be begun again at any point.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from server import errors, timerange
+from server.store import events, organizations
+from server.store import partitions as stored_partitions
+from server.store.database import Database
+from server.store.organizations import Organization
+from server.store.partitions import Partition
+
+Result = Mapping[str, object]
+
+UNFINISHED = "unfinished"
+PORTION_EVENTS = 5_000
+PORTION_KEYS = 20_000
+_RUN_SECONDS = 20.0
+# Ingest tells the time from the database's clock and may try the same transaction again for a while. A key is removed only
+# when an event that needs it has been refused for that much longer.
+KEY_MARGIN = timedelta(days=1)
+# An empty partition stays as long as the clock might still be set back to it.
+_EMPTY_KEPT = timedelta(days=7)
+_DROP_ATTEMPTS = 20
+_HOUR = timedelta(hours=1)
+_log = structlog.get_logger(__name__)
+
+
+async def partitions(database: Database, now: datetime, last: Result) -> Result:
+    """Makes the partitions of the days ahead."""
+    async with database.transaction() as connection:
+        made = await stored_partitions.ensure(connection, now.date())
+    return {"made": made}
+
+
+async def event_retention(database: Database, now: datetime, last: Result) -> Result:
+    """Removes the raw events that their organizations no longer keep. Rollups, deltas and conversations stay."""
+    deadline = time.monotonic() + _RUN_SECONDS
+    async with database.transaction() as connection:
+        tenants = {one.organization_id: one for one in await organizations.listed(connection)}
+        days = await stored_partitions.listed(connection)
+    removed = dropped = 0
+    for partition in days:
+        expired, others = await _owners(database, partition, tenants, now)
+        await _give_up_raw(database, partition, expired)
+        if not others and partition.day < (now - _EMPTY_KEPT).date() and await _drop(database, partition):
+            dropped += 1
+            continue
+        for organization_id in expired:
+            removed += await _remove(database, partition, organization_id, deadline)
+        if time.monotonic() > deadline:
+            return {"removed": removed, "dropped": dropped, UNFINISHED: True}
+    return {"removed": removed, "dropped": dropped}
+
+
+async def _owners(
+    database: Database, partition: Partition, tenants: Mapping[int, Organization], now: datetime
+) -> tuple[list[int], list[int]]:
+    """The organizations with events in a partition: those that no longer keep them, and the others."""
+    async with database.transaction() as connection:
+        present = await stored_partitions.organizations(connection, partition)
+    expired = [one for one in present if one in tenants and is_expired(tenants[one], partition, now)]
+    return expired, [one for one in present if one not in expired]
+
+
+def is_expired(organization: Organization, partition: Partition, now: datetime) -> bool:
+    """True where an organization no longer keeps what it sent on a day: all of that day is past its retention."""
+    days = organization.settings.event_retention_days
+    return days is not None and partition.day + timedelta(days=1) <= (now - timedelta(days=days)).date()
+
+
+async def _give_up_raw(database: Database, partition: Partition, expired: Sequence[int]) -> None:
+    """Records up to when raw events may be missing, before the first of them is: in every snapshot the audit knows."""
+    for organization_id in expired:
+        async with database.transaction() as connection:
+            latest = await stored_partitions.last_bucket(connection, partition, organization_id)
+            if latest is not None:
+                await organizations.raise_raw_from(connection, organization_id, latest + 1)
+
+
+async def _remove(database: Database, partition: Partition, organization_id: int, deadline: float) -> int:
+    """Removes an organization's events from a partition, portion by portion, until none is left or time is up."""
+    total = 0
+    while time.monotonic() < deadline:
+        async with database.transaction() as connection:
+            removed = await stored_partitions.remove_events(connection, partition, organization_id, PORTION_EVENTS)
+        total += removed
+        if removed < PORTION_EVENTS:
+            break
+    return total
+
+
+async def _drop(database: Database, partition: Partition) -> bool:
+    """Drops a partition in a moment when nobody uses events; where there is none, the next run tries again."""
+    for _ in range(_DROP_ATTEMPTS):
+        try:
+            async with database.transaction() as connection:
+                await stored_partitions.drop(connection, partition)
+        except errors.StorageUnavailable:
+            await asyncio.sleep(0.2)
+        else:
+            return True
+    _log.info("a partition is to be dropped and was in use all the time", partition=partition.name)
+    return False
+
+
+async def key_retention(database: Database, now: datetime, last: Result) -> Result:
+    """Removes the keys of events that are so old that ingest refuses them. Goes on where the last run ended."""
+    deadline = time.monotonic() + _RUN_SECONDS
+    async with database.transaction() as connection:
+        tenants = await organizations.listed(connection)
+    cursor = last.get("cursor")
+    first_id, first_key = cursor if isinstance(cursor, list) else (0, "")
+    removed = 0
+    for tenant in tenants:
+        days = tenant.settings.key_retention_days
+        if days is None or tenant.organization_id < first_id:
+            continue
+        before = (now - timedelta(days=days) - KEY_MARGIN - timerange.EPOCH) // _HOUR
+        key: bytes | None = bytes.fromhex(first_key) if tenant.organization_id == first_id else b""
+        while key is not None:
+            if time.monotonic() > deadline:
+                return {"removed": removed, "cursor": [tenant.organization_id, key.hex()], UNFINISHED: True}
+            async with database.maintenance() as driver:
+                portion = await events.remove_keys(driver, tenant.organization_id, key, PORTION_KEYS, before)
+            removed += portion.removed
+            key = portion.next_key
+    return {"removed": removed}

@@ -1,0 +1,250 @@
+"""Ingest: concurrent calls of one organization share transactions, and every event gets its own result.
+
+There is no timer: a call that finds its organization idle is written at once, and whatever arrives while a transaction is
+under way makes the next batch. So batches grow with the load and an idle service adds no wait.
+"""
+
+import asyncio
+import enum
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import structlog
+
+from server import errors, telemetry
+from server.commit import Committed, commit
+from server.errors import Reason, Refused, Rejection
+from server.events import Event, Warning
+from server.numbers import NumberCache
+from server.store.database import Database
+
+MAX_BATCH_EVENTS = 1000
+MAX_PENDING_EVENTS = 50_000
+_RUNNERS_PER_ORGANIZATION = 2  # one batch is prepared and sent while the other commits
+_GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
+_log = structlog.get_logger(__name__)
+
+
+class Status(enum.Enum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+class Result(NamedTuple):
+    """What became of one event, for its sender."""
+
+    event_id: str
+    status: Status
+    rejection: Rejection | None
+    warnings: tuple[Warning, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """The results of a call's events in their order, and the highest revision that holds one of them (0: none)."""
+
+    results: Sequence[Result]
+    revision: int
+
+
+@dataclass(slots=True, kw_only=True)
+class _Waiter:
+    events: Sequence[Event]
+    done: "asyncio.Future[Submission]"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Lane:
+    """The calls of one organization that wait for a transaction."""
+
+    organization_id: int
+    waiting: deque[_Waiter] = field(default_factory=deque)
+    runners: int = 0
+
+
+class Ingest:
+    """Stores events for all organizations of this process."""
+
+    def __init__(self, database: Database, *, on_commit: Callable[[int], None], concurrency: int) -> None:
+        self._database = database
+        self._numbers = NumberCache(database)
+        self._on_commit = on_commit
+        self._slots = asyncio.Semaphore(concurrency)
+        self._lanes: dict[int, _Lane] = {}
+        self._runners: set[asyncio.Task[None]] = set()
+        self._pending = 0
+        self.refusal: Refused | None = None  # set while the database is not safe to write to
+
+    async def submit(self, organization_id: int, events: Sequence[Event]) -> Submission:
+        """Stores events and returns when they are durable. Cancelling the caller does not cancel the transaction."""
+        if not events:
+            return Submission(results=(), revision=0)
+        if self.refusal is not None:
+            raise self.refusal
+        if self._pending + len(events) > MAX_PENDING_EVENTS:
+            raise Refused(Reason.OVERLOADED, "too many events are waiting to be stored", retry_after=0.5)
+        waiter = _Waiter(events=events, done=asyncio.get_running_loop().create_future())
+        lane = self._lanes.setdefault(organization_id, _Lane(organization_id=organization_id))
+        lane.waiting.append(waiter)
+        self._pending += len(events)
+        telemetry.PENDING_EVENTS.set(self._pending)
+        if lane.runners < _RUNNERS_PER_ORGANIZATION:
+            lane.runners += 1
+            runner = asyncio.create_task(self._run(lane))
+            self._runners.add(runner)
+            runner.add_done_callback(self._runners.discard)
+        return await waiter.done
+
+    async def drain(self) -> None:
+        """Returns when nothing is waiting or being written any more."""
+        while self._runners:
+            await asyncio.wait(self._runners)
+
+    async def _run(self, lane: _Lane) -> None:
+        try:
+            while lane.waiting:
+                async with self._slots:
+                    waiters = _take(lane.waiting)
+                    await self._settle(lane.organization_id, waiters)
+        finally:
+            lane.runners -= 1
+            if not lane.runners and not lane.waiting:
+                self._lanes.pop(lane.organization_id, None)
+
+    async def _settle(self, organization_id: int, waiters: Sequence[_Waiter]) -> None:
+        """Writes the events of the calls and answers each; nothing that happens escapes to the runner."""
+        if not waiters:
+            return
+        events = [event for waiter in waiters for event in waiter.events]
+        try:
+            outcome = await self._write(organization_id, events)
+        except Refused as refusal:
+            _fail(waiters, refusal)
+        except Exception:
+            _log.exception("ingest failed", organization_id=organization_id, events=len(events))
+            _fail(waiters, Refused(Reason.INTERNAL, "the events could not be stored"))
+        else:
+            results = _results(events, outcome)
+            position = 0
+            for waiter in waiters:
+                mine = results[position : position + len(waiter.events)]
+                position += len(waiter.events)
+                if not waiter.done.done():
+                    waiter.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
+            telemetry.count_results(result.status.value for result in results)
+        finally:
+            self._pending -= len(events)
+            telemetry.PENDING_EVENTS.set(self._pending)
+
+    async def _write(self, organization_id: int, events: Sequence[Event]) -> "_Outcome":
+        first: dict[bytes, Event] = {}
+        for event in events:
+            first.setdefault(event.event_key, event)
+        outcome = _Outcome(revision=0, fingerprints={}, new=set(), refused=set())
+        await self._write_distinct(organization_id, [first[key] for key in sorted(first)], outcome)
+        if outcome.revision:
+            self._on_commit(organization_id)
+        for key in outcome.new:
+            outcome.fingerprints[key] = first[key].fingerprint
+        return outcome
+
+    async def _write_distinct(self, organization_id: int, events: Sequence[Event], outcome: "_Outcome") -> None:
+        """Writes distinct events sorted by key. A batch that the database refuses is split until the culprit stands alone."""
+        try:
+            outcome.add(await self._commit(organization_id, events))
+        except errors.StorageRejected:
+            if len(events) == 1:
+                _log.exception("an event was refused by the database", organization_id=organization_id)
+                outcome.refused.add(events[0].event_key)
+                return
+            half = len(events) // 2
+            await self._write_distinct(organization_id, events[:half], outcome)
+            await self._write_distinct(organization_id, events[half:], outcome)
+
+    async def _commit(self, organization_id: int, events: Sequence[Event]) -> Committed:
+        """Commits, again and again while the database is away, for a limited time."""
+        loop = asyncio.get_running_loop()
+        give_up_at, pause = loop.time() + _GIVE_UP_AFTER, 0.02
+        while True:
+            try:
+                with telemetry.COMMIT_SECONDS.time():
+                    committed = await commit(self._database, self._numbers, organization_id, events)
+            except errors.StorageUnavailable as error:
+                telemetry.COMMIT_RETRIES.inc()
+                if loop.time() + pause > give_up_at:
+                    _log.warning("storage unavailable", error=str(error), organization_id=organization_id)
+                    raise Refused(
+                        Reason.STORAGE_UNAVAILABLE,
+                        "the database cannot be reached; send the same events again",
+                        retry_after=1.0,
+                    ) from error
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                pause = min(pause * 2, 1.0)
+            else:
+                telemetry.BATCH_EVENTS.observe(len(events))
+                return committed
+
+
+@dataclass(slots=True, kw_only=True)
+class _Outcome:
+    """What writing a batch did, in one transaction or several."""
+
+    revision: int
+    fingerprints: dict[bytes, int]  # of every event that is stored now
+    new: set[bytes]
+    refused: set[bytes]
+
+    def add(self, committed: Committed) -> None:
+        self.revision = max(self.revision, committed.revision)
+        self.fingerprints |= committed.stored
+        self.new |= committed.new
+
+    def revision_of(self, results: Sequence[Result]) -> int:
+        return self.revision if any(result.status is Status.ACCEPTED for result in results) else 0
+
+
+def _take(waiting: deque[_Waiter]) -> list[_Waiter]:
+    """The next calls that fit into one batch; at least one if any waits."""
+    taken: list[_Waiter] = []
+    events = 0
+    while waiting and (not taken or events + len(waiting[0].events) <= MAX_BATCH_EVENTS):
+        taken.append(waiting.popleft())
+        events += len(taken[-1].events)
+    return taken
+
+
+def _fail(waiters: Sequence[_Waiter], refusal: Refused) -> None:
+    for waiter in waiters:
+        if not waiter.done.done():
+            waiter.done.set_exception(refusal)
+
+
+_CONFLICT = Rejection(
+    reason=Reason.EVENT_ID_CONFLICT,
+    message="an event with this event_id and other content is stored; the first one stands",
+    field="event_id",
+)
+_REFUSED = Rejection(reason=Reason.INVALID_VALUE, message="the event holds a value that cannot be stored")
+
+
+def _results(events: Sequence[Event], outcome: _Outcome) -> list[Result]:
+    results = []
+    unclaimed = set(outcome.new)  # the first of several events with a new key is the accepted one
+    for event in events:
+        key = event.event_key
+        if key in outcome.refused:
+            results.append(Result(event.event_id, Status.REJECTED, _REFUSED, ()))
+        elif outcome.fingerprints[key] != event.fingerprint:
+            results.append(Result(event.event_id, Status.REJECTED, _CONFLICT, ()))
+        elif key in unclaimed:
+            unclaimed.discard(key)
+            results.append(Result(event.event_id, Status.ACCEPTED, None, event.warnings))
+        else:
+            results.append(Result(event.event_id, Status.DUPLICATE, None, event.warnings))
+    return results

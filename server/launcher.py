@@ -1,0 +1,215 @@
+"""`up`: the whole service on one machine, in the foreground, until Ctrl-C."""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from server import accounts, children, commands, datafolder, diagnosis, embedded, errors
+from server.accounts import NewKey, Scope, Secrets
+from server.settings import Settings
+from server.store import migrate, organizations, partitions
+from server.store.database import Database
+
+Say = Callable[[str], None]
+
+ORGANIZATION = "default"
+SCOPES = (Scope.INGEST, Scope.READ, Scope.BACKFILL)
+_DRAIN_MARGIN = 5.0  # seconds more than the server's own patience with its calls
+_WORKER_GRACE = 15.0  # seconds for the transaction at hand; whatever is cut off is done again later
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a service runs on this machine, before it runs: its folder, its address, its engines, its pepper."""
+
+    folder: Path
+    listen: str
+    database_url: str = dataclasses.field(repr=False)
+    redis_url: str = dataclasses.field(repr=False)
+    key_pepper: str = dataclasses.field(repr=False)
+    drain_seconds: float
+
+    @property
+    def programs(self) -> list[children.Program]:
+        """The children, in the order in which they are stopped."""
+        return [
+            children.Program(name="server", grace=self.drain_seconds + _DRAIN_MARGIN),
+            children.Program(name="worker", grace=_WORKER_GRACE),
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the children: ours, and where to find everything."""
+        return {
+            **os.environ,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "AGENTMETRICS_KEY_PEPPER": self.key_pepper,
+            "AGENTMETRICS_LISTEN": self.listen,
+            "AGENTMETRICS_DATA_DIR": str(self.folder),
+        }
+
+
+class Stop:
+    """Tells that somebody wants an end: asked for once, hurried from the second time on."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.hurried = asyncio.Event()
+        self.number = 0
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._ask, number)
+
+    def _ask(self, number: int) -> None:
+        if self.asked.is_set():
+            self.hurried.set()
+        self.number = self.number or number
+        self.asked.set()
+
+
+def up(settings: Settings) -> None:
+    """Runs the service until Ctrl-C, SIGTERM or the end of the terminal. SetupError or EnginesError if it cannot."""
+    with site(settings, settings.data_dir.expanduser().absolute()) as here:
+        asyncio.run(_up(here))
+
+
+@contextlib.contextmanager
+def site(settings: Settings, folder: Path) -> Iterator[Site]:
+    """Takes the folder and the address and runs the engines during the block."""
+    address = free_address(settings.listen)
+    datafolder.prepare(folder)
+    with datafolder.hold(folder) as hold, engines(settings, folder) as (database_url, redis_url):
+        pepper = settings.key_pepper.get_secret_value() if settings.key_pepper else datafolder.pepper(folder)
+        here = Site(
+            folder=folder,
+            listen=address,
+            database_url=database_url,
+            redis_url=redis_url,
+            key_pepper=pepper,
+            drain_seconds=settings.drain_seconds,
+        )
+        hold.publish(
+            datafolder.Running(
+                pid=os.getpid(),
+                listen=address,
+                database_url=database_url,
+                redis_url=redis_url,
+                key_pepper=pepper,
+            )
+        )
+        yield here
+
+
+@contextlib.contextmanager
+def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
+    """The URLs of the database and of Redis: those that are set, or embedded ones that run during the block."""
+    if settings.database_url is not None and settings.redis_url is not None:
+        yield settings.required("database_url"), settings.required("redis_url")
+        return
+    if settings.database_url is not None or settings.redis_url is not None:
+        one, other = ("DATABASE_URL", "REDIS_URL") if settings.database_url else ("REDIS_URL", "DATABASE_URL")
+        raise errors.SetupError(f"{one} is set and {other} is not: set both, or neither for embedded engines")
+    started = embedded.start(folder)
+    try:
+        yield started.database_url, started.redis_url
+    finally:
+        # The engines stop in order and fast; one more Ctrl-C would only leave them to do so unwatched.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        started.stop()
+
+
+def free_address(listen: str) -> str:
+    """The address itself if a server can listen there, with a port in place of 0; SetupError if not."""
+    host, _, port = listen.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise errors.SetupError(f"AGENTMETRICS_LISTEN={listen} is not host:port, such as 127.0.0.1:50051")
+    bare = host.strip("[]")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            bare or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            # Two programs may bind one port as long as neither listens.
+            probe.listen()
+            return f"{host}:{probe.getsockname()[1]}"
+    except OSError as error:
+        raise PortTaken(
+            f"port {port} of {bare or 'this machine'} cannot be listened on ({error.strerror or error}): choose another"
+            " with --listen or AGENTMETRICS_LISTEN, for example --listen 127.0.0.1:0 for any free one"
+        ) from None
+
+
+class PortTaken(errors.SetupError):
+    """The address is in use, or not ours to listen on."""
+
+
+async def prepare(database: Database) -> None:
+    """Brings the schema up to date and makes the partitions of the days ahead."""
+    await migrate.upgrade(database)
+    today = (await database.condition()).now.date()
+    async with database.transaction() as connection:
+        await partitions.ensure(connection, today)
+
+
+async def first_key(database: Database, pepper: str) -> NewKey | None:
+    """Makes an organization and its key where there is none at all; None where somebody has made one before."""
+    async with database.transaction() as connection:
+        known = await organizations.listed(connection)
+    if not known:
+        await accounts.create_organization(database, ORGANIZATION, organizations.Settings(time_zone="UTC"))
+    elif [one.name for one in known] != [ORGANIZATION]:
+        return None
+    owner = await accounts.organization(database, ORGANIZATION)
+    async with database.transaction() as connection:
+        if await organizations.keys(connection, owner.organization_id):
+            return None
+    return await accounts.create_key(database, Secrets(pepper), ORGANIZATION, name="first", scopes=SCOPES)
+
+
+async def _up(here: Site) -> None:
+    stop = Stop()
+    async with diagnosis.database(here.database_url, migrated=False) as database:
+        await diagnosis.check_redis(here.redis_url)
+        await prepare(database)
+        async with children.running(here.programs, here.environment, _report, stop.hurried) as family:
+            if await family.ready(stop.asked):
+                say(f"agentmetrics serves gRPC on {here.listen}, with its data in {here.folder}; Ctrl-C stops it.")
+                _greet(here, await first_key(database, here.key_pepper))
+                await family.during(asyncio.get_running_loop().create_future(), stop.asked)
+            say("Stopping: server, worker, engines. Ctrl-C again to hurry.")
+    say("Stopped.")
+
+
+def _greet(here: Site, key: NewKey | None) -> None:
+    """Tells how to send a first event, with the key if it was made just now: the secret is not kept anywhere."""
+    elsewhere = () if here.folder == Path.home() / ".agentmetrics" else ("--data-dir", str(here.folder))
+    if key is None:
+        made = commands.python("server", "keys", "create", *elsewhere, "ORGANIZATION", "--scope", "ingest", "--scope", "read")
+        say(f"A key, in another terminal: {made}")
+        return
+    environment = f"AGENTMETRICS_API_KEY={key.secret} AGENTMETRICS_ADDRESS={here.listen}"
+    say(f"\nThe API key of the organization {ORGANIZATION!r}, shown only now:\n\n  {key.secret}\n")
+    say("Try it in another terminal:\n")
+    say(f"  export {environment}")
+    say(f"  {commands.client('track', 'message.sent', '--agent', 'bot-1', '--set', 'response_time_ms=120')}")
+    say(f"  {commands.client('overview', '--last', '1d')}\n")
+
+
+def say(text: str) -> None:
+    """Writes on standard output; a terminal that has gone away is no reason to stop in disorder."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)  # noqa: T201 - this is what the command has to say
+
+
+def _report(name: str, line: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(f"{name:<6} | {line}", file=sys.stderr, flush=True)  # noqa: T201 - the same

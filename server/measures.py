@@ -1,0 +1,160 @@
+"""What events and outcomes add to which cells: the only place where an event becomes numbers."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from pyroaring import BitMap
+
+from server import catalog, cells, histogram, outcomes
+from server.catalog import Aggregation, Measure
+from server.cells import Cell, CellKey, Cells, Dimension
+from server.events import Event
+
+STORAGE_KINDS = ("unspecified", "document", "upload", "backup")
+
+
+class Numbers(NamedTuple):
+    """The dense numbers that stand for an organization's external ids."""
+
+    users: Mapping[str, int]
+    agents: Mapping[str, int]
+
+
+class _Plan(NamedTuple):
+    """The measures that one event type feeds, sorted by how they are taken, as keys of counters."""
+
+    counted: tuple[int, ...]
+    flagged: tuple[tuple[str, int], ...]
+    summed: tuple[tuple[str, int, int], ...]
+    distributed: tuple[tuple[str, int, int, int], ...]
+    has_agent_set: bool
+
+
+_EVENTS_KEY = cells.count_key(catalog.MEASURE["events"].number)
+_USERS = catalog.MEASURE["unique_users"].number
+_AGENTS = catalog.MEASURE["active_agents"].number
+_STORAGE = catalog.MEASURE["storage_change_bytes"].number
+
+
+def _plan(event_type: str) -> _Plan:
+    mine = [one for one in catalog.MEASURES if not one.event_types or event_type in one.event_types]
+
+    def taken(aggregation: Aggregation) -> list[Measure]:
+        return [one for one in mine if one.aggregation is aggregation]
+
+    return _Plan(
+        counted=tuple(cells.count_key(one.number) for one in taken(Aggregation.COUNT) if not one.field),
+        flagged=tuple((one.field, cells.count_key(one.number)) for one in taken(Aggregation.COUNT) if one.field),
+        summed=tuple(
+            (one.field, cells.count_key(one.number), cells.sum_key(one.number)) for one in taken(Aggregation.SUM)
+        ),
+        distributed=tuple(
+            (one.field, cells.count_key(one.number), cells.sum_key(one.number), cells.bin_key(one.number, 0))
+            for one in taken(Aggregation.HISTOGRAM)
+        ),
+        has_agent_set=any(one.number == _AGENTS for one in taken(Aggregation.UNIQUE)),
+    )
+
+
+_CUSTOM = _plan("")
+_PLANS = {
+    event_type: _plan(event_type) for event_type in {name for one in catalog.MEASURES for name in one.event_types}
+}
+
+_Leaf = tuple[int, str, str, str]  # bucket, agent, channel, team
+
+
+def of_events(events: Iterable[Event], numbers: Numbers) -> Cells:
+    """The cells that events add up to, outcomes of conversations aside."""
+    result: Cells = {}
+    leaves: dict[_Leaf, tuple[Cell, set[int], set[int]]] = {}
+    for event in events:
+        bucket = event.occurred_at // 900_000_000
+        leaf_key = (bucket, event.agent_id, event.channel, event.team_id)
+        leaf = leaves.get(leaf_key)
+        if leaf is None:
+            leaf = leaves[leaf_key] = (Cell(), set(), set())
+        cell, users, agents = leaf
+        plan = _PLANS.get(event.event_type, _CUSTOM)
+        _take(cell, plan, event.detail)
+        if event.user_id:
+            users.add(numbers.users[event.user_id])
+        if event.agent_id and plan.has_agent_set:
+            agents.add(numbers.agents[event.agent_id])
+        by_type = cells.cell(result, CellKey(Dimension.EVENT_TYPE, event.event_type, bucket)).counters
+        by_type[_EVENTS_KEY] = by_type.get(_EVENTS_KEY, 0) + 1
+        if event.event_type == "storage.changed":
+            _take_storage(result, event, bucket)
+    for leaf_key, (cell, users, agents) in leaves.items():
+        if users:
+            cell.sets[_USERS] = BitMap(users)
+        if agents:
+            cell.sets[_AGENTS] = BitMap(agents)
+        for key in _projections(*leaf_key):
+            cells.cell(result, key).add(cell)
+    return result
+
+
+def _projections(bucket: int, agent_id: str, channel: str, team_id: str) -> list[CellKey]:
+    keys = [CellKey(Dimension.TOTAL, "", bucket)]
+    if agent_id:
+        keys.append(CellKey(Dimension.AGENT, agent_id, bucket))
+    if channel:
+        keys.append(CellKey(Dimension.CHANNEL, channel, bucket))
+    if team_id:
+        keys.append(CellKey(Dimension.TEAM, team_id, bucket))
+    return keys
+
+
+def _take(cell: Cell, plan: _Plan, detail: Mapping[str, int | str]) -> None:
+    counters = cell.counters
+    get = counters.get
+    for key in plan.counted:
+        counters[key] = get(key, 0) + 1
+    if not detail:
+        return
+    for field, key in plan.flagged:
+        if detail.get(field):
+            counters[key] = get(key, 0) + 1
+    for field, count, total in plan.summed:
+        value = detail.get(field)
+        if isinstance(value, int):
+            counters[count] = get(count, 0) + 1
+            counters[total] = get(total, 0) + value
+    for field, count, total, first_bin in plan.distributed:
+        value = detail.get(field)
+        if isinstance(value, int):
+            counters[count] = get(count, 0) + 1
+            counters[total] = get(total, 0) + value
+            key = first_bin + histogram.bin_of(value)
+            cell.bins[key] = cell.bins.get(key, 0) + 1
+
+
+def _take_storage(result: Cells, event: Event, bucket: int) -> None:
+    change = event.detail.get("bytes_delta", 0)
+    kind = event.detail.get("kind", 0)
+    if isinstance(change, int) and isinstance(kind, int):
+        target = cells.cell(result, CellKey(Dimension.STORAGE_KIND, STORAGE_KINDS[kind], bucket))
+        cells.add_into(target.counters, ((cells.count_key(_STORAGE), 1), (cells.sum_key(_STORAGE), change)))
+
+
+_OUTCOME_KEYS: dict[outcomes.Kind, int] = {
+    kind: cells.count_key(catalog.MEASURE[f"conversations_{kind.name.lower()}"].number)
+    for kind in outcomes.Kind
+    if kind is not outcomes.Kind.REOPENED
+}
+_CLOSED_MESSAGES = catalog.MEASURE["closed_conversation_messages"].number
+
+
+def add_conversation(result: Cells, conversation: outcomes.Conversation, sign: int = 1) -> None:
+    """Adds what a conversation counts for while it is closed; a sign of −1 takes it back."""
+    outcome = conversation.outcome
+    if outcome is None:
+        return
+    counted = (
+        (_OUTCOME_KEYS[outcome.kind], sign),
+        (cells.count_key(_CLOSED_MESSAGES), sign),
+        (cells.sum_key(_CLOSED_MESSAGES), sign * conversation.messages),
+    )
+    for key in _projections(outcome.bucket, outcome.agent_id, outcome.channel, outcome.team_id):
+        cells.add_into(cells.cell(result, key).counters, counted)

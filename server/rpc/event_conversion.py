@@ -1,0 +1,214 @@
+"""Events between their messages and their values."""
+
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
+from google.protobuf import struct_pb2, timestamp_pb2
+
+from server import ingest, validation
+from server.accounts import Principal, Scope, Secrets
+from server.errors import Reason, Refused, Rejection
+from server.events import Event, Warning, key_of
+from server.validation import Horizon
+
+_CLOCK_TOLERANCE = int(validation.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """What has to be known of a call to read its events. Times are microseconds since 1970."""
+
+    principal: Principal
+    secrets: Secrets
+    horizon: Horizon
+    sent_at: int | None
+    clock_error: int  # added to the sender's times; 0 while its clock is right
+
+    @classmethod
+    def of(cls, principal: Principal, secrets: Secrets, now: datetime, sent_at: timestamp_pb2.Timestamp | None) -> "Sender":
+        """The sender of a call that is being received now."""
+        horizon = validation.horizon(
+            now,
+            backfill=principal.may(Scope.BACKFILL),
+            key_retention_days=principal.settings.key_retention_days,
+        )
+        sent = None if sent_at is None else validation.timestamp("sent_at", sent_at.seconds, sent_at.nanos)
+        error = 0 if sent is None else horizon.now - sent
+        return cls(
+            principal=principal,
+            secrets=secrets,
+            horizon=horizon,
+            sent_at=sent,
+            clock_error=error if abs(error) > _CLOCK_TOLERANCE else 0,
+        )
+
+
+def event(message: event_pb2.Event, sender: Sender) -> Event:
+    """The event of a message, checked; Refused says what is wrong with it."""
+    content = message.SerializeToString(deterministic=True)
+    if len(content) > validation.MAX_EVENT_BYTES:
+        raise Refused(
+            Reason.EVENT_TOO_LARGE, "larger than 64 KiB", metadata={"limit": str(validation.MAX_EVENT_BYTES)}
+        )
+    event_id = validation.event_id(message.event_id) if message.event_id else _new_id()
+    event_type = validation.event_type(message.event_type)
+    warnings: list[Warning] = []
+    occurred_at = _occurred_at(message, event_id, sender, warnings)
+    conversation_id = message.conversation_id and validation.identifier("conversation_id", message.conversation_id)
+    if not conversation_id and event_type in _NEED_CONVERSATION:
+        raise validation.required("conversation_id")
+    identifier = validation.identifier
+    return Event(
+        event_id,
+        key_of(event_id),
+        int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True),
+        event_type,
+        occurred_at,
+        _agent_id(message, event_type),
+        _user_id(message, sender),
+        conversation_id,
+        message.channel and identifier("channel", message.channel),
+        message.team_id and identifier("team_id", message.team_id),
+        message.campaign_id and identifier("campaign_id", message.campaign_id),
+        message.resource_type and identifier("resource_type", message.resource_type),
+        message.resource_id and identifier("resource_id", message.resource_id),
+        _detail(message, event_type, sender),
+        _properties(message.properties, warnings) if message.HasField("properties") else "",
+        tuple(warnings),
+    )
+
+
+_NEED_CONVERSATION = frozenset(name for name, family in validation.FAMILIES.items() if family == "conversation")
+
+
+def _new_id() -> str:
+    """A UUIDv7 of the server's own."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = bytearray(milliseconds.to_bytes(6, "big") + os.urandom(10))
+    value[6], value[8] = 0x70 | value[6] & 0x0F, 0x80 | value[8] & 0x3F
+    return str(uuid.UUID(bytes=bytes(value)))
+
+
+def _occurred_at(message: event_pb2.Event, event_id: str, sender: Sender, warnings: list[Warning]) -> int:
+    if not message.HasField("occurred_at"):
+        warnings.append(Warning.TIME_DEFAULTED)
+        return validation.default_time(event_id, sender.horizon)
+    told = message.occurred_at
+    at = validation.timestamp("occurred_at", told.seconds, told.nanos)
+    if sender.sent_at is not None and at > sender.sent_at + _CLOCK_TOLERANCE:
+        raise Refused(Reason.INVALID_TIMESTAMP, "occurred_at is later than sent_at", field="occurred_at")
+    if sender.clock_error:
+        warnings.append(Warning.CLOCK_CORRECTED)
+    return validation.occurred_at(at + sender.clock_error, sender.horizon)
+
+
+def _agent_id(message: event_pb2.Event, event_type: str) -> str:
+    if message.agent_id:
+        return validation.identifier("agent_id", message.agent_id)
+    if event_type == "agent.status_changed":
+        raise validation.required("agent_id")
+    return ""
+
+
+def _user_id(message: event_pb2.Event, sender: Sender) -> str:
+    user_id = message.user_id and validation.identifier("user_id", message.user_id)
+    if validation.is_email(user_id):
+        return sender.secrets.user_hash(sender.principal.organization_id, user_id)
+    return user_id
+
+
+def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> Mapping[str, int | str]:
+    family = message.WhichOneof("detail")
+    if family is None:
+        validation.required_detail(event_type, {})
+        return {}
+    fields: dict[str, int | str] = {field.name: value for field, value in getattr(message, family).ListFields()}
+    validation.detail(family, event_type, fields)
+    validation.required_detail(event_type, fields)
+    if family == "user" and not sender.principal.settings.keep_user_details:
+        return {}
+    return fields
+
+
+def _properties(message: struct_pb2.Struct, warnings: list[Warning]) -> str:
+    if len(message.fields) > validation.MAX_PROPERTIES:
+        raise Refused(
+            Reason.TOO_MANY_PROPERTIES,
+            f"more than {validation.MAX_PROPERTIES} properties",
+            field="properties",
+            metadata={"limit": str(validation.MAX_PROPERTIES)},
+        )
+    return validation.properties(_object(message, 0, warnings))
+
+
+def _object(message: struct_pb2.Struct, depth: int, warnings: list[Warning]) -> dict[str, object]:
+    if depth > validation.MAX_PROPERTIES_DEPTH:
+        raise _too_deep()
+    result: dict[str, object] = {}
+    for key in sorted(message.fields):
+        name = validation.property_key(key)
+        if validation.is_secret(name):
+            result[name] = validation.REDACTED
+            if Warning.REDACTED not in warnings:
+                warnings.append(Warning.REDACTED)
+        else:
+            result[name] = _value(message.fields[key], depth, warnings)
+    return result
+
+
+def _value(message: struct_pb2.Value, depth: int, warnings: list[Warning]) -> object:
+    match message.WhichOneof("kind"):
+        case "string_value":
+            return validation.property_text(message.string_value)
+        case "number_value":
+            return validation.property_number(message.number_value)
+        case "bool_value":
+            return message.bool_value
+        case "struct_value":
+            return _object(message.struct_value, depth + 1, warnings)
+        case "list_value":
+            if depth + 1 > validation.MAX_PROPERTIES_DEPTH:
+                raise _too_deep()
+            return [_value(item, depth + 1, warnings) for item in message.list_value.values]
+        case _:
+            return None
+
+
+def _too_deep() -> Refused:
+    return Refused(
+        Reason.PROPERTIES_TOO_DEEP,
+        f"nested more than {validation.MAX_PROPERTIES_DEPTH} deep",
+        field="properties",
+    )
+
+
+_STATUSES = {
+    ingest.Status.ACCEPTED: event_service_pb2.EVENT_STATUS_ACCEPTED,
+    ingest.Status.DUPLICATE: event_service_pb2.EVENT_STATUS_DUPLICATE,
+    ingest.Status.REJECTED: event_service_pb2.EVENT_STATUS_REJECTED,
+}
+
+
+def result_message(result: ingest.Result) -> event_service_pb2.EventResult:
+    """The message of what became of an event."""
+    message = event_service_pb2.EventResult(event_id=result.event_id, status=_STATUSES[result.status])
+    if result.rejection is not None:
+        message.rejection.CopyFrom(_rejection_message(result.rejection))
+    for warning in result.warnings:
+        message.warnings.append(event_service_pb2.EventWarning.Value(f"EVENT_WARNING_{warning.name}"))
+    return message
+
+
+def _rejection_message(rejection: Rejection) -> event_service_pb2.Rejection:
+    return event_service_pb2.Rejection(
+        field=rejection.field,
+        reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{rejection.reason.name}"),
+        message=rejection.message[:200],
+        code=rejection.reason.status.value,
+    )

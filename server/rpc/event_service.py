@@ -1,0 +1,259 @@
+"""EventService: events come in."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import grpc
+from agentmetrics.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
+from google.protobuf import timestamp_pb2
+
+from server import telemetry, validation
+from server.accounts import Principal, Secrets
+from server.clock import Clock
+from server.errors import Reason, Refused
+from server.events import Event
+from server.ingest import Ingest, Result, Status, Submission
+from server.rpc import event_conversion, gate
+from server.rpc.event_conversion import Sender
+
+MAX_UNACKED_BATCHES = 32
+_LAST_ACKED = "last-acked-sequence"
+_Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class EventService(event_service_pb2_grpc.EventServiceServicer):
+    """Takes events in, one by one, in batches and in streams."""
+
+    def __init__(
+        self, ingest: Ingest, secrets: Secrets, clock: Clock, *, max_streams: int, ack_seconds: float = 60
+    ) -> None:
+        self._ingest = ingest
+        self._secrets = secrets
+        self._clock = clock
+        self._max_streams = max_streams
+        self._ack_seconds = ack_seconds
+        self._streams: Counter[int] = Counter()
+        self._draining = asyncio.Event()
+
+    def drain(self) -> None:
+        """Ends every stream once what it has sent is acknowledged."""
+        self._draining.set()
+
+    async def TrackEvent(  # noqa: N802 - the name in the contract
+        self, request: event_service_pb2.TrackEventRequest, context: _Context
+    ) -> event_service_pb2.TrackEventResponse:
+        """Stores one event; a refusal of it fails the call."""
+        if not request.HasField("event"):
+            raise validation.required("event")
+        principal = gate.caller().principal
+        sender = self._sender(principal, request)
+        submission = await self._ingest.submit(
+            principal.organization_id, [event_conversion.event(request.event, sender)]
+        )
+        (result,) = submission.results
+        if result.rejection is not None:
+            raise Refused(
+                result.rejection.reason,
+                result.rejection.message,
+                field=result.rejection.field,
+                metadata=result.rejection.metadata,
+            )
+        return event_service_pb2.TrackEventResponse(
+            result=event_conversion.result_message(result), revision=submission.revision
+        )
+
+    async def TrackEvents(  # noqa: N802 - the name in the contract
+        self, request: event_service_pb2.TrackEventsRequest, context: _Context
+    ) -> event_service_pb2.TrackEventsResponse:
+        """Stores a batch; each event gets its own result."""
+        submission = await self._store(gate.caller().principal, request)
+        return event_service_pb2.TrackEventsResponse(
+            results=map(event_conversion.result_message, submission.results), revision=submission.revision
+        )
+
+    # Responses are written to the context and not yielded, so that a client that does not read them can be told so.
+    async def StreamEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
+        self, request_iterator: AsyncIterator[event_service_pb2.StreamEventsRequest], context: _Context
+    ) -> None:
+        """Stores batches as they come and acknowledges them in order."""
+        with self._stream_slot(gate.caller().principal.organization_id):
+            stream = _Stream(self, request_iterator, context, self._draining, self._ack_seconds)
+            await stream.run()
+
+    def _sender(
+        self,
+        principal: Principal,
+        request: event_service_pb2.TrackEventRequest
+        | event_service_pb2.TrackEventsRequest
+        | event_service_pb2.StreamBatch,
+    ) -> Sender:
+        sent_at: timestamp_pb2.Timestamp | None = request.sent_at if request.HasField("sent_at") else None
+        return Sender.of(principal, self._secrets, self._clock.now(), sent_at)
+
+    async def _store(
+        self, principal: Principal, batch: event_service_pb2.TrackEventsRequest | event_service_pb2.StreamBatch
+    ) -> Submission:
+        """Stores those events of a batch that are in order and returns the results of all."""
+        if len(batch.events) > validation.MAX_BATCH_EVENTS:
+            raise Refused(
+                Reason.TOO_MANY_EVENTS,
+                f"a batch holds at most {validation.MAX_BATCH_EVENTS} events",
+                field="events",
+                metadata={"limit": str(validation.MAX_BATCH_EVENTS)},
+            )
+        read = _read(batch.events, self._sender(principal, batch))
+        submission = await self._ingest.submit(
+            principal.organization_id, [one for one in read if isinstance(one, Event)]
+        )
+        stored = iter(submission.results)
+        results = [next(stored) if isinstance(one, Event) else one for one in read]
+        telemetry.count_results(one.status.value for one in read if isinstance(one, Result))
+        return Submission(results=results, revision=submission.revision)
+
+    @contextlib.contextmanager
+    def _stream_slot(self, organization_id: int) -> Iterator[None]:
+        if self._draining.is_set():
+            raise _draining()
+        if self._streams[organization_id] >= self._max_streams:
+            raise Refused(
+                Reason.STREAM_LIMIT,
+                "too many streams of this organization on this server",
+                metadata={"limit": str(self._max_streams)},
+                retry_after=5.0,
+            )
+        self._streams[organization_id] += 1
+        telemetry.OPEN_STREAMS.inc()
+        try:
+            yield
+        finally:
+            self._streams[organization_id] -= 1
+            telemetry.OPEN_STREAMS.dec()
+
+
+def _read(messages: Sequence[event_pb2.Event], sender: Sender) -> list[Event | Result]:
+    """Each event, or its rejection."""
+    read: list[Event | Result] = []
+    for message in messages:
+        try:
+            read.append(event_conversion.event(message, sender))
+        except Refused as refusal:
+            # An id that is refused for its length or bytes is not echoed at length.
+            read.append(Result(message.event_id[: validation.MAX_EVENT_ID], Status.REJECTED, refusal.rejection, ()))
+    return read
+
+
+def _draining() -> Refused:
+    return Refused(Reason.DRAINING, "the server is about to stop; connect again", retry_after=0.5)
+
+
+_Pending = tuple[int, "asyncio.Task[Submission]"]
+
+
+class _Stream:
+    """One stream: a reader that submits batches, and a writer that acknowledges them in order."""
+
+    def __init__(
+        self,
+        service: EventService,
+        requests: AsyncIterator[event_service_pb2.StreamEventsRequest],
+        context: _Context,
+        draining: asyncio.Event,
+        ack_seconds: float,
+    ) -> None:
+        self._service = service
+        self._requests = requests
+        self._context = context
+        self._draining = draining
+        self._ack_seconds = ack_seconds
+        self._pending: asyncio.Queue[_Pending | None] = asyncio.Queue()
+        self._unacked = asyncio.Semaphore(MAX_UNACKED_BATCHES)
+        self._started = False
+        self._last_sequence: int | None = None
+        self._last_acked = 0
+
+    async def run(self) -> None:
+        """Serves the stream to its end. Whatever ends it, what was submitted before is acknowledged first if possible."""
+        reader = asyncio.create_task(self._read_all())
+        try:
+            await self._acknowledge_all()
+            await reader
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, *self._abandoned(), return_exceptions=True)
+            self._context.set_trailing_metadata(((_LAST_ACKED, str(self._last_acked)),))
+
+    def _abandoned(self) -> Iterator["asyncio.Task[Submission]"]:
+        """Stops waiting for what nobody will acknowledge any more; what is being written is written all the same."""
+        while not self._pending.empty():
+            if (pending := self._pending.get_nowait()) is not None:
+                pending[1].cancel()
+                yield pending[1]
+
+    async def _read_all(self) -> None:
+        """Reads until the client is done, errs or the server drains; then lets the writer finish."""
+        draining = asyncio.create_task(self._draining.wait())
+        try:
+            while True:
+                reading = asyncio.ensure_future(anext(self._requests, None))
+                try:
+                    await asyncio.wait((reading, draining), return_when=asyncio.FIRST_COMPLETED)
+                    if not reading.done():
+                        raise _draining()
+                    request = await reading
+                finally:
+                    reading.cancel()
+                if request is None:
+                    return
+                await self._take(request)
+        finally:
+            draining.cancel()
+            self._pending.put_nowait(None)
+
+    async def _take(self, request: event_service_pb2.StreamEventsRequest) -> None:
+        which = request.WhichOneof("message")
+        if which is None:
+            raise validation.required("message")
+        if which == "header":
+            if self._started:
+                raise Refused(Reason.STREAM_HEADER_DUPLICATE, "a stream has one header, first", field="header")
+            validation.identifier("header.producer_id", request.header.producer_id)
+            self._started = True
+            return
+        self._started = True
+        self._check_sequence(request.batch.sequence)
+        await self._unacked.acquire()  # nothing more is read while too much is unacknowledged
+        principal = await gate.caller().authenticate()
+        submitted = asyncio.create_task(self._service._store(principal, request.batch))
+        self._pending.put_nowait((request.batch.sequence, submitted))
+
+    def _check_sequence(self, sequence: int) -> None:
+        if sequence < 1:
+            raise validation.required("batch.sequence")
+        if self._last_sequence is not None and sequence > self._last_sequence + 1:
+            raise Refused(
+                Reason.SEQUENCE_GAP,
+                "a batch is missing",
+                field="batch.sequence",
+                metadata={"expected": str(self._last_sequence + 1)},
+            )
+        self._last_sequence = max(sequence, self._last_sequence or 0)
+
+    async def _acknowledge_all(self) -> None:
+        while (pending := await self._pending.get()) is not None:
+            sequence, submitted = pending
+            submission = await submitted
+            ack = event_service_pb2.StreamAck(
+                sequence=sequence,
+                results=map(event_conversion.result_message, submission.results),
+                revision=submission.revision,
+            )
+            try:
+                async with asyncio.timeout(self._ack_seconds):
+                    await self._context.write(event_service_pb2.StreamEventsResponse(acks=[ack]))
+            except TimeoutError:
+                raise Refused(Reason.ACK_BACKLOG, "the acknowledgements are not being read") from None
+            self._last_acked = sequence
+            self._unacked.release()

@@ -1,0 +1,50 @@
+"""The table of contents: every service, registered once, and the scope that each RPC needs."""
+
+from dataclasses import dataclass
+
+import grpc
+from agentmetrics.v1 import (
+    event_service_pb2,
+    event_service_pb2_grpc,
+    metrics_service_pb2,
+    metrics_service_pb2_grpc,
+)
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from server.accounts import Scope
+from server.rpc.event_service import EventService
+from server.rpc.metrics_service import MetricsService
+
+_EVENTS = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
+_METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
+
+SCOPES = {
+    f"/{service.full_name}/{method.name}": scope
+    for service, scope in ((_EVENTS, Scope.INGEST), (_METRICS, Scope.READ))
+    for method in service.methods
+}
+_NAMES = ("", _EVENTS.full_name, _METRICS.full_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What a server serves."""
+
+    events: EventService
+    metrics: MetricsService
+    health: health.aio.HealthServicer
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds every service to a server."""
+        event_service_pb2_grpc.add_EventServiceServicer_to_server(self.events, server)
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+        names = (*_NAMES[1:], health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+
+    async def report(self, *, serving: bool) -> None:
+        """Tells health checks whether the services can be used."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in _NAMES:
+            await self.health.set(name, status)

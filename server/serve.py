@@ -1,0 +1,227 @@
+"""The server process: puts the parts together, watches the database, and stops without losing anything."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import structlog
+from grpc_health.v1 import health
+from prometheus_client import start_http_server
+
+from server import errors, telemetry
+from server.accounts import Authenticator, Secrets
+from server.clock import Clock
+from server.errors import Reason, Refused
+from server.hints import Hints
+from server.ingest import Ingest
+from server.query import Queries
+from server.rpc.event_service import EventService
+from server.rpc.gate import Gate
+from server.rpc.metrics_service import MetricsService
+from server.rpc.services import SCOPES, Services
+from server.settings import Settings
+from server.store import migrate, partitions
+from server.store.database import Condition, Database
+
+_WATCH_SECONDS = 2.0
+_PARTITIONS_EVERY = 1800.0
+_log = structlog.get_logger(__name__)
+
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # else a second server on the port would start, and take half of the calls
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_concurrent_streams", 100),  # bounds what one connection can pile up by resetting streams
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+async def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT; SetupError where it cannot start. ready is told the address once it serves."""
+    stop = asyncio.Event()
+    with _signals(stop):
+        database = Database(
+            settings.required("database_url"),
+            ingest_connections=settings.ingest_connections,
+            other_connections=settings.query_connections,
+        )
+        hints = Hints(settings.required("redis_url"))
+        try:
+            running = Running(settings, database, hints)
+            await running.start()
+            if ready is not None:
+                ready(running.address)
+            await stop.wait()
+            await running.stop()
+        finally:
+            await hints.close()
+            await database.close()
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for one in signals:
+        loop.add_signal_handler(one, stop.set)
+    try:
+        yield
+    finally:
+        for one in signals:
+            loop.remove_signal_handler(one)
+
+
+class Running:
+    """A server with all its parts."""
+
+    def __init__(self, settings: Settings, database: Database, hints: Hints) -> None:
+        secrets = Secrets(settings.required("key_pepper"))
+        self._settings = settings
+        self._database = database
+        self._clock = Clock()
+        self._ingest = Ingest(database, on_commit=hints.fold, concurrency=settings.ingest_connections)
+        self._services = Services(
+            events=EventService(
+                self._ingest, secrets, self._clock, max_streams=settings.max_streams_per_organization
+            ),
+            metrics=MetricsService(Queries(database, max_queries=settings.max_queries)),
+            health=health.aio.HealthServicer(),
+        )
+        gate = Gate(Authenticator(database, secrets), SCOPES, max_call_seconds=settings.max_call_seconds)
+        self._server = grpc.aio.server(interceptors=(gate,), options=_OPTIONS)
+        self._services.register(self._server)
+        self._watcher: asyncio.Task[None] | None = None
+        self._serving = False
+        self.address = settings.listen
+
+    async def start(self) -> None:
+        """Checks the database, binds the port and serves."""
+        condition = await self._check_database()
+        self._clock.set(condition.now)
+        port = self._bind()
+        await self._server.start()
+        self.address = f"{self._settings.listen.rpartition(':')[0]}:{port}"
+        if self._settings.metrics_port:
+            _serve_metrics(self._settings.metrics_port)
+        await self._report(serving=True)
+        self._watcher = asyncio.create_task(self._watch())
+        _log.info("serving", address=self.address, tls=self._settings.tls_certificate is not None)
+
+    async def stop(self) -> None:
+        """Refuses new calls, lets those under way finish, and returns when every event is written."""
+        _log.info("draining")
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+        await self._report(serving=False)
+        self._services.events.drain()
+        await self._server.stop(self._settings.drain_seconds)
+        await self._ingest.drain()
+        _log.info("stopped")
+
+    async def _check_database(self) -> Condition:
+        try:
+            current = await migrate.current(self._database)
+            if current != migrate.expected():
+                raise errors.SetupError("the database's schema is not up to date: run `python -m server migrate`")
+            condition = await self._database.condition()
+            if condition.weak_settings:
+                raise errors.SetupError(
+                    "the database could lose acknowledged events: set it to be durable, it says "
+                    + ", ".join(condition.weak_settings)
+                )
+            async with self._database.transaction() as connection:
+                await partitions.ensure(connection, condition.now.date())
+        except errors.StorageUnavailable as error:
+            raise errors.SetupError(f"DATABASE_URL cannot be used: {database_problem(error)}") from error
+        return condition
+
+    def _bind(self) -> int:
+        listen = self._settings.listen
+        try:
+            credentials = _tls(self._settings)
+            if credentials is None:
+                return self._server.add_insecure_port(listen)
+            return self._server.add_secure_port(listen, credentials)
+        except RuntimeError as error:
+            raise errors.SetupError(
+                f"cannot listen on {listen}: the port is taken or the address is not this machine's;"
+                " choose another with AGENTMETRICS_LISTEN"
+            ) from error
+
+    async def _watch(self) -> None:
+        """Follows the database's clock and settings, and tells health checks and ingest what they mean."""
+        loop = asyncio.get_running_loop()
+        partitions_due = loop.time() + _PARTITIONS_EVERY
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            try:
+                condition = await self._database.condition()
+                self._clock.set(condition.now)
+                await self._judge(condition)
+                if loop.time() > partitions_due:
+                    async with self._database.transaction() as connection:
+                        await partitions.ensure(connection, condition.now.date())
+                    partitions_due = loop.time() + _PARTITIONS_EVERY
+            except errors.StorageUnavailable as error:
+                _log.warning("storage unavailable", error=str(error))
+                await self._report(serving=False)
+            except Exception:
+                _log.exception("the watch on the database failed; it goes on")
+
+    async def _judge(self, condition: Condition) -> None:
+        weak = condition.weak_settings
+        if weak and self._ingest.refusal is None:
+            _log.error("the database could lose acknowledged events; nothing is taken in", settings=weak)
+        self._ingest.refusal = (
+            Refused(Reason.DURABILITY_WEAK, "the database is not set up to be durable", retry_after=5.0)
+            if weak
+            else None
+        )
+        await self._report(serving=not weak)
+
+    async def _report(self, *, serving: bool) -> None:
+        if serving != self._serving:
+            self._serving = serving
+            telemetry.SERVING.set(serving)
+            await self._services.report(serving=serving)
+
+
+def database_problem(error: errors.StorageUnavailable) -> str:
+    """What is wrong with a database that cannot be used, in words for the operator and without a secret."""
+    cause = error.__cause__
+    cause = getattr(cause, "orig", None) or cause
+    text = str(cause).strip().splitlines()
+    return text[-1].partition(": ")[2] or text[-1] if text else str(error)
+
+
+def _tls(settings: Settings) -> grpc.ServerCredentials | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    client_ca = _read("AGENTMETRICS_TLS_CLIENT_CA", settings.tls_client_ca) if settings.tls_client_ca else None
+    pair = (
+        _read("AGENTMETRICS_TLS_KEY", settings.tls_key),
+        _read("AGENTMETRICS_TLS_CERTIFICATE", settings.tls_certificate),
+    )
+    return grpc.ssl_server_credentials([pair], client_ca, require_client_auth=client_ca is not None)
+
+
+def _read(variable: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise errors.SetupError(f"{variable}={path} cannot be read: {error.strerror}") from error
+
+
+def _serve_metrics(port: int) -> None:
+    try:
+        start_http_server(port, addr="127.0.0.1")
+    except OSError as error:
+        raise errors.SetupError(
+            f"cannot serve metrics on 127.0.0.1:{port}: {error.strerror}; choose another AGENTMETRICS_METRICS_PORT"
+        ) from error

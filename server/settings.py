@@ -1,0 +1,95 @@
+"""The service's settings: the only reader of the environment."""
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from server import errors
+from server.telemetry import LogFormat
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside. Secrets print as stars."""
+
+    model_config = SettingsConfigDict(env_prefix="AGENTMETRICS_", frozen=True, extra="ignore")
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+    key_pepper: SecretStr | None = None  # keys the hashes of API keys and of e-mail addresses; at least 32 characters
+
+    listen: str = "127.0.0.1:50051"
+    allow_plaintext: bool = False  # without TLS, listen on other addresses than loopback
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    metrics_port: int = Field(default=0, ge=0, le=65535)  # Prometheus, on loopback; 0: off
+
+    ingest_connections: int = Field(default=6, ge=1, le=200)
+    query_connections: int = Field(default=8, ge=1, le=200)
+    max_queries: int = Field(default=64, ge=1)  # questions at once, waiting ones included
+    max_streams_per_organization: int = Field(default=20, ge=1)
+    max_call_seconds: float = Field(default=30, gt=0)
+    drain_seconds: float = Field(default=10, ge=0)
+
+    data_dir: Path = Path.home() / ".agentmetrics"
+    log_level: str = Field(default="INFO", pattern="^(?i:debug|info|warning|error)$")
+    log_format: LogFormat = LogFormat.CONSOLE
+
+    @field_validator("key_pepper")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("must have at least 32 characters; `openssl rand -hex 32` makes one")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY go together")
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError("AGENTMETRICS_TLS_CLIENT_CA needs AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY")
+        if not self.tls_certificate and not self.allow_plaintext and not is_loopback(self.listen):
+            raise ValueError(
+                f"AGENTMETRICS_LISTEN={self.listen} is not a loopback address and TLS is off: set"
+                " AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY, or AGENTMETRICS_ALLOW_PLAINTEXT=true"
+            )
+        return self
+
+    def required(self, name: str) -> str:
+        """A secret that the caller cannot do without."""
+        value: SecretStr | None = getattr(self, name)
+        if value is None:
+            variable = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}.get(
+                name, f"AGENTMETRICS_{name.upper()}"
+            )
+            raise errors.SetupError(f"{variable} is not set")
+        return value.get_secret_value()
+
+
+def is_loopback(address: str) -> bool:
+    """True where host:port can only be reached from this machine."""
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load() -> Settings:
+    """The settings of this process; SetupError in one line where one of them is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [
+            (f"{_variable(str(one['loc'][0]))}: " if one["loc"] else "") + one["msg"].removeprefix("Value error, ")
+            for one in error.errors()
+        ]
+        raise errors.SetupError("; ".join(problems)) from None
+
+
+def _variable(name: str) -> str:
+    return name if name in ("DATABASE_URL", "REDIS_URL") else f"AGENTMETRICS_{name.upper()}"

@@ -1,0 +1,164 @@
+"""Conversations and the events that close and reopen them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import asyncpg
+
+from server import timerange
+from server.outcomes import Closing, Conversation, Kind, Outcome
+from server.store.database import Driver
+
+_MICROSECOND = timedelta(microseconds=1)
+_CLOSING = "conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id"
+
+
+def _instant(microseconds: int) -> datetime:
+    return timerange.EPOCH + timedelta(microseconds=microseconds)
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - timerange.EPOCH) // _MICROSECOND
+
+
+async def add_messages(
+    driver: Driver, organization_id: int, messages: Mapping[bytes, int]
+) -> dict[bytes, Conversation]:
+    """Adds messages to conversations, made if need be, and returns them as they are now.
+
+    Locks the conversations, in the order of their keys, until COMMIT: their outcomes change one transaction at a time.
+    """
+    keys = sorted(messages)
+    rows = await driver.fetch(
+        "INSERT INTO conversations AS c (organization_id, conversation_key, messages)"
+        " SELECT $1, * FROM unnest($2::bytea[], $3::integer[])"
+        " ON CONFLICT (organization_id, conversation_key) DO UPDATE SET messages = c.messages + excluded.messages"
+        " RETURNING conversation_key, messages, outcome, closed_at, agent_id, channel, team_id",
+        organization_id,
+        keys,
+        [messages[key] for key in keys],
+    )
+    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row)) for row in rows}
+
+
+def _outcome(row: asyncpg.Record) -> Outcome | None:
+    if row["outcome"] is None:
+        return None
+    return Outcome(
+        kind=Kind(row["outcome"]),
+        closed_at=_microseconds(row["closed_at"]),
+        agent_id=row["agent_id"] or "",
+        channel=row["channel"] or "",
+        team_id=row["team_id"] or "",
+    )
+
+
+def _closing(row: asyncpg.Record) -> Closing:
+    return Closing(row[0], _microseconds(row[1]), row[2], Kind(row[3]), row[4] or "", row[5] or "", row[6] or "")
+
+
+async def add_closings(driver: Driver, organization_id: int, closings: Sequence[Closing]) -> None:
+    """Stores closing and reopening events of conversations that are locked."""
+    await driver.copy_records_to_table(
+        "conversation_closings",
+        columns=[
+            "organization_id",
+            "conversation_key",
+            "occurred_at",
+            "event_key",
+            "kind",
+            "agent_id",
+            "channel",
+            "team_id",
+        ],
+        records=[
+            (
+                organization_id,
+                closing.conversation_key,
+                _instant(closing.occurred_at),
+                closing.event_key,
+                int(closing.kind),
+                closing.agent_id or None,
+                closing.channel or None,
+                closing.team_id or None,
+            )
+            for closing in closings
+        ],
+    )
+
+
+async def closings(driver: Driver, organization_id: int, keys: Collection[bytes]) -> dict[bytes, list[Closing]]:
+    """Every closing and reopening event of conversations, by conversation."""
+    rows = await driver.fetch(
+        f"SELECT {_CLOSING} FROM conversation_closings"  # noqa: S608 - a constant of this file
+        " WHERE organization_id = $1 AND conversation_key = ANY($2::bytea[]) ORDER BY conversation_key",
+        organization_id,
+        list(keys),
+    )
+    found = map(_closing, rows)
+    return {key: list(group) for key, group in groupby(found, key=lambda closing: closing.conversation_key)}
+
+
+async def set_outcomes(driver: Driver, organization_id: int, outcomes: Mapping[bytes, Outcome | None]) -> None:
+    """Records the outcomes that have been counted, of conversations that are locked."""
+    items = sorted(outcomes.items())
+    await driver.execute(
+        "UPDATE conversations c SET outcome = n.outcome, closed_at = n.closed_at, agent_id = n.agent_id,"
+        " channel = n.channel, team_id = n.team_id"
+        " FROM unnest($2::bytea[], $3::smallint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])"
+        " AS n(conversation_key, outcome, closed_at, agent_id, channel, team_id)"
+        " WHERE c.organization_id = $1 AND c.conversation_key = n.conversation_key",
+        organization_id,
+        [key for key, _ in items],
+        [int(one.kind) if one else None for _, one in items],
+        [_instant(one.closed_at) if one else None for _, one in items],
+        [(one.agent_id or None) if one else None for _, one in items],
+        [(one.channel or None) if one else None for _, one in items],
+        [(one.team_id or None) if one else None for _, one in items],
+    )
+
+
+async def closed_between(
+    driver: Driver, organization_id: int, start: datetime, end: datetime
+) -> dict[bytes, Conversation]:
+    """The conversations that were closed in [start, end), by key."""
+    rows = await driver.fetch(
+        "SELECT conversation_key, messages, outcome, closed_at, agent_id, channel, team_id FROM conversations"
+        " WHERE organization_id = $1 AND closed_at >= $2 AND closed_at < $3",
+        organization_id,
+        start,
+        end,
+    )
+    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row)) for row in rows}
+
+
+async def closings_between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> list[Closing]:
+    """The closing and reopening events that occurred in [start, end)."""
+    rows = await driver.fetch(
+        f"SELECT {_CLOSING} FROM conversation_closings"  # noqa: S608 - a constant of this file
+        " WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3",
+        organization_id,
+        start,
+        end,
+    )
+    return [_closing(row) for row in rows]
+
+
+async def recorded(driver: Driver, organization_id: int, keys: Collection[bytes]) -> dict[bytes, Conversation]:
+    """Conversations as they have been counted, by key."""
+    rows = await driver.fetch(
+        "SELECT conversation_key, messages, outcome, closed_at, agent_id, channel, team_id FROM conversations"
+        " WHERE organization_id = $1 AND conversation_key = ANY($2::bytea[])",
+        organization_id,
+        list(keys),
+    )
+    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row)) for row in rows}
+
+
+async def with_messages(driver: Driver, organization_id: int) -> int:
+    """How many conversations have messages."""
+    found: int = await driver.fetchval(
+        "SELECT count(*) FROM conversations WHERE organization_id = $1 AND messages <> 0", organization_id
+    )
+    return found

@@ -1,0 +1,164 @@
+"""Connections to PostgreSQL: separate pools for ingest and for everything else, and errors in the service's own words."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from server import errors
+
+# What the asyncpg driver's own connection is to the rest of the store. Ingest and fold use it directly: COPY is not part of
+# SQLAlchemy, and its execution layer costs more than these statements do.
+Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+Connection: TypeAlias = AsyncConnection
+
+# 40: serialization failure, deadlock · 08: connection · 57: shutdown, cancelled · 53: resources, disk full ·
+# 55: lock not available · 25006: read only, after a failover · 58: system error
+_TRANSIENT = ("40", "08", "57", "53", "55", "25006", "58")
+
+_SESSION = {
+    "timezone": "UTC",
+    "jit": "off",  # compiling costs more than running these statements
+    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "20s",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What the database says of itself. weak_settings is empty where an acknowledged event is safe."""
+
+    now: datetime
+    weak_settings: tuple[str, ...]
+
+
+class Database:
+    """Holds the pools. One per process; close it when done."""
+
+    def __init__(self, url: str, *, ingest_connections: int = 6, other_connections: int = 8) -> None:
+        self._ingest = _engine(url, ingest_connections, application_name="agentmetrics ingest", timeout=60)
+        self._other = _engine(url, other_connections, application_name="agentmetrics", timeout=120)
+        self._reading = self._other.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._ingest.dispose()
+        await self._other.dispose()
+
+    @contextlib.asynccontextmanager
+    async def ingest(self) -> AsyncIterator[Driver]:
+        """A transaction on a driver connection of the ingest pool, committed at the end of the block."""
+        async with self._driver(self._ingest) as driver:
+            yield driver
+
+    @contextlib.asynccontextmanager
+    async def maintenance(self) -> AsyncIterator[Driver]:
+        """A transaction on a driver connection of the other pool, committed at the end of the block."""
+        async with self._driver(self._other) as driver:
+            yield driver
+
+    @contextlib.asynccontextmanager
+    async def frozen(self) -> AsyncIterator[Driver]:
+        """What snapshot() gives, on a driver connection: for reading raw events in portions."""
+        async with self._driver(self._other, isolation="repeatable_read", readonly=True) as driver:
+            yield driver
+
+    @contextlib.asynccontextmanager
+    async def _driver(
+        self, engine: AsyncEngine, *, isolation: str | None = None, readonly: bool = False
+    ) -> AsyncIterator[Driver]:
+        with translated():
+            async with engine.connect() as connection:
+                driver: Driver = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+                try:
+                    async with driver.transaction(isolation=isolation, readonly=readonly):
+                        yield driver
+                except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+                    await connection.invalidate()
+                    raise
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A read-committed transaction, committed at the end of the block."""
+        with translated():
+            async with self._other.begin() as connection:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A read-only view of one instant: everything read in the block belongs together."""
+        with translated():
+            async with self._reading.begin() as connection:
+                yield connection
+
+    async def condition(self) -> Condition:
+        """The database's clock and whether what it commits is durable."""
+        async with self.transaction() as connection:
+            row = (await connection.execute(_CONDITION)).one()
+        weak = tuple(
+            f"{name} = {value}"
+            for name, value, safe in (
+                ("fsync", row.fsync, ("on",)),
+                ("full_page_writes", row.full_page_writes, ("on",)),
+                ("synchronous_commit", row.synchronous_commit, ("on", "remote_apply")),
+            )
+            if value not in safe
+        )
+        return Condition(now=row.now, weak_settings=weak)
+
+
+_CONDITION = sa.text(
+    "SELECT clock_timestamp() AS now, current_setting('fsync') AS fsync,"
+    " current_setting('full_page_writes') AS full_page_writes,"
+    " current_setting('synchronous_commit') AS synchronous_commit"
+)
+
+
+def _engine(url: str, connections: int, *, application_name: str, timeout: int) -> AsyncEngine:
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+asyncpg")
+    return create_async_engine(
+        parsed,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_recycle=1800,
+        pool_use_lifo=True,
+        hide_parameters=True,  # values of tenants stay out of logs and exceptions
+        connect_args={
+            "timeout": 5,
+            "command_timeout": timeout,
+            "server_settings": {**_SESSION, "application_name": application_name},
+        },
+    )
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Raises StorageUnavailable or StorageRejected for whatever the driver raises; no SQL or DSN gets past it."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, asyncpg.PostgresError) as error:
+        state = _sqlstate(error)
+        if state is None or state.startswith(_TRANSIENT):
+            raise errors.StorageUnavailable(f"database error {state or 'without a state'}") from error
+        raise errors.StorageRejected(f"database error {state}") from error
+    except sa.exc.TimeoutError as error:
+        raise errors.StorageUnavailable("no database connection is free") from error
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
+        if isinstance(error, asyncpg.exceptions.DataError | ValueError):
+            raise errors.StorageRejected("the database driver refused a value") from error
+        raise errors.StorageUnavailable("the connection to the database is lost") from error
+
+
+def _sqlstate(error: Exception) -> str | None:
+    state: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return state

@@ -1,0 +1,188 @@
+"""Event keys, raw events and revisions: the write path of ingest, and raw events read back."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from server import timerange
+from server.events import Event, id_of
+from server.store.database import Driver
+
+_COLUMNS = (
+    "organization_id",
+    "revision",
+    "received_at",
+    "occurred_at",
+    "event_key",
+    "event_id",
+    "event_type",
+    "agent_id",
+    "user_id",
+    "conversation_id",
+    "channel",
+    "team_id",
+    "campaign_id",
+    "resource_type",
+    "resource_id",
+    "detail",
+    "properties",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """The organization's commit number, and the database's time at which it was taken."""
+
+    number: int
+    at: datetime
+
+
+async def claim_keys(driver: Driver, organization_id: int, events: Sequence[Event]) -> set[bytes]:
+    """Stores the keys of events and returns those that are new. Events are sorted by key, so that callers cannot deadlock.
+
+    Waits for a transaction that is storing the same key; once that has committed the key is not new.
+    """
+    rows = await driver.fetch(
+        "INSERT INTO event_keys (organization_id, event_key, fingerprint, occurred_hour)"
+        " SELECT $1, * FROM unnest($2::bytea[], $3::bigint[], $4::integer[])"
+        " ON CONFLICT DO NOTHING RETURNING event_key",
+        organization_id,
+        [event.event_key for event in events],
+        [event.fingerprint for event in events],
+        [event.occurred_at // 3_600_000_000 for event in events],
+    )
+    return {row[0] for row in rows}
+
+
+async def fingerprints(driver: Driver, organization_id: int, keys: Sequence[bytes]) -> dict[bytes, int]:
+    """The fingerprints of stored events."""
+    rows = await driver.fetch(
+        "SELECT event_key, fingerprint FROM event_keys WHERE organization_id = $1 AND event_key = ANY($2::bytea[])",
+        organization_id,
+        keys,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def next_revision(driver: Driver, organization_id: int) -> Revision:
+    """Takes the organization's next revision and holds its row until COMMIT: commits happen in this order, without gaps."""
+    row = await driver.fetchrow(
+        "INSERT INTO revisions AS r (organization_id, revision, revised_at) VALUES ($1, 1, clock_timestamp())"
+        " ON CONFLICT (organization_id) DO UPDATE SET revision = r.revision + 1,"
+        " revised_at = greatest(clock_timestamp(), r.revised_at) RETURNING revision, revised_at",
+        organization_id,
+    )
+    assert row is not None  # noqa: S101 - INSERT … ON CONFLICT DO UPDATE always returns its row
+    return Revision(number=row[0], at=row[1])
+
+
+async def append(driver: Driver, organization_id: int, revision: Revision, events: Sequence[Event]) -> None:
+    """Stores raw events under a revision."""
+    number, at, epoch = revision.number, revision.at, timerange.EPOCH
+    await driver.copy_records_to_table(
+        "events",
+        columns=_COLUMNS,
+        records=[
+            (
+                organization_id,
+                number,
+                at,
+                epoch + timedelta(microseconds=event.occurred_at),
+                event.event_key,
+                None if event.event_key[6] >> 4 == 7 else event.event_id,
+                event.event_type,
+                event.agent_id or None,
+                event.user_id or None,
+                event.conversation_id or None,
+                event.channel or None,
+                event.team_id or None,
+                event.campaign_id or None,
+                event.resource_type or None,
+                event.resource_id or None,
+                json.dumps(event.detail) if event.detail else None,
+                event.properties or None,
+            )
+            for event in events
+        ],
+    )
+
+
+async def occurred_between(
+    driver: Driver, organization_id: int, start: datetime, end: datetime
+) -> AsyncIterator[list[Event]]:
+    """The raw events that occurred in [start, end), in portions; needs an open transaction."""
+    cursor = await driver.cursor(
+        f"SELECT {', '.join(_COLUMNS)} FROM events"  # noqa: S608 - a constant of this file
+        " WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3",
+        organization_id,
+        start,
+        end,
+    )
+    while rows := await cursor.fetch(5000):
+        yield [_event(tuple(row)) for row in rows]
+
+
+def _event(row: Sequence[object]) -> Event:
+    (_, _, _, occurred_at, event_key, event_id, event_type, *ids, detail, properties) = row
+    assert isinstance(occurred_at, datetime)  # noqa: S101 - narrows what the driver leaves open
+    assert isinstance(event_key, bytes)  # noqa: S101
+    texts = [str(text) if text is not None else "" for text in ids]
+    return Event(
+        event_id=str(event_id) if event_id is not None else id_of(event_key) or "",
+        event_key=event_key,
+        fingerprint=0,
+        event_type=str(event_type),
+        occurred_at=(occurred_at - timerange.EPOCH) // timedelta(microseconds=1),
+        agent_id=texts[0],
+        user_id=texts[1],
+        conversation_id=texts[2],
+        channel=texts[3],
+        team_id=texts[4],
+        campaign_id=texts[5],
+        resource_type=texts[6],
+        resource_id=texts[7],
+        detail=json.loads(str(detail)) if detail else {},
+        properties=str(properties) if properties else "",
+        warnings=(),
+    )
+
+
+async def without_key(driver: Driver, organization_id: int, start: datetime, end: datetime) -> int:
+    """How many raw events that occurred in [start, end) have no key. Must be 0 for as long as keys are kept."""
+    found: int = await driver.fetchval(
+        "SELECT count(*) FROM events e WHERE e.organization_id = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3"
+        " AND NOT EXISTS (SELECT 1 FROM event_keys k WHERE k.organization_id = $1 AND k.event_key = e.event_key)",
+        organization_id,
+        start,
+        end,
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """What became of a portion of keys: how many were removed, and where the next one begins (None: there is none)."""
+
+    removed: int
+    next_key: bytes | None
+
+
+async def remove_keys(driver: Driver, organization_id: int, first: bytes, limit: int, before_hour: int) -> Portion:
+    """Of the keys from the first one on, looks at that many and removes those of events that occurred before an hour."""
+    next_key: bytes | None = await driver.fetchval(
+        "SELECT event_key FROM event_keys WHERE organization_id = $1 AND event_key >= $2"
+        " ORDER BY event_key OFFSET $3 LIMIT 1",
+        organization_id,
+        first,
+        limit,
+    )
+    removed = await driver.execute(
+        "DELETE FROM event_keys WHERE organization_id = $1 AND event_key >= $2"
+        " AND ($3::bytea IS NULL OR event_key < $3) AND occurred_hour < $4",
+        organization_id,
+        first,
+        next_key,
+        before_hour,
+    )
+    return Portion(removed=int(removed.split()[-1]), next_key=next_key)

@@ -1,0 +1,230 @@
+"""Organizations, their settings and their API keys."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.store.database import Driver
+
+
+class State(enum.StrEnum):
+    """Whether an organization may use the service."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an organization has chosen. Days of None mean for ever, rates of None that there is no rate."""
+
+    time_zone: str
+    event_retention_days: int | None = None
+    key_retention_days: int | None = None
+    keep_user_details: bool = False
+    storage_rate_micros: int | None = None  # per GiB and 30 days
+    bandwidth_rate_micros: int | None = None  # per GiB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """A tenant. raw_from_bucket: raw events that occurred before this quarter hour may be gone."""
+
+    organization_id: int
+    name: str
+    state: State
+    settings: Settings
+    raw_from_bucket: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A credential as it is stored; the secret itself is not."""
+
+    key_id: str
+    organization_id: int
+    name: str
+    secret_hmac: bytes
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+_ORGANIZATION = (
+    "o.organization_id, o.name, o.state, o.time_zone, o.event_retention_days, o.key_retention_days,"
+    " o.keep_user_details, o.storage_rate_micros, o.bandwidth_rate_micros, o.raw_from_bucket, o.created_at"
+)
+_API_KEY = (
+    "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.scopes, k.created_at AS key_created_at,"
+    " k.expires_at, k.revoked_at"
+)
+
+
+def _organization(row: sa.Row[tuple[object, ...]]) -> Organization:
+    return Organization(
+        organization_id=row.organization_id,
+        name=row.name,
+        state=State(row.state),
+        settings=Settings(
+            time_zone=row.time_zone,
+            event_retention_days=row.event_retention_days,
+            key_retention_days=row.key_retention_days,
+            keep_user_details=row.keep_user_details,
+            storage_rate_micros=row.storage_rate_micros,
+            bandwidth_rate_micros=row.bandwidth_rate_micros,
+        ),
+        raw_from_bucket=row.raw_from_bucket,
+        created_at=row.created_at,
+    )
+
+
+def _api_key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
+    return ApiKey(
+        key_id=row.key_id,
+        organization_id=row.organization_id,
+        name=row.key_name,
+        secret_hmac=row.secret_hmac,
+        scopes=tuple(row.scopes),
+        created_at=row.key_created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+async def create(connection: AsyncConnection, name: str, settings: Settings) -> int | None:
+    """Makes an organization and returns its id; None where the name is taken."""
+    organization_id: int | None = await connection.scalar(
+        sa.text(
+            "INSERT INTO organizations (name, time_zone, event_retention_days, key_retention_days, keep_user_details,"
+            " storage_rate_micros, bandwidth_rate_micros) VALUES (:name, :time_zone, :event_days, :key_days,"
+            " :keep_user_details, :storage_rate, :bandwidth_rate)"
+            " ON CONFLICT (name) DO NOTHING RETURNING organization_id"
+        ),
+        {
+            "name": name,
+            "time_zone": settings.time_zone,
+            "event_days": settings.event_retention_days,
+            "key_days": settings.key_retention_days,
+            "keep_user_details": settings.keep_user_details,
+            "storage_rate": settings.storage_rate_micros,
+            "bandwidth_rate": settings.bandwidth_rate_micros,
+        },
+    )
+    return organization_id
+
+
+async def by_name(connection: AsyncConnection, name: str) -> Organization | None:
+    """The organization of that name."""
+    row = (
+        await connection.execute(
+            sa.text(f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = :name"),  # noqa: S608
+            {"name": name},
+        )
+    ).one_or_none()
+    return _organization(row) if row else None
+
+
+async def listed(connection: AsyncConnection) -> list[Organization]:
+    """Every organization, by id."""
+    rows = await connection.execute(
+        sa.text(f"SELECT {_ORGANIZATION} FROM organizations o ORDER BY o.organization_id")  # noqa: S608
+    )
+    return [_organization(row) for row in rows]
+
+
+async def set_state(connection: AsyncConnection, name: str, state: State) -> bool:
+    """Changes whether an organization may use the service; False where there is none of that name."""
+    result = await connection.execute(
+        sa.text("UPDATE organizations SET state = :state WHERE name = :name AND state <> 'revoked'"),
+        {"name": name, "state": state.value},
+    )
+    return result.rowcount > 0
+
+
+async def raise_raw_from(connection: AsyncConnection, organization_id: int, bucket: int) -> None:
+    """Records that raw events that occurred before a quarter hour may be gone."""
+    await connection.execute(
+        sa.text(
+            "UPDATE organizations SET raw_from_bucket = greatest(raw_from_bucket, :bucket)"
+            " WHERE organization_id = :organization"
+        ),
+        {"organization": organization_id, "bucket": bucket},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Which of an organization's raw events and keys there must still be, at the database's time."""
+
+    now: datetime
+    raw_from_bucket: int
+    key_retention_days: int | None
+
+
+async def kept(driver: Driver, organization_id: int) -> Kept | None:
+    """What must still be there; None where there is no such organization."""
+    row = await driver.fetchrow(
+        "SELECT now(), raw_from_bucket, key_retention_days FROM organizations WHERE organization_id = $1",
+        organization_id,
+    )
+    return Kept(now=row[0], raw_from_bucket=row[1], key_retention_days=row[2]) if row else None
+
+
+async def add_key(connection: AsyncConnection, key: ApiKey) -> None:
+    """Stores a credential."""
+    await connection.execute(
+        sa.text(
+            "INSERT INTO api_keys (key_id, organization_id, name, secret_hmac, scopes, expires_at)"
+            " VALUES (:key_id, :organization, :name, :secret_hmac, :scopes, :expires_at)"
+        ),
+        {
+            "key_id": key.key_id,
+            "organization": key.organization_id,
+            "name": key.name,
+            "secret_hmac": key.secret_hmac,
+            "scopes": list(key.scopes),
+            "expires_at": key.expires_at,
+        },
+    )
+
+
+async def key_with_organization(connection: AsyncConnection, key_id: str) -> tuple[ApiKey, Organization] | None:
+    """The credential of that id and whose it is."""
+    row = (
+        await connection.execute(
+            sa.text(
+                f"SELECT {_ORGANIZATION}, {_API_KEY}"  # noqa: S608
+                " FROM api_keys k JOIN organizations o USING (organization_id) WHERE k.key_id = :key_id"
+            ),
+            {"key_id": key_id},
+        )
+    ).one_or_none()
+    return (_api_key(row), _organization(row)) if row else None
+
+
+async def keys(connection: AsyncConnection, organization_id: int) -> Sequence[ApiKey]:
+    """The organization's credentials, oldest first."""
+    rows = await connection.execute(
+        sa.text(
+            f"SELECT {_API_KEY} FROM api_keys k WHERE organization_id = :organization"  # noqa: S608
+            " ORDER BY k.created_at, k.key_id"
+        ),
+        {"organization": organization_id},
+    )
+    return [_api_key(row) for row in rows]
+
+
+async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
+    """Revokes a credential for good; False where there is none of that id."""
+    result = await connection.execute(
+        sa.text("UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = :key_id"),
+        {"key_id": key_id},
+    )
+    return result.rowcount > 0

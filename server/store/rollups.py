@@ -1,0 +1,336 @@
+"""Deltas and rollups: figures appended by ingest, folded by workers, and read as one."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pyroaring import BitMap
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server import cells, timerange
+from server.cells import Cell, CellKey
+from server.store.database import Driver
+from server.store.events import Revision
+
+_FIGURES = ("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "set_keys", "sets")
+
+
+def _figures(cell: Cell) -> tuple[object, ...]:
+    """A cell as the values of its columns; what adds nothing is left out."""
+    counters = sorted((key, amount) for key, amount in cell.counters.items() if amount)
+    bins = sorted((key, count) for key, count in cell.bins.items() if count)
+    sets = sorted((key, members) for key, members in cell.sets.items() if members)
+    return (
+        [key for key, _ in counters],
+        [amount for _, amount in counters],
+        [key for key, _ in bins] or None,
+        [count for _, count in bins] or None,
+        [key for key, _ in sets] or None,
+        [members.serialize() for _, members in sets] or None,
+    )
+
+
+def _cell(figures: Sequence[Any]) -> Cell:
+    counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets = figures
+    return Cell(
+        dict(zip(counter_keys or (), counter_amounts or (), strict=True)),
+        dict(zip(bin_keys or (), bin_counts or (), strict=True)),
+        {key: BitMap.deserialize(members) for key, members in zip(set_keys or (), sets or (), strict=True)},
+    )
+
+
+async def append(
+    driver: Driver, organization_id: int, revision: Revision, changes: Mapping[CellKey, Cell]
+) -> None:
+    """Appends figures as deltas: no row is shared, so nobody waits."""
+    await driver.copy_records_to_table(
+        "deltas",
+        columns=("organization_id", "dimension", "value", "bucket", "revision", "created_at", *_FIGURES),
+        records=[
+            (organization_id, key.dimension, key.value, key.bucket, revision.number, revision.at, *_figures(cell))
+            for key, cell in changes.items()
+            if not cell.is_empty()
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What one cell of an answer is made of: a value of a dimension over a span. point is the caller's name for it."""
+
+    point: int
+    dimension: cells.Dimension
+    value: str
+    span: timerange.Span
+
+
+_READ = sa.text(
+    """
+    WITH picked AS (
+        SELECT s.point, r.counter_keys, r.counter_amounts, r.bin_keys, r.bin_counts, r.set_keys, r.sets
+        FROM unnest(CAST(:points AS integer[]), CAST(:dimensions AS smallint[]), CAST(:values AS text[]),
+                    CAST(:granularities AS smallint[]), CAST(:starts AS integer[]), CAST(:ends AS integer[]))
+             AS s(point, dimension, value, granularity, first, last)
+        JOIN rollups r ON r.organization_id = :organization AND r.dimension = s.dimension AND r.value = s.value
+             AND r.granularity = s.granularity AND r.bucket >= s.first AND r.bucket < s.last
+        UNION ALL
+        SELECT s.point, d.counter_keys, d.counter_amounts, d.bin_keys, d.bin_counts, d.set_keys, d.sets
+        FROM unnest(CAST(:whole_points AS integer[]), CAST(:whole_dimensions AS smallint[]),
+                    CAST(:whole_values AS text[]), CAST(:whole_starts AS integer[]), CAST(:whole_ends AS integer[]))
+             AS s(point, dimension, value, first, last)
+        JOIN deltas d ON d.organization_id = :organization AND d.dimension = s.dimension AND d.value = s.value
+             AND d.bucket >= s.first AND d.bucket < s.last
+    )
+    SELECT point, 0 AS part, u.key, sum(u.amount)::bigint AS amount, NULL::bytea[] AS sets
+    FROM picked, unnest(counter_keys, counter_amounts) AS u(key, amount)
+    WHERE u.key >> 12 = ANY(CAST(:measures AS integer[])) GROUP BY point, u.key
+    UNION ALL
+    SELECT point, 1, u.key, sum(u.amount)::bigint, NULL
+    FROM picked, unnest(bin_keys, bin_counts) AS u(key, amount)
+    WHERE :bins AND u.key >> 12 = ANY(CAST(:measures AS integer[])) GROUP BY point, u.key
+    UNION ALL
+    SELECT point, 2, u.key, NULL, array_agg(u.members)
+    FROM picked, unnest(set_keys, sets) AS u(key, members)
+    WHERE u.key = ANY(CAST(:measures AS integer[])) GROUP BY point, u.key
+    """
+)
+
+
+async def read(
+    connection: AsyncConnection,
+    organization_id: int,
+    selections: Sequence[Selection],
+    measures: Collection[int],
+    *,
+    bins: bool = True,
+) -> dict[int, Cell]:
+    """The figures of the measures for each selection, by its point: rollups and unfolded deltas in one statement."""
+    parts = [(one, segment) for one in selections for segment in timerange.segments(one.span)]
+    rows = await connection.execute(
+        _READ,
+        {
+            "organization": organization_id,
+            "points": [one.point for one, _ in parts],
+            "dimensions": [int(one.dimension) for one, _ in parts],
+            "values": [one.value for one, _ in parts],
+            "granularities": [int(segment.granularity) for _, segment in parts],
+            "starts": [segment.span.start for _, segment in parts],
+            "ends": [segment.span.end for _, segment in parts],
+            "whole_points": [one.point for one in selections],
+            "whole_dimensions": [int(one.dimension) for one in selections],
+            "whole_values": [one.value for one in selections],
+            "whole_starts": [one.span.start for one in selections],
+            "whole_ends": [one.span.end for one in selections],
+            "measures": list(measures),
+            "bins": bins,
+        },
+    )
+    found = {one.point: Cell() for one in selections}
+    for point, part, key, amount, sets in rows:
+        cell = found[point]
+        if part == 0:
+            cell.counters[key] = amount
+        elif part == 1:
+            cell.bins[key] = amount
+        else:
+            cell.sets[key] = BitMap.union(*map(BitMap.deserialize, sets))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollupKey:
+    """Names a rollup row."""
+
+    dimension: int
+    value: str
+    granularity: int
+    bucket: int
+
+
+async def lock_fold(driver: Driver, organization_id: int) -> bool:
+    """Locks the organization's fold until COMMIT; False where another worker holds it."""
+    await driver.execute(
+        "INSERT INTO folds (organization_id, folded_at, folded_deltas) VALUES ($1, now(), 0) ON CONFLICT DO NOTHING",
+        organization_id,
+    )
+    row = await driver.fetchrow(
+        "SELECT 1 FROM folds WHERE organization_id = $1 FOR UPDATE SKIP LOCKED", organization_id
+    )
+    return row is not None
+
+
+async def take_deltas(driver: Driver, organization_id: int, limit: int) -> list[tuple[CellKey, Cell]]:
+    """Deletes about that many of the organization's deltas, in the order of their cells, and returns them."""
+    returning = f"RETURNING dimension, value, bucket, {', '.join(_FIGURES)}"
+    bound = await driver.fetchrow(
+        "SELECT dimension, value, bucket, revision FROM deltas WHERE organization_id = $1"
+        " ORDER BY dimension, value, bucket, revision OFFSET $2 LIMIT 1",
+        organization_id,
+        limit,
+    )
+    if bound is None:
+        rows = await driver.fetch(f"DELETE FROM deltas WHERE organization_id = $1 {returning}", organization_id)  # noqa: S608
+    else:
+        rows = await driver.fetch(
+            "DELETE FROM deltas WHERE organization_id = $1"  # noqa: S608 - constants of this file
+            f" AND (dimension, value, bucket, revision) < ($2, $3, $4, $5) {returning}",
+            organization_id,
+            *bound,
+        )
+    return [(CellKey(row[0], row[1], row[2]), _cell(row[3:])) for row in rows]
+
+
+async def load(driver: Driver, organization_id: int, keys: Sequence[RollupKey]) -> dict[RollupKey, Cell]:
+    """The rollup rows of those keys that there are."""
+    rows = await driver.fetch(
+        f"SELECT r.dimension, r.value, r.granularity, r.bucket, {', '.join(f'r.{name}' for name in _FIGURES)}"  # noqa: S608
+        " FROM unnest($2::smallint[], $3::text[], $4::smallint[], $5::integer[])"
+        " AS k(dimension, value, granularity, bucket)"
+        " JOIN rollups r ON r.organization_id = $1 AND r.dimension = k.dimension AND r.value = k.value"
+        " AND r.granularity = k.granularity AND r.bucket = k.bucket",
+        organization_id,
+        [key.dimension for key in keys],
+        [key.value for key in keys],
+        [key.granularity for key in keys],
+        [key.bucket for key in keys],
+    )
+    return {
+        RollupKey(dimension=row[0], value=row[1], granularity=row[2], bucket=row[3]): _cell(row[4:]) for row in rows
+    }
+
+
+async def save(driver: Driver, organization_id: int, rollups: Mapping[RollupKey, Cell]) -> None:
+    """Writes rollup rows, in place of those that were there."""
+    await driver.execute(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS rollup_stage (LIKE rollups) ON COMMIT DELETE ROWS"
+    )
+    columns = ("organization_id", "dimension", "value", "granularity", "bucket", *_FIGURES)
+    await driver.copy_records_to_table(
+        "rollup_stage",
+        columns=columns,
+        records=[
+            (organization_id, key.dimension, key.value, key.granularity, key.bucket, *_figures(cell))
+            for key, cell in rollups.items()
+        ],
+    )
+    await driver.execute(
+        f"INSERT INTO rollups ({', '.join(columns)}) SELECT {', '.join(columns)} FROM rollup_stage"  # noqa: S608
+        " ON CONFLICT (organization_id, dimension, value, granularity, bucket) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in _FIGURES)
+    )
+
+
+async def note_fold(driver: Driver, organization_id: int, deltas: int) -> None:
+    """Records that deltas were folded."""
+    await driver.execute(
+        "UPDATE folds SET folded_at = clock_timestamp(), folded_deltas = folded_deltas + $2 WHERE organization_id = $1",
+        organization_id,
+        deltas,
+    )
+
+
+async def unfolded(connection: AsyncConnection) -> list[int]:
+    """The organizations that have deltas, found by hopping through the index."""
+    rows = await connection.scalars(
+        sa.text(
+            "WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM deltas UNION ALL"
+            " SELECT (SELECT min(organization_id) FROM deltas WHERE organization_id > hop.id) FROM hop"
+            " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
+        )
+    )
+    return list(rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What has not been folded yet."""
+
+    deltas: int
+    organizations: int
+    oldest: datetime | None
+
+
+async def backlog(connection: AsyncConnection) -> Backlog:
+    """How much has not been folded yet, and since when."""
+    row = (
+        await connection.execute(
+            sa.text(
+                "SELECT count(*) AS deltas, count(DISTINCT organization_id) AS organizations,"
+                " min(created_at) AS oldest FROM deltas"
+            )
+        )
+    ).one()
+    return Backlog(deltas=row.deltas, organizations=row.organizations, oldest=row.oldest)
+
+
+async def events_by_hour(driver: Driver, organization_id: int, events_key: int) -> dict[int, int]:
+    """How many events occurred in each hour that has any, by its first quarter hour, in order."""
+    rows = await driver.fetch(
+        "SELECT bucket, sum(amount)::bigint FROM ("
+        "SELECT bucket, counter_keys, counter_amounts FROM rollups"
+        " WHERE organization_id = $1 AND dimension = $2 AND value = '' AND granularity = $3"
+        " UNION ALL SELECT bucket - bucket % $3, counter_keys, counter_amounts FROM deltas"
+        " WHERE organization_id = $1 AND dimension = $2 AND value = ''"
+        ") AS c, unnest(counter_keys, counter_amounts) AS u(key, amount) WHERE key = $4 GROUP BY bucket ORDER BY bucket",
+        organization_id,
+        int(cells.Dimension.TOTAL),
+        int(cells.Granularity.HOUR),
+        events_key,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def stored_between(
+    driver: Driver, organization_id: int, granularity: cells.Granularity, span: timerange.Span
+) -> dict[CellKey, Cell]:
+    """Rollups of one width plus deltas over a span that is whole in that width, by cell, for the audit."""
+    rollup_rows = await driver.fetch(
+        f"SELECT dimension, value, bucket, {', '.join(_FIGURES)} FROM rollups"  # noqa: S608
+        " WHERE organization_id = $1 AND granularity = $2 AND bucket >= $3 AND bucket < $4",
+        organization_id,
+        int(granularity),
+        span.start,
+        span.end,
+    )
+    delta_rows = await driver.fetch(
+        f"SELECT dimension, value, bucket, {', '.join(_FIGURES)} FROM deltas"  # noqa: S608
+        " WHERE organization_id = $1 AND bucket >= $2 AND bucket < $3",
+        organization_id,
+        span.start,
+        span.end,
+    )
+    return merge(
+        (CellKey(row[0], row[1], granularity.floor(row[2])), _cell(row[3:])) for row in (*rollup_rows, *delta_rows)
+    )
+
+
+def merge(items: Iterable[tuple[CellKey, Cell]]) -> dict[CellKey, Cell]:
+    """The cells added up by their keys."""
+    merged: dict[CellKey, Cell] = {}
+    for key, cell in items:
+        cells.cell(merged, key).add(cell)
+    return merged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsOf:
+    """What a snapshot holds: every event up to a revision (0: none yet), and the database's time."""
+
+    revision: int
+    at: datetime
+
+
+async def as_of(connection: AsyncConnection, organization_id: int) -> AsOf:
+    """The revision and the time of a snapshot."""
+    row = (
+        await connection.execute(
+            sa.text(
+                "SELECT clock_timestamp() AS at, coalesce((SELECT revision FROM revisions"
+                " WHERE organization_id = :organization), 0) AS revision"
+            ),
+            {"organization": organization_id},
+        )
+    ).one()
+    return AsOf(revision=row.revision, at=row.at)

@@ -1,0 +1,60 @@
+"""The service's own numbers and logs, for its operators. No value of a tenant's event ever gets into either."""
+
+import logging
+import sys
+from collections import Counter as TallyOf
+from collections.abc import Iterable
+from enum import StrEnum
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+EVENTS = Counter("agentmetrics_events", "Events by what became of them.", ["status"])
+PENDING_EVENTS = Gauge("agentmetrics_pending_events", "Events that wait for a transaction or are in one.")
+BATCH_EVENTS = Histogram(
+    "agentmetrics_batch_events", "Events per transaction.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+)
+COMMIT_SECONDS = Histogram("agentmetrics_commit_seconds", "Duration of ingest transactions.", buckets=_SECONDS)
+COMMIT_RETRIES = Counter("agentmetrics_commit_retries", "Ingest transactions that were tried again.")
+RPC_SECONDS = Histogram("agentmetrics_rpc_seconds", "Duration of RPCs.", ["method", "code"], buckets=_SECONDS)
+OPEN_STREAMS = Gauge("agentmetrics_open_streams", "Streams of events that are open.")
+SERVING = Gauge("agentmetrics_serving", "1 while the service reports itself as serving.")
+FOLDED_DELTAS = Counter("agentmetrics_folded_deltas", "Deltas folded into rollups.")
+FOLD_SECONDS = Histogram("agentmetrics_fold_seconds", "Duration of fold transactions.", buckets=_SECONDS)
+JOB_RUNS = Counter("agentmetrics_job_runs", "Runs of background jobs.", ["job", "outcome"])
+MISMATCHES = Gauge("agentmetrics_audit_mismatches", "Cells that differed from raw events in the last audit. Must be 0.")
+
+
+def count_results(statuses: Iterable[str]) -> None:
+    """Counts what became of events."""
+    for status, count in TallyOf(statuses).items():
+        EVENTS.labels(status).inc(count)
+
+
+class LogFormat(StrEnum):
+    """How a log line looks."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def configure_logs(level: str, form: LogFormat) -> None:
+    """Sends structured logs to stderr; those of libraries too, from WARNING on."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if form is LogFormat.JSON:
+        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")

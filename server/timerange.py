@@ -1,0 +1,228 @@
+"""Periods, time zones and buckets: which quarter hours a question is about.
+
+Since 1980 every IANA zone has been a multiple of 15 minutes away from UTC, so quarter hours of UTC compose exactly into
+the hours, days, weeks and months of any zone. Nothing before 2000 is kept.
+"""
+
+import enum
+import functools
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from server import cells
+from server.errors import Reason, Refused
+
+QUARTER = timedelta(seconds=cells.QUARTER_SECONDS)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FLOOR = datetime(2000, 1, 1, tzinfo=UTC)
+MAX_DAYS = 400
+MAX_POINTS = 2000
+MAX_AHEAD = timedelta(hours=1)
+
+
+class Granularity(enum.Enum):
+    """The width of one point of a series, on the clock on the wall of a time zone."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A half-open run of quarter hours [start, end), numbered as in cells.CellKey."""
+
+    start: int
+    end: int
+
+    @property
+    def length(self) -> int:
+        """The number of quarter hours."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeRange:
+    """The period of a question, resolved against the clock of the database."""
+
+    span: Span
+    zone: zoneinfo.ZoneInfo
+    now: datetime
+
+    @property
+    def still_running(self) -> bool:
+        """True while now is before the end."""
+        return self.now < instant(self.span.end)
+
+    @property
+    def elapsed(self) -> Span:
+        """The quarter hours of the period that have passed entirely."""
+        return Span(start=self.span.start, end=max(self.span.start, min(self.span.end, floor_bucket(self.now))))
+
+
+def instant(bucket: int) -> datetime:
+    """The first instant of a quarter hour, in UTC."""
+    return EPOCH + bucket * QUARTER
+
+
+def floor_bucket(at: datetime) -> int:
+    """The quarter hour that holds an instant."""
+    return (at - EPOCH) // QUARTER
+
+
+def ceil_bucket(at: datetime) -> int:
+    """The first quarter hour that begins at or after an instant."""
+    return -((EPOCH - at) // QUARTER)
+
+
+@functools.cache
+def _zone_names() -> dict[str, str]:
+    names = zoneinfo.available_timezones() - {"Factory", "localtime", "posixrules"}
+    return {name.casefold(): name for name in names}
+
+
+def zone(name: str) -> zoneinfo.ZoneInfo:
+    """The IANA zone of that name, whatever its case; anything else is refused.
+
+    The name is looked up in the list of zones and is never a path or a POSIX rule.
+    """
+    canonical = _zone_names().get(name.casefold()) if len(name) <= 64 else None
+    if canonical is None:
+        raise Refused(
+            Reason.INVALID_TIME_ZONE,
+            "time_zone is not the name of an IANA time zone, such as Europe/Berlin",
+            field="time_range.time_zone",
+        )
+    return zoneinfo.ZoneInfo(canonical)
+
+
+def resolve(start: datetime, end: datetime, zone: zoneinfo.ZoneInfo, now: datetime) -> TimeRange:
+    """The period that is answered: whole quarter hours, not beyond the last instant an event can have now."""
+    if end <= start:
+        raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field="time_range.end")
+    if start < FLOOR:
+        raise Refused(Reason.TIME_BEFORE_FLOOR, "start is before 2000-01-01T00:00:00Z", field="time_range.start")
+    first, last = floor_bucket(start), ceil_bucket(end)
+    latest = ceil_bucket(now + MAX_AHEAD)
+    if first < latest:
+        last = min(last, latest)
+    if last - first > MAX_DAYS * cells.QUARTERS_PER_DAY:
+        raise Refused(
+            Reason.TIME_RANGE_TOO_LARGE,
+            f"the period is longer than {MAX_DAYS} days",
+            field="time_range",
+            metadata={"limit_days": str(MAX_DAYS)},
+        )
+    return TimeRange(span=Span(start=first, end=last), zone=zone, now=now)
+
+
+def previous(span: Span) -> Span | None:
+    """The span of equal length just before; None where that begins before the floor."""
+    start = span.start - span.length
+    return Span(start=start, end=span.start) if instant(start) >= FLOOR else None
+
+
+def choose_granularity(span: Span) -> Granularity:
+    """The width that gives a readable number of points."""
+    days = span.length / cells.QUARTERS_PER_DAY
+    if days <= 3:
+        return Granularity.HOUR
+    return Granularity.DAY if days <= 92 else Granularity.WEEK
+
+
+def buckets(period: TimeRange, granularity: Granularity) -> list[Span]:
+    """The points of a series: the period cut at the zone's hours, days, weeks or months, without gaps."""
+    cuts = _hour_cuts if granularity is Granularity.HOUR else functools.partial(_date_cuts, granularity=granularity)
+    spans: list[Span] = []
+    start = period.span.start
+    for cut in cuts(period):
+        end = min(cut, period.span.end)
+        if end > start:
+            spans.append(Span(start=start, end=end))
+            start = end
+        if len(spans) > MAX_POINTS:
+            raise Refused(
+                Reason.TOO_MANY_POINTS,
+                f"the series would have more than {MAX_POINTS} points; choose a coarser granularity",
+                field="granularity",
+                metadata={"limit": str(MAX_POINTS)},
+            )
+        if start >= period.span.end:
+            break
+    return spans
+
+
+def _hour_cuts(period: TimeRange) -> Iterator[int]:
+    """The quarter hours at which the hour on the wall changes, also where a clock change cuts an hour."""
+    at = period.span.start
+    while True:
+        local = instant(at).astimezone(period.zone)
+        following = at + cells.QUARTERS_PER_HOUR - local.minute // 15
+        if instant(following).astimezone(period.zone).utcoffset() != local.utcoffset():
+            following = next(
+                bucket
+                for bucket in range(at + 1, following + 1)
+                if instant(bucket).astimezone(period.zone).utcoffset() != local.utcoffset()
+            )
+        yield following
+        at = following
+
+
+def _date_cuts(period: TimeRange, granularity: Granularity) -> Iterator[int]:
+    day = instant(period.span.start).astimezone(period.zone).date()
+    while True:
+        day = _next_date(day, granularity)
+        yield floor_bucket(midnight(day, period.zone))
+
+
+def _next_date(day: date, granularity: Granularity) -> date:
+    if granularity is Granularity.DAY:
+        return day + timedelta(days=1)
+    if granularity is Granularity.WEEK:
+        return day + timedelta(days=7 - day.weekday())
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def midnight(day: date, zone: zoneinfo.ZoneInfo) -> datetime:
+    """The first instant of a day in a zone, in UTC; where midnight is skipped, the instant of the clock change."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def last_days(period: TimeRange, days: int) -> TimeRange:
+    """The given number of whole calendar days up to the one in which the period ends (or which is now)."""
+    last = (instant(period.span.end) - timedelta(microseconds=1)).astimezone(period.zone).date()
+    start = max(midnight(last - timedelta(days=days - 1), period.zone), FLOOR)
+    end = midnight(last + timedelta(days=1), period.zone)
+    return TimeRange(
+        span=Span(start=floor_bucket(start), end=floor_bucket(end)), zone=period.zone, now=period.now
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A run of rollup buckets of one width that together make a part of a span."""
+
+    granularity: cells.Granularity
+    span: Span
+
+
+def segments(span: Span) -> list[Segment]:
+    """The span as the coarsest rollup buckets that fit: days inside, hours towards the edges, quarters at the edges."""
+    return _segments(span, (cells.Granularity.DAY, cells.Granularity.HOUR, cells.Granularity.QUARTER))
+
+
+def _segments(span: Span, widths: tuple[cells.Granularity, ...]) -> list[Segment]:
+    if span.length <= 0:
+        return []
+    width, finer = widths[0], widths[1:]
+    start, end = -(-span.start // width) * width, width.floor(span.end)
+    if start >= end:
+        return _segments(span, finer)
+    return [
+        *_segments(Span(start=span.start, end=start), finer),
+        Segment(granularity=width, span=Span(start=start, end=end)),
+        *_segments(Span(start=end, end=span.end), finer),
+    ]
