@@ -66,7 +66,9 @@ class Secrets:
         return hmac.digest(self._pepper, b"api-key:" + secret.encode(), "sha256")
 
     def user_hash(self, organization_id: int, user_id: str) -> str:
-        """What is stored in place of an e-mail address: the same for the same address, and only within an organization."""
+        """What is stored in place of an e-mail address: the same for the same address, and only within an
+        organization.
+        """
         message = f"user:{organization_id}:{user_id.strip().casefold()}".encode()
         return "email-" + hmac.digest(self._pepper, message, "sha256").hex()[:32]
 
@@ -184,7 +186,9 @@ async def create_organization(database: Database, name: str, settings: Settings)
         raise errors.SetupError("an organization's name has 1 to 100 printable characters")
     canonical = _zone_name(settings.time_zone)
     async with database.transaction() as connection:
-        organization_id = await organizations.create(connection, name, dataclasses.replace(settings, time_zone=canonical))
+        organization_id = await organizations.create(
+            connection, name, dataclasses.replace(settings, time_zone=canonical)
+        )
     if organization_id is None:
         raise errors.SetupError(f"there is an organization named {name!r} already")
     return organization_id
@@ -251,4 +255,3 @@ async def set_state(database: Database, name: str, state: State) -> None:
         found = await organizations.set_state(connection, name, state)
     if not found:
         raise errors.SetupError(f"there is no organization named {name!r} that is not revoked")
-

@@ -1,9 +1,9 @@
 """The metric catalogue: every number that the service knows, defined once.
 
 A Measure is stored: what is taken from which events, and how. A Ratio is computed from measures when it is asked for (a
-plain total is a Ratio without denominator), a Quantile is read from a measure's histogram. Names, descriptions and units are
-the documentation: ListMetrics and the README's table are made of them. A measure's number is stored with its figures and
-is never changed or used again. To add a metric on known events, add an entry here and a row to its test.
+plain total is a Ratio without denominator), a Quantile is read from a measure's histogram. Names, descriptions and
+units are the documentation: ListMetrics and the README's table are made of them. A measure's number is stored with its
+figures and is never changed or used again. To add a metric on known events, add an entry here and a row to its test.
 """
 
 import enum
@@ -84,7 +84,7 @@ class Quantile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
-    """A figure that is more than the cells of its period added up; a named function in query.py or presence.py works it out."""
+    """A figure that is more than the cells of its period added up; a named function works it out."""
 
     name: str
     description: str

@@ -47,7 +47,8 @@ class CellKey(NamedTuple):
     bucket: int
 
 
-# The key of a counter or bin is measure number × KEY_SPAN + part: 0 the count, 1 the sum, 2 and up the histogram's bins.
+# The key of a counter or bin is measure number × KEY_SPAN + part: 0 the count, 1 the sum, 2 and up the histogram's
+# bins.
 KEY_SPAN = 4096
 COUNT_PART = 0
 SUM_PART = 1

@@ -40,7 +40,7 @@ class Conversation:
 
 def conversations(limit: int | None = None) -> Iterator[Conversation]:
     """The conversations in the order of the data set, the first `limit` of them if given; SetupError without it."""
-    with _dataset().open("rb") as file:
+    with dataset().open("rb") as file:
         recorded: dict[str, dict[str, Any]] = json.load(file)
     for conversation_id, record in itertools.islice(recorded.items(), limit):
         yield _conversation(conversation_id, record)
@@ -114,8 +114,8 @@ def _rating(scores: list[int]) -> int | None:
     return min(5, max(1, (sum(scores) + len(scores)) // (2 * len(scores))))
 
 
-def _dataset() -> Path:
-    """The data inside the installed package, which is located and not imported."""
+def dataset() -> Path:
+    """The data inside the installed package, which is located and not imported; SetupError without it."""
     spec = importlib.util.find_spec(PACKAGE)
     for folder in spec.submodule_search_locations or () if spec else ():
         path = Path(folder) / "dataset.json"

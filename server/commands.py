@@ -6,14 +6,14 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import typer
 
-from server import datafolder, embedded, errors, settings
+from server import datafolder, diagnosis, embedded, errors, settings
 
 _Result = TypeVar("_Result")
 INTERRUPTED = 130
@@ -37,7 +37,7 @@ class Place:
 
 
 def place(data_dir: Path | None) -> Place:
-    """The service in the data folder if one is named, else the one that the environment names, else the default folder's.
+    """The service of the data folder if one is named, else that of the environment, else that of the default folder.
 
     SetupError if there is none.
     """
@@ -45,8 +45,8 @@ def place(data_dir: Path | None) -> Place:
     if data_dir is None and known.database_url is not None:
         return Place(
             database_url=known.required("database_url"),
-            redis_url=known.redis_url and known.redis_url.get_secret_value(),
-            key_pepper=known.key_pepper and known.key_pepper.get_secret_value(),
+            redis_url=known.redis_url.get_secret_value() if known.redis_url else None,
+            key_pepper=known.key_pepper.get_secret_value() if known.key_pepper else None,
         )
     folder = (data_dir or known.data_dir).expanduser().absolute()
     running = datafolder.running(folder)
@@ -66,6 +66,27 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
     except ModuleNotFoundError:
         return asyncio.run(work)
     return uvloop.run(work)
+
+
+def serve(ready: Callable[[str], None] | None = None) -> None:
+    """Runs the server as the environment says, until SIGTERM or SIGINT."""
+    # Imported here: the other commands need neither gRPC nor the domain.
+    from server import serve as server
+    from server import telemetry
+
+    async def checked(known: settings.Settings) -> None:
+        url = known.required("database_url")
+        diagnosis.check_redis_url(known.required("redis_url"))
+        known.required("key_pepper")
+        async with diagnosis.database(url):
+            pass
+        with diagnosis.explained(url):
+            await server.serve(known, ready=ready)
+
+    with reported():
+        known = settings.load()
+        telemetry.configure_logs(known.log_level, known.log_format)
+        run(checked(known))
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ async def commit(database: Database, numbers: NumberCache, organization_id: int,
         if not new:
             return Committed(revision=0, new=new, stored=stored)
         fresh = [event for event in events if event.event_key in new]
-        changes = measures.of_events(fresh, known)
+        changes = measures.of_events(fresh, known.numbers)
         await _count_conversations(driver, organization_id, fresh, changes)
         changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
         if changed_statuses:
@@ -48,6 +48,7 @@ async def commit(database: Database, numbers: NumberCache, organization_id: int,
         revision = await stored_events.next_revision(driver, organization_id)
         await stored_events.append(driver, organization_id, revision, fresh)
         await rollups.append(driver, organization_id, revision, changes)
+    numbers.keep(known)
     return Committed(revision=revision.number, new=new, stored=stored)
 
 

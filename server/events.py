@@ -48,8 +48,8 @@ class Event(NamedTuple):
 def key_of(event_id: str) -> bytes:
     """The 16 bytes that stand for an event_id within its organization.
 
-    A UUIDv7 in its usual form is its own key: neighbours in time are neighbours in the index, and the id can be read back from
-    the key. Any other id is hashed and marked as UUID version 8, so that the two kinds never meet.
+    A UUIDv7 in its usual form is its own key: neighbours in time are neighbours in the index, and the id can be read
+    back from the key. Any other id is hashed and marked as UUID version 8, so that the two kinds never meet.
     """
     if len(event_id) == 36 and event_id[14] == "7":
         try:

@@ -1,7 +1,7 @@
 """Folding: deltas become rollups, in one transaction that deletes the ones and writes the others.
 
-The deleted rows are the fence: two workers, a job that runs twice or a kill in the middle cannot count a delta twice, and a reader
-sees each delta either unfolded or folded.
+The deleted rows are the fence: two workers, a job that runs twice or a kill in the middle cannot count a delta twice,
+and a reader sees each delta either unfolded or folded.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,9 @@ BATCH_DELTAS = 5000
 
 
 async def fold(database: Database, organization_id: int, limit: int = BATCH_DELTAS) -> int:
-    """Folds about that many deltas of an organization and returns how many; 0 where none are left or another worker is at it."""
+    """Folds about that many deltas of an organization and returns how many; 0 where none are left or another worker
+    is at it.
+    """
     with telemetry.FOLD_SECONDS.time():
         async with database.maintenance() as driver:
             if not await rollups.lock_fold(driver, organization_id):

@@ -1,9 +1,9 @@
 """Logarithmic histograms of non-negative integers with a bounded relative error.
 
 The layout is that of DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with
-relative-error guarantees", PVLDB 12, 2019): bin i holds the values in (γ^(i−1), γ^i], γ = (1 + α) ÷ (1 − α). Bins merge by
-addition, so that a percentile over any period is that of all its values. The bounds are integers worked out once, which
-makes the bin of a value the same on every machine; a bin with a single integer in it is exact.
+relative-error guarantees", PVLDB 12, 2019): bin i holds the values in (γ^(i−1), γ^i], γ = (1 + α) ÷ (1 − α). Bins merge
+by addition, so that a percentile over any period is that of all its values. The bounds are integers worked out once,
+which makes the bin of a value the same on every machine; a bin with a single integer in it is exact.
 """
 
 import bisect

@@ -23,8 +23,8 @@ UNFINISHED = "unfinished"
 PORTION_EVENTS = 5_000
 PORTION_KEYS = 20_000
 _RUN_SECONDS = 20.0
-# Ingest tells the time from the database's clock and may try the same transaction again for a while. A key is removed only
-# when an event that needs it has been refused for that much longer.
+# Ingest tells the time from the database's clock and may try the same transaction again for a while. A key is removed
+# only when an event that needs it has been refused for that much longer.
 KEY_MARGIN = timedelta(days=1)
 # An empty partition stays as long as the clock might still be set back to it.
 _EMPTY_KEPT = timedelta(days=7)

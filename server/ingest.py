@@ -1,7 +1,7 @@
 """Ingest: concurrent calls of one organization share transactions, and every event gets its own result.
 
-There is no timer: a call that finds its organization idle is written at once, and whatever arrives while a transaction is
-under way makes the next batch. So batches grow with the load and an idle service adds no wait.
+There is no timer: a call that finds its organization idle is written at once, and whatever arrives while a transaction
+is under way makes the next batch. So batches grow with the load and an idle service adds no wait.
 """
 
 import asyncio
@@ -126,7 +126,7 @@ class Ingest:
             outcome = await self._write(organization_id, events)
         except Refused as refusal:
             _fail(waiters, refusal)
-        except Exception:
+        except Exception:  # noqa: BLE001 - every caller gets an answer, whatever happened
             _log.exception("ingest failed", organization_id=organization_id, events=len(events))
             _fail(waiters, Refused(Reason.INTERNAL, "the events could not be stored"))
         else:
@@ -155,7 +155,7 @@ class Ingest:
         return outcome
 
     async def _write_distinct(self, organization_id: int, events: Sequence[Event], outcome: "_Outcome") -> None:
-        """Writes distinct events sorted by key. A batch that the database refuses is split until the culprit stands alone."""
+        """Writes distinct events sorted by key; a batch that the database refuses is split to find the culprit."""
         try:
             outcome.add(await self._commit(organization_id, events))
         except errors.StorageRejected:

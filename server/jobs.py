@@ -1,7 +1,7 @@
 """Background jobs: what there is to do from time to time, done once by whichever worker looks first.
 
-A worker holds a job by a lease with an epoch. A worker that dies or hangs loses it when it expires, the next holder has a
-higher epoch, and what the old one still has to say is refused. So every job may be begun again at any point.
+A worker holds a job by a lease with an epoch. A worker that dies or hangs loses it when it expires, the next holder has
+a higher epoch, and what the old one still has to say is refused. So every job may be begun again at any point.
 """
 
 import asyncio
@@ -30,14 +30,15 @@ _log = structlog.get_logger(__name__)
 class Job:
     """Something to do every interval. run gets the database's time and the last success's result, and returns the next.
 
-    A result that holds UNFINISHED as true means that there is more to do: the job is due again at once.
+    A result that holds UNFINISHED as true means that there is more to do: the job is due again at once. publish is told
+    the last result by every worker, not only by the one that ran the job.
     """
 
     name: str
     interval: timedelta
     run: Callable[[Database, datetime, Result], Awaitable[Result]]
     lease: timedelta = timedelta(seconds=60)  # renewed while the job runs; as long as a dead worker's job waits
-    publish: Callable[[Result], None] | None = None  # told the last result by every worker, not only by the one that ran
+    publish: Callable[[Result], None] | None = None
 
 
 REGISTRY: tuple[Job, ...] = (
@@ -130,7 +131,7 @@ def retry_in(interval: timedelta, since_failure: timedelta | None) -> timedelta:
 
 
 async def _give_back(database: Database, lease: Lease) -> None:
-    """Leaves the job to the next worker at once when this one is ending; otherwise it would wait until the lease expires."""
+    """Leaves the job to the next worker where this one is ending; else it would wait for the lease to expire."""
     try:
         async with asyncio.timeout(_GOODBYE_SECONDS), database.transaction() as connection:
             await stored_jobs.release(connection, lease)
@@ -139,7 +140,7 @@ async def _give_back(database: Database, lease: Lease) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """What an operator needs to know of an error, without its text where that may hold a tenant's values, SQL or a password."""
+    """What an operator needs to know of an error, without its text where that may hold values, SQL or a password."""
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     place = "".join(f" in {one.name}, line {one.lineno}" for one in frame)
     if isinstance(error, errors.StorageUnavailable | errors.StorageRejected):

@@ -34,18 +34,23 @@ class Site:
     redis_url: str = dataclasses.field(repr=False)
     key_pepper: str = dataclasses.field(repr=False)
     drain_seconds: float
+    metrics_port: int
 
     @property
     def programs(self) -> list[children.Program]:
         """The children, in the order in which they are stopped."""
         return [
-            children.Program(name="server", grace=self.drain_seconds + _DRAIN_MARGIN),
-            children.Program(name="worker", grace=_WORKER_GRACE),
+            children.Program(name="server", grace=self.drain_seconds + _DRAIN_MARGIN, environment=self._environment()),
+            children.Program(
+                name="worker",
+                grace=_WORKER_GRACE,
+                # Two processes cannot both have the port.
+                environment=self._environment(metrics_port=self.metrics_port and self.metrics_port + 1),
+            ),
         ]
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment of the children: ours, and where to find everything."""
+    def _environment(self, *, metrics_port: int | None = None) -> dict[str, str]:
+        """The environment of a child: ours, and where to find everything."""
         return {
             **os.environ,
             "DATABASE_URL": self.database_url,
@@ -53,6 +58,7 @@ class Site:
             "AGENTMETRICS_KEY_PEPPER": self.key_pepper,
             "AGENTMETRICS_LISTEN": self.listen,
             "AGENTMETRICS_DATA_DIR": str(self.folder),
+            "AGENTMETRICS_METRICS_PORT": str(self.metrics_port if metrics_port is None else metrics_port),
         }
 
 
@@ -82,9 +88,11 @@ def up(settings: Settings) -> None:
 @contextlib.contextmanager
 def site(settings: Settings, folder: Path) -> Iterator[Site]:
     """Takes the folder and the address and runs the engines during the block."""
-    address = free_address(settings.listen)
     datafolder.prepare(folder)
-    with datafolder.hold(folder) as hold, engines(settings, folder) as (database_url, redis_url):
+    with contextlib.ExitStack() as stack:
+        hold = stack.enter_context(datafolder.hold(folder))
+        address = free_address(settings.listen)
+        database_url, redis_url = stack.enter_context(engines(settings, folder))
         pepper = settings.key_pepper.get_secret_value() if settings.key_pepper else datafolder.pepper(folder)
         here = Site(
             folder=folder,
@@ -93,6 +101,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
             redis_url=redis_url,
             key_pepper=pepper,
             drain_seconds=settings.drain_seconds,
+            metrics_port=settings.metrics_port,
         )
         hold.publish(
             datafolder.Running(
@@ -152,12 +161,13 @@ class PortTaken(errors.SetupError):
     """The address is in use, or not ours to listen on."""
 
 
-async def prepare(database: Database) -> None:
-    """Brings the schema up to date and makes the partitions of the days ahead."""
-    await migrate.upgrade(database)
+async def prepare(database: Database) -> str:
+    """Brings the schema up to date, makes the partitions of the days ahead and returns the schema's revision."""
+    revision = await migrate.upgrade(database)
     today = (await database.condition()).now.date()
     async with database.transaction() as connection:
         await partitions.ensure(connection, today)
+    return revision
 
 
 async def first_key(database: Database, pepper: str) -> NewKey | None:
@@ -180,7 +190,7 @@ async def _up(here: Site) -> None:
     async with diagnosis.database(here.database_url, migrated=False) as database:
         await diagnosis.check_redis(here.redis_url)
         await prepare(database)
-        async with children.running(here.programs, here.environment, _report, stop.hurried) as family:
+        async with children.running(here.programs, _report, stop.hurried) as family:
             if await family.ready(stop.asked):
                 say(f"agentmetrics serves gRPC on {here.listen}, with its data in {here.folder}; Ctrl-C stops it.")
                 _greet(here, await first_key(database, here.key_pepper))
@@ -193,8 +203,9 @@ def _greet(here: Site, key: NewKey | None) -> None:
     """Tells how to send a first event, with the key if it was made just now: the secret is not kept anywhere."""
     elsewhere = () if here.folder == Path.home() / ".agentmetrics" else ("--data-dir", str(here.folder))
     if key is None:
-        made = commands.python("server", "keys", "create", *elsewhere, "ORGANIZATION", "--scope", "ingest", "--scope", "read")
-        say(f"A key, in another terminal: {made}")
+        scopes = ("--scope", "ingest", "--scope", "read")
+        made = commands.python("server", "keys", "create", *elsewhere, "ORGANIZATION", *scopes)
+        say(f"To make a key, in another terminal: {made}")
         return
     environment = f"AGENTMETRICS_API_KEY={key.secret} AGENTMETRICS_ADDRESS={here.listen}"
     say(f"\nThe API key of the organization {ORGANIZATION!r}, shown only now:\n\n  {key.secret}\n")

@@ -82,8 +82,8 @@ def closing_of(event: Event) -> Closing | None:
 def outcome(closings: Iterable[Closing]) -> Outcome | None:
     """The outcome that a conversation's closing and reopening events add up to; None while it is open.
 
-    Only events later than the last reopening count. The earliest of them says when it was closed; the highest kind says how, and
-    of several of that kind the earliest, then the lowest event key, says by whom.
+    Only events later than the last reopening count. The earliest of them says when it was closed; the highest kind says
+    how, and of several of that kind the earliest, then the lowest event key, says by whom.
     """
     events = list(closings)
     reopened = max((one.occurred_at for one in events if one.kind is Kind.REOPENED), default=None)

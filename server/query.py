@@ -112,9 +112,7 @@ class Queries:
             if part.is_whole:
                 selections += _storage_until(time_range.span.end)
                 wanted |= costs.MEASURES
-            found = await rollups.read(
-                connection, organization_id, selections, wanted, bins=figures.needs_bins(names)
-            )
+            found = await rollups.read(connection, organization_id, selections, wanted, bins=figures.needs_bins(names))
         points = [found[_SERIES + index] for index in range(len(spans))]
         series = {name: [figures.figure(catalog.METRICS[name], cell) for cell in points] for name in names}
         context = _context(time_range, as_of, names)
@@ -170,7 +168,9 @@ def _change(metric: catalog.Metric, time_range: TimeRange, found: Mapping[int, C
         return Change(percent=None, absence=Absence.BEFORE_FLOOR)
     if not time_range.elapsed.length:
         return Change(percent=None, absence=Absence.TOO_EARLY)
-    percent = figures.change(figures.figure(metric, found.get(_ELAPSED, found[_NOW])), figures.figure(metric, found[_BEFORE]))
+    percent = figures.change(
+        figures.figure(metric, found.get(_ELAPSED, found[_NOW])), figures.figure(metric, found[_BEFORE])
+    )
     return Change(percent=percent, absence=Absence.NO_BASELINE if percent is None else None)
 
 

@@ -86,9 +86,7 @@ class Running:
         self._clock = Clock()
         self._ingest = Ingest(database, on_commit=hints.fold, concurrency=settings.ingest_connections)
         self._services = Services(
-            events=EventService(
-                self._ingest, secrets, self._clock, max_streams=settings.max_streams_per_organization
-            ),
+            events=EventService(self._ingest, secrets, self._clock, max_streams=settings.max_streams_per_organization),
             metrics=MetricsService(Queries(database, max_queries=settings.max_queries)),
             health=health.aio.HealthServicer(),
         )
@@ -171,7 +169,7 @@ class Running:
             except errors.StorageUnavailable as error:
                 _log.warning("storage unavailable", error=str(error))
                 await self._report(serving=False)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the watch outlives whatever happens
                 _log.exception("the watch on the database failed; it goes on")
 
     async def _judge(self, condition: Condition) -> None:

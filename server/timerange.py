@@ -196,9 +196,7 @@ def last_days(period: TimeRange, days: int) -> TimeRange:
     last = (instant(period.span.end) - timedelta(microseconds=1)).astimezone(period.zone).date()
     start = max(midnight(last - timedelta(days=days - 1), period.zone), FLOOR)
     end = midnight(last + timedelta(days=1), period.zone)
-    return TimeRange(
-        span=Span(start=floor_bucket(start), end=floor_bucket(end)), zone=period.zone, now=period.now
-    )
+    return TimeRange(span=Span(start=floor_bucket(start), end=floor_bucket(end)), zone=period.zone, now=period.now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
 from google.protobuf import struct_pb2, timestamp_pb2
 
+from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
 from server import ingest, validation
 from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused, Rejection
@@ -31,7 +31,9 @@ class Sender:
     clock_error: int  # added to the sender's times; 0 while its clock is right
 
     @classmethod
-    def of(cls, principal: Principal, secrets: Secrets, now: datetime, sent_at: timestamp_pb2.Timestamp | None) -> "Sender":
+    def of(
+        cls, principal: Principal, secrets: Secrets, now: datetime, sent_at: timestamp_pb2.Timestamp | None
+    ) -> "Sender":
         """The sender of a call that is being received now."""
         horizon = validation.horizon(
             now,
@@ -53,9 +55,7 @@ def event(message: event_pb2.Event, sender: Sender) -> Event:
     """The event of a message, checked; Refused says what is wrong with it."""
     content = message.SerializeToString(deterministic=True)
     if len(content) > validation.MAX_EVENT_BYTES:
-        raise Refused(
-            Reason.EVENT_TOO_LARGE, "larger than 64 KiB", metadata={"limit": str(validation.MAX_EVENT_BYTES)}
-        )
+        raise Refused(Reason.EVENT_TOO_LARGE, "larger than 64 KiB", metadata={"limit": str(validation.MAX_EVENT_BYTES)})
     event_id = validation.event_id(message.event_id) if message.event_id else _new_id()
     event_type = validation.event_type(message.event_type)
     warnings: list[Warning] = []

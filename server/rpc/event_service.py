@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import grpc
-from agentmetrics.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
 from google.protobuf import timestamp_pb2
 
+from agentmetrics.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
 from server import telemetry, validation
 from server.accounts import Principal, Secrets
 from server.clock import Clock
@@ -175,7 +175,9 @@ class _Stream:
         self._last_acked = 0
 
     async def run(self) -> None:
-        """Serves the stream to its end. Whatever ends it, what was submitted before is acknowledged first if possible."""
+        """Serves the stream to its end. Whatever ends it, what was submitted before is acknowledged first if
+        possible.
+        """
         reader = asyncio.create_task(self._read_all())
         try:
             await self._acknowledge_all()

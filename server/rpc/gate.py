@@ -159,7 +159,7 @@ async def _answering(method: str, context: _Context) -> AsyncIterator[None]:
     except asyncio.CancelledError:
         outcome = grpc.StatusCode.CANCELLED
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the caller as it is
         refusal = _refusal(error, method)
         outcome = statuses.code(refusal)
         earlier = tuple(context.trailing_metadata() or ())

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from agentmetrics.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from google.protobuf import timestamp_pb2
 
+from agentmetrics.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from server import catalog, histogram, measures, timerange, validation
 from server.answers import Absence, Agent, Change, Context, Filter, Overview, Period, Resource, TrendPoint, Trends
 from server.catalog import Derived, Measure, Quantile, Ratio
@@ -18,9 +18,7 @@ _GRANULARITIES: Mapping[int, Granularity | None] = {
     time_pb2.GRANULARITY_UNSPECIFIED: None,
     **{time_pb2.Granularity.Value(f"GRANULARITY_{one.name}"): one for one in Granularity},
 }
-_STORAGE_KINDS = {
-    kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in measures.STORAGE_KINDS
-}
+_STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in measures.STORAGE_KINDS}
 
 
 def period(message: time_pb2.TimeRange) -> Period:

@@ -3,8 +3,8 @@
 from typing import Any, TypeAlias
 
 import grpc
-from agentmetrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 
+from agentmetrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from server import validation
 from server.errors import Reason, Refused
 from server.query import Queries

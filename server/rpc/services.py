@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
 from agentmetrics.v1 import (
     event_service_pb2,
     event_service_pb2_grpc,
     metrics_service_pb2,
     metrics_service_pb2_grpc,
 )
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
-
 from server.accounts import Scope
 from server.rpc.event_service import EventService
 from server.rpc.metrics_service import MetricsService

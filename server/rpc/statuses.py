@@ -4,6 +4,7 @@ import math
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from server.errors import Refused, Status
@@ -41,7 +42,7 @@ def trailers(refusal: Refused) -> tuple[tuple[str, str | bytes], ...]:
     return ((_DETAILS, status.SerializeToString()), *pairs)
 
 
-def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo) -> any_pb2.Any:
+def _packed(message: Message) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(message)
     return packed

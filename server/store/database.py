@@ -1,7 +1,9 @@
-"""Connections to PostgreSQL: separate pools for ingest and for everything else, and errors in the service's own words."""
+"""Connections to PostgreSQL: separate pools for ingest and for everything else, and errors in the service's own
+words.
+"""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -13,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from server import errors
 
-# What the asyncpg driver's own connection is to the rest of the store. Ingest and fold use it directly: COPY is not part of
-# SQLAlchemy, and its execution layer costs more than these statements do.
+# What the asyncpg driver's own connection is to the rest of the store. Ingest and fold use it directly: COPY is not
+# part of SQLAlchemy, and its execution layer costs more than these statements do.
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 Connection: TypeAlias = AsyncConnection
@@ -28,6 +30,15 @@ _SESSION = {
     "jit": "off",  # compiling costs more than running these statements
     "idle_in_transaction_session_timeout": "60s",
     "lock_timeout": "20s",
+}
+# Every statement of ingest looks up keys. After a burst the statistics lag behind, and a plan made for a small table
+# would read a large one from end to end.
+_INGEST_SESSION = {
+    **_SESSION,
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
 }
 
 
@@ -43,8 +54,8 @@ class Database:
     """Holds the pools. One per process; close it when done."""
 
     def __init__(self, url: str, *, ingest_connections: int = 6, other_connections: int = 8) -> None:
-        self._ingest = _engine(url, ingest_connections, application_name="agentmetrics ingest", timeout=60)
-        self._other = _engine(url, other_connections, application_name="agentmetrics", timeout=120)
+        self._ingest = _engine(url, ingest_connections, "agentmetrics ingest", _INGEST_SESSION, timeout=60)
+        self._other = _engine(url, other_connections, "agentmetrics", _SESSION, timeout=120)
         self._reading = self._other.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     async def close(self) -> None:
@@ -67,18 +78,16 @@ class Database:
     @contextlib.asynccontextmanager
     async def frozen(self) -> AsyncIterator[Driver]:
         """What snapshot() gives, on a driver connection: for reading raw events in portions."""
-        async with self._driver(self._other, isolation="repeatable_read", readonly=True) as driver:
+        async with self._driver(self._other, frozen=True) as driver:
             yield driver
 
     @contextlib.asynccontextmanager
-    async def _driver(
-        self, engine: AsyncEngine, *, isolation: str | None = None, readonly: bool = False
-    ) -> AsyncIterator[Driver]:
+    async def _driver(self, engine: AsyncEngine, *, frozen: bool = False) -> AsyncIterator[Driver]:
         with translated():
             async with engine.connect() as connection:
                 driver: Driver = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
                 try:
-                    async with driver.transaction(isolation=isolation, readonly=readonly):
+                    async with driver.transaction(isolation="repeatable_read" if frozen else None, readonly=frozen):
                         yield driver
                 except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
                     await connection.invalidate()
@@ -121,7 +130,9 @@ _CONDITION = sa.text(
 )
 
 
-def _engine(url: str, connections: int, *, application_name: str, timeout: int) -> AsyncEngine:
+def _engine(
+    url: str, connections: int, application_name: str, session: Mapping[str, str], *, timeout: int
+) -> AsyncEngine:
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+asyncpg")
@@ -136,7 +147,7 @@ def _engine(url: str, connections: int, *, application_name: str, timeout: int) 
         connect_args={
             "timeout": 5,
             "command_timeout": timeout,
-            "server_settings": {**_SESSION, "application_name": application_name},
+            "server_settings": {**session, "application_name": application_name},
         },
     )
 

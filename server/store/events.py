@@ -39,7 +39,8 @@ class Revision:
 
 
 async def claim_keys(driver: Driver, organization_id: int, events: Sequence[Event]) -> set[bytes]:
-    """Stores the keys of events and returns those that are new. Events are sorted by key, so that callers cannot deadlock.
+    """Stores the keys of events and returns those that are new. Events are sorted by key, so that callers cannot
+    deadlock.
 
     Waits for a transaction that is storing the same key; once that has committed the key is not new.
     """
@@ -66,7 +67,9 @@ async def fingerprints(driver: Driver, organization_id: int, keys: Sequence[byte
 
 
 async def next_revision(driver: Driver, organization_id: int) -> Revision:
-    """Takes the organization's next revision and holds its row until COMMIT: commits happen in this order, without gaps."""
+    """Takes the organization's next revision and holds its row until COMMIT: commits happen in this order, without
+    gaps.
+    """
     row = await driver.fetchrow(
         "INSERT INTO revisions AS r (organization_id, revision, revised_at) VALUES ($1, 1, clock_timestamp())"
         " ON CONFLICT (organization_id) DO UPDATE SET revision = r.revision + 1,"
@@ -113,7 +116,8 @@ async def occurred_between(
 ) -> AsyncIterator[list[Event]]:
     """The raw events that occurred in [start, end), in portions; needs an open transaction."""
     cursor = await driver.cursor(
-        f"SELECT {', '.join(_COLUMNS)} FROM events"  # noqa: S608 - a constant of this file
+        # As text, since what a driver makes of jsonb depends on how its connection was set up.
+        f"SELECT {', '.join(_COLUMNS[:-2])}, detail::text, properties::text FROM events"  # noqa: S608
         " WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3",
         organization_id,
         start,
@@ -169,7 +173,7 @@ class Portion:
 
 
 async def remove_keys(driver: Driver, organization_id: int, first: bytes, limit: int, before_hour: int) -> Portion:
-    """Of the keys from the first one on, looks at that many and removes those of events that occurred before an hour."""
+    """Looks at that many keys from the first one on and removes those of events that occurred before an hour."""
     next_key: bytes | None = await driver.fetchval(
         "SELECT event_key FROM event_keys WHERE organization_id = $1 AND event_key >= $2"
         " ORDER BY event_key OFFSET $3 LIMIT 1",

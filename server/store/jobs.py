@@ -1,4 +1,4 @@
-"""Schedules, leases and results of background jobs. The schedule is here; whoever wakes a worker only says "look now"."""
+"""Schedules, leases and results of background jobs. The schedule is here; what wakes a worker only says "look now"."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to run a job until it ends or expires. A later holder has a higher epoch, and an old one can write nothing."""
+    """The right to run a job until it ends or expires. A later holder has a higher epoch, an older one writes nothing."""
 
     name: str
     epoch: int
@@ -36,11 +36,6 @@ class Job:
     result: Mapping[str, object]
 
 
-def _result(stored: str | None) -> Mapping[str, object]:
-    found: Mapping[str, object] = json.loads(stored) if stored else {}
-    return found
-
-
 async def claim(connection: AsyncConnection, name: str, owner: str, lease: timedelta) -> Lease | None:
     """Takes a job that is due and that nobody holds; None otherwise. A job seen for the first time is due."""
     await connection.execute(
@@ -63,7 +58,7 @@ async def claim(connection: AsyncConnection, name: str, owner: str, lease: timed
         name=name,
         epoch=row.lease_epoch,
         at=row.started_at,
-        result=_result(row.result),
+        result=row.result or {},
         since_failure=row.since_failure,
     )
 
@@ -80,9 +75,7 @@ async def renew(connection: AsyncConnection, lease: Lease, duration: timedelta) 
 async def release(connection: AsyncConnection, lease: Lease) -> None:
     """Gives a job back unfinished: it is due for whoever comes next."""
     await connection.execute(
-        sa.text(
-            "UPDATE jobs SET lease_owner = NULL, lease_until = NULL WHERE name = :name AND lease_epoch = :epoch"
-        ),
+        sa.text("UPDATE jobs SET lease_owner = NULL, lease_until = NULL WHERE name = :name AND lease_epoch = :epoch"),
         {"name": lease.name, "epoch": lease.epoch},
     )
 
@@ -130,7 +123,7 @@ async def listed(connection: AsyncConnection) -> list[Job]:
             error=row.error,
             runs=row.runs,
             failures=row.failures,
-            result=_result(row.result),
+            result=row.result or {},
         )
         for row in rows
     ]

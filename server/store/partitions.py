@@ -41,8 +41,8 @@ async def listed(connection: AsyncConnection) -> list[Partition]:
 async def ensure(connection: AsyncConnection, today: date, days: int = DAYS_AHEAD) -> int:
     """Makes the partitions of yesterday up to that many days ahead, and returns how many were missing.
 
-    Yesterday's is made too: a transaction that began before midnight may commit after it. Each is made on its own and then
-    attached: unlike CREATE TABLE … PARTITION OF that waits for nobody who reads or writes events, and nobody waits for it.
+    Yesterday's is made too: a transaction that began before midnight may commit after it. Each is made on its own and
+    then attached: unlike CREATE TABLE … PARTITION OF, that waits for nobody who reads or writes events.
     """
     await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     existing = {partition.day for partition in await listed(connection)}

@@ -65,7 +65,7 @@ def explain(error: errors.AgentMetricsError) -> str:
         case errors.PermissionDenied():
             return f"{error}. Use a key with the scope {error.metadata.get('scope', 'that the call needs')}"
         case errors.NotFound(reason="AGENT_NOT_FOUND"):
-            return f"{error}. No event has ever carried this agent id: check its spelling"
+            return f"{error}. Check its spelling"
         case errors.DeadlineExceeded():
             return f"{error}. The server did not answer in time: try again, or ask about a shorter period"
         case errors.Internal():

@@ -17,7 +17,7 @@ _Form = Callable[[float], str]
 _Row = tuple[str, str, _Form]
 
 _EVENT_TYPES: Final = 8  # event types listed below an overview
-_TREND: Final = 28  # characters of a sparkline
+_TREND, _TREND_LEAST = 28, 7  # characters of a sparkline
 _BAR: Final = 40
 
 # (field, what it is called, how it is written); Overview and AgentMetrics name the same figure alike.
@@ -121,6 +121,7 @@ def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse
         table.add_section()
     console.print(table)
     if answer.events_by_type:
+        console.print()
         _event_types(console, answer.events_by_type)
 
 
@@ -136,6 +137,7 @@ def agent(console: Console, response: metrics_service_pb2.GetAgentMetricsRespons
         table.add_section()
     console.print(table)
     if response.trend:
+        console.print()
         _trend(console, response.trend, where)
 
 
@@ -166,32 +168,49 @@ def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse
     width = time_pb2.Granularity.Name(response.granularity).removeprefix("GRANULARITY_").lower()
     console.print(_heading(f"Usage by {width}", response.context))
     right = ("Least", "Greatest", "Latest")
+    rows = [(figures.plain(series.metric), _values(series), *_extremes(series)) for series in response.series]
+    # The line of bars gets what the figures leave of the width.
+    widths = [max(map(len, texts)) for texts in zip(*((row[0], *row[2:]) for row in rows), strict=True)]
+    room = console.width - sum(max(width, 8) for width in widths) - 2 * len(right)
     table = _table(("Metric", "left"), ("Trend", "left"), *((label, "right") for label in right))
-    for series in response.series:
-        form = figures.BY_UNIT.get(series.unit, figures.count)
-        values = [figures.of_series(value) for value in series.values]
-        known = [value for value in values if value is not None]
-        latest = values[-1] if values else None
-        table.add_row(
-            Text(figures.plain(series.metric)),
-            figures.sparkline(values, _TREND),
-            *(figures.ABSENT if value is None else form(value) for value in (*_bounds(known), latest)),
-        )
+    for name, values, *texts in rows:
+        table.add_row(Text(name), figures.sparkline(values, max(_TREND_LEAST, min(_TREND, room - 2))), *texts)
     console.print(table)
     if len(response.series) == 1:
+        console.print()
         _points(console, response)
+
+
+def _values(series: metrics_service_pb2.Series) -> list[float | None]:
+    """Returns the points of a series."""
+    return [figures.of_series(value) for value in series.values]
+
+
+def _extremes(series: metrics_service_pb2.Series) -> tuple[str, str, str]:
+    """Returns the least, the greatest and the latest value of a series, as they are written."""
+    form = figures.BY_UNIT.get(series.unit, figures.count)
+    values = _values(series)
+    known = [value for value in values if value is not None]
+    least, greatest = (min(known), max(known)) if known else (None, None)
+    latest = values[-1] if values else None
+    return _written(least, form), _written(greatest, form), _written(latest, form)
+
+
+def _written(value: float | None, form: _Form) -> str:
+    """Returns a figure, or a dash when it is absent."""
+    return figures.ABSENT if value is None else form(value)
 
 
 def _points(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse) -> None:
     """Prints the only series of an answer bucket by bucket, with a bar chart."""
     series, where = response.series[0], figures.zone(response.context.time_zone)
     form = figures.BY_UNIT.get(series.unit, figures.count)
-    values = [figures.of_series(value) for value in series.values]
+    values = _values(series)
     top = max((value for value in values if value is not None), default=0.0)
     table = _table(("Start", "left"), ("Value", "right"), ("", "left"))
     for bucket, value in zip(response.buckets, values, strict=False):
         label = figures.bucket(bucket.start, where, response.granularity)
-        table.add_row(label, figures.ABSENT if value is None else form(value), figures.bar(value, top, _BAR))
+        table.add_row(label, _written(value, form), figures.bar(value, top, _BAR))
     console.print(table)
 
 
@@ -225,7 +244,7 @@ def _event_types(console: Console, types: Sequence[metrics_service_pb2.EventType
 
 def _table(*columns: tuple[str, str]) -> Table:
     """Returns an empty table without frame; headings come with the side on which their column stands."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for heading, side in columns:
         table.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
     return table
@@ -241,13 +260,8 @@ def _heading(title: str, context: answer_pb2.AnswerContext) -> Text:
     if context.approximation.metrics:
         notes.append(f"percentiles within {context.approximation.max_relative_error * 100:g} %")
     heading = Text(f"\n{title}", style="bold")
-    heading.append(f"\n{period} {figures.plain(context.time_zone)} · {' · '.join(notes)}\n", style="dim")
+    heading.append(f"\n{period} {figures.plain(context.time_zone)}\n{' · '.join(notes)}\n", style="dim")
     return heading
-
-
-def _bounds(known: Sequence[float]) -> tuple[float | None, float | None]:
-    """Returns the least and the greatest value, or None for both without any."""
-    return (min(known), max(known)) if known else (None, None)
 
 
 def _optional(message: Message, name: str) -> float | None:

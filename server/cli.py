@@ -1,0 +1,117 @@
+"""The commands of the service: `python -m server …`."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server import administration, commands, diagnosis, settings
+from server.administration import OPTIONS, AsJson, DataDir
+
+app = typer.Typer(
+    name="python -m server",
+    help="agentmetrics, a metrics service for AI agents and call centres. Begin with `demo` or `up`.",
+    **OPTIONS,
+)
+app.add_typer(administration.organizations, name="organizations")
+app.add_typer(administration.keys, name="keys")
+
+Listen = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Where to serve gRPC. Default: AGENTMETRICS_LISTEN, or 127.0.0.1:50051."),
+]
+
+
+@app.command()
+def demo(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where to keep its data. Default: the folder demo in that of `up`.")
+    ] = None,
+    listen: Listen = None,
+    conversations: Annotated[int | None, typer.Option(min=1, help="Replay only that many. Default: all 7,168.")] = None,
+) -> None:
+    """Replay real conversations and show their figures.
+
+    258,145 messages of the data set chitchat go through everything, in engines and a folder of the demo's own.
+    """
+    from server import demo
+
+    with commands.reported():
+        raise typer.Exit(demo.run(data_dir, listen, conversations))
+
+
+@app.command()
+def up(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where to keep the data. Default: AGENTMETRICS_DATA_DIR, or ~/.agentmetrics.")
+    ] = None,
+    listen: Listen = None,
+) -> None:
+    """Run everything here until Ctrl-C.
+
+    That is server, worker, and PostgreSQL and Valkey as embedded engines; with DATABASE_URL and REDIS_URL set, those
+    are used instead. The worker's Prometheus metrics are on the port after AGENTMETRICS_METRICS_PORT.
+    """
+    from server import launcher
+
+    with commands.reported():
+        # As variables, so that they are checked like these and reach the children.
+        if listen is not None:
+            os.environ["AGENTMETRICS_LISTEN"] = listen
+        if data_dir is not None:
+            os.environ["AGENTMETRICS_DATA_DIR"] = str(data_dir)
+        launcher.up(settings.load())
+
+
+@app.command()
+def serve() -> None:
+    """Run the gRPC server until SIGTERM.
+
+    Needs DATABASE_URL, REDIS_URL and AGENTMETRICS_KEY_PEPPER, and a database that is migrated.
+    """
+    commands.serve()
+
+
+@app.command()
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database's schema up to date.
+
+    Any number of these may run at once; those who come late find nothing left to do.
+    """
+    from server import launcher
+
+    async def work(url: str) -> str:
+        async with diagnosis.database(url, migrated=False) as database:
+            return await launcher.prepare(database)
+
+    with commands.reported():
+        revision = commands.run(work(commands.place(data_dir).database_url))
+    typer.echo(f"the database has the schema {revision}")
+
+
+@app.command()
+def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show what waits, what ran last and what failed."""
+    from server import status
+
+    async def work(place: commands.Place) -> status.Status:
+        async with diagnosis.database(place.database_url) as database:
+            return await status.status(database, place.redis_url)
+
+    with commands.reported():
+        found = commands.run(work(commands.place(data_dir)))
+    typer.echo(json.dumps(dataclasses.asdict(found), default=str) if as_json else status.render(found))
+
+
+@app.command()
+def health() -> None:
+    """Ask this machine's server whether it serves.
+
+    It is asked at AGENTMETRICS_LISTEN, with TLS as set. The exit code is 0 if it serves, else 1.
+    """
+    from server import health
+
+    health.main()

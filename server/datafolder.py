@@ -1,0 +1,144 @@
+"""What a data folder holds beside the engines' own files: who runs the service in it, the pepper, the demo's key."""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from server import errors
+
+_RUNNING = "running.json"
+_PEPPER = "pepper"
+_PATIENCE = 1.0  # seconds; somebody who only looks whether the service runs holds the file for a moment
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A service that runs in a data folder: what other commands need to work on the same data."""
+
+    pid: int
+    listen: str
+    database_url: str = dataclasses.field(repr=False)
+    redis_url: str = dataclasses.field(repr=False)
+    key_pepper: str = dataclasses.field(repr=False)
+
+
+class Hold:
+    """The right to run the service in a data folder. It ends with the process, however that ends."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def publish(self, running: Running) -> None:
+        """Tells the other commands of the same user how to reach what runs here."""
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, json.dumps(dataclasses.asdict(running)).encode(), 0)
+
+
+def prepare(folder: Path) -> None:
+    """Makes the folder, private to this user; SetupError where that cannot be."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = folder.stat().st_uid
+    except FileExistsError:
+        raise errors.SetupError(f"{folder} is a file: choose another folder with --data-dir") from None
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    if os.geteuid() not in (0, owner):
+        raise errors.SetupError(f"{folder} belongs to another user: choose a folder of your own with --data-dir")
+
+
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[Hold]:
+    """Takes the folder until the end of the block; SetupError while another process has it."""
+    try:
+        handle = os.open(folder / _RUNNING, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    try:
+        deadline = time.monotonic() + _PATIENCE
+        while not _lock(handle, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                other = _read(handle)
+                by = f" (pid {other.pid})" if other else ""
+                raise errors.SetupError(f"{folder} is in use{by}: stop that one, or choose another with --data-dir")
+            time.sleep(0.02)
+        os.ftruncate(handle, 0)
+        yield Hold(handle)
+        os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def running(folder: Path) -> Running | None:
+    """The service that runs in the folder; None if there is none, or one that has only begun to start."""
+    try:
+        handle = os.open(folder / _RUNNING, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    try:
+        # A lock is gone with its process, so that a file left by one that was killed is not believed.
+        return None if _lock(handle, fcntl.LOCK_SH) else _read(handle)
+    finally:
+        os.close(handle)
+
+
+def pepper(folder: Path) -> str:
+    """The folder's own pepper, made when it is first needed: whoever holds the folder may call this."""
+    known = read(folder, _PEPPER)
+    if known is None:
+        known = secrets.token_hex(32)
+        keep(folder, _PEPPER, known)
+    return known
+
+
+def read(folder: Path, name: str) -> str | None:
+    """A secret kept in the folder; None if there is none."""
+    try:
+        return (folder / name).read_text(encoding="ascii").strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(folder / name, error) from None
+
+
+def keep(folder: Path, name: str, secret: str) -> None:
+    """Keeps a secret, readable for this user alone; a crash leaves the old file or the new one."""
+    fresh = folder / f"{name}.new"
+    try:
+        fresh.unlink(missing_ok=True)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secret + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(folder / name)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _lock(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(handle: int) -> Running | None:
+    try:
+        return Running(**json.loads(os.pread(handle, 65536, 0)))
+    except (ValueError, TypeError):  # empty, or caught in the middle of a write
+        return None
+
+
+def _unusable(path: Path, error: Exception) -> errors.SetupError:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
+    return errors.SetupError(f"{path} cannot be used: {why}; choose another folder with --data-dir")

@@ -1,0 +1,166 @@
+"""Says in plain words why the database or Redis cannot be used as it is set up, and never shows a password."""
+
+import contextlib
+import re
+import socket
+import urllib.parse
+from collections.abc import AsyncIterator, Iterator
+
+import redis
+import redis.asyncio
+
+from server import errors
+from server.store import migrate
+from server.store.database import Database
+
+_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
+_EXAMPLE = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+_REDIS_EXAMPLE = "redis://:PASSWORD@HOST:6379/0"
+_SECONDS = 5.0
+
+
+@contextlib.asynccontextmanager
+async def database(url: str, *, migrated: bool = True) -> AsyncIterator[Database]:
+    """A database that was seen to answer and, unless told otherwise, has the schema that this code needs.
+
+    SetupError says in one line what is wrong with DATABASE_URL or with what it leads to.
+    """
+    check_url(url)
+    with explained(url):
+        opened = Database(url, ingest_connections=1, other_connections=2)
+        try:
+            await opened.condition()
+            if migrated:
+                check_schema(await migrate.current(opened))
+            yield opened
+        finally:
+            await opened.close()
+
+
+def check_url(url: str) -> None:
+    """Refuses what is not the URL of a PostgreSQL database."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise errors.SetupError(f"DATABASE_URL is not a URL: it looks like {_EXAMPLE}") from None
+    if parts.scheme not in _SCHEMES:
+        what = f"is of {parts.scheme}, not of PostgreSQL" if "://" in url and parts.scheme else "is not a URL"
+        raise errors.SetupError(f"DATABASE_URL {what}: it looks like {_EXAMPLE}")
+    if "@" in parts.path + parts.query + parts.fragment:
+        raise errors.SetupError("DATABASE_URL has / ? or # in its user or password: write them as %2F %3F %23")
+    if not parts.path.strip("/"):
+        raise errors.SetupError(f"DATABASE_URL names no database: it looks like {_EXAMPLE}")
+
+
+def check_schema(revision: str | None) -> None:
+    """Refuses a database whose schema is not the one of this code."""
+    if revision is None:
+        raise errors.SetupError("the database has no schema yet: run `python -m server migrate`")
+    if revision != (needed := migrate.expected()):
+        raise errors.SetupError(
+            f"the database has the schema {revision} and this code needs {needed}: run `python -m server migrate`,"
+            " or a newer version of the code if the database is ahead"
+        )
+
+
+def check_redis_url(url: str) -> None:
+    """Refuses what is not the URL of a Redis."""
+    try:
+        redis.asyncio.ConnectionPool.from_url(url)
+    except (ValueError, TypeError):
+        raise errors.SetupError(f"REDIS_URL is not a URL of Redis: it looks like {_REDIS_EXAMPLE}") from None
+
+
+async def check_redis(url: str) -> None:
+    """Refuses a REDIS_URL that leads to no Redis."""
+    check_redis_url(url)
+    client = redis.asyncio.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+    parts = urllib.parse.urlsplit(url)
+    place = f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    try:
+        await client.ping()
+    except redis.AuthenticationError:
+        raise errors.SetupError(f"Redis at {place} refuses the password in REDIS_URL") from None
+    except redis.TimeoutError:
+        raise errors.SetupError(f"Redis at {place} does not answer: check REDIS_URL") from None
+    except redis.ConnectionError:
+        raise errors.SetupError(f"nothing answers at {place}: start Redis, or correct REDIS_URL") from None
+    except redis.RedisError as error:
+        raise errors.SetupError(f"Redis at {place} says: {error}") from None
+    finally:
+        await client.aclose()
+
+
+def explain(error: BaseException, url: str) -> str:
+    """What an error of the database means, in one line."""
+    causes = list(_causes(error))
+    state = next((state for cause in causes if (state := getattr(cause, "sqlstate", None))), None)
+    place = _place(url)
+    if state is not None:
+        return _state(state, url, place)
+    return next((_network(cause, place) for cause in reversed(causes) if isinstance(cause, OSError)), str(error))
+
+
+@contextlib.contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Raises SetupError, with the meaning of the error in plain words, where the block meets one of the database."""
+    try:
+        yield
+    except (errors.StorageUnavailable, errors.StorageRejected) as error:
+        raise errors.SetupError(explain(error, url)) from error
+    except TypeError as error:
+        # The driver takes the URL's parameters as keyword arguments.
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unknown is None:
+            raise
+        hint = "; write ssl= instead" if unknown[1] == "sslmode" else ""
+        raise errors.SetupError(f"DATABASE_URL has the parameter {unknown[1]}, which asyncpg lacks{hint}") from None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        yield from _causes(getattr(error, "orig", None))
+        error = error.__cause__ or error.__context__
+
+
+def _place(url: str) -> str:
+    parts = urllib.parse.urlsplit(url)
+    host = parts.hostname or urllib.parse.parse_qs(parts.query).get("host", ["localhost"])[0]
+    return f"{host}:{parts.port or 5432}"
+
+
+def _state(state: str, url: str, place: str) -> str:
+    parts = urllib.parse.urlsplit(url)
+    user = urllib.parse.unquote(parts.username or "")
+    name = urllib.parse.unquote(parts.path.lstrip("/"))
+    match state:
+        case "28P01":
+            return f"PostgreSQL at {place} refuses the password of {user!r}: correct DATABASE_URL"
+        case "28000":
+            return f"PostgreSQL at {place} does not let {user!r} in: correct DATABASE_URL, or allow it in pg_hba.conf"
+        case "3D000":
+            return f"there is no database {name!r} at {place}: create it, or correct DATABASE_URL"
+        case "42501":
+            return f"{user!r} lacks a privilege in the database {name!r} at {place}: grant it"
+        case "42P01":
+            return "the database has no schema yet: run `python -m server migrate`"
+        case "53300":
+            return f"PostgreSQL at {place} has no connection free: raise max_connections, or try again later"
+        case "57P03":
+            return f"PostgreSQL at {place} is still starting: try again in a moment"
+    return f"PostgreSQL at {place} failed with SQLSTATE {state}: its log says more"
+
+
+def _network(error: OSError, place: str) -> str:
+    if isinstance(error, socket.gaierror):
+        return f"the host of {place} cannot be found: correct DATABASE_URL"
+    if isinstance(error, TimeoutError):
+        return f"{place} does not answer: correct DATABASE_URL, or check the network"
+    if "SSL" in str(error):
+        return f"PostgreSQL at {place} does not speak TLS as DATABASE_URL asks"
+    # Where a name has several addresses, the errors of all of them come as one without a number.
+    if isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error):
+        return f"nothing listens at {place}: start PostgreSQL, or correct DATABASE_URL"
+    return f"the connection to {place} failed ({error.strerror or type(error).__name__}): check DATABASE_URL"

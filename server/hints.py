@@ -1,0 +1,94 @@
+"""Hints: what a server tells the workers after a commit, so that they need not look for it.
+
+A hint may be lost, late or double. Workers find everything that is due in PostgreSQL by themselves; a hint only spares
+them the search. The queue's names are here, so that both of its ends have the same.
+"""
+
+import asyncio
+import contextlib
+import functools
+import json
+import random
+
+import redis.asyncio
+import structlog
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+QUEUE = "agentmetrics:queue"
+FOLD_ORGANIZATION = "fold_organization"
+
+_DEBOUNCE_SECONDS = 1.0
+_REST_SECONDS = 3.0  # after a failure
+_MAX_WAITING = 10_000
+_CONNECT_SECONDS = 2.0
+_ANSWER_SECONDS = 5.0
+_log = structlog.get_logger(__name__)
+
+
+def connect(redis_url: str) -> ArqRedis:
+    """The queue, as JSON and not as pickles: whoever can write to Redis must not be able to run code here."""
+    pool = redis.asyncio.ConnectionPool.from_url(
+        redis_url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_ANSWER_SECONDS
+    )
+    return ArqRedis(pool, job_serializer=dump, job_deserializer=json.loads, default_queue_name=QUEUE)
+
+
+def dump(job: object) -> bytes:
+    """A job as it is queued. What is no JSON, such as the exception of a failed job, becomes its name."""
+    return json.dumps(job, default=lambda other: type(other).__name__).encode()
+
+
+class Hints:
+    """Tells the workers which organizations have deltas, each at most once a second; never waits and never raises."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._connect = functools.partial(connect, redis_url)
+        self._waiting: set[int] = set()
+        self._wake = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+        self._away = False
+
+    def fold(self, organization_id: int) -> None:
+        """Says that an organization has deltas. What is too much is dropped: the workers find it anyway."""
+        if len(self._waiting) < _MAX_WAITING:
+            self._waiting.add(organization_id)
+        self._wake.set()
+        if self._sender is None:
+            self._sender = asyncio.get_running_loop().create_task(self._send_for_ever())
+
+    async def close(self) -> None:
+        """Stops; what has not been handed over is dropped."""
+        if self._sender is not None:
+            self._sender.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sender
+
+    async def _send_for_ever(self) -> None:
+        queue = self._connect()
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                pause = _DEBOUNCE_SECONDS if await self._send(queue) else _REST_SECONDS
+                await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
+        finally:
+            await queue.aclose(close_connection_pool=True)
+
+    async def _send(self, queue: ArqRedis) -> bool:
+        """Queues what waits; False, and one line of log per outage, where Redis is away."""
+        waiting, self._waiting = self._waiting, set()
+        try:
+            for organization_id in waiting:
+                # The same id twice is queued once, until a worker has begun and ended it.
+                job_id = f"agentmetrics:fold:{organization_id}"
+                await queue.enqueue_job(FOLD_ORGANIZATION, organization_id, _job_id=job_id)
+        except (RedisError, OSError, TimeoutError) as error:
+            if not self._away:
+                _log.warning("Redis is away; the workers go on without hints", error=type(error).__name__)
+            self._away = True
+            return False
+        if self._away:
+            _log.info("Redis is back")
+        self._away = False
+        return True

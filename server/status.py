@@ -1,0 +1,132 @@
+"""The state of the service for its operators: what waits, what ran last, what failed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redis.exceptions import RedisError
+
+from server import hints
+from server.store import jobs, migrate, rollups
+from server.store.database import Database
+from server.store.jobs import Job
+
+_AUDIT = "audit"
+_HEADINGS = ("job", "last start", "last finish", "last failure", "next run", "runs", "failures", "now")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """One look at the service. None means that it could not be found out, or that there is nothing of the kind."""
+
+    at: datetime
+    schema: str | None
+    expected_schema: str
+    weak_settings: tuple[str, ...]
+    unfolded_deltas: int
+    unfolded_organizations: int
+    oldest_unfolded: timedelta | None  # how long the oldest delta has been waiting
+    queued_jobs: int | None  # None: Redis cannot be reached
+    audit_mismatches: int | None  # None: there was no audit yet
+    jobs: tuple[Job, ...]
+
+
+async def status(database: Database, redis_url: str | None) -> Status:
+    """Looks at the database and at the queue. The database must have been migrated."""
+    condition = await database.condition()
+    schema = await migrate.current(database)
+    async with database.snapshot() as connection:
+        backlog = await rollups.backlog(connection)
+        known = tuple(await jobs.listed(connection))
+    audits = [job.result.get("mismatches") for job in known if job.name == _AUDIT]
+    mismatches = audits[0] if audits else None
+    return Status(
+        at=condition.now,
+        schema=schema,
+        expected_schema=migrate.expected(),
+        weak_settings=condition.weak_settings,
+        unfolded_deltas=backlog.deltas,
+        unfolded_organizations=backlog.organizations,
+        oldest_unfolded=None if backlog.oldest is None else max(timedelta(0), condition.now - backlog.oldest),
+        queued_jobs=await _queued(redis_url),
+        audit_mismatches=mismatches if isinstance(mismatches, int) else None,
+        jobs=known,
+    )
+
+
+async def _queued(redis_url: str | None) -> int | None:
+    if redis_url is None:
+        return None
+    queue = hints.connect(redis_url)
+    try:
+        return int(await queue.zcard(hints.QUEUE))
+    except (RedisError, OSError, TimeoutError):
+        return None
+    finally:
+        await queue.aclose(close_connection_pool=True)
+
+
+def render(status: Status) -> str:
+    """The status as text for a terminal."""
+    waiting = "nothing"
+    if status.unfolded_deltas:
+        since = "" if status.oldest_unfolded is None else f", the oldest for {_span(status.oldest_unfolded)}"
+        waiting = f"{status.unfolded_deltas:,} deltas of {status.unfolded_organizations:,} organizations{since}"
+    schema = status.schema or "none"
+    if status.schema != status.expected_schema:
+        schema += f", not {status.expected_schema}: run `python -m server migrate`"
+    lines = (
+        f"to be folded      {waiting}",
+        f"queue             {_queue(status.queued_jobs)}",
+        f"audit             {_audit(status.audit_mismatches)}",
+        f"schema            {schema}",
+        f"durability        {'WEAK: ' + ', '.join(status.weak_settings) if status.weak_settings else 'on'}",
+    )
+    errors = (f"{job.name} failed: {job.error}" for job in status.jobs if job.error is not None)
+    return "\n".join((*lines, "", *_table(status), *errors))
+
+
+def _queue(jobs: int | None) -> str:
+    return "Redis cannot be reached; workers go on without it" if jobs is None else f"{jobs:,} jobs"
+
+
+def _audit(mismatches: int | None) -> str:
+    if mismatches is None:
+        return "not yet"
+    return "no mismatch" if not mismatches else f"{mismatches:,} MISMATCHES: see the workers' log"
+
+
+def _table(status: Status) -> list[str]:
+    if not status.jobs:
+        return ["no job has run yet: is there a worker?"]
+    rows = [_HEADINGS, *(_row(job, status.at) for job in status.jobs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _row(job: Job, now: datetime) -> Sequence[str]:
+    return (
+        job.name,
+        _ago(job.started_at, now),
+        _ago(job.finished_at, now),
+        _ago(job.failed_at, now),
+        "now" if job.next_run_at <= now else f"in {_span(job.next_run_at - now)}",
+        f"{job.runs:,}",
+        f"{job.failures:,}",
+        f"held by {job.running_by}" if job.running_by else "",
+    )
+
+
+def _ago(at: datetime | None, now: datetime) -> str:
+    return "never" if at is None else f"{_span(max(timedelta(0), now - at))} ago"
+
+
+def _span(span: timedelta) -> str:
+    """A length of time in its two largest units."""
+    seconds = int(span.total_seconds())
+    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"

@@ -1,0 +1,39 @@
+"""A scripted server for each test, and a client on it."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+import scripted
+
+import agentmetrics
+
+
+@pytest.fixture
+def running() -> Iterator[scripted.Running]:
+    """A server that plays back what the test puts in its script."""
+    running = scripted.start()
+    yield running
+    running.script.hold.set()
+    running.server.stop(None).wait(5)
+
+
+@pytest.fixture
+def script(running: scripted.Running) -> scripted.Script:
+    """The script of the server."""
+    return running.script
+
+
+@pytest.fixture
+def client(running: scripted.Running) -> Iterator[agentmetrics.Client]:
+    """A client of the server."""
+    with agentmetrics.Client(running.address, api_key=scripted.KEY, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"

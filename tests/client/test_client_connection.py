@@ -1,0 +1,98 @@
+"""Addresses, keys, certificates, and the service config."""
+
+import json
+
+import grpc
+import pytest
+
+import agentmetrics
+from agentmetrics import connection
+from agentmetrics.v1 import event_service_pb2, metrics_service_pb2
+
+LOCAL = [
+    "127.0.0.1:1",
+    "127.8.9.1:1",
+    "localhost:1",
+    "LOCALHOST:1",
+    "[::1]:1",
+    "::1",
+    "unix:/run/x",
+    "unix:///run/x",
+    "dns:///localhost:1",
+    "ipv4:127.0.0.1:1,127.0.0.2:1",
+    "ipv6:[::1]:1",
+    "localhost",
+]
+REMOTE = [
+    "example.com:443",
+    "10.0.0.1:1",
+    "0.0.0.0:1",
+    "dns:///example.com:1",
+    "dns://8.8.8.8/localhost:1",
+    "ipv4:127.0.0.1:1,10.0.0.1:1",
+    "[2001:db8::1]:1",
+    "127.0.0.1.example.com:1",
+    "localhost.example.com:1",
+]
+
+
+@pytest.mark.parametrize("target", LOCAL)
+def test_loopback_is_plaintext(target: str) -> None:
+    assert connection.connection(target, api_key="k").tls is None
+
+
+@pytest.mark.parametrize("target", REMOTE)
+def test_everything_else_is_tls_unless_asked(target: str) -> None:
+    assert connection.connection(target, api_key="k").tls is not None
+    assert connection.connection(target, api_key="k", insecure=True).tls is None
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a\n", "ä"])
+def test_malformed_keys_are_refused_without_being_told(key: str) -> None:
+    with pytest.raises(ValueError, match="api_key") as caught:
+        connection.connection("localhost:1", api_key=key)
+    assert not key or key not in str(caught.value)
+
+
+def test_contradictions_are_refused() -> None:
+    with pytest.raises(ValueError, match="go together"):
+        connection.connection("a:1", api_key="k", certificate_chain=b"x")
+    with pytest.raises(ValueError, match="contradicts"):
+        connection.connection("a:1", api_key="k", root_certificates=b"x", insecure=True)
+    with pytest.raises(ValueError, match="host:port"):
+        connection.connection("", api_key="k")
+
+
+def test_the_key_is_in_no_repr() -> None:
+    made = connection.connection("localhost:1", api_key="s3cret")
+    with agentmetrics.Client("localhost:1", api_key="s3cret") as client:
+        tracker = agentmetrics.Tracker("localhost:1", api_key="s3cret")
+        aclient = agentmetrics.AsyncClient("localhost:1", api_key="s3cret")
+        shown = [repr(made), repr(client), repr(aclient), repr(tracker)]
+    assert all("s3cret" not in text and "localhost:1" in text for text in shown)
+
+
+def test_the_service_config_names_methods_that_exist_and_retries_unavailable_only() -> None:
+    config = json.loads(connection.service_config())
+    services = {
+        service.full_name: {method.name for method in service.methods}
+        for file in (event_service_pb2, metrics_service_pb2)
+        for service in file.DESCRIPTOR.services_by_name.values()
+    }
+    named = set()
+    for entry in config["methodConfig"]:
+        for name in entry["name"]:
+            methods = {name["method"]} if "method" in name else services[name["service"]]
+            assert methods <= services[name["service"]]
+            named |= {(name["service"], method) for method in methods}
+        if "retryPolicy" in entry:
+            assert entry["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+    assert named == {(service, method) for service, methods in services.items() for method in methods}
+
+
+def test_grpc_takes_the_service_config(nobody: str) -> None:
+    # A config that gRPC cannot read would fail every call with its own complaint.
+    with agentmetrics.Client(nobody, api_key="k") as client, pytest.raises(agentmetrics.Unavailable) as caught:
+        client.metrics(timeout=5)
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    assert "service config" not in caught.value.message.lower()

@@ -1,0 +1,96 @@
+"""The real replays come back through the RPCs figure by figure: without a worker, with one, folded, and sent twice."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+import expectations
+import pytest
+import tau2
+from expectations import Expected
+
+from agentmetrics import AsyncClient
+from agentmetrics.v1 import event_pb2, event_service_pb2
+from server import audit, chitchat, fold
+from server.store import rollups
+from server.store.database import Database
+
+CHITCHAT = Path(__file__).parents[1] / "data" / "chitchat_expected.json"
+
+
+async def replay(client: AsyncClient, events: Iterable[event_pb2.Event]) -> Counter[str]:
+    """Sends events in batches of 500, a few at once, and returns how many had which result."""
+    iterator, results = iter(events), Counter[str]()
+    slots = asyncio.Semaphore(4)
+
+    async def send(batch: list[event_pb2.Event]) -> None:
+        try:
+            for result in await client.track_batch(batch):
+                results[event_service_pb2.EventStatus.Name(result.status)] += 1
+        finally:
+            slots.release()
+
+    async with asyncio.TaskGroup() as group:
+        while batch := list(islice(iterator, 500)):
+            await slots.acquire()
+            group.create_task(send(batch))
+    return results
+
+
+async def hold(
+    client: AsyncClient, database: Database, organization: int, expected: Expected, events: list[event_pb2.Event]
+) -> None:
+    """Replays without a worker, sends everything again, folds, and checks every figure each time."""
+    assert await replay(client, events) == {"EVENT_STATUS_ACCEPTED": len(events)}
+    await expectations.check(client, expected)
+    before = (await client.overview(expected.start, expected.end)).context.as_of_revision
+    assert await replay(client, events) == {"EVENT_STATUS_DUPLICATE": len(events)}
+    await expectations.check(client, expected)
+    assert (await client.overview(expected.start, expected.end)).context.as_of_revision == before
+    assert await fold.fold_all(database, organization) > 0
+    await expectations.check(client, expected)
+    report = await audit.check(database, organization)
+    assert report.mismatches == 0
+    assert report.cells > 0
+
+
+async def test_chitchat(client: AsyncClient, database: Database, organization: int) -> None:
+    await hold(client, database, organization, Expected.read(CHITCHAT), list(chitchat.events()))
+
+
+@pytest.mark.skipif(
+    not tau2.DATA.exists(), reason="the tau2-bench runs are not part of this repository and do not lie beside it"
+)
+async def test_tau2(client: AsyncClient, database: Database, organization: int) -> None:
+    expected = Expected.read(tau2.DATA / "expected.json")
+    await hold(client, database, organization, expected, list(tau2.events()))
+
+
+async def test_with_a_worker_running(
+    client: AsyncClient, database: Database, organization: int, worker_command: tuple[list[str], dict[str, str]]
+) -> None:
+    """A worker folds while the replay goes on, and answers are exact at the end whatever has been folded."""
+    command, environment = worker_command
+    worker = await asyncio.create_subprocess_exec(*command, env=environment)
+    try:
+        events = list(chitchat.events())
+        assert await replay(client, events) == {"EVENT_STATUS_ACCEPTED": len(events)}
+        await expectations.check(client, Expected.read(CHITCHAT))
+        await _until_folded(database, organization)
+        await expectations.check(client, Expected.read(CHITCHAT))
+    finally:
+        worker.terminate()
+        assert await asyncio.wait_for(worker.wait(), 20) == 0
+
+
+async def _until_folded(database: Database, organization: int) -> None:
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        async with database.transaction() as connection:
+            if organization not in await rollups.unfolded(connection):
+                return
+        await asyncio.sleep(0.2)
+    pytest.fail("the worker has not folded within a minute")

@@ -1,0 +1,122 @@
+"""What every test stands on: real engines, a real server on a socket, and an organization of its own."""
+
+import itertools
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from agentmetrics import AsyncClient
+from server import accounts, embedded
+from server.accounts import Scope, Secrets
+from server.hints import Hints
+from server.serve import Running
+from server.settings import Settings
+from server.store import migrate, organizations, partitions
+from server.store.database import Database
+
+PEPPER = "a pepper that only the tests know, long enough"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """An organization that belongs to one test, and a key of it."""
+
+    organization_id: int
+    name: str
+    key: str
+
+
+MakeTenant = Callable[..., Awaitable[Tenant]]
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Engines]:
+    """PostgreSQL and Valkey for the whole session."""
+    with embedded.start(tmp_path_factory.mktemp("engines")) as engines:
+        yield engines
+
+
+@pytest.fixture(scope="session")
+async def database(engines: embedded.Engines) -> AsyncIterator[Database]:
+    """The migrated database that the tests share."""
+    database = Database(engines.database_url)
+    await migrate.upgrade(database)
+    condition = await database.condition()
+    async with database.transaction() as connection:
+        await partitions.ensure(connection, condition.now.date())
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def settings(engines: embedded.Engines) -> Settings:
+    """The settings of the server that the tests share."""
+    return Settings(
+        DATABASE_URL=engines.database_url,  # type: ignore[call-arg]  # fields are set by their environment names
+        REDIS_URL=engines.redis_url,
+        key_pepper=PEPPER,  # type: ignore[arg-type]  # pydantic makes the secret
+        listen="127.0.0.1:0",
+        drain_seconds=1,
+    )
+
+
+@pytest.fixture(scope="session")
+async def server(settings: Settings, database: Database) -> AsyncIterator[Running]:
+    """A server on a free port, without any worker."""
+    hints = Hints(settings.required("redis_url"))
+    running = Running(settings, database, hints)
+    await running.start()
+    yield running
+    await running.stop()
+    await hints.close()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def make_tenant(database: Database) -> MakeTenant:
+    """Makes organizations: make_tenant(scopes=…, time_zone=…, any setting of organizations.Settings)."""
+
+    async def make(*, scopes: Collection[Scope] = (Scope.ADMIN,), time_zone: str = "UTC", **settings: object) -> Tenant:
+        name = f"organization {next(_numbers)} of {os.getpid()}"
+        chosen = organizations.Settings(time_zone=time_zone, **settings)  # type: ignore[arg-type]
+        organization_id = await accounts.create_organization(database, name, chosen)
+        key = await accounts.create_key(database, Secrets(PEPPER), name, name="test", scopes=scopes)
+        return Tenant(organization_id=organization_id, name=name, key=key.secret)
+
+    return make
+
+
+@pytest.fixture
+async def tenant(make_tenant: MakeTenant) -> Tenant:
+    """An organization with a key that may do everything."""
+    return await make_tenant()
+
+
+@pytest.fixture
+def organization(tenant: Tenant) -> int:
+    """The id of the test's organization."""
+    return tenant.organization_id
+
+
+@pytest.fixture
+async def client(server: Running, tenant: Tenant) -> AsyncIterator[AsyncClient]:
+    """A client with the key of the test's organization."""
+    async with AsyncClient(server.address, api_key=tenant.key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def worker_command(settings: Settings) -> tuple[list[str], dict[str, str]]:
+    """The command line and the environment of a worker on the tests' engines."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": settings.required("database_url"),
+        "REDIS_URL": settings.required("redis_url"),
+        "AGENTMETRICS_KEY_PEPPER": PEPPER,
+    }
+    return [sys.executable, "-m", "workers"], environment

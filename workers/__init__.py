@@ -1,0 +1,1 @@
+"""The workers: fold what ingest appended, and run the background jobs. The second entrance to the same domain."""

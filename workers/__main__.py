@@ -1,0 +1,83 @@
+"""The command line of the workers: `python -m workers`."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import structlog
+import typer
+from prometheus_client import start_http_server
+
+from server import commands, diagnosis, errors, settings, telemetry
+from server.settings import Settings
+from server.store import migrate
+from server.store.database import Database
+from workers import folding
+from workers.process import Process
+
+_GOODBYE_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def run(
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Prometheus, on loopback; 0: off. Default: AGENTMETRICS_METRICS_PORT."),
+    ] = None,
+) -> None:
+    """Fold events into rollups and run the background jobs, until SIGTERM or Ctrl-C.
+
+    Needs DATABASE_URL and REDIS_URL. Any number of workers may run at once. Figures are exact with none; folded ones are
+    there sooner.
+    """
+    with commands.reported():
+        known = settings.load()
+        telemetry.configure_logs(known.log_level, known.log_format)
+        commands.run(_work(known, known.metrics_port if metrics_port is None else metrics_port))
+
+
+async def _work(known: Settings, metrics_port: int) -> None:
+    """Works until a signal; SetupError where it cannot begin."""
+    database_url, redis_url = known.required("database_url"), known.required("redis_url")
+    diagnosis.check_url(database_url)
+    diagnosis.check_redis_url(redis_url)
+    stop = asyncio.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    with diagnosis.explained(database_url):
+        database = Database(database_url, ingest_connections=1, other_connections=folding.CONCURRENCY + 3)
+        try:
+            diagnosis.check_schema(await migrate.current(database))
+            await diagnosis.check_redis(redis_url)
+            _serve_metrics(metrics_port)
+            await _until(stop, Process(database, redis_url))
+        finally:
+            await database.close()
+
+
+async def _until(stop: asyncio.Event, process: Process) -> None:
+    _log.info("working")
+    working, stopping = asyncio.create_task(process.run()), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopping):
+        task.cancel()
+    done, _ = await asyncio.wait({working, stopping}, timeout=_GOODBYE_SECONDS)
+    _log.info("stopped", orderly=working in done)
+
+
+def _serve_metrics(port: int) -> None:
+    if not port:
+        return
+    try:
+        start_http_server(port, addr="127.0.0.1")
+    except OSError as error:
+        raise errors.SetupError(
+            f"cannot serve metrics on 127.0.0.1:{port}: {error.strerror}; give the worker a port with --metrics-port"
+        ) from error
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m workers")

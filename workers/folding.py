@@ -1,0 +1,75 @@
+"""What a worker folds: one organization because of a hint, or all that have deltas; both may run at once."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+
+import structlog
+
+from server import errors, fold, jobs
+from server.store import rollups
+from server.store.database import Database
+
+CONCURRENCY = 3  # organizations at once; folding is mostly work of this process
+_TURN_BATCHES = 20  # until it is another organization's turn
+_SWEEP_SECONDS = 10.0
+_COMPLAINT_SECONDS = 60.0
+_log = structlog.get_logger(__name__)
+
+
+class Folding:
+    """Folds deltas for a worker process; a failure is logged and left to the next look."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._sweeping = False
+        self._complained_at = -_COMPLAINT_SECONDS
+
+    async def organization(self, organization_id: int) -> int:
+        """Folds an organization's deltas, up to a turn's worth, and returns how many."""
+        total = 0
+        async with self._slots:
+            try:
+                for _ in range(_TURN_BATCHES):
+                    folded = await fold.fold(self._database, organization_id)
+                    total += folded
+                    if not folded:
+                        break
+            except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
+                self._complain(error, organization_id=organization_id)
+        return total
+
+    async def due(self) -> int:
+        """Folds whatever there is, for a limited time, and returns how many deltas; 0 where it is already doing so."""
+        if self._sweeping:
+            return 0
+        self._sweeping = True
+        try:
+            async with self._database.transaction() as connection:
+                waiting = await rollups.unfolded(connection)
+            random.shuffle(waiting)
+            queue, deadline = iter(waiting), time.monotonic() + _SWEEP_SECONDS
+            async with asyncio.TaskGroup() as group:
+                parts = [group.create_task(self._take(queue, deadline)) for _ in range(CONCURRENCY)]
+            return sum(part.result() for part in parts)
+        except errors.StorageUnavailable as error:
+            self._complain(error)
+            return 0
+        finally:
+            self._sweeping = False
+
+    async def _take(self, queue: Iterator[int], deadline: float) -> int:
+        total = 0
+        for organization_id in queue:
+            if time.monotonic() > deadline:
+                break
+            total += await self.organization(organization_id)
+        return total
+
+    def _complain(self, error: Exception, **where: int) -> None:
+        """Logs a failure, once in a while: what is due is looked at every second."""
+        if time.monotonic() - self._complained_at >= _COMPLAINT_SECONDS:
+            self._complained_at = time.monotonic()
+            _log.error("folding failed and is tried again", error=jobs.describe(error), **where)

@@ -1,0 +1,134 @@
+"""A worker process: an arq worker that is woken by hints and by the clock, and what goes on without it.
+
+arq only says when to look. Where nothing has been heard of it for some seconds, because Redis is away or was emptied,
+the process looks by itself; what there is to do is in PostgreSQL alone.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC
+from typing import Any
+
+import structlog
+from arq import cron, func
+from arq.worker import Worker
+from redis.exceptions import RedisError
+
+from server import errors, hints, jobs
+from server.store.database import Database
+from workers.folding import Folding
+from workers.supervisor import keep_running
+
+_PATIENCE_SECONDS = 3.0  # without a word from arq
+_PULSE_SECONDS = 1.0
+_JOBS_SECONDS = 15.0  # at the latest
+_FOLD_TIMEOUT = 30  # after a kill -9 a queued job waits for the longest timeout and 10 s more
+_QUEUE_READ_LIMIT = 1000
+_GOODBYE_SECONDS = 5.0
+_TENTHS = set(range(0, 60, 10))
+_log = structlog.get_logger(__name__)
+
+
+class Process:
+    """The parts of a worker process."""
+
+    def __init__(self, database: Database, redis_url: str) -> None:
+        self._database = database
+        self._redis_url = redis_url
+        self._folding = Folding(database)
+        self._jobs_due = asyncio.Event()
+        self._heard_at = 0.0
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+
+    async def run(self) -> None:
+        """Works until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(keep_running("arq", self._run_arq))
+            group.create_task(keep_running("pulse", self._keep_pulse))
+            group.create_task(keep_running("jobs", self._run_jobs))
+
+    # What arq calls. Nothing is raised to it: its log would show what is in an exception. Its types ask for functions
+    # that take anything; these take what they are called with.
+
+    async def fold_organization(self, _: dict[Any, Any], organization_id: int) -> None:
+        """Folds an organization that has just stored events."""
+        await self._folding.organization(organization_id)
+
+    async def fold_due(self, _: dict[Any, Any]) -> None:
+        """Folds whatever has not been folded."""
+        self._heard_at = asyncio.get_running_loop().time()
+        await self._folding.due()
+
+    async def run_due_jobs(self, _: dict[Any, Any]) -> None:
+        """Wakes the jobs, which may take longer than arq should wait."""
+        self._jobs_due.set()
+
+    async def _run_arq(self) -> None:
+        async with self._arq() as worker:
+            await worker.async_run()
+
+    @contextlib.asynccontextmanager
+    async def _arq(self) -> AsyncIterator[Worker]:
+        queue = hints.connect(self._redis_url)
+        worker = Worker(
+            functions=[func(self.fold_organization, name=hints.FOLD_ORGANIZATION)],  # type: ignore[arg-type]
+            cron_jobs=[
+                cron(self.fold_due, name="fold_due", second=None, max_tries=None),  # type: ignore[arg-type]
+                cron(self.run_due_jobs, name="run_due_jobs", second=_TENTHS, max_tries=None),  # type: ignore[arg-type]
+            ],
+            redis_pool=queue,
+            queue_name=hints.QUEUE,
+            handle_signals=False,
+            job_timeout=_FOLD_TIMEOUT,
+            keep_result=0,  # a kept result would make arq drop the next job of that id
+            max_jobs=8,
+            poll_delay=0.25,
+            queue_read_limit=_QUEUE_READ_LIMIT,
+            health_check_interval=30,
+            job_serializer=hints.dump,
+            job_deserializer=json.loads,
+            timezone=UTC,
+        )
+        try:
+            yield worker
+        finally:
+            await _close(worker)
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await queue.aclose(close_connection_pool=True)
+
+    async def _keep_pulse(self) -> None:
+        """Looks for what there is to fold whenever arq has not asked for it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_PULSE_SECONDS)
+            if loop.time() - self._heard_at > _PATIENCE_SECONDS:
+                await self._folding.due()
+
+    async def _run_jobs(self) -> None:
+        """Runs the jobs that are due, when woken and every now and then."""
+        away = False
+        while True:
+            try:
+                await jobs.run_due(self._database, self._owner)
+                away = False
+            except errors.StorageUnavailable as error:
+                if not away:
+                    _log.warning("the database is away; jobs wait", error=str(error))
+                away = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._jobs_due.wait(), timeout=_JOBS_SECONDS)
+            self._jobs_due.clear()
+
+
+async def _close(worker: Worker) -> None:
+    """Ends an arq worker whether or not Redis is there; what it was doing is undone and will be found again."""
+    tasks = [task for task in (worker.main_task, *worker.tasks.values()) if task is not None]
+    for task in tasks:
+        task.cancel()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            await asyncio.gather(*tasks, return_exceptions=True)
