@@ -17,4 +17,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        # While modules were still being loaded.
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(130)

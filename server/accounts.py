@@ -11,6 +11,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from server import errors, timerange
+from server.clock import Clock
 from server.errors import Reason, Refused
 from server.store import organizations
 from server.store.database import Database
@@ -65,6 +66,10 @@ class Secrets:
         """What is stored of an API key."""
         return hmac.digest(self._pepper, b"api-key:" + secret.encode(), "sha256")
 
+    def token_hash(self, content: bytes) -> bytes:
+        """What proves that a token was made here."""
+        return hmac.digest(self._pepper, b"token:" + content, "sha256")
+
     def user_hash(self, organization_id: int, user_id: str) -> str:
         """What is stored in place of an e-mail address: the same for the same address, and only within an
         organization.
@@ -86,9 +91,6 @@ def _key_id(credential: str) -> str | None:
     return parts[1] if well_formed and credential.isascii() else None
 
 
-_INVALID = Refused(Reason.CREDENTIALS_INVALID, "the API key is unknown, expired or revoked")
-
-
 @dataclasses.dataclass(slots=True, kw_only=True)
 class _Cached:
     until: float
@@ -105,9 +107,10 @@ class _Window:
 class Authenticator:
     """Tells who a credential belongs to, from a cache of a few seconds."""
 
-    def __init__(self, database: Database, hashes: Secrets) -> None:
+    def __init__(self, database: Database, hashes: Secrets, clock: Clock) -> None:
         self._database = database
         self._hashes = hashes
+        self._clock = clock
         self._cache: dict[bytes, _Cached] = {}
         self._windows: dict[str, _Window] = {}
         self._lookups: dict[bytes, asyncio.Task[_Cached | None]] = {}
@@ -119,9 +122,9 @@ class Authenticator:
         if cached is None or cached.until < time.monotonic():
             self._check_rate(peer)
             cached = await self._look_up_once(credential, digest)
-        if cached is None or not _is_usable(cached):
+        if cached is None or not _is_usable(cached, self._clock.now()):
             self._note_bad(peer)
-            raise _INVALID
+            raise Refused(Reason.CREDENTIALS_INVALID, "the API key is unknown, expired or revoked")
         if cached.organization.state is State.SUSPENDED:
             raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
         return Principal(
@@ -174,9 +177,9 @@ class Authenticator:
         window.bad += 1
 
 
-def _is_usable(cached: _Cached) -> bool:
+def _is_usable(cached: _Cached, now: datetime) -> bool:
     key = cached.key
-    expired = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
+    expired = key.expires_at is not None and key.expires_at <= now
     return not expired and key.revoked_at is None and cached.organization.state is not State.REVOKED
 
 

@@ -15,7 +15,7 @@ from server import child, errors
 
 Report = Callable[[str, str], None]  # called with the name of a child and a line that it, or we, say of it
 
-_FIRST_LIFE = 5.0  # seconds; a child that ends sooner, the first time, has not been able to start
+_FIRST_LIFE = 5.0  # seconds; a child that gives up sooner, the first time, has not been able to start
 _STEADY_LIFE = 60.0  # seconds after which a death is not counted as one of a series
 _PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds before a new start, doubled each time
 _TAIL = 20  # lines kept for the message of a child that cannot start
@@ -50,7 +50,7 @@ class Child:
             began = loop.time()
             code = await self._live()
             lived = loop.time() - began
-            if first and (not self.was_ready.is_set() or lived < _FIRST_LIFE):
+            if first and (not self.was_ready.is_set() or (code > 0 and lived < _FIRST_LIFE)):
                 raise errors.SetupError(self._last_words(code))
             first = False
             pause = _PAUSE if lived > _STEADY_LIFE else pause
@@ -131,8 +131,9 @@ class Child:
             self._report(self.program.name, text)
 
     def _last_words(self, code: int) -> str:
-        """The last thing that the process said, which is why it ended, or else how it ended."""
-        said = self._tail[-1].removeprefix("error: ") if self._tail else _ended(code)
+        """The error that the process reported, or else the last thing that it said."""
+        lines = [line for line in self._tail if line.startswith("error: ")] or list(self._tail)
+        said = lines[-1].removeprefix("error: ") if lines else _ended(code)
         return f"the {self.program.name} does not start: {said}"
 
 
@@ -153,8 +154,12 @@ class Family:
 
     async def ready(self, unless: asyncio.Event) -> bool:
         """Waits until every child is ready; False if the event comes first. SetupError if one cannot start."""
-        waits = [one.was_ready.wait() for one in self._children]
-        return await self.during(asyncio.gather(*waits), unless)
+
+        async def all_ready() -> None:
+            for one in self._children:
+                await one.was_ready.wait()
+
+        return await self.during(asyncio.create_task(all_ready()), unless)
 
     async def during(self, work: "asyncio.Future[Any]", unless: asyncio.Event) -> bool:
         """Waits for the work to be done; False, with the work cancelled, if the event comes first.

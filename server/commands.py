@@ -78,6 +78,8 @@ def serve(ready: Callable[[str], None] | None = None) -> None:
         url = known.required("database_url")
         diagnosis.check_redis_url(known.required("redis_url"))
         known.required("key_pepper")
+        # gRPC would say more lines about it than one.
+        diagnosis.free_address(known.listen)
         async with diagnosis.database(url):
             pass
         with diagnosis.explained(url):

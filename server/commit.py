@@ -9,7 +9,7 @@ from server.cells import Cells
 from server.events import Event, conversation_key_of
 from server.numbers import NumberCache
 from server.outcomes import Conversation
-from server.store import conversations, rollups, statuses
+from server.store import conversations, rollups, statuses, updates
 from server.store import events as stored_events
 from server.store.database import Database, Driver
 
@@ -48,6 +48,7 @@ async def commit(database: Database, numbers: NumberCache, organization_id: int,
         revision = await stored_events.next_revision(driver, organization_id)
         await stored_events.append(driver, organization_id, revision, fresh)
         await rollups.append(driver, organization_id, revision, changes)
+        await updates.append(driver, organization_id, revision, changes)
     numbers.keep(known)
     return Committed(revision=revision.number, new=new, stored=stored)
 

@@ -21,7 +21,7 @@ from agentmetrics.v1 import event_pb2, event_service_pb2
 from server import accounts, children, chitchat, commands, datafolder, diagnosis, errors, launcher, settings
 from server.accounts import Secrets
 from server.chitchat import Conversation
-from server.launcher import PortTaken, Site, Stop
+from server.launcher import Site, Stop
 from server.store import organizations
 from server.store.database import Database
 
@@ -143,9 +143,10 @@ async def _show(
         f"\n[bold]{tally.done:,} events in {tally.seconds:.1f} s: {tally.done / tally.seconds:,.0f} events/s[/bold]"
         f" ({tally.accepted:,} accepted, {tally.duplicate:,} duplicate, {tally.rejected:,} rejected)",
         highlight=False,
+        soft_wrap=True,
     )
     if tally.duplicate:
-        console.print("A duplicate was stored by an earlier run and is counted once, so the figures are the same.")
+        console.print("Duplicates were stored by an earlier run. They are counted once, so the figures are the same.")
 
 
 async def replay(client: agentmetrics.AsyncClient, conversations: Sequence[Conversation], tally: Tally) -> None:
@@ -158,9 +159,12 @@ async def replay(client: agentmetrics.AsyncClient, conversations: Sequence[Conve
             tally.add(batch, await client.track_batch(batch))
 
     began = time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_IN_FLIGHT):
-            group.create_task(send())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_IN_FLIGHT):
+                group.create_task(send())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
     tally.seconds = time.monotonic() - began
 
 
@@ -229,8 +233,8 @@ def _forget_environment() -> list[str]:
 
 def _free_listen() -> str:
     try:
-        return launcher.free_address(_LISTEN)
-    except PortTaken:
+        return diagnosis.free_address(_LISTEN)
+    except diagnosis.PortTaken:
         return "127.0.0.1:0"
 
 

@@ -78,6 +78,13 @@ class Reason(enum.Enum):
     STREAM_LIMIT = Status.RESOURCE_EXHAUSTED
     DRAINING = Status.UNAVAILABLE
 
+    RESUME_TOKEN_INVALID = Status.INVALID_ARGUMENT
+    FUTURE_REVISION = Status.OUT_OF_RANGE
+    COMPACTED = Status.OUT_OF_RANGE
+    INTERVAL_OUT_OF_RANGE = Status.INVALID_ARGUMENT
+    SUBSCRIPTION_LIMIT = Status.RESOURCE_EXHAUSTED
+    SLOW_CONSUMER = Status.RESOURCE_EXHAUSTED
+
     STORAGE_UNAVAILABLE = Status.UNAVAILABLE
     DURABILITY_WEAK = Status.UNAVAILABLE
     OVERLOADED = Status.UNAVAILABLE
@@ -114,6 +121,12 @@ class Refused(Exception):
         self.field = field
         self.metadata: Mapping[str, str] = metadata or {}
         self.retry_after = retry_after  # seconds; None: waiting does not help
+
+    def again(self) -> "Refused":
+        """The same refusal for another caller: an exception that is raised twice carries both callers' frames."""
+        return Refused(
+            self.reason, self.message, field=self.field, metadata=self.metadata, retry_after=self.retry_after
+        )
 
     @property
     def rejection(self) -> Rejection:

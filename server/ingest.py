@@ -79,14 +79,14 @@ class Ingest:
         self._lanes: dict[int, _Lane] = {}
         self._runners: set[asyncio.Task[None]] = set()
         self._pending = 0
-        self.refusal: Refused | None = None  # set while the database is not safe to write to
+        self.weak = False  # true while the database could lose what is acknowledged
 
     async def submit(self, organization_id: int, events: Sequence[Event]) -> Submission:
         """Stores events and returns when they are durable. Cancelling the caller does not cancel the transaction."""
         if not events:
             return Submission(results=(), revision=0)
-        if self.refusal is not None:
-            raise self.refusal
+        if self.weak:
+            raise Refused(Reason.DURABILITY_WEAK, "the database is not set up to be durable", retry_after=5.0)
         if self._pending + len(events) > MAX_PENDING_EVENTS:
             raise Refused(Reason.OVERLOADED, "too many events are waiting to be stored", retry_after=0.5)
         waiter = _Waiter(events=events, done=asyncio.get_running_loop().create_future())
@@ -160,7 +160,7 @@ class Ingest:
             outcome.add(await self._commit(organization_id, events))
         except errors.StorageRejected:
             if len(events) == 1:
-                _log.exception("an event was refused by the database", organization_id=organization_id)
+                _log.exception("the database refused an event", organization_id=organization_id)
                 outcome.refused.add(events[0].event_key)
                 return
             half = len(events) // 2
@@ -222,7 +222,7 @@ def _take(waiting: deque[_Waiter]) -> list[_Waiter]:
 def _fail(waiters: Sequence[_Waiter], refusal: Refused) -> None:
     for waiter in waiters:
         if not waiter.done.done():
-            waiter.done.set_exception(refusal)
+            waiter.done.set_exception(refusal.again())
 
 
 _CONFLICT = Rejection(

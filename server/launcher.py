@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +32,7 @@ class Site:
     database_url: str = dataclasses.field(repr=False)
     redis_url: str = dataclasses.field(repr=False)
     key_pepper: str = dataclasses.field(repr=False)
+    embedded: bool  # whether the engines are ours
     drain_seconds: float
     metrics_port: int
 
@@ -91,7 +91,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
     datafolder.prepare(folder)
     with contextlib.ExitStack() as stack:
         hold = stack.enter_context(datafolder.hold(folder))
-        address = free_address(settings.listen)
+        address = diagnosis.free_address(settings.listen, "--listen or AGENTMETRICS_LISTEN")
         database_url, redis_url = stack.enter_context(engines(settings, folder))
         pepper = settings.key_pepper.get_secret_value() if settings.key_pepper else datafolder.pepper(folder)
         here = Site(
@@ -100,6 +100,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
             database_url=database_url,
             redis_url=redis_url,
             key_pepper=pepper,
+            embedded=settings.database_url is None,
             drain_seconds=settings.drain_seconds,
             metrics_port=settings.metrics_port,
         )
@@ -134,33 +135,6 @@ def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
         started.stop()
 
 
-def free_address(listen: str) -> str:
-    """The address itself if a server can listen there, with a port in place of 0; SetupError if not."""
-    host, _, port = listen.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:
-        raise errors.SetupError(f"AGENTMETRICS_LISTEN={listen} is not host:port, such as 127.0.0.1:50051")
-    bare = host.strip("[]")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            bare or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            # Two programs may bind one port as long as neither listens.
-            probe.listen()
-            return f"{host}:{probe.getsockname()[1]}"
-    except OSError as error:
-        raise PortTaken(
-            f"port {port} of {bare or 'this machine'} cannot be listened on ({error.strerror or error}): choose another"
-            " with --listen or AGENTMETRICS_LISTEN, for example --listen 127.0.0.1:0 for any free one"
-        ) from None
-
-
-class PortTaken(errors.SetupError):
-    """The address is in use, or not ours to listen on."""
-
-
 async def prepare(database: Database) -> str:
     """Brings the schema up to date, makes the partitions of the days ahead and returns the schema's revision."""
     revision = await migrate.upgrade(database)
@@ -192,10 +166,11 @@ async def _up(here: Site) -> None:
         await prepare(database)
         async with children.running(here.programs, _report, stop.hurried) as family:
             if await family.ready(stop.asked):
-                say(f"agentmetrics serves gRPC on {here.listen}, with its data in {here.folder}; Ctrl-C stops it.")
+                data = f"its data in {here.folder}" if here.embedded else "the database of DATABASE_URL"
+                say(f"agentmetrics serves gRPC on {here.listen}, with {data}; Ctrl-C stops it.")
                 _greet(here, await first_key(database, here.key_pepper))
                 await family.during(asyncio.get_running_loop().create_future(), stop.asked)
-            say("Stopping: server, worker, engines. Ctrl-C again to hurry.")
+            say(f"Stopping: server, worker{', engines' if here.embedded else ''}. Ctrl-C again to hurry.")
     say("Stopped.")
 
 

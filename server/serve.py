@@ -14,15 +14,18 @@ from prometheus_client import start_http_server
 from server import errors, telemetry
 from server.accounts import Authenticator, Secrets
 from server.clock import Clock
-from server.errors import Reason, Refused
 from server.hints import Hints
+from server.hub import Hubs
 from server.ingest import Ingest
 from server.query import Queries
+from server.rpc import realtime_conversion
 from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
 from server.rpc.metrics_service import MetricsService
+from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import SCOPES, Services
 from server.settings import Settings
+from server.signals import Signals
 from server.store import migrate, partitions
 from server.store.database import Condition, Database
 
@@ -48,7 +51,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
         database = Database(
             settings.required("database_url"),
             ingest_connections=settings.ingest_connections,
-            other_connections=settings.query_connections,
+            query_connections=settings.query_connections,
         )
         hints = Hints(settings.required("redis_url"))
         try:
@@ -84,18 +87,33 @@ class Running:
         self._settings = settings
         self._database = database
         self._clock = Clock()
-        self._ingest = Ingest(database, on_commit=hints.fold, concurrency=settings.ingest_connections)
+        self._hints = hints
+        self._signals = Signals(settings.required("redis_url"))
+        self._ingest = Ingest(database, on_commit=self._tell, concurrency=settings.ingest_connections)
+        hubs = Hubs(
+            database,
+            self._signals,
+            realtime_conversion.state,
+            limit=settings.max_subscriptions,
+            limit_each=settings.max_subscriptions_per_organization,
+        )
         self._services = Services(
             events=EventService(self._ingest, secrets, self._clock, max_streams=settings.max_streams_per_organization),
             metrics=MetricsService(Queries(database, max_queries=settings.max_queries)),
+            realtime=RealtimeService(hubs, secrets),
             health=health.aio.HealthServicer(),
         )
-        gate = Gate(Authenticator(database, secrets), SCOPES, max_call_seconds=settings.max_call_seconds)
+        gate = Gate(Authenticator(database, secrets, self._clock), SCOPES, max_call_seconds=settings.max_call_seconds)
         self._server = grpc.aio.server(interceptors=(gate,), options=_OPTIONS)
         self._services.register(self._server)
         self._watcher: asyncio.Task[None] | None = None
         self._serving = False
         self.address = settings.listen
+
+    def _tell(self, organization_id: int) -> None:
+        """Tells workers and subscribers of a commit."""
+        self._hints.fold(organization_id)
+        self._signals.committed(organization_id)
 
     async def start(self) -> None:
         """Checks the database, binds the port and serves."""
@@ -103,6 +121,7 @@ class Running:
         self._clock.set(condition.now)
         port = self._bind()
         await self._server.start()
+        self._signals.start()
         self.address = f"{self._settings.listen.rpartition(':')[0]}:{port}"
         if self._settings.metrics_port:
             _serve_metrics(self._settings.metrics_port)
@@ -118,8 +137,10 @@ class Running:
             await asyncio.gather(self._watcher, return_exceptions=True)
         await self._report(serving=False)
         self._services.events.drain()
+        self._services.realtime.drain()
         await self._server.stop(self._settings.drain_seconds)
         await self._ingest.drain()
+        await self._signals.close()
         _log.info("stopped")
 
     async def _check_database(self) -> Condition:
@@ -174,13 +195,9 @@ class Running:
 
     async def _judge(self, condition: Condition) -> None:
         weak = condition.weak_settings
-        if weak and self._ingest.refusal is None:
+        if weak and not self._ingest.weak:
             _log.error("the database could lose acknowledged events; nothing is taken in", settings=weak)
-        self._ingest.refusal = (
-            Refused(Reason.DURABILITY_WEAK, "the database is not set up to be durable", retry_after=5.0)
-            if weak
-            else None
-        )
+        self._ingest.weak = bool(weak)
         await self._report(serving=not weak)
 
     async def _report(self, *, serving: bool) -> None:

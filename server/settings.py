@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     query_connections: int = Field(default=8, ge=1, le=200)
     max_queries: int = Field(default=64, ge=1)  # questions at once, waiting ones included
     max_streams_per_organization: int = Field(default=20, ge=1)
+    max_subscriptions: int = Field(default=2000, ge=1)
+    max_subscriptions_per_organization: int = Field(default=100, ge=1)
+    update_window_hours: int = Field(default=24, ge=24)  # how long a subscriber may stay away and go on without a gap
     max_call_seconds: float = Field(default=30, gt=0)
     drain_seconds: float = Field(default=10, ge=0)
 

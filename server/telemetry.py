@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 from collections import Counter as TallyOf
 from collections.abc import Iterable
 from enum import StrEnum
@@ -40,17 +41,31 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+def _frames(exc_info: structlog.typing.ExcInfo) -> str:
+    """An exception and its causes by type and place. The messages of drivers hold values of tenants, and stay out."""
+    lines: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        lines += [line.rstrip() for line in traceback.format_tb(error.__traceback__)]
+        lines.append(type(error).__qualname__)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(lines)
+
+
 def configure_logs(level: str, form: LogFormat) -> None:
     """Sends structured logs to stderr; those of libraries too, from WARNING on."""
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(_frames),
     ]
     if form is LogFormat.JSON:
-        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        processors.append(structlog.processors.JSONRenderer())
     else:
-        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        processors.append(
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        )
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

@@ -36,29 +36,29 @@ def run(
     with commands.reported():
         known = settings.load()
         telemetry.configure_logs(known.log_level, known.log_format)
-        commands.run(_work(known, known.metrics_port if metrics_port is None else metrics_port))
+        commands.run(work(known, known.metrics_port if metrics_port is None else metrics_port))
 
 
-async def _work(known: Settings, metrics_port: int) -> None:
+async def work(known: Settings, metrics_port: int) -> None:
     """Works until a signal; SetupError where it cannot begin."""
     database_url, redis_url = known.required("database_url"), known.required("redis_url")
     diagnosis.check_url(database_url)
     diagnosis.check_redis_url(redis_url)
-    stop = asyncio.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
     with diagnosis.explained(database_url):
         database = Database(database_url, ingest_connections=1, other_connections=folding.CONCURRENCY + 3)
         try:
             diagnosis.check_schema(await migrate.current(database))
             await diagnosis.check_redis(redis_url)
             _serve_metrics(metrics_port)
-            await _until(stop, Process(database, redis_url))
+            await _until_signalled(Process(database, redis_url))
         finally:
             await database.close()
 
 
-async def _until(stop: asyncio.Event, process: Process) -> None:
+async def _until_signalled(process: Process) -> None:
+    stop = asyncio.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
     _log.info("working")
     working, stopping = asyncio.create_task(process.run()), asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

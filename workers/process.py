@@ -29,6 +29,7 @@ _JOBS_SECONDS = 15.0  # at the latest
 _FOLD_TIMEOUT = 30  # after a kill -9 a queued job waits for the longest timeout and 10 s more
 _QUEUE_READ_LIMIT = 1000
 _GOODBYE_SECONDS = 5.0
+_ASK_AGAIN_SECONDS = 0.2
 _TENTHS = set(range(0, 60, 10))
 _log = structlog.get_logger(__name__)
 
@@ -69,12 +70,15 @@ class Process:
 
     async def _run_arq(self) -> None:
         async with self._arq() as worker:
-            await worker.async_run()
+            worker.main_task = asyncio.create_task(worker.main())
+            # Waited for and not awaited: arq sometimes swallows a cancellation and goes on.
+            await asyncio.wait((worker.main_task,))
+            worker.main_task.result()
 
     @contextlib.asynccontextmanager
     async def _arq(self) -> AsyncIterator[Worker]:
         queue = hints.connect(self._redis_url)
-        worker = Worker(
+        worker = _Worker(
             functions=[func(self.fold_organization, name=hints.FOLD_ORGANIZATION)],  # type: ignore[arg-type]
             cron_jobs=[
                 cron(self.fold_due, name="fold_due", second=None, max_tries=None),  # type: ignore[arg-type]
@@ -124,6 +128,20 @@ class Process:
             self._jobs_due.clear()
 
 
+class _Worker(Worker):
+    """An arq worker in which a job that cannot be ended in order, since Redis went away or was emptied, is let go.
+
+    arq would raise the error once it looks at the job, or lose it where the same job has been started again by then.
+    """
+
+    async def run_job(self, job_id: str, score: int) -> None:
+        """Runs a job; what is due is in PostgreSQL and will be found again."""
+        try:
+            await super().run_job(job_id, score)
+        except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
+            _log.warning("a job of arq could not be ended in order", reason=jobs.describe(error))
+
+
 async def _close(worker: Worker) -> None:
     """Ends an arq worker whether or not Redis is there; what it was doing is undone and will be found again."""
     tasks = [task for task in (worker.main_task, *worker.tasks.values()) if task is not None]
@@ -131,4 +149,7 @@ async def _close(worker: Worker) -> None:
         task.cancel()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GOODBYE_SECONDS):
+            while worker.main_task is not None and not worker.main_task.done():
+                worker.main_task.cancel()
+                await asyncio.wait((worker.main_task,), timeout=_ASK_AGAIN_SECONDS)
             await asyncio.gather(*tasks, return_exceptions=True)

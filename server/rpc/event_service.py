@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -252,10 +253,10 @@ class _Stream:
                 results=map(event_conversion.result_message, submission.results),
                 revision=submission.revision,
             )
-            try:
-                async with asyncio.timeout(self._ack_seconds):
-                    await self._context.write(event_service_pb2.StreamEventsResponse(acks=[ack]))
-            except TimeoutError:
-                raise Refused(Reason.ACK_BACKLOG, "the acknowledgements are not being read") from None
+            # Never cut short: gRPC sends no status past a message that it has begun. While it waits, nothing more is read.
+            begun = time.monotonic()
+            await self._context.write(event_service_pb2.StreamEventsResponse(acks=[ack]))
             self._last_acked = sequence
+            if time.monotonic() - begun > self._ack_seconds:
+                raise Refused(Reason.ACK_BACKLOG, "the acknowledgements are not being read")
             self._unacked.release()

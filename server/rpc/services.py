@@ -11,20 +11,24 @@ from agentmetrics.v1 import (
     event_service_pb2_grpc,
     metrics_service_pb2,
     metrics_service_pb2_grpc,
+    realtime_service_pb2,
+    realtime_service_pb2_grpc,
 )
 from server.accounts import Scope
 from server.rpc.event_service import EventService
 from server.rpc.metrics_service import MetricsService
+from server.rpc.realtime_service import RealtimeService
 
 _EVENTS = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
+_REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
     f"/{service.full_name}/{method.name}": scope
-    for service, scope in ((_EVENTS, Scope.INGEST), (_METRICS, Scope.READ))
+    for service, scope in ((_EVENTS, Scope.INGEST), (_METRICS, Scope.READ), (_REALTIME, Scope.READ))
     for method in service.methods
 }
-_NAMES = ("", _EVENTS.full_name, _METRICS.full_name)
+_NAMES = ("", _EVENTS.full_name, _METRICS.full_name, _REALTIME.full_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +37,14 @@ class Services:
 
     events: EventService
     metrics: MetricsService
+    realtime: RealtimeService
     health: health.aio.HealthServicer
 
     def register(self, server: grpc.aio.Server) -> None:
         """Adds every service to a server."""
         event_service_pb2_grpc.add_EventServiceServicer_to_server(self.events, server)
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, server)
+        realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         names = (*_NAMES[1:], health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)

@@ -53,15 +53,18 @@ class Condition:
 class Database:
     """Holds the pools. One per process; close it when done."""
 
-    def __init__(self, url: str, *, ingest_connections: int = 6, other_connections: int = 8) -> None:
+    def __init__(
+        self, url: str, *, ingest_connections: int = 6, query_connections: int = 8, other_connections: int = 4
+    ) -> None:
         self._ingest = _engine(url, ingest_connections, "agentmetrics ingest", _INGEST_SESSION, timeout=60)
+        self._query = _engine(url, query_connections, "agentmetrics query", _SESSION, timeout=60)
         self._other = _engine(url, other_connections, "agentmetrics", _SESSION, timeout=120)
-        self._reading = self._other.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._reading = self._query.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     async def close(self) -> None:
         """Closes every connection."""
-        await self._ingest.dispose()
-        await self._other.dispose()
+        for engine in (self._ingest, self._query, self._other):
+            await engine.dispose()
 
     @contextlib.asynccontextmanager
     async def ingest(self) -> AsyncIterator[Driver]:
@@ -71,7 +74,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def maintenance(self) -> AsyncIterator[Driver]:
-        """A transaction on a driver connection of the other pool, committed at the end of the block."""
+        """A transaction on a driver connection, committed at the end of the block."""
         async with self._driver(self._other) as driver:
             yield driver
 
@@ -136,7 +139,7 @@ def _engine(
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+asyncpg")
-    return create_async_engine(
+    engine = create_async_engine(
         parsed,
         pool_size=connections,
         max_overflow=0,
@@ -150,6 +153,14 @@ def _engine(
             "server_settings": {**session, "application_name": application_name},
         },
     )
+    sa.event.listen(engine.sync_engine, "checkout", _refuse_dead)
+    return engine
+
+
+def _refuse_dead(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -> None:
+    """Makes the pool replace a connection that the database has closed meanwhile, without asking it each time."""
+    if connection.driver_connection.is_closed():
+        raise sa.exc.DisconnectionError
 
 
 @contextlib.contextmanager

@@ -29,6 +29,9 @@ _COLUMNS = (
     "properties",
 )
 
+# As text, since what a driver makes of jsonb depends on how its connection was set up.
+SELECTED = ", ".join((*_COLUMNS[:-2], "detail::text", "properties::text"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
@@ -116,18 +119,18 @@ async def occurred_between(
 ) -> AsyncIterator[list[Event]]:
     """The raw events that occurred in [start, end), in portions; needs an open transaction."""
     cursor = await driver.cursor(
-        # As text, since what a driver makes of jsonb depends on how its connection was set up.
-        f"SELECT {', '.join(_COLUMNS[:-2])}, detail::text, properties::text FROM events"  # noqa: S608
+        f"SELECT {SELECTED} FROM events"  # noqa: S608 - a constant of this file
         " WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3",
         organization_id,
         start,
         end,
     )
     while rows := await cursor.fetch(5000):
-        yield [_event(tuple(row)) for row in rows]
+        yield [read(tuple(row)) for row in rows]
 
 
-def _event(row: Sequence[object]) -> Event:
+def read(row: Sequence[object]) -> Event:
+    """The event of a row of SELECTED."""
     (_, _, _, occurred_at, event_key, event_id, event_type, *ids, detail, properties) = row
     assert isinstance(occurred_at, datetime)  # noqa: S101 - narrows what the driver leaves open
     assert isinstance(event_key, bytes)  # noqa: S101

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to run a job until it ends or expires. A later holder has a higher epoch, an older one writes nothing."""
+    """The right to run a job until it ends or expires. Later holders have higher epochs; earlier ones write nothing."""
 
     name: str
     epoch: int

@@ -110,6 +110,20 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """RESOURCE_EXHAUSTED with RetryInfo. The organization has too many streams on this server. Metadata: limit."""
     ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 64
     """UNAVAILABLE with RetryInfo. The server is about to stop: connect again, to any server. Trailer: last-acked-sequence."""
+    ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 80
+    """INVALID_ARGUMENT. resume_after is damaged, forged, of another organization, or goes with another filter."""
+    ERROR_REASON_FUTURE_REVISION: _ErrorReason.ValueType  # 81
+    """OUT_OF_RANGE. resume_after is of a revision that has not been yet, as after the restoration of an old backup. Metadata: revision."""
+    ERROR_REASON_COMPACTED: _ErrorReason.ValueType  # 82
+    """OUT_OF_RANGE. The updates after resume_after are not kept any more. Metadata: oldest_revision and oldest_token, to resume
+    with what there is; read the figures anew by GetUsageTrends.
+    """
+    ERROR_REASON_INTERVAL_OUT_OF_RANGE: _ErrorReason.ValueType  # 83
+    """INVALID_ARGUMENT. min_interval is not from 100 milliseconds to 1 minute. Metadata: minimum_ms, maximum_ms."""
+    ERROR_REASON_SUBSCRIPTION_LIMIT: _ErrorReason.ValueType  # 84
+    """RESOURCE_EXHAUSTED with RetryInfo. The organization, or the server, has too many subscriptions. Metadata: limit."""
+    ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 85
+    """RESOURCE_EXHAUSTED. The client does not read. Trailer: resume-token."""
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 70
     """UNAVAILABLE with RetryInfo. The database cannot be reached. Nothing is lost that was acknowledged."""
     ERROR_REASON_DURABILITY_WEAK: _ErrorReason.ValueType  # 71
@@ -220,6 +234,20 @@ ERROR_REASON_STREAM_LIMIT: ErrorReason.ValueType  # 63
 """RESOURCE_EXHAUSTED with RetryInfo. The organization has too many streams on this server. Metadata: limit."""
 ERROR_REASON_DRAINING: ErrorReason.ValueType  # 64
 """UNAVAILABLE with RetryInfo. The server is about to stop: connect again, to any server. Trailer: last-acked-sequence."""
+ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 80
+"""INVALID_ARGUMENT. resume_after is damaged, forged, of another organization, or goes with another filter."""
+ERROR_REASON_FUTURE_REVISION: ErrorReason.ValueType  # 81
+"""OUT_OF_RANGE. resume_after is of a revision that has not been yet, as after the restoration of an old backup. Metadata: revision."""
+ERROR_REASON_COMPACTED: ErrorReason.ValueType  # 82
+"""OUT_OF_RANGE. The updates after resume_after are not kept any more. Metadata: oldest_revision and oldest_token, to resume
+with what there is; read the figures anew by GetUsageTrends.
+"""
+ERROR_REASON_INTERVAL_OUT_OF_RANGE: ErrorReason.ValueType  # 83
+"""INVALID_ARGUMENT. min_interval is not from 100 milliseconds to 1 minute. Metadata: minimum_ms, maximum_ms."""
+ERROR_REASON_SUBSCRIPTION_LIMIT: ErrorReason.ValueType  # 84
+"""RESOURCE_EXHAUSTED with RetryInfo. The organization, or the server, has too many subscriptions. Metadata: limit."""
+ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 85
+"""RESOURCE_EXHAUSTED. The client does not read. Trailer: resume-token."""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 70
 """UNAVAILABLE with RetryInfo. The database cannot be reached. Nothing is lost that was acknowledged."""
 ERROR_REASON_DURABILITY_WEAK: ErrorReason.ValueType  # 71

@@ -1,0 +1,63 @@
+"""Resume tokens: where a subscriber stands, signed, so that it can go on at any server."""
+
+import base64
+import binascii
+import hmac
+import json
+from dataclasses import dataclass
+
+from server.accounts import Secrets
+from server.errors import Reason, Refused
+from server.realtime import Part
+
+_MAX_LENGTH = 512
+_MAC_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What a subscriber asked for; the same on every resumption."""
+
+    organization_id: int
+    part: Part
+    include_events: bool
+
+
+def token(secrets: Secrets, subscription: Subscription, revision: int) -> str:
+    """The token that resumes a subscription after a revision."""
+    content = revision.to_bytes(8, "big")
+    return base64.urlsafe_b64encode(content + _mac(secrets, subscription, content)).decode().rstrip("=")
+
+
+def revision(secrets: Secrets, subscription: Subscription, text: str) -> int:
+    """The revision that a token resumes after; refuses every token that is not one of this subscription's own."""
+    if len(text) > _MAX_LENGTH or not text.isascii():
+        raise _invalid()
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise _invalid() from None
+    content, mac = data[:8], data[8:]
+    if len(content) != 8 or not hmac.compare_digest(mac, _mac(secrets, subscription, content)):
+        raise _invalid()
+    return int.from_bytes(content, "big")
+
+
+def _mac(secrets: Secrets, subscription: Subscription, content: bytes) -> bytes:
+    described = json.dumps(
+        [
+            subscription.organization_id,
+            sorted(subscription.part.agent_ids),
+            subscription.part.channel,
+            subscription.include_events,
+        ]
+    )
+    return secrets.token_hash(content + described.encode())[:_MAC_BYTES]
+
+
+def _invalid() -> Refused:
+    return Refused(
+        Reason.RESUME_TOKEN_INVALID,
+        "resume_after is damaged, or belongs to another organization or filter",
+        field="resume_after",
+    )

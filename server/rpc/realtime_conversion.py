@@ -1,0 +1,182 @@
+"""Realtime states and updates between their messages and their values."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from google.protobuf import timestamp_pb2
+
+from agentmetrics.v1 import event_pb2, realtime_service_pb2
+from server import catalog, cells, validation
+from server.cells import CellKey, Dimension
+from server.errors import Reason, Refused
+from server.events import Event
+from server.hub import Batch
+from server.outcomes import Kind
+from server.realtime import Minute, Part, State, Talk
+
+MAX_AGENTS = 100
+MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
+_MESSAGE_BYTES = 2 * 1024 * 1024
+
+_STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] = {
+    None: realtime_service_pb2.CONVERSATION_STATUS_ACTIVE,
+    **{
+        int(kind): realtime_service_pb2.ConversationStatus.Value(f"CONVERSATION_STATUS_{kind.name}")
+        for kind in Kind
+        if kind is not Kind.REOPENED
+    },
+}
+_DIMENSIONS = {
+    int(one): realtime_service_pb2.ChangeDimension.Value(f"CHANGE_DIMENSION_{one.name}") for one in Dimension
+}
+_MEASURES = {measure.number: measure.name for measure in catalog.MEASURES}
+
+
+def part(message: realtime_service_pb2.RealtimeFilter) -> Part:
+    """The part of the organization that a subscription is about."""
+    if (message.agent_ids and message.channel) or len(message.agent_ids) > MAX_AGENTS:
+        raise Refused(
+            Reason.TOO_MANY_FILTERS,
+            f"filter by at most {MAX_AGENTS} agents, or by a channel",
+            field="filter",
+            metadata={"limit": str(MAX_AGENTS)},
+        )
+    for agent_id in message.agent_ids:
+        if not agent_id:
+            raise validation.required("filter.agent_ids")
+        validation.identifier("filter.agent_ids", agent_id)
+    return Part(
+        agent_ids=frozenset(message.agent_ids), channel=validation.identifier("filter.channel", message.channel)
+    )
+
+
+def interval(request: realtime_service_pb2.WatchMetricsRequest) -> float:
+    """The least time between two messages, in seconds."""
+    seconds = request.min_interval.seconds + request.min_interval.nanos / 1e9
+    if seconds == 0:
+        return DEFAULT_INTERVAL
+    if not MIN_INTERVAL <= seconds <= MAX_INTERVAL:
+        raise Refused(
+            Reason.INTERVAL_OUT_OF_RANGE,
+            "min_interval must be from 100 milliseconds to 1 minute",
+            field="min_interval",
+            metadata={"minimum_ms": str(int(MIN_INTERVAL * 1000)), "maximum_ms": str(int(MAX_INTERVAL * 1000))},
+        )
+    return seconds
+
+
+def state(shown: State, revision: int, at: datetime, time_zone: str) -> bytes:
+    """The bytes of a state: made once for all who watch it."""
+    as_of_time = timestamp_pb2.Timestamp()
+    as_of_time.FromDatetime(at)
+    metrics = realtime_service_pb2.RealtimeMetrics()
+    for name, value in shown.figures.items():
+        if value is not None:
+            setattr(metrics, name, value)
+    return realtime_service_pb2.RealtimeState(
+        as_of_revision=revision,
+        as_of_time=as_of_time,
+        time_zone=time_zone,
+        metrics=metrics,
+        minutes=map(_minute, shown.minutes),
+        conversations=map(_conversation, shown.conversations),
+    ).SerializeToString()
+
+
+def _minute(minute: Minute) -> realtime_service_pb2.RealtimeMinute:
+    return realtime_service_pb2.RealtimeMinute(
+        start=timestamp_pb2.Timestamp(seconds=minute.start),
+        messages=minute.messages,
+        p50_response_time_ms=minute.p50_response_time_ms,
+        p95_response_time_ms=minute.p95_response_time_ms,
+    )
+
+
+def _conversation(talk: Talk) -> realtime_service_pb2.ConversationState:
+    return realtime_service_pb2.ConversationState(
+        conversation_id=talk.conversation_id,
+        status=_STATUSES[talk.outcome],
+        agent_id=talk.agent_id,
+        user_id=talk.user_id,
+        channel=talk.channel,
+        last_activity_at=_timestamp(talk.last_activity),
+        message_count=talk.messages,
+    )
+
+
+def _timestamp(microseconds: int) -> timestamp_pb2.Timestamp:
+    return timestamp_pb2.Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1000)
+
+
+def update(
+    batch: Batch, chosen: Part, *, include_events: bool, token: str
+) -> Iterator[realtime_service_pb2.WatchUpdatesResponse]:
+    """The messages of an update: one, or several where its events are too large for one. The last has the token."""
+    message = realtime_service_pb2.WatchUpdatesResponse(revision=batch.update.revision)
+    message.committed_at.FromDatetime(batch.update.at)
+    for key, counters in batch.update.changes.items():
+        if _concerns(key, chosen):
+            message.changes.extend(_changes(key, counters))
+    if include_events:
+        size = 0
+        for event in batch.events:
+            if not chosen.holds(event):
+                continue
+            sent = _event(event)
+            size += sent.ByteSize()
+            if size > _MESSAGE_BYTES:
+                message.more = True
+                yield message
+                message = realtime_service_pb2.WatchUpdatesResponse(
+                    revision=batch.update.revision, committed_at=message.committed_at
+                )
+                size = sent.ByteSize()
+            message.events.append(sent)
+    message.resume_token = token
+    yield message
+
+
+def _concerns(key: CellKey, chosen: Part) -> bool:
+    if chosen.agent_ids:
+        return key.dimension == Dimension.AGENT and key.value in chosen.agent_ids
+    return not chosen.channel or (key.dimension == Dimension.CHANNEL and key.value == chosen.channel)
+
+
+def _changes(key: CellKey, counters: Mapping[int, int]) -> Iterator[realtime_service_pb2.MeasureChange]:
+    bucket = timestamp_pb2.Timestamp(seconds=key.bucket * cells.QUARTER_SECONDS)
+    for number in sorted({counter // cells.KEY_SPAN for counter in counters}):
+        if number in _MEASURES:
+            yield realtime_service_pb2.MeasureChange(
+                bucket=bucket,
+                dimension=_DIMENSIONS[key.dimension],
+                value=key.value,
+                measure=_MEASURES[number],
+                count=counters.get(cells.count_key(number), 0),
+                sum=counters.get(cells.sum_key(number), 0),
+            )
+
+
+def _event(event: Event) -> event_pb2.Event:
+    """The event as it is stored. The detail of a custom event type is not told, since its family is not stored."""
+    message = event_pb2.Event(
+        event_id=event.event_id,
+        event_type=event.event_type,
+        occurred_at=_timestamp(event.occurred_at),
+        agent_id=event.agent_id,
+        user_id=event.user_id,
+        conversation_id=event.conversation_id,
+        channel=event.channel,
+        team_id=event.team_id,
+        campaign_id=event.campaign_id,
+        resource_type=event.resource_type,
+        resource_id=event.resource_id,
+    )
+    family = validation.FAMILIES.get(event.event_type)
+    if family is not None and event.detail:
+        detail = getattr(message, family)
+        for name, value in event.detail.items():
+            setattr(detail, name, value)
+    if event.properties:
+        message.properties.update(json.loads(event.properties))
+    return message

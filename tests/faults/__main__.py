@@ -1,0 +1,33 @@
+"""python -m tests.faults [--seeds N] [--seconds S] [--seed K]: kills the service at random while clients use it, and judges."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.faults import run
+
+
+async def _main(seeds: range, seconds: float, folder: Path) -> bool:
+    good = True
+    for seed in seeds:
+        place = folder / f"seed-{seed}"
+        place.mkdir(parents=True)
+        began = time.monotonic()
+        verdict = await run.run(seed, seconds, place)
+        print(f"{verdict}\n    {time.monotonic() - began:.1f} s in all", flush=True)
+        good = good and verdict.good
+    return good
+
+
+parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+parser.add_argument("--seeds", type=int, default=3, help="how many runs (3)")
+parser.add_argument("--seconds", type=float, default=8, help="of faults in each (8)")
+parser.add_argument("--seed", type=int, default=1, help="that of the first run (1)")
+parser.add_argument("--folder", type=Path, help="where history and logs go; a new one by default")
+arguments = parser.parse_args()
+place = arguments.folder or Path(tempfile.mkdtemp(prefix="agentmetrics-faults-"))
+all_good = asyncio.run(_main(range(arguments.seed, arguments.seed + arguments.seeds), arguments.seconds, place))
+sys.exit(0 if all_good else 1)

@@ -1,0 +1,127 @@
+"""Starts the service's processes and tells how they end: a program of its own, in the folder of the code that it runs.
+
+It imports the code once and forks, so that a killed process is back in a fraction of a second; where forking is not
+safe it starts interpreters. Requests and answers are lines of JSON on standard input and output; the end of the input
+ends all of the processes, and so does the nursery's own death where the system can tie them to it (Linux).
+"""
+
+import ctypes
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+_FORKS = sys.platform == "linux"
+_PRELOADED = ("server.cli", "server.diagnosis", "server.serve", "workers.process")
+_PR_SET_PDEATHSIG = 1
+_TICK = 0.02
+
+
+def main() -> None:
+    """Serves requests until there are no more to come."""
+    sys.path[0] = str(Path.cwd())
+    _tie_to(int(sys.argv[1]))
+    if _FORKS:
+        for module in _PRELOADED:
+            importlib.import_module(module)
+    children: set[int] = set()
+    waiting = b""
+    _say(ready=True)
+    try:
+        while True:
+            _reap(children)
+            if not select.select([0], [], [], _TICK)[0]:
+                continue
+            received = os.read(0, 65536)
+            if not received:
+                break
+            *lines, waiting = (waiting + received).split(b"\n")
+            for line in lines:
+                _obey(json.loads(line), children)
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+
+
+def _obey(request: dict[str, Any], children: set[int]) -> None:
+    if "signal" in request:
+        if request["pid"] in children:  # not reaped, so that the number is still its own
+            os.kill(request["pid"], request["signal"])
+        return
+    child = _fork(request) if _FORKS else _start(request)
+    children.add(child)
+    _say(name=request["name"], pid=child)
+
+
+def _reap(children: set[int]) -> None:
+    while children:
+        child, status = os.waitpid(-1, os.WNOHANG)
+        if not child:
+            return
+        children.discard(child)
+        _say(pid=child, code=os.waitstatus_to_exitcode(status))
+
+
+def _fork(request: dict[str, Any]) -> int:
+    nursery = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    _tie_to(nursery)
+    _become(request)
+
+
+def _become(request: dict[str, Any]) -> NoReturn:
+    """Turns a fork into the program `python -m …`."""
+    code = 1
+    try:
+        log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        sys.argv = list(request["arguments"])
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - what an interpreter does with it
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _start(request: dict[str, Any]) -> int:
+    with Path(request["log"]).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", *request["arguments"]],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=request["environment"],
+        ).pid
+
+
+def _tie_to(parent: int) -> None:
+    """Has the kernel end this process when its parent ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _say(**answer: object) -> None:
+    os.write(1, json.dumps(answer).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The service's processes as a run sees them: each is started again when it ends, and every end is kept."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.history import now
+
+_NURSERY = Path(__file__).with_name("nursery.py")
+_GOODBYE_SECONDS = 20.0
+_PAUSE = 0.05  # seconds between an end and the next start
+_AT_WORK = re.compile(r"\b(serving|working)\b")  # what a process logs once it has started
+
+
+class Nursery:
+    """The program that starts processes for us."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._started: dict[str, asyncio.Future[int]] = {}
+        self._ended: dict[int, asyncio.Future[int]] = {}
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, tree: Path) -> AsyncIterator["Nursery"]:
+        """A nursery for the code in a folder. What it has started ends with it."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(_NURSERY),
+            str(os.getpid()),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=tree,
+        )
+        nursery = cls(process)
+        listener = asyncio.create_task(nursery._listen())
+        try:
+            yield nursery
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()
+            await process.wait()
+            await listener
+
+    async def start(
+        self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> tuple[int, "asyncio.Future[int]"]:
+        """Starts `python -m …`; returns its pid and, in the future, its exit code."""
+        started = self._started[name] = asyncio.get_running_loop().create_future()
+        self._ask({"name": name, "arguments": list(arguments), "environment": dict(environment), "log": str(log)})
+        pid = await started
+        return pid, self._ended[pid]
+
+    def signal(self, pid: int, number: signal.Signals) -> None:
+        """Sends a signal to a process that has not ended."""
+        self._ask({"pid": pid, "signal": number})
+
+    def _ask(self, request: Mapping[str, object]) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+
+    async def _listen(self) -> None:
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            answer = json.loads(line)
+            if "name" in answer:
+                self._ended[answer["pid"]] = asyncio.get_running_loop().create_future()
+                self._started.pop(answer["name"]).set_result(answer["pid"])
+            elif "code" in answer:
+                self._ended.pop(answer["pid"]).set_result(answer["code"])
+        for waiting in (*self._started.values(), *self._ended.values()):
+            waiting.cancel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One process from start to end. A code below 0 is the signal that ended it."""
+
+    name: str
+    began: float
+    ended: float
+    code: int
+    killed: bool  # by us
+    stopped: bool  # by us, in order
+    log: Path
+
+    def had_started(self) -> bool:
+        """True where it got as far as working."""
+        return _AT_WORK.search(self.log.read_text(errors="replace")) is not None
+
+    def last_words(self) -> tuple[str, ...]:
+        """The end of its log."""
+        return tuple(self.log.read_text(errors="replace").splitlines()[-8:])
+
+
+class Program:
+    """A process that is started again, after a pause, whenever it ends."""
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], *, environment: Mapping[str, str], nursery: Nursery, logs: Path
+    ) -> None:
+        self.name = name
+        self.lives: list[Life] = []
+        self._arguments = arguments
+        self._environment = environment
+        self._nursery = nursery
+        self._logs = logs
+        self._pid: int | None = None
+        self._killed = self._stopping = False
+        self._keeper: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Starts the process and whatever comes after it."""
+        self._keeper = asyncio.create_task(self._keep())
+
+    @property
+    def is_up(self) -> bool:
+        """True while a process runs, whether or not it has got to work."""
+        return self._pid is not None
+
+    def kill(self) -> None:
+        """Ends the process with SIGKILL."""
+        if self._pid is not None:
+            self._killed = True
+            self._nursery.signal(self._pid, signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Asks the process to end with SIGTERM and waits; the last of the lives says how that went."""
+        self._stopping = True
+        self._terminate()
+        if self._keeper is not None and not (await asyncio.wait((self._keeper,), timeout=_GOODBYE_SECONDS))[0]:
+            self.kill()
+            await asyncio.wait((self._keeper,))
+
+    def _terminate(self) -> None:
+        if self._pid is not None:
+            self._nursery.signal(self._pid, signal.SIGTERM)
+
+    async def _keep(self) -> None:
+        while not self._stopping:
+            await self._live()
+            if not self._stopping:
+                await asyncio.sleep(_PAUSE)
+
+    async def _live(self) -> None:
+        log = self._logs / f"{self.name}.{len(self.lives)}.log"
+        self._killed = False
+        began = now()
+        self._pid, ended = await self._nursery.start(self.name, self._arguments, self._environment, log)
+        if self._stopping:
+            self._terminate()
+        code = await ended
+        self._pid = None
+        self.lives.append(
+            Life(
+                name=self.name,
+                began=began,
+                ended=now(),
+                code=code,
+                killed=self._killed,
+                stopped=self._stopping,
+                log=log,
+            )
+        )

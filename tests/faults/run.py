@@ -1,0 +1,277 @@
+"""One run: everything is started, harmed for some seconds while clients work, and judged."""
+
+import asyncio
+import contextlib
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agentmetrics import AsyncClient
+
+from server import accounts, audit, embedded, errors
+from server.accounts import Scope, Secrets
+from server.store import migrate, organizations, partitions
+from server.store.database import Database
+from tests.faults import checker, clients, figures, supervisor, tables
+from tests.faults.checker import Violation
+from tests.faults.clients import Client, Server, Tenant
+from tests.faults.history import Audit, History, now
+from tests.faults.nemesis import Nemesis
+from tests.faults.supervisor import PEPPER, ROOT, Cluster
+from tests.faults.workload import PLANTED_MAIL, SPREAD, Business
+
+_LIMITS = {"start": 90.0, "faults": 60.0, "recovery": 30.0, "retries": 30.0, "fold": 30.0, "figures": 60.0, "stop": 60.0}
+_AUDIT_SECONDS = 2.0  # between two recounts
+_SHOWN = 6  # violations
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """How a run went."""
+
+    seed: int
+    seconds: float
+    folder: Path
+    violations: list[Violation] = field(default_factory=list)
+    phases: dict[str, float] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def good(self) -> bool:
+        """True where every promise was kept."""
+        return not self.violations
+
+    def __str__(self) -> str:
+        """Figures in two lines; then what is wrong, the smallest counter-example first, and how to see it again."""
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items()))
+        phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items())
+        lines = [f"seed {self.seed}: {'good' if self.good else 'BROKEN'}; {counts}", f"    {phases}"]
+        if not self.good:
+            lines += map(str, self.violations[:_SHOWN])
+            kinds = Counter(violation.check for violation in self.violations)
+            lines.append("all that is broken: " + ", ".join(f"{name} × {count}" for name, count in kinds.items()))
+            lines.append(f"history and logs: {self.folder}")
+            lines.append(f"again: python -m tests.faults --seed {self.seed} --seeds 1 --seconds {self.seconds:g}")
+        return "\n".join(lines)
+
+
+class Hang(Exception):
+    """A phase took longer than it may."""
+
+
+async def run(seed: int, seconds: float, folder: Path, *, tree: Path = ROOT) -> Verdict:
+    """Runs the code in a folder under faults that the seed chooses. History and logs stay in the run's folder."""
+    verdict = Verdict(seed=seed, seconds=seconds, folder=folder)
+    history = History(folder / "history.jsonl")
+    try:
+        with _complaints(verdict):
+            await _run(verdict, history, tree)
+    except Hang as hang:
+        verdict.violations.insert(0, Violation(check="hang", text=str(hang)))
+    finally:
+        history.close()
+        shutil.rmtree(folder / "engines", ignore_errors=True)
+    verdict.counts.update(
+        {
+            "events": sum(len(set(call.event_ids)) for call in history.calls),
+            "calls": len(history.calls),
+            "calls of unknown outcome": sum(1 for call in history.calls if call.error),
+            "reads": len(history.reads),
+            "audits": len(history.audits),
+        }
+    )
+    verdict.counts.update(f"{fault.what} {fault.victim.partition('-')[0]}" for fault in history.faults)
+    return verdict
+
+
+async def _run(verdict: Verdict, history: History, tree: Path) -> None:
+    dice = random.Random(f"{verdict.seed}/run")
+    async with contextlib.AsyncExitStack() as stack:
+        async with _phase(verdict, "start"):
+            engines = stack.enter_context(embedded.start(verdict.folder / "engines"))
+            database = Database(engines.database_url)
+            stack.push_async_callback(database.close)
+            await _migrate(database)
+            cluster = await stack.enter_async_context(
+                supervisor.cluster(engines, verdict.folder, servers=2, workers=dice.choice((1, 2)), tree=tree)
+            )
+            tenants, keys = await _tenants(stack, verdict.seed, database, cluster, dice.choice((2, 3)))
+            await cluster.serving()
+        world = _World(seed=verdict.seed, database=database, cluster=cluster, tenants=tenants, history=history)
+        async with _phase(verdict, "faults", extra=verdict.seconds):
+            await _harm(world, verdict.seconds)
+        verdict.violations += await _recover(verdict, world)
+        async with _phase(verdict, "stop"):
+            await asyncio.gather(*(program.stop() for program in cluster.programs))
+        mails = (PLANTED_MAIL.partition("{")[0],)
+        verdict.violations += checker.judge(history, await _stored(world))
+        verdict.violations += supervisor.judge_lives(cluster.programs)
+        verdict.violations += supervisor.judge_logs(cluster, (*keys, *mails))
+        verdict.counts["starts of processes"] = sum(len(program.lives) for program in cluster.programs)
+        verdict.counts["different events"] = sum(len(tenant.facts) for tenant in tenants)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _World:
+    """What a run has."""
+
+    seed: int
+    database: Database
+    cluster: Cluster
+    tenants: Sequence[Tenant]
+    history: History
+
+    @property
+    def period(self) -> tuple[datetime, datetime]:
+        """A period that holds everything, with bounds at odd minutes."""
+        end = datetime.now(UTC) + timedelta(hours=1)
+        return (end - SPREAD - timedelta(days=2)).replace(minute=15, second=0, microsecond=0), end
+
+    def clients(self, kind: str) -> list[Client]:
+        """A client of a kind for each organization."""
+        return [
+            Client(str(self.seed), f"{kind} {tenant.organization}", tenant, self.history) for tenant in self.tenants
+        ]
+
+
+async def _migrate(database: Database) -> None:
+    await migrate.upgrade(database)
+    condition = await database.condition()
+    async with database.transaction() as connection:
+        await partitions.ensure(connection, condition.now.date())
+
+
+async def _tenants(
+    stack: contextlib.AsyncExitStack, seed: int, database: Database, cluster: Cluster, count: int
+) -> tuple[list[Tenant], list[str]]:
+    """Organizations with their clients, and their keys."""
+    tenants, keys = [], []
+    for number in range(count):
+        name = f"organization {number}"
+        organization = await accounts.create_organization(database, name, organizations.Settings(time_zone="UTC"))
+        key = await accounts.create_key(
+            database, Secrets(PEPPER), name, name="faults", scopes=(Scope.INGEST, Scope.READ)
+        )
+        servers = [
+            Server(
+                address=address,
+                client=await stack.enter_async_context(AsyncClient(address, api_key=key.secret)),
+            )
+            for address in cluster.addresses
+        ]
+        business = Business(f"{seed}/{number}", datetime.now(UTC))
+        tenants.append(Tenant(organization=organization, servers=servers, business=business))
+        keys.append(key.secret)
+    return tenants, keys
+
+
+async def _harm(world: _World, seconds: float) -> None:
+    """Lets clients work while the nemesis does, and returns when both are done."""
+    stop = asyncio.Event()
+    start, end = world.period
+    work = [
+        *(clients.send_calls(client, 1, stop) for client in world.clients("single")),
+        *(clients.send_calls(client, 200, stop) for client in world.clients("batch")),
+        *(clients.send_streams(client, stop) for client in world.clients("stream")),
+        *(clients.read(client, start, end, stop) for client in world.clients("reader")),
+        _audit_now_and_then(world, stop),
+    ]
+    async with asyncio.TaskGroup() as group:
+        for one in work:
+            group.create_task(one)
+        await Nemesis(str(world.seed), world.cluster, world.history).run(seconds)
+        stop.set()
+
+
+async def _audit_now_and_then(world: _World, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), timeout=_AUDIT_SECONDS)
+        for tenant in world.tenants:
+            with contextlib.suppress(errors.StorageUnavailable):
+                await _audit(world, tenant.organization)
+
+
+async def _audit(world: _World, organization: int) -> None:
+    report = await audit.check(world.database, organization)
+    world.history.add(
+        Audit(
+            organization=organization,
+            at=now(),
+            events=report.events,
+            mismatches=report.mismatches,
+            examples="; ".join(map(str, report.examples[:5])),
+        )
+    )
+
+
+async def _recover(verdict: Verdict, world: _World) -> list[Violation]:
+    """Waits, now that no fault comes any more, until all is well, and compares every figure twice."""
+    async with _phase(verdict, "recovery"):
+        await world.cluster.serving()
+    async with _phase(verdict, "retries"):
+        await asyncio.gather(*(clients.send_unknown(client) for client in world.clients("last")))
+    async with _phase(verdict, "figures"):
+        found = await _compare(world)
+    async with _phase(verdict, "fold"):
+        while await tables.unfolded(world.database):
+            await asyncio.sleep(0.1)
+    async with _phase(verdict, "figures"):
+        return found + await _compare(world)
+
+
+async def _compare(world: _World) -> list[Violation]:
+    """Every figure, from a server each in turn, and a recount."""
+    found: list[Violation] = []
+    start, end = world.period
+    for number, tenant in enumerate(world.tenants):
+        server = tenant.servers[number % len(tenant.servers)]
+        facts = list(tenant.facts.values())
+        found += await figures.compare(server.client, tenant.organization, facts, start, end)
+        await _audit(world, tenant.organization)
+    return found
+
+
+async def _stored(world: _World) -> dict[int, checker.Stored]:
+    return {
+        tenant.organization: await tables.stored(world.database, tenant.organization, tenant.facts)
+        for tenant in world.tenants
+    }
+
+
+@contextlib.asynccontextmanager
+async def _phase(verdict: Verdict, name: str, *, extra: float = 0) -> AsyncIterator[None]:
+    """A part of a run that has a time limit of its own."""
+    limit, began = _LIMITS[name] + extra, time.monotonic()
+    try:
+        async with asyncio.timeout(limit) as timeout:
+            yield
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        raise Hang(f"{name} took longer than {limit:g} s") from None
+    finally:
+        verdict.phases[name] = verdict.phases.get(name, 0) + time.monotonic() - began
+
+
+@contextlib.contextmanager
+def _complaints(verdict: Verdict) -> Iterable[None]:
+    """Takes errors that nobody waited for, in this very process, as what they are: faults of the client."""
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+
+    def complain(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        text = f"{context.get('message')}: {context.get('exception')!r}"
+        verdict.violations.append(Violation(check="client", text=text))
+
+    loop.set_exception_handler(complain)
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(before)

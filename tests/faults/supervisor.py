@@ -1,0 +1,148 @@
+"""Holds everything that runs: engines, servers and workers; and judges how the processes ended and what they logged."""
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+import urllib.parse
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from server import embedded
+from tests.faults.checker import Violation
+from tests.faults.processes import Nursery, Program
+
+ROOT = Path(__file__).parents[2]
+PEPPER = "a pepper that only this harness knows, long enough"
+_PORTS = range(15000, 30000)  # below those of outgoing connections, which could take one while its server is down
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Everything that runs."""
+
+    engines: embedded.Engines
+    addresses: Sequence[str]
+    servers: Sequence[Program]
+    workers: Sequence[Program]
+    logs: Path
+
+    @property
+    def programs(self) -> list[Program]:
+        """Servers and workers."""
+        return [*self.servers, *self.workers]
+
+    @property
+    def secrets(self) -> list[str]:
+        """Passwords and the pepper, which no log may show."""
+        urls = (self.engines.database_url, self.engines.admin_url, self.engines.redis_url)
+        return [PEPPER, *filter(None, (urllib.parse.urlsplit(url).password for url in urls))]
+
+    def all_logs(self) -> Iterator[Path]:
+        """The log of every process there has been."""
+        yield from sorted(self.logs.glob("*.log"))
+        yield from sorted((self.logs.parent / "engines").glob("*.log"))
+
+    async def serving(self) -> None:
+        """Returns once every server says that it is serving."""
+        for address in self.addresses:
+            await _serving(address)
+
+
+async def _serving(address: str) -> None:
+    async with grpc.aio.insecure_channel(address, options=[("grpc.max_reconnect_backoff_ms", 200)]) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        while True:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+            await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def cluster(
+    engines: embedded.Engines, folder: Path, *, servers: int, workers: int, tree: Path
+) -> AsyncIterator[Cluster]:
+    """Runs servers and workers on engines that are there and migrated, from the code in a folder; ends them all."""
+    logs = folder / "logs"
+    logs.mkdir()
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(servers)]
+    async with Nursery.opened(tree) as nursery:
+
+        def program(name: str, number: int, *arguments: str, listen: str = "127.0.0.1:0") -> Program:
+            environment = {
+                **{key: value for key, value in os.environ.items() if not key.startswith("AGENTMETRICS_")},
+                "DATABASE_URL": engines.database_url,
+                "REDIS_URL": engines.redis_url,
+                "AGENTMETRICS_KEY_PEPPER": PEPPER,
+                "AGENTMETRICS_LISTEN": listen,
+                "AGENTMETRICS_LOG_FORMAT": ("console", "json")[number % 2],
+            }
+            return Program(f"{name}-{number}", arguments, environment=environment, nursery=nursery, logs=logs)
+
+        running = Cluster(
+            engines=engines,
+            addresses=addresses,
+            servers=[program("server", number, "server", "serve", listen=one) for number, one in enumerate(addresses)],
+            workers=[program("worker", number, "workers") for number in range(workers)],
+            logs=logs,
+        )
+        for one in running.programs:
+            one.start()
+        try:
+            yield running
+        except BaseException:
+            for one in running.programs:
+                one.kill()
+            raise
+        finally:
+            await asyncio.gather(*(one.stop() for one in running.programs))
+
+
+def _free_ports(count: int) -> list[int]:
+    found: list[int] = []
+    for port in random.sample(_PORTS, 500):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("no free ports on 127.0.0.1")
+
+
+def judge_lives(programs: Sequence[Program]) -> Iterator[Violation]:
+    """Servers and workers end when they are told to, with exit code 0, or cannot start for want of an engine."""
+    for life in (life for program in programs for life in program.lives):
+        could_not_start = life.code == 1 and not life.had_started()
+        if life.killed and life.stopped:
+            text = f"{life.name} had to be killed: SIGTERM did not end it"
+        elif life.killed or could_not_start or (life.stopped and life.code == 0):
+            continue
+        else:
+            how = "on SIGTERM" if life.stopped else "by itself"
+            text = f"{life.name} ended {how} with code {life.code}"
+        yield Violation(check="end", text=text, evidence=life.last_words())
+
+
+_COMPLAINTS = ("never retrieved", "was never awaited", "Task was destroyed", "Traceback (most recent call last)")
+
+
+def judge_logs(cluster: Cluster, secrets: Sequence[str]) -> Iterator[Violation]:
+    """No log shows a secret or a tenant's e-mail address, and none tells of an error that nobody expected."""
+    for path in cluster.all_logs():
+        lines = path.read_text(errors="replace").splitlines()
+        for secret in (*cluster.secrets, *secrets):
+            shown = next((line for line in lines if secret in line), None)
+            if shown is not None:
+                yield Violation(check="leak", text=f"{path.name} shows {secret[:8]}…", evidence=(shown[:300],))
+        for words in _COMPLAINTS if path.parent == cluster.logs else ():
+            at = next((number for number, line in enumerate(lines) if words in line), None)
+            if at is not None:
+                evidence = tuple(line[:400] for line in lines[max(0, at - 2) : at + 40])
+                yield Violation(check="log", text=f"{path.name}: {words}", evidence=evidence)

@@ -1,0 +1,34 @@
+"""What the tables of a run's database hold, for the judge."""
+
+import uuid
+from collections.abc import Iterable
+
+from server.events import key_of
+from server.store.database import Database
+from tests.faults.checker import Stored
+
+
+async def stored(database: Database, organization: int, event_ids: Iterable[str]) -> Stored:
+    """An organization's events and keys in one snapshot, by the ids that were sent."""
+    ids = {key_of(event_id): event_id for event_id in event_ids}
+    async with database.frozen() as driver:
+        events = await driver.fetch(
+            "SELECT event_id, event_key, revision FROM events WHERE organization_id = $1", organization
+        )
+        keys = await driver.fetch("SELECT event_key FROM event_keys WHERE organization_id = $1", organization)
+        revision = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
+        deltas = await driver.fetch("SELECT DISTINCT revision FROM deltas WHERE organization_id = $1", organization)
+    return Stored(
+        organization=organization,
+        revision=revision or 0,
+        events=[(event_id or str(uuid.UUID(bytes=key)), number) for event_id, key, number in events],
+        keys=[ids.get(key, f"key {key.hex()}") for (key,) in keys],
+        delta_revisions=frozenset(number for (number,) in deltas),
+    )
+
+
+async def unfolded(database: Database) -> int:
+    """How many deltas wait to be folded."""
+    async with database.frozen() as driver:
+        count: int = await driver.fetchval("SELECT count(*) FROM deltas")
+    return count

@@ -1,0 +1,69 @@
+"""Certificates for tests, made by the openssl program."""
+
+import pathlib
+import subprocess
+from dataclasses import dataclass
+
+_EXTENSIONS = """\
+[server]
+subjectAltName = DNS:localhost, IP:127.0.0.1
+extendedKeyUsage = serverAuth
+[client]
+extendedKeyUsage = clientAuth
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A certificate and its key."""
+
+    certificate: pathlib.Path
+    key: pathlib.Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """An authority, a server and a client that it vouches for, and a client that another one vouches for."""
+
+    authority: Pair
+    server: Pair
+    client: Pair
+    stranger: Pair
+
+
+def make(folder: pathlib.Path) -> Certificates:
+    """Makes certificates of a day."""
+    extensions = folder / "extensions.cnf"
+    extensions.write_text(_EXTENSIONS)
+    authority, foreign = _authority(folder, "authority"), _authority(folder, "foreign")
+    return Certificates(
+        authority=authority,
+        server=_signed(folder, "server", "server", authority, extensions),
+        client=_signed(folder, "client", "client", authority, extensions),
+        stranger=_signed(folder, "stranger", "client", foreign, extensions),
+    )
+
+
+def _openssl(*arguments: object) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def _pair(folder: pathlib.Path, name: str) -> Pair:
+    pair = Pair(certificate=folder / f"{name}.pem", key=folder / f"{name}.key")
+    _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", pair.key)
+    return pair
+
+
+def _authority(folder: pathlib.Path, name: str) -> Pair:
+    pair = _pair(folder, name)
+    _openssl("req", "-x509", "-new", "-key", pair.key, "-days", 1, "-subj", f"/CN={name}", "-out", pair.certificate)
+    return pair
+
+
+def _signed(folder: pathlib.Path, name: str, use: str, by: Pair, extensions: pathlib.Path) -> Pair:
+    pair, request = _pair(folder, name), folder / f"{name}.csr"
+    _openssl("req", "-new", "-key", pair.key, "-subj", f"/CN={name}", "-out", request)
+    signing = ("-CA", by.certificate, "-CAkey", by.key, "-CAcreateserial", "-days", 1)
+    named = ("-extfile", extensions, "-extensions", use)
+    _openssl("x509", "-req", "-in", request, *signing, *named, "-out", pair.certificate)
+    return pair

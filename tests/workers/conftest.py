@@ -1,0 +1,45 @@
+"""Engines and databases of the workers' own: they fold and housekeep whatever they find."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from server import accounts, embedded
+from server.store import migrate, organizations, partitions
+from server.store.database import Database
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Engines]:
+    """PostgreSQL and a Valkey that tests may stop and empty."""
+    with embedded.start(tmp_path_factory.mktemp("workers")) as engines:
+        yield engines
+
+
+@pytest.fixture
+def own_url(own_engines: embedded.Engines) -> Iterator[str]:
+    """The URL of an empty database that is the test's alone."""
+    name = f"workers_{next(_numbers)}"
+    yield own_engines.create_database(name)
+    own_engines.drop_database(name)
+
+
+@pytest.fixture
+async def own_database(own_url: str) -> AsyncIterator[Database]:
+    """A migrated database that is the test's alone."""
+    database = Database(own_url, ingest_connections=3, other_connections=6)
+    await migrate.upgrade(database)
+    condition = await database.condition()
+    async with database.transaction() as connection:
+        await partitions.ensure(connection, condition.now.date())
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def own_organization(own_database: Database) -> int:
+    """An organization in the test's own database."""
+    return await accounts.create_organization(own_database, "acme", organizations.Settings(time_zone="UTC"))

@@ -1,0 +1,83 @@
+"""Folding moves figures from deltas to rollups and changes none."""
+
+import asyncio
+import random
+
+import pytest
+import worlds
+
+from server import audit, fold
+from server.store import rollups
+from server.store.database import Database
+from workers.folding import Folding
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_fold_changes_no_figure(database: Database, organization: int, seed: int) -> None:
+    dice = random.Random(seed)
+    events = worlds.events(seed, 600)
+    for start in range(0, 600, 200):
+        await worlds.store(database, organization, events[start : start + 200], batch=dice.randrange(1, 60))
+        before = await worlds.figures(database, organization)
+        # Part of the deltas, so that figures are in both places.
+        assert await fold.fold(database, organization, limit=dice.randrange(1, 300)) > 0
+        assert await worlds.figures(database, organization) == before
+    before = await worlds.figures(database, organization)
+    await fold.fold_all(database, organization)
+    assert await worlds.figures(database, organization) == before
+    assert await worlds.unfolded(database, organization) == 0
+    report = await audit.check(database, organization)
+    assert (report.mismatches, report.events) == (0, 600)
+
+
+async def test_the_order_of_arrival_changes_no_figure(own_database: Database, own_organization: int) -> None:
+    events = worlds.events(77, 500)
+    await worlds.store(own_database, own_organization, events)
+    before = await worlds.figures(own_database, own_organization)
+    for table in ("events", "event_keys", "deltas", "rollups", "conversations", "conversation_closings"):
+        await worlds.execute(own_database, f"DELETE FROM {table}")
+    random.Random(1).shuffle(events)
+    await worlds.store(own_database, own_organization, events, batch=7)
+    await fold.fold_all(own_database, own_organization)
+    assert await worlds.figures(own_database, own_organization) == before
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+async def test_folds_at_once_never_count_twice(database: Database, organization: int) -> None:
+    await worlds.store(database, organization, worlds.events(3, 1500), batch=50)
+    before = await worlds.figures(database, organization)
+    deltas = await worlds.unfolded(database, organization)
+
+    async def work() -> int:
+        total = 0
+        while await worlds.unfolded(database, organization):
+            total += await fold.fold(database, organization, limit=100)
+        return total
+
+    assert sum(await asyncio.gather(*(work() for _ in range(3)))) == deltas
+    assert await worlds.figures(database, organization) == before
+
+
+async def test_a_fold_that_is_given_up_leaves_everything_as_it_was(
+    database: Database, organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worlds.store(database, organization, worlds.events(4, 200))
+    before = await worlds.figures(database, organization)
+    deltas = await worlds.unfolded(database, organization)
+
+    async def fail(*_: object) -> None:
+        raise OSError("the end")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollups, "note_fold", fail)
+        assert await Folding(database).organization(organization) == 0
+    assert await worlds.unfolded(database, organization) == deltas
+    assert await worlds.figures(database, organization) == before
+
+
+async def test_what_is_due_is_found_without_a_hint(own_database: Database, own_organization: int) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(5, 300))
+    deltas = await worlds.unfolded(own_database, own_organization)
+    folding = Folding(own_database)
+    assert sum(await asyncio.gather(folding.due(), folding.due())) == deltas
+    assert await folding.due() == 0

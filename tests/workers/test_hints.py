@@ -1,0 +1,103 @@
+"""Hints reach the queue when Redis is there, and harm nobody when it is not."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import structlog
+from arq.connections import ArqRedis
+
+from server import embedded, hints
+from server.hints import Hints
+
+
+@pytest.fixture
+async def queue(own_engines: embedded.Engines) -> AsyncIterator[ArqRedis]:
+    """The empty queue."""
+    queue = hints.connect(own_engines.redis_url)
+    await queue.flushall()
+    yield queue
+    await queue.flushall()
+    await queue.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+async def sender(own_engines: embedded.Engines) -> AsyncIterator[Hints]:
+    """What a server has."""
+    sender = Hints(own_engines.redis_url)
+    yield sender
+    await sender.close()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], patience: float = 10) -> None:
+    deadline = time.monotonic() + patience
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def test_an_organization_is_queued_once_however_often_it_is_named(queue: ArqRedis, sender: Hints) -> None:
+    for _ in range(1000):
+        sender.fold(1)
+    sender.fold(2)
+
+    async def both() -> bool:
+        return await queue.zcard(hints.QUEUE) == 2
+
+    await until(both)
+    sender.fold(1)
+    await asyncio.sleep(1.5)
+    jobs = await queue.queued_jobs()
+    assert sorted((job.function, tuple(job.args)) for job in jobs) == [
+        (hints.FOLD_ORGANIZATION, (1,)),
+        (hints.FOLD_ORGANIZATION, (2,)),
+    ]
+
+
+async def test_what_is_queued_is_no_pickle(queue: ArqRedis, sender: Hints) -> None:
+    sender.fold(7)
+
+    async def there() -> bool:
+        return await queue.exists("arq:job:agentmetrics:fold:7") == 1
+
+    await until(there)
+    assert (await queue.get("arq:job:agentmetrics:fold:7") or b"").startswith(b'{"t": null, "f": "fold_organization"')
+    assert hints.dump({"r": ValueError("a secret")}) == b'{"r": "ValueError"}'
+
+
+async def test_an_outage_is_logged_once_and_ends_by_itself(
+    own_engines: embedded.Engines, queue: ArqRedis, sender: Hints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "_REST_SECONDS", 0.1)
+    monkeypatch.setattr(hints, "_MAX_WAITING", 50)
+    await asyncio.to_thread(own_engines.stop_redis)
+    with structlog.testing.capture_logs() as logs:
+        began = time.monotonic()
+        for organization_id in range(100_000):
+            sender.fold(organization_id)
+        assert time.monotonic() - began < 1
+        for _ in range(10):
+            sender.fold(1)
+            await asyncio.sleep(0.1)
+        await asyncio.to_thread(own_engines.restart_redis)
+
+        async def back() -> bool:
+            sender.fold(3)
+            return await queue.exists("arq:job:agentmetrics:fold:3") == 1
+
+        await until(back)
+        await until(lambda: _has(logs, "info"))
+    assert [log["log_level"] for log in logs] == ["warning", "info"]
+
+
+async def _has(logs: list[structlog.typing.EventDict], level: str) -> bool:
+    return any(log["log_level"] == level for log in logs)
+
+
+async def test_closing_ends_everything(own_engines: embedded.Engines) -> None:
+    unused, used = Hints(own_engines.redis_url), Hints(own_engines.redis_url)
+    used.fold(1)
+    await unused.close()
+    await used.close()
+    await used.close()

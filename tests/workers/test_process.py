@@ -1,0 +1,270 @@
+"""`python -m workers` as an operator runs it, and what it survives."""
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import worlds
+
+from server import audit, embedded, errors, fold, hints
+from server.hints import Hints
+from server.settings import Settings
+from server.store.database import Database
+from workers import __main__ as program
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    return kept | {"PYTHONUNBUFFERED": "1"} | variables
+
+
+class Worker:
+    """A worker process."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: pathlib.Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text()
+
+    async def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Sends a signal and returns the exit code."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(how)
+        return await asyncio.wait_for(self.process.wait(), 20)
+
+
+class Workers:
+    """Starts workers on the test's database and ends them with it."""
+
+    def __init__(self, folder: pathlib.Path, variables: dict[str, str]) -> None:
+        self._folder = folder
+        self._variables = variables
+        self.started: list[Worker] = []
+
+    async def start(self) -> Worker:
+        log = self._folder / f"worker-{len(self.started)}.log"
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "workers", cwd=ROOT, env=environment(**self._variables), stderr=output
+            )
+        worker = Worker(process, log)
+        self.started.append(worker)
+        return worker
+
+
+@pytest.fixture
+async def workers(own_engines: embedded.Engines, own_url: str, tmp_path: pathlib.Path) -> AsyncIterator[Workers]:
+    """Workers on the test's own database."""
+    variables = {"DATABASE_URL": own_url, "REDIS_URL": own_engines.redis_url}
+    workers = Workers(tmp_path, variables)
+    yield workers
+    for worker in workers.started:
+        await worker.end(signal.SIGKILL)
+        assert "Traceback" not in worker.log
+        for secret in variables.values():
+            assert secret not in worker.log
+
+
+async def folded(database: Database, organization: int, patience: float = 20) -> float:
+    """Waits until an organization has no deltas left and returns the seconds that it took."""
+    began = time.monotonic()
+    while left := await worlds.unfolded(database, organization):
+        async with database.maintenance() as d:
+            rows = await d.fetch("select pid,state,wait_event,round(extract(epoch from now()-xact_start)::numeric,1), round(extract(epoch from now()-query_start)::numeric,1),left(query,90) from pg_stat_activity where datname=current_database() and state<>'idle' and pid<>pg_backend_pid()")
+        with open("/tmp/diag.txt","a") as o: print(round(time.monotonic()-began,1), left, *[tuple(map(str,r.values())) for r in rows], file=o)
+        await asyncio.sleep(0.5)
+        assert time.monotonic() - began < patience
+        await asyncio.sleep(0.05)
+    return time.monotonic() - began
+
+
+async def test_a_worker_folds_runs_the_jobs_and_ends_in_order(
+    own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(1, 500))
+    before = await worlds.figures(own_database, own_organization)
+    worker = await workers.start()
+    await folded(own_database, own_organization)
+    done = "SELECT count(*) FROM jobs WHERE runs > 0 AND failures = 0"
+    while await worlds.value(own_database, done) != 4:
+        await asyncio.sleep(0.1)
+    assert await worlds.figures(own_database, own_organization) == before
+    assert await worker.end(signal.SIGINT) == 0
+    assert "error" not in worker.log
+    assert "warning" not in worker.log
+
+
+async def test_a_hint_is_followed_at_once(
+    own_engines: embedded.Engines, own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    worker = await workers.start()
+    await worlds.store(own_database, own_organization, worlds.events(1, 50))
+    await folded(own_database, own_organization)
+    sender = Hints(own_engines.redis_url)
+    try:
+        for seed in range(2, 5):
+            await worlds.store(own_database, own_organization, worlds.events(seed, 50))
+            sender.fold(own_organization)
+            assert await folded(own_database, own_organization) < 3
+    finally:
+        await sender.close()
+    assert await worker.end() == 0
+
+
+async def test_workers_that_are_killed_while_they_fold_change_no_figure(
+    own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    for seed in range(4):
+        await worlds.store(own_database, own_organization, worlds.events(seed, 1500, days=30), batch=30)
+    before = await worlds.figures(own_database, own_organization)
+    dice, kills = random.Random(5), 0
+    deltas = int(str(await worlds.unfolded(own_database, own_organization)))
+    assert deltas > 5 * fold.BATCH_DELTAS
+    for _ in range(2):
+        worker = await workers.start()
+        left = deltas
+        while left == deltas and left:
+            await asyncio.sleep(0.02)
+            left = int(str(await worlds.unfolded(own_database, own_organization)))
+        await asyncio.sleep(dice.random() * 0.2)
+        assert await worker.end(signal.SIGKILL) == -signal.SIGKILL
+        kills += left > 0
+        assert await worlds.figures(own_database, own_organization) == before
+        deltas = int(str(await worlds.unfolded(own_database, own_organization)))
+    assert kills
+    await workers.start()
+    await workers.start()
+    open("/tmp/diag.txt","w").close()
+    try: await folded(own_database, own_organization, 60)
+    except BaseException:
+        for w in workers.started: open("/tmp/diag.txt","a").write("== log\n"+w.log)
+        raise
+    assert await worlds.figures(own_database, own_organization) == before
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+async def test_folding_goes_on_without_redis_and_after_it(
+    own_engines: embedded.Engines, own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    worker = await workers.start()
+    seeds = iter(range(100))
+
+    async def more() -> float:
+        await worlds.store(own_database, own_organization, worlds.events(next(seeds), 50))
+        return await folded(own_database, own_organization)
+
+    await more()
+    queue = hints.connect(own_engines.redis_url)
+    await queue.flushall()
+    assert await more() < 6
+    await asyncio.to_thread(own_engines.stop_redis)
+    try:
+        for _ in range(3):
+            assert await more() < 8
+            await asyncio.sleep(2)
+    finally:
+        await asyncio.to_thread(own_engines.restart_redis)
+    assert await more() < 6
+    # arq is back, too: its cron marks what it ran.
+    deadline = time.monotonic() + 15
+    while not [key async for key in queue.scan_iter("arq:in-progress:fold_due:*")]:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+    await queue.aclose(close_connection_pool=True)
+    assert worker.process.returncode is None
+    assert worker.log.count("a part of the worker stopped") == 1
+    assert await worker.end() == 0
+
+
+async def test_a_worker_outlives_a_restart_of_the_database(
+    own_engines: embedded.Engines, own_url: str, own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    worker = await workers.start()
+    await worlds.store(own_database, own_organization, worlds.events(1, 50))
+    await folded(own_database, own_organization)
+    await asyncio.to_thread(own_engines.stop_postgres)
+    await asyncio.sleep(3)
+    await asyncio.to_thread(own_engines.restart_postgres)
+    fresh = Database(own_url)  # the other one's connections have died with the database
+    await worlds.store(fresh, own_organization, worlds.events(2, 50))
+    assert await folded(fresh, own_organization) < 15
+    await fresh.close()
+    assert await worker.end() == 0
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"DATABASE_URL": None}, "DATABASE_URL is not set"),
+        ({"REDIS_URL": None}, "REDIS_URL is not set"),
+        ({"DATABASE_URL": "mysql://localhost/x"}, "not of PostgreSQL"),
+        ({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, "nothing listens at 127.0.0.1:1"),
+        ({"REDIS_URL": "http://localhost"}, "REDIS_URL is not a URL of Redis"),
+        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "nothing answers at 127.0.0.1:1"),
+    ],
+)
+async def test_settings_that_cannot_work_are_told(
+    own_engines: embedded.Engines, own_url: str, own_database: Database, change: dict[str, str | None], complaint: str
+) -> None:
+    variables = {"DATABASE_URL": own_url, "REDIS_URL": own_engines.redis_url} | change
+    with pytest.raises(errors.SetupError, match=complaint) as raised:
+        await program.work(Settings(**variables), 0)  # type: ignore[arg-type]  # fields are set by their variables
+    assert "secret" not in str(raised.value)
+
+
+async def test_a_database_that_was_not_migrated_is_told(own_engines: embedded.Engines, own_url: str) -> None:
+    known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
+    with pytest.raises(errors.SetupError, match="python -m server migrate"):
+        await program.work(known, 0)
+
+
+async def test_a_port_that_is_taken_is_told(
+    own_engines: embedded.Engines, own_url: str, own_database: Database, taken_port: int
+) -> None:
+    known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
+    with pytest.raises(errors.SetupError, match="--metrics-port"):
+        await program.work(known, taken_port)
+
+
+async def test_a_worker_that_cannot_begin_says_so_in_one_line(own_engines: embedded.Engines) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "workers"),
+        cwd=ROOT,
+        env=environment(DATABASE_URL="postgresql://u:secret@127.0.0.1:1/x", REDIS_URL=own_engines.redis_url),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, complaint = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, output) == (1, b"")
+    (line,) = complaint.decode().splitlines()
+    assert "nothing listens at 127.0.0.1:1" in line
+
+
+async def test_help_says_what_it_is() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "workers", "--help", cwd=ROOT, stdout=asyncio.subprocess.PIPE, env=environment()
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    assert b"DATABASE_URL and REDIS_URL" in output

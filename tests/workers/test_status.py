@@ -1,0 +1,66 @@
+"""The status shows what waits, what ran and what failed."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import worlds
+
+from server import embedded, fold, hints, jobs, status
+from server.jobs import Job
+from server.store import migrate
+from server.store.database import Database
+
+
+async def test_an_idle_service(own_database: Database, own_engines: embedded.Engines) -> None:
+    found = await status.status(own_database, own_engines.redis_url)
+    assert (found.unfolded_deltas, found.oldest_unfolded, found.jobs, found.audit_mismatches) == (0, None, (), None)
+    assert found.schema == found.expected_schema == migrate.expected()
+    text = status.render(found)
+    assert "to be folded      nothing" in text
+    assert "audit             not yet" in text
+    assert "durability        on" in text
+    assert "is there a worker?" in text
+
+
+async def test_a_busy_service(own_database: Database, own_organization: int, own_engines: embedded.Engines) -> None:
+    async def fail(database: Database, now: datetime, last: Mapping[str, object]) -> Mapping[str, object]:
+        raise RuntimeError("a secret")
+
+    await worlds.store(own_database, own_organization, worlds.events(1, 100))
+    deltas = await worlds.unfolded(own_database, own_organization)
+    await worlds.execute(own_database, "UPDATE deltas SET created_at = created_at - interval '70 minutes'")
+    queue = hints.connect(own_engines.redis_url)
+    await queue.flushall()
+    await queue.enqueue_job(hints.FOLD_ORGANIZATION, own_organization, _job_id="agentmetrics:test")
+    await queue.aclose(close_connection_pool=True)
+    await jobs.run_due(own_database, "me", jobs.REGISTRY)
+    await jobs.run_due(own_database, "me", [Job(name="bad", interval=timedelta(days=1), run=fail)])
+    found = await status.status(own_database, own_engines.redis_url)
+    assert (found.unfolded_deltas, found.unfolded_organizations, found.queued_jobs) == (deltas, 1, 1)
+    assert found.oldest_unfolded is not None
+    assert timedelta(minutes=70) <= found.oldest_unfolded < timedelta(minutes=75)
+    assert found.audit_mismatches == 0
+    by_name = {job.name: job for job in found.jobs}
+    assert list(by_name) == ["audit", "bad", "event_retention", "key_retention", "partitions"]
+    assert (by_name["bad"].failures, by_name["partitions"].runs) == (1, 1)
+    text = status.render(found)
+    assert f"{deltas:,} deltas of 1 organizations, the oldest for 1 h 10 min" in text
+    assert "queue             1 jobs" in text
+    assert "audit             no mismatch" in text
+    assert "bad failed: RuntimeError in fail" in text
+    assert "secret" not in text
+    await fold.fold_all(own_database, own_organization)
+    assert (await status.status(own_database, own_engines.redis_url)).unfolded_deltas == 0
+
+
+async def test_what_is_wrong_stands_out(own_database: Database) -> None:
+    found = await status.status(own_database, "redis://127.0.0.1:1/0")
+    assert found.queued_jobs is None
+    assert (await status.status(own_database, None)).queued_jobs is None
+    bad = dataclasses.replace(found, schema=None, weak_settings=("fsync = off",), audit_mismatches=1234)
+    text = status.render(bad)
+    assert "Redis cannot be reached" in text
+    assert "WEAK: fsync = off" in text
+    assert "1,234 MISMATCHES" in text
+    assert "none, not 0001: run `python -m server migrate`" in text.replace(migrate.expected(), "0001")

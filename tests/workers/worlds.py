@@ -1,0 +1,111 @@
+"""Random events of a small business, and what is stored of them."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from server import timerange
+from server.cells import Cell, CellKey, Granularity
+from server.commit import commit
+from server.events import Event, key_of
+from server.numbers import NumberCache
+from server.store import rollups
+from server.store.database import Database
+
+ALL_TIME = timerange.Span(start=0, end=100_000 * Granularity.DAY)
+DAY = 86_400
+_CLOSING = ("ended", "resolved", "escalated", "abandoned", "reopened")
+
+
+def seconds(at: datetime) -> int:
+    """An instant in seconds since 1970."""
+    return int(at.timestamp())
+
+
+def events(seed: int, count: int, *, end: datetime | None = None, days: float = 3) -> list[Event]:
+    """That many events that occurred within some days up to an instant (unset: now)."""
+    dice = random.Random(seed)
+    latest = seconds(end or datetime.now(UTC))
+    return [_event(dice, f"event-{seed}-{number}", latest - dice.random() * days * DAY) for number in range(count)]
+
+
+def _event(dice: random.Random, event_id: str, at: float) -> Event:
+    event_type, detail = _content(dice)
+    return Event(
+        event_id=event_id,
+        event_key=key_of(event_id),
+        fingerprint=dice.getrandbits(60),
+        event_type=event_type,
+        occurred_at=int(at * 1_000_000),
+        agent_id=dice.choice(("", "ada", "bot-7", "bot-9")),
+        user_id=dice.choice(("", *(f"user-{number}" for number in range(40)))),
+        conversation_id=f"conversation-{dice.randrange(30)}" if event_type.startswith(("conv", "mess")) else "",
+        channel=dice.choice(("", "web", "phone")),
+        team_id=dice.choice(("", "north")),
+        campaign_id="",
+        resource_type="",
+        resource_id="",
+        detail=detail,
+        properties='{"plan": "gold"}' if dice.random() < 0.1 else "",
+        warnings=(),
+    )
+
+
+def _content(dice: random.Random) -> tuple[str, dict[str, int | str]]:
+    match dice.randrange(8):
+        case 0 | 1:
+            return "message.received", {"prompt_tokens": dice.randrange(400)}
+        case 2 | 3:
+            return "message.sent", {"response_time_ms": dice.randrange(1, 90_000), "failed": int(dice.random() < 0.1)}
+        case 4:
+            return f"conversation.{dice.choice(('started', *_CLOSING))}", {}
+        case 5:
+            return "storage.changed", {"bytes_delta": dice.randrange(-500, 5_000), "kind": dice.randrange(4)}
+        case 6:
+            return "feedback.submitted", {"rating": dice.randrange(1, 6)}
+        case _:
+            return dice.choice(("call.ended", "order.placed", "api.called")), {"talk_ms": dice.randrange(10_000)}
+
+
+async def store(database: Database, organization: int, some: Sequence[Event], *, batch: int = 100) -> None:
+    """Stores events as ingest does, batch by batch in their order."""
+    numbers = NumberCache(database)
+    for start in range(0, len(some), batch):
+        ordered = sorted(some[start : start + batch], key=lambda event: event.event_key)
+        await commit(database, numbers, organization, ordered)
+
+
+async def figures(database: Database, organization: int) -> dict[tuple[Granularity, CellKey], Cell]:
+    """Every figure that is stored of an organization, at each width, rollups and deltas added up, without zeros."""
+    async with database.frozen() as driver:
+        return {
+            (granularity, key): plain
+            for granularity in Granularity
+            for key, cell in (await rollups.stored_between(driver, organization, granularity, ALL_TIME)).items()
+            if not (plain := _without_zeros(cell)).is_empty()
+        }
+
+
+def _without_zeros(cell: Cell) -> Cell:
+    return Cell(
+        {key: amount for key, amount in cell.counters.items() if amount},
+        {key: count for key, count in cell.bins.items() if count},
+        {key: members for key, members in cell.sets.items() if members},
+    )
+
+
+async def value(database: Database, statement: str, *arguments: object) -> object:
+    """The one value that a statement returns."""
+    async with database.maintenance() as driver:
+        return await driver.fetchval(statement, *arguments)
+
+
+async def execute(database: Database, statement: str, *arguments: object) -> str:
+    """Runs a statement and returns its command tag."""
+    async with database.maintenance() as driver:
+        return await driver.execute(statement, *arguments)
+
+
+async def unfolded(database: Database, organization: int) -> object:
+    """How many deltas of an organization wait to be folded."""
+    return await value(database, "SELECT count(*) FROM deltas WHERE organization_id = $1", organization)
