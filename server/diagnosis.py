@@ -144,8 +144,7 @@ def explained(url: str) -> Iterator[None]:
         unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
         if unknown is None:
             raise
-        hint = "; write ssl= instead" if unknown[1] == "sslmode" else ""
-        raise errors.SetupError(f"DATABASE_URL has the parameter {unknown[1]}, which asyncpg lacks{hint}") from None
+        raise errors.SetupError(f"DATABASE_URL has the parameter {unknown[1]}, which asyncpg lacks") from None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -128,7 +128,7 @@ class Ingest:
             _fail(waiters, refusal)
         except Exception:  # noqa: BLE001 - every caller gets an answer, whatever happened
             _log.exception("ingest failed", organization_id=organization_id, events=len(events))
-            _fail(waiters, Refused(Reason.INTERNAL, "the events could not be stored"))
+            _fail(waiters, RuntimeError("the events could not be stored"))
         else:
             results = _results(events, outcome)
             position = 0
@@ -219,10 +219,10 @@ def _take(waiting: deque[_Waiter]) -> list[_Waiter]:
     return taken
 
 
-def _fail(waiters: Sequence[_Waiter], refusal: Refused) -> None:
+def _fail(waiters: Sequence[_Waiter], error: Exception) -> None:
     for waiter in waiters:
         if not waiter.done.done():
-            waiter.done.set_exception(refusal.again())
+            waiter.done.set_exception(error.again() if isinstance(error, Refused) else error)
 
 
 _CONFLICT = Rejection(

@@ -11,7 +11,7 @@ import structlog
 from grpc_health.v1 import health
 from prometheus_client import start_http_server
 
-from server import errors, telemetry
+from server import diagnosis, errors, telemetry
 from server.accounts import Authenticator, Secrets
 from server.clock import Clock
 from server.hints import Hints
@@ -120,11 +120,11 @@ class Running:
         condition = await self._check_database()
         self._clock.set(condition.now)
         port = self._bind()
+        if self._settings.metrics_port:
+            _serve_metrics(self._settings.metrics_port)
         await self._server.start()
         self._signals.start()
         self.address = f"{self._settings.listen.rpartition(':')[0]}:{port}"
-        if self._settings.metrics_port:
-            _serve_metrics(self._settings.metrics_port)
         await self._report(serving=True)
         self._watcher = asyncio.create_task(self._watch())
         _log.info("serving", address=self.address, tls=self._settings.tls_certificate is not None)
@@ -144,20 +144,15 @@ class Running:
         _log.info("stopped")
 
     async def _check_database(self) -> Condition:
-        try:
-            current = await migrate.current(self._database)
-            if current != migrate.expected():
-                raise errors.SetupError("the database's schema is not up to date: run `python -m server migrate`")
-            condition = await self._database.condition()
-            if condition.weak_settings:
-                raise errors.SetupError(
-                    "the database could lose acknowledged events: set it to be durable, it says "
-                    + ", ".join(condition.weak_settings)
-                )
-            async with self._database.transaction() as connection:
-                await partitions.ensure(connection, condition.now.date())
-        except errors.StorageUnavailable as error:
-            raise errors.SetupError(f"DATABASE_URL cannot be used: {database_problem(error)}") from error
+        diagnosis.check_schema(await migrate.current(self._database))
+        condition = await self._database.condition()
+        if condition.weak_settings:
+            raise errors.SetupError(
+                "the database could lose acknowledged events: set it to be durable, it says "
+                + ", ".join(condition.weak_settings)
+            )
+        async with self._database.transaction() as connection:
+            await partitions.ensure(connection, condition.now.date())
         return condition
 
     def _bind(self) -> int:
@@ -205,14 +200,6 @@ class Running:
             self._serving = serving
             telemetry.SERVING.set(serving)
             await self._services.report(serving=serving)
-
-
-def database_problem(error: errors.StorageUnavailable) -> str:
-    """What is wrong with a database that cannot be used, in words for the operator and without a secret."""
-    cause = error.__cause__
-    cause = getattr(cause, "orig", None) or cause
-    text = str(cause).strip().splitlines()
-    return text[-1].partition(": ")[2] or text[-1] if text else str(error)
 
 
 def _tls(settings: Settings) -> grpc.ServerCredentials | None:

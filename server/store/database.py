@@ -139,6 +139,8 @@ def _engine(
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+asyncpg")
+    if "sslmode" in parsed.query:  # libpq's word, as hosters write it; the driver's is ssl, with the same values
+        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": str(parsed.query["sslmode"])})
     engine = create_async_engine(
         parsed,
         pool_size=connections,

@@ -301,4 +301,4 @@ def test_without_the_extra_there_is_one_clear_line(running: scripted.Running, tm
     command = [sys.executable, "-m", "agentmetrics.cli", "overview"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr == "agentmetrics: the command needs typer and rich: pip install 'agentmetrics[cli]'\n"
+    assert ran.stderr == "agentmetrics: the command needs its extra cli: pip install typer rich\n"

@@ -7,16 +7,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults import run
+from tests.faults import mutants, run
+from tests.faults.supervisor import ROOT
 
 
-async def _main(seeds: range, seconds: float, folder: Path) -> bool:
+async def _main(seeds: range, seconds: float, folder: Path, mutant: str | None) -> bool:
+    tree = ROOT if mutant is None else mutants.make(mutants.MUTANTS[mutant], folder / "tree")
     good = True
     for seed in seeds:
         place = folder / f"seed-{seed}"
         place.mkdir(parents=True)
         began = time.monotonic()
-        verdict = await run.run(seed, seconds, place)
+        verdict = await run.run(seed, seconds, place, tree=tree)
         print(f"{verdict}\n    {time.monotonic() - began:.1f} s in all", flush=True)
         good = good and verdict.good
     return good
@@ -27,7 +29,9 @@ parser.add_argument("--seeds", type=int, default=3, help="how many runs (3)")
 parser.add_argument("--seconds", type=float, default=8, help="of faults in each (8)")
 parser.add_argument("--seed", type=int, default=1, help="that of the first run (1)")
 parser.add_argument("--folder", type=Path, help="where history and logs go; a new one by default")
+parser.add_argument("--mutant", choices=mutants.MUTANTS, help="run code with this mistake, which must be found")
 arguments = parser.parse_args()
 place = arguments.folder or Path(tempfile.mkdtemp(prefix="agentmetrics-faults-"))
-all_good = asyncio.run(_main(range(arguments.seed, arguments.seed + arguments.seeds), arguments.seconds, place))
+seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+all_good = asyncio.run(_main(seeds, arguments.seconds, place, arguments.mutant))
 sys.exit(0 if all_good else 1)

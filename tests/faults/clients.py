@@ -10,7 +10,7 @@ from datetime import datetime
 from agentmetrics import AgentMetricsError, AsyncClient
 from agentmetrics.v1 import event_pb2, event_service_pb2
 
-from tests.faults.history import ACCEPTED, ACKNOWLEDGED, DUPLICATE, REJECTED, Call, Failure, History, Read, now
+from tests.faults.history import ACCEPTED, DUPLICATE, REJECTED, Call, Failure, History, Read, now
 from tests.faults.workload import Business, Fact, message
 
 MAX_FACTS = 5_000  # per organization; what is sent after that was sent before
@@ -41,8 +41,8 @@ class Tenant:
     servers: Sequence[Server]
     business: Business
     facts: dict[str, Fact] = field(default_factory=dict)  # all that were ever sent
-    unknown: dict[str, Fact] = field(default_factory=dict)  # not acknowledged, and not on their way
-    acknowledged: set[str] = field(default_factory=set)
+    unknown: dict[str, Fact] = field(default_factory=dict)  # not settled, and not on their way
+    settled: set[str] = field(default_factory=set)  # acknowledged, or refused
 
     def take(self, count: int, dice: random.Random) -> list[Fact]:
         """The facts for a call: some that were sent before, on purpose, or what is unknown, or new ones."""
@@ -57,9 +57,9 @@ class Tenant:
 
     def settle(self, facts: Iterable[Fact], results: Results) -> None:
         """Takes note of what came of a call."""
-        self.acknowledged.update(event_id for event_id, status in results if status in ACKNOWLEDGED)
+        self.settled.update(event_id for event_id, _ in results)
         for fact in facts:
-            if fact.event_id in self.acknowledged:
+            if fact.event_id in self.settled:
                 self.unknown.pop(fact.event_id, None)
             else:
                 self.unknown[fact.event_id] = fact

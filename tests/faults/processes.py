@@ -17,13 +17,16 @@ _NURSERY = Path(__file__).with_name("nursery.py")
 _GOODBYE_SECONDS = 20.0
 _PAUSE = 0.05  # seconds between an end and the next start
 _AT_WORK = re.compile(r"\b(serving|working)\b")  # what a process logs once it has started
+_GAVE_UP = re.compile(r"orderly\W+false", re.IGNORECASE)
 
 
 class Nursery:
     """The program that starts processes for us."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, requests: asyncio.StreamWriter, answers: asyncio.StreamReader) -> None:
+        self._requests = requests
+        self._answers = answers
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._started: dict[str, asyncio.Future[int]] = {}
         self._ended: dict[int, asyncio.Future[int]] = {}
 
@@ -39,13 +42,14 @@ class Nursery:
             stdout=asyncio.subprocess.PIPE,
             cwd=tree,
         )
-        nursery = cls(process)
+        assert process.stdin is not None and process.stdout is not None
+        nursery = cls(process.stdin, process.stdout)
         listener = asyncio.create_task(nursery._listen())
         try:
+            await nursery._ready
             yield nursery
         finally:
-            if process.stdin is not None:
-                process.stdin.close()
+            process.stdin.close()
             await process.wait()
             await listener
 
@@ -63,18 +67,20 @@ class Nursery:
         self._ask({"pid": pid, "signal": number})
 
     def _ask(self, request: Mapping[str, object]) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._requests.write(json.dumps(request).encode() + b"\n")
 
     async def _listen(self) -> None:
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
+        while line := await self._answers.readline():
             answer = json.loads(line)
-            if "name" in answer:
+            if "ready" in answer:
+                self._ready.set_result(None)
+            elif "name" in answer:
                 self._ended[answer["pid"]] = asyncio.get_running_loop().create_future()
                 self._started.pop(answer["name"]).set_result(answer["pid"])
             elif "code" in answer:
                 self._ended.pop(answer["pid"]).set_result(answer["code"])
+        if not self._ready.done():
+            self._ready.set_exception(RuntimeError("the code cannot be imported: the nursery says why"))
         for waiting in (*self._started.values(), *self._ended.values()):
             waiting.cancel()
 
@@ -94,6 +100,10 @@ class Life:
     def had_started(self) -> bool:
         """True where it got as far as working."""
         return _AT_WORK.search(self.log.read_text(errors="replace")) is not None
+
+    def gave_up(self) -> bool:
+        """True where it says that it could not end in order."""
+        return _GAVE_UP.search(self.log.read_text(errors="replace")) is not None
 
     def last_words(self) -> tuple[str, ...]:
         """The end of its log."""

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import shutil
+import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +30,8 @@ from tests.faults.workload import PLANTED_MAIL, SPREAD, Business
 
 _LIMITS = {"start": 90.0, "faults": 60.0, "recovery": 30.0, "retries": 30.0, "fold": 30.0, "figures": 60.0, "stop": 60.0}
 _AUDIT_SECONDS = 2.0  # between two recounts
-_SHOWN = 6  # violations
+_MEMORY, _ROOM = Path("/dev/shm"), 1 << 30
+_SHOWN = 8  # violations
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,9 +46,23 @@ class Verdict:
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
+    def logs(self) -> Path:
+        """Where the logs of all processes are kept."""
+        return self.folder / "logs"
+
+    @property
     def good(self) -> bool:
         """True where every promise was kept."""
         return not self.violations
+
+    def examples(self) -> list[Violation]:
+        """The violation of each check that takes the least to show it."""
+        least: dict[str, Violation] = {}
+        for violation in self.violations:
+            known = least.setdefault(violation.check, violation)
+            if violation.size < known.size:
+                least[violation.check] = violation
+        return sorted(least.values(), key=lambda violation: violation.size)[:_SHOWN]
 
     def __str__(self) -> str:
         """Figures in two lines; then what is wrong, the smallest counter-example first, and how to see it again."""
@@ -53,7 +70,7 @@ class Verdict:
         phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items())
         lines = [f"seed {self.seed}: {'good' if self.good else 'BROKEN'}; {counts}", f"    {phases}"]
         if not self.good:
-            lines += map(str, self.violations[:_SHOWN])
+            lines += map(str, self.examples())
             kinds = Counter(violation.check for violation in self.violations)
             lines.append("all that is broken: " + ", ".join(f"{name} × {count}" for name, count in kinds.items()))
             lines.append(f"history and logs: {self.folder}")
@@ -61,8 +78,30 @@ class Verdict:
         return "\n".join(lines)
 
 
+@contextlib.contextmanager
+def _data_folder(verdict: Verdict) -> Iterator[Path]:
+    """A folder for the engines, removed at the end; their logs stay with the others.
+
+    In memory if there is room: no kill of a process can tell, and a slow disk would only make for fewer faults.
+    """
+    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
+    with tempfile.TemporaryDirectory(prefix="agentmetrics-faults-", dir=_MEMORY if roomy else None) as name:
+        data = Path(name)
+        verdict.logs.mkdir()
+        try:
+            yield data
+        finally:
+            for log in data.glob("*.log"):
+                shutil.copy(log, verdict.logs / f"engine-{log.name}")
+
+
 class Hang(Exception):
     """A phase took longer than it may."""
+
+    @property
+    def violation(self) -> Violation:
+        """It as what it is: a promise that was not kept."""
+        return Violation(check="hang", text=str(self))
 
 
 async def run(seed: int, seconds: float, folder: Path, *, tree: Path = ROOT) -> Verdict:
@@ -73,10 +112,9 @@ async def run(seed: int, seconds: float, folder: Path, *, tree: Path = ROOT) -> 
         with _complaints(verdict):
             await _run(verdict, history, tree)
     except Hang as hang:
-        verdict.violations.insert(0, Violation(check="hang", text=str(hang)))
+        verdict.violations.append(hang.violation)
     finally:
         history.close()
-        shutil.rmtree(folder / "engines", ignore_errors=True)
     verdict.counts.update(
         {
             "events": sum(len(set(call.event_ids)) for call in history.calls),
@@ -94,19 +132,23 @@ async def _run(verdict: Verdict, history: History, tree: Path) -> None:
     dice = random.Random(f"{verdict.seed}/run")
     async with contextlib.AsyncExitStack() as stack:
         async with _phase(verdict, "start"):
-            engines = stack.enter_context(embedded.start(verdict.folder / "engines"))
+            data = stack.enter_context(_data_folder(verdict))
+            engines = stack.enter_context(embedded.start(data))
             database = Database(engines.database_url)
             stack.push_async_callback(database.close)
             await _migrate(database)
             cluster = await stack.enter_async_context(
-                supervisor.cluster(engines, verdict.folder, servers=2, workers=dice.choice((1, 2)), tree=tree)
+                supervisor.cluster(engines, data, verdict.logs, servers=2, workers=dice.choice((1, 2)), tree=tree)
             )
             tenants, keys = await _tenants(stack, verdict.seed, database, cluster, dice.choice((2, 3)))
             await cluster.serving()
         world = _World(seed=verdict.seed, database=database, cluster=cluster, tenants=tenants, history=history)
-        async with _phase(verdict, "faults", extra=verdict.seconds):
-            await _harm(world, verdict.seconds)
-        verdict.violations += await _recover(verdict, world)
+        try:
+            async with _phase(verdict, "faults", extra=verdict.seconds):
+                await _harm(world, verdict.seconds)
+            verdict.violations += await _recover(verdict, world)
+        except Hang as hang:
+            verdict.violations.append(hang.violation)  # what follows may show why
         async with _phase(verdict, "stop"):
             await asyncio.gather(*(program.stop() for program in cluster.programs))
         mails = (PLANTED_MAIL.partition("{")[0],)
@@ -261,7 +303,7 @@ async def _phase(verdict: Verdict, name: str, *, extra: float = 0) -> AsyncItera
 
 
 @contextlib.contextmanager
-def _complaints(verdict: Verdict) -> Iterable[None]:
+def _complaints(verdict: Verdict) -> Iterator[None]:
     """Takes errors that nobody waited for, in this very process, as what they are: faults of the client."""
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()

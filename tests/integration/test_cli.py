@@ -106,7 +106,7 @@ WRONG_SETTINGS = (
     ("migrate", with_database("127.0.0.1:port/d"), r"DATABASE_URL is not a URL"),
     ("migrate", with_database("127.0.0.1/"), r"DATABASE_URL names no database"),
     ("migrate", {"DATABASE_URL": f"postgresql://u:12/{SECRET}@h/d"}, r"DATABASE_URL has / \? or # in its user or pass"),
-    ("migrate", with_database("127.0.0.1/d?sslmode=require"), r"the parameter sslmode, .*; write ssl= instead"),
+    ("migrate", with_database("127.0.0.1/d?gssencmode=disable"), r"the parameter gssencmode, which asyncpg lacks"),
     ("status", with_database("nowhere.invalid/d"), r"the host of nowhere\.invalid:5432 cannot be found"),
     ("status", with_database("127.0.0.1:1/d"), r"nothing listens at 127\.0\.0\.1:1: start PostgreSQL"),
     ("serve", with_database("localhost:1/d") | REDIS, r"AGENTMETRICS_KEY_PEPPER is not set"),

@@ -74,6 +74,7 @@ async def workers(own_engines: embedded.Engines, own_url: str, tmp_path: pathlib
     yield workers
     for worker in workers.started:
         await worker.end(signal.SIGKILL)
+        print(worker.log)  # shown where the test has failed
         assert "Traceback" not in worker.log
         for secret in variables.values():
             assert secret not in worker.log
@@ -82,11 +83,7 @@ async def workers(own_engines: embedded.Engines, own_url: str, tmp_path: pathlib
 async def folded(database: Database, organization: int, patience: float = 20) -> float:
     """Waits until an organization has no deltas left and returns the seconds that it took."""
     began = time.monotonic()
-    while left := await worlds.unfolded(database, organization):
-        async with database.maintenance() as d:
-            rows = await d.fetch("select pid,state,wait_event,round(extract(epoch from now()-xact_start)::numeric,1), round(extract(epoch from now()-query_start)::numeric,1),left(query,90) from pg_stat_activity where datname=current_database() and state<>'idle' and pid<>pg_backend_pid()")
-        with open("/tmp/diag.txt","a") as o: print(round(time.monotonic()-began,1), left, *[tuple(map(str,r.values())) for r in rows], file=o)
-        await asyncio.sleep(0.5)
+    while await worlds.unfolded(database, organization):
         assert time.monotonic() - began < patience
         await asyncio.sleep(0.05)
     return time.monotonic() - began
@@ -148,11 +145,7 @@ async def test_workers_that_are_killed_while_they_fold_change_no_figure(
     assert kills
     await workers.start()
     await workers.start()
-    open("/tmp/diag.txt","w").close()
-    try: await folded(own_database, own_organization, 60)
-    except BaseException:
-        for w in workers.started: open("/tmp/diag.txt","a").write("== log\n"+w.log)
-        raise
+    await folded(own_database, own_organization, 60)
     assert await worlds.figures(own_database, own_organization) == before
     assert (await audit.check(own_database, own_organization)).mismatches == 0
 

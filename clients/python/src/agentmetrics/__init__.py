@@ -1,6 +1,7 @@
 """The client of agentmetrics: track what AI agents, chatbots and call-centre agents do, and read exact figures."""
 
 from agentmetrics.aio import AsyncClient
+from agentmetrics.aio_subscription import AsyncSubscription
 from agentmetrics.buffer import Stats
 from agentmetrics.client import Client
 from agentmetrics.errors import (
@@ -13,6 +14,7 @@ from agentmetrics.errors import (
     InvalidArgument,
     NotFound,
     OutOfRange,
+    OutOfSequence,
     PermissionDenied,
     ResourceExhausted,
     Unauthenticated,
@@ -20,6 +22,7 @@ from agentmetrics.errors import (
 )
 from agentmetrics.events import event, fields_of
 from agentmetrics.ids import ensure_id, uuid7
+from agentmetrics.subscription import Subscription
 from agentmetrics.tracker import Tracker
 from agentmetrics.version import VERSION
 
@@ -29,6 +32,7 @@ __all__ = [
     "AgentMetricsError",
     "AlreadyExists",
     "AsyncClient",
+    "AsyncSubscription",
     "Cancelled",
     "Client",
     "DeadlineExceeded",
@@ -37,9 +41,11 @@ __all__ = [
     "InvalidArgument",
     "NotFound",
     "OutOfRange",
+    "OutOfSequence",
     "PermissionDenied",
     "ResourceExhausted",
     "Stats",
+    "Subscription",
     "Tracker",
     "Unauthenticated",
     "Unavailable",

@@ -9,13 +9,15 @@ from typing import Self, TypeVar
 
 import grpc
 
-from agentmetrics import connection, errors, ids, requests, retries, streams
+from agentmetrics import connection, errors, ids, ledgers, requests, retries, streams, subscription
 from agentmetrics.v1 import (
     event_pb2,
     event_service_pb2,
     event_service_pb2_grpc,
     metrics_service_pb2,
     metrics_service_pb2_grpc,
+    realtime_service_pb2,
+    realtime_service_pb2_grpc,
 )
 
 _Request = TypeVar("_Request")
@@ -59,6 +61,7 @@ class Client:
         self._channel = self._connection.open()
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
         self._metrics = metrics_service_pb2_grpc.MetricsServiceStub(self._channel)
+        self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""
@@ -229,6 +232,69 @@ class Client:
         """Returns the catalogue: every metric with its unit and definition."""
         request = metrics_service_pb2.ListMetricsRequest()
         return self._call(self._metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
+
+    def realtime(
+        self,
+        *,
+        agent_ids: Sequence[str] = (),
+        channel: str | None = None,
+        timeout: float | None = None,
+    ) -> realtime_service_pb2.RealtimeState:
+        """Returns what is happening now, in all or for some agents or one channel."""
+        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=ledgers.narrowed(agent_ids, channel))
+        response = self._call(self._realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
+        return response.state
+
+    def watch(
+        self,
+        *,
+        agent_ids: Sequence[str] = (),
+        channel: str | None = None,
+        min_interval: float = 1.0,
+        heartbeats: bool = False,
+        retry_for: float | None = None,
+        on_retry: ledgers.OnRetry | None = None,
+    ) -> subscription.Subscription[realtime_service_pb2.WatchMetricsResponse]:
+        """Yields the newest state at once and whenever it has changed, every `min_interval` seconds at most.
+
+        It outlasts servers: a connection that is lost is replaced, after a jittered wait that `on_retry` is told with
+        the error, and `retry_for` seconds in a row without one raise the error (None: never). Revisions never go back.
+        A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
+        """
+        ledger = ledgers.States(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
+
+        def connect() -> subscription.Call[realtime_service_pb2.WatchMetricsResponse]:
+            return self._realtime.WatchMetrics(ledger.request(), metadata=self._connection.metadata)
+
+        return subscription.Subscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
+
+    def updates(
+        self,
+        *,
+        resume_after: str = "",
+        agent_ids: Sequence[str] = (),
+        channel: str | None = None,
+        include_events: bool = False,
+        bookmarks: bool = False,
+        retry_for: float | None = None,
+        on_retry: ledgers.OnRetry | None = None,
+    ) -> subscription.Subscription[realtime_service_pb2.WatchUpdatesResponse]:
+        """Yields every revision once, in order, without a gap and whole, from now on or after a token.
+
+        Connections are replaced as in watch(). To go on in another process, keep the iterator's `resume_token` once an
+        update is dealt with, and pass it as `resume_after` with the same filter. Bookmarks, which move the token while
+        nothing happens, come only if asked for; the first one says that from then on nothing is missed.
+
+        Raises OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
+        InvalidArgument with RESUME_TOKEN_INVALID; OutOfSequence for a revision that does not follow the last one.
+        """
+        narrowed = ledgers.narrowed(agent_ids, channel)
+        ledger = ledgers.Updates(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
+
+        def connect() -> subscription.Call[realtime_service_pb2.WatchUpdatesResponse]:
+            return self._realtime.WatchUpdates(ledger.request(), metadata=self._connection.metadata)
+
+        return subscription.Subscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
 
     def _call(
         self,

@@ -115,6 +115,13 @@ class Internal(AgentMetricsError):
     """The server has a fault; metadata["request_id"] finds it in the server's log."""
 
 
+class OutOfSequence(AgentMetricsError):
+    """A subscription got a revision that cannot follow the last one; metadata has it as revision.
+
+    Never seen from a sound server. Read the figures anew, and subscribe from there.
+    """
+
+
 _BY_CODE: Mapping[grpc.StatusCode, type[AgentMetricsError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.OUT_OF_RANGE: OutOfRange,

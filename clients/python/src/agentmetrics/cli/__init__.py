@@ -13,7 +13,7 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in _EXTRA:
             raise
-        sys.stderr.write("agentmetrics: the command needs typer and rich: pip install 'agentmetrics[cli]'\n")
+        sys.stderr.write("agentmetrics: the command needs its extra cli: pip install typer rich\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -77,8 +77,8 @@ class AnswerContext(google.protobuf.message.Message):
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """end is the first instant that was not counted, in UTC: the end asked for, moved forward to a quarter hour, and not
-        beyond the last instant that an event can have now.
+        """end is the first instant that was not counted, in UTC: the end asked for, moved forward to a quarter hour, and, where the
+        period has begun, not beyond the last instant that an event can have now.
         """
 
     @property

@@ -35,7 +35,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_INVALID_CHARACTER: _ErrorReason.ValueType  # 5
     """INVALID_ARGUMENT. A text holds a character that the field does not allow."""
     ERROR_REASON_PLACEHOLDER_ID: _ErrorReason.ValueType  # 6
-    """INVALID_ARGUMENT. An id stands for "no id" ("null", "undefined", "0", the nil UUID): clients that send it would
+    """INVALID_ARGUMENT. An id stands for "no id" ("0", "null", "nil", "none", "nan", "undefined", the nil UUID): clients that send it would
     all become one event.
     """
     ERROR_REASON_INVALID_EVENT_TYPE: _ErrorReason.ValueType  # 7
@@ -53,7 +53,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_DETAIL_MISMATCH: _ErrorReason.ValueType  # 13
     """INVALID_ARGUMENT. detail is of another family than event_type."""
     ERROR_REASON_TOO_MANY_PROPERTIES: _ErrorReason.ValueType  # 14
-    """INVALID_ARGUMENT. properties has more than 100 keys."""
+    """INVALID_ARGUMENT. properties has more than 100 keys. Metadata: limit."""
     ERROR_REASON_PROPERTIES_TOO_DEEP: _ErrorReason.ValueType  # 15
     """INVALID_ARGUMENT. properties is nested more than 8 deep."""
     ERROR_REASON_PROPERTIES_TOO_LARGE: _ErrorReason.ValueType  # 16
@@ -99,13 +99,15 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_TOO_MANY_FILTERS: _ErrorReason.ValueType  # 47
     """INVALID_ARGUMENT. More than one filter. Metadata: limit."""
     ERROR_REASON_AGENT_NOT_FOUND: _ErrorReason.ValueType  # 48
-    """NOT_FOUND. The organization has never had an event that carries this agent_id."""
+    """NOT_FOUND. The organization has never sent an event that carries this agent_id."""
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
     """INVALID_ARGUMENT. A batch's sequence is more than one above the one before. Trailer: last-acked-sequence. Metadata: expected."""
     ERROR_REASON_ACK_BACKLOG: _ErrorReason.ValueType  # 62
-    """RESOURCE_EXHAUSTED. The client does not read its acknowledgements. Trailer: last-acked-sequence."""
+    """RESOURCE_EXHAUSTED. The client does not read its acknowledgements. What is not acknowledged has an unknown outcome. Trailer:
+    last-acked-sequence.
+    """
     ERROR_REASON_STREAM_LIMIT: _ErrorReason.ValueType  # 63
     """RESOURCE_EXHAUSTED with RetryInfo. The organization has too many streams on this server. Metadata: limit."""
     ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 64
@@ -159,7 +161,7 @@ ERROR_REASON_NUL_CHARACTER: ErrorReason.ValueType  # 4
 ERROR_REASON_INVALID_CHARACTER: ErrorReason.ValueType  # 5
 """INVALID_ARGUMENT. A text holds a character that the field does not allow."""
 ERROR_REASON_PLACEHOLDER_ID: ErrorReason.ValueType  # 6
-"""INVALID_ARGUMENT. An id stands for "no id" ("null", "undefined", "0", the nil UUID): clients that send it would
+"""INVALID_ARGUMENT. An id stands for "no id" ("0", "null", "nil", "none", "nan", "undefined", the nil UUID): clients that send it would
 all become one event.
 """
 ERROR_REASON_INVALID_EVENT_TYPE: ErrorReason.ValueType  # 7
@@ -177,7 +179,7 @@ ERROR_REASON_NOT_A_NUMBER: ErrorReason.ValueType  # 12
 ERROR_REASON_DETAIL_MISMATCH: ErrorReason.ValueType  # 13
 """INVALID_ARGUMENT. detail is of another family than event_type."""
 ERROR_REASON_TOO_MANY_PROPERTIES: ErrorReason.ValueType  # 14
-"""INVALID_ARGUMENT. properties has more than 100 keys."""
+"""INVALID_ARGUMENT. properties has more than 100 keys. Metadata: limit."""
 ERROR_REASON_PROPERTIES_TOO_DEEP: ErrorReason.ValueType  # 15
 """INVALID_ARGUMENT. properties is nested more than 8 deep."""
 ERROR_REASON_PROPERTIES_TOO_LARGE: ErrorReason.ValueType  # 16
@@ -223,13 +225,15 @@ ERROR_REASON_TOO_MANY_METRICS: ErrorReason.ValueType  # 46
 ERROR_REASON_TOO_MANY_FILTERS: ErrorReason.ValueType  # 47
 """INVALID_ARGUMENT. More than one filter. Metadata: limit."""
 ERROR_REASON_AGENT_NOT_FOUND: ErrorReason.ValueType  # 48
-"""NOT_FOUND. The organization has never had an event that carries this agent_id."""
+"""NOT_FOUND. The organization has never sent an event that carries this agent_id."""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61
 """INVALID_ARGUMENT. A batch's sequence is more than one above the one before. Trailer: last-acked-sequence. Metadata: expected."""
 ERROR_REASON_ACK_BACKLOG: ErrorReason.ValueType  # 62
-"""RESOURCE_EXHAUSTED. The client does not read its acknowledgements. Trailer: last-acked-sequence."""
+"""RESOURCE_EXHAUSTED. The client does not read its acknowledgements. What is not acknowledged has an unknown outcome. Trailer:
+last-acked-sequence.
+"""
 ERROR_REASON_STREAM_LIMIT: ErrorReason.ValueType  # 63
 """RESOURCE_EXHAUSTED with RetryInfo. The organization has too many streams on this server. Metadata: limit."""
 ERROR_REASON_DRAINING: ErrorReason.ValueType  # 64

@@ -118,7 +118,7 @@ class Event(google.protobuf.message.Message):
     event_id: builtins.str
     """event_id is made by the client and kept across retries: the same id is counted once, for ever. 1 to 128 visible ASCII
     characters; UUIDv7 is recommended and the fastest. The same id with other content is refused (EVENT_ID_CONFLICT);
-    "0", "null", "undefined", "nan", "none" and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes one and returns
+    "0", "null", "nil", "none", "nan", "undefined" and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes one and returns
     it, and sending the event again counts it again.
     """
     event_type: builtins.str
@@ -305,9 +305,9 @@ class MessageDetail(google.protobuf.message.Message):
     response_time_ms: builtins.int
     """response_time_ms is how long the agent took to answer, in milliseconds, on message.sent."""
     prompt_tokens: builtins.int
-    """prompt_tokens is the number of tokens read by the model."""
+    """prompt_tokens is the number of tokens read by the model, at most 10^9."""
     completion_tokens: builtins.int
-    """completion_tokens is the number of tokens written by the model."""
+    """completion_tokens is the number of tokens written by the model, at most 10^9."""
     model: builtins.str
     """model is the model's name. At most 256 bytes. Stored."""
     cost_micros: builtins.int
@@ -367,7 +367,7 @@ class FeedbackDetail(google.protobuf.message.Message):
     rating: builtins.int
     """rating is from 1 (worst) to 5 (best)."""
     comment_length: builtins.int
-    """comment_length is the number of characters of the comment. The comment itself is not sent."""
+    """comment_length is the number of characters of the comment, at most 10^9. The comment itself is not sent."""
     def __init__(
         self,
         *,
@@ -567,7 +567,7 @@ class LeadDetail(google.protobuf.message.Message):
     stage: builtins.str
     """stage is the stage of the funnel that the lead entered. At most 256 bytes."""
     value_micros: builtins.int
-    """value_micros is what the lead is worth, in millionths of currency."""
+    """value_micros is what the lead is worth, in millionths of currency, at most 10^15."""
     currency: builtins.str
     """currency is the ISO 4217 code, three capital letters."""
     def __init__(
@@ -597,7 +597,7 @@ class CampaignDetail(google.protobuf.message.Message):
     COST_MICROS_FIELD_NUMBER: builtins.int
     CURRENCY_FIELD_NUMBER: builtins.int
     cost_micros: builtins.int
-    """cost_micros is what was spent, in millionths of currency, on campaign.cost_recorded."""
+    """cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded."""
     currency: builtins.str
     """currency is the ISO 4217 code, three capital letters."""
     def __init__(
@@ -691,7 +691,7 @@ class BillingDetail(google.protobuf.message.Message):
     AMOUNT_MICROS_FIELD_NUMBER: builtins.int
     CURRENCY_FIELD_NUMBER: builtins.int
     amount_micros: builtins.int
-    """amount_micros is the amount in millionths of currency."""
+    """amount_micros is the amount in millionths of currency, at most 10^15."""
     currency: builtins.str
     """currency is the ISO 4217 code, three capital letters."""
     def __init__(
@@ -769,7 +769,7 @@ class StorageDetail(google.protobuf.message.Message):
     BYTES_DELTA_FIELD_NUMBER: builtins.int
     KIND_FIELD_NUMBER: builtins.int
     bytes_delta: builtins.int
-    """bytes_delta is how many bytes were added; negative when they were freed. Required on storage.changed."""
+    """bytes_delta is how many bytes were added; negative when they were freed; −10^13 to 10^13. Required on storage.changed."""
     kind: global___StorageKind.ValueType
     """kind is what took them up."""
     def __init__(

@@ -28,8 +28,8 @@ if _version_not_supported:
 class EventServiceStub(object):
     """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
     before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED the outcome is unknown: send the same events with the same ids again, it is
-    always safe. All RPCs need the scope ingest.
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
+    ids again, it is always safe. All RPCs need the scope ingest.
     """
 
     def __init__(self, channel):
@@ -58,8 +58,8 @@ class EventServiceStub(object):
 class EventServiceServicer(object):
     """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
     before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED the outcome is unknown: send the same events with the same ids again, it is
-    always safe. All RPCs need the scope ingest.
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
+    ids again, it is always safe. All RPCs need the scope ingest.
     """
 
     def TrackEvent(self, request, context):
@@ -116,8 +116,8 @@ def add_EventServiceServicer_to_server(servicer, server):
 class EventService(object):
     """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
     before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED the outcome is unknown: send the same events with the same ids again, it is
-    always safe. All RPCs need the scope ingest.
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
+    ids again, it is always safe. All RPCs need the scope ingest.
     """
 
     @staticmethod

@@ -20,8 +20,8 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 class EventServiceStub:
     """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
     before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED the outcome is unknown: send the same events with the same ids again, it is
-    always safe. All RPCs need the scope ingest.
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
+    ids again, it is always safe. All RPCs need the scope ingest.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -53,8 +53,8 @@ class EventServiceStub:
 class EventServiceAsyncStub:
     """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
     before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED the outcome is unknown: send the same events with the same ids again, it is
-    always safe. All RPCs need the scope ingest.
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
+    ids again, it is always safe. All RPCs need the scope ingest.
     """
 
     TrackEvent: grpc.aio.UnaryUnaryMultiCallable[
@@ -85,8 +85,8 @@ class EventServiceAsyncStub:
 class EventServiceServicer(metaclass=abc.ABCMeta):
     """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
     before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED the outcome is unknown: send the same events with the same ids again, it is
-    always safe. All RPCs need the scope ingest.
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
+    ids again, it is always safe. All RPCs need the scope ingest.
     """
 
     @abc.abstractmethod

@@ -1045,7 +1045,9 @@ class MetricDescriptor(google.protobuf.message.Message):
     """max_relative_error is 0 for exact metrics, else the bound of the error as a fraction."""
     @property
     def event_types(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """event_types are the events that it counts. Empty: events of any type, or a computed metric."""
+        """event_types are the events that it counts. Empty: events of any type, a computed metric, or one that is taken from
+        conversations as they close.
+        """
 
     @property
     def inputs(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:

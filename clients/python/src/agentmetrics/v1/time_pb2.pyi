@@ -77,8 +77,8 @@ class TimeRange(google.protobuf.message.Message):
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """end is the first instant after the period. Required, later than start (INVALID_TIME_RANGE). An end beyond the last
-        instant that an event can have (one hour ahead of now) is moved back to there. At most 400 days after start
+        """end is the first instant after the period. Required, later than start (INVALID_TIME_RANGE). Where the period
+        has begun, an end beyond the last instant that an event can have (one hour ahead of now) is moved back to there. At most 400 days after start
         (TIME_RANGE_TOO_LARGE).
         """
 

@@ -1,0 +1,41 @@
+"""The end of commands that go on until somebody ends them."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+
+class Ending:
+    """Tells that somebody wants an end: by a key, or by a signal that nobody has told this process to ignore."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._asked: asyncio.Future[int] = loop.create_future()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is None or signal.getsignal(number) is signal.SIG_IGN:
+                continue
+            # Where the event loop knows no signals, Ctrl-C is an exception.
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, self.ask, number)
+
+    def ask(self, number: int = 0) -> None:
+        """Asks for the end, for the reason of a signal or, with 0, of a key."""
+        if not self._asked.done():
+            self._asked.set_result(number)
+
+    async def during(self, work: Coroutine[Any, Any, None]) -> int:
+        """Runs the work until it ends or its end is wanted. Returns the exit code; raises the work's error."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait((task, self._asked), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # In the middle of a wait, and not between two steps that belong together.
+            task.cancel()
+            await asyncio.wait((task,))
+        if not task.cancelled():
+            task.result()
+        number = self._asked.result() if self._asked.done() else 0
+        return 128 + number if number else 0

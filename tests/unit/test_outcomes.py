@@ -1,0 +1,98 @@
+"""How conversations went: the same whatever order events arrive in, and as the definition says word for word."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server import outcomes
+from server.outcomes import Closing, Kind, Outcome
+
+AGENTS = ("", "bot", "human")
+CLOSINGS = st.lists(
+    st.builds(
+        lambda at, key, kind, agent: Closing(b"c", at, bytes((key,)), kind, agent, f"channel of {agent}", "team"),
+        st.integers(0, 6),
+        st.integers(0, 255),
+        st.sampled_from(Kind),
+        st.sampled_from(AGENTS),
+    ),
+    max_size=8,
+    unique_by=lambda one: one.event_key,
+)
+
+
+def restated(closings: list[Closing]) -> Outcome | None:
+    """The definition, as naively as it can be said."""
+    after = list(closings)
+    for reopening in closings:
+        if reopening.kind == Kind.REOPENED:
+            after = [one for one in after if one.occurred_at > reopening.occurred_at]
+    after = [one for one in after if one.kind != Kind.REOPENED]
+    if not after:
+        return None
+    for kind in (Kind.ESCALATED, Kind.RESOLVED, Kind.ABANDONED, Kind.ENDED):
+        of_kind = sorted((one for one in after if one.kind == kind), key=lambda one: (one.occurred_at, one.event_key))
+        if of_kind:
+            first = of_kind[0]
+            closed_at = sorted(one.occurred_at for one in after)[0]
+            return Outcome(
+                kind=kind,
+                closed_at=closed_at,
+                agent_id=first.agent_id,
+                channel=first.channel,
+                team_id=first.team_id,
+            )
+    raise AssertionError("a closing event of no kind")
+
+
+@given(CLOSINGS)
+def test_the_outcome_is_what_the_definition_says(closings: list[Closing]) -> None:
+    assert outcomes.outcome(closings) == restated(closings)
+
+
+@given(st.data(), CLOSINGS)
+def test_the_outcome_does_not_depend_on_the_order_of_arrival(data: st.DataObject, closings: list[Closing]) -> None:
+    shuffled = data.draw(st.permutations(closings))
+    assert outcomes.outcome(shuffled) == outcomes.outcome(closings)
+
+
+@given(CLOSINGS)
+def test_each_step_of_an_arrival_moves_the_count_by_its_difference_and_no_more(closings: list[Closing]) -> None:
+    """Compensating one by one ends where counting everything at once ends."""
+    counts: dict[Kind, int] = {}
+    before: Outcome | None = None
+    for number in range(len(closings)):
+        now = outcomes.outcome(closings[: number + 1])
+        for outcome, sign in ((before, -1), (now, 1)):
+            if outcome is not None:
+                counts[outcome.kind] = counts.get(outcome.kind, 0) + sign
+        before = now
+    assert sum(counts.values()) == (1 if before else 0)
+    assert all(count == (before is not None and kind == before.kind) for kind, count in counts.items())
+
+
+def closing(at: int, kind: Kind, agent: str = "") -> Closing:
+    return Closing(b"c", at, bytes((at,)), kind, agent, "", "")
+
+
+def test_a_human_who_took_over_is_not_forgotten() -> None:
+    outcome = outcomes.outcome([closing(1, Kind.ESCALATED, "bot"), closing(5, Kind.RESOLVED, "human")])
+    assert outcome is not None
+    assert (outcome.kind, outcome.closed_at, outcome.agent_id) == (Kind.ESCALATED, 1, "bot")
+
+
+def test_a_late_ending_does_not_lower_the_outcome_and_an_early_one_moves_its_time() -> None:
+    outcome = outcomes.outcome([closing(5, Kind.RESOLVED, "bot"), closing(2, Kind.ENDED), closing(9, Kind.ENDED)])
+    assert outcome is not None
+    assert (outcome.kind, outcome.closed_at, outcome.agent_id) == (Kind.RESOLVED, 2, "bot")
+
+
+def test_reopening_takes_the_outcome_back_until_it_is_closed_again() -> None:
+    events = [closing(1, Kind.RESOLVED), closing(2, Kind.REOPENED)]
+    assert outcomes.outcome(events) is None
+    again = outcomes.outcome([*events, closing(3, Kind.ABANDONED)])
+    assert again is not None
+    assert (again.kind, again.closed_at) == (Kind.ABANDONED, 3)
+
+
+def test_a_closing_at_the_instant_of_the_reopening_is_taken_back() -> None:
+    assert outcomes.outcome([closing(2, Kind.RESOLVED), closing(2, Kind.REOPENED)]) is None

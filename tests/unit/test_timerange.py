@@ -1,0 +1,165 @@
+"""Periods and buckets: every quarter hour is in exactly one bucket, in every zone there is."""
+
+import zoneinfo
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server import cells, errors, timerange
+from server.timerange import Granularity, Span, TimeRange
+
+ZONES = sorted(timerange._zone_names().values())
+FIRST = timerange.floor_bucket(timerange.FLOOR)
+LAST = timerange.floor_bucket(datetime(2037, 1, 1, tzinfo=UTC))
+SPANS = st.builds(
+    lambda start, length: Span(start=start, end=start + length), st.integers(FIRST, LAST), st.integers(1, 60 * 96)
+)
+
+
+def period(span: Span, zone: str) -> TimeRange:
+    return TimeRange(span=span, zone=zoneinfo.ZoneInfo(zone), now=timerange.instant(span.end))
+
+
+def local(bucket: int, zone: str) -> datetime:
+    return timerange.instant(bucket).astimezone(zoneinfo.ZoneInfo(zone))
+
+
+def place(granularity: Granularity, at: datetime) -> object:
+    """The hour, day, week or month on the wall that holds an instant."""
+    match granularity:
+        case Granularity.HOUR:
+            return at.date(), at.hour, at.utcoffset()
+        case Granularity.DAY:
+            return at.date()
+        case Granularity.WEEK:
+            return at.isocalendar()[:2]
+        case Granularity.MONTH:
+            return at.year, at.month
+
+
+def limited(span: Span, granularity: Granularity) -> Span:
+    """At most 20 days where the points are hours."""
+    return Span(start=span.start, end=min(span.end, span.start + 20 * 96)) if granularity is Granularity.HOUR else span
+
+
+@given(SPANS, st.sampled_from(ZONES), st.sampled_from(Granularity))
+@settings(deadline=None, max_examples=300)
+def test_buckets_partition_the_period(span: Span, zone: str, granularity: Granularity) -> None:
+    span = limited(span, granularity)
+    found = timerange.buckets(period(span, zone), granularity)
+    assert (found[0].start, found[-1].end) == (span.start, span.end)
+    assert all(one.length > 0 for one in found)
+    assert all(one.end == after.start for one, after in zip(found, found[1:], strict=False))
+
+
+@given(SPANS, st.sampled_from(ZONES), st.sampled_from(Granularity))
+@settings(deadline=None, max_examples=300)
+def test_a_bucket_is_one_place_on_the_wall_and_the_next_another(
+    span: Span, zone: str, granularity: Granularity
+) -> None:
+    span = limited(span, granularity)
+    found = timerange.buckets(period(span, zone), granularity)
+    for one in found:
+        assert place(granularity, local(one.start, zone)) == place(granularity, local(one.end - 1, zone))
+    for one, after in zip(found, found[1:], strict=False):
+        assert place(granularity, local(one.end - 1, zone)) != place(granularity, local(after.start, zone))
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_midnight_is_the_first_instant_of_its_day_and_begins_a_quarter_hour(zone: str) -> None:
+    """Over the year 2024, and on the days around clock changes that skip or repeat midnight."""
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(0, 366, 7)]
+    days += [date(2018, 11, 4), date(2018, 2, 18), date(2011, 12, 31), date(2000, 1, 1), date(2024, 10, 6)]
+    for day in days:
+        midnight = timerange.midnight(day, zoneinfo.ZoneInfo(zone))
+        assert timerange.instant(timerange.floor_bucket(midnight)) == midnight
+        assert midnight.astimezone(zoneinfo.ZoneInfo(zone)).date() == day
+        assert (midnight - timedelta(microseconds=1)).astimezone(zoneinfo.ZoneInfo(zone)).date() < day
+
+
+@given(st.integers(FIRST, LAST), st.integers(0, 500 * 96))
+@settings(deadline=None, max_examples=300)
+def test_segments_partition_a_span(start: int, length: int) -> None:
+    span = Span(start=start, end=start + length)
+    found = timerange.segments(span)
+    covered = [bucket for one in found for bucket in (one.span.start, one.span.end)]
+    assert covered == sorted(covered)
+    assert sum(one.span.length for one in found) == length
+    assert (covered[0], covered[-1]) == (span.start, span.end) if length else not covered
+    for one in found:
+        assert one.span.start % one.granularity == one.span.end % one.granularity == 0
+    assert sum(one.granularity is cells.Granularity.QUARTER and one.span.length for one in found) <= 6
+    assert sum(one.granularity is cells.Granularity.HOUR and one.span.length for one in found) <= 2 * 23 * 4
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "hours"),
+    [
+        ("2024-03-31", "Europe/Berlin", 23),
+        ("2024-10-27", "Europe/Berlin", 25),
+        ("2024-10-06", "Australia/Lord_Howe", 23.5),
+        ("2024-04-07", "Australia/Lord_Howe", 24.5),
+        ("2024-05-01", "Asia/Kathmandu", 24),
+        ("2018-11-04", "America/Sao_Paulo", 23),  # midnight is skipped
+    ],
+)
+def test_days_have_the_hours_that_they_have(day: str, zone: str, hours: float) -> None:
+    start = timerange.midnight(date.fromisoformat(day), zoneinfo.ZoneInfo(zone))
+    end = timerange.midnight(date.fromisoformat(day) + timedelta(days=1), zoneinfo.ZoneInfo(zone))
+    assert (end - start) / timedelta(hours=1) == hours
+
+
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(2036, 1, 1), timezones=st.just(UTC)),
+    st.timedeltas(timedelta(microseconds=1), timedelta(days=399)),
+    st.datetimes(datetime(2000, 1, 2), datetime(2036, 1, 1), timezones=st.just(UTC)),
+)
+@settings(deadline=None)
+def test_a_resolved_period_holds_what_was_asked_for(start: datetime, length: timedelta, now: datetime) -> None:
+    end = start + length
+    resolved = timerange.resolve(start, end, zoneinfo.ZoneInfo("UTC"), now)
+    first, last = timerange.instant(resolved.span.start), timerange.instant(resolved.span.end)
+    quarter = timerange.QUARTER
+    assert first <= start < first + quarter
+    assert last < end + quarter
+    assert last >= min(end, now + timerange.MAX_AHEAD) or start >= now + timerange.MAX_AHEAD
+    assert resolved.span.length > 0
+    assert resolved.still_running == (now < last)
+    assert 0 <= resolved.elapsed.length <= resolved.span.length
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "reason"),
+    [
+        ("2024-01-01", "2024-01-01", errors.Reason.INVALID_TIME_RANGE),
+        ("1999-12-31", "2024-01-01", errors.Reason.TIME_BEFORE_FLOOR),
+        ("2023-01-01", "2024-02-06", errors.Reason.TIME_RANGE_TOO_LARGE),
+    ],
+)
+def test_periods_that_make_no_sense_are_refused(start: str, end: str, reason: errors.Reason) -> None:
+    now = datetime(2024, 6, 1, tzinfo=UTC)
+    first, last = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (start, end))
+    with pytest.raises(errors.Refused) as refused:
+        timerange.resolve(first, last, zoneinfo.ZoneInfo("UTC"), now)
+    assert refused.value.reason is reason
+
+
+@given(SPANS)
+def test_the_previous_span_is_as_long_and_ends_where_the_span_begins(span: Span) -> None:
+    before = timerange.previous(span)
+    if before is None:
+        assert span.start - span.length < FIRST
+    else:
+        assert (before.end, before.length) == (span.start, span.length)
+
+
+@given(st.text(max_size=70))
+def test_no_text_but_a_zone_is_a_zone(text: str) -> None:
+    known = text.casefold() in {name.casefold() for name in ZONES}
+    if known:
+        assert timerange.zone(text).key in ZONES
+    else:
+        with pytest.raises(errors.Refused):
+            timerange.zone(text)
