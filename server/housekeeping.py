@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from server import errors, timerange
-from server.store import events, organizations
+from server.store import events, organizations, updates
 from server.store import partitions as stored_partitions
 from server.store.database import Database
 from server.store.organizations import Organization
@@ -22,6 +22,7 @@ Result = Mapping[str, object]
 UNFINISHED = "unfinished"
 PORTION_EVENTS = 5_000
 PORTION_KEYS = 20_000
+PORTION_UPDATES = 5_000
 _RUN_SECONDS = 20.0
 # Ingest tells the time from the database's clock and may try the same transaction again for a while. A key is removed
 # only when an event that needs it has been refused for that much longer.
@@ -133,3 +134,16 @@ async def key_retention(database: Database, now: datetime, last: Result) -> Resu
             removed += portion.removed
             key = portion.next_key
     return {"removed": removed}
+
+
+async def update_retention(database: Database, now: datetime, last: Result, *, window: timedelta) -> Result:
+    """Removes the updates that no subscriber can resume after any more."""
+    deadline = time.monotonic() + _RUN_SECONDS
+    removed = 0
+    while time.monotonic() < deadline:
+        async with database.transaction() as connection:
+            portion = await updates.remove_before(connection, now - window, PORTION_UPDATES)
+        removed += portion
+        if portion < PORTION_UPDATES:
+            return {"removed": removed}
+    return {"removed": removed, UNFINISHED: True}

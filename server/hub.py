@@ -74,6 +74,7 @@ class Hub:
         self._looking = asyncio.Lock()
         self._news = asyncio.Condition()
         self._follower: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
         self._readers = 0
         self.revision = 0
 
@@ -81,7 +82,12 @@ class Hub:
         """Finds out where the organization stands, and follows it from there."""
         async with self._database.snapshot() as connection:
             self.revision = (await rollups.as_of(connection, self._organization_id)).revision
-        self._follower = asyncio.create_task(self._follow(self._signals.listen(self._organization_id)))
+        self._woken = self._signals.listen(self._organization_id)
+        self._follower = asyncio.create_task(self._follow())
+
+    def wake(self) -> None:
+        """Makes everybody who waits for news look up."""
+        self._woken.set()
 
     async def stop(self) -> None:
         """Ends following."""
@@ -164,12 +170,12 @@ class Hub:
         events = await updates.events_between(connection, self._organization_id, first, last)
         return [Batch(update=one, events=events.get(one.revision, ())) for one in found]
 
-    async def _follow(self, woken: asyncio.Event) -> None:
+    async def _follow(self) -> None:
         away = False
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), LOOK_SECONDS)
-            woken.clear()
+                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+            self._woken.clear()
             try:
                 async with self._looking:
                     await self._look()
@@ -300,6 +306,11 @@ class Hubs:
             if users == 1:
                 del self._hubs[organization_id]
                 await hub.stop()
+
+    def wake(self) -> None:
+        """Makes every subscription look up."""
+        for hub, _ in self._hubs.values():
+            hub.wake()
 
     def _check(self, organization_id: int) -> None:
         each = self._hubs[organization_id][1] if organization_id in self._hubs else 0

@@ -5,6 +5,7 @@ a higher epoch, and what the old one still has to say is refused. So every job m
 """
 
 import asyncio
+import functools
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,12 +42,19 @@ class Job:
     publish: Callable[[Result], None] | None = None
 
 
-REGISTRY: tuple[Job, ...] = (
-    Job(name="partitions", interval=timedelta(hours=1), run=housekeeping.partitions),
-    Job(name="event_retention", interval=timedelta(days=1), run=housekeeping.event_retention),
-    Job(name="key_retention", interval=timedelta(days=1), run=housekeeping.key_retention),
-    Job(name="audit", interval=timedelta(minutes=10), run=audit.run, publish=audit.publish),
-)
+def registry(update_window: timedelta) -> tuple[Job, ...]:
+    """Every job. update_window is how long updates are kept for subscribers that were away."""
+    update_retention = functools.partial(housekeeping.update_retention, window=update_window)
+    return (
+        Job(name="partitions", interval=timedelta(hours=1), run=housekeeping.partitions),
+        Job(name="event_retention", interval=timedelta(days=1), run=housekeeping.event_retention),
+        Job(name="key_retention", interval=timedelta(days=1), run=housekeeping.key_retention),
+        Job(name="update_retention", interval=timedelta(hours=1), run=update_retention),
+        Job(name="audit", interval=timedelta(minutes=10), run=audit.run, publish=audit.publish),
+    )
+
+
+REGISTRY = registry(timedelta(hours=24))
 
 
 async def run_due(database: Database, owner: str, registry: Sequence[Job] = REGISTRY) -> int:

@@ -21,7 +21,7 @@ from server.store.members import Kind
 from server.store.organizations import Kept
 from server.timerange import Span
 
-WINDOW_EVENTS = 100_000
+WINDOW_EVENTS = 25_000
 _KEYS_AT_A_TIME = 5_000
 _EXAMPLES = 20
 _MESSAGE_TYPES = (catalog.RECEIVED, catalog.SENT)

@@ -2,13 +2,14 @@
 
 import asyncio
 import signal
+from datetime import timedelta
 from typing import Annotated
 
 import structlog
 import typer
 from prometheus_client import start_http_server
 
-from server import commands, diagnosis, errors, settings, telemetry
+from server import commands, diagnosis, errors, jobs, settings, telemetry
 from server.settings import Settings
 from server.store import migrate
 from server.store.database import Database
@@ -30,8 +31,8 @@ def run(
 ) -> None:
     """Fold events into rollups and run the background jobs, until SIGTERM or Ctrl-C.
 
-    Needs DATABASE_URL and REDIS_URL. Any number of workers may run at once. Figures are exact with none; folded ones are
-    there sooner.
+    Needs DATABASE_URL and REDIS_URL. Any number of workers may run at once. Figures are exact with none, and there
+    sooner where they are folded.
     """
     with commands.reported():
         known = settings.load()
@@ -50,7 +51,8 @@ async def work(known: Settings, metrics_port: int) -> None:
             diagnosis.check_schema(await migrate.current(database))
             await diagnosis.check_redis(redis_url)
             _serve_metrics(metrics_port)
-            await _until_signalled(Process(database, redis_url))
+            registry = jobs.registry(timedelta(hours=known.update_window_hours))
+            await _until_signalled(Process(database, redis_url, registry))
         finally:
             await database.close()
 
@@ -62,6 +64,8 @@ async def _until_signalled(process: Process) -> None:
     _log.info("working")
     working, stopping = asyncio.create_task(process.run()), asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if working.done():
+        working.result()  # it never ends by itself: whatever ended it ends the process
     for task in (working, stopping):
         task.cancel()
     done, _ = await asyncio.wait({working, stopping}, timeout=_GOODBYE_SECONDS)

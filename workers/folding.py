@@ -12,7 +12,7 @@ from server.store import rollups
 from server.store.database import Database
 
 CONCURRENCY = 3  # organizations at once; folding is mostly work of this process
-_TURN_BATCHES = 20  # until it is another organization's turn
+_TURN_BATCHES = 5  # until it is another organization's turn
 _SWEEP_SECONDS = 10.0
 _COMPLAINT_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
@@ -47,18 +47,27 @@ class Folding:
             return 0
         self._sweeping = True
         try:
-            async with self._database.transaction() as connection:
-                waiting = await rollups.unfolded(connection)
-            random.shuffle(waiting)
-            queue, deadline = iter(waiting), time.monotonic() + _SWEEP_SECONDS
-            async with asyncio.TaskGroup() as group:
-                parts = [group.create_task(self._take(queue, deadline)) for _ in range(CONCURRENCY)]
-            return sum(part.result() for part in parts)
+            total, deadline = 0, time.monotonic() + _SWEEP_SECONDS
+            while folded := await self._sweep(deadline):
+                total += folded
+            return total
         except errors.StorageUnavailable as error:
             self._complain(error)
             return 0
         finally:
             self._sweeping = False
+
+    async def _sweep(self, deadline: float) -> int:
+        """Gives every organization that has deltas a turn, in any order."""
+        if time.monotonic() > deadline:
+            return 0
+        async with self._database.transaction() as connection:
+            waiting = await rollups.unfolded(connection)
+        random.shuffle(waiting)
+        queue = iter(waiting)
+        async with asyncio.TaskGroup() as group:
+            parts = [group.create_task(self._take(queue, deadline)) for _ in range(CONCURRENCY)]
+        return sum(part.result() for part in parts)
 
     async def _take(self, queue: Iterator[int], deadline: float) -> int:
         total = 0

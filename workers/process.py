@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -19,6 +19,7 @@ from arq.worker import Worker
 from redis.exceptions import RedisError
 
 from server import errors, hints, jobs
+from server.jobs import Job
 from server.store.database import Database
 from workers.folding import Folding
 from workers.supervisor import keep_running
@@ -37,8 +38,9 @@ _log = structlog.get_logger(__name__)
 class Process:
     """The parts of a worker process."""
 
-    def __init__(self, database: Database, redis_url: str) -> None:
+    def __init__(self, database: Database, redis_url: str, registry: Sequence[Job]) -> None:
         self._database = database
+        self._registry = registry
         self._redis_url = redis_url
         self._folding = Folding(database)
         self._jobs_due = asyncio.Event()
@@ -117,7 +119,7 @@ class Process:
         away = False
         while True:
             try:
-                await jobs.run_due(self._database, self._owner)
+                await jobs.run_due(self._database, self._owner, self._registry)
                 away = False
             except errors.StorageUnavailable as error:
                 if not away:
@@ -131,15 +133,33 @@ class Process:
 class _Worker(Worker):
     """An arq worker in which a job that cannot be ended in order, since Redis went away or was emptied, is let go.
 
-    arq would raise the error once it looks at the job, or lose it where the same job has been started again by then.
+    arq would raise the error once it looks at the job, or lose it where it has started the same job again or has
+    stopped by then. What there was to do is in PostgreSQL and will be found again.
     """
 
     async def run_job(self, job_id: str, score: int) -> None:
-        """Runs a job; what is due is in PostgreSQL and will be found again."""
-        try:
+        """Runs a job."""
+        with _let_go():
             await super().run_job(job_id, score)
-        except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
-            _log.warning("a job of arq could not be ended in order", reason=jobs.describe(error))
+
+    async def finish_job(self, *about: Any, **more: Any) -> None:
+        """Takes a job off the queue; arq leaves this alone with its errors where the job is cancelled meanwhile."""
+        with _let_go():
+            await super().finish_job(*about, **more)
+
+    async def finish_failed_job(self, *about: Any, **more: Any) -> None:
+        """Does the same for a job that failed."""
+        with _let_go():
+            await super().finish_failed_job(*about, **more)
+
+
+@contextlib.contextmanager
+def _let_go() -> Iterator[None]:
+    """Logs an error and ends it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
+        _log.warning("a job of arq could not be ended in order", reason=jobs.describe(error))
 
 
 async def _close(worker: Worker) -> None:

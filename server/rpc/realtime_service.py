@@ -35,6 +35,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
     def drain(self) -> None:
         """Ends every subscription."""
         self._draining.set()
+        self._hubs.wake()
 
     async def GetRealtimeMetrics(  # noqa: N802 - the name in the contract
         self, request: realtime_service_pb2.GetRealtimeMetricsRequest, context: _Context

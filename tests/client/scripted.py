@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import told
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
@@ -24,6 +25,7 @@ from agentmetrics.v1 import (
     event_service_pb2_grpc,
     metrics_service_pb2,
     metrics_service_pb2_grpc,
+    realtime_service_pb2_grpc,
 )
 
 KEY = "test-key"
@@ -117,6 +119,7 @@ class Script(
         self.hold = threading.Event()
         self.hold.set()
         self.lock = threading.Lock()
+        self.live = told.Live(abort)
 
     def play(self, *steps: Fail | Slow | Reject | EndAfter) -> None:
         """Appends steps to the script."""
@@ -223,9 +226,10 @@ class Running:
 def start(port: int = 0, script: Script | None = None, credentials: grpc.ServerCredentials | None = None) -> Running:
     """Starts a server on loopback."""
     script = script or Script()
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=[("grpc.so_reuseport", 0)])
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), options=[("grpc.so_reuseport", 0)])
     event_service_pb2_grpc.add_EventServiceServicer_to_server(script, server)
     metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(script, server)
+    realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(script.live, server)
     address = f"127.0.0.1:{port}"
     bound = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     server.start()

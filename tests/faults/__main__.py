@@ -1,4 +1,4 @@
-"""python -m tests.faults [--seeds N] [--seconds S] [--seed K]: kills the service at random while clients use it, and judges."""
+"""python -m tests.faults [--seeds N] [--seconds S] [--seed K]: kills the service while it is used, and judges."""
 
 import argparse
 import asyncio

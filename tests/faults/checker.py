@@ -19,7 +19,7 @@ _NEAR = 3  # faults shown around a counter-example
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What an organization's tables hold: raw events as (event id, revision), keys as event ids, revisions of deltas."""
+    """What an organization's tables hold: raw events as (event id, revision), keys as event ids, deltas' revisions."""
 
     organization: int
     revision: int
@@ -94,7 +94,9 @@ class _Organization:
         if mine:
             first, last = min(call.began for call in mine), min(call.ended for call in mine)
             lines += [(fault.at, _fault(fault)) for fault in self.faults_around(first, last)]
-        lines += [(float("inf"), f"stored under revision {number}") for one, number in self.stored.events if one == event_id]
+        lines += [
+            (float("inf"), f"stored under revision {number}") for one, number in self.stored.events if one == event_id
+        ]
         return tuple(text for _, text in sorted(lines))
 
     def faults_around(self, first: float, last: float) -> list[Fault]:
@@ -170,11 +172,15 @@ def _bounds(one: _Organization) -> Iterator[Violation]:
         if not least <= read.events <= most:
             name = "stale read" if read.events < least else "counted too much"
             around = [_fault(fault) for fault in one.faults_around(read.began, read.ended)]
-            text = f"{read.client} at {read.server} read {read.events} events at {read.began:.3f}, not {least} to {most}"
+            text = (
+                f"{read.client} at {read.server} read {read.events} events at {read.began:.3f}, not {least} to {most}"
+            )
             yield _violation(name, one, text, around)
         for what, (left, right) in read.sums.items():
             if left != right:
-                yield _violation("torn answer", one, f"{what}: {left} and {right} at {read.began:.3f} from {read.server}")
+                yield _violation(
+                    "torn answer", one, f"{what}: {left} and {right} at {read.began:.3f} from {read.server}"
+                )
 
 
 def _order(one: _Organization) -> Iterator[Violation]:

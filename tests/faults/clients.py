@@ -9,7 +9,6 @@ from datetime import datetime
 
 from agentmetrics import AgentMetricsError, AsyncClient
 from agentmetrics.v1 import event_pb2, event_service_pb2
-
 from tests.faults.history import ACCEPTED, DUPLICATE, REJECTED, Call, Failure, History, Read, now
 from tests.faults.workload import Business, Fact, message
 
@@ -87,7 +86,14 @@ class Client:
         return code
 
     def sent(
-        self, server: Server, facts: Sequence[Fact], began: float, results: Results, *, revision: int = 0, error: str = ""
+        self,
+        server: Server,
+        facts: Sequence[Fact],
+        began: float,
+        results: Results,
+        *,
+        revision: int = 0,
+        error: str = "",
     ) -> None:
         """Records a call."""
         self.history.add(
@@ -107,7 +113,8 @@ class Client:
 
     async def track(self, server: Server, facts: Sequence[Fact], timeout: float) -> None:
         """Sends facts in one call, a single one by itself; whatever ends the call is recorded."""
-        began, results, error = now(), (), "CANCELLED"
+        began, error = now(), "CANCELLED"
+        results: Results = ()
         try:
             results = await _track(server.client, [message(fact) for fact in facts], timeout)
             error = ""

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from agentmetrics import AsyncClient
 from agentmetrics.v1 import metrics_service_pb2
-
 from tests.faults import model
 from tests.faults.checker import Violation
 from tests.faults.model import Figure
@@ -46,7 +45,9 @@ async def compare(
     found += _differences("overview", _values(overview, model.overview(facts, conversations)))
     found += _percentiles("overview", overview, facts)
     told = {one.event_type: one.events for one in overview.events_by_type}
-    found += _differences("events by type", {name: (told.get(name), count) for name, count in model.by_type(facts).items()})
+    found += _differences(
+        "events by type", {name: (told.get(name), count) for name, count in model.by_type(facts).items()}
+    )
     for channel in ("web", "phone"):
         answer = await client.overview(start, end, channel=channel)
         mine = [one for one in conversations if one.channel == channel]
@@ -76,9 +77,7 @@ async def _compare_days(
     end: datetime,
     zone: str,
 ) -> list[str]:
-    answer = await client.usage(
-        start, end, granularity="day", metrics=_DAILY, time_zone=zone, agent_id=agent or None
-    )
+    answer = await client.usage(start, end, granularity="day", metrics=_DAILY, time_zone=zone, agent_id=agent or None)
     expected = model.by_day(facts, conversations, ZoneInfo(zone))
     nothing = model.overview((), ())
     found: list[str] = []
@@ -86,13 +85,15 @@ async def _compare_days(
     for position, day in enumerate(days):
         told = {one.metric: _value(one.values[position]) for one in answer.series}
         wanted = expected.pop(day, nothing)
-        found += _differences(f"{agent or 'all'} on {day} in {zone}", {name: (told[name], wanted[name]) for name in _DAILY})
+        found += _differences(
+            f"{agent or 'all'} on {day} in {zone}", {name: (told[name], wanted[name]) for name in _DAILY}
+        )
     return found + [f"{agent or 'all'} in {zone}: no point for {day}" for day in expected]
 
 
 def _value(value: metrics_service_pb2.SeriesValue) -> Figure:
     which = value.WhichOneof("value")
-    return getattr(value, which) if which else None  # type: ignore[no-any-return]
+    return getattr(value, which) if which else None
 
 
 def _values(message: Any, expected: Mapping[str, Figure]) -> dict[str, tuple[Figure, Figure]]:

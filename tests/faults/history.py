@@ -1,4 +1,4 @@
-"""What happened in a run: every call, read and fault with its times on one monotonic clock, in memory and as JSON lines."""
+"""What happened in a run: every call, read and fault, with times of one monotonic clock, in memory and as JSON."""
 
 import json
 import time

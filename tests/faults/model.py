@@ -30,8 +30,8 @@ class Closed:
 def closed(facts: Iterable[Fact]) -> list[Closed]:
     """The conversations that are closed.
 
-    Of the events after the last reopening the earliest closing one says when, and the highest by precedence says how and
-    by whom; of several of that kind it is the earliest.
+    Of the events after the last reopening the earliest closing one says when, and the highest by precedence says how
+    and by whom; of several of that kind it is the earliest.
     """
     endings: dict[str, list[Fact]] = defaultdict(list)
     reopened: dict[str, datetime] = {}
@@ -50,9 +50,7 @@ def closed(facts: Iterable[Fact]) -> list[Closed]:
         if not valid:
             continue
         highest = max(_PRECEDENCE.index(one.event_type) for one in valid)
-        by = min(
-            (one for one in valid if one.event_type == _PRECEDENCE[highest]), key=lambda one: one.occurred_at
-        )
+        by = min((one for one in valid if one.event_type == _PRECEDENCE[highest]), key=lambda one: one.occurred_at)
         result.append(
             Closed(
                 outcome=by.event_type.removeprefix("conversation."),
@@ -135,9 +133,7 @@ def by_type(facts: Iterable[Fact]) -> dict[str, int]:
     return dict(Counter(fact.event_type for fact in facts))
 
 
-def by_day(
-    facts: Iterable[Fact], conversations: Iterable[Closed], zone: ZoneInfo
-) -> dict[date, Mapping[str, Figure]]:
+def by_day(facts: Iterable[Fact], conversations: Iterable[Closed], zone: ZoneInfo) -> dict[date, Mapping[str, Figure]]:
     """The key figures of each day of a zone on which anything happened."""
     told: dict[date, list[Fact]] = defaultdict(list)
     ended: dict[date, list[Closed]] = defaultdict(list)

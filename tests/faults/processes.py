@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.faults.history import now
 
@@ -27,7 +28,7 @@ class Nursery:
         self._requests = requests
         self._answers = answers
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._started: dict[str, asyncio.Future[int]] = {}
+        self._started: dict[str, asyncio.Future[tuple[int, asyncio.Future[int]]]] = {}
         self._ended: dict[int, asyncio.Future[int]] = {}
 
     @classmethod
@@ -42,7 +43,8 @@ class Nursery:
             stdout=asyncio.subprocess.PIPE,
             cwd=tree,
         )
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         nursery = cls(process.stdin, process.stdout)
         listener = asyncio.create_task(nursery._listen())
         try:
@@ -57,10 +59,10 @@ class Nursery:
         self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> tuple[int, "asyncio.Future[int]"]:
         """Starts `python -m …`; returns its pid and, in the future, its exit code."""
-        started = self._started[name] = asyncio.get_running_loop().create_future()
+        started: asyncio.Future[tuple[int, asyncio.Future[int]]] = asyncio.get_running_loop().create_future()
+        self._started[name] = started
         self._ask({"name": name, "arguments": list(arguments), "environment": dict(environment), "log": str(log)})
-        pid = await started
-        return pid, self._ended[pid]
+        return await started
 
     def signal(self, pid: int, number: signal.Signals) -> None:
         """Sends a signal to a process that has not ended."""
@@ -75,14 +77,15 @@ class Nursery:
             if "ready" in answer:
                 self._ready.set_result(None)
             elif "name" in answer:
-                self._ended[answer["pid"]] = asyncio.get_running_loop().create_future()
-                self._started.pop(answer["name"]).set_result(answer["pid"])
+                ended = self._ended[answer["pid"]] = asyncio.get_running_loop().create_future()
+                self._started.pop(answer["name"]).set_result((answer["pid"], ended))
             elif "code" in answer:
                 self._ended.pop(answer["pid"]).set_result(answer["code"])
         if not self._ready.done():
             self._ready.set_exception(RuntimeError("the code cannot be imported: the nursery says why"))
-        for waiting in (*self._started.values(), *self._ended.values()):
-            waiting.cancel()
+        waiting: list[asyncio.Future[Any]] = [*self._started.values(), *self._ended.values()]
+        for one in waiting:
+            one.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

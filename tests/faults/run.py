@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from agentmetrics import AsyncClient
-
 from server import accounts, audit, embedded, errors
 from server.accounts import Scope, Secrets
 from server.store import migrate, organizations, partitions
@@ -28,7 +27,9 @@ from tests.faults.nemesis import Nemesis
 from tests.faults.supervisor import PEPPER, ROOT, Cluster
 from tests.faults.workload import PLANTED_MAIL, SPREAD, Business
 
-_LIMITS = {"start": 90.0, "faults": 60.0, "recovery": 30.0, "retries": 30.0, "fold": 30.0, "figures": 60.0, "stop": 60.0}
+# Seconds after which a phase hangs; that of the faults comes on top of their own.
+_LIMITS = {"start": 90, "faults": 60, "recovery": 30, "retries": 30, "fold": 30, "figures": 60, "stop": 60}
+_LEAST = {"reads": 5, "audits": 4, "faults": 3, "acknowledged events": 200}
 _AUDIT_SECONDS = 2.0  # between two recounts
 _MEMORY, _ROOM = Path("/dev/shm"), 1 << 30
 _SHOWN = 8  # violations
@@ -155,6 +156,7 @@ async def _run(verdict: Verdict, history: History, tree: Path) -> None:
         verdict.violations += checker.judge(history, await _stored(world))
         verdict.violations += supervisor.judge_lives(cluster.programs)
         verdict.violations += supervisor.judge_logs(cluster, (*keys, *mails))
+        verdict.violations += _idle(history)
         verdict.counts["starts of processes"] = sum(len(program.lives) for program in cluster.programs)
         verdict.counts["different events"] = sum(len(tenant.facts) for tenant in tenants)
 
@@ -262,8 +264,7 @@ async def _recover(verdict: Verdict, world: _World) -> list[Violation]:
     async with _phase(verdict, "figures"):
         found = await _compare(world)
     async with _phase(verdict, "fold"):
-        while await tables.unfolded(world.database):
-            await asyncio.sleep(0.1)
+        await tables.until_folded(world.database)
     async with _phase(verdict, "figures"):
         return found + await _compare(world)
 
@@ -280,6 +281,15 @@ async def _compare(world: _World) -> list[Violation]:
     return found
 
 
+def _idle(history: History) -> Iterator[Violation]:
+    """A run in which nothing happened has shown nothing."""
+    told = {"reads": len(history.reads), "audits": len(history.audits), "faults": len(history.faults)}
+    told["acknowledged events"] = sum(len(call.results) for call in history.calls)
+    for what, count in told.items():
+        if count < _LEAST[what]:
+            yield Violation(check="idle", text=f"only {count} {what}, a run needs {_LEAST[what]}")
+
+
 async def _stored(world: _World) -> dict[int, checker.Stored]:
     return {
         tenant.organization: await tables.stored(world.database, tenant.organization, tenant.facts)
@@ -291,8 +301,9 @@ async def _stored(world: _World) -> dict[int, checker.Stored]:
 async def _phase(verdict: Verdict, name: str, *, extra: float = 0) -> AsyncIterator[None]:
     """A part of a run that has a time limit of its own."""
     limit, began = _LIMITS[name] + extra, time.monotonic()
+    timeout = asyncio.timeout(limit)
     try:
-        async with asyncio.timeout(limit) as timeout:
+        async with timeout:
             yield
     except TimeoutError:
         if not timeout.expired():

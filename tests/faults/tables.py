@@ -1,5 +1,6 @@
 """What the tables of a run's database hold, for the judge."""
 
+import asyncio
 import uuid
 from collections.abc import Iterable
 
@@ -27,8 +28,10 @@ async def stored(database: Database, organization: int, event_ids: Iterable[str]
     )
 
 
-async def unfolded(database: Database) -> int:
-    """How many deltas wait to be folded."""
-    async with database.frozen() as driver:
-        count: int = await driver.fetchval("SELECT count(*) FROM deltas")
-    return count
+async def until_folded(database: Database) -> None:
+    """Returns once no delta is left that waits to be folded."""
+    waiting = True
+    while waiting:
+        await asyncio.sleep(0.1)
+        async with database.frozen() as driver:
+            waiting = await driver.fetchval("SELECT EXISTS (SELECT 1 FROM deltas)")

@@ -1,4 +1,4 @@
-"""The judge is judged: histories with a planted fault, each of which must be found, and a good one in which nothing is."""
+"""The judge is judged: histories with a planted fault, which must be found, and a good one in which nothing is."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -63,7 +63,11 @@ STORED = Stored(
 
 
 def found(
-    *, calls: Sequence[Call] = CALLS, reads: Sequence[Read] = READS, stored: Stored = STORED, more: Sequence[object] = ()
+    *,
+    calls: Sequence[Call] = CALLS,
+    reads: Sequence[Read] = READS,
+    stored: Stored = STORED,
+    more: Sequence[object] = (),
 ) -> set[str]:
     """The checks that a history does not pass."""
     history = History()

@@ -12,6 +12,7 @@ from serving import Accounts, Caller
 
 from server import embedded
 from server.accounts import Secrets
+from server.embedded import cluster
 from server.serve import Running
 from server.settings import Settings
 from server.store import migrate
@@ -40,8 +41,11 @@ async def other(accounts: Accounts) -> Caller:
 @pytest.fixture(scope="session")
 async def frail_engines(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[embedded.Engines]:
     """Engines that tests may stop and set up badly, as long as they mend them again."""
-    with embedded.start(tmp_path_factory.mktemp("frail")) as engines:
-        yield engines
+    with pytest.MonkeyPatch.context() as patch:
+        # As on any other machine: set on the command line, it could not be changed.
+        patch.delitem(cluster.SETTINGS, "synchronous_commit")
+        with embedded.start(tmp_path_factory.mktemp("frail")) as engines:
+            yield engines
 
 
 @pytest.fixture(scope="session")

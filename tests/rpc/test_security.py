@@ -420,7 +420,8 @@ async def test_no_error_and_no_log_tells_a_secret(
             found = await provoked(serving.through(caller, channel), frail_engines)
     finally:
         process.send_signal(signal.SIGTERM)
-        code = await process.wait()
+        async with asyncio.timeout(15):
+            code = await process.wait()
         async with own(frail_engines) as connection:
             await connection.execute("ALTER TABLE events DROP CONSTRAINT no_poison")
     assert code == 0

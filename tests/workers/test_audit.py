@@ -1,6 +1,6 @@
 """The audit finds whatever does not agree with raw events, and nothing else."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 import structlog
@@ -15,7 +15,7 @@ from server.store import jobs as stored_jobs
 from server.store import organizations
 from server.store.database import Database
 
-AT = datetime.max  # the job does not look at the time it is given
+AT = datetime(2025, 1, 1, tzinfo=UTC)  # the job does not look at the time it is given
 
 
 async def fill(database: Database, organization: int, *, seed: int = 1, folded: bool = True) -> None:

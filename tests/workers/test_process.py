@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
+import operator
 import os
 import pathlib
 import random
@@ -9,12 +11,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import worlds
 
-from server import audit, embedded, errors, fold, hints
+from server import audit, embedded, errors, fold, hints, jobs
 from server.hints import Hints
 from server.settings import Settings
 from server.store.database import Database
@@ -80,13 +82,18 @@ async def workers(own_engines: embedded.Engines, own_url: str, tmp_path: pathlib
             assert secret not in worker.log
 
 
-async def folded(database: Database, organization: int, patience: float = 20) -> float:
-    """Waits until an organization has no deltas left and returns the seconds that it took."""
+async def until(look: Callable[[], Awaitable[object]], enough: Callable[[object], bool], patience: float = 20) -> float:
+    """Looks again and again until it has seen enough, and returns the seconds that it took."""
     began = time.monotonic()
-    while await worlds.unfolded(database, organization):
+    while not enough(await look()):
         assert time.monotonic() - began < patience
         await asyncio.sleep(0.05)
     return time.monotonic() - began
+
+
+async def folded(database: Database, organization: int, patience: float = 20) -> float:
+    """Waits until an organization has no deltas left and returns the seconds that it took."""
+    return await until(lambda: worlds.unfolded(database, organization), lambda left: left == 0, patience)
 
 
 async def test_a_worker_folds_runs_the_jobs_and_ends_in_order(
@@ -97,8 +104,7 @@ async def test_a_worker_folds_runs_the_jobs_and_ends_in_order(
     worker = await workers.start()
     await folded(own_database, own_organization)
     done = "SELECT count(*) FROM jobs WHERE runs > 0 AND failures = 0"
-    while await worlds.value(own_database, done) != 4:
-        await asyncio.sleep(0.1)
+    await until(lambda: worlds.value(own_database, done), lambda done: done == len(jobs.REGISTRY))
     assert await worlds.figures(own_database, own_organization) == before
     assert await worker.end(signal.SIGINT) == 0
     assert "error" not in worker.log
@@ -128,21 +134,17 @@ async def test_workers_that_are_killed_while_they_fold_change_no_figure(
     for seed in range(4):
         await worlds.store(own_database, own_organization, worlds.events(seed, 1500, days=30), batch=30)
     before = await worlds.figures(own_database, own_organization)
-    dice, kills = random.Random(5), 0
-    deltas = int(str(await worlds.unfolded(own_database, own_organization)))
+    dice = random.Random(5)
+    deltas = await worlds.unfolded(own_database, own_organization)
     assert deltas > 5 * fold.BATCH_DELTAS
     for _ in range(2):
         worker = await workers.start()
-        left = deltas
-        while left == deltas and left:
-            await asyncio.sleep(0.02)
-            left = int(str(await worlds.unfolded(own_database, own_organization)))
+        await until(lambda: worlds.unfolded(own_database, own_organization), functools.partial(operator.ne, deltas))
         await asyncio.sleep(dice.random() * 0.2)
         assert await worker.end(signal.SIGKILL) == -signal.SIGKILL
-        kills += left > 0
         assert await worlds.figures(own_database, own_organization) == before
-        deltas = int(str(await worlds.unfolded(own_database, own_organization)))
-    assert kills
+        deltas = await worlds.unfolded(own_database, own_organization)
+        assert deltas
     await workers.start()
     await workers.start()
     await folded(own_database, own_organization, 60)
@@ -173,10 +175,7 @@ async def test_folding_goes_on_without_redis_and_after_it(
         await asyncio.to_thread(own_engines.restart_redis)
     assert await more() < 6
     # arq is back, too: its cron marks what it ran.
-    deadline = time.monotonic() + 15
-    while not [key async for key in queue.scan_iter("arq:in-progress:fold_due:*")]:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.1)
+    await until(lambda: queue.keys("arq:in-progress:fold_due:*"), bool)
     await queue.aclose(close_connection_pool=True)
     assert worker.process.returncode is None
     assert worker.log.count("a part of the worker stopped") == 1

@@ -106,6 +106,6 @@ async def execute(database: Database, statement: str, *arguments: object) -> str
         return await driver.execute(statement, *arguments)
 
 
-async def unfolded(database: Database, organization: int) -> object:
+async def unfolded(database: Database, organization: int) -> int:
     """How many deltas of an organization wait to be folded."""
-    return await value(database, "SELECT count(*) FROM deltas WHERE organization_id = $1", organization)
+    return int(str(await value(database, "SELECT count(*) FROM deltas WHERE organization_id = $1", organization)))

@@ -49,12 +49,13 @@ class AsyncSubscription(Generic[_Response]):
         try:
             while not self._closed.is_set():
                 try:
-                    taken = self._ledger.take(await self._received())
-                except errors.Unavailable as error:
+                    response = await self._received()
+                except errors.AgentMetricsError as error:
                     await self._pause(error)
-                else:
-                    if taken is not None:
-                        return taken
+                    continue
+                taken = self._ledger.take(response)
+                if taken is not None:
+                    return taken
         except errors.AgentMetricsError:
             await self.close()
             raise

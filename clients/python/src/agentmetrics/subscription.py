@@ -61,12 +61,13 @@ class Subscription(Generic[_Response]):
         try:
             while not self._closed.is_set():
                 try:
-                    taken = self._ledger.take(self._received())
-                except errors.Unavailable as error:
+                    response = self._received()
+                except errors.AgentMetricsError as error:
                     self._pause(error)
-                else:
-                    if taken is not None:
-                        return taken
+                    continue
+                taken = self._ledger.take(response)
+                if taken is not None:
+                    return taken
         except errors.AgentMetricsError:
             self.close()
             raise

@@ -1,5 +1,6 @@
 """The commands."""
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agentmetrics import events, version
-from agentmetrics.cli import fields, jsonout, options, period, problems, render, replay
+from agentmetrics.cli import fields, jsonout, options, period, problems, render, replay, updates, watch
 from agentmetrics.v1 import event_service_pb2
 
 application = typer.Typer(
@@ -191,6 +192,58 @@ def usage(
         jsonout.emit(jsonout.of(response))
     else:
         render.usage(Console(), response)
+
+
+@application.command(name="watch")
+@problems.reported
+def watch_now(
+    agent: options.Agents = None,
+    channel: options.Channel = None,
+    interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two states, at least.")] = 1.0,
+    address: options.Address = options.DEFAULT_ADDRESS,
+    key: options.Key = None,
+    ca: options.Ca = None,
+    cert: options.Cert = None,
+    cert_key: options.CertKey = None,
+    insecure: options.Insecure = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each state as a line of JSON.")] = False,
+) -> None:
+    """Show what is happening now, live, until q or Ctrl-C.
+
+    It outlasts restarts of the server. An arrow compares a figure with what it was a minute before.
+    """
+    server = options.asynchronous(address, key, ca, cert, cert_key, insecure)
+    code = asyncio.run(watch.run(server, agent_ids=agent or [], channel=channel, interval=interval, as_json=as_json))
+    raise typer.Exit(code)
+
+
+@application.command(name="updates")
+@problems.reported
+def print_updates(
+    resume: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the position in FILE, and go on after it.")
+    ] = None,
+    with_events: Annotated[bool, typer.Option("--events", help="Print the events, too.")] = False,
+    agent: options.Agents = None,
+    channel: options.Channel = None,
+    address: options.Address = options.DEFAULT_ADDRESS,
+    key: options.Key = None,
+    ca: options.Ca = None,
+    cert: options.Cert = None,
+    cert_key: options.CertKey = None,
+    insecure: options.Insecure = False,
+) -> None:
+    """Print every update as a line of JSON, from now on or after the position in FILE.
+
+    With --resume, a reader that is killed and started again has every update: in a file that stdout is appended to
+    (>>) exactly once; on a pipe the last line may come twice, and its revision tells.
+    """
+    server = options.asynchronous(address, key, ca, cert, cert_key, insecure)
+    output = updates.Output(sys.stdout.fileno())
+    code = asyncio.run(
+        updates.run(server, output, resume=resume, agent_ids=agent or [], channel=channel, include_events=with_events)
+    )
+    raise typer.Exit(code)
 
 
 @application.command(name="replay")

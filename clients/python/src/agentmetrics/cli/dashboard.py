@@ -57,15 +57,15 @@ def _amount(value: float) -> str:
 CARDS: Final[tuple[tuple[_Card, ...], ...]] = (
     (
         _Card(name="active_conversations", label="Active now", form=_amount),
-        _Card(name="messages_last_minute", label="Msgs 1 min", form=_amount),
-        _Card(name="messages_last_hour", label="Msgs 1 h", form=_amount),
-        _Card(name="success_rate", label="Success 1 h", form=figures.fraction),
+        _Card(name="messages_last_minute", label="Msgs 1min", form=_amount),
+        _Card(name="messages_last_hour", label="Msgs 1h", form=_amount),
+        _Card(name="success_rate", label="Success 1h", form=figures.fraction),
         _Card(name="avg_response_time_ms", label="Resp. mean", form=figures.milliseconds, better=-1),
     ),
     (
         _Card(name="messages_today", label="Msgs today", form=_amount, better=0),
-        _Card(name="conversations_today", label="Conv. today", form=_amount, better=0),
-        _Card(name="tokens_today", label="Tokens today", form=_amount, better=0),
+        _Card(name="conversations_today", label="Conv today", form=_amount, better=0),
+        _Card(name="tokens_today", label="Tok. today", form=_amount, better=0),
         _Card(name="p50_response_time_ms", label="Resp. p50", form=figures.milliseconds, better=-1),
         _Card(name="p95_response_time_ms", label="Resp. p95", form=figures.milliseconds, better=-1),
     ),
@@ -193,9 +193,14 @@ def _charts(
         lines[1:],
         strict=True,
     ):
-        values = [getattr(minute, name) if minute.HasField(name) else None for minute in minutes]
+        values = [_optional(minute, name) for minute in minutes]
         yield from _chart(label, values, figures.milliseconds, style, height, each)
     yield _axis(minutes, where, each)
+
+
+def _optional(message: Message, name: str) -> float | None:
+    """Returns an optional field of a message, or None when it is absent."""
+    return getattr(message, name) if message.HasField(name) else None
 
 
 def _chart(
@@ -213,7 +218,7 @@ def _chart(
 
 
 def bar_lines(values: Sequence[float | None], height: int) -> list[str]:
-    """Returns bars from 0 to the peak, from the top line down: ▁ for 0, at least ▂ for more, a dot where it is absent."""
+    """Returns bars from 0 to the peak, the top line first: ▁ for 0, at least ▂ for more, a dot where it is absent."""
     peak = max((value for value in values if value is not None), default=0) or 1
     columns = []
     for value in values:

@@ -1,11 +1,13 @@
 """The options that commands share, and the client that they lead to."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, get_args
+from typing import Annotated, Final, TypeVar, get_args
 
 import typer
 
-from agentmetrics import client
+from agentmetrics import aio, client
 from agentmetrics.cli.problems import WrongUsage
 from agentmetrics.requests import GranularityName
 
@@ -31,6 +33,7 @@ Zone = Annotated[
     typer.Option(help="IANA time zone of dates and buckets. Default: the organization's; UTC for dates."),
 ]
 Agent = Annotated[str | None, typer.Option("--agent", help="Only this agent.")]
+Agents = Annotated[list[str] | None, typer.Option("--agent", help="Only this agent; may be repeated.")]
 Channel = Annotated[str | None, typer.Option("--channel", help="Only this channel.")]
 Team = Annotated[str | None, typer.Option("--team", help="Only this team.")]
 
@@ -39,6 +42,7 @@ Granularity = Annotated[
 ]
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
+_Client = TypeVar("_Client")
 
 
 def connect(
@@ -52,26 +56,46 @@ def connect(
     stamp_sent_at: bool = True,
 ) -> client.Client:
     """Returns a connected client. Raises WrongUsage for options that make no sense, Unavailable without a server."""
-    if not key:
-        raise WrongUsage("there is no API key: set AGENTMETRICS_API_KEY (or pass --key)")
-    try:
-        opened = client.Client(
-            address,
-            api_key=key,
-            root_certificates=_read(ca, "--ca"),
-            certificate_chain=_read(cert, "--cert"),
-            private_key=_read(cert_key, "--cert-key"),
-            insecure=insecure,
-            stamp_sent_at=stamp_sent_at,
-        )
-    except ValueError as error:
-        raise WrongUsage(str(error)) from None
+    make = functools.partial(client.Client, stamp_sent_at=stamp_sent_at)
+    opened = _made(make, address, key, ca, cert, cert_key, insecure)
     try:
         opened.connect()
     except BaseException:
         opened.close()
         raise
     return opened
+
+
+def asynchronous(
+    address: str, key: str | None, ca: Path | None, cert: Path | None, cert_key: Path | None, insecure: bool
+) -> aio.AsyncClient:
+    """Returns a client for an event loop, not connected yet. Raises WrongUsage for options that make no sense."""
+    return _made(aio.AsyncClient, address, key, ca, cert, cert_key, insecure)
+
+
+def _made(
+    make: Callable[..., _Client],
+    address: str,
+    key: str | None,
+    ca: Path | None,
+    cert: Path | None,
+    cert_key: Path | None,
+    insecure: bool,
+) -> _Client:
+    """Returns the client that the options describe. Raises WrongUsage."""
+    if not key:
+        raise WrongUsage("there is no API key: set AGENTMETRICS_API_KEY (or pass --key)")
+    try:
+        return make(
+            address,
+            api_key=key,
+            root_certificates=_read(ca, "--ca"),
+            certificate_chain=_read(cert, "--cert"),
+            private_key=_read(cert_key, "--cert-key"),
+            insecure=insecure,
+        )
+    except ValueError as error:
+        raise WrongUsage(str(error)) from None
 
 
 def granularity(text: str | None) -> GranularityName | None:

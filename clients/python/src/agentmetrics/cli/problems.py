@@ -66,6 +66,12 @@ def explain(error: errors.AgentMetricsError) -> str:
             return f"{error}. Use a key with the scope {error.metadata.get('scope', 'that the call needs')}"
         case errors.NotFound(reason="AGENT_NOT_FOUND"):
             return f"{error}. Check its spelling"
+        case errors.OutOfRange(reason="COMPACTED"):
+            return f"{error}. What came since then is lost to it: remove the file of --resume to go on from now"
+        case errors.OutOfRange(reason="FUTURE_REVISION"):
+            return f"{error}. The database was set back: remove the file of --resume to go on from now"
+        case errors.InvalidArgument(reason="RESUME_TOKEN_INVALID"):
+            return f"{error}. Use the key's organization and the options of before, or another file for --resume"
         case errors.DeadlineExceeded():
             return f"{error}. The server did not answer in time: try again, or ask about a shorter period"
         case errors.Internal():

@@ -3,6 +3,8 @@
 from collections import deque
 from typing import Final
 
+from google.protobuf.message import Message
+
 from agentmetrics.v1 import realtime_service_pb2
 
 SPAN, LEAST = 60.0, 5.0  # seconds between what is compared; less than that while there is no more
@@ -13,7 +15,7 @@ class Trends:
     """The states of the last minute."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, realtime_service_pb2.RealtimeMetrics]] = deque()
+        self._seen: deque[tuple[float, Message]] = deque()
 
     def take(self, state: realtime_service_pb2.RealtimeState) -> None:
         """Takes the next state."""

@@ -1,30 +1,17 @@
 """The command `watch`: a dashboard that lives until somebody ends it, or lines for scripts."""
 
 import asyncio
-import contextlib
-import os
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 
 from agentmetrics import aio, errors, ledgers
 from agentmetrics.aio_subscription import AsyncSubscription
-from agentmetrics.cli import dashboard, ending, jsonout, trends
+from agentmetrics.cli import dashboard, ending, jsonout, terminal, trends
 from agentmetrics.v1 import realtime_service_pb2
-
-try:
-    import termios
-    import tty
-except ImportError:  # not on Windows, where Ctrl-C ends it
-    _HAS_KEYS = False
-else:
-    _HAS_KEYS = True
 
 _INTERRUPTED: Final = 130
 _FRAME_SECONDS, _FRAME_LINES = 5.0, 24  # between two frames, and of one, where the cursor cannot move
@@ -42,14 +29,14 @@ class Board:
     heard_at: float = 0.0
     problem: str = ""
     problem_at: float = 0.0
-    trends: trends.Trends = field(default_factory=trends.Trends)
+    going: trends.Trends = field(default_factory=trends.Trends)
 
     def heard(self, response: realtime_service_pb2.WatchMetricsResponse) -> None:
         """Takes a state or a heartbeat: the connection stands."""
         self.problem, self.revision = "", response.revision
         if response.HasField("state"):
             self.state, self.heard_at = response.state, time.monotonic()
-            self.trends.take(response.state)
+            self.going.take(response.state)
 
     def lost(self, error: errors.AgentMetricsError) -> None:
         """Takes note of a connection that is lost, or does not come about."""
@@ -66,7 +53,7 @@ class Board:
             state=self.state,
             revision=self.revision,
             age=now - self.heard_at,
-            trends={card.name: self.trends.of(card.name) for row in dashboard.CARDS for card in row},
+            trends={card.name: self.going.of(card.name) for row in dashboard.CARDS for card in row},
             problem=self.problem,
             problem_age=now - self.problem_at,
         )
@@ -147,7 +134,7 @@ async def _live(
             await asyncio.sleep(1)
             live.update(picture(), refresh=True)
 
-    with _screen(console, picture, end.ask) as (live, has_keys):
+    with terminal.screen(console, picture, end.ask) as (live, has_keys):
         board.hint = "q quits" if has_keys else "Ctrl-C quits"
         ticking = asyncio.create_task(tick())
         try:
@@ -157,78 +144,3 @@ async def _live(
                     live.update(picture(), refresh=True)
         finally:
             ticking.cancel()
-
-
-@contextlib.contextmanager
-def _screen(
-    console: Console, picture: Callable[[], RenderableType], quit_: Callable[[], None]
-) -> Iterator[tuple[Live, bool]]:
-    """Takes the whole terminal during the block, and gives it back whatever happens; Ctrl-Z lends it back."""
-    live = Live(
-        picture(),
-        console=console,
-        screen=True,
-        auto_refresh=False,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        vertical_overflow="crop",
-    )
-    with contextlib.ExitStack() as stack:
-        restore = stack.enter_context(_keys(quit_))
-        stack.enter_context(live)
-
-        def suspend() -> None:
-            live.stop()
-            resume = restore() if restore else None
-            os.kill(os.getpid(), signal.SIGSTOP)
-            if resume:
-                resume()
-            live.start(refresh=True)
-
-        loop = asyncio.get_running_loop()
-        if _HAS_KEYS:
-            loop.add_signal_handler(signal.SIGTSTP, suspend)
-            stack.callback(loop.remove_signal_handler, signal.SIGTSTP)
-        yield live, restore is not None
-
-
-@contextlib.contextmanager
-def _keys(quit_: Callable[[], None]) -> Iterator[Callable[[], Callable[[], None]] | None]:
-    """Listens to the keyboard during the block. Gives how to set the terminal back for a while, or None without one."""
-    if not _HAS_KEYS or not _is_ours(sys.stdin):
-        yield None
-        return
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-
-    def pressed() -> None:
-        keys = os.read(descriptor, 64)
-        if b"q" in keys.lower():
-            quit_()
-        elif not keys:
-            loop.remove_reader(descriptor)
-
-    def restore() -> Callable[[], None]:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
-        return take
-
-    def take() -> None:
-        tty.setcbreak(descriptor, termios.TCSADRAIN)
-
-    loop = asyncio.get_running_loop()
-    take()
-    try:
-        loop.add_reader(descriptor, pressed)
-        yield restore
-    finally:
-        loop.remove_reader(descriptor)
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
-
-
-def _is_ours(stream: object) -> bool:
-    """Returns whether a stream is a terminal in whose foreground we are; in the background, asking would stop us."""
-    try:
-        descriptor = stream.fileno()  # type: ignore[attr-defined]
-        return os.isatty(descriptor) and os.tcgetpgrp(descriptor) == os.getpgrp()
-    except (AttributeError, OSError, ValueError):
-        return False

@@ -1,0 +1,454 @@
+"""Who gets in, over what, and what gets out: never more than a status of ours."""
+
+import asyncio
+import os
+import pathlib
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import grpc
+import pytest
+import serving
+from agentmetrics.v1 import event_pb2, metrics_service_pb2
+from certificates import Certificates, Pair
+from google.protobuf import struct_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from pydantic import SecretStr, ValidationError
+from serving import Accounts, Caller, refused
+
+from server import accounts as accounts_module
+from server import embedded, errors
+from server import settings as settings_module
+from server.accounts import Authenticator, Scope
+from server.clock import Clock
+from server.rpc import services
+from server.serve import Running
+from server.settings import Settings
+from server.store.database import Database
+from server.store.organizations import State
+
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+# Transport
+
+
+def credentials(authority: Pair | None, client: Pair | None = None) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(
+        root_certificates=authority.certificate.read_bytes() if authority else None,
+        private_key=client.key.read_bytes() if client else None,
+        certificate_chain=client.certificate.read_bytes() if client else None,
+    )
+
+
+async def tried(address: str, caller: Caller, given: grpc.ChannelCredentials | None) -> str:
+    """What comes of a call over a connection with these credentials."""
+    target = f"localhost:{address.rpartition(':')[2]}"
+    channel = grpc.aio.insecure_channel(target) if given is None else grpc.aio.secure_channel(target, given)
+    async with channel:
+        try:
+            await serving.through(caller, channel).overview(serving.today())
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+    return "OK"
+
+
+async def test_over_tls_both_sides_must_speak_it_and_the_client_must_trust_the_authority(
+    caller: Caller, tls_server: Running, certificate: Certificates
+) -> None:
+    address = tls_server.address
+    assert await tried(address, caller, credentials(certificate.authority)) == "OK"
+    assert await tried(address, caller, credentials(certificate.client)) == "UNAVAILABLE"
+    assert await tried(address, caller, None) == "UNAVAILABLE"
+
+
+async def test_over_mutual_tls_the_client_must_have_a_certificate_of_the_authority(
+    caller: Caller, settings: Settings, certificate: Certificates
+) -> None:
+    async with serving.running(
+        settings,
+        tls_certificate=certificate.server.certificate,
+        tls_key=certificate.server.key,
+        tls_client_ca=certificate.authority.certificate,
+    ) as server:
+        known = credentials(certificate.authority, certificate.client)
+        assert await tried(server.address, caller, known) == "OK"
+        for client in (None, certificate.stranger):
+            assert await tried(server.address, caller, credentials(certificate.authority, client)) == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.8.9.1:1", "[::1]:1", "localhost:1"])
+def test_without_tls_loopback_is_served(listen: str) -> None:
+    assert Settings(listen=listen).listen == listen
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1", "localhost.example.org:1", ":1"])
+def test_without_tls_nothing_but_loopback_is_served_unless_told(listen: str, certificate: Certificates) -> None:
+    with pytest.raises(ValidationError, match="AGENTMETRICS_ALLOW_PLAINTEXT"):
+        Settings(listen=listen)
+    assert Settings(listen=listen, allow_plaintext=True).allow_plaintext
+    pair = {"tls_certificate": certificate.server.certificate, "tls_key": certificate.server.key}
+    assert Settings(listen=listen, **pair).tls_key == certificate.server.key
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"LISTEN": "0.0.0.0:1"}, "AGENTMETRICS_ALLOW_PLAINTEXT"),
+        ({"TLS_KEY": "/k"}, "AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY go together"),
+        ({"TLS_CLIENT_CA": "/c"}, "AGENTMETRICS_TLS_CLIENT_CA needs"),
+        ({"KEY_PEPPER": "hunter2"}, "AGENTMETRICS_KEY_PEPPER: must have at least 32 characters"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_one_line_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], says: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"AGENTMETRICS_{name}", value)
+    with pytest.raises(errors.SetupError) as refusal:
+        settings_module.load()
+    assert says in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+
+
+async def test_a_certificate_that_is_not_there_is_said_by_its_variable(
+    settings: Settings, tmp_path: pathlib.Path
+) -> None:
+    missing = tmp_path / "missing.pem"
+    with pytest.raises(errors.SetupError, match="AGENTMETRICS_TLS_KEY"):
+        async with serving.running(settings, tls_certificate=missing, tls_key=missing):
+            pass
+
+
+# Keys
+
+
+@pytest.mark.parametrize("method", services.SCOPES)
+@pytest.mark.parametrize("scope", Scope)
+async def test_every_rpc_asks_for_its_scope(accounts: Accounts, method: str, scope: Scope) -> None:
+    caller = await accounts.caller(scopes=[scope])
+    call = caller.channel.stream_stream(method)(metadata=caller.metadata, timeout=10)
+    try:
+        await call.write(b"")
+        await call.done_writing()
+        await call.read()
+        reason = "" if not call.done() else await reason_of(call)
+    except grpc.aio.AioRpcError as error:
+        reason = serving.refusal(error).reason
+    finally:
+        call.cancel()
+    assert (reason == "SCOPE_MISSING") == (scope not in (services.SCOPES[method], Scope.ADMIN))
+    assert reason not in ("INTERNAL", "CREDENTIALS_INVALID")
+
+
+async def reason_of(call: Any) -> str:
+    code = await call.code()
+    if code is grpc.StatusCode.OK:
+        return ""
+    trailing = await call.trailing_metadata()
+    return serving.refusal(grpc.aio.AioRpcError(code, trailing, trailing, await call.details())).reason
+
+
+async def test_a_revoked_key_is_refused_on_every_server_within_ten_seconds(
+    accounts: Accounts, caller: Caller, settings: Settings
+) -> None:
+    async with serving.running(settings) as second, grpc.aio.insecure_channel(second.address) as channel:
+        callers = (caller, serving.through(caller, channel))
+        for one in callers:
+            await one.track(serving.event())
+        await accounts_module.revoke_key(accounts.database, caller.key.key_id)
+        revoked = time.monotonic()
+        for one in callers:
+            while True:
+                try:
+                    await one.track(serving.event())
+                except grpc.aio.AioRpcError as error:
+                    assert serving.refusal(error)[:2] == ("UNAUTHENTICATED", "CREDENTIALS_INVALID")
+                    break
+                assert time.monotonic() - revoked < 10
+                await asyncio.sleep(0.1)
+        assert time.monotonic() - revoked < 10
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "reason"),
+    [
+        (State.SUSPENDED, "FAILED_PRECONDITION", "TENANT_SUSPENDED"),
+        (State.REVOKED, "UNAUTHENTICATED", "CREDENTIALS_INVALID"),
+    ],
+)
+async def test_an_organization_that_is_suspended_or_revoked_gets_nothing(
+    accounts: Accounts, caller: Caller, state: State, code: str, reason: str
+) -> None:
+    await accounts_module.set_state(accounts.database, caller.name, state)
+    call = caller.stream()
+    for attempt in (caller.track(serving.event()), caller.overview(serving.today()), serving.read_ack(call)):
+        assert serving.refusal(await refused(attempt)) == (code, reason, "", False)
+    assert await serving.stored(accounts.database, caller) == []
+
+
+async def test_what_is_stored_of_a_key_does_not_open_anything(accounts: Accounts, caller: Caller) -> None:
+    async with accounts.database.maintenance() as driver:
+        row = await driver.fetchrow("SELECT * FROM api_keys WHERE key_id = $1", caller.key.key_id)
+    assert row is not None
+    told = " ".join(str(value) for value in row.values())
+    assert caller.key.key_id in told
+    assert caller.key.secret not in told
+    assert caller.key.secret.rpartition("_")[2] not in told
+
+
+async def attempt(authenticator: Authenticator, credential: str, peer: str) -> str:
+    """What becomes of a credential."""
+    try:
+        await authenticator.authenticate(credential, peer)
+    except errors.Refused as refusal:
+        assert (refusal.retry_after is not None) == (refusal.reason is errors.Reason.AUTH_RATE_LIMIT)
+        return refusal.reason.name
+    return "OK"
+
+
+async def test_bad_keys_are_limited_by_address_and_good_ones_from_elsewhere_are_not(
+    accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authenticator = Authenticator(database, accounts.secrets, Clock())
+    known, late, elsewhere = [(await accounts.caller()).key.secret for _ in range(3)]
+    assert await attempt(authenticator, known, "ipv4:10.0.0.1") == "OK"
+    answers = [await attempt(authenticator, f"am_bad_{number}", "ipv4:10.0.0.1") for number in range(120)]
+    assert answers == ["CREDENTIALS_INVALID"] * 100 + ["AUTH_RATE_LIMIT"] * 20
+    assert await attempt(authenticator, known, "ipv4:10.0.0.1") == "OK"
+    assert await attempt(authenticator, late, "ipv4:10.0.0.1") == "AUTH_RATE_LIMIT"
+    assert await attempt(authenticator, elsewhere, "ipv4:10.0.0.2") == "OK"
+    assert await attempt(authenticator, "am_bad", "ipv4:10.0.0.2") == "CREDENTIALS_INVALID"
+    after = time.monotonic() + 11
+    monkeypatch.setattr(accounts_module.time, "monotonic", lambda: after)
+    assert await attempt(authenticator, late, "ipv4:10.0.0.1") == "OK"
+
+
+async def test_a_good_key_whose_organization_is_away_does_not_use_up_the_limit(
+    accounts: Accounts, database: Database
+) -> None:
+    authenticator = Authenticator(database, accounts.secrets, Clock())
+    caller = await accounts.caller()
+    await accounts_module.set_state(database, caller.name, State.SUSPENDED)
+    answers = {await attempt(authenticator, caller.key.secret, "p") for _ in range(150)}
+    assert answers == {"TENANT_SUSPENDED"}
+
+
+# Without a key
+
+
+async def test_health_answers_without_a_key(server: Running) -> None:
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        for name in services._NAMES:
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+            assert answer.status == SERVING
+        error = await refused(stub.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=5))
+        assert error.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_reflection_answers_without_a_key(server: Running) -> None:
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(timeout=5)
+        await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+        answer = await call.read()
+        await call.done_writing()
+        names = {one.name for one in answer.list_services_response.service}
+        assert names == {
+            *(method.split("/")[1] for method in services.SCOPES),
+            "grpc.health.v1.Health",
+            "grpc.reflection.v1alpha.ServerReflection",
+        }
+
+
+# Durability
+
+
+async def administer(engines: embedded.Engines, *statements: str) -> None:
+    connection = await asyncpg.connect(engines.admin_url.replace("+asyncpg", ""))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def until(channel: grpc.aio.Channel, status: int) -> None:
+    """Waits until health checks say so."""
+    stub = health_pb2_grpc.HealthStub(channel)
+    async with asyncio.timeout(10):
+        while (await stub.Check(health_pb2.HealthCheckRequest())).status != status:
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def weak(frail_engines: embedded.Engines) -> AsyncIterator[None]:
+    """The frail database could lose what it has acknowledged."""
+    await administer(
+        frail_engines, "ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()"
+    )
+    yield
+    await administer(frail_engines, "ALTER SYSTEM RESET synchronous_commit", "SELECT pg_reload_conf()")
+
+
+async def test_nothing_is_taken_in_while_the_database_is_not_durable(
+    frail_engines: embedded.Engines, frail: tuple[Running, Accounts]
+) -> None:
+    _, accounts = frail
+    caller = await accounts.caller()
+    await caller.track(serving.event())
+    try:
+        await administer(frail_engines, "ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()")
+        await until(caller.channel, NOT_SERVING)
+        expected = ("UNAVAILABLE", "DURABILITY_WEAK", "", True)
+        assert serving.refusal(await refused(caller.track(serving.event()))) == expected
+        call = caller.stream()
+        await call.write(serving.batch(1, [serving.event()]))
+        assert serving.refusal(await refused(serving.rest(call))) == expected
+        assert (await caller.overview(serving.today())).overview.events == 1
+    finally:
+        await administer(frail_engines, "ALTER SYSTEM RESET synchronous_commit", "SELECT pg_reload_conf()")
+    await until(caller.channel, SERVING)
+    await caller.track(serving.event())
+    assert (await caller.overview(serving.today())).overview.events == 2
+
+
+@pytest.mark.usefixtures("weak")
+async def test_a_server_does_not_start_on_a_database_that_is_not_durable(
+    frail_engines: embedded.Engines, frail: tuple[Running, Accounts], settings: Settings
+) -> None:
+    urls = {"database_url": SecretStr(frail_engines.database_url), "redis_url": SecretStr(frail_engines.redis_url)}
+    with pytest.raises(errors.SetupError, match="synchronous_commit = off"):
+        async with serving.running(settings, **urls):
+            pass
+
+
+# What gets out
+
+
+PLANTED = "hunter2-of-the-tenant"
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+async def provoked(caller: Caller, engines: embedded.Engines) -> list[grpc.aio.AioRpcError]:
+    """The errors of a server to which much goes wrong at once."""
+    poison = serving.event(
+        "poison.pill", agent_id=PLANTED, user_id=f"{PLANTED}@example.org", properties=struct_pb2.Struct()
+    )
+    poison.properties.update({"note": PLANTED, "password": PLANTED})
+    in_a_field = metrics_service_pb2.GetAgentMetricsRequest(agent_id=caller.key.secret, time_range=serving.today())
+    found = [
+        await refused(caller.raw(serving.TRACK_EVENT, PLANTED.encode())),
+        await refused(caller.raw(serving.TRACK_EVENT, b"", metadata=(("authorization", f"Bearer {PLANTED}"),))),
+        await refused(caller.ask("GetAgentMetrics", in_a_field)),
+        await refused(caller.track(serving.event(event_id=f"{PLANTED} with a space"))),
+        await refused(caller.track(serving.event(message=event_pb2.MessageDetail(model=PLANTED * 20)))),
+        await refused(caller.track(poison)),
+    ]
+    async with own(engines) as connection:
+        await connection.execute("ALTER TABLE rollups RENAME TO rollups_away")
+        try:
+            found.append(await refused(caller.overview(serving.today(), agent_id=PLANTED)))
+        finally:
+            await connection.execute("ALTER TABLE rollups_away RENAME TO rollups")
+    batch = await caller.track_all([poison, serving.event()])
+    assert serving.statuses(batch.results) == ["INVALID_VALUE", "ACCEPTED"]
+    assert PLANTED not in str(batch)
+    return found
+
+
+def own(engines: embedded.Engines) -> Any:
+    """A connection of the service's own role."""
+    return _Connected(engines.database_url.replace("+asyncpg", ""))
+
+
+class _Connected:
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def __aenter__(self) -> Any:
+        self._connection = await asyncpg.connect(self._url)
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._connection.close()
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+async def test_no_error_and_no_log_tells_a_secret(
+    frail_engines: embedded.Engines,
+    frail: tuple[Running, Accounts],
+    settings: Settings,
+    tmp_path: pathlib.Path,
+    log_format: str,
+) -> None:
+    port, log = free_port(), tmp_path / "log"
+    environment = {
+        **os.environ,
+        "DATABASE_URL": frail_engines.database_url,
+        "REDIS_URL": frail_engines.redis_url,
+        "AGENTMETRICS_KEY_PEPPER": settings.required("key_pepper"),
+        "PYTHONPATH": "/work/main:/work/main/clients/python/src", "AGENTMETRICS_LISTEN": f"127.0.0.1:{port}",
+        "AGENTMETRICS_LOG_LEVEL": "DEBUG",
+        "AGENTMETRICS_LOG_FORMAT": log_format,
+    }
+    caller = await frail[1].caller()
+    constraint = "ALTER TABLE events ADD CONSTRAINT no_poison CHECK (event_type <> 'poison.pill')"
+    async with own(frail_engines) as connection:
+        await connection.execute(constraint)
+    with log.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "/tmp/servewrap.py", env=environment, stdout=file, stderr=file
+        )
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            ready = health_pb2_grpc.HealthStub(channel).Check
+            await ready(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=20)
+            found = await provoked(serving.through(caller, channel), frail_engines)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(15):
+            await asyncio.sleep(3); process.send_signal(signal.SIGUSR1); await asyncio.sleep(1)
+            code = await process.wait()
+        async with own(frail_engines) as connection:
+            await connection.execute("ALTER TABLE events DROP CONSTRAINT no_poison")
+    assert code == 0
+    logged = log.read_text()
+    for expected in ("call failed", "the database refused an event", "stopped"):
+        assert expected in logged
+    assert [serving.refusal(error).reason for error in found] == [
+        "MALFORMED_MESSAGE",
+        "CREDENTIALS_INVALID",
+        "AGENT_NOT_FOUND",
+        "INVALID_CHARACTER",
+        "FIELD_TOO_LONG",
+        "INVALID_VALUE",
+        "INTERNAL",
+    ]
+    told = logged + "".join(repr(error) + repr(error.trailing_metadata()) for error in found)
+    password = frail_engines.database_url.partition("://")[2].partition("@")[0].partition(":")[2]
+    assert password
+    for secret in (PLANTED, caller.key.secret, settings.required("key_pepper"), password, "Failing row", "SELECT"):
+        assert secret not in told
+    for error in found:
+        assert "Traceback" not in repr(error)
+
+
+def test_settings_print_no_secret(settings: Settings) -> None:
+    told = repr(settings) + str(settings) + settings.model_dump_json()
+    for name in ("key_pepper", "database_url", "redis_url"):
+        assert settings.required(name) not in told
+
