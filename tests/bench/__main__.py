@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from server import embedded
-from tests.bench import ingest, overview
+from tests.bench import ingest, overview, updates, watch
 from tests.bench.world import World
 
-BENCHMARKS = {"ingest": ingest.run, "overview": overview.run}
+BENCHMARKS = {"ingest": ingest.run, "overview": overview.run, "watch": watch.run, "updates": updates.run}
 
 
 async def _main(names: list[str], events: int | None) -> None:

@@ -27,8 +27,8 @@ async def run(world: World, events: int | None) -> None:
     per_round = (events or 100_000) // ROUNDS
     keys = [(await world.tenant(f"tenant {number}"))[1] for number in range(TENANTS)]
     ours, bare = [], []
-    async with world.server() as address:
-        channel = grpc.aio.insecure_channel(address)
+    async with world.server() as served:
+        channel = grpc.aio.insecure_channel(served.address)
         # Requests are made beforehand and answers are only counted, so that the load takes little of the machine.
         track = channel.unary_unary("/agentmetrics.v1.EventService/TrackEvents")
         for number in range(ROUNDS):

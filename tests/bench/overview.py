@@ -44,7 +44,7 @@ async def run(world: World, events: int | None) -> None:
     await _load(world, organization, count)
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     start = end - timedelta(days=DAYS)
-    async with world.server() as address, AsyncClient(address, api_key=key) as client:
+    async with world.server() as served, AsyncClient(served.address, api_key=key) as client:
         await client.connect(timeout=15)
         seconds = []
         for _ in range(CALLS + 10):

@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from pathlib import Path
 
 from agentmetrics import uuid7
 from agentmetrics.v1 import event_pb2
@@ -51,8 +53,8 @@ class World:
         return organization_id, key.secret
 
     @contextlib.asynccontextmanager
-    async def server(self) -> AsyncIterator[str]:
-        """A server process, on a free port; yields its address."""
+    async def server(self, **settings: str) -> AsyncIterator["Served"]:
+        """A server process on a free port, with further settings by their names in the environment."""
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
             address = f"127.0.0.1:{probe.getsockname()[1]}"
         environment = {
@@ -62,14 +64,41 @@ class World:
             "AGENTMETRICS_KEY_PEPPER": PEPPER,
             "AGENTMETRICS_LISTEN": address,
             "AGENTMETRICS_LOG_LEVEL": "warning",
+            **settings,
         }
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "server", "serve", env=environment)
         try:
             await _until_open(address)
-            yield address
+            yield Served(address=address, pid=process.pid)
         finally:
             process.terminate()
             await process.wait()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A server process that is running."""
+
+    address: str
+    pid: int
+
+    def resident_mib(self) -> float:
+        """The memory that it holds now, in MiB (Linux)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A server process that is running."""
+
+    address: str
+    pid: int
+
+    def resident_mib(self) -> float:
+        """The memory that it holds now, in MiB (Linux)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 async def _until_open(address: str) -> None:

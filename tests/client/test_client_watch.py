@@ -90,11 +90,10 @@ def test_the_picture_without_colour() -> None:
 
 def test_colours_say_what_is_better() -> None:
     text = drawn(view(), color_system="standard", force_terminal=True)
-    assert "\x1b[32m ▲" in text.partition("Resp. mean")[2]  # more conversations
-    assert "\x1b[31m ▲" in text  # slower responses
+    assert text.count("\x1b[1;32m ▲") == 3  # more messages and conversations
+    assert text.count("\x1b[1;31m ▲") == 3  # slower responses
     falling = drawn(view(trends={"p95_response_time_ms": -1}), color_system="standard", force_terminal=True)
-    assert "\x1b[32m ▼" in falling
-    assert "\x1b[31m ▼" not in falling
+    assert (falling.count("\x1b[1;32m ▼"), falling.count("\x1b[1;31m ▼")) == (1, 0)
     for colour, status in (("32", "active"), ("36", "resolved"), ("33", "escalated"), ("31", "abandoned")):
         assert f"\x1b[{colour}m{status}" in text
 
@@ -161,9 +160,8 @@ class Terminal:
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self.slave)
         self.text = ""
-        environment = scripted.environment(
-            AGENTMETRICS_API_KEY="k", AGENTMETRICS_ADDRESS=running.address, TERM="xterm", **variables
-        )
+        variables = {"TERM": "xterm", "AGENTMETRICS_API_KEY": "k", **variables}
+        environment = scripted.environment(AGENTMETRICS_ADDRESS=running.address, **variables)
         del environment["COLUMNS"]
         self.process = subprocess.Popen(
             [sys.executable, "-c", IN_TERMINAL, os.ttyname(self.slave), "" if stdin else "no-stdin", *arguments],

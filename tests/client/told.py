@@ -1,6 +1,7 @@
 """The subscriptions of the scripted server: a log of revisions, and what goes wrong on the way."""
 
 import dataclasses
+import itertools
 import threading
 import time
 from collections import deque
@@ -82,10 +83,7 @@ class Live(realtime_service_pb2_grpc.RealtimeServiceServicer):
         context.add_callback(self._ended)
         cut = step.then if isinstance(step, Say) else step
         messages = iter(step.messages) if isinstance(step, Say) else told
-        for number, message in enumerate(messages):
-            if isinstance(step, Cut) and number == step.after:
-                break
-            yield message
+        yield from itertools.islice(messages, step.after) if isinstance(step, Cut) else messages
         if cut is not None and cut.failure is not None:
             self._abort(context, cut.failure)
 

@@ -9,6 +9,7 @@ from server import accounts, embedded
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
 
+_TEMPLATE = "workers_template"
 _numbers = itertools.count(1)
 
 
@@ -19,22 +20,30 @@ def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.E
         yield engines
 
 
+@pytest.fixture(scope="session")
+async def template(own_engines: embedded.Engines) -> str:
+    """A migrated database to make others from."""
+    database = Database(own_engines.create_database(_TEMPLATE), ingest_connections=1, other_connections=1)
+    await migrate.upgrade(database)
+    condition = await database.condition()
+    async with database.transaction() as connection:
+        await partitions.ensure(connection, condition.now.date())
+    await database.close()
+    return _TEMPLATE
+
+
 @pytest.fixture
-def own_url(own_engines: embedded.Engines) -> Iterator[str]:
-    """The URL of an empty database that is the test's alone."""
+def own_url(own_engines: embedded.Engines, template: str) -> Iterator[str]:
+    """The URL of a migrated database that is the test's alone."""
     name = f"workers_{next(_numbers)}"
-    yield own_engines.create_database(name)
+    yield own_engines.create_database(name, template=template)
     own_engines.drop_database(name)
 
 
 @pytest.fixture
 async def own_database(own_url: str) -> AsyncIterator[Database]:
-    """A migrated database that is the test's alone."""
+    """The database that is the test's alone."""
     database = Database(own_url, ingest_connections=3, other_connections=6)
-    await migrate.upgrade(database)
-    condition = await database.condition()
-    async with database.transaction() as connection:
-        await partitions.ensure(connection, condition.now.date())
     yield database
     await database.close()
 

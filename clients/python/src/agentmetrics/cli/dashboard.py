@@ -173,7 +173,7 @@ def _cards(
 def _figure(card: _Card, metrics: Message, trend: int | None) -> Text:
     """Returns a figure with its arrow: green where it gets better, red where it gets worse."""
     text = Text(figures.field(metrics, card.name, card.form), style="bold", no_wrap=True, overflow="ellipsis")
-    if card.better and trend is not None:
+    if card.better and trend is not None and metrics.HasField(card.name):
         style = {1: "green", 0: "dim", -1: "red"}[trend * card.better]
         text.append(f" {_ARROWS[trend]}", style=style)
     return text

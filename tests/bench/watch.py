@@ -1,0 +1,126 @@
+"""Many WatchMetrics subscribers while events arrive: from acknowledgement to receipt, and the server's memory."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+
+import grpc
+
+from agentmetrics import AsyncClient, event
+from agentmetrics.v1 import realtime_service_pb2 as messages
+from agentmetrics.v1 import realtime_service_pb2_grpc
+from tests.bench.world import Served, World
+
+ORGANIZATIONS = 20
+EVENTS_PER_SECOND = 500
+SECONDS = 20
+PER_CHANNEL = 50
+NEVER_READ = 10  # one subscriber in so many
+
+ROUNDS = ((1000, 1.0), (100, 0.1))  # subscribers, min_interval in seconds
+
+
+@dataclass(slots=True)
+class _Tenant:
+    key: str
+    acknowledged: dict[int, float] = field(default_factory=dict)
+    received: list[list[tuple[int, float]]] = field(default_factory=list)
+
+
+async def run(world: World, events: int | None) -> None:
+    """Prints for each round how long a change takes to reach a subscriber, beyond what min_interval asks for."""
+    async with world.server(AGENTMETRICS_MAX_SUBSCRIPTIONS_PER_ORGANIZATION="1000") as served:
+        keys = [(await world.tenant(f"tenant {number}"))[1] for number in range(ORGANIZATIONS)]
+        for subscribers, interval in ROUNDS:
+            tenants = [_Tenant(key) for key in keys]
+            before = served.resident_mib()
+            async with _watching(served, tenants, subscribers, interval):
+                idle = served.resident_mib()
+                await _write(served, tenants, (events or EVENTS_PER_SECOND * SECONDS) // ORGANIZATIONS)
+                await asyncio.sleep(interval + 1)
+                during = served.resident_mib()
+            await asyncio.sleep(3)
+            _report(tenants, subscribers, interval)
+            after = served.resident_mib()
+            print(f"server RSS: {before:.0f} MiB, subscribed {idle:.0f}, under load {during:.0f}, all gone {after:.0f}")
+
+
+@contextlib.asynccontextmanager
+async def _watching(served: Served, tenants: list[_Tenant], subscribers: int, interval: float):  # type: ignore[no-untyped-def]
+    channels = [
+        grpc.aio.insecure_channel(served.address, options=(("grpc.use_local_subchannel_pool", 1),))
+        for _ in range(-(-subscribers // PER_CHANNEL))
+    ]
+    request = messages.WatchMetricsRequest()
+    request.min_interval.FromMilliseconds(int(interval * 1000))
+    calls, readers = [], []
+    for number in range(subscribers):
+        tenant = tenants[number % len(tenants)]
+        stub = realtime_service_pb2_grpc.RealtimeServiceStub(channels[number // PER_CHANNEL])
+        call = stub.WatchMetrics(request, metadata=(("authorization", f"Bearer {tenant.key}"),))
+        calls.append(call)
+        if number % NEVER_READ:
+            readers.append(asyncio.create_task(_read(call, tenant)))
+    await asyncio.sleep(5)
+    yield
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)
+    for channel in channels:
+        await channel.close()
+
+
+async def _read(call: grpc.aio.UnaryStreamCall, tenant: _Tenant) -> None:
+    received: list[tuple[int, float]] = []
+    tenant.received.append(received)
+    async for one in call:
+        received.append((one.revision, time.perf_counter()))  # noqa: PERF401 - each at the time it comes
+
+
+async def _write(served: Served, tenants: list[_Tenant], per_tenant: int) -> None:
+    """Every organization gets batches of five at an even rate, whatever the server does with them."""
+    batch, clients = 5, [AsyncClient(served.address, api_key=tenant.key) for tenant in tenants]
+    period = batch * len(tenants) / EVENTS_PER_SECOND
+
+    async def send(client: AsyncClient, tenant: _Tenant) -> None:
+        await client.track_batch(
+            [event("message.sent", conversation_id=f"c{number}", response_time_ms=80) for number in range(batch)]
+        )
+        tenant.acknowledged[len(tenant.acknowledged) + 1] = time.perf_counter()
+
+    async def write(client: AsyncClient, tenant: _Tenant, offset: float) -> None:
+        await asyncio.sleep(offset)
+        for _ in range(per_tenant // batch):
+            sent = asyncio.create_task(send(client, tenant))
+            await asyncio.sleep(period)
+            await sent
+
+    await asyncio.gather(
+        *(
+            write(client, tenant, period * number / len(tenants))
+            for number, (client, tenant) in enumerate(zip(clients, tenants, strict=True))
+        )
+    )
+    for client in clients:
+        await client.close()
+
+
+def _report(tenants: list[_Tenant], subscribers: int, interval: float) -> None:
+    late = []
+    for tenant in tenants:
+        for received in tenant.received:
+            base = received[0][0] if received else 0
+            position = 0
+            for number, at in tenant.acknowledged.items():
+                while position < len(received) and received[position][0] < base + number:
+                    position += 1
+                if position < len(received):
+                    late.append(max(received[position][1] - at, 0))
+    late.sort()
+    p50, p99 = late[len(late) // 2], late[int(len(late) * 0.99)]
+    print(
+        f"{subscribers} subscribers of {ORGANIZATIONS} organizations, min_interval {interval * 1000:.0f} ms, one in"
+        f" {NEVER_READ} never reads, {EVENTS_PER_SECOND} events/s: from acknowledgement to receipt"
+        f" p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms ({len(late):,} receipts)"
+    )
