@@ -99,403 +99,269 @@ CONVERSATION_TYPES = tuple(
 )
 CALL_TYPES = tuple(f"call.{what}" for what in ("started", "answered", "ended", "abandoned"))
 
-_COUNT, _SUM, _UNIQUE = Aggregation.COUNT, Aggregation.SUM, Aggregation.UNIQUE
-_HISTOGRAM, _OUTCOME = Aggregation.HISTOGRAM, Aggregation.OUTCOME
+_AGENTS_AT_WORK = (*CONVERSATION_TYPES, RECEIVED, SENT, *CALL_TYPES)
+
+
+def _count(number: int, name: str, description: str, *event_types: str, field: str = "") -> Measure:
+    return Measure(
+        number=number,
+        name=name,
+        description=description,
+        aggregation=Aggregation.COUNT,
+        event_types=event_types,
+        field=field,
+    )
+
+
+def _sum(
+    number: int,
+    name: str,
+    description: str,
+    unit: Unit,
+    field: str,
+    *event_types: str,
+    aggregation: Aggregation = Aggregation.SUM,
+) -> Measure:
+    return Measure(
+        number=number,
+        name=name,
+        description=description,
+        aggregation=aggregation,
+        unit=unit,
+        event_types=event_types,
+        field=field,
+    )
+
+
+def _histogram(number: int, name: str, description: str, unit: Unit, field: str, *event_types: str) -> Measure:
+    return _sum(number, name, description, unit, field, *event_types, aggregation=Aggregation.HISTOGRAM)
+
+
+def _unique(number: int, name: str, description: str, field: str, *event_types: str) -> Measure:
+    return _sum(number, name, description, Unit.COUNT, field, *event_types, aggregation=Aggregation.UNIQUE)
+
+
+def _outcome(number: int, name: str, description: str, aggregation: Aggregation = Aggregation.OUTCOME) -> Measure:
+    return Measure(number=number, name=name, description=description, aggregation=aggregation)
+
+
+def _total(name: str, description: str, numerators: tuple[str, ...], unit: Unit = Unit.COUNT) -> Ratio:
+    return Ratio(name=name, description=description, unit=unit, numerators=numerators)
+
+
+def _ratio(
+    name: str,
+    description: str,
+    unit: Unit,
+    numerators: tuple[str, ...],
+    denominators: tuple[str, ...],
+    subtrahends: tuple[str, ...] = (),
+) -> Ratio:
+    return Ratio(
+        name=name,
+        description=description,
+        unit=unit,
+        numerators=numerators,
+        subtrahends=subtrahends,
+        denominators=denominators,
+    )
+
 
 MEASURES: tuple[Measure, ...] = (
-    Measure(number=1, name="events", aggregation=_COUNT, description="Events of any type."),
-    Measure(
-        number=2,
-        name="total_conversations",
-        aggregation=_COUNT,
-        event_types=("conversation.started",),
-        description="Conversations started.",
-    ),
-    Measure(
-        number=3,
-        name="messages_received",
-        aggregation=_COUNT,
-        event_types=(RECEIVED,),
-        description="Messages written by users.",
-    ),
-    Measure(
-        number=4,
-        name="messages_sent",
-        aggregation=_COUNT,
-        event_types=(SENT,),
-        description="Messages written by agents.",
-    ),
-    Measure(
-        number=5,
-        name="failed_messages",
-        aggregation=_COUNT,
-        event_types=(SENT,),
-        field="failed",
-        description="Messages sent that are marked as failed.",
-    ),
-    Measure(
-        number=6,
-        name="fallback_messages",
-        aggregation=_COUNT,
-        event_types=(SENT,),
+    _count(1, "events", "Events of any type."),
+    _count(2, "total_conversations", "Conversations started.", "conversation.started"),
+    _count(3, "messages_received", "Messages written by users.", RECEIVED),
+    _count(4, "messages_sent", "Messages written by agents.", SENT),
+    _count(5, "failed_messages", "Messages sent that are marked as failed.", SENT, field="failed"),
+    _count(
+        6,
+        "fallback_messages",
+        "Messages sent with a stock phrase because the agent did not understand.",
+        SENT,
         field="fallback",
-        description="Messages sent with a stock phrase because the agent did not understand.",
     ),
-    Measure(
-        number=7,
-        name="knowledge_messages",
-        aggregation=_COUNT,
-        event_types=(SENT,),
+    _count(
+        7,
+        "knowledge_messages",
+        "Messages sent that were answered from the organization's knowledge.",
+        SENT,
         field="knowledge_hit",
-        description="Messages sent that were answered from the organization's knowledge.",
     ),
-    Measure(
-        number=8,
-        name="response_time_sum_ms",
-        aggregation=_HISTOGRAM,
-        event_types=(SENT,),
-        field="response_time_ms",
-        unit=Unit.MILLISECONDS,
-        description="Response times of the messages sent that carry one, added up.",
+    _histogram(
+        8,
+        "response_time_sum_ms",
+        "Response times of the messages sent that carry one, added up.",
+        Unit.MILLISECONDS,
+        "response_time_ms",
+        SENT,
     ),
-    Measure(
-        number=9,
-        name="prompt_tokens",
-        aggregation=_SUM,
-        event_types=(RECEIVED, SENT),
-        field="prompt_tokens",
-        unit=Unit.TOKENS,
-        description="Tokens read by models, on messages.",
+    _sum(9, "prompt_tokens", "Tokens read by models, on messages.", Unit.TOKENS, "prompt_tokens", RECEIVED, SENT),
+    _sum(
+        10,
+        "completion_tokens",
+        "Tokens written by models, on messages.",
+        Unit.TOKENS,
+        "completion_tokens",
+        RECEIVED,
+        SENT,
     ),
-    Measure(
-        number=10,
-        name="completion_tokens",
-        aggregation=_SUM,
-        event_types=(RECEIVED, SENT),
-        field="completion_tokens",
-        unit=Unit.TOKENS,
-        description="Tokens written by models, on messages.",
+    _sum(11, "cost_micros", "Cost recorded on messages.", Unit.MICROS, "cost_micros", RECEIVED, SENT),
+    _sum(12, "rating_sum", "Ratings (1 to 5) added up.", Unit.RATING, "rating", "feedback.submitted"),
+    _count(13, "api_calls", "API and tool calls.", "api.called"),
+    _sum(14, "api_request_bytes", "Bytes sent in API calls.", Unit.BYTES, "request_bytes", "api.called"),
+    _sum(15, "api_response_bytes", "Bytes received in API calls.", Unit.BYTES, "response_bytes", "api.called"),
+    _sum(
+        16,
+        "storage_change_bytes",
+        "Change of the storage in use, by kind. Added up from the beginning it is the storage in use.",
+        Unit.BYTES,
+        "bytes_delta",
+        "storage.changed",
     ),
-    Measure(
-        number=11,
-        name="cost_micros",
-        aggregation=_SUM,
-        event_types=(RECEIVED, SENT),
-        field="cost_micros",
-        unit=Unit.MICROS,
-        description="Cost recorded on messages.",
+    _count(17, "workflow_executions", "Workflows run.", "workflow.executed"),
+    _count(18, "workflow_failures", "Workflows that failed.", "workflow.failed"),
+    _outcome(
+        19, "conversations_resolved", "Closed conversations that the agent resolved alone, at the time of closing."
     ),
-    Measure(
-        number=12,
-        name="rating_sum",
-        aggregation=_SUM,
-        event_types=("feedback.submitted",),
-        field="rating",
-        unit=Unit.RATING,
-        description="Ratings (1 to 5) added up.",
+    _outcome(
+        20,
+        "conversations_escalated",
+        "Closed conversations that a human took over, whatever came after, at the time of closing.",
     ),
-    Measure(
-        number=13,
-        name="api_calls",
-        aggregation=_COUNT,
-        event_types=("api.called",),
-        description="API and tool calls.",
+    _outcome(
+        21, "conversations_abandoned", "Closed conversations that the user walked away from, at the time of closing."
     ),
-    Measure(
-        number=14,
-        name="api_request_bytes",
-        aggregation=_SUM,
-        event_types=("api.called",),
-        field="request_bytes",
-        unit=Unit.BYTES,
-        description="Bytes sent in API calls.",
+    _outcome(22, "conversations_ended", "Closed conversations without another outcome, at the time of closing."),
+    _outcome(
+        23,
+        "closed_conversation_messages",
+        "Messages of closed conversations, at the time of closing.",
+        Aggregation.OUTCOME_SUM,
     ),
-    Measure(
-        number=15,
-        name="api_response_bytes",
-        aggregation=_SUM,
-        event_types=("api.called",),
-        field="response_bytes",
-        unit=Unit.BYTES,
-        description="Bytes received in API calls.",
+    _count(24, "calls_handled", "Calls that ended.", "call.ended"),
+    _sum(25, "talk_ms", "Talk time of calls that ended.", Unit.MILLISECONDS, "talk_ms", "call.ended"),
+    _sum(26, "hold_ms", "Hold time of calls that ended.", Unit.MILLISECONDS, "hold_ms", "call.ended"),
+    _sum(27, "wrap_up_ms", "Wrap-up time of calls that ended.", Unit.MILLISECONDS, "wrap_up_ms", "call.ended"),
+    _sum(28, "wait_ms", "Waiting time of calls answered.", Unit.MILLISECONDS, "wait_ms", "call.answered"),
+    _count(29, "leads_converted", "Leads converted.", "lead.converted"),
+    _count(30, "leads_lost", "Leads lost.", "lead.lost"),
+    _count(31, "tasks_completed", "Tasks completed.", "task.completed"),
+    _unique(
+        32,
+        "unique_users",
+        "Distinct users on any event. Exact over any period; not the sum of daily uniques.",
+        "user_id",
     ),
-    Measure(
-        number=16,
-        name="storage_change_bytes",
-        aggregation=_SUM,
-        event_types=("storage.changed",),
-        field="bytes_delta",
-        unit=Unit.BYTES,
-        description="Change of the storage in use, by kind. Added up from the beginning it is the storage in use.",
-    ),
-    Measure(
-        number=17,
-        name="workflow_executions",
-        aggregation=_COUNT,
-        event_types=("workflow.executed",),
-        description="Workflows run.",
-    ),
-    Measure(
-        number=18,
-        name="workflow_failures",
-        aggregation=_COUNT,
-        event_types=("workflow.failed",),
-        description="Workflows that failed.",
-    ),
-    Measure(
-        number=19,
-        name="conversations_resolved",
-        aggregation=_OUTCOME,
-        description="Closed conversations that the agent resolved alone, at the time of closing.",
-    ),
-    Measure(
-        number=20,
-        name="conversations_escalated",
-        aggregation=_OUTCOME,
-        description="Closed conversations that a human took over, whatever came after, at the time of closing.",
-    ),
-    Measure(
-        number=21,
-        name="conversations_abandoned",
-        aggregation=_OUTCOME,
-        description="Closed conversations that the user walked away from, at the time of closing.",
-    ),
-    Measure(
-        number=22,
-        name="conversations_ended",
-        aggregation=_OUTCOME,
-        description="Closed conversations without another outcome, at the time of closing.",
-    ),
-    Measure(
-        number=23,
-        name="closed_conversation_messages",
-        aggregation=Aggregation.OUTCOME_SUM,
-        description="Messages of closed conversations, at the time of closing.",
-    ),
-    Measure(
-        number=24,
-        name="calls_handled",
-        aggregation=_COUNT,
-        event_types=("call.ended",),
-        description="Calls that ended.",
-    ),
-    Measure(
-        number=25,
-        name="talk_ms",
-        aggregation=_SUM,
-        event_types=("call.ended",),
-        field="talk_ms",
-        unit=Unit.MILLISECONDS,
-        description="Talk time of calls that ended.",
-    ),
-    Measure(
-        number=26,
-        name="hold_ms",
-        aggregation=_SUM,
-        event_types=("call.ended",),
-        field="hold_ms",
-        unit=Unit.MILLISECONDS,
-        description="Hold time of calls that ended.",
-    ),
-    Measure(
-        number=27,
-        name="wrap_up_ms",
-        aggregation=_SUM,
-        event_types=("call.ended",),
-        field="wrap_up_ms",
-        unit=Unit.MILLISECONDS,
-        description="Wrap-up time of calls that ended.",
-    ),
-    Measure(
-        number=28,
-        name="wait_ms",
-        aggregation=_SUM,
-        event_types=("call.answered",),
-        field="wait_ms",
-        unit=Unit.MILLISECONDS,
-        description="Waiting time of calls answered.",
-    ),
-    Measure(
-        number=29,
-        name="leads_converted",
-        aggregation=_COUNT,
-        event_types=("lead.converted",),
-        description="Leads converted.",
-    ),
-    Measure(
-        number=30,
-        name="leads_lost",
-        aggregation=_COUNT,
-        event_types=("lead.lost",),
-        description="Leads lost.",
-    ),
-    Measure(
-        number=31,
-        name="tasks_completed",
-        aggregation=_COUNT,
-        event_types=("task.completed",),
-        description="Tasks completed.",
-    ),
-    Measure(
-        number=32,
-        name="unique_users",
-        aggregation=_UNIQUE,
-        field="user_id",
-        description="Distinct users on any event. Exact over any period; not the sum of daily uniques.",
-    ),
-    Measure(
-        number=33,
-        name="active_agents",
-        aggregation=_UNIQUE,
-        event_types=(*CONVERSATION_TYPES, RECEIVED, SENT, *CALL_TYPES),
-        field="agent_id",
-        description="Distinct agents on any conversation, message or call event.",
+    _unique(
+        33, "active_agents", "Distinct agents on any conversation, message or call event.", "agent_id", *_AGENTS_AT_WORK
     ),
 )
 
 _CLOSED = ("conversations_resolved", "conversations_escalated", "conversations_abandoned", "conversations_ended")
 
 RATIOS: tuple[Ratio, ...] = (
-    Ratio(
-        name="total_messages",
-        numerators=("messages_received", "messages_sent"),
-        description="Messages received and sent.",
+    _total("total_messages", "Messages received and sent.", ("messages_received", "messages_sent")),
+    _total(
+        "message_count",
+        "Messages received and sent: total_messages of one agent.",
+        ("messages_received", "messages_sent"),
     ),
-    Ratio(
-        name="message_count",
-        numerators=("messages_received", "messages_sent"),
-        description="Messages received and sent: total_messages of one agent.",
+    _total("conversation_count", "Conversations started: total_conversations of one agent.", ("total_conversations",)),
+    _total("response_time_count", "Messages sent that carry a response time.", ("response_time_sum_ms.count",)),
+    _ratio(
+        "avg_response_time_ms",
+        "Mean response time of the messages sent that carry one.",
+        Unit.MILLISECONDS,
+        ("response_time_sum_ms",),
+        ("response_time_sum_ms.count",),
     ),
-    Ratio(
-        name="conversation_count",
-        numerators=("total_conversations",),
-        description="Conversations started: total_conversations of one agent.",
-    ),
-    Ratio(
-        name="response_time_count",
-        numerators=("response_time_sum_ms.count",),
-        description="Messages sent that carry a response time.",
-    ),
-    Ratio(
-        name="avg_response_time_ms",
-        unit=Unit.MILLISECONDS,
-        numerators=("response_time_sum_ms",),
-        denominators=("response_time_sum_ms.count",),
-        description="Mean response time of the messages sent that carry one.",
-    ),
-    Ratio(
-        name="error_rate",
-        unit=Unit.FRACTION,
-        numerators=("failed_messages",),
-        denominators=("messages_sent",),
-        description="Failed messages ÷ messages sent.",
-    ),
-    Ratio(
-        name="success_rate",
-        unit=Unit.FRACTION,
-        numerators=("messages_sent",),
+    _ratio("error_rate", "Failed messages ÷ messages sent.", Unit.FRACTION, ("failed_messages",), ("messages_sent",)),
+    _ratio(
+        "success_rate",
+        "1 − error_rate.",
+        Unit.FRACTION,
+        ("messages_sent",),
+        ("messages_sent",),
         subtrahends=("failed_messages",),
-        denominators=("messages_sent",),
-        description="1 − error_rate.",
     ),
-    Ratio(
-        name="rating_count",
-        numerators=("rating_sum.count",),
-        description="Ratings given.",
+    _total("rating_count", "Ratings given.", ("rating_sum.count",)),
+    _ratio("satisfaction_score", "Mean rating, 1 to 5.", Unit.RATING, ("rating_sum",), ("rating_sum.count",)),
+    _total(
+        "token_usage", "Tokens read and written by models.", ("prompt_tokens", "completion_tokens"), unit=Unit.TOKENS
     ),
-    Ratio(
-        name="satisfaction_score",
-        unit=Unit.RATING,
-        numerators=("rating_sum",),
-        denominators=("rating_sum.count",),
-        description="Mean rating, 1 to 5.",
+    _total("conversations_closed", "Conversations closed: the sum of the four outcomes.", _CLOSED),
+    _ratio(
+        "resolution_rate",
+        "Conversations resolved ÷ closed. The four rates of outcomes add up to 1.",
+        Unit.FRACTION,
+        ("conversations_resolved",),
+        _CLOSED,
     ),
-    Ratio(
-        name="token_usage",
-        unit=Unit.TOKENS,
-        numerators=("prompt_tokens", "completion_tokens"),
-        description="Tokens read and written by models.",
+    _ratio(
+        "escalation_rate",
+        "Conversations escalated ÷ closed: the hand-off rate.",
+        Unit.FRACTION,
+        ("conversations_escalated",),
+        _CLOSED,
     ),
-    Ratio(
-        name="conversations_closed",
-        numerators=_CLOSED,
-        description="Conversations closed: the sum of the four outcomes.",
+    _ratio(
+        "abandonment_rate", "Conversations abandoned ÷ closed.", Unit.FRACTION, ("conversations_abandoned",), _CLOSED
     ),
-    Ratio(
-        name="resolution_rate",
-        unit=Unit.FRACTION,
-        numerators=("conversations_resolved",),
-        denominators=_CLOSED,
-        description="Conversations resolved ÷ closed. The four rates of outcomes add up to 1.",
+    _ratio(
+        "ended_rate",
+        "Conversations ended without another outcome ÷ closed.",
+        Unit.FRACTION,
+        ("conversations_ended",),
+        _CLOSED,
     ),
-    Ratio(
-        name="escalation_rate",
-        unit=Unit.FRACTION,
-        numerators=("conversations_escalated",),
-        denominators=_CLOSED,
-        description="Conversations escalated ÷ closed: the hand-off rate.",
+    _ratio(
+        "avg_messages_per_conversation",
+        "Messages of the conversations closed ÷ those conversations.",
+        Unit.COUNT,
+        ("closed_conversation_messages",),
+        _CLOSED,
     ),
-    Ratio(
-        name="abandonment_rate",
-        unit=Unit.FRACTION,
-        numerators=("conversations_abandoned",),
-        denominators=_CLOSED,
-        description="Conversations abandoned ÷ closed.",
+    _ratio(
+        "fallback_rate",
+        "Messages sent with a stock phrase ÷ messages sent.",
+        Unit.FRACTION,
+        ("fallback_messages",),
+        ("messages_sent",),
     ),
-    Ratio(
-        name="ended_rate",
-        unit=Unit.FRACTION,
-        numerators=("conversations_ended",),
-        denominators=_CLOSED,
-        description="Conversations ended without another outcome ÷ closed.",
+    _ratio(
+        "knowledge_hit_rate",
+        "Messages sent that were answered from knowledge ÷ messages sent.",
+        Unit.FRACTION,
+        ("knowledge_messages",),
+        ("messages_sent",),
     ),
-    Ratio(
-        name="avg_messages_per_conversation",
-        numerators=("closed_conversation_messages",),
-        denominators=_CLOSED,
-        description="Messages of the conversations closed ÷ those conversations.",
+    _ratio(
+        "cost_per_conversation_micros",
+        "Cost of messages ÷ conversations started.",
+        Unit.MICROS,
+        ("cost_micros",),
+        ("total_conversations",),
     ),
-    Ratio(
-        name="fallback_rate",
-        unit=Unit.FRACTION,
-        numerators=("fallback_messages",),
-        denominators=("messages_sent",),
-        description="Messages sent with a stock phrase ÷ messages sent.",
+    _ratio(
+        "avg_handle_time_ms",
+        "Talk, hold and wrap-up time ÷ calls that ended.",
+        Unit.MILLISECONDS,
+        ("talk_ms", "hold_ms", "wrap_up_ms"),
+        ("calls_handled",),
     ),
-    Ratio(
-        name="knowledge_hit_rate",
-        unit=Unit.FRACTION,
-        numerators=("knowledge_messages",),
-        denominators=("messages_sent",),
-        description="Messages sent that were answered from knowledge ÷ messages sent.",
+    _ratio(
+        "avg_wait_ms",
+        "Waiting time ÷ calls answered that carry one.",
+        Unit.MILLISECONDS,
+        ("wait_ms",),
+        ("wait_ms.count",),
     ),
-    Ratio(
-        name="cost_per_conversation_micros",
-        unit=Unit.MICROS,
-        numerators=("cost_micros",),
-        denominators=("total_conversations",),
-        description="Cost of messages ÷ conversations started.",
-    ),
-    Ratio(
-        name="avg_handle_time_ms",
-        unit=Unit.MILLISECONDS,
-        numerators=("talk_ms", "hold_ms", "wrap_up_ms"),
-        denominators=("calls_handled",),
-        description="Talk, hold and wrap-up time ÷ calls that ended.",
-    ),
-    Ratio(
-        name="avg_wait_ms",
-        unit=Unit.MILLISECONDS,
-        numerators=("wait_ms",),
-        denominators=("wait_ms.count",),
-        description="Waiting time ÷ calls answered that carry one.",
-    ),
-    Ratio(
-        name="conversion_rate",
-        unit=Unit.FRACTION,
-        numerators=("leads_converted",),
-        denominators=("leads_converted", "leads_lost"),
-        description="Leads converted ÷ leads converted or lost in the period.",
+    _ratio(
+        "conversion_rate",
+        "Leads converted ÷ leads converted or lost in the period.",
+        Unit.FRACTION,
+        ("leads_converted",),
+        ("leads_converted", "leads_lost"),
     ),
 )
 

@@ -32,15 +32,20 @@ def demo(
     ] = None,
     listen: Listen = None,
     conversations: Annotated[int | None, typer.Option(min=1, help="Replay only that many. Default: all 7,168.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Let days of them happen now, in fast motion, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Replay real conversations and show their figures.
 
     258,145 messages of the data set chitchat go through everything, in engines and a folder of the demo's own.
     """
+    if live and conversations is not None:
+        raise typer.BadParameter("--live goes without --conversations")
     from server import demo
 
     with commands.reported():
-        raise typer.Exit(demo.run(data_dir, listen, conversations))
+        raise typer.Exit(demo.run(data_dir, listen, conversations, live=live))
 
 
 @app.command()

@@ -30,26 +30,34 @@ async def commit(database: Database, numbers: NumberCache, organization_id: int,
 
     May be repeated whatever happened to an earlier attempt: what that one committed is found stored.
     """
-    known = await numbers.of(organization_id, events)
     async with database.ingest() as driver:
-        new = await stored_events.claim_keys(driver, organization_id, events)
-        stored: dict[bytes, int] = {}
-        if len(new) < len(events):
-            old = [event.event_key for event in events if event.event_key not in new]
-            stored = await stored_events.fingerprints(driver, organization_id, old)
-        if not new:
-            return Committed(revision=0, new=new, stored=stored)
-        fresh = [event for event in events if event.event_key in new]
-        changes = measures.of_events(fresh, known.numbers)
-        await _count_conversations(driver, organization_id, fresh, changes)
-        changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
-        if changed_statuses:
-            await statuses.append(driver, organization_id, changed_statuses)
-        revision = await stored_events.next_revision(driver, organization_id)
-        await stored_events.append(driver, organization_id, revision, fresh)
-        await rollups.append(driver, organization_id, revision, changes)
-        await updates.append(driver, organization_id, revision, changes)
-    numbers.keep(known)
+        known = await numbers.of(driver, organization_id, events)
+        async with driver.transaction():
+            committed = await _store(driver, organization_id, events, known.numbers)
+    if committed.revision:
+        numbers.keep(known)
+    return committed
+
+
+async def _store(driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers) -> Committed:
+    new = await stored_events.claim_keys(driver, organization_id, events)
+    stored: dict[bytes, int] = {}
+    if len(new) < len(events):
+        old = [event.event_key for event in events if event.event_key not in new]
+        stored = await stored_events.fingerprints(driver, organization_id, old)
+    if not new:
+        return Committed(revision=0, new=new, stored=stored)
+    fresh = [event for event in events if event.event_key in new]
+    changes = measures.of_events(fresh, numbers)
+    await _count_conversations(driver, organization_id, fresh, changes)
+    changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
+    if changed_statuses:
+        await statuses.append(driver, organization_id, changed_statuses)
+    deltas = rollups.encode(changes)
+    revision = await stored_events.next_revision(driver, organization_id)
+    await stored_events.append(driver, organization_id, revision, fresh)
+    await rollups.append(driver, organization_id, revision, deltas)
+    await updates.append(driver, organization_id, revision, changes)
     return Committed(revision=revision.number, new=new, stored=stored)
 
 
@@ -85,5 +93,4 @@ async def _outcomes(
     if not closings:
         return {}
     await conversations.add_closings(driver, organization_id, closings)
-    everything = await conversations.closings(driver, organization_id, touched)
-    return {key: outcomes.outcome(some) for key, some in everything.items()}
+    return await conversations.outcomes(driver, organization_id, touched)

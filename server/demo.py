@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import heapq
 import itertools
 import os
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +37,13 @@ _IN_FLIGHT = 6
 _TOP = 5
 _METRICS = ("total_messages", "total_conversations", "unique_users", "p95_response_time_ms", "satisfaction_score")
 _CHART_DAYS = 14
+# What --live plays, over and over: busy days, an hour of them in a minute, after the hours before as the last hour.
+_LIVE_FROM, _LIVE_UNTIL = (
+    int(datetime(2018, 5, day, hour, tzinfo=UTC).timestamp()) for day, hour in ((10, 12), (13, 0))
+)
+_LIVE_SPEED = 60
+_LIVE_LEAD = 3600 * _LIVE_SPEED
+_LIVE_TICK = 0.2  # seconds
 # The demo has engines, keys and a port of its own: what is set for the real service is not for it.
 _NOT_OURS = frozenset(
     {
@@ -92,7 +101,7 @@ class Tally:
         return _midnight(first), _midnight(last + timedelta(days=1))
 
 
-def run(data_dir: Path | None, listen: str | None, limit: int | None) -> int:
+def run(data_dir: Path | None, listen: str | None, limit: int | None, *, live: bool = False) -> int:
     """Runs the demo and returns the exit code. SetupError or EnginesError where it cannot."""
     chitchat.dataset()
     ignored = _forget_environment()
@@ -105,12 +114,12 @@ def run(data_dir: Path | None, listen: str | None, limit: int | None) -> int:
     console.print(f"Starting PostgreSQL, Valkey, server and worker in {folder}", highlight=False, soft_wrap=True)
     try:
         with launcher.site(known, folder) as site, _log(folder) as report:
-            return asyncio.run(_demo(console, site, report, limit))
+            return asyncio.run(_demo(console, site, report, limit, live=live))
     except agentmetrics.AgentMetricsError as error:
         raise errors.SetupError(f"{error}; the log is {folder / _LOG}") from error
 
 
-async def _demo(console: Console, site: Site, report: children.Report, limit: int | None) -> int:
+async def _demo(console: Console, site: Site, report: children.Report, limit: int | None, *, live: bool) -> int:
     stop = Stop()
     conversations = asyncio.create_task(asyncio.to_thread(list, chitchat.conversations(limit)))
     async with diagnosis.database(site.database_url, migrated=False) as database:
@@ -121,8 +130,16 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
             tally = Tally()
             if await family.ready(stop.asked):
                 async with agentmetrics.AsyncClient(site.listen, api_key=key, stamp_sent_at=False) as client:
-                    show = asyncio.create_task(_show(console, client, await conversations, tally))
+                    if live:
+                        _invite(console, site, key)
+                        show = asyncio.create_task(_play(console, client, await conversations, tally))
+                    else:
+                        show = asyncio.create_task(_show(console, client, await conversations, tally))
                     done = await family.during(show, stop.asked)
+    if live and stop.number == signal.SIGINT:
+        # How people end it.
+        commands.note(f"everything is stopped, {tally.done:,} events are kept in {site.folder}")
+        return 0
     if not done:
         commands.note(f"interrupted: everything is stopped, {tally.done:,} events are kept in {site.folder}")
         return 128 + stop.number
@@ -166,6 +183,79 @@ async def replay(client: agentmetrics.AsyncClient, conversations: Sequence[Conve
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures
     tally.seconds = time.monotonic() - began
+
+
+def _invite(console: Console, site: Site, key: str) -> None:
+    """Tells how to look on."""
+    environment = f"AGENTMETRICS_API_KEY={key} AGENTMETRICS_ADDRESS={site.listen}"
+    lines = [
+        f"Playing {_LIVE_SPEED} times as fast as it happened. Look on in another terminal:\n",
+        f"  {environment} {commands.client('watch')}",
+        "\nCtrl-C ends it.",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+async def _play(
+    console: Console, client: agentmetrics.AsyncClient, conversations: Sequence[Conversation], tally: Tally
+) -> None:
+    """Sends events when they happen again, those of the last hour at once, until it is cancelled."""
+    with _counter(console, tally):
+        async for batch in _due(moved(conversations, time.time())):
+            tally.add(batch, await client.track_batch(batch))
+
+
+async def _due(events: Iterator[event_pb2.Event]) -> AsyncIterator[list[event_pb2.Event]]:
+    """Events in batches, as soon as their time has come."""
+    following = next(events)
+    while True:
+        batch: list[event_pb2.Event] = []
+        while len(batch) < _BATCH and following.occurred_at.ToNanoseconds() <= time.time_ns():
+            batch.append(following)
+            following = next(events)
+        if batch:
+            yield batch
+        if len(batch) < _BATCH:
+            await asyncio.sleep(_LIVE_TICK)
+
+
+def moved(conversations: Iterable[Conversation], now: float) -> Iterator[event_pb2.Event]:
+    """The events as they happen again, from an hour before `now` on and without an end, each time as new ones."""
+    kept = [one for one in conversations if one.messages[-1][1] >= _LIVE_FROM - _LIVE_LEAD]
+    for take in itertools.count():
+        first = _LIVE_FROM if take else _LIVE_FROM - _LIVE_LEAD
+        begin = now + take * (_LIVE_UNTIL - _LIVE_FROM) / _LIVE_SPEED
+        for event in heapq.merge(*map(chitchat.events_of, kept), key=lambda event: event.occurred_at.seconds):
+            if first <= event.occurred_at.seconds < _LIVE_UNTIL:
+                at = begin + (event.occurred_at.seconds - _LIVE_FROM) / _LIVE_SPEED
+                yield _again(event, f"{now:.0f}.{take}", at)
+
+
+def _again(event: event_pb2.Event, name: str, at: float) -> event_pb2.Event:
+    """The event once more: with ids of its own, at another time, and as much faster as everything is."""
+    event.event_id = f"{event.event_id}@{name}"
+    event.conversation_id = f"{event.conversation_id}@{name}"
+    event.occurred_at.FromMicroseconds(round(at * 1_000_000))
+    if event.message.HasField("response_time_ms"):
+        event.message.response_time_ms //= _LIVE_SPEED
+    return event
+
+
+@contextlib.contextmanager
+def _counter(console: Console, tally: Tally) -> Iterator[None]:
+    """Shows how many events have been sent: in place in a terminal, else a line now and then."""
+    began = time.monotonic()
+
+    def said() -> str:
+        return f"{tally.done:,} events in {time.monotonic() - began:.0f} s"
+
+    if console.is_terminal:
+        with console.status(said()) as status, _every(0.5, lambda: status.update(said())):
+            yield
+    else:
+        with _every(10, lambda: print(f"live: {said()}", flush=True)):  # noqa: T201 - what the demo has to say
+            yield
 
 
 async def _print_figures(console: Console, client: agentmetrics.AsyncClient, tally: Tally) -> None:

@@ -22,7 +22,9 @@ from server.numbers import NumberCache
 from server.store.database import Database
 
 MAX_BATCH_EVENTS = 1000
-MAX_PENDING_EVENTS = 50_000
+MAX_PENDING_BYTES = 64 * 1024 * 1024
+MAX_PENDING_BYTES_EACH = MAX_PENDING_BYTES // 4  # of one organization, so that it cannot keep the others out
+_EVENT_BYTES = 600  # what an event without properties takes up here, about
 _RUNNERS_PER_ORGANIZATION = 2  # one batch is prepared and sent while the other commits
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _log = structlog.get_logger(__name__)
@@ -56,6 +58,7 @@ class Submission:
 @dataclass(slots=True, kw_only=True)
 class _Waiter:
     events: Sequence[Event]
+    size: int
     done: "asyncio.Future[Submission]"
 
 
@@ -66,6 +69,7 @@ class _Lane:
     organization_id: int
     waiting: deque[_Waiter] = field(default_factory=deque)
     runners: int = 0
+    pending: int = 0  # bytes
 
 
 class Ingest:
@@ -73,7 +77,7 @@ class Ingest:
 
     def __init__(self, database: Database, *, on_commit: Callable[[int], None], concurrency: int) -> None:
         self._database = database
-        self._numbers = NumberCache(database)
+        self._numbers = NumberCache()
         self._on_commit = on_commit
         self._slots = asyncio.Semaphore(concurrency)
         self._lanes: dict[int, _Lane] = {}
@@ -87,13 +91,16 @@ class Ingest:
             return Submission(results=(), revision=0)
         if self.weak:
             raise Refused(Reason.DURABILITY_WEAK, "the database is not set up to be durable", retry_after=5.0)
-        if self._pending + len(events) > MAX_PENDING_EVENTS:
+        size = sum(_EVENT_BYTES + len(event.properties) for event in events)
+        lane = self._lanes.get(organization_id) or _Lane(organization_id=organization_id)
+        if self._pending + size > MAX_PENDING_BYTES or lane.pending + size > MAX_PENDING_BYTES_EACH:
             raise Refused(Reason.OVERLOADED, "too many events are waiting to be stored", retry_after=0.5)
-        waiter = _Waiter(events=events, done=asyncio.get_running_loop().create_future())
-        lane = self._lanes.setdefault(organization_id, _Lane(organization_id=organization_id))
+        self._lanes[organization_id] = lane
+        waiter = _Waiter(events=events, size=size, done=asyncio.get_running_loop().create_future())
         lane.waiting.append(waiter)
-        self._pending += len(events)
-        telemetry.PENDING_EVENTS.set(self._pending)
+        lane.pending += size
+        self._pending += size
+        telemetry.PENDING_EVENTS.inc(len(events))
         if lane.runners < _RUNNERS_PER_ORGANIZATION:
             lane.runners += 1
             runner = asyncio.create_task(self._run(lane))
@@ -111,26 +118,24 @@ class Ingest:
             while lane.waiting:
                 async with self._slots:
                     waiters = _take(lane.waiting)
-                    await self._settle(lane.organization_id, waiters)
+                    await self._settle(lane, waiters)
         finally:
             lane.runners -= 1
             if not lane.runners and not lane.waiting:
                 self._lanes.pop(lane.organization_id, None)
 
-    async def _settle(self, organization_id: int, waiters: Sequence[_Waiter]) -> None:
+    async def _settle(self, lane: _Lane, waiters: Sequence[_Waiter]) -> None:
         """Writes the events of the calls and answers each; nothing that happens escapes to the runner."""
-        if not waiters:
-            return
         events = [event for waiter in waiters for event in waiter.events]
         try:
-            outcome = await self._write(organization_id, events)
+            outcome = await self._write(lane.organization_id, events)
+            results = _results(events, outcome)
         except Refused as refusal:
             _fail(waiters, refusal)
         except Exception:  # noqa: BLE001 - every caller gets an answer, whatever happened
-            _log.exception("ingest failed", organization_id=organization_id, events=len(events))
-            _fail(waiters, RuntimeError("the events could not be stored"))
+            _log.exception("ingest failed", organization_id=lane.organization_id, events=len(events))
+            _fail(waiters, None)
         else:
-            results = _results(events, outcome)
             position = 0
             for waiter in waiters:
                 mine = results[position : position + len(waiter.events)]
@@ -139,17 +144,20 @@ class Ingest:
                     waiter.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
             telemetry.count_results(result.status.value for result in results)
         finally:
-            self._pending -= len(events)
-            telemetry.PENDING_EVENTS.set(self._pending)
+            size = sum(waiter.size for waiter in waiters)
+            lane.pending -= size
+            self._pending -= size
+            telemetry.PENDING_EVENTS.dec(len(events))
 
     async def _write(self, organization_id: int, events: Sequence[Event]) -> "_Outcome":
         first: dict[bytes, Event] = {}
         for event in events:
             first.setdefault(event.event_key, event)
         outcome = _Outcome(revision=0, fingerprints={}, new=set(), refused=set())
-        await self._write_distinct(organization_id, [first[key] for key in sorted(first)], outcome)
-        if outcome.revision:
-            self._on_commit(organization_id)
+        try:
+            await self._write_distinct(organization_id, [first[key] for key in sorted(first)], outcome)
+        finally:
+            self._on_commit(organization_id)  # also where the answer to a commit was lost
         for key in outcome.new:
             outcome.fingerprints[key] = first[key].fingerprint
         return outcome
@@ -219,10 +227,11 @@ def _take(waiting: deque[_Waiter]) -> list[_Waiter]:
     return taken
 
 
-def _fail(waiters: Sequence[_Waiter], error: Exception) -> None:
+def _fail(waiters: Sequence[_Waiter], refusal: Refused | None) -> None:
+    """Answers calls with a refusal, or with a fault of the server where there is none."""
     for waiter in waiters:
         if not waiter.done.done():
-            waiter.done.set_exception(error.again() if isinstance(error, Refused) else error)
+            waiter.done.set_exception(refusal.again() if refusal else RuntimeError("the events could not be stored"))
 
 
 _CONFLICT = Rejection(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from server import measures
 from server.events import Event
 from server.store import members
-from server.store.database import Database, Driver
+from server.store.database import Driver
 from server.store.members import Kind
 
 _CAPACITY = 500_000
@@ -24,15 +24,15 @@ class Known:
 class NumberCache:
     """Remembers numbers that are durable. They never change, so nothing can make an entry wrong."""
 
-    def __init__(self, database: Database, capacity: int = _CAPACITY) -> None:
-        self._database = database
+    def __init__(self, capacity: int = _CAPACITY) -> None:
         self._capacity = capacity
         self._numbers: dict[_Key, int] = {}
 
-    async def of(self, organization_id: int, events: Sequence[Event]) -> "Known":
+    async def of(self, driver: Driver, organization_id: int, events: Sequence[Event]) -> "Known":
         """The numbers of every user and agent of the events; those that have none get one, in a transaction of its own.
 
-        A number without events costs nothing, so it does not matter whether the events are stored afterwards.
+        A number without events costs nothing, so it does not matter whether the events are stored afterwards. They have
+        to be stored on the same connection: what is learned may be lost in a crash of the database, and so is that.
         """
         wanted = {
             Kind.USER: {event.user_id for event in events if event.user_id},
@@ -40,7 +40,7 @@ class NumberCache:
             Kind.EVENT_TYPE: {event.event_type for event in events},
         }
         missing = {kind: self._missing(organization_id, kind, ids) for kind, ids in wanted.items()}
-        learned = await self._fetch(organization_id, missing) if any(missing.values()) else {}
+        learned = await self._fetch(driver, organization_id, missing) if any(missing.values()) else {}
 
         def numbers(kind: Kind) -> dict[str, int]:
             keys = ((organization_id, kind, one) for one in wanted[kind])
@@ -57,8 +57,8 @@ class NumberCache:
     def _missing(self, organization_id: int, kind: Kind, ids: Iterable[str]) -> set[str]:
         return {one for one in ids if (organization_id, kind, one) not in self._numbers}
 
-    async def _fetch(self, organization_id: int, missing: dict[Kind, set[str]]) -> dict[_Key, int]:
-        async with self._database.ingest() as driver:
+    async def _fetch(self, driver: Driver, organization_id: int, missing: dict[Kind, set[str]]) -> dict[_Key, int]:
+        async with driver.transaction():
             found = await self._known(driver, organization_id, missing)
             unknown = {
                 kind: [one for one in ids if (organization_id, kind, one) not in found] for kind, ids in missing.items()

@@ -16,6 +16,8 @@ from server.store.rollups import AsOf, Selection
 from server.timerange import Granularity, Span, TimeRange
 
 MAX_METRICS = 20
+MAX_EVENT_TYPES = 1000
+OTHER = "_other"
 
 _EVENTS = catalog.MEASURE["events"]
 _STORAGE_CHANGE = catalog.MEASURE["storage_change_bytes"]
@@ -48,7 +50,7 @@ class Queries:
         async with self._snapshot() as connection:
             as_of = await rollups.as_of(connection, organization_id)
             time_range = _resolve(principal, period, as_of)
-            types = await members.ids(connection, organization_id, members.Kind.EVENT_TYPE) if part.is_whole else []
+            types = await _event_types(connection, organization_id) if part.is_whole else []
             selections = [
                 *_with_comparison(part, time_range),
                 *(_storage_until(time_range.span.end) if part.is_whole else ()),
@@ -196,9 +198,17 @@ def _by_type(types: Sequence[str], span: Span) -> list[Selection]:
     ]
 
 
+async def _event_types(connection: Connection, organization_id: int) -> list[str]:
+    return await members.ids(connection, organization_id, members.Kind.EVENT_TYPE, MAX_EVENT_TYPES)
+
+
 def _type_counts(types: Sequence[str], found: Mapping[int, Cell]) -> dict[str, int]:
-    """The number of events by type, most frequent first; types that did not occur are left out."""
+    """The number of events by type, most frequent first; types that did not occur are left out.
+
+    Types beyond the first MAX_EVENT_TYPES are one row, OTHER, so that the rows always add up to all events.
+    """
     counts = {name: int(figures.figure(_EVENTS, found[_SERIES + index]) or 0) for index, name in enumerate(types)}
+    counts[OTHER] = int(figures.figure(_EVENTS, found[_NOW]) or 0) - sum(counts.values())
     return {name: count for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if count}
 
 

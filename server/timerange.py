@@ -14,6 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from server import cells
 from server.errors import Reason, Refused
 
+# Time zones are those of the package tzdata on every machine, and not those that the system happens to have.
+zoneinfo.reset_tzpath(())
+
 QUARTER = timedelta(seconds=cells.QUARTER_SECONDS)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FLOOR = datetime(2000, 1, 1, tzinfo=UTC)

@@ -79,11 +79,24 @@ FAMILIES: Mapping[str, str] = {
     for event_type in (prefix + name for name in names.split())
 }
 
-# Limits of the numbers of details. They keep the sums of billions of events within 64 bits.
+# Limits of the numbers of details. Sums of them stay within 64 bits for hundreds of millions of the largest events.
 _DEFAULT_RANGE = (0, histogram.MAXIMUM)
 _RANGES: Mapping[str, tuple[int, int]] = {
     "feedback.rating": (1, 5),
     "feedback.comment_length": (0, 10**9),
+    **dict.fromkeys(
+        (
+            "message.response_time_ms",
+            "message.cost_micros",
+            "call.wait_ms",
+            "call.talk_ms",
+            "call.hold_ms",
+            "call.wrap_up_ms",
+            "api.request_bytes",
+            "api.response_bytes",
+        ),
+        (0, 10**10),
+    ),
     "message.prompt_tokens": (0, 10**9),
     "message.completion_tokens": (0, 10**9),
     **{f"quality.{name}": (0, 10_000) for name in ("overall", "helpfulness", "accuracy", "politeness")},
@@ -92,7 +105,7 @@ _RANGES: Mapping[str, tuple[int, int]] = {
     "lead.value_micros": (0, 10**15),
     "campaign.cost_micros": (0, 10**15),
     "billing.amount_micros": (0, 10**15),
-    "storage.bytes_delta": (-(10**13), 10**13),
+    "storage.bytes_delta": (-(10**12), 10**12),
 }
 _FREE_TEXT_BYTES: Mapping[str, int] = {"content_gap.question": 1024, "user.user_agent": 1024}
 _ENUM_SIZES: Mapping[str, int] = {"agent.status": 5, "knowledge.kind": 4, "storage.kind": 4}

@@ -253,7 +253,7 @@ class _Stream:
                 results=map(event_conversion.result_message, submission.results),
                 revision=submission.revision,
             )
-            # Never cut short: gRPC sends no status past a message that it has begun. While it waits, nothing more is read.
+            # Never cut short: gRPC sends no status past a message that it has begun. While it waits, nothing is read.
             begun = time.monotonic()
             await self._context.write(event_service_pb2.StreamEventsResponse(acks=[ack]))
             self._last_acked = sequence

@@ -89,15 +89,37 @@ async def add_closings(driver: Driver, organization_id: int, closings: Sequence[
 
 
 async def closings(driver: Driver, organization_id: int, keys: Collection[bytes]) -> dict[bytes, list[Closing]]:
-    """Every closing and reopening event of conversations, by conversation."""
+    """Every closing and reopening event of conversations, by conversation, for the audit."""
     rows = await driver.fetch(
-        f"SELECT {_CLOSING} FROM conversation_closings"  # noqa: S608 - a constant of this file
+        "SELECT conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id FROM conversation_closings"
         " WHERE organization_id = $1 AND conversation_key = ANY($2::bytea[]) ORDER BY conversation_key",
         organization_id,
         list(keys),
     )
-    found = map(_closing, rows)
+    found = (_closing(row) for row in rows)
     return {key: list(group) for key, group in groupby(found, key=lambda closing: closing.conversation_key)}
+
+
+async def outcomes(driver: Driver, organization_id: int, keys: Collection[bytes]) -> dict[bytes, Outcome | None]:
+    """The outcomes of conversations by their closing and reopening events: the rule of outcomes.outcome, in SQL.
+
+    In SQL because a conversation may have any number of them, and a commit must not carry them all here.
+    """
+    rows = await driver.fetch(
+        "SELECT DISTINCT ON (c.conversation_key) c.conversation_key, c.kind AS outcome,"
+        " c.agent_id, c.channel, c.team_id,"
+        " min(c.occurred_at) OVER (PARTITION BY c.conversation_key) AS closed_at"
+        " FROM unnest($2::bytea[]) AS k(conversation_key)"
+        " CROSS JOIN LATERAL (SELECT max(occurred_at) AS at FROM conversation_closings WHERE organization_id = $1"
+        " AND conversation_key = k.conversation_key AND kind = 0) AS reopened"
+        " CROSS JOIN LATERAL (SELECT * FROM conversation_closings WHERE organization_id = $1"
+        " AND conversation_key = k.conversation_key AND kind > 0"
+        " AND occurred_at > coalesce(reopened.at, '-infinity') OFFSET 0) AS c"
+        " ORDER BY c.conversation_key, c.kind DESC, c.occurred_at, c.event_key",
+        organization_id,
+        list(keys),
+    )
+    return {**dict.fromkeys(keys), **{row["conversation_key"]: _outcome(row) for row in rows}}
 
 
 async def set_outcomes(driver: Driver, organization_id: int, outcomes: Mapping[bytes, Outcome | None]) -> None:

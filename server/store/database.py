@@ -21,9 +21,9 @@ Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 Connection: TypeAlias = AsyncConnection
 
-# 40: serialization failure, deadlock · 08: connection · 57: shutdown, cancelled · 53: resources, disk full ·
-# 55: lock not available · 25006: read only, after a failover · 58: system error
-_TRANSIENT = ("40", "08", "57", "53", "55", "25006", "58")
+# The class of errors that a value causes. Everything else is the operator's: a lost connection, a full disk, a missing
+# partition or permission. A sender must not be told that its event is at fault then.
+_DATA_EXCEPTION = "22"
 
 _SESSION = {
     "timezone": "UTC",
@@ -68,30 +68,32 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def ingest(self) -> AsyncIterator[Driver]:
-        """A transaction on a driver connection of the ingest pool, committed at the end of the block."""
+        """A driver connection of the ingest pool, outside of any transaction.
+
+        Transactions on it belong to one life of the database: it does not survive a crash in between.
+        """
         async with self._driver(self._ingest) as driver:
             yield driver
 
     @contextlib.asynccontextmanager
     async def maintenance(self) -> AsyncIterator[Driver]:
         """A transaction on a driver connection, committed at the end of the block."""
-        async with self._driver(self._other) as driver:
+        async with self._driver(self._other) as driver, driver.transaction():
             yield driver
 
     @contextlib.asynccontextmanager
     async def frozen(self) -> AsyncIterator[Driver]:
         """What snapshot() gives, on a driver connection: for reading raw events in portions."""
-        async with self._driver(self._other, frozen=True) as driver:
+        async with self._driver(self._other) as driver, driver.transaction(isolation="repeatable_read", readonly=True):
             yield driver
 
     @contextlib.asynccontextmanager
-    async def _driver(self, engine: AsyncEngine, *, frozen: bool = False) -> AsyncIterator[Driver]:
+    async def _driver(self, engine: AsyncEngine) -> AsyncIterator[Driver]:
         with translated():
             async with engine.connect() as connection:
                 driver: Driver = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
                 try:
-                    async with driver.transaction(isolation="repeatable_read" if frozen else None, readonly=frozen):
-                        yield driver
+                    yield driver
                 except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
                     await connection.invalidate()
                     raise
@@ -172,9 +174,9 @@ def translated() -> Iterator[None]:
         yield
     except (sa.exc.DBAPIError, asyncpg.PostgresError) as error:
         state = _sqlstate(error)
-        if state is None or state.startswith(_TRANSIENT):
-            raise errors.StorageUnavailable(f"database error {state or 'without a state'}") from error
-        raise errors.StorageRejected(f"database error {state}") from error
+        if state is not None and state.startswith(_DATA_EXCEPTION):
+            raise errors.StorageRejected(f"database error {state}") from error
+        raise errors.StorageUnavailable(f"database error {state or 'without a state'}") from error
     except sa.exc.TimeoutError as error:
         raise errors.StorageUnavailable("no database connection is free") from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:

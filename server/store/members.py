@@ -66,13 +66,13 @@ async def exists(connection: AsyncConnection, organization_id: int, kind: Kind, 
     return found is not None
 
 
-async def ids(connection: AsyncConnection, organization_id: int, kind: Kind) -> list[str]:
-    """Every external id of a kind, in order."""
+async def ids(connection: AsyncConnection, organization_id: int, kind: Kind, limit: int) -> list[str]:
+    """External ids of a kind, at most that many, in order."""
     rows = await connection.scalars(
         sa.text(
             "SELECT external_id FROM members WHERE organization_id = :organization AND kind = :kind"
-            " ORDER BY external_id"
+            " ORDER BY external_id LIMIT :limit"
         ),
-        {"organization": organization_id, "kind": int(kind)},
+        {"organization": organization_id, "kind": int(kind), "limit": limit},
     )
     return list(rows)

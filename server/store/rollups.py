@@ -17,9 +17,16 @@ from server.store.events import Revision
 _FIGURES = ("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "set_keys", "sets")
 
 
+_LARGEST = 2**63 - 1  # what a column holds; a figure beyond it stays there, and the service goes on
+
+
+def _within(amount: int) -> int:
+    return max(-_LARGEST, min(_LARGEST, amount))
+
+
 def _figures(cell: Cell) -> tuple[object, ...]:
     """A cell as the values of its columns; what adds nothing is left out."""
-    counters = sorted((key, amount) for key, amount in cell.counters.items() if amount)
+    counters = sorted((key, _within(amount)) for key, amount in cell.counters.items() if amount)
     bins = sorted((key, count) for key, count in cell.bins.items() if count)
     sets = sorted((key, members) for key, members in cell.sets.items() if members)
     return (
@@ -41,15 +48,22 @@ def _cell(figures: Sequence[Any]) -> Cell:
     )
 
 
-async def append(driver: Driver, organization_id: int, revision: Revision, changes: Mapping[CellKey, Cell]) -> None:
+Encoded = Sequence[tuple[CellKey, tuple[object, ...]]]
+
+
+def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
+    """Figures as they are stored; to be made before the revision is taken, whose row others wait for."""
+    return [(key, _figures(cell)) for key, cell in changes.items() if not cell.is_empty()]
+
+
+async def append(driver: Driver, organization_id: int, revision: Revision, changes: Encoded) -> None:
     """Appends figures as deltas: no row is shared, so nobody waits."""
     await driver.copy_records_to_table(
         "deltas",
         columns=("organization_id", "dimension", "value", "bucket", "revision", "created_at", *_FIGURES),
         records=[
-            (organization_id, key.dimension, key.value, key.bucket, revision.number, revision.at, *_figures(cell))
-            for key, cell in changes.items()
-            if not cell.is_empty()
+            (organization_id, key.dimension, key.value, key.bucket, revision.number, revision.at, *figures)
+            for key, figures in changes
         ],
     )
 
@@ -87,11 +101,11 @@ _READ = sa.text(
             AND value = s.value AND bucket >= s.first AND bucket < s.last OFFSET 0
         ) AS d
     )
-    SELECT point, 0 AS part, u.key, sum(u.amount)::bigint AS amount, NULL::bytea[] AS sets
+    SELECT point, 0 AS part, u.key, sum(u.amount) AS amount, NULL::bytea[] AS sets
     FROM picked, unnest(counter_keys, counter_amounts) AS u(key, amount)
     WHERE u.key >> 12 = ANY(CAST(:measures AS integer[])) GROUP BY point, u.key
     UNION ALL
-    SELECT point, 1, u.key, sum(u.amount)::bigint, NULL
+    SELECT point, 1, u.key, sum(u.amount), NULL
     FROM picked, unnest(bin_keys, bin_counts) AS u(key, amount)
     WHERE :bins AND u.key >> 12 = ANY(CAST(:measures AS integer[])) GROUP BY point, u.key
     UNION ALL
@@ -135,9 +149,9 @@ async def read(
     for point, part, key, amount, sets in rows:
         cell = found[point]
         if part == 0:
-            cell.counters[key] = amount
+            cell.counters[key] = _within(int(amount))
         elif part == 1:
-            cell.bins[key] = amount
+            cell.bins[key] = int(amount)
         else:
             cell.sets[key] = BitMap.union(*map(BitMap.deserialize, sets))
     return found
@@ -272,7 +286,7 @@ async def backlog(connection: AsyncConnection) -> Backlog:
 async def events_by_hour(driver: Driver, organization_id: int, events_key: int) -> dict[int, int]:
     """How many events occurred in each hour that has any, by its first quarter hour, in order."""
     rows = await driver.fetch(
-        "SELECT bucket, sum(amount)::bigint FROM ("
+        "SELECT bucket, sum(amount) FROM ("
         "SELECT bucket, counter_keys, counter_amounts FROM rollups"
         " WHERE organization_id = $1 AND dimension = $2 AND value = '' AND granularity = $3"
         " UNION ALL SELECT bucket - bucket % $3, counter_keys, counter_amounts FROM deltas"
@@ -284,7 +298,7 @@ async def events_by_hour(driver: Driver, organization_id: int, events_key: int) 
         int(cells.Granularity.HOUR),
         events_key,
     )
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: int(row[1]) for row in rows}
 
 
 async def stored_between(

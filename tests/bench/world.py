@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from pathlib import Path
 
 from agentmetrics import uuid7
 from agentmetrics.v1 import event_pb2
@@ -73,19 +72,6 @@ class World:
         finally:
             process.terminate()
             await process.wait()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """A server process that is running."""
-
-    address: str
-    pid: int
-
-    def resident_mib(self) -> float:
-        """The memory that it holds now, in MiB (Linux)."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,10 +128,19 @@ def test_an_empty_state_is_dashes() -> None:
 
 
 def test_bars() -> None:
-    assert dashboard.bar_lines([0, 0.001, 8, 16, None], 2) == ["   █ ", "▁▂██·"]
-    assert dashboard.bar_lines([None, None], 1) == ["··"]
-    assert dashboard.bar_lines([0, 0], 1) == ["▁▁"]
-    assert dashboard.bar_lines([], 2) == ["", ""]
+    assert dashboard.bar_lines([0, 0.001, 8, 16, 99, None], 2, 16) == ["   ██ ", "▁▂███·"]
+    assert dashboard.bar_lines([None, None], 1, 0) == ["··"]
+    assert dashboard.bar_lines([0, 0], 1, 0) == ["▁▁"]
+    assert dashboard.bar_lines([], 2, 0) == ["", ""]
+
+
+def test_one_outlier_does_not_flatten_a_chart() -> None:
+    state = states.state()
+    state.minutes[30].p95_response_time_ms = 90_000
+    lines = drawn(view(state=state), color_system=None).splitlines()
+    (row,) = [number for number, line in enumerate(lines) if line.startswith("peak 90.0 s (cut)")]
+    assert lines[row].count("▄") + lines[row].count("▅") > 20
+    assert lines[row - 1][50] == "█"
 
 
 def test_trends_compare_with_a_minute_before() -> None:

@@ -29,7 +29,7 @@ from tests.faults.workload import PLANTED_MAIL, SPREAD, Business
 
 # Seconds after which a phase hangs; that of the faults comes on top of their own.
 _LIMITS = {"start": 90, "faults": 60, "recovery": 30, "retries": 30, "fold": 30, "figures": 60, "stop": 60}
-_LEAST = {"reads": 5, "audits": 4, "faults": 3, "acknowledged events": 200}
+_LEAST = {"reads": 3, "audits": 4, "faults": 3, "acknowledged events": 100}
 _AUDIT_SECONDS = 2.0  # between two recounts
 _MEMORY, _ROOM = Path("/dev/shm"), 1 << 30
 _SHOWN = 8  # violations

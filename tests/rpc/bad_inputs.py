@@ -1,8 +1,9 @@
 """The table of bad inputs, and what runs its rows.
 
-tests/data/bad_inputs.tsv says what is sent and which status and reason must come back. A row is run by a function that sends it to
-a real server and returns what came back: "OK", or the status ("+RetryInfo" where waiting helps), the reason and the
-field. What it returns must be what the row is registered with, and that must agree with the table, unless a reason is given.
+tests/data/bad_inputs.tsv says what is sent and which status and reason must come back. A row is run by a function that
+sends it to a real server and returns what came back: "OK", or the status ("+RetryInfo" where waiting helps), the reason
+and the field. What it returns must be what the row is registered with, and that must agree with the table, unless a
+reason is given.
 """
 
 import csv
@@ -54,7 +55,7 @@ Run = Callable[[World], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row that is run. keeps is how many events of the caller are stored at its end; None where the row looks itself."""
+    """A row that is run. keeps is how many events of the caller are stored at its end; None where it looks itself."""
 
     id: str
     expected: str
@@ -66,7 +67,13 @@ class Row:
 ROWS: dict[str, Row] = {}
 
 
-def row(id: str, expected: str, *, because: str = "", keeps: int | None = 0) -> Callable[[Run], Run]:  # noqa: A002 - the table's word
+def row(
+    id: str,  # noqa: A002 - the table's word
+    expected: str,
+    *,
+    because: str = "",
+    keeps: int | None = 0,
+) -> Callable[[Run], Run]:
     """Registers a function as what runs a row. because says why the contract answers otherwise than the table."""
 
     def register(run: Run) -> Run:

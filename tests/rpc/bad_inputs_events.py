@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import serving
-from agentmetrics.v1 import event_pb2
 from bad_inputs import World, outcome, row
 from google.protobuf import struct_pb2, timestamp_pb2
 from serving import Caller
 
+from agentmetrics.v1 import event_pb2
 from server.store import rollups
 from server.store.organizations import Settings
 
@@ -105,13 +105,21 @@ _refused(
     lambda: serving.event("feedback.submitted", feedback=event_pb2.FeedbackDetail(rating=6)),
 )
 _refused("E-063", "INVALID_ARGUMENT FIELD_TOO_LONG agent_id", lambda: serving.event(agent_id="é" * 150))
-_refused("E-078", "INVALID_ARGUMENT FIELD_TOO_LONG properties", lambda: serving.event(properties=_structure(**{"k" * 257: 1})))
+_refused(
+    "E-078",
+    "INVALID_ARGUMENT FIELD_TOO_LONG properties",
+    lambda: serving.event(properties=_structure(**{"k" * 257: 1})),
+)
 _refused(
     "E-079",
     "INVALID_ARGUMENT TOO_MANY_PROPERTIES properties",
     lambda: serving.event(properties=_structure(**{f"k{number}": 1 for number in range(101)})),
 )
-_refused("E-082", "INVALID_ARGUMENT FIELD_TOO_LONG properties", lambda: serving.event(properties=_structure(k="x" * 33_000)))
+_refused(
+    "E-082",
+    "INVALID_ARGUMENT FIELD_TOO_LONG properties",
+    lambda: serving.event(properties=_structure(k="x" * 33_000)),
+)
 _refused(
     "E-084",
     "INVALID_ARGUMENT NOT_A_NUMBER properties",
@@ -333,9 +341,7 @@ async def _(world: World) -> str:
 @row("E-101", "OK")
 async def _(world: World) -> str:
     # 1,000 events with the longest ids and messages stay far below 4 MiB: it cannot be exceeded.
-    answer = await world.caller.track_all(
-        serving.event("Bad", event_id=f"{number:0128}") for number in range(1000)
-    )
+    answer = await world.caller.track_all(serving.event("Bad", event_id=f"{number:0128}") for number in range(1000))
     assert serving.statuses(answer.results) == ["INVALID_EVENT_TYPE"] * 1000
     assert answer.ByteSize() < 1 << 20
     return "OK"

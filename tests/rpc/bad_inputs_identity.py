@@ -7,10 +7,10 @@ from typing import Any
 import grpc
 import serving
 import wire
-from agentmetrics.v1 import event_service_pb2, metrics_service_pb2
 from bad_inputs import World, outcome, row
 from serving import Caller
 
+from agentmetrics.v1 import event_service_pb2, metrics_service_pb2
 from server import accounts
 from server.accounts import Scope
 from server.store.organizations import State
@@ -130,13 +130,9 @@ async def _(world: World) -> str:
 @row("I-025", MISSING)
 async def _(world: World) -> str:
     # That no field is ever logged is shown in test_security.
-    request = metrics_service_pb2.GetAgentMetricsRequest(
-        agent_id=world.caller.key.secret, time_range=serving.today()
-    )
+    request = metrics_service_pb2.GetAgentMetricsRequest(agent_id=world.caller.key.secret, time_range=serving.today())
     return await outcome(
-        world.caller.raw(
-            "/agentmetrics.v1.MetricsService/GetAgentMetrics", request.SerializeToString(), metadata=()
-        )
+        world.caller.raw("/agentmetrics.v1.MetricsService/GetAgentMetrics", request.SerializeToString(), metadata=())
     )
 
 

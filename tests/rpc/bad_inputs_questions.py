@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 import serving
-from agentmetrics.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from bad_inputs import World, outcome, row, told
 from google.protobuf import timestamp_pb2
 
+from agentmetrics.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from server import query
 from server.store import rollups
 from server.store.organizations import Settings
@@ -91,9 +91,7 @@ async def _(world: World) -> str:
 
 @row("Q-008", "OK")
 async def _(world: World) -> str:
-    answer = await world.caller.overview(
-        serving.period(_NOW + timedelta(days=2), _NOW + timedelta(days=3))
-    )
+    answer = await world.caller.overview(serving.period(_NOW + timedelta(days=2), _NOW + timedelta(days=3)))
     overview = answer.overview
     assert (overview.events, overview.HasField("events"), overview.HasField("error_rate")) == (0, True, False)
     assert overview.messages_change.absence_reason == answer_pb2.ABSENCE_REASON_TOO_EARLY
@@ -225,7 +223,12 @@ _agent("Q-043", "INVALID_ARGUMENT FIELD_TOO_LONG agent_id", "a" * 10_240)
 _agent("Q-045", "NOT_FOUND AGENT_NOT_FOUND agent_id", "unknown")
 
 
-@row("Q-047", "NOT_FOUND AGENT_NOT_FOUND agent_id", because="the table names no reason; it is as for any unknown agent", keeps=1)
+@row(
+    "Q-047",
+    "NOT_FOUND AGENT_NOT_FOUND agent_id",
+    because="the table names no reason: it is that of any unknown agent",
+    keeps=1,
+)
 async def _(world: World) -> str:
     await world.caller.track(serving.event(agent_id="known"))
     return await outcome(world.caller.agent("%", serving.today()))

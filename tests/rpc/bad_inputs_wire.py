@@ -1,4 +1,4 @@
-"""Rows about bytes, HTTP/2 and connections. Counts are smaller than in the table where a smaller number shows the same."""
+"""Rows about bytes, HTTP/2 and connections. Counts are smaller than in the table where fewer show the same."""
 
 import asyncio
 import resource
@@ -10,12 +10,12 @@ from collections.abc import Callable
 import grpc
 import serving
 import wire
-from agentmetrics.v1 import event_pb2, event_service_pb2
 from bad_inputs import World, outcome, row
 from google.protobuf import struct_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 
+from agentmetrics.v1 import event_pb2, event_service_pb2
 from server import serve
 from server.store import rollups
 
@@ -120,7 +120,9 @@ def _resident() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-async def _single(world: World, payload: bytes, *extra: tuple[str, str | bytes], path: str = serving.TRACK_EVENT) -> str:
+async def _single(
+    world: World, payload: bytes, *extra: tuple[str, str | bytes], path: str = serving.TRACK_EVENT
+) -> str:
     """How a call on a connection of its own ended."""
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, wire.request(path, *extra, secret=world.caller.key.secret))
@@ -245,7 +247,7 @@ async def _(world: World) -> str:
     return await _single(world, wire.message(_body()), ("X-Upper", "a"))
 
 
-@row("W-054", "OK", because="the core hands it on; we read no header but authorization, which it makes invalid", keeps=1)
+@row("W-054", "OK", because="the core hands it on; authorization, all that we read, becomes invalid by it", keeps=1)
 async def _(world: World) -> str:
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, wire.request(serving.TRACK_EVENT, secret=f"{world.caller.key.secret}\0"))
@@ -489,5 +491,3 @@ async def _(world: World) -> str:
             return "OK"
         await asyncio.sleep(0.1)
     return f"{len(asyncio.all_tasks()) - tasks} tasks are left"
-
-

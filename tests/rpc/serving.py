@@ -1,14 +1,18 @@
 """A real server for tests, an organization's view of it, and what a refusal says."""
 
+import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import grpc
+from google.protobuf import timestamp_pb2
+from google.rpc import error_details_pb2, status_pb2
+
 from agentmetrics.v1 import (
     answer_pb2,
     event_pb2,
@@ -18,9 +22,6 @@ from agentmetrics.v1 import (
     metrics_service_pb2_grpc,
     time_pb2,
 )
-from google.protobuf import timestamp_pb2
-from google.rpc import error_details_pb2, status_pb2
-
 from server import accounts
 from server.accounts import Scope, Secrets
 from server.hints import Hints
@@ -126,9 +127,7 @@ class Caller:
         """Opens a stream of events; cancel it where the test does not end it."""
         return event_service_pb2_grpc.EventServiceStub(self.channel).StreamEvents(metadata=self.metadata, timeout=30)
 
-    async def overview(
-        self, time_range: time_pb2.TimeRange, **part: str
-    ) -> metrics_service_pb2.GetOverviewResponse:
+    async def overview(self, time_range: time_pb2.TimeRange, **part: str) -> metrics_service_pb2.GetOverviewResponse:
         """Asks for the key figures."""
         request = metrics_service_pb2.GetOverviewRequest(time_range=time_range, filter=answer_pb2.Filter(**part))
         return await self.ask("GetOverview", request)
@@ -216,9 +215,20 @@ async def stored(database: Database, caller: Caller) -> list[str]:
     """The types of the organization's raw events, sorted; keys and events must be as many."""
     async with database.maintenance() as driver:
         types = await driver.fetch("SELECT event_type FROM events WHERE organization_id = $1", caller.organization_id)
-        keys = await driver.fetchval("SELECT count(*) FROM event_keys WHERE organization_id = $1", caller.organization_id)
+        keys = await driver.fetchval(
+            "SELECT count(*) FROM event_keys WHERE organization_id = $1", caller.organization_id
+        )
     assert keys == len(types)
     return sorted(row[0] for row in types)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Waits until something is so, 5 seconds at most."""
+    for _ in range(100):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it has not come to be so")
 
 
 async def column(database: Database, caller: Caller, name: str) -> list[Any]:
@@ -313,9 +323,7 @@ def warnings(result: event_service_pb2.EventResult) -> list[str]:
 
 def batch(sequence: int, events: Sequence[event_pb2.Event]) -> event_service_pb2.StreamEventsRequest:
     """A batch for a stream."""
-    return event_service_pb2.StreamEventsRequest(
-        batch=event_service_pb2.StreamBatch(sequence=sequence, events=events)
-    )
+    return event_service_pb2.StreamEventsRequest(batch=event_service_pb2.StreamBatch(sequence=sequence, events=events))
 
 
 def header(producer_id: str = "") -> event_service_pb2.StreamEventsRequest:

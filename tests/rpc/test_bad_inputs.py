@@ -1,4 +1,4 @@
-"""Every row of the table of bad inputs: run against a real server over a real socket, or listed with the reason why not."""
+"""Every row of the table of bad inputs is run against a real server over a real socket, or listed with a reason."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ from server.serve import Running
 from server.settings import Settings
 
 TABLE = bad_inputs.table()
-LISTED = {id: reason for id, reason in bad_inputs_to_come.CANDIDATES.items() if id in TABLE}
+LISTED = {name: reason for name, reason in bad_inputs_to_come.CANDIDATES.items() if name in TABLE}
 FAMILIES = (
     bad_inputs_events,
     bad_inputs_identity,

@@ -7,11 +7,11 @@ from typing import Any
 import grpc
 import pytest
 import serving
-from agentmetrics.v1 import event_pb2
 from google.protobuf import struct_pb2
 from prometheus_client import REGISTRY
 from serving import Accounts, Caller, batch, event, header, read_ack, refused, rest, statuses
 
+from agentmetrics.v1 import event_pb2, event_service_pb2
 from server import errors, events
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 from server.serve import Running
@@ -294,7 +294,8 @@ async def test_a_stream_without_a_header_or_without_anything_is_fine(caller: Cal
         for request in requests:
             await call.write(request)
         await call.done_writing()
-        assert [ack.sequence for ack in await rest(call)] == [one.batch.sequence for one in requests if one.batch.sequence]
+        sequences = [one.batch.sequence for one in requests if one.batch.sequence]
+        assert [ack.sequence for ack in await rest(call)] == sequences
 
 
 async def ended(caller: Caller, *requests: Any) -> tuple[serving.Refusal, int, dict[str, str]]:
@@ -313,7 +314,7 @@ async def ended(caller: Caller, *requests: Any) -> tuple[serving.Refusal, int, d
         (lambda: batch(0, [event()]), "REQUIRED_FIELD", "batch.sequence"),
         (lambda: batch(-1, [event()]), "REQUIRED_FIELD", "batch.sequence"),
         (header, "STREAM_HEADER_DUPLICATE", "header"),
-        (lambda: type(header())(), "REQUIRED_FIELD", "message"),
+        (event_service_pb2.StreamEventsRequest, "REQUIRED_FIELD", "message"),
         (lambda: batch(3, [event()] * 1001), "TOO_MANY_EVENTS", "events"),
     ],
     ids=["gap", "zero", "negative", "second header", "empty message", "too many"],
@@ -352,12 +353,8 @@ async def test_a_client_that_is_gone_leaves_no_stream_behind(caller: Caller, ser
         await call.write(batch(1, [event()]))
         await read_ack(call)
         call.cancel()
-        async with asyncio.timeout(5):
-            while server._services.events._streams[caller.organization_id]:
-                await asyncio.sleep(0.01)
-    async with asyncio.timeout(5):
-        while len(asyncio.all_tasks()) > tasks:
-            await asyncio.sleep(0.05)
+        await serving.eventually(lambda: not server._services.events._streams[caller.organization_id])
+    await serving.eventually(lambda: len(asyncio.all_tasks()) <= tasks)
     assert await count(caller) == 25
 
 

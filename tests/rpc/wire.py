@@ -15,7 +15,8 @@ END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
 
 PROTOCOL_ERROR, FLOW_CONTROL_ERROR, COMPRESSION_ERROR, ENHANCE_YOUR_CALM = 0x1, 0x3, 0x9, 0xB
 
-Pairs = Iterable[tuple[str | bytes, str | bytes]]
+Pair = tuple[str | bytes, str | bytes]
+Pairs = Iterable[Pair]
 
 
 class Frame(NamedTuple):
@@ -59,9 +60,9 @@ def hpack(pairs: Pairs) -> bytes:
     return bytes(block)
 
 
-def request(path: str, *extra: tuple[str | bytes, str | bytes], secret: str = "") -> list[tuple[str | bytes, str | bytes]]:
+def request(path: str, *extra: Pair, secret: str = "") -> list[Pair]:
     """The headers of a gRPC call."""
-    pairs: list[tuple[str | bytes, str | bytes]] = [
+    pairs: list[Pair] = [
         (":method", "POST"),
         (":scheme", "http"),
         (":path", path),

@@ -11,7 +11,8 @@ from server.cells import Cell, CellKey, Granularity
 
 VECTORS = st.dictionaries(st.integers(4096, 4096 * 34), st.integers(-(10**12), 10**12), max_size=5)
 BINS = st.dictionaries(st.integers(4098, 4096 * 34), st.integers(0, 10**6), max_size=5)
-SETS = st.dictionaries(st.sampled_from((32, 33)), st.sets(st.integers(0, 2**32 - 1), max_size=6).map(BitMap), max_size=2)
+MEMBERS = st.sets(st.integers(0, 2**32 - 1), max_size=6).map(BitMap)
+SETS = st.dictionaries(st.sampled_from((32, 33)), MEMBERS, max_size=2)
 CELLS = st.builds(Cell, VECTORS, BINS, SETS)
 
 

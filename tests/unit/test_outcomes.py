@@ -33,7 +33,7 @@ def restated(closings: list[Closing]) -> Outcome | None:
         of_kind = sorted((one for one in after if one.kind == kind), key=lambda one: (one.occurred_at, one.event_key))
         if of_kind:
             first = of_kind[0]
-            closed_at = sorted(one.occurred_at for one in after)[0]
+            closed_at = min(one.occurred_at for one in after)
             return Outcome(
                 kind=kind,
                 closed_at=closed_at,

@@ -148,7 +148,8 @@ def test_limits_are_those_of_the_code() -> None:
         "Unacknowledged batches of a stream": f"{event_service.MAX_UNACKED_BATCHES};",
         "Streams of an organization, per server": f"{defaults['max_streams_per_organization']} (setting)",
         "Questions at once, per server": f"{defaults['max_queries']} (setting)",
-        "Events that wait to be stored, per server": f"{ingest.MAX_PENDING_EVENTS:,}",
+        "Events that wait to be stored, per server": f"{ingest.MAX_PENDING_BYTES // 2**20} MiB,"
+        f" of one organization {ingest.MAX_PENDING_BYTES_EACH // 2**20} MiB",
         "Calls at once, per connection": f"{options['grpc.max_concurrent_streams']}",
         "Duration of a call, streams aside": f"{defaults['max_call_seconds']:g} seconds",
     }

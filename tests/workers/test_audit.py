@@ -42,15 +42,20 @@ async def test_what_ingest_and_fold_store_agrees(
     assert report.cells > 300
 
 
-@pytest.mark.parametrize("granularity", list(Granularity))
-@pytest.mark.parametrize("window_events", [20, 100_000])
+COUNT_MORE = "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1"
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("change", "granularity", "window_events"),
     [
-        "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1",
-        "UPDATE rollups SET bin_counts[1] = bin_counts[1] + 1",
-        "UPDATE rollups SET sets[1] = (SELECT r.sets[2] FROM rollups r WHERE r.sets[2] IS NOT NULL LIMIT 1)",
-        "DELETE FROM rollups",
+        *((COUNT_MORE, granularity, events) for granularity in Granularity for events in (20, 100_000)),
+        ("UPDATE rollups SET bin_counts[1] = bin_counts[1] + 1", Granularity.HOUR, 100_000),
+        (
+            "UPDATE rollups SET sets[1] = (SELECT r.sets[2] FROM rollups r WHERE r.sets[2] IS NOT NULL LIMIT 1)",
+            Granularity.QUARTER,
+            100_000,
+        ),
+        ("DELETE FROM rollups", Granularity.DAY, 100_000),
     ],
 )
 async def test_a_rollup_that_was_changed_is_found(

@@ -168,7 +168,7 @@ async def test_folding_goes_on_without_redis_and_after_it(
     assert await more() < 6
     await asyncio.to_thread(own_engines.stop_redis)
     try:
-        for _ in range(3):
+        for _ in range(2):
             assert await more() < 8
             await asyncio.sleep(2)
     finally:
@@ -217,7 +217,7 @@ def taken_port() -> Iterator[int]:
     ],
 )
 async def test_settings_that_cannot_work_are_told(
-    own_engines: embedded.Engines, own_url: str, own_database: Database, change: dict[str, str | None], complaint: str
+    own_engines: embedded.Engines, own_url: str, change: dict[str, str | None], complaint: str
 ) -> None:
     variables = {"DATABASE_URL": own_url, "REDIS_URL": own_engines.redis_url} | change
     with pytest.raises(errors.SetupError, match=complaint) as raised:
@@ -225,15 +225,14 @@ async def test_settings_that_cannot_work_are_told(
     assert "secret" not in str(raised.value)
 
 
-async def test_a_database_that_was_not_migrated_is_told(own_engines: embedded.Engines, own_url: str) -> None:
-    known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
+async def test_a_database_that_was_not_migrated_is_told(own_engines: embedded.Engines) -> None:
+    empty = own_engines.create_database("not_migrated")
+    known = Settings(DATABASE_URL=empty, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
     with pytest.raises(errors.SetupError, match="python -m server migrate"):
         await program.work(known, 0)
 
 
-async def test_a_port_that_is_taken_is_told(
-    own_engines: embedded.Engines, own_url: str, own_database: Database, taken_port: int
-) -> None:
+async def test_a_port_that_is_taken_is_told(own_engines: embedded.Engines, own_url: str, taken_port: int) -> None:
     known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
     with pytest.raises(errors.SetupError, match="--metrics-port"):
         await program.work(known, taken_port)

@@ -69,7 +69,7 @@ def _content(dice: random.Random) -> tuple[str, dict[str, int | str]]:
 
 async def store(database: Database, organization: int, some: Sequence[Event], *, batch: int = 100) -> None:
     """Stores events as ingest does, batch by batch in their order."""
-    numbers = NumberCache(database)
+    numbers = NumberCache()
     for start in range(0, len(some), batch):
         ordered = sorted(some[start : start + batch], key=lambda event: event.event_key)
         await commit(database, numbers, organization, ordered)

@@ -1,5 +1,6 @@
 """The dashboard of `watch`: what there is to see as lines for a terminal of 80 × 24 or any other size. Pure."""
 
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -22,6 +23,7 @@ _HEADER, _FOOTER, _CARDS, _AXIS, _HEADINGS = 1, 1, 6, 1, 1  # lines
 _LEAST_FEED, _WHOLE_FEED = 4, 20  # lines
 _CHARTS: Final = (3, 2, 2)  # lines of each
 _TALLER: Final = 4
+_CUT: Final = 4  # medians
 _MARKS: Final = 15  # minutes between two times below the charts
 
 _Form = Callable[[float], str]
@@ -194,7 +196,7 @@ def _charts(
         strict=True,
     ):
         values = [_optional(minute, name) for minute in minutes]
-        yield from _chart(label, values, figures.milliseconds, style, height, each)
+        yield from _chart(label, values, figures.milliseconds, style, height, each, cut=True)
     yield _axis(minutes, where, each)
 
 
@@ -204,12 +206,17 @@ def _optional(message: Message, name: str) -> float | None:
 
 
 def _chart(
-    label: str, values: Sequence[float | None], form: _Form, style: str, height: int, each: int
+    label: str, values: Sequence[float | None], form: _Form, style: str, height: int, each: int, *, cut: bool = False
 ) -> Iterable[Text]:
-    """Yields the lines of a chart, its name and its peak beside it; the minute that is running is dim."""
-    peak = max((value for value in values if value is not None), default=None)
-    notes = [label, "" if peak is None else f"peak {form(peak)}"]
-    for index, bars in enumerate(bar_lines(values, height)):
+    """Yields the lines of a chart, its name and its peak beside it; the minute that is running is dim.
+
+    With `cut`, bars of many times the median are cut off, which would leave nothing to see of the others.
+    """
+    known = [value for value in values if value is not None]
+    peak = max(known, default=0.0)
+    top = min(peak, _CUT * statistics.median(known)) if cut and known else peak
+    notes = [label, f"peak {form(peak)}{' (cut)' if top < peak else ''}" if known else ""]
+    for index, bars in enumerate(bar_lines(values, height, top)):
         line = Text(f"{notes[index] if index < len(notes) else '':<{_LABEL}}", no_wrap=True)
         line.stylize("bold" if index == 0 else "dim")
         line.append("".join(bar * each for bar in bars[:-1]), style=style)
@@ -217,15 +224,14 @@ def _chart(
         yield line
 
 
-def bar_lines(values: Sequence[float | None], height: int) -> list[str]:
-    """Returns bars from 0 to the peak, the top line first: ▁ for 0, at least ▂ for more, a dot where it is absent."""
-    peak = max((value for value in values if value is not None), default=0) or 1
+def bar_lines(values: Sequence[float | None], height: int, top: float) -> list[str]:
+    """Returns bars from 0 to `top`, the top line first: ▁ for 0, at least ▂ for more, a dot where it is absent."""
     columns = []
     for value in values:
         if value is None:
             columns.append(" " * (height - 1) + "·")
             continue
-        eighths = max(2, round(value / peak * 8 * height)) if value > 0 else 1
+        eighths = max(2, round(min(1.0, value / top) * 8 * height)) if value > 0 < top else 1
         full, rest = divmod(eighths, 8)
         column = "█" * full + (_BARS[rest - 1] if rest else "")
         columns.append(column[:height].ljust(height)[::-1])

@@ -303,7 +303,7 @@ class MessageDetail(google.protobuf.message.Message):
     FALLBACK_FIELD_NUMBER: builtins.int
     KNOWLEDGE_HIT_FIELD_NUMBER: builtins.int
     response_time_ms: builtins.int
-    """response_time_ms is how long the agent took to answer, in milliseconds, on message.sent."""
+    """response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent."""
     prompt_tokens: builtins.int
     """prompt_tokens is the number of tokens read by the model, at most 10^9."""
     completion_tokens: builtins.int
@@ -311,7 +311,7 @@ class MessageDetail(google.protobuf.message.Message):
     model: builtins.str
     """model is the model's name. At most 256 bytes. Stored."""
     cost_micros: builtins.int
-    """cost_micros is what the message cost, in millionths of the organization's currency."""
+    """cost_micros is what the message cost, in millionths of the organization's currency, at most 10^10."""
     failed: builtins.bool
     """failed is true when the agent could not answer."""
     error_code: builtins.str
@@ -518,7 +518,7 @@ global___AgentDetail = AgentDetail
 
 @typing.final
 class CallDetail(google.protobuf.message.Message):
-    """CallDetail carries the durations of a telephone call, in milliseconds."""
+    """CallDetail carries the durations of a telephone call, in milliseconds, each at most 10^10."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -730,9 +730,9 @@ class ApiDetail(google.protobuf.message.Message):
     latency_ms: builtins.int
     """latency_ms is how long the call took, in milliseconds."""
     request_bytes: builtins.int
-    """request_bytes is the size of the request."""
+    """request_bytes is the size of the request, at most 10^10."""
     response_bytes: builtins.int
-    """response_bytes is the size of the response."""
+    """response_bytes is the size of the response, at most 10^10."""
     def __init__(
         self,
         *,
@@ -769,7 +769,7 @@ class StorageDetail(google.protobuf.message.Message):
     BYTES_DELTA_FIELD_NUMBER: builtins.int
     KIND_FIELD_NUMBER: builtins.int
     bytes_delta: builtins.int
-    """bytes_delta is how many bytes were added; negative when they were freed; −10^13 to 10^13. Required on storage.changed."""
+    """bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on storage.changed."""
     kind: global___StorageKind.ValueType
     """kind is what took them up."""
     def __init__(
