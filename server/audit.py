@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 import structlog
 
-from server import recount, telemetry
+from server import errors, recount, telemetry
 from server.recount import Findings, Mismatch
 from server.store import organizations
 from server.store.database import Database
@@ -66,6 +66,7 @@ class _Rotation:
     bucket: int = 0
     organizations: int = 0
     cells: int = 0
+    skipped: int = 0
     found: int = 0
     before: int = 0
 
@@ -80,6 +81,7 @@ class _Rotation:
             bucket=cursor[1],
             organizations=_number(last, "organizations"),
             cells=_number(last, "cells"),
+            skipped=_number(last, "skipped"),
             found=_number(last, "found"),
             before=_number(last, "before"),
         )
@@ -89,6 +91,7 @@ class _Rotation:
         return {
             "mismatches": self.found if complete else max(self.found, self.before),
             "cells": self.cells,
+            "skipped": self.skipped,
             "organizations": self.organizations,
             "cursor": None if complete else [self.organization_id, self.bucket],
             "found": self.found,
@@ -116,7 +119,7 @@ async def run(database: Database, now: datetime, last: Result) -> Result:
             continue
         if organization_id > rotation.organization_id:
             rotation.organization_id, rotation.bucket = organization_id, 0
-        while await _check_next(database, rotation):
+        while await _check_next_or_skip(database, rotation):
             if time.monotonic() > deadline:
                 return rotation.result(complete=False)
         rotation.organizations += 1
@@ -124,6 +127,18 @@ async def run(database: Database, now: datetime, last: Result) -> Result:
         if time.monotonic() > deadline and organization_id != ids[-1]:
             return rotation.result(complete=False)
     return rotation.result(complete=True)
+
+
+async def _check_next_or_skip(database: Database, rotation: _Rotation) -> bool:
+    """Leaves an organization out, and says so, that cannot be read in time, so that the others get their turn."""
+    try:
+        return await _check_next(database, rotation)
+    except errors.StorageUnavailable as error:
+        async with database.transaction():  # where the database is away altogether the run fails, and goes on later
+            pass
+        rotation.skipped += 1
+        _log.warning("audit skipped", organization_id=rotation.organization_id, error=str(error))
+        return False
 
 
 async def _check_next(database: Database, rotation: _Rotation) -> bool:

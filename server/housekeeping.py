@@ -137,13 +137,17 @@ async def key_retention(database: Database, now: datetime, last: Result) -> Resu
 
 
 async def update_retention(database: Database, now: datetime, last: Result, *, window: timedelta) -> Result:
-    """Removes the updates that no subscriber can resume after any more."""
+    """Removes the updates that no subscriber can resume after any more, oldest first."""
     deadline = time.monotonic() + _RUN_SECONDS
+    async with database.transaction() as connection:
+        tenants = await organizations.listed(connection)
     removed = 0
-    while time.monotonic() < deadline:
-        async with database.transaction() as connection:
-            portion = await updates.remove_before(connection, now - window, PORTION_UPDATES)
-        removed += portion
-        if portion < PORTION_UPDATES:
-            return {"removed": removed}
-    return {"removed": removed, UNFINISHED: True}
+    for tenant in tenants:
+        portion = PORTION_UPDATES
+        while portion == PORTION_UPDATES:
+            if time.monotonic() > deadline:
+                return {"removed": removed, UNFINISHED: True}
+            async with database.transaction() as connection:
+                portion = await updates.remove_before(connection, tenant.organization_id, now - window, PORTION_UPDATES)
+            removed += portion
+    return {"removed": removed}

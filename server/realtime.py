@@ -1,9 +1,11 @@
 """What is happening now: sliding windows, the conversations that are going on, and the totals of today.
 
 A view is made from a snapshot at a revision and then takes every later event once, in the order of revisions. Windows
-are by second of occurrence and end now, so they move when nothing happens; late events fall outside of them.
+are by second of occurrence and end now, so they move when nothing happens; late events fall outside of them. Their sums
+are kept while they move: what a state costs depends on what has changed, not on what the windows hold.
 """
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -78,68 +80,205 @@ class State:
 
 
 @dataclass(slots=True)
-class _Responses:
-    """Response times of a second or a minute."""
+class _Counts:
+    """What happened in a second, a minute or a window. bins are those of response times."""
 
-    count: int = 0
-    total: int = 0
-    bins: dict[int, int] = field(default_factory=dict)
-
-    def take(self, value: int) -> None:
-        self.count += 1
-        self.total += value
-        number = histogram.bin_of(value)
-        self.bins[number] = self.bins.get(number, 0) + 1
-
-    def add(self, other: "_Responses") -> None:
-        self.count += other.count
-        self.total += other.total
-        for number, count in other.bins.items():
-            self.bins[number] = self.bins.get(number, 0) + count
-
-
-@dataclass(slots=True)
-class _Second:
     messages: int = 0
     sent: int = 0
     failed: int = 0
-    responses: _Responses | None = None
+    responses: int = 0
+    response_time: int = 0
+    bins: dict[int, int] = field(default_factory=dict)
+
+    def add(self, other: "_Counts", sign: int = 1) -> None:
+        self.messages += sign * other.messages
+        self.sent += sign * other.sent
+        self.failed += sign * other.failed
+        self.responses += sign * other.responses
+        self.response_time += sign * other.response_time
+        for number, count in other.bins.items():
+            left = self.bins.get(number, 0) + sign * count
+            if left:
+                self.bins[number] = left
+            else:
+                del self.bins[number]
+
+
+def _counts(event: Event) -> _Counts:
+    """What one message counts."""
+    if event.event_type != "message.sent":
+        return _Counts(messages=1)
+    counts = _Counts(messages=1, sent=1, failed=int(bool(event.detail.get("failed"))))
+    response_time = event.detail.get("response_time_ms")
+    if isinstance(response_time, int):
+        counts.responses, counts.response_time = 1, response_time
+        counts.bins[histogram.bin_of(response_time)] = 1
+    return counts
+
+
+class _Windows:
+    """Messages by second, with the sums of the windows that end at a second and of the minutes up to it."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.sums = {width: _Counts() for width in (HOUR, FIVE_MINUTES, MINUTE)}
+        self._seconds: dict[int, _Counts] = {}
+        self._minutes: dict[int, _Counts] = {}
+        self._shown: dict[int, Minute] = {}  # those that have not changed since they were shown
+
+    def take(self, second: int, counts: _Counts) -> None:
+        """Takes what happened in a second; what is ahead of now waits, and what no window shows is passed over."""
+        if second <= self.at - HOUR - MINUTE:
+            return
+        self._seconds.setdefault(second, _Counts()).add(counts)
+        if second <= self.at:
+            self._enter(second, counts)
+
+    def move(self, at: int) -> None:
+        """Lets the windows end at a later second."""
+        for second in range(self.at + 1, at + 1):
+            self.at = second
+            for width, total in self.sums.items():
+                if (left := self._seconds.get(second - width)) is not None:
+                    total.add(left, -1)
+            self._seconds.pop(second - HOUR - MINUTE, None)
+            self._minutes.pop(second // MINUTE - 60, None)
+            if (entered := self._seconds.get(second)) is not None:
+                self._enter(second, entered)
+
+    def _enter(self, second: int, counts: _Counts) -> None:
+        for width, total in self.sums.items():
+            if second > self.at - width:
+                total.add(counts)
+        minute = second // MINUTE
+        if minute > self.at // MINUTE - 60:
+            self._minutes.setdefault(minute, _Counts()).add(counts)
+            self._shown.pop(minute, None)
+
+    def minutes(self) -> list[Minute]:
+        """The last 60 minutes."""
+        last = self.at // MINUTE
+        self._shown = {
+            minute: self._shown.get(minute) or _minute(minute, self._minutes.get(minute))
+            for minute in range(last - 59, last + 1)
+        }
+        return list(self._shown.values())
+
+
+def _minute(minute: int, counts: _Counts | None) -> Minute:
+    return Minute(
+        start=minute * MINUTE,
+        messages=counts.messages if counts else 0,
+        p50_response_time_ms=histogram.quantile(counts.bins, 0.5) if counts else None,
+        p95_response_time_ms=histogram.quantile(counts.bins, 0.95) if counts else None,
+    )
+
+
+class _Active:
+    """The conversations that were started or spoken in within the last hour, and which of them are closed."""
+
+    def __init__(self) -> None:
+        self.last: dict[bytes, int] = {}  # when they were last started or spoken in
+        self._closed: set[bytes] = set()
+        self._ends: list[tuple[int, bytes]] = []  # a heap; one for each conversation, at or before its real end
+
+    def take(self, key: bytes, occurred_at: int) -> None:
+        old = self.last.get(key)
+        if old is None:
+            heapq.heappush(self._ends, (occurred_at, key))
+        self.last[key] = occurred_at if old is None else max(old, occurred_at)
+
+    def stand(self, key: bytes, outcome: int | None) -> None:
+        if key in self.last:
+            (self._closed.discard if outcome is None else self._closed.add)(key)
+
+    def count(self, at: int) -> int:
+        """How many are active at a second; forgets those that are so no longer."""
+        while self._ends and self._ends[0][0] // _MILLION <= at - HOUR:
+            _, key = heapq.heappop(self._ends)
+            if self.last[key] // _MILLION > at - HOUR:
+                heapq.heappush(self._ends, (self.last[key], key))
+            else:
+                del self.last[key]
+                self._closed.discard(key)
+        return len(self.last) - len(self._closed)
+
+
+class _Feed:
+    """The conversations with the latest activity."""
+
+    def __init__(self) -> None:
+        self._talks: dict[bytes, Talk] = {}
+
+    def take(self, key: bytes, event: Event) -> None:
+        """Takes over what an event says of who and where."""
+        old = self._talks.get(key)
+        newer = old is None or event.occurred_at >= old.last_activity
+        self._talks[key] = Talk(
+            conversation_id=event.conversation_id,
+            agent_id=_latest(event.agent_id, old.agent_id if old else "", newer),
+            user_id=_latest(event.user_id, old.user_id if old else "", newer),
+            channel=_latest(event.channel, old.channel if old else "", newer),
+            last_activity=event.occurred_at if newer or old is None else old.last_activity,
+            messages=old.messages if old else 0,
+            outcome=old.outcome if old else None,
+        )
+        if len(self._talks) > 2 * _FEED_KEPT:
+            self._talks = dict(heapq.nsmallest(_FEED_KEPT, self._talks.items(), key=lambda one: _recency(one[1])))
+
+    def stand(self, key: bytes, standing: Standing) -> None:
+        if (talk := self._talks.get(key)) is not None:
+            self._talks[key] = replace(talk, messages=standing.messages, outcome=standing.outcome)
+
+    def keys(self) -> Iterable[bytes]:
+        return self._talks.keys()
+
+    def latest(self) -> list[Talk]:
+        return heapq.nsmallest(FEED_LENGTH, self._talks.values(), key=_recency)
 
 
 class View:
     """The state of one part of an organization; not changed but by the hub that owns it."""
 
-    def __init__(self, part: Part, today: Today, revision: int) -> None:
+    def __init__(self, part: Part, today: Today, revision: int, now: datetime) -> None:
         self.part = part
         self.revision = revision
         self._today = today
         self._totals = [today.messages, today.conversations, today.tokens]
-        self._seconds: dict[int, _Second] = {}
-        self._active: dict[bytes, int] = {}  # by conversation: when it was last started or spoken in
-        self._closed: set[bytes] = set()
-        self._feed: dict[str, Talk] = {}
+        self._windows = _Windows(validation.microseconds(now) // _MILLION)
+        self._active = _Active()
+        self._feed = _Feed()
+        self._state: State | None = None  # None: something has changed since it was made
 
-    @property
-    def today(self) -> Span:
-        """The day whose totals are kept."""
-        return self._today.span
+    def is_over(self, now: datetime) -> bool:
+        """True where the day whose totals are kept is not the current one any more."""
+        return not self._today.span.start <= timerange.floor_bucket(now) < self._today.span.end
 
-    def remember(self, events: Iterable[Event], standings: Mapping[bytes, Standing], now: datetime) -> None:
-        """Takes the events of a snapshot, which its totals of today count already."""
+    def remember(self, events: Iterable[Event]) -> None:
+        """Takes events of the snapshot, which its totals of today count already."""
         for event in events:
             if self.part.holds(event):
-                self._take(event, validation.microseconds(now))
-        self.stand(standings)
+                self._take(event)
 
-    def apply(self, revision: int, events: Iterable[Event], now: datetime) -> None:
+    def recall(self, events: Iterable[Event]) -> None:
+        """Takes events of the snapshot for the feed of conversations alone, also those that it has remembered."""
+        for event in events:
+            if self.part.holds(event) and event.conversation_id:
+                self._feed.take(conversation_key_of(event.conversation_id), event)
+
+    def apply(self, revision: int, events: Iterable[Event]) -> None:
         """Takes the events of the next revision; those of one that it has taken already are passed over."""
         if revision <= self.revision:
             return
         for event in events:
             if self.part.holds(event):
-                self._take(event, validation.microseconds(now))
+                self._take(event)
                 self._count_today(event)
         self.revision = revision
+
+    def conversations(self) -> set[bytes]:
+        """The keys of the conversations whose standing it has to know."""
+        return {*self._active.last, *self._feed.keys()}
 
     def _count_today(self, event: Event) -> None:
         if not self._today.span.start <= event.bucket < self._today.span.end:
@@ -150,70 +289,41 @@ class View:
         elif event.event_type == "conversation.started":
             self._totals[1] += 1
 
-    def _take(self, event: Event, now: int) -> None:
+    def _take(self, event: Event) -> None:
+        self._state = None
         if event.event_type in _MESSAGES:
-            self._take_message(event, now)
+            self._windows.take(event.occurred_at // _MILLION, _counts(event))
         if not event.conversation_id:
             return
+        key = conversation_key_of(event.conversation_id)
         if event.event_type in _MESSAGES or event.event_type == "conversation.started":
-            key = conversation_key_of(event.conversation_id)
-            self._active[key] = max(self._active.get(key, 0), event.occurred_at)
-        self._show(event)
-
-    def _take_message(self, event: Event, now: int) -> None:
-        if event.occurred_at < now - (HOUR + MINUTE) * _MILLION:
-            return
-        second = self._seconds.setdefault(event.occurred_at // _MILLION, _Second())
-        second.messages += 1
-        if event.event_type != "message.sent":
-            return
-        second.sent += 1
-        second.failed += bool(event.detail.get("failed"))
-        response_time = event.detail.get("response_time_ms")
-        if isinstance(response_time, int):
-            if second.responses is None:
-                second.responses = _Responses()
-            second.responses.take(response_time)
-
-    def _show(self, event: Event) -> None:
-        """Puts the event's conversation into the feed, with what it says of who and where."""
-        old = self._feed.get(event.conversation_id)
-        newer = old is None or event.occurred_at >= old.last_activity
-        self._feed[event.conversation_id] = Talk(
-            conversation_id=event.conversation_id,
-            agent_id=_latest(event.agent_id, old.agent_id if old else "", newer),
-            user_id=_latest(event.user_id, old.user_id if old else "", newer),
-            channel=_latest(event.channel, old.channel if old else "", newer),
-            last_activity=event.occurred_at if newer or old is None else old.last_activity,
-            messages=old.messages if old else 0,
-            outcome=old.outcome if old else None,
-        )
-        if len(self._feed) > 2 * _FEED_KEPT:
-            kept = sorted(self._feed.values(), key=_recency)[:_FEED_KEPT]
-            self._feed = {talk.conversation_id: talk for talk in kept}
+            self._active.take(key, event.occurred_at)
+        self._feed.take(key, event)
 
     def stand(self, standings: Mapping[bytes, Standing]) -> None:
         """Takes over how conversations stand."""
-        for key in standings.keys() & self._active.keys():
-            (self._closed.discard if standings[key].outcome is None else self._closed.add)(key)
-        for talk in list(self._feed.values()):
-            found = standings.get(conversation_key_of(talk.conversation_id))
-            if found is not None:
-                self._feed[talk.conversation_id] = replace(talk, messages=found.messages, outcome=found.outcome)
+        for key, standing in standings.items():
+            self._state = None
+            self._active.stand(key, standing.outcome)
+            self._feed.stand(key, standing)
 
     def state(self, now: datetime) -> State:
-        """What the view shows at an instant."""
-        at = validation.microseconds(now) // _MILLION
-        self._forget(at)
-        windows = {width: self._window(at, width) for width in (HOUR, FIVE_MINUTES, MINUTE)}
-        hour, five_minutes = windows[HOUR], windows[FIVE_MINUTES].responses or _Responses()
-        count = five_minutes.count
+        """What the view shows at an instant; not before one that it was asked for earlier."""
+        at = max(validation.microseconds(now) // _MILLION, self._windows.at)
+        if self._state is None or at > self._windows.at:
+            self._windows.move(at)
+            self._state = self._made(at)
+        return self._state
+
+    def _made(self, at: int) -> State:
+        hour, five_minutes, minute = (self._windows.sums[width] for width in (HOUR, FIVE_MINUTES, MINUTE))
+        count = five_minutes.responses
         return State(
             figures={
-                "active_conversations": self._count_active(at),
-                "messages_last_minute": windows[MINUTE].messages,
+                "active_conversations": self._active.count(at),
+                "messages_last_minute": minute.messages,
                 "messages_last_hour": hour.messages,
-                "avg_response_time_ms": five_minutes.total / count if count else None,
+                "avg_response_time_ms": five_minutes.response_time / count if count else None,
                 "p50_response_time_ms": histogram.quantile(five_minutes.bins, 0.5),
                 "p95_response_time_ms": histogram.quantile(five_minutes.bins, 0.95),
                 "success_rate": (hour.sent - hour.failed) / hour.sent if hour.sent else None,
@@ -221,54 +331,9 @@ class View:
                 "conversations_today": self._totals[1],
                 "tokens_today": self._totals[2],
             },
-            minutes=self._minutes(at),
-            conversations=sorted(self._feed.values(), key=_recency)[:FEED_LENGTH],
+            minutes=self._windows.minutes(),
+            conversations=self._feed.latest(),
         )
-
-    def _forget(self, at: int) -> None:
-        """Drops what no window can show any more."""
-        for second in [second for second in self._seconds if second <= at - HOUR - MINUTE]:
-            del self._seconds[second]
-        for key in [key for key, last in self._active.items() if last // _MILLION <= at - HOUR]:
-            del self._active[key]
-            self._closed.discard(key)
-
-    def _window(self, at: int, width: int) -> _Second:
-        """The seconds (at − width, at] added up."""
-        total = _Second(responses=_Responses())
-        for second, one in self._seconds.items():
-            if at - width < second <= at:
-                total.messages += one.messages
-                total.sent += one.sent
-                total.failed += one.failed
-                if one.responses is not None and total.responses is not None:
-                    total.responses.add(one.responses)
-        return total
-
-    def _count_active(self, at: int) -> int:
-        since = (at - HOUR) * _MILLION
-        return sum(1 for key, last in self._active.items() if last > since and key not in self._closed)
-
-    def _minutes(self, at: int) -> list[Minute]:
-        last = at // MINUTE
-        responses: dict[int, _Responses] = {}
-        messages: dict[int, int] = {}
-        for second, one in self._seconds.items():
-            if second <= at:
-                minute = second // MINUTE
-                messages[minute] = messages.get(minute, 0) + one.messages
-                if one.responses is not None:
-                    responses.setdefault(minute, _Responses()).add(one.responses)
-        empty = _Responses()
-        return [
-            Minute(
-                start=minute * MINUTE,
-                messages=messages.get(minute, 0),
-                p50_response_time_ms=histogram.quantile(responses.get(minute, empty).bins, 0.5),
-                p95_response_time_ms=histogram.quantile(responses.get(minute, empty).bins, 0.95),
-            )
-            for minute in range(last - 59, last + 1)
-        ]
 
 
 def _number(event: Event, name: str) -> int:

@@ -15,7 +15,7 @@ from server import diagnosis, errors, telemetry
 from server.accounts import Authenticator, Secrets
 from server.clock import Clock
 from server.hints import Hints
-from server.hub import Hubs
+from server.hubs import Hubs
 from server.ingest import Ingest
 from server.query import Queries
 from server.rpc import realtime_conversion
@@ -26,7 +26,7 @@ from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import SCOPES, Services
 from server.settings import Settings
 from server.signals import Signals
-from server.store import migrate, partitions
+from server.store import migrate, partitions, updates
 from server.store.database import Condition, Database
 
 _WATCH_SECONDS = 2.0
@@ -88,7 +88,7 @@ class Running:
         self._database = database
         self._clock = Clock()
         self._hints = hints
-        self._signals = Signals(settings.required("redis_url"))
+        self._signals = Signals(settings.required("redis_url"), self._clock)
         self._ingest = Ingest(database, on_commit=self._tell, concurrency=settings.ingest_connections)
         hubs = Hubs(
             database,
@@ -122,8 +122,8 @@ class Running:
         port = self._bind()
         if self._settings.metrics_port:
             _serve_metrics(self._settings.metrics_port)
+        self._signals.start(await self._deployment())
         await self._server.start()
-        self._signals.start()
         self.address = f"{self._settings.listen.rpartition(':')[0]}:{port}"
         await self._report(serving=True)
         self._watcher = asyncio.create_task(self._watch())
@@ -154,6 +154,10 @@ class Running:
         async with self._database.transaction() as connection:
             await partitions.ensure(connection, condition.now.date())
         return condition
+
+    async def _deployment(self) -> str:
+        async with self._database.transaction() as connection:
+            return await updates.deployment(connection)
 
     def _bind(self) -> int:
         listen = self._settings.listen

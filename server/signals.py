@@ -1,49 +1,56 @@
 """Redis between servers: "look now" after commits, and realtime states for whoever asks next. All of it may be lost.
 
 PostgreSQL says what happened. A signal that is lost costs the second until the next look; a state that is lost is
-worked out anew. States expire by themselves within seconds, so that none can come back from an old dump.
+worked out anew. States are told by their time, so that none can come back from an old dump. Keys and channels carry the
+deployment, since two of them may use the same Redis.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
-from typing import cast
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import NamedTuple, cast
 
 import redis.asyncio
 import structlog
-from redis.exceptions import RedisError
 
+from server import validation
+from server.clock import Clock
 from server.realtime import Part
 
 _STATE_MILLISECONDS = 1500
+_STATE_AGE = timedelta(seconds=2)
 _REST_SECONDS = 1.0
 _TIMEOUT_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
-# Keeps the newer of two states: revisions in Redis never go back.
+# Keeps the newer of two states, by revision and then by time: neither goes back in Redis.
 _STORE = """
-local kept = redis.call('HGET', KEYS[1], 'revision')
-if kept and tonumber(kept) > tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'revision', ARGV[1], 'state', ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local kept = redis.call('HMGET', KEYS[1], 'revision', 'at')
+if kept[1] and kept[2] then
+    local revision, at = tonumber(kept[1]), tonumber(kept[2])
+    if revision > tonumber(ARGV[1]) or (revision == tonumber(ARGV[1]) and at > tonumber(ARGV[2])) then return 0 end
+end
+redis.call('HSET', KEYS[1], 'revision', ARGV[1], 'at', ARGV[2], 'state', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return 1
 """
 
 
-def _channel(organization_id: int) -> str:
-    return f"agentmetrics:{{{organization_id}}}:revision"
+class _State(NamedTuple):
+    """A state to be left. Compared by revision, then by time in microseconds."""
 
-
-def _state_key(organization_id: int, part: Part) -> str:
-    described = "\0".join((part.channel, *sorted(part.agent_ids)))
-    digest = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
-    return f"agentmetrics:{{{organization_id}}}:realtime:{digest}"
+    revision: int
+    at: int
+    encoded: bytes
 
 
 class Signals:
     """Tells other servers of commits and hears of theirs. Ingest never waits for any of it, and none of it raises."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, clock: Clock) -> None:
+        self._clock = clock
+        self._deployment = ""
         self._redis = redis.asyncio.Redis.from_url(
             redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, socket_timeout=_TIMEOUT_SECONDS
         )
@@ -51,16 +58,29 @@ class Signals:
         self._subscriber = redis.asyncio.Redis.from_url(
             redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, health_check_interval=5
         )
-        self._listeners: dict[int, asyncio.Event] = {}
+        self._listeners: dict[int, Callable[[], None]] = {}
         self._changed = asyncio.Event()
         self._committed: set[int] = set()
-        self._states: dict[str, tuple[int, bytes]] = {}
+        self._states: dict[str, _State] = {}
         self._wake = asyncio.Event()
+        self._away: set[str] = set()  # the tasks whose outage has been logged
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
-        """Begins to tell and to hear."""
-        self._tasks = [asyncio.create_task(self._tell_for_ever()), asyncio.create_task(self._hear_for_ever())]
+    def start(self, deployment: str) -> None:
+        """Begins to tell the servers of this deployment, and to hear of them."""
+        self._deployment = deployment
+        self._tasks = [
+            asyncio.create_task(self._for_ever(name, work))
+            for name, work in (("tell", self._tell), ("listen", self._listen))
+        ]
+
+    def _channel(self, organization_id: int) -> str:
+        return f"agentmetrics:{self._deployment}:{{{organization_id}}}:revision"
+
+    def _state_key(self, organization_id: int, part: Part) -> str:
+        described = "\0".join((part.channel, *sorted(part.agent_ids)))
+        digest = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+        return f"agentmetrics:{self._deployment}:{{{organization_id}}}:realtime:{digest}"
 
     async def close(self) -> None:
         """Stops."""
@@ -72,86 +92,87 @@ class Signals:
 
     def committed(self, organization_id: int) -> None:
         """Says that an organization has a new revision: here at once, elsewhere as soon as Redis takes it."""
-        if (listener := self._listeners.get(organization_id)) is not None:
-            listener.set()
+        if (heard := self._listeners.get(organization_id)) is not None:
+            heard()
         self._committed.add(organization_id)
         self._wake.set()
 
-    def listen(self, organization_id: int) -> asyncio.Event:
-        """An event that is set whenever the organization may have a new revision."""
-        self._changed.set()
-        return self._listeners.setdefault(organization_id, asyncio.Event())
-
-    def forget(self, organization_id: int) -> None:
-        """Ends listening."""
-        self._listeners.pop(organization_id, None)
+    def listen(self, organization_id: int, heard: Callable[[], None]) -> None:
+        """Calls back whenever the organization may have a new revision."""
+        self._listeners[organization_id] = heard
         self._changed.set()
 
-    def leave_state(self, organization_id: int, part: Part, revision: int, state: bytes) -> None:
+    def forget(self, organization_id: int, heard: Callable[[], None]) -> None:
+        """Ends listening, unless somebody else has begun meanwhile."""
+        if self._listeners.get(organization_id) == heard:
+            del self._listeners[organization_id]
+            self._changed.set()
+
+    def leave_state(self, organization_id: int, part: Part, revision: int, at: datetime, state: bytes) -> None:
         """Leaves a state for other servers, as soon as Redis takes it and unless a newer one is there."""
-        self._states[_state_key(organization_id, part)] = (revision, state)
+        key, left = self._state_key(organization_id, part), _State(revision, validation.microseconds(at), state)
+        self._states[key] = max(left, self._states.get(key, left))
         self._wake.set()
 
     async def load_state(self, organization_id: int, part: Part) -> bytes | None:
-        """A state that is at most some seconds old; None where Redis has none or is away."""
+        """A state that is at most 2 seconds old; None where Redis has none or is away."""
+        key = self._state_key(organization_id, part)
         try:
-            return cast(
-                "bytes | None",
-                await cast("Awaitable[object]", self._redis.hget(_state_key(organization_id, part), "state")),
-            )
-        except (RedisError, OSError, TimeoutError):
+            at, state = await cast("Awaitable[list[bytes | None]]", self._redis.hmget(key, ["at", "state"]))
+            oldest = validation.microseconds(self._clock.now() - _STATE_AGE)
+            return state if at is not None and int(at) >= oldest else None
+        except Exception:  # noqa: BLE001 - whatever Redis does or holds, PostgreSQL has it
             return None
 
-    async def _tell_for_ever(self) -> None:
+    async def _for_ever(self, name: str, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Works until it fails, and again after a rest: Redis may be away, or be anything else behind its address."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - none of it may end the task
+                if name not in self._away:
+                    _log.warning(
+                        "Redis is away; updates are looked for in PostgreSQL", task=name, error=type(error).__name__
+                    )
+                self._away.add(name)
+                await asyncio.sleep(_REST_SECONDS)
+
+    async def _tell(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             committed, self._committed = self._committed, set()
             states, self._states = self._states, {}
-            try:
-                pipeline = self._redis.pipeline(transaction=False)
-                for organization_id in committed:
-                    pipeline.publish(_channel(organization_id), b"")
-                for key, (revision, state) in states.items():
-                    pipeline.eval(_STORE, 1, key, revision, state, _STATE_MILLISECONDS)
-                await pipeline.execute()
-            except (RedisError, OSError, TimeoutError):
-                await asyncio.sleep(_REST_SECONDS)
+            pipeline = self._redis.pipeline(transaction=False)
+            for organization_id in committed:
+                pipeline.publish(self._channel(organization_id), b"")
+            for key, state in states.items():
+                pipeline.eval(_STORE, 1, key, *state, _STATE_MILLISECONDS)
+            await pipeline.execute()
+            self._away.discard("tell")
 
-    async def _hear_for_ever(self) -> None:
-        away = False
-        while True:
-            try:
-                async with self._subscriber.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    await self._hear(pubsub)
-            except (RedisError, OSError, TimeoutError) as error:
-                if not away:
-                    _log.warning("Redis is away; updates are looked for in PostgreSQL", error=type(error).__name__)
-                away = True
-                await asyncio.sleep(_REST_SECONDS)
-            else:
-                away = False
-
-    async def _hear(self, pubsub: redis.asyncio.client.PubSub) -> None:
+    async def _listen(self) -> None:
         """Hears until the connection breaks, following what is listened to."""
-        subscribed: set[int] = set()
-        self._changed.set()
-        for listener in self._listeners.values():
-            listener.set()  # something may have been said while nobody heard it
-        while True:
-            if self._changed.is_set():
-                self._changed.clear()
-                wanted = set(self._listeners)
-                if added := wanted - subscribed:
-                    await pubsub.subscribe(*map(_channel, added))
-                if removed := subscribed - wanted:
-                    await pubsub.unsubscribe(*map(_channel, removed))
-                subscribed = wanted
-            if not subscribed:
-                await self._changed.wait()
-                continue
-            message = await pubsub.get_message(timeout=0.2)
-            if message is not None:
-                organization_id = int(message["channel"].split(b"{")[1].split(b"}")[0])
-                if (heard := self._listeners.get(organization_id)) is not None:
-                    heard.set()
+        async with self._subscriber.pubsub(ignore_subscribe_messages=True) as pubsub:
+            subscribed: set[int] = set()
+            self._changed.set()
+            for heard in list(self._listeners.values()):
+                heard()  # something may have been said while nobody heard it
+            while True:
+                if self._changed.is_set():
+                    self._changed.clear()
+                    wanted = set(self._listeners)
+                    if added := wanted - subscribed:
+                        await pubsub.subscribe(*map(self._channel, added))
+                    if removed := subscribed - wanted:
+                        await pubsub.unsubscribe(*map(self._channel, removed))
+                    subscribed = wanted
+                if not subscribed:
+                    await self._changed.wait()
+                    continue
+                message = await pubsub.get_message(timeout=0.2)
+                self._away.discard("listen")
+                if message is not None:
+                    organization_id = int(message["channel"].split(b"{")[1].split(b"}")[0])
+                    if (told := self._listeners.get(organization_id)) is not None:
+                        told()

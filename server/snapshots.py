@@ -1,5 +1,6 @@
 """Realtime views made from PostgreSQL: what a hub begins with, and begins anew with."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -10,31 +11,31 @@ from server.realtime import Part, Today, View, day_of
 from server.store import rollups, updates
 from server.store.database import Connection
 from server.store.rollups import AsOf, Selection
+from server.store.updates import Narrowing
 
 _WINDOW = timedelta(hours=1)
-_FEED_EVENTS = 3000
+_FEED_WINDOW, _FEED_EVENTS = timedelta(days=1), 20_000  # how far back the feed of conversations is looked for
 _TODAY = ("total_messages", "total_conversations", "token_usage")
 
 
 async def view(connection: Connection, organization_id: int, time_zone: str, part: Part) -> tuple[View, AsOf]:
-    """The view of a part as of the connection's snapshot."""
+    """The view of a part as of the connection's snapshot. Read in portions, so that others are served in between."""
     as_of = await rollups.as_of(connection, organization_id)
     today = await _today(connection, organization_id, part, as_of.at, time_zone)
-    made = View(part, today, as_of.revision)
-    events = await _window_events(connection, organization_id, as_of)
-    feed = await updates.latest_events(connection, organization_id, _FEED_EVENTS)
-    inside = {event.event_key for event in events}
-    everything = [*(event for event in reversed(feed) if event.event_key not in inside), *events]
-    standings = await updates.standings(connection, organization_id, conversations(everything))
-    made.remember(everything, standings, as_of.at)
-    return made, as_of
-
-
-async def _window_events(connection: Connection, organization_id: int, as_of: AsOf) -> list[Event]:
-    """The events of the last hour. None of them was received before that hour, but for what an early clock allows."""
+    made = View(part, today, as_of.revision, as_of.at)
+    narrowing = Narrowing(agent_ids=part.agent_ids, channel=part.channel)
+    received = as_of.at - _FEED_WINDOW
+    async for events in updates.latest_events(connection, organization_id, narrowing, received, among=_FEED_EVENTS):
+        made.recall(events)
+        await asyncio.sleep(0)
+    # What occurred in the last hour was not received before it, but for what an early clock allows.
     since = as_of.at - _WINDOW
-    first = await updates.first_revision_since(connection, organization_id, since - timerange.MAX_AHEAD)
-    return await updates.occurred_since(connection, organization_id, first, since)
+    received = since - timerange.MAX_AHEAD
+    async for events in updates.occurred_since(connection, organization_id, narrowing, since, received):
+        made.remember(events)
+        await asyncio.sleep(0)
+    made.stand(await updates.standings(connection, organization_id, made.conversations()))
+    return made, as_of
 
 
 async def _today(connection: Connection, organization_id: int, part: Part, now: datetime, time_zone: str) -> Today:

@@ -125,8 +125,10 @@ class Process:
                 if not away:
                     _log.warning("the database is away; jobs wait", error=str(error))
                 away = True
+            # Unlike wait_for, which may lose a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._jobs_due.wait(), timeout=_JOBS_SECONDS)
+                async with asyncio.timeout(_JOBS_SECONDS):
+                    await self._jobs_due.wait()
             self._jobs_due.clear()
 
 

@@ -17,7 +17,8 @@ from server.realtime import Minute, Part, State, Talk
 
 MAX_AGENTS = 100
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
-_MESSAGE_BYTES = 2 * 1024 * 1024
+_MESSAGE_BYTES = 2 * 1024 * 1024  # clients take 4 MiB unless they are set up otherwise
+_FRAME_BYTES = 8  # around a change or an event in its message
 
 _STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] = {
     None: realtime_service_pb2.CONVERSATION_STATUS_ACTIVE,
@@ -112,29 +113,35 @@ def _timestamp(microseconds: int) -> timestamp_pb2.Timestamp:
 def update(
     batch: Batch, chosen: Part, *, include_events: bool, token: str
 ) -> Iterator[realtime_service_pb2.WatchUpdatesResponse]:
-    """The messages of an update: one, or several where its events are too large for one. The last has the token."""
+    """The messages of an update: one, or several where it is too large for one. The last has the token."""
     message = realtime_service_pb2.WatchUpdatesResponse(revision=batch.update.revision)
     message.committed_at.FromDatetime(batch.update.at)
-    for key, counters in batch.update.changes.items():
-        if _concerns(key, chosen):
-            message.changes.extend(_changes(key, counters))
-    if include_events:
-        size = 0
-        for event in batch.events:
-            if not chosen.holds(event):
-                continue
-            sent = _event(event)
-            size += sent.ByteSize()
-            if size > _MESSAGE_BYTES:
-                message.more = True
-                yield message
-                message = realtime_service_pb2.WatchUpdatesResponse(
-                    revision=batch.update.revision, committed_at=message.committed_at
-                )
-                size = sent.ByteSize()
-            message.events.append(sent)
+    size = 0
+    for one in _contents(batch, chosen, include_events=include_events):
+        size += one.ByteSize() + _FRAME_BYTES
+        if size > _MESSAGE_BYTES:
+            message.more = True
+            yield message
+            message = realtime_service_pb2.WatchUpdatesResponse(
+                revision=batch.update.revision, committed_at=message.committed_at
+            )
+            size = one.ByteSize() + _FRAME_BYTES
+        if isinstance(one, event_pb2.Event):
+            message.events.append(one)
+        else:
+            message.changes.append(one)
     message.resume_token = token
     yield message
+
+
+def _contents(
+    batch: Batch, chosen: Part, *, include_events: bool
+) -> Iterator[realtime_service_pb2.MeasureChange | event_pb2.Event]:
+    for key, counters in batch.update.changes.items():
+        if _concerns(key, chosen):
+            yield from _changes(key, counters)
+    if include_events:
+        yield from (_event(event) for event in batch.events if chosen.holds(event))
 
 
 def _concerns(key: CellKey, chosen: Part) -> bool:

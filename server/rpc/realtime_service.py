@@ -2,22 +2,26 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeAlias
 
 import grpc
 
 from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
-from server import resume
+from server import errors, resume
 from server.accounts import Principal, Secrets
 from server.errors import Reason, Refused
-from server.hub import Batch, Hub, Hubs
+from server.hub import Batch, Hub
+from server.hubs import Hubs
 from server.resume import Subscription
 from server.rpc import gate, realtime_conversion
 
 HEARTBEAT_SECONDS = 15.0
 # Between two looks at the key of a caller that nothing is sent to: what is revoked ends within 10 seconds.
 _CHECK_SECONDS = 3.0
+# While the database is away, the last answer about a key is believed for that long, and asked for again that often.
+_GRACE_SECONDS, _ASK_AGAIN_SECONDS = 300.0, 2.0
 _UPDATES_AT_ONCE = 50
 _RESUME_TOKEN = "resume-token"  # noqa: S105 - the name of a trailer
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -56,7 +60,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         principal = gate.caller().principal
         subscription = Subscription(organization_id=principal.organization_id, part=part, include_events=False)
         async with self._subscribed(principal) as hub, hub.watching(part, interval):
-            version, revision, loop = 0, 0, asyncio.get_running_loop()
+            guard, version, revision, loop = _Guard(), 0, 0, asyncio.get_running_loop()
             heartbeat_at = loop.time() + HEARTBEAT_SECONDS
             while True:
                 published = hub.published(part)
@@ -72,7 +76,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
                     await self._pause(interval)
                 else:
                     await hub.news(min(_CHECK_SECONDS, max(heartbeat_at - loop.time(), 0.01)))
-                await self._check()
+                await self._check(guard)
 
     async def WatchUpdates(  # type: ignore[override]  # noqa: N802 - the name in the contract
         self, request: realtime_service_pb2.WatchUpdatesRequest, context: _Context
@@ -84,40 +88,46 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         )
         resumed = resume.revision(self._secrets, subscription, request.resume_after) if request.resume_after else None
         async with self._subscribed(principal) as hub:
-            with hub.reading():
+            with hub.reading(include_events=request.include_events):
                 start = await hub.position(resumed)
                 await self._send_updates(context, hub, subscription, start)
 
     async def _send_updates(self, context: _Context, hub: Hub, subscription: Subscription, revision: int) -> None:
-        loop = asyncio.get_running_loop()
-        bookmark_at = loop.time()  # the first bookmark comes at once: from then on nothing is missed
+        """Sends whatever comes. The first message is a bookmark: from there on nothing is missed."""
+        guard, loop = _Guard(), asyncio.get_running_loop()
+        bookmark_at = loop.time()
         while True:
-            token = resume.token(self._secrets, subscription, revision)
-            self._set_trailer(context, subscription, revision)
             batches = await self._next(hub, subscription, revision)
-            for batch in batches:
-                revision = batch.update.revision
-                token = resume.token(self._secrets, subscription, revision)
-                for message in realtime_conversion.update(
-                    batch, subscription.part, include_events=subscription.include_events, token=token
-                ):
-                    await self._write(context, message)
-                self._set_trailer(context, subscription, revision)
-                bookmark_at = loop.time() + HEARTBEAT_SECONDS
+            self._set_trailer(context, subscription, revision)
             if loop.time() >= bookmark_at:
-                await self._write(
-                    context,
-                    realtime_service_pb2.WatchUpdatesResponse(resume_token=token, revision=revision, bookmark=True),
+                token = resume.token(self._secrets, subscription, revision)
+                bookmark = realtime_service_pb2.WatchUpdatesResponse(
+                    resume_token=token, revision=revision, bookmark=True
                 )
+                await self._write(context, bookmark)
                 bookmark_at = loop.time() + HEARTBEAT_SECONDS
             elif not batches:
                 await hub.news(_CHECK_SECONDS)
-            await self._check()
+                await self._check(guard)
+            for batch in batches:
+                token = resume.token(self._secrets, subscription, batch.update.revision)
+                for message in realtime_conversion.update(
+                    batch, subscription.part, include_events=subscription.include_events, token=token
+                ):
+                    await self._check(guard)
+                    await self._write(context, message)
+                revision = batch.update.revision
+                self._set_trailer(context, subscription, revision)
+                bookmark_at = loop.time() + HEARTBEAT_SECONDS
 
     async def _next(self, hub: Hub, subscription: Subscription, revision: int) -> Sequence[Batch]:
-        """The next updates; a refusal for those that are gone names a token to go on with."""
+        """The next updates, none while the database is away; a refusal for those that are gone names a token to go on
+        with.
+        """
         try:
-            return await hub.updates_after(revision, _UPDATES_AT_ONCE)
+            return await hub.updates_after(revision, _UPDATES_AT_ONCE, include_events=subscription.include_events)
+        except errors.StorageUnavailable:
+            return ()
         except Refused as refusal:
             oldest = int(refusal.metadata.get("oldest_revision", 0))
             token = resume.token(self._secrets, subscription, max(oldest - 1, 0))
@@ -135,23 +145,26 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         async with self._hubs.subscribed(principal.organization_id, principal.settings.time_zone) as hub:
             yield hub
 
-    async def _check(self) -> None:
+    async def _check(self, guard: "_Guard") -> None:
         """Ends the subscription where the server drains or the key may not be used any more."""
         if self._draining.is_set():
             raise _draining()
-        await gate.caller().authenticate()
+        await guard.check()
 
     async def _pause(self, seconds: float) -> None:
         """Waits between two messages, but not longer than the server does."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._draining.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._draining.wait()
 
     async def _write(self, context: _Context, message: object) -> None:
-        try:
-            async with asyncio.timeout(self._write_seconds):
-                await context.write(message)
-        except TimeoutError:
-            raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read") from None
+        """Sends a message, however long the client takes to read. It is never cut short: gRPC sends no status past a
+        message that it has begun. While it waits nothing else is sent, and the subscription counts against the limits.
+        """
+        begun = time.monotonic()
+        await context.write(message)
+        if time.monotonic() - begun > self._write_seconds:
+            raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read")
 
     def _set_trailer(self, context: _Context, subscription: Subscription, revision: int) -> None:
         context.set_trailing_metadata(((_RESUME_TOKEN, resume.token(self._secrets, subscription, revision)),))
@@ -159,3 +172,25 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
 
 def _draining() -> Refused:
     return Refused(Reason.DRAINING, "the server is about to stop; connect again", retry_after=0.5)
+
+
+class _Guard:
+    """Asks again and again whether a caller may go on. The last answer stands for a time with the database away."""
+
+    def __init__(self) -> None:
+        self._answered_at = time.monotonic()
+        self._ask_at = 0.0
+
+    async def check(self) -> None:
+        """Refuses a caller who may not go on."""
+        if time.monotonic() < self._ask_at:
+            return
+        try:
+            await gate.caller().authenticate()
+        except errors.StorageUnavailable:
+            now = time.monotonic()
+            if now > self._answered_at + _GRACE_SECONDS:
+                raise
+            self._ask_at = now + _ASK_AGAIN_SECONDS
+        else:
+            self._answered_at = time.monotonic()

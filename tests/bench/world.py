@@ -101,7 +101,7 @@ async def _until_open(address: str) -> None:
 
 
 def made_up(count: int, *, days: int, users: int, agents: int, seed: int = 1) -> Iterator[event_pb2.Event]:
-    """Messages with response times and tokens, some conversations and ratings, spread over the last days.
+    """Messages with response times and tokens, some conversations and ratings, in order of time over the last days.
 
     Some twenty conversations go on at a time, of ten events each; each has one user, one agent and one channel.
     """
@@ -118,7 +118,7 @@ def made_up(count: int, *, days: int, users: int, agents: int, seed: int = 1) ->
             conversation_id=f"conversation-{seed}-{conversation}",
             channel=channels[conversation % 3],
         )
-        event.occurred_at.FromDatetime(end - timedelta(seconds=rng.random() * days * 86400))
+        event.occurred_at.FromDatetime(end - timedelta(days=days * (count - number) / count))
         if draw < 0.45:
             event.event_type = "message.received"
         elif draw < 0.90:

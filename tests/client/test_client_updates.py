@@ -30,11 +30,26 @@ def live(script: scripted.Script) -> told.Live:
     return script.live
 
 
+STARTED: "list[subprocess.Popen[str]]" = []
+
+
+@pytest.fixture(autouse=True)
+def _nobody_stays() -> Iterator[None]:
+    """Ends the readers that a test has left behind."""
+    yield
+    while STARTED:
+        if (child := STARTED.pop()).poll() is None:
+            child.kill()
+            child.communicate()
+
+
 def start(running: scripted.Running, stdout: Any, *arguments: str) -> "subprocess.Popen[str]":
     """Starts a reader."""
     environment = scripted.environment(AGENTMETRICS_API_KEY="k", AGENTMETRICS_ADDRESS=running.address)
     command = [sys.executable, "-m", "agentmetrics.cli", "updates", *arguments]
-    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
+    child = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
+    STARTED.append(child)
+    return child
 
 
 def end(child: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> tuple[int, str]:

@@ -168,7 +168,7 @@ class Terminal:
         self.master, self.slave = os.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self.slave)
-        self.text = ""
+        self.text = self.all = ""
         variables = {"TERM": "xterm", "AGENTMETRICS_API_KEY": "k", **variables}
         environment = scripted.environment(AGENTMETRICS_ADDRESS=running.address, **variables)
         del environment["COLUMNS"]
@@ -181,7 +181,8 @@ class Terminal:
     def read(self, seconds: float = 0.1) -> None:
         """Reads what is there."""
         if select.select([self.master], [], [], seconds)[0]:
-            self.text += os.read(self.master, 1 << 16).decode(errors="replace")
+            read = os.read(self.master, 1 << 16).decode(errors="replace")
+            self.text, self.all = self.text + read, self.all + read
 
     def wait_for(self, said: str, seconds: float = 20) -> None:
         """Reads until something was said, since the last time."""
@@ -275,6 +276,7 @@ def test_a_restart_is_survived(terminal: Any, running: scripted.Running) -> None
     shown.wait_for("revision 5")
     os.write(shown.master, b"q")
     assert shown.end() == 0
+    assert "transport" not in shown.all  # gRPC's own log
     again.server.stop(None).wait(5)
 
 

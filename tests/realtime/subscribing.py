@@ -65,6 +65,11 @@ class Reader:
             call.cancel()
         return False
 
+    async def drain(self, call: grpc.aio.UnaryStreamCall) -> None:
+        """Takes whatever comes until the stream ends."""
+        async for message in call:
+            self.take(message)
+
     def take(self, message: messages.WatchUpdatesResponse) -> None:
         """Takes a message, as a client would."""
         if message.resume_token:

@@ -358,7 +358,7 @@ async def _(world: World) -> str:
 
     world.monkeypatch.setattr(rollups, "append", slowly)
     event = serving.event()
-    body = serving.request(event).SerializeToString()
+    body = serving.body(event)
     call = world.caller.channel.unary_unary(serving.TRACK_EVENT)(body, metadata=world.caller.metadata)
     await committing.wait()
     call.cancel()

@@ -10,7 +10,7 @@ import wire
 from bad_inputs import World, outcome, row
 from serving import Caller
 
-from agentmetrics.v1 import event_service_pb2, metrics_service_pb2
+from agentmetrics.v1 import metrics_service_pb2
 from server import accounts
 from server.accounts import Scope
 from server.store.organizations import State
@@ -21,7 +21,7 @@ MISSING = "UNAUTHENTICATED CREDENTIALS_MISSING"
 
 async def _track(world: World, caller: Caller, **options: Any) -> str:
     """What comes back of an event, sent with whatever metadata."""
-    body = event_service_pb2.TrackEventRequest(event=serving.event()).SerializeToString()
+    body = serving.body()
     return await outcome(caller.raw(serving.TRACK_EVENT, body, **options))
 
 
@@ -56,7 +56,7 @@ async def _(world: World) -> str:
 @row("I-010", "UNAUTHENTICATED")
 async def _(world: World) -> str:
     # By hand: no client library sends a line feed in a header.
-    body = event_service_pb2.TrackEventRequest(event=serving.event()).SerializeToString()
+    body = serving.body()
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, wire.request(serving.TRACK_EVENT, secret=f"{world.caller.key.secret}\n"))
         connection.data(1, wire.message(body), end=True)
@@ -158,7 +158,7 @@ async def _(world: World) -> str:
     # 150 for 1,000, on a server of its own. Addresses are told apart: see test_security.
     async with serving.running(world.settings) as server, grpc.aio.insecure_channel(server.address) as channel:
         known, unknown = channel.unary_unary(serving.TRACK_EVENT), channel.unary_unary(serving.TRACK_EVENT)
-        body = event_service_pb2.TrackEventRequest(event=serving.event()).SerializeToString()
+        body = serving.body()
         await known(body, metadata=world.caller.metadata, timeout=5)
         answers = []
         for number in range(150):

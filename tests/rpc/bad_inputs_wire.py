@@ -1,118 +1,20 @@
-"""Rows about bytes, HTTP/2 and connections. Counts are smaller than in the table where fewer show the same."""
+"""Rows about HTTP/2 and connections. Counts are smaller than in the table where fewer show the same."""
 
 import asyncio
 import resource
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
 
 import grpc
 import serving
 import wire
 from bad_inputs import World, outcome, row
-from google.protobuf import struct_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 
-from agentmetrics.v1 import event_pb2, event_service_pb2
 from server import serve
 from server.store import rollups
-
-MALFORMED = "INVALID_ARGUMENT MALFORMED_MESSAGE"
-
-
-def _body(event: event_pb2.Event | None = None) -> bytes:
-    return event_service_pb2.TrackEventRequest(event=event or serving.event()).SerializeToString()
-
-
-def _field(number: int, data: bytes) -> bytes:
-    """A field of the kind that has a length, up to 127 bytes."""
-    return bytes((number << 3 | 2, len(data))) + data
-
-
-def _bytes(id: str, body: Callable[[], bytes]) -> None:  # noqa: A002 - the table's word
-    """Registers a body that cannot be parsed; as a part of a batch, it takes its neighbours with it."""
-
-    @row(id, MALFORMED)
-    async def run(world: World) -> str:
-        neighbour = event_service_pb2.TrackEventsRequest(events=[serving.event()]).SerializeToString()
-        assert await outcome(world.caller.raw(serving.TRACK_EVENTS, neighbour + body())) == MALFORMED
-        return await outcome(world.caller.raw(serving.TRACK_EVENT, body()))
-
-
-_bytes("W-001", lambda: b"\xff" * 20)
-_bytes("W-002", lambda: _body()[:-1])
-_bytes("W-003", lambda: _field(1, _field(1, b"\xc3\x28")))
-_bytes("W-004", lambda: _field(1, _field(1, b"\xed\xa0\x80")))
-_bytes("W-005", lambda: _field(1, _field(1, b"\xc0\x80")))
-_bytes("W-006", lambda: _field(1, _field(1, b"\xf4\x90\x80\x80")))
-_bytes("W-011", lambda: _body() + b"\x0b")
-_bytes("W-012", lambda: _body() + b"\x0c")
-_bytes("W-016", lambda: b"\x0a\x7f\x00")
-_bytes("W-017", lambda: b"\x0a\x80\x80\x80\x80\x08" + b"a" * 10)
-
-
-@row("W-007", "INVALID_ARGUMENT REQUIRED_FIELD event", because="field 1 of TrackEventRequest is event")
-async def _(world: World) -> str:
-    return await outcome(world.caller.raw(serving.TRACK_EVENT, b"\x08\x01"))
-
-
-@row("W-008", "OK", keeps=1)
-async def _(world: World) -> str:
-    event = serving.event().SerializeToString() + b"\xf8\x01\x07"  # field 31, a varint
-    return await outcome(world.caller.raw(serving.TRACK_EVENT, _field(1, event)))
-
-
-@row("W-018", "OK", keeps=1)
-async def _(world: World) -> str:
-    event = event_pb2.Event(event_type="a.b").SerializeToString()
-    assert len(event) < 128
-    longer = b"\x0a" + bytes((len(event) | 0x80, 0x80, 0x00)) + event
-    return await outcome(world.caller.raw(serving.TRACK_EVENT, longer))
-
-
-@row("W-020", "OK", keeps=1)
-async def _(world: World) -> str:
-    first = event_pb2.Event(message=event_pb2.MessageDetail(prompt_tokens=7))
-    last = serving.event("feedback.submitted", feedback=event_pb2.FeedbackDetail(rating=4))
-    body = _field(1, first.SerializeToString() + last.SerializeToString())
-    answer = await outcome(world.caller.raw(serving.TRACK_EVENT, body))
-    overview = (await world.caller.overview(serving.today())).overview
-    assert (overview.satisfaction_score, overview.prompt_tokens) == (4, 0)
-    return answer
-
-
-@row("W-022", "INVALID_ARGUMENT INVALID_ENUM agent.status")
-async def _(world: World) -> str:
-    event = serving.event("agent.status_changed", agent_id="a", agent=event_pb2.AgentDetail(status=-1))
-    return await outcome(world.caller.track(event))
-
-
-@row("W-024", "OK")
-async def _(world: World) -> str:
-    answer = event_service_pb2.TrackEventsResponse.FromString(await world.caller.raw(serving.TRACK_EVENTS, b""))
-    assert (len(answer.results), answer.revision) == (0, 0)
-    return "OK"
-
-
-def _lists(depth: int) -> event_pb2.Event:
-    value = struct_pb2.Value(string_value="core")
-    for _ in range(depth):
-        value = struct_pb2.Value(list_value=struct_pb2.ListValue(values=[value]))
-    return serving.event(properties=struct_pb2.Struct(fields={"deep": value}))
-
-
-def _nested(id: str, depth: int) -> None:  # noqa: A002 - the table's word
-    @row(id, "INVALID_ARGUMENT PROPERTIES_TOO_DEEP properties", keeps=1)
-    async def run(world: World) -> str:
-        answer = await world.caller.track_all([_lists(8), _lists(depth)])
-        assert serving.statuses(answer.results) == ["ACCEPTED", "PROPERTIES_TOO_DEEP"]
-        return await outcome(world.caller.track(_lists(depth)))
-
-
-_nested("W-025", 9)
-_nested("W-026", 48)
 
 
 def _resident() -> int:
@@ -147,7 +49,7 @@ async def _(world: World) -> str:
 
 @row("W-038", "OK", because="the core hands on the first message and drops the second", keeps=1)
 async def _(world: World) -> str:
-    return await _single(world, wire.message(_body()) + wire.message(_body()))
+    return await _single(world, wire.message(serving.body()) + wire.message(serving.body()))
 
 
 @row("W-039", "DEADLINE_EXCEEDED", because="the core waits for the message until the deadline")
@@ -165,12 +67,12 @@ async def _(world: World) -> str:
 
 @row("W-042", "UNIMPLEMENTED")
 async def _(world: World) -> str:
-    return await _single(world, wire.message(_body()), path=serving.TRACK_EVENT[1:])
+    return await _single(world, wire.message(serving.body()), path=serving.TRACK_EVENT[1:])
 
 
 @row("W-044", "RESOURCE_EXHAUSTED")
 async def _(world: World) -> str:
-    return await _single(world, wire.message(_body()), path="/" + "x" * 65_536)
+    return await _single(world, wire.message(serving.body()), path="/" + "x" * 65_536)
 
 
 async def _first_words(address: str, words: bytes) -> str:
@@ -193,6 +95,7 @@ async def _(world: World) -> str:
         writer.write(wire.PREFACE + wire.frame(wire.SETTINGS))
         said = await reader.read()
         writer.close()
+        await writer.wait_closed()
     assert b"grpc" not in said
     return "closed"
 
@@ -206,11 +109,12 @@ async def _(world: World) -> str:
         host, _, port = server.address.rpartition(":")
         silent = [await asyncio.open_connection(host, int(port)) for _ in range(200)]
         async with grpc.aio.insecure_channel(server.address) as channel:
-            await channel.unary_unary(serving.TRACK_EVENT)(_body(), metadata=world.caller.metadata, timeout=5)
+            await channel.unary_unary(serving.TRACK_EVENT)(serving.body(), metadata=world.caller.metadata, timeout=5)
         async with asyncio.timeout(10):
             for reader, writer in silent:
                 await reader.read()
                 writer.close()
+                await writer.wait_closed()
     return "closed"
 
 
@@ -223,7 +127,7 @@ def _changed(name: str, value: str | None) -> list[tuple[str | bytes, str | byte
 async def _with(world: World, pairs: list[tuple[str | bytes, str | bytes]]) -> str:
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, [*pairs, ("authorization", f"Bearer {world.caller.key.secret}")])
-        connection.data(1, wire.message(_body()), end=True)
+        connection.data(1, wire.message(serving.body()), end=True)
         return await connection.answer()
 
 
@@ -244,23 +148,23 @@ async def _(world: World) -> str:
 
 @row("W-053", "INTERNAL")
 async def _(world: World) -> str:
-    return await _single(world, wire.message(_body()), ("X-Upper", "a"))
+    return await _single(world, wire.message(serving.body()), ("X-Upper", "a"))
 
 
 @row("W-054", "OK", because="the core hands it on; authorization, all that we read, becomes invalid by it", keeps=1)
 async def _(world: World) -> str:
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, wire.request(serving.TRACK_EVENT, secret=f"{world.caller.key.secret}\0"))
-        connection.data(1, wire.message(_body()), end=True)
+        connection.data(1, wire.message(serving.body()), end=True)
         assert await connection.answer() == "UNAUTHENTICATED"
-    return await _single(world, wire.message(_body()), ("x-nul", b"a\0b"))
+    return await _single(world, wire.message(serving.body()), ("x-nul", b"a\0b"))
 
 
 def _metadata(id: str, size: int) -> None:  # noqa: A002 - the table's word
     @row(id, "RESOURCE_EXHAUSTED", keeps=None)
     async def run(world: World) -> str:
         # Between the soft and the hard limit the core refuses at random, the more often the larger.
-        answers = {await _single(world, wire.message(_body()), ("x-big", "a" * size)) for _ in range(12)}
+        answers = {await _single(world, wire.message(serving.body()), ("x-big", "a" * size)) for _ in range(12)}
         assert "RESOURCE_EXHAUSTED" in answers
         assert answers == {"RESOURCE_EXHAUSTED"} or size < 16 * 1024
         return "RESOURCE_EXHAUSTED"
@@ -273,13 +177,13 @@ _metadata("W-058", 1_000_000)
 
 @row("W-060", "INTERNAL")
 async def _(world: World) -> str:
-    return await _single(world, wire.message(_body()), ("x-bin", "!!!!"))
+    return await _single(world, wire.message(serving.body()), ("x-bin", "!!!!"))
 
 
 @row("W-062", "OK or DEADLINE_EXCEEDED", because="a stored event may be answered all the same", keeps=1)
 async def _(world: World) -> str:
     event = serving.event()
-    answer = await _single(world, wire.message(_body(event)), ("grpc-timeout", "1n"))
+    answer = await _single(world, wire.message(serving.body(event)), ("grpc-timeout", "1n"))
     assert answer in ("OK", "DEADLINE_EXCEEDED")
     await world.caller.track(event)
     return "OK or DEADLINE_EXCEEDED"
@@ -287,13 +191,13 @@ async def _(world: World) -> str:
 
 @row("W-064", "INTERNAL")
 async def _(world: World) -> str:
-    return await _single(world, wire.message(_body()), ("grpc-timeout", "abc"))
+    return await _single(world, wire.message(serving.body()), ("grpc-timeout", "abc"))
 
 
 @row("W-065", "OK", keeps=1)
 async def _(world: World) -> str:
     assert world.settings.max_call_seconds == 30
-    return await _single(world, wire.message(_body()))
+    return await _single(world, wire.message(serving.body()))
 
 
 def _handled(method: str) -> float:
@@ -385,7 +289,7 @@ async def _(world: World) -> str:
     async with wire.connected(world.server.address) as connection:
         pairs = wire.request(serving.TRACK_EVENT, secret=world.caller.key.secret)
         connection.headers(2, pairs)
-        connection.data(2, wire.message(_body()), end=True)
+        connection.data(2, wire.message(serving.body()), end=True)
         connection.headers(3, wire.request(serving.OVERVIEW, secret=world.caller.key.secret))
         connection.data(3, wire.message(b""), end=True)
         assert await connection.answer(3) == "INVALID_ARGUMENT"
@@ -422,7 +326,7 @@ async def _(world: World) -> str:
     world.monkeypatch.setattr(rollups, "append", slowly)
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, wire.request(serving.TRACK_EVENT, secret=world.caller.key.secret))
-        connection.data(1, wire.message(_body()), end=True)
+        connection.data(1, wire.message(serving.body()), end=True)
         await asyncio.sleep(0.1)
         connection.send(wire.frame(wire.GOAWAY, 0, 0, bytes(8)))
         return await connection.answer()
@@ -431,7 +335,7 @@ async def _(world: World) -> str:
 @row("W-086", "OK", keeps=1)
 async def _(world: World) -> str:
     event = serving.event()
-    body = wire.message(_body(event))
+    body = wire.message(serving.body(event))
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, wire.request(serving.TRACK_EVENT, secret=world.caller.key.secret))
         connection.data(1, body[: len(body) // 2])
@@ -443,7 +347,7 @@ async def _(world: World) -> str:
 @row("W-087", "DEADLINE_EXCEEDED", keeps=1)
 async def _(world: World) -> str:
     # A byte every tenth of a second, and a deadline of one second.
-    body = wire.message(_body())
+    body = wire.message(serving.body())
     async with wire.connected(world.server.address) as connection:
         pairs = wire.request(serving.TRACK_EVENT, secret=world.caller.key.secret)
         connection.headers(1, [*pairs, ("grpc-timeout", "1S")])

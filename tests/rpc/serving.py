@@ -206,9 +206,9 @@ def through(caller: Caller, channel: grpc.aio.Channel) -> Caller:
     return replace(caller, channel=channel)
 
 
-def request(event: event_pb2.Event) -> event_service_pb2.TrackEventRequest:
-    """The request that carries an event."""
-    return event_service_pb2.TrackEventRequest(event=event)
+def body(one: event_pb2.Event | None = None) -> bytes:
+    """The bytes of a request that carries an event."""
+    return event_service_pb2.TrackEventRequest(event=event() if one is None else one).SerializeToString()
 
 
 async def stored(database: Database, caller: Caller) -> list[str]:

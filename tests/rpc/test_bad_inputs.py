@@ -3,11 +3,13 @@
 import asyncio
 
 import bad_inputs
+import bad_inputs_bytes
 import bad_inputs_events
 import bad_inputs_identity
 import bad_inputs_outage
 import bad_inputs_questions
 import bad_inputs_streams
+import bad_inputs_subscriptions
 import bad_inputs_to_come
 import bad_inputs_wire
 import pytest
@@ -21,11 +23,13 @@ from server.settings import Settings
 TABLE = bad_inputs.table()
 LISTED = {name: reason for name, reason in bad_inputs_to_come.CANDIDATES.items() if name in TABLE}
 FAMILIES = (
+    bad_inputs_bytes,
     bad_inputs_events,
     bad_inputs_identity,
     bad_inputs_outage,
     bad_inputs_questions,
     bad_inputs_streams,
+    bad_inputs_subscriptions,
     bad_inputs_wire,
 )
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -17,6 +18,9 @@ except ImportError:  # not on Windows, where Ctrl-C is the only key
     _IS_POSIX = False
 else:
     _IS_POSIX = True
+
+
+_STDERR: Final = 2
 
 
 class Keyboard:
@@ -53,6 +57,7 @@ def screen(
     """Takes the whole terminal during the block. Gives what is shown on it, and whether there are keys."""
     live = Live(picture(), console=console, screen=True, auto_refresh=False, vertical_overflow="crop")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet())
         keyboard = Keyboard(sys.stdin.fileno(), quit_) if _IS_POSIX and _is_ours() else None
         if keyboard is not None:
             stack.callback(keyboard.give_back)
@@ -63,6 +68,22 @@ def screen(
             loop.add_signal_handler(signal.SIGTSTP, _suspend, live, keyboard)
             stack.callback(loop.remove_signal_handler, signal.SIGTSTP)
         yield live, keyboard is not None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps gRPC, which logs to the descriptor of stderr, from writing across the picture."""
+    if not os.isatty(_STDERR):
+        yield
+        return
+    before, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, _STDERR)
+        yield
+    finally:
+        os.dup2(before, _STDERR)
+        os.close(before)
+        os.close(nowhere)
 
 
 def _suspend(live: Live, keyboard: Keyboard | None) -> None:

@@ -123,7 +123,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_INTERVAL_OUT_OF_RANGE: _ErrorReason.ValueType  # 83
     """INVALID_ARGUMENT. min_interval is not from 100 milliseconds to 1 minute. Metadata: minimum_ms, maximum_ms."""
     ERROR_REASON_SUBSCRIPTION_LIMIT: _ErrorReason.ValueType  # 84
-    """RESOURCE_EXHAUSTED with RetryInfo. The organization, or the server, has too many subscriptions. Metadata: limit."""
+    """RESOURCE_EXHAUSTED with RetryInfo. The organization, or the server, has too many subscriptions, or WatchMetrics too many
+    different filters in the organization. Metadata: limit.
+    """
     ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 85
     """RESOURCE_EXHAUSTED. The client does not read. Trailer: resume-token."""
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 70
@@ -249,7 +251,9 @@ with what there is; read the figures anew by GetUsageTrends.
 ERROR_REASON_INTERVAL_OUT_OF_RANGE: ErrorReason.ValueType  # 83
 """INVALID_ARGUMENT. min_interval is not from 100 milliseconds to 1 minute. Metadata: minimum_ms, maximum_ms."""
 ERROR_REASON_SUBSCRIPTION_LIMIT: ErrorReason.ValueType  # 84
-"""RESOURCE_EXHAUSTED with RetryInfo. The organization, or the server, has too many subscriptions. Metadata: limit."""
+"""RESOURCE_EXHAUSTED with RetryInfo. The organization, or the server, has too many subscriptions, or WatchMetrics too many
+different filters in the organization. Metadata: limit.
+"""
 ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 85
 """RESOURCE_EXHAUSTED. The client does not read. Trailer: resume-token."""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 70

@@ -248,7 +248,9 @@ class RealtimeState(google.protobuf.message.Message):
 
     @property
     def conversations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ConversationState]:
-        """conversations are the 20 with the latest activity, latest first."""
+        """conversations are the 20 with the latest activity, latest first, of those with an event in the last hour or among the
+        organization's last 20,000 events of the last 24 hours.
+        """
 
     def __init__(
         self,
@@ -478,8 +480,8 @@ class WatchUpdatesResponse(google.protobuf.message.Message):
     bookmark: builtins.bool
     """bookmark is true when this is no update."""
     more: builtins.bool
-    """more is true when the events of the revision do not fit into one message and another one follows with the rest of them. Only the
-    last one has the resume_token.
+    """more is true when the changes and events of the revision do not fit into one message, of about 2 MiB, and another one follows
+    with the rest of them. Only the last one has the resume_token.
     """
     @property
     def committed_at(self) -> google.protobuf.timestamp_pb2.Timestamp:

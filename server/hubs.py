@@ -1,0 +1,162 @@
+"""The hubs of a server: one for each organization that somebody watches, made with the first subscriber, gone with the
+last. They are told once a second, all at once, where their organizations stand.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import structlog
+
+from server import errors, snapshots
+from server.errors import Reason, Refused
+from server.hub import Encode, Hub
+from server.realtime import Part
+from server.signals import Signals
+from server.store import updates
+from server.store.database import Database
+
+PULSE_SECONDS = 1.0
+_STATE_SECONDS = 0.7  # for which a state that was worked out here answers later calls, too
+_MAX_STATES = 1000
+_BUILDS = 2  # views that are made from snapshots at once
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    hub: Hub
+    started: asyncio.Task[None]
+    users: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """A state that is being worked out, or was a moment ago."""
+
+    task: asyncio.Task[bytes]
+    asked_at: float
+
+
+class Hubs:
+    """Gives subscribers the hub of their organization, and everybody its state of now."""
+
+    def __init__(self, database: Database, signals: Signals, encode: Encode, *, limit: int, limit_each: int) -> None:
+        self._database = database
+        self._signals = signals
+        self._encode = encode
+        self._limit = limit
+        self._limit_each = limit_each
+        self._builds = asyncio.Semaphore(_BUILDS)
+        self._entries: dict[int, _Entry] = {}
+        self._users: Counter[int] = Counter()
+        self._pulse: asyncio.Task[None] | None = None
+        self._states: dict[tuple[int, Part], _Found] = {}
+
+    @contextlib.asynccontextmanager
+    async def subscribed(self, organization_id: int, time_zone: str) -> AsyncIterator[Hub]:
+        """The organization's hub, for as long as one subscription lasts; refuses more than the limits."""
+        self._check(organization_id)
+        self._users[organization_id] += 1  # before anything is waited for
+        entry = self._entry(organization_id, time_zone)
+        entry.users += 1
+        try:
+            await asyncio.shield(entry.started)
+            yield entry.hub
+        finally:
+            self._users[organization_id] -= 1
+            entry.users -= 1
+            failed = entry.started.done() and (entry.started.cancelled() or entry.started.exception() is not None)
+            if (failed or not entry.users) and self._entries.get(organization_id) is entry:
+                del self._entries[organization_id]
+            if not self._entries and self._pulse is not None:
+                self._pulse.cancel()
+                self._pulse = None
+            if not entry.users:
+                entry.started.cancel()
+                await entry.hub.stop()
+
+    def _entry(self, organization_id: int, time_zone: str) -> _Entry:
+        entry = self._entries.get(organization_id)
+        if entry is None:
+            hub = Hub(
+                self._database,
+                self._signals,
+                self._encode,
+                self._builds,
+                organization_id=organization_id,
+                time_zone=time_zone,
+            )
+            entry = self._entries[organization_id] = _Entry(hub=hub, started=asyncio.create_task(hub.start()))
+            if self._pulse is None:
+                self._pulse = asyncio.create_task(self._beat())
+        return entry
+
+    def wake(self) -> None:
+        """Makes every subscription look up."""
+        for entry in self._entries.values():
+            entry.hub.wake()
+
+    def _check(self, organization_id: int) -> None:
+        each, total = self._users[organization_id], self._users.total()
+        for count, limit, whose in ((each, self._limit_each, "organization"), (total, self._limit, "server")):
+            if count >= limit:
+                raise Refused(
+                    Reason.SUBSCRIPTION_LIMIT,
+                    f"too many subscriptions of this {whose}",
+                    metadata={"limit": str(limit)},
+                    retry_after=5.0,
+                )
+
+    async def _beat(self) -> None:
+        """Tells every hub once a second where its organization stands and what time it is, with one statement for all.
+        While the database is away, nobody is told anything: windows do not move on without what belongs into them.
+        """
+        away = False
+        while True:
+            await asyncio.sleep(PULSE_SECONDS)
+            try:
+                async with self._database.snapshot() as connection:
+                    at, revisions = await updates.newest(connection, list(self._entries))
+                away = False
+            except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
+                if not away:
+                    _log.warning("revisions cannot be read; subscriptions wait", error=_description(error))
+                away = True
+                continue
+            for organization_id, entry in list(self._entries.items()):
+                if entry.started.done():
+                    entry.hub.tell(revisions.get(organization_id, 0), at)
+
+    async def state(self, organization_id: int, time_zone: str, part: Part) -> bytes:
+        """The encoded state of a part: from Redis, else from a snapshot that is then left there."""
+        found = await self._signals.load_state(organization_id, part)
+        if found is not None:
+            return found
+        key, now = (organization_id, part), time.monotonic()
+        known = self._states.get(key)
+        if known is None or (known.task.done() and (now > known.asked_at + _STATE_SECONDS or _failed(known.task))):
+            if len(self._states) >= _MAX_STATES:
+                self._states = {one: kept for one, kept in self._states.items() if not kept.task.done()}
+            known = self._states[key] = _Found(
+                task=asyncio.create_task(self._made(organization_id, time_zone, part)), asked_at=now
+            )
+        return await asyncio.shield(known.task)
+
+    async def _made(self, organization_id: int, time_zone: str, part: Part) -> bytes:
+        async with self._builds, self._database.snapshot() as connection:
+            view, as_of = await snapshots.view(connection, organization_id, time_zone, part)
+        encoded = self._encode(view.state(as_of.at), view.revision, as_of.at, time_zone)
+        self._signals.leave_state(organization_id, part, view.revision, as_of.at, encoded)
+        return encoded
+
+
+def _failed(task: "asyncio.Task[bytes]") -> bool:
+    return task.cancelled() or task.exception() is not None
+
+
+def _description(error: Exception) -> str:
+    return str(error) if isinstance(error, errors.StorageUnavailable) else type(error).__name__

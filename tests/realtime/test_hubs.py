@@ -1,0 +1,278 @@
+"""Hubs, signals and the log of updates at their edges: gaps, limits, slow readers, outages, old states."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import grpc
+import pytest
+import sqlalchemy as sa
+import subscribing
+from subscribing import Reader, authorization
+
+from agentmetrics import AsyncClient, event
+from agentmetrics.v1 import realtime_service_pb2 as messages
+from agentmetrics.v1 import realtime_service_pb2_grpc
+from server import errors
+from server.clock import Clock
+from server.errors import Reason, Refused
+from server.hubs import Hubs
+from server.realtime import Part
+from server.rpc import gate, realtime_conversion, realtime_service
+from server.serve import Running
+from server.settings import Settings
+from server.signals import Signals
+from server.store import updates
+from server.store.database import Database
+from server.store.updates import Narrowing
+
+Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
+
+
+@pytest.fixture
+async def clock(database: Database) -> Clock:
+    clock = Clock()
+    clock.set((await database.condition()).now)
+    return clock
+
+
+@pytest.fixture
+async def signals(settings: Settings, clock: Clock) -> AsyncIterator[Signals]:
+    signals = Signals(settings.required("redis_url"), clock)
+    signals.start("test")
+    yield signals
+    await signals.close()
+
+
+async def track(client: AsyncClient, count: int) -> None:
+    for _ in range(count):
+        await client.track(event("message.sent"))
+
+
+async def test_a_gap_in_the_log_is_never_passed_over(
+    client: AsyncClient, tenant: object, organization: int, database: Database, stubs: Stubs
+) -> None:
+    key = tenant.key  # type: ignore[attr-defined]
+    reader = Reader()
+    assert not await reader.read(stubs[0], key, until=1, seconds=0.5)
+    await track(client, 6)
+    async with database.transaction() as connection:
+        await connection.execute(
+            sa.text("DELETE FROM updates WHERE organization_id = :one AND revision = 3"), {"one": organization}
+        )
+    request = messages.WatchUpdatesRequest(resume_after=reader.token)
+    call = stubs[1].WatchUpdates(request, metadata=authorization(key))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await reader.drain(call)
+    _, why, metadata = subscribing.reason(caught.value)
+    assert (why, metadata["oldest_revision"]) == ("COMPACTED", "4")
+    assert [one.revision for one in reader.updates] == [1, 2]
+
+
+async def test_retention_goes_by_revision_wherever_rows_lie(
+    client: AsyncClient, organization: int, database: Database
+) -> None:
+    await track(client, 6)
+    now = (await database.condition()).now
+    async with database.transaction() as connection:
+        await connection.execute(  # moves the row to the end of the table
+            sa.text("UPDATE updates SET changes = changes || '' WHERE organization_id = :one AND revision < 4"),
+            {"one": organization},
+        )
+        assert await updates.remove_before(connection, organization, now, 2) == 2
+        assert await updates.window(connection, organization) == updates.Window(oldest=3, newest=6)
+        assert [one.revision for one in await updates.after(connection, organization, 0, limit=9, events=9)] == [
+            3,
+            4,
+            5,
+            6,
+        ]
+        assert await updates.remove_before(connection, organization, now - timedelta(hours=1), 9) == 0
+        assert await updates.remove_before(connection, organization, now, 9) == 4
+
+
+async def test_pages_of_updates_are_bounded_by_their_events(
+    client: AsyncClient, organization: int, database: Database
+) -> None:
+    for size in (3, 3, 30, 1):
+        await client.track_batch([event("message.sent", agent_id="ann" if size == 3 else "bob") for _ in range(size)])
+    async with database.snapshot() as connection:
+        for bound, expected in ((1, [1]), (4, [1, 2]), (7, [1, 2, 3]), (37, [1, 2, 3, 4])):
+            found = await updates.after(connection, organization, 0, limit=9, events=bound)
+            assert [one.revision for one in found] == expected
+
+
+async def test_only_the_events_of_a_part_are_read(
+    client: AsyncClient, organization: int, database: Database, clock: Clock
+) -> None:
+    await client.track_batch([event("message.sent", agent_id="bob", conversation_id="b") for _ in range(200)])
+    await client.track_batch([event("message.sent", agent_id="ann", conversation_id="a") for _ in range(3)])
+    since = clock.now() - timedelta(hours=1)
+    ann = Narrowing(agent_ids=["ann"], channel="")
+    async with database.snapshot() as connection:
+        found = [
+            one
+            async for portion in updates.occurred_since(connection, organization, ann, since, since)
+            for one in portion
+        ]
+        latest = [
+            one
+            async for portion in updates.latest_events(connection, organization, ann, since, among=9)
+            for one in portion
+        ]
+    assert [one.agent_id for one in found] == ["ann"] * 3
+    assert [one.conversation_id for one in latest] == ["a"] * 3
+
+
+async def test_limits_hold_when_many_come_at_once(database: Database, signals: Signals, organization: int) -> None:
+    hubs = Hubs(database, signals, realtime_conversion.state, limit=100, limit_each=3)
+    admitted, over = 0, asyncio.Event()
+
+    async def subscribe() -> None:
+        nonlocal admitted
+        async with hubs.subscribed(organization, "UTC"):
+            admitted += 1
+            await over.wait()
+
+    tasks = [asyncio.create_task(subscribe()) for _ in range(50)]
+    await asyncio.wait(tasks, timeout=0.5)
+    over.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert admitted == 3
+    assert [one.reason for one in outcomes if isinstance(one, Refused)] == [Reason.SUBSCRIPTION_LIMIT] * 47
+    async with hubs.subscribed(organization, "UTC"):
+        pass
+
+
+async def test_only_so_many_filters_are_watched_at_once(
+    database: Database, signals: Signals, organization: int
+) -> None:
+    hubs = Hubs(database, signals, realtime_conversion.state, limit=100, limit_each=100)
+    async with hubs.subscribed(organization, "UTC") as hub, contextlib.AsyncExitStack() as stack:
+        for number in range(32):
+            await stack.enter_async_context(hub.watching(Part(channel=f"c{number}"), 1.0))
+        with pytest.raises(Refused, match="filters"):
+            await stack.enter_async_context(hub.watching(Part(channel="another"), 1.0))
+        await stack.enter_async_context(hub.watching(Part(channel="c0"), 1.0))
+
+
+async def test_organizations_in_which_nothing_happens_cost_one_statement_a_second(
+    database: Database, signals: Signals, make_tenant: Callable[[], Awaitable[object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hubs = Hubs(database, signals, realtime_conversion.state, limit=100, limit_each=100)
+    tenants = [await make_tenant() for _ in range(4)]
+    snapshot, taken = database.snapshot, 0
+
+    def counted() -> object:
+        nonlocal taken
+        taken += 1
+        return snapshot()
+
+    async with contextlib.AsyncExitStack() as stack:
+        watched = []
+        for tenant in tenants:
+            hub = await stack.enter_async_context(hubs.subscribed(tenant.organization_id, "UTC"))  # type: ignore[attr-defined]
+            await stack.enter_async_context(hub.watching(Part(), 0.1))
+            watched.append(hub)
+        await asyncio.sleep(0.5)
+        at = [hub._at for hub in watched]
+        monkeypatch.setattr(database, "snapshot", counted)
+        await asyncio.sleep(2.3)
+        monkeypatch.undo()
+        assert 1 <= taken <= 3
+        assert all(hub._at > old for hub, old in zip(watched, at, strict=True))
+
+
+async def test_deployments_on_one_redis_do_not_meet(
+    settings: Settings, signals: Signals, clock: Clock, organization: int
+) -> None:
+    other, heard = Signals(settings.required("redis_url"), clock), asyncio.Event()
+    other.start("another")
+    try:
+        other.listen(organization, heard.set)
+        await asyncio.sleep(0.5)
+        heard.clear()  # at the beginning there may have been something
+        signals.leave_state(organization, Part(), 1, clock.now(), b"state")
+        signals.committed(organization)
+        await asyncio.sleep(0.5)
+        assert await other.load_state(organization, Part()) is None
+        assert not heard.is_set()
+    finally:
+        await other.close()
+
+
+async def test_an_older_state_never_takes_the_place_of_a_newer_one(
+    signals: Signals, clock: Clock, organization: int
+) -> None:
+    now = clock.now()
+    for revision, seconds, state in ((5, 0, b"right"), (5, -1, b"older"), (4, 1, b"behind")):
+        signals.leave_state(organization, Part(), revision, now + timedelta(seconds=seconds), state)
+        await asyncio.sleep(0.1)
+        assert await signals.load_state(organization, Part()) == b"right"
+    clock.set(now + timedelta(seconds=3))
+    assert await signals.load_state(organization, Part()) is None
+
+
+async def test_a_state_of_a_quiet_organization_is_of_now(tenant: object, database: Database, stubs: Stubs) -> None:
+    key = tenant.key  # type: ignore[attr-defined]
+    call = stubs[0].WatchMetrics(messages.WatchMetricsRequest(), metadata=authorization(key))
+    await anext(aiter(call))
+    for _ in range(4):
+        await asyncio.sleep(0.9)
+        found = await stubs[1].GetRealtimeMetrics(messages.GetRealtimeMetricsRequest(), metadata=authorization(key))
+        now = (await database.condition()).now
+        assert (now - found.state.as_of_time.ToDatetime(now.tzinfo)).total_seconds() <= 2.05
+    call.cancel()
+
+
+async def test_a_reader_that_stops_is_told_so_and_counts_until_then(
+    client: AsyncClient,
+    tenant: object,
+    organization: int,
+    server: Running,
+    stubs: Stubs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = tenant.key  # type: ignore[attr-defined]
+    service = server._services.realtime
+    monkeypatch.setattr(service, "_write_seconds", 0.3)
+    reader = Reader()
+    assert not await reader.read(stubs[0], key, until=1, seconds=0.5, include_events=True)
+    for _ in range(8):
+        await client.track_batch([event("message.sent", properties={"text": "x" * 3000}) for _ in range(200)])
+    request = messages.WatchUpdatesRequest(resume_after=reader.token, include_events=True)
+    options = (("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1))  # the window does not grow
+    async with grpc.aio.insecure_channel(server.address, options=options) as channel:
+        stub = realtime_service_pb2_grpc.RealtimeServiceStub(channel)
+        call = stub.WatchUpdates(request, metadata=authorization(key))
+        first = await anext(aiter(call))
+        assert first.bookmark  # also before what has been missed
+        await asyncio.sleep(0.8)
+        assert service._hubs._users[organization] == 1
+        async with asyncio.timeout(10):
+            assert (await subscribing.refusal(call))[1] == "SLOW_CONSUMER"
+            while service._hubs._users[organization]:  # noqa: ASYNC110 - the server does not say when it lets go
+                await asyncio.sleep(0.05)
+
+
+async def test_streams_go_on_for_a_time_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    async def authenticate() -> None:
+        nonlocal asked
+        asked += 1
+        raise errors.StorageUnavailable("away")
+
+    token = gate._caller.set(gate.Caller(principal=None, authenticate=authenticate))  # type: ignore[arg-type]
+    try:
+        guard = realtime_service._Guard()
+        for _ in range(5):
+            await guard.check()
+        assert asked == 1
+        monkeypatch.setattr(realtime_service, "_GRACE_SECONDS", -1.0)
+        guard._ask_at = 0.0
+        with pytest.raises(errors.StorageUnavailable):
+            await guard.check()
+    finally:
+        gate._caller.reset(token)

@@ -1,0 +1,94 @@
+"""The contract, the catalogue and the service say the same."""
+
+import pathlib
+from typing import Any
+
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool
+from serving import Caller
+
+from agentmetrics.v1 import (
+    answer_pb2,
+    error_reason_pb2,
+    metrics_service_pb2,
+    realtime_service_pb2,
+)
+from server import catalog, errors
+from server.answers import Absence
+from server.catalog import Derived, Quantile
+from server.rpc import services
+
+
+async def test_the_catalogue_is_told_as_it_is(caller: Caller) -> None:
+    answer = await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())
+    told = {one.name: one for one in answer.metrics}
+    everything = {**catalog.METRICS, **{one.name: one for one in catalog.DERIVED}}
+    assert [one.name for one in answer.metrics] == sorted(everything)
+    for name, metric in everything.items():
+        assert (told[name].description, told[name].unit) == (metric.description, metric.unit)
+        assert told[name].has_series == (not isinstance(metric, Derived))
+        assert (told[name].max_relative_error > 0) == isinstance(metric, Quantile)
+        measure = metrics_service_pb2.METRIC_KIND_MEASURE
+        assert (told[name].kind == measure) == (name in catalog.MEASURE)
+
+
+@pytest.mark.parametrize(
+    ("message", "metrics"),
+    [
+        (metrics_service_pb2.Overview, {*catalog.OVERVIEW, *catalog.CHANGES, "storage_used_bytes"}),
+        (metrics_service_pb2.AgentMetrics, {*catalog.AGENT, "available_time_ms", "occupancy"}),
+        (metrics_service_pb2.AgentTrendPoint, set(catalog.AGENT_TREND)),
+    ],
+)
+def test_the_fields_of_answers_are_metrics_and_have_presence(message: Any, metrics: set[str]) -> None:
+    others = {"agent_id", "storage_by_kind", "events_by_type", "start", "end"}
+    fields = {field.name: field for field in message.DESCRIPTOR.fields if field.name not in others}
+    assert fields.keys() == metrics
+    known = {**catalog.METRICS, **{one.name: one for one in catalog.DERIVED}}
+    for name, field in fields.items():
+        assert name in known
+        assert field.has_presence
+        if field.message_type is None:
+            integer = field.type == descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+            metric = known[name]
+            whole = metric.unit in ("By", "ms") if isinstance(metric, Derived) else catalog.is_integer(metric)
+            assert integer == whole
+
+
+def test_the_reasons_of_the_contract_and_of_the_service_are_the_same() -> None:
+    told = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118
+    assert told - {"UNSPECIFIED"} == set(errors.Reason.__members__)
+
+
+def test_the_comment_of_each_reason_gives_its_status() -> None:
+    text = (pathlib.Path(__file__).parents[2] / "protos/agentmetrics/v1/error_reason.proto").read_text()
+    lines = iter(text.splitlines())
+    comment, seen = "", 0
+    for line in map(str.strip, lines):
+        if line.startswith("//"):
+            comment = comment or line
+        else:
+            name = line.partition(" = ")[0].removeprefix("ERROR_REASON_")
+            if name in errors.Reason.__members__:
+                assert comment.startswith(f"// {errors.Reason[name].status.name}"), name
+                seen += 1
+            comment = ""
+    assert seen == len(errors.Reason)
+
+
+def test_the_reasons_of_absence_are_the_same() -> None:
+    told = {name.removeprefix("ABSENCE_REASON_") for name in answer_pb2.AbsenceReason.keys()}  # noqa: SIM118
+    assert told - {"UNSPECIFIED"} == set(Absence.__members__)
+
+
+def test_every_rpc_has_a_scope() -> None:
+    assert realtime_service_pb2.DESCRIPTOR.package == "agentmetrics.v1"
+    pool = descriptor_pool.Default()
+    names = ("EventService", "MetricsService", "RealtimeService")
+    methods = {
+        f"/agentmetrics.v1.{name}/{method.name}"
+        for name in names
+        for method in pool.FindServiceByName(f"agentmetrics.v1.{name}").methods
+    }
+    assert services.SCOPES.keys() == methods
+    assert {f"agentmetrics.v1.{name}" for name in names} | {""} == set(services._NAMES)

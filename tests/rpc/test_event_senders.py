@@ -1,0 +1,151 @@
+"""EventService and its senders: whose events they are, what their clocks say, and what is kept of people."""
+
+from datetime import timedelta
+
+import pytest
+import serving
+from google.protobuf import struct_pb2
+from serving import Accounts, Caller, event, refused, statuses
+
+from agentmetrics.v1 import event_pb2
+from server.store import organizations
+from server.store.database import Database
+
+
+async def count(caller: Caller) -> int:
+    """How many events are counted."""
+    return (await caller.overview(serving.today())).overview.events
+
+
+async def detail(database: Database, caller: Caller) -> list[str | None]:
+    """The details of the stored events, in the order in which they occurred."""
+    return await serving.column(database, caller, "detail::text")
+
+
+# Tenancy
+
+
+async def test_organizations_do_not_see_each_other(caller: Caller, other: Caller) -> None:
+    ours = event(event_id="same", agent_id="bot", user_id="u1", channel="web", conversation_id="c")
+    theirs = event("conversation.started", event_id="same", agent_id="bot", user_id="u2", conversation_id="c")
+    first, second = await caller.track(ours), await other.track(theirs)
+    assert statuses([first.result, second.result]) == ["ACCEPTED", "ACCEPTED"]
+    assert (first.revision, second.revision) == (1, 1)
+    agents = [(await one.agent("bot", serving.today())).agent for one in (caller, other)]
+    assert [(one.message_count, one.conversation_count) for one in agents] == [(1, 0), (0, 1)]
+    overviews = [(await one.overview(serving.today())).overview for one in (caller, other)]
+    assert [(one.events, one.messages_sent, one.total_conversations) for one in overviews] == [(1, 1, 0), (1, 0, 1)]
+    assert [[one.event_type for one in overview.events_by_type] for overview in overviews] == [
+        ["message.sent"],
+        ["conversation.started"],
+    ]
+
+
+# Clocks
+
+
+@pytest.mark.parametrize(
+    ("clock", "moved"),
+    [
+        (timedelta(0), False),
+        (timedelta(minutes=4), False),
+        (timedelta(minutes=-4), False),
+        (timedelta(minutes=20), True),
+        (timedelta(days=-3), True),
+        (timedelta(days=40), True),
+    ],
+)
+async def test_a_clock_that_is_far_off_is_corrected(
+    caller: Caller, database: Database, clock: timedelta, moved: bool
+) -> None:
+    true = serving.now() - timedelta(minutes=10)
+    answer = await caller.track(event(at=true + clock), sent_at=serving.now() + clock)
+    assert serving.warnings(answer.result) == (["CLOCK_CORRECTED"] if moved else [])
+    (kept,) = await serving.column(database, caller, "occurred_at")
+    expected = true if moved else true + clock
+    assert abs(kept - expected) < timedelta(seconds=5)
+
+
+async def test_an_event_sent_again_with_another_clock_error_is_a_duplicate(caller: Caller) -> None:
+    one = event(at=serving.now() - timedelta(hours=2))
+    await caller.track(one, sent_at=serving.now() - timedelta(hours=1))
+    assert statuses([(await caller.track(one, sent_at=serving.now())).result]) == ["DUPLICATE"]
+    assert await count(caller) == 1
+
+
+async def test_without_backfill_events_are_at_most_35_days_old(accounts: Accounts, caller: Caller) -> None:
+    plain = await accounts.another(caller, scopes=[serving.Scope.INGEST])
+    old = event(at=serving.now() - timedelta(days=35, minutes=1))
+    assert serving.refusal(error := await refused(plain.track(old)))[:2] == ("OUT_OF_RANGE", "EVENT_TOO_OLD")
+    assert serving.info(error)["earliest"].endswith("Z")
+    await plain.track(event(at=serving.now() - timedelta(days=34, hours=23)))
+    await caller.track(old)
+    await caller.track(event(at="2000-01-01"))
+
+
+# Privacy
+
+
+async def everything(database: Database, caller: Caller) -> str:
+    """All that the database holds of an organization, as text."""
+    found = []
+    async with database.maintenance() as driver:
+        tables = await driver.fetch(
+            "SELECT table_name FROM information_schema.columns"
+            " WHERE column_name = 'organization_id' AND table_schema = current_schema()"
+        )
+        for (table,) in tables:
+            rows = await driver.fetch(
+                f"SELECT t::text FROM {table} t WHERE organization_id = $1", caller.organization_id
+            )
+            found += [row[0] for row in rows]
+    return "\n".join(found)
+
+
+async def test_an_email_address_is_one_user_and_nowhere_in_clear(caller: Caller, database: Database) -> None:
+    for address in ("Jo.Doe@Example.org", "jo.doe@example.org", "jo.doe@example.ORG"):
+        await caller.track(event(user_id=address))
+    await caller.track(event(user_id="someone@example.org"))
+    assert (await caller.overview(serving.today())).overview.unique_users == 2
+    kept = (await everything(database, caller)).casefold()
+    assert "email-" in kept
+    assert "example" not in kept
+    assert "doe" not in kept
+
+
+async def test_the_same_address_is_another_hash_in_another_organization(
+    caller: Caller, other: Caller, database: Database
+) -> None:
+    hashes = set()
+    for one in (caller, other):
+        await one.track(event(user_id="jo@example.org"))
+        hashes |= set(await serving.column(database, one, "user_id"))
+    assert len(hashes) == 2
+
+
+async def test_an_id_that_is_no_address_is_kept(caller: Caller, database: Database) -> None:
+    await caller.track(event(user_id="user@home"))
+    assert await serving.column(database, caller, "user_id") == ["user@home"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_user_details_are_kept_only_where_that_is_allowed(
+    accounts: Accounts, database: Database, kept: bool
+) -> None:
+    settings = organizations.Settings(time_zone="UTC", keep_user_details=kept)
+    caller = await accounts.caller(settings=settings)
+    one = event("user.logged_in", user_id="u", user=event_pb2.UserDetail(ip="203.0.113.9", user_agent="Browser/1"))
+    await caller.track(one)
+    assert statuses([(await caller.track(one)).result]) == ["DUPLICATE"]
+    assert ("203.0.113.9" in await everything(database, caller)) == kept
+    assert ("Browser" in str(await detail(database, caller))) == kept
+
+
+@pytest.mark.parametrize("key", ["password", "API-Key", "Authorization", "client_secret", "cardNumber", "set-cookie"])
+async def test_secrets_in_properties_are_not_stored(caller: Caller, database: Database, key: str) -> None:
+    one = event(properties=struct_pb2.Struct())
+    one.properties.update({"list": [{key: "hunter2"}], key: {"inner": "hunter2"}, "note": "kept"})
+    assert serving.warnings((await caller.track(one)).result) == ["REDACTED"]
+    kept = await everything(database, caller)
+    assert "hunter2" not in kept
+    assert "kept" in kept
