@@ -74,10 +74,12 @@ async def _load(world: World, organization: int, count: int) -> None:
     while portion := [event_conversion.event(message, sender) for message in islice(made, 20_000)]:
         batches = (portion[at : at + 1000] for at in range(0, len(portion), 1000))
         await asyncio.gather(*(ingest.submit(organization, batch) for batch in batches))
-        await fold.fold_all(world.database, organization)
         loaded += len(portion)
+        if loaded % 200_000 == 0:
+            await fold.fold_all(world.database, organization)
         if loaded % 500_000 == 0:
             print(f"loaded {loaded:,} events in {time.perf_counter() - started:.0f} s", flush=True)
+    await fold.fold_all(world.database, organization)
     async with world.database.transaction() as connection:
         await connection.execute(sa.text("ANALYZE"))
 
