@@ -5,7 +5,6 @@ them the search. The queue's names are here, so that both of its ends have the s
 """
 
 import asyncio
-import contextlib
 import functools
 import json
 import random
@@ -59,10 +58,10 @@ class Hints:
 
     async def close(self) -> None:
         """Stops; what has not been handed over is dropped."""
-        if self._sender is not None:
+        while self._sender is not None and not self._sender.done():
             self._sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sender
+            # Waited for and asked again: libraries on the way have been seen to swallow a cancellation.
+            await asyncio.wait((self._sender,), timeout=0.5)
 
     async def _send_for_ever(self) -> None:
         queue = self._connect()

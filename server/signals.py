@@ -84,9 +84,10 @@ class Signals:
 
     async def close(self) -> None:
         """Stops."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while pending := [task for task in self._tasks if not task.done()]:
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending, timeout=0.5)  # and again: a Redis client may swallow a cancellation
         await self._redis.aclose()
         await self._subscriber.aclose()
 
