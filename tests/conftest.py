@@ -6,6 +6,9 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
 
+# Before gRPC is imported: its handlers of fork can end a child of ours before it has become PostgreSQL.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
 import pytest
 
 from agentmetrics import AsyncClient
