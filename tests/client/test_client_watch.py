@@ -213,7 +213,8 @@ class Terminal:
 
 @pytest.fixture
 def terminal(running: scripted.Running) -> Iterator[Any]:
-    """Opens terminals."""
+    """Opens terminals. What started the tests may ignore a hangup, as nohup does, and a child would inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     opened: list[Terminal] = []
 
     def opens(*arguments: str, **options: Any) -> Terminal:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import serving
 from serving import Accounts, Caller, refused
-from worlds import DAY, NOON, PART, THE_DAY, by_field, e, presence, sent, stored_bytes
+from tiny_worlds import DAY, NOON, PART, THE_DAY, by_field, e, presence, sent, stored_bytes
 
 from agentmetrics.v1 import (
     answer_pb2,

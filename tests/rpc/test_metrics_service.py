@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 from serving import Caller
-from worlds import PART, THE_DAY, Figure, by_field, closing, e, presence, sent, stored_bytes
+from tiny_worlds import PART, THE_DAY, Figure, by_field, closing, e, presence, sent, stored_bytes
 
 from agentmetrics.v1 import (
     event_pb2,

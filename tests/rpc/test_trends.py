@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import serving
 from serving import Accounts, Caller, refused
-from worlds import DAY, NOON, THE_DAY, Figure, e, sent
+from tiny_worlds import DAY, NOON, THE_DAY, Figure, e, sent
 
 from agentmetrics.v1 import (
     event_pb2,
