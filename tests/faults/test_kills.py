@@ -17,6 +17,13 @@ async def test_kills_lose_nothing_and_count_nothing_twice(seed: int, tmp_path: P
     assert verdict.good, f"\n{verdict}"
 
 
+@pytest.mark.parametrize("name", sorted(mutants.MUTANTS))
+def test_each_mutant_fits_the_code(name: str, tmp_path: Path) -> None:
+    mutant = mutants.MUTANTS[name]
+    path = mutants.make(mutant, tmp_path) / mutant.path
+    compile(path.read_text(encoding="utf-8"), str(path), "exec")
+
+
 # One of them here; the others are for `python -m tests.faults --mutant NAME`.
 async def test_a_mistake_is_found(tmp_path: Path) -> None:
     mutant = mutants.MUTANTS["ack-before-commit"]
