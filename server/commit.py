@@ -25,18 +25,35 @@ class Committed:
     stored: dict[bytes, int]
 
 
-async def commit(database: Database, numbers: NumberCache, organization_id: int, events: Sequence[Event]) -> Committed:
+async def commit(
+    database: Database, numbers: NumberCache, organization_id: int, events: Sequence[Event], *, hopeful: bool = False
+) -> Committed:
     """Stores those events that are new and counts them, in one transaction. Events are distinct, sorted by key.
 
-    May be repeated whatever happened to an earlier attempt: what that one committed is found stored.
+    May be repeated whatever happened to an earlier attempt: what that one committed is found stored. hopeful: all are
+    taken to be new, which is quicker if it is true; if it is not, the work is done twice.
     """
     async with database.ingest() as driver:
         known = await numbers.of(driver, organization_id, events)
-        async with driver.transaction():
-            committed = await _store(driver, organization_id, events, known.numbers)
+        committed = await _store_new(driver, organization_id, events, known.numbers) if hopeful else None
+        if committed is None:
+            async with driver.transaction():
+                committed = await _store(driver, organization_id, events, known.numbers)
     if committed.revision:
         numbers.keep(known)
     return committed
+
+
+async def _store_new(
+    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers
+) -> Committed | None:
+    """Stores events all of which are new; None, with nothing stored, where one of them is not."""
+    try:
+        async with driver.transaction():
+            await stored_events.add_keys(driver, organization_id, events)
+            return await _count(driver, organization_id, events, numbers, {})
+    except stored_events.KeyTaken:
+        return None
 
 
 async def _store(driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers) -> Committed:
@@ -48,6 +65,17 @@ async def _store(driver: Driver, organization_id: int, events: Sequence[Event], 
     if not new:
         return Committed(revision=0, new=new, stored=stored)
     fresh = [event for event in events if event.event_key in new]
+    return await _count(driver, organization_id, fresh, numbers, stored)
+
+
+async def _count(
+    driver: Driver,
+    organization_id: int,
+    fresh: Sequence[Event],
+    numbers: measures.Numbers,
+    stored: dict[bytes, int],
+) -> Committed:
+    """Stores and counts events whose keys have been claimed."""
     changes = measures.of_events(fresh, numbers)
     await _count_conversations(driver, organization_id, fresh, changes)
     changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
@@ -58,16 +86,14 @@ async def _store(driver: Driver, organization_id: int, events: Sequence[Event], 
     await stored_events.append(driver, organization_id, revision, fresh)
     await rollups.append(driver, organization_id, revision, deltas)
     await updates.append(driver, organization_id, revision, changes)
-    return Committed(revision=revision.number, new=new, stored=stored)
+    return Committed(revision=revision.number, new={event.event_key for event in fresh}, stored=stored)
 
 
 async def _count_conversations(driver: Driver, organization_id: int, events: Sequence[Event], changes: Cells) -> None:
     """Adds messages to their conversations, and to changes whatever that and new closing events make different."""
-    added = Counter(
-        conversation_key_of(event.conversation_id)
-        for event in events
-        if event.conversation_id and event.event_type in _MESSAGE_TYPES
-    )
+    messages = Counter([event.conversation_id for event in events if event.event_type in _MESSAGE_TYPES])
+    del messages[""]
+    added = Counter({conversation_key_of(conversation_id): count for conversation_id, count in messages.items()})
     closings = [closing for event in events if (closing := outcomes.closing_of(event)) is not None]
     touched = {closing.conversation_key for closing in closings}
     if not added and not touched:

@@ -26,6 +26,8 @@ MAX_PENDING_BYTES = 64 * 1024 * 1024
 MAX_PENDING_BYTES_EACH = MAX_PENDING_BYTES // 4  # of one organization, so that it cannot keep the others out
 _EVENT_BYTES = 600  # what an event without properties takes up here, about
 _RUNNERS_PER_ORGANIZATION = 2  # one batch is prepared and sent while the other commits
+_HOPEFUL_EVENTS = 16  # a smaller batch gains nothing
+_WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _log = structlog.get_logger(__name__)
 
@@ -82,6 +84,7 @@ class Ingest:
         self._slots = asyncio.Semaphore(concurrency)
         self._lanes: dict[int, _Lane] = {}
         self._runners: set[asyncio.Task[None]] = set()
+        self._repeating: dict[int, int] = {}  # for how many batches duplicates are expected of an organization
         self._pending = 0
         self.weak = False  # true while the database could lose what is acknowledged
 
@@ -142,7 +145,7 @@ class Ingest:
                 position += len(waiter.events)
                 if not waiter.done.done():
                     waiter.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
-            telemetry.count_results(result.status.value for result in results)
+            count(results)
         finally:
             size = sum(waiter.size for waiter in waiters)
             lane.pending -= size
@@ -177,14 +180,16 @@ class Ingest:
 
     async def _commit(self, organization_id: int, events: Sequence[Event]) -> Committed:
         """Commits, again and again while the database is away, for a limited time."""
+        hopeful = self._is_hopeful(organization_id, events)
         loop = asyncio.get_running_loop()
         give_up_at, pause = loop.time() + _GIVE_UP_AFTER, 0.02
         while True:
             try:
                 with telemetry.COMMIT_SECONDS.time():
-                    committed = await commit(self._database, self._numbers, organization_id, events)
+                    committed = await commit(self._database, self._numbers, organization_id, events, hopeful=hopeful)
             except errors.StorageUnavailable as error:
                 telemetry.COMMIT_RETRIES.inc()
+                hopeful = False  # the attempt may have succeeded all the same
                 if loop.time() + pause > give_up_at:
                     _log.warning("storage unavailable", error=str(error), organization_id=organization_id)
                     raise Refused(
@@ -196,7 +201,16 @@ class Ingest:
                 pause = min(pause * 2, 1.0)
             else:
                 telemetry.BATCH_EVENTS.observe(len(events))
+                if committed.stored:
+                    self._repeating[organization_id] = _WARY_BATCHES
                 return committed
+
+    def _is_hopeful(self, organization_id: int, events: Sequence[Event]) -> bool:
+        """True where all of the events are likely to be new: not for some batches after one that held duplicates."""
+        wary = self._repeating.pop(organization_id, 0)
+        if wary > 1:
+            self._repeating[organization_id] = wary - 1
+        return not wary and len(events) >= _HOPEFUL_EVENTS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -232,6 +246,15 @@ def _fail(waiters: Sequence[_Waiter], refusal: Refused | None) -> None:
     for waiter in waiters:
         if not waiter.done.done():
             waiter.done.set_exception(refusal.again() if refusal else RuntimeError("the events could not be stored"))
+
+
+def count(results: Sequence[Result]) -> None:
+    """Counts what became of events, for operators."""
+    statuses = [result.status for result in results]
+    for status in Status:
+        found = statuses.count(status)
+        if found:
+            telemetry.EVENTS.labels(status.value).inc(found)
 
 
 _CONFLICT = Rejection(

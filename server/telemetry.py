@@ -3,8 +3,6 @@
 import logging
 import sys
 import traceback
-from collections import Counter as TallyOf
-from collections.abc import Iterable
 from enum import StrEnum
 
 import structlog
@@ -26,12 +24,6 @@ FOLDED_DELTAS = Counter("agentmetrics_folded_deltas", "Deltas folded into rollup
 FOLD_SECONDS = Histogram("agentmetrics_fold_seconds", "Duration of fold transactions.", buckets=_SECONDS)
 JOB_RUNS = Counter("agentmetrics_job_runs", "Runs of background jobs.", ["job", "outcome"])
 MISMATCHES = Gauge("agentmetrics_audit_mismatches", "Cells that differed from raw events in the last audit. Must be 0.")
-
-
-def count_results(statuses: Iterable[str]) -> None:
-    """Counts what became of events."""
-    for status, count in TallyOf(statuses).items():
-        EVENTS.labels(status).inc(count)
 
 
 class LogFormat(StrEnum):

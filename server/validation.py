@@ -3,7 +3,7 @@
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -109,6 +109,10 @@ _RANGES: Mapping[str, tuple[int, int]] = {
 }
 _FREE_TEXT_BYTES: Mapping[str, int] = {"content_gap.question": 1024, "user.user_agent": 1024}
 _ENUM_SIZES: Mapping[str, int] = {"agent.status": 5, "knowledge.kind": 4, "storage.kind": 4}
+_LIMITS: dict[str, dict[str, tuple[int, int]]] = {}  # of the numbers and enums of each family, by field
+for _path, _limits in {**_RANGES, **{path: (0, size - 1) for path, size in _ENUM_SIZES.items()}}.items():
+    _family, _, _field = _path.partition(".")
+    _LIMITS.setdefault(_family, {})[_field] = _limits
 _REQUIRED: Mapping[str, str] = {"agent.status_changed": "status", "storage.changed": "bytes_delta"}
 
 
@@ -127,6 +131,8 @@ def event_id(value: str) -> str:
 
 def event_type(value: str) -> str:
     """An event type: dot-separated parts of small letters, digits and underscores."""
+    if value in FAMILIES:
+        return value
     if not value:
         raise required("event_type")
     if len(value) > MAX_EVENT_TYPE:
@@ -151,6 +157,16 @@ def identifier(field: str, value: str, limit: int = MAX_ID_BYTES) -> str:
     if any(character < " " or "\x7f" <= character <= "\x9f" for character in value):
         raise Refused(Reason.INVALID_CHARACTER, "control characters are not allowed", field=field)
     return value
+
+
+def identifiers(fields: Sequence[str], values: Sequence[str]) -> None:
+    """Refuses the first of several ids and names that is not what identifier() takes; empty ones are left out."""
+    joined = "".join(values)
+    if len(joined) <= MAX_ID_BYTES and joined.isascii() and joined.isprintable():
+        return  # what is true of all of them together is true of each, and nearly always is
+    for field, value in zip(fields, values, strict=True):
+        if value:
+            identifier(field, value)
 
 
 def is_email(value: str) -> bool:
@@ -239,24 +255,27 @@ def detail(family: str, event_type: str, fields: dict[str, int | str]) -> dict[s
     expected = FAMILIES.get(event_type)
     if expected is not None and family != expected:
         raise Refused(Reason.DETAIL_MISMATCH, f"an event of this type carries the detail {expected!r}", field=family)
+    limits = _LIMITS.get(family, {})
     for name, value in fields.items():
+        if value.__class__ is int:
+            low, high = limits.get(name, _DEFAULT_RANGE)
+            if low <= value <= high:
+                continue
         path = f"{family}.{name}"
         if isinstance(value, str):
             _detail_text(path, value)
+        elif isinstance(value, bool):
+            fields[name] = int(value)
         elif path in _ENUM_SIZES:
-            if not 0 <= value < _ENUM_SIZES[path]:
-                raise Refused(Reason.INVALID_ENUM, "not a known value", field=path)
+            raise Refused(Reason.INVALID_ENUM, "not a known value", field=path)
         else:
-            low, high = _RANGES.get(path, _DEFAULT_RANGE)
-            if not low <= value <= high:
-                raise Refused(
-                    Reason.VALUE_OUT_OF_RANGE,
-                    f"must be from {low} to {high}",
-                    field=path,
-                    metadata={"minimum": str(low), "maximum": str(high)},
-                )
-            if value is True or value is False:
-                fields[name] = int(value)
+            low, high = limits.get(name, _DEFAULT_RANGE)
+            raise Refused(
+                Reason.VALUE_OUT_OF_RANGE,
+                f"must be from {low} to {high}",
+                field=path,
+                metadata={"minimum": str(low), "maximum": str(high)},
+            )
     return fields
 
 

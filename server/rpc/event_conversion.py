@@ -14,7 +14,7 @@ from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
 from server import ingest, validation
 from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused, Rejection
-from server.events import Event, Warning, key_of
+from server.events import Event, Warning, key_of, uuid7_key
 from server.validation import Horizon
 
 _CLOCK_TOLERANCE = int(validation.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
@@ -56,34 +56,62 @@ def event(message: event_pb2.Event, sender: Sender) -> Event:
     content = message.SerializeToString(deterministic=True)
     if len(content) > validation.MAX_EVENT_BYTES:
         raise Refused(Reason.EVENT_TOO_LARGE, "larger than 64 KiB", metadata={"limit": str(validation.MAX_EVENT_BYTES)})
-    event_id = validation.event_id(message.event_id) if message.event_id else _new_id()
+    event_id = message.event_id
+    event_key = uuid7_key(event_id)
+    if event_key is None:
+        event_id = validation.event_id(event_id) if event_id else _new_id()
+        event_key = key_of(event_id)
     event_type = validation.event_type(message.event_type)
     warnings: list[Warning] = []
     occurred_at = _occurred_at(message, event_id, sender, warnings)
-    conversation_id = message.conversation_id and validation.identifier("conversation_id", message.conversation_id)
+    ids = (
+        message.agent_id,
+        message.user_id,
+        message.conversation_id,
+        message.channel,
+        message.team_id,
+        message.campaign_id,
+        message.resource_type,
+        message.resource_id,
+    )
+    validation.identifiers(_ID_FIELDS, ids)
+    agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id = ids
     if not conversation_id and event_type in _NEED_CONVERSATION:
         raise validation.required("conversation_id")
-    identifier = validation.identifier
+    if not agent_id and event_type == "agent.status_changed":
+        raise validation.required("agent_id")
+    if validation.is_email(user_id):
+        user_id = sender.secrets.user_hash(sender.principal.organization_id, user_id)
     return Event(
         event_id,
-        key_of(event_id),
+        event_key,
         int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True),
         event_type,
         occurred_at,
-        _agent_id(message, event_type),
-        _user_id(message, sender),
+        agent_id,
+        user_id,
         conversation_id,
-        message.channel and identifier("channel", message.channel),
-        message.team_id and identifier("team_id", message.team_id),
-        message.campaign_id and identifier("campaign_id", message.campaign_id),
-        message.resource_type and identifier("resource_type", message.resource_type),
-        message.resource_id and identifier("resource_id", message.resource_id),
+        channel,
+        team_id,
+        campaign_id,
+        resource_type,
+        resource_id,
         _detail(message, event_type, sender),
         _properties(message.properties, warnings) if message.HasField("properties") else "",
         tuple(warnings),
     )
 
 
+_ID_FIELDS = (
+    "agent_id",
+    "user_id",
+    "conversation_id",
+    "channel",
+    "team_id",
+    "campaign_id",
+    "resource_type",
+    "resource_id",
+)
 _NEED_CONVERSATION = frozenset(name for name, family in validation.FAMILIES.items() if family == "conversation")
 
 
@@ -106,21 +134,6 @@ def _occurred_at(message: event_pb2.Event, event_id: str, sender: Sender, warnin
     if sender.clock_error:
         warnings.append(Warning.CLOCK_CORRECTED)
     return validation.occurred_at(at + sender.clock_error, sender.horizon)
-
-
-def _agent_id(message: event_pb2.Event, event_type: str) -> str:
-    if message.agent_id:
-        return validation.identifier("agent_id", message.agent_id)
-    if event_type == "agent.status_changed":
-        raise validation.required("agent_id")
-    return ""
-
-
-def _user_id(message: event_pb2.Event, sender: Sender) -> str:
-    user_id = message.user_id and validation.identifier("user_id", message.user_id)
-    if validation.is_email(user_id):
-        return sender.secrets.user_hash(sender.principal.organization_id, user_id)
-    return user_id
 
 
 def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> Mapping[str, int | str]:

@@ -11,7 +11,7 @@ import grpc
 from google.protobuf import timestamp_pb2
 
 from agentmetrics.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
-from server import telemetry, validation
+from server import ingest, telemetry, validation
 from server.accounts import Principal, Secrets
 from server.clock import Clock
 from server.errors import Reason, Refused
@@ -111,7 +111,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         )
         stored = iter(submission.results)
         results = [next(stored) if isinstance(one, Event) else one for one in read]
-        telemetry.count_results(one.status.value for one in read if isinstance(one, Result))
+        ingest.count([one for one in read if isinstance(one, Result)])
         return Submission(results=results, revision=submission.revision)
 
     @contextlib.contextmanager

@@ -1,12 +1,16 @@
 """Event keys, raw events and revisions: the write path of ingest, and raw events read back."""
 
 import json
+import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from server import timerange
 from server.events import Event, id_of
+from server.store import binary
 from server.store.database import Driver
 
 _COLUMNS = (
@@ -39,6 +43,31 @@ class Revision:
 
     number: int
     at: datetime
+
+
+class KeyTaken(Exception):
+    """One of the keys is stored already, so the transaction that tried to add them has failed."""
+
+
+_KEY = struct.Struct("!hiiiiiqi16s")  # the number of columns, then each value after its length
+
+
+async def add_keys(driver: Driver, organization_id: int, events: Sequence[Event]) -> None:
+    """Stores the keys of events that are probably new, at half the cost of claim_keys(); KeyTaken where one is not.
+
+    The same order and the same waiting as there, so that the two may run side by side.
+    """
+    rows = (
+        _KEY.pack(
+            4, 4, organization_id, 4, event.occurred_at // 3_600_000_000, 8, event.fingerprint, 16, event.event_key
+        )
+        for event in events
+    )
+    columns = ("organization_id", "occurred_hour", "fingerprint", "event_key")
+    try:
+        await binary.copy(driver, "event_keys", columns, rows)
+    except asyncpg.UniqueViolationError:
+        raise KeyTaken from None
 
 
 async def claim_keys(driver: Driver, organization_id: int, events: Sequence[Event]) -> set[bytes]:
@@ -85,33 +114,44 @@ async def next_revision(driver: Driver, organization_id: int) -> Revision:
 
 async def append(driver: Driver, organization_id: int, revision: Revision, events: Sequence[Event]) -> None:
     """Stores raw events under a revision."""
-    number, at, epoch = revision.number, revision.at, timerange.EPOCH
-    await driver.copy_records_to_table(
+    texts = _texts
+    if len(texts) > _MAX_TEXTS:
+        texts.clear()
+    head = _HEAD.pack(len(_COLUMNS), 4, organization_id, 8, revision.number, 8, binary.timestamp(revision.at))
+    await binary.copy(
+        driver,
         "events",
-        columns=_COLUMNS,
-        records=[
-            (
-                organization_id,
-                number,
-                at,
-                epoch + timedelta(microseconds=event.occurred_at),
-                event.event_key,
-                None if event.event_key[6] >> 4 == 7 else event.event_id,
-                event.event_type,
-                event.agent_id or None,
-                event.user_id or None,
-                event.conversation_id or None,
-                event.channel or None,
-                event.team_id or None,
-                event.campaign_id or None,
-                event.resource_type or None,
-                event.resource_id or None,
-                json.dumps(event.detail) if event.detail else None,
-                event.properties or None,
+        _COLUMNS,
+        (
+            b"".join(
+                (
+                    head,
+                    _BODY.pack(8, event.occurred_at - _SHIFT, 16, event.event_key),
+                    binary.NULL if event.event_key[6] >> 4 == 7 else binary.text(event.event_id),
+                    texts[event.event_type],
+                    texts[event.agent_id],
+                    texts[event.user_id],
+                    texts[event.conversation_id],
+                    texts[event.channel],
+                    texts[event.team_id],
+                    texts[event.campaign_id],
+                    texts[event.resource_type],
+                    texts[event.resource_id],
+                    binary.jsonb(_detail(event.detail)) if event.detail else binary.NULL,
+                    binary.jsonb(event.properties) if event.properties else binary.NULL,
+                )
             )
             for event in events
-        ],
+        ),
     )
+
+
+_HEAD = struct.Struct("!hiiiqiq")  # of a row, the same for a whole batch
+_BODY = struct.Struct("!iqi16s")
+_SHIFT = -binary.timestamp(timerange.EPOCH)  # from microseconds since 1970 to what PostgreSQL counts
+_MAX_TEXTS = 50_000
+_texts = binary.Texts()  # ids and types come again and again
+_detail = json.JSONEncoder(separators=(",", ":")).encode
 
 
 async def occurred_between(

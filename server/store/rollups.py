@@ -1,5 +1,6 @@
 """Deltas and rollups: figures appended by ingest, folded by workers, and read as one."""
 
+import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import cells, timerange
 from server.cells import Cell, CellKey
+from server.store import binary
 from server.store.database import Driver
 from server.store.events import Revision
 
@@ -24,16 +26,27 @@ def _within(amount: int) -> int:
     return max(-_LARGEST, min(_LARGEST, amount))
 
 
-def _figures(cell: Cell) -> tuple[object, ...]:
+def _vector(amounts: Mapping[int, int]) -> tuple[list[int], list[int]]:
+    """Keys and amounts as columns hold them; what adds nothing is left out."""
+    items = sorted(amounts.items())
+    keys = [key for key, amount in items if amount]
+    values = [amount for _, amount in items if amount]
+    if values and (max(values) > _LARGEST or min(values) < -_LARGEST):
+        values = [_within(amount) for amount in values]
+    return keys, values
+
+
+_Figures = tuple[list[int], list[int], list[int] | None, list[int] | None, list[int] | None, list[bytes] | None]
+
+
+def _figures(cell: Cell) -> _Figures:
     """A cell as the values of its columns; what adds nothing is left out."""
-    counters = sorted((key, _within(amount)) for key, amount in cell.counters.items() if amount)
-    bins = sorted((key, count) for key, count in cell.bins.items() if count)
+    bin_keys, bin_counts = _vector(cell.bins)
     sets = sorted((key, members) for key, members in cell.sets.items() if members)
     return (
-        [key for key, _ in counters],
-        [amount for _, amount in counters],
-        [key for key, _ in bins] or None,
-        [count for _, count in bins] or None,
+        *_vector(cell.counters),
+        bin_keys or None,
+        bin_counts or None,
         [key for key, _ in sets] or None,
         [members.serialize() for _, members in sets] or None,
     )
@@ -48,24 +61,45 @@ def _cell(figures: Sequence[Any]) -> Cell:
     )
 
 
-Encoded = Sequence[tuple[CellKey, tuple[object, ...]]]
+Encoded = Sequence[tuple[CellKey, bytes]]
 
 
 def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
     """Figures as they are stored; to be made before the revision is taken, whose row others wait for."""
-    return [(key, _figures(cell)) for key, cell in changes.items() if not cell.is_empty()]
+    return [(key, _packed(cell)) for key, cell in changes.items() if not cell.is_empty()]
+
+
+def _packed(cell: Cell) -> bytes:
+    """A cell as the values of its columns in COPY's format."""
+    counter_keys, amounts, bin_keys, counts, set_keys, sets = _figures(cell)
+    return b"".join(
+        (
+            binary.integers(counter_keys),
+            binary.bigints(amounts),
+            binary.NULL if bin_keys is None else binary.integers(bin_keys),
+            binary.NULL if counts is None else binary.bigints(counts),
+            binary.NULL if set_keys is None else binary.integers(set_keys),
+            binary.NULL if sets is None else binary.byteas(sets),
+        )
+    )
+
+
+_CELL = struct.Struct("!hiiih")
+_DELTA = struct.Struct("!iiiqiq")
 
 
 async def append(driver: Driver, organization_id: int, revision: Revision, changes: Encoded) -> None:
     """Appends figures as deltas: no row is shared, so nobody waits."""
-    await driver.copy_records_to_table(
-        "deltas",
-        columns=("organization_id", "dimension", "value", "bucket", "revision", "created_at", *_FIGURES),
-        records=[
-            (organization_id, key.dimension, key.value, key.bucket, revision.number, revision.at, *figures)
-            for key, figures in changes
-        ],
+    columns = ("organization_id", "dimension", "value", "bucket", "revision", "created_at", *_FIGURES)
+    at = binary.timestamp(revision.at)
+    rows = (
+        _CELL.pack(len(columns), 4, organization_id, 2, key.dimension)
+        + binary.text(key.value)
+        + _DELTA.pack(4, key.bucket, 8, revision.number, 8, at)
+        + figures
+        for key, figures in changes
     )
+    await binary.copy(driver, "deltas", columns, rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,14 +74,17 @@ MUTANTS = {
         path="server/commit.py",
         edits=(
             (
-                "            committed = await _store(driver, organization_id, events, known.numbers)\n",
-                "            committed = await _store(driver, organization_id, events, known.numbers, database)\n",
+                "        known = await numbers.of(driver, organization_id, events)\n",
+                (
+                    "        global elsewhere\n"
+                    "        elsewhere = database\n"
+                    "        known = await numbers.of(driver, organization_id, events)\n"
+                ),
             ),
-            ("events: Sequence[Event], numbers: measures.Numbers) -> Committed:\n", "events, numbers, database):\n"),
             (
                 "    revision = await stored_events.next_revision(driver, organization_id)\n",
                 (
-                    "    async with database.maintenance() as other:\n"
+                    "    async with elsewhere.maintenance() as other:\n"
                     "        revision = await stored_events.next_revision(other, organization_id)\n"
                 ),
             ),

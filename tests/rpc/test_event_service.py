@@ -110,6 +110,30 @@ async def test_a_batch_of_1000_is_taken_and_one_of_1001_is_not(caller: Caller) -
     assert statuses((await caller.track_all(sent[:1000])).results) == ["ACCEPTED"] * 1000
 
 
+async def test_a_large_batch_with_known_events_in_it_stores_only_the_others(caller: Caller) -> None:
+    known, fresh = [event() for _ in range(40)], [event() for _ in range(40)]
+    assert statuses((await caller.track_all(known)).results) == ["ACCEPTED"] * 40
+    changed = event(event_id=known[7].event_id, event_type="a.changed")
+    mixed = [one for pair in zip(known, fresh, strict=True) for one in pair]
+    answer = await caller.track_all([*mixed, changed])
+    assert statuses(answer.results) == ["DUPLICATE", "ACCEPTED"] * 40 + ["EVENT_ID_CONFLICT"]
+    assert answer.revision == 2
+    assert await count(caller) == 80
+    for _ in range(2):  # while duplicates are expected, and new events come all the same
+        assert statuses((await caller.track_all(known)).results) == ["DUPLICATE"] * 40
+        assert statuses((await caller.track_all([event() for _ in range(20)])).results) == ["ACCEPTED"] * 20
+    assert await count(caller) == 120
+
+
+async def test_large_batches_with_the_same_events_at_the_same_time_store_each_once(caller: Caller) -> None:
+    sent = [event() for _ in range(60)]
+    answers = await asyncio.gather(*(caller.track_all(sent[start:] + sent[:start]) for start in range(0, 60, 6)))
+    found = [status for answer in answers for status in statuses(answer.results)]
+    assert found.count("ACCEPTED") == 60
+    assert found.count("DUPLICATE") == 540
+    assert await count(caller) == 60
+
+
 # Revisions
 
 
