@@ -23,6 +23,12 @@ Listen = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT", help="Where to serve gRPC. Default: AGENTMETRICS_LISTEN, or 127.0.0.1:50051."),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Server processes that share the port. Default: AGENTMETRICS_PROCESSES, or 1."
+    ),
+]
 
 
 @app.command()
@@ -54,11 +60,13 @@ def up(
         Path | None, typer.Option(help="Where to keep the data. Default: AGENTMETRICS_DATA_DIR, or ~/.agentmetrics.")
     ] = None,
     listen: Listen = None,
+    processes: Processes = None,
 ) -> None:
     """Run everything here until Ctrl-C.
 
     That is server, worker, and PostgreSQL and Valkey as embedded engines; with DATABASE_URL and REDIS_URL set, those
-    are used instead. The worker's Prometheus metrics are on the port after AGENTMETRICS_METRICS_PORT.
+    are used instead. Each process has Prometheus metrics on a port of its own, from AGENTMETRICS_METRICS_PORT on: the
+    servers first, then the worker.
     """
     from server import launcher
 
@@ -68,15 +76,21 @@ def up(
             os.environ["AGENTMETRICS_LISTEN"] = listen
         if data_dir is not None:
             os.environ["AGENTMETRICS_DATA_DIR"] = str(data_dir)
+        if processes is not None:
+            os.environ["AGENTMETRICS_PROCESSES"] = str(processes)
         launcher.up(settings.load())
 
 
 @app.command()
-def serve() -> None:
+def serve(processes: Processes = None) -> None:
     """Run the gRPC server until SIGTERM.
 
-    Needs DATABASE_URL, REDIS_URL and AGENTMETRICS_KEY_PEPPER, and a database that is migrated.
+    Needs DATABASE_URL, REDIS_URL and AGENTMETRICS_KEY_PEPPER, and a database that is migrated. One process uses one
+    core; several share the port, and are brought back when they die. Their Prometheus metrics are on ports of their
+    own, from AGENTMETRICS_METRICS_PORT on. More than one needs Linux.
     """
+    if processes is not None:
+        os.environ["AGENTMETRICS_PROCESSES"] = str(processes)
     commands.serve()
 
 

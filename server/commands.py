@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
-from server import datafolder, diagnosis, embedded, errors, settings
+from server import datafolder, diagnosis, embedded, errors, port, settings, telemetry
 
 _Result = TypeVar("_Result")
 INTERRUPTED = 130
@@ -68,27 +68,41 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
     return uvloop.run(work)
 
 
-def serve(ready: Callable[[str], None] | None = None) -> None:
-    """Runs the server as the environment says, until SIGTERM or SIGINT."""
+def serve() -> None:
+    """Runs the server as the environment says, in one process or in several, until SIGTERM or SIGINT."""
+    with reported():
+        known = settings.load()
+        if known.processes == 1:
+            serve_here(known)
+        else:
+            # Imported here: nothing else needs it.
+            from server import supervisor
+
+            supervisor.serve(known)
+
+
+def serve_here(known: settings.Settings, number: int | None = None, ready: Callable[[str], None] | None = None) -> None:
+    """Runs the server in this process until SIGTERM or SIGINT; as one of several processes with its number.
+
+    Those share a port that their parent keeps for them. SetupError where it cannot start.
+    """
     # Imported here: the other commands need neither gRPC nor the domain.
     from server import serve as server
-    from server import telemetry
 
-    async def checked(known: settings.Settings) -> None:
+    async def checked() -> None:
         url = known.required("database_url")
         diagnosis.check_redis_url(known.required("redis_url"))
         known.required("key_pepper")
-        # gRPC would say more lines about it than one.
-        diagnosis.free_address(known.listen)
+        if known.processes == 1:
+            # gRPC would say more lines about it than one.
+            port.free_address(known.listen)
         async with diagnosis.database(url):
             pass
         with diagnosis.explained(url):
             await server.serve(known, ready=ready)
 
-    with reported():
-        known = settings.load()
-        telemetry.configure_logs(known.log_level, known.log_format)
-        run(checked(known))
+    telemetry.configure_logs(known.log_level, known.log_format, process=number)
+    run(checked())
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import agentmetrics
 from agentmetrics.cli import render
 from agentmetrics.v1 import event_pb2, event_service_pb2
-from server import accounts, children, chitchat, commands, datafolder, diagnosis, errors, launcher, settings
+from server import accounts, children, chitchat, commands, datafolder, diagnosis, errors, launcher, port, settings
 from server.accounts import Secrets
 from server.chitchat import Conversation
 from server.launcher import Site, Stop
@@ -323,8 +323,8 @@ def _forget_environment() -> list[str]:
 
 def _free_listen() -> str:
     try:
-        return diagnosis.free_address(_LISTEN)
-    except diagnosis.PortTaken:
+        return port.free_address(_LISTEN)
+    except port.PortTaken:
         return "127.0.0.1:0"
 
 

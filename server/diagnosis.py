@@ -1,4 +1,4 @@
-"""Says in plain words why database, Redis or address cannot be used as they are set, and never shows a password."""
+"""Says in plain words why database or Redis cannot be used as they are set, and never shows a password."""
 
 import contextlib
 import re
@@ -90,36 +90,6 @@ async def check_redis(url: str) -> None:
         raise errors.SetupError(f"Redis at {place} says: {error}") from None
     finally:
         await client.aclose()
-
-
-class PortTaken(errors.SetupError):
-    """The address is in use, or not this machine's to listen on."""
-
-
-def free_address(listen: str, setting: str = "AGENTMETRICS_LISTEN") -> str:
-    """The address itself if a server can listen there, with a port in place of 0.
-
-    PortTaken, which names the setting to change, if it cannot; SetupError if it is no address.
-    """
-    host, _, port = listen.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:
-        raise errors.SetupError(f"AGENTMETRICS_LISTEN={listen} is not host:port, such as 127.0.0.1:50051")
-    name = host.strip("[]")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            name or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            # Two programs may bind one port as long as neither listens.
-            probe.listen()
-            return f"{host}:{probe.getsockname()[1]}"
-    except OSError as error:
-        raise PortTaken(
-            f"port {port} of {name or 'this machine'} cannot be listened on ({error.strerror or error}): choose another"
-            f" with {setting}, or port 0 for any that is free"
-        ) from None
 
 
 def explain(error: BaseException, url: str) -> str:

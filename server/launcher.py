@@ -6,10 +6,10 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from server import accounts, children, commands, datafolder, diagnosis, embedded, errors
+from server import accounts, children, commands, datafolder, diagnosis, embedded, errors, port
 from server.accounts import NewKey, Scope, Secrets
 from server.settings import Settings
 from server.store import migrate, organizations, partitions
@@ -19,7 +19,6 @@ Say = Callable[[str], None]
 
 ORGANIZATION = "default"
 SCOPES = (Scope.INGEST, Scope.READ, Scope.BACKFILL)
-_DRAIN_MARGIN = 5.0  # seconds more than the server's own patience with its calls
 _WORKER_GRACE = 15.0  # seconds for the transaction at hand; whatever is cut off is done again later
 
 
@@ -35,41 +34,35 @@ class Site:
     embedded: bool  # whether the engines are ours
     drain_seconds: float
     metrics_port: int
+    processes: int  # of the server
 
     @property
     def programs(self) -> list[children.Program]:
         """The children, in the order in which they are stopped."""
-        return [
-            children.Program(name="server", grace=self.drain_seconds + _DRAIN_MARGIN, environment=self._environment()),
-            children.Program(
-                name="worker",
-                grace=_WORKER_GRACE,
-                # Two processes cannot both have the port.
-                environment=self._environment(metrics_port=self.metrics_port and self.metrics_port + 1),
-            ),
-        ]
-
-    def _environment(self, *, metrics_port: int | None = None) -> dict[str, str]:
-        """The environment of a child: ours, and where to find everything."""
-        return {
+        environment = {
             **os.environ,
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "AGENTMETRICS_KEY_PEPPER": self.key_pepper,
             "AGENTMETRICS_LISTEN": self.listen,
             "AGENTMETRICS_DATA_DIR": str(self.folder),
-            "AGENTMETRICS_METRICS_PORT": str(self.metrics_port if metrics_port is None else metrics_port),
         }
+        servers = children.servers(
+            self.processes, environment, drain_seconds=self.drain_seconds, metrics_port=self.metrics_port
+        )
+        # No two processes can have one port.
+        environment["AGENTMETRICS_METRICS_PORT"] = str(self.metrics_port and self.metrics_port + self.processes)
+        return [*servers, children.Program(role="worker", grace=_WORKER_GRACE, environment=environment)]
 
 
 class Stop:
     """Tells that somebody wants an end: asked for once, hurried from the second time on."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)) -> None:
         self.asked = asyncio.Event()
         self.hurried = asyncio.Event()
         self.number = 0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in signals:
             asyncio.get_running_loop().add_signal_handler(number, self._ask, number)
 
     def _ask(self, number: int) -> None:
@@ -91,7 +84,11 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
     datafolder.prepare(folder)
     with contextlib.ExitStack() as stack:
         hold = stack.enter_context(datafolder.hold(folder))
-        address = diagnosis.free_address(settings.listen, "--listen or AGENTMETRICS_LISTEN")
+        setting = "--listen or AGENTMETRICS_LISTEN"
+        if settings.processes == 1:
+            address = port.free_address(settings.listen, setting)
+        else:
+            address = stack.enter_context(port.shared(settings.listen, setting))
         database_url, redis_url = stack.enter_context(engines(settings, folder))
         pepper = settings.key_pepper.get_secret_value() if settings.key_pepper else datafolder.pepper(folder)
         here = Site(
@@ -103,6 +100,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
             embedded=settings.database_url is None,
             drain_seconds=settings.drain_seconds,
             metrics_port=settings.metrics_port,
+            processes=settings.processes,
         )
         hold.publish(
             datafolder.Running(

@@ -34,7 +34,6 @@ _PARTITIONS_EVERY = 1800.0
 _log = structlog.get_logger(__name__)
 
 _OPTIONS = (
-    ("grpc.so_reuseport", 0),  # else a second server on the port would start, and take half of the calls
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.max_concurrent_streams", 100),  # bounds what one connection can pile up by resetting streams
     ("grpc.keepalive_time_ms", 60_000),
@@ -104,7 +103,10 @@ class Running:
             health=health.aio.HealthServicer(),
         )
         gate = Gate(Authenticator(database, secrets, self._clock), SCOPES, max_call_seconds=settings.max_call_seconds)
-        self._server = grpc.aio.server(interceptors=(gate,), options=_OPTIONS)
+        # A second server on the port would otherwise start, and take half of the calls. Processes that share it have
+        # a parent that keeps others away.
+        reuse = ("grpc.so_reuseport", int(settings.processes > 1))
+        self._server = grpc.aio.server(interceptors=(gate,), options=(*_OPTIONS, reuse))
         self._services.register(self._server)
         self._watcher: asyncio.Task[None] | None = None
         self._serving = False

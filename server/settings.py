@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     key_pepper: SecretStr | None = None  # keys the hashes of API keys and of e-mail addresses; at least 32 characters
 
     listen: str = "127.0.0.1:50051"
+    processes: int = Field(default=1, ge=1, le=64)  # server processes that share the port; more than one: Linux only
     allow_plaintext: bool = False  # without TLS, listen on other addresses than loopback
     tls_certificate: Path | None = None
     tls_key: Path | None = None

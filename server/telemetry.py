@@ -44,10 +44,18 @@ def _frames(exc_info: structlog.typing.ExcInfo) -> str:
     return "\n".join(lines)
 
 
-def configure_logs(level: str, form: LogFormat) -> None:
-    """Sends structured logs to stderr; those of libraries too, from WARNING on."""
+def configure_logs(level: str, form: LogFormat, *, process: int | None = None) -> None:
+    """Sends structured logs to stderr; those of libraries too, from WARNING on.
+
+    Where several server processes write to one place, each names its number in its lines.
+    """
+
+    def name(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return line if process is None else {**line, "process": process}
+
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(_frames),

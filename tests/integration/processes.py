@@ -88,6 +88,7 @@ class Foreground:
 
     def __init__(self, *arguments: str, environment: dict[str, str], logs: pathlib.Path) -> None:
         logs.mkdir(exist_ok=True)
+        self.environment = environment
         self._paths = [logs / f"{arguments[0]}-{time.monotonic_ns()}.{name}" for name in ("out", "err")]
         with self._paths[0].open("wb") as out, self._paths[1].open("wb") as err:
             self.process = subprocess.Popen(
@@ -115,6 +116,12 @@ class Foreground:
         assert heard and text in self.out, f"{self.out}\n{self.err}"  # noqa: PT018 - one message for both
         self.look()
 
+    def logs(self, text: str) -> None:
+        """Waits for a text on standard error and then knows who belongs to the command."""
+        heard = until(lambda: text in self.err or self.process.poll() is not None)
+        assert heard and text in self.err, self.err  # noqa: PT018 - one message for both
+        self.look()
+
     def look(self) -> None:
         """Notes all processes below the command, each with the moment of its start."""
         listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
@@ -125,10 +132,10 @@ class Foreground:
         self.family.update({pid: stamp for pid in found if (stamp := keeper.stamp(pid))})
 
     def child(self, name: str) -> int:
-        """The pid of the server or the worker."""
+        """The pid of a child, such as "server", "server 2" or "worker"; 0 where there is none."""
         listed = subprocess.run(["ps", "-axo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
         for pid, parent, line in (row.split(None, 2) for row in listed.splitlines()):
-            if int(parent) == self.process.pid and line.endswith(f"server.child {name}"):
+            if int(parent) == self.process.pid and re.search(rf"server\.child (--relayed )?{name}$", line):
                 return int(pid)
         return 0
 
@@ -153,3 +160,6 @@ class Foreground:
         for pid, stamp in self.family.items():
             if keeper.stamp(pid) == stamp and not self.is_gone(10):
                 os.kill(pid, signal.SIGKILL)
+
+
+Start = Callable[..., Foreground]

@@ -83,6 +83,7 @@ def test_a_program_of_its_own_shows_its_help_and_refuses_wrong_usage(home: pathl
         "keys create someone --scope read --expires-in soon",
         "organizations create x --event-retention-days 0",
         "demo --conversations 0",
+        "serve --processes 0",
     ],
 )
 def test_wrong_usage_is_2(home: pathlib.Path, arguments: str) -> None:
@@ -98,6 +99,7 @@ def with_database(place: str) -> dict[str, str]:
 
 SECRET = "s3cret-s3cret"
 REDIS = {"REDIS_URL": "redis://127.0.0.1:1/0"}
+KEY_PEPPER = {"AGENTMETRICS_KEY_PEPPER": PEPPER}
 WRONG_SETTINGS = (
     ("organizations list", {}, r"DATABASE_URL is not set and nothing runs in .*/\.agentmetrics: start it with"),
     ("keys list x --data-dir /nowhere/at/all", {}, r"nothing runs in /nowhere/at/all: start it with"),
@@ -115,6 +117,11 @@ WRONG_SETTINGS = (
     ("serve", with_database("127.0.0.1:1/d") | {"REDIS_URL": "nonsense"}, r"REDIS_URL is not a URL of Redis"),
     ("serve", {"AGENTMETRICS_KEY_PEPPER": "short"}, r"AGENTMETRICS_KEY_PEPPER: must have at least 32 characters"),
     ("serve", {"AGENTMETRICS_LISTEN": "0.0.0.0:50051"}, r"not a loopback address and TLS is off"),
+    (
+        "serve --processes 2",
+        with_database("127.0.0.1:1/d") | REDIS | KEY_PEPPER,
+        r"nothing listens at 127\.0\.0\.1:1: st",
+    ),
     ("up", with_database("127.0.0.1:1/d"), r"DATABASE_URL is set and REDIS_URL is not: set both, or neither"),
     ("up", REDIS, r"REDIS_URL is set and DATABASE_URL is not: set both, or neither"),
     ("up", with_database("127.0.0.1:1/d") | REDIS, r"nothing listens at 127\.0\.0\.1:1: start PostgreSQL"),

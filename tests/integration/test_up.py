@@ -8,33 +8,14 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import processes
-import pytest
-from processes import Foreground
+from processes import Foreground, Start
 
 import agentmetrics
 from server import embedded
 from server.embedded import keeper
-
-Start = Callable[..., Foreground]
-
-
-@pytest.fixture
-def start(tmp_path: pathlib.Path) -> Iterator[Start]:
-    """Starts commands that run in the foreground, and ends them after the test."""
-    started: list[Foreground] = []
-
-    def start(*arguments: str, **variables: str) -> Foreground:
-        environment = processes.environment(tmp_path, **variables)
-        started.append(Foreground(*arguments, environment=environment, logs=tmp_path / "logs"))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.end()
 
 
 def address(up: Foreground) -> str:
@@ -99,10 +80,13 @@ def test_up_serves_until_ctrl_c(start: Start, tmp_path: pathlib.Path) -> None:
 
 def test_up_on_engines_of_the_operator(start: Start, engines: embedded.Engines) -> None:
     url = engines.create_database(f"up_{uuid.uuid4().hex[:8]}")
-    up = start("up", "--listen", "127.0.0.1:0", DATABASE_URL=url, REDIS_URL=engines.redis_url)
+    several = ("--processes", "2")
+    up = start("up", "--listen", "127.0.0.1:0", *several, DATABASE_URL=url, REDIS_URL=engines.redis_url)
     up.says("Try it in another terminal")
     assert "with the database of DATABASE_URL" in up.out
-    assert len(up.family) == 3  # itself, server, worker
+    assert len(up.family) == 4  # itself, two server processes, worker
+    assert up.child("server 1")
+    assert up.child("server 2")
     track(up, *set(processes.SECRET.findall(up.out)))
     up.interrupt()
     assert up.process.wait(30) == 0

@@ -1,0 +1,22 @@
+"""Commands in the foreground, ended after the test."""
+
+import pathlib
+from collections.abc import Iterator
+
+import processes
+import pytest
+
+
+@pytest.fixture
+def start(tmp_path: pathlib.Path) -> Iterator[processes.Start]:
+    """Starts commands that run in the foreground, and ends them after the test."""
+    started: list[processes.Foreground] = []
+
+    def start(*arguments: str, **variables: str) -> processes.Foreground:
+        environment = processes.environment(tmp_path, **variables)
+        started.append(processes.Foreground(*arguments, environment=environment, logs=tmp_path / "logs"))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
