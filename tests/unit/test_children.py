@@ -3,6 +3,9 @@
 import asyncio
 import os
 import pathlib
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -110,3 +113,34 @@ async def test_one_that_dies_comes_back_alone(make: Make, tmp_path: pathlib.Path
     assert family.orderly
     assert ("good 1", "ended by SIGKILL unexpectedly, starts again in 0.5 s") in said
     assert [line.split()[0] for line in (tmp_path / "starts").read_text().splitlines()] == ["1", "2", "1"]
+
+
+# A child that says on standard output that it drains, and then does.
+DRAINING = """
+import os, pathlib, signal, socket, sys, threading, time
+from server import child
+
+def drain(*_):
+    print("draining", flush=True)
+    pathlib.Path(sys.argv[1]).touch()
+    os._exit(0)
+
+signal.signal(signal.SIGTERM, drain)
+threading.Thread(target=child._end_with, args=(socket.socket(fileno=0), True), daemon=True).start()
+print("ready", flush=True)
+time.sleep(30)
+"""
+
+
+def test_a_child_drains_though_its_parent_reads_no_more(tmp_path: pathlib.Path) -> None:
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-c", DRAINING, str(tmp_path / "drained")]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        # What the parent's death does.
+        process.stdout.close()
+        theirs.close()
+        ours.close()
+        assert process.wait(20) == 0
+    assert (tmp_path / "drained").exists()
