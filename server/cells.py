@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
+OTHER = "_other"  # the value that stands for all values of a dimension that have no cells of their own
 QUARTER_SECONDS = 900
 QUARTERS_PER_HOUR = 4
 QUARTERS_PER_DAY = 96

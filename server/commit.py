@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from server import measures, outcomes
 from server.cells import Cells
 from server.events import Event, conversation_key_of
+from server.measures import Overflow
 from server.numbers import NumberCache
 from server.outcomes import Conversation
 from server.store import conversations, rollups, statuses, updates
@@ -23,6 +24,7 @@ class Committed:
     revision: int  # 0: nothing was new
     new: set[bytes]
     stored: dict[bytes, int]
+    overflow: Overflow  # of all the events, new or not
 
 
 async def commit(
@@ -63,7 +65,7 @@ async def _store(driver: Driver, organization_id: int, events: Sequence[Event], 
         old = [event.event_key for event in events if event.event_key not in new]
         stored = await stored_events.fingerprints(driver, organization_id, old)
     if not new:
-        return Committed(revision=0, new=new, stored=stored)
+        return Committed(revision=0, new=new, stored=stored, overflow=numbers.overflow)
     fresh = [event for event in events if event.event_key in new]
     return await _count(driver, organization_id, fresh, numbers, stored)
 
@@ -77,7 +79,7 @@ async def _count(
 ) -> Committed:
     """Stores and counts events whose keys have been claimed."""
     changes = measures.of_events(fresh, numbers)
-    await _count_conversations(driver, organization_id, fresh, changes)
+    await _count_conversations(driver, organization_id, fresh, numbers.overflow, changes)
     changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
     if changed_statuses:
         await statuses.append(driver, organization_id, changed_statuses)
@@ -86,15 +88,18 @@ async def _count(
     await stored_events.append(driver, organization_id, revision, fresh)
     await rollups.append(driver, organization_id, revision, deltas)
     await updates.append(driver, organization_id, revision, changes)
-    return Committed(revision=revision.number, new={event.event_key for event in fresh}, stored=stored)
+    new = {event.event_key for event in fresh}
+    return Committed(revision=revision.number, new=new, stored=stored, overflow=numbers.overflow)
 
 
-async def _count_conversations(driver: Driver, organization_id: int, events: Sequence[Event], changes: Cells) -> None:
+async def _count_conversations(
+    driver: Driver, organization_id: int, events: Sequence[Event], overflow: Overflow, changes: Cells
+) -> None:
     """Adds messages to their conversations, and to changes whatever that and new closing events make different."""
     messages = Counter([event.conversation_id for event in events if event.event_type in _MESSAGE_TYPES])
     del messages[""]
     added = Counter({conversation_key_of(conversation_id): count for conversation_id, count in messages.items()})
-    closings = [closing for event in events if (closing := outcomes.closing_of(event)) is not None]
+    closings = measures.closings_of(events, overflow)
     touched = {closing.conversation_key for closing in closings}
     if not added and not touched:
         return

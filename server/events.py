@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 
 class Warning(enum.Enum):  # noqa: A001 - the word of the contract; nothing here means the builtin
-    """Tells a sender what was changed on the way in."""
+    """Tells a sender what was changed on the way in, or is counted in another way than it might think."""
 
     TIME_DEFAULTED = enum.auto()
     REDACTED = enum.auto()
     CLOCK_CORRECTED = enum.auto()
+    CARDINALITY_OVERFLOW = enum.auto()
 
 
 class Event(NamedTuple):

@@ -10,13 +10,13 @@ import contextlib
 import dataclasses
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
-from server import errors, snapshots, timerange
+from server import errors, overflow, snapshots, timerange
 from server.errors import Reason, Refused
 from server.events import Event
 from server.realtime import Part, State, View
@@ -158,6 +158,11 @@ class Hub:
             watched.intervals.remove(interval)
             if not watched.intervals:
                 self._views.pop(part, None)
+
+    async def undecided(self, part: Part, values: Collection[str]) -> set[str]:
+        """Those of the part's values that no event has carried yet; refuses one whose changes go to OTHER."""
+        async with self._database.snapshot() as connection:
+            return await overflow.undecided(connection, self._organization_id, part.dimension, values)
 
     def published(self, part: Part) -> Published:
         """The newest state of a part that is being watched."""

@@ -18,7 +18,7 @@ from server import errors, telemetry
 from server.commit import Committed, commit
 from server.errors import Reason, Refused, Rejection
 from server.events import Event, Warning
-from server.numbers import NumberCache
+from server.numbers import Limits, NumberCache
 from server.store.database import Database
 
 MAX_BATCH_EVENTS = 1000
@@ -77,9 +77,16 @@ class _Lane:
 class Ingest:
     """Stores events for all organizations of this process."""
 
-    def __init__(self, database: Database, *, on_commit: Callable[[int], None], concurrency: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        on_commit: Callable[[int], None],
+        concurrency: int,
+        limits: Limits | None = None,
+    ) -> None:
         self._database = database
-        self._numbers = NumberCache()
+        self._numbers = NumberCache(limits)
         self._on_commit = on_commit
         self._slots = asyncio.Semaphore(concurrency)
         self._lanes: dict[int, _Lane] = {}
@@ -156,7 +163,7 @@ class Ingest:
         first: dict[bytes, Event] = {}
         for event in events:
             first.setdefault(event.event_key, event)
-        outcome = _Outcome(revision=0, fingerprints={}, new=set(), refused=set())
+        outcome = _Outcome(revision=0, fingerprints={}, new=set(), refused=set(), overflowed=set())
         try:
             await self._write_distinct(organization_id, [first[key] for key in sorted(first)], outcome)
         finally:
@@ -168,7 +175,13 @@ class Ingest:
     async def _write_distinct(self, organization_id: int, events: Sequence[Event], outcome: "_Outcome") -> None:
         """Writes distinct events sorted by key; a batch that the database refuses is split to find the culprit."""
         try:
-            outcome.add(await self._commit(organization_id, events))
+            committed = await self._commit(organization_id, events)
+            outcome.add(committed)
+            if any(committed.overflow):
+                overflowed = [event for event in events if committed.overflow.holds(event)]
+                outcome.overflowed.update(event.event_key for event in overflowed)
+                new = sum(event.event_key in committed.new for event in overflowed)
+                telemetry.OVERFLOWED_EVENTS.inc(new)
         except errors.StorageRejected:
             if len(events) == 1:
                 _log.exception("the database refused an event", organization_id=organization_id)
@@ -221,6 +234,7 @@ class _Outcome:
     fingerprints: dict[bytes, int]  # of every event that is stored now
     new: set[bytes]
     refused: set[bytes]
+    overflowed: set[bytes]  # those of which a value is counted under cells.OTHER
 
     def add(self, committed: Committed) -> None:
         self.revision = max(self.revision, committed.revision)
@@ -269,14 +283,16 @@ def _results(events: Sequence[Event], outcome: _Outcome) -> list[Result]:
     results = []
     unclaimed = set(outcome.new)  # the first of several events with a new key is the accepted one
     for event in events:
-        key = event.event_key
+        key, warnings = event.event_key, event.warnings
+        if key in outcome.overflowed:
+            warnings = (*warnings, Warning.CARDINALITY_OVERFLOW)
         if key in outcome.refused:
             results.append(Result(event.event_id, Status.REJECTED, _REFUSED, ()))
         elif outcome.fingerprints[key] != event.fingerprint:
             results.append(Result(event.event_id, Status.REJECTED, _CONFLICT, ()))
         elif key in unclaimed:
             unclaimed.discard(key)
-            results.append(Result(event.event_id, Status.ACCEPTED, None, event.warnings))
+            results.append(Result(event.event_id, Status.ACCEPTED, None, warnings))
         else:
-            results.append(Result(event.event_id, Status.DUPLICATE, None, event.warnings))
+            results.append(Result(event.event_id, Status.DUPLICATE, None, warnings))
     return results

@@ -1,6 +1,7 @@
 """What events and outcomes add to which cells: the only place where an event becomes numbers."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from pyroaring import BitMap
@@ -13,11 +14,41 @@ from server.events import Event
 STORAGE_KINDS = ("unspecified", "document", "upload", "backup")
 
 
+class Overflow(NamedTuple):
+    """The values that have no cells of their own: they are counted under cells.OTHER, in totals as any other."""
+
+    agents: AbstractSet[str] = frozenset()
+    channels: AbstractSet[str] = frozenset()
+    teams: AbstractSet[str] = frozenset()
+    event_types: AbstractSet[str] = frozenset()
+
+    def labels(self, agent_id: str, channel: str, team_id: str) -> tuple[str, str, str]:
+        """The values under which something is counted."""
+        return (
+            cells.OTHER if agent_id in self.agents else agent_id,
+            cells.OTHER if channel in self.channels else channel,
+            cells.OTHER if team_id in self.teams else team_id,
+        )
+
+    def holds(self, event: Event) -> bool:
+        """True where any value of the event is counted under cells.OTHER."""
+        return (
+            event.agent_id in self.agents
+            or event.channel in self.channels
+            or event.team_id in self.teams
+            or event.event_type in self.event_types
+        )
+
+
+NO_OVERFLOW = Overflow()
+
+
 class Numbers(NamedTuple):
-    """The dense numbers that stand for an organization's external ids."""
+    """The dense numbers that stand for an organization's external ids, and those without cells of their own."""
 
     users: Mapping[str, int]
     agents: Mapping[str, int]
+    overflow: Overflow = NO_OVERFLOW
 
 
 class _Plan(NamedTuple):
@@ -68,6 +99,7 @@ def of_events(events: Iterable[Event], numbers: Numbers) -> Cells:
     """The cells that events add up to, outcomes of conversations aside."""
     result: Cells = {}
     leaves: dict[_Leaf, tuple[Cell, set[int], set[int]]] = {}
+    types: dict[tuple[str, int], int] = {}
     for event in events:
         bucket = event.occurred_at // 900_000_000
         leaf_key = (bucket, event.agent_id, event.channel, event.team_id)
@@ -81,17 +113,22 @@ def of_events(events: Iterable[Event], numbers: Numbers) -> Cells:
             users.add(numbers.users[event.user_id])
         if event.agent_id and plan.has_agent_set:
             agents.add(numbers.agents[event.agent_id])
-        by_type = cells.cell(result, CellKey(Dimension.EVENT_TYPE, event.event_type, bucket)).counters
-        by_type[_EVENTS_KEY] = by_type.get(_EVENTS_KEY, 0) + 1
+        type_key = (event.event_type, bucket)
+        types[type_key] = types.get(type_key, 0) + 1
         if event.event_type == "storage.changed":
             _take_storage(result, event, bucket)
-    for leaf_key, (cell, users, agents) in leaves.items():
+    overflow = numbers.overflow
+    for (bucket, *values), (cell, users, agents) in leaves.items():
         if users:
             cell.sets[_USERS] = BitMap(users)
         if agents:
             cell.sets[_AGENTS] = BitMap(agents)
-        for key in _projections(*leaf_key):
+        for key in _projections(bucket, *overflow.labels(*values)):
             cells.cell(result, key).add(cell)
+    for (event_type, bucket), count in types.items():
+        label = cells.OTHER if event_type in overflow.event_types else event_type
+        counters = cells.cell(result, CellKey(Dimension.EVENT_TYPE, label, bucket)).counters
+        counters[_EVENTS_KEY] = counters.get(_EVENTS_KEY, 0) + count
     return result
 
 
@@ -136,6 +173,17 @@ def _take_storage(result: Cells, event: Event, bucket: int) -> None:
     if isinstance(change, int) and isinstance(kind, int):
         target = cells.cell(result, CellKey(Dimension.STORAGE_KIND, STORAGE_KINDS[kind], bucket))
         cells.add_into(target.counters, ((cells.count_key(_STORAGE), 1), (cells.sum_key(_STORAGE), change)))
+
+
+def closings_of(events: Iterable[Event], overflow: Overflow) -> list[outcomes.Closing]:
+    """The closing and reopening events, attributed to the values under which they are counted."""
+    found: list[outcomes.Closing] = []
+    for event in events:
+        closing = outcomes.closing_of(event)
+        if closing is not None:
+            agent_id, channel, team_id = overflow.labels(closing.agent_id, closing.channel, closing.team_id)
+            found.append(closing._replace(agent_id=agent_id, channel=channel, team_id=team_id))
+    return found
 
 
 _OUTCOME_KEYS: dict[outcomes.Kind, int] = {

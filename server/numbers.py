@@ -1,79 +1,170 @@
-"""Dense numbers of users, agents and event types, remembered between batches."""
+"""What is known of users, agents, event types, channels and teams, remembered between batches."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from server import measures
+from server import cells, measures, validation
 from server.events import Event
 from server.store import members
 from server.store.database import Driver
-from server.store.members import Kind
+from server.store.members import Candidate, Kind, Member
 
-_CAPACITY = 500_000
-_Key = tuple[int, Kind, str]
+_CAPACITY = 300_000  # about 60 MB when all of it is used
+_LIMITED = (Kind.AGENT, Kind.EVENT_TYPE, Kind.CHANNEL, Kind.TEAM)
+Learned = Mapping[members.Key, Member]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many distinct values of an organization have cells of their own; the others share that of cells.OTHER.
+
+    Whether a value does is decided when it is seen for the first time, and stays so whatever the limits become. Event
+    types that the service knows always do and are not counted here.
+    """
+
+    agents: int = 10_000
+    event_types: int = 1_000
+    channels: int = 1_000
+    teams: int = 1_000
+
+    def candidate(self, kind: Kind, external_id: str) -> Candidate:
+        """The id and the limit that it falls under."""
+        return Candidate(kind, external_id, self._limit(kind, external_id))
+
+    def _limit(self, kind: Kind, external_id: str) -> int | None:
+        if kind is Kind.USER or (kind is Kind.EVENT_TYPE and external_id in validation.FAMILIES):
+            return None
+        if external_id == cells.OTHER:
+            return 0
+        limits = (self.agents, self.event_types, self.channels, self.teams)
+        return dict(zip(_LIMITED, limits, strict=True))[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The numbers that a batch needs, and those of them that were just learned."""
+    """The numbers that a batch needs, and what was just learned of them."""
 
     numbers: measures.Numbers
-    learned: Mapping[_Key, int]
+    organization_id: int
+    learned: Learned
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The ids of one kind of an organization: their numbers, and those that are over the limit."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    overflow: set[str] = field(default_factory=set)
+
+    def put(self, external_id: str, member: Member) -> None:
+        self.numbers[external_id] = member.number
+        if member.overflow:
+            self.overflow.add(external_id)
+
+
+_Generation = dict[tuple[int, Kind], _Shelf]
+
+
+def ids_of(events: Sequence[Event]) -> dict[Kind, set[str]]:
+    """The ids that have to be known to count events, by kind."""
+    found: dict[Kind, set[str]] = {
+        Kind.USER: {event.user_id for event in events},
+        Kind.AGENT: {event.agent_id for event in events},
+        Kind.EVENT_TYPE: {event.event_type for event in events},
+        Kind.CHANNEL: {event.channel for event in events},
+        Kind.TEAM: {event.team_id for event in events},
+    }
+    for ids in found.values():
+        ids.discard("")
+    return found
+
+
+def of_members(known: Iterable[tuple[members.Key, Member]]) -> measures.Numbers:
+    """What is known of ids, in the form in which events are counted by it."""
+    shelves = {kind: _Shelf() for kind in Kind}
+    for (kind, external_id), member in known:
+        shelves[kind].put(external_id, member)
+    return _numbers(shelves)
+
+
+def _numbers(shelves: Mapping[Kind, _Shelf]) -> measures.Numbers:
+    return measures.Numbers(
+        users=shelves[Kind.USER].numbers,
+        agents=shelves[Kind.AGENT].numbers,
+        overflow=measures.Overflow(
+            agents=shelves[Kind.AGENT].overflow,
+            channels=shelves[Kind.CHANNEL].overflow,
+            teams=shelves[Kind.TEAM].overflow,
+            event_types=shelves[Kind.EVENT_TYPE].overflow,
+        ),
+    )
 
 
 class NumberCache:
-    """Remembers numbers that are durable. They never change, so nothing can make an entry wrong."""
+    """Remembers what is durable. It never changes, so nothing can make an entry wrong.
 
-    def __init__(self, capacity: int = _CAPACITY) -> None:
-        self._capacity = capacity
-        self._numbers: dict[_Key, int] = {}
+    There are two generations. What is learned goes into the younger one, and so does what is found in the older one;
+    when the younger one is full it becomes the older one, and what nobody has asked for meanwhile is forgotten at once.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, capacity: int = _CAPACITY) -> None:
+        self._limits = limits or Limits()
+        self._capacity = capacity // 2  # of each generation
+        self._young: _Generation = {}
+        self._old: _Generation = {}
+        self._size = 0  # of the younger one
 
     async def of(self, driver: Driver, organization_id: int, events: Sequence[Event]) -> "Known":
-        """The numbers of every user and agent of the events; those that have none get one, in a transaction of its own.
+        """What is known of every id of the events; those that are new are enrolled, in a transaction of its own.
 
-        A number without events costs nothing, so it does not matter whether the events are stored afterwards. They have
-        to be stored on the same connection: what is learned may be lost in a crash of the database, and so is that.
+        An enrolment without events costs nothing, so it does not matter whether the events are stored afterwards. They
+        have to be stored on the same connection: a crash of the database may take what is learned, and then takes both.
         """
-        wanted = {
-            Kind.USER: {event.user_id for event in events if event.user_id},
-            Kind.AGENT: {event.agent_id for event in events if event.agent_id},
-            Kind.EVENT_TYPE: {event.event_type for event in events},
-        }
-        missing = {kind: self._missing(organization_id, kind, ids) for kind, ids in wanted.items()}
-        learned = await self._fetch(driver, organization_id, missing) if any(missing.values()) else {}
-
-        def numbers(kind: Kind) -> dict[str, int]:
-            keys = ((organization_id, kind, one) for one in wanted[kind])
-            return {key[2]: learned[key] if key in learned else self._numbers[key] for key in keys}
-
-        return Known(numbers=measures.Numbers(users=numbers(Kind.USER), agents=numbers(Kind.AGENT)), learned=learned)
+        wanted = ids_of(events)
+        shelves = {kind: self._remembered(organization_id, kind, ids) for kind, ids in wanted.items()}
+        missing = [(kind, one) for kind, ids in wanted.items() for one in ids - shelves[kind].numbers.keys()]
+        learned = await self._fetch(driver, organization_id, missing) if missing else {}
+        for (kind, external_id), member in learned.items():
+            shelves[kind].put(external_id, member)
+        return Known(numbers=_numbers(shelves), organization_id=organization_id, learned=learned)
 
     def keep(self, known: "Known") -> None:
-        """Remembers what was learned. To be called once a later transaction is durable, and so the numbers are too."""
-        self._numbers |= known.learned
-        if len(self._numbers) > self._capacity:  # forget the half that was learned first
-            self._numbers = dict(list(self._numbers.items())[self._capacity // 2 :])
+        """Remembers what was learned. To be called once a later transaction is durable, and so what it says is too."""
+        for (kind, external_id), member in known.learned.items():
+            self._put(known.organization_id, kind, external_id, member)
 
-    def _missing(self, organization_id: int, kind: Kind, ids: Iterable[str]) -> set[str]:
-        return {one for one in ids if (organization_id, kind, one) not in self._numbers}
+    def _put(self, organization_id: int, kind: Kind, external_id: str, member: Member) -> None:
+        if self._size >= self._capacity:
+            self._old, self._young, self._size = self._young, {}, 0
+        shelf = self._young.setdefault((organization_id, kind), _Shelf())
+        self._size += external_id not in shelf.numbers
+        shelf.put(external_id, member)
 
-    async def _fetch(self, driver: Driver, organization_id: int, missing: dict[Kind, set[str]]) -> dict[_Key, int]:
-        async with driver.transaction():
-            found = await self._known(driver, organization_id, missing)
-            unknown = {
-                kind: [one for one in ids if (organization_id, kind, one) not in found] for kind, ids in missing.items()
-            }
-            if any(unknown.values()):
-                await members.enrol(driver, organization_id, unknown)
-                found |= await self._known(driver, organization_id, unknown)
+    def _remembered(self, organization_id: int, kind: Kind, ids: set[str]) -> _Shelf:
+        """Those of the ids that are remembered."""
+        found = _Shelf()
+        for generation in (self._young, self._old):
+            shelf = generation.get((organization_id, kind))
+            if shelf is None:
+                continue
+            there = ids & shelf.numbers.keys()
+            ids = ids - there
+            numbers = shelf.numbers
+            found.numbers.update({one: numbers[one] for one in there})
+            over = there & shelf.overflow if shelf.overflow else set()
+            found.overflow |= over
+            if generation is self._old:
+                for one in there:
+                    self._put(organization_id, kind, one, Member(numbers[one], one in over))
         return found
 
-    async def _known(
-        self, driver: Driver, organization_id: int, ids: Mapping[Kind, Collection[str]]
-    ) -> dict[_Key, int]:
-        return {
-            (organization_id, kind, external_id): number
-            for kind, some in ids.items()
-            if some
-            for external_id, number in (await members.known(driver, organization_id, kind, some)).items()
-        }
+    async def _fetch(
+        self, driver: Driver, organization_id: int, missing: Collection[members.Key]
+    ) -> dict[members.Key, Member]:
+        async with driver.transaction():
+            found = await members.known(driver, organization_id, missing)
+            unknown = [key for key in missing if key not in found]
+            if unknown:
+                await members.enrol(driver, organization_id, [self._limits.candidate(*key) for key in unknown])
+                found |= await members.known(driver, organization_id, unknown)
+        return found

@@ -3,10 +3,10 @@
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-from server import catalog, costs, figures, measures, timerange
+from server import catalog, costs, figures, measures, overflow, timerange
 from server.accounts import Principal
 from server.answers import Absence, Agent, Change, Context, Filter, Overview, Period, TrendPoint, Trends
-from server.cells import Cell, Dimension
+from server.cells import OTHER, Cell, Dimension
 from server.errors import Reason, Refused
 from server.figures import Figures
 from server.presence import presence
@@ -16,8 +16,7 @@ from server.store.rollups import AsOf, Selection
 from server.timerange import Granularity, Span, TimeRange
 
 MAX_METRICS = 20
-MAX_EVENT_TYPES = 1000
-OTHER = "_other"
+MAX_EVENT_TYPES = 2000  # more than the largest limit and the types that the service knows
 
 _EVENTS = catalog.MEASURE["events"]
 _STORAGE_CHANGE = catalog.MEASURE["storage_change_bytes"]
@@ -50,6 +49,7 @@ class Queries:
         async with self._snapshot() as connection:
             as_of = await rollups.as_of(connection, organization_id)
             time_range = _resolve(principal, period, as_of)
+            await overflow.check(connection, organization_id, part, field="filter")
             types = await _event_types(connection, organization_id) if part.is_whole else []
             selections = [
                 *_with_comparison(part, time_range),
@@ -72,15 +72,17 @@ class Queries:
         async with self._snapshot() as connection:
             as_of = await rollups.as_of(connection, organization_id)
             time_range = _resolve(principal, period, as_of)
-            if not await members.exists(connection, organization_id, members.Kind.AGENT, agent_id):
+            part = Filter(dimension=Dimension.AGENT, value=agent_id)
+            if not await overflow.check(connection, organization_id, part, field="agent_id"):
                 raise Refused(Reason.AGENT_NOT_FOUND, "no event has ever carried this agent_id", field="agent_id")
             days = timerange.buckets(timerange.last_days(time_range, trend_days), Granularity.DAY)
-            part = Filter(dimension=Dimension.AGENT, value=agent_id)
             selections = [_select(_NOW, part, time_range.span), *_series(part, days)]
             wanted = figures.measure_numbers((*catalog.AGENT, *catalog.AGENT_TREND))
             found = await rollups.read(connection, organization_id, selections, wanted)
             start, end = timerange.instant(time_range.span.start), timerange.instant(time_range.span.end)
-            changes = await statuses.changes(connection, organization_id, agent_id, start, end)
+            changes = (
+                await statuses.changes(connection, organization_id, agent_id, start, end) if agent_id != OTHER else ()
+            )
         there = presence(changes, start, end, as_of.at)
         derived: Figures = {"available_time_ms": there.available_time_ms, "occupancy": there.occupancy}
         return Agent(
@@ -107,6 +109,7 @@ class Queries:
         async with self._snapshot() as connection:
             as_of = await rollups.as_of(connection, organization_id)
             time_range = _resolve(principal, period, as_of)
+            await overflow.check(connection, organization_id, part, field="filter")
             width = granularity or timerange.choose_granularity(time_range.span)
             spans = timerange.buckets(time_range, width)
             selections = _series(part, spans)
@@ -199,13 +202,13 @@ def _by_type(types: Sequence[str], span: Span) -> list[Selection]:
 
 
 async def _event_types(connection: Connection, organization_id: int) -> list[str]:
-    return await members.ids(connection, organization_id, members.Kind.EVENT_TYPE, MAX_EVENT_TYPES)
+    return await members.separate_ids(connection, organization_id, members.Kind.EVENT_TYPE, MAX_EVENT_TYPES)
 
 
 def _type_counts(types: Sequence[str], found: Mapping[int, Cell]) -> dict[str, int]:
     """The number of events by type, most frequent first; types that did not occur are left out.
 
-    Types beyond the first MAX_EVENT_TYPES are one row, OTHER, so that the rows always add up to all events.
+    Types over the limit are one row, OTHER, which is what the others leave of all events: the rows always add up.
     """
     counts = {name: int(figures.figure(_EVENTS, found[_SERIES + index]) or 0) for index, name in enumerate(types)}
     counts[OTHER] = int(figures.figure(_EVENTS, found[_NOW]) or 0) - sum(counts.values())

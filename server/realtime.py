@@ -9,8 +9,10 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from server import histogram, timerange, validation
+from server.cells import Dimension
 from server.events import Event, conversation_key_of
 from server.figures import Figure
 from server.store.updates import Standing
@@ -30,6 +32,16 @@ class Part:
     agent_ids: frozenset[str] = frozenset()
     channel: str = ""
 
+    @property
+    def dimension(self) -> Dimension:
+        """What it is narrowed by."""
+        return Dimension.AGENT if self.agent_ids else Dimension.CHANNEL if self.channel else Dimension.TOTAL
+
+    @property
+    def values(self) -> list[str]:
+        """The values of that dimension, in order."""
+        return sorted(self.agent_ids) or [self.channel]
+
     def holds(self, event: Event) -> bool:
         """True where the event belongs to the view."""
         if self.agent_ids:
@@ -37,14 +49,20 @@ class Part:
         return not self.channel or event.channel == self.channel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Today:
-    """The totals of the organization's current day up to a revision."""
+class Totals(NamedTuple):
+    """What happened on a day."""
 
-    span: Span
     messages: int
     conversations: int
     tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Today:
+    """The totals of the organization's current day up to a revision; None where the part has no cells of its own."""
+
+    span: Span
+    totals: Totals | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +262,7 @@ class View:
         self.part = part
         self.revision = revision
         self._today = today
-        self._totals = [today.messages, today.conversations, today.tokens]
+        self._totals = None if today.totals is None else list(today.totals)
         self._windows = _Windows(validation.microseconds(now) // _MILLION)
         self._active = _Active()
         self._feed = _Feed()
@@ -281,7 +299,7 @@ class View:
         return {*self._active.last, *self._feed.keys()}
 
     def _count_today(self, event: Event) -> None:
-        if not self._today.span.start <= event.bucket < self._today.span.end:
+        if self._totals is None or not self._today.span.start <= event.bucket < self._today.span.end:
             return
         if event.event_type in _MESSAGES:
             self._totals[0] += 1
@@ -318,6 +336,7 @@ class View:
     def _made(self, at: int) -> State:
         hour, five_minutes, minute = (self._windows.sums[width] for width in (HOUR, FIVE_MINUTES, MINUTE))
         count = five_minutes.responses
+        today = self._totals or (None, None, None)
         return State(
             figures={
                 "active_conversations": self._active.count(at),
@@ -327,9 +346,9 @@ class View:
                 "p50_response_time_ms": histogram.quantile(five_minutes.bins, 0.5),
                 "p95_response_time_ms": histogram.quantile(five_minutes.bins, 0.95),
                 "success_rate": (hour.sent - hour.failed) / hour.sent if hour.sent else None,
-                "messages_today": self._totals[0],
-                "conversations_today": self._totals[1],
-                "tokens_today": self._totals[2],
+                "messages_today": today[0],
+                "conversations_today": today[1],
+                "tokens_today": today[2],
             },
             minutes=self._windows.minutes(),
             conversations=self._feed.latest(),

@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from server import catalog, cells, measures, outcomes, timerange
+from server import catalog, cells, measures, numbers, outcomes, timerange
 from server.cells import Cell, Cells, Granularity
 from server.events import Event, conversation_key_of
 from server.outcomes import Closing, Conversation
 from server.store import conversations, members, organizations, rollups
 from server.store import events as stored_events
 from server.store.database import Driver
-from server.store.members import Kind
+from server.store.members import Member
 from server.store.organizations import Kept
 from server.timerange import Span
 
@@ -26,7 +26,7 @@ _KEYS_AT_A_TIME = 5_000
 _EXAMPLES = 20
 _MESSAGE_TYPES = (catalog.RECEIVED, catalog.SENT)
 _EVENTS_KEY = cells.count_key(catalog.MEASURE["events"].number)
-_NOBODY = 2**32 - 1  # stands for an id that has no number, and is nobody's number
+_NOBODY = Member(2**32 - 1, overflow=False)  # stands for an id that has no number; it is nobody's
 
 
 class Fault(enum.StrEnum):
@@ -75,7 +75,7 @@ class Snapshot:
     organization_id: int
     kept: Kept
     hours: Mapping[int, int]  # events in each hour that has any
-    numbers: dict[tuple[Kind, str], int] = field(default_factory=dict)
+    known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
 
     @property
     def first(self) -> int:
@@ -138,33 +138,25 @@ async def _count_events(view: Snapshot, span: Span, findings: Findings) -> _Reco
     recount = _Recount(cells={}, closings=set(), messages=Counter())
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     async for events in stored_events.occurred_between(view.driver, view.organization_id, start, end):
-        for key, cell in measures.of_events(events, await _numbers(view, events)).items():
+        known = await _numbers(view, events)
+        for key, cell in measures.of_events(events, known).items():
             cells.cell(recount.cells, key).add(cell)
+        recount.closings.update(measures.closings_of(events, known.overflow))
         for event in events:
-            closing = outcomes.closing_of(event)
-            if closing is not None:
-                recount.closings.add(closing)
-            elif event.conversation_id and event.event_type in _MESSAGE_TYPES:
+            if event.conversation_id and event.event_type in _MESSAGE_TYPES:
                 recount.messages[conversation_key_of(event.conversation_id)] += 1
         findings.events += len(events)
     return recount
 
 
 async def _numbers(view: Snapshot, events: Sequence[Event]) -> measures.Numbers:
-    """The numbers of the users and agents of events."""
-    wanted = {
-        Kind.USER: {event.user_id for event in events if event.user_id},
-        Kind.AGENT: {event.agent_id for event in events if event.agent_id},
-    }
-    for kind, ids in wanted.items():
-        missing = [one for one in ids if (kind, one) not in view.numbers]
-        if missing:
-            known = await members.known(view.driver, view.organization_id, kind, missing)
-            view.numbers.update({(kind, one): known.get(one, _NOBODY) for one in missing})
-    return measures.Numbers(
-        users={one: view.numbers[Kind.USER, one] for one in wanted[Kind.USER]},
-        agents={one: view.numbers[Kind.AGENT, one] for one in wanted[Kind.AGENT]},
-    )
+    """What ingest knew of the ids of events."""
+    keys = [(kind, one) for kind, ids in numbers.ids_of(events).items() for one in ids]
+    missing = [key for key in keys if key not in view.known]
+    if missing:
+        found = await members.known(view.driver, view.organization_id, missing)
+        view.known.update({key: found.get(key, _NOBODY) for key in missing})
+    return numbers.of_members((key, view.known[key]) for key in keys)
 
 
 async def _check_cells(
@@ -215,7 +207,7 @@ def _compare(stored: Cells, expected: Cells, fault: Fault, granularity: Granular
 
 def _differing_measures(left: Cell, right: Cell) -> tuple[int, ...]:
     """The numbers of the measures that two cells do not agree on."""
-    numbers = {
+    counted = {
         key // cells.KEY_SPAN
         for mine, theirs in ((left.counters, right.counters), (left.bins, right.bins))
         for key in mine.keys() | theirs.keys()
@@ -224,7 +216,7 @@ def _differing_measures(left: Cell, right: Cell) -> tuple[int, ...]:
     members_differ = {
         key for key in left.sets.keys() | right.sets.keys() if (left.sets.get(key) or ()) != (right.sets.get(key) or ())
     }
-    return tuple(sorted(numbers | members_differ))
+    return tuple(sorted(counted | members_differ))
 
 
 async def _check_outcomes(

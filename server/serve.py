@@ -17,6 +17,7 @@ from server.clock import Clock
 from server.hints import Hints
 from server.hubs import Hubs
 from server.ingest import Ingest
+from server.numbers import Limits
 from server.query import Queries
 from server.rpc import realtime_conversion
 from server.rpc.event_service import EventService
@@ -88,7 +89,17 @@ class Running:
         self._clock = Clock()
         self._hints = hints
         self._signals = Signals(settings.required("redis_url"), self._clock)
-        self._ingest = Ingest(database, on_commit=self._tell, concurrency=settings.ingest_connections)
+        self._ingest = Ingest(
+            database,
+            on_commit=self._tell,
+            concurrency=settings.ingest_connections,
+            limits=Limits(
+                agents=settings.max_distinct_agents,
+                channels=settings.max_distinct_channels,
+                teams=settings.max_distinct_teams,
+                event_types=settings.max_distinct_event_types,
+            ),
+        )
         hubs = Hubs(
             database,
             self._signals,

@@ -31,6 +31,11 @@ class Settings(BaseSettings):
     query_connections: int = Field(default=8, ge=1, le=200)
     max_queries: int = Field(default=64, ge=1)  # questions at once, waiting ones included
     max_streams_per_organization: int = Field(default=20, ge=1)
+    # Distinct values of an organization that have figures of their own, by kind; the others are counted under _other.
+    max_distinct_agents: int = Field(default=10_000, ge=0, le=1_000_000)
+    max_distinct_channels: int = Field(default=1_000, ge=0, le=1_000_000)
+    max_distinct_teams: int = Field(default=1_000, ge=0, le=1_000_000)
+    max_distinct_event_types: int = Field(default=1_000, ge=0, le=1_000)  # beside those that the service knows
     max_subscriptions: int = Field(default=2000, ge=1)
     max_subscriptions_per_organization: int = Field(default=100, ge=1)
     update_window_hours: int = Field(default=24, ge=24)  # how long a subscriber may stay away and go on without a gap

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from server import catalog, cells, figures, timerange
-from server.cells import Dimension
+from server import catalog, cells, figures, overflow, timerange
 from server.events import Event, conversation_key_of
-from server.realtime import Part, Today, View, day_of
+from server.realtime import Part, Today, Totals, View, day_of
 from server.store import rollups, updates
 from server.store.database import Connection
 from server.store.rollups import AsOf, Selection
@@ -40,20 +39,18 @@ async def view(connection: Connection, organization_id: int, time_zone: str, par
 
 async def _today(connection: Connection, organization_id: int, part: Part, now: datetime, time_zone: str) -> Today:
     span = day_of(now, time_zone)
-    values = sorted(part.agent_ids) or [part.channel]
-    dimension = Dimension.AGENT if part.agent_ids else Dimension.CHANNEL if part.channel else Dimension.TOTAL
+    if await overflow.without_cells(connection, organization_id, part.dimension, part.values):
+        return Today(span=span, totals=None)
     selections = [
-        Selection(point=point, dimension=dimension, value=value, span=span) for point, value in enumerate(values)
+        Selection(point=point, dimension=part.dimension, value=value, span=span)
+        for point, value in enumerate(part.values)
     ]
     wanted = figures.measure_numbers(_TODAY)
     found = await rollups.read(connection, organization_id, selections, wanted, bins=False)
     total = cells.Cell()
     for cell in found.values():
         total.add(cell)
-    messages, conversations_started, tokens = (
-        int(figures.figure(catalog.METRICS[name], total) or 0) for name in _TODAY
-    )
-    return Today(span=span, messages=messages, conversations=conversations_started, tokens=tokens)
+    return Today(span=span, totals=Totals(*(int(figures.figure(catalog.METRICS[name], total) or 0) for name in _TODAY)))
 
 
 def conversations(events: Iterable[Event]) -> set[bytes]:

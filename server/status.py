@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 
 from server import hints
-from server.store import jobs, migrate, rollups
+from server.cells import OTHER
+from server.store import jobs, members, migrate, rollups
 from server.store.database import Database
 from server.store.jobs import Job
+from server.store.members import Overflow
 
 _AUDIT = "audit"
 _HEADINGS = ("job", "last start", "last finish", "last failure", "next run", "runs", "failures", "now")
@@ -28,6 +30,7 @@ class Status:
     oldest_unfolded: timedelta | None  # how long the oldest delta has been waiting
     queued_jobs: int | None  # None: Redis cannot be reached
     audit_mismatches: int | None  # None: there was no audit yet
+    overflows: tuple[Overflow, ...]  # the kinds of values of which some are over their limit
     jobs: tuple[Job, ...]
 
 
@@ -38,6 +41,7 @@ async def status(database: Database, redis_url: str | None) -> Status:
     async with database.snapshot() as connection:
         backlog = await rollups.backlog(connection)
         known = tuple(await jobs.listed(connection))
+        overflows = tuple(await members.overflows(connection)) if schema == migrate.expected() else ()
     audits = [job.result.get("mismatches") for job in known if job.name == _AUDIT]
     mismatches = audits[0] if audits else None
     return Status(
@@ -50,6 +54,7 @@ async def status(database: Database, redis_url: str | None) -> Status:
         oldest_unfolded=None if backlog.oldest is None else max(timedelta(0), condition.now - backlog.oldest),
         queued_jobs=await _queued(redis_url),
         audit_mismatches=mismatches if isinstance(mismatches, int) else None,
+        overflows=overflows,
         jobs=known,
     )
 
@@ -79,6 +84,7 @@ def render(status: Status) -> str:
         f"to be folded      {waiting}",
         f"queue             {_queue(status.queued_jobs)}",
         f"audit             {_audit(status.audit_mismatches)}",
+        f"over the limit    {_overflows(status.overflows)}",
         f"schema            {schema}",
         f"durability        {'WEAK: ' + ', '.join(status.weak_settings) if status.weak_settings else 'on'}",
     )
@@ -94,6 +100,13 @@ def _audit(mismatches: int | None) -> str:
     if mismatches is None:
         return "not yet"
     return "no mismatch" if not mismatches else f"{mismatches:,} MISMATCHES: see the workers' log"
+
+
+def _overflows(overflows: Sequence[Overflow]) -> str:
+    if not overflows:
+        return "nothing"
+    counted = (f"{one.ids:,} {one.kind}s of {one.organizations:,} organizations" for one in overflows)
+    return f"{', '.join(counted)}: counted under {OTHER}"
 
 
 def _table(status: Status) -> list[str]:

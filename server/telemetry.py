@@ -11,6 +11,10 @@ from prometheus_client import Counter, Gauge, Histogram
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 EVENTS = Counter("agentmetrics_events", "Events by what became of them.", ["status"])
+OVERFLOWED_EVENTS = Counter(
+    "agentmetrics_overflowed_events",
+    "Accepted events of which an agent, channel, team or event type is over its limit, and counted under _other.",
+)
 PENDING_EVENTS = Gauge("agentmetrics_pending_events", "Events that wait for a transaction or are in one.")
 BATCH_EVENTS = Histogram(
     "agentmetrics_batch_events", "Events per transaction.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)

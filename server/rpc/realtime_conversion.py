@@ -1,14 +1,14 @@
 """Realtime states and updates between their messages and their values."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from google.protobuf import timestamp_pb2
 
 from agentmetrics.v1 import event_pb2, realtime_service_pb2
 from server import catalog, cells, validation
-from server.cells import CellKey, Dimension
+from server.cells import OTHER, CellKey, Dimension
 from server.errors import Reason, Refused
 from server.events import Event
 from server.hub import Batch
@@ -46,10 +46,14 @@ def part(message: realtime_service_pb2.RealtimeFilter) -> Part:
     for agent_id in message.agent_ids:
         if not agent_id:
             raise validation.required("filter.agent_ids")
-        validation.identifier("filter.agent_ids", agent_id)
-    return Part(
-        agent_ids=frozenset(message.agent_ids), channel=validation.identifier("filter.channel", message.channel)
-    )
+        _value("filter.agent_ids", agent_id)
+    return Part(agent_ids=frozenset(message.agent_ids), channel=_value("filter.channel", message.channel))
+
+
+def _value(field: str, value: str) -> str:
+    if value == OTHER:
+        raise Refused(Reason.INVALID_VALUE, f"{OTHER} is no value of an event: watch everything instead", field=field)
+    return validation.identifier(field, value)
 
 
 def interval(request: realtime_service_pb2.WatchMetricsRequest) -> float:
@@ -142,6 +146,13 @@ def _contents(
             yield from _changes(key, counters)
     if include_events:
         yield from (_event(event) for event in batch.events if chosen.holds(event))
+
+
+def has_overflow(batches: Iterable[Batch], chosen: Part) -> bool:
+    """True where an update holds changes of values that the filter could name and that have no cells of their own."""
+    return any(
+        key.dimension == chosen.dimension and key.value == OTHER for batch in batches for key in batch.update.changes
+    )
 
 
 def _concerns(key: CellKey, chosen: Part) -> bool:

@@ -94,10 +94,13 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
 
     async def _send_updates(self, context: _Context, hub: Hub, subscription: Subscription, revision: int) -> None:
         """Sends whatever comes. The first message is a bookmark: from there on nothing is missed."""
-        guard, loop = _Guard(), asyncio.get_running_loop()
+        guard, loop, part = _Guard(), asyncio.get_running_loop(), subscription.part
+        undecided = await hub.undecided(part, part.values)
         bookmark_at = loop.time()
         while True:
             batches = await self._next(hub, subscription, revision)
+            if undecided and realtime_conversion.has_overflow(batches, part):
+                undecided = await hub.undecided(part, undecided)
             self._set_trailer(context, subscription, revision)
             if loop.time() >= bookmark_at:
                 token = resume.token(self._secrets, subscription, revision)

@@ -10,7 +10,7 @@ from server import cells, timerange
 from server.cells import CellKey, Dimension
 from server.events import Event, conversation_key_of
 from server.hub import Batch
-from server.realtime import FIVE_MINUTES, HOUR, MINUTE, Part, Today, View, day_of
+from server.realtime import FIVE_MINUTES, HOUR, MINUTE, Part, Today, Totals, View, day_of
 from server.rpc import realtime_conversion
 from server.store.updates import Standing, Update
 
@@ -27,7 +27,7 @@ def message(
 
 
 def view() -> View:
-    today = Today(span=day_of(NOW, "UTC"), messages=0, conversations=0, tokens=0)
+    today = Today(span=day_of(NOW, "UTC"), totals=Totals(messages=0, conversations=0, tokens=0))
     return View(Part(), today, 0, NOW)
 
 

@@ -3,9 +3,12 @@
 import asyncio
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import grpc
 import serving
 from bad_inputs import World, outcome, row
 from google.protobuf import struct_pb2, timestamp_pb2
@@ -196,6 +199,37 @@ async def _stored_time(world: World) -> datetime:
     (at,) = await serving.column(world.accounts.database, world.caller, "occurred_at")
     assert isinstance(at, datetime)
     return at
+
+
+async def _over_the_limit(world: World, **limit: int) -> Counter[str]:
+    """Sends three new agents with three new event types where there is a limit of two: what counts under what."""
+    kinds = ("own.first", "own.second", "own.third")
+    async with serving.running(world.settings, **limit) as server, grpc.aio.insecure_channel(server.address) as channel:
+        caller = replace(world.caller, channel=channel)
+        answer = await caller.track_all(serving.event(kind, agent_id=kind) for kind in kinds)
+        assert serving.statuses(answer.results) == ["ACCEPTED"] * 3
+        warned = [kind for kind, result in zip(kinds, answer.results, strict=True) if serving.warnings(result)]
+        assert [serving.warnings(result) for result in answer.results if result.warnings] == [["CARDINALITY_OVERFLOW"]]
+        overview = (await caller.overview(serving.today())).overview
+        assert overview.events == 3
+        counts = Counter({one.event_type: one.events for one in overview.events_by_type})
+        counts["agents"] = (await caller.overview(serving.today(), agent_id="_other")).overview.events
+        assert (await outcome(caller.agent(warned[0], serving.today())) == "OK") == (not counts["agents"])
+        return counts
+
+
+@row("E-027", "OK", keeps=3)
+async def _(world: World) -> str:
+    counts = await _over_the_limit(world, max_distinct_event_types=2)
+    assert counts == {"own.first": 1, "own.second": 1, "_other": 1, "agents": 0}
+    return "OK"
+
+
+@row("E-065", "OK", keeps=3)
+async def _(world: World) -> str:
+    counts = await _over_the_limit(world, max_distinct_agents=2)
+    assert counts == {"own.first": 1, "own.second": 1, "own.third": 1, "agents": 1}
+    return "OK"
 
 
 @row("E-029", "OK", keeps=1)

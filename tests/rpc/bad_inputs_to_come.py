@@ -20,7 +20,6 @@ CANDIDATES: Mapping[str, str] = {
     **_rows("to come: page tokens", "I", "86"),
     **_rows("to come: request ids of reports", "I", "87"),
     **_rows("to come: exports", "I", "90"),
-    **_rows("to come: limits of cardinality", "E", "27 65"),
     **_rows("not in the contract: events have no value, and money is whole micros", "E", "46-51 59"),
     **_rows("not in the contract: a rating is an integer", "E", "58"),
     **_rows("not in the contract: producers have no epochs", "S", "8"),

@@ -19,6 +19,7 @@ async def test_an_idle_service(own_database: Database, own_engines: embedded.Eng
     text = status.render(found)
     assert "to be folded      nothing" in text
     assert "audit             not yet" in text
+    assert "over the limit    nothing" in text
     assert "durability        on" in text
     assert "is there a worker?" in text
 

@@ -8,7 +8,7 @@ from server import timerange
 from server.cells import Cell, CellKey, Granularity
 from server.commit import commit
 from server.events import Event, key_of
-from server.numbers import NumberCache
+from server.numbers import Limits, NumberCache
 from server.store import rollups
 from server.store.database import Database
 
@@ -67,9 +67,17 @@ def _content(dice: random.Random) -> tuple[str, dict[str, int | str]]:
             return dice.choice(("call.ended", "order.placed", "api.called")), {"talk_ms": dice.randrange(10_000)}
 
 
-async def store(database: Database, organization: int, some: Sequence[Event], *, batch: int = 100) -> None:
-    """Stores events as ingest does, batch by batch in their order."""
-    numbers = NumberCache()
+async def store(
+    database: Database,
+    organization: int,
+    some: Sequence[Event],
+    *,
+    batch: int = 100,
+    limits: Limits | None = None,
+    numbers: NumberCache | None = None,
+) -> None:
+    """Stores events as ingest does, batch by batch in their order; with a cache of its own unless one is given."""
+    numbers = numbers or NumberCache(limits)
     for start in range(0, len(some), batch):
         ordered = sorted(some[start : start + batch], key=lambda event: event.event_key)
         await commit(database, numbers, organization, ordered)

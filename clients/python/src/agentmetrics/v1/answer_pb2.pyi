@@ -158,7 +158,8 @@ global___Change = Change
 @typing.final
 class Filter(google.protobuf.message.Message):
     """Filter narrows a question to a part of the organization's events. At most one field may be set (TOO_MANY_FILTERS).
-    A value that no event carried gives zeros, not an error.
+    A value that no event carried gives zeros, not an error. A value that has no figures of its own, since it came after the limit of
+    distinct ones was reached, is refused (CARDINALITY_OVERFLOW); "_other" gives the figures of all of those together.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor

@@ -100,6 +100,11 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """INVALID_ARGUMENT. More than one filter. Metadata: limit."""
     ERROR_REASON_AGENT_NOT_FOUND: _ErrorReason.ValueType  # 48
     """NOT_FOUND. The organization has never sent an event that carries this agent_id."""
+    ERROR_REASON_CARDINALITY_OVERFLOW: _ErrorReason.ValueType  # 49
+    """FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen when the
+    organization had reached its limit of distinct ones, and is counted with others. Metadata: counted_under, the value ("_other") to ask
+    for instead, which gives the figures of all of them together.
+    """
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -228,6 +233,11 @@ ERROR_REASON_TOO_MANY_FILTERS: ErrorReason.ValueType  # 47
 """INVALID_ARGUMENT. More than one filter. Metadata: limit."""
 ERROR_REASON_AGENT_NOT_FOUND: ErrorReason.ValueType  # 48
 """NOT_FOUND. The organization has never sent an event that carries this agent_id."""
+ERROR_REASON_CARDINALITY_OVERFLOW: ErrorReason.ValueType  # 49
+"""FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen when the
+organization had reached its limit of distinct ones, and is counted with others. Metadata: counted_under, the value ("_other") to ask
+for instead, which gives the figures of all of them together.
+"""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61

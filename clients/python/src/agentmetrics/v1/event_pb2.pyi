@@ -126,7 +126,11 @@ class Event(google.protobuf.message.Message):
     dot-separated parts. Required. A type that this service does not know is stored and counted as a custom event.
     """
     agent_id: builtins.str
-    """agent_id is who did the work: an AI agent, a bot or a human agent. At most 256 bytes, as are all ids below."""
+    """agent_id is who did the work: an AI agent, a bot or a human agent. At most 256 bytes, as are all ids below. An
+    organization has a limit of distinct agents, channels, teams and custom event types with figures of their own (10,000 agents and 1,000 of
+    each other unless the operator chose otherwise). Whatever is first seen beyond it is counted under "_other" for good,
+    with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself. Totals and distinct agents stay exact.
+    """
     user_id: builtins.str
     """user_id is who was served. An e-mail address is replaced by a keyed hash before it is stored."""
     conversation_id: builtins.str

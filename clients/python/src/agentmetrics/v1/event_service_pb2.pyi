@@ -64,9 +64,13 @@ class _EventWarningEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """A property that looked like a secret was replaced."""
     EVENT_WARNING_CLOCK_CORRECTED: _EventWarning.ValueType  # 3
     """occurred_at was moved because the sender's clock is off."""
+    EVENT_WARNING_CARDINALITY_OVERFLOW: _EventWarning.ValueType  # 4
+    """The event's agent, channel, team or event type came when the organization had reached its limit of them: what the event
+    counts is in all totals, and under "_other" where figures are by that value. The event itself keeps its values.
+    """
 
 class EventWarning(_EventWarning, metaclass=_EventWarningEnumTypeWrapper):
-    """EventWarning tells of something changed on the way in."""
+    """EventWarning tells of something changed on the way in, or counted in another way than the sender might think."""
 
 EVENT_WARNING_UNSPECIFIED: EventWarning.ValueType  # 0
 """Never sent."""
@@ -76,6 +80,10 @@ EVENT_WARNING_REDACTED: EventWarning.ValueType  # 2
 """A property that looked like a secret was replaced."""
 EVENT_WARNING_CLOCK_CORRECTED: EventWarning.ValueType  # 3
 """occurred_at was moved because the sender's clock is off."""
+EVENT_WARNING_CARDINALITY_OVERFLOW: EventWarning.ValueType  # 4
+"""The event's agent, channel, team or event type came when the organization had reached its limit of them: what the event
+counts is in all totals, and under "_other" where figures are by that value. The event itself keeps its values.
+"""
 global___EventWarning = EventWarning
 
 @typing.final
@@ -331,7 +339,7 @@ class EventResult(google.protobuf.message.Message):
 
     @property
     def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___EventWarning.ValueType]:
-        """warnings tell what was changed on the way in. Nothing needs to be done."""
+        """warnings tell what was changed on the way in, or is counted in another way. Nothing needs to be done."""
 
     def __init__(
         self,

@@ -391,7 +391,7 @@ class EventTypeCount(google.protobuf.message.Message):
     EVENT_TYPE_FIELD_NUMBER: builtins.int
     EVENTS_FIELD_NUMBER: builtins.int
     event_type: builtins.str
-    """event_type is the type."""
+    """event_type is the type. "_other" stands for all types that came after the limit of distinct ones was reached."""
     events: builtins.int
     """events is how many."""
     def __init__(
@@ -592,9 +592,9 @@ class AgentMetrics(google.protobuf.message.Message):
     avg_wait_ms: builtins.float
     """Waiting time ÷ calls answered that carry one, in milliseconds."""
     available_time_ms: builtins.int
-    """Time in status available, in milliseconds. Absent if the agent's status has never been told."""
+    """Time in status available, in milliseconds. Absent if the agent's status has never been told, and for "_other"."""
     occupancy: builtins.float
-    """Time busy ÷ time available or busy. Absent if both are 0."""
+    """Time busy ÷ time available or busy. Absent if both are 0, and for "_other"."""
     leads_converted: builtins.int
     """Leads converted."""
     conversion_rate: builtins.float

@@ -78,7 +78,8 @@ class MetricsServiceServicer(object):
 
     def GetAgentMetrics(self, request, context):
         """GetAgentMetrics answers with everything about one agent, and a daily trend. An agent that the organization has never
-        seen is NOT_FOUND (AGENT_NOT_FOUND).
+        seen is NOT_FOUND (AGENT_NOT_FOUND). An agent that came after the organization's limit of distinct agents was reached has no figures
+        of its own (CARDINALITY_OVERFLOW); those of all such agents together are under the agent_id "_other".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,8 @@ class MetricsServiceStub:
         agentmetrics.v1.metrics_service_pb2.GetAgentMetricsResponse,
     ]
     """GetAgentMetrics answers with everything about one agent, and a daily trend. An agent that the organization has never
-    seen is NOT_FOUND (AGENT_NOT_FOUND).
+    seen is NOT_FOUND (AGENT_NOT_FOUND). An agent that came after the organization's limit of distinct agents was reached has no figures
+    of its own (CARDINALITY_OVERFLOW); those of all such agents together are under the agent_id "_other".
     """
 
     GetUsageTrends: grpc.UnaryUnaryMultiCallable[
@@ -71,7 +72,8 @@ class MetricsServiceAsyncStub:
         agentmetrics.v1.metrics_service_pb2.GetAgentMetricsResponse,
     ]
     """GetAgentMetrics answers with everything about one agent, and a daily trend. An agent that the organization has never
-    seen is NOT_FOUND (AGENT_NOT_FOUND).
+    seen is NOT_FOUND (AGENT_NOT_FOUND). An agent that came after the organization's limit of distinct agents was reached has no figures
+    of its own (CARDINALITY_OVERFLOW); those of all such agents together are under the agent_id "_other".
     """
 
     GetUsageTrends: grpc.aio.UnaryUnaryMultiCallable[
@@ -109,7 +111,8 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[agentmetrics.v1.metrics_service_pb2.GetAgentMetricsResponse, collections.abc.Awaitable[agentmetrics.v1.metrics_service_pb2.GetAgentMetricsResponse]]:
         """GetAgentMetrics answers with everything about one agent, and a daily trend. An agent that the organization has never
-        seen is NOT_FOUND (AGENT_NOT_FOUND).
+        seen is NOT_FOUND (AGENT_NOT_FOUND). An agent that came after the organization's limit of distinct agents was reached has no figures
+        of its own (CARDINALITY_OVERFLOW); those of all such agents together are under the agent_id "_other".
         """
 
     @abc.abstractmethod

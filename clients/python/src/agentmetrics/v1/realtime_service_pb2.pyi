@@ -100,7 +100,9 @@ global___ChangeDimension = ChangeDimension
 
 @typing.final
 class RealtimeFilter(google.protobuf.message.Message):
-    """RealtimeFilter narrows a subscription. At most one field may be set (TOO_MANY_FILTERS). Unset: the whole organization."""
+    """RealtimeFilter narrows a subscription. At most one field may be set (TOO_MANY_FILTERS). Unset: the whole organization. "_other" is
+    no value of an event and refused (INVALID_VALUE).
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -298,7 +300,9 @@ class RealtimeMetrics(google.protobuf.message.Message):
     success_rate: builtins.float
     """1 − failed ÷ sent messages of the last hour."""
     messages_today: builtins.int
-    """Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over the day."""
+    """Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over the day. This and
+    the two below are absent where the filter names a value without figures of its own (see CARDINALITY_OVERFLOW).
+    """
     conversations_today: builtins.int
     """Conversations started since midnight."""
     tokens_today: builtins.int
@@ -443,7 +447,8 @@ class WatchUpdatesRequest(google.protobuf.message.Message):
     @property
     def filter(self) -> global___RealtimeFilter:
         """filter narrows the changes and events; revisions without any still come, empty. It is part of the token and may not change on
-        resuming (RESUME_TOKEN_INVALID).
+        resuming (RESUME_TOKEN_INVALID). The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW) as soon as a value of it is one
+        without figures of its own.
         """
 
     def __init__(
@@ -528,7 +533,9 @@ class MeasureChange(google.protobuf.message.Message):
     dimension: global___ChangeDimension.ValueType
     """dimension is what value is a value of."""
     value: builtins.str
-    """value is the agent, channel or team, the event type, or the kind of storage. Empty for the total."""
+    """value is the agent, channel or team, the event type, or the kind of storage. Empty for the total. "_other" stands for all
+    values that came after the limit of distinct ones was reached.
+    """
     measure: builtins.str
     """measure is the name of the measure, as in ListMetrics."""
     count: builtins.int

@@ -1,0 +1,220 @@
+"""Limits of distinct values: decided once for each value, by all servers alike, and never to the harm of a total."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+import worlds
+from alembic import command
+from sqlalchemy import Connection
+
+from server import audit, fold, status
+from server.cells import OTHER, Cell, CellKey, Dimension, Granularity
+from server.events import Event
+from server.numbers import Limits, NumberCache
+from server.store import migrate
+from server.store.database import Database
+from server.store.members import Kind
+
+FEW = Limits(agents=1, channels=1, teams=0, event_types=1)
+
+
+def many_agents(seed: int, count: int, agents: int) -> list[Event]:
+    dice = random.Random(seed)
+    return [one._replace(agent_id=f"agent-{dice.randrange(agents)}") for one in worlds.events(seed, count)]
+
+
+async def decided(database: Database, organization: int, kind: Kind) -> dict[str, bool]:
+    """The values of a kind, and whether they are over the limit."""
+    async with database.frozen() as driver:
+        rows = await driver.fetch(
+            "SELECT external_id, overflow FROM members WHERE organization_id = $1 AND kind = $2",
+            organization,
+            int(kind),
+        )
+        counts = await driver.fetchrow(
+            "SELECT separate, overflowed FROM member_counts WHERE organization_id = $1 AND kind = $2",
+            organization,
+            int(kind),
+        )
+    limited = Counter(row[1] for row in rows)
+    if kind is not Kind.EVENT_TYPE:  # of which some are not limited, and not counted
+        assert tuple(counts or (0, 0)) == (limited[False], limited[True])
+    return {row[0]: row[1] for row in rows}
+
+
+async def without_mismatch(database: Database, organization: int, events: int) -> None:
+    report = await audit.check(database, organization, window_events=100)
+    assert (report.mismatches, report.events) == (0, events)
+
+
+def of(figures: dict[tuple[Granularity, CellKey], Cell], *dimensions: Dimension) -> dict[object, Counter[int]]:
+    """Counters by width and bucket, those of all values of a dimension added up."""
+    found: dict[object, Counter[int]] = {}
+    for (granularity, key), cell in figures.items():
+        if key.dimension in dimensions:
+            found.setdefault((key.dimension, granularity, key.bucket), Counter()).update(cell.counters)
+    return {place: +counter for place, counter in found.items()}
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_order_and_no_limit_changes_a_total(database: Database, make_tenant: object, seed: int) -> None:
+    dice = random.Random(seed)
+    events = many_agents(seed, 300, 12)
+    found = []
+    for limits in (Limits(), FEW, Limits(agents=dice.randrange(12), channels=0, teams=1, event_types=0)):
+        organization = (await make_tenant()).organization_id  # type: ignore[operator]
+        dice.shuffle(events)
+        for start in range(0, 300, 100):
+            some = events[start : start + 100]
+            await worlds.store(database, organization, some, batch=dice.randrange(1, 50), limits=limits)
+            await fold.fold(database, organization, limit=dice.randrange(1, 400))
+        await without_mismatch(database, organization, 300)
+        stored = await worlds.figures(database, organization)
+        values = {key.value for _, key in stored if key.dimension == Dimension.AGENT}
+        assert len(values - {OTHER}) == min(limits.agents, 12)
+        # Every organization gives numbers of its own: of the sets, the sizes are the same.
+        totals = {
+            place: (cell.counters, cell.bins, {key: len(members) for key, members in cell.sets.items()})
+            for place, cell in stored.items()
+            if place[1].dimension == Dimension.TOTAL
+        }
+        found.append((totals, of(stored, Dimension.AGENT, Dimension.CHANNEL, Dimension.TEAM, Dimension.EVENT_TYPE)))
+    assert found[0] == found[1] == found[2]
+
+
+async def test_another_limit_changes_nothing_that_was_decided(own_database: Database, own_organization: int) -> None:
+    before: dict[str, bool] = {}
+    for seed, limit in enumerate((3, 6, 0, 6, 20)):
+        events = many_agents(seed, 120, 4 * (seed + 1))
+        await worlds.store(own_database, own_organization, events, limits=Limits(agents=limit))
+        await without_mismatch(own_database, own_organization, 120 * (seed + 1))
+        await fold.fold_all(own_database, own_organization)
+        await without_mismatch(own_database, own_organization, 120 * (seed + 1))
+        now = await decided(own_database, own_organization, Kind.AGENT)
+        assert before.items() <= now.items()
+        separate = sum(not overflow for overflow in now.values())
+        new = len(now) - len(before)
+        old = sum(not overflow for overflow in before.values())
+        assert separate == max(old, min(limit, old + new))
+        before = now
+    assert set(before.values()) == {True, False}
+
+
+async def test_servers_that_meet_new_values_at_once_agree(
+    own_url: str, own_database: Database, own_organization: int
+) -> None:
+    other = Database(own_url, ingest_connections=3)
+    servers = [(own_database, NumberCache(Limits(agents=50))), (other, NumberCache(Limits(agents=50)))]
+    shared = [f"agent-{number}" for number in range(120)]  # met by both, in different orders and batches
+
+    async def send(database: Database, numbers: NumberCache, seed: int) -> None:
+        dice = random.Random(seed)
+        agents = [*shared, *(f"own-{seed}-{number}" for number in range(30))]
+        dice.shuffle(agents)
+        events = worlds.events(seed, len(agents))
+        some = [event._replace(agent_id=agent) for event, agent in zip(events, agents, strict=True)]
+        await worlds.store(database, own_organization, some, batch=7, numbers=numbers)
+
+    await asyncio.gather(*(send(*server, seed) for seed, server in enumerate(servers * 2)))
+    found = await decided(own_database, own_organization, Kind.AGENT)
+    assert Counter(found.values()) == {False: 50, True: 120 + 4 * 30 - 50}
+    for database, numbers in servers:  # what they remember is what was decided
+        async with database.ingest() as driver:
+            events = [worlds.events(9, 1)[0]._replace(agent_id=agent) for agent in shared]
+            known = await numbers.of(driver, own_organization, events)
+        assert not known.learned.keys() & {(Kind.AGENT, agent) for agent in shared}
+        assert known.numbers.overflow.agents == {agent for agent in shared if found[agent]}
+    await other.close()
+    await without_mismatch(own_database, own_organization, 4 * 150)
+
+
+async def test_a_decision_without_events_stands(own_database: Database, own_organization: int) -> None:
+    events = many_agents(1, 60, 10)
+    async with own_database.ingest() as driver:  # a server that ends before its events are stored
+        lost = await NumberCache(Limits(agents=4)).of(driver, own_organization, events)
+    await worlds.store(own_database, own_organization, events, limits=Limits(agents=1000))
+    found = await decided(own_database, own_organization, Kind.AGENT)
+    assert {agent for agent, overflow in found.items() if overflow} == lost.numbers.overflow.agents
+    assert len(found) - len(lost.numbers.overflow.agents) == 4
+    await without_mismatch(own_database, own_organization, 60)
+
+
+async def test_what_the_cache_forgets_is_looked_up(own_database: Database, own_organization: int) -> None:
+    numbers = NumberCache(Limits(agents=20), capacity=30)
+    for seed in range(5):
+        await worlds.store(own_database, own_organization, many_agents(seed, 100, 60), batch=11, numbers=numbers)
+        kept = sum(len(shelf.numbers) for generation in (numbers._young, numbers._old) for shelf in generation.values())
+        assert kept <= 30 + 2
+    assert Counter((await decided(own_database, own_organization, Kind.AGENT)).values())[False] == 20
+    await without_mismatch(own_database, own_organization, 500)
+
+
+async def test_known_event_types_are_not_limited(own_database: Database, own_organization: int) -> None:
+    types = ["a.b", "message.sent", "call.ended", "c.d", "message.received"]
+    events = [event._replace(event_type=one, detail={}) for event, one in zip(worlds.events(1, 5), types, strict=True)]
+    await worlds.store(own_database, own_organization, events, batch=1, limits=FEW)
+    found = await decided(own_database, own_organization, Kind.EVENT_TYPE)
+    assert [one for one, overflow in found.items() if overflow] == ["c.d"]
+    await without_mismatch(own_database, own_organization, 5)
+
+
+async def test_a_value_with_the_name_of_the_others_is_one_of_them(
+    own_database: Database, own_organization: int
+) -> None:
+    events = [
+        event._replace(agent_id=OTHER if number % 2 else "ada", channel=OTHER, team_id=OTHER)
+        for number, event in enumerate(worlds.events(1, 40))
+    ]
+    events[0] = events[0]._replace(event_type=OTHER, detail={})
+    await worlds.store(own_database, own_organization, events, limits=Limits(agents=1))
+    assert await decided(own_database, own_organization, Kind.AGENT) == {OTHER: True, "ada": False}
+    assert (await decided(own_database, own_organization, Kind.EVENT_TYPE))[OTHER]
+    await without_mismatch(own_database, own_organization, 40)
+
+
+async def test_the_status_tells_of_it(own_database: Database, own_organization: int) -> None:
+    await worlds.store(own_database, own_organization, many_agents(1, 100, 9), limits=FEW)
+    found = await status.status(own_database, None)
+    assert {(one.kind, one.ids, one.organizations) for one in found.overflows} == {
+        ("agent", 8, 1),
+        ("channel", 1, 1),
+        ("team", 1, 1),
+    }
+    line = next(line for line in status.render(found).splitlines() if line.startswith("over the limit"))
+    assert line.endswith(
+        f"8 agents of 1 organizations, 1 channels of 1 organizations, 1 teams of 1 organizations: counted under {OTHER}"
+    )
+
+
+async def test_what_was_counted_before_there_were_limits_keeps_its_cells(
+    own_database: Database, own_organization: int
+) -> None:
+    def back(connection: Connection) -> None:
+        command.downgrade(migrate._config(connection), "0002")
+
+    events: Sequence[Event] = worlds.events(1, 200)
+    await worlds.store(own_database, own_organization, events)
+    await fold.fold(own_database, own_organization, limit=50)
+    before = await worlds.figures(own_database, own_organization)
+    async with own_database.transaction() as connection:
+        await connection.run_sync(back)
+    await migrate.upgrade(own_database)
+    await without_mismatch(own_database, own_organization, 200)
+    assert await decided(own_database, own_organization, Kind.CHANNEL) == {"web": False, "phone": False}
+    later = [
+        event._replace(channel=f"new-{number % 3}", conversation_id=event.conversation_id and f"new-{number}")
+        for number, event in enumerate(worlds.events(2, 50))
+    ]
+    await worlds.store(own_database, own_organization, later, limits=Limits(channels=3))
+    assert Counter((await decided(own_database, own_organization, Kind.CHANNEL)).values()) == {False: 3, True: 2}
+    await without_mismatch(own_database, own_organization, 250)
+    after = await worlds.figures(own_database, own_organization)
+    for (granularity, key), cell in before.items():
+        if key.dimension == Dimension.CHANNEL:
+            assert after[granularity, key] == cell
+    async with own_database.frozen() as driver:
+        total, distinct = await driver.fetchrow("SELECT count(*), count(DISTINCT number) FROM members")
+    assert total == distinct
