@@ -175,13 +175,7 @@ class Ingest:
     async def _write_distinct(self, organization_id: int, events: Sequence[Event], outcome: "_Outcome") -> None:
         """Writes distinct events sorted by key; a batch that the database refuses is split to find the culprit."""
         try:
-            committed = await self._commit(organization_id, events)
-            outcome.add(committed)
-            if any(committed.overflow):
-                overflowed = [event for event in events if committed.overflow.holds(event)]
-                outcome.overflowed.update(event.event_key for event in overflowed)
-                new = sum(event.event_key in committed.new for event in overflowed)
-                telemetry.OVERFLOWED_EVENTS.inc(new)
+            outcome.add(await self._commit(organization_id, events), events)
         except errors.StorageRejected:
             if len(events) == 1:
                 _log.exception("the database refused an event", organization_id=organization_id)
@@ -236,10 +230,14 @@ class _Outcome:
     refused: set[bytes]
     overflowed: set[bytes]  # those of which a value is counted under cells.OTHER
 
-    def add(self, committed: Committed) -> None:
+    def add(self, committed: Committed, events: Sequence[Event]) -> None:
         self.revision = max(self.revision, committed.revision)
         self.fingerprints |= committed.stored
         self.new |= committed.new
+        if any(committed.overflow):
+            overflowed = {event.event_key for event in events if committed.overflow.holds(event)}
+            self.overflowed |= overflowed
+            telemetry.OVERFLOWED_EVENTS.inc(len(overflowed & committed.new))
 
     def revision_of(self, results: Sequence[Result]) -> int:
         return self.revision if any(result.status is Status.ACCEPTED for result in results) else 0

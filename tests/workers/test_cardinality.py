@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 import worlds
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from server import audit, fold, status
@@ -192,8 +193,11 @@ async def test_the_status_tells_of_it(own_database: Database, own_organization: 
 async def test_what_was_counted_before_there_were_limits_keeps_its_cells(
     own_database: Database, own_organization: int
 ) -> None:
+    scripts = ScriptDirectory.from_config(migrate._config()).walk_revisions()
+    (before_limits,) = (one.down_revision for one in scripts if one.path.endswith("overflow.py"))
+
     def back(connection: Connection) -> None:
-        command.downgrade(migrate._config(connection), "0002")
+        command.downgrade(migrate._config(connection), before_limits)
 
     events: Sequence[Event] = worlds.events(1, 200)
     await worlds.store(own_database, own_organization, events)
