@@ -206,7 +206,10 @@ class Client:
         trend_days: int | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Returns the figures of one agent with a daily trend. Raises NotFound for an agent that was never seen."""
+        """Returns the figures of one agent with a daily trend.
+
+        Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
+        """
         request = requests.agent(agent_id, start, end, time_zone, trend_days)
         return self._call(self._metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
 
