@@ -10,6 +10,7 @@ from dataclasses import dataclass
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 import pytest
+import structlog
 
 from agentmetrics import AsyncClient
 from server import accounts, embedded
@@ -19,6 +20,14 @@ from server.serve import Running
 from server.settings import Settings
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
+
+# As the service itself does: the default draws every local variable of every frame, which takes seconds.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 PEPPER = "a pepper that only the tests know, long enough"
 
