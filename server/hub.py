@@ -7,67 +7,37 @@ costs no memory here. A state is worked out when somebody asks for it, once for 
 
 import asyncio
 import contextlib
-import dataclasses
-import itertools
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
-from server import errors, overflow, snapshots, timerange
+from server import errors, overflow, recent, views
 from server.errors import Reason, Refused
 from server.events import Event
-from server.realtime import Part, State, View
+from server.realtime import Part
+from server.recent import Batch, Recent
 from server.signals import Signals
 from server.store import rollups, updates
 from server.store.database import Connection, Database
-from server.store.updates import Standing, Update
+from server.store.updates import Update
+from server.views import Published, Views
 
-MAX_PARTS = 32  # of an organization that are watched at once on this server
-_SHORTEST_REST, _LONGEST_REST = 0.05, 0.1  # seconds between two looks
-_LEAVE_SECONDS = 0.9  # between two states of a part that are left for other servers
+_SHORTEST_REST, _LONGEST_REST = 0.02, 0.1  # seconds between two looks
+_REST = 8  # a look is followed by a rest of so many times its duration
 _PAGE_REVISIONS, _PAGE_EVENTS = 2000, 2500  # at a look
 _CATCH_UP_PAGES = 4  # further behind, a new snapshot is cheaper
 _READER_EVENTS = 1000  # that a reader gets at a time
-_KEPT_UPDATES, _KEPT_WEIGHT = 512, 20_000  # weight: events and changed cells
 _log = structlog.get_logger(__name__)
 
-Encode = Callable[[State, int, datetime, str], bytes]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """A state as it goes out. version goes up whenever there is something new to see."""
+class Codec:
+    """How states and updates become the bytes that every subscriber gets."""
 
-    version: int
-    revision: int
-    at: datetime
-    state: State
-    encoded: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """An update with its raw events, as far as they are still kept. whole: all of them were read, with all they say."""
-
-    update: Update
-    events: Sequence[Event]
-    whole: bool
-
-    @property
-    def weight(self) -> int:
-        """What it costs to keep."""
-        return len(self.events) + len(self.update.changes)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Watched:
-    view: View
-    published: Published
-    intervals: list[float]  # of those who watch, in seconds
-    left_at: float = 0.0  # when its state was last left for other servers, by the loop's clock
+    state: views.Encode
+    update: recent.Encode
 
 
 class Hub:
@@ -77,7 +47,7 @@ class Hub:
         self,
         database: Database,
         signals: Signals,
-        encode: Encode,
+        codec: Codec,
         builds: asyncio.Semaphore,
         *,
         organization_id: int,
@@ -85,30 +55,35 @@ class Hub:
     ) -> None:
         self._database = database
         self._signals = signals
-        self._encode = encode
-        self._builds = builds
         self._organization_id = organization_id
-        self._time_zone = time_zone
-        self._views: dict[Part, _Watched] = {}
-        self._recent: deque[Batch] = deque()
-        self._weight = 0
-        self._looking = asyncio.Lock()
+        self._views = Views(
+            database, signals, codec.state, builds, organization_id=organization_id, time_zone=time_zone
+        )
+        self._recent = Recent(codec.update)
         self._news = asyncio.Event()  # set, and replaced by another, whenever there may be something new
         self._follower: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._is_due, self._has_slid = False, False
         self._pages = 0  # in a row that did not reach the newest revision
         self._readers, self._event_readers = 0, 0
-        self._at = timerange.EPOCH  # the database's time, as it was last told
         self._away = False
-        self.revision = 0
+
+    @property
+    def revision(self) -> int:
+        """The newest revision that subscribers can have."""
+        return self._views.revision
+
+    @property
+    def at(self) -> datetime:
+        """The database's time, as it was last told."""
+        return self._views.at
 
     async def start(self) -> None:
         """Finds out where the organization stands, and follows it from there."""
         self._signals.listen(self._organization_id, self.look)
         async with self._database.snapshot() as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
-        self.revision, self._at = as_of.revision, as_of.at
+        self._views.revision, self._views.at = as_of.revision, as_of.at
         self._follower = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
@@ -128,7 +103,7 @@ class Hub:
         if revision != self.revision:
             self.look()
             return
-        self._at = max(self._at, at)
+        self._views.at = max(self._views.at, at)
         self._has_slid = True
         self._woken.set()
 
@@ -139,25 +114,8 @@ class Hub:
     @contextlib.asynccontextmanager
     async def watching(self, part: Part, interval: float) -> AsyncIterator[None]:
         """Keeps the view of a part up to date, for somebody who looks every so many seconds."""
-        async with self._looking:
-            if part not in self._views:
-                if len(self._views) >= MAX_PARTS:
-                    raise Refused(
-                        Reason.SUBSCRIPTION_LIMIT,
-                        "too many different filters are watched in this organization",
-                        field="filter",
-                        metadata={"limit": str(MAX_PARTS)},
-                        retry_after=5.0,
-                    )
-                self._views[part] = await self._build(part)
-            watched = self._views[part]
-            watched.intervals.append(interval)
-        try:
+        async with self._views.watching(part, interval):
             yield
-        finally:
-            watched.intervals.remove(interval)
-            if not watched.intervals:
-                self._views.pop(part, None)
 
     async def undecided(self, part: Part, values: Collection[str]) -> set[str]:
         """Those of the part's values that no event has carried yet; refuses one whose changes go to OTHER."""
@@ -166,7 +124,7 @@ class Hub:
 
     def published(self, part: Part) -> Published:
         """The newest state of a part that is being watched."""
-        return self._publish(self._views[part])
+        return self._views.published(part)
 
     @contextlib.contextmanager
     def reading(self, *, include_events: bool) -> Iterator[None]:
@@ -205,15 +163,11 @@ class Hub:
         """The updates after a revision, in order and without a gap; Refused where some are not kept any more."""
         if revision >= self.revision:
             return ()
-        if self._recent and self._recent[0].update.revision <= revision + 1:
-            first = revision + 1 - self._recent[0].update.revision
-            recent = itertools.islice(self._recent, first, first + limit)
-            found = list(itertools.takewhile(lambda one: one.whole or not include_events, recent))
-            if found:
-                return found
+        if found := self._recent.after(revision, limit, include_events=include_events):
+            return found
         async with self._database.snapshot() as connection:
             read = await updates.after(connection, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
-            following = _without_gap(read, revision)
+            following = views.without_gap(read, revision)
             if not following:
                 oldest = read[0].revision if read else (await updates.window(connection, self._organization_id)).oldest
                 raise Refused(
@@ -224,6 +178,10 @@ class Hub:
                 )
             return await self._batches(connection, following, events=include_events, whole=include_events)
 
+    def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
+        """The messages of an update for a part; the last one still lacks the resume token."""
+        return self._recent.encoded(batch, part, include_events=include_events)
+
     async def _batches(
         self, connection: Connection, found: Sequence[Update], *, events: bool, whole: bool
     ) -> list[Batch]:
@@ -233,17 +191,19 @@ class Hub:
         return [Batch(update=one, events=read.get(one.revision, ()), whole=whole) for one in found]
 
     async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._woken.wait()
             self._woken.clear()
             due, self._is_due = self._is_due, False
             slid, self._has_slid = self._has_slid, False
+            begun = loop.time()
             try:
-                async with self._looking:
+                async with self._views.changing:
                     if due:
                         await self._look()
                     elif slid:
-                        await self._show()
+                        await self._views.show()
                 self._away = False
             except errors.StorageUnavailable as error:
                 if not self._away:
@@ -254,45 +214,28 @@ class Hub:
             news, self._news = self._news, asyncio.Event()
             news.set()
             if due:
-                await asyncio.sleep(self._rest())
-
-    def _rest(self) -> float:
-        """How long to gather what arrives, so that a burst of commits costs a few looks and nobody waits for long."""
-        shortest = min((one for watched in self._views.values() for one in watched.intervals), default=_LONGEST_REST)
-        return min(max(shortest / 4, _SHORTEST_REST), _LONGEST_REST)
+                # Gathers what arrives, so that a burst of commits costs a few looks and nobody waits for long.
+                await asyncio.sleep(min(max(_REST * (loop.time() - begun), _SHORTEST_REST), _LONGEST_REST))
 
     async def _look(self) -> None:
         """Takes what is new, in the order of revisions."""
         async with self._database.snapshot() as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
             fresh = await self._read(connection, as_of.revision)
-            standings = await self._standings(connection, fresh or ())
-        self._at = max(self._at, as_of.at)
+            happened = [event for batch in fresh or () for event in batch.events] if self._views else ()
+            standings = await self._views.standings(connection, happened)
+        self._views.at = max(self._views.at, as_of.at)
         if fresh is None:
-            self._forget()  # what is kept has no gap
-            for watched in list(self._views.values()):
-                await self._rebuild(watched)
+            self._recent.forget()  # what is kept has no gap
+            await self._views.begin_anew()
         else:
-            for watched in list(self._views.values()):
-                for batch in fresh:
-                    watched.view.apply(batch.update.revision, batch.events)
-                watched.view.stand(standings)
-                await asyncio.sleep(0)
-            self._keep(fresh)
-        self.revision = fresh[-1].update.revision if fresh else as_of.revision
-        await self._show()
-
-    async def _show(self) -> None:
-        """Begins a new day where one has begun, and leaves states for other servers now and then."""
-        now = asyncio.get_running_loop().time()
-        for watched in list(self._views.values()):
-            if watched.view.is_over(self._at):
-                await self._rebuild(watched)
-            if now >= watched.left_at + _LEAVE_SECONDS:
-                published = self._publish(watched)
-                if published.at != self._at:  # as it was, which is said as of now
-                    self._leave(watched, self._encode(published.state, published.revision, self._at, self._time_zone))
-                await asyncio.sleep(0)
+            await self._views.take(fresh, standings)
+            if self._readers:
+                self._recent.keep(fresh)
+            else:
+                self._recent.forget()
+        self._views.revision = fresh[-1].update.revision if fresh else as_of.revision
+        await self._views.show()
 
     async def _read(self, connection: Connection, newest: int) -> list[Batch] | None:
         """The next page of updates; None where they cannot be taken one by one any more."""
@@ -304,7 +247,7 @@ class Hub:
         if not behind:
             return []
         found = await updates.after(connection, self._organization_id, self.revision, limit=behind, events=_PAGE_EVENTS)
-        found = _without_gap(found, self.revision)
+        found = views.without_gap(found, self.revision)
         self._pages = self._pages + 1 if found and found[-1].revision < newest else 0
         if not found or self._pages > _CATCH_UP_PAGES:
             self._pages = 0
@@ -313,64 +256,3 @@ class Hub:
             self.look()
         whole = self._event_readers > 0
         return await self._batches(connection, found, events=whole or bool(self._views), whole=whole)
-
-    async def _standings(self, connection: Connection, fresh: Sequence[Batch]) -> Mapping[bytes, Standing]:
-        keys = snapshots.conversations(event for batch in fresh for event in batch.events) if self._views else set()
-        return await updates.standings(connection, self._organization_id, keys) if keys else {}
-
-    def _keep(self, fresh: Sequence[Batch]) -> None:
-        if not self._readers:
-            self._forget()
-            return
-        for batch in fresh:
-            kept = batch if batch.whole else Batch(update=batch.update, events=(), whole=False)
-            self._recent.append(kept)
-            self._weight += kept.weight
-        while len(self._recent) > _KEPT_UPDATES or (self._recent and self._weight > _KEPT_WEIGHT):
-            self._weight -= self._recent.popleft().weight
-
-    def _forget(self) -> None:
-        self._recent.clear()
-        self._weight = 0
-
-    async def _build(self, part: Part) -> _Watched:
-        async with self._builds, self._database.snapshot() as connection:
-            view, as_of = await snapshots.view(connection, self._organization_id, self._time_zone, part)
-        self._at = max(self._at, as_of.at)
-        state = view.state(self._at)
-        encoded = self._encode(state, view.revision, self._at, self._time_zone)
-        published = Published(version=1, revision=view.revision, at=self._at, state=state, encoded=encoded)
-        return _Watched(view=view, published=published, intervals=[])
-
-    async def _rebuild(self, watched: _Watched) -> None:
-        """Begins anew from a snapshot: after a long absence, and at the organization's midnight."""
-        async with self._builds, self._database.snapshot() as connection:
-            view, as_of = await snapshots.view(connection, self._organization_id, self._time_zone, watched.view.part)
-        self._at = max(self._at, as_of.at)
-        watched.view = view
-
-    def _publish(self, watched: _Watched) -> Published:
-        state, old = watched.view.state(self._at), watched.published
-        changed = state is not old.state and state != old.state
-        if changed or watched.view.revision != old.revision:
-            watched.published = Published(
-                version=old.version + changed,
-                revision=watched.view.revision,
-                at=self._at,
-                state=state,
-                encoded=self._encode(state, watched.view.revision, self._at, self._time_zone),
-            )
-            self._leave(watched, watched.published.encoded)
-        elif state is not old.state:
-            watched.published = dataclasses.replace(old, state=state)  # equal, and next time found so at once
-        return watched.published
-
-    def _leave(self, watched: _Watched, encoded: bytes) -> None:
-        watched.left_at = asyncio.get_running_loop().time()
-        revision = watched.published.revision
-        self._signals.leave_state(self._organization_id, watched.view.part, revision, self._at, encoded)
-
-
-def _without_gap(found: Sequence[Update], revision: int) -> list[Update]:
-    """Those that follow a revision one by one."""
-    return [one for number, one in enumerate(found, revision + 1) if one.revision == number]

@@ -13,7 +13,7 @@ import structlog
 
 from server import errors, snapshots
 from server.errors import Reason, Refused
-from server.hub import Encode, Hub
+from server.hub import Codec, Hub
 from server.realtime import Part
 from server.signals import Signals
 from server.store import updates
@@ -44,10 +44,10 @@ class _Found:
 class Hubs:
     """Gives subscribers the hub of their organization, and everybody its state of now."""
 
-    def __init__(self, database: Database, signals: Signals, encode: Encode, *, limit: int, limit_each: int) -> None:
+    def __init__(self, database: Database, signals: Signals, codec: Codec, *, limit: int, limit_each: int) -> None:
         self._database = database
         self._signals = signals
-        self._encode = encode
+        self._codec = codec
         self._limit = limit
         self._limit_each = limit_each
         self._builds = asyncio.Semaphore(_BUILDS)
@@ -85,7 +85,7 @@ class Hubs:
             hub = Hub(
                 self._database,
                 self._signals,
-                self._encode,
+                self._codec,
                 self._builds,
                 organization_id=organization_id,
                 time_zone=time_zone,
@@ -132,7 +132,7 @@ class Hubs:
                     entry.hub.tell(revisions.get(organization_id, 0), at)
 
     async def state(self, organization_id: int, time_zone: str, part: Part) -> bytes:
-        """The encoded state of a part: from Redis, else from a snapshot that is then left there."""
+        """The encoded state of a part, as Codec makes it: from Redis, else from a snapshot that is then left there."""
         found = await self._signals.load_state(organization_id, part)
         if found is not None:
             return found
@@ -149,7 +149,7 @@ class Hubs:
     async def _made(self, organization_id: int, time_zone: str, part: Part) -> bytes:
         async with self._builds, self._database.snapshot() as connection:
             view, as_of = await snapshots.view(connection, organization_id, time_zone, part)
-        encoded = self._encode(view.state(as_of.at), view.revision, as_of.at, time_zone)
+        encoded = self._codec.state(view.state(as_of.at), view.revision, as_of.at, time_zone)
         self._signals.leave_state(organization_id, part, view.revision, as_of.at, encoded)
         return encoded
 

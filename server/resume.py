@@ -23,36 +23,35 @@ class Subscription:
     include_events: bool
 
 
-def token(secrets: Secrets, subscription: Subscription, revision: int) -> str:
-    """The token that resumes a subscription after a revision."""
-    content = revision.to_bytes(8, "big")
-    return base64.urlsafe_b64encode(content + _mac(secrets, subscription, content)).decode().rstrip("=")
+class Tokens:
+    """Makes and reads the tokens of one subscription."""
 
+    def __init__(self, secrets: Secrets, subscription: Subscription) -> None:
+        part = subscription.part
+        described = [subscription.organization_id, sorted(part.agent_ids), part.channel, subscription.include_events]
+        self._described = json.dumps(described).encode()
+        self._secrets = secrets
 
-def revision(secrets: Secrets, subscription: Subscription, text: str) -> int:
-    """The revision that a token resumes after; refuses every token that is not one of this subscription's own."""
-    if len(text) > _MAX_LENGTH or not text.isascii():
-        raise _invalid()
-    try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise _invalid() from None
-    content, mac = data[:8], data[8:]
-    if len(content) != 8 or not hmac.compare_digest(mac, _mac(secrets, subscription, content)):
-        raise _invalid()
-    return int.from_bytes(content, "big")
+    def after(self, revision: int) -> str:
+        """The token that resumes after a revision."""
+        content = revision.to_bytes(8, "big")
+        return base64.urlsafe_b64encode(content + self._mac(content)).decode().rstrip("=")
 
+    def revision(self, text: str) -> int:
+        """The revision that a token resumes after; refuses every token that is not one of this subscription's own."""
+        if len(text) > _MAX_LENGTH or not text.isascii():
+            raise _invalid()
+        try:
+            data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise _invalid() from None
+        content, mac = data[:8], data[8:]
+        if len(content) != 8 or not hmac.compare_digest(mac, self._mac(content)):
+            raise _invalid()
+        return int.from_bytes(content, "big")
 
-def _mac(secrets: Secrets, subscription: Subscription, content: bytes) -> bytes:
-    described = json.dumps(
-        [
-            subscription.organization_id,
-            sorted(subscription.part.agent_ids),
-            subscription.part.channel,
-            subscription.include_events,
-        ]
-    )
-    return secrets.token_hash(content + described.encode())[:_MAC_BYTES]
+    def _mac(self, content: bytes) -> bytes:
+        return self._secrets.token_hash(content + self._described)[:_MAC_BYTES]
 
 
 def _invalid() -> Refused:

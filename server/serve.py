@@ -103,7 +103,7 @@ class Running:
         hubs = Hubs(
             database,
             self._signals,
-            realtime_conversion.state,
+            realtime_conversion.CODEC,
             limit=settings.max_subscriptions,
             limit_each=settings.max_subscriptions_per_organization,
         )

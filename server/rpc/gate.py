@@ -76,7 +76,7 @@ class Gate(grpc.aio.ServerInterceptor):
                 self._stream(method, handler.stream_stream), parse, handler.response_serializer
             )
         return grpc.unary_stream_rpc_method_handler(
-            self._stream(method, handler.unary_stream), parse, handler.response_serializer
+            self._stream(method, handler.unary_stream), parse, _serializer(handler.response_serializer)
         )
 
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -122,6 +122,11 @@ def _parser(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
             return _Malformed()
 
     return parse
+
+
+def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Lets bytes through: what many callers get is serialized once for all of them."""
+    return lambda response: response if isinstance(response, bytes) else serialize(response)
 
 
 def _well_formed(request: object) -> object:

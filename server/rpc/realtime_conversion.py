@@ -1,7 +1,8 @@
 """Realtime states and updates between their messages and their values."""
 
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from google.protobuf import timestamp_pb2
@@ -11,9 +12,10 @@ from server import catalog, cells, validation
 from server.cells import OTHER, CellKey, Dimension
 from server.errors import Reason, Refused
 from server.events import Event
-from server.hub import Batch
+from server.hub import Codec
 from server.outcomes import Kind
 from server.realtime import Minute, Part, State, Talk
+from server.recent import Batch
 
 MAX_AGENTS = 100
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
@@ -72,21 +74,44 @@ def interval(request: realtime_service_pb2.WatchMetricsRequest) -> float:
 
 
 def state(shown: State, revision: int, at: datetime, time_zone: str) -> bytes:
-    """The bytes of a state: made once for all who watch it."""
+    """The bytes of GetRealtimeMetricsResponse, which are the beginning of WatchMetricsResponse, too: made once for all
+    who ask or watch.
+    """
     as_of_time = timestamp_pb2.Timestamp()
     as_of_time.FromDatetime(at)
     metrics = realtime_service_pb2.RealtimeMetrics()
     for name, value in shown.figures.items():
         if value is not None:
             setattr(metrics, name, value)
-    return realtime_service_pb2.RealtimeState(
+    made = realtime_service_pb2.RealtimeState(
         as_of_revision=revision,
         as_of_time=as_of_time,
         time_zone=time_zone,
         metrics=metrics,
         minutes=map(_minute, shown.minutes),
         conversations=map(_conversation, shown.conversations),
+    )
+    return realtime_service_pb2.GetRealtimeMetricsResponse(state=made).SerializeToString()
+
+
+# Messages are put together from encoded pieces: in protobuf, messages one behind the other are their fields together.
+
+
+def heartbeat(revision: int) -> bytes:
+    """A message of WatchMetrics without a state, and what makes one of an encoded state."""
+    return realtime_service_pb2.WatchMetricsResponse(revision=revision).SerializeToString()
+
+
+def bookmark(revision: int, token: str) -> bytes:
+    """A message of WatchUpdates that only says where the reader stands."""
+    return realtime_service_pb2.WatchUpdatesResponse(
+        resume_token=token, revision=revision, bookmark=True
     ).SerializeToString()
+
+
+def resumable(message: bytes, token: str) -> bytes:
+    """The last message of an update, with its token."""
+    return message + realtime_service_pb2.WatchUpdatesResponse(resume_token=token).SerializeToString()
 
 
 def _minute(minute: Minute) -> realtime_service_pb2.RealtimeMinute:
@@ -114,38 +139,41 @@ def _timestamp(microseconds: int) -> timestamp_pb2.Timestamp:
     return timestamp_pb2.Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1000)
 
 
-def update(
-    batch: Batch, chosen: Part, *, include_events: bool, token: str
-) -> Iterator[realtime_service_pb2.WatchUpdatesResponse]:
-    """The messages of an update: one, or several where it is too large for one. The last has the token."""
-    message = realtime_service_pb2.WatchUpdatesResponse(revision=batch.update.revision)
-    message.committed_at.FromDatetime(batch.update.at)
-    size = 0
-    for one in _contents(batch, chosen, include_events=include_events):
+def update(batch: Batch, chosen: Part, include_events: bool) -> Sequence[bytes]:
+    """The messages of an update: one, or several where it is too large for one. The last one lacks its token."""
+    message = _empty(batch)
+    for key, counters in batch.update.changes.items():
+        if _concerns(key, chosen):
+            _add_changes(message, key, counters)
+    if include_events:
+        message.events.extend(_event(event) for event in batch.events if chosen.holds(event))
+    encoded = message.SerializeToString()
+    return (encoded,) if len(encoded) <= _MESSAGE_BYTES else tuple(_split(batch, message))
+
+
+def _empty(batch: Batch) -> realtime_service_pb2.WatchUpdatesResponse:
+    return realtime_service_pb2.WatchUpdatesResponse(
+        revision=batch.update.revision, committed_at=_timestamp(validation.microseconds(batch.update.at))
+    )
+
+
+def _split(batch: Batch, whole: realtime_service_pb2.WatchUpdatesResponse) -> Iterator[bytes]:
+    """What a message holds, in messages that every client takes."""
+    message, size = _empty(batch), 0
+    contents: Iterator[realtime_service_pb2.MeasureChange | event_pb2.Event] = itertools.chain(
+        whole.changes, whole.events
+    )
+    for one in contents:
         size += one.ByteSize() + _FRAME_BYTES
         if size > _MESSAGE_BYTES:
             message.more = True
-            yield message
-            message = realtime_service_pb2.WatchUpdatesResponse(
-                revision=batch.update.revision, committed_at=message.committed_at
-            )
-            size = one.ByteSize() + _FRAME_BYTES
+            yield message.SerializeToString()
+            message, size = _empty(batch), one.ByteSize() + _FRAME_BYTES
         if isinstance(one, event_pb2.Event):
             message.events.append(one)
         else:
             message.changes.append(one)
-    message.resume_token = token
-    yield message
-
-
-def _contents(
-    batch: Batch, chosen: Part, *, include_events: bool
-) -> Iterator[realtime_service_pb2.MeasureChange | event_pb2.Event]:
-    for key, counters in batch.update.changes.items():
-        if _concerns(key, chosen):
-            yield from _changes(key, counters)
-    if include_events:
-        yield from (_event(event) for event in batch.events if chosen.holds(event))
+    yield message.SerializeToString()
 
 
 def has_overflow(batches: Iterable[Batch], chosen: Part) -> bool:
@@ -161,13 +189,13 @@ def _concerns(key: CellKey, chosen: Part) -> bool:
     return not chosen.channel or (key.dimension == Dimension.CHANNEL and key.value == chosen.channel)
 
 
-def _changes(key: CellKey, counters: Mapping[int, int]) -> Iterator[realtime_service_pb2.MeasureChange]:
-    bucket = timestamp_pb2.Timestamp(seconds=key.bucket * cells.QUARTER_SECONDS)
+def _add_changes(message: realtime_service_pb2.WatchUpdatesResponse, key: CellKey, counters: Mapping[int, int]) -> None:
+    bucket, dimension = timestamp_pb2.Timestamp(seconds=key.bucket * cells.QUARTER_SECONDS), _DIMENSIONS[key.dimension]
     for number in sorted({counter // cells.KEY_SPAN for counter in counters}):
         if number in _MEASURES:
-            yield realtime_service_pb2.MeasureChange(
+            message.changes.add(
                 bucket=bucket,
-                dimension=_DIMENSIONS[key.dimension],
+                dimension=dimension,
                 value=key.value,
                 measure=_MEASURES[number],
                 count=counters.get(cells.count_key(number), 0),
@@ -198,3 +226,6 @@ def _event(event: Event) -> event_pb2.Event:
     if event.properties:
         message.properties.update(json.loads(event.properties))
     return message
+
+
+CODEC = Codec(state=state, update=update)

@@ -19,7 +19,7 @@ from server.clock import Clock
 from server.errors import Reason, Refused
 from server.hubs import Hubs
 from server.realtime import Part
-from server.rpc import gate, realtime_conversion, realtime_service
+from server.rpc import gate, realtime_conversion, subscription
 from server.serve import Running
 from server.settings import Settings
 from server.signals import Signals
@@ -126,7 +126,7 @@ async def test_only_the_events_of_a_part_are_read(
 
 
 async def test_limits_hold_when_many_come_at_once(database: Database, signals: Signals, organization: int) -> None:
-    hubs = Hubs(database, signals, realtime_conversion.state, limit=100, limit_each=3)
+    hubs = Hubs(database, signals, realtime_conversion.CODEC, limit=100, limit_each=3)
     admitted, over = 0, asyncio.Event()
 
     async def subscribe() -> None:
@@ -148,7 +148,7 @@ async def test_limits_hold_when_many_come_at_once(database: Database, signals: S
 async def test_only_so_many_filters_are_watched_at_once(
     database: Database, signals: Signals, organization: int
 ) -> None:
-    hubs = Hubs(database, signals, realtime_conversion.state, limit=100, limit_each=100)
+    hubs = Hubs(database, signals, realtime_conversion.CODEC, limit=100, limit_each=100)
     async with hubs.subscribed(organization, "UTC") as hub, contextlib.AsyncExitStack() as stack:
         for number in range(32):
             await stack.enter_async_context(hub.watching(Part(channel=f"c{number}"), 1.0))
@@ -160,7 +160,7 @@ async def test_only_so_many_filters_are_watched_at_once(
 async def test_organizations_in_which_nothing_happens_cost_one_statement_a_second(
     database: Database, signals: Signals, make_tenant: Callable[[], Awaitable[object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hubs = Hubs(database, signals, realtime_conversion.state, limit=100, limit_each=100)
+    hubs = Hubs(database, signals, realtime_conversion.CODEC, limit=100, limit_each=100)
     tenants = [await make_tenant() for _ in range(4)]
     snapshot, taken = database.snapshot, 0
 
@@ -176,12 +176,12 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
             await stack.enter_async_context(hub.watching(Part(), 0.1))
             watched.append(hub)
         await asyncio.sleep(0.5)
-        at = [hub._at for hub in watched]
+        at = [hub.at for hub in watched]
         monkeypatch.setattr(database, "snapshot", counted)
         await asyncio.sleep(2.3)
         monkeypatch.undo()
         assert 1 <= taken <= 3
-        assert all(hub._at > old for hub, old in zip(watched, at, strict=True))
+        assert all(hub.at > old for hub, old in zip(watched, at, strict=True))
 
 
 async def test_deployments_on_one_redis_do_not_meet(
@@ -266,11 +266,11 @@ async def test_streams_go_on_for_a_time_while_the_database_is_away(monkeypatch: 
 
     token = gate._caller.set(gate.Caller(principal=None, authenticate=authenticate))  # type: ignore[arg-type]
     try:
-        guard = realtime_service._Guard()
+        guard = subscription.Guard()
         for _ in range(5):
             await guard.check()
         assert asked == 1
-        monkeypatch.setattr(realtime_service, "_GRACE_SECONDS", -1.0)
+        monkeypatch.setattr(subscription, "_GRACE_SECONDS", -1.0)
         guard._ask_at = 0.0
         with pytest.raises(errors.StorageUnavailable):
             await guard.check()

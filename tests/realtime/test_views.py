@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agentmetrics.v1 import realtime_service_pb2
 from server import cells, timerange
 from server.cells import CellKey, Dimension
 from server.events import Event, conversation_key_of
-from server.hub import Batch
 from server.realtime import FIVE_MINUTES, HOUR, MINUTE, Part, Today, Totals, View, day_of
+from server.recent import Batch
 from server.rpc import realtime_conversion
 from server.store.updates import Standing, Update
 
@@ -101,9 +102,11 @@ def test_an_update_of_any_size_comes_in_messages_that_every_client_takes() -> No
     ]
     at = timerange.EPOCH
     batch = Batch(update=Update(revision=7, at=at, changes=changes), events=events, whole=True)
-    messages = list(realtime_conversion.update(batch, Part(), include_events=True, token="t"))
-    assert len(messages) > 3
-    assert max(one.ByteSize() for one in messages) < 2.1 * 1024 * 1024
+    encoded = realtime_conversion.update(batch, Part(), True)
+    assert len(encoded) > 3
+    assert max(map(len, encoded)) < 2.1 * 1024 * 1024
+    last = realtime_conversion.resumable(encoded[-1], "t")
+    messages = [realtime_service_pb2.WatchUpdatesResponse.FromString(one) for one in (*encoded[:-1], last)]
     assert [one.more for one in messages] == [True] * (len(messages) - 1) + [False]
     assert [one.resume_token for one in messages] == [""] * (len(messages) - 1) + ["t"]
     assert {one.revision for one in messages} == {7}

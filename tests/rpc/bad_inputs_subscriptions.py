@@ -10,9 +10,8 @@ from google.protobuf import duration_pb2
 from serving import Caller
 
 from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
-from server import resume
 from server.realtime import Part
-from server.resume import Subscription
+from server.resume import Subscription, Tokens
 
 INVALID = "INVALID_ARGUMENT RESUME_TOKEN_INVALID resume_after"
 
@@ -69,7 +68,7 @@ async def _(world: World) -> str:
 @row("S-051", "OUT_OF_RANGE FUTURE_REVISION resume_after")
 async def _(world: World) -> str:
     mine = Subscription(organization_id=world.caller.organization_id, part=Part(), include_events=False)
-    token = resume.token(world.accounts.secrets, mine, 7)
+    token = Tokens(world.accounts.secrets, mine).after(7)
     return await outcome(_updates(world.caller, resume_after=token))
 
 
