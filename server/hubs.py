@@ -15,7 +15,7 @@ from server import errors, snapshots
 from server.errors import Reason, Refused
 from server.hub import Codec, Hub
 from server.realtime import Part
-from server.signals import Signals
+from server.signals import Left, Signals
 from server.store import updates
 from server.store.database import Database
 
@@ -37,8 +37,16 @@ class _Entry:
 class _Found:
     """A state that is being worked out, or was a moment ago."""
 
-    task: asyncio.Task[bytes]
+    task: asyncio.Task[Left]
     asked_at: float
+
+    def is_over(self, now: float, answered: int) -> bool:
+        """True where it is too old to answer with, or of an earlier revision than the last answer."""
+        if not self.task.done():
+            return False
+        if self.task.cancelled() or self.task.exception() is not None:
+            return True
+        return now > self.asked_at + _STATE_SECONDS or self.task.result().revision < answered
 
 
 class Hubs:
@@ -55,6 +63,7 @@ class Hubs:
         self._users: Counter[int] = Counter()
         self._pulse: asyncio.Task[None] | None = None
         self._states: dict[tuple[int, Part], _Found] = {}
+        self._answered: dict[tuple[int, Part], int] = {}  # the revision of the last state that was given out
 
     @contextlib.asynccontextmanager
     async def subscribed(self, organization_id: int, time_zone: str) -> AsyncIterator[Hub]:
@@ -132,13 +141,23 @@ class Hubs:
                     entry.hub.tell(revisions.get(organization_id, 0), at)
 
     async def state(self, organization_id: int, time_zone: str, part: Part) -> bytes:
-        """The encoded state of a part, as Codec makes it: from Redis, else from a snapshot that is then left there."""
+        """The encoded state of a part, as Codec makes it: from Redis, else from a snapshot that is then left there.
+
+        What Redis has is passed over where this server has answered with a later revision already.
+        """
+        key = (organization_id, part)
         found = await self._signals.load_state(organization_id, part)
-        if found is not None:
-            return found
+        if found is None or found.revision < self._answered.get(key, 0):
+            found = await self._worked_out(organization_id, time_zone, part)
+        if len(self._answered) >= _MAX_STATES:
+            self._answered.clear()
+        self._answered[key] = found.revision
+        return found.encoded
+
+    async def _worked_out(self, organization_id: int, time_zone: str, part: Part) -> Left:
         key, now = (organization_id, part), time.monotonic()
         known = self._states.get(key)
-        if known is None or (known.task.done() and (now > known.asked_at + _STATE_SECONDS or _failed(known.task))):
+        if known is None or known.is_over(now, self._answered.get(key, 0)):
             if len(self._states) >= _MAX_STATES:
                 self._states = {one: kept for one, kept in self._states.items() if not kept.task.done()}
             known = self._states[key] = _Found(
@@ -146,16 +165,12 @@ class Hubs:
             )
         return await asyncio.shield(known.task)
 
-    async def _made(self, organization_id: int, time_zone: str, part: Part) -> bytes:
+    async def _made(self, organization_id: int, time_zone: str, part: Part) -> Left:
         async with self._builds, self._database.snapshot() as connection:
             view, as_of = await snapshots.view(connection, organization_id, time_zone, part)
         encoded = self._codec.state(view.state(as_of.at), view.revision, as_of.at, time_zone)
         self._signals.leave_state(organization_id, part, view.revision, as_of.at, encoded)
-        return encoded
-
-
-def _failed(task: "asyncio.Task[bytes]") -> bool:
-    return task.cancelled() or task.exception() is not None
+        return Left(view.revision, encoded)
 
 
 def _description(error: Exception) -> str:

@@ -37,6 +37,13 @@ return 1
 """
 
 
+class Left(NamedTuple):
+    """A state that a server has left."""
+
+    revision: int
+    encoded: bytes
+
+
 class _State(NamedTuple):
     """A state to be left. Compared by revision, then by time in microseconds."""
 
@@ -93,8 +100,7 @@ class Signals:
 
     def committed(self, organization_id: int) -> None:
         """Says that an organization has a new revision: here at once, elsewhere as soon as Redis takes it."""
-        if (heard := self._listeners.get(organization_id)) is not None:
-            heard()
+        self._hear(organization_id)
         self._committed.add(organization_id)
         self._wake.set()
 
@@ -115,13 +121,16 @@ class Signals:
         self._states[key] = max(left, self._states.get(key, left))
         self._wake.set()
 
-    async def load_state(self, organization_id: int, part: Part) -> bytes | None:
-        """A state that is at most 2 seconds old; None where Redis has none or is away."""
+    async def load_state(self, organization_id: int, part: Part) -> Left | None:
+        """A state that is at most 2 seconds old, in one round trip; None where Redis has none or is away."""
         key = self._state_key(organization_id, part)
         try:
-            at, state = await cast("Awaitable[list[bytes | None]]", self._redis.hmget(key, ["at", "state"]))
+            found = await cast("Awaitable[list[bytes | None]]", self._redis.hmget(key, ["revision", "at", "state"]))
+            revision, at, state = found
             oldest = validation.microseconds(self._clock.now() - _STATE_AGE)
-            return state if at is not None and int(at) >= oldest else None
+            if revision is None or at is None or state is None or int(at) < oldest:
+                return None
+            return Left(int(revision), state)
         except Exception:  # noqa: BLE001 - whatever Redis does or holds, PostgreSQL has it
             return None
 
@@ -157,8 +166,8 @@ class Signals:
         async with self._subscriber.pubsub(ignore_subscribe_messages=True) as pubsub:
             subscribed: set[int] = set()
             self._changed.set()
-            for heard in list(self._listeners.values()):
-                heard()  # something may have been said while nobody heard it
+            for organization_id in list(self._listeners):
+                self._hear(organization_id)  # something may have been said while nobody heard it
             while True:
                 if self._changed.is_set():
                     self._changed.clear()
@@ -174,6 +183,8 @@ class Signals:
                 message = await pubsub.get_message(timeout=0.2)
                 self._away.discard("listen")
                 if message is not None:
-                    organization_id = int(message["channel"].split(b"{")[1].split(b"}")[0])
-                    if (told := self._listeners.get(organization_id)) is not None:
-                        told()
+                    self._hear(int(message["channel"].split(b"{")[1].split(b"}")[0]))
+
+    def _hear(self, organization_id: int) -> None:
+        if (heard := self._listeners.get(organization_id)) is not None:
+            heard()

@@ -209,7 +209,7 @@ async def test_an_older_state_never_takes_the_place_of_a_newer_one(
     for revision, seconds, state in ((5, 0, b"right"), (5, -1, b"older"), (4, 1, b"behind")):
         signals.leave_state(organization, Part(), revision, now + timedelta(seconds=seconds), state)
         await asyncio.sleep(0.1)
-        assert await signals.load_state(organization, Part()) == b"right"
+        assert await signals.load_state(organization, Part()) == (5, b"right")
     clock.set(now + timedelta(seconds=3))
     assert await signals.load_state(organization, Part()) is None
 

@@ -142,7 +142,6 @@ async def test_no_error_and_no_log_tells_a_secret(
             ready = health_pb2_grpc.HealthStub(channel).Check
             await ready(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=20)
             found = await provoked(serving.through(caller, channel), frail_engines)
-        await asyncio.sleep(0.5)  # for what it tells others of the last commit
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(15):
             assert await process.wait() == 0

@@ -1,0 +1,233 @@
+"""WatchMetrics, sentence by sentence: at once, no more often than asked for, never a queue, alive when all is quiet."""
+
+import asyncio
+import gc
+import itertools
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+from google.protobuf import duration_pb2
+from subscribing import authorization
+
+from agentmetrics import AsyncClient, event
+from agentmetrics.v1 import realtime_service_pb2 as messages
+from agentmetrics.v1 import realtime_service_pb2_grpc
+from server import views
+from server.hub import Hub
+from server.realtime import View
+from server.rpc.subscription import Stream
+from server.serve import Running
+from server.store import rollups, updates
+from server.store.database import Connection
+from server.store.rollups import AsOf
+
+Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
+LEAST, MOST = duration_pb2.Duration(nanos=100_000_000), duration_pb2.Duration(seconds=60)
+
+
+def watch(
+    stub: object, key: str, interval: duration_pb2.Duration = LEAST, **narrowed: object
+) -> grpc.aio.UnaryStreamCall:
+    request = messages.WatchMetricsRequest(min_interval=interval, filter=messages.RealtimeFilter(**narrowed))  # type: ignore[arg-type]
+    return stub.WatchMetrics(request, metadata=authorization(key))  # type: ignore[attr-defined, no-any-return]
+
+
+async def first(call: grpc.aio.UnaryStreamCall) -> messages.RealtimeState:
+    """What a subscriber is shown at once."""
+    async with asyncio.timeout(2):
+        message = await call.read()
+    assert message.HasField("state")
+    return message.state  # type: ignore[no-any-return]
+
+
+async def test_the_whole_state_comes_at_once_and_only_the_part_that_was_asked_for(
+    client: AsyncClient, tenant: object, stubs: Stubs
+) -> None:
+    key = tenant.key  # type: ignore[attr-defined]
+    for agent, channel in (("ann", "web"), ("bob", "web"), ("cid", "phone")):
+        await client.track(event("message.sent", agent_id=agent, channel=channel, conversation_id=f"of {agent}"))
+    for narrowed, expected in (
+        ({}, {"of ann", "of bob", "of cid"}),
+        ({"channel": "web"}, {"of ann", "of bob"}),
+        ({"agent_ids": ["ann", "cid"]}, {"of ann", "of cid"}),
+    ):
+        call = watch(stubs[0], key, MOST, **narrowed)
+        state = await first(call)
+        call.cancel()
+        assert state.metrics.messages_today == state.metrics.messages_last_minute == len(expected)
+        assert {one.conversation_id for one in state.conversations} == expected
+        assert len(state.minutes) == 60
+
+
+async def test_no_more_often_than_asked_for(client: AsyncClient, tenant: object, stubs: Stubs) -> None:
+    call = watch(stubs[0], tenant.key, duration_pb2.Duration(nanos=300_000_000))  # type: ignore[attr-defined]
+    began, came = time.monotonic(), []
+
+    async def write() -> None:
+        for _ in range(30):
+            await client.track(event("message.sent"))
+            await asyncio.sleep(0.02)
+
+    writing = asyncio.create_task(write())
+    async with asyncio.timeout(10):
+        async for one in call:
+            came.append(time.monotonic())
+            if one.state.metrics.messages_today == 30:
+                break
+    await writing
+    call.cancel()
+    assert 2 <= len(came) <= 2 + (came[-1] - began) / 0.3
+    assert all(later - earlier > 0.2 for earlier, later in itertools.pairwise(came))
+
+
+async def test_a_reader_that_was_away_gets_the_newest_state_and_no_queue(
+    client: AsyncClient, tenant: object, server: Running
+) -> None:
+    """What is under way in the connection is all that it can get of what was before."""
+    long = "x" * 230  # so that a state fills a good part of what the connection takes
+    await client.track_batch(
+        [
+            event("message.sent", conversation_id=f"{number} {long}", agent_id=long, user_id=long, channel=long)
+            for number in range(20)
+        ]
+    )
+    options = (("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1))
+    async with grpc.aio.insecure_channel(server.address, options=options) as channel:
+        call = watch(realtime_service_pb2_grpc.RealtimeServiceStub(channel), tenant.key)  # type: ignore[attr-defined]
+        state = await first(call)
+        assert state.ByteSize() > 15_000
+        for _ in range(25):
+            await client.track(event("message.sent"))
+            await asyncio.sleep(0.1)
+        seen = []
+        async with asyncio.timeout(5):
+            while not seen or seen[-1] != 45:
+                seen.append((await call.read()).state.metrics.messages_today)
+        call.cancel()
+    assert seen == sorted(seen)
+    assert len(seen) <= 12
+
+
+async def test_quiet_streams_are_heard_of(
+    client: AsyncClient, tenant: object, server: Running, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heartbeats tell the current revision, also within a long interval; bookmarks tell where to go on."""
+    key = tenant.key  # type: ignore[attr-defined]
+    service = server._services.realtime
+    assert service._heartbeat_seconds == 15
+    monkeypatch.setattr(service, "_heartbeat_seconds", 0.2)
+    states = watch(stubs[0], key, MOST)
+    reading = stubs[0].WatchUpdates(messages.WatchUpdatesRequest(), metadata=authorization(key))
+    await first(states)
+    async with asyncio.timeout(5):
+        assert [(await states.read()).revision for _ in range(2)] == [0, 0]
+        await client.track(event("message.sent"))
+        while (heartbeat := await states.read()).revision == 0:
+            pass
+        assert not heartbeat.HasField("state")
+        bookmarks = [await reading.read() for _ in range(3)]
+        while bookmarks[-1].revision == 0 or not bookmarks[-1].bookmark:
+            bookmarks.append(await reading.read())
+    assert all(one.resume_token for one in bookmarks)
+    states.cancel()
+    reading.cancel()
+
+
+async def test_a_new_day_begins_at_midnight_though_nothing_happens(
+    client: AsyncClient, tenant: object, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a database whose clock is about to strike twelve."""
+    await client.track(event("message.sent"))
+    now = datetime.now(UTC)
+    ahead = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1, seconds=-2) - now
+    as_of, newest = rollups.as_of, updates.newest
+
+    async def as_of_then(connection: Connection, organization_id: int) -> AsOf:
+        found = await as_of(connection, organization_id)
+        return AsOf(revision=found.revision, at=found.at + ahead)
+
+    async def newest_then(connection: Connection, organization_ids: list[int]) -> tuple[datetime, dict[int, int]]:
+        at, revisions = await newest(connection, organization_ids)
+        return at + ahead, revisions
+
+    monkeypatch.setattr(rollups, "as_of", as_of_then)
+    monkeypatch.setattr(updates, "newest", newest_then)
+    call = watch(stubs[0], tenant.key)  # type: ignore[attr-defined]
+    assert (await first(call)).metrics.messages_today == 1
+    async with asyncio.timeout(6):
+        while (await call.read()).state.metrics.messages_today:
+            pass
+    call.cancel()
+
+
+async def test_a_new_part_does_not_keep_the_others_waiting(
+    client: AsyncClient, tenant: object, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a view is being made the others go on; then it takes what it has missed, once."""
+    key = tenant.key  # type: ignore[attr-defined]
+    await client.track(event("message.sent", channel="web", conversation_id="a"))
+    old = watch(stubs[0], key)
+    await first(old)
+    made, go_on, make = asyncio.Event(), asyncio.Event(), views.snapshots.view
+
+    async def slowly(*arguments: object) -> object:
+        found = await make(*arguments)  # type: ignore[arg-type]
+        made.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(views.snapshots, "view", slowly)
+    new = [watch(stubs[0], key, channel="web") for _ in range(3)]
+    reads = [asyncio.ensure_future(one.read()) for one in new]
+    async with asyncio.timeout(5):
+        await made.wait()
+        for number in range(4):
+            await client.track(event("message.sent", channel="web", conversation_id="a"))
+            while (await old.read()).state.metrics.messages_today != number + 2:
+                pass
+        assert not any(one.done() for one in reads)
+        go_on.set()
+        states = [(await one).state for one in reads]
+    for state in states:
+        assert (state.metrics.messages_today, state.metrics.messages_last_minute, state.as_of_revision) == (5, 5, 5)
+        assert [one.message_count for one in state.conversations] == [5]
+    for call in (old, *new):
+        call.cancel()
+
+
+async def test_subscribers_share_one_hub_and_leave_nothing_behind(
+    client: AsyncClient, tenant: object, server: Running, stubs: Stubs
+) -> None:
+    key, organization = tenant.key, tenant.organization_id  # type: ignore[attr-defined]
+    hubs = server._services.realtime._hubs
+
+    def alive() -> Counter[type]:
+        gc.collect()
+        kinds = (Hub, View, Stream, asyncio.Task)
+        return Counter(type(one) for one in gc.get_objects() if isinstance(one, kinds))
+
+    async def until_gone() -> None:
+        async with asyncio.timeout(5):
+            while hubs._users.total():  # noqa: ASYNC110 - the server does not say when it lets go
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+
+    await until_gone()
+    before = alive()
+    for _ in range(2):
+        calls = [watch(stubs[0], key, channel=f"c{number % 4}") for number in range(60)]
+        calls += [stubs[0].WatchUpdates(messages.WatchUpdatesRequest(), metadata=authorization(key)) for _ in range(20)]
+        await client.track(event("message.sent", channel="c0"))
+        await asyncio.gather(*(call.read() for call in calls))
+        assert hubs._entries[organization].users == 80
+        during = alive() - before
+        assert (during[Hub], during[View], during[Stream]) == (1, 4, 80)
+        while calls:
+            calls.pop().cancel()
+        await until_gone()
+    left = alive() - before
+    assert (left[Hub], left[View], left[Stream]) == (0, 0, 0)
+    assert left[asyncio.Task] <= 3  # the pool's and gRPC's own come and go
