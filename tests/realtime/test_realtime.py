@@ -304,7 +304,7 @@ async def test_limits_and_revocation(
     await third.start()
     async with grpc.aio.insecure_channel(third.address) as channel:
         stub = realtime_service_pb2_grpc.RealtimeServiceStub(channel)
-        calls = [watch(stub, key.secret) for _ in range(2)]
+        calls = [watch(stub, key.secret, interval) for interval in (FAST, duration_pb2.Duration(seconds=60))]
         for call in calls:
             await anext(aiter(call))
         code, why, metadata = await subscribing.refusal(watch(stub, key.secret))

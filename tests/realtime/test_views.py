@@ -93,6 +93,20 @@ def test_a_state_costs_what_has_changed_and_not_what_the_windows_hold() -> None:
     assert seconds(large) < 10 * seconds(small)
 
 
+def test_the_feed_is_the_twenty_conversations_with_the_latest_activity() -> None:
+    shown, order = view(), random.Random(3).sample(range(500), 500)
+    for revision, number in enumerate(order, 1):
+        shown.apply(revision, [message(START - number, conversation=f"c{number}")])
+        key = conversation_key_of(f"c{number}")
+        shown.stand({key: Standing(messages=number, outcome=1 if number % 2 else None)})
+    feed = shown.state(NOW).conversations
+    assert [one.conversation_id for one in feed] == [f"c{number}" for number in range(20)]
+    assert [one.messages for one in feed] == list(range(20))
+    assert [one.outcome for one in feed] == [None, 1] * 10
+    assert [one.last_activity for one in feed] == [(START - number) * 1_000_000 for number in range(20)]
+    assert {(one.agent_id, one.channel) for one in feed} == {("ann", "web")}
+
+
 def test_an_update_of_any_size_comes_in_messages_that_every_client_takes() -> None:
     count = cells.count_key(1)
     changes = {CellKey(Dimension.AGENT, f"{number:0256}", 1_000_000): {count: 1} for number in range(30_000)}

@@ -180,7 +180,9 @@ class WatchMetricsRequest(google.protobuf.message.Message):
 
     @property
     def min_interval(self) -> google.protobuf.duration_pb2.Duration:
-        """min_interval is the least time between two messages, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE). Unset or 0: 1 second."""
+        """min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE). Unset or 0: 1 second.
+        Heartbeats come in between where it is long.
+        """
 
     def __init__(
         self,
@@ -195,7 +197,7 @@ global___WatchMetricsRequest = WatchMetricsRequest
 
 @typing.final
 class WatchMetricsResponse(google.protobuf.message.Message):
-    """WatchMetricsResponse is a state or a heartbeat. Revisions never go back within a stream."""
+    """WatchMetricsResponse is a state or a heartbeat, which only tells the newest revision. Revisions never go back within a stream."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -68,8 +68,8 @@ class RealtimeServiceServicer(object):
 
     def WatchMetrics(self, request, context):
         """WatchMetrics sends the figures at once and then whenever they have changed, at most once per min_interval. A reader
-        that is slow gets the newest state and never a queue of old ones. A heartbeat comes every 15 seconds without a
-        change. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
+        that is slow gets the newest state and never a queue of old ones. A heartbeat comes after every 15
+        seconds without a state. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

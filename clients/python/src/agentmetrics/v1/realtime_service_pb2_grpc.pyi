@@ -36,8 +36,8 @@ class RealtimeServiceStub:
         agentmetrics.v1.realtime_service_pb2.WatchMetricsResponse,
     ]
     """WatchMetrics sends the figures at once and then whenever they have changed, at most once per min_interval. A reader
-    that is slow gets the newest state and never a queue of old ones. A heartbeat comes every 15 seconds without a
-    change. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
+    that is slow gets the newest state and never a queue of old ones. A heartbeat comes after every 15
+    seconds without a state. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
     """
 
     WatchUpdates: grpc.UnaryStreamMultiCallable[
@@ -68,8 +68,8 @@ class RealtimeServiceAsyncStub:
         agentmetrics.v1.realtime_service_pb2.WatchMetricsResponse,
     ]
     """WatchMetrics sends the figures at once and then whenever they have changed, at most once per min_interval. A reader
-    that is slow gets the newest state and never a queue of old ones. A heartbeat comes every 15 seconds without a
-    change. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
+    that is slow gets the newest state and never a queue of old ones. A heartbeat comes after every 15
+    seconds without a state. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
     """
 
     WatchUpdates: grpc.aio.UnaryStreamMultiCallable[
@@ -104,8 +104,8 @@ class RealtimeServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[agentmetrics.v1.realtime_service_pb2.WatchMetricsResponse], collections.abc.AsyncIterator[agentmetrics.v1.realtime_service_pb2.WatchMetricsResponse]]:
         """WatchMetrics sends the figures at once and then whenever they have changed, at most once per min_interval. A reader
-        that is slow gets the newest state and never a queue of old ones. A heartbeat comes every 15 seconds without a
-        change. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
+        that is slow gets the newest state and never a queue of old ones. A heartbeat comes after every 15
+        seconds without a state. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
         """
 
     @abc.abstractmethod
