@@ -103,7 +103,8 @@ async def test_today_agrees_with_the_overview_and_updates_with_the_trends(
             outcome=("resolved", "escalated", "")[number % 3],
             at=datetime.now(UTC) - timedelta(minutes=40 * number),
         )
-    await client.track(event("conversation.reopened", conversation_id="c0"))
+    later = datetime.now(UTC) + timedelta(seconds=2)  # than it was closed, so that it changes the state
+    await client.track(event("conversation.reopened", conversation_id="c0", occurred_at=later))
     assert await reading
     now = datetime.now(UTC)
     midnight = datetime(now.year, now.month, now.day, tzinfo=UTC)
