@@ -1,32 +1,12 @@
-"""python -m tests.bench [NAME …] [--events N]: runs benchmarks on embedded engines and prints them beside their
-yardsticks.
-"""
+"""python -m tests.bench [NAME …]: runs benchmarks on embedded engines, each beside its yardstick in the same run."""
 
-import argparse
-import asyncio
-import tempfile
-from pathlib import Path
+import os
+import sys
 
-from server import embedded
-from tests.bench import ingest, overview, updates, watch
-from tests.bench.world import World
+# The processes for the load import this file again, and need nothing of what is below.
+if __name__ == "__main__":
+    # Before gRPC is imported: its handlers of fork can end a child of ours before it has become PostgreSQL.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+    from tests.bench import command
 
-BENCHMARKS = {"ingest": ingest.run, "overview": overview.run, "watch": watch.run, "updates": updates.run}
-
-
-async def _main(names: list[str], events: int | None) -> None:
-    with tempfile.TemporaryDirectory(prefix="agentmetrics-bench-") as folder, embedded.start(Path(folder)) as engines:
-        for name in names:
-            print(f"\n## {name}")
-            async with World.on(engines, name) as world:
-                await BENCHMARKS[name](world, events)
-
-
-parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(BENCHMARKS)}; all if none is named")
-parser.add_argument("--events", type=int, help="how many events; each benchmark has its own default")
-arguments = parser.parse_args()
-unknown = set(arguments.names) - set(BENCHMARKS)
-if unknown:
-    parser.error(f"no benchmark named {', '.join(sorted(unknown))}")
-asyncio.run(_main(arguments.names or list(BENCHMARKS), arguments.events))
+    command.main(sys.argv[1:])

@@ -1,102 +1,120 @@
-"""Ingest in batches of 500, durable, until acknowledged; the yardstick is a bare COPY of the same rows."""
+"""Batches of 500 events of many organizations, unique, live, durable, until acknowledged: TrackEvents, StreamEvents."""
 
-import asyncio
-import statistics
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-import asyncpg
-import grpc
-from sqlalchemy.engine import make_url
+from tests.bench import sending, writing
+from tests.bench.made import live
+from tests.bench.report import Figure, at_least, at_most, of_rounds
+from tests.bench.suite import Bench
+from tests.bench.world import World
 
-from agentmetrics.v1 import event_pb2, event_service_pb2
-from tests.bench.world import World, made_up
-
-BATCH = 500
-TENANTS = 50
-IN_FLIGHT = 16
-ROUNDS = 5
-LIVE_DAYS = 10 / 1440  # events as they happen: the last ten minutes
-
-Batch = list[event_pb2.Event]
+_RATE = f"{sending.IN_FLIGHT} in flight, events/s"
+_COPY = f"COPY of the same rows, a transaction per batch, {writing.CONNECTIONS} connections, rows/s"
 
 
-async def run(world: World, events: int | None) -> None:
-    """Alternates both for several rounds and prints the medians and their ratio."""
-    per_round = (events or 100_000) // ROUNDS
-    keys = [(await world.tenant(f"tenant {number}"))[1] for number in range(TENANTS)]
+def _events(bench: Bench) -> int:
+    return bench.of(40_000, 5_000)
+
+
+async def ingest(bench: Bench) -> Sequence[Figure]:
+    """TrackEvents beside a bare COPY."""
     ours, bare = [], []
-    async with world.server() as served:
-        channel = grpc.aio.insecure_channel(served.address)
-        # Requests are made beforehand and answers are only counted, so that the load takes little of the machine.
-        track = channel.unary_unary("/agentmetrics.v1.EventService/TrackEvents")
-        for number in range(ROUNDS):
-            made = list(made_up(per_round, days=LIVE_DAYS, users=5000, agents=50, seed=number))
-            batches = [made[start : start + BATCH] for start in range(0, len(made), BATCH)]
-            ours.append(len(made) / await _track(track, keys, batches))
-            bare.append(len(made) / await _copy(world, batches))
-            print(f"round {number + 1}: TrackEvents {ours[-1]:,.0f} events/s, bare COPY {bare[-1]:,.0f} rows/s")
-        await channel.close()
-    ours_median, bare_median = statistics.median(ours), statistics.median(bare)
-    print(f"TrackEvents, batches of {BATCH}, {TENANTS} organizations, unique, durable: {ours_median:,.0f} events/s")
-    print(f"bare COPY of the same rows, a transaction per batch: {bare_median:,.0f} rows/s")
-    print(f"medians' ratio: {ours_median / bare_median:.2f}")
+    async with bench.world("ingest") as world, world.server() as served:
+        keys = await bench.senders(world, served)
+        for number in bench.rounds:
+            await bench.load.run(sending.make_batches, "ingest", live(_events(bench), number), keys)
+            since = await _fresh(world)
+            ours.append(await bench.load.run(sending.send_batches, served.address, "ingest"))
+            bare.append(await _copy(bench, world, since))
+    what = f"TrackEvents, batches of {sending.BATCH}, {bench.tenants} organizations, {_RATE}"
+    return [_beside_copy("ingest", what, ours, bare)]
 
 
-async def _track(track: grpc.aio.UnaryUnaryMultiCallable, keys: Sequence[str], batches: Sequence[Batch]) -> float:
-    """Seconds until every batch is acknowledged, with a number of them in flight."""
-    slots = asyncio.Semaphore(IN_FLIGHT)
-    requests = [event_service_pb2.TrackEventsRequest(events=batch).SerializeToString() for batch in batches]
-
-    async def send(number: int, request: bytes) -> bytes:
-        async with slots:
-            key = keys[number % len(keys)]
-            return await track(request, metadata=(("authorization", f"Bearer {key}"),))
-
-    started = time.perf_counter()
-    responses = await asyncio.gather(*(send(number, request) for number, request in enumerate(requests)))
-    elapsed = time.perf_counter() - started
-    for response in responses:
-        results = event_service_pb2.TrackEventsResponse.FromString(response).results
-        assert all(one.status == event_service_pb2.EVENT_STATUS_ACCEPTED for one in results)
-    return elapsed
+async def stream(bench: Bench) -> Sequence[Figure]:
+    """StreamEvents beside a bare COPY."""
+    ours, bare = [], []
+    async with bench.world("stream") as world, world.server() as served:
+        keys = await bench.senders(world, served)
+        for number in bench.rounds:
+            await bench.load.run(sending.make_stream_batches, "stream", live(_events(bench), number), keys)
+            since = await _fresh(world)
+            ours.append(await bench.load.run(sending.send_streams, served.address, "stream"))
+            bare.append(await _copy(bench, world, since))
+    what = f"StreamEvents, batches of {sending.BATCH}, {bench.tenants} streams, {_RATE}"
+    return [_beside_copy("stream", what, ours, bare)]
 
 
-async def _copy(world: World, batches: Sequence[Batch]) -> float:
-    """Seconds for the rows of the same batches, made beforehand, on as many connections as the server writes with."""
-    dsn = make_url(world.url).set(drivername="postgresql").render_as_string(hide_password=False)
-    pool = await asyncpg.create_pool(dsn, min_size=6, max_size=6)
-    await pool.execute("CREATE TABLE IF NOT EXISTS events_copy (LIKE events INCLUDING ALL)")
-    portions = [[_row(number % TENANTS, event) for event in batch] for number, batch in enumerate(batches)]
+async def replay(bench: Bench) -> Sequence[Figure]:
+    """The same batches a second time, all of them duplicates."""
+    first, again = [], []
+    async with bench.world("replay") as world, world.server() as served:
+        keys = await bench.senders(world, served)
+        for number in bench.rounds:
+            await bench.load.run(sending.make_batches, "replay", live(_events(bench), number), keys)
+            await world.checkpoint()
+            first.append(await bench.load.run(sending.send_batches, served.address, "replay"))
+            await world.checkpoint()
+            again.append(await bench.load.run(sending.send_batches, served.address, "replay", sending.DUPLICATE))
+    return [
+        Figure(
+            name="replay",
+            what="the same batches sent again by TrackEvents, every event a DUPLICATE, events/s",
+            against="their first delivery, events/s",
+            unit="events/s",
+            measured=again,
+            yardstick=first,
+            result=of_rounds(again, first),
+            must=at_least(1),
+            aim=at_least(2),
+        )
+    ]
 
-    async def copy(rows: list[tuple[object, ...]]) -> None:
-        async with pool.acquire() as connection, connection.transaction():
-            await connection.copy_records_to_table("events_copy", records=rows)
 
-    started = time.perf_counter()
-    await asyncio.gather(*(copy(rows) for rows in portions))
-    elapsed = time.perf_counter() - started
-    await pool.close()
-    return elapsed
+async def memory(bench: Bench) -> Sequence[Figure]:
+    """The most memory that the server holds while events come in at full rate."""
+    async with bench.world("memory") as world, world.server() as served:
+        keys = await bench.senders(world, served)
+        peaks = []
+        for number in range(bench.of(3, 1)):
+            await bench.load.run(sending.make_batches, "memory", live(2 * _events(bench), number), keys)
+            await bench.load.run(sending.send_batches, served.address, "memory")
+            peaks.append(served.peak_megabytes())
+    return [
+        Figure(
+            name="memory",
+            what=f"peak resident memory of the server under ingest at full rate, {bench.tenants} organizations, MB",
+            against="",
+            unit="MB",
+            measured=peaks,
+            result=max(peaks),
+            result_unit="MB",
+            must=at_most(250),
+            aim=at_most(150),
+        )
+    ]
 
 
-def _row(organization: int, event: event_pb2.Event) -> tuple[object, ...]:
-    """The event in the columns of the table events."""
-    detail = f'{{"response_time_ms": {event.message.response_time_ms}, "prompt_tokens": 1, "cost_micros": 1}}'
-    return (
-        organization,
-        1,
-        datetime.now(UTC),
-        event.occurred_at.ToDatetime(UTC),
-        bytes.fromhex(event.event_id.replace("-", "")),
-        None,
-        event.event_type,
-        event.agent_id,
-        event.user_id,
-        event.conversation_id,
-        event.channel,
-        *(None,) * 4,
-        detail if event.HasField("message") else None,
-        None,
+async def _fresh(world: World) -> float:
+    """Makes both sides begin alike, and returns a time before whatever is stored from now on."""
+    await world.checkpoint()
+    return time.time()
+
+
+async def _copy(bench: Bench, world: World, since: float) -> float:
+    await world.checkpoint()
+    return await bench.load.run(writing.copy, world.dsn, since)
+
+
+def _beside_copy(name: str, what: str, ours: Sequence[float], bare: Sequence[float]) -> Figure:
+    return Figure(
+        name=name,
+        what=what,
+        against=_COPY,
+        unit="per second",
+        measured=ours,
+        yardstick=bare,
+        result=of_rounds(ours, bare),
+        must=at_least(0.3),
+        aim=at_least(0.5),
     )

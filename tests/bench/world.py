@@ -1,24 +1,28 @@
-"""What benchmarks stand on: a migrated database of their own, a server process, made-up events."""
+"""What benchmarks stand on: a migrated database of their own, and the service's processes as an operator runs them."""
 
 import asyncio
 import contextlib
 import os
-import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from agentmetrics import uuid7
-from agentmetrics.v1 import event_pb2
+import asyncpg
+
 from server import accounts, embedded
 from server.accounts import Scope, Secrets
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
 
 PEPPER = "a pepper that only the benchmarks know, long enough"
+_START_SECONDS = 30.0
+_GOODBYE_SECONDS = 20.0
+_FOLD_SECONDS = 300.0
+_LOOK_SECONDS = 0.01
+_SETTLE_SECONDS = 3.0  # the port of several processes is open when the first of them listens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,28 @@ class World:
             await database.close()
             engines.drop_database(f"bench_{name}")
 
+    @property
+    def dsn(self) -> str:
+        """The database for the bare driver."""
+        return self.url.replace("postgresql+asyncpg://", "postgresql://")
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """A connection of the bare driver, with the database's own settings."""
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def checkpoint(self) -> None:
+        """Writes out what is dirty, so that no leg of a comparison pays for the one before it."""
+        connection = await asyncpg.connect(self.engines.admin_url.replace("postgresql+asyncpg://", "postgresql://"))
+        try:
+            await connection.execute("CHECKPOINT")
+        finally:
+            await connection.close()
+
     async def tenant(self, name: str) -> tuple[int, str]:
         """Makes an organization and returns its id and a key that may do everything."""
         settings = organizations.Settings(time_zone="UTC")
@@ -51,40 +77,54 @@ class World:
         key = await accounts.create_key(self.database, Secrets(PEPPER), name, name="bench", scopes=[Scope.ADMIN])
         return organization_id, key.secret
 
+    async def keys(self, count: int) -> list[str]:
+        """Makes that many organizations and returns a key of each."""
+        return [(await self.tenant(f"tenant {number}"))[1] for number in range(count)]
+
     @contextlib.asynccontextmanager
-    async def server(self, **settings: str) -> AsyncIterator["Served"]:
-        """A server process on a free port, with further settings by their names in the environment."""
+    async def server(self, processes: int = 1, **settings: str) -> AsyncIterator["Served"]:
+        """A server on a free port, with further settings by their names in the environment."""
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
             address = f"127.0.0.1:{probe.getsockname()[1]}"
-        environment = {
-            **os.environ,
-            "DATABASE_URL": self.url,
-            "REDIS_URL": self.engines.redis_url,
-            "AGENTMETRICS_KEY_PEPPER": PEPPER,
-            "AGENTMETRICS_LISTEN": address,
-            "AGENTMETRICS_LOG_LEVEL": "warning",
-            **settings,
-        }
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "server", "serve", env=environment)
-        try:
-            await _until_open(address)
+        arguments = ["server", "serve", *(("--processes", str(processes)) if processes > 1 else ())]
+        environment = self._environment(
+            AGENTMETRICS_KEY_PEPPER=PEPPER, AGENTMETRICS_LISTEN=address, AGENTMETRICS_LOG_LEVEL="warning", **settings
+        )
+        async with _process(*arguments, environment=environment) as process:
+            await _until_open(process, address)
+            if processes > 1:
+                await asyncio.sleep(_SETTLE_SECONDS)
             yield Served(address=address, pid=process.pid)
-        finally:
-            process.terminate()
-            await process.wait()
+
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        """A worker, from the moment at which it is told to start."""
+        async with _process("workers", environment=self._environment(AGENTMETRICS_LOG_LEVEL="warning")):
+            yield
+
+    async def until_folded(self) -> None:
+        """Returns when a worker has left no delta."""
+        async with self.connected() as connection:
+            await until(connection, "SELECT NOT EXISTS (SELECT FROM deltas)")
+
+    def _environment(self, **settings: str) -> dict[str, str]:
+        return {**os.environ, "DATABASE_URL": self.url, "REDIS_URL": self.engines.redis_url, **settings}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A server process that is running."""
+    """A server that is running."""
 
     address: str
     pid: int
 
     def resident_mib(self) -> float:
-        """The memory that it holds now, in MiB (Linux)."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        """The memory that it holds now, its children's included, in MiB (Linux)."""
+        return sum(_status(pid, "VmRSS") for pid in _family(self.pid)) / 1024
+
+    def peak_megabytes(self) -> float:
+        """The most memory that it has held, its children's peaks included, in units of 10^6 bytes (Linux)."""
+        return sum(_status(pid, "VmHWM") for pid in _family(self.pid)) * 1024 / 1e6
 
     def cpu_seconds(self) -> float:
         """The processor time that it has taken so far (Linux)."""
@@ -92,51 +132,51 @@ class Served:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def _until_open(address: str) -> None:
+def _status(pid: int, name: str) -> int:
+    return int(Path(f"/proc/{pid}/status").read_text().partition(f"{name}:")[2].split()[0])
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from _family(int(child))
+
+
+async def until(connection: "asyncpg.Connection[asyncpg.Record]", question: str) -> None:
+    """Returns when the database answers a question with yes."""
+    async with asyncio.timeout(_FOLD_SECONDS):
+        while not await connection.fetchval(question):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _process(*arguments: str, environment: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`python -m …`, told to end in order at the end of the block."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", *arguments, env=environment)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _until_open(process: asyncio.subprocess.Process, address: str) -> None:
     host, _, port = address.rpartition(":")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(_START_SECONDS):
         while True:
             try:
                 _, writer = await asyncio.open_connection(host, int(port))
             except OSError:
+                if process.returncode is not None:
+                    raise RuntimeError("the server has ended; its last line says why") from None
                 await asyncio.sleep(0.05)
             else:
                 writer.close()
                 return
-
-
-def made_up(count: int, *, days: int, users: int, agents: int, seed: int = 1) -> Iterator[event_pb2.Event]:
-    """Messages with response times and tokens, some conversations and ratings, in order of time over the last days.
-
-    Some twenty conversations go on at a time, of ten events each; each has one user, one agent and one channel.
-    """
-    rng = random.Random(seed)
-    end = datetime.now(UTC)
-    channels = ("web", "whatsapp", "phone")
-    for number in range(count):
-        draw = rng.random()
-        conversation = (number + rng.randrange(200)) // 10
-        event = event_pb2.Event(
-            event_id=uuid7(),
-            agent_id=f"agent-{conversation * 7919 % agents}",
-            user_id=f"user-{conversation * 104729 % users}",
-            conversation_id=f"conversation-{seed}-{conversation}",
-            channel=channels[conversation % 3],
-        )
-        event.occurred_at.FromDatetime(end - timedelta(days=days * (count - number) / count))
-        if draw < 0.45:
-            event.event_type = "message.received"
-        elif draw < 0.90:
-            event.event_type = "message.sent"
-            event.message.response_time_ms = int(rng.lognormvariate(7, 1))
-            event.message.prompt_tokens = rng.randrange(2000)
-            event.message.completion_tokens = rng.randrange(500)
-            event.message.cost_micros = rng.randrange(5000)
-        elif draw < 0.95:
-            event.event_type = "conversation.started"
-        elif draw < 0.98:
-            event.event_type = "conversation.resolved"
-        else:
-            event.event_type = "feedback.submitted"
-            event.feedback.rating = rng.randrange(1, 6)
-        yield event
