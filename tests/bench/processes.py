@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import multiprocessing
+import multiprocessing.process
+import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, ParamSpec, Self, TypeVar
@@ -18,7 +21,8 @@ class Aside:
     """A process that runs functions for us, one after the other; what they leave in their module stays there."""
 
     def __init__(self) -> None:
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent)
 
     def __enter__(self) -> Self:
         return self
@@ -34,6 +38,18 @@ class Aside:
     ) -> _Result:
         """What the coroutine function returns there."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, _run, function, args, kwargs)
+
+
+def _end_with_parent() -> None:
+    """Keeps a process whose parent was killed from waiting for it for ever."""
+
+    def watch(parent: multiprocessing.process.BaseProcess) -> None:
+        parent.join()
+        os._exit(1)
+
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=watch, args=(parent,), daemon=True).start()
 
 
 def _run(function: Callable[..., Coroutine[Any, Any, _Result]], args: Any, kwargs: Any) -> _Result:
