@@ -102,7 +102,7 @@ def show(figure: Figure) -> None:
     if figure.note:
         print(f"  {figure.note}")
     if figure.result is not None:
-        goals = f"must {figure.must}, aim {figure.aim}" if figure.must else "no goal"
+        goals = f"must {figure.must}" + (f", aim {figure.aim}" if figure.aim else "")
         print(f"  → {number(figure.result)} {figure.result_unit} ({goals}): {figure.verdict}", flush=True)
     else:
         print(f"  → {figure.verdict}", flush=True)
