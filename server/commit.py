@@ -10,11 +10,13 @@ from server.events import Event, conversation_key_of
 from server.measures import Overflow
 from server.numbers import NumberCache
 from server.outcomes import Conversation
-from server.store import conversations, rollups, statuses, updates
+from server.store import conversations, rollups, single, statuses, updates
 from server.store import events as stored_events
 from server.store.database import Database, Driver
 
 _MESSAGE_TYPES = ("message.received", "message.sent")
+_FEW = 64  # events, up to which one statement costs less than the round trips of many
+_LONGER = frozenset((*outcomes.KIND_OF_EVENT_TYPE, "agent.status_changed"))  # what a single statement does not do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +39,30 @@ async def commit(
     """
     async with database.ingest() as driver:
         known = await numbers.of(driver, organization_id, events)
-        committed = await _store_new(driver, organization_id, events, known.numbers) if hopeful else None
+        committed = None
+        if hopeful:
+            store = _store_few if len(events) <= _FEW else _store_new
+            committed = await store(driver, organization_id, events, known.numbers)
         if committed is None:
             async with driver.transaction():
                 committed = await _store(driver, organization_id, events, known.numbers)
     if committed.revision:
         numbers.keep(known)
     return committed
+
+
+async def _store_few(
+    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers
+) -> Committed | None:
+    """Stores a few events all of which are new; None, with nothing stored, where that takes more than adding rows."""
+    if any(event.event_type in _LONGER for event in events):
+        return None
+    changes = measures.of_events(events, numbers)
+    revision = await single.store(driver, organization_id, events, dict(sorted(_messages(events).items())), changes)
+    if revision is None:
+        return None
+    new = {event.event_key for event in events}
+    return Committed(revision=revision.number, new=new, stored={}, overflow=numbers.overflow)
 
 
 async def _store_new(
@@ -83,11 +102,11 @@ async def _count(
     changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
     if changed_statuses:
         await statuses.append(driver, organization_id, changed_statuses)
-    deltas = rollups.encode(changes)
+    deltas, update = rollups.encode(changes), updates.encode(changes)
     revision = await stored_events.next_revision(driver, organization_id)
     await stored_events.append(driver, organization_id, revision, fresh)
     await rollups.append(driver, organization_id, revision, deltas)
-    await updates.append(driver, organization_id, revision, changes)
+    await updates.append(driver, organization_id, revision, update)
     new = {event.event_key for event in fresh}
     return Committed(revision=revision.number, new=new, stored=stored, overflow=numbers.overflow)
 
@@ -96,9 +115,7 @@ async def _count_conversations(
     driver: Driver, organization_id: int, events: Sequence[Event], overflow: Overflow, changes: Cells
 ) -> None:
     """Adds messages to their conversations, and to changes whatever that and new closing events make different."""
-    messages = Counter([event.conversation_id for event in events if event.event_type in _MESSAGE_TYPES])
-    del messages[""]
-    added = Counter({conversation_key_of(conversation_id): count for conversation_id, count in messages.items()})
+    added = _messages(events)
     closings = measures.closings_of(events, overflow)
     touched = {closing.conversation_key for closing in closings}
     if not added and not touched:
@@ -115,6 +132,13 @@ async def _count_conversations(
         measures.add_conversation(
             changes, Conversation(messages=one.messages, outcome=different.get(key, one.outcome)), +1
         )
+
+
+def _messages(events: Sequence[Event]) -> Counter[bytes]:
+    """How many messages each conversation gets."""
+    messages = Counter([event.conversation_id for event in events if event.event_type in _MESSAGE_TYPES])
+    del messages[""]
+    return Counter({conversation_key_of(conversation_id): count for conversation_id, count in messages.items()})
 
 
 async def _outcomes(

@@ -26,7 +26,6 @@ MAX_PENDING_BYTES = 64 * 1024 * 1024
 MAX_PENDING_BYTES_EACH = MAX_PENDING_BYTES // 4  # of one organization, so that it cannot keep the others out
 _EVENT_BYTES = 600  # what an event without properties takes up here, about
 _RUNNERS_PER_ORGANIZATION = 2  # one batch is prepared and sent while the other commits
-_HOPEFUL_EVENTS = 16  # a smaller batch gains nothing
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _log = structlog.get_logger(__name__)
@@ -187,7 +186,7 @@ class Ingest:
 
     async def _commit(self, organization_id: int, events: Sequence[Event]) -> Committed:
         """Commits, again and again while the database is away, for a limited time."""
-        hopeful = self._is_hopeful(organization_id, events)
+        hopeful = self._is_hopeful(organization_id)
         loop = asyncio.get_running_loop()
         give_up_at, pause = loop.time() + _GIVE_UP_AFTER, 0.02
         while True:
@@ -212,12 +211,12 @@ class Ingest:
                     self._repeating[organization_id] = _WARY_BATCHES
                 return committed
 
-    def _is_hopeful(self, organization_id: int, events: Sequence[Event]) -> bool:
-        """True where all of the events are likely to be new: not for some batches after one that held duplicates."""
+    def _is_hopeful(self, organization_id: int) -> bool:
+        """True where all events are likely to be new: not for some batches after one that held duplicates."""
         wary = self._repeating.pop(organization_id, 0)
         if wary > 1:
             self._repeating[organization_id] = wary - 1
-        return not wary and len(events) >= _HOPEFUL_EVENTS
+        return not wary
 
 
 @dataclass(slots=True, kw_only=True)

@@ -36,10 +36,10 @@ def _vector(amounts: Mapping[int, int]) -> tuple[list[int], list[int]]:
     return keys, values
 
 
-_Figures = tuple[list[int], list[int], list[int] | None, list[int] | None, list[int] | None, list[bytes] | None]
+Figures = tuple[list[int], list[int], list[int] | None, list[int] | None, list[int] | None, list[bytes] | None]
 
 
-def _figures(cell: Cell) -> _Figures:
+def figures(cell: Cell) -> Figures:
     """A cell as the values of its columns; what adds nothing is left out."""
     bin_keys, bin_counts = _vector(cell.bins)
     sets = sorted((key, members) for key, members in cell.sets.items() if members)
@@ -71,7 +71,7 @@ def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
 
 def _packed(cell: Cell) -> bytes:
     """A cell as the values of its columns in COPY's format."""
-    counter_keys, amounts, bin_keys, counts, set_keys, sets = _figures(cell)
+    counter_keys, amounts, bin_keys, counts, set_keys, sets = figures(cell)
     return b"".join(
         (
             binary.integers(counter_keys),
@@ -263,7 +263,7 @@ async def save(driver: Driver, organization_id: int, rollups: Mapping[RollupKey,
         "rollup_stage",
         columns=columns,
         records=[
-            (organization_id, key.dimension, key.value, key.granularity, key.bucket, *_figures(cell))
+            (organization_id, key.dimension, key.value, key.granularity, key.bucket, *figures(cell))
             for key, cell in rollups.items()
         ],
     )

@@ -43,20 +43,38 @@ class Window:
     newest: int
 
 
-async def append(driver: Driver, organization_id: int, revision: Revision, changes: Mapping[CellKey, Cell]) -> None:
-    """Stores what a revision changes, in the transaction that makes it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """What a revision changes, as it is stored."""
+
+    events: int
+    content: bytes
+
+
+def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
+    """Packs what a revision changes."""
     content = [
         [*key, [pair for pair in cell.counters.items() if pair[1]]]
         for key, cell in changes.items()
         if any(cell.counters.values())
     ]
+    return Encoded(
+        events=sum(
+            cell.counters.get(_EVENTS_KEY, 0) for key, cell in changes.items() if key.dimension == Dimension.TOTAL
+        ),
+        content=zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1),
+    )
+
+
+async def append(driver: Driver, organization_id: int, revision: Revision, update: Encoded) -> None:
+    """Stores what a revision changes, in the transaction that makes it."""
     await driver.execute(
         "INSERT INTO updates (organization_id, revision, created_at, events, changes) VALUES ($1, $2, $3, $4, $5)",
         organization_id,
         revision.number,
         revision.at,
-        sum(cell.counters.get(_EVENTS_KEY, 0) for key, cell in changes.items() if key.dimension == Dimension.TOTAL),
-        zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1),
+        update.events,
+        update.content,
     )
 
 

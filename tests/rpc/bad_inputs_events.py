@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import grpc
 import serving
@@ -15,7 +16,8 @@ from google.protobuf import struct_pb2, timestamp_pb2
 from serving import Caller
 
 from agentmetrics.v1 import event_pb2
-from server.store import rollups
+from server import ingest
+from server.commit import Committed
 from server.store.organizations import Settings
 
 
@@ -383,14 +385,15 @@ async def _(world: World) -> str:
 
 @row("E-107", "CANCELLED", keeps=1)
 async def _(world: World) -> str:
-    append, committing = rollups.append, asyncio.Event()
+    commit, committing = ingest.commit, asyncio.Event()
 
-    async def slowly(*arguments: object) -> None:
+    async def slowly(*arguments: Any, **options: Any) -> Committed:
+        committed = await commit(*arguments, **options)
         committing.set()
         await asyncio.sleep(0.2)
-        await append(*arguments)  # type: ignore[arg-type]
+        return committed
 
-    world.monkeypatch.setattr(rollups, "append", slowly)
+    world.monkeypatch.setattr(ingest, "commit", slowly)
     event = serving.event()
     body = serving.body(event)
     call = world.caller.channel.unary_unary(serving.TRACK_EVENT)(body, metadata=world.caller.metadata)

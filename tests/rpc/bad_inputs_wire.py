@@ -5,6 +5,7 @@ import resource
 import sys
 import time
 import tracemalloc
+from typing import Any
 
 import grpc
 import serving
@@ -13,8 +14,8 @@ from bad_inputs import World, outcome, row
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 
-from server import serve
-from server.store import rollups
+from server import ingest, serve
+from server.commit import Committed
 
 
 def _resident() -> int:
@@ -317,13 +318,13 @@ async def _(world: World) -> str:
 
 @row("W-084", "OK", keeps=1)
 async def _(world: World) -> str:
-    append = rollups.append
+    commit = ingest.commit
 
-    async def slowly(*arguments: object) -> None:
+    async def slowly(*arguments: Any, **options: Any) -> Committed:
         await asyncio.sleep(0.3)
-        await append(*arguments)  # type: ignore[arg-type]
+        return await commit(*arguments, **options)
 
-    world.monkeypatch.setattr(rollups, "append", slowly)
+    world.monkeypatch.setattr(ingest, "commit", slowly)
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, wire.request(serving.TRACK_EVENT, secret=world.caller.key.secret))
         connection.data(1, wire.message(serving.body()), end=True)

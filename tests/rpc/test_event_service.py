@@ -11,9 +11,10 @@ from prometheus_client import REGISTRY
 from serving import Caller, event, refused, statuses
 
 from agentmetrics.v1 import event_pb2
-from server import errors, events
+from server import errors, events, ingest
+from server.commit import Committed
 from server.store import events as stored_events
-from server.store import rollups
+from server.store import rollups, single
 from server.store.database import Database
 
 
@@ -196,9 +197,28 @@ async def test_concurrent_contents_under_one_id_are_one_acceptance(caller: Calle
 
 
 @pytest.fixture
-def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch is stored by the longer transaction, so that a test can change one of its steps."""
+
+    async def not_at_once(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(single, "store", not_at_once)
+
+
+@pytest.fixture(params=["at once", "in steps"])
+def poison(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database refuses events of the type poison.pill, as it would a value that nobody thought of."""
-    append = stored_events.append
+    append, store = stored_events.append, single.store
+
+    async def at_once(driver: Any, organization_id: int, some: Any, *others: Any) -> Any:
+        if any(one.event_type == "poison.pill" for one in some):
+            raise errors.StorageRejected("database error 22P05")
+        return await store(driver, organization_id, some, *others)
+
+    monkeypatch.setattr(single, "store", at_once)
+    if request.param == "in steps":
+        request.getfixturevalue("in_steps")
 
     async def refuse(driver: Any, organization_id: int, revision: Any, some: Any) -> None:
         if any(one.event_type == "poison.pill" for one in some):
@@ -236,6 +256,7 @@ async def test_a_refused_event_leaves_nothing_behind(caller: Caller, database: D
     assert await count(caller) == 0
 
 
+@pytest.mark.usefixtures("in_steps")
 async def test_a_transaction_that_fails_in_passing_is_tried_again(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +272,7 @@ async def test_a_transaction_that_fails_in_passing_is_tried_again(
     assert await count(caller) == 2
 
 
+@pytest.mark.usefixtures("in_steps")
 async def test_a_fault_says_nothing_of_itself(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: Any) -> None:
         raise RuntimeError("postgresql://user:secret@host")
@@ -266,14 +288,15 @@ async def test_a_fault_says_nothing_of_itself(caller: Caller, monkeypatch: pytes
 async def test_a_cancelled_call_may_have_stored_and_counts_once_when_sent_again(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append, committing = rollups.append, asyncio.Event()
+    commit, committing = ingest.commit, asyncio.Event()
 
-    async def slowly(*arguments: Any) -> None:
+    async def slowly(*arguments: Any, **options: Any) -> Committed:
+        committed = await commit(*arguments, **options)
         committing.set()
         await asyncio.sleep(0.2)
-        await append(*arguments)
+        return committed
 
-    monkeypatch.setattr(rollups, "append", slowly)
+    monkeypatch.setattr(ingest, "commit", slowly)
     sent = [event() for _ in range(10)]
     call = asyncio.create_task(caller.track_all(sent))
     await committing.wait()

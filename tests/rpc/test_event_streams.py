@@ -9,10 +9,11 @@ import serving
 from serving import Accounts, Caller, batch, event, header, read_ack, refused, rest, statuses
 
 from agentmetrics.v1 import event_service_pb2
+from server import ingest
+from server.commit import Committed
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 from server.serve import Running
 from server.settings import Settings
-from server.store import rollups
 
 
 async def count(caller: Caller) -> int:
@@ -109,14 +110,15 @@ async def test_a_client_that_is_gone_leaves_no_stream_behind(caller: Caller, ser
 async def test_a_stream_that_is_cancelled_during_a_commit_has_stored_and_counts_once(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append, committing = rollups.append, asyncio.Event()
+    commit, committing = ingest.commit, asyncio.Event()
 
-    async def slowly(*arguments: Any) -> None:
+    async def slowly(*arguments: Any, **options: Any) -> Committed:
+        committed = await commit(*arguments, **options)
         committing.set()
         await asyncio.sleep(0.2)
-        await append(*arguments)
+        return committed
 
-    monkeypatch.setattr(rollups, "append", slowly)
+    monkeypatch.setattr(ingest, "commit", slowly)
     sent = [event() for _ in range(3)]
     call = caller.stream()
     await call.write(batch(1, sent))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server.store import binary
@@ -11,9 +11,9 @@ from server.store.database import Database
 _INT4, _INT8 = st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1)
 _ROW = st.tuples(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
-    st.lists(_INT4),
-    st.lists(_INT8),
-    st.lists(st.binary()),
+    st.lists(_INT4, max_size=20),
+    st.lists(_INT8, max_size=20),
+    st.lists(st.binary(max_size=50), max_size=5),
     st.datetimes(timezones=st.just(UTC)),
 )
 
@@ -21,6 +21,7 @@ _ROW = st.tuples(
 async def test_values_come_back_as_they_were_packed(database: Database) -> None:
     rows: list[tuple[object, ...]] = []
 
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(_ROW)
     def packed(row: tuple[str, list[int], list[int], list[bytes], datetime]) -> None:
         rows.append(row)
