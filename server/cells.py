@@ -29,11 +29,16 @@ class Dimension(enum.IntEnum):
 
 
 class Granularity(enum.IntEnum):
-    """How wide a rollup's bucket is, in quarter hours."""
+    """How wide a rollup's bucket is, in quarter hours; each divides the next.
+
+    Days of another zone than UTC are made of quarters, hours and six hours, long periods of days and eight days.
+    """
 
     QUARTER = 1
     HOUR = QUARTERS_PER_HOUR
+    SIX_HOURS = 6 * QUARTERS_PER_HOUR
     DAY = QUARTERS_PER_DAY
+    EIGHT_DAYS = 8 * QUARTERS_PER_DAY
 
     def floor(self, bucket: int) -> int:
         """The first quarter hour of the bucket of this width that holds a quarter hour."""

@@ -14,7 +14,7 @@ _COST = catalog.MEASURE["cost_micros"]
 _STORAGE_CHANGE = catalog.MEASURE["storage_change_bytes"]
 _BANDWIDTH = (catalog.MEASURE["api_request_bytes"], catalog.MEASURE["api_response_bytes"])
 
-MEASURES = {_COST.number, _STORAGE_CHANGE.number, *(one.number for one in _BANDWIDTH)}
+MEASURES = tuple(one.name for one in (_COST, _STORAGE_CHANGE, *_BANDWIDTH))
 
 
 def estimate(

@@ -1,10 +1,13 @@
 """From cells to figures: how each kind of metric is read."""
 
+import functools
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from server import catalog, cells, histogram
 from server.catalog import Aggregation, Measure, Metric, Quantile, Ratio
 from server.cells import Cell
+from server.store.reading import Wanted
 
 Figure = int | float | None
 Figures = Mapping[str, Figure]
@@ -26,14 +29,16 @@ def figures(names: Iterable[str], cell: Cell) -> dict[str, Figure]:
     return {name: figure(catalog.METRICS[name], cell) for name in names}
 
 
-def measure_numbers(names: Iterable[str]) -> set[int]:
-    """The numbers of the measures that metrics are made of."""
-    return {one.number for name in names for one in catalog.measures_of(catalog.METRICS[name])}
-
-
-def needs_bins(names: Iterable[str]) -> bool:
-    """True where one of the metrics is read from a histogram."""
-    return any(isinstance(catalog.METRICS[name], Quantile) for name in names)
+def wanted(names: Iterable[str], *more: str) -> Wanted:
+    """What to read for metrics, and for further measures; "name.count" is how many events carried a measure."""
+    metrics = [catalog.METRICS[name] for name in names]
+    terms = {term for metric in metrics if not isinstance(metric, Quantile) for term in _terms(metric)}.union(more)
+    histograms = {catalog.MEASURE[metric.measure].number for metric in metrics if isinstance(metric, Quantile)}
+    return Wanted(
+        counters=sorted({place.key for place in map(_place, terms) if not place.in_set}),
+        histograms=sorted(histograms),
+        sets=sorted(place.key for place in map(_place, terms) if place.in_set),
+    )
 
 
 def change(now: Figure, before: Figure) -> float | None:
@@ -49,10 +54,27 @@ def _ratio(ratio: Ratio, cell: Cell) -> Figure:
     return above / below if below else None
 
 
-def _term(cell: Cell, name: str) -> int:
-    measure = catalog.MEASURE[name.removesuffix(".count")]
+def _terms(metric: Measure | Ratio) -> tuple[str, ...]:
+    return (metric.name,) if isinstance(metric, Measure) else metric.inputs
+
+
+class _Place(NamedTuple):
+    """Where a cell holds a term: the key of a counter, or the number of a set."""
+
+    in_set: bool
+    key: int
+
+
+@functools.cache
+def _place(term: str) -> _Place:
+    measure = catalog.MEASURE[term.removesuffix(".count")]
     if measure.aggregation is Aggregation.UNIQUE:
-        return len(cell.sets.get(measure.number, ()))
-    counted = name.endswith(".count") or measure.aggregation in (Aggregation.COUNT, Aggregation.OUTCOME)
+        return _Place(in_set=True, key=measure.number)
+    counted = term.endswith(".count") or measure.aggregation in (Aggregation.COUNT, Aggregation.OUTCOME)
     key = cells.count_key(measure.number) if counted else cells.sum_key(measure.number)
-    return cell.counters.get(key, 0)
+    return _Place(in_set=False, key=key)
+
+
+def _term(cell: Cell, name: str) -> int:
+    in_set, key = _place(name)
+    return len(cell.sets.get(key, ())) if in_set else cell.counters.get(key, 0)

@@ -45,18 +45,13 @@ async def fold_all(database: Database, organization_id: int) -> int:
 
 
 def _by_rollup(deltas: Iterable[tuple[CellKey, Cell]]) -> dict[RollupKey, Cell]:
-    """The deltas added up for the quarter hours, hours and days that they belong to."""
+    """The deltas added up for the rollups of every width that they belong to, each width from the one before."""
     result: dict[RollupKey, Cell] = {}
-    for key, cell in rollups.merge(deltas).items():
-        for granularity in cells.Granularity:
-            target = RollupKey(
-                dimension=key.dimension,
-                value=key.value,
-                granularity=int(granularity),
-                bucket=granularity.floor(key.bucket),
+    finer = rollups.merge(deltas)
+    for width in sorted(cells.Granularity):
+        finer = rollups.merge((key._replace(bucket=width.floor(key.bucket)), cell) for key, cell in finer.items())
+        for key, cell in finer.items():
+            result[RollupKey(dimension=key.dimension, value=key.value, granularity=int(width), bucket=key.bucket)] = (
+                cell
             )
-            existing = result.get(target)
-            if existing is None:
-                existing = result[target] = Cell()
-            existing.add(cell)
     return result

@@ -6,7 +6,7 @@ from server.answers import Filter
 from server.cells import OTHER, Dimension
 from server.errors import Reason, Refused
 from server.store import members
-from server.store.database import Connection
+from server.store.database import Connection, Driver
 from server.store.members import Kind
 
 KINDS: Mapping[Dimension, Kind] = {
@@ -17,14 +17,18 @@ KINDS: Mapping[Dimension, Kind] = {
 }
 
 
-async def check(connection: Connection, organization_id: int, part: Filter, *, field: str) -> bool:
-    """Refuses a part that is counted under OTHER; False where no event has ever carried its value."""
+async def check(driver: Driver, organization_id: int, part: Filter, *, field: str) -> bool:
+    """Refuses a part that is counted under OTHER; False where no event has ever carried its value.
+
+    Asked after its figures were read, it speaks for them, too: what is decided about a value holds for good.
+    """
     if part.is_whole:
         return True
     kind = KINDS[part.dimension]
     if part.value == OTHER:
-        return await members.has_overflow(connection, organization_id, kind)
-    found = (await members.find(connection, organization_id, kind, [part.value])).get(part.value)
+        return await members.has_overflow(driver, organization_id, kind)
+    key = (kind, part.value)
+    found = (await members.known(driver, organization_id, [key])).get(key)
     if found is not None and found.overflow:
         raise refusal(field)
     return found is not None

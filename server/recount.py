@@ -6,6 +6,7 @@ found is told without any of the tenant's values.
 
 import asyncio
 import enum
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class Fault(enum.StrEnum):
     """What does not agree."""
 
     CELL = "cell"  # rollups and deltas with raw events and conversations
-    ROLLUP = "rollup"  # the rollup of a day with those of its hours
+    ROLLUP = "rollup"  # a rollup with the finer ones of the same time
     CLOSING = "closing"  # stored closing and reopening events with raw ones
     OUTCOME = "outcome"  # a conversation's recorded outcome with that of its closing events
     MESSAGES = "messages"  # a conversation's recorded messages with raw ones
@@ -86,7 +87,8 @@ class Snapshot:
     def last(self) -> int:
         """A quarter hour after everything that is stored."""
         latest = max(self.hours, default=0)
-        return (max(latest, timerange.floor_bucket(self.kept.now)) // Granularity.DAY + 2) * Granularity.DAY
+        widest = max(Granularity)
+        return (max(latest, timerange.floor_bucket(self.kept.now)) // widest + 2) * widest
 
 
 async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
@@ -128,7 +130,8 @@ async def check_window(view: Snapshot, span: Span, findings: Findings) -> Counte
         measures.add_conversation(recount.cells, conversation)
     for granularity in Granularity:
         await _check_cells(view, granularity, span, recount.cells, findings)
-    await _check_cut_day(view, span, findings)
+    for finer, wide in itertools.pairwise(sorted(Granularity)[1:]):  # windows are cut at hours
+        await _check_cut(view, finer, wide, span, findings)
     await _check_outcomes(view, span, recount.closings, closed, findings)
     await _check_keys(view, span, findings)
     return recount.messages
@@ -171,15 +174,15 @@ async def _check_cells(
     await asyncio.sleep(0)  # all of this is work of this process; others want their turn
 
 
-async def _check_cut_day(view: Snapshot, span: Span, findings: Findings) -> None:
-    """Holds a day that ends in this window and began in an earlier one against its hours."""
-    start = Granularity.DAY.floor(span.start)
-    day = Span(start=start, end=start + Granularity.DAY)
-    if not view.first <= day.start < span.start < day.end <= span.end:
+async def _check_cut(view: Snapshot, finer: Granularity, wide: Granularity, span: Span, findings: Findings) -> None:
+    """Holds a rollup's bucket that ends in this window and began in an earlier one against the finer rollups."""
+    start = wide.floor(span.start)
+    bucket = Span(start=start, end=start + wide)
+    if not view.first <= bucket.start < span.start < bucket.end <= span.end:
         return
-    stored = await rollups.stored_between(view.driver, view.organization_id, Granularity.DAY, day)
-    hours = await rollups.stored_between(view.driver, view.organization_id, Granularity.HOUR, day)
-    _compare(stored, _widened(hours, Granularity.DAY, day), Fault.ROLLUP, Granularity.DAY, findings)
+    stored = await rollups.stored_between(view.driver, view.organization_id, wide, bucket)
+    parts = await rollups.stored_between(view.driver, view.organization_id, finer, bucket)
+    _compare(stored, _widened(parts, wide, bucket), Fault.ROLLUP, wide, findings)
 
 
 def _widened(finer: Cells, granularity: Granularity, span: Span) -> Cells:

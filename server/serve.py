@@ -109,7 +109,7 @@ class Running:
         )
         self._services = Services(
             events=EventService(self._ingest, secrets, self._clock, max_streams=settings.max_streams_per_organization),
-            metrics=MetricsService(Queries(database, max_queries=settings.max_queries)),
+            metrics=MetricsService(Queries(database, self._clock, max_queries=settings.max_queries)),
             realtime=RealtimeService(hubs, secrets),
             health=health.aio.HealthServicer(),
         )

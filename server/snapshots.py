@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from server import catalog, cells, figures, overflow, timerange
 from server.events import Event, conversation_key_of
 from server.realtime import Part, Today, Totals, View, day_of
-from server.store import rollups, updates
-from server.store.database import Connection
-from server.store.rollups import AsOf, Selection
+from server.store import reading, rollups, updates
+from server.store.database import Connection, driver_of
+from server.store.reading import Selection
+from server.store.rollups import AsOf
 from server.store.updates import Narrowing
 
 _WINDOW = timedelta(hours=1)
@@ -45,10 +46,9 @@ async def _today(connection: Connection, organization_id: int, part: Part, now: 
         Selection(point=point, dimension=part.dimension, value=value, span=span)
         for point, value in enumerate(part.values)
     ]
-    wanted = figures.measure_numbers(_TODAY)
-    found = await rollups.read(connection, organization_id, selections, wanted, bins=False)
+    found = await reading.read(await driver_of(connection), organization_id, selections, figures.wanted(_TODAY))
     total = cells.Cell()
-    for cell in found.values():
+    for cell in found.points.values():
         total.add(cell)
     return Today(span=span, totals=Totals(*(int(figures.figure(catalog.METRICS[name], total) or 0) for name in _TODAY)))
 

@@ -10,6 +10,7 @@ import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from server import cells
 from server.errors import Reason, Refused
@@ -202,28 +203,31 @@ def last_days(period: TimeRange, days: int) -> TimeRange:
     return TimeRange(span=Span(start=floor_bucket(start), end=floor_bucket(end)), zone=period.zone, now=period.now)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A run of rollup buckets of one width that together make a part of a span."""
+class Segment(NamedTuple):
+    """A run of rollup buckets of one width, [start, end) in quarter hours, which are a part of a span."""
 
     granularity: cells.Granularity
-    span: Span
+    start: int
+    end: int
+
+
+_WIDTHS = sorted(cells.Granularity)
 
 
 def segments(span: Span) -> list[Segment]:
-    """The span as the coarsest rollup buckets that fit: days inside, hours towards the edges, quarters at the edges."""
-    return _segments(span, (cells.Granularity.DAY, cells.Granularity.HOUR, cells.Granularity.QUARTER))
-
-
-def _segments(span: Span, widths: tuple[cells.Granularity, ...]) -> list[Segment]:
-    if span.length <= 0:
-        return []
-    width, finer = widths[0], widths[1:]
-    start, end = -(-span.start // width) * width, width.floor(span.end)
-    if start >= end:
-        return _segments(span, finer)
-    return [
-        *_segments(Span(start=span.start, end=start), finer),
-        Segment(granularity=width, span=Span(start=start, end=end)),
-        *_segments(Span(start=end, end=span.end), finer),
-    ]
+    """The span as the fewest rollup buckets: the widest that fit inside, ever finer ones towards the edges."""
+    start, end = span.start, span.end
+    width = _WIDTHS[0]
+    before: list[Segment] = []
+    after: list[Segment] = []
+    for wider in _WIDTHS[1:]:
+        first, last = -(-start // wider) * wider, end // wider * wider
+        if first >= last:
+            break
+        if start < first:
+            before.append(Segment(width, start, first))
+        if last < end:
+            after.append(Segment(width, last, end))
+        width, start, end = wider, first, last
+    inside = [Segment(width, start, end)] if start < end else []
+    return [*before, *inside, *reversed(after)]

@@ -41,6 +41,9 @@ _INGEST_SESSION = {
     "plan_cache_mode": "force_generic_plan",
 }
 
+# Every question is answered from ranges of primary keys, also by a plan that was made when the tables were small.
+_QUERY_SESSION = {**_SESSION, "enable_seqscan": "off"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
@@ -57,7 +60,7 @@ class Database:
         self, url: str, *, ingest_connections: int = 6, query_connections: int = 8, other_connections: int = 4
     ) -> None:
         self._ingest = _engine(url, ingest_connections, "agentmetrics ingest", _INGEST_SESSION, timeout=60)
-        self._query = _engine(url, query_connections, "agentmetrics query", _SESSION, timeout=60)
+        self._query = _engine(url, query_connections, "agentmetrics query", _QUERY_SESSION, timeout=60)
         self._other = _engine(url, other_connections, "agentmetrics", _SESSION, timeout=120)
         self._reading = self._query.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -76,6 +79,21 @@ class Database:
             yield driver
 
     @contextlib.asynccontextmanager
+    async def query(self) -> AsyncIterator[Driver]:
+        """A driver connection of the query pool, for a single statement: it sees one instant without a transaction."""
+        async with self._driver(self._query) as driver:
+            yield driver
+
+    @contextlib.asynccontextmanager
+    async def query_snapshot(self) -> AsyncIterator[Driver]:
+        """What snapshot() gives, on a driver connection."""
+        async with (
+            self._driver(self._query) as driver,
+            driver.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield driver
+
+    @contextlib.asynccontextmanager
     async def maintenance(self) -> AsyncIterator[Driver]:
         """A transaction on a driver connection, committed at the end of the block."""
         async with self._driver(self._other) as driver, driver.transaction():
@@ -91,7 +109,7 @@ class Database:
     async def _driver(self, engine: AsyncEngine) -> AsyncIterator[Driver]:
         with translated():
             async with engine.connect() as connection:
-                driver: Driver = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+                driver = await driver_of(connection)
                 try:
                     yield driver
                 except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
@@ -126,6 +144,12 @@ class Database:
             if value not in safe
         )
         return Condition(now=row.now, weak_settings=weak)
+
+
+async def driver_of(connection: AsyncConnection) -> Driver:
+    """The driver connection of a snapshot that has been read from before; it sees the same."""
+    driver: Driver = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+    return driver
 
 
 _CONDITION = sa.text(

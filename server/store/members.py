@@ -119,25 +119,10 @@ async def find(
     return {row.external_id: Member(row.number, row.overflow) for row in rows}
 
 
-async def has_overflow(connection: AsyncConnection, organization_id: int, kind: Kind) -> bool:
+async def has_overflow(driver: Driver, organization_id: int, kind: Kind) -> bool:
     """True where ids of the kind are counted under cells.OTHER."""
-    found = await connection.scalar(
-        sa.text("SELECT overflowed > 0 FROM member_counts WHERE organization_id = :organization AND kind = :kind"),
-        {"organization": organization_id, "kind": int(kind)},
-    )
-    return bool(found)
-
-
-async def separate_ids(connection: AsyncConnection, organization_id: int, kind: Kind, limit: int) -> list[str]:
-    """The ids of a kind that have cells of their own, at most that many, in order."""
-    rows = await connection.scalars(
-        sa.text(
-            "SELECT external_id FROM members WHERE organization_id = :organization AND kind = :kind AND NOT overflow"
-            " ORDER BY external_id LIMIT :limit"
-        ),
-        {"organization": organization_id, "kind": int(kind), "limit": limit},
-    )
-    return list(rows)
+    statement = "SELECT overflowed > 0 FROM member_counts WHERE organization_id = $1 AND kind = $2"
+    return bool(await driver.fetchval(statement, organization_id, int(kind)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

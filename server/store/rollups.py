@@ -1,7 +1,7 @@
 """Deltas and rollups: figures appended by ingest, folded by workers, and read as one."""
 
 import struct
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,95 +100,6 @@ async def append(driver: Driver, organization_id: int, revision: Revision, chang
         for key, figures in changes
     )
     await binary.copy(driver, "deltas", columns, rows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """What one cell of an answer is made of: a value of a dimension over a span. point is the caller's name for it."""
-
-    point: int
-    dimension: cells.Dimension
-    value: str
-    span: timerange.Span
-
-
-# OFFSET 0 keeps the planner from turning the lookups round: one range of the primary key per segment is right whatever
-# the statistics say, and after a burst of ingest they say nothing.
-_READ = sa.text(
-    """
-    WITH picked AS (
-        SELECT s.point, r.counter_keys, r.counter_amounts, r.bin_keys, r.bin_counts, r.set_keys, r.sets
-        FROM unnest(CAST(:points AS integer[]), CAST(:dimensions AS smallint[]), CAST(:values AS text[]),
-                    CAST(:granularities AS smallint[]), CAST(:starts AS integer[]), CAST(:ends AS integer[]))
-             AS s(point, dimension, value, granularity, first, last)
-        CROSS JOIN LATERAL (
-            SELECT * FROM rollups WHERE organization_id = :organization AND dimension = s.dimension
-            AND value = s.value AND granularity = s.granularity AND bucket >= s.first AND bucket < s.last OFFSET 0
-        ) AS r
-        UNION ALL
-        SELECT s.point, d.counter_keys, d.counter_amounts, d.bin_keys, d.bin_counts, d.set_keys, d.sets
-        FROM unnest(CAST(:whole_points AS integer[]), CAST(:whole_dimensions AS smallint[]),
-                    CAST(:whole_values AS text[]), CAST(:whole_starts AS integer[]), CAST(:whole_ends AS integer[]))
-             AS s(point, dimension, value, first, last)
-        CROSS JOIN LATERAL (
-            SELECT * FROM deltas WHERE organization_id = :organization AND dimension = s.dimension
-            AND value = s.value AND bucket >= s.first AND bucket < s.last OFFSET 0
-        ) AS d
-    )
-    SELECT point, 0 AS part, u.key, sum(u.amount) AS amount, NULL::bytea[] AS sets
-    FROM picked, unnest(counter_keys, counter_amounts) AS u(key, amount)
-    WHERE u.key >> 12 = ANY(CAST(:measures AS integer[])) GROUP BY point, u.key
-    UNION ALL
-    SELECT point, 1, u.key, sum(u.amount), NULL
-    FROM picked, unnest(bin_keys, bin_counts) AS u(key, amount)
-    WHERE :bins AND u.key >> 12 = ANY(CAST(:measures AS integer[])) GROUP BY point, u.key
-    UNION ALL
-    SELECT point, 2, u.key, NULL, array_agg(u.members)
-    FROM picked, unnest(set_keys, sets) AS u(key, members)
-    WHERE u.key = ANY(CAST(:measures AS integer[])) GROUP BY point, u.key
-    """
-)
-
-
-async def read(
-    connection: AsyncConnection,
-    organization_id: int,
-    selections: Sequence[Selection],
-    measures: Collection[int],
-    *,
-    bins: bool = True,
-) -> dict[int, Cell]:
-    """The figures of the measures for each selection, by its point: rollups and unfolded deltas in one statement."""
-    parts = [(one, segment) for one in selections for segment in timerange.segments(one.span)]
-    rows = await connection.execute(
-        _READ,
-        {
-            "organization": organization_id,
-            "points": [one.point for one, _ in parts],
-            "dimensions": [int(one.dimension) for one, _ in parts],
-            "values": [one.value for one, _ in parts],
-            "granularities": [int(segment.granularity) for _, segment in parts],
-            "starts": [segment.span.start for _, segment in parts],
-            "ends": [segment.span.end for _, segment in parts],
-            "whole_points": [one.point for one in selections],
-            "whole_dimensions": [int(one.dimension) for one in selections],
-            "whole_values": [one.value for one in selections],
-            "whole_starts": [one.span.start for one in selections],
-            "whole_ends": [one.span.end for one in selections],
-            "measures": list(measures),
-            "bins": bins,
-        },
-    )
-    found = {one.point: Cell() for one in selections}
-    for point, part, key, amount, sets in rows:
-        cell = found[point]
-        if part == 0:
-            cell.counters[key] = _within(int(amount))
-        elif part == 1:
-            cell.bins[key] = int(amount)
-        else:
-            cell.sets[key] = BitMap.union(*map(BitMap.deserialize, sets))
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from server import timerange
 from server.events import Event
 from server.store.database import Driver
@@ -39,18 +36,19 @@ async def append(driver: Driver, organization_id: int, events: Sequence[Event]) 
 
 
 async def changes(
-    connection: AsyncConnection, organization_id: int, agent_id: str, start: datetime, end: datetime
+    driver: Driver, organization_id: int, agent_id: str, start: datetime, end: datetime
 ) -> list[StatusChange]:
     """The agent's status changes in [start, end) and the one before them, in order."""
-    rows = await connection.execute(
-        sa.text(
-            "(SELECT occurred_at, status, event_key FROM agent_statuses WHERE organization_id = :organization"
-            " AND agent_id = :agent AND occurred_at < :start ORDER BY occurred_at DESC, event_key DESC LIMIT 1)"
-            " UNION ALL"
-            " (SELECT occurred_at, status, event_key FROM agent_statuses WHERE organization_id = :organization"
-            " AND agent_id = :agent AND occurred_at >= :start AND occurred_at < :end)"
-            " ORDER BY occurred_at, event_key"
-        ),
-        {"organization": organization_id, "agent": agent_id, "start": start, "end": end},
+    rows = await driver.fetch(
+        "(SELECT occurred_at, status, event_key FROM agent_statuses WHERE organization_id = $1"
+        " AND agent_id = $2 AND occurred_at < $3 ORDER BY occurred_at DESC, event_key DESC LIMIT 1)"
+        " UNION ALL"
+        " (SELECT occurred_at, status, event_key FROM agent_statuses WHERE organization_id = $1"
+        " AND agent_id = $2 AND occurred_at >= $3 AND occurred_at < $4)"
+        " ORDER BY occurred_at, event_key",
+        organization_id,
+        agent_id,
+        start,
+        end,
     )
-    return [StatusChange(occurred_at=row.occurred_at, status=row.status) for row in rows]
+    return [StatusChange(occurred_at=row[0], status=row[1]) for row in rows]

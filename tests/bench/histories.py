@@ -139,6 +139,7 @@ async def _repeat_rollups(world: World, history: History) -> None:
         day = [
             (key, granularity, cell)
             for granularity in Granularity
+            if granularity <= Granularity.DAY
             for key, cell in (
                 await rollups.stored_between(driver, history.organization_id, granularity, whole_day)
             ).items()
@@ -148,6 +149,20 @@ async def _repeat_rollups(world: World, history: History) -> None:
         for number in range(turn, plan.days, COMES_BACK_AFTER):
             portion = {_key(key, granularity, number): cell for key, granularity, cell in like}
             async with world.database.maintenance() as driver:
+                await rollups.save(driver, history.organization_id, portion)
+    await _widen(world, history)
+
+
+async def _widen(world: World, history: History) -> None:
+    """Adds the days up to the rollups that are wider than a day."""
+    first, last = timerange.floor_bucket(history.first_day), timerange.floor_bucket(history.end)
+    for width in (one for one in Granularity if one > Granularity.DAY):
+        for start in range(width.floor(first), last, int(width)):
+            span = Span(start=start, end=start + int(width))
+            async with world.database.maintenance() as driver:
+                days = await rollups.stored_between(driver, history.organization_id, Granularity.DAY, span)
+                wide = rollups.merge((key._replace(bucket=start), cell) for key, cell in days.items())
+                portion = {_key(key, width, 0): cell for key, cell in wide.items()}
                 await rollups.save(driver, history.organization_id, portion)
 
 

@@ -11,7 +11,7 @@ from google.protobuf import timestamp_pb2
 
 from agentmetrics.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from server import query
-from server.store import rollups
+from server.store import reading
 from server.store.organizations import Settings
 
 HOUR, DAY, WEEK, MONTH = (
@@ -271,18 +271,18 @@ async def _(world: World) -> str:
 @row("Q-089", "RESOURCE_EXHAUSTED+RetryInfo QUERY_CONCURRENCY", keeps=1)
 async def _(world: World) -> str:
     # Two at once for 64, and each waits until the test lets it go.
-    as_of, go_on = rollups.as_of, asyncio.Event()
+    read, go_on = reading.read, asyncio.Event()
 
     async def held(*arguments: object) -> object:
         await go_on.wait()
-        return await as_of(*arguments)  # type: ignore[arg-type]
+        return await read(*arguments)  # type: ignore[arg-type]
 
     async with (
         serving.running(world.settings, max_queries=2) as server,
         grpc.aio.insecure_channel(server.address) as channel,
     ):
         caller = serving.through(world.caller, channel)
-        world.monkeypatch.setattr(query.rollups, "as_of", held)
+        world.monkeypatch.setattr(query.reading, "read", held)
         asked = [asyncio.create_task(outcome(caller.overview(serving.today()))) for _ in range(50)]
         await caller.track(serving.event())
         await asyncio.wait(asked, timeout=0.5)

@@ -15,6 +15,11 @@ from agentmetrics.v1 import (
     time_pb2,
 )
 from server import timerange
+from server.accounts import Principal
+from server.answers import Filter, Period
+from server.clock import Clock
+from server.query import Queries
+from server.store.database import Database
 from server.store.organizations import Settings
 
 # Filters
@@ -127,6 +132,25 @@ async def test_a_period_that_has_not_begun_is_too_early_to_compare(caller: Calle
     start = serving.now() + timedelta(minutes=20)
     answer = await caller.overview(serving.period(start, start + timedelta(hours=2)))
     assert change(answer.overview.messages_change) == "TOO_EARLY"
+
+
+@pytest.mark.parametrize("off", [-timedelta(days=2), -timedelta(minutes=20), timedelta(minutes=20), timedelta(days=2)])
+async def test_the_time_is_the_databases_whatever_the_servers_copy_says(
+    caller: Caller, database: Database, off: timedelta
+) -> None:
+    await caller.track(serving.event(at=serving.now() + timedelta(minutes=50)))
+    clock = Clock()
+    clock.set(serving.now() + off)
+    principal = Principal(
+        organization_id=caller.organization_id, key_id="", scopes=frozenset(), settings=serving.UTC_SETTINGS
+    )
+    start = serving.now() - timedelta(days=1)
+    period = Period(start=start, end=start + timedelta(days=2), zone=None)
+    answer = await Queries(database, clock, max_queries=1).overview(principal, period, Filter())
+    assert abs(answer.context.as_of.at - serving.now()) < timedelta(minutes=1)
+    assert answer.context.period.now == answer.context.as_of.at
+    assert answer.context.period.span.end == timerange.ceil_bucket(answer.context.as_of.at + timerange.MAX_AHEAD)
+    assert answer.figures["messages_sent"] == 1
 
 
 # Storage and costs

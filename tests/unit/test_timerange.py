@@ -85,14 +85,26 @@ def test_midnight_is_the_first_instant_of_its_day_and_begins_a_quarter_hour(zone
 def test_segments_partition_a_span(start: int, length: int) -> None:
     span = Span(start=start, end=start + length)
     found = timerange.segments(span)
-    covered = [bucket for one in found for bucket in (one.span.start, one.span.end)]
+    covered = [bucket for one in found for bucket in (one.start, one.end)]
     assert covered == sorted(covered)
-    assert sum(one.span.length for one in found) == length
+    assert sum(one.end - one.start for one in found) == length
     assert (covered[0], covered[-1]) == (span.start, span.end) if length else not covered
-    for one in found:
-        assert one.span.start % one.granularity == one.span.end % one.granularity == 0
-    assert sum(one.granularity is cells.Granularity.QUARTER and one.span.length for one in found) <= 6
-    assert sum(one.granularity is cells.Granularity.HOUR and one.span.length for one in found) <= 2 * 23 * 4
+    assert all(one.start < one.end and one.start % one.granularity == one.end % one.granularity == 0 for one in found)
+    widths = sorted(cells.Granularity)
+    for width, wider in itertools.pairwise(widths):
+        # On either side fewer than would make one of the next width, and so no way with fewer rows.
+        rows = [(one.end - one.start) // width for one in found if one.granularity is width]
+        assert sum(rows) <= 2 * (wider // width - 1)
+
+
+def test_a_day_of_any_zone_is_few_rollups() -> None:
+    worst = max(sum((one.end - one.start) // one.granularity for one in day) for day in map(_utc_day_from, range(96)))
+    assert worst == 12
+
+
+def _utc_day_from(first: int) -> list[timerange.Segment]:
+    """A day that begins that many quarter hours after midnight of UTC."""
+    return timerange.segments(Span(start=FIRST + first, end=FIRST + first + 96))
 
 
 @pytest.mark.parametrize(

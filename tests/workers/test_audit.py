@@ -66,7 +66,7 @@ async def test_a_rollup_that_was_changed_is_found(
     once = f"{change} WHERE ctid = ({picked} ORDER BY dimension DESC, value, bucket LIMIT 1)"
     assert (await worlds.execute(own_database, once, int(granularity))).endswith(" 1")
     report = await audit.check(own_database, own_organization, window_events=window_events)
-    # Where the day is checked against its hours, an hour is met twice.
+    # Where a rollup is checked against finer ones, those are met twice.
     assert 1 <= report.mismatches <= 2
     assert int(granularity) in {one.granularity for one in report.examples}
     assert all(one.measures for one in report.examples)
