@@ -118,7 +118,6 @@ def test_a_wait_beyond_the_deadline_is_not_begun(client: agentmetrics.Client, sc
         (Fail(code=code_pb2.FAILED_PRECONDITION), agentmetrics.FailedPrecondition),
         (Fail(code=code_pb2.NOT_FOUND), agentmetrics.NotFound),
         (Fail(code=code_pb2.INTERNAL), agentmetrics.Internal),
-        (Fail(code=code_pb2.CANCELLED), agentmetrics.Cancelled),
         (Fail(code=code_pb2.ABORTED), agentmetrics.AgentMetricsError),
     ],
 )
@@ -130,7 +129,15 @@ def test_other_statuses_are_final(
         client.track(agentmetrics.event("a.b"))
     assert type(caught.value) is kind
     assert len(script.requests) == 1
-    assert caught.value.outcome_unknown is (step.code in (code_pb2.INTERNAL, code_pb2.CANCELLED, code_pb2.ABORTED))
+    assert caught.value.outcome_unknown is (step.code in (code_pb2.INTERNAL, code_pb2.ABORTED))
+
+
+def test_what_a_server_cancels_as_it_begins_to_drain_is_tried_again(
+    client: agentmetrics.Client, script: scripted.Script
+) -> None:
+    script.play(Fail(code=code_pb2.CANCELLED, bare=True))
+    client.track(agentmetrics.event("a.b"))
+    assert len(script.requests) == 2
 
 
 FULL = Fail(

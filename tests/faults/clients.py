@@ -37,6 +37,7 @@ class Tenant:
     """An organization, its servers, and what its clients know of its facts."""
 
     organization: int
+    key: str
     servers: Sequence[Server]
     business: Business
     facts: dict[str, Fact] = field(default_factory=dict)  # all that were ever sent
@@ -128,11 +129,12 @@ class Client:
 
 async def _track(client: AsyncClient, messages: Sequence[event_pb2.Event], timeout: float) -> Results:
     if len(messages) == 1:
-        return _results([await client.track(messages[0], timeout=timeout)])
-    return _results(await client.track_batch(messages, timeout=timeout))
+        return results_of([await client.track(messages[0], timeout=timeout)])
+    return results_of(await client.track_batch(messages, timeout=timeout))
 
 
-def _results(results: Iterable[event_service_pb2.EventResult]) -> Results:
+def results_of(results: Iterable[event_service_pb2.EventResult]) -> Results:
+    """Results as the history keeps them."""
     return tuple(
         (one.event_id, _STATUSES[one.status] + (f" {one.rejection.message}" if one.HasField("rejection") else ""))
         for one in results
@@ -192,7 +194,7 @@ async def _stream(client: Client, count: int) -> None:
         async with contextlib.aclosing(stream) as acks:
             async for ack in acks:
                 facts, began = waiting.pop(0)
-                client.sent(server, facts, began, _results(ack.results), revision=ack.revision)
+                client.sent(server, facts, began, results_of(ack.results), revision=ack.revision)
     except AgentMetricsError as failure:
         error = client.failed(server, failure)
     finally:
@@ -200,12 +202,14 @@ async def _stream(client: Client, count: int) -> None:
             client.sent(server, facts, began, (), error=error)
 
 
-async def read(client: Client, start: datetime, end: datetime, stop: asyncio.Event) -> None:
+async def read(
+    client: Client, start: datetime, end: datetime, stop: asyncio.Event, *, timeout: float = _PATIENCE
+) -> None:
     """Asks for the figures of a period that holds everything, until told to stop."""
     while not stop.is_set():
         server, began = client.server(), now()
         try:
-            answer = await server.client.overview(start, end, timeout=_PATIENCE)
+            answer = await server.client.overview(start, end, timeout=timeout)
         except AgentMetricsError as error:
             client.failed(server, error)
             await asyncio.sleep(0.05)

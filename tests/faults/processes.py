@@ -126,7 +126,8 @@ class Program:
         self._nursery = nursery
         self._logs = logs
         self._pid: int | None = None
-        self._killed = self._stopping = False
+        self._killed = self._told = self._stopping = False
+        self._ended = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -143,6 +144,13 @@ class Program:
         if self._pid is not None:
             self._killed = True
             self._nursery.signal(self._pid, signal.SIGKILL)
+
+    async def restart(self) -> None:
+        """Asks the process to end with SIGTERM and returns when it has; it is started again as ever."""
+        self._told = True
+        self._ended.clear()
+        self._terminate()
+        await self._ended.wait()
 
     async def stop(self) -> None:
         """Asks the process to end with SIGTERM and waits; the last of the lives says how that went."""
@@ -164,7 +172,7 @@ class Program:
 
     async def _live(self) -> None:
         log = self._logs / f"{self.name}.{len(self.lives)}.log"
-        self._killed = False
+        self._killed = self._told = False
         began = now()
         self._pid, ended = await self._nursery.start(self.name, self._arguments, self._environment, log)
         if self._stopping:
@@ -178,7 +186,8 @@ class Program:
                 ended=now(),
                 code=code,
                 killed=self._killed,
-                stopped=self._stopping,
+                stopped=self._stopping or self._told,
                 log=log,
             )
         )
+        self._ended.set()

@@ -8,9 +8,9 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ from server.store import migrate, organizations, partitions
 from server.store.database import Database
 from tests.faults import checker, clients, figures, supervisor, tables
 from tests.faults.checker import Violation
-from tests.faults.clients import Client, Server, Tenant
+from tests.faults.clients import Server, Tenant
 from tests.faults.history import Audit, History, now
 from tests.faults.nemesis import Nemesis
-from tests.faults.supervisor import PEPPER, ROOT, Cluster
-from tests.faults.workload import PLANTED_MAIL, SPREAD, Business
+from tests.faults.supervisor import PEPPER, ROOT
+from tests.faults.workload import PLANTED_MAIL, Business
+from tests.faults.world import Scenario, World
 
 # Seconds after which a phase hangs; that of the faults comes on top of their own.
 _LIMITS = {"start": 90, "faults": 60, "recovery": 30, "retries": 30, "fold": 30, "figures": 60, "stop": 60}
@@ -42,6 +43,7 @@ class Verdict:
     seed: int
     seconds: float
     folder: Path
+    option: str = ""  # of the command line
     violations: list[Violation] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -75,19 +77,26 @@ class Verdict:
             kinds = Counter(violation.check for violation in self.violations)
             lines.append("all that is broken: " + ", ".join(f"{name} × {count}" for name, count in kinds.items()))
             lines.append(f"history and logs: {self.folder}")
-            lines.append(f"again: python -m tests.faults --seed {self.seed} --seeds 1 --seconds {self.seconds:g}")
+            again = f"python -m tests.faults {self.option} --seed {self.seed} --seeds 1 --seconds {self.seconds:g}"
+            lines.append(f"again: {' '.join(again.split())}")
         return "\n".join(lines)
 
 
 @contextlib.contextmanager
-def _data_folder(verdict: Verdict) -> Iterator[Path]:
-    """A folder for the engines, removed at the end; their logs stay with the others.
+def _in_memory() -> Iterator[Path]:
+    """A folder in memory if there is room.
 
-    In memory if there is room: no kill of a process can tell, and a slow disk would only make for fewer faults.
+    No kill of a process can tell, and a slow disk would only make for fewer faults.
     """
     roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
     with tempfile.TemporaryDirectory(prefix="agentmetrics-faults-", dir=_MEMORY if roomy else None) as name:
-        data = Path(name)
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def _data_folder(verdict: Verdict, scenario: Scenario) -> Iterator[Path]:
+    """A folder for the engines, removed at the end; their logs stay with the others."""
+    with (scenario.data or _in_memory)() as data:
         verdict.logs.mkdir()
         try:
             yield data
@@ -105,13 +114,20 @@ class Hang(Exception):
         return Violation(check="hang", text=str(self))
 
 
-async def run(seed: int, seconds: float, folder: Path, *, tree: Path = ROOT) -> Verdict:
+async def _kill(world: World, seconds: float) -> None:
+    await under_load(world, Nemesis(str(world.seed), world.cluster, world.history).run(seconds))
+
+
+KILLS = Scenario(harm=_kill)
+
+
+async def run(seed: int, seconds: float, folder: Path, *, tree: Path = ROOT, scenario: Scenario = KILLS) -> Verdict:
     """Runs the code in a folder under faults that the seed chooses. History and logs stay in the run's folder."""
-    verdict = Verdict(seed=seed, seconds=seconds, folder=folder)
+    verdict = Verdict(seed=seed, seconds=seconds, folder=folder, option=scenario.option)
     history = History(folder / "history.jsonl")
     try:
         with _complaints(verdict):
-            await _run(verdict, history, tree)
+            await _run(verdict, history, tree, scenario)
     except Hang as hang:
         verdict.violations.append(hang.violation)
     finally:
@@ -129,24 +145,28 @@ async def run(seed: int, seconds: float, folder: Path, *, tree: Path = ROOT) -> 
     return verdict
 
 
-async def _run(verdict: Verdict, history: History, tree: Path) -> None:
+async def _run(verdict: Verdict, history: History, tree: Path, scenario: Scenario) -> None:
     dice = random.Random(f"{verdict.seed}/run")
     async with contextlib.AsyncExitStack() as stack:
         async with _phase(verdict, "start"):
-            data = stack.enter_context(_data_folder(verdict))
+            data = stack.enter_context(_data_folder(verdict, scenario))
             engines = stack.enter_context(embedded.start(data))
             database = Database(engines.database_url)
             stack.push_async_callback(database.close)
             await _migrate(database)
+            urls = await stack.enter_async_context(scenario.urls(engines))
             cluster = await stack.enter_async_context(
-                supervisor.cluster(engines, data, verdict.logs, servers=2, workers=dice.choice((1, 2)), tree=tree)
+                supervisor.cluster(
+                    engines, data, verdict.logs, servers=2, workers=dice.choice((1, 2)), tree=tree, urls=urls
+                )
             )
-            tenants, keys = await _tenants(stack, verdict.seed, database, cluster, dice.choice((2, 3)))
+            targets = await stack.enter_async_context(scenario.targets(cluster.addresses))
+            tenants, keys = await _tenants(stack, verdict.seed, database, targets, dice.choice((2, 3)))
             await cluster.serving()
-        world = _World(seed=verdict.seed, database=database, cluster=cluster, tenants=tenants, history=history)
+        world = World(seed=verdict.seed, database=database, cluster=cluster, tenants=tenants, history=history)
         try:
             async with _phase(verdict, "faults", extra=verdict.seconds):
-                await _harm(world, verdict.seconds)
+                await scenario.harm(world, verdict.seconds)
             verdict.violations += await _recover(verdict, world)
         except Hang as hang:
             verdict.violations.append(hang.violation)  # what follows may show why
@@ -156,32 +176,9 @@ async def _run(verdict: Verdict, history: History, tree: Path) -> None:
         verdict.violations += checker.judge(history, await _stored(world))
         verdict.violations += supervisor.judge_lives(cluster.programs)
         verdict.violations += supervisor.judge_logs(cluster, (*keys, *mails))
-        verdict.violations += _idle(history)
+        verdict.violations += [*_idle(history), *scenario.judge(world)]
         verdict.counts["starts of processes"] = sum(len(program.lives) for program in cluster.programs)
         verdict.counts["different events"] = sum(len(tenant.facts) for tenant in tenants)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _World:
-    """What a run has."""
-
-    seed: int
-    database: Database
-    cluster: Cluster
-    tenants: Sequence[Tenant]
-    history: History
-
-    @property
-    def period(self) -> tuple[datetime, datetime]:
-        """A period that holds everything, with bounds at odd minutes."""
-        end = datetime.now(UTC) + timedelta(hours=1)
-        return (end - SPREAD - timedelta(days=2)).replace(minute=15, second=0, microsecond=0), end
-
-    def clients(self, kind: str) -> list[Client]:
-        """A client of a kind for each organization."""
-        return [
-            Client(str(self.seed), f"{kind} {tenant.organization}", tenant, self.history) for tenant in self.tenants
-        ]
 
 
 async def _migrate(database: Database) -> None:
@@ -192,7 +189,7 @@ async def _migrate(database: Database) -> None:
 
 
 async def _tenants(
-    stack: contextlib.AsyncExitStack, seed: int, database: Database, cluster: Cluster, count: int
+    stack: contextlib.AsyncExitStack, seed: int, database: Database, targets: Sequence[str], count: int
 ) -> tuple[list[Tenant], list[str]]:
     """Organizations with their clients, and their keys."""
     tenants, keys = [], []
@@ -204,19 +201,19 @@ async def _tenants(
         )
         servers = [
             Server(
-                address=address,
-                client=await stack.enter_async_context(AsyncClient(address, api_key=key.secret)),
+                address=target,
+                client=await stack.enter_async_context(AsyncClient(target, api_key=key.secret)),
             )
-            for address in cluster.addresses
+            for target in targets
         ]
         business = Business(f"{seed}/{number}", datetime.now(UTC))
-        tenants.append(Tenant(organization=organization, servers=servers, business=business))
+        tenants.append(Tenant(organization=organization, key=key.secret, servers=servers, business=business))
         keys.append(key.secret)
     return tenants, keys
 
 
-async def _harm(world: _World, seconds: float) -> None:
-    """Lets clients work while the nemesis does, and returns when both are done."""
+async def under_load(world: World, harm: Awaitable[None]) -> None:
+    """Lets clients work while harm is done, and returns when both are done."""
     stop = asyncio.Event()
     start, end = world.period
     work = [
@@ -229,11 +226,13 @@ async def _harm(world: _World, seconds: float) -> None:
     async with asyncio.TaskGroup() as group:
         for one in work:
             group.create_task(one)
-        await Nemesis(str(world.seed), world.cluster, world.history).run(seconds)
-        stop.set()
+        try:
+            await harm
+        finally:
+            stop.set()
 
 
-async def _audit_now_and_then(world: _World, stop: asyncio.Event) -> None:
+async def _audit_now_and_then(world: World, stop: asyncio.Event) -> None:
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), timeout=_AUDIT_SECONDS)
@@ -242,7 +241,7 @@ async def _audit_now_and_then(world: _World, stop: asyncio.Event) -> None:
                 await _audit(world, tenant.organization)
 
 
-async def _audit(world: _World, organization: int) -> None:
+async def _audit(world: World, organization: int) -> None:
     report = await audit.check(world.database, organization)
     world.history.add(
         Audit(
@@ -255,7 +254,7 @@ async def _audit(world: _World, organization: int) -> None:
     )
 
 
-async def _recover(verdict: Verdict, world: _World) -> list[Violation]:
+async def _recover(verdict: Verdict, world: World) -> list[Violation]:
     """Waits, now that no fault comes any more, until all is well, and compares every figure twice."""
     async with _phase(verdict, "recovery"):
         await world.cluster.serving()
@@ -269,7 +268,7 @@ async def _recover(verdict: Verdict, world: _World) -> list[Violation]:
         return found + await _compare(world)
 
 
-async def _compare(world: _World) -> list[Violation]:
+async def _compare(world: World) -> list[Violation]:
     """Every figure, from a server each in turn, and a recount."""
     found: list[Violation] = []
     start, end = world.period
@@ -290,7 +289,7 @@ def _idle(history: History) -> Iterator[Violation]:
             yield Violation(check="idle", text=f"only {count} {what}, a run needs {_LEAST[what]}")
 
 
-async def _stored(world: _World) -> dict[int, checker.Stored]:
+async def _stored(world: World) -> dict[int, checker.Stored]:
     return {
         tenant.organization: await tables.stored(world.database, tenant.organization, tenant.facts)
         for tenant in world.tenants

@@ -53,10 +53,11 @@ class Cluster:
     async def serving(self) -> None:
         """Returns once every server says that it is serving."""
         for address in self.addresses:
-            await _serving(address)
+            await serving(address)
 
 
-async def _serving(address: str) -> None:
+async def serving(address: str) -> None:
+    """Returns once the server says that it is serving."""
     async with grpc.aio.insecure_channel(address, options=[("grpc.max_reconnect_backoff_ms", 200)]) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         while True:
@@ -69,17 +70,28 @@ async def _serving(address: str) -> None:
 
 @contextlib.asynccontextmanager
 async def cluster(
-    engines: embedded.Engines, data: Path, logs: Path, *, servers: int, workers: int, tree: Path
+    engines: embedded.Engines,
+    data: Path,
+    logs: Path,
+    *,
+    servers: int,
+    workers: int,
+    tree: Path,
+    urls: tuple[str, str],
 ) -> AsyncIterator[Cluster]:
-    """Runs servers and workers on engines that are there and migrated, from the code in a folder; ends them all."""
+    """Runs servers and workers on engines that are there and migrated, from the code in a folder; ends them all.
+
+    urls are those by which they reach PostgreSQL and Redis.
+    """
+    database_url, redis_url = urls
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(servers)]
     async with Nursery.opened(tree) as nursery:
 
         def program(name: str, number: int, *arguments: str, listen: str = "127.0.0.1:0") -> Program:
             environment = {
                 **{key: value for key, value in os.environ.items() if not key.startswith("AGENTMETRICS_")},
-                "DATABASE_URL": engines.database_url,
-                "REDIS_URL": engines.redis_url,
+                "DATABASE_URL": database_url,
+                "REDIS_URL": redis_url,
                 "AGENTMETRICS_KEY_PEPPER": PEPPER,
                 "AGENTMETRICS_LISTEN": listen,
                 "AGENTMETRICS_LOG_FORMAT": ("console", "json")[number % 2],

@@ -35,3 +35,10 @@ async def until_folded(database: Database) -> None:
         await asyncio.sleep(0.1)
         async with database.frozen() as driver:
             waiting = await driver.fetchval("SELECT EXISTS (SELECT 1 FROM deltas)")
+
+
+async def revision(database: Database, organization: int) -> int:
+    """The newest revision of an organization."""
+    async with database.frozen() as driver:
+        newest: int = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
+    return newest

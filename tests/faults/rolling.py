@@ -1,0 +1,180 @@
+"""Rolling restarts: servers, and PostgreSQL, are restarted in order under load, and no call of a client may fail.
+
+The clients are those that a customer has: the Python client as it is, and plain gRPC with the published service config.
+Each knows the addresses of both servers.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from agentmetrics import AgentMetricsError
+from agentmetrics.v1 import event_pb2
+from tests.faults import clients, supervisor, tables
+from tests.faults.checker import Violation
+from tests.faults.clients import Client, Server
+from tests.faults.history import Fault, now
+from tests.faults.plain import PlainClient
+from tests.faults.workload import Fact, message
+from tests.faults.world import Scenario, World
+
+_CALM, _POSTGRES_CALM = 0.3, 2.0  # seconds between two restarts; plain gRPC makes three attempts within about two
+_ROUNDS = 2
+_CROWD = 20  # calls at once over one connection
+_PATIENCE = 30.0  # seconds for a call: what the clients have by default
+_LARGEST_BATCH = 100
+_HEAD_SECONDS = 20.0  # after the last restart, for subscribers to hear of everything
+
+
+@contextlib.asynccontextmanager
+async def _both(addresses: Sequence[str]) -> AsyncIterator[Sequence[str]]:
+    """Both addresses in one target, in either order: a client goes on with the second where the first is away."""
+    yield [f"ipv4:{','.join(order)}" for order in (addresses, addresses[::-1])]
+
+
+async def _restart_servers(world: World, seconds: float) -> None:
+    """Restarts one server after the other, each once the one before serves again; two rounds at least."""
+    ends = now() + seconds
+    for number in itertools.count():
+        if number >= _ROUNDS and now() > ends:
+            break
+        for program, address in zip(world.cluster.servers, world.cluster.addresses, strict=True):
+            await asyncio.sleep(_CALM)
+            world.history.add(Fault(at=now(), what="restart", victim=program.name))
+            await program.restart()
+            await supervisor.serving(address)
+
+
+async def _restart_postgres(world: World, seconds: float) -> None:
+    """Restarts PostgreSQL again and again: its fast shutdown, which ends every transaction, and a start."""
+    ends = now() + seconds
+    while now() < ends:
+        await asyncio.sleep(_POSTGRES_CALM)
+        world.history.add(Fault(at=now(), what="restart", victim="postgres"))
+        await asyncio.to_thread(world.cluster.engines.restart_postgres)
+        await world.cluster.serving()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rolling:
+    """Runs of one kind of restart, and what its subscribers have seen."""
+
+    servers: bool  # restarted, else PostgreSQL
+    torn: list[Violation] = dataclasses.field(default_factory=list)
+
+    @property
+    def scenario(self) -> Scenario:
+        """The kind of run."""
+        return Scenario(
+            harm=self._harm,
+            option="--rolling servers" if self.servers else "--rolling postgres",
+            targets=_both,
+            judge=self._judge,
+        )
+
+    async def _harm(self, world: World, seconds: float) -> None:
+        stop = asyncio.Event()
+        restarts = _restart_servers if self.servers else _restart_postgres
+        async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            for client in await _plain_clients(stack, world):
+                for _ in range(_CROWD):
+                    group.create_task(_send(client, 1, stop))
+                group.create_task(_send(client, _LARGEST_BATCH, stop))
+                group.create_task(clients.read(client, *world.period, stop, timeout=_PATIENCE))
+            for client in world.clients("single"):
+                for _ in range(_CROWD):
+                    group.create_task(_send(client, 1, stop))
+            for client in world.clients("batch"):
+                group.create_task(_send(client, _LARGEST_BATCH, stop))
+            for client in world.clients("stream"):
+                group.create_task(_stream(client, stop))
+            for client in world.clients("reader"):
+                group.create_task(clients.read(client, *world.period, stop, timeout=_PATIENCE))
+            for client in world.clients("subscriber"):
+                group.create_task(self._follow(client, world, stop))
+            try:
+                await restarts(world, seconds)
+            finally:
+                stop.set()
+
+    async def _follow(self, client: Client, world: World, stop: asyncio.Event) -> None:
+        """Reads updates over one subscription, which outlasts every server; then all there are must have come."""
+        seen: list[int] = []
+        reading = asyncio.create_task(_read_updates(client, seen))
+        await stop.wait()
+        head = await tables.revision(world.database, client.tenant.organization)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HEAD_SECONDS):
+                while not seen or seen[-1] < head:
+                    await asyncio.wait((reading,), timeout=0.05)
+        reading.cancel()
+        (error,) = await asyncio.gather(reading, return_exceptions=True)
+        if isinstance(error, AgentMetricsError):
+            client.failed(client.tenant.servers[0], error)
+        if not seen or seen[-1] < head or seen != list(range(seen[0], seen[-1] + 1)):
+            text = f"{client.name} heard {len(seen) - 1} updates up to {seen[-1:]}, and {head} was the newest"
+            self.torn.append(Violation(check="subscriber", text=text))
+
+    def _judge(self, world: World) -> Iterator[Violation]:
+        """No call failed, whatever its kind, and every subscriber heard everything."""
+        yield from self.torn
+        failures = world.history.failures
+        for (client, code), times in Counter((one.client.split()[0], one.code) for one in failures).items():
+            first = next(one for one in failures if one.code == code and one.client.startswith(client))
+            yield Violation(check="failed call", text=f"{client}: {code}, {times} times, the first: {first.message}")
+
+
+async def _read_updates(client: Client, seen: list[int]) -> None:
+    """Enters the revision at which the subscription begins, and that of every update."""
+    async with client.tenant.servers[0].client.updates(bookmarks=True) as updates:
+        async for update in updates:
+            if not update.bookmark or not seen:
+                seen.append(update.revision)
+
+
+async def _plain_clients(stack: contextlib.AsyncExitStack, world: World) -> list[Client]:
+    """A client of plain gRPC for each organization, beside those of the Python client."""
+    made = []
+    for client in world.clients("plain"):
+        servers = [
+            Server(
+                address=one.address,
+                client=await stack.enter_async_context(PlainClient(one.address, api_key=client.tenant.key)),
+            )
+            for one in client.tenant.servers
+        ]
+        client.tenant = dataclasses.replace(client.tenant, servers=servers)  # with the same facts
+        made.append(client)
+    return made
+
+
+async def _send(client: Client, largest: int, stop: asyncio.Event) -> None:
+    """Sends calls of up to that many events until told to stop, each with a timeout that is long enough."""
+    while not stop.is_set():
+        facts = client.tenant.take(int(largest ** client.dice.random()), client.dice)
+        await client.track(client.server(), facts, _PATIENCE)
+        await asyncio.sleep(client.dice.uniform(0.002, 0.02))
+
+
+async def _stream(client: Client, stop: asyncio.Event) -> None:
+    """Sends batches over one stream until told to stop."""
+    waiting: list[tuple[list[Fact], float]] = []
+    server = client.server()
+
+    async def batches() -> AsyncIterator[list[event_pb2.Event]]:
+        while not stop.is_set():
+            facts = client.tenant.take(int(_LARGEST_BATCH ** client.dice.random()), client.dice)
+            waiting.append((facts, now()))
+            yield [message(fact) for fact in facts]
+            await asyncio.sleep(client.dice.uniform(0.002, 0.02))
+
+    try:
+        async for ack in server.client.stream(batches()):
+            facts, began = waiting.pop(0)
+            client.sent(server, facts, began, clients.results_of(ack.results), revision=ack.revision)
+    except AgentMetricsError as failure:
+        for facts, began in waiting:
+            client.sent(server, facts, began, (), error=client.failed(server, failure))
