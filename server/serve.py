@@ -32,14 +32,18 @@ from server.store.database import Condition, Database
 
 _WATCH_SECONDS = 2.0
 _PARTITIONS_EVERY = 1800.0
+_PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
 _log = structlog.get_logger(__name__)
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.max_concurrent_streams", 100),  # bounds what one connection can pile up by resetting streams
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
+    # A client that vanished without a word is let go after 30 seconds; clients may ask more often.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # a minute by default, and the pings of keepalive wait for others
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
@@ -52,6 +56,8 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
             settings.required("database_url"),
             ingest_connections=settings.ingest_connections,
             query_connections=settings.query_connections,
+            query_patience=settings.max_call_seconds,
+            patience=_PATIENCE_SECONDS,
         )
         hints = Hints(settings.required("redis_url"))
         try:

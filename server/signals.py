@@ -22,6 +22,7 @@ _STATE_MILLISECONDS = 1500
 _STATE_AGE = timedelta(seconds=2)
 _REST_SECONDS = 1.0
 _TIMEOUT_SECONDS = 2.0
+_PULSE_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 # Keeps the newer of two states, by revision and then by time: neither goes back in Redis.
@@ -62,9 +63,7 @@ class Signals:
             redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, socket_timeout=_TIMEOUT_SECONDS
         )
         # Its own connection, without a time limit on reads: it waits for messages.
-        self._subscriber = redis.asyncio.Redis.from_url(
-            redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, health_check_interval=5
-        )
+        self._subscriber = redis.asyncio.Redis.from_url(redis_url, socket_connect_timeout=_TIMEOUT_SECONDS)
         self._listeners: dict[int, Callable[[], None]] = {}
         self._changed = asyncio.Event()
         self._committed: set[int] = set()
@@ -165,6 +164,7 @@ class Signals:
         """Hears until the connection breaks, following what is listened to."""
         async with self._subscriber.pubsub(ignore_subscribe_messages=True) as pubsub:
             subscribed: set[int] = set()
+            pulse = _Pulse()
             self._changed.set()
             for organization_id in list(self._listeners):
                 self._hear(organization_id)  # something may have been said while nobody heard it
@@ -179,12 +179,34 @@ class Signals:
                     subscribed = wanted
                 if not subscribed:
                     await self._changed.wait()
+                    pulse = _Pulse()  # nobody has read an answer meanwhile
                     continue
+                await pulse.beat(pubsub)
                 message = await pubsub.get_message(timeout=0.2)
                 self._away.discard("listen")
-                if message is not None:
+                if message is not None and message["type"] == "pong":
+                    pulse.answered = True
+                elif message is not None:
                     self._hear(int(message["channel"].split(b"{")[1].split(b"}")[0]))
 
     def _hear(self, organization_id: int) -> None:
         if (heard := self._listeners.get(organization_id)) is not None:
             heard()
+
+
+class _Pulse:
+    """Asks now and then whether Redis is still there: a connection that only listens would not notice."""
+
+    def __init__(self) -> None:
+        self.answered = True
+        self._due = 0.0
+
+    async def beat(self, pubsub: redis.asyncio.client.PubSub) -> None:
+        """Asks if it is time to; TimeoutError where the last question had no answer."""
+        now = asyncio.get_running_loop().time()
+        if now < self._due:
+            return
+        if not self.answered:
+            raise TimeoutError
+        self.answered, self._due = False, now + _PULSE_SECONDS
+        await pubsub.ping()

@@ -2,6 +2,7 @@
 words.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server import errors
+from server.store.patience import Patience
 
 # What the asyncpg driver's own connection is to the rest of the store. Ingest and fold use it directly: COPY is not
 # part of SQLAlchemy, and its execution layer costs more than these statements do.
@@ -30,6 +32,10 @@ _SESSION = {
     "jit": "off",  # compiling costs more than running these statements
     "idle_in_transaction_session_timeout": "60s",
     "lock_timeout": "20s",
+    # A server that vanished without a word would keep its transactions, and what they lock, for two hours.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
 }
 # Every statement of ingest looks up keys. After a burst the statistics lag behind, and a plan made for a small table
 # would read a large one from end to end.
@@ -39,7 +45,11 @@ _INGEST_SESSION = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "plan_cache_mode": "force_generic_plan",
+    "idle_in_transaction_session_timeout": "10s",  # it holds the revision, for which the organization's others wait
 }
+# Seconds for which ingest may use a connection: a transaction takes milliseconds, and its callers wait.
+_INGEST_PATIENCE = 10.0
+_GOODBYE_SECONDS = 2.0
 
 # Every question is answered from ranges of primary keys, also by a plan that was made when the tables were small.
 _QUERY_SESSION = {**_SESSION, "enable_seqscan": "off"}
@@ -54,20 +64,39 @@ class Condition:
 
 
 class Database:
-    """Holds the pools. One per process; close it when done."""
+    """Holds the pools. One per process; close it when done.
+
+    patience and query_patience are the seconds after which a connection in use is taken for lost. Without the first,
+    what is neither ingest nor a question has as long as its statements may take, as long jobs need.
+    """
 
     def __init__(
-        self, url: str, *, ingest_connections: int = 6, query_connections: int = 8, other_connections: int = 4
+        self,
+        url: str,
+        *,
+        ingest_connections: int = 6,
+        query_connections: int = 8,
+        other_connections: int = 4,
+        query_patience: float = 60,
+        patience: float | None = None,
     ) -> None:
         self._ingest = _engine(url, ingest_connections, "agentmetrics ingest", _INGEST_SESSION, timeout=60)
         self._query = _engine(url, query_connections, "agentmetrics query", _QUERY_SESSION, timeout=60)
         self._other = _engine(url, other_connections, "agentmetrics", _SESSION, timeout=120)
+        together = Patience()
+        together.watch(self._ingest, _INGEST_PATIENCE)
+        together.watch(self._query, query_patience)
+        if patience is not None:
+            together.watch(self._other, patience)
+        self._lost: set[int] = set()  # PostgreSQL's processes behind connections that were lost
         self._reading = self._query.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     async def close(self) -> None:
-        """Closes every connection."""
-        for engine in (self._ingest, self._query, self._other):
-            await engine.dispose()
+        """Closes every connection; those that are silent are left to the end of the process."""
+        engines = (self._ingest, self._query, self._other)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await asyncio.gather(*(engine.dispose() for engine in engines))
 
     @contextlib.asynccontextmanager
     async def ingest(self) -> AsyncIterator[Driver]:
@@ -111,10 +140,22 @@ class Database:
             async with engine.connect() as connection:
                 driver = await driver_of(connection)
                 try:
+                    await self._bury(driver)
                     yield driver
                 except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+                    self._lost.add(driver.get_server_pid())
                     await connection.invalidate()
                     raise
+
+    async def _bury(self, driver: Driver) -> None:
+        """Ends the sessions of connections that were lost.
+
+        PostgreSQL may not have been told. A session in the middle of a COPY would wait for the rest of it and hold
+        what it has locked; no time limit of PostgreSQL applies to that.
+        """
+        if lost := list(self._lost):
+            await driver.execute(_BURY, lost)
+            self._lost.difference_update(lost)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -156,6 +197,11 @@ _CONDITION = sa.text(
     "SELECT clock_timestamp() AS now, current_setting('fsync') AS fsync,"
     " current_setting('full_page_writes') AS full_page_writes,"
     " current_setting('synchronous_commit') AS synchronous_commit"
+)
+
+_BURY = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND usename = current_user"
+    " AND application_name LIKE 'agentmetrics%' AND pid <> pg_backend_pid()"
 )
 
 

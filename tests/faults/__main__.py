@@ -5,25 +5,41 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults import mutants, run
+from tests.faults.network import Network
 from tests.faults.rolling import Rolling
+from tests.faults.silence import Silence
 from tests.faults.supervisor import ROOT
 from tests.faults.world import Scenario
 
 
-async def _main(seeds: range, seconds: float, folder: Path, mutant: str | None, scenario: Scenario) -> bool:
+async def _main(
+    seeds: range, seconds: float, folder: Path, mutant: str | None, scenario: Callable[[int], Scenario]
+) -> bool:
     tree = ROOT if mutant is None else mutants.make(mutants.MUTANTS[mutant], folder / "tree")
     good = True
     for seed in seeds:
         place = folder / f"seed-{seed}"
         place.mkdir(parents=True)
         began = time.monotonic()
-        verdict = await run.run(seed, seconds, place, tree=tree, scenario=scenario)
+        verdict = await run.run(seed, seconds, place, tree=tree, scenario=scenario(seed))
         print(f"{verdict}\n    {time.monotonic() - began:.1f} s in all", flush=True)
         good = good and verdict.good
     return good
+
+
+def _scenario(arguments: argparse.Namespace) -> Callable[[int], Scenario]:
+    """The kind of run that was asked for, by seed."""
+    if arguments.rolling:
+        return lambda _: Rolling(servers=arguments.rolling == "servers").scenario
+    if arguments.network:
+        return lambda seed: Network(seed).scenario
+    if arguments.silence:
+        return lambda seed: Silence(seed).scenario
+    return lambda _: run.KILLS
 
 
 parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
@@ -31,13 +47,12 @@ parser.add_argument("--seeds", type=int, default=3, help="how many runs (3)")
 parser.add_argument("--seconds", type=float, default=8, help="of faults in each (8)")
 parser.add_argument("--seed", type=int, default=1, help="that of the first run (1)")
 parser.add_argument("--rolling", choices=("servers", "postgres"), help="restart them in order; no call may fail")
+parser.add_argument("--network", action="store_true", help="harm the links between clients, servers and engines")
+parser.add_argument("--silence", action="store_true", help="measure how long a silent link stays unnoticed")
 parser.add_argument("--folder", type=Path, help="where history and logs go; a new one by default")
 parser.add_argument("--mutant", choices=mutants.MUTANTS, help="run code with this mistake, which must be found")
 arguments = parser.parse_args()
 place = arguments.folder or Path(tempfile.mkdtemp(prefix="agentmetrics-faults-"))
 seeds = range(arguments.seed, arguments.seed + arguments.seeds)
-scenario = run.KILLS
-if arguments.rolling:
-    scenario = Rolling(servers=arguments.rolling == "servers").scenario
-all_good = asyncio.run(_main(seeds, arguments.seconds, place, arguments.mutant, scenario))
+all_good = asyncio.run(_main(seeds, arguments.seconds, place, arguments.mutant, _scenario(arguments)))
 sys.exit(0 if all_good else 1)

@@ -6,7 +6,7 @@ import os
 import random
 import socket
 import urllib.parse
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tests.faults.processes import Nursery, Program
 ROOT = Path(__file__).parents[2]
 PEPPER = "a pepper that only this harness knows, long enough"
 _PORTS = range(15000, 30000)  # below those of outgoing connections, which could take one while its server is down
+Urls = Callable[[str], tuple[str, str]]  # those of PostgreSQL and Redis, for a process by its name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +78,17 @@ async def cluster(
     servers: int,
     workers: int,
     tree: Path,
-    urls: tuple[str, str],
+    urls: Urls,
 ) -> AsyncIterator[Cluster]:
     """Runs servers and workers on engines that are there and migrated, from the code in a folder; ends them all.
 
     urls are those by which they reach PostgreSQL and Redis.
     """
-    database_url, redis_url = urls
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(servers)]
     async with Nursery.opened(tree) as nursery:
 
         def program(name: str, number: int, *arguments: str, listen: str = "127.0.0.1:0") -> Program:
+            database_url, redis_url = urls(f"{name}-{number}")
             environment = {
                 **{key: value for key, value in os.environ.items() if not key.startswith("AGENTMETRICS_")},
                 "DATABASE_URL": database_url,

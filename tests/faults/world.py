@@ -12,7 +12,7 @@ from server.store.database import Database
 from tests.faults.checker import Violation
 from tests.faults.clients import Client, Tenant
 from tests.faults.history import History
-from tests.faults.supervisor import Cluster
+from tests.faults.supervisor import Cluster, Urls
 from tests.faults.workload import SPREAD
 
 
@@ -40,9 +40,9 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def _direct(engines: embedded.Engines) -> AsyncIterator[tuple[str, str]]:
-    """The service's ways to PostgreSQL and Redis: their own URLs."""
-    yield engines.database_url, engines.redis_url
+async def _direct(engines: embedded.Engines) -> AsyncIterator[Urls]:
+    """Every process's ways to PostgreSQL and Redis: their own URLs."""
+    yield lambda _: (engines.database_url, engines.redis_url)
 
 
 @contextlib.asynccontextmanager
@@ -62,6 +62,7 @@ class Scenario:
     harm: Callable[[World, float], Awaitable[None]]
     option: str = ""  # of the command line
     data: Callable[[], AbstractContextManager[Path]] | None = None  # where the engines' folder is; by default in memory
-    urls: Callable[[embedded.Engines], AbstractAsyncContextManager[tuple[str, str]]] = _direct
+    urls: Callable[[embedded.Engines], AbstractAsyncContextManager[Urls]] = _direct
     targets: Callable[[Sequence[str]], AbstractAsyncContextManager[Sequence[str]]] = _plain
+    quiet: bool = False  # it makes few calls
     judge: Callable[[World], Iterable[Violation]] = _nothing  # what only this kind promises

@@ -16,6 +16,12 @@ _OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    # A connection that has gone silent is replaced: 10 seconds after a call, 20 while only waiting. The last of these,
+    # by default a minute, bounds the pings with which gRPC measures bandwidth, and those of keepalive wait for them.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.ping_timeout_ms", 10_000),
 )
 
 

@@ -1,0 +1,52 @@
+"""How long a connection to PostgreSQL may be in use, since a link that has gone silent tells nobody.
+
+A time limit on statements is not enough: the driver then asks the server, which may not hear it, to cancel, and the
+connection stays taken for as long again.
+"""
+
+import asyncio
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_OPENED, _CUT = "agentmetrics opened", "agentmetrics cut"
+
+
+class Patience:
+    """Cuts connections that are in use for too long, and has older ones replaced before they are used again.
+
+    Whoever uses one that is cut meets a lost connection. One of a pool speaks for all pools of the process: what was
+    open by then may be as silent, and is not to be tried one by one.
+    """
+
+    def __init__(self) -> None:
+        self._distrusted = float("-inf")  # whatever was opened before
+
+    def watch(self, engine: AsyncEngine, seconds: float) -> None:
+        """Gives the connections of an engine that many seconds for each use."""
+
+        def taken(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
+            if entry.info[_OPENED] < self._distrusted:
+                connection.driver_connection.terminate()
+                raise sa.exc.DisconnectionError
+            loop = asyncio.get_running_loop()
+            entry.info[_CUT] = loop.call_later(seconds, self._cut, connection, loop.time())
+
+        for name, hear in (("connect", _opened), ("checkout", taken), ("checkin", _returned)):
+            sa.event.listen(engine.sync_engine, name, hear)
+
+    def _cut(self, connection: DBAPIConnection, taken_at: float) -> None:
+        self._distrusted = max(self._distrusted, taken_at)
+        connection.driver_connection.terminate()
+
+
+def _opened(_: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    entry.info[_OPENED] = asyncio.get_running_loop().time()
+
+
+def _returned(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    cut = entry.info.pop(_CUT, None)
+    if cut is not None:
+        cut.cancel()
