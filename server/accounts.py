@@ -4,6 +4,7 @@ import asyncio
 import base64
 import dataclasses
 import enum
+import functools
 import hmac
 import secrets
 import time
@@ -142,8 +143,13 @@ class Authenticator:
         task = self._lookups.get(digest)
         if task is None:
             task = self._lookups[digest] = asyncio.create_task(self._look_up(key_id, digest))
-            task.add_done_callback(lambda _: self._lookups.pop(digest, None))
+            task.add_done_callback(functools.partial(self._looked_up, digest))
         return await asyncio.shield(task)
+
+    def _looked_up(self, digest: bytes, task: "asyncio.Task[_Cached | None]") -> None:
+        self._lookups.pop(digest, None)
+        if not task.cancelled():
+            task.exception()  # seen, also where every caller has gone meanwhile
 
     async def _look_up(self, key_id: str, digest: bytes) -> "_Cached | None":
         until = time.monotonic() + _CACHE_SECONDS

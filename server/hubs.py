@@ -163,6 +163,7 @@ class Hubs:
             known = self._states[key] = _Found(
                 task=asyncio.create_task(self._made(organization_id, time_zone, part)), asked_at=now
             )
+            known.task.add_done_callback(_failed)  # looks at its error, also where every caller has gone meanwhile
         return await asyncio.shield(known.task)
 
     async def _made(self, organization_id: int, time_zone: str, part: Part) -> Left:

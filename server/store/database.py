@@ -139,11 +139,12 @@ class Database:
         with translated():
             async with engine.connect() as connection:
                 driver = await driver_of(connection)
+                session = driver.get_server_pid()  # a connection that is cut cannot be asked any more
                 try:
                     await self._bury(driver)
                     yield driver
                 except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
-                    self._lost.add(driver.get_server_pid())
+                    self._lost.add(session)
                     await connection.invalidate()
                     raise
 

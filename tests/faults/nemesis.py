@@ -128,8 +128,7 @@ class Nemesis:
 
 async def _backends(admin_url: str) -> list[int]:
     """The processes of PostgreSQL that serve a connection of the service."""
-    parts = urllib.parse.urlsplit(admin_url)
-    connection = await asyncpg.connect(parts._replace(scheme="postgresql").geturl(), timeout=1)
+    connection = await asyncpg.connect(plain_url(admin_url), timeout=1)
     try:
         rows = await connection.fetch(
             "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'agentmetrics%' ORDER BY pid"
@@ -137,3 +136,8 @@ async def _backends(admin_url: str) -> list[int]:
     finally:
         await connection.close(timeout=1)
     return [row[0] for row in rows]
+
+
+def plain_url(url: str) -> str:
+    """A URL of SQLAlchemy as the driver takes it."""
+    return urllib.parse.urlsplit(url)._replace(scheme="postgresql").geturl()

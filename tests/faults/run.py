@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agentmetrics import AsyncClient
-from server import accounts, audit, embedded, errors
+from server import accounts, audit, errors
 from server.accounts import Scope, Secrets
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
@@ -150,7 +150,7 @@ async def _run(verdict: Verdict, history: History, tree: Path, scenario: Scenari
     async with contextlib.AsyncExitStack() as stack:
         async with _phase(verdict, "start"):
             data = stack.enter_context(_data_folder(verdict, scenario))
-            engines = stack.enter_context(embedded.start(data))
+            engines = stack.enter_context(scenario.start(data))
             database = Database(engines.database_url)
             stack.push_async_callback(database.close)
             await _migrate(database)
@@ -238,10 +238,11 @@ async def _audit_now_and_then(world: World, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), timeout=_AUDIT_SECONDS)
         for tenant in world.tenants:
             with contextlib.suppress(errors.StorageUnavailable):
-                await _audit(world, tenant.organization)
+                await recount(world, tenant.organization)
 
 
-async def _audit(world: World, organization: int) -> None:
+async def recount(world: World, organization: int) -> None:
+    """Holds an organization's figures against its raw events, in one snapshot, for the history."""
     report = await audit.check(world.database, organization)
     world.history.add(
         Audit(
@@ -276,7 +277,7 @@ async def _compare(world: World) -> list[Violation]:
         server = tenant.servers[number % len(tenant.servers)]
         facts = list(tenant.facts.values())
         found += await figures.compare(server.client, tenant.organization, facts, start, end)
-        await _audit(world, tenant.organization)
+        await recount(world, tenant.organization)
     return found
 
 

@@ -62,6 +62,7 @@ class Scenario:
     harm: Callable[[World, float], Awaitable[None]]
     option: str = ""  # of the command line
     data: Callable[[], AbstractContextManager[Path]] | None = None  # where the engines' folder is; by default in memory
+    start: Callable[[Path], embedded.Engines] = embedded.start
     urls: Callable[[embedded.Engines], AbstractAsyncContextManager[Urls]] = _direct
     targets: Callable[[Sequence[str]], AbstractAsyncContextManager[Sequence[str]]] = _plain
     quiet: bool = False  # it makes few calls
