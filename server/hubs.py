@@ -163,7 +163,7 @@ class Hubs:
             known = self._states[key] = _Found(
                 task=asyncio.create_task(self._made(organization_id, time_zone, part)), asked_at=now
             )
-            known.task.add_done_callback(_failed)  # looks at its error, also where every caller has gone meanwhile
+            known.task.add_done_callback(_seen)
         return await asyncio.shield(known.task)
 
     async def _made(self, organization_id: int, time_zone: str, part: Part) -> Left:
@@ -172,6 +172,12 @@ class Hubs:
         encoded = self._codec.state(view.state(as_of.at), view.revision, as_of.at, time_zone)
         self._signals.leave_state(organization_id, part, view.revision, as_of.at, encoded)
         return Left(view.revision, encoded)
+
+
+def _seen(task: "asyncio.Task[Left]") -> None:
+    """Takes note of an error, also where every caller has gone meanwhile."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _description(error: Exception) -> str:
