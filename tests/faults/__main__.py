@@ -14,9 +14,9 @@ from tests.faults.mutants import Mutant
 from tests.faults.network import Network
 from tests.faults.power import PowerCuts
 from tests.faults.rolling import Rolling
+from tests.faults.scenario import Scenario
 from tests.faults.silence import Silence
 from tests.faults.supervisor import ROOT
-from tests.faults.world import Scenario
 
 
 async def _main(

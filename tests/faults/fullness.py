@@ -23,8 +23,9 @@ from tests.faults.clients import Tenant
 from tests.faults.history import Fault, now
 from tests.faults.nemesis import plain_url
 from tests.faults.plain import PlainClient
+from tests.faults.scenario import Scenario
 from tests.faults.workload import message
-from tests.faults.world import Scenario, World
+from tests.faults.world import World
 
 SECONDS: Final = 120.0  # at most
 _MEGABYTES = 512

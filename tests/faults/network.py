@@ -10,8 +10,9 @@ from server import embedded
 from tests.faults import run
 from tests.faults.history import Fault, now
 from tests.faults.proxy import Harm, Link
+from tests.faults.scenario import Scenario
 from tests.faults.supervisor import Urls
-from tests.faults.world import Scenario, World
+from tests.faults.world import World
 
 _PARTS = ("server-0", "server-1", "worker-0", "worker-1")  # those that may run
 _MOST = 4  # links harmed at a time

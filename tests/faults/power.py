@@ -18,7 +18,8 @@ from server import embedded
 from tests.faults import checker, disks, mutants, run, tables
 from tests.faults.checker import Violation
 from tests.faults.history import Fault, now
-from tests.faults.world import Scenario, World
+from tests.faults.scenario import Scenario
+from tests.faults.world import World
 
 SECONDS_EACH = 20.0  # at most
 _MEGABYTES = 2048

@@ -18,8 +18,9 @@ from tests.faults.checker import Violation
 from tests.faults.clients import Client, Server
 from tests.faults.history import Fault, now
 from tests.faults.plain import PlainClient
+from tests.faults.scenario import Scenario
 from tests.faults.workload import Fact, message
-from tests.faults.world import Scenario, World
+from tests.faults.world import World
 
 _CALM, _POSTGRES_CALM = 0.3, 2.0  # seconds between two restarts; plain gRPC makes three attempts within about two
 _ROUNDS = 2

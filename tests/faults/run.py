@@ -24,9 +24,10 @@ from tests.faults.checker import Violation
 from tests.faults.clients import Server, Tenant
 from tests.faults.history import Audit, History, now
 from tests.faults.nemesis import Nemesis
+from tests.faults.scenario import Scenario
 from tests.faults.supervisor import PEPPER, ROOT
 from tests.faults.workload import PLANTED_MAIL, Business
-from tests.faults.world import Scenario, World
+from tests.faults.world import World
 
 # Seconds after which a phase hangs; that of the faults comes on top of their own.
 _LIMITS = {"start": 90, "faults": 60, "recovery": 30, "retries": 30, "fold": 30, "figures": 60, "stop": 60}

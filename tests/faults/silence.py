@@ -13,8 +13,9 @@ from tests.faults.clients import Server
 from tests.faults.history import Fault, now
 from tests.faults.network import Network
 from tests.faults.proxy import Harm, Link
+from tests.faults.scenario import Scenario
 from tests.faults.workload import message
-from tests.faults.world import Scenario, World
+from tests.faults.world import World
 
 # The most seconds until the service is used over another connection, by the link's end.
 # What was asked before that time may wait for as long as the server gives a question.
