@@ -5,10 +5,12 @@ import ctypes
 import fcntl
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +59,7 @@ class Disk:
             try:
                 yield disk
             finally:
-                disk.unmount()
+                disk.take_away()
 
     def mount(self) -> None:
         """Mounts the file system; after a power cut this is where its journal is replayed."""
@@ -69,14 +71,25 @@ class Disk:
         try:
             _run("umount", str(self.place))
         except Unavailable as error:
-            raise Unavailable(f"{error}; used by {', '.join(self._users()) or 'nobody'}") from None
+            raise Unavailable(f"{error}; used by {sorted(set(self._users()))}") from None
 
-    def _users(self) -> Iterator[str]:
-        """The processes that hold something open there."""
-        for handle in Path("/proc").glob("[0-9]*/fd/*"):
+    def take_away(self) -> None:
+        """Unmounts, and ends what still uses the disk: nobody else can see it."""
+        try:
+            self.unmount()
+        except Unavailable:
+            for pid in set(self._users()) - {os.getpid()}:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(1)  # for the kernel to let go of what they had open
+            self.unmount()
+
+    def _users(self) -> Iterator[int]:
+        """The processes that hold something open there, or are there."""
+        for handle in (*Path("/proc").glob("[0-9]*/fd/*"), *Path("/proc").glob("[0-9]*/cwd")):
             with contextlib.suppress(OSError):
                 if handle.readlink().is_relative_to(self.place):
-                    yield f"{handle.parts[2]} ({(handle.parents[1] / 'comm').read_text().strip()})"
+                    yield int(handle.parts[2])
 
     def cut_power(self) -> None:
         """From this moment nothing is written to the device any more: neither data nor the journal."""

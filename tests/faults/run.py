@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agentmetrics import AsyncClient
+from agentmetrics import AsyncClient, NotFound
 from server import accounts, audit, errors
 from server.accounts import Scope, Secrets
 from server.store import migrate, organizations, partitions
@@ -103,7 +103,8 @@ def _data_folder(verdict: Verdict, scenario: Scenario) -> Iterator[Path]:
             yield data
         finally:
             for log in data.glob("*.log"):
-                shutil.copy(log, verdict.logs / f"engine-{log.name}")
+                with contextlib.suppress(OSError):  # its disk may have been lost
+                    shutil.copy(log, verdict.logs / f"engine-{log.name}")
 
 
 class Hang(Exception):
@@ -174,7 +175,10 @@ async def _run(verdict: Verdict, history: History, tree: Path, scenario: Scenari
         async with _phase(verdict, "stop"):
             await asyncio.gather(*(program.stop() for program in cluster.programs))
         mails = (PLANTED_MAIL.partition("{")[0],)
-        verdict.violations += checker.judge(history, await _stored(world))
+        try:
+            verdict.violations += checker.judge(history, await _stored(world))
+        except errors.StorageUnavailable as error:
+            verdict.violations.append(Violation(check="lost disk", text=f"the tables cannot be read: {error}"))
         verdict.violations += supervisor.judge_lives(cluster.programs)
         verdict.violations += supervisor.judge_logs(cluster, (*keys, *mails))
         verdict.violations += [*(() if scenario.quiet else _idle(history)), *scenario.judge(world)]
@@ -277,7 +281,10 @@ async def _compare(world: World) -> list[Violation]:
     for number, tenant in enumerate(world.tenants):
         server = tenant.servers[number % len(tenant.servers)]
         facts = list(tenant.facts.values())
-        found += await figures.compare(server.client, tenant.organization, facts, start, end)
+        try:
+            found += await figures.compare(server.client, tenant.organization, facts, start, end)
+        except NotFound as error:  # an agent of whom everything was lost
+            found.append(Violation(check="figures", text=f"organization {tenant.organization}: {error}"))
         await recount(world, tenant.organization)
     return found
 
