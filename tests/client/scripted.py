@@ -43,6 +43,7 @@ class Fail:
     message: str = "scripted"
     store: bool = False
     bare: bool = False
+    pushback: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,8 @@ def status_of(fail: Fail) -> status_pb2.Status:
 
 def abort(context: grpc.ServicerContext, fail: Fail) -> None:
     """Ends the call."""
+    if fail.pushback is not None:
+        context.set_trailing_metadata((("grpc-retry-pushback-ms", fail.pushback),))
     if fail.bare:
         codes = {code.value[0]: code for code in grpc.StatusCode}
         context.abort(codes[fail.code], fail.message)

@@ -87,6 +87,63 @@ def test_retry_info_is_waited_for(client: agentmetrics.Client, script: scripted.
     assert time.monotonic() - begin >= 0.4
 
 
+def test_callers_that_were_refused_together_do_not_come_back_together() -> None:
+    waits = []
+    for _ in range(200):
+        tries = retries.Attempts(timeout=60, attempt=60, retryable=retries.INGEST)
+        refusal = errors.ResourceExhausted("x", grpc.StatusCode.RESOURCE_EXHAUSTED, retry_after=10)
+        waits.append(tries.next_wait(refusal) or 0)
+    assert min(waits) >= 10
+    assert max(waits) <= 12
+    assert max(waits) - min(waits) > 1
+
+
+async def test_pushback_is_waited_for(aclient: agentmetrics.AsyncClient, script: scripted.Script) -> None:
+    script.play(Fail(bare=True, pushback="400"))
+    begin = time.monotonic()
+    await aclient.track(agentmetrics.event("a.b"))
+    assert time.monotonic() - begin >= 0.4
+    assert len(script.requests) == 2
+
+
+@pytest.mark.parametrize("pushback", ["-1", "soon"])
+async def test_a_server_that_asks_for_no_retry_gets_none(
+    aclient: agentmetrics.AsyncClient, script: scripted.Script, pushback: str
+) -> None:
+    script.play(*[Fail(bare=True, pushback=pushback)] * 5)
+    with pytest.raises(agentmetrics.Unavailable):
+        await aclient.track(agentmetrics.event("a.b"))
+    assert len(script.requests) == 1
+
+
+def test_pushback_makes_nothing_else_worth_a_retry(client: agentmetrics.Client, script: scripted.Script) -> None:
+    script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, pushback="10"))
+    with pytest.raises(agentmetrics.ResourceExhausted) as caught:
+        client.track(agentmetrics.event("a.b"))
+    assert caught.value.retry_after is None
+    assert len(script.requests) == 1
+
+
+async def test_a_stream_waits_as_long_as_it_is_asked_to(
+    aclient: agentmetrics.AsyncClient, script: scripted.Script
+) -> None:
+    script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="EVENT_RATE", retry_after=0.4))
+    begin = time.monotonic()
+    acks = [ack async for ack in aclient.stream([[agentmetrics.event("a.b")]])]
+    assert time.monotonic() - begin >= 0.4
+    assert len(acks) == 1
+
+
+async def test_a_stream_that_is_refused_for_good_is_not_opened_again(
+    aclient: agentmetrics.AsyncClient, script: scripted.Script
+) -> None:
+    # A write that meets the end of its call hides the status; the connection after it learns it.
+    script.play(*[Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="EVENT_QUOTA")] * 5)
+    with pytest.raises(agentmetrics.ResourceExhausted):
+        _ = [ack async for ack in aclient.stream([[agentmetrics.event("a.b")]])]
+    assert len(script.streams) <= 2
+
+
 def test_the_total_deadline_ends_retries(client: agentmetrics.Client, script: scripted.Script) -> None:
     script.play(*[Fail(retry_after=0.05)] * 200)
     begin = time.monotonic()

@@ -111,6 +111,15 @@ def test_definite_refusals_are_not_sent_again(
     assert "CREDENTIALS_INVALID" in caplog.text
 
 
+def test_a_tracker_waits_as_long_as_it_is_asked_to(tracker: agentmetrics.Tracker, script: scripted.Script) -> None:
+    script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="EVENT_RATE", retry_after=0.4))
+    begin = time.monotonic()
+    tracker.track("a.b")
+    assert tracker.flush(10)
+    assert time.monotonic() - begin >= 0.4
+    assert (tracker.stats().sent, len(script.requests)) == (1, 2)
+
+
 def test_rejections_are_counted_and_logged_once(
     tracker: agentmetrics.Tracker, script: scripted.Script, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,6 +6,7 @@ process at import.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
 TRAILER: Final = "grpc-status-details-bin"
+PUSHBACK: Final = "grpc-retry-pushback-ms"
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "agentmetrics.private.status"
@@ -84,6 +86,18 @@ def decode(trailers: Iterable[tuple[str, str | bytes]]) -> Details:
             except message.DecodeError:
                 break
     return Details()
+
+
+def pushback(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
+    """Returns the seconds that gRPC's own trailer asks to wait, infinity where it asks for no retry at all, or None.
+
+    A value that is no number of milliseconds asks for no retry either (gRFC A6).
+    """
+    for key, value in trailers:
+        if key == PUSHBACK:
+            text = value if isinstance(value, str) else value.decode("ascii", "replace")
+            return int(text) / 1000 if text.isascii() and text.isdigit() else math.inf
+    return None
 
 
 def _details(status: Any) -> Details:

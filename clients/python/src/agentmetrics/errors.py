@@ -32,7 +32,7 @@ class AgentMetricsError(Exception):
         reason: the machine's word for it, a name of ErrorReason without its prefix; empty if the server gave none.
         field: the path of the request's field at fault, or empty.
         metadata: further facts, as documented beside each ErrorReason.
-        retry_after: seconds after which the server asks to be called again, or None.
+        retry_after: seconds after which the server asks to be called again, infinity if it asks not to be, or None.
         results: for track_batch, the results of the leading events that were acknowledged before the failure.
     """
 
@@ -141,14 +141,17 @@ _BY_CODE: Mapping[grpc.StatusCode, type[AgentMetricsError]] = {
 def from_rpc(error: grpc.RpcError) -> AgentMetricsError:
     """Returns the exception of this module that says what the gRPC error says."""
     # The stubs know the items of a synchronous error only by attribute; those of an asyncio one are plain pairs.
-    trailers = cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ())
+    trailers = tuple(cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ()))
     details = _status.decode(trailers)
     code = error.code()
+    retry_after = details.retry_after
+    if retry_after is None and code is grpc.StatusCode.UNAVAILABLE:
+        retry_after = _status.pushback(trailers)
     return _BY_CODE.get(code, AgentMetricsError)(
         details.message or error.details() or "no details",
         code,
         details.reason,
         details.field,
         details.metadata,
-        details.retry_after,
+        retry_after,
     )
