@@ -8,7 +8,7 @@ import functools
 import hmac
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from server import errors, timerange
@@ -264,3 +264,11 @@ async def set_state(database: Database, name: str, state: State) -> None:
         found = await organizations.set_state(connection, name, state)
     if not found:
         raise errors.SetupError(f"there is no organization named {name!r} that is not revoked")
+
+
+async def set_limits(database: Database, name: str, limits: Mapping[str, int | None]) -> None:
+    """Changes limits of an organization, by the names of its settings; servers follow within 10 seconds."""
+    async with database.transaction() as connection:
+        found = await organizations.set_limits(connection, name, limits)
+    if not found:
+        raise errors.SetupError(f"there is no organization named {name!r}; `organizations list` shows those there are")

@@ -12,6 +12,7 @@ import typer
 
 from server import accounts, commands, diagnosis
 from server.accounts import Scope, Secrets
+from server.limits import UNLIMITED
 from server.store import organizations as stored
 from server.store.database import Database
 from server.store.organizations import ApiKey, Organization, State
@@ -35,7 +36,7 @@ OPTIONS: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
-organizations = typer.Typer(help="Make, list, suspend, resume and revoke organizations.", **OPTIONS)
+organizations = typer.Typer(help="Make, list, limit, suspend, resume and revoke organizations.", **OPTIONS)
 keys = typer.Typer(help="Make, list and revoke API keys.", **OPTIONS)
 
 
@@ -82,19 +83,76 @@ def create_organization(
         typer.echo(f"organization {made.name!r} made, with the id {made.organization_id}")
 
 
+@organizations.command("set")
+def set_limits(
+    name: Name,
+    events_per_second: Annotated[
+        str | None, typer.Option(metavar="N", help="Events it may send per second: a number, unlimited or default.")
+    ] = None,
+    burst: Annotated[
+        str | None, typer.Option(metavar="N", help="Events that it may send at once after a rest: a number or default.")
+    ] = None,
+    monthly_events: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Events it may store in a month of UTC: a number, unlimited or default."),
+    ] = None,
+    weight: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Its share where organizations compete; 1 unless set.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set limits of an organization; servers follow within 10 seconds."""
+    chosen: dict[str, int | None] = {}
+    if events_per_second is not None:
+        chosen["events_per_second"] = _parsed("--events-per-second", events_per_second, most=2**31 - 1)
+    if burst is not None:
+        chosen["burst_events"] = _parsed("--burst", burst, most=2**31 - 1, may_be_unlimited=False)
+    if monthly_events is not None:
+        chosen["monthly_events"] = _parsed("--monthly-events", monthly_events, most=2**62)
+    if weight is not None:
+        chosen["weight"] = weight
+    if not chosen:
+        raise typer.BadParameter("name at least one limit to set")
+
+    async def work(database: Database, _place: commands.Place) -> Organization:
+        await accounts.set_limits(database, name, chosen)
+        return await accounts.organization(database, name)
+
+    changed = _on_database(data_dir, work)
+    if as_json:
+        typer.echo(json.dumps(_organization(changed)))
+    else:
+        typer.echo(f"organization {changed.name!r}: {_limits(changed)}")
+
+
 @organizations.command("list")
 def list_organizations(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List all organizations."""
 
-    async def work(database: Database, _place: commands.Place) -> list[Organization]:
+    async def work(database: Database, _place: commands.Place) -> tuple[list[Organization], dict[int, int]]:
         async with database.transaction() as connection:
-            return await stored.listed(connection)
+            return await stored.listed(connection), await stored.events_of_month(connection)
 
-    found = _on_database(data_dir, work)
+    found, used = _on_database(data_dir, work)
     if as_json:
-        typer.echo(json.dumps([_organization(one) for one in found]))
+        typer.echo(
+            json.dumps([{**_organization(one), "events_of_month": used.get(one.organization_id, 0)} for one in found])
+        )
         return
-    heading = ("ID", "NAME", "STATE", "TIME ZONE", "EVENTS KEPT", "KEYS KEPT", "CREATED")
+    heading = (
+        "ID",
+        "NAME",
+        "STATE",
+        "TIME ZONE",
+        "EVENTS KEPT",
+        "KEYS KEPT",
+        "PER SECOND",
+        "PER MONTH",
+        "THIS MONTH",
+        "WEIGHT",
+        "CREATED",
+    )
     _print_table(
         heading,
         [
@@ -105,6 +163,10 @@ def list_organizations(data_dir: DataDir = None, as_json: AsJson = False) -> Non
                 one.settings.time_zone,
                 _days(one.settings.event_retention_days),
                 _days(one.settings.key_retention_days),
+                _limit(one.settings.events_per_second),
+                _limit(one.settings.monthly_events),
+                f"{used.get(one.organization_id, 0):,}",
+                str(one.settings.weight),
                 _instant(one.created_at),
             )
             for one in found
@@ -231,6 +293,31 @@ def _expiry(text: str | None) -> datetime | None:
     if found is None:
         raise typer.BadParameter(f"{text!r} is not a time such as 30m, 12h, 90d or 8w", param_hint="--expires-in")
     return datetime.now(UTC) + timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _parsed(option: str, text: str, *, most: int, may_be_unlimited: bool = True) -> int | None:
+    """A limit as it is stored: None is the operator's default, 0 no limit. Raises BadParameter."""
+    if text == "default":
+        return None
+    if text == "unlimited" and may_be_unlimited:
+        return UNLIMITED
+    if re.fullmatch(r"[1-9][0-9]{0,18}", text) and int(text) <= most:
+        return int(text)
+    words = "unlimited or default" if may_be_unlimited else "or default"
+    raise typer.BadParameter(f"{text!r} is not a number from 1 to {most:,}, {words}", param_hint=option)
+
+
+def _limit(value: int | None) -> str:
+    return "default" if value is None else "unlimited" if value == UNLIMITED else f"{value:,}"
+
+
+def _limits(one: Organization) -> str:
+    chosen = one.settings
+    burst = "" if chosen.burst_events is None else f" (up to {chosen.burst_events:,} at once)"
+    return (
+        f"events per second {_limit(chosen.events_per_second)}{burst}, per month {_limit(chosen.monthly_events)},"
+        f" weight {chosen.weight}"
+    )
 
 
 def _organization(one: Organization) -> dict[str, object]:

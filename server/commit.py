@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server import measures, outcomes
+from server import errors, measures, outcomes
 from server.cells import Cells
 from server.events import Event, conversation_key_of
+from server.limits import UNLIMITED
 from server.measures import Overflow
 from server.numbers import NumberCache
 from server.outcomes import Conversation
@@ -30,35 +31,45 @@ class Committed:
 
 
 async def commit(
-    database: Database, numbers: NumberCache, organization_id: int, events: Sequence[Event], *, hopeful: bool = False
+    database: Database,
+    numbers: NumberCache,
+    organization_id: int,
+    events: Sequence[Event],
+    *,
+    hopeful: bool = False,
+    quota: int = UNLIMITED,
 ) -> Committed:
     """Stores those events that are new and counts them, in one transaction. Events are distinct, sorted by key.
 
     May be repeated whatever happened to an earlier attempt: what that one committed is found stored. hopeful: all are
-    taken to be new, which is quicker if it is true; if it is not, the work is done twice.
+    taken to be new, which is quicker if it is true; if it is not, the work is done twice. QuotaExceeded, and nothing
+    stored, where this month would then hold more events than the quota.
     """
     async with database.ingest() as driver:
         known = await numbers.of(driver, organization_id, events)
         committed = None
         if hopeful:
             store = _store_few if len(events) <= _FEW else _store_new
-            committed = await store(driver, organization_id, events, known.numbers)
+            committed = await store(driver, organization_id, events, known.numbers, quota)
         if committed is None:
             async with driver.transaction():
-                committed = await _store(driver, organization_id, events, known.numbers)
+                committed = await _store(driver, organization_id, events, known.numbers, quota)
     if committed.revision:
         numbers.keep(known)
     return committed
 
 
 async def _store_few(
-    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers
+    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers, quota: int
 ) -> Committed | None:
-    """Stores a few events all of which are new; None, with nothing stored, where that takes more than adding rows."""
+    """Stores a few events all of which are new; None, with nothing stored, where that takes more than adding rows, or
+    more than the quota.
+    """
     if any(event.event_type in _LONGER for event in events):
         return None
     changes = measures.of_events(events, numbers)
-    revision = await single.store(driver, organization_id, events, dict(sorted(_messages(events).items())), changes)
+    messages = dict(sorted(_messages(events).items()))
+    revision = await single.store(driver, organization_id, events, messages, changes, quota)
     if revision is None:
         return None
     new = {event.event_key for event in events}
@@ -66,18 +77,20 @@ async def _store_few(
 
 
 async def _store_new(
-    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers
+    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers, quota: int
 ) -> Committed | None:
     """Stores events all of which are new; None, with nothing stored, where one of them is not."""
     try:
         async with driver.transaction():
             await stored_events.add_keys(driver, organization_id, events)
-            return await _count(driver, organization_id, events, numbers, {})
+            return await _count(driver, organization_id, events, numbers, {}, quota)
     except stored_events.KeyTaken:
         return None
 
 
-async def _store(driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers) -> Committed:
+async def _store(
+    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers, quota: int
+) -> Committed:
     new = await stored_events.claim_keys(driver, organization_id, events)
     stored: dict[bytes, int] = {}
     if len(new) < len(events):
@@ -86,7 +99,7 @@ async def _store(driver: Driver, organization_id: int, events: Sequence[Event], 
     if not new:
         return Committed(revision=0, new=new, stored=stored, overflow=numbers.overflow)
     fresh = [event for event in events if event.event_key in new]
-    return await _count(driver, organization_id, fresh, numbers, stored)
+    return await _count(driver, organization_id, fresh, numbers, stored, quota)
 
 
 async def _count(
@@ -95,6 +108,7 @@ async def _count(
     fresh: Sequence[Event],
     numbers: measures.Numbers,
     stored: dict[bytes, int],
+    quota: int,
 ) -> Committed:
     """Stores and counts events whose keys have been claimed."""
     changes = measures.of_events(fresh, numbers)
@@ -103,7 +117,9 @@ async def _count(
     if changed_statuses:
         await statuses.append(driver, organization_id, changed_statuses)
     deltas, update = rollups.encode(changes), updates.encode(changes)
-    revision = await stored_events.next_revision(driver, organization_id)
+    revision = await stored_events.next_revision(driver, organization_id, len(fresh))
+    if quota and revision.month_events > quota:
+        raise errors.QuotaExceeded(used=revision.month_events - len(fresh), limit=quota, at=revision.at)
     await stored_events.append(driver, organization_id, revision, fresh)
     await rollups.append(driver, organization_id, revision, deltas)
     await updates.append(driver, organization_id, revision, update)

@@ -1,6 +1,7 @@
 """Every way in which the service refuses, and the status that belongs to each reason."""
 
 import dataclasses
+import datetime
 import enum
 from collections.abc import Mapping
 
@@ -86,7 +87,11 @@ class Reason(enum.Enum):
     SUBSCRIPTION_LIMIT = Status.RESOURCE_EXHAUSTED
     SLOW_CONSUMER = Status.RESOURCE_EXHAUSTED
 
+    EVENT_QUOTA = Status.RESOURCE_EXHAUSTED
+    EVENT_RATE = Status.RESOURCE_EXHAUSTED
+
     STORAGE_UNAVAILABLE = Status.UNAVAILABLE
+    STORAGE_BUSY = Status.UNAVAILABLE
     DURABILITY_WEAK = Status.UNAVAILABLE
     OVERLOADED = Status.UNAVAILABLE
     QUERY_CONCURRENCY = Status.RESOURCE_EXHAUSTED
@@ -115,6 +120,7 @@ class Refused(Exception):
         field: str = "",
         metadata: Mapping[str, str] | None = None,
         retry_after: float | None = None,
+        quota: str = "",
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -122,11 +128,17 @@ class Refused(Exception):
         self.field = field
         self.metadata: Mapping[str, str] = metadata or {}
         self.retry_after = retry_after  # seconds; None: waiting does not help
+        self.quota = quota  # whose quota is used up, where that is why
 
     def again(self) -> "Refused":
         """The same refusal for another caller: an exception that is raised twice carries both callers' frames."""
         return Refused(
-            self.reason, self.message, field=self.field, metadata=self.metadata, retry_after=self.retry_after
+            self.reason,
+            self.message,
+            field=self.field,
+            metadata=self.metadata,
+            retry_after=self.retry_after,
+            quota=self.quota,
         )
 
     @property
@@ -137,6 +149,20 @@ class Refused(Exception):
 
 class StorageUnavailable(Exception):
     """The database cannot be reached or is busy; trying the same again is safe and may work."""
+
+
+class StorageBusy(StorageUnavailable):
+    """No connection to the database became free in time."""
+
+
+class QuotaExceeded(Exception):
+    """Storing the events would take the organization over its events per month. Nothing of them is stored."""
+
+    def __init__(self, *, used: int, limit: int, at: datetime.datetime) -> None:
+        super().__init__("the events of this month are used up")
+        self.used = used  # in this month, before these events
+        self.limit = limit
+        self.at = at  # the database's time
 
 
 class StorageRejected(Exception):

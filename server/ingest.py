@@ -7,6 +7,7 @@ is under way makes the next batch. So batches grow with the load and an idle ser
 import asyncio
 import enum
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,20 +15,21 @@ from typing import NamedTuple
 
 import structlog
 
-from server import errors, telemetry
+from server import errors, numbers, telemetry
 from server.commit import Committed, commit
 from server.errors import Reason, Refused, Rejection
 from server.events import Event, Warning
-from server.numbers import Limits, NumberCache
+from server.fairness import FairSlots
+from server.limits import Limits
+from server.numbers import NumberCache
+from server.quotas import Quotas
 from server.store.database import Database
 
 MAX_BATCH_EVENTS = 1000
-MAX_PENDING_BYTES = 64 * 1024 * 1024
-MAX_PENDING_BYTES_EACH = MAX_PENDING_BYTES // 4  # of one organization, so that it cannot keep the others out
-_EVENT_BYTES = 600  # what an event without properties takes up here, about
 _RUNNERS_PER_ORGANIZATION = 2  # one batch is prepared and sent while the other commits
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
+_NO_LIMITS = Limits()
 _log = structlog.get_logger(__name__)
 
 
@@ -59,7 +61,8 @@ class Submission:
 @dataclass(slots=True, kw_only=True)
 class _Waiter:
     events: Sequence[Event]
-    size: int
+    since: float
+    place: int  # in its lane, from 1, when it came
     done: "asyncio.Future[Submission]"
 
 
@@ -68,9 +71,10 @@ class _Lane:
     """The calls of one organization that wait for a transaction."""
 
     organization_id: int
+    limits: Limits
     waiting: deque[_Waiter] = field(default_factory=deque)
     runners: int = 0
-    pending: int = 0  # bytes
+    pace: float = 0.0  # seconds of waiting per place, of the last call that was taken
 
 
 class Ingest:
@@ -82,33 +86,32 @@ class Ingest:
         *,
         on_commit: Callable[[int], None],
         concurrency: int,
-        limits: Limits | None = None,
+        distinct: numbers.Limits | None = None,
     ) -> None:
         self._database = database
-        self._numbers = NumberCache(limits)
+        self._numbers = NumberCache(distinct)
         self._on_commit = on_commit
-        self._slots = asyncio.Semaphore(concurrency)
+        self.quotas = Quotas(database)
+        self._slots = FairSlots(concurrency)
         self._lanes: dict[int, _Lane] = {}
         self._runners: set[asyncio.Task[None]] = set()
         self._repeating: dict[int, int] = {}  # for how many batches duplicates are expected of an organization
-        self._pending = 0
         self.weak = False  # true while the database could lose what is acknowledged
 
-    async def submit(self, organization_id: int, events: Sequence[Event]) -> Submission:
-        """Stores events and returns when they are durable. Cancelling the caller does not cancel the transaction."""
+    async def submit(self, organization_id: int, events: Sequence[Event], limits: Limits = _NO_LIMITS) -> Submission:
+        """Stores events and returns when they are durable. Cancelling the caller does not cancel the transaction.
+
+        Refused, and nothing stored, where they do not fit into the organization's events of the month.
+        """
         if not events:
             return Submission(results=(), revision=0)
         if self.weak:
             raise Refused(Reason.DURABILITY_WEAK, "the database is not set up to be durable", retry_after=5.0)
-        size = sum(_EVENT_BYTES + len(event.properties) for event in events)
-        lane = self._lanes.get(organization_id) or _Lane(organization_id=organization_id)
-        if self._pending + size > MAX_PENDING_BYTES or lane.pending + size > MAX_PENDING_BYTES_EACH:
-            raise Refused(Reason.OVERLOADED, "too many events are waiting to be stored", retry_after=0.5)
-        self._lanes[organization_id] = lane
-        waiter = _Waiter(events=events, size=size, done=asyncio.get_running_loop().create_future())
+        lane = self._lanes.setdefault(organization_id, _Lane(organization_id=organization_id, limits=limits))
+        lane.limits = limits
+        done: asyncio.Future[Submission] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(events=events, since=time.monotonic(), place=len(lane.waiting) + 1, done=done)
         lane.waiting.append(waiter)
-        lane.pending += size
-        self._pending += size
         telemetry.PENDING_EVENTS.inc(len(events))
         if lane.runners < _RUNNERS_PER_ORGANIZATION:
             lane.runners += 1
@@ -116,6 +119,13 @@ class Ingest:
             self._runners.add(runner)
             runner.add_done_callback(self._runners.discard)
         return await waiter.done
+
+    def expected_wait(self, organization_id: int) -> float:
+        """For how many seconds one more call of the organization would wait for its transaction to begin."""
+        lane = self._lanes.get(organization_id)
+        if lane is None or not lane.waiting:
+            return 0.0
+        return max(time.monotonic() - lane.waiting[0].since, lane.pace * (len(lane.waiting) + 1))
 
     async def drain(self) -> None:
         """Returns when nothing is waiting or being written any more."""
@@ -125,8 +135,11 @@ class Ingest:
     async def _run(self, lane: _Lane) -> None:
         try:
             while lane.waiting:
-                async with self._slots:
+                cost = min(MAX_BATCH_EVENTS, sum(len(waiter.events) for waiter in lane.waiting))
+                async with self._slots.slot(lane.organization_id, cost=cost, weight=lane.limits.weight):
                     waiters = _take(lane.waiting)
+                    if waiters:
+                        lane.pace = (time.monotonic() - waiters[-1].since) / waiters[-1].place
                     await self._settle(lane, waiters)
         finally:
             lane.runners -= 1
@@ -135,74 +148,96 @@ class Ingest:
 
     async def _settle(self, lane: _Lane, waiters: Sequence[_Waiter]) -> None:
         """Writes the events of the calls and answers each; nothing that happens escapes to the runner."""
-        events = [event for waiter in waiters for event in waiter.events]
+        count = sum(len(waiter.events) for waiter in waiters)
         try:
-            outcome = await self._write(lane.organization_id, events)
-            results = _results(events, outcome)
+            while waiters := await self._fitting(lane, waiters):
+                try:
+                    self._answer(waiters, await self._write(lane, [one for waiter in waiters for one in waiter.events]))
+                    break
+                except errors.QuotaExceeded as exceeded:
+                    # Nothing of the batch is stored. Each call by itself may fit.
+                    self.quotas.note(lane.organization_id, exceeded)
         except Refused as refusal:
             _fail(waiters, refusal)
         except Exception:  # noqa: BLE001 - every caller gets an answer, whatever happened
-            _log.exception("ingest failed", organization_id=lane.organization_id, events=len(events))
+            _log.exception("ingest failed", organization_id=lane.organization_id, events=count)
             _fail(waiters, None)
-        else:
-            position = 0
-            for waiter in waiters:
-                mine = results[position : position + len(waiter.events)]
-                position += len(waiter.events)
-                if not waiter.done.done():
-                    waiter.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
-            count(results)
         finally:
-            size = sum(waiter.size for waiter in waiters)
-            lane.pending -= size
-            self._pending -= size
-            telemetry.PENDING_EVENTS.dec(len(events))
+            telemetry.PENDING_EVENTS.dec(count)
 
-    async def _write(self, organization_id: int, events: Sequence[Event]) -> "_Outcome":
+    async def _fitting(self, lane: _Lane, waiters: Sequence[_Waiter]) -> list[_Waiter]:
+        """The calls that fit into the events of the month as far as they are known; answers the others."""
+        organization_id, limit = lane.organization_id, lane.limits.monthly_events
+        refusal = self.quotas.refusal(organization_id, limit)
+        if refusal is None:
+            return list(waiters)
+        try:
+            fits = await self.quotas.fitting(organization_id, limit, [waiter.events for waiter in waiters])
+        except errors.StorageUnavailable as error:
+            raise _unavailable() from error
+        _fail([waiter for waiter, fit in zip(waiters, fits, strict=True) if not fit], refusal)
+        return [waiter for waiter, fit in zip(waiters, fits, strict=True) if fit]
+
+    def _answer(self, waiters: Sequence[_Waiter], outcome: "_Outcome") -> None:
+        results = _results([event for waiter in waiters for event in waiter.events], outcome)
+        position = 0
+        for waiter in waiters:
+            mine = results[position : position + len(waiter.events)]
+            position += len(waiter.events)
+            if not waiter.done.done():
+                waiter.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
+        count(results)
+
+    async def _write(self, lane: _Lane, events: Sequence[Event]) -> "_Outcome":
         first: dict[bytes, Event] = {}
         for event in events:
             first.setdefault(event.event_key, event)
-        outcome = _Outcome(revision=0, fingerprints={}, new=set(), refused=set(), overflowed=set())
+        outcome = _Outcome(revision=0, fingerprints={}, new=set(), refused={}, overflowed=set())
         try:
-            await self._write_distinct(organization_id, [first[key] for key in sorted(first)], outcome)
+            await self._write_distinct(lane, [first[key] for key in sorted(first)], outcome)
         finally:
-            self._on_commit(organization_id)  # also where the answer to a commit was lost
+            self._on_commit(lane.organization_id)  # also where the answer to a commit was lost
         for key in outcome.new:
             outcome.fingerprints[key] = first[key].fingerprint
         return outcome
 
-    async def _write_distinct(self, organization_id: int, events: Sequence[Event], outcome: "_Outcome") -> None:
+    async def _write_distinct(
+        self, lane: _Lane, events: Sequence[Event], outcome: "_Outcome", *, part: bool = False
+    ) -> None:
         """Writes distinct events sorted by key; a batch that the database refuses is split to find the culprit."""
         try:
-            outcome.add(await self._commit(organization_id, events), events)
+            outcome.add(await self._commit(lane, events), events)
+        except errors.QuotaExceeded:
+            if not part:
+                raise
+            outcome.refused.update((event.event_key, _OVER_QUOTA) for event in events)  # other parts may be stored
         except errors.StorageRejected:
             if len(events) == 1:
-                _log.exception("the database refused an event", organization_id=organization_id)
-                outcome.refused.add(events[0].event_key)
+                _log.exception("the database refused an event", organization_id=lane.organization_id)
+                outcome.refused[events[0].event_key] = _REFUSED
                 return
             half = len(events) // 2
-            await self._write_distinct(organization_id, events[:half], outcome)
-            await self._write_distinct(organization_id, events[half:], outcome)
+            await self._write_distinct(lane, events[:half], outcome, part=True)
+            await self._write_distinct(lane, events[half:], outcome, part=True)
 
-    async def _commit(self, organization_id: int, events: Sequence[Event]) -> Committed:
+    async def _commit(self, lane: _Lane, events: Sequence[Event]) -> Committed:
         """Commits, again and again while the database is away, for a limited time."""
+        organization_id, quota = lane.organization_id, lane.limits.monthly_events
         hopeful = self._is_hopeful(organization_id)
         loop = asyncio.get_running_loop()
         give_up_at, pause = loop.time() + _GIVE_UP_AFTER, 0.02
         while True:
             try:
                 with telemetry.COMMIT_SECONDS.time():
-                    committed = await commit(self._database, self._numbers, organization_id, events, hopeful=hopeful)
+                    committed = await commit(
+                        self._database, self._numbers, organization_id, events, hopeful=hopeful, quota=quota
+                    )
             except errors.StorageUnavailable as error:
                 telemetry.COMMIT_RETRIES.inc()
                 hopeful = False  # the attempt may have succeeded all the same
                 if loop.time() + pause > give_up_at:
                     _log.warning("storage unavailable", error=str(error), organization_id=organization_id)
-                    raise Refused(
-                        Reason.STORAGE_UNAVAILABLE,
-                        "the database cannot be reached; send the same events again",
-                        retry_after=1.0,
-                    ) from error
+                    raise _unavailable() from error
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, 1.0)
             else:
@@ -226,7 +261,7 @@ class _Outcome:
     revision: int
     fingerprints: dict[bytes, int]  # of every event that is stored now
     new: set[bytes]
-    refused: set[bytes]
+    refused: dict[bytes, Rejection]
     overflowed: set[bytes]  # those of which a value is counted under cells.OTHER
 
     def add(self, committed: Committed, events: Sequence[Event]) -> None:
@@ -240,6 +275,12 @@ class _Outcome:
 
     def revision_of(self, results: Sequence[Result]) -> int:
         return self.revision if any(result.status is Status.ACCEPTED for result in results) else 0
+
+
+def _unavailable() -> Refused:
+    return Refused(
+        Reason.STORAGE_UNAVAILABLE, "the database cannot be reached; send the same events again", retry_after=1.0
+    )
 
 
 def _take(waiting: deque[_Waiter]) -> list[_Waiter]:
@@ -274,6 +315,7 @@ _CONFLICT = Rejection(
     field="event_id",
 )
 _REFUSED = Rejection(reason=Reason.INVALID_VALUE, message="the event holds a value that cannot be stored")
+_OVER_QUOTA = Rejection(reason=Reason.EVENT_QUOTA, message="the events of this month are used up")
 
 
 def _results(events: Sequence[Event], outcome: _Outcome) -> list[Result]:
@@ -283,8 +325,8 @@ def _results(events: Sequence[Event], outcome: _Outcome) -> list[Result]:
         key, warnings = event.event_key, event.warnings
         if key in outcome.overflowed:
             warnings = (*warnings, Warning.CARDINALITY_OVERFLOW)
-        if key in outcome.refused:
-            results.append(Result(event.event_id, Status.REJECTED, _REFUSED, ()))
+        if (refused := outcome.refused.get(key)) is not None:
+            results.append(Result(event.event_id, Status.REJECTED, refused, ()))
         elif outcome.fingerprints[key] != event.fingerprint:
             results.append(Result(event.event_id, Status.REJECTED, _CONFLICT, ()))
         elif key in unclaimed:

@@ -1,8 +1,7 @@
 """The questions: each is answered from one snapshot of rollups and unfolded deltas."""
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from server import catalog, costs, figures, measures, overflow, plans, timerange
@@ -19,6 +18,7 @@ from server.store.database import Database, Driver
 from server.store.reading import Reading, Wanted
 from server.store.rollups import AsOf
 from server.timerange import Granularity, Span, TimeRange
+from server.turns import Turns
 
 MAX_METRICS = 20
 
@@ -30,30 +30,19 @@ _STORAGE_TERMS = (_STORAGE_CHANGE.name, f"{_STORAGE_CHANGE.name}.count")  # the 
 class Queries:
     """Answers questions, a limited number at once. The clock tells the database's time."""
 
-    def __init__(self, database: Database, clock: Clock, *, max_queries: int) -> None:
+    def __init__(self, database: Database, clock: Clock, turns: Turns) -> None:
         self._database = database
         self._clock = clock
-        self._free = max_queries
-
-    @contextlib.contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if not self._free:
-            raise Refused(Reason.QUERY_CONCURRENCY, "too many questions at once", retry_after=1.0)
-        self._free -= 1
-        try:
-            yield
-        finally:
-            self._free += 1
+        self._turns = turns
 
     async def overview(self, principal: Principal, period: Period, part: Filter) -> Overview:
         """The key figures of a period, for the organization or a part of it."""
         wanted = figures.wanted(catalog.OVERVIEW, *_STORAGE_TERMS)
-        with self._admitted():
-            async with self._database.query() as driver:
-                time_range, _, found = await self._read(
-                    driver, principal, period, wanted, functools.partial(plans.overview, part)
-                )
-                await overflow.check(driver, principal.organization_id, part, field="filter")
+        async with self._turns.turn(principal), self._database.query() as driver:
+            time_range, _, found = await self._read(
+                driver, principal, period, wanted, functools.partial(plans.overview, part)
+            )
+            await overflow.check(driver, principal.organization_id, part, field="filter")
         points = _with_whole_period(found.points)
         return Overview(
             context=_context(time_range, found.as_of, catalog.OVERVIEW),
@@ -69,15 +58,12 @@ class Queries:
         wanted = figures.wanted((*catalog.AGENT, *catalog.AGENT_TREND))
         part = Filter(dimension=Dimension.AGENT, value=agent_id)
         plan = functools.partial(plans.agent, part, trend_days)
-        with self._admitted():
-            async with self._database.query_snapshot() as driver:
-                time_range, days, found = await self._read(driver, principal, period, wanted, plan)
-                if not await overflow.check(driver, organization_id, part, field="agent_id"):
-                    raise Refused(Reason.AGENT_NOT_FOUND, "no event has ever carried this agent_id", field="agent_id")
-                start, end = timerange.instant(time_range.span.start), timerange.instant(time_range.span.end)
-                changes = (
-                    await statuses.changes(driver, organization_id, agent_id, start, end) if agent_id != OTHER else []
-                )
+        async with self._turns.turn(principal), self._database.query_snapshot() as driver:
+            time_range, days, found = await self._read(driver, principal, period, wanted, plan)
+            if not await overflow.check(driver, organization_id, part, field="agent_id"):
+                raise Refused(Reason.AGENT_NOT_FOUND, "no event has ever carried this agent_id", field="agent_id")
+            start, end = timerange.instant(time_range.span.start), timerange.instant(time_range.span.end)
+            changes = await statuses.changes(driver, organization_id, agent_id, start, end) if agent_id != OTHER else []
         there = presence(changes, start, end, found.as_of.at)
         derived: Figures = {"available_time_ms": there.available_time_ms, "occupancy": there.occupancy}
         return Agent(
@@ -102,10 +88,9 @@ class Queries:
         names = _trend_metrics(metrics)
         wanted = figures.wanted(names, *((*costs.MEASURES, *_STORAGE_TERMS) if part.is_whole else ()))
         plan = functools.partial(plans.trends, part, granularity)
-        with self._admitted():
-            async with self._database.query() as driver:
-                time_range, spans, found = await self._read(driver, principal, period, wanted, plan)
-                await overflow.check(driver, principal.organization_id, part, field="filter")
+        async with self._turns.turn(principal), self._database.query() as driver:
+            time_range, spans, found = await self._read(driver, principal, period, wanted, plan)
+            await overflow.check(driver, principal.organization_id, part, field="filter")
         points = [found.points[plans.SERIES + index] for index in range(len(spans))]
         series = {name: [figures.figure(catalog.METRICS[name], cell) for cell in points] for name in names}
         storage = _storage(found.points) if part.is_whole else None

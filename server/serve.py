@@ -13,12 +13,16 @@ from prometheus_client import start_http_server
 
 from server import diagnosis, errors, telemetry
 from server.accounts import Authenticator, Secrets
+from server.admission import Admission, Bounds
 from server.clock import Clock
 from server.hints import Hints
 from server.hubs import Hubs
 from server.ingest import Ingest
+from server.limits import Defaults
 from server.numbers import Limits
+from server.pressure import Pressure
 from server.query import Queries
+from server.rates import Rates
 from server.rpc import realtime_conversion
 from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
@@ -29,6 +33,7 @@ from server.settings import Settings
 from server.signals import Signals
 from server.store import migrate, partitions, updates
 from server.store.database import Condition, Database
+from server.turns import Turns
 
 _WATCH_SECONDS = 2.0
 _PARTITIONS_EVERY = 1800.0
@@ -99,12 +104,18 @@ class Running:
             database,
             on_commit=self._tell,
             concurrency=settings.ingest_connections,
-            limits=Limits(
+            distinct=Limits(
                 agents=settings.max_distinct_agents,
                 channels=settings.max_distinct_channels,
                 teams=settings.max_distinct_teams,
                 event_types=settings.max_distinct_event_types,
             ),
+        )
+        self._pressure = Pressure()
+        self._rates = Rates(settings.required("redis_url"), share=settings.rate_share)
+        admission = Admission(_bounds(settings), _defaults(settings), self._ingest, self._rates, self._pressure)
+        turns = Turns(
+            settings.query_connections, limit=settings.max_queries, limit_each=settings.max_queries_per_organization
         )
         hubs = Hubs(
             database,
@@ -114,12 +125,15 @@ class Running:
             limit_each=settings.max_subscriptions_per_organization,
         )
         self._services = Services(
-            events=EventService(self._ingest, secrets, self._clock, max_streams=settings.max_streams_per_organization),
-            metrics=MetricsService(Queries(database, self._clock, max_queries=settings.max_queries)),
+            events=EventService(
+                self._ingest, admission, secrets, self._clock, max_streams=settings.max_streams_per_organization
+            ),
+            metrics=MetricsService(Queries(database, self._clock, turns)),
             realtime=RealtimeService(hubs, secrets),
             health=health.aio.HealthServicer(),
         )
-        gate = Gate(Authenticator(database, secrets, self._clock), SCOPES, max_call_seconds=settings.max_call_seconds)
+        authenticator = Authenticator(database, secrets, self._clock)
+        gate = Gate(authenticator, SCOPES, admission, max_call_seconds=settings.max_call_seconds)
         # A second server on the port would otherwise start, and take half of the calls. Processes that share it have
         # a parent that keeps others away.
         reuse = ("grpc.so_reuseport", int(settings.processes > 1))
@@ -141,7 +155,10 @@ class Running:
         port = self._bind()
         if self._settings.metrics_port:
             _serve_metrics(self._settings.metrics_port)
-        self._signals.start(await self._deployment())
+        deployment = await self._deployment()
+        self._signals.start(deployment)
+        self._rates.start(deployment)
+        self._pressure.start()
         await self._server.start()
         self.address = f"{self._settings.listen.rpartition(':')[0]}:{port}"
         await self._report(serving=True)
@@ -159,6 +176,8 @@ class Running:
         self._services.realtime.drain()
         await self._server.stop(self._settings.drain_seconds)
         await self._ingest.drain()
+        await self._pressure.close()
+        await self._rates.close()
         await self._signals.close()
         _log.info("stopped")
 
@@ -223,6 +242,23 @@ class Running:
             self._serving = serving
             telemetry.SERVING.set(serving)
             await self._services.report(serving=serving)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        inflight_bytes=settings.max_inflight_mib * 2**20,
+        memory_bytes=settings.max_memory_mib * 2**20,
+        queue_seconds=settings.max_queue_seconds,
+        lag_seconds=settings.max_lag_seconds,
+    )
+
+
+def _defaults(settings: Settings) -> Defaults:
+    return Defaults(
+        events_per_second=settings.events_per_second,
+        burst_events=settings.burst_events,
+        monthly_events=settings.monthly_events,
+    )
 
 
 def _tls(settings: Settings) -> grpc.ServerCredentials | None:

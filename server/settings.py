@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     ingest_connections: int = Field(default=6, ge=1, le=200)
     query_connections: int = Field(default=8, ge=1, le=200)
     max_queries: int = Field(default=64, ge=1)  # questions at once, waiting ones included
+    max_queries_per_organization: int = Field(default=32, ge=1)
     max_streams_per_organization: int = Field(default=20, ge=1)
     # Distinct values of an organization that have figures of their own, by kind; the others are counted under _other.
     max_distinct_agents: int = Field(default=10_000, ge=0, le=1_000_000)
@@ -39,6 +40,14 @@ class Settings(BaseSettings):
     max_subscriptions: int = Field(default=2000, ge=1)
     max_subscriptions_per_organization: int = Field(default=100, ge=1)
     update_window_hours: int = Field(default=24, ge=24)  # how long a subscriber may stay away and go on without a gap
+    events_per_second: int = Field(default=0, ge=0)  # of an organization without a limit of its own; 0: no limit
+    burst_events: int = Field(default=0, ge=0)  # 0: two seconds' worth of the rate, at least 1,000
+    monthly_events: int = Field(default=0, ge=0)  # 0: no limit
+    rate_share: float = Field(default=1, gt=0, le=1)  # of each rate, that this server grants while Redis is away
+    max_inflight_mib: int = Field(default=32, ge=16)  # a quarter of it must hold one message
+    max_memory_mib: int = Field(default=1024, ge=0)  # 0: no limit
+    max_queue_seconds: float = Field(default=2, gt=0)
+    max_lag_seconds: float = Field(default=0.5, gt=0)
     max_call_seconds: float = Field(default=30, gt=0)
     drain_seconds: float = Field(default=10, ge=0)
 

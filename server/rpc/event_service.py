@@ -13,6 +13,7 @@ from google.protobuf import timestamp_pb2
 from agentmetrics.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
 from server import ingest, telemetry, validation
 from server.accounts import Principal, Secrets
+from server.admission import Admission
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.events import Event
@@ -29,9 +30,17 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     """Takes events in, one by one, in batches and in streams."""
 
     def __init__(
-        self, ingest: Ingest, secrets: Secrets, clock: Clock, *, max_streams: int, ack_seconds: float = 60
+        self,
+        ingest: Ingest,
+        admission: Admission,
+        secrets: Secrets,
+        clock: Clock,
+        *,
+        max_streams: int,
+        ack_seconds: float = 60,
     ) -> None:
         self._ingest = ingest
+        self._admission = admission
         self._secrets = secrets
         self._clock = clock
         self._max_streams = max_streams
@@ -50,10 +59,9 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         if not request.HasField("event"):
             raise validation.required("event")
         principal = gate.caller().principal
-        sender = self._sender(principal, request)
-        submission = await self._ingest.submit(
-            principal.organization_id, [event_conversion.event(request.event, sender)]
-        )
+        async with self._admission.reading(principal, 1):
+            event = event_conversion.event(request.event, self._sender(principal, request))
+        submission = await self._ingest.submit(principal.organization_id, [event], self._admission.limits(principal))
         (result,) = submission.results
         if result.rejection is not None:
             raise Refused(
@@ -105,14 +113,19 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
                 field="events",
                 metadata={"limit": str(validation.MAX_BATCH_EVENTS)},
             )
-        read = _read(batch.events, self._sender(principal, batch))
-        submission = await self._ingest.submit(
-            principal.organization_id, [one for one in read if isinstance(one, Event)]
-        )
+        async with self._admission.reading(principal, len(batch.events)):
+            read = _read(batch.events, self._sender(principal, batch))
+        new = [one for one in read if isinstance(one, Event)]
+        submission = await self._ingest.submit(principal.organization_id, new, self._admission.limits(principal))
         stored = iter(submission.results)
         results = [next(stored) if isinstance(one, Event) else one for one in read]
         ingest.count([one for one in read if isinstance(one, Result)])
         return Submission(results=results, revision=submission.revision)
+
+    async def _store_streamed(self, principal: Principal, batch: event_service_pb2.StreamBatch) -> Submission:
+        """The same for a batch of a stream, which counts as under way until it is stored."""
+        with self._admission.holding(principal.organization_id, batch.ByteSize()):
+            return await self._store(principal, batch)
 
     @contextlib.contextmanager
     def _stream_slot(self, organization_id: int) -> Iterator[None]:
@@ -229,7 +242,7 @@ class _Stream:
         self._check_sequence(request.batch.sequence)
         await self._unacked.acquire()  # nothing more is read while too much is unacknowledged
         principal = await gate.caller().authenticate()
-        submitted = asyncio.create_task(self._service._store(principal, request.batch))
+        submitted = asyncio.create_task(self._service._store_streamed(principal, request.batch))
         self._pending.put_nowait((request.batch.sequence, submitted))
 
     def _check_sequence(self, sequence: int) -> None:

@@ -1,7 +1,10 @@
-"""The outermost interceptor: nobody gets in without a key, and nothing gets out but a status of ours."""
+"""The outermost interceptor: nobody gets in without a key, nothing is made of a request before its call is admitted,
+and nothing gets out but a status of ours.
+"""
 
 import asyncio
 import contextlib
+import functools
 import time
 import urllib.parse
 import uuid
@@ -14,8 +17,10 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
+from agentmetrics.v1 import event_service_pb2
 from server import errors, telemetry
 from server.accounts import Authenticator, Principal, Scope
+from server.admission import Admission
 from server.errors import Reason, Refused
 from server.rpc import statuses
 
@@ -27,9 +32,26 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1.", "/grpc.reflection.v1alpha.")
 
 
+# A stream that cannot be let in is not read for so long, which slows its sender down, before it is refused.
+_STREAM_PATIENCE = 5.0
+_STREAM_LOOKS_EVERY = 0.1
+
+
 @dataclass(frozen=True, slots=True)
-class _Malformed:
-    """Stands for a request whose bytes could not be parsed."""
+class _Raw:
+    """The bytes of a request. gRPC deserializes before it calls the handler; this one does so when it is admitted."""
+
+    data: bytes
+    deserialize: Callable[[bytes], Any]
+
+    def parse(self) -> Any:
+        """The message; a refusal where the bytes are none."""
+        try:
+            return self.deserialize(self.data)
+        except DecodeError:
+            raise Refused(
+                Reason.MALFORMED_MESSAGE, "the request is damaged or is not the message that was expected"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +71,19 @@ def caller() -> Caller:
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """Authenticates each call, bounds its time, and turns whatever it raises into a status with details."""
+    """Authenticates and admits each call, bounds its time, and turns whatever it raises into a status with details."""
 
-    def __init__(self, authenticator: Authenticator, scopes: Mapping[str, Scope], *, max_call_seconds: float) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        scopes: Mapping[str, Scope],
+        admission: Admission,
+        *,
+        max_call_seconds: float,
+    ) -> None:
         self._authenticator = authenticator
         self._scopes = scopes
+        self._admission = admission
         self._max_call_seconds = max_call_seconds
 
     async def intercept_service(
@@ -62,44 +92,74 @@ class Gate(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "_Handler | None":
         """Wraps the handler of a call, and the parser of its requests."""
+        self._admission.arrivals.note()
         handler: Any = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or method.startswith(_OPEN_SERVICES):
             return handler  # type: ignore[no-any-return]
-        parse = _parser(handler.request_deserializer)
+        keep = functools.partial(_Raw, deserialize=handler.request_deserializer)
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
-                self._unary(method, handler.unary_unary), parse, handler.response_serializer
+                self._unary(method, handler.unary_unary), keep, handler.response_serializer
             )
         if handler.stream_stream:
             return grpc.stream_stream_rpc_method_handler(
-                self._stream(method, handler.stream_stream), parse, handler.response_serializer
+                self._stream(method, handler.stream_stream), keep, handler.response_serializer
             )
         return grpc.unary_stream_rpc_method_handler(
-            self._stream(method, handler.unary_stream), parse, _serializer(handler.response_serializer)
+            self._stream(method, handler.unary_stream), keep, _serializer(handler.response_serializer)
         )
 
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def call(request: object, context: _Context) -> object:
+        async def call(request: _Raw, context: _Context) -> object:
             async with _answering(method, context):
                 async with asyncio.timeout(self._max_call_seconds):
-                    await self._admit(method, context)
-                    return await handle(_well_formed(request), context)
+                    caller = await self._authenticate(method, context)
+                    if self._scopes[method] is not Scope.INGEST:
+                        self._admission.check_pressure()
+                        return await handle(request.parse(), context)
+                    organization_id, size = caller.principal.organization_id, len(request.data)
+                    await self._admission.check_events(caller.principal, size)
+                    with self._admission.holding(organization_id, size):
+                        return await handle(self._charged(caller.principal, request), context)
 
         return call
 
     def _stream(self, method: str, handle: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
         """Wraps a handler that writes its responses to the context, so that its errors pass through here too."""
 
-        async def call(request: object, context: _Context) -> None:
+        async def call(request: _Raw | AsyncIterator[_Raw], context: _Context) -> None:
             async with _answering(method, context):
-                await self._admit(method, context)
-                requests = _each(request) if isinstance(request, AsyncIterator) else _well_formed(request)
-                await handle(requests, context)
+                await self._authenticate(method, context)
+                if isinstance(request, _Raw):
+                    self._admission.check_pressure()
+                    await handle(request.parse(), context)
+                else:
+                    await handle(self._each(request), context)
 
         return call
 
-    async def _admit(self, method: str, context: _Context) -> None:
+    async def _each(self, requests: AsyncIterator[_Raw]) -> AsyncIterator[object]:
+        """The messages of a stream of events, each when it can be let in."""
+        async for request in requests:
+            principal = await caller().authenticate()
+            give_up_at = time.monotonic() + _STREAM_PATIENCE
+            while True:
+                try:
+                    await self._admission.check_events(principal, len(request.data))
+                    break
+                except Refused as refusal:
+                    if refusal.retry_after is None or time.monotonic() + refusal.retry_after > give_up_at:
+                        raise
+                    await asyncio.sleep(min(refusal.retry_after, _STREAM_LOOKS_EVERY))
+            yield self._charged(principal, request)
+
+    def _charged(self, principal: Principal, request: _Raw) -> object:
+        message = request.parse()
+        self._admission.charge(principal, _events_in(message))
+        return message
+
+    async def _authenticate(self, method: str, context: _Context) -> Caller:
         credential, peer = _credential(context), _peer(context)
 
         async def authenticate() -> Principal:
@@ -111,33 +171,24 @@ class Gate(grpc.aio.ServerInterceptor):
                 )
             return principal
 
-        _caller.set(Caller(principal=await authenticate(), authenticate=authenticate))
+        found = Caller(principal=await authenticate(), authenticate=authenticate)
+        _caller.set(found)
+        return found
 
 
-def _parser(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    def parse(data: bytes) -> object:
-        try:
-            return deserialize(data)
-        except DecodeError:
-            return _Malformed()
-
-    return parse
+def _events_in(message: object) -> int:
+    match message:
+        case event_service_pb2.TrackEventsRequest():
+            return len(message.events)
+        case event_service_pb2.StreamEventsRequest():
+            return len(message.batch.events)
+        case _:
+            return 1
 
 
 def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     """Lets bytes through: what many callers get is serialized once for all of them."""
     return lambda response: response if isinstance(response, bytes) else serialize(response)
-
-
-def _well_formed(request: object) -> object:
-    if isinstance(request, _Malformed):
-        raise Refused(Reason.MALFORMED_MESSAGE, "the request is damaged or is not the message that was expected")
-    return request
-
-
-async def _each(requests: AsyncIterator[object]) -> AsyncIterator[object]:
-    async for request in requests:
-        yield _well_formed(request)
 
 
 def _credential(context: _Context) -> str:
@@ -167,6 +218,7 @@ async def _answering(method: str, context: _Context) -> AsyncIterator[None]:
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the caller as it is
         refusal = _refusal(error, method)
         outcome = statuses.code(refusal)
+        telemetry.REFUSALS.labels(refusal.reason.name).inc()
         earlier = tuple(context.trailing_metadata() or ())
         await context.abort(outcome, refusal.message, (*earlier, *statuses.trailers(refusal)))
     finally:
@@ -177,6 +229,8 @@ def _refusal(error: Exception, method: str) -> Refused:
     match error:
         case Refused():
             return error
+        case errors.StorageBusy():
+            return Refused(Reason.STORAGE_BUSY, "no connection to the database is free", retry_after=1.0)
         case errors.StorageUnavailable():
             _log.warning("storage unavailable", method=method, error=str(error))
             return Refused(Reason.STORAGE_UNAVAILABLE, "the database cannot be reached", retry_after=1.0)

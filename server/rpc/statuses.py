@@ -33,6 +33,9 @@ def trailers(refusal: Refused) -> tuple[tuple[str, str | bytes], ...]:
     if refusal.field:
         violation = error_details_pb2.BadRequest.FieldViolation(field=refusal.field, description=refusal.message)
         status.details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
+    if refusal.quota:
+        exceeded = error_details_pb2.QuotaFailure.Violation(subject=refusal.quota, description=refusal.message)
+        status.details.append(_packed(error_details_pb2.QuotaFailure(violations=[exceeded])))
     pairs: list[tuple[str, str | bytes]] = []
     if refusal.retry_after is not None:
         delay = duration_pb2.Duration()

@@ -80,8 +80,8 @@ class Database:
         query_patience: float = 60,
         patience: float | None = None,
     ) -> None:
-        self._ingest = _engine(url, ingest_connections, "agentmetrics ingest", _INGEST_SESSION, timeout=60)
-        self._query = _engine(url, query_connections, "agentmetrics query", _QUERY_SESSION, timeout=60)
+        self._ingest = _engine(url, ingest_connections, "agentmetrics ingest", _INGEST_SESSION, timeout=60, wait=1)
+        self._query = _engine(url, query_connections, "agentmetrics query", _QUERY_SESSION, timeout=60, wait=1)
         self._other = _engine(url, other_connections, "agentmetrics", _SESSION, timeout=120)
         together = Patience()
         together.watch(self._ingest, _INGEST_PATIENCE)
@@ -207,8 +207,9 @@ _BURY = (
 
 
 def _engine(
-    url: str, connections: int, application_name: str, session: Mapping[str, str], *, timeout: int
+    url: str, connections: int, application_name: str, session: Mapping[str, str], *, timeout: int, wait: int = 10
 ) -> AsyncEngine:
+    """A pool: timeout is the longest that a command may take, wait the longest for a free connection, in seconds."""
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+asyncpg")
@@ -218,7 +219,7 @@ def _engine(
         parsed,
         pool_size=connections,
         max_overflow=0,
-        pool_timeout=10,
+        pool_timeout=wait,
         pool_recycle=1800,
         pool_use_lifo=True,
         hide_parameters=True,  # values of tenants stay out of logs and exceptions
@@ -249,7 +250,7 @@ def translated() -> Iterator[None]:
             raise errors.StorageRejected(f"database error {state}") from error
         raise errors.StorageUnavailable(f"database error {state or 'without a state'}") from error
     except sa.exc.TimeoutError as error:
-        raise errors.StorageUnavailable("no database connection is free") from error
+        raise errors.StorageBusy("no database connection is free") from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
         if isinstance(error, asyncpg.exceptions.DataError | ValueError):
             raise errors.StorageRejected("the database driver refused a value") from error

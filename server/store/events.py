@@ -39,10 +39,13 @@ SELECTED = ", ".join((*_COLUMNS[:-2], "detail::text", "properties::text"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """The organization's commit number, and the database's time at which it was taken."""
+    """The organization's commit number, the database's time at which it was taken, and the events of that month (UTC)
+    up to and with this revision.
+    """
 
     number: int
     at: datetime
+    month_events: int
 
 
 class KeyTaken(Exception):
@@ -98,18 +101,32 @@ async def fingerprints(driver: Driver, organization_id: int, keys: Sequence[byte
     return {row[0]: row[1] for row in rows}
 
 
-async def next_revision(driver: Driver, organization_id: int) -> Revision:
-    """Takes the organization's next revision and holds its row until COMMIT: commits happen in this order, without
-    gaps.
+async def next_revision(driver: Driver, organization_id: int, events: int) -> Revision:
+    """Takes the organization's next revision, for that many events, and holds its row until COMMIT: commits happen in
+    this order, without gaps.
     """
-    row = await driver.fetchrow(
-        "INSERT INTO revisions AS r (organization_id, revision, revised_at) VALUES ($1, 1, clock_timestamp())"
-        " ON CONFLICT (organization_id) DO UPDATE SET revision = r.revision + 1,"
-        " revised_at = greatest(clock_timestamp(), r.revised_at) RETURNING revision, revised_at",
-        organization_id,
-    )
+    row = await driver.fetchrow(_NEXT_REVISION, organization_id, events)
     assert row is not None  # noqa: S101 - INSERT … ON CONFLICT DO UPDATE always returns its row
-    return Revision(number=row[0], at=row[1])
+    return Revision(number=row[0], at=row[1], month_events=row[2])
+
+
+# What becomes of the row of revisions r when one more is taken. The events of the month start anew with the first
+# revision of a month; revised_at tells which month they are of. The time is taken when the row is locked, and only
+# once, else a revision could be of one month and count in another.
+REVISE = """
+    ON CONFLICT (organization_id) DO UPDATE SET (revision, revised_at, month_events) = (
+        SELECT r.revision + 1, n.at, excluded.month_events + CASE
+            WHEN date_trunc('month', r.revised_at AT TIME ZONE 'UTC') = date_trunc('month', n.at AT TIME ZONE 'UTC')
+            THEN r.month_events ELSE 0 END
+        FROM (SELECT greatest(clock_timestamp(), r.revised_at) AS at OFFSET 0) n
+    )
+    RETURNING revision, revised_at, month_events
+"""
+_NEXT_REVISION = f"""
+    INSERT INTO revisions AS r (organization_id, revision, revised_at, month_events)
+    VALUES ($1, 1, clock_timestamp(), $2)
+    {REVISE}
+"""  # noqa: S608 - a constant of this file
 
 
 async def append(driver: Driver, organization_id: int, revision: Revision, events: Sequence[Event]) -> None:

@@ -1,7 +1,7 @@
 """Organizations, their settings and their API keys."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,9 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an organization has chosen. Days of None mean for ever, rates of None that there is no rate."""
+    """What an organization has chosen. Days of None mean for ever, rates of None that there is no rate; limits of None
+    are the operator's defaults, and 0 is no limit.
+    """
 
     time_zone: str
     event_retention_days: int | None = None
@@ -29,6 +31,10 @@ class Settings:
     keep_user_details: bool = False
     storage_rate_micros: int | None = None  # per GiB and 30 days
     bandwidth_rate_micros: int | None = None  # per GiB
+    events_per_second: int | None = None
+    burst_events: int | None = None
+    monthly_events: int | None = None
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +65,8 @@ class ApiKey:
 
 _ORGANIZATION = (
     "o.organization_id, o.name, o.state, o.time_zone, o.event_retention_days, o.key_retention_days,"
-    " o.keep_user_details, o.storage_rate_micros, o.bandwidth_rate_micros, o.raw_from_bucket, o.created_at"
+    " o.keep_user_details, o.storage_rate_micros, o.bandwidth_rate_micros, o.events_per_second,"
+    " o.burst_events, o.monthly_events, o.weight, o.raw_from_bucket, o.created_at"
 )
 _API_KEY = (
     "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.scopes, k.created_at AS key_created_at,"
@@ -79,6 +86,10 @@ def _organization(row: sa.Row[tuple[object, ...]]) -> Organization:
             keep_user_details=row.keep_user_details,
             storage_rate_micros=row.storage_rate_micros,
             bandwidth_rate_micros=row.bandwidth_rate_micros,
+            events_per_second=row.events_per_second,
+            burst_events=row.burst_events,
+            monthly_events=row.monthly_events,
+            weight=row.weight,
         ),
         raw_from_bucket=row.raw_from_bucket,
         created_at=row.created_at,
@@ -103,8 +114,9 @@ async def create(connection: AsyncConnection, name: str, settings: Settings) -> 
     organization_id: int | None = await connection.scalar(
         sa.text(
             "INSERT INTO organizations (name, time_zone, event_retention_days, key_retention_days, keep_user_details,"
-            " storage_rate_micros, bandwidth_rate_micros) VALUES (:name, :time_zone, :event_days, :key_days,"
-            " :keep_user_details, :storage_rate, :bandwidth_rate)"
+            " storage_rate_micros, bandwidth_rate_micros, events_per_second, burst_events, monthly_events, weight)"
+            " VALUES (:name, :time_zone, :event_days, :key_days, :keep_user_details, :storage_rate, :bandwidth_rate,"
+            " :events_per_second, :burst_events, :monthly_events, :weight)"
             " ON CONFLICT (name) DO NOTHING RETURNING organization_id"
         ),
         {
@@ -115,9 +127,39 @@ async def create(connection: AsyncConnection, name: str, settings: Settings) -> 
             "keep_user_details": settings.keep_user_details,
             "storage_rate": settings.storage_rate_micros,
             "bandwidth_rate": settings.bandwidth_rate_micros,
+            **_limits_of(settings),
         },
     )
     return organization_id
+
+
+_LIMITS = ("events_per_second", "burst_events", "monthly_events", "weight")
+
+
+def _limits_of(settings: Settings) -> dict[str, int | None]:
+    return {name: getattr(settings, name) for name in _LIMITS}
+
+
+async def set_limits(connection: AsyncConnection, name: str, limits: Mapping[str, int | None]) -> bool:
+    """Changes some limits of an organization, by their names in Settings; False where there is none of that name."""
+    assert limits.keys() <= set(_LIMITS)  # noqa: S101 - the names become part of the statement
+    changes = ", ".join(f"{one} = :{one}" for one in limits)
+    result = await connection.execute(
+        sa.text(f"UPDATE organizations SET {changes} WHERE name = :name"),  # noqa: S608
+        {"name": name, **limits},
+    )
+    return result.rowcount > 0
+
+
+async def events_of_month(connection: AsyncConnection) -> dict[int, int]:
+    """How many events each organization has stored in this month of UTC; those without any are left out."""
+    rows = await connection.execute(
+        sa.text(
+            "SELECT organization_id, month_events FROM revisions WHERE month_events > 0"
+            " AND date_trunc('month', revised_at AT TIME ZONE 'UTC') = date_trunc('month', now() AT TIME ZONE 'UTC')"
+        )
+    )
+    return {row.organization_id: row.month_events for row in rows}
 
 
 async def by_name(connection: AsyncConnection, name: str) -> Organization | None:

@@ -11,12 +11,12 @@ from server.cells import Cell, CellKey
 from server.events import Event
 from server.store import rollups, updates
 from server.store.database import Driver
-from server.store.events import Revision
+from server.store.events import REVISE, Revision
 
 # Rows are locked in the order that every transaction of ingest keeps to: keys, conversations, revision. Each step waits
 # for the one before it because it asks how many rows that one made. A key that is known fails the statement by itself;
-# the division fails it for what only the steps of a longer transaction can do.
-_STORE = """
+# the divisions fail it for what only the steps of a longer transaction can do, and for more than the quota.
+_STORE = f"""
     WITH given AS MATERIALIZED (
         SELECT * FROM json_to_recordset($2::json) AS given(
             event_key bytea, fingerprint bigint, occurred_hour integer, occurred_at timestamptz, event_id text,
@@ -32,11 +32,10 @@ _STORE = """
         ON CONFLICT (organization_id, conversation_key) DO UPDATE SET messages = c.messages + excluded.messages
         RETURNING outcome
     ), taken AS (
-        INSERT INTO revisions AS r (organization_id, revision, revised_at)
-        SELECT $1, 1, clock_timestamp() FROM talks HAVING 1 / (CASE WHEN count(outcome) = 0 THEN 1 ELSE 0 END) = 1
-        ON CONFLICT (organization_id) DO UPDATE SET revision = r.revision + 1,
-            revised_at = greatest(clock_timestamp(), r.revised_at)
-        RETURNING revision, revised_at
+        INSERT INTO revisions AS r (organization_id, revision, revised_at, month_events)
+        SELECT $1, 1, clock_timestamp(), $5::integer
+        FROM talks HAVING 1 / (CASE WHEN count(outcome) = 0 THEN 1 ELSE 0 END) = 1
+        {REVISE}
     ), stored AS (
         INSERT INTO events (organization_id, revision, received_at, occurred_at, event_key, event_id, event_type,
             agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id, detail,
@@ -54,10 +53,11 @@ _STORE = """
             set_keys integer[], sets bytea[])
     ), told AS (
         INSERT INTO updates (organization_id, revision, created_at, events, changes)
-        SELECT $1, revision, revised_at, $5, $6 FROM taken
+        SELECT $1, revision, revised_at, $5::integer, $6 FROM taken
     )
-    SELECT revision, revised_at FROM taken
-"""
+    SELECT revision, revised_at, month_events FROM taken
+    WHERE 1 / (CASE WHEN $7::bigint = 0 OR month_events <= $7::bigint THEN 1 ELSE 0 END) = 1
+"""  # noqa: S608 - a constant of the store
 
 
 async def store(
@@ -66,10 +66,12 @@ async def store(
     events: Sequence[Event],
     messages: Mapping[bytes, int],
     changes: Mapping[CellKey, Cell],
+    quota: int,
 ) -> Revision | None:
     """Stores events and what they change, outside of any transaction. Events and messages are sorted by key.
 
-    None, and nothing is stored, where an event is stored already or a conversation of theirs is closed.
+    None, and nothing is stored, where an event is stored already, a conversation of theirs is closed, or the month
+    would hold more events than the quota (0: none).
     """
     update = updates.encode(changes)
     try:
@@ -81,11 +83,12 @@ async def store(
             json.dumps([_delta(key, cell) for key, cell in changes.items() if not cell.is_empty()]),
             update.events,
             update.content,
+            quota,
         )
     except (asyncpg.UniqueViolationError, asyncpg.DivisionByZeroError):
         return None
     assert row is not None  # noqa: S101 - the statement fails or returns its revision
-    return Revision(number=row[0], at=row[1])
+    return Revision(number=row[0], at=row[1], month_events=row[2])
 
 
 def _hex(value: bytes) -> str:

@@ -82,10 +82,10 @@ MUTANTS = {
                 ),
             ),
             (
-                "    revision = await stored_events.next_revision(driver, organization_id)\n",
+                "    revision = await stored_events.next_revision(driver, organization_id, len(fresh))\n",
                 (
                     "    async with elsewhere.maintenance() as other:\n"
-                    "        revision = await stored_events.next_revision(other, organization_id)\n"
+                    "        revision = await stored_events.next_revision(other, organization_id, len(fresh))\n"
                 ),
             ),
         ),

@@ -26,6 +26,7 @@ COMMANDS = (
     "organizations suspend",
     "organizations resume",
     "organizations revoke",
+    "organizations set",
     "keys",
     "keys create",
     "keys list",
@@ -82,6 +83,12 @@ def test_a_program_of_its_own_shows_its_help_and_refuses_wrong_usage(home: pathl
         "keys create someone --scope everything",
         "keys create someone --scope read --expires-in soon",
         "organizations create x --event-retention-days 0",
+        "organizations set x",
+        "organizations set x --events-per-second 0",
+        "organizations set x --events-per-second 2147483648",
+        "organizations set x --burst unlimited",
+        "organizations set x --monthly-events many",
+        "organizations set x --weight 101",
         "demo --conversations 0",
         "serve --processes 0",
     ],
@@ -198,7 +205,7 @@ def test_organizations(migrated: dict[str, str]) -> None:
     assert made["time_zone"] == "Asia/Kathmandu"
     assert (made["event_retention_days"], made["key_retention_days"]) == (30, None)
     assert (made["storage_rate_micros"], made["bandwidth_rate_micros"]) == (7, None)
-    assert json.loads(organizations("list", "--json")) == [made]
+    assert json.loads(organizations("list", "--json")) == [{**made, "events_of_month": 0}]
     for command, state in (("suspend", "suspended"), ("resume", "active"), ("revoke", "revoked")):
         assert organizations(command, "Acme") == f"organization 'Acme' is {state}\n"
         assert re.search(rf"\bAcme +{state} +Asia/Kathmandu +30 days +for ever\b", organizations("list"))
@@ -209,6 +216,27 @@ def test_organizations(migrated: dict[str, str]) -> None:
     assert refused("resume", "Acme") == "there is no organization named 'Acme' that is not revoked"
     assert refused("create", "Acme") == "there is an organization named 'Acme' already"
     assert "'Mars/Olympus'" in refused("create", "Other", "--time-zone", "Mars/Olympus")
+
+
+def test_limits_of_an_organization(migrated: dict[str, str]) -> None:
+    def change(*arguments: str) -> str:
+        done = processes.invoke("organizations", "set", "Limited", *arguments, environment=migrated)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    assert processes.invoke("organizations", "create", "Limited", environment=migrated).returncode == 0
+    told = change("--events-per-second", "2000", "--burst", "5000", "--weight", "3")
+    assert told == (
+        "organization 'Limited': events per second 2,000 (up to 5,000 at once), per month default, weight 3\n"
+    )
+    made = json.loads(change("--monthly-events", "1000000", "--json"))
+    assert (made["events_per_second"], made["burst_events"], made["monthly_events"]) == (2000, 5000, 1_000_000)
+    listed = processes.invoke("organizations", "list", environment=migrated).stdout
+    assert re.search(r"\bLimited +active +UTC .* 2,000 +1,000,000 +0 +3 ", listed)
+    told = change("--events-per-second", "unlimited", "--burst", "default", "--monthly-events", "default")
+    assert told == "organization 'Limited': events per second unlimited, per month default, weight 3\n"
+    unknown = processes.invoke("organizations", "set", "Nobody", "--weight", "2", environment=migrated)
+    assert processes.error(unknown).startswith("there is no organization named 'Nobody'")
 
 
 def test_keys(migrated: dict[str, str]) -> None:

@@ -21,6 +21,7 @@ from server.clock import Clock
 from server.query import Queries
 from server.store.database import Database
 from server.store.organizations import Settings
+from server.turns import Turns
 
 # Filters
 
@@ -146,7 +147,7 @@ async def test_the_time_is_the_databases_whatever_the_servers_copy_says(
     )
     start = serving.now() - timedelta(days=1)
     period = Period(start=start, end=start + timedelta(days=2), zone=None)
-    answer = await Queries(database, clock, max_queries=1).overview(principal, period, Filter())
+    answer = await Queries(database, clock, Turns(1, limit=1, limit_each=1)).overview(principal, period, Filter())
     assert abs(answer.context.as_of.at - serving.now()) < timedelta(minutes=1)
     assert answer.context.period.now == answer.context.as_of.at
     assert answer.context.period.span.end == timerange.ceil_bucket(answer.context.as_of.at + timerange.MAX_AHEAD)

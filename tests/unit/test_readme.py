@@ -20,7 +20,7 @@ import typer
 import agentmetrics.cli.app
 import workers.__main__
 from agentmetrics.v1 import error_reason_pb2
-from server import catalog, cli, errors, ingest, query, serve, telemetry, timerange, validation
+from server import admission, catalog, cli, errors, query, serve, telemetry, timerange, validation
 from server.embedded import binaries
 from server.rpc import event_service, services
 from server.settings import Settings
@@ -147,9 +147,10 @@ def test_limits_are_those_of_the_code() -> None:
         "A series": f"{timerange.MAX_POINTS:,} points, {query.MAX_METRICS} metrics",
         "Unacknowledged batches of a stream": f"{event_service.MAX_UNACKED_BATCHES};",
         "Streams of an organization, per server": f"{defaults['max_streams_per_organization']} (setting)",
-        "Questions at once, per server": f"{defaults['max_queries']} (setting)",
-        "Events that wait to be stored, per server": f"{ingest.MAX_PENDING_BYTES // 2**20} MiB,"
-        f" of one organization {ingest.MAX_PENDING_BYTES_EACH // 2**20} MiB",
+        "Questions at once, per server": f"{defaults['max_queries']}, of one organization"
+        f" {defaults['max_queries_per_organization']} (settings)",
+        "Events under way, per server": f"{defaults['max_inflight_mib']} MiB (setting), of one organization a"
+        f" {('whole', 'half', 'third', 'quarter')[admission.SHARE - 1]}",
         "Calls at once, per connection": f"{options['grpc.max_concurrent_streams']}",
         "Duration of a call, streams aside": f"{defaults['max_call_seconds']:g} seconds",
     }

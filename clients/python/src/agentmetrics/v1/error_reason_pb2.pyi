@@ -140,13 +140,27 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     the operator mends it.
     """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 72
-    """UNAVAILABLE with RetryInfo. More work is waiting than this server holds."""
+    """UNAVAILABLE with RetryInfo. The server is short of memory, cannot keep up, or holds as many bytes of events as it may, or
+    the organization's events have been waiting too long. Nothing of this call is stored: it was refused before it was read.
+    """
+    ERROR_REASON_STORAGE_BUSY: _ErrorReason.ValueType  # 76
+    """UNAVAILABLE with RetryInfo. No database connection became free within a second: others are being served."""
     ERROR_REASON_QUERY_CONCURRENCY: _ErrorReason.ValueType  # 73
-    """RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once."""
+    """RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once, of the organization or on the server."""
     ERROR_REASON_DEADLINE: _ErrorReason.ValueType  # 74
     """DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 75
     """INTERNAL. A fault of the server; its log has the particulars under the request id. Metadata: request_id."""
+    ERROR_REASON_EVENT_QUOTA: _ErrorReason.ValueType  # 90
+    """RESOURCE_EXHAUSTED, with QuotaFailure and without RetryInfo. The call has more new events than the organization may still store
+    in this calendar month of UTC. Nothing of the call is stored, not even what would fit: send less, or wait for
+    resets_at, or ask the operator. Events that are stored already cost nothing and stay DUPLICATE. Metadata: limit, left,
+    resets_at (RFC 3339).
+    """
+    ERROR_REASON_EVENT_RATE: _ErrorReason.ValueType  # 91
+    """RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may; nothing of the call is stored. A
+    stream is first slowed down. Metadata: limit, in events per second.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "agentmetrics") in every error of this service,
@@ -273,11 +287,25 @@ ERROR_REASON_DURABILITY_WEAK: ErrorReason.ValueType  # 71
 the operator mends it.
 """
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 72
-"""UNAVAILABLE with RetryInfo. More work is waiting than this server holds."""
+"""UNAVAILABLE with RetryInfo. The server is short of memory, cannot keep up, or holds as many bytes of events as it may, or
+the organization's events have been waiting too long. Nothing of this call is stored: it was refused before it was read.
+"""
+ERROR_REASON_STORAGE_BUSY: ErrorReason.ValueType  # 76
+"""UNAVAILABLE with RetryInfo. No database connection became free within a second: others are being served."""
 ERROR_REASON_QUERY_CONCURRENCY: ErrorReason.ValueType  # 73
-"""RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once."""
+"""RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once, of the organization or on the server."""
 ERROR_REASON_DEADLINE: ErrorReason.ValueType  # 74
 """DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 75
 """INTERNAL. A fault of the server; its log has the particulars under the request id. Metadata: request_id."""
+ERROR_REASON_EVENT_QUOTA: ErrorReason.ValueType  # 90
+"""RESOURCE_EXHAUSTED, with QuotaFailure and without RetryInfo. The call has more new events than the organization may still store
+in this calendar month of UTC. Nothing of the call is stored, not even what would fit: send less, or wait for
+resets_at, or ask the operator. Events that are stored already cost nothing and stay DUPLICATE. Metadata: limit, left,
+resets_at (RFC 3339).
+"""
+ERROR_REASON_EVENT_RATE: ErrorReason.ValueType  # 91
+"""RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may; nothing of the call is stored. A
+stream is first slowed down. Metadata: limit, in events per second.
+"""
 global___ErrorReason = ErrorReason

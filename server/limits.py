@@ -1,0 +1,44 @@
+"""What an organization may use: its own limits, and the operator's defaults for those it has not."""
+
+import functools
+from dataclasses import dataclass
+
+from server.store.organizations import Settings
+
+UNLIMITED = 0
+_LEAST_BURST = 1000  # a full batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What holds for one organization. 0 means that there is no limit."""
+
+    events_per_second: int = UNLIMITED
+    burst_events: int = UNLIMITED  # what may come at once after a rest
+    monthly_events: int = UNLIMITED  # stored in a calendar month of UTC
+    weight: int = 1  # its share where organizations compete
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """The limits of organizations that have none of their own."""
+
+    events_per_second: int = UNLIMITED
+    burst_events: int = UNLIMITED
+    monthly_events: int = UNLIMITED
+
+    @functools.lru_cache(maxsize=4096)  # noqa: B019 - there is one of these, for as long as the process lives
+    def of(self, settings: Settings) -> Limits:
+        """The limits of an organization. An unset burst is two seconds' worth of the rate, at least a full batch."""
+        rate = _chosen(settings.events_per_second, self.events_per_second)
+        burst = _chosen(settings.burst_events, self.burst_events)
+        return Limits(
+            events_per_second=rate,
+            burst_events=burst or max(2 * rate, _LEAST_BURST),
+            monthly_events=_chosen(settings.monthly_events, self.monthly_events),
+            weight=settings.weight,
+        )
+
+
+def _chosen(own: int | None, default: int) -> int:
+    return default if own is None else own
