@@ -24,7 +24,7 @@ ROUNDS = ((1000, 1.0), (1000, 1.0), (1000, 1.0), (100, 0.1))  # subscribers, min
 
 
 @dataclass(slots=True)
-class _Tenant:
+class Tenant:
     key: str
     acknowledged: dict[int, float] = field(default_factory=dict)
     received: list[list[tuple[int, float]]] = field(default_factory=list)
@@ -35,11 +35,11 @@ async def run(world: World, events: int | None) -> None:
     async with world.server(AGENTMETRICS_MAX_SUBSCRIPTIONS_PER_ORGANIZATION="1000") as served:
         keys = [(await world.tenant(f"tenant {number}"))[1] for number in range(ORGANIZATIONS)]
         for subscribers, interval in ROUNDS:
-            tenants = [_Tenant(key) for key in keys]
+            tenants = [Tenant(key) for key in keys]
             before = served.resident_mib()
-            async with _watching(served, tenants, subscribers, interval):
+            async with watching(served, tenants, subscribers, interval):
                 idle, cpu, begun = served.resident_mib(), served.cpu_seconds(), time.perf_counter()
-                await _write(served, tenants, (events or EVENTS_PER_SECOND * SECONDS) // ORGANIZATIONS)
+                await write(served, tenants, (events or EVENTS_PER_SECOND * SECONDS) // ORGANIZATIONS)
                 busy = (served.cpu_seconds() - cpu) / (time.perf_counter() - begun)
                 await asyncio.sleep(interval + 1)
                 during = served.resident_mib()
@@ -53,7 +53,7 @@ async def run(world: World, events: int | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _watching(served: Served, tenants: list[_Tenant], subscribers: int, interval: float):  # type: ignore[no-untyped-def]
+async def watching(served: Served, tenants: list[Tenant], subscribers: int, interval: float):  # type: ignore[no-untyped-def]
     channels = [
         grpc.aio.insecure_channel(served.address, options=(("grpc.use_local_subchannel_pool", 1),))
         for _ in range(-(-subscribers // PER_CHANNEL))
@@ -77,25 +77,25 @@ async def _watching(served: Served, tenants: list[_Tenant], subscribers: int, in
         await channel.close()
 
 
-async def _read(call: grpc.aio.UnaryStreamCall, tenant: _Tenant) -> None:
+async def _read(call: grpc.aio.UnaryStreamCall, tenant: Tenant) -> None:
     received: list[tuple[int, float]] = []
     tenant.received.append(received)
     async for one in call:
         received.append((one.revision, time.perf_counter()))  # noqa: PERF401 - each at the time it comes
 
 
-async def _write(served: Served, tenants: list[_Tenant], per_tenant: int) -> None:
+async def write(served: Served, tenants: list[Tenant], per_tenant: int) -> None:
     """Every organization gets batches of five at an even rate, whatever the server does with them."""
     batch, clients = 5, [AsyncClient(served.address, api_key=tenant.key) for tenant in tenants]
     period = batch * len(tenants) / EVENTS_PER_SECOND
 
-    async def send(client: AsyncClient, tenant: _Tenant) -> None:
+    async def send(client: AsyncClient, tenant: Tenant) -> None:
         await client.track_batch(
             [event("message.sent", conversation_id=f"c{number}", response_time_ms=80) for number in range(batch)]
         )
         tenant.acknowledged[len(tenant.acknowledged) + 1] = time.perf_counter()
 
-    async def write(client: AsyncClient, tenant: _Tenant, offset: float) -> None:
+    async def write(client: AsyncClient, tenant: Tenant, offset: float) -> None:
         await asyncio.sleep(offset)
         for _ in range(per_tenant // batch):
             sent = asyncio.create_task(send(client, tenant))
@@ -112,7 +112,8 @@ async def _write(served: Served, tenants: list[_Tenant], per_tenant: int) -> Non
         await client.close()
 
 
-def _report(tenants: list[_Tenant], subscribers: int, interval: float) -> None:
+def receipts(tenants: list[Tenant]) -> list[float]:
+    """Seconds from each acknowledgement to each receipt of it or of something newer, sorted."""
     late = []
     for tenant in tenants:
         for received in tenant.received:
@@ -123,7 +124,11 @@ def _report(tenants: list[_Tenant], subscribers: int, interval: float) -> None:
                     position += 1
                 if position < len(received):
                     late.append(max(received[position][1] - at, 0))
-    late.sort()
+    return sorted(late)
+
+
+def _report(tenants: list[Tenant], subscribers: int, interval: float) -> None:
+    late = receipts(tenants)
     p50, p99 = late[len(late) // 2], late[int(len(late) * 0.99)]
     print(
         f"{subscribers} subscribers of {ORGANIZATIONS} organizations, min_interval {interval * 1000:.0f} ms, one in"

@@ -1,4 +1,4 @@
-"""python -m tests.load agents [--agents N] [--seconds S]: a load on embedded engines; exits with 1 where it fails."""
+"""python -m tests.load NAME …: runs load tests on embedded engines; exit code 1 where one of them fails."""
 
 import argparse
 import asyncio
@@ -12,18 +12,31 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 from server import embedded
 from tests.bench.world import World
-from tests.load import agents
+from tests.load import agents, backlog, late, noisy, step, subscriptions
+from tests.load.running import Verdict
+
+_LONGEST = 900.0  # seconds for one of them, whatever happens
+_TESTS = {one.__name__.rpartition(".")[2]: one.run for one in (backlog, late, noisy, step, subscriptions)}
 
 
-async def _main(count: int, seconds: float) -> bool:
+async def _main(names: list[str], count: int, seconds: float) -> bool:
+    verdict = Verdict()
     with tempfile.TemporaryDirectory(prefix="agentmetrics-load-") as folder, embedded.start(Path(folder)) as engines:
-        async with World.on(engines, "agents") as world:
-            return await agents.run(world, agents=count, seconds=seconds)
+        for name in names:
+            print(f"\n## {name}", flush=True)
+            async with asyncio.timeout(_LONGEST), World.on(engines, name) as world:
+                if name == "agents":
+                    verdict.failed |= not await agents.run(world, agents=count, seconds=seconds)
+                else:
+                    await _TESTS[name](world, verdict)
+    print("\nFAILED" if verdict.failed else "\npassed")
+    return not verdict.failed
 
 
+names = sorted({*_TESTS, "agents"})
 parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
-parser.add_argument("name", choices=["agents"])
-parser.add_argument("--agents", type=int, default=1_000_000)
-parser.add_argument("--seconds", type=float, default=600)
+parser.add_argument("names", nargs="+", metavar="NAME", choices=names, help=f"which of {', '.join(names)}")
+parser.add_argument("--agents", type=int, default=1_000_000, help="distinct agents that `agents` makes")
+parser.add_argument("--seconds", type=float, default=600, help="how long `agents` takes for them")
 arguments = parser.parse_args()
-sys.exit(not asyncio.run(_main(arguments.agents, arguments.seconds)))
+sys.exit(not asyncio.run(_main(arguments.names, arguments.agents, arguments.seconds)))

@@ -1,0 +1,127 @@
+"""python -m tests.load.generator: makes the calls of a plan and prints what became of each.
+
+The plan is the first line of standard input; the second is the time to begin, in seconds since 1970, once it has said
+that it is ready.
+Calls are due at fixed times, whatever the server does: one that is slow delays none of those after it. They are made of
+templates, in which only the ids of events are replaced, so that the generator takes little of the machine.
+"""
+
+import asyncio
+import dataclasses
+import itertools
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import grpc
+
+from agentmetrics.v1 import event_service_pb2
+from tests.bench.made import Recipe, made_up
+from tests.load.plan import Call, Plan, key_text
+
+_TEMPLATES = 4
+_DEADLINE = 20.0  # seconds from when a call is due
+_CONNECTIONS = 4
+_MARK = "ffffffff-ffff-7fff-8fff-"
+
+
+class Template:
+    """The bytes of a batch, and where the ids of its events are."""
+
+    def __init__(self, batch: int, days: float, seed: int) -> None:
+        request = event_service_pb2.TrackEventsRequest()
+        span = timedelta(days=days)
+        start = datetime.now(UTC) - span
+        recipe = Recipe(events=batch, start=start, span=span, users=5000, agents=48, seed=seed)
+        for index, event in enumerate(made_up(recipe)):
+            event.event_id = f"{_MARK}{index:012x}"
+            request.events.append(event)
+        self._data = request.SerializeToString()
+        self._places = [self._data.index(f"{_MARK}{index:012x}".encode()) for index in range(batch)]
+
+    def request(self, tenant: int, call: int) -> bytes:
+        """The batch with the ids of a call."""
+        data, prefix = bytearray(self._data), key_text(tenant, call, 0, int(time.time() * 1000))[:-4].encode()
+        for index, place in enumerate(self._places):
+            data[place : place + 32] = prefix
+            data[place + 32 : place + 36] = b"%04x" % index
+        return bytes(data)
+
+
+class Generator:
+    """Makes the calls of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._templates = itertools.cycle([Template(plan.batch, plan.days, seed) for seed in range(_TEMPLATES)])
+        self._calls: list[Call] = []
+        self._numbers = [itertools.count() for _ in plan.keys]
+
+    async def run(self) -> list[Call]:
+        """Makes them all and returns what became of each."""
+        options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
+        channels = [grpc.aio.insecure_channel(self._plan.address, options=options) for _ in range(_CONNECTIONS)]
+        self._track = [one.unary_unary("/agentmetrics.v1.EventService/TrackEvents") for one in channels]
+        for channel in channels:
+            await channel.channel_ready()
+        print("ready", flush=True)
+        start_at = float(await asyncio.to_thread(sys.stdin.readline))
+        await asyncio.sleep(start_at - time.time())
+        self._start = time.monotonic()
+        if self._plan.closed_loop:
+            await asyncio.gather(*(self._repeat(slot) for slot in range(self._plan.closed_loop)))
+        else:
+            under_way = set()
+            for due, tenant in self._schedule():
+                await asyncio.sleep(self._start + due - time.monotonic())
+                task = asyncio.create_task(self._call(tenant, due))
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+            while under_way:
+                await asyncio.wait(under_way)
+        for channel in channels:
+            await channel.close()
+        return self._calls
+
+    def _schedule(self) -> Iterator[tuple[float, int]]:
+        begin = 0.0
+        for phase in self._plan.phases:
+            due = [
+                (begin + (number + tenant / len(phase.rates)) / rate, tenant)
+                for tenant, rate in enumerate(phase.rates)
+                if rate
+                for number in range(math.ceil(rate * phase.seconds - tenant / len(phase.rates)))
+            ]
+            yield from sorted(due)
+            begin += phase.seconds
+
+    async def _repeat(self, slot: int) -> None:
+        end = sum(phase.seconds for phase in self._plan.phases)
+        for number in itertools.count(slot):
+            if (due := time.monotonic() - self._start) >= end:
+                return
+            await self._call(number % len(self._plan.keys), due)
+
+    async def _call(self, tenant: int, due: float) -> None:
+        number, global_tenant = next(self._numbers[tenant]), self._plan.first_tenant + tenant
+        request = next(self._templates).request(global_tenant, number)
+        late = time.monotonic() - self._start - due
+        code = grpc.StatusCode.OK
+        try:
+            await self._track[number % len(self._track)](
+                request,
+                metadata=(("authorization", f"Bearer {self._plan.keys[tenant]}"),),
+                timeout=max(0.001, _DEADLINE - late),
+            )
+        except grpc.aio.AioRpcError as error:
+            code = error.code()
+        latency = time.monotonic() - self._start - due
+        self._calls.append(Call(global_tenant, number, due, latency, late, code.name))
+
+
+if __name__ == "__main__":
+    made = asyncio.run(Generator(Plan.from_json(sys.stdin.readline())).run())
+    json.dump([dataclasses.astuple(one) for one in made], sys.stdout)
