@@ -87,6 +87,7 @@ def serve_here(known: settings.Settings, number: int | None = None, ready: Calla
     Those share a port that their parent keeps for them. SetupError where it cannot start.
     """
     # Imported here: the other commands need neither gRPC nor the domain.
+    from server import failpoints
     from server import serve as server
 
     async def checked() -> None:
@@ -102,6 +103,7 @@ def serve_here(known: settings.Settings, number: int | None = None, ready: Calla
             await server.serve(known, ready=ready)
 
     telemetry.configure_logs(known.log_level, known.log_format, process=number)
+    failpoints.arm(known.failpoint, allowed=known.allow_failpoints)
     run(checked())
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server import errors, measures, outcomes
+from server import errors, failpoints, measures, outcomes
 from server.cells import Cells
 from server.events import Event, conversation_key_of
 from server.limits import UNLIMITED
@@ -54,6 +54,7 @@ async def commit(
         if committed is None:
             async with driver.transaction():
                 committed = await _store(driver, organization_id, events, known.numbers, quota)
+        failpoints.reach("ingest_after_commit")
     if committed.revision:
         numbers.keep(known)
     return committed
@@ -69,6 +70,7 @@ async def _store_few(
         return None
     changes = measures.of_events(events, numbers)
     messages = dict(sorted(_messages(events).items()))
+    failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
     revision = await single.store(driver, organization_id, events, messages, changes, quota)
     if revision is None:
         return None
@@ -123,6 +125,7 @@ async def _count(
     await stored_events.append(driver, organization_id, revision, fresh)
     await rollups.append(driver, organization_id, revision, deltas)
     await updates.append(driver, organization_id, revision, update)
+    failpoints.reach("ingest_before_commit")
     new = {event.event_key for event in fresh}
     return Committed(revision=revision.number, new=new, stored=stored, overflow=numbers.overflow)
 

@@ -6,7 +6,7 @@ and a reader sees each delta either unfolded or folded.
 
 from collections.abc import Iterable
 
-from server import cells, telemetry
+from server import cells, failpoints, telemetry
 from server.cells import Cell, CellKey
 from server.store import rollups
 from server.store.database import Database
@@ -32,6 +32,7 @@ async def fold(database: Database, organization_id: int, limit: int = BATCH_DELT
                 added[key].add(cell)
             await rollups.save(driver, organization_id, added)
             await rollups.note_fold(driver, organization_id, len(deltas))
+            failpoints.reach("fold_before_commit")
     telemetry.FOLDED_DELTAS.inc(len(deltas))
     return len(deltas)
 

@@ -14,6 +14,8 @@ import structlog
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from server import failpoints
+
 QUEUE = "agentmetrics:queue"
 FOLD_ORGANIZATION = "fold_organization"
 
@@ -76,6 +78,7 @@ class Hints:
 
     async def _send(self, queue: ArqRedis) -> bool:
         """Queues what waits; False, and one line of log per outage, where Redis is away."""
+        failpoints.reach("hint_before_send")
         waiting, self._waiting = self._waiting, set()
         try:
             for organization_id in waiting:

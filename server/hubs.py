@@ -8,10 +8,11 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
-from server import errors, snapshots
+from server import errors, snapshots, telemetry
 from server.errors import Reason, Refused
 from server.hub import Codec, Hub
 from server.realtime import Part
@@ -72,10 +73,12 @@ class Hubs:
         self._users[organization_id] += 1  # before anything is waited for
         entry = self._entry(organization_id, time_zone)
         entry.users += 1
+        telemetry.SUBSCRIPTIONS.inc()
         try:
             await asyncio.shield(entry.started)
             yield entry.hub
         finally:
+            telemetry.SUBSCRIPTIONS.dec()
             self._users[organization_id] -= 1
             entry.users -= 1
             failed = entry.started.done() and (entry.started.cancelled() or entry.started.exception() is not None)
@@ -100,6 +103,7 @@ class Hubs:
                 time_zone=time_zone,
             )
             entry = self._entries[organization_id] = _Entry(hub=hub, started=asyncio.create_task(hub.start()))
+            entry.started.add_done_callback(_seen)
             if self._pulse is None:
                 self._pulse = asyncio.create_task(self._beat())
         return entry
@@ -174,7 +178,7 @@ class Hubs:
         return Left(view.revision, encoded)
 
 
-def _seen(task: "asyncio.Task[Left]") -> None:
+def _seen(task: asyncio.Task[Any]) -> None:
     """Takes note of an error, also where every caller has gone meanwhile."""
     if not task.cancelled():
         task.exception()

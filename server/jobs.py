@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from server import audit, errors, housekeeping, telemetry
+from server import audit, errors, failpoints, housekeeping, telemetry
 from server.store import jobs as stored_jobs
 from server.store.database import Database
 from server.store.jobs import Lease
@@ -115,6 +115,7 @@ async def _renewed(database: Database, job: Job, lease: Lease) -> bool:
 
 async def _finish(database: Database, job: Job, lease: Lease, result: Result) -> None:
     again_in = timedelta(0) if result.get(UNFINISHED) else job.interval
+    failpoints.reach("job_before_record")
     async with database.transaction() as connection:
         held = await stored_jobs.finish(connection, lease, again_in, result)
     telemetry.JOB_RUNS.labels(job.name, "finished" if held else "lost").inc()

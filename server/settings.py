@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(?i:debug|info|warning|error)$")
     log_format: LogFormat = LogFormat.CONSOLE
 
+    failpoint: str | None = Field(default=None, validation_alias="FAILPOINT")  # for tests: name:probability,…
+    allow_failpoints: bool = False
+
     @field_validator("key_pepper")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -110,4 +113,4 @@ def load() -> Settings:
 
 
 def _variable(name: str) -> str:
-    return name if name in ("DATABASE_URL", "REDIS_URL") else f"AGENTMETRICS_{name.upper()}"
+    return name if name in ("DATABASE_URL", "REDIS_URL", "FAILPOINT") else f"AGENTMETRICS_{name.upper()}"

@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 import redis.asyncio
 import structlog
 
-from server import validation
+from server import failpoints, validation
 from server.clock import Clock
 from server.realtime import Part
 
@@ -150,6 +150,7 @@ class Signals:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            failpoints.reach("signal_before_publish")
             committed, self._committed = self._committed, set()
             states, self._states = self._states, {}
             pipeline = self._redis.pipeline(transaction=False)

@@ -23,6 +23,7 @@ COMMIT_SECONDS = Histogram("agentmetrics_commit_seconds", "Duration of ingest tr
 COMMIT_RETRIES = Counter("agentmetrics_commit_retries", "Ingest transactions that were tried again.")
 RPC_SECONDS = Histogram("agentmetrics_rpc_seconds", "Duration of RPCs.", ["method", "code"], buckets=_SECONDS)
 OPEN_STREAMS = Gauge("agentmetrics_open_streams", "Streams of events that are open.")
+SUBSCRIPTIONS = Gauge("agentmetrics_subscriptions", "Subscriptions that are open.")
 REFUSALS = Counter("agentmetrics_refusals", "Calls that were refused, by reason.", ["reason"])
 INFLIGHT_BYTES = Gauge("agentmetrics_inflight_bytes", "Bytes of the calls that send events and have no answer yet.")
 LOOP_LAG = Gauge("agentmetrics_loop_lag_seconds", "By how much the event loop was late just now.")

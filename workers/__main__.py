@@ -9,7 +9,7 @@ import structlog
 import typer
 from prometheus_client import start_http_server
 
-from server import commands, diagnosis, errors, jobs, settings, telemetry
+from server import commands, diagnosis, errors, failpoints, jobs, settings, telemetry
 from server.settings import Settings
 from server.store import migrate
 from server.store.database import Database
@@ -37,6 +37,7 @@ def run(
     with commands.reported():
         known = settings.load()
         telemetry.configure_logs(known.log_level, known.log_format)
+        failpoints.arm(known.failpoint, allowed=known.allow_failpoints)
         commands.run(work(known, known.metrics_port if metrics_port is None else metrics_port))
 
 

@@ -1,48 +1,94 @@
-"""python -m tests.faults [--seeds N] [--seconds S] [--seed K]: kills the service while it is used, and judges."""
+"""python -m tests.faults: harms the service while it is used, and judges. With --mutant, code with a mistake in it."""
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
+from server import failpoints
 from tests.faults import disks, fullness, mutants, power, run
 from tests.faults.fullness import Fullness
-from tests.faults.mutants import Mutant
+from tests.faults.kills import KILLS
+from tests.faults.mistakes import Mistake
 from tests.faults.network import Network
 from tests.faults.power import PowerCuts
 from tests.faults.rolling import Rolling
 from tests.faults.scenario import Scenario
 from tests.faults.silence import Silence
-from tests.faults.supervisor import ROOT
+from tests.faults.supervisor import NO_FAILPOINTS
+
+_MUTANT_SEEDS = 4  # a mutant that none of them finds is one that is not found
+Scenarios: TypeAlias = Callable[[int], Scenario]  # by seed
 
 
-async def _main(
-    seeds: range, seconds: float, folder: Path, mutant: Mutant | None, scenario: Callable[[int], Scenario]
-) -> bool:
-    tree = ROOT if mutant is None else mutants.make(mutant, folder / "tree")
-    good = True
+async def _all(seeds: range, seconds: float, folder: Path, scenarios: Scenarios) -> bool:
+    """Runs every seed, says how each went and what was done in all, and keeps the folders of bad ones."""
+    broken, counts, reachable = [], Counter[str](), False
     for seed in seeds:
-        place = folder / f"seed-{seed}"
-        place.mkdir(parents=True)
-        began = time.monotonic()
-        verdict = await run.run(seed, seconds, place, tree=tree, scenario=scenario(seed))
+        began, scenario = time.monotonic(), scenarios(seed)
+        reachable = scenario.failpoints(seed) is not NO_FAILPOINTS
+        verdict = await run.run(seed, seconds, _made(folder / f"seed-{seed}"), scenario=scenario)
         print(f"{verdict}\n    {time.monotonic() - began:.1f} s in all", flush=True)
-        good = good and verdict.good
-    return good
+        counts.update(verdict.counts)
+        if verdict.good:
+            shutil.rmtree(verdict.folder)
+        else:
+            broken.append(seed)
+    totals = ", ".join(f"{count:,} {what}" for what, count in sorted(counts.items()))
+    print(f"{len(seeds) - len(broken)} of {len(seeds)} seeds good; {totals}")
+    for name in failpoints.NAMES if reachable else ():
+        if not counts[f"failpoint {name}"]:
+            print(f"failpoint {name} was never reached")
+    if broken:
+        print(f"broken: {', '.join(map(str, broken))}")
+    return not broken
 
 
-def _mutant(arguments: argparse.Namespace) -> Mutant | None:
-    """The mistake that the code is to have."""
+async def _mutants(
+    mistakes: Mapping[str, Mistake], first: int, seconds: float, folder: Path, scenarios: Scenarios
+) -> bool:
+    """Runs code with each of the mistakes until one of its checks finds it, and prints a table."""
+    found = True
+    print(f"{'mistake':30} {'seed':>4}  found by")
+    for name, mistake in mistakes.items():
+        place = folder / name
+        tree = mutants.make(mistake, place / "tree")
+        others: set[str] = set()
+        for seed in range(first, first + _MUTANT_SEEDS):
+            verdict = await run.run(seed, seconds, _made(place / f"seed-{seed}"), tree=tree, scenario=scenarios(seed))
+            by = [check for check in verdict.checks if check in mistake.checks]
+            others |= set(verdict.checks) - mistake.checks
+            if by:
+                print(f"{name:30} {seed:4}  {', '.join(by)}", flush=True)
+                break
+        else:
+            print(f"{name:30}    –  NOT FOUND; other checks: {', '.join(sorted(others)) or 'none'}", flush=True)
+            found = False
+    return found
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _mistakes(arguments: argparse.Namespace) -> Mapping[str, Mistake]:
+    """The mistakes that the code is to have, one at a time."""
     if arguments.without_fsync:
-        return power.BLIND
-    return mutants.MUTANTS[arguments.mutant] if arguments.mutant else None
+        return {"without-fsync": power.BLIND}
+    if arguments.mutant == "all":
+        return mutants.MUTANTS
+    return {arguments.mutant: mutants.MUTANTS[arguments.mutant]} if arguments.mutant else {}
 
 
-def _scenario(arguments: argparse.Namespace) -> Callable[[int], Scenario]:
-    """The kind of run that was asked for, by seed."""
+def _scenarios(arguments: argparse.Namespace) -> Scenarios:
+    """The kind of run that was asked for."""
     if arguments.rolling:
         return lambda _: Rolling(servers=arguments.rolling == "servers").scenario
     if arguments.network:
@@ -54,12 +100,12 @@ def _scenario(arguments: argparse.Namespace) -> Callable[[int], Scenario]:
         return lambda seed: PowerCuts(seed, arguments.power_cut, durable=durable).scenario
     if arguments.disk_full:
         return lambda _: Fullness(arguments.disk_full).scenario
-    return lambda _: run.KILLS
+    return lambda _: KILLS
 
 
 parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
 parser.add_argument("--seeds", type=int, default=3, help="how many runs (3)")
-parser.add_argument("--seconds", type=float, default=8, help="of faults in each (8)")
+parser.add_argument("--seconds", type=float, default=8, help="of faults in each (8); from 90 on Redis is away for long")
 parser.add_argument("--seed", type=int, default=1, help="that of the first run (1)")
 parser.add_argument("--rolling", choices=("servers", "postgres"), help="restart them in order; no call may fail")
 parser.add_argument("--network", action="store_true", help="harm the links between clients, servers and engines")
@@ -68,8 +114,10 @@ parser.add_argument("--power-cut", type=int, metavar="N", help="cut the power of
 parser.add_argument("--without-fsync", action="store_true", help="with that: a database that must be found to lose")
 parser.add_argument("--disk-full", choices=("data", "wal"), help="fill PostgreSQL's disk of data or of WAL (root)")
 parser.add_argument("--folder", type=Path, help="where history and logs go; a new one by default")
-parser.add_argument("--mutant", choices=mutants.MUTANTS, help="run code with this mistake, which must be found")
+parser.add_argument("--mutant", choices=("all", *mutants.MUTANTS), help="find this mistake, or every one")
 arguments = parser.parse_args()
+if arguments.without_fsync and not arguments.power_cut:
+    parser.error("--without-fsync goes with --power-cut")
 if arguments.power_cut or arguments.disk_full:
     arguments.seconds = power.SECONDS_EACH * arguments.power_cut if arguments.power_cut else fullness.SECONDS
     try:
@@ -77,6 +125,10 @@ if arguments.power_cut or arguments.disk_full:
     except disks.Unavailable as error:
         sys.exit(f"skipped: {error}")
 place = arguments.folder or Path(tempfile.mkdtemp(prefix="agentmetrics-faults-"))
-seeds = range(arguments.seed, arguments.seed + arguments.seeds)
-all_good = asyncio.run(_main(seeds, arguments.seconds, place, _mutant(arguments), _scenario(arguments)))
-sys.exit(0 if all_good else 1)
+scenarios = _scenarios(arguments)
+if mistakes := _mistakes(arguments):
+    good = asyncio.run(_mutants(mistakes, arguments.seed, arguments.seconds, place, scenarios))
+else:
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    good = asyncio.run(_all(seeds, arguments.seconds, place, scenarios))
+sys.exit(0 if good else 1)

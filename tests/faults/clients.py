@@ -10,11 +10,13 @@ from datetime import datetime
 from agentmetrics import AgentMetricsError, AsyncClient
 from agentmetrics.v1 import event_pb2, event_service_pb2
 from tests.faults.history import ACCEPTED, DUPLICATE, REJECTED, Call, Failure, History, Read, now
+from tests.faults.plain import PlainClient
 from tests.faults.workload import Business, Fact, message
 
 MAX_FACTS = 5_000  # per organization; what is sent after that was sent before
-_RESEND, _CANCEL, _HURRY, _BOTH = 0.1, 0.12, 0.12, 0.06  # how often
+_RESEND, _CANCEL, _HURRY, _BOTH, _AT_ONCE = 0.1, 0.12, 0.12, 0.06, 0.04  # how often
 _PATIENCE = 2.0  # seconds for an ordinary call
+_LAST_PATIENCE = 10.0  # once no fault comes any more
 _LARGEST_BATCH = 200
 _STATUSES = {
     event_service_pb2.EVENT_STATUS_ACCEPTED: ACCEPTED,
@@ -29,7 +31,7 @@ class Server:
     """A server, and an organization's connection to it."""
 
     address: str
-    client: AsyncClient
+    client: AsyncClient | PlainClient
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,11 +40,23 @@ class Tenant:
 
     organization: int
     key: str
+    time_zone: str
     servers: Sequence[Server]
     business: Business
     facts: dict[str, Fact] = field(default_factory=dict)  # all that were ever sent
     unknown: dict[str, Fact] = field(default_factory=dict)  # not settled, and not on their way
     settled: set[str] = field(default_factory=set)  # acknowledged, or refused
+    stray: "Tenant | None" = None  # the same organization, as clients with a wrong clock know it
+
+    @property
+    def all_facts(self) -> dict[str, Fact]:
+        """All that were ever sent, by event id, whatever the sender's clock."""
+        return self.facts if self.stray is None else {**self.facts, **self.stray.facts}
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """That of a call without the help of the client."""
+        return (("authorization", f"Bearer {self.key}"),)
 
     def take(self, count: int, dice: random.Random) -> list[Fact]:
         """The facts for a call: some that were sent before, on purpose, or what is unknown, or new ones."""
@@ -161,6 +175,9 @@ async def send_calls(client: Client, largest: int, stop: asyncio.Event) -> None:
             await client.track(server, facts, dice.uniform(0.001, 0.020))
         elif draw < _CANCEL + _HURRY + _BOTH:
             await asyncio.gather(*(client.track(each, facts, _PATIENCE) for each in client.tenant.servers))
+        elif draw < _CANCEL + _HURRY + _BOTH + _AT_ONCE:
+            for each in (server, server, client.server()):
+                await client.track(each, facts, _PATIENCE)
         else:
             await client.track(server, facts, _PATIENCE)
         await asyncio.sleep(dice.uniform(0.005, 0.03 if largest == 1 else 0.1))
@@ -238,10 +255,19 @@ async def read(
         await asyncio.sleep(client.dice.uniform(0.02, 0.12))
 
 
+async def reach(server: Server) -> None:
+    """Returns once a server answers over a connection that may still be waiting to be tried again."""
+    while True:
+        with contextlib.suppress(AgentMetricsError):
+            await server.client.metrics(timeout=_PATIENCE)
+            return
+        await asyncio.sleep(0.05)
+
+
 async def send_unknown(client: Client) -> None:
     """Sends again what was never acknowledged, until all of it is."""
     tenant = client.tenant
     while tenant.unknown:
         ids = list(tenant.unknown)[:_LARGEST_BATCH]
         facts = [tenant.unknown.pop(event_id) for event_id in ids]
-        await client.track(client.server(), facts, _PATIENCE)
+        await client.track(client.server(), facts, _LAST_PATIENCE)

@@ -17,7 +17,7 @@ import asyncpg
 
 from agentmetrics import AgentMetricsError
 from server import embedded
-from tests.faults import disks, run
+from tests.faults import disks, load
 from tests.faults.checker import Violation
 from tests.faults.clients import Tenant
 from tests.faults.history import Fault, now
@@ -86,7 +86,7 @@ class Fullness:
         return self._engines
 
     async def _harm(self, world: World, _: float) -> None:
-        await run.under_load(world, self._fill_again_and_again(world))
+        await load.under_load(world, self._fill_again_and_again(world))
 
     async def _fill_again_and_again(self, world: World) -> None:
         assert self._disk is not None

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from tests.faults.promises import Delivery
+
 ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
 ACKNOWLEDGED = (ACCEPTED, DUPLICATE)
 
@@ -77,7 +79,42 @@ class Failure:
     message: str
 
 
-Entry: TypeAlias = Call | Read | Fault | Audit | Failure
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A subscriber opened a connection with the token of a revision."""
+
+    organization: int
+    subscriber: str
+    server: str
+    at: float
+    connection: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What a subscriber of updates got."""
+
+    organization: int
+    subscriber: str
+    server: str
+    at: float
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A state or a heartbeat that a subscriber of states got."""
+
+    organization: int
+    subscriber: str
+    server: str
+    at: float
+    connection: int
+    revision: int
+
+
+Entry: TypeAlias = Call | Read | Fault | Audit | Failure | Resumed | Delivered | Shown
 
 
 class History:
@@ -89,6 +126,9 @@ class History:
         self.faults: list[Fault] = []
         self.audits: list[Audit] = []
         self.failures: list[Failure] = []
+        self.resumed: list[Resumed] = []
+        self.delivered: list[Delivered] = []
+        self.shown: list[Shown] = []
         self._file = None if path is None else path.open("w", encoding="utf-8")
 
     def add(self, entry: Entry) -> None:
@@ -104,6 +144,12 @@ class History:
                 self.audits.append(entry)
             case Failure():
                 self.failures.append(entry)
+            case Resumed():
+                self.resumed.append(entry)
+            case Delivered():
+                self.delivered.append(entry)
+            case Shown():
+                self.shown.append(entry)
         if self._file is not None:
             self._file.write(json.dumps({"entry": type(entry).__name__, **asdict(entry)}) + "\n")
 

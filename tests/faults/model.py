@@ -4,7 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.faults.workload import Fact
@@ -19,6 +19,7 @@ _OUTCOMES = tuple(f"conversations_{name}" for name in ("resolved", "escalated", 
 class Closed:
     """A closed conversation: how, when and by whom it was closed, and its messages so far."""
 
+    conversation_id: str
     outcome: str
     closed_at: datetime
     agent_id: str
@@ -53,6 +54,7 @@ def closed(facts: Iterable[Fact]) -> list[Closed]:
         by = min((one for one in valid if one.event_type == _PRECEDENCE[highest]), key=lambda one: one.occurred_at)
         result.append(
             Closed(
+                conversation_id=conversation,
                 outcome=by.event_type.removeprefix("conversation."),
                 closed_at=min(one.occurred_at for one in valid),
                 agent_id=by.agent_id,
@@ -99,6 +101,32 @@ def overview(facts: Sequence[Fact], conversations: Sequence[Closed]) -> dict[str
     }
     outcomes = Counter(f"conversations_{one.outcome}" for one in conversations)
     return {**figures, **{name: outcomes[name] for name in _OUTCOMES}}
+
+
+def now(part: Sequence[Fact], everything: Sequence[Fact], at: datetime, midnight: datetime) -> dict[str, Figure]:
+    """The figures of now, as of an instant, of a part of the facts; a day begins at midnight and lasts 24 hours."""
+    second = at.replace(microsecond=0)
+    hour, five_minutes, minute = (
+        [fact for fact in part if second - timedelta(seconds=width) < fact.occurred_at.replace(microsecond=0) <= second]
+        for width in (3600, 300, 60)
+    )
+    day = overview([fact for fact in part if midnight <= fact.occurred_at < midnight + timedelta(days=1)], ())
+    active = {
+        fact.conversation_id
+        for fact in hour
+        if fact.event_type.startswith("message.") or fact.event_type == "conversation.started"
+    } - {one.conversation_id for one in closed(everything)}
+    lately = overview(hour, ())
+    return {
+        "active_conversations": len(active - {""}),
+        "messages_last_minute": overview(minute, ())["total_messages"],
+        "messages_last_hour": lately["total_messages"],
+        "avg_response_time_ms": overview(five_minutes, ())["avg_response_time_ms"],
+        "success_rate": lately["success_rate"],
+        "messages_today": day["total_messages"],
+        "conversations_today": day["total_conversations"],
+        "tokens_today": day["token_usage"],
+    }
 
 
 def agent(facts: Sequence[Fact], conversations: Sequence[Closed]) -> dict[str, Figure]:

@@ -5,20 +5,23 @@ import os
 import random
 import signal
 import urllib.parse
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
-import redis.asyncio
-from redis.exceptions import RedisError
 
 from server import embedded
+from tests.faults import redis_faults
 from tests.faults.history import Fault, History, now
 from tests.faults.processes import Program
+from tests.faults.redis_faults import Kept
 from tests.faults.supervisor import Cluster
 
 _SHORTEST, _LONGEST = 0.05, 0.6  # seconds between two faults
 _DOWN = 0.3  # seconds that a killed engine stays down, at most
+_AWAY, _LONG_AWAY = 1.0, 60.0  # seconds that Redis is away on purpose; the latter once, in runs that are long enough
+_LONG_RUN = 90.0  # seconds
 _TRIES = 5
+_PATIENCE = 4  # times what a run should take
 
 
 class Nemesis:
@@ -30,22 +33,29 @@ class Nemesis:
         self._history = history
         self._repairs: set[asyncio.Task[None]] = set()
         self._broken: set[str] = set()
+        self._dumped: Sequence[Kept] | None = None
         self._actions: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (3, self._kill_server),
             (2, self._kill_worker),
             (3, self._kill_postgres),
             (3, self._kill_backend),
             (2, self._kill_redis),
+            (1, self._take_redis_away),
             (2, self._flush_redis),
+            (2, self._bring_back_old_redis),
         ]
 
-    async def run(self, seconds: float) -> None:
-        """Does harm for some time, and returns once the engines run again."""
+    async def run(self, seconds: float, enough: Callable[[], bool]) -> None:
+        """Does harm for some time, for up to four times as long where that was not enough for a slow machine, and
+        returns once the engines run again.
+        """
         loop = asyncio.get_running_loop()
-        ends = loop.time() + seconds
+        ends, latest = loop.time() + seconds, loop.time() + _PATIENCE * seconds
+        if seconds >= _LONG_RUN:
+            await self._kill_redis(_LONG_AWAY)
         weights = [weight for weight, _ in self._actions]
         try:
-            while loop.time() < ends:
+            while loop.time() < ends or (loop.time() < latest and not enough()):
                 await asyncio.sleep(self._dice.uniform(_SHORTEST, _LONGEST))
                 (_, action), *_ = self._dice.choices(self._actions, weights)
                 await action()
@@ -75,23 +85,26 @@ class Nemesis:
             os.kill(self._cluster.engines.postgres_pid, signal.SIGKILL)
             self._repair("postgres", self._cluster.engines.restart_postgres)
 
-    async def _kill_redis(self) -> None:
+    async def _kill_redis(self, away: float | None = None) -> None:
         if "redis" not in self._broken:
-            self._note("kill", "redis")
+            self._note("kill" if away is None else f"{away:g} s without", "redis")
             os.kill(self._cluster.engines.redis_pid, signal.SIGKILL)
-            self._repair("redis", self._cluster.engines.restart_redis)
+            self._repair("redis", self._cluster.engines.restart_redis, away)
+
+    async def _take_redis_away(self) -> None:
+        await self._kill_redis(_AWAY)
 
     async def _flush_redis(self) -> None:
-        client = redis.asyncio.Redis.from_url(
-            self._cluster.engines.redis_url, socket_timeout=1, socket_connect_timeout=1
-        )
-        try:
-            await client.flushall()
-        except (RedisError, OSError):
-            return
-        finally:
-            await client.aclose()
-        self._note("flush", "redis")
+        if await redis_faults.flush(self._cluster.engines.redis_url):
+            self._note("flush", "redis")
+
+    async def _bring_back_old_redis(self) -> None:
+        """Keeps what Redis holds; later makes that what it holds again."""
+        url = self._cluster.engines.redis_url
+        if self._dumped is None:
+            self._dumped = await redis_faults.dump(url)
+        elif await redis_faults.restore(url, self._dumped):
+            self._note("old dump", "redis")
 
     async def _kill_backend(self) -> None:
         """Kills a process of PostgreSQL that serves the service; all the others are ended by that, and it recovers."""
@@ -107,9 +120,10 @@ class Nemesis:
                 return
             self._note("kill", "backend")
 
-    def _repair(self, what: str, restart: Callable[[], None]) -> None:
+    def _repair(self, what: str, restart: Callable[[], None], away: float | None = None) -> None:
         self._broken.add(what)
-        task = asyncio.create_task(self._restart(what, restart, self._dice.uniform(0, _DOWN)))
+        pause = self._dice.uniform(0, _DOWN) if away is None else away
+        task = asyncio.create_task(self._restart(what, restart, pause))
         self._repairs.add(task)
         task.add_done_callback(self._repairs.discard)
 
@@ -128,7 +142,7 @@ class Nemesis:
 
 async def _backends(admin_url: str) -> list[int]:
     """The processes of PostgreSQL that serve a connection of the service."""
-    connection = await asyncpg.connect(plain_url(admin_url), timeout=1)
+    connection = await asyncpg.connect(plain_url(admin_url), timeout=1, ssl=False)
     try:
         rows = await connection.fetch(
             "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'agentmetrics%' ORDER BY pid"

@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import AsyncIterator, Sequence
 
 from server import embedded
-from tests.faults import run
+from tests.faults import load
 from tests.faults.history import Fault, now
 from tests.faults.proxy import Harm, Link
 from tests.faults.scenario import Scenario
@@ -63,7 +63,7 @@ class Network:
         return url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{link.port}")
 
     async def _harm(self, world: World, seconds: float) -> None:
-        await run.under_load(world, self._harm_links(world, seconds))
+        await load.under_load(world, self._harm_links(world, seconds))
 
     async def _harm_links(self, world: World, seconds: float) -> None:
         """Harms some links one by one, and heals them in another order."""

@@ -14,6 +14,8 @@ import select
 import signal
 import subprocess
 import sys
+import time
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +23,8 @@ _FORKS = sys.platform == "linux"
 _PRELOADED = ("server.cli", "server.diagnosis", "server.serve", "workers.process")
 _PR_SET_PDEATHSIG = 1
 _TICK = 0.02
+CLOCK = "FAULTS_CLOCK_SECONDS"  # by how much a process's own clock is ahead; only where it is forked
+_DATED = ("server", "workers", "arq", "redis", "agentmetrics")  # packages whose clock that is
 
 
 def main() -> None:
@@ -87,6 +91,8 @@ def _become(request: dict[str, Any]) -> NoReturn:
             os.dup2(source, target)
         os.environ.clear()
         os.environ.update(request["environment"])
+        if CLOCK in os.environ:
+            _set_clock(float(os.environ[CLOCK]))
         sys.argv = list(request["arguments"])
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
         code = 0
@@ -98,6 +104,31 @@ def _become(request: dict[str, Any]) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _set_clock(seconds: float) -> None:
+    """Makes this process believe that its machine's clock is off, below all of the service's own code."""
+
+    class Kind(type):
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, datetime)
+
+    class Shifted(datetime, metaclass=Kind):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(seconds=seconds)
+
+    wrong = {
+        id(time.time): lambda real=time.time: real() + seconds,
+        id(time.time_ns): lambda real=time.time_ns: real() + int(seconds * 1e9),
+        id(datetime): Shifted,
+    }
+    dated = [module for name, module in sys.modules.items() if name.partition(".")[0] in _DATED]
+    for module in dated:
+        for name, value in list(vars(module).items()):
+            if id(value) in wrong:
+                setattr(module, name, wrong[id(value)])
+    time.time, time.time_ns = wrong[id(time.time)], wrong[id(time.time_ns)]
 
 
 def _start(request: dict[str, Any]) -> int:

@@ -19,10 +19,12 @@ from agentmetrics.v1 import (
 class PlainClient:
     """Makes each call once: whatever is tried again is so by the service config, if at all."""
 
-    def __init__(self, target: str, *, api_key: str, retries: bool = True) -> None:
+    def __init__(
+        self, target: str, *, api_key: str, retries: bool = True, options: Sequence[tuple[str, int]] = ()
+    ) -> None:
         self._metadata = (("authorization", f"Bearer {api_key}"),)
-        options = [("grpc.service_config", connection.service_config()), ("grpc.enable_retries", int(retries))]
-        self._channel = grpc.aio.insecure_channel(target, options=options)
+        own = (("grpc.service_config", connection.service_config()), ("grpc.enable_retries", int(retries)))
+        self._channel = grpc.aio.insecure_channel(target, options=(*own, *options))
         self._events: Any = event_service_pb2_grpc.EventServiceStub(self._channel)
         self._metrics: Any = metrics_service_pb2_grpc.MetricsServiceStub(self._channel)
 

@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from server import embedded
-from tests.faults import checker, disks, mutants, run, tables
+from tests.faults import checker, disks, load
 from tests.faults.checker import Violation
 from tests.faults.history import Fault, now
+from tests.faults.mistakes import Edit, Mistake
 from tests.faults.scenario import Scenario
+from tests.faults.verdict import Hang
 from tests.faults.world import World
 
 SECONDS_EACH = 20.0  # at most
@@ -26,9 +28,10 @@ _MEGABYTES = 2048
 _LOAD = (0.5, 2.0)  # seconds before a cut
 _UNMOUNT_SECONDS = 20.0
 # The service must not see that its database does not flush what it commits.
-BLIND = mutants.Mutant(
-    path="server/store/database.py",
-    edits=(("            if value not in safe\n", "            if False\n"),),
+BLIND = Mistake(
+    edits=(
+        Edit(path="server/store/database.py", old="            if value not in safe\n", new="            if False\n"),
+    ),
     checks=frozenset(("lost ack", "lost disk")),
 )
 
@@ -73,7 +76,7 @@ class PowerCuts:
     async def _harm(self, world: World, _: float) -> None:
         os.sync()  # the beginning is not what is tested
         for number in range(self._cuts):
-            await run.under_load(world, self._cut(world))
+            await load.under_load(world, self._cut(world))
             began = time.monotonic()
             try:
                 await asyncio.to_thread(self._power_on, world.cluster.data)
@@ -81,7 +84,7 @@ class PowerCuts:
                 self.violations.append(
                     Violation(check="lost disk", text=f"no recovery after cut {number + 1}: {error}")
                 )
-                raise run.Hang("PostgreSQL does not come back") from error
+                raise Hang("PostgreSQL does not come back") from error
             await world.cluster.serving()
             self.recoveries.append(time.monotonic() - began)
             self.violations += await self._found(world)
@@ -116,12 +119,8 @@ class PowerCuts:
     async def _found(self, world: World) -> list[Violation]:
         """What is wrong right after the recovery. What nobody acknowledged may be missing."""
         for tenant in world.tenants:
-            await run.recount(world, tenant.organization)
-        stored = {
-            tenant.organization: await tables.stored(world.database, tenant.organization, list(tenant.facts))
-            for tenant in world.tenants
-        }
-        return [one for one in checker.judge(world.history, stored) if one.check != "never stored"]
+            await world.audit(tenant.organization)
+        return [one for one in checker.judge(world.history, await world.stored()) if one.check != "never stored"]
 
     def _judge(self, _: World) -> Iterator[Violation]:
         yield from self.violations

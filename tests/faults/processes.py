@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server import failpoints
 from tests.faults.history import now
+from tests.faults.nursery import CLOCK
 
 _NURSERY = Path(__file__).with_name("nursery.py")
 _GOODBYE_SECONDS = 20.0
 _PAUSE = 0.05  # seconds between an end and the next start
 _AT_WORK = re.compile(r"\b(serving|working)\b")  # what a process logs once it has started
+_FAILPOINT = re.compile("|".join(failpoints.NAMES))
 _GAVE_UP = re.compile(r"orderly\W+false", re.IGNORECASE)
 
 
@@ -108,6 +111,15 @@ class Life:
         """True where it says that it could not end in order."""
         return _GAVE_UP.search(self.log.read_text(errors="replace")) is not None
 
+    def failpoint(self) -> str | None:
+        """The failpoint at which it ended itself, if it did."""
+        if self.code != failpoints.EXIT_CODE:
+            return None
+        lines = self.log.read_text(errors="replace").splitlines()
+        told = next((line for line in reversed(lines) if "failpoint reached" in line), "")
+        found = _FAILPOINT.search(told)
+        return found[0] if found else None
+
     def last_words(self) -> tuple[str, ...]:
         """The end of its log."""
         return tuple(self.log.read_text(errors="replace").splitlines()[-8:])
@@ -122,12 +134,12 @@ class Program:
         self.name = name
         self.lives: list[Life] = []
         self._arguments = arguments
-        self._environment = environment
+        self._environment = dict(environment)
         self._nursery = nursery
         self._logs = logs
         self._pid: int | None = None
         self._killed = self._told = self._stopping = False
-        self._ended = asyncio.Event()
+        self._ended = asyncio.Event()  # not set while there is a process, or about to be
         self._keeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -139,6 +151,23 @@ class Program:
         """True while a process runs, whether or not it has got to work."""
         return self._pid is not None
 
+    def set_clock(self, seconds: float) -> None:
+        """Puts the process's own clock ahead, from the next start on."""
+        self._environment[CLOCK] = str(seconds)
+
+    def arm(self, chances: Mapping[str, float]) -> None:
+        """Arms failpoints, from the next start on."""
+        if not chances:
+            return
+        self._environment["FAILPOINT"] = ",".join(f"{name}:{chance}" for name, chance in chances.items())
+        self._environment["AGENTMETRICS_ALLOW_FAILPOINTS"] = "true"
+
+    async def disarm(self) -> None:
+        """Ends the process with SIGKILL if its failpoints are armed; the next one's are not."""
+        if self._environment.pop("FAILPOINT", None) is not None:
+            self.kill()
+            await self._ended.wait()
+
     def kill(self) -> None:
         """Ends the process with SIGKILL."""
         if self._pid is not None:
@@ -148,7 +177,6 @@ class Program:
     async def restart(self) -> None:
         """Asks the process to end with SIGTERM and returns when it has; it is started again as ever."""
         self._told = True
-        self._ended.clear()
         self._terminate()
         await self._ended.wait()
 
@@ -174,9 +202,13 @@ class Program:
         log = self._logs / f"{self.name}.{len(self.lives)}.log"
         self._killed = self._told = False
         began = now()
+        self._ended.clear()
+        armed = "FAILPOINT" in self._environment
         self._pid, ended = await self._nursery.start(self.name, self._arguments, self._environment, log)
-        if self._stopping:
+        if self._stopping or self._told:  # meanwhile
             self._terminate()
+        elif armed and "FAILPOINT" not in self._environment:  # disarmed meanwhile
+            self.kill()
         code = await ended
         self._pid = None
         self.lives.append(

@@ -1,27 +1,14 @@
 """What makes one kind of run differ from another: where the engines are, how they are reached, and what is done."""
 
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from server import embedded
+from server.failpoints import Name
+from tests.faults import world as worlds
 from tests.faults.checker import Violation
-from tests.faults.supervisor import Urls
-from tests.faults.world import World
-
-
-@contextlib.asynccontextmanager
-async def _direct(engines: embedded.Engines) -> AsyncIterator[Urls]:
-    """Every process's ways to PostgreSQL and Redis: their own URLs."""
-    yield lambda _: (engines.database_url, engines.redis_url)
-
-
-@contextlib.asynccontextmanager
-async def _plain(addresses: Sequence[str]) -> AsyncIterator[Sequence[str]]:
-    """The clients' ways to the servers: their addresses."""
-    yield addresses
+from tests.faults.supervisor import NO_FAILPOINTS
+from tests.faults.world import EngineWays, Place, ServerWays, Start, World
 
 
 def _nothing(_: World) -> Iterable[Violation]:
@@ -34,9 +21,11 @@ class Scenario:
 
     harm: Callable[[World, float], Awaitable[None]]
     option: str = ""  # of the command line
-    data: Callable[[], AbstractContextManager[Path]] | None = None  # where the engines' folder is; by default in memory
-    start: Callable[[Path], embedded.Engines] = embedded.start
-    urls: Callable[[embedded.Engines], AbstractAsyncContextManager[Urls]] = _direct
-    targets: Callable[[Sequence[str]], AbstractAsyncContextManager[Sequence[str]]] = _plain
+    data: Place = worlds.in_memory  # where the engines' folder is
+    start: Start = embedded.start
+    urls: EngineWays = worlds.by_url
+    targets: ServerWays = worlds.by_address
+    failpoints: Callable[[int], Mapping[str, Mapping[Name, float]]] = lambda _: NO_FAILPOINTS  # by seed; then by name
+    watched: bool = False  # subscribers take part
     quiet: bool = False  # it makes few calls
     judge: Callable[[World], Iterable[Violation]] = _nothing  # what only this kind promises

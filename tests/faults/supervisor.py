@@ -4,22 +4,27 @@ import asyncio
 import contextlib
 import os
 import random
+import signal
 import socket
 import urllib.parse
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from server import embedded
+from server.failpoints import Name
 from tests.faults.checker import Violation
+from tests.faults.history import History
 from tests.faults.processes import Nursery, Program
 
 ROOT = Path(__file__).parents[2]
 PEPPER = "a pepper that only this harness knows, long enough"
+NO_FAILPOINTS: Mapping[str, Mapping[Name, float]] = MappingProxyType({})
 _PORTS = range(15000, 30000)  # below those of outgoing connections, which could take one while its server is down
 Urls = Callable[[str], tuple[str, str]]  # those of PostgreSQL and Redis, for a process by its name
 
@@ -32,6 +37,7 @@ class Cluster:
     addresses: Sequence[str]
     servers: Sequence[Program]
     workers: Sequence[Program]
+    metrics_ports: Sequence[int]
     logs: Path
     data: Path
 
@@ -79,35 +85,53 @@ async def cluster(
     workers: int,
     tree: Path,
     urls: Urls,
+    failpoints: Mapping[str, Mapping[Name, float]],
+    clocks: Mapping[str, float],
 ) -> AsyncIterator[Cluster]:
     """Runs servers and workers on engines that are there and migrated, from the code in a folder; ends them all.
 
-    urls are those by which they reach PostgreSQL and Redis.
+    urls are those by which they reach PostgreSQL and Redis. failpoints: the chances of a process, by its name, to end
+    itself where it reaches them. clocks: by how many seconds its own clock is ahead.
     """
-    addresses = [f"127.0.0.1:{port}" for port in _free_ports(servers)]
+    ports = _free_ports(2 * servers)
+    addresses, metrics_ports = [f"127.0.0.1:{port}" for port in ports[:servers]], ports[servers:]
     async with Nursery.opened(tree) as nursery:
 
-        def program(name: str, number: int, *arguments: str, listen: str = "127.0.0.1:0") -> Program:
+        def program(name: str, number: int, *arguments: str, **settings: str) -> Program:
             database_url, redis_url = urls(f"{name}-{number}")
             environment = {
                 **{key: value for key, value in os.environ.items() if not key.startswith("AGENTMETRICS_")},
-                "DATABASE_URL": database_url,
+                "DATABASE_URL": without_tls(database_url),
                 "REDIS_URL": redis_url,
                 "AGENTMETRICS_KEY_PEPPER": PEPPER,
-                "AGENTMETRICS_LISTEN": listen,
                 "AGENTMETRICS_LOG_FORMAT": ("console", "json")[number % 2],
+                **settings,
             }
             return Program(f"{name}-{number}", arguments, environment=environment, nursery=nursery, logs=logs)
 
         running = Cluster(
             engines=engines,
             addresses=addresses,
-            servers=[program("server", number, "server", "serve", listen=one) for number, one in enumerate(addresses)],
+            metrics_ports=metrics_ports,
+            servers=[
+                program(
+                    "server",
+                    number,
+                    "server",
+                    "serve",
+                    AGENTMETRICS_LISTEN=address,
+                    AGENTMETRICS_METRICS_PORT=str(metrics_ports[number]),
+                )
+                for number, address in enumerate(addresses)
+            ],
             workers=[program("worker", number, "workers") for number in range(workers)],
             logs=logs,
             data=data,
         )
         for one in running.programs:
+            one.arm(failpoints.get(one.name, {}))
+            if one.name in clocks:
+                one.set_clock(clocks[one.name])
             one.start()
         try:
             yield running
@@ -117,6 +141,14 @@ async def cluster(
             raise
         finally:
             await asyncio.gather(*(one.stop() for one in running.programs))
+
+
+def without_tls(url: str) -> str:
+    """The URL of an embedded database, which has no TLS, without asking for it first.
+
+    The driver leaves an error that nobody retrieves where a connection breaks while it asks and is given up.
+    """
+    return f"{url}{'&' if '?' in url else '?'}sslmode=disable"
 
 
 def _free_ports(count: int) -> list[int]:
@@ -131,14 +163,15 @@ def _free_ports(count: int) -> list[int]:
 
 
 def judge_lives(programs: Sequence[Program]) -> Iterator[Violation]:
-    """Servers and workers end when they are told to, with exit code 0, or cannot start for want of an engine."""
+    """Servers and workers end when they are told to, with exit code 0, or at a failpoint, or cannot start."""
     for life in (life for program in programs for life in program.lives):
-        could_not_start = life.code == 1 and not life.had_started()
+        # For want of an engine, or since it was told to end before it could listen to that.
+        could_not_start = life.code in (1, -signal.SIGTERM) and not life.had_started()
         if life.killed and life.stopped:
             text = f"{life.name} had to be killed: SIGTERM did not end it"
         elif life.stopped and life.gave_up():
             text = f"{life.name} ended without waiting for what it was doing"
-        elif life.killed or could_not_start or (life.stopped and life.code == 0):
+        elif life.killed or could_not_start or life.failpoint() or (life.stopped and life.code == 0):
             continue
         else:
             how = "on SIGTERM" if life.stopped else "by itself"
@@ -152,6 +185,13 @@ _COMPLAINTS = ("never retrieved", "was never awaited", "Task was destroyed", "Tr
 def _is_known(line: str) -> bool:
     """arq tells like this that a job was started twice, as it may be after a FLUSHALL; it is harmless."""
     return "arq.worker" in line and "KeyError: 'agentmetrics:fold" in line
+
+
+def judge_failures(history: History, secrets: Sequence[str]) -> Iterator[Violation]:
+    """No error that a client saw shows a secret or a tenant's e-mail address."""
+    for failure in history.failures:
+        if any(secret in failure.message for secret in secrets):
+            yield Violation(check="leak", text=f"{failure.client} was told: {failure.message[:100]}")
 
 
 def judge_logs(cluster: Cluster, secrets: Sequence[str]) -> Iterator[Violation]:

@@ -28,6 +28,13 @@ async def stored(database: Database, organization: int, event_ids: Iterable[str]
     )
 
 
+async def revision(database: Database, organization: int) -> int:
+    """An organization's newest revision; 0: it has none."""
+    async with database.frozen() as driver:
+        found = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
+    return found or 0
+
+
 async def until_folded(database: Database) -> None:
     """Returns once no delta is left that waits to be folded."""
     waiting = True
@@ -35,10 +42,3 @@ async def until_folded(database: Database) -> None:
         await asyncio.sleep(0.1)
         async with database.frozen() as driver:
             waiting = await driver.fetchval("SELECT EXISTS (SELECT 1 FROM deltas)")
-
-
-async def revision(database: Database, organization: int) -> int:
-    """The newest revision of an organization."""
-    async with database.frozen() as driver:
-        newest: int = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
-    return newest

@@ -51,9 +51,13 @@ def message(fact: Fact) -> event_pb2.Event:
 
 
 class Business:
-    """Makes the facts of one organization. No two of them occur at the same instant."""
+    """Makes the facts of one organization. No two of them occur at the same instant.
 
-    def __init__(self, seed: str, until: datetime) -> None:
+    vague: their times, and with them their order, need only be known by the quarter hour.
+    """
+
+    def __init__(self, seed: str, until: datetime, *, vague: bool = False) -> None:
+        self._vague = vague
         self._dice = random.Random(f"{seed}/facts")
         self._until = until
         self._taken: set[datetime] = set()
@@ -65,6 +69,8 @@ class Business:
     def _fact(self) -> Fact:
         dice = self._dice
         event_type, numbers = self._content()
+        while self._vague and event_type.startswith("conversation."):
+            event_type, numbers = self._content()
         in_conversation = event_type.startswith(("message.", "conversation."))
         user = dice.randrange(60)
         return Fact(
@@ -72,7 +78,7 @@ class Business:
             event_type=event_type,
             occurred_at=self._time(),
             agent_id=dice.choice((*_AGENTS, "")),
-            user_id=dice.choice(("", f"user-{user}", PLANTED_MAIL.format(user))),
+            user_id=dice.choice(("", f"user-{user}", f"guest-{dice.getrandbits(40)}", PLANTED_MAIL.format(user))),
             conversation_id=f"conversation-{dice.randrange(80)}" if in_conversation else "",
             channel=dice.choice(("web", "phone", "")),
             team_id=dice.choice(("north", "south", "")),
@@ -90,7 +96,10 @@ class Business:
         return str(uuid.UUID(int=moment << 80 | tail & ~(0b11 << 62) | 0b10 << 62))
 
     def _time(self) -> datetime:
-        """Mostly of late, now and then days ago."""
+        """Mostly of late, now and then days ago; vague ones in the middle of a quarter of an hour that has passed."""
+        if self._vague:
+            day = self._until.replace(minute=0, second=0, microsecond=0) - timedelta(hours=self._dice.randrange(4, 400))
+            return day + timedelta(minutes=15 * self._dice.randrange(4) + 7)
         furthest = self._dice.choice((timedelta(minutes=20), timedelta(hours=3), timedelta(days=3), SPREAD))
         while True:
             at = self._until - timedelta(microseconds=self._dice.randrange(int(furthest.total_seconds()) * 1_000_000))

@@ -1,15 +1,14 @@
-"""Subscribing without any help, and what a subscriber must have seen: one function for each promise of the streams."""
+"""Subscribing without any help."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 from agentmetrics.v1 import realtime_service_pb2 as messages
+from tests.faults import promises
 
 
 def authorization(key: str) -> tuple[tuple[str, str], ...]:
@@ -42,13 +41,19 @@ class Reader:
     """What one subscriber has received over all its connections."""
 
     updates: list[messages.WatchUpdatesResponse] = field(default_factory=list)
+    deliveries: list[promises.Delivery] = field(default_factory=list)  # the same as a whole, and the bookmarks
+    resumed: dict[int, int] = field(default_factory=dict)  # after which revision, by connection
     token: str = ""
-    first: int | None = None  # the revision of the first bookmark
+    _connection: int = 0
+    _assembly: promises.Assembly = field(default_factory=promises.Assembly)
 
     async def read(
         self, stub: object, key: str, *, until: int, pause: float = 0, seconds: float = 20, include_events: bool = False
     ) -> bool:
         """Reads until that revision has come, or for some seconds; True where it has come."""
+        self._connection, self._assembly = self._connection + 1, promises.Assembly()
+        if self.token and self.deliveries:
+            self.resumed[self._connection] = self.deliveries[-1].revision
         request = messages.WatchUpdatesRequest(resume_after=self.token, include_events=include_events)
         call = stub.WatchUpdates(request, metadata=authorization(key))  # type: ignore[attr-defined]
         try:
@@ -74,49 +79,25 @@ class Reader:
         """Takes a message, as a client would."""
         if message.resume_token:
             self.token = message.resume_token
-        if message.bookmark:
-            self.first = message.revision if self.first is None else self.first
-        else:
+        delivery = self._assembly.take(message, self._connection)
+        if delivery is not None:
+            self.deliveries.append(delivery)
+        if not message.bookmark:
             self.updates.append(message)
 
 
-def ordered(reader: Reader) -> None:
-    """Revisions only grow."""
-    revisions = [update.revision for update in reader.updates]
-    assert revisions == sorted(revisions)
-
-
-def unique(reader: Reader) -> None:
-    """No revision comes twice."""
-    repeated = [one for one, count in Counter(update.revision for update in reader.updates).items() if count > 1]
-    assert not repeated
+def kept(problems: Iterable[str]) -> None:
+    """Asserts that a promise of the streams was kept."""
+    assert not list(problems)
 
 
 def reliable(reader: Reader, newest: int) -> None:
-    """Every revision from the first bookmark to the newest one has come."""
-    assert reader.first is not None
-    assert [update.revision for update in reader.updates] == list(range(reader.first + 1, newest + 1))
-
-
-def atomic(reader: Reader, sizes: dict[int, int]) -> None:
-    """Each update is whole: it has all the events that were acknowledged with its revision."""
-    for update in reader.updates:
-        total = sum(change.count for change in update.changes if change.measure == "events" and change.dimension == 1)
-        assert total == sizes.get(update.revision, total), update.revision
-        assert not update.events or len(update.events) == total
-
-
-def rebuilt(reader: Reader, measure: str) -> dict[datetime, int]:
-    """A table of a measure by quarter hour, made of nothing but updates."""
-    table: Counter[datetime] = Counter()
-    for update in reader.updates:
-        for change in update.changes:
-            if change.measure == measure and change.dimension == messages.CHANGE_DIMENSION_TOTAL:
-                table[change.bucket.ToDatetime(UTC)] += change.count
-    return {bucket: count for bucket, count in table.items() if count}
+    """Asserts that every revision from the first bookmark to the newest one has come, once and in order."""
+    for promise in (promises.ordered, promises.unique):
+        kept(promise(reader.deliveries))
+    kept(promises.reliable(reader.deliveries, newest))
 
 
 def monotonic(states: Sequence[messages.WatchMetricsResponse]) -> None:
-    """In latest-state mode, revisions never go back."""
-    revisions = [state.revision for state in states]
-    assert revisions == sorted(revisions)
+    """Asserts that in latest-state mode revisions never go back."""
+    kept(promises.monotonic([state.revision for state in states]))

@@ -8,13 +8,15 @@ import grpc
 import pytest
 import redis.asyncio
 import subscribing
-from subscribing import Reader, authorization
+from subscribing import Reader, authorization, kept
 
 from agentmetrics import AsyncClient, event
 from agentmetrics.v1 import realtime_service_pb2 as messages
 from agentmetrics.v1 import realtime_service_pb2_grpc
 from server import embedded
 from server.serve import Running
+from tests.faults import promises
+from tests.faults.promises import Content
 
 SEEDS = 20
 BATCHES = 25
@@ -29,7 +31,7 @@ class Scene:
         self.servers = servers
         self.stubs = [realtime_service_pb2_grpc.RealtimeServiceStub(channel) for channel in channels]
         self.newest = 0
-        self.sizes: dict[int, int] = {}
+        self.contents: dict[int, Content] = {}
         self.done = asyncio.Event()
         self.resumed = 0
 
@@ -46,7 +48,8 @@ class Scene:
             if self.random.random() < 0.2:
                 await self.random.choice(clients).track_batch(batch)
             self.newest += 1
-            self.sizes[self.newest] = len(batch)
+            ids = tuple(one.event_id for one in batch)
+            self.contents[self.newest] = Content(counted=len(ids), event_ids=ids)
         for client in clients:
             await client.close()
         self.done.set()
@@ -98,16 +101,17 @@ class Scene:
             group.create_task(self.stop_reading())
             watched = group.create_task(self.watch())
         for reader in readers:
-            subscribing.ordered(reader)
-            subscribing.unique(reader)
-            subscribing.reliable(reader, BATCHES)
-            subscribing.atomic(reader, self.sizes)
+            for promise in (promises.ordered, promises.unique, promises.bookmarkable):
+                kept(promise(reader.deliveries))
+            kept(promises.reliable(reader.deliveries, BATCHES))
+            kept(promises.atomic(reader.deliveries, self.contents))
+            kept(promises.resumable(reader.deliveries, reader.resumed))
         assert self.resumed > len(readers)
         await self.check_bookmark(readers[0])
         subscribing.monotonic(watched.result())
         states = [one for one in watched.result() if one.HasField("state")]  # the last message may be a heartbeat
         assert states[-1].revision == BATCHES
-        assert states[-1].state.metrics.messages_today == sum(self.sizes.values())
+        assert states[-1].state.metrics.messages_today == sum(one.counted for one in self.contents.values())
 
     async def check_bookmark(self, reader: Reader) -> None:
         """A bookmark's token goes on with the very next revision."""

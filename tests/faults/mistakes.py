@@ -1,0 +1,191 @@
+"""Mistakes that services of this kind have been built with, as changes of this one's code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """In a file, a text in the place of another."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """A mistake and the checks that may find it."""
+
+    edits: tuple[Edit, ...]
+    checks: frozenset[str]
+
+
+MISTAKES: Mapping[str, Mistake] = {
+    "ack-before-commit": Mistake(
+        edits=(
+            Edit(
+                path="server/ingest.py",
+                old="                    self._answer(waiters, await self._write(lane, [one for waiter in waiters for"
+                " one in waiter.events]))\n",
+                new="""\
+                    events = [one for waiter in waiters for one in waiter.events]
+                    early = asyncio.create_task(self._write(lane, events))
+                    self._runners.add(early)
+                    early.add_done_callback(lambda t: (self._runners.discard(t), t.exception()))
+                    early = _Outcome(
+                        revision=0,
+                        fingerprints={event.event_key: event.fingerprint for event in events},
+                        new={event.event_key for event in events},
+                        refused={},
+                        overflowed=set(),
+                    )
+                    self._answer(waiters, early)
+""",
+            ),
+        ),
+        checks=frozenset(("lost ack", "stale read", "accepted twice")),
+    ),
+    "commit-does-not-wait": Mistake(
+        edits=(
+            Edit(
+                path="server/store/database.py",
+                old='    "enable_seqscan": "off",\n',
+                new='    "enable_seqscan": "off",\n    "synchronous_commit": "off",\n',
+            ),
+        ),
+        checks=frozenset(("lost ack", "stale read", "revision went back", "own write not read", "accepted twice")),
+    ),
+    "set-for-set-local": Mistake(
+        edits=(
+            Edit(
+                path="server/store/members.py",
+                old='"SET LOCAL synchronous_commit = off"',
+                new='"SET synchronous_commit = off"',
+            ),
+        ),
+        checks=frozenset(("lost ack", "stale read", "revision went back", "own write not read", "accepted twice")),
+    ),
+    "fold-in-two-transactions": Mistake(
+        edits=(
+            Edit(
+                path="server/fold.py",
+                old="            added = _by_rollup(deltas)\n",
+                new="""\
+        async with database.maintenance() as driver:
+            added = _by_rollup(deltas)
+""",
+            ),
+        ),
+        checks=frozenset(("audit", "stale read", "figures")),
+    ),
+    "no-dedupe": Mistake(
+        edits=(
+            Edit(
+                path="server/commit.py",
+                old="    new = await stored_events.claim_keys(driver, organization_id, events)\n",
+                new="""\
+    await stored_events.claim_keys(driver, organization_id, events)
+    new = {event.event_key for event in events}
+""",
+            ),
+        ),
+        checks=frozenset(("stored twice", "accepted twice", "counted too much", "audit", "figures")),
+    ),
+    "dedupe-in-redis": Mistake(
+        edits=(
+            Edit(path="server/commit.py", old="        if hopeful:\n", new="        if False:\n"),
+            Edit(
+                path="server/commit.py",
+                old="    new = await stored_events.claim_keys(driver, organization_id, events)\n",
+                new="""\
+    await stored_events.claim_keys(driver, organization_id, events)
+    new = await _marked(organization_id, events)
+""",
+            ),
+            Edit(
+                path="server/commit.py",
+                old="        stored = await stored_events.fingerprints(driver, organization_id, old)\n",
+                new="        stored = {one.event_key: one.fingerprint for one in events if one.event_key in old}\n",
+            ),
+            Edit(
+                path="server/commit.py",
+                old="async def _count(\n",
+                new="""\
+async def _marked(organization_id, events):
+    import os
+
+    import redis.asyncio
+
+    try:
+        async with redis.asyncio.Redis.from_url(os.environ["REDIS_URL"]) as marks:
+            keys = {event.event_key: b"seen:%d:" % organization_id + event.event_key for event in events}
+            return {key for key, mark in keys.items() if await marks.set(mark, 1, nx=True)}
+    except (redis.exceptions.RedisError, OSError):
+        return {event.event_key for event in events}
+
+
+async def _count(
+""",
+            ),
+        ),
+        checks=frozenset(("lost ack", "never stored", "stored twice", "accepted twice", "counted too much")),
+    ),
+    "revision-taken-ahead": Mistake(
+        edits=(
+            Edit(
+                path="server/commit.py",
+                old="        known = await numbers.of(driver, organization_id, events)\n",
+                new="""\
+        global elsewhere
+        elsewhere = database
+        known = await numbers.of(driver, organization_id, events)
+""",
+            ),
+            Edit(
+                path="server/commit.py",
+                old="    revision = await stored_events.next_revision(driver, organization_id, len(fresh))\n",
+                new="""\
+    async with elsewhere.maintenance() as other:
+        revision = await stored_events.next_revision(other, organization_id, len(fresh))
+""",
+            ),
+        ),
+        checks=frozenset(("revision gap", "own write not read")),
+    ),
+    "cached-answer": Mistake(
+        edits=(
+            Edit(
+                path="server/query.py",
+                old="    async def overview(self, principal: Principal, period: Period, part: Filter) -> Overview:\n",
+                new="""\
+    async def overview(self, principal, period, part):
+        kept = self.__dict__.setdefault('kept', {})
+        key = principal.organization_id, repr((period, part)), __import__('time').time() // 0.5
+        if key not in kept:
+            kept[key] = await self._overview(principal, period, part)
+        return kept[key]
+
+    async def _overview(self, principal: Principal, period: Period, part: Filter) -> Overview:
+""",
+            ),
+        ),
+        checks=frozenset(("stale read", "revision went back", "own write not read")),
+    ),
+    "swallowed-cancellation": Mistake(
+        edits=(
+            Edit(
+                path="workers/process.py",
+                old="""\
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_JOBS_SECONDS):
+""",
+                new="""\
+            with contextlib.suppress(BaseException):
+                async with asyncio.timeout(_JOBS_SECONDS):
+""",
+            ),
+        ),
+        checks=frozenset(("end",)),
+    ),
+}

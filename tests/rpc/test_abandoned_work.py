@@ -1,0 +1,48 @@
+"""Work that several callers share goes on when they have gone, and then nobody needs to hear that it failed."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from server import accounts
+from server.accounts import Authenticator, Secrets
+from server.clock import Clock
+from server.store.database import Database
+
+KEY = f"{accounts._PREFIX}_{'a' * 16}_{'b' * 43}"
+
+
+@pytest.fixture
+async def nowhere() -> AsyncIterator[Database]:
+    """A database that is not there."""
+    database = Database("postgresql://nobody@127.0.0.1:1/nothing?sslmode=disable")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
+    """What the event loop complains of."""
+    loop = asyncio.get_running_loop()
+    before, heard = loop.get_exception_handler(), []
+    loop.set_exception_handler(lambda _, context: heard.append(context))
+    yield heard
+    loop.set_exception_handler(before)
+
+
+async def test_a_look_up_of_a_key_fails_quietly(nowhere: Database, complaints: list[dict[str, Any]]) -> None:
+    authenticator = Authenticator(nowhere, Secrets("a pepper that only this test knows, long enough"), Clock())
+    caller = asyncio.create_task(authenticator.authenticate(KEY, "peer"))
+    await asyncio.sleep(0)
+    assert authenticator._lookups
+    caller.cancel()
+    async with asyncio.timeout(10):
+        while authenticator._lookups:  # noqa: ASYNC110 - nobody else hears of it
+            await asyncio.sleep(0.01)
+    assert caller.cancelled()
+    del caller  # which holds on to the look-up
+    gc.collect()
+    assert not complaints
