@@ -49,7 +49,8 @@ async def commit(
         known = await numbers.of(driver, organization_id, events)
         committed = None
         if hopeful:
-            store = _store_few if len(events) <= _FEW else _store_new
+            at_once = len(events) <= _FEW and not any(event.event_type in _LONGER for event in events)
+            store = _store_few if at_once else _store_new
             committed = await store(driver, organization_id, events, known.numbers, quota)
         if committed is None:
             async with driver.transaction():
@@ -66,8 +67,6 @@ async def _store_few(
     """Stores a few events all of which are new; None, with nothing stored, where that takes more than adding rows, or
     more than the quota.
     """
-    if any(event.event_type in _LONGER for event in events):
-        return None
     changes = measures.of_events(events, numbers)
     messages = dict(sorted(_messages(events).items()))
     failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit

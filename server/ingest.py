@@ -26,7 +26,9 @@ from server.quotas import Quotas
 from server.store.database import Database
 
 MAX_BATCH_EVENTS = 1000
-_RUNNERS_PER_ORGANIZATION = 2  # one batch is prepared and sent while the other commits
+# Events that have to wait for a second batch of an organization to be prepared and sent while the first one commits:
+# its revision waits for that commit, so that fewer had better come with the next batch.
+_WORTH_PREPARING = 100
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _NO_LIMITS = Limits()
@@ -73,6 +75,7 @@ class _Lane:
     organization_id: int
     limits: Limits
     waiting: deque[_Waiter] = field(default_factory=deque)
+    events: int = 0  # that are waiting
     runners: int = 0
     pace: float = 0.0  # seconds of waiting per place, of the last call that was taken
 
@@ -112,8 +115,9 @@ class Ingest:
         done: asyncio.Future[Submission] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(events=events, since=time.monotonic(), place=len(lane.waiting) + 1, done=done)
         lane.waiting.append(waiter)
+        lane.events += len(events)
         telemetry.PENDING_EVENTS.inc(len(events))
-        if lane.runners < _RUNNERS_PER_ORGANIZATION:
+        if not lane.runners or (lane.runners == 1 and lane.events >= _WORTH_PREPARING):
             lane.runners += 1
             runner = asyncio.create_task(self._run(lane))
             self._runners.add(runner)
@@ -135,9 +139,9 @@ class Ingest:
     async def _run(self, lane: _Lane) -> None:
         try:
             while lane.waiting:
-                cost = min(MAX_BATCH_EVENTS, sum(len(waiter.events) for waiter in lane.waiting))
+                cost = min(MAX_BATCH_EVENTS, lane.events)
                 async with self._slots.slot(lane.organization_id, cost=cost, weight=lane.limits.weight):
-                    waiters = _take(lane.waiting)
+                    waiters = _take(lane)
                     if waiters:
                         lane.pace = (time.monotonic() - waiters[-1].since) / waiters[-1].place
                     await self._settle(lane, waiters)
@@ -283,13 +287,14 @@ def _unavailable() -> Refused:
     )
 
 
-def _take(waiting: deque[_Waiter]) -> list[_Waiter]:
+def _take(lane: _Lane) -> list[_Waiter]:
     """The next calls that fit into one batch; at least one if any waits."""
     taken: list[_Waiter] = []
     events = 0
-    while waiting and (not taken or events + len(waiting[0].events) <= MAX_BATCH_EVENTS):
-        taken.append(waiting.popleft())
+    while lane.waiting and (not taken or events + len(lane.waiting[0].events) <= MAX_BATCH_EVENTS):
+        taken.append(lane.waiting.popleft())
         events += len(taken[-1].events)
+    lane.events -= events
     return taken
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
         try:
             running = Running(settings, database, hints)
             await running.start()
+            _spare_the_collector()
             if ready is not None:
                 ready(running.address)
             await stop.wait()
@@ -277,6 +279,13 @@ def _read(variable: str, path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise errors.SetupError(f"{variable}={path} cannot be read: {error.strerror}") from error
+
+
+def _spare_the_collector() -> None:
+    """Lets the garbage collector look at fewer objects, less often: events come by the thousand and hold no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _serve_metrics(port: int) -> None:
