@@ -64,7 +64,6 @@ class Submission:
 class _Waiter:
     events: Sequence[Event]
     since: float
-    place: int  # in its lane, from 1, when it came
     done: "asyncio.Future[Submission]"
 
 
@@ -77,7 +76,7 @@ class _Lane:
     waiting: deque[_Waiter] = field(default_factory=deque)
     events: int = 0  # that are waiting
     runners: int = 0
-    pace: float = 0.0  # seconds of waiting per place, of the last call that was taken
+    pace: float = 0.0  # seconds that the last batch took, with waiting for its turn
 
 
 class Ingest:
@@ -113,7 +112,7 @@ class Ingest:
         lane = self._lanes.setdefault(organization_id, _Lane(organization_id=organization_id, limits=limits))
         lane.limits = limits
         done: asyncio.Future[Submission] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(events=events, since=time.monotonic(), place=len(lane.waiting) + 1, done=done)
+        waiter = _Waiter(events=events, since=time.monotonic(), done=done)
         lane.waiting.append(waiter)
         lane.events += len(events)
         telemetry.PENDING_EVENTS.inc(len(events))
@@ -129,7 +128,7 @@ class Ingest:
         lane = self._lanes.get(organization_id)
         if lane is None or not lane.waiting:
             return 0.0
-        return max(time.monotonic() - lane.waiting[0].since, lane.pace * (len(lane.waiting) + 1))
+        return max(time.monotonic() - lane.waiting[0].since, lane.pace * (1 + lane.events / MAX_BATCH_EVENTS))
 
     async def drain(self) -> None:
         """Returns when nothing is waiting or being written any more."""
@@ -139,12 +138,10 @@ class Ingest:
     async def _run(self, lane: _Lane) -> None:
         try:
             while lane.waiting:
-                cost = min(MAX_BATCH_EVENTS, lane.events)
+                begun, cost = time.monotonic(), min(MAX_BATCH_EVENTS, lane.events)
                 async with self._slots.slot(lane.organization_id, cost=cost, weight=lane.limits.weight):
-                    waiters = _take(lane)
-                    if waiters:
-                        lane.pace = (time.monotonic() - waiters[-1].since) / waiters[-1].place
-                    await self._settle(lane, waiters)
+                    await self._settle(lane, _take(lane))
+                lane.pace = time.monotonic() - begun
         finally:
             lane.runners -= 1
             if not lane.runners and not lane.waiting:
