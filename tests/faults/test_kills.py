@@ -8,8 +8,9 @@ from tests.faults import mutants, run
 
 _SECONDS = 5.0
 _MUTANT_SECONDS = 3.0
-# Seed and seconds: the short form, and after it every run that has ever found something.
-RUNS = [(1, _SECONDS), (2, _SECONDS), (3, _SECONDS)]
+# Seed and seconds: the short form, two runs that differ in whatever a seed chooses (workers, organizations, clocks, who
+# has failpoints), and after it every run that has ever found something.
+RUNS = [(1, _SECONDS), (6, _SECONDS)]
 
 
 @pytest.mark.parametrize(("seed", "seconds"), RUNS)
