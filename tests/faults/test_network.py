@@ -16,7 +16,7 @@ from tests.faults.proxy import Harm, Link
 
 
 async def test_a_harmed_network_loses_nothing(tmp_path: Path) -> None:
-    verdict = await run.run(3, 3.0, tmp_path, scenario=Network(3).scenario)
+    verdict = await run.run(3, 2.0, tmp_path, scenario=Network(3).scenario)
     print(verdict)
     assert verdict.good, f"\n{verdict}"
 

@@ -174,7 +174,14 @@ def transactions() -> float:
     return REGISTRY.get_sample_value("agentmetrics_batch_events_count") or 0
 
 
-async def test_concurrent_calls_share_transactions(caller: Caller) -> None:
+async def test_concurrent_calls_share_transactions(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = ingest.commit
+
+    async def slowly(*arguments: Any, **options: Any) -> Committed:
+        await asyncio.sleep(0.05)  # while others come
+        return await commit(*arguments, **options)
+
+    monkeypatch.setattr(ingest, "commit", slowly)
     before = transactions()
     answers = await asyncio.gather(*(caller.track(event()) for _ in range(80)))
     assert transactions() - before < 40

@@ -3,7 +3,6 @@
 import worlds
 
 from server import audit, fold
-from server.cells import Granularity
 from server.store import migrate
 from server.store.database import Database
 
@@ -15,9 +14,7 @@ async def test_widths_that_are_new_are_folded_from_what_stands(own_database: Dat
     await worlds.store(own_database, own_organization, events[500:])  # some deltas wait
     before = await worlds.figures(own_database, own_organization)
 
-    new = (int(Granularity.SIX_HOURS), int(Granularity.EIGHT_DAYS))
-    await worlds.execute(own_database, "DELETE FROM rollups WHERE granularity = ANY($1)", new)
-    await worlds.execute(own_database, "UPDATE alembic_version SET version_num = '0003'")
+    await worlds.downgrade(own_database, "0003")
     assert await worlds.figures(own_database, own_organization) != before
 
     assert await migrate.upgrade(own_database) == migrate.expected()
