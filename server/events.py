@@ -7,6 +7,18 @@ import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
 
+# The ids and names of an event, in the order in which they stand everywhere.
+ID_FIELDS = (
+    "agent_id",
+    "user_id",
+    "conversation_id",
+    "channel",
+    "team_id",
+    "campaign_id",
+    "resource_type",
+    "resource_id",
+)
+
 
 class Warning(enum.Enum):  # noqa: A001 - the word of the contract; nothing here means the builtin
     """Tells a sender what was changed on the way in, or is counted in another way than it might think."""

@@ -14,7 +14,7 @@ from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
 from server import ingest, validation
 from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused, Rejection
-from server.events import Event, Warning, key_of, uuid7_key
+from server.events import ID_FIELDS, Event, Warning, key_of, uuid7_key
 from server.validation import Horizon
 
 _CLOCK_TOLERANCE = int(validation.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
@@ -74,7 +74,7 @@ def event(message: event_pb2.Event, sender: Sender) -> Event:
         message.resource_type,
         message.resource_id,
     )
-    validation.identifiers(_ID_FIELDS, ids)
+    validation.identifiers(ID_FIELDS, ids)
     agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id = ids
     if not conversation_id and event_type in _NEED_CONVERSATION:
         raise validation.required("conversation_id")
@@ -102,16 +102,6 @@ def event(message: event_pb2.Event, sender: Sender) -> Event:
     )
 
 
-_ID_FIELDS = (
-    "agent_id",
-    "user_id",
-    "conversation_id",
-    "channel",
-    "team_id",
-    "campaign_id",
-    "resource_type",
-    "resource_id",
-)
 _NEED_CONVERSATION = frozenset(name for name, family in validation.FAMILIES.items() if family == "conversation")
 
 

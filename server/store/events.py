@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from server import timerange
-from server.events import Event, id_of
+from server.events import ID_FIELDS, Event, id_of
 from server.store import binary
 from server.store.database import Driver
 
@@ -21,14 +21,7 @@ _COLUMNS = (
     "event_key",
     "event_id",
     "event_type",
-    "agent_id",
-    "user_id",
-    "conversation_id",
-    "channel",
-    "team_id",
-    "campaign_id",
-    "resource_type",
-    "resource_id",
+    *ID_FIELDS,
     "detail",
     "properties",
 )

@@ -8,7 +8,7 @@ import asyncpg
 
 from server import timerange
 from server.cells import Cell, CellKey
-from server.events import Event
+from server.events import ID_FIELDS, Event
 from server.store import rollups, updates
 from server.store.database import Driver
 from server.store.events import REVISE, Revision
@@ -106,24 +106,12 @@ def _given(event: Event) -> dict[str, object]:
     }
     if event.event_key[6] >> 4 != 7:
         row["event_id"] = event.event_id
-    row |= {name: value for name in _TEXTS if (value := getattr(event, name))}
+    row |= {name: value for name in ID_FIELDS if (value := getattr(event, name))}
     if event.detail:
         row["detail"] = event.detail
     if event.properties:
         row["properties"] = event.properties
     return row
-
-
-_TEXTS = (
-    "agent_id",
-    "user_id",
-    "conversation_id",
-    "channel",
-    "team_id",
-    "campaign_id",
-    "resource_type",
-    "resource_id",
-)
 
 
 def _delta(key: CellKey, cell: Cell) -> dict[str, object]:

@@ -98,15 +98,7 @@ async def cluster(
     async with Nursery.opened(tree) as nursery:
 
         def program(name: str, number: int, *arguments: str, **settings: str) -> Program:
-            database_url, redis_url = urls(f"{name}-{number}")
-            environment = {
-                **{key: value for key, value in os.environ.items() if not key.startswith("AGENTMETRICS_")},
-                "DATABASE_URL": without_tls(database_url),
-                "REDIS_URL": redis_url,
-                "AGENTMETRICS_KEY_PEPPER": PEPPER,
-                "AGENTMETRICS_LOG_FORMAT": ("console", "json")[number % 2],
-                **settings,
-            }
+            environment = {**_environment(urls(f"{name}-{number}"), number), **settings}
             return Program(f"{name}-{number}", arguments, environment=environment, nursery=nursery, logs=logs)
 
         running = Cluster(
@@ -141,6 +133,18 @@ async def cluster(
             raise
         finally:
             await asyncio.gather(*(one.stop() for one in running.programs))
+
+
+def _environment(urls: tuple[str, str], number: int) -> dict[str, str]:
+    """What a process of the service is told: the URLs of PostgreSQL and Redis, the pepper, and how its log looks."""
+    database_url, redis_url = urls
+    return {
+        **{key: value for key, value in os.environ.items() if not key.startswith("AGENTMETRICS_")},
+        "DATABASE_URL": without_tls(database_url),
+        "REDIS_URL": redis_url,
+        "AGENTMETRICS_KEY_PEPPER": PEPPER,
+        "AGENTMETRICS_LOG_FORMAT": ("console", "json")[number % 2],
+    }
 
 
 def without_tls(url: str) -> str:
