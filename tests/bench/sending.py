@@ -190,12 +190,26 @@ async def _closed_loop(
     async def work(call: grpc.aio.UnaryUnaryMultiCallable) -> None:
         for sender, request in waiting:  # shared: each request is taken by one of us
             begun = time.perf_counter()
-            responses.append(await call(request, metadata=load.metadata(sender), timeout=_TIMEOUT))
+            responses.append(await _until_taken(call, request, load.metadata(sender)))
             latencies.append((time.perf_counter() - begun) * 1000)
 
     calls = itertools.cycle([channel.unary_unary(method) for channel in channels])
     await asyncio.gather(*(work(next(calls)) for _ in range(in_flight)))
     return responses, latencies
+
+
+async def _until_taken(call: grpc.aio.UnaryUnaryMultiCallable, request: bytes, metadata: _Metadata) -> bytes:
+    """The answer to a request that is sent again, as often and as late as a server that has too much to do asks for."""
+    while True:
+        try:
+            response: bytes = await call(request, metadata=metadata, timeout=_TIMEOUT)
+        except grpc.aio.AioRpcError as error:
+            pushback = dict(error.trailing_metadata() or ()).get("grpc-retry-pushback-ms")
+            if pushback is None:
+                raise
+            await asyncio.sleep(int(pushback) / 1000)
+        else:
+            return response
 
 
 def _check_calls(method: str, load: Load, responses: Sequence[bytes]) -> None:
