@@ -4,12 +4,10 @@ import io
 import json
 import os
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import time
+import termios
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -25,21 +23,10 @@ from scripted import Fail
 from agentmetrics.cli import dashboard, figures, trends
 from agentmetrics.cli.dashboard import View
 from agentmetrics.v1 import realtime_service_pb2
+from tests.terminals import Terminal
 
-termios = pytest.importorskip("termios")
-fcntl = pytest.importorskip("fcntl")
 RISING = {card.name: 1 for row in dashboard.CARDS for card in row}
 LEAVES_THE_SCREEN, SHOWS_THE_CURSOR = "\x1b[?1049l", "\x1b[?25h"
-# Opening a terminal makes it that of the session which begins here.
-IN_TERMINAL = """
-import os, sys
-terminal = os.open(sys.argv[1], os.O_RDWR)
-for number in (0, 1, 2):
-    os.dup2(terminal, number)
-if sys.argv[2] == "no-stdin":
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-os.execv(sys.executable, [sys.executable, "-m", "agentmetrics.cli", *sys.argv[3:]])
-"""
 
 
 def drawn(view: View, width: int = 80, height: int = 24, **options: Any) -> str:
@@ -161,64 +148,16 @@ def test_trends_compare_with_a_minute_before() -> None:
     assert len(going._seen) <= 32
 
 
-class Terminal:
-    """A terminal of 80 × 24 with `watch` in it."""
-
-    def __init__(self, running: scripted.Running, *arguments: str, stdin: bool = True, **variables: str) -> None:
-        self.master, self.slave = os.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.before = termios.tcgetattr(self.slave)
-        self.text = self.all = ""
-        variables = {"TERM": "xterm", "AGENTMETRICS_API_KEY": "k", **variables}
-        environment = scripted.environment(AGENTMETRICS_ADDRESS=running.address, **variables)
-        del environment["COLUMNS"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", IN_TERMINAL, os.ttyname(self.slave), "" if stdin else "no-stdin", *arguments],
-            env=environment,
-            start_new_session=True,
-        )
-
-    def read(self, seconds: float = 0.1) -> None:
-        """Reads what is there."""
-        if select.select([self.master], [], [], seconds)[0]:
-            read = os.read(self.master, 1 << 16).decode(errors="replace")
-            self.text, self.all = self.text + read, self.all + read
-
-    def wait_for(self, said: str, seconds: float = 20) -> None:
-        """Reads until something was said, since the last time."""
-        deadline = time.monotonic() + seconds
-        while said not in self.text:
-            assert time.monotonic() < deadline, f"{said!r} not in {self.text[-3000:]!r}"
-            self.read()
-        self.text = self.text.partition(said)[2]
-
-    def end(self) -> int:
-        """Waits for the end and returns the exit code; the terminal must be as before."""
-        deadline = time.monotonic() + 20
-        while self.process.poll() is None and time.monotonic() < deadline:
-            self.read()
-        code = self.process.wait(1)
-        self.read(0)
-        assert termios.tcgetattr(self.slave) == self.before
-        return code
-
-    def close(self) -> None:
-        """Lets go of everything."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(5)
-        os.close(self.master)
-        os.close(self.slave)
-
-
 @pytest.fixture
 def terminal(running: scripted.Running) -> Iterator[Any]:
     """Opens terminals. What started the tests may ignore a hangup, as nohup does, and a child would inherit that."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     opened: list[Terminal] = []
 
-    def opens(*arguments: str, **options: Any) -> Terminal:
-        opened.append(Terminal(running, "watch", "--interval", "0.1", *arguments, **options))
+    def opens(*arguments: str, stdin: bool = True, **variables: str) -> Terminal:
+        reached = {"AGENTMETRICS_API_KEY": "k", "AGENTMETRICS_ADDRESS": running.address}
+        environment = scripted.environment(**reached, **variables)
+        opened.append(Terminal(environment, "watch", "--interval", "0.1", *arguments, stdin=stdin))
         return opened[-1]
 
     yield opens

@@ -13,6 +13,8 @@ import processes
 import pytest
 from processes import Foreground
 
+from tests.terminals import Terminal
+
 Read = Callable[..., "subprocess.Popen[bytes]"]
 
 
@@ -26,17 +28,30 @@ def live(tmp_path: pathlib.Path) -> Iterator[Foreground]:
 
 
 @pytest.fixture
-def read(live: Foreground, tmp_path: pathlib.Path) -> Iterator[Read]:
-    """Runs the command `agentmetrics` as the demo invites to, with its lines added to a file."""
+def readers(live: Foreground, tmp_path: pathlib.Path) -> dict[str, str]:
+    """The environment in which the demo invites to read."""
     invited = re.search(r"AGENTMETRICS_API_KEY=(\S+) AGENTMETRICS_ADDRESS=(\S+) .*watch", live.out)
     assert invited
-    environment = processes.environment(tmp_path, AGENTMETRICS_API_KEY=invited[1], AGENTMETRICS_ADDRESS=invited[2])
+    return processes.environment(tmp_path, AGENTMETRICS_API_KEY=invited[1], AGENTMETRICS_ADDRESS=invited[2])
+
+
+@pytest.fixture
+def terminal(readers: dict[str, str]) -> Iterator[Terminal]:
+    """A terminal that shows the dashboard."""
+    terminal = Terminal(readers, "watch", "--interval", "0.1")
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def read(readers: dict[str, str]) -> Iterator[Read]:
+    """Runs the command `agentmetrics` as the demo invites to, with its lines added to a file."""
     started = []
 
     def read(shown: pathlib.Path, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "agentmetrics.cli", *arguments]
         with shown.open("ab") as out:
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, env=environment)
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, env=readers)
         started.append(child)
         return child
 
@@ -58,12 +73,15 @@ def grows(shown: pathlib.Path, by: int = 2) -> None:
     assert processes.until(lambda: len(lines(shown)) >= before + by)
 
 
-def test_readers_of_the_live_demo_outlive_kills(live: Foreground, read: Read, tmp_path: pathlib.Path) -> None:
+def test_readers_of_the_live_demo_outlive_kills(
+    live: Foreground, read: Read, terminal: Terminal, tmp_path: pathlib.Path
+) -> None:
     states, updates, position = tmp_path / "states", tmp_path / "updates", tmp_path / "position"
     watching = read(states, "watch", "--json", "--interval", "0.1")
     reading = read(updates, "updates", "--resume", str(position))
     grows(states)
     grows(updates)
+    terminal.wait_for("● live")
 
     # A reader that is killed goes on where it was.
     reading.kill()
@@ -71,14 +89,18 @@ def test_readers_of_the_live_demo_outlive_kills(live: Foreground, read: Read, tm
     reading = read(updates, "updates", "--resume", str(position))
     grows(updates)
 
-    # A server that is killed is started again, and both readers find it.
+    # A server that is killed is started again, and all readers find it.
     killed = live.child("server")
     os.kill(killed, signal.SIGKILL)
+    terminal.wait_for("reconnecting…")
     assert processes.until(lambda: live.child("server") not in (0, killed))
     grows(states)
     grows(updates)
+    terminal.wait_for("● live")
     live.look()
 
+    os.write(terminal.master, b"q")
+    assert terminal.end() == 0
     for child in (watching, reading):
         child.send_signal(signal.SIGINT)
         assert child.wait(20) == 130
