@@ -4,55 +4,32 @@ words.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from server import errors
+from server.store import pool, sessions
 from server.store.patience import Patience
+from server.store.pool import Pool
 
-# What the asyncpg driver's own connection is to the rest of the store. Ingest and fold use it directly: COPY is not
-# part of SQLAlchemy, and its execution layer costs more than these statements do.
-Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-
+Driver: TypeAlias = pool.Driver
 Connection: TypeAlias = AsyncConnection
 
 # The class of errors that a value causes. Everything else is the operator's: a lost connection, a full disk, a missing
 # partition or permission. A sender must not be told that its event is at fault then.
 _DATA_EXCEPTION = "22"
 
-_SESSION = {
-    "timezone": "UTC",
-    "jit": "off",  # compiling costs more than running these statements
-    "idle_in_transaction_session_timeout": "60s",
-    "lock_timeout": "20s",
-    # A server that vanished without a word would keep its transactions, and what they lock, for two hours.
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-}
-# Every statement of ingest looks up keys. After a burst the statistics lag behind, and a plan made for a small table
-# would read a large one from end to end.
-_INGEST_SESSION = {
-    **_SESSION,
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "plan_cache_mode": "force_generic_plan",
-    "idle_in_transaction_session_timeout": "10s",  # it holds the revision, for which the organization's others wait
-}
 # Seconds for which ingest may use a connection: a transaction takes milliseconds, and its callers wait.
 _INGEST_PATIENCE = 10.0
 _GOODBYE_SECONDS = 2.0
-
-# Every question is answered from ranges of primary keys, also by a plan that was made when the tables were small.
-_QUERY_SESSION = {**_SESSION, "enable_seqscan": "off"}
+# What is raised where a connection is no longer to be used.
+_LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +57,17 @@ class Database:
         query_patience: float = 60,
         patience: float | None = None,
     ) -> None:
-        self._ingest = _engine(url, ingest_connections, "agentmetrics ingest", _INGEST_SESSION, timeout=60, wait=1)
-        self._query = _engine(url, query_connections, "agentmetrics query", _QUERY_SESSION, timeout=60, wait=1)
-        self._other = _engine(url, other_connections, "agentmetrics", _SESSION, timeout=120)
         together = Patience()
-        together.watch(self._ingest, _INGEST_PATIENCE)
+        self._ingest = Pool(
+            sessions.connector(url, sessions.INGEST),
+            ingest_connections,
+            together,
+            use=_INGEST_PATIENCE,
+            wait=1,
+            age=sessions.RECYCLE_SECONDS,
+        )
+        self._query = sessions.engine(url, sessions.QUERY, query_connections, wait=1)
+        self._other = sessions.engine(url, sessions.OTHER, other_connections)
         together.watch(self._query, query_patience)
         if patience is not None:
             together.watch(self._other, patience)
@@ -93,10 +76,9 @@ class Database:
 
     async def close(self) -> None:
         """Closes every connection; those that are silent are left to the end of the process."""
-        engines = (self._ingest, self._query, self._other)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
-                await asyncio.gather(*(engine.dispose() for engine in engines))
+                await asyncio.gather(self._ingest.close(), self._query.dispose(), self._other.dispose())
 
     @contextlib.asynccontextmanager
     async def ingest(self) -> AsyncIterator[Driver]:
@@ -104,8 +86,19 @@ class Database:
 
         Transactions on it belong to one life of the database: it does not survive a crash in between.
         """
-        async with self._driver(self._ingest) as driver:
-            yield driver
+        with translated():
+            driver = await self._ingest.take()
+            session = driver.get_server_pid()  # a connection that is cut cannot be asked any more
+            try:
+                if self._lost:
+                    await self._bury(driver)
+                yield driver
+            except (asyncio.CancelledError, *_LOST):
+                self._lost.add(session)
+                driver.terminate()
+                raise
+            finally:
+                self._ingest.give(driver)
 
     @contextlib.asynccontextmanager
     async def query(self) -> AsyncIterator[Driver]:
@@ -141,9 +134,10 @@ class Database:
                 driver = await driver_of(connection)
                 session = driver.get_server_pid()  # a connection that is cut cannot be asked any more
                 try:
-                    await self._bury(driver)
+                    if self._lost:
+                        await self._bury(driver)
                     yield driver
-                except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+                except _LOST:
                     self._lost.add(session)
                     await connection.invalidate()
                     raise
@@ -154,9 +148,9 @@ class Database:
         PostgreSQL may not have been told. A session in the middle of a COPY would wait for the rest of it and hold
         what it has locked; no time limit of PostgreSQL applies to that.
         """
-        if lost := list(self._lost):
-            await driver.execute(_BURY, lost)
-            self._lost.difference_update(lost)
+        lost = list(self._lost)
+        await driver.execute(_BURY, lost)
+        self._lost.difference_update(lost)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -204,39 +198,6 @@ _BURY = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND usename = current_user"
     " AND application_name LIKE 'agentmetrics%' AND pid <> pg_backend_pid()"
 )
-
-
-def _engine(
-    url: str, connections: int, application_name: str, session: Mapping[str, str], *, timeout: int, wait: int = 10
-) -> AsyncEngine:
-    """A pool: timeout is the longest that a command may take, wait the longest for a free connection, in seconds."""
-    parsed = make_url(url)
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+asyncpg")
-    if "sslmode" in parsed.query:  # libpq's word, as hosters write it; the driver's is ssl, with the same values
-        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": str(parsed.query["sslmode"])})
-    engine = create_async_engine(
-        parsed,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=wait,
-        pool_recycle=1800,
-        pool_use_lifo=True,
-        hide_parameters=True,  # values of tenants stay out of logs and exceptions
-        connect_args={
-            "timeout": 5,
-            "command_timeout": timeout,
-            "server_settings": {**session, "application_name": application_name},
-        },
-    )
-    sa.event.listen(engine.sync_engine, "checkout", _refuse_dead)
-    return engine
-
-
-def _refuse_dead(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -> None:
-    """Makes the pool replace a connection that the database has closed meanwhile, without asking it each time."""
-    if connection.driver_connection.is_closed():
-        raise sa.exc.DisconnectionError
 
 
 @contextlib.contextmanager

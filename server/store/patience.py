@@ -5,6 +5,7 @@ connection stays taken for as long again.
 """
 
 import asyncio
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -12,6 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _OPENED, _CUT = "agentmetrics opened", "agentmetrics cut"
+
+
+class Terminable(Protocol):
+    """A connection of the driver."""
+
+    def terminate(self) -> None:
+        """Ends it at once, without asking the other side."""
 
 
 class Patience:
@@ -28,18 +36,26 @@ class Patience:
         """Gives the connections of an engine that many seconds for each use."""
 
         def taken(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
-            if entry.info[_OPENED] < self._distrusted:
+            if not self.trusts(entry.info[_OPENED]):
                 connection.driver_connection.terminate()
                 raise sa.exc.DisconnectionError
-            loop = asyncio.get_running_loop()
-            entry.info[_CUT] = loop.call_later(seconds, self._cut, connection, loop.time())
+            entry.info[_CUT] = self.cut_after(seconds, connection.driver_connection)
 
         for name, hear in (("connect", _opened), ("checkout", taken), ("checkin", _returned)):
             sa.event.listen(engine.sync_engine, name, hear)
 
-    def _cut(self, connection: DBAPIConnection, taken_at: float) -> None:
+    def trusts(self, opened: float) -> bool:
+        """Whether a connection that was opened at that time of the event loop may be used again."""
+        return opened >= self._distrusted
+
+    def cut_after(self, seconds: float, connection: Terminable) -> asyncio.TimerHandle:
+        """Gives a connection that is now in use that many seconds, unless the handle is cancelled before."""
+        loop = asyncio.get_running_loop()
+        return loop.call_later(seconds, self._cut, connection, loop.time())
+
+    def _cut(self, connection: Terminable, taken_at: float) -> None:
         self._distrusted = max(self._distrusted, taken_at)
-        connection.driver_connection.terminate()
+        connection.terminate()
 
 
 def _opened(_: DBAPIConnection, entry: ConnectionPoolEntry) -> None:

@@ -1,0 +1,97 @@
+"""A pool of the driver's own connections, for short statements that come by the thousand.
+
+SQLAlchemy's pool takes a connection out through several greenlets, which costs about as much as such a statement.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import asyncpg
+
+from server import errors
+from server.store.patience import Patience
+
+# What the asyncpg driver's own connection is to the rest of the store. Ingest and fold use it directly: COPY is not
+# part of SQLAlchemy, and its execution layer costs more than these statements do.
+Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+class Pool:
+    """At most so many connections, opened when they are needed; the one given back last is used again first.
+
+    Whoever has taken one gives it back. use is the seconds after which a connection in use is taken for lost, wait the
+    longest for a free one, and age the longest that one is kept.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Driver]],
+        size: int,
+        patience: Patience,
+        *,
+        use: float,
+        wait: float,
+        age: float,
+    ) -> None:
+        self._connect = connect
+        self._free = asyncio.Semaphore(size)
+        self._patience = patience
+        self._use, self._wait, self._age = use, wait, age
+        self._idle: list[Driver] = []
+        self._opened: dict[Driver, float] = {}
+        self._cuts: dict[Driver, asyncio.TimerHandle] = {}
+        self._closed = False
+
+    async def take(self) -> Driver:
+        """A connection that is the caller's until it is given back; StorageBusy where none becomes free in time."""
+        if self._free.locked():
+            try:
+                async with asyncio.timeout(self._wait):
+                    await self._free.acquire()
+            except TimeoutError:
+                raise errors.StorageBusy("no database connection is free") from None
+        else:
+            await self._free.acquire()
+        try:
+            driver = self._kept() or await self._open()
+        except BaseException:
+            self._free.release()
+            raise
+        self._cuts[driver] = self._patience.cut_after(self._use, driver)
+        return driver
+
+    def give(self, driver: Driver) -> None:
+        """Takes a connection back; ends it where something of its use is left on it."""
+        self._cuts.pop(driver).cancel()
+        if self._closed or driver.is_closed() or driver.is_in_transaction():
+            self._end(driver)
+        else:
+            self._idle.append(driver)
+        self._free.release()
+
+    async def close(self) -> None:
+        """Closes the connections; those in use are ended when they are given back."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(driver.close() for driver in idle))
+
+    def _kept(self) -> "Driver | None":
+        """The connection given back last, of those that can still be used."""
+        oldest = asyncio.get_running_loop().time() - self._age
+        while self._idle:
+            driver = self._idle.pop()
+            opened = self._opened[driver]
+            if not driver.is_closed() and opened > oldest and self._patience.trusts(opened):
+                return driver
+            self._end(driver)
+        return None
+
+    async def _open(self) -> Driver:
+        driver = await self._connect()
+        self._opened[driver] = asyncio.get_running_loop().time()
+        return driver
+
+    def _end(self, driver: Driver) -> None:
+        del self._opened[driver]
+        driver.terminate()
