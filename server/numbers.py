@@ -1,6 +1,6 @@
 """What is known of users, agents, event types, channels and teams, remembered between batches."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server import cells, measures, validation
@@ -114,19 +114,34 @@ class NumberCache:
         self._old: _Generation = {}
         self._size = 0  # of the younger one
 
-    async def of(self, driver: Driver, organization_id: int, events: Sequence[Event]) -> "Known":
-        """What is known of every id of the events; those that are new are enrolled, in a transaction of its own.
+    async def of(self, driver: Driver, organization_id: int, events: Sequence[Event]) -> Known:
+        """What of_all() says of one organization."""
+        return (await self.of_all(driver, {organization_id: events}))[organization_id]
+
+    async def of_all(self, driver: Driver, events: Mapping[int, Sequence[Event]]) -> dict[int, Known]:
+        """What is known of every id of the events, by organization; those that are new are enrolled, in a transaction
+        of its own and at most one round trip for all organizations, as long as no other server enrols ids of theirs.
 
         An enrolment without events costs nothing, so it does not matter whether the events are stored afterwards. They
         have to be stored on the same connection: a crash of the database may take what is learned, and then takes both.
         """
-        wanted = ids_of(events)
-        shelves = {kind: self._remembered(organization_id, kind, ids) for kind, ids in wanted.items()}
-        missing = [(kind, one) for kind, ids in wanted.items() for one in ids - shelves[kind].numbers.keys()]
-        learned = await self._fetch(driver, organization_id, missing) if missing else {}
-        for (kind, external_id), member in learned.items():
-            shelves[kind].put(external_id, member)
-        return Known(numbers=_numbers(shelves), organization_id=organization_id, learned=learned)
+        shelves, missing = {}, {}
+        for organization_id, some in events.items():
+            wanted = ids_of(some)
+            found = {kind: self._remembered(organization_id, kind, ids) for kind, ids in wanted.items()}
+            shelves[organization_id] = found
+            if unknown := [(kind, one) for kind, ids in wanted.items() for one in ids - found[kind].numbers.keys()]:
+                missing[organization_id] = [self._limits.candidate(*key) for key in unknown]
+        learned = await members.enrol(driver, missing) if missing else {}
+        for organization_id, some_learned in learned.items():
+            for (kind, external_id), member in some_learned.items():
+                shelves[organization_id][kind].put(external_id, member)
+        return {
+            organization_id: Known(
+                numbers=_numbers(found), organization_id=organization_id, learned=learned.get(organization_id, {})
+            )
+            for organization_id, found in shelves.items()
+        }
 
     def keep(self, known: "Known") -> None:
         """Remembers what was learned. To be called once a later transaction is durable, and so what it says is too."""
@@ -156,15 +171,4 @@ class NumberCache:
             if generation is self._old:
                 for one in there:
                     self._put(organization_id, kind, one, Member(numbers[one], one in over))
-        return found
-
-    async def _fetch(
-        self, driver: Driver, organization_id: int, missing: Collection[members.Key]
-    ) -> dict[members.Key, Member]:
-        async with driver.transaction():
-            found = await members.known(driver, organization_id, missing)
-            unknown = [key for key in missing if key not in found]
-            if unknown:
-                await members.enrol(driver, organization_id, [self._limits.candidate(*key) for key in unknown])
-                found |= await members.known(driver, organization_id, unknown)
         return found

@@ -49,7 +49,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "commit-does-not-wait": Mistake(
         edits=(
             Edit(
-                path="server/store/database.py",
+                path="server/store/sessions.py",
                 old='    "enable_seqscan": "off",\n',
                 new='    "enable_seqscan": "off",\n    "synchronous_commit": "off",\n',
             ),
@@ -60,8 +60,8 @@ MISTAKES: Mapping[str, Mistake] = {
         edits=(
             Edit(
                 path="server/store/members.py",
-                old='"SET LOCAL synchronous_commit = off"',
-                new='"SET synchronous_commit = off"',
+                old="set_config('synchronous_commit', 'off', true)",
+                new="set_config('synchronous_commit', 'off', false)",
             ),
         ),
         checks=frozenset(("lost ack", "stale read", "revision went back", "own write not read", "accepted twice")),

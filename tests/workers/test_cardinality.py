@@ -13,9 +13,9 @@ from server import audit, fold, status
 from server.cells import OTHER, Cell, CellKey, Dimension, Granularity
 from server.events import Event
 from server.numbers import Limits, NumberCache
-from server.store import migrate
+from server.store import members, migrate
 from server.store.database import Database
-from server.store.members import Kind
+from server.store.members import Candidate, Kind, Member
 
 FEW = Limits(agents=1, channels=1, teams=0, event_types=1)
 
@@ -128,6 +128,54 @@ async def test_servers_that_meet_new_values_at_once_agree(
         assert known.numbers.overflow.agents == {agent for agent in shared if found[agent]}
     await other.close()
     await without_mismatch(own_database, own_organization, 4 * 150)
+
+
+async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
+    own_database: Database, own_organization: int
+) -> None:
+    def agents(first: int, last: int) -> dict[int, list[Candidate]]:
+        limits = Limits(agents=6)
+        return {own_organization: [limits.candidate(Kind.AGENT, f"agent-{number}") for number in range(first, last)]}
+
+    async def later() -> dict[members.Key, Member]:
+        async with own_database.ingest() as driver:
+            return (await members.enrol(driver, agents(2, 10)))[own_organization]
+
+    async with own_database.ingest() as driver:
+        await members.enrol(driver, agents(0, 2))
+    async with own_database.maintenance() as driver:  # a turn that lasts
+        before = (await members.enrol(driver, agents(2, 5)))[own_organization]
+        waiting = asyncio.create_task(later())
+        is_waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+        async with asyncio.timeout(5):
+            while not await driver.fetchval(is_waiting):  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        assert not waiting.done()
+    found = await waiting
+    assert {key: found[key] for key in before} == before
+    assert len({member.number for member in found.values()}) == len(found) == 8
+    assert Counter(member.overflow for member in found.values()) == {False: 4, True: 4}
+    async with own_database.frozen() as driver:
+        row = await driver.fetchrow("SELECT separate, overflowed FROM member_counts WHERE kind = 2")
+    assert tuple(row) == (6, 4)
+
+
+async def test_ids_of_many_organizations_are_enrolled_together(own_database: Database) -> None:
+    events = {number: worlds.events(number, 20) for number in range(901, 905)}
+    numbers = NumberCache(Limits(agents=1))
+    async with own_database.ingest() as driver:
+        first = await numbers.of_all(driver, {number: events[number] for number in (901, 903)})
+        for one in first.values():
+            numbers.keep(one)
+        every = await numbers.of_all(driver, events)
+        alone = {number: await NumberCache().of(driver, number, some) for number, some in events.items()}
+    for number, known in every.items():
+        assert known.organization_id == number
+        assert known.numbers == alone[number].numbers
+        assert bool(known.learned) == (number in (902, 904))
+        given = [*known.numbers.users.values(), *known.numbers.agents.values()]
+        assert len(set(given)) == len(given)
+        assert len(known.numbers.agents) - len(known.numbers.overflow.agents) == 1
 
 
 async def test_a_decision_without_events_stands(own_database: Database, own_organization: int) -> None:
