@@ -3,8 +3,9 @@
 import enum
 import hashlib
 import re
+import struct
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 # The ids and names of an event, in the order in which they stand everywhere.
@@ -59,6 +60,7 @@ class Event(NamedTuple):
         return self.occurred_at // 900_000_000
 
 
+_UUID_LENGTH, _DASHES = 36, (8, 13, 18, 23)
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -68,9 +70,11 @@ def key_of(event_id: str) -> bytes:
     A UUIDv7 in its usual form is its own key: neighbours in time are neighbours in the index, and the id can be read
     back from the key. Any other id is hashed and marked as UUID version 8, so that the two kinds never meet.
     """
-    key = uuid7_key(event_id)
-    if key is not None:
-        return key
+    return uuid7_key(event_id) or hashed_key(event_id)
+
+
+def hashed_key(event_id: str) -> bytes:
+    """The key of an id that is no UUIDv7 in its usual form."""
     digest = bytearray(hashlib.blake2b(event_id.encode(), digest_size=16).digest())
     digest[6] = 0x80 | digest[6] & 0x0F
     return bytes(digest)
@@ -81,6 +85,27 @@ def uuid7_key(event_id: str) -> bytes | None:
     return bytes.fromhex(event_id.replace("-", "")) if _UUID7.fullmatch(event_id) else None
 
 
+def uuid7_keys(event_ids: Sequence[str]) -> list[bytes] | None:
+    """The keys of ids that are all UUIDv7 in their usual form; None where one is not. Looks at all of them at once,
+    which takes a third of the time of one after the other.
+    """
+    count = len(event_ids)
+    if not set(map(len, event_ids)) <= {_UUID_LENGTH}:
+        return None
+    joined = "".join(event_ids)
+    digits = joined.replace("-", "")
+    dashes = "-" * count
+    if any(joined[place::_UUID_LENGTH] != dashes for place in _DASHES) or joined[14::_UUID_LENGTH] != "7" * count:
+        return None
+    try:
+        keys = bytes.fromhex(digits)
+    except ValueError:
+        return None
+    if keys.hex() != digits:  # capitals, or spaces, which fromhex() skips
+        return None
+    return [keys[start : start + 16] for start in range(0, len(keys), 16)]
+
+
 def id_of(event_key: bytes) -> str | None:
     """The event_id that a key was made of, where it can be read back."""
     return str(uuid.UUID(bytes=event_key)) if event_key[6] >> 4 == 7 else None
@@ -89,3 +114,16 @@ def id_of(event_key: bytes) -> str | None:
 def conversation_key_of(conversation_id: str) -> bytes:
     """The 16 bytes that stand for a conversation within its organization."""
     return hashlib.blake2b(conversation_id.encode(), digest_size=16).digest()
+
+
+_fingerprint = hashlib.blake2b(digest_size=8)  # copied, which takes two thirds of the time of making one
+
+
+def fingerprints(contents: Iterable[bytes]) -> tuple[int, ...]:
+    """The fingerprints of events as sent: signed numbers of 64 bits."""
+    digests = []
+    for content in contents:
+        state = _fingerprint.copy()
+        state.update(content)
+        digests.append(state.digest())
+    return struct.unpack(f">{len(digests)}q", b"".join(digests))

@@ -22,6 +22,7 @@ MAX_PROPERTY_TEXT_BYTES = 32 * 1024
 MAX_PROPERTIES_DEPTH = 8
 MAX_AGE = timedelta(days=35)
 CLOCK_TOLERANCE = timedelta(minutes=5)
+LAST_INSTANT = 253_402_300_799_999_999  # of the year 9999, in microseconds since 1970
 
 _EVENT_TYPE = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
 _PLACEHOLDERS = frozenset(("0", "null", "undefined", "nan", "none", "nil", str(uuid.UUID(int=0))))
@@ -113,7 +114,8 @@ _LIMITS: dict[str, dict[str, tuple[int, int]]] = {}  # of the numbers and enums 
 for _path, _limits in {**_RANGES, **{path: (0, size - 1) for path, size in _ENUM_SIZES.items()}}.items():
     _family, _, _field = _path.partition(".")
     _LIMITS.setdefault(_family, {})[_field] = _limits
-_REQUIRED: Mapping[str, str] = {"agent.status_changed": "status", "storage.changed": "bytes_delta"}
+# The field without which an event of a type means nothing.
+REQUIRED_DETAILS: Mapping[str, str] = {"agent.status_changed": "status", "storage.changed": "bytes_delta"}
 
 
 def event_id(value: str) -> str:
@@ -250,33 +252,37 @@ def _uuid7_time(value: str) -> int | None:
     return (parsed.int >> 80) * 1000 if parsed.version == 7 else None
 
 
-def detail(family: str, event_type: str, fields: dict[str, int | str]) -> dict[str, int | str]:
-    """The fields of a typed detail, each within its limits; booleans become 1 and 0."""
+def detail_limits(family: str, name: str) -> tuple[int, int]:
+    """The least and the greatest number that a field of a detail may hold; of an enum, its least and greatest value."""
+    return _LIMITS.get(family, {}).get(name, _DEFAULT_RANGE)
+
+
+def detail_family(family: str, event_type: str) -> None:
+    """Refuses a detail that is not of the event type's family. Event types that are not known may carry any."""
     expected = FAMILIES.get(event_type)
     if expected is not None and family != expected:
         raise Refused(Reason.DETAIL_MISMATCH, f"an event of this type carries the detail {expected!r}", field=family)
-    limits = _LIMITS.get(family, {})
-    for name, value in fields.items():
-        if value.__class__ is int:
-            low, high = limits.get(name, _DEFAULT_RANGE)
-            if low <= value <= high:
-                continue
-        path = f"{family}.{name}"
-        if isinstance(value, str):
-            _detail_text(path, value)
-        elif isinstance(value, bool):
-            fields[name] = int(value)
-        elif path in _ENUM_SIZES:
-            raise Refused(Reason.INVALID_ENUM, "not a known value", field=path)
-        else:
-            low, high = limits.get(name, _DEFAULT_RANGE)
-            raise Refused(
-                Reason.VALUE_OUT_OF_RANGE,
-                f"must be from {low} to {high}",
-                field=path,
-                metadata={"minimum": str(low), "maximum": str(high)},
-            )
-    return fields
+
+
+def detail_value(family: str, name: str, value: int | str) -> int | str:
+    """The value of a detail's field within its limits; booleans become 1 and 0."""
+    if isinstance(value, bool):
+        return int(value)
+    path = f"{family}.{name}"
+    if isinstance(value, str):
+        _detail_text(path, value)
+        return value
+    low, high = detail_limits(family, name)
+    if low <= value <= high:
+        return value
+    if path in _ENUM_SIZES:
+        raise Refused(Reason.INVALID_ENUM, "not a known value", field=path)
+    raise Refused(
+        Reason.VALUE_OUT_OF_RANGE,
+        f"must be from {low} to {high}",
+        field=path,
+        metadata={"minimum": str(low), "maximum": str(high)},
+    )
 
 
 def _detail_text(path: str, value: str) -> None:
@@ -293,7 +299,7 @@ def _detail_text(path: str, value: str) -> None:
 
 def required_detail(event_type: str, fields: Mapping[str, object]) -> None:
     """Refuses an event whose type has no meaning without a certain number."""
-    name = _REQUIRED.get(event_type)
+    name = REQUIRED_DETAILS.get(event_type)
     if name is not None and not (name in fields if name == "bytes_delta" else fields.get(name)):
         raise required(f"{FAMILIES[event_type]}.{name}")
 

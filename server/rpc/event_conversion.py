@@ -1,23 +1,25 @@
 """Events between their messages and their values."""
 
-import hashlib
+import operator
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from google.protobuf import struct_pb2, timestamp_pb2
+from google.protobuf.descriptor import FieldDescriptor
 
 from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
 from server import ingest, validation
 from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused, Rejection
-from server.events import ID_FIELDS, Event, Warning, key_of, uuid7_key
+from server.events import ID_FIELDS, Event, Warning, fingerprints, key_of, uuid7_key
 from server.validation import Horizon
 
-_CLOCK_TOLERANCE = int(validation.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
+CLOCK_TOLERANCE = int(validation.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class Sender:
             secrets=secrets,
             horizon=horizon,
             sent_at=sent,
-            clock_error=error if abs(error) > _CLOCK_TOLERANCE else 0,
+            clock_error=error if abs(error) > CLOCK_TOLERANCE else 0,
         )
 
 
@@ -64,45 +66,48 @@ def event(message: event_pb2.Event, sender: Sender) -> Event:
     event_type = validation.event_type(message.event_type)
     warnings: list[Warning] = []
     occurred_at = _occurred_at(message, event_id, sender, warnings)
-    ids = (
-        message.agent_id,
-        message.user_id,
-        message.conversation_id,
-        message.channel,
-        message.team_id,
-        message.campaign_id,
-        message.resource_type,
-        message.resource_id,
-    )
-    validation.identifiers(ID_FIELDS, ids)
-    agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id = ids
-    if not conversation_id and event_type in _NEED_CONVERSATION:
-        raise validation.required("conversation_id")
-    if not agent_id and event_type == "agent.status_changed":
-        raise validation.required("agent_id")
-    if validation.is_email(user_id):
-        user_id = sender.secrets.user_hash(sender.principal.organization_id, user_id)
+    ids = checked_ids(ids_of(message), sender)
+    check_needs(event_type, ids)
+    (fingerprint,) = fingerprints((content,))
     return Event(
         event_id,
         event_key,
-        int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True),
+        fingerprint,
         event_type,
         occurred_at,
-        agent_id,
-        user_id,
-        conversation_id,
-        channel,
-        team_id,
-        campaign_id,
-        resource_type,
-        resource_id,
-        _detail(message, event_type, sender),
-        _properties(message.properties, warnings) if message.HasField("properties") else "",
+        *ids,
+        detail(message, event_type, sender),
+        properties(message.properties, warnings) if message.HasField("properties") else "",
         tuple(warnings),
     )
 
 
+Ids: TypeAlias = tuple[str, str, str, str, str, str, str, str]  # of an event, in the order of ID_FIELDS
+ids_of: Callable[[event_pb2.Event], Ids] = operator.attrgetter(*ID_FIELDS)
+
+
+def checked_ids(ids: Ids, sender: Sender) -> Ids:
+    """The ids of an event as they are stored; refused where one is not what an id may be."""
+    validation.identifiers(ID_FIELDS, ids)
+    agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id = ids
+    if validation.is_email(user_id):
+        user_id = sender.secrets.user_hash(sender.principal.organization_id, user_id)
+    return agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id
+
+
+def check_needs(event_type: str, ids: Ids) -> None:
+    """Refuses an event without an id that its type needs."""
+    if event_type in NEEDY:
+        agent_id, _, conversation_id, *_ = ids
+        if not conversation_id and event_type in _NEED_CONVERSATION:
+            raise validation.required("conversation_id")
+        if not agent_id and event_type in _NEED_AGENT:
+            raise validation.required("agent_id")
+
+
 _NEED_CONVERSATION = frozenset(name for name, family in validation.FAMILIES.items() if family == "conversation")
+_NEED_AGENT = frozenset(("agent.status_changed",))
+NEEDY = _NEED_CONVERSATION | _NEED_AGENT
 
 
 def _new_id() -> str:
@@ -119,27 +124,45 @@ def _occurred_at(message: event_pb2.Event, event_id: str, sender: Sender, warnin
         return validation.default_time(event_id, sender.horizon)
     told = message.occurred_at
     at = validation.timestamp("occurred_at", told.seconds, told.nanos)
-    if sender.sent_at is not None and at > sender.sent_at + _CLOCK_TOLERANCE:
+    if sender.sent_at is not None and at > sender.sent_at + CLOCK_TOLERANCE:
         raise Refused(Reason.INVALID_TIMESTAMP, "occurred_at is later than sent_at", field="occurred_at")
     if sender.clock_error:
         warnings.append(Warning.CLOCK_CORRECTED)
     return validation.occurred_at(at + sender.clock_error, sender.horizon)
 
 
-def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> Mapping[str, int | str]:
+def detail(message: event_pb2.Event, event_type: str, sender: Sender) -> Mapping[str, int | str]:
+    """The fields of an event's typed detail that are set, each within its limits."""
     family = message.WhichOneof("detail")
-    if family is None:
-        validation.required_detail(event_type, {})
-        return {}
-    fields: dict[str, int | str] = {field.name: value for field, value in getattr(message, family).ListFields()}
-    validation.detail(family, event_type, fields)
-    validation.required_detail(event_type, fields)
-    if family == "user" and not sender.principal.settings.keep_user_details:
-        return {}
-    return fields
+    fields: dict[str, int | str] = {}
+    if family is not None:
+        validation.detail_family(family, event_type)
+        for descriptor, value in getattr(message, family).ListFields():
+            name, low, high = _DETAIL_FIELDS[descriptor]
+            # Nearly all are numbers within their limits.
+            usual = value.__class__ is int and low <= value <= high
+            fields[name] = value if usual else validation.detail_value(family, name, value)
+    if event_type in validation.REQUIRED_DETAILS:
+        validation.required_detail(event_type, fields)
+    return {} if family == "user" and not sender.principal.settings.keep_user_details else fields
 
 
-def _properties(message: struct_pb2.Struct, warnings: list[Warning]) -> str:
+def _detail_fields() -> dict[FieldDescriptor, tuple[str, int, int]]:
+    """The name and the limits of every field of every detail."""
+    families = {field.name: field.message_type for field in event_pb2.Event.DESCRIPTOR.oneofs_by_name["detail"].fields}
+    return {
+        field: (field.name, *validation.detail_limits(family, field.name))
+        for family, message in families.items()
+        if message is not None
+        for field in message.fields
+    }
+
+
+_DETAIL_FIELDS = _detail_fields()
+
+
+def properties(message: struct_pb2.Struct, warnings: list[Warning]) -> str:
+    """Free properties as they are stored; adds a warning where something was redacted."""
     if len(message.fields) > validation.MAX_PROPERTIES:
         raise Refused(
             Reason.TOO_MANY_PROPERTIES,

@@ -18,7 +18,7 @@ from server.clock import Clock
 from server.errors import Reason, Refused
 from server.events import Event
 from server.ingest import Ingest, Result, Status, Submission
-from server.rpc import event_conversion, gate
+from server.rpc import event_batches, event_conversion, gate
 from server.rpc.event_conversion import Sender
 
 MAX_UNACKED_BATCHES = 32
@@ -149,14 +149,13 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
 
 def _read(messages: Sequence[event_pb2.Event], sender: Sender) -> list[Event | Result]:
     """Each event, or its rejection."""
-    read: list[Event | Result] = []
-    for message in messages:
-        try:
-            read.append(event_conversion.event(message, sender))
-        except Refused as refusal:
-            # An id that is refused for its length or bytes is not echoed at length.
-            read.append(Result(message.event_id[: validation.MAX_EVENT_ID], Status.REJECTED, refusal.rejection, ()))
-    return read
+    return [
+        # An id that is refused for its length or bytes is not echoed at length.
+        Result(message.event_id[: validation.MAX_EVENT_ID], Status.REJECTED, one.rejection, ())
+        if isinstance(one, Refused)
+        else one
+        for message, one in zip(messages, event_batches.read(messages, sender), strict=True)
+    ]
 
 
 def _draining() -> Refused:
