@@ -7,7 +7,7 @@ which makes the bin of a value the same on every machine; a bin with a single in
 """
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 RELATIVE_ERROR = 0.01
 MAXIMUM = 10**12
@@ -30,6 +30,11 @@ BIN_COUNT = len(_UPPER)
 def bin_of(value: int) -> int:
     """The number of the bin that holds value, 0 ≤ value ≤ MAXIMUM."""
     return bisect.bisect_left(_UPPER, value)
+
+
+def bins_of(values: Iterable[int]) -> list[int]:
+    """The numbers of the bins that hold values."""
+    return [bisect.bisect_left(_UPPER, value) for value in values]
 
 
 def representative(number: int) -> float:

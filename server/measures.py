@@ -1,6 +1,6 @@
 """What events and outcomes add to which cells: the only place where an event becomes numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -92,79 +92,112 @@ _PLANS = {
     event_type: _plan(event_type) for event_type in {name for one in catalog.MEASURES for name in one.event_types}
 }
 
-_Leaf = tuple[int, str, str, str]  # bucket, agent, channel, team
+_Group = tuple[int, str, str, str, str]  # bucket, agent, channel, team, event type
 
 
 def of_events(events: Iterable[Event], numbers: Numbers) -> Cells:
     """The cells that events add up to, outcomes of conversations aside."""
-    result: Cells = {}
-    leaves: dict[_Leaf, tuple[Cell, set[int], set[int]]] = {}
-    types: dict[tuple[str, int], int] = {}
+    groups: dict[_Group, list[Event]] = {}
     for event in events:
-        bucket = event.occurred_at // 900_000_000
-        leaf_key = (bucket, event.agent_id, event.channel, event.team_id)
-        leaf = leaves.get(leaf_key)
-        if leaf is None:
-            leaf = leaves[leaf_key] = (Cell(), set(), set())
-        cell, users, agents = leaf
-        plan = _PLANS.get(event.event_type, _CUSTOM)
-        _take(cell, plan, event.detail)
-        if event.user_id:
-            users.add(numbers.users[event.user_id])
-        if event.agent_id and plan.has_agent_set:
-            agents.add(numbers.agents[event.agent_id])
-        type_key = (event.event_type, bucket)
-        types[type_key] = types.get(type_key, 0) + 1
-        if event.event_type == "storage.changed":
-            _take_storage(result, event, bucket)
-    overflow = numbers.overflow
-    for (bucket, *values), (cell, users, agents) in leaves.items():
-        if users:
-            cell.sets[_USERS] = BitMap(users)
-        if agents:
-            cell.sets[_AGENTS] = BitMap(agents)
-        for key in _projections(bucket, *overflow.labels(*values)):
-            cells.cell(result, key).add(cell)
-    for (event_type, bucket), count in types.items():
-        label = cells.OTHER if event_type in overflow.event_types else event_type
+        values = (event.occurred_at // 900_000_000, event.agent_id, event.channel, event.team_id, event.event_type)
+        group = groups.get(values)
+        if group is None:
+            groups[values] = [event]
+        else:
+            group.append(event)
+    result: Cells = {}
+    for key, types in _by_cell(groups, numbers.overflow).items():
+        result[key] = _cell(types, numbers)
+    for (bucket, _, _, _, event_type), group in groups.items():
+        label = cells.OTHER if event_type in numbers.overflow.event_types else event_type
         counters = cells.cell(result, CellKey(Dimension.EVENT_TYPE, label, bucket)).counters
-        counters[_EVENTS_KEY] = counters.get(_EVENTS_KEY, 0) + count
+        counters[_EVENTS_KEY] = counters.get(_EVENTS_KEY, 0) + len(group)
+        if event_type == "storage.changed":
+            for event in group:
+                _take_storage(result, event, bucket)
+    # Every event has one channel, or none; so they add up to the total, in fewer steps than the events do.
+    for key in [key for key in result if key.dimension == Dimension.CHANNEL]:
+        cells.cell(result, CellKey(Dimension.TOTAL, "", key.bucket)).add(result[key])
+        if not key.value:
+            del result[key]
     return result
 
 
-def _projections(bucket: int, agent_id: str, channel: str, team_id: str) -> list[CellKey]:
-    keys = [CellKey(Dimension.TOTAL, "", bucket)]
+def _by_cell(groups: Mapping[_Group, list[Event]], overflow: Overflow) -> dict[CellKey, dict[str, list[Event]]]:
+    """The events of each type that count for an agent, a team, a channel, or for no channel."""
+    found: dict[CellKey, dict[str, list[Event]]] = {}
+    leaves: dict[tuple[int, str, str, str], list[dict[str, list[Event]]]] = {}
+    for (bucket, agent_id, channel, team_id, event_type), group in groups.items():
+        leaf = leaves.get((bucket, agent_id, channel, team_id))
+        if leaf is None:
+            keys = _dimensions(bucket, *overflow.labels(agent_id, channel, team_id))
+            leaf = [found.setdefault(key, {}) for key in keys]
+            leaves[bucket, agent_id, channel, team_id] = leaf
+        for types in leaf:
+            if event_type in types:
+                types[event_type] += group
+            else:
+                types[event_type] = [*group]
+    return found
+
+
+def _cell(types: Mapping[str, Sequence[Event]], numbers: Numbers) -> Cell:
+    """What events add up to, by their types."""
+    cell = Cell()
+    users: set[str] = set()
+    agents: set[str] = set()
+    for event_type, events in types.items():
+        plan = _PLANS.get(event_type, _CUSTOM)
+        _take(cell, plan, len(events), [event.detail for event in events if event.detail])
+        users.update([event.user_id for event in events])
+        if plan.has_agent_set:
+            agents.update([event.agent_id for event in events])
+    users.discard("")
+    agents.discard("")
+    if users:
+        cell.sets[_USERS] = BitMap([numbers.users[user_id] for user_id in users])
+    if agents:
+        cell.sets[_AGENTS] = BitMap([numbers.agents[agent_id] for agent_id in agents])
+    return cell
+
+
+def _dimensions(bucket: int, agent_id: str, channel: str, team_id: str) -> list[CellKey]:
+    keys = [CellKey(Dimension.CHANNEL, channel, bucket)]
     if agent_id:
         keys.append(CellKey(Dimension.AGENT, agent_id, bucket))
-    if channel:
-        keys.append(CellKey(Dimension.CHANNEL, channel, bucket))
     if team_id:
         keys.append(CellKey(Dimension.TEAM, team_id, bucket))
     return keys
 
 
-def _take(cell: Cell, plan: _Plan, detail: Mapping[str, int | str]) -> None:
-    counters = cell.counters
+def _take(cell: Cell, plan: _Plan, events: int, details: Sequence[Mapping[str, int | str]]) -> None:
+    """Adds so many events of one type, and the details of those that have one."""
+    counters, bins = cell.counters, cell.bins
     get = counters.get
     for key in plan.counted:
-        counters[key] = get(key, 0) + 1
-    if not detail:
+        counters[key] = get(key, 0) + events
+    present: set[str] = set().union(*details)
+    if not present:
         return
     for field, key in plan.flagged:
-        if detail.get(field):
-            counters[key] = get(key, 0) + 1
+        if field in present:
+            counters[key] = get(key, 0) + sum(1 for detail in details if detail.get(field))
     for field, count, total in plan.summed:
-        value = detail.get(field)
-        if isinstance(value, int):
-            counters[count] = get(count, 0) + 1
-            counters[total] = get(total, 0) + value
+        if field in present:
+            values = _values(details, field)
+            counters[count] = get(count, 0) + len(values)
+            counters[total] = get(total, 0) + sum(values)
     for field, count, total, first_bin in plan.distributed:
-        value = detail.get(field)
-        if isinstance(value, int):
-            counters[count] = get(count, 0) + 1
-            counters[total] = get(total, 0) + value
-            key = first_bin + histogram.bin_of(value)
-            cell.bins[key] = cell.bins.get(key, 0) + 1
+        if field in present:
+            values = _values(details, field)
+            counters[count] = get(count, 0) + len(values)
+            counters[total] = get(total, 0) + sum(values)
+            for number in histogram.bins_of(values):
+                bins[first_bin + number] = bins.get(first_bin + number, 0) + 1
+
+
+def _values(details: Sequence[Mapping[str, int | str]], field: str) -> list[int]:
+    return [value for detail in details if isinstance(value := detail.get(field), int)]
 
 
 def _take_storage(result: Cells, event: Event, bucket: int) -> None:
@@ -204,5 +237,6 @@ def add_conversation(result: Cells, conversation: outcomes.Conversation, sign: i
         (cells.count_key(_CLOSED_MESSAGES), sign),
         (cells.sum_key(_CLOSED_MESSAGES), sign * conversation.messages),
     )
-    for key in _projections(outcome.bucket, outcome.agent_id, outcome.channel, outcome.team_id):
+    keys = _dimensions(outcome.bucket, outcome.agent_id, outcome.channel, outcome.team_id)
+    for key in (CellKey(Dimension.TOTAL, "", outcome.bucket), *(key for key in keys if key.value)):
         cells.add_into(cells.cell(result, key).counters, counted)

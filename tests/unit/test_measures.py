@@ -1,13 +1,13 @@
 """Values without cells of their own: what they count is under the one that stands for them, and nothing is lost."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server import cells, measures
-from server.cells import OTHER, Cells, Dimension
+from server.cells import OTHER, CellKey, Cells, Dimension
 from server.events import Event
 from server.measures import Numbers, Overflow
 
@@ -97,6 +97,70 @@ def test_an_event_is_marked_where_a_value_of_it_is_over_the_limit(events: Sequen
     for one in events:
         keys = measures.of_events([one], numbers(overflow)).keys()
         assert overflow.holds(one) == any(key.value == OTHER for key in keys)
+
+
+DETAILS: Mapping[str, st.SearchStrategy[dict[str, int | str]]] = {
+    "message.sent": st.fixed_dictionaries(
+        {},
+        optional={
+            "response_time_ms": st.integers(0, 300),
+            "prompt_tokens": st.integers(0, 3),
+            "model": st.just("m"),
+            "failed": st.integers(0, 1),
+            "knowledge_hit": st.integers(0, 1),
+        },
+    ),
+    "storage.changed": st.fixed_dictionaries({"bytes_delta": st.integers(-5, 5)}, optional={"kind": st.integers(0, 3)}),
+    "feedback.submitted": st.fixed_dictionaries({"rating": st.integers(1, 5)}),
+    "call.ended": st.fixed_dictionaries({}, optional={"talk_ms": st.integers(0, 3), "wait_ms": st.integers(0, 3)}),
+    "custom": st.just({}),
+}
+
+
+@st.composite
+def detailed(draw: st.DrawFn) -> Event:
+    event_type = draw(st.sampled_from(sorted(DETAILS)))
+    one = event(
+        draw(st.sampled_from(["", *AGENTS])),
+        draw(st.sampled_from(["", *CHANNELS])),
+        draw(st.sampled_from(["", *TEAMS])),
+        event_type,
+        draw(st.integers(1, 2)),
+        draw(st.integers(0, 5)),
+    )
+    user_id = draw(st.sampled_from(["", one.user_id]))
+    return one._replace(user_id=user_id, detail=draw(DETAILS[event_type]))
+
+
+@given(st.lists(detailed(), max_size=20), OVERFLOWS)
+def test_events_add_up_to_what_each_of_them_adds(events: Sequence[Event], overflow: Overflow) -> None:
+    expected: Cells = {}
+    for one in events:
+        for key, cell in measures.of_events([one], numbers(overflow)).items():
+            cells.cell(expected, key).add(cell)
+    assert not cells.differences(measures.of_events(events, numbers(overflow)), expected)
+
+
+@given(detailed())
+def test_an_event_counts_in_full_for_each_of_its_values(one: Event) -> None:
+    counted = measures.of_events([one], numbers(measures.NO_OVERFLOW))
+    values = {
+        CellKey(dimension, value, one.bucket)
+        for dimension, value in (
+            (Dimension.TOTAL, ""),
+            (Dimension.AGENT, one.agent_id),
+            (Dimension.CHANNEL, one.channel),
+            (Dimension.TEAM, one.team_id),
+        )
+        if value or dimension is Dimension.TOTAL
+    }
+    by_type = {CellKey(Dimension.EVENT_TYPE, one.event_type, one.bucket)}
+    by_kind = {key for key in counted if key.dimension == Dimension.STORAGE_KIND}
+    assert counted.keys() == values | by_type | by_kind
+    assert bool(by_kind) == (one.event_type == "storage.changed")
+    total = counted[CellKey(Dimension.TOTAL, "", one.bucket)]
+    assert not any(cells.differences({key: counted[key]}, {key: total}) for key in values)
+    assert sum(total.bins.values()) == ("response_time_ms" in one.detail)
 
 
 def test_a_closing_is_attributed_to_the_values_that_are_counted() -> None:
