@@ -1,8 +1,10 @@
 """Event keys, raw events and revisions: the write path of ingest, and raw events read back."""
 
+import functools
 import json
+import operator
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -124,44 +126,59 @@ _NEXT_REVISION = f"""
 
 async def append(driver: Driver, organization_id: int, revision: Revision, events: Sequence[Event]) -> None:
     """Stores raw events under a revision."""
-    texts = _texts
-    if len(texts) > _MAX_TEXTS:
-        texts.clear()
+    if len(_texts) > _MAX_TEXTS:
+        _texts.clear()
     head = _HEAD.pack(len(_COLUMNS), 4, organization_id, 8, revision.number, 8, binary.timestamp(revision.at))
-    await binary.copy(
-        driver,
-        "events",
-        _COLUMNS,
-        (
-            b"".join(
-                (
-                    head,
-                    _BODY.pack(8, event.occurred_at - _SHIFT, 16, event.event_key),
-                    binary.NULL if event.event_key[6] >> 4 == 7 else binary.text(event.event_id),
-                    texts[event.event_type],
-                    texts[event.agent_id],
-                    texts[event.user_id],
-                    texts[event.conversation_id],
-                    texts[event.channel],
-                    texts[event.team_id],
-                    texts[event.campaign_id],
-                    texts[event.resource_type],
-                    texts[event.resource_id],
-                    binary.jsonb(_detail(event.detail)) if event.detail else binary.NULL,
-                    binary.jsonb(event.properties) if event.properties else binary.NULL,
-                )
+    await binary.copy(driver, "events", _COLUMNS, _rows(head, events))
+
+
+def _rows(head: bytes, events: Sequence[Event]) -> Iterator[bytes]:
+    """Rows of events in COPY's format, after their first columns."""
+    pack, texts, ids_of = _BODY.pack, _texts, _ids_of
+    packed_ids: dict[tuple[str, ...], bytes] = {}  # those of a conversation come together again and again
+    for event in events:
+        event_key, detail, properties = event.event_key, event.detail, event.properties
+        ids = ids_of(event)
+        packed = packed_ids.get(ids)
+        if packed is None:
+            packed = packed_ids[ids] = b"".join([texts[one] for one in ids])
+        yield b"".join(
+            (
+                head,
+                pack(8, event.occurred_at - _SHIFT, 16, event_key),
+                binary.NULL if event_key[6] >> 4 == 7 else binary.text(event.event_id),
+                texts[event.event_type],
+                packed,
+                binary.jsonb(_json(detail)) if detail else binary.NULL,
+                binary.jsonb(properties) if properties else binary.NULL,
             )
-            for event in events
-        ),
-    )
+        )
 
 
 _HEAD = struct.Struct("!hiiiqiq")  # of a row, the same for a whole batch
 _BODY = struct.Struct("!iqi16s")
+_ids_of: Callable[[Event], tuple[str, ...]] = operator.itemgetter(
+    slice(Event._fields.index(ID_FIELDS[0]), Event._fields.index(ID_FIELDS[-1]) + 1)
+)
 _SHIFT = -binary.timestamp(timerange.EPOCH)  # from microseconds since 1970 to what PostgreSQL counts
 _MAX_TEXTS = 50_000
 _texts = binary.Texts()  # ids and types come again and again
-_detail = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _json(detail: Mapping[str, int | str]) -> str:
+    """A detail as JSON. Most hold numbers alone, which go into a form that is made once for their names."""
+    try:
+        return _form(tuple(detail)) % tuple(detail.values())
+    except TypeError:
+        return _encode(detail)
+
+
+@functools.lru_cache(maxsize=4096)
+def _form(names: tuple[str, ...]) -> str:
+    return "{" + ",".join(f"{_encode(name)}:%d" for name in names) + "}"
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 async def occurred_between(

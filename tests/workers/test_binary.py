@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.store import binary
+from server.events import ID_FIELDS, Event, key_of
+from server.store import binary, events
 from server.store.database import Database
 
 _INT4, _INT8 = st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1)
@@ -35,6 +36,41 @@ async def test_values_come_back_as_they_were_packed(database: Database) -> None:
         await binary.copy(driver, "packed", list("nabcdefg"), [_packed(*item) for item in enumerate(rows)])
         stored = await driver.fetch("SELECT a, b, c, d, e, f::text, g FROM packed ORDER BY n")
     assert [tuple(row) for row in stored] == [(*row, '{"é": 1}', None) for row in rows]
+
+
+_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+_EVENTS = st.lists(
+    st.builds(
+        Event,
+        event_id=st.sampled_from(["018f2a3b-4c5d-7e6f-8a9b-0123456789ab", "order-7"]),
+        event_key=st.just(b""),
+        fingerprint=st.just(0),
+        event_type=st.sampled_from(["message.sent", "custom"]),
+        occurred_at=st.integers(946_684_800_000_000, 4_102_444_800_000_000),
+        **dict.fromkeys(ID_FIELDS, st.one_of(st.sampled_from(["", "a"]), _TEXT)),
+        detail=st.dictionaries(st.sampled_from(["model", "response_time_ms", "failed"]), st.one_of(_INT8, _TEXT)),
+        properties=st.sampled_from(["", "{}", '{"é": [1, null, "x"]}']),
+        warnings=st.just(()),
+    ),
+    max_size=5,
+)
+
+
+async def test_events_come_back_as_they_were_stored(database: Database) -> None:
+    stored: list[Event] = []
+
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(_EVENTS)
+    def collect(made: list[Event]) -> None:
+        stored.extend(one._replace(event_key=key_of(one.event_id)) for one in made)
+
+    collect()
+    async with database.maintenance() as driver:
+        await driver.execute("CREATE TEMPORARY TABLE events (LIKE public.events) ON COMMIT DROP")
+        revision = events.Revision(number=1, at=datetime(2026, 1, 1, tzinfo=UTC), month_events=0)
+        await events.append(driver, 1, revision, stored)
+        rows = await driver.fetch(f"SELECT {events.SELECTED} FROM events")
+    assert [events.read(tuple(row)) for row in rows] == stored
 
 
 def _packed(number: int, row: tuple[str, list[int], list[int], list[bytes], datetime]) -> bytes:
