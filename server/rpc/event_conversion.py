@@ -12,10 +12,10 @@ from typing import TypeAlias
 from google.protobuf import struct_pb2, timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
-from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
-from server import ingest, validation
+from agentmetrics.v1 import event_pb2
+from server import validation
 from server.accounts import Principal, Scope, Secrets
-from server.errors import Reason, Refused, Rejection
+from server.errors import Reason, Refused
 from server.events import ID_FIELDS, Event, Warning, fingerprints, key_of, uuid7_key
 from server.validation import Horizon
 
@@ -211,30 +211,4 @@ def _too_deep() -> Refused:
         Reason.PROPERTIES_TOO_DEEP,
         f"nested more than {validation.MAX_PROPERTIES_DEPTH} deep",
         field="properties",
-    )
-
-
-_STATUSES = {
-    ingest.Status.ACCEPTED: event_service_pb2.EVENT_STATUS_ACCEPTED,
-    ingest.Status.DUPLICATE: event_service_pb2.EVENT_STATUS_DUPLICATE,
-    ingest.Status.REJECTED: event_service_pb2.EVENT_STATUS_REJECTED,
-}
-
-
-def result_message(result: ingest.Result) -> event_service_pb2.EventResult:
-    """The message of what became of an event."""
-    message = event_service_pb2.EventResult(event_id=result.event_id, status=_STATUSES[result.status])
-    if result.rejection is not None:
-        message.rejection.CopyFrom(_rejection_message(result.rejection))
-    for warning in result.warnings:
-        message.warnings.append(event_service_pb2.EventWarning.Value(f"EVENT_WARNING_{warning.name}"))
-    return message
-
-
-def _rejection_message(rejection: Rejection) -> event_service_pb2.Rejection:
-    return event_service_pb2.Rejection(
-        field=rejection.field,
-        reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{rejection.reason.name}"),
-        message=rejection.message[:200],
-        code=rejection.reason.status.value,
     )

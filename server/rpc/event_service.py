@@ -18,7 +18,7 @@ from server.clock import Clock
 from server.errors import Reason, Refused
 from server.events import Event
 from server.ingest import Ingest, Result, Status, Submission
-from server.rpc import event_batches, event_conversion, gate
+from server.rpc import event_batches, event_conversion, event_results, gate
 from server.rpc.event_conversion import Sender
 
 MAX_UNACKED_BATCHES = 32
@@ -70,18 +70,14 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
                 field=result.rejection.field,
                 metadata=result.rejection.metadata,
             )
-        return event_service_pb2.TrackEventResponse(
-            result=event_conversion.result_message(result), revision=submission.revision
-        )
+        return event_service_pb2.TrackEventResponse(result=event_results.message(result), revision=submission.revision)
 
-    async def TrackEvents(  # noqa: N802 - the name in the contract
+    # The responses to batches are bytes already, which the gate lets through.
+    async def TrackEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
         self, request: event_service_pb2.TrackEventsRequest, context: _Context
-    ) -> event_service_pb2.TrackEventsResponse:
+    ) -> bytes:
         """Stores a batch; each event gets its own result."""
-        submission = await self._store(gate.caller().principal, request)
-        return event_service_pb2.TrackEventsResponse(
-            results=map(event_conversion.result_message, submission.results), revision=submission.revision
-        )
+        return event_results.track_response(await self._store(gate.caller().principal, request))
 
     # Responses are written to the context and not yielded, so that a client that does not read them can be told so.
     async def StreamEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
@@ -260,14 +256,10 @@ class _Stream:
         while (pending := await self._pending.get()) is not None:
             sequence, submitted = pending
             submission = await submitted
-            ack = event_service_pb2.StreamAck(
-                sequence=sequence,
-                results=map(event_conversion.result_message, submission.results),
-                revision=submission.revision,
-            )
+            response = event_results.stream_response(sequence, submission)
             # Never cut short: gRPC sends no status past a message that it has begun. While it waits, nothing is read.
             begun = time.monotonic()
-            await self._context.write(event_service_pb2.StreamEventsResponse(acks=[ack]))
+            await self._context.write(response)
             self._last_acked = sequence
             if time.monotonic() - begun > self._ack_seconds:
                 raise Refused(Reason.ACK_BACKLOG, "the acknowledgements are not being read")

@@ -6,7 +6,7 @@ format is described in PostgreSQL's manual under COPY, that of arrays in its sou
 
 import functools
 import struct
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -15,7 +15,6 @@ from server.store.database import Driver
 NULL = b"\xff\xff\xff\xff"
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
-_PORTION_BYTES = 256 * 1024
 _POSTGRES_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _LENGTH = struct.Struct("!i")
 _INT4, _INT8, _BYTEA = 23, 20, 17  # the oids of the types of elements
@@ -23,13 +22,10 @@ _INT4, _INT8, _BYTEA = 23, 20, 17  # the oids of the types of elements
 
 async def copy(driver: Driver, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
     """Copies rows into a table, each a packed number of columns and so many values with their lengths before them."""
-    await driver.copy_to_table(table, columns=columns, source=_portions(rows), format="binary")
-
-
-async def _portions(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
     content = b"".join(chain((_HEADER,), rows, (_TRAILER,)))
-    for start in range(0, len(content), _PORTION_BYTES):
-        yield content[start : start + _PORTION_BYTES]
+    # As a buffer, which the driver sends as it is: of an iterator it would wait for each portion in a task of its own.
+    source = memoryview(content)  # bytes would be taken for the name of a file
+    await driver.copy_to_table(table, columns=columns, source=source, format="binary")  # type: ignore[arg-type]
 
 
 def timestamp(at: datetime) -> int:

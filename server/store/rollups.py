@@ -28,9 +28,11 @@ def _within(amount: int) -> int:
 
 def _vector(amounts: Mapping[int, int]) -> tuple[list[int], list[int]]:
     """Keys and amounts as columns hold them; what adds nothing is left out."""
-    items = sorted(amounts.items())
-    keys = [key for key, amount in items if amount]
-    values = [amount for _, amount in items if amount]
+    keys = sorted(amounts)
+    values = [amounts[key] for key in keys]
+    if 0 in values:
+        keys = [key for key, amount in zip(keys, values, strict=True) if amount]
+        values = [amount for amount in values if amount]
     if values and (max(values) > _LARGEST or min(values) < -_LARGEST):
         values = [_within(amount) for amount in values]
     return keys, values
@@ -42,13 +44,13 @@ Figures = tuple[list[int], list[int], list[int] | None, list[int] | None, list[i
 def figures(cell: Cell) -> Figures:
     """A cell as the values of its columns; what adds nothing is left out."""
     bin_keys, bin_counts = _vector(cell.bins)
-    sets = sorted((key, members) for key, members in cell.sets.items() if members)
+    set_keys = sorted([key for key, members in cell.sets.items() if members])
     return (
         *_vector(cell.counters),
         bin_keys or None,
         bin_counts or None,
-        [key for key, _ in sets] or None,
-        [members.serialize() for _, members in sets] or None,
+        set_keys or None,
+        [cell.sets[key].serialize() for key in set_keys] or None,
     )
 
 
