@@ -136,7 +136,8 @@ def detail(message: event_pb2.Event, event_type: str, sender: Sender) -> Mapping
     family = message.WhichOneof("detail")
     fields: dict[str, int | str] = {}
     if family is not None:
-        validation.detail_family(family, event_type)
+        if family != validation.FAMILIES.get(event_type):
+            validation.detail_family(family, event_type)
         for descriptor, value in getattr(message, family).ListFields():
             name, low, high = _DETAIL_FIELDS[descriptor]
             # Nearly all are numbers within their limits.
