@@ -35,7 +35,7 @@ class Folding:
                 for _ in range(_TURN_BATCHES):
                     folded = await fold.fold(self._database, organization_id)
                     total += folded
-                    if not folded:
+                    if folded < fold.BATCH_DELTAS:
                         break
             except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
                 self._complain(error, organization_id=organization_id)

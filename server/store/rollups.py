@@ -1,7 +1,7 @@
 """Deltas and rollups: figures appended by ingest, folded by workers, and read as one."""
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -116,35 +116,25 @@ class RollupKey:
 
 async def lock_fold(driver: Driver, organization_id: int) -> bool:
     """Locks the organization's fold until COMMIT; False where another worker holds it."""
-    await driver.execute(
-        "INSERT INTO folds (organization_id, folded_at, folded_deltas) VALUES ($1, now(), 0) ON CONFLICT DO NOTHING",
-        organization_id,
+    locked = "SELECT 1 FROM folds WHERE organization_id = $1 FOR UPDATE SKIP LOCKED"
+    if await driver.fetchval(locked, organization_id) is not None:
+        return True
+    first = (
+        "INSERT INTO folds (organization_id, folded_at, folded_deltas) VALUES ($1, now(), 0) ON CONFLICT DO NOTHING"
+        " RETURNING 1"
     )
-    row = await driver.fetchrow(
-        "SELECT 1 FROM folds WHERE organization_id = $1 FOR UPDATE SKIP LOCKED", organization_id
-    )
-    return row is not None
+    return await driver.fetchval(first, organization_id) is not None
 
 
 async def take_deltas(driver: Driver, organization_id: int, limit: int) -> list[tuple[CellKey, Cell]]:
-    """Deletes about that many of the organization's deltas, in the order of their cells, and returns them."""
-    returning = f"RETURNING dimension, value, bucket, {', '.join(_FIGURES)}"
-    bound = await driver.fetchrow(
-        "SELECT dimension, value, bucket, revision FROM deltas WHERE organization_id = $1"
-        " ORDER BY dimension, value, bucket, revision OFFSET $2 LIMIT 1",
+    """Deletes up to that many of the organization's deltas, in the order of their cells, and returns them."""
+    rows = await driver.fetch(
+        "DELETE FROM deltas WHERE organization_id = $1 AND ctid = ANY(ARRAY("  # noqa: S608 - constants of this file
+        "SELECT ctid FROM deltas WHERE organization_id = $1 ORDER BY dimension, value, bucket, revision LIMIT $2"
+        f")) RETURNING dimension, value, bucket, {', '.join(_FIGURES)}",
         organization_id,
         limit,
     )
-    if bound is None:
-        everything = f"DELETE FROM deltas WHERE organization_id = $1 {returning}"  # noqa: S608 - as below
-        rows = await driver.fetch(everything, organization_id)
-    else:
-        rows = await driver.fetch(
-            "DELETE FROM deltas WHERE organization_id = $1"  # noqa: S608 - constants of this file
-            f" AND (dimension, value, bucket, revision) < ($2, $3, $4, $5) {returning}",
-            organization_id,
-            *bound,
-        )
     return [(CellKey(row[0], row[1], row[2]), _cell(row[3:])) for row in rows]
 
 
@@ -168,20 +158,25 @@ async def load(driver: Driver, organization_id: int, keys: Sequence[RollupKey]) 
     }
 
 
+_ROLLUP_COLUMNS = ("organization_id", "dimension", "value", "granularity", "bucket", *_FIGURES)
+_ROLLUP = struct.Struct("!ihii")
+
+
+def _rows(organization_id: int, rollups: Mapping[RollupKey, Cell]) -> Iterator[bytes]:
+    for key, cell in rollups.items():
+        yield _CELL.pack(len(_ROLLUP_COLUMNS), 4, organization_id, 2, key.dimension)
+        yield binary.text(key.value)
+        yield _ROLLUP.pack(2, key.granularity, 4, key.bucket)
+        yield _packed(cell)
+
+
 async def save(driver: Driver, organization_id: int, rollups: Mapping[RollupKey, Cell]) -> None:
-    """Writes rollup rows, in place of those that were there."""
+    """Writes rollup rows, in place of those that were there; once in a transaction."""
     await driver.execute("CREATE TEMPORARY TABLE IF NOT EXISTS rollup_stage (LIKE rollups) ON COMMIT DELETE ROWS")
-    columns = ("organization_id", "dimension", "value", "granularity", "bucket", *_FIGURES)
-    await driver.copy_records_to_table(
-        "rollup_stage",
-        columns=columns,
-        records=[
-            (organization_id, key.dimension, key.value, key.granularity, key.bucket, *figures(cell))
-            for key, cell in rollups.items()
-        ],
-    )
+    await binary.copy(driver, "rollup_stage", _ROLLUP_COLUMNS, _rows(organization_id, rollups))
+    columns = ", ".join(_ROLLUP_COLUMNS)
     await driver.execute(
-        f"INSERT INTO rollups ({', '.join(columns)}) SELECT {', '.join(columns)} FROM rollup_stage"  # noqa: S608
+        f"INSERT INTO rollups ({columns}) SELECT {columns} FROM rollup_stage"  # noqa: S608 - constants of this file
         " ON CONFLICT (organization_id, dimension, value, granularity, bucket) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in _FIGURES)
     )
