@@ -4,10 +4,8 @@ The deleted rows are the fence: two workers, a job that runs twice or a kill in 
 and a reader sees each delta either unfolded or folded.
 """
 
-from collections.abc import Iterable
-
 from server import cells, failpoints, telemetry
-from server.cells import Cell, CellKey
+from server.cells import Cell, Cells
 from server.store import rollups
 from server.store.database import Database
 from server.store.rollups import RollupKey
@@ -21,20 +19,21 @@ async def fold(database: Database, organization_id: int, limit: int = BATCH_DELT
     """
     with telemetry.FOLD_SECONDS.time():
         async with database.maintenance() as driver:
-            if not await rollups.lock_fold(driver, organization_id):
+            widened_until = await rollups.lock_fold(driver, organization_id)
+            if widened_until is None:
                 return 0
-            deltas = await rollups.take_deltas(driver, organization_id, limit)
-            if not deltas:
+            taken = await rollups.take_deltas(driver, organization_id, limit)
+            if not taken.deltas:
                 return 0
-            added = _by_rollup(deltas)
+            added = _by_rollup(taken.cells, widened_until)
             existing = await rollups.load(driver, organization_id, list(added))
             for key, cell in existing.items():
                 added[key].add(cell)
             await rollups.save(driver, organization_id, added)
-            await rollups.note_fold(driver, organization_id, len(deltas))
+            await rollups.note_fold(driver, organization_id, taken.deltas)
             failpoints.reach("fold_before_commit")
-    telemetry.FOLDED_DELTAS.inc(len(deltas))
-    return len(deltas)
+    telemetry.FOLDED_DELTAS.inc(taken.deltas)
+    return taken.deltas
 
 
 async def fold_all(database: Database, organization_id: int) -> int:
@@ -45,14 +44,19 @@ async def fold_all(database: Database, organization_id: int) -> int:
     return total
 
 
-def _by_rollup(deltas: Iterable[tuple[CellKey, Cell]]) -> dict[RollupKey, Cell]:
-    """The deltas added up for the rollups of every width that they belong to, each width from the one before."""
+def _by_rollup(quarters: Cells, widened_until: int) -> dict[RollupKey, Cell]:
+    """The cells of quarter hours added up for the rollups that they belong to, each width from the one before.
+
+    Rollups wider than a quarter hour are kept as far as they are widened; see server/widening.py for the others.
+    """
     result: dict[RollupKey, Cell] = {}
-    finer = rollups.merge(deltas)
+    finer = quarters
     for width in sorted(cells.Granularity):
-        finer = rollups.merge((key._replace(bucket=width.floor(key.bucket)), cell) for key, cell in finer.items())
-        for key, cell in finer.items():
-            result[RollupKey(dimension=key.dimension, value=key.value, granularity=int(width), bucket=key.bucket)] = (
-                cell
+        if width > cells.Granularity.QUARTER:
+            end = width.floor(widened_until)
+            finer = rollups.merge(
+                (key._replace(bucket=width.floor(key.bucket)), cell) for key, cell in finer.items() if key.bucket < end
             )
+        for key, cell in finer.items():
+            result[RollupKey(key.dimension, key.value, int(width), key.bucket)] = cell
     return result

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import structlog
 
-from server import errors, fold, jobs
-from server.store import rollups
+from server import errors, fold, jobs, widening
+from server.store import rollups, widths
 from server.store.database import Database
 
 CONCURRENCY = 3  # organizations at once; folding is mostly work of this process
 _TURN_BATCHES = 5  # until it is another organization's turn
 _SWEEP_SECONDS = 10.0
+_WIDEN_SECONDS = 5.0
 _COMPLAINT_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +51,7 @@ class Folding:
             total, deadline = 0, time.monotonic() + _SWEEP_SECONDS
             while folded := await self._sweep(deadline):
                 total += folded
+            await self._widen()
             return total
         except errors.StorageUnavailable as error:
             self._complain(error)
@@ -68,6 +70,21 @@ class Folding:
         async with asyncio.TaskGroup() as group:
             parts = [group.create_task(self._take(queue, deadline)) for _ in range(CONCURRENCY)]
         return sum(part.result() for part in parts)
+
+    async def _widen(self) -> None:
+        """Widens what can be, after folding, so that little comes late; for a limited time that is its own."""
+        deadline = time.monotonic() + _WIDEN_SECONDS
+        async with self._database.transaction() as connection:
+            waiting = await widths.due(connection)
+        random.shuffle(waiting)
+        for organization_id in waiting:
+            if time.monotonic() > deadline:
+                break
+            try:
+                while await widening.widen(self._database, organization_id) and time.monotonic() < deadline:
+                    pass
+            except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
+                self._complain(error, organization_id=organization_id)
 
     async def _take(self, queue: Iterator[int], deadline: float) -> int:
         total = 0

@@ -56,25 +56,37 @@ class Reading:
 _COUNTERS, _BINS, _SET, _TYPE, _AS_OF = range(5)  # what a row of the statement holds
 _LARGEST = 2**63 - 1  # as in rollups: a sum beyond it stays there
 
-# Granularity 0 stands for deltas. OFFSET 0 keeps the planner from turning the lookups round: one range of a primary key
-# per segment is right whatever the statistics say, and after a burst of ingest they say nothing.
+# Granularity 0 stands for deltas. Where rollups are not widened yet, hours and quarter hours take the place of wider
+# ones. OFFSET 0 keeps the planner from turning the lookups round: one range of a primary key per segment is right
+# whatever the statistics say, and after a burst of ingest they say nothing.
 _SEGMENTS = """
     unnest($2::integer[], $3::smallint[], $4::text[], $5::smallint[], $6::integer[], $7::integer[], $8::boolean[])
         AS s(point, dimension, value, granularity, first, last, bins)
 """
 _ROWS = """
+    CROSS JOIN (SELECT coalesce((SELECT widened_until FROM folds WHERE organization_id = $1), 0) AS until OFFSET 0) AS w
     CROSS JOIN LATERAL (
         (SELECT {columns} FROM rollups WHERE s.granularity > 0 AND organization_id = $1 AND dimension = s.dimension
-         AND value = s.value AND granularity = s.granularity AND bucket >= s.first AND bucket < s.last OFFSET 0)
+         AND value = s.value AND granularity = s.granularity AND bucket >= s.first
+         AND bucket < CASE WHEN s.granularity > 1 THEN least(s.last, {whole_until}) ELSE s.last END OFFSET 0)
+        UNION ALL
+        (SELECT {columns} FROM rollups WHERE s.granularity > {hour} AND s.last > {whole_until}
+         AND organization_id = $1 AND dimension = s.dimension AND value = s.value AND granularity = {hour}
+         AND bucket >= greatest(s.first, {whole_until}) AND bucket < least(s.last, w.until) OFFSET 0)
+        UNION ALL
+        (SELECT {columns} FROM rollups WHERE s.granularity > 1 AND s.last > w.until
+         AND organization_id = $1 AND dimension = s.dimension AND value = s.value AND granularity = 1
+         AND bucket >= greatest(s.first, w.until) AND bucket < s.last OFFSET 0)
         UNION ALL
         (SELECT {columns} FROM deltas WHERE s.granularity = 0 AND organization_id = $1 AND dimension = s.dimension
          AND value = s.value AND bucket >= s.first AND bucket < s.last OFFSET 0)
     ) AS r
 """
+_WHOLE_UNTIL = "w.until - w.until % greatest(s.granularity, 1)"
 
 
 def _rows(columns: str) -> str:
-    return _ROWS.format(columns=columns)
+    return _ROWS.format(columns=columns, whole_until=_WHOLE_UNTIL, hour=int(cells.Granularity.HOUR))
 
 
 def _sum(amount: str) -> str:

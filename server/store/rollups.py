@@ -4,20 +4,23 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import asyncpg
 import sqlalchemy as sa
 from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import cells, timerange
-from server.cells import Cell, CellKey
+from server.cells import Cell, CellKey, Cells
 from server.store import binary
 from server.store.database import Driver
 from server.store.events import Revision
 
 _FIGURES = ("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "set_keys", "sets")
 
+# How far the rollups are widened: see server/widening.py. Without a row nothing has been folded.
+_UNTIL = "SELECT coalesce((SELECT widened_until FROM folds WHERE organization_id = $1), 0) AS until"
 
 _LARGEST = 2**63 - 1  # what a column holds; a figure beyond it stays there, and the service goes on
 
@@ -104,8 +107,7 @@ async def append(driver: Driver, organization_id: int, revision: Revision, chang
     await binary.copy(driver, "deltas", columns, rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RollupKey:
+class RollupKey(NamedTuple):
     """Names a rollup row."""
 
     dimension: int
@@ -114,19 +116,30 @@ class RollupKey:
     bucket: int
 
 
-async def lock_fold(driver: Driver, organization_id: int) -> bool:
-    """Locks the organization's fold until COMMIT; False where another worker holds it."""
-    locked = "SELECT 1 FROM folds WHERE organization_id = $1 FOR UPDATE SKIP LOCKED"
-    if await driver.fetchval(locked, organization_id) is not None:
-        return True
-    first = (
-        "INSERT INTO folds (organization_id, folded_at, folded_deltas) VALUES ($1, now(), 0) ON CONFLICT DO NOTHING"
-        " RETURNING 1"
-    )
-    return await driver.fetchval(first, organization_id) is not None
+async def lock_fold(driver: Driver, organization_id: int) -> int | None:
+    """Locks the organization's fold until COMMIT and returns how far its rollups are widened; None where another
+    worker holds it.
+    """
+    locked = "SELECT widened_until FROM folds WHERE organization_id = $1 FOR UPDATE SKIP LOCKED"
+    until: int | None = await driver.fetchval(locked, organization_id)
+    if until is None:
+        first = (
+            "INSERT INTO folds (organization_id, folded_at, folded_deltas) VALUES ($1, now(), 0)"
+            " ON CONFLICT DO NOTHING RETURNING widened_until"
+        )
+        until = await driver.fetchval(first, organization_id)
+    return until
 
 
-async def take_deltas(driver: Driver, organization_id: int, limit: int) -> list[tuple[CellKey, Cell]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Deltas that were deleted: how many, and what they add up to."""
+
+    deltas: int
+    cells: Cells
+
+
+async def take_deltas(driver: Driver, organization_id: int, limit: int) -> Taken:
     """Deletes up to that many of the organization's deltas, in the order of their cells, and returns them."""
     rows = await driver.fetch(
         "DELETE FROM deltas WHERE organization_id = $1 AND ctid = ANY(ARRAY("  # noqa: S608 - constants of this file
@@ -135,7 +148,7 @@ async def take_deltas(driver: Driver, organization_id: int, limit: int) -> list[
         organization_id,
         limit,
     )
-    return [(CellKey(row[0], row[1], row[2]), _cell(row[3:])) for row in rows]
+    return Taken(deltas=len(rows), cells=read(rows))
 
 
 async def load(driver: Driver, organization_id: int, keys: Sequence[RollupKey]) -> dict[RollupKey, Cell]:
@@ -171,12 +184,13 @@ def _rows(organization_id: int, rollups: Mapping[RollupKey, Cell]) -> Iterator[b
 
 
 async def save(driver: Driver, organization_id: int, rollups: Mapping[RollupKey, Cell]) -> None:
-    """Writes rollup rows, in place of those that were there; once in a transaction."""
+    """Writes rollup rows, in place of those that were there."""
     await driver.execute("CREATE TEMPORARY TABLE IF NOT EXISTS rollup_stage (LIKE rollups) ON COMMIT DELETE ROWS")
     await binary.copy(driver, "rollup_stage", _ROLLUP_COLUMNS, _rows(organization_id, rollups))
     columns = ", ".join(_ROLLUP_COLUMNS)
     await driver.execute(
-        f"INSERT INTO rollups ({columns}) SELECT {columns} FROM rollup_stage"  # noqa: S608 - constants of this file
+        "WITH staged AS (DELETE FROM rollup_stage RETURNING *)"  # noqa: S608 - constants of this file
+        f" INSERT INTO rollups ({columns}) SELECT {columns} FROM staged"
         " ON CONFLICT (organization_id, dimension, value, granularity, bucket) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in _FIGURES)
     )
@@ -228,9 +242,10 @@ async def backlog(connection: AsyncConnection) -> Backlog:
 async def events_by_hour(driver: Driver, organization_id: int, events_key: int) -> dict[int, int]:
     """How many events occurred in each hour that has any, by its first quarter hour, in order."""
     rows = await driver.fetch(
-        "SELECT bucket, sum(amount) FROM ("
-        "SELECT bucket, counter_keys, counter_amounts FROM rollups"
-        " WHERE organization_id = $1 AND dimension = $2 AND value = '' AND granularity = $3"
+        f"SELECT bucket, sum(amount) FROM (WITH f AS ({_UNTIL})"  # noqa: S608 - constants of this file
+        " SELECT bucket - bucket % $3 AS bucket, counter_keys, counter_amounts FROM rollups, f"
+        " WHERE organization_id = $1 AND dimension = $2 AND value = ''"
+        " AND (granularity = $3 AND bucket < until OR granularity = 1 AND bucket >= until)"
         " UNION ALL SELECT bucket - bucket % $3, counter_keys, counter_amounts FROM deltas"
         " WHERE organization_id = $1 AND dimension = $2 AND value = ''"
         ") AS c, unnest(counter_keys, counter_amounts) AS u(key, amount) WHERE key = $4"
@@ -243,36 +258,43 @@ async def events_by_hour(driver: Driver, organization_id: int, events_key: int) 
     return {row[0]: int(row[1]) for row in rows}
 
 
+# The rollups of a width as far as they are kept, then quarter hours; deltas of all of it.
+_STORED = f"""
+    WITH f AS (SELECT until - until % $2 AS until FROM ({_UNTIL}) AS f)
+    SELECT dimension, value, bucket, {", ".join(_FIGURES)} FROM rollups, f
+    WHERE organization_id = $1 AND bucket >= $3 AND bucket < $4
+        AND (granularity = $2 AND ($2 = 1 OR bucket < until) OR granularity = 1 AND bucket >= until AND $2 > 1)
+    UNION ALL
+    SELECT dimension, value, bucket, {", ".join(_FIGURES)} FROM deltas
+    WHERE organization_id = $1 AND bucket >= $3 AND bucket < $4
+"""  # noqa: S608 - constants of this file
+
+
 async def stored_between(
     driver: Driver, organization_id: int, granularity: cells.Granularity, span: timerange.Span
-) -> dict[CellKey, Cell]:
-    """Rollups of one width plus deltas over a span that is whole in that width, by cell, for the audit."""
-    rollup_rows = await driver.fetch(
-        f"SELECT dimension, value, bucket, {', '.join(_FIGURES)} FROM rollups"  # noqa: S608
-        " WHERE organization_id = $1 AND granularity = $2 AND bucket >= $3 AND bucket < $4",
-        organization_id,
-        int(granularity),
-        span.start,
-        span.end,
-    )
-    delta_rows = await driver.fetch(
-        f"SELECT dimension, value, bucket, {', '.join(_FIGURES)} FROM deltas"  # noqa: S608
-        " WHERE organization_id = $1 AND bucket >= $2 AND bucket < $3",
-        organization_id,
-        span.start,
-        span.end,
-    )
-    return merge(
-        (CellKey(row[0], row[1], granularity.floor(row[2])), _cell(row[3:])) for row in (*rollup_rows, *delta_rows)
-    )
+) -> Cells:
+    """What questions find of one width over a span that is whole in it, by cell, for the audit."""
+    rows = await driver.fetch(_STORED, organization_id, int(granularity), span.start, span.end)
+    return read(rows, granularity)
 
 
-def merge(items: Iterable[tuple[CellKey, Cell]]) -> dict[CellKey, Cell]:
-    """The cells added up by their keys."""
-    merged: dict[CellKey, Cell] = {}
+def merge(items: Iterable[tuple[CellKey, Cell]]) -> Cells:
+    """The cells added up by their keys; they stay as they are."""
+    merged: Cells = {}
     for key, cell in items:
         cells.cell(merged, key).add(cell)
     return merged
+
+
+def read(rows: Iterable[asyncpg.Record], granularity: cells.Granularity = cells.Granularity.QUARTER) -> Cells:
+    """Rows of dimension, value, bucket and figures as cells of a width."""
+    found: Cells = {}
+    for row in rows:
+        key, cell = CellKey(row[0], row[1], granularity.floor(row[2])), _cell(row[3:])
+        first = found.setdefault(key, cell)
+        if first is not cell:
+            first.add(cell)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,10 +70,10 @@ MISTAKES: Mapping[str, Mistake] = {
         edits=(
             Edit(
                 path="server/fold.py",
-                old="            added = _by_rollup(deltas)\n",
+                old="            added = _by_rollup(taken.cells, widened_until)\n",
                 new="""\
         async with database.maintenance() as driver:
-            added = _by_rollup(deltas)
+            added = _by_rollup(taken.cells, widened_until)
 """,
             ),
         ),

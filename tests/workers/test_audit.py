@@ -21,6 +21,7 @@ AT = datetime(2025, 1, 1, tzinfo=UTC)  # the job does not look at the time it is
 async def fill(database: Database, organization: int, *, seed: int = 1, folded: bool = True) -> None:
     await worlds.store(database, organization, worlds.events(seed, 400))
     if folded:
+        await worlds.keep_every_width(database, organization)
         await fold.fold_all(database, organization)
 
 

@@ -130,3 +130,9 @@ async def execute(database: Database, statement: str, *arguments: object) -> str
 async def unfolded(database: Database, organization: int) -> int:
     """How many deltas of an organization wait to be folded."""
     return int(str(await value(database, "SELECT count(*) FROM deltas WHERE organization_id = $1", organization)))
+
+
+async def keep_every_width(database: Database, organization: int, until: int = ALL_TIME.end) -> None:
+    """Makes folds keep rollups of every width up to a quarter hour; to be said before the first one."""
+    first = "INSERT INTO folds (organization_id, folded_at, folded_deltas, widened_until) VALUES ($1, now(), 0, $2)"
+    await execute(database, first, organization, until)

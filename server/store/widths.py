@@ -1,0 +1,83 @@
+"""How far an organization's rollups are widened, and what is read to widen them."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.cells import Cells, Granularity
+from server.store import rollups
+from server.store.database import Driver
+from server.timerange import Span
+
+Value = tuple[int, str]  # a dimension and a value of it
+FIRST: Value = (-1, "")  # before all others
+
+# The last hour that has been over for a quarter hour, in which its late events still come cheaply. The same expression
+# is the column's default: what nobody has folded before has no rollups, and is whole however far that is said.
+_DUE = "(floor((extract(epoch FROM now()) - 900) / 3600) * 4)::integer"
+
+
+async def due_until(driver: Driver) -> int:
+    """The quarter hour up to which everything can be widened now."""
+    until: int = await driver.fetchval(f"SELECT {_DUE}")
+    return until
+
+
+async def due(connection: AsyncConnection) -> list[int]:
+    """The organizations that can be widened further."""
+    found = await connection.scalars(
+        sa.text(f"SELECT organization_id FROM folds WHERE widened_until < {_DUE}")  # noqa: S608 - as above
+    )
+    return list(found)
+
+
+async def values_after(driver: Driver, organization_id: int, after: Value, limit: int) -> list[Value]:
+    """The next values that have any rollups, in order, found by hopping through the index."""
+    rows = await driver.fetch(
+        """
+        WITH RECURSIVE hop AS (
+            (SELECT dimension, value FROM rollups WHERE organization_id = $1 AND (dimension, value) > ($2, $3)
+             ORDER BY dimension, value LIMIT 1)
+            UNION ALL
+            SELECT n.dimension, n.value FROM hop CROSS JOIN LATERAL (
+                SELECT dimension, value FROM rollups
+                WHERE organization_id = $1 AND (dimension, value) > (hop.dimension, hop.value)
+                ORDER BY dimension, value LIMIT 1
+            ) AS n
+        )
+        SELECT dimension, value FROM hop LIMIT $4
+        """,
+        organization_id,
+        *after,
+        limit,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def widened(
+    driver: Driver, organization_id: int, values: Sequence[Value], finer: Granularity, wide: Granularity, span: Span
+) -> Cells:
+    """Cells of a width over a span that is whole in it, added up from rollups of a finer width."""
+    rows = await driver.fetch(
+        """
+        SELECT k.dimension, k.value, r.* FROM unnest($2::smallint[], $3::text[]) AS k(dimension, value)
+        CROSS JOIN LATERAL (
+            SELECT bucket, counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets FROM rollups
+            WHERE organization_id = $1 AND dimension = k.dimension AND value = k.value AND granularity = $4
+                AND bucket >= $5 AND bucket < $6 OFFSET 0
+        ) AS r
+        """,
+        organization_id,
+        [dimension for dimension, _ in values],
+        [value for _, value in values],
+        int(finer),
+        span.start,
+        span.end,
+    )
+    return rollups.read(rows, wide)
+
+
+async def advance(driver: Driver, organization_id: int, until: int) -> None:
+    """Says that every width is whole up to there."""
+    await driver.execute("UPDATE folds SET widened_until = $2 WHERE organization_id = $1", organization_id, until)
