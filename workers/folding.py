@@ -43,7 +43,7 @@ class Folding:
         return total
 
     async def due(self) -> int:
-        """Folds whatever there is, for a limited time, and returns how many deltas; 0 where it is already doing so."""
+        """Folds and widens what there is, for a limited time, and returns how many deltas; 0 where it already does."""
         if self._sweeping:
             return 0
         self._sweeping = True
