@@ -1,7 +1,7 @@
 """One transaction of ingest: keys, conversations, events, deltas, revision. Acknowledge after it and never before."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from server import errors, failpoints, measures, outcomes
@@ -16,8 +16,16 @@ from server.store import events as stored_events
 from server.store.database import Database, Driver
 
 _MESSAGE_TYPES = ("message.received", "message.sent")
-_FEW = 64  # events, up to which one statement costs less than the round trips of many
 _LONGER = frozenset((*outcomes.KIND_OF_EVENT_TYPE, "agent.status_changed"))  # what a single statement does not do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one organization adds to a group: distinct events, sorted by key."""
+
+    organization_id: int
+    events: Sequence[Event]
+    quota: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,44 @@ class Committed:
     new: set[bytes]
     stored: dict[bytes, int]
     overflow: Overflow  # of all the events, new or not
+
+
+def is_simple(events: Sequence[Event]) -> bool:
+    """True where events can be part of a group."""
+    return not any(event.event_type in _LONGER for event in events)
+
+
+async def commit_group(database: Database, numbers: NumberCache, parts: Sequence[Part]) -> Mapping[int, Committed]:
+    """Stores what a few simple events of different organizations change, in one statement that is its own transaction.
+
+    What is not stored is left out and has to be committed by itself: that of an organization with an event that is
+    stored already or a message to a closed conversation, and everything where, for instance, one quota is exceeded.
+    """
+    async with database.ingest() as driver:
+        known = await numbers.of_all(driver, {part.organization_id: part.events for part in parts})
+        counted = [
+            single.Part(
+                organization_id=part.organization_id,
+                events=part.events,
+                messages=dict(sorted(_messages(part.events).items())),
+                changes=measures.of_events(part.events, known[part.organization_id].numbers),
+                quota=part.quota,
+            )
+            for part in parts
+        ]
+        failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
+        revisions = await single.store(driver, counted)
+        failpoints.reach("ingest_after_commit")
+    committed = {}
+    for part in parts:
+        if (revision := revisions.get(part.organization_id)) is not None:
+            one = known[part.organization_id]
+            numbers.keep(one)
+            new = {event.event_key for event in part.events}
+            committed[part.organization_id] = Committed(
+                revision=revision.number, new=new, stored={}, overflow=one.numbers.overflow
+            )
+    return committed
 
 
 async def commit(
@@ -49,9 +95,7 @@ async def commit(
         known = await numbers.of(driver, organization_id, events)
         committed = None
         if hopeful:
-            at_once = len(events) <= _FEW and not any(event.event_type in _LONGER for event in events)
-            store = _store_few if at_once else _store_new
-            committed = await store(driver, organization_id, events, known.numbers, quota)
+            committed = await _store_new(driver, organization_id, events, known.numbers, quota)
         if committed is None:
             async with driver.transaction():
                 committed = await _store(driver, organization_id, events, known.numbers, quota)
@@ -59,22 +103,6 @@ async def commit(
     if committed.revision:
         numbers.keep(known)
     return committed
-
-
-async def _store_few(
-    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers, quota: int
-) -> Committed | None:
-    """Stores a few events all of which are new; None, with nothing stored, where that takes more than adding rows, or
-    more than the quota.
-    """
-    changes = measures.of_events(events, numbers)
-    messages = dict(sorted(_messages(events).items()))
-    failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
-    revision = await single.store(driver, organization_id, events, messages, changes, quota)
-    if revision is None:
-        return None
-    new = {event.event_key for event in events}
-    return Committed(revision=revision.number, new=new, stored={}, overflow=numbers.overflow)
 
 
 async def _store_new(

@@ -18,6 +18,56 @@ class WaitedTooLong(Exception):
     """No slot became free in time."""
 
 
+class Shares:
+    """The virtual times of organizations."""
+
+    def __init__(self) -> None:
+        self._now = 0.0  # the start of the latest turn
+        self._finish: dict[int, float] = {}
+
+    def start(self, organization_id: int) -> float:
+        """The virtual time at which the next turn of an organization would start: the least one is next."""
+        return max(self._now, self._finish.get(organization_id, 0.0))
+
+    def begin(self, organization_id: int, cost: float) -> None:
+        """A turn begins; cost is what it costs, divided by the organization's weight."""
+        self._now = self.start(organization_id)
+        self._finish[organization_id] = self._now + cost
+
+    def clear(self) -> None:
+        """Makes everybody even, once nobody wants anything."""
+        self._now = 0.0
+        self._finish.clear()
+
+
+class Queue:
+    """Organizations that wait, each once, in the order of their next turns by virtual time."""
+
+    def __init__(self, shares: Shares) -> None:
+        self._shares = shares
+        self._heap: list[tuple[float, int]] = []
+        self._queued: set[int] = set()
+
+    def __contains__(self, organization_id: int) -> bool:
+        return organization_id in self._queued
+
+    def put(self, organization_id: int) -> None:
+        """Adds an organization that does not wait here yet."""
+        if organization_id not in self._queued:
+            self._queued.add(organization_id)
+            heapq.heappush(self._heap, (self._shares.start(organization_id), organization_id))
+
+    def first(self) -> tuple[float, int] | None:
+        """The start of the next turn and whose it is."""
+        return self._heap[0] if self._heap else None
+
+    def take(self) -> int:
+        """Removes and returns whose turn is next."""
+        _, organization_id = heapq.heappop(self._heap)
+        self._queued.remove(organization_id)
+        return organization_id
+
+
 @dataclass(slots=True, kw_only=True)
 class _Waiter:
     since: float
@@ -28,12 +78,10 @@ class _Waiter:
 
 @dataclass(slots=True, kw_only=True)
 class _Line:
-    """Those of one organization that wait, and where its virtual time stands."""
+    """Those of one organization that wait."""
 
     waiting: deque[_Waiter] = field(default_factory=deque)
-    finish: float = 0.0
     pace: float = 0.0  # seconds per place, of the last one that was served
-    queued: bool = False  # it stands in the heap
 
     def first(self) -> _Waiter | None:
         """Who is next; those that have given up are dropped."""
@@ -47,9 +95,9 @@ class FairSlots:
 
     def __init__(self, slots: int) -> None:
         self._slots = self._free = slots
-        self._now = 0.0  # virtual time: the start of the latest turn
+        self._shares = Shares()
+        self._queue = Queue(self._shares)
         self._lines: dict[int, _Line] = {}
-        self._heap: list[tuple[float, int]] = []  # organizations that wait, by the start of their next turn
 
     @contextlib.asynccontextmanager
     async def slot(
@@ -81,14 +129,14 @@ class FairSlots:
 
     async def _acquire(self, organization_id: int, cost: float) -> None:
         line = self._lines.setdefault(organization_id, _Line())
-        if self._free and not self._heap:
+        if self._free and self._queue.first() is None:
             self._free -= 1
-            self._begin(line, cost)
+            self._shares.begin(organization_id, cost)
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(since=time.monotonic(), place=len(line.waiting) + 1, cost=cost, granted=granted)
         line.waiting.append(waiter)
-        self._enter(organization_id, line)
+        self._queue.put(organization_id)
         try:
             await waiter.granted
         except asyncio.CancelledError:
@@ -97,29 +145,20 @@ class FairSlots:
             raise
 
     def _release(self) -> None:
-        while self._heap:
-            _, organization_id = heapq.heappop(self._heap)
+        while self._queue.first() is not None:
+            organization_id = self._queue.take()
             line = self._lines[organization_id]
-            line.queued = False
             waiter = line.first()
             if waiter is None:
                 continue
             line.waiting.popleft()
             line.pace = (time.monotonic() - waiter.since) / waiter.place
-            self._begin(line, waiter.cost)
-            self._enter(organization_id, line)
+            self._shares.begin(organization_id, waiter.cost)
+            if line.waiting:
+                self._queue.put(organization_id)
             waiter.granted.set_result(None)
             return
         self._free += 1
         if self._free == self._slots:  # idle: everybody is even
             self._lines.clear()
-            self._now = 0.0
-
-    def _begin(self, line: _Line, cost: float) -> None:
-        self._now = max(self._now, line.finish)
-        line.finish = self._now + cost
-
-    def _enter(self, organization_id: int, line: _Line) -> None:
-        if line.waiting and not line.queued:
-            line.queued = True
-            heapq.heappush(self._heap, (max(self._now, line.finish), organization_id))
+            self._shares.clear()

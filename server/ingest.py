@@ -1,82 +1,33 @@
-"""Ingest: concurrent calls of one organization share transactions, and every event gets its own result.
+"""Ingest: concurrent calls share transactions, and every event gets its own result.
 
-There is no timer: a call that finds its organization idle is written at once, and whatever arrives while a transaction
-is under way makes the next batch. So batches grow with the load and an idle service adds no wait.
+No call waits for others to come: one that finds nothing under way is written at once, and whatever arrives while
+transactions are under way makes the next ones. So they grow with the load and an idle service adds no wait.
 """
 
 import asyncio
-import enum
 import random
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from server import errors, numbers, telemetry
-from server.commit import Committed, commit
-from server.errors import Reason, Refused, Rejection
-from server.events import Event, Warning
-from server.fairness import FairSlots
+from server import errors, numbers, results, telemetry
+from server.commit import Committed, Part, commit, commit_group, is_simple
+from server.errors import Reason, Refused
+from server.events import Event
+from server.lanes import MAX_BATCH_EVENTS, Batch, Call, Lane, Lanes, Taken
 from server.limits import Limits
 from server.numbers import NumberCache
 from server.quotas import Quotas
+from server.results import Outcome, Result, Status, Submission, count
 from server.store.database import Database
 
-MAX_BATCH_EVENTS = 1000
-# Events that have to wait for a second batch of an organization to be prepared and sent while the first one commits:
-# its revision waits for that commit, so that fewer had better come with the next batch.
-_WORTH_PREPARING = 100
+__all__ = ["Ingest", "Result", "Status", "Submission", "count"]  # with what its callers get
+
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _NO_LIMITS = Limits()
 _log = structlog.get_logger(__name__)
-
-
-class Status(enum.Enum):
-    """What became of an event."""
-
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    REJECTED = "rejected"
-
-
-class Result(NamedTuple):
-    """What became of one event, for its sender."""
-
-    event_id: str
-    status: Status
-    rejection: Rejection | None
-    warnings: tuple[Warning, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """The results of a call's events in their order, and the highest revision that holds one of them (0: none)."""
-
-    results: Sequence[Result]
-    revision: int
-
-
-@dataclass(slots=True, kw_only=True)
-class _Waiter:
-    events: Sequence[Event]
-    since: float
-    done: "asyncio.Future[Submission]"
-
-
-@dataclass(slots=True, kw_only=True)
-class _Lane:
-    """The calls of one organization that wait for a transaction."""
-
-    organization_id: int
-    limits: Limits
-    waiting: deque[_Waiter] = field(default_factory=deque)
-    events: int = 0  # that are waiting
-    runners: int = 0
-    pace: float = 0.0  # seconds that the last batch took, with waiting for its turn
 
 
 class Ingest:
@@ -94,9 +45,10 @@ class Ingest:
         self._numbers = NumberCache(distinct)
         self._on_commit = on_commit
         self.quotas = Quotas(database)
-        self._slots = FairSlots(concurrency)
-        self._lanes: dict[int, _Lane] = {}
-        self._runners: set[asyncio.Task[None]] = set()
+        self._lanes = Lanes(concurrency, self._may_join)
+        self._dispatching = False
+        self._looking: asyncio.TimerHandle | None = None
+        self._running: set[asyncio.Task[None]] = set()
         self._repeating: dict[int, int] = {}  # for how many batches duplicates are expected of an organization
         self.weak = False  # true while the database could lose what is acknowledged
 
@@ -109,19 +61,16 @@ class Ingest:
             return Submission(results=(), revision=0)
         if self.weak:
             raise Refused(Reason.DURABILITY_WEAK, "the database is not set up to be durable", retry_after=5.0)
-        lane = self._lanes.setdefault(organization_id, _Lane(organization_id=organization_id, limits=limits))
-        lane.limits = limits
-        done: asyncio.Future[Submission] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(events=events, since=time.monotonic(), done=done)
-        lane.waiting.append(waiter)
-        lane.events += len(events)
+        call = Call(
+            events=events,
+            simple=is_simple(events),
+            since=time.monotonic(),
+            done=asyncio.get_running_loop().create_future(),
+        )
+        self._lanes.add(organization_id, limits, call)
         telemetry.PENDING_EVENTS.inc(len(events))
-        if not lane.runners or (lane.runners == 1 and lane.events >= _WORTH_PREPARING):
-            lane.runners += 1
-            runner = asyncio.create_task(self._run(lane))
-            self._runners.add(runner)
-            runner.add_done_callback(self._runners.discard)
-        return await waiter.done
+        self._dispatch_soon()
+        return await call.done
 
     def expected_wait(self, organization_id: int) -> float:
         """For how many seconds one more call of the organization would wait for its transaction to begin."""
@@ -132,101 +81,170 @@ class Ingest:
 
     async def drain(self) -> None:
         """Returns when nothing is waiting or being written any more."""
-        while self._runners:
-            await asyncio.wait(self._runners)
+        self._dispatch()
+        while self._running:
+            await asyncio.wait(self._running)
 
-    async def _run(self, lane: _Lane) -> None:
+    def _may_join(self, lane: Lane) -> bool:
+        """True where all events of an organization are likely to be new, and to fit into its month."""
+        organization_id = lane.organization_id
+        return (
+            organization_id not in self._repeating
+            and self.quotas.refusal(organization_id, lane.limits.monthly_events) is None
+        )
+
+    def _dispatch_soon(self) -> None:
+        """Begins transactions once all the calls that have just come in are waiting."""
+        if not self._dispatching:
+            self._dispatching = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._dispatching = False
+        while (batch := self._lanes.next()) is not None:
+            task = asyncio.create_task(self._run(batch))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        patience = self._lanes.patience()
+        if patience is not None and self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(patience, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking = None
+        self._dispatch()
+
+    async def _run(self, batch: Batch) -> None:
         try:
-            while lane.waiting:
-                begun, cost = time.monotonic(), min(MAX_BATCH_EVENTS, lane.events)
-                async with self._slots.slot(lane.organization_id, cost=cost, weight=lane.limits.weight):
-                    await self._settle(lane, _take(lane))
-                lane.pace = time.monotonic() - begun
+            if batch.is_group:
+                await self._settle_group(batch.taken)
+            else:
+                await self._settle(batch.taken[0])
         finally:
-            lane.runners -= 1
-            if not lane.runners and not lane.waiting:
-                self._lanes.pop(lane.organization_id, None)
+            self._lanes.done(batch)
+            self._dispatch()
 
-    async def _settle(self, lane: _Lane, waiters: Sequence[_Waiter]) -> None:
-        """Writes the events of the calls and answers each; nothing that happens escapes to the runner."""
-        count = sum(len(waiter.events) for waiter in waiters)
+    async def _settle_group(self, group: Sequence[Taken]) -> None:
+        """Writes the events of a group and answers the calls. What is not stored so waits to be stored by itself, where
+        its fate is found out.
+        """
+        begun = time.monotonic()
         try:
-            while waiters := await self._fitting(lane, waiters):
+            outcomes = await self._write_group(group)
+        except (errors.StorageUnavailable, errors.StorageRejected) as error:
+            telemetry.COMMIT_RETRIES.inc()
+            _log.info("a group is stored one by one", error=str(error), organizations=len(group))
+            outcomes = {}
+        except Exception:  # noqa: BLE001 - every caller gets an answer, whatever happened
+            _log.exception("a group could not be stored", organizations=len(group))
+            outcomes = {}
+        for taken in group:
+            outcome = outcomes.get(taken.lane.organization_id)
+            if outcome is None:
+                self._lanes.put_back(taken, begun)
+            else:
+                self._answer(taken.calls, outcome)
+                telemetry.PENDING_EVENTS.dec(len(taken.events))
+
+    async def _write_group(self, group: Sequence[Taken]) -> Mapping[int, Outcome]:
+        """Writes a group in one transaction; the outcomes of those organizations whose events are stored."""
+        parts = [
+            Part(
+                organization_id=taken.lane.organization_id,
+                events=list(results.distinct(taken.events).values()),
+                quota=taken.lane.limits.monthly_events,
+            )
+            for taken in group
+        ]
+        try:
+            with telemetry.COMMIT_SECONDS.time():
+                committed = await commit_group(self._database, self._numbers, parts)
+        finally:
+            for part in parts:
+                self._on_commit(part.organization_id)  # also where the answer to a commit was lost
+        outcomes = {}
+        for part in parts:
+            if (one := committed.get(part.organization_id)) is not None:
+                outcome = outcomes[part.organization_id] = Outcome()
+                outcome.add(one, part.events)
+        telemetry.BATCH_EVENTS.observe(sum(len(part.events) for part in parts if part.organization_id in committed))
+        return outcomes
+
+    async def _settle(self, taken: Taken) -> None:
+        """Writes the events of the calls and answers each; nothing that happens escapes to the runner."""
+        lane, calls = taken.lane, taken.calls
+        events = taken.events
+        try:
+            while calls := await self._fitting(lane, calls):
                 try:
-                    self._answer(waiters, await self._write(lane, [one for waiter in waiters for one in waiter.events]))
+                    self._answer(calls, await self._write(taken, [one for call in calls for one in call.events]))
                     break
                 except errors.QuotaExceeded as exceeded:
                     # Nothing of the batch is stored. Each call by itself may fit.
                     self.quotas.note(lane.organization_id, exceeded)
         except Refused as refusal:
-            _fail(waiters, refusal)
+            _fail(calls, refusal)
         except Exception:  # noqa: BLE001 - every caller gets an answer, whatever happened
-            _log.exception("ingest failed", organization_id=lane.organization_id, events=count)
-            _fail(waiters, None)
+            _log.exception("ingest failed", organization_id=lane.organization_id, events=len(events))
+            _fail(calls, None)
         finally:
-            telemetry.PENDING_EVENTS.dec(count)
+            telemetry.PENDING_EVENTS.dec(len(events))
 
-    async def _fitting(self, lane: _Lane, waiters: Sequence[_Waiter]) -> list[_Waiter]:
+    async def _fitting(self, lane: Lane, calls: Sequence[Call]) -> list[Call]:
         """The calls that fit into the events of the month as far as they are known; answers the others."""
         organization_id, limit = lane.organization_id, lane.limits.monthly_events
         refusal = self.quotas.refusal(organization_id, limit)
         if refusal is None:
-            return list(waiters)
+            return list(calls)
         try:
-            fits = await self.quotas.fitting(organization_id, limit, [waiter.events for waiter in waiters])
+            fits = await self.quotas.fitting(organization_id, limit, [call.events for call in calls])
         except errors.StorageUnavailable as error:
             raise _unavailable() from error
-        _fail([waiter for waiter, fit in zip(waiters, fits, strict=True) if not fit], refusal)
-        return [waiter for waiter, fit in zip(waiters, fits, strict=True) if fit]
+        _fail([call for call, fit in zip(calls, fits, strict=True) if not fit], refusal)
+        return [call for call, fit in zip(calls, fits, strict=True) if fit]
 
-    def _answer(self, waiters: Sequence[_Waiter], outcome: "_Outcome") -> None:
-        results = _results([event for waiter in waiters for event in waiter.events], outcome)
+    def _answer(self, calls: Sequence[Call], outcome: Outcome) -> None:
+        found = outcome.results([event for call in calls for event in call.events])
         position = 0
-        for waiter in waiters:
-            mine = results[position : position + len(waiter.events)]
-            position += len(waiter.events)
-            if not waiter.done.done():
-                waiter.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
-        count(results)
+        for call in calls:
+            mine = found[position : position + len(call.events)]
+            position += len(call.events)
+            if not call.done.done():
+                call.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
+        count(found)
 
-    async def _write(self, lane: _Lane, events: Sequence[Event]) -> "_Outcome":
-        first: dict[bytes, Event] = {}
-        for event in events:
-            first.setdefault(event.event_key, event)
-        outcome = _Outcome(revision=0, fingerprints={}, new=set(), refused={}, overflowed=set())
+    async def _write(self, taken: Taken, events: Sequence[Event]) -> Outcome:
+        outcome = Outcome()
         try:
-            await self._write_distinct(lane, [first[key] for key in sorted(first)], outcome)
+            await self._write_distinct(taken, list(results.distinct(events).values()), outcome)
         finally:
-            self._on_commit(lane.organization_id)  # also where the answer to a commit was lost
-        for key in outcome.new:
-            outcome.fingerprints[key] = first[key].fingerprint
+            self._on_commit(taken.lane.organization_id)  # also where the answer to a commit was lost
         return outcome
 
     async def _write_distinct(
-        self, lane: _Lane, events: Sequence[Event], outcome: "_Outcome", *, part: bool = False
+        self, taken: Taken, events: Sequence[Event], outcome: Outcome, *, part: bool = False
     ) -> None:
         """Writes distinct events sorted by key; a batch that the database refuses is split to find the culprit."""
         try:
-            outcome.add(await self._commit(lane, events), events)
+            outcome.add(await self._commit(taken, events), events)
         except errors.QuotaExceeded:
             if not part:
                 raise
-            outcome.refused.update((event.event_key, _OVER_QUOTA) for event in events)  # other parts may be stored
+            # Other parts may be stored.
+            outcome.refused.update((event.event_key, results.OVER_QUOTA) for event in events)
         except errors.StorageRejected:
             if len(events) == 1:
-                _log.exception("the database refused an event", organization_id=lane.organization_id)
-                outcome.refused[events[0].event_key] = _REFUSED
+                _log.exception("the database refused an event", organization_id=taken.lane.organization_id)
+                outcome.refused[events[0].event_key] = results.REFUSED
                 return
             half = len(events) // 2
-            await self._write_distinct(lane, events[:half], outcome, part=True)
-            await self._write_distinct(lane, events[half:], outcome, part=True)
+            await self._write_distinct(taken, events[:half], outcome, part=True)
+            await self._write_distinct(taken, events[half:], outcome, part=True)
 
-    async def _commit(self, lane: _Lane, events: Sequence[Event]) -> Committed:
+    async def _commit(self, taken: Taken, events: Sequence[Event]) -> Committed:
         """Commits, again and again while the database is away, for a limited time."""
-        organization_id, quota = lane.organization_id, lane.limits.monthly_events
-        hopeful = self._is_hopeful(organization_id)
-        loop = asyncio.get_running_loop()
-        give_up_at, pause = loop.time() + _GIVE_UP_AFTER, 0.02
+        organization_id, quota = taken.lane.organization_id, taken.lane.limits.monthly_events
+        hopeful = self._is_hopeful(organization_id) and taken.tried_since is None
+        give_up_at, pause = (taken.tried_since or time.monotonic()) + _GIVE_UP_AFTER, 0.02
         while True:
             try:
                 with telemetry.COMMIT_SECONDS.time():
@@ -236,7 +254,7 @@ class Ingest:
             except errors.StorageUnavailable as error:
                 telemetry.COMMIT_RETRIES.inc()
                 hopeful = False  # the attempt may have succeeded all the same
-                if loop.time() + pause > give_up_at:
+                if time.monotonic() + pause > give_up_at:
                     _log.warning("storage unavailable", error=str(error), organization_id=organization_id)
                     raise _unavailable() from error
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
@@ -255,85 +273,14 @@ class Ingest:
         return not wary
 
 
-@dataclass(slots=True, kw_only=True)
-class _Outcome:
-    """What writing a batch did, in one transaction or several."""
-
-    revision: int
-    fingerprints: dict[bytes, int]  # of every event that is stored now
-    new: set[bytes]
-    refused: dict[bytes, Rejection]
-    overflowed: set[bytes]  # those of which a value is counted under cells.OTHER
-
-    def add(self, committed: Committed, events: Sequence[Event]) -> None:
-        self.revision = max(self.revision, committed.revision)
-        self.fingerprints |= committed.stored
-        self.new |= committed.new
-        if any(committed.overflow):
-            overflowed = {event.event_key for event in events if committed.overflow.holds(event)}
-            self.overflowed |= overflowed
-            telemetry.OVERFLOWED_EVENTS.inc(len(overflowed & committed.new))
-
-    def revision_of(self, results: Sequence[Result]) -> int:
-        return self.revision if any(result.status is Status.ACCEPTED for result in results) else 0
-
-
 def _unavailable() -> Refused:
     return Refused(
         Reason.STORAGE_UNAVAILABLE, "the database cannot be reached; send the same events again", retry_after=1.0
     )
 
 
-def _take(lane: _Lane) -> list[_Waiter]:
-    """The next calls that fit into one batch; at least one if any waits."""
-    taken: list[_Waiter] = []
-    events = 0
-    while lane.waiting and (not taken or events + len(lane.waiting[0].events) <= MAX_BATCH_EVENTS):
-        taken.append(lane.waiting.popleft())
-        events += len(taken[-1].events)
-    lane.events -= events
-    return taken
-
-
-def _fail(waiters: Sequence[_Waiter], refusal: Refused | None) -> None:
+def _fail(calls: Sequence[Call], refusal: Refused | None) -> None:
     """Answers calls with a refusal, or with a fault of the server where there is none."""
-    for waiter in waiters:
-        if not waiter.done.done():
-            waiter.done.set_exception(refusal.again() if refusal else RuntimeError("the events could not be stored"))
-
-
-def count(results: Sequence[Result]) -> None:
-    """Counts what became of events, for operators."""
-    statuses = [result.status for result in results]
-    for status in Status:
-        found = statuses.count(status)
-        if found:
-            telemetry.EVENTS.labels(status.value).inc(found)
-
-
-_CONFLICT = Rejection(
-    reason=Reason.EVENT_ID_CONFLICT,
-    message="an event with this event_id and other content is stored; the first one stands",
-    field="event_id",
-)
-_REFUSED = Rejection(reason=Reason.INVALID_VALUE, message="the event holds a value that cannot be stored")
-_OVER_QUOTA = Rejection(reason=Reason.EVENT_QUOTA, message="the events of this month are used up")
-
-
-def _results(events: Sequence[Event], outcome: _Outcome) -> list[Result]:
-    results = []
-    unclaimed = set(outcome.new)  # the first of several events with a new key is the accepted one
-    for event in events:
-        key, warnings = event.event_key, event.warnings
-        if key in outcome.overflowed:
-            warnings = (*warnings, Warning.CARDINALITY_OVERFLOW)
-        if (refused := outcome.refused.get(key)) is not None:
-            results.append(Result(event.event_id, Status.REJECTED, refused, ()))
-        elif outcome.fingerprints[key] != event.fingerprint:
-            results.append(Result(event.event_id, Status.REJECTED, _CONFLICT, ()))
-        elif key in unclaimed:
-            unclaimed.discard(key)
-            results.append(Result(event.event_id, Status.ACCEPTED, None, warnings))
-        else:
-            results.append(Result(event.event_id, Status.DUPLICATE, None, warnings))
-    return results
+    for call in calls:
+        if not call.done.done():
+            call.done.set_exception(refusal.again() if refusal else RuntimeError("the events could not be stored"))

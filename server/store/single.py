@@ -1,129 +1,190 @@
-"""A few new events stored in one statement, which is its own transaction: one round trip and one wait for the disk."""
+"""New events of several organizations stored by one statement, which is its own transaction: one round trip and one
+wait for the disk for all of them.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import asyncpg
 
-from server import timerange
 from server.cells import Cell, CellKey
-from server.events import ID_FIELDS, Event
+from server.events import Event
 from server.store import rollups, updates
 from server.store.database import Driver
 from server.store.events import REVISE, Revision
 
-# Rows are locked in the order that every transaction of ingest keeps to: keys, conversations, revision. Each step waits
-# for the one before it because it asks how many rows that one made. A key that is known fails the statement by itself;
-# the divisions fail it for what only the steps of a longer transaction can do, and for more than the quota.
+# Rows are locked in the order that every transaction of ingest keeps to: keys, conversations, revisions, and each of
+# them by organization and key, so that nobody waits in a circle. Each step waits for the one before it because it asks
+# how many rows that one made.
+#
+# A part is what one organization stores. What a look beforehand finds to be spoilt is left out: a part with an event
+# that is stored already or a conversation that is closed, both of which take the steps of a longer transaction. What
+# becomes so between that look and the lock fails the statement: a key by itself, the others by a division.
+#
+# The revisions are looked up by the place of a part in an array, since joining them would compare every cell with
+# every part.
 _STORE = f"""
-    WITH given AS MATERIALIZED (
-        SELECT * FROM json_to_recordset($2::json) AS given(
-            event_key bytea, fingerprint bigint, occurred_hour integer, occurred_at timestamptz, event_id text,
-            event_type text, agent_id text, user_id text, conversation_id text, channel text, team_id text,
-            campaign_id text, resource_type text, resource_id text, detail jsonb, properties text)
+    WITH parts AS MATERIALIZED (
+        SELECT * FROM unnest($1::integer[], $2::integer[], $3::bigint[], $4::bytea[]) WITH ORDINALITY
+            AS parts(organization_id, events, quota, changes, part)
+    ), given AS MATERIALIZED (
+        SELECT * FROM unnest($5::integer[], $6::integer[], $7::bytea[], $8::bigint[], $9::bigint[], $10::text[],
+            $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
+            $19::text[], $20::text[], $21::text[])
+            AS given(part, organization_id, event_key, fingerprint, occurred_at, event_id, event_type, agent_id,
+            user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id, detail, properties)
+    ), added AS MATERIALIZED (
+        SELECT * FROM unnest($22::integer[], $23::integer[], $24::bytea[], $25::integer[])
+            AS added(part, organization_id, conversation_key, messages)
+    ), spoilt AS MATERIALIZED (
+        SELECT g.part FROM given g CROSS JOIN LATERAL (SELECT FROM event_keys
+            WHERE organization_id = g.organization_id AND event_key = g.event_key OFFSET 0) AS known
+        UNION ALL
+        SELECT a.part FROM added a CROSS JOIN LATERAL (SELECT FROM conversations
+            WHERE organization_id = a.organization_id AND conversation_key = a.conversation_key
+            AND outcome IS NOT NULL OFFSET 0) AS closed
     ), keys AS (
         INSERT INTO event_keys (organization_id, event_key, fingerprint, occurred_hour)
-        SELECT $1, event_key, fingerprint, occurred_hour FROM given RETURNING event_key
+        SELECT organization_id, event_key, fingerprint, occurred_at / 3600000000 FROM given
+        WHERE part NOT IN (SELECT part FROM spoilt) ORDER BY organization_id, event_key
+        RETURNING organization_id
     ), talks AS (
         INSERT INTO conversations AS c (organization_id, conversation_key, messages)
-        SELECT $1, key, messages FROM json_to_recordset($3::json) AS added(key bytea, messages integer)
-        WHERE (SELECT count(*) FROM keys) > 0
+        SELECT organization_id, conversation_key, messages FROM added
+        WHERE part NOT IN (SELECT part FROM spoilt) AND (SELECT count(*) FROM keys) > 0
+        ORDER BY organization_id, conversation_key
         ON CONFLICT (organization_id, conversation_key) DO UPDATE SET messages = c.messages + excluded.messages
         RETURNING outcome
     ), taken AS (
         INSERT INTO revisions AS r (organization_id, revision, revised_at, month_events)
-        SELECT $1, 1, clock_timestamp(), $5::integer
-        FROM talks HAVING 1 / (CASE WHEN count(outcome) = 0 THEN 1 ELSE 0 END) = 1
-        {REVISE}
+        SELECT organization_id, 1, clock_timestamp(), events FROM parts
+        WHERE part NOT IN (SELECT part FROM spoilt)
+            AND 1 / (CASE WHEN (SELECT count(outcome) FROM talks) = 0 THEN 1 ELSE 0 END) = 1
+        ORDER BY organization_id
+        {REVISE}, organization_id
+    ), numbered AS MATERIALIZED (
+        SELECT array_agg(t.revision ORDER BY p.part) AS revisions, array_agg(t.revised_at ORDER BY p.part) AS times,
+            count(*) FILTER (WHERE p.quota > 0 AND t.month_events > p.quota) AS exceeded
+        FROM parts p LEFT JOIN taken t USING (organization_id)
     ), stored AS (
         INSERT INTO events (organization_id, revision, received_at, occurred_at, event_key, event_id, event_type,
             agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id, detail,
             properties)
-        SELECT $1, revision, revised_at, occurred_at, event_key, event_id, event_type, agent_id, user_id,
-            conversation_id, channel, team_id, campaign_id, resource_type, resource_id, detail, properties::jsonb
-        FROM taken, given
+        SELECT organization_id, revisions[part], times[part],
+            timestamptz '1970-01-01 00:00+00' + occurred_at * interval '1 microsecond', event_key, event_id, event_type,
+            agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id,
+            detail::jsonb, properties::jsonb
+        FROM numbered, given WHERE revisions[part] IS NOT NULL
     ), counted AS (
         INSERT INTO deltas (organization_id, dimension, value, bucket, revision, created_at, counter_keys,
             counter_amounts, bin_keys, bin_counts, set_keys, sets)
-        SELECT $1, dimension, value, bucket, revision, revised_at, counter_keys, counter_amounts, bin_keys, bin_counts,
-            set_keys, sets
-        FROM taken, json_to_recordset($4::json) AS cells(dimension smallint, value text, bucket integer,
-            counter_keys integer[], counter_amounts bigint[], bin_keys integer[], bin_counts bigint[],
-            set_keys integer[], sets bytea[])
+        SELECT organization_id, dimension, value, bucket, revisions[part], times[part], counter_keys::integer[],
+            counter_amounts::bigint[], bin_keys::integer[], bin_counts::bigint[], set_keys::integer[], sets::bytea[]
+        FROM numbered, unnest($26::integer[], $27::integer[], $28::smallint[], $29::text[], $30::integer[],
+            $31::text[], $32::text[], $33::text[], $34::text[], $35::text[], $36::text[])
+            AS cells(part, organization_id, dimension, value, bucket, counter_keys, counter_amounts, bin_keys,
+            bin_counts, set_keys, sets)
+        WHERE revisions[part] IS NOT NULL
     ), told AS (
         INSERT INTO updates (organization_id, revision, created_at, events, changes)
-        SELECT $1, revision, revised_at, $5::integer, $6 FROM taken
+        SELECT organization_id, revisions[part], times[part], events, changes
+        FROM numbered, parts WHERE revisions[part] IS NOT NULL
     )
-    SELECT revision, revised_at, month_events FROM taken
-    WHERE 1 / (CASE WHEN $7::bigint = 0 OR month_events <= $7::bigint THEN 1 ELSE 0 END) = 1
+    SELECT revision, revised_at, month_events, organization_id FROM taken
+    WHERE 1 / (CASE WHEN (SELECT exceeded FROM numbered) = 0 THEN 1 ELSE 0 END) = 1
 """  # noqa: S608 - a constant of the store
 
 
-async def store(
-    driver: Driver,
-    organization_id: int,
-    events: Sequence[Event],
-    messages: Mapping[bytes, int],
-    changes: Mapping[CellKey, Cell],
-    quota: int,
-) -> Revision | None:
-    """Stores events and what they change, outside of any transaction. Events and messages are sorted by key.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one organization stores: distinct events, what they add to conversations, and all that they change."""
 
-    None, and nothing is stored, where an event is stored already, a conversation of theirs is closed, or the month
-    would hold more events than the quota (0: none).
+    organization_id: int
+    events: Sequence[Event]
+    messages: Mapping[bytes, int]  # by conversation
+    changes: Mapping[CellKey, Cell]
+    quota: int  # events of a month, 0: none
+
+
+async def store(driver: Driver, parts: Sequence[Part]) -> dict[int, Revision]:
+    """Stores parts of different organizations, outside of any transaction; returns the revisions of those stored.
+
+    A part is left out where an event of it is stored already or a conversation of it is closed, and so are all where
+    that comes about meanwhile, or where a month would hold more events than its quota.
     """
-    update = updates.encode(changes)
     try:
-        row = await driver.fetchrow(
+        rows = await driver.fetch(
             _STORE,
-            organization_id,
-            json.dumps([_given(event) for event in events]),
-            json.dumps([{"key": _hex(key), "messages": count} for key, count in messages.items()]),
-            json.dumps([_delta(key, cell) for key, cell in changes.items() if not cell.is_empty()]),
-            update.events,
-            update.content,
-            quota,
+            *_asked(parts),
+            *_columns(_given(parts), 17),
+            *_columns(_added(parts), 4),
+            *_columns(_cells(parts), 11),
         )
     except (asyncpg.UniqueViolationError, asyncpg.DivisionByZeroError):
-        return None
-    assert row is not None  # noqa: S101 - the statement fails or returns its revision
-    return Revision(number=row[0], at=row[1], month_events=row[2])
+        return {}
+    return {row[3]: Revision(number=row[0], at=row[1], month_events=row[2]) for row in rows}
 
 
-def _hex(value: bytes) -> str:
-    return "\\x" + value.hex()
+def _columns(rows: Iterable[tuple[object, ...]], count: int) -> Sequence[Sequence[object]]:
+    return list(zip(*rows, strict=True)) or [()] * count
 
 
-def _given(event: Event) -> dict[str, object]:
-    """An event by its columns; what is left out is NULL."""
-    row: dict[str, object] = {
-        "event_key": _hex(event.event_key),
-        "fingerprint": event.fingerprint,
-        "occurred_hour": event.occurred_at // 3_600_000_000,
-        "occurred_at": (timerange.EPOCH + timedelta(microseconds=event.occurred_at)).isoformat(),
-        "event_type": event.event_type,
-    }
-    if event.event_key[6] >> 4 != 7:
-        row["event_id"] = event.event_id
-    row |= {name: value for name in ID_FIELDS if (value := getattr(event, name))}
-    if event.detail:
-        row["detail"] = event.detail
-    if event.properties:
-        row["properties"] = event.properties
-    return row
+def _asked(parts: Sequence[Part]) -> Sequence[Sequence[object]]:
+    encoded = [updates.encode(part.changes) for part in parts]
+    return (
+        [part.organization_id for part in parts],
+        [one.events for one in encoded],
+        [part.quota for part in parts],
+        [one.content for one in encoded],
+    )
 
 
-def _delta(key: CellKey, cell: Cell) -> dict[str, object]:
-    counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets = rollups.figures(cell)
-    return {
-        "dimension": key.dimension,
-        "value": key.value,
-        "bucket": key.bucket,
-        "counter_keys": counter_keys,
-        "counter_amounts": counter_amounts,
-        "bin_keys": bin_keys,
-        "bin_counts": bin_counts,
-        "set_keys": set_keys,
-        "sets": None if sets is None else [_hex(one) for one in sets],
-    }
+def _given(parts: Sequence[Part]) -> Iterable[tuple[object, ...]]:
+    """The events by their columns; an empty text is NULL."""
+    for number, part in enumerate(parts, 1):
+        for event in part.events:
+            yield (
+                number,
+                part.organization_id,
+                event.event_key,
+                event.fingerprint,
+                event.occurred_at,
+                None if event.event_key[6] >> 4 == 7 else event.event_id,
+                event.event_type,
+                event.agent_id or None,
+                event.user_id or None,
+                event.conversation_id or None,
+                event.channel or None,
+                event.team_id or None,
+                event.campaign_id or None,
+                event.resource_type or None,
+                event.resource_id or None,
+                _detail(event.detail) if event.detail else None,
+                event.properties or None,
+            )
+
+
+_detail = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _added(parts: Sequence[Part]) -> Iterable[tuple[object, ...]]:
+    for number, part in enumerate(parts, 1):
+        for key, messages in part.messages.items():
+            yield number, part.organization_id, key, messages
+
+
+def _cells(parts: Sequence[Part]) -> Iterable[tuple[object, ...]]:
+    """The cells by their columns. Arrays are texts here: they differ in length, and arrays of arrays must not."""
+    for number, part in enumerate(parts, 1):
+        for key, cell in part.changes.items():
+            if cell.is_empty():
+                continue
+            *vectors, sets = rollups.figures(cell)
+            yield (
+                number,
+                part.organization_id,
+                *key,
+                *(None if one is None else f"{{{str(one)[1:-1]}}}" for one in vectors),
+                None if sets is None else "{" + ",".join(f'"\\\\x{one.hex()}"' for one in sets) + "}",
+            )

@@ -26,21 +26,38 @@ MISTAKES: Mapping[str, Mistake] = {
         edits=(
             Edit(
                 path="server/ingest.py",
-                old="                    self._answer(waiters, await self._write(lane, [one for waiter in waiters for"
-                " one in waiter.events]))\n",
+                old="                    self._answer(calls, await self._write(taken, [one for call in calls for one in"
+                " call.events]))\n",
                 new="""\
-                    events = [one for waiter in waiters for one in waiter.events]
-                    early = asyncio.create_task(self._write(lane, events))
-                    self._runners.add(early)
-                    early.add_done_callback(lambda t: (self._runners.discard(t), t.exception()))
-                    early = _Outcome(
-                        revision=0,
-                        fingerprints={event.event_key: event.fingerprint for event in events},
-                        new={event.event_key for event in events},
-                        refused={},
-                        overflowed=set(),
-                    )
-                    self._answer(waiters, early)
+                    events = [one for call in calls for one in call.events]
+                    early = asyncio.create_task(self._write(taken, events))
+                    self._running.add(early)
+                    early.add_done_callback(lambda t: (self._running.discard(t), t.exception()))
+                    self._answer(calls, _early(events))
+""",
+            ),
+            Edit(
+                path="server/ingest.py",
+                old="            outcomes = await self._write_group(group)\n",
+                new="""\
+            early = asyncio.create_task(self._write_group(group))
+            self._running.add(early)
+            early.add_done_callback(lambda t: (self._running.discard(t), t.exception()))
+            outcomes = {taken.lane.organization_id: _early(taken.events) for taken in group}
+""",
+            ),
+            Edit(
+                path="server/ingest.py",
+                old="def _unavailable() -> Refused:\n",
+                new="""\
+def _early(events):
+    return Outcome(
+        fingerprints={event.event_key: event.fingerprint for event in events},
+        new={event.event_key for event in events},
+    )
+
+
+def _unavailable() -> Refused:
 """,
             ),
         ),
@@ -95,6 +112,11 @@ MISTAKES: Mapping[str, Mistake] = {
     "dedupe-in-redis": Mistake(
         edits=(
             Edit(path="server/commit.py", old="        if hopeful:\n", new="        if False:\n"),
+            Edit(
+                path="server/ingest.py",
+                old="        return (\n            organization_id not in",
+                new="        return (\n            organization_id is None and organization_id not in",
+            ),
             Edit(
                 path="server/commit.py",
                 old="    new = await stored_events.claim_keys(driver, organization_id, events)\n",

@@ -1,13 +1,11 @@
 """Rows about events."""
 
-import asyncio
 import json
 import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import grpc
 import serving
@@ -16,8 +14,6 @@ from google.protobuf import struct_pb2, timestamp_pb2
 from serving import Caller
 
 from agentmetrics.v1 import event_pb2
-from server import ingest
-from server.commit import Committed
 from server.store.organizations import Settings
 
 
@@ -385,19 +381,11 @@ async def _(world: World) -> str:
 
 @row("E-107", "CANCELLED", keeps=1)
 async def _(world: World) -> str:
-    commit, committing = ingest.commit, asyncio.Event()
-
-    async def slowly(*arguments: Any, **options: Any) -> Committed:
-        committed = await commit(*arguments, **options)
-        committing.set()
-        await asyncio.sleep(0.2)
-        return committed
-
-    world.monkeypatch.setattr(ingest, "commit", slowly)
+    committed = serving.committing_slowly(world.monkeypatch)
     event = serving.event()
     body = serving.body(event)
     call = world.caller.channel.unary_unary(serving.TRACK_EVENT)(body, metadata=world.caller.metadata)
-    await committing.wait()
+    await committed.wait()
     call.cancel()
     code = await call.code()
     again = await world.caller.track(event)

@@ -5,7 +5,7 @@ import resource
 import sys
 import time
 import tracemalloc
-from typing import Any
+from collections.abc import Collection
 
 import grpc
 import serving
@@ -14,8 +14,7 @@ from bad_inputs import World, outcome, row
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 
-from server import ingest, serve
-from server.commit import Committed
+from server import serve
 
 
 def _resident() -> int:
@@ -318,13 +317,10 @@ async def _(world: World) -> str:
 
 @row("W-084", "OK", keeps=1)
 async def _(world: World) -> str:
-    commit = ingest.commit
-
-    async def slowly(*arguments: Any, **options: Any) -> Committed:
+    async def slowly(_: Collection[int]) -> None:
         await asyncio.sleep(0.3)
-        return await commit(*arguments, **options)
 
-    world.monkeypatch.setattr(ingest, "commit", slowly)
+    serving.around_commits(world.monkeypatch, before=slowly)
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, wire.request(serving.TRACK_EVENT, secret=world.caller.key.secret))
         connection.data(1, wire.message(serving.body()), end=True)

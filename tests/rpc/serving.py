@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import grpc
+import pytest
 from google.protobuf import timestamp_pb2
 from google.rpc import error_details_pb2, status_pb2
 
@@ -22,7 +23,7 @@ from agentmetrics.v1 import (
     metrics_service_pb2_grpc,
     time_pb2,
 )
-from server import accounts
+from server import accounts, ingest
 from server.accounts import Scope, Secrets
 from server.hints import Hints
 from server.serve import Running
@@ -229,6 +230,46 @@ async def eventually(condition: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("it has not come to be so")
+
+
+Waits = Callable[[Collection[int]], Awaitable[None]]
+
+
+async def _nothing(_: Collection[int]) -> None:
+    return
+
+
+def around_commits(monkeypatch: pytest.MonkeyPatch, *, before: Waits = _nothing, after: Waits = _nothing) -> None:
+    """Makes transactions of ingest wait before they begin and after they have committed, told whose events they are."""
+    commit, commit_group = ingest.commit, ingest.commit_group
+
+    async def one(database: Database, numbers: Any, organization_id: int, *rest: Any, **options: Any) -> Any:
+        await before([organization_id])
+        committed = await commit(database, numbers, organization_id, *rest, **options)
+        await after([organization_id])
+        return committed
+
+    async def group(database: Database, numbers: Any, parts: Any) -> Any:
+        organizations = [part.organization_id for part in parts]
+        await before(organizations)
+        committed = await commit_group(database, numbers, parts)
+        await after(organizations)
+        return committed
+
+    monkeypatch.setattr(ingest, "commit", one)
+    monkeypatch.setattr(ingest, "commit_group", group)
+
+
+def committing_slowly(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Makes the answers to commits of ingest come late; the event says that something has been committed."""
+    committed = asyncio.Event()
+
+    async def late(_: Collection[int]) -> None:
+        committed.set()
+        await asyncio.sleep(0.2)
+
+    around_commits(monkeypatch, after=late)
+    return committed
 
 
 async def column(database: Database, caller: Caller, name: str) -> list[Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 import grpc
@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from serving import Accounts, Caller, event, refused
 
 from server import accounts as server_accounts
-from server import errors, ingest, turns
+from server import errors, turns
 from server.pressure import Pressure
 from server.settings import Settings
 from server.store import organizations, reading
@@ -65,15 +65,13 @@ class Held:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, caller: Caller) -> None:
         self.begun = 0
         self.go_on = asyncio.Event()
-        commit = ingest.commit
 
-        async def held(database: Database, numbers: Any, organization_id: int, *rest: Any, **options: Any) -> Any:
-            if organization_id == caller.organization_id:
+        async def held(organizations: Collection[int]) -> None:
+            if caller.organization_id in organizations:
                 self.begun += 1
                 await self.go_on.wait()
-            return await commit(database, numbers, organization_id, *rest, **options)
 
-        monkeypatch.setattr(ingest, "commit", held)
+        serving.around_commits(monkeypatch, before=held)
 
 
 # Rates

@@ -1,6 +1,7 @@
 """EventService on a real socket: what is acknowledged is stored and counted, exactly once, and nothing else is."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import grpc
@@ -11,11 +12,11 @@ from prometheus_client import REGISTRY
 from serving import Caller, event, refused, statuses
 
 from agentmetrics.v1 import event_pb2
-from server import errors, events, ingest
-from server.commit import Committed
+from server import errors, events
 from server.store import events as stored_events
 from server.store import rollups, single
 from server.store.database import Database
+from server.store.events import Revision
 
 
 async def count(caller: Caller) -> int:
@@ -175,13 +176,10 @@ def transactions() -> float:
 
 
 async def test_concurrent_calls_share_transactions(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    commit = ingest.commit
-
-    async def slowly(*arguments: Any, **options: Any) -> Committed:
+    async def slowly(_: Collection[int]) -> None:
         await asyncio.sleep(0.05)  # while others come
-        return await commit(*arguments, **options)
 
-    monkeypatch.setattr(ingest, "commit", slowly)
+    serving.around_commits(monkeypatch, before=slowly)
     before = transactions()
     answers = await asyncio.gather(*(caller.track(event()) for _ in range(80)))
     assert transactions() - before < 40
@@ -207,8 +205,8 @@ async def test_concurrent_contents_under_one_id_are_one_acceptance(caller: Calle
 def in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every batch is stored by the longer transaction, so that a test can change one of its steps."""
 
-    async def not_at_once(*_: Any) -> None:
-        return None
+    async def not_at_once(*_: Any) -> Mapping[int, Revision]:
+        return {}
 
     monkeypatch.setattr(single, "store", not_at_once)
 
@@ -218,10 +216,10 @@ def poison(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     """The database refuses events of the type poison.pill, as it would a value that nobody thought of."""
     append, store = stored_events.append, single.store
 
-    async def at_once(driver: Any, organization_id: int, some: Any, *others: Any) -> Any:
-        if any(one.event_type == "poison.pill" for one in some):
+    async def at_once(driver: Any, parts: Any) -> Any:
+        if any(one.event_type == "poison.pill" for part in parts for one in part.events):
             raise errors.StorageRejected("database error 22P05")
-        return await store(driver, organization_id, some, *others)
+        return await store(driver, parts)
 
     monkeypatch.setattr(single, "store", at_once)
     if request.param == "in steps":
@@ -295,18 +293,10 @@ async def test_a_fault_says_nothing_of_itself(caller: Caller, monkeypatch: pytes
 async def test_a_cancelled_call_may_have_stored_and_counts_once_when_sent_again(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit, committing = ingest.commit, asyncio.Event()
-
-    async def slowly(*arguments: Any, **options: Any) -> Committed:
-        committed = await commit(*arguments, **options)
-        committing.set()
-        await asyncio.sleep(0.2)
-        return committed
-
-    monkeypatch.setattr(ingest, "commit", slowly)
+    committed = serving.committing_slowly(monkeypatch)
     sent = [event() for _ in range(10)]
     call = asyncio.create_task(caller.track_all(sent))
-    await committing.wait()
+    await committed.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call

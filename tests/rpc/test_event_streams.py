@@ -9,8 +9,6 @@ import serving
 from serving import Accounts, Caller, batch, event, header, read_ack, refused, rest, statuses
 
 from agentmetrics.v1 import event_service_pb2
-from server import ingest
-from server.commit import Committed
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 from server.serve import Running
 from server.settings import Settings
@@ -110,19 +108,11 @@ async def test_a_client_that_is_gone_leaves_no_stream_behind(caller: Caller, ser
 async def test_a_stream_that_is_cancelled_during_a_commit_has_stored_and_counts_once(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit, committing = ingest.commit, asyncio.Event()
-
-    async def slowly(*arguments: Any, **options: Any) -> Committed:
-        committed = await commit(*arguments, **options)
-        committing.set()
-        await asyncio.sleep(0.2)
-        return committed
-
-    monkeypatch.setattr(ingest, "commit", slowly)
+    committed = serving.committing_slowly(monkeypatch)
     sent = [event() for _ in range(3)]
     call = caller.stream()
     await call.write(batch(1, sent))
-    await committing.wait()
+    await committed.wait()
     call.cancel()
     assert statuses((await caller.track_all(sent)).results) == ["DUPLICATE"] * 3
     assert await count(caller) == 3

@@ -1,0 +1,166 @@
+"""Lanes: what is stored next, and with whom."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from server import lanes
+from server.events import Event
+from server.lanes import Batch, Call, Lane, Lanes
+from server.limits import Limits
+
+ANYBODY: Callable[[Lane], bool] = lambda lane: True  # noqa: E731
+
+
+def call(events: int, *, simple: bool = True) -> Call:
+    some = [Event(str(n), b"", 0, "", 0, "", "", "", "", "", "", "", "", {}, "", ()) for n in range(events)]
+    return Call(events=some, simple=simple, since=0.0, done=asyncio.Future())
+
+
+def add(to: Lanes, organization: int, events: int = 1, *, simple: bool = True, weight: int = 1) -> None:
+    to.add(organization, Limits(weight=weight), call(events, simple=simple))
+
+
+def begun(from_: Lanes) -> list[tuple[bool, dict[int, int]]]:
+    """The batches that begin now: whether each is a group, and how many events of which organization it has."""
+    return [shape(batch) for batch in batches(from_)]
+
+
+def batches(from_: Lanes) -> list[Batch]:
+    found = []
+    while (batch := from_.next()) is not None:
+        found.append(batch)
+    return found
+
+
+def shape(batch: Batch) -> tuple[bool, dict[int, int]]:
+    return batch.is_group, {taken.lane.organization_id: len(taken.events) for taken in batch.taken}
+
+
+async def test_small_ones_make_a_group_and_what_comes_meanwhile_the_next() -> None:
+    some = Lanes(3, ANYBODY)
+    for organization in range(5):
+        add(some, organization, 2)
+    (group,) = batches(some)
+    assert shape(group) == (True, dict.fromkeys(range(5), 2))
+    add(some, 7)
+    add(some, 3)
+    assert not batches(some)
+    some.done(group)
+    assert begun(some) == [(True, {7: 1, 3: 1})] or begun(some) == [(True, {3: 1, 7: 1})]
+
+
+async def test_what_is_large_intricate_or_unlikely_to_be_new_goes_alone() -> None:
+    some = Lanes(9, lambda lane: lane.organization_id != 4)
+    add(some, 1, lanes.GROUP_EVENTS + 1)
+    add(some, 2, simple=False)
+    add(some, 3)
+    add(some, 4)
+    assert sorted(begun(some), key=str) == sorted(
+        [(False, {1: lanes.GROUP_EVENTS + 1}), (False, {2: 1}), (True, {3: 1}), (False, {4: 1})], key=str
+    )
+
+
+async def test_a_group_is_bounded_and_the_rest_is_next() -> None:
+    some = Lanes(9, ANYBODY)
+    for organization in range(10):
+        add(some, organization, lanes.GROUP_EVENTS // 4)
+    (group,) = batches(some)
+    assert len(group.taken) == 4
+    some.done(group)
+    (following,) = batches(some)
+    assert not {one.lane.organization_id for one in group.taken} & {one.lane.organization_id for one in following.taken}
+
+
+async def test_an_organization_with_a_transaction_under_way_is_in_no_group() -> None:
+    some = Lanes(9, ANYBODY)
+    add(some, 1, simple=False)
+    (alone,) = batches(some)
+    add(some, 1)
+    add(some, 2)
+    (group,) = batches(some)
+    assert shape(group) == (True, {2: 1})
+    some.done(group)
+    some.done(alone)
+    assert begun(some) == [(True, {1: 1})]
+
+
+async def test_a_group_that_lasts_keeps_the_next_one_waiting_for_a_moment_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(lanes.time, "monotonic", lambda: now)
+    some = Lanes(3, ANYBODY)
+    add(some, 1)
+    (first,) = batches(some)
+    assert some.patience() is None
+    add(some, 2)
+    assert not batches(some)
+    patience = some.patience()
+    assert patience is not None
+    now += patience
+    assert begun(some) == [(True, {2: 1})]
+    some.done(first)
+    add(some, 1)
+    assert not batches(some)  # the second is still young
+
+
+async def test_what_is_put_back_goes_alone_and_first() -> None:
+    some = Lanes(9, ANYBODY)
+    add(some, 1, 2)
+    add(some, 2, 2)
+    (group,) = batches(some)
+    first, second = group.taken
+    add(some, first.lane.organization_id, 3)
+    some.put_back(first, tried_since=5.0)
+    some.done(group)
+    (again,) = batches(some)
+    assert not again.is_group
+    (taken,) = again.taken
+    assert [len(one.events) for one in taken.calls] == [2, 3]
+    assert (taken.tried_since, second.tried_since) == (5.0, None)
+
+
+async def test_large_and_small_ones_take_turns_by_what_they_store() -> None:
+    some = Lanes(1, ANYBODY)
+    for _ in range(4):
+        add(some, 1, 1000)
+    for organization in range(2, 12):
+        add(some, organization)
+    order = []
+    while found := batches(some):
+        order.append(shape(found[0]))
+        some.done(found[0])
+        add(some, 2)
+        if len(order) == 6:
+            break
+    assert not order[0][0]  # the one that came first
+    assert all(is_group for is_group, _ in order[1:])  # the others have had less all the while
+
+
+async def test_weights_count() -> None:
+    some, order = Lanes(1, ANYBODY), []
+    for organization, weight in ((1, 3), (2, 1)):
+        for _ in range(40):
+            add(some, organization, 1000, weight=weight)
+    for _ in range(40):
+        (batch,) = batches(some)
+        order += shape(batch)[1]
+        some.done(batch)
+    assert 28 <= order.count(1) <= 32
+
+
+async def test_a_second_batch_of_an_organization_where_many_events_wait() -> None:
+    some = Lanes(9, ANYBODY)
+    add(some, 1, 1000)
+    add(some, 1, 99)
+    (first,) = batches(some)
+    assert shape(first)[1] == {1: 1000}
+    assert not batches(some)
+    add(some, 1, 1)
+    assert begun(some) == [(False, {1: 100})]
+    add(some, 1, 1000)
+    assert not batches(some)
+    some.done(first)
+    assert begun(some) == [(False, {1: 1000})]
