@@ -97,6 +97,7 @@ class _Cached:
     until: float
     key: ApiKey
     organization: Organization
+    principal: Principal
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -119,8 +120,8 @@ class Authenticator:
     async def authenticate(self, credential: str, peer: str) -> Principal:
         """The principal of a credential; refuses bad ones, and addresses that send too many of those."""
         digest = self._hashes.key_hash(credential)
-        cached = self._cache.get(digest)
-        if cached is None or cached.until < time.monotonic():
+        cached = self._fresh(digest)
+        if cached is None:
             self._check_rate(peer)
             cached = await self._look_up_once(credential, digest)
         if cached is None or not _is_usable(cached, self._clock.now()):
@@ -128,12 +129,18 @@ class Authenticator:
             raise Refused(Reason.CREDENTIALS_INVALID, "the API key is unknown, expired or revoked")
         if cached.organization.state is State.SUSPENDED:
             raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
-        return Principal(
-            organization_id=cached.organization.organization_id,
-            key_id=cached.key.key_id,
-            scopes=frozenset(map(Scope, cached.key.scopes)),
-            settings=cached.organization.settings,
-        )
+        return cached.principal
+
+    def known(self, credential: str) -> Principal | None:
+        """The principal of a good credential that has been seen lately; None says nothing about it."""
+        cached = self._fresh(self._hashes.key_hash(credential))
+        if cached is None or cached.organization.state is not State.ACTIVE or not _is_usable(cached, self._clock.now()):
+            return None
+        return cached.principal
+
+    def _fresh(self, digest: bytes) -> "_Cached | None":
+        cached = self._cache.get(digest)
+        return cached if cached is not None and cached.until >= time.monotonic() else None
 
     async def _look_up_once(self, credential: str, digest: bytes) -> "_Cached | None":
         """Looks a credential up; calls that come meanwhile with the same one share the answer."""
@@ -160,7 +167,7 @@ class Authenticator:
             return None
         if len(self._cache) >= _CACHE_SIZE:
             self._cache.clear()
-        cached = self._cache[digest] = _Cached(until=until, key=found[0], organization=found[1])
+        cached = self._cache[digest] = _cached(until, *found)
         return cached
 
     def _check_rate(self, peer: str) -> None:
@@ -181,6 +188,16 @@ class Authenticator:
                 self._windows.clear()
             window = self._windows[peer] = _Window(ends=now + _WINDOW_SECONDS)
         window.bad += 1
+
+
+def _cached(until: float, key: ApiKey, organization: Organization) -> _Cached:
+    principal = Principal(
+        organization_id=organization.organization_id,
+        key_id=key.key_id,
+        scopes=frozenset(map(Scope, key.scopes)),
+        settings=organization.settings,
+    )
+    return _Cached(until=until, key=key, organization=organization, principal=principal)
 
 
 def _is_usable(cached: _Cached, now: datetime) -> bool:

@@ -50,21 +50,38 @@ class Admission:
         self._reading = FairSlots(1)
         self.arrivals = Arrivals()
 
-    async def check_events(self, principal: Principal, size: int) -> None:
-        """Refuses a call that sends events, of that many bytes, where it cannot be let in now.
+    async def check_events(self, principal: Principal, size: int, *, patience: float | None = None) -> None:
+        """Refuses a call that sends events, of that many bytes, where it cannot be let in now, or would probably wait
+        for longer than patience seconds.
 
         What is let in must be charged, and held, before anything else runs.
         """
-        organization_id, limits = principal.organization_id, self._defaults.of(principal.settings)
+        limits = self._defaults.of(principal.settings)
+        if self._rates.must_ask(principal.organization_id, limits):
+            await self._rates.ask(principal.organization_id, limits)
+        self._climb(principal.organization_id, limits, size, patience)
+
+    def refusal(self, principal: Principal) -> Refused | None:
+        """Why a call that sends events cannot be let in now, of whatever size; None where that is not known at once."""
+        limits = self._defaults.of(principal.settings)
+        if self._rates.must_ask(principal.organization_id, limits):
+            return None
         try:
-            await self._rates.check(organization_id, limits)
+            self._climb(principal.organization_id, limits, 0, None)
         except Refused as refusal:
+            return refusal
+        return None
+
+    def _climb(self, organization_id: int, limits: Limits, size: int, patience: float | None) -> None:
+        """The ladder, rung by rung."""
+        refusal = self._rates.refusal(organization_id, limits)
+        if refusal is not None:
             quotas = self._ingest.quotas
-            raise quotas.refusal(organization_id, limits.monthly_events, only_if_used_up=True) or refusal from None
+            raise quotas.refusal(organization_id, limits.monthly_events, only_if_used_up=True) or refusal
         self.check_pressure()
         self._check_room(organization_id, size)
         wait = self._reading.expected_wait(organization_id) + self._ingest.expected_wait(organization_id)
-        if wait > self._bounds.queue_seconds:
+        if wait > self._bounds.queue_seconds or (patience is not None and wait > patience):
             raise _overloaded("the organization's events would have to wait too long", self._bounds.queue_seconds / 2)
 
     def check_pressure(self) -> None:

@@ -92,20 +92,29 @@ class Rates:
             await asyncio.wait(pending, timeout=2 * _ANSWER_SECONDS)
         await self._redis.aclose()
 
-    async def check(self, organization_id: int, limits: Limits) -> None:
-        """Refuses an organization whose rate is used up. What is let in must be charged before anything else runs."""
+    def must_ask(self, organization_id: int, limits: Limits) -> bool:
+        """True where nothing can be said of an organization's rate before Redis is asked."""
         if not limits.events_per_second:
-            return
+            return False
         bucket = self._bucket(organization_id)
-        if bucket.tokens <= 0 and time.monotonic() >= bucket.empty_until:
-            await asyncio.shield(self._leasing(organization_id, bucket, limits))
-        if bucket.tokens <= 0:
-            raise Refused(
-                Reason.EVENT_RATE,
-                "the organization sends more events per second than it may",
-                metadata={"limit": str(limits.events_per_second)},
-                retry_after=max(_LEAST_WAIT, bucket.empty_until - time.monotonic()),
-            )
+        return bucket.tokens <= 0 and time.monotonic() >= bucket.empty_until
+
+    async def ask(self, organization_id: int, limits: Limits) -> None:
+        """Leases more for an organization."""
+        await asyncio.shield(self._leasing(organization_id, self._bucket(organization_id), limits))
+
+    def refusal(self, organization_id: int, limits: Limits) -> Refused | None:
+        """The refusal of an organization whose rate is used up. What is let in must be charged before anything else
+        runs.
+        """
+        if not limits.events_per_second or (bucket := self._bucket(organization_id)).tokens > 0:
+            return None
+        return Refused(
+            Reason.EVENT_RATE,
+            "the organization sends more events per second than it may",
+            metadata={"limit": str(limits.events_per_second)},
+            retry_after=max(_LEAST_WAIT, bucket.empty_until - time.monotonic()),
+        )
 
     def charge(self, organization_id: int, limits: Limits, events: int) -> None:
         """Counts the events of a call that was let in, and leases more in good time."""

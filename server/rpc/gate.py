@@ -8,7 +8,7 @@ import functools
 import time
 import urllib.parse
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -26,6 +26,7 @@ from server.rpc import statuses
 
 _log = structlog.get_logger(__name__)
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+_Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 # Probes and tools call these without a key; they tell nothing about any organization.
@@ -97,6 +98,10 @@ class Gate(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or method.startswith(_OPEN_SERVICES):
             return handler  # type: ignore[no-any-return]
+        if handler.unary_unary and self._scopes[method] is Scope.INGEST:
+            refusal = self._refusal_at_once(handler_call_details.invocation_metadata)
+            if refusal is not None:
+                return _refusing(method, refusal)
         keep = functools.partial(_Raw, deserialize=handler.request_deserializer)
         serialize = _serializer(handler.response_serializer)
         if handler.unary_unary:
@@ -104,6 +109,14 @@ class Gate(grpc.aio.ServerInterceptor):
         if handler.stream_stream:
             return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream), keep, serialize)
         return grpc.unary_stream_rpc_method_handler(self._stream(method, handler.unary_stream), keep, serialize)
+
+    def _refusal_at_once(self, metadata: _Metadata) -> Refused | None:
+        """Why a call that sends events cannot be let in, where that is clear without its request and its address."""
+        with contextlib.suppress(Refused):  # a credential that is none is told so where bad ones are counted
+            principal = self._authenticator.known(_credential(metadata))
+            if principal is not None and principal.may(Scope.INGEST):
+                return self._admission.refusal(principal)
+        return None
 
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: _Raw, context: _Context) -> object:
@@ -114,7 +127,7 @@ class Gate(grpc.aio.ServerInterceptor):
                         self._admission.check_pressure()
                         return await handle(request.parse(), context)
                     organization_id, size = caller.principal.organization_id, len(request.data)
-                    await self._admission.check_events(caller.principal, size)
+                    await self._admission.check_events(caller.principal, size, patience=context.time_remaining())
                     with self._admission.holding(organization_id, size):
                         return await handle(self._charged(caller.principal, request), context)
 
@@ -155,7 +168,7 @@ class Gate(grpc.aio.ServerInterceptor):
         return message
 
     async def _authenticate(self, method: str, context: _Context) -> Caller:
-        credential, peer = _credential(context), _peer(context)
+        credential, peer = _credential(context.invocation_metadata()), _peer(context)
 
         async def authenticate() -> Principal:
             principal = await self._authenticator.authenticate(credential, peer)
@@ -186,8 +199,8 @@ def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     return lambda response: response if isinstance(response, bytes) else serialize(response)
 
 
-def _credential(context: _Context) -> str:
-    values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
+def _credential(metadata: _Metadata) -> str:
+    values = [value for key, value in metadata or () if key == "authorization"]
     if len(values) > 1:
         raise Refused(Reason.AMBIGUOUS_CREDENTIALS, "more than one authorization was sent")
     scheme, _, credential = str(values[0]).partition(" ") if values else ("", "", "")
@@ -213,11 +226,29 @@ async def _answering(method: str, context: _Context) -> AsyncIterator[None]:
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the caller as it is
         refusal = _refusal(error, method)
         outcome = statuses.code(refusal)
-        telemetry.REFUSALS.labels(refusal.reason.name).inc()
+        _refused(refusal.reason.name).inc()
         earlier = tuple(context.trailing_metadata() or ())
         await context.abort(outcome, refusal.message, (*earlier, *statuses.trailers(refusal)))
     finally:
-        telemetry.RPC_SECONDS.labels(method, outcome.name).observe(time.perf_counter() - started)
+        _seconds(method, outcome.name).observe(time.perf_counter() - started)
+
+
+_refused = functools.cache(telemetry.REFUSALS.labels)
+_seconds = functools.cache(telemetry.RPC_SECONDS.labels)
+
+
+def _refusing(method: str, refusal: Refused) -> _Handler:
+    """A handler that ends a call before its request is read: gRPC reads a stream's only when it is asked for them."""
+
+    async def refuse(_requests: object, context: _Context) -> None:
+        code = statuses.code(refusal)
+        _refused(refusal.reason.name).inc()
+        _seconds(method, code.name).observe(0.0)
+        context.set_code(code)
+        context.set_details(refusal.message)
+        context.set_trailing_metadata(statuses.trailers(refusal))
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 def _refusal(error: Exception, method: str) -> Refused:

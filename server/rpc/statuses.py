@@ -1,5 +1,6 @@
 """From refusals to google.rpc.Status: the one place where an error becomes bytes for a caller."""
 
+import functools
 import math
 
 import grpc
@@ -7,7 +8,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from server.errors import Refused, Status
+from server.errors import Reason, Refused, Status
 
 DOMAIN = "agentmetrics"
 _DETAILS = "grpc-status-details-bin"
@@ -23,6 +24,28 @@ def code(refusal: Refused) -> grpc.StatusCode:
 
 def trailers(refusal: Refused) -> tuple[tuple[str, str | bytes], ...]:
     """The trailing metadata that carries a refusal's details, and when to try again where waiting helps."""
+    if refusal.field or refusal.metadata or refusal.quota:
+        content = _status(refusal).SerializeToString()
+    else:
+        content = _plain(refusal.reason, refusal.message)
+    if refusal.retry_after is None:
+        return ((_DETAILS, content),)
+    milliseconds = math.ceil(refusal.retry_after * 1000)
+    delay = duration_pb2.Duration(seconds=milliseconds // 1000, nanos=milliseconds % 1000 * 1_000_000)
+    # Two messages one behind the other are one, with the details of both.
+    more = status_pb2.Status(details=[_packed(error_details_pb2.RetryInfo(retry_delay=delay))])
+    return ((_DETAILS, content + more.SerializeToString()), (_PUSHBACK, str(milliseconds)))
+
+
+@functools.lru_cache(maxsize=256)
+def _plain(reason: Reason, message: str) -> bytes:
+    """The status of a refusal that says nothing else; those of an overload come by the thousand and are all alike."""
+    content: bytes = _status(Refused(reason, message)).SerializeToString()
+    return content
+
+
+def _status(refusal: Refused) -> status_pb2.Status:
+    """What a refusal says, but for when to try again."""
     status = status_pb2.Status(code=refusal.reason.status.value, message=refusal.message)
     metadata = dict(refusal.metadata)
     if refusal.field:
@@ -36,13 +59,7 @@ def trailers(refusal: Refused) -> tuple[tuple[str, str | bytes], ...]:
     if refusal.quota:
         exceeded = error_details_pb2.QuotaFailure.Violation(subject=refusal.quota, description=refusal.message)
         status.details.append(_packed(error_details_pb2.QuotaFailure(violations=[exceeded])))
-    pairs: list[tuple[str, str | bytes]] = []
-    if refusal.retry_after is not None:
-        delay = duration_pb2.Duration()
-        delay.FromMilliseconds(math.ceil(refusal.retry_after * 1000))
-        status.details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
-        pairs.append((_PUSHBACK, str(delay.ToMilliseconds())))
-    return ((_DETAILS, status.SerializeToString()), *pairs)
+    return status
 
 
 def _packed(message: Message) -> any_pb2.Any:
