@@ -7,9 +7,8 @@ database behind.
 
 import contextlib
 import random
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from server import telemetry
@@ -119,14 +118,15 @@ class Admission:
                 del self._inflight[organization_id]
 
     @contextlib.asynccontextmanager
-    async def reading(self, principal: Principal, events: int) -> AsyncIterator[None]:
-        """The turn in which the events of a call are read."""
+    async def reading(self, principal: Principal, events: int) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """The turn in which the events of a call are read. What takes long is to be done in parts, and what this gives
+        awaited between them.
+        """
         weight = principal.settings.weight
         async with self._reading.slot(principal.organization_id, cost=events, weight=weight):
             await self.arrivals.lull()
-            begun = time.perf_counter()
-            yield
-            self.arrivals.worked(begun)
+            with self.arrivals.working() as breathe:
+                yield breathe
 
     def limits(self, principal: Principal) -> Limits:
         """The limits of the caller's organization."""

@@ -6,13 +6,15 @@ busy with those that came long ago.
 """
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Awaitable, Callable, Iterator
 
 _BUSY_SECONDS = 0.003  # of work, after which the loop looks for calls
 # gRPC needs that many turns from when a call can be taken in to when it is noted, and a moment for its own threads.
 _QUIET_TURNS = 8
 _QUIET_SECONDS = 0.0002
-_MOST_SECONDS = 0.02  # however many calls come, some work is done
+_MOST_SECONDS = 0.01  # however many calls come, some work is done
 
 
 class Arrivals:
@@ -26,9 +28,21 @@ class Arrivals:
         """A call has come in."""
         self._count += 1
 
-    def worked(self, begun: float) -> None:
-        """Work has been done since an instant of time.perf_counter()."""
-        self._busy += time.perf_counter() - begun
+    @contextlib.contextmanager
+    def working(self) -> Iterator[Callable[[], Awaitable[None]]]:
+        """Long work is done in the block. Gives what is to be awaited between its parts."""
+        begun = time.perf_counter()
+
+        async def breathe() -> None:
+            nonlocal begun
+            self._busy += time.perf_counter() - begun
+            await self.lull()
+            begun = time.perf_counter()
+
+        try:
+            yield breathe
+        finally:
+            self._busy += time.perf_counter() - begun
 
     async def lull(self) -> None:
         """Returns at once after little work; after more of it, once no further call comes in.

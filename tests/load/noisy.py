@@ -2,7 +2,7 @@
 
 from tests.bench.world import World
 from tests.load.plan import Call, Phase
-from tests.load.running import Load, Verdict, codes, lost, peak, percentile, tenants
+from tests.load.running import Load, Verdict, codes, lateness, lost, peak, percentile, tenants
 
 TENANTS = 5
 BATCH = 100
@@ -31,6 +31,7 @@ async def run(world: World, verdict: Verdict) -> None:
     print(
         f"the others: p50 {percentile(quiet, 0.5) * 1000:.0f} ms alone, {percentile(loud, 0.5) * 1000:.0f} ms beside it"
     )
+    print(f"generators, p99: {lateness(quiet) * 1000:.0f} ms late alone, {lateness(loud) * 1000:.0f} ms beside it")
     verdict.must(
         beside < 2 * before, f"p99 {before * 1000:.0f} ms alone, {beside * 1000:.0f} ms beside it (below twice)"
     )

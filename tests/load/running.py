@@ -139,7 +139,16 @@ def good(calls: Iterable[Call], begin: float, end: float) -> list[Call]:
 
 def percentile(calls: Sequence[Call], part: float) -> float:
     """A percentile of the latencies; of none, infinity."""
-    ordered = sorted(call.latency for call in calls)
+    return _percentile([call.latency for call in calls], part)
+
+
+def lateness(calls: Sequence[Call]) -> float:
+    """The 99th percentile of by how much the generators were late to send calls, which is in their latencies, too."""
+    return _percentile([call.late for call in calls], 0.99)
+
+
+def _percentile(values: Sequence[float], part: float) -> float:
+    ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else float("inf")
 
 

@@ -15,8 +15,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 from serving import Accounts, Caller, event, refused
 
+from agentmetrics.v1 import event_service_pb2
 from server import accounts as server_accounts
 from server import errors, turns
+from server.arrivals import Arrivals
 from server.pressure import Pressure
 from server.settings import Settings
 from server.store import organizations, reading
@@ -270,6 +272,79 @@ async def test_a_server_that_is_pressed_refuses_before_it_reads(
         health = health_pb2_grpc.HealthStub(channel)
         answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=5)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_a_refusal_does_not_wait_for_the_request(
+    caller: Caller, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served() as channel:
+        assert await outcome(serving.through(caller, channel).track(event())) == "OK"  # the key is known from now on
+        monkeypatch.setattr(Pressure, "lag", 9.0)
+        call = channel.stream_unary(serving.TRACK_EVENT)(metadata=caller.metadata, timeout=20)
+        try:
+            error = await refused(call)  # nothing is ever written
+            assert serving.refusal(error) == ("UNAVAILABLE", "OVERLOADED", "", True)
+            assert 1 <= retry_seconds(error) <= 2
+        finally:
+            call.cancel()
+
+
+async def test_a_call_whose_deadline_is_nearer_than_its_turn_is_refused_at_once(
+    caller: Caller, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch, caller)
+    async with served(max_queue_seconds=30) as channel:
+        mine = serving.through(caller, channel)
+        waiting = []
+        for _ in range(3):
+            waiting.append(asyncio.create_task(outcome(mine.track(event()))))
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
+        request = event_service_pb2.TrackEventRequest(event=event()).SerializeToString()
+        assert await outcome(mine.raw(serving.TRACK_EVENT, request, timeout=0.4)) == OVERLOADED
+        held.go_on.set()
+        assert await asyncio.gather(*waiting) == ["OK"] * 3
+
+
+async def test_long_work_lets_calls_in_that_have_come() -> None:
+    arrivals = Arrivals()
+    taken_in = 0
+
+    async def take_in() -> None:
+        nonlocal taken_in
+        for _ in range(20):
+            for _ in range(5):  # turns that gRPC needs for a call
+                await asyncio.sleep(0)
+            arrivals.note()
+            taken_in += 1
+
+    coming = asyncio.create_task(take_in())
+    with arrivals.working() as breathe:
+        await breathe()
+        assert taken_in == 0  # little has been done
+        time.sleep(0.01)  # noqa: ASYNC251 - the work
+        await breathe()
+        assert taken_in == 20
+    await coming
+
+
+async def test_calls_that_go_on_coming_do_not_stop_work() -> None:
+    arrivals = Arrivals()
+
+    async def take_in() -> None:
+        while True:
+            arrivals.note()
+            await asyncio.sleep(0)
+
+    coming = asyncio.create_task(take_in())
+    try:
+        async with asyncio.timeout(5):
+            for _ in range(5):
+                with arrivals.working():
+                    time.sleep(0.01)  # noqa: ASYNC251 - the work
+                await arrivals.lull()
+    finally:
+        coming.cancel()
 
 
 async def test_pressure_is_a_loop_that_is_late_again_and_again() -> None:
