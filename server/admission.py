@@ -37,7 +37,15 @@ class Bounds:
 class Admission:
     """Lets calls in or refuses them. Sending events and asking questions do not take room from each other."""
 
-    def __init__(self, bounds: Bounds, defaults: Defaults, ingest: Ingest, rates: Rates, pressure: Pressure) -> None:
+    def __init__(
+        self,
+        bounds: Bounds,
+        defaults: Defaults,
+        ingest: Ingest,
+        rates: Rates,
+        pressure: Pressure,
+        arrivals: Arrivals,
+    ) -> None:
         self._bounds = bounds
         self._defaults = defaults
         self._ingest = ingest
@@ -47,7 +55,7 @@ class Admission:
         self._total = 0
         # Events are read in turns: however much one organization sends, the next turn is another one's who waits.
         self._reading = FairSlots(1)
-        self.arrivals = Arrivals()
+        self.arrivals = arrivals
 
     async def check_events(self, principal: Principal, size: int, *, patience: float | None = None) -> None:
         """Refuses a call that sends events, of that many bytes, where it cannot be let in now, or would probably wait

@@ -8,12 +8,14 @@ busy with those that came long ago.
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from typing import Any, TypeVar
 
-_BUSY_SECONDS = 0.003  # of work, after which the loop looks for calls
-# gRPC needs that many turns from when a call can be taken in to when it is noted, and a moment for its own threads.
-_QUIET_TURNS = 8
-_QUIET_SECONDS = 0.0002
+_T = TypeVar("_T")
+_BUSY_SECONDS = 0.005  # of work, after which the loop looks for calls
+_QUIET_TURNS = 8  # gRPC needs seven from when a call can be taken in to when it is noted
+_QUIET_SECONDS = 0.0002  # and after a call a moment for its own threads, before there can be another
 _MOST_SECONDS = 0.01  # however many calls come, some work is done
 
 
@@ -23,6 +25,7 @@ class Arrivals:
     def __init__(self) -> None:
         self._count = 0
         self._busy = 0.0
+        self._over: asyncio.Event | None = None  # when it is quiet, while it is not
 
     def note(self) -> None:
         """A call has come in."""
@@ -44,22 +47,58 @@ class Arrivals:
         finally:
             self._busy += time.perf_counter() - begun
 
+    @types.coroutine
+    def between(self, work: Coroutine[Any, Any, _T]) -> Generator[Any, Any, _T]:
+        """Does long work that waits now and then, for the database say, and looks for calls before it goes on."""
+        step: Callable[[Any], Any] = work.send
+        value: Any = None
+        while True:
+            try:
+                yield from self.lull().__await__()
+            except asyncio.CancelledError as error:
+                step, value = work.throw, error
+            begun = time.perf_counter()
+            try:
+                awaited = step(value)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+            finally:
+                self._busy += time.perf_counter() - begun
+            try:
+                step, value = work.send, (yield awaited)
+            except GeneratorExit:
+                work.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - what it waits for has failed, or it is cancelled
+                step, value = work.throw, error
+
     async def lull(self) -> None:
         """Returns at once after little work; after more of it, once no further call comes in.
 
-        The loop goes on meanwhile with whatever is ready. It waits for nothing: where there is nothing to do, work
-        begins.
+        All long work waits meanwhile, and the loop goes on with whatever else is ready. It waits for nothing: where
+        there is nothing to do, work begins.
         """
-        if self._busy < _BUSY_SECONDS:
+        while self._busy >= _BUSY_SECONDS:
+            if self._over is not None:
+                await self._over.wait()
+                continue
+            self._over = asyncio.Event()
+            try:
+                await self._quiet()
+            finally:
+                self._busy = 0.0
+                self._over.set()
+                self._over = None
             return
-        self._busy = 0.0
+
+    async def _quiet(self) -> None:
         seen, turns = self._count, 0
-        begun = quiet_since = time.perf_counter()
+        begun, not_before = time.perf_counter(), 0.0
         while True:
             await asyncio.sleep(0)
             now = time.perf_counter()
             if self._count != seen:
-                seen, turns, quiet_since = self._count, 0, now
+                seen, turns, not_before = self._count, 0, now + _QUIET_SECONDS
             turns += 1
-            if (turns >= _QUIET_TURNS and now - quiet_since >= _QUIET_SECONDS) or now - begun >= _MOST_SECONDS:
+            if (turns >= _QUIET_TURNS and now >= not_before) or now - begun >= _MOST_SECONDS:
                 return

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from server import errors, numbers, results, telemetry
+from server.arrivals import Arrivals
 from server.commit import Committed, Part, commit, commit_group, is_simple
 from server.errors import Reason, Refused
 from server.events import Event
@@ -19,11 +20,10 @@ from server.lanes import MAX_BATCH_EVENTS, Batch, Call, Lane, Lanes, Taken
 from server.limits import Limits
 from server.numbers import NumberCache
 from server.quotas import Quotas
-from server.results import Outcome, Result, Status, Submission, count
+from server.results import Outcome, Submission
 from server.store.database import Database
 
-__all__ = ["Ingest", "Result", "Status", "Submission", "count"]  # with what its callers get
-
+_LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _NO_LIMITS = Limits()
@@ -36,12 +36,14 @@ class Ingest:
     def __init__(
         self,
         database: Database,
+        arrivals: Arrivals,
         *,
         on_commit: Callable[[int], None],
         concurrency: int,
         distinct: numbers.Limits | None = None,
     ) -> None:
         self._database = database
+        self._arrivals = arrivals
         self._numbers = NumberCache(distinct)
         self._on_commit = on_commit
         self.quotas = Quotas(database)
@@ -117,8 +119,10 @@ class Ingest:
         try:
             if batch.is_group:
                 await self._settle_group(batch.taken)
-            else:
+            elif len(batch.taken[0].events) < _LONG_BATCH:
                 await self._settle(batch.taken[0])
+            else:
+                await self._arrivals.between(self._settle(batch.taken[0]))
         finally:
             self._lanes.done(batch)
             self._dispatch()
@@ -210,7 +214,7 @@ class Ingest:
             position += len(call.events)
             if not call.done.done():
                 call.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
-        count(found)
+        results.count(found)
 
     async def _write(self, taken: Taken, events: Sequence[Event]) -> Outcome:
         outcome = Outcome()

@@ -15,6 +15,7 @@ from prometheus_client import start_http_server
 from server import diagnosis, errors, telemetry
 from server.accounts import Authenticator, Secrets
 from server.admission import Admission, Bounds
+from server.arrivals import Arrivals
 from server.clock import Clock
 from server.hints import Hints
 from server.hubs import Hubs
@@ -102,8 +103,10 @@ class Running:
         self._clock = Clock()
         self._hints = hints
         self._signals = Signals(settings.required("redis_url"), self._clock)
+        arrivals = Arrivals()
         self._ingest = Ingest(
             database,
+            arrivals,
             on_commit=self._tell,
             concurrency=settings.ingest_connections,
             distinct=Limits(
@@ -115,7 +118,9 @@ class Running:
         )
         self._pressure = Pressure()
         self._rates = Rates(settings.required("redis_url"), share=settings.rate_share)
-        admission = Admission(_bounds(settings), _defaults(settings), self._ingest, self._rates, self._pressure)
+        admission = Admission(
+            _bounds(settings), _defaults(settings), self._ingest, self._rates, self._pressure, arrivals
+        )
         turns = Turns(
             settings.query_connections, limit=settings.max_queries, limit_each=settings.max_queries_per_organization
         )
