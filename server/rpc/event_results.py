@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agentmetrics.v1 import error_reason_pb2, event_service_pb2
 from server.errors import Rejection
-from server.ingest import Result, Status, Submission
+from server.results import Result, Status, Submission
 
 _STATUSES = {
     Status.ACCEPTED: event_service_pb2.EVENT_STATUS_ACCEPTED,

@@ -11,13 +11,14 @@ import grpc
 from google.protobuf import timestamp_pb2
 
 from agentmetrics.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
-from server import ingest, telemetry, validation
+from server import telemetry, validation
 from server.accounts import Principal, Secrets
 from server.admission import Admission
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.events import Event
-from server.ingest import Ingest, Result, Status, Submission
+from server.ingest import Ingest
+from server.results import Result, Status, Submission
 from server.rpc import event_batches, event_conversion, event_results, gate
 from server.rpc.event_conversion import Sender
 
@@ -118,9 +119,9 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         new = [one for one in read if isinstance(one, Event)]
         submission = await self._ingest.submit(principal.organization_id, new, self._admission.limits(principal))
         stored = iter(submission.results)
-        results = [next(stored) if isinstance(one, Event) else one for one in read]
-        ingest.count([one for one in read if isinstance(one, Result)])
-        return Submission(results=results, revision=submission.revision)
+        results.count([one for one in read if isinstance(one, Result)])
+        every = [next(stored) if isinstance(one, Event) else one for one in read]
+        return Submission(results=every, revision=submission.revision)
 
     async def _store_streamed(self, principal: Principal, batch: event_service_pb2.StreamBatch) -> Submission:
         """The same for a batch of a stream, which counts as under way until it is stored."""

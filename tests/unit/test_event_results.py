@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from agentmetrics.v1 import event_service_pb2
 from server.errors import Reason, Rejection
 from server.events import Warning
-from server.ingest import Result, Status, Submission
+from server.results import Result, Status, Submission
 from server.rpc import event_results
 
 _IDS = st.one_of(

@@ -1,0 +1,89 @@
+"""Long work lets calls in, in parts as at once."""
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+import pytest
+
+from server.arrivals import Arrivals
+
+
+async def test_long_work_lets_calls_in_that_have_come() -> None:
+    arrivals = Arrivals()
+    taken_in = 0
+
+    async def take_in() -> None:
+        nonlocal taken_in
+        for _ in range(20):
+            for _ in range(5):  # turns that gRPC needs for a call
+                await asyncio.sleep(0)
+            arrivals.note()
+            taken_in += 1
+
+    coming = asyncio.create_task(take_in())
+    with arrivals.working() as breathe:
+        await breathe()
+        assert taken_in == 0  # little has been done
+        time.sleep(0.01)  # noqa: ASYNC251 - the work
+        await breathe()
+        assert taken_in == 20
+    await coming
+
+
+async def test_work_in_parts_behaves_as_the_same_work_at_once() -> None:
+    arrivals, waits, seen = Arrivals(), asyncio.Event(), list[str]()
+
+    async def work() -> str:
+        time.sleep(0.01)  # noqa: ASYNC251 - the work
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await asyncio.sleep(5)
+        with pytest.raises(ZeroDivisionError):
+            await fails()
+        try:
+            waits.set()
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+        return "never"
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    async def answers() -> int:
+        return await asyncio.sleep(0, 42)
+
+    assert await arrivals.between(answers()) == 42
+    task = asyncio.ensure_future(_awaited(arrivals, work()))
+    await waits.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == ["cancelled"]
+
+
+async def _awaited(arrivals: Arrivals, work: Any) -> Any:
+    return await arrivals.between(work)
+
+
+async def test_calls_that_go_on_coming_do_not_stop_work() -> None:
+    arrivals = Arrivals()
+
+    async def take_in() -> None:
+        while True:
+            arrivals.note()
+            await asyncio.sleep(0)
+
+    coming = asyncio.create_task(take_in())
+    try:
+        async with asyncio.timeout(5):
+            for _ in range(5):
+                with arrivals.working():
+                    time.sleep(0.01)  # noqa: ASYNC251 - the work
+                await arrivals.lull()
+    finally:
+        coming.cancel()
