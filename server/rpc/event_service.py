@@ -11,7 +11,7 @@ import grpc
 from google.protobuf import timestamp_pb2
 
 from agentmetrics.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
-from server import telemetry, validation
+from server import results, telemetry, validation
 from server.accounts import Principal, Secrets
 from server.admission import Admission
 from server.clock import Clock
