@@ -10,6 +10,7 @@ import worlds
 from prometheus_client import REGISTRY
 
 from server import accounts, errors, ingest
+from server.arrivals import Arrivals
 from server.commit import Part, commit_group
 from server.errors import Refused
 from server.events import Event, key_of
@@ -33,7 +34,7 @@ async def tenants(own_database: Database) -> list[int]:
 @pytest.fixture
 async def server(own_database: Database) -> AsyncIterator[Ingest]:
     """The ingest of one server."""
-    ingest = Ingest(own_database, on_commit=lambda _: None, concurrency=3)
+    ingest = Ingest(own_database, Arrivals(), on_commit=lambda _: None, concurrency=3)
     yield ingest
     await ingest.drain()
 
@@ -242,7 +243,7 @@ async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle
     """Groups, single statements and long transactions of two servers, with the same keys and conversations."""
     dice = random.Random(seed)
     pools = [Database(own_url, ingest_connections=3, other_connections=1) for _ in range(2)]
-    servers = [Ingest(pool, on_commit=lambda _: None, concurrency=3) for pool in pools]
+    servers = [Ingest(pool, Arrivals(), on_commit=lambda _: None, concurrency=3) for pool in pools]
     retries = REGISTRY.get_sample_value("agentmetrics_commit_retries_total")
     answers: defaultdict[tuple[int, str], list[Status]] = defaultdict(list)
     revisions: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
