@@ -7,7 +7,8 @@ costs no memory here. A state is worked out when somebody asks for it, once for 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -111,11 +112,9 @@ class Hub:
         """Makes everybody who waits for news look up."""
         self._woken.set()
 
-    @contextlib.asynccontextmanager
-    async def watching(self, part: Part, interval: float) -> AsyncIterator[None]:
+    def watching(self, part: Part, interval: float) -> AbstractAsyncContextManager[None]:
         """Keeps the view of a part up to date, for somebody who looks every so many seconds."""
-        async with self._views.watching(part, interval):
-            yield
+        return self._views.watching(part, interval)
 
     async def undecided(self, part: Part, values: Collection[str]) -> set[str]:
         """Those of the part's values that no event has carried yet; refuses one whose changes go to OTHER."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from server import errors, snapshots, telemetry
+from server import errors, memory, snapshots, telemetry
 from server.errors import Reason, Refused
 from server.hub import Codec, Hub
 from server.realtime import Part
@@ -63,6 +63,7 @@ class Hubs:
         self._entries: dict[int, _Entry] = {}
         self._users: Counter[int] = Counter()
         self._pulse: asyncio.Task[None] | None = None
+        self._departures = memory.Departures()
         self._states: dict[tuple[int, Part], _Found] = {}
         self._answered: dict[tuple[int, Part], int] = {}  # the revision of the last state that was given out
 
@@ -79,6 +80,7 @@ class Hubs:
             yield entry.hub
         finally:
             telemetry.SUBSCRIPTIONS.dec()
+            self._departures.note()
             self._users[organization_id] -= 1
             entry.users -= 1
             failed = entry.started.done() and (entry.started.cancelled() or entry.started.exception() is not None)

@@ -151,15 +151,19 @@ class Signals:
             await self._wake.wait()
             self._wake.clear()
             failpoints.reach("signal_before_publish")
-            committed, self._committed = self._committed, set()
-            states, self._states = self._states, {}
-            pipeline = self._redis.pipeline(transaction=False)
-            for organization_id in committed:
-                pipeline.publish(self._channel(organization_id), b"")
-            for key, state in states.items():
-                pipeline.eval(_STORE, 1, key, *state, _STATE_MILLISECONDS)
-            await pipeline.execute()
+            await self._tell_all()
             self._away.discard("tell")
+
+    async def _tell_all(self) -> None:
+        """Sends what there is to tell. Nothing of it is held after that, however long it takes until there is more."""
+        committed, self._committed = self._committed, set()
+        states, self._states = self._states, {}
+        pipeline = self._redis.pipeline(transaction=False)
+        for organization_id in committed:
+            pipeline.publish(self._channel(organization_id), b"")
+        for key, state in states.items():
+            pipeline.eval(_STORE, 1, key, *state, _STATE_MILLISECONDS)
+        await pipeline.execute()
 
     async def _listen(self) -> None:
         """Hears until the connection breaks, following what is listened to."""
@@ -178,7 +182,7 @@ class Signals:
                     if removed := subscribed - wanted:
                         await pubsub.unsubscribe(*map(self._channel, removed))
                     subscribed = wanted
-                if not subscribed:
+                if not subscribed and not pubsub.subscribed:  # every answer has been read: no channel is kept
                     await self._changed.wait()
                     pulse = _Pulse()  # nobody has read an answer meanwhile
                     continue

@@ -21,6 +21,7 @@ MAX_AGENTS = 100
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
 _MESSAGE_BYTES = 2 * 1024 * 1024  # clients take 4 MiB unless they are set up otherwise
 _FRAME_BYTES = 8  # around a change or an event in its message
+_EVERYTHING = Part()
 
 _STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] = {
     None: realtime_service_pb2.CONVERSATION_STATUS_ACTIVE,
@@ -45,6 +46,8 @@ def part(message: realtime_service_pb2.RealtimeFilter) -> Part:
             field="filter",
             metadata={"limit": str(MAX_AGENTS)},
         )
+    if not (message.agent_ids or message.channel):
+        return _EVERYTHING
     for agent_id in message.agent_ids:
         if not agent_id:
             raise validation.required("filter.agent_ids")

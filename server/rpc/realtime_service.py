@@ -1,8 +1,8 @@
 """RealtimeService: what is happening now, and every update."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server import errors
@@ -128,12 +128,10 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         asked = Subscription(organization_id=principal.organization_id, part=part, include_events=include_events)
         return Stream(context, Tokens(self._secrets, asked), self._draining, write_seconds=self._write_seconds)
 
-    @contextlib.asynccontextmanager
-    async def _subscribed(self, principal: Principal) -> AsyncIterator[Hub]:
+    def _subscribed(self, principal: Principal) -> AbstractAsyncContextManager[Hub]:
         if self._draining.is_set():
             raise subscription.draining()
-        async with self._hubs.subscribed(principal.organization_id, principal.settings.time_zone) as hub:
-            yield hub
+        return self._hubs.subscribed(principal.organization_id, principal.settings.time_zone)
 
 
 async def _next(stream: Stream, hub: Hub, *, include_events: bool) -> Sequence[Batch]:

@@ -1,11 +1,14 @@
-"""Many WatchMetrics subscribers while events arrive: from acknowledgement to receipt, and the server's memory. The same
-many come, stay and leave several times: from the first wave on, the memory has to come back to where it was.
+"""Many WatchMetrics subscribers while events arrive: from acknowledgement to receipt, and the server's memory.
+
+The same many come, stay and leave several times. Their memory is compared with that of a server that is warm but has
+had no subscriber: it has taken in the same events and has answered questions over all of its connections.
 """
 
 import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import grpc
 
@@ -19,6 +22,8 @@ EVENTS_PER_SECOND = 500
 SECONDS = 10
 PER_CHANNEL = 50
 NEVER_READ = 10  # one subscriber in so many
+WARM_UP_QUESTIONS = 5  # times two, of each organization
+REST_SECONDS = 10
 
 ROUNDS = ((1000, 1.0), (1000, 1.0), (1000, 1.0), (100, 0.1))  # subscribers, min_interval in seconds
 
@@ -34,12 +39,15 @@ async def run(world: World, events: int | None) -> None:
     """Prints for each round how long a change takes to reach a subscriber, beyond what min_interval asks for."""
     async with world.server(AGENTMETRICS_MAX_SUBSCRIPTIONS_PER_ORGANIZATION="1000") as served:
         keys = [(await world.tenant(f"tenant {number}"))[1] for number in range(ORGANIZATIONS)]
+        cold, per_tenant = served.resident_mib(), (events or EVENTS_PER_SECOND * SECONDS) // ORGANIZATIONS
+        await _warm_up(served, keys, per_tenant)
+        warm = served.resident_mib()
+        print(f"server RSS: cold {cold:.0f} MiB, warm {warm:.0f}")
         for subscribers, interval in ROUNDS:
             tenants = [Tenant(key) for key in keys]
-            before = served.resident_mib()
             async with watching(served, tenants, subscribers, interval):
                 idle, cpu, begun = served.resident_mib(), served.cpu_seconds(), time.perf_counter()
-                await write(served, tenants, (events or EVENTS_PER_SECOND * SECONDS) // ORGANIZATIONS)
+                await write(served, tenants, per_tenant)
                 busy = (served.cpu_seconds() - cpu) / (time.perf_counter() - begun)
                 await asyncio.sleep(interval + 1)
                 during = served.resident_mib()
@@ -47,9 +55,25 @@ async def run(world: World, events: int | None) -> None:
             _report(tenants, subscribers, interval)
             after = served.resident_mib()
             print(
-                f"server RSS: {before:.0f} MiB, subscribed {idle:.0f}, under load {during:.0f}, all gone {after:.0f};"
-                f" {busy:.0%} of a processor"
+                f"server RSS: subscribed {idle:.0f} MiB, under load {during:.0f}, all gone {after:.0f}"
+                f" ({after - warm:+.0f} against warm); {busy:.0%} of a processor"
             )
+        await asyncio.sleep(REST_SECONDS)
+        print(f"server RSS: {served.resident_mib():.0f} MiB after {REST_SECONDS} s of rest")
+
+
+async def _warm_up(served: Served, keys: list[str], per_tenant: int) -> None:
+    """The same events without a subscriber, and questions over all connections at once."""
+    await write(served, [Tenant(key) for key in keys], per_tenant)
+    for _ in range(WARM_UP_QUESTIONS):
+        await asyncio.gather(*(_ask(served, key) for key in keys))
+    await asyncio.sleep(5)
+
+
+async def _ask(served: Served, key: str) -> None:
+    now = datetime.now(UTC)
+    async with AsyncClient(served.address, api_key=key) as client:
+        await asyncio.gather(client.realtime(), client.overview(now - timedelta(days=1), now))
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,116 @@
+"""What subscribers have taken is given back once they have left, by the process and not only by the interpreter."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from subscribing import authorization
+
+from agentmetrics import AsyncClient, event
+from agentmetrics.v1 import realtime_service_pb2 as messages
+from agentmetrics.v1 import realtime_service_pb2_grpc
+from server import embedded, memory
+from tests.bench.world import Served, World
+
+SUBSCRIBERS, PER_CHANNEL = 400, 100
+KEPT = 0.65  # of what the first wave takes, at most
+linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a process's memory this way")
+
+
+async def test_many_departures_are_one_release_when_they_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "REST_SECONDS", 0.3)
+    releases: list[None] = []
+    departures = memory.Departures(lambda: releases.append(None))
+    for _ in range(memory.LEAST - 1):
+        departures.note()
+    await asyncio.sleep(0.5)
+    assert not releases
+    for _ in range(8):
+        departures.note()
+        await asyncio.sleep(0.05)
+        assert not releases
+    await asyncio.sleep(0.5)
+    assert len(releases) == 1
+    departures.note()
+    await asyncio.sleep(0.5)
+    assert len(releases) == 1
+
+
+@linux
+async def test_what_lies_below_the_top_of_the_heap_is_released() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+
+    blocks = [b"x" * 20_000 for _ in range(4000)]
+    last = blocks[-1]
+    held = resident()
+    blocks.clear()
+    memory.release()
+    async with asyncio.timeout(5):
+        while resident() > held - 60:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+    assert last
+
+
+@linux
+async def test_waves_of_subscribers_leave_a_server_as_it_was(engines: embedded.Engines) -> None:
+    """Against a server that has stored events and answered questions, but has had no subscriber.
+
+    Some stays: CPython keeps a MiB of its heap for as long as a single object lives there. The next subscribers are put
+    into those, so that it does not grow from wave to wave.
+    """
+    limit = str(SUBSCRIBERS)
+    async with (
+        World.on(engines, "memory") as world,
+        world.server(AGENTMETRICS_MAX_SUBSCRIPTIONS_PER_ORGANIZATION=limit) as served,
+    ):
+        _, key = await world.tenant("waves")
+        async with AsyncClient(served.address, api_key=key) as client:
+            await use(client)
+            warmed, during, after = served.resident_mib(), [], []
+            for _ in range(3):
+                async with subscribed(served, key):
+                    await use(client)
+                    during.append(served.resident_mib())
+                after.append(await released(served, warmed + KEPT * (during[0] - warmed)))
+    assert during[0] - warmed > 8, "they take some memory"
+    assert after[-1] - after[0] < 2, after
+
+
+async def use(client: AsyncClient) -> None:
+    """A few events, and as many questions at once as the server has connections for."""
+    for _ in range(3):
+        await client.track_batch([event("message.sent", conversation_id=f"{number}") for number in range(20)])
+        await asyncio.gather(*(client.realtime(agent_ids=[f"{number}"]) for number in range(8)))
+
+
+@contextlib.asynccontextmanager
+async def subscribed(served: Served, key: str) -> AsyncIterator[None]:
+    """Many who have been sent a state."""
+    options = (("grpc.use_local_subchannel_pool", 1),)
+    request = messages.WatchMetricsRequest()
+    async with contextlib.AsyncExitStack() as stack:
+        calls = []
+        for _ in range(SUBSCRIBERS // PER_CHANNEL):
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(served.address, options=options))
+            stub = realtime_service_pb2_grpc.RealtimeServiceStub(channel)
+            calls += [stub.WatchMetrics(request, metadata=authorization(key)) for _ in range(PER_CHANNEL)]
+        async with asyncio.timeout(30):
+            firsts = await asyncio.gather(*(call.read() for call in calls))
+        assert all(one.HasField("state") for one in firsts)
+        yield
+        for call in calls:
+            call.cancel()
+
+
+async def released(served: Served, bound: float) -> float:
+    """What the server holds once it is below the bound, in MiB."""
+    async with asyncio.timeout(10):
+        while served.resident_mib() > bound:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
+    return served.resident_mib()
