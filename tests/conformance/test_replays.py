@@ -57,8 +57,16 @@ async def hold(
     assert report.cells > 0
 
 
-async def test_chitchat(client: AsyncClient, database: Database, organization: int) -> None:
-    await hold(client, database, organization, Expected.read(CHITCHAT), list(chitchat.events()))
+@pytest.fixture(scope="module")
+def conversations() -> list[event_pb2.Event]:
+    """All of Chitchat, made once."""
+    return list(chitchat.events())
+
+
+async def test_chitchat(
+    client: AsyncClient, database: Database, organization: int, conversations: list[event_pb2.Event]
+) -> None:
+    await hold(client, database, organization, Expected.read(CHITCHAT), conversations)
 
 
 @pytest.mark.skipif(
@@ -70,14 +78,17 @@ async def test_tau2(client: AsyncClient, database: Database, organization: int) 
 
 
 async def test_with_a_worker_running(
-    client: AsyncClient, database: Database, organization: int, worker_command: tuple[list[str], dict[str, str]]
+    client: AsyncClient,
+    database: Database,
+    organization: int,
+    conversations: list[event_pb2.Event],
+    worker_command: tuple[list[str], dict[str, str]],
 ) -> None:
     """A worker folds while the replay goes on, and answers are exact at the end whatever has been folded."""
     command, environment = worker_command
     worker = await asyncio.create_subprocess_exec(*command, env=environment)
     try:
-        events = list(chitchat.events())
-        assert await replay(client, events) == {"EVENT_STATUS_ACCEPTED": len(events)}
+        assert await replay(client, conversations) == {"EVENT_STATUS_ACCEPTED": len(conversations)}
         await expectations.check(client, Expected.read(CHITCHAT))
         await _until_folded(database, organization)
         await expectations.check(client, Expected.read(CHITCHAT))
