@@ -84,14 +84,15 @@ class Arrivals:
                 continue
             self._over = asyncio.Event()
             try:
-                await self._quiet()
+                await self.quiet()
             finally:
                 self._busy = 0.0
                 self._over.set()
                 self._over = None
             return
 
-    async def _quiet(self) -> None:
+    async def quiet(self) -> None:
+        """Returns once no further call comes in, or after 10 ms."""
         seen, turns = self._count, 0
         begun, not_before = time.perf_counter(), 0.0
         while True:

@@ -124,7 +124,11 @@ class Ingest:
             else:
                 await self._arrivals.between(self._settle(batch.taken[0]))
         finally:
-            self._lanes.done(batch)
+            gather = self._lanes.done(batch)
+            self._dispatch()
+        if gather:
+            await self._arrivals.quiet()
+            self._lanes.gathered()
             self._dispatch()
 
     async def _settle_group(self, group: Sequence[Taken]) -> None:

@@ -3,7 +3,8 @@
 A transaction stores either the calls of one organization, as many as fit, or those of several that have few events
 each: a group. A transaction costs much the same whatever its size, so that without groups many small senders would
 cost many times what a large one does. One group is under way at a time, and what arrives meanwhile makes the next one:
-groups grow with the load, and an idle service adds no wait. Only where a group lasts long, since another server holds
+groups grow with the load, and an idle service adds no wait. After a small transaction, answers bring new calls, which
+the next one gathers. Only where a group lasts long, since another server holds
 what one of its organizations needs, does the next one begin beside it.
 """
 
@@ -87,6 +88,7 @@ class Lanes:
     def __init__(self, slots: int, may_join: Callable[[Lane], bool]) -> None:
         self._free = slots
         self._groups: list[float] = []  # when those under way began
+        self._gathering = False
         self._may_join = may_join  # whether a small lane may be part of a group
         self._shares = Shares()
         self._small, self._others = Queue(self._shares), Queue(self._shares)
@@ -141,9 +143,11 @@ class Lanes:
         lane.intricate += sum(not call.simple for call in taken.calls)
         lane.tried_since = tried_since
 
-    def done(self, batch: Batch) -> None:
-        """A batch is stored, or put back."""
+    def done(self, batch: Batch) -> bool:
+        """A batch is stored, or put back. True where small lanes wait for gathered() from now on."""
         self._free += 1
+        begins = not self._gathering and sum(len(taken.events) for taken in batch.taken) <= GROUP_EVENTS
+        self._gathering = self._gathering or begins
         if batch.is_group:
             self._groups.remove(batch.begun)
         now = time.monotonic()
@@ -157,6 +161,13 @@ class Lanes:
                 self._lanes.pop(lane.organization_id, None)
         if not self._lanes:
             self._shares.clear()
+        return begins
+
+    def gathered(self) -> None:
+        """The calls that were about to come have come."""
+        self._gathering = False
+        for lane in self._lanes.values():
+            self._offer(lane)
 
     def _offer(self, lane: Lane) -> None:
         if self._is_due(lane):
@@ -170,6 +181,8 @@ class Lanes:
         wants anything: else their work goes on while this one's commits.
         """
         alone = len(self._lanes) == 1
+        if self._gathering and lane.events <= GROUP_EVENTS:
+            return False
         return bool(lane.waiting) and (
             not lane.under_way or (alone and lane.under_way == 1 and lane.events >= _WORTH_PREPARING)
         )

@@ -61,8 +61,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         if not request.HasField("event"):
             raise validation.required("event")
         principal = gate.caller().principal
-        async with self._admission.reading(principal, 1):
-            event = event_conversion.event(request.event, self._sender(principal, request))
+        event = event_conversion.event(request.event, self._sender(principal, request))
         submission = await self._ingest.submit(principal.organization_id, [event], self._admission.limits(principal))
         (result,) = submission.results
         if result.rejection is not None:

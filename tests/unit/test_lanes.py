@@ -38,6 +38,38 @@ def shape(batch: Batch) -> tuple[bool, dict[int, int]]:
     return batch.is_group, {taken.lane.organization_id: len(taken.events) for taken in batch.taken}
 
 
+def finish(in_: Lanes, batch: Batch) -> None:
+    """A batch is stored, and all calls that were about to come have come."""
+    in_.done(batch)
+    in_.gathered()
+
+
+async def test_after_little_the_next_waits_for_what_is_about_to_come() -> None:
+    some = Lanes(3, ANYBODY)
+    add(some, 1)
+    (group,) = batches(some)
+    add(some, 1)
+    add(some, 2, simple=False)
+    assert begun(some) == [(False, {2: 1})]
+    assert some.done(group)
+    add(some, 3, lanes.GROUP_EVENTS + 1)
+    add(some, 4)
+    assert begun(some) == [(False, {3: lanes.GROUP_EVENTS + 1})]
+    some.gathered()
+    ((is_group, events),) = begun(some)
+    assert is_group
+    assert events == {1: 1, 4: 1}
+
+
+async def test_after_much_the_next_begins_at_once() -> None:
+    some = Lanes(1, ANYBODY)
+    add(some, 1, lanes.GROUP_EVENTS + 1)
+    (alone,) = batches(some)
+    add(some, 2)
+    assert not some.done(alone)
+    assert begun(some) == [(True, {2: 1})]
+
+
 async def test_small_ones_make_a_group_and_what_comes_meanwhile_the_next() -> None:
     some = Lanes(3, ANYBODY)
     for organization in range(5):
@@ -47,7 +79,7 @@ async def test_small_ones_make_a_group_and_what_comes_meanwhile_the_next() -> No
     add(some, 7)
     add(some, 3)
     assert not batches(some)
-    some.done(group)
+    finish(some, group)
     assert begun(some) == [(True, {7: 1, 3: 1})] or begun(some) == [(True, {3: 1, 7: 1})]
 
 
@@ -68,7 +100,7 @@ async def test_a_group_is_bounded_and_the_rest_is_next() -> None:
         add(some, organization, lanes.GROUP_EVENTS // 4)
     (group,) = batches(some)
     assert len(group.taken) == 4
-    some.done(group)
+    finish(some, group)
     (following,) = batches(some)
     assert not {one.lane.organization_id for one in group.taken} & {one.lane.organization_id for one in following.taken}
 
@@ -81,8 +113,8 @@ async def test_an_organization_with_a_transaction_under_way_is_in_no_group() -> 
     add(some, 2)
     (group,) = batches(some)
     assert shape(group) == (True, {2: 1})
-    some.done(group)
-    some.done(alone)
+    finish(some, group)
+    finish(some, alone)
     assert begun(some) == [(True, {1: 1})]
 
 
@@ -101,7 +133,7 @@ async def test_a_group_that_lasts_keeps_the_next_one_waiting_for_a_moment_only(
     assert patience is not None
     now += patience
     assert begun(some) == [(True, {2: 1})]
-    some.done(first)
+    finish(some, first)
     add(some, 1)
     assert not batches(some)  # the second is still young
 
@@ -114,7 +146,7 @@ async def test_what_is_put_back_goes_alone_and_first() -> None:
     first, second = group.taken
     add(some, first.lane.organization_id, 3)
     some.put_back(first, tried_since=5.0)
-    some.done(group)
+    finish(some, group)
     (again,) = batches(some)
     assert not again.is_group
     (taken,) = again.taken
@@ -131,7 +163,7 @@ async def test_large_and_small_ones_take_turns_by_what_they_store() -> None:
     order = []
     while found := batches(some):
         order.append(shape(found[0]))
-        some.done(found[0])
+        finish(some, found[0])
         add(some, 2)
         if len(order) == 6:
             break
@@ -147,7 +179,7 @@ async def test_weights_count() -> None:
     for _ in range(40):
         (batch,) = batches(some)
         order += shape(batch)[1]
-        some.done(batch)
+        finish(some, batch)
     assert 28 <= order.count(1) <= 32
 
 
@@ -162,5 +194,5 @@ async def test_a_second_batch_of_an_organization_where_many_events_wait() -> Non
     assert begun(some) == [(False, {1: 100})]
     add(some, 1, 1000)
     assert not batches(some)
-    some.done(first)
+    finish(some, first)
     assert begun(some) == [(False, {1: 1000})]
