@@ -1,7 +1,8 @@
 """Many WatchMetrics subscribers while events arrive: from acknowledgement to receipt, and the server's memory.
 
 The same many come, stay and leave several times. Their memory is compared with that of a server that is warm but has
-had no subscriber: it has taken in the same events and has answered questions over all of its connections.
+had no crowd: it has taken in the same events, has answered questions over all of its connections, and each organization
+has had one subscriber.
 """
 
 import asyncio
@@ -63,8 +64,10 @@ async def run(world: World, events: int | None) -> None:
 
 
 async def _warm_up(served: Served, keys: list[str], per_tenant: int) -> None:
-    """The same events without a subscriber, and questions over all connections at once."""
-    await write(served, [Tenant(key) for key in keys], per_tenant)
+    """The same events with one subscriber of each organization, and questions over all connections at once."""
+    tenants = [Tenant(key) for key in keys]
+    async with watching(served, tenants, len(tenants), 1.0):
+        await write(served, tenants, per_tenant)
     for _ in range(WARM_UP_QUESTIONS):
         await asyncio.gather(*(_ask(served, key) for key in keys))
     await asyncio.sleep(5)
