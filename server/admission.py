@@ -57,16 +57,15 @@ class Admission:
         self._reading = FairSlots(1)
         self.arrivals = arrivals
 
-    async def check_events(self, principal: Principal, size: int, *, patience: float | None = None) -> None:
-        """Refuses a call that sends events, of that many bytes, where it cannot be let in now, or would probably wait
-        for longer than patience seconds.
+    async def check_events(self, principal: Principal, size: int) -> None:
+        """Refuses a call that sends events, of that many bytes, where it cannot be let in now.
 
         What is let in must be charged, and held, before anything else runs.
         """
         limits = self._defaults.of(principal.settings)
         if self._rates.must_ask(principal.organization_id, limits):
             await self._rates.ask(principal.organization_id, limits)
-        self._climb(principal.organization_id, limits, size, patience)
+        self._climb(principal.organization_id, limits, size)
 
     def refusal(self, principal: Principal) -> Refused | None:
         """Why a call that sends events cannot be let in now, of whatever size; None where that is not known at once."""
@@ -74,12 +73,12 @@ class Admission:
         if self._rates.must_ask(principal.organization_id, limits):
             return None
         try:
-            self._climb(principal.organization_id, limits, 0, None)
+            self._climb(principal.organization_id, limits, 0)
         except Refused as refusal:
             return refusal
         return None
 
-    def _climb(self, organization_id: int, limits: Limits, size: int, patience: float | None) -> None:
+    def _climb(self, organization_id: int, limits: Limits, size: int) -> None:
         """The ladder, rung by rung."""
         refusal = self._rates.refusal(organization_id, limits)
         if refusal is not None:
@@ -88,7 +87,7 @@ class Admission:
         self.check_pressure()
         self._check_room(organization_id, size)
         wait = self._reading.expected_wait(organization_id) + self._ingest.expected_wait(organization_id)
-        if wait > self._bounds.queue_seconds or (patience is not None and wait > patience):
+        if wait > self._bounds.queue_seconds:
             raise _overloaded("the organization's events would have to wait too long", self._bounds.queue_seconds / 2)
 
     def check_pressure(self) -> None:

@@ -127,9 +127,11 @@ class Ingest:
             gather = self._lanes.done(batch)
             self._dispatch()
         if gather:
-            await self._arrivals.quiet()
-            self._lanes.gathered()
-            self._dispatch()
+            try:
+                await self._arrivals.quiet()
+            finally:
+                self._lanes.gathered()
+                self._dispatch()
 
     async def _settle_group(self, group: Sequence[Taken]) -> None:
         """Writes the events of a group and answers the calls. What is not stored so waits to be stored by itself, where

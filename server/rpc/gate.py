@@ -127,7 +127,7 @@ class Gate(grpc.aio.ServerInterceptor):
                         self._admission.check_pressure()
                         return await handle(request.parse(), context)
                     organization_id, size = caller.principal.organization_id, len(request.data)
-                    await self._admission.check_events(caller.principal, size, patience=context.time_remaining())
+                    await self._admission.check_events(caller.principal, size)
                     with self._admission.holding(organization_id, size):
                         return await handle(self._charged(caller.principal, request), context)
 

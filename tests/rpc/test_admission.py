@@ -15,7 +15,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 from serving import Accounts, Caller, event, refused
 
-from agentmetrics.v1 import event_service_pb2
 from server import accounts as server_accounts
 from server import errors, turns
 from server.pressure import Pressure
@@ -286,23 +285,6 @@ async def test_a_refusal_does_not_wait_for_the_request(
             assert 1 <= retry_seconds(error) <= 2
         finally:
             call.cancel()
-
-
-async def test_a_call_whose_deadline_is_nearer_than_its_turn_is_refused_at_once(
-    caller: Caller, served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held = Held(monkeypatch, caller)
-    async with served(max_queue_seconds=30) as channel:
-        mine = serving.through(caller, channel)
-        waiting = []
-        for _ in range(3):
-            waiting.append(asyncio.create_task(outcome(mine.track(event()))))
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(0.5)
-        request = event_service_pb2.TrackEventRequest(event=event()).SerializeToString()
-        assert await outcome(mine.raw(serving.TRACK_EVENT, request, timeout=0.4)) == OVERLOADED
-        held.go_on.set()
-        assert await asyncio.gather(*waiting) == ["OK"] * 3
 
 
 async def test_pressure_is_a_loop_that_is_late_again_and_again() -> None:
