@@ -33,7 +33,7 @@ from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import SCOPES, Services
 from server.settings import Settings
 from server.signals import Signals
-from server.store import migrate, partitions, updates
+from server.store import migrate, partitions, sessions, updates
 from server.store.database import Condition, Database
 from server.turns import Turns
 
@@ -157,6 +157,7 @@ class Running:
 
     async def start(self) -> None:
         """Checks the database, binds the port and serves."""
+        sessions.forget_lost_answers()
         condition = await self._check_database()
         self._clock.set(condition.now)
         port = self._bind()

@@ -11,7 +11,7 @@ from prometheus_client import start_http_server
 
 from server import commands, diagnosis, errors, failpoints, jobs, settings, telemetry
 from server.settings import Settings
-from server.store import migrate
+from server.store import migrate, sessions
 from server.store.database import Database
 from workers import folding
 from workers.process import Process
@@ -43,6 +43,7 @@ def run(
 
 async def work(known: Settings, metrics_port: int) -> None:
     """Works until a signal; SetupError where it cannot begin."""
+    sessions.forget_lost_answers()
     database_url, redis_url = known.required("database_url"), known.required("redis_url")
     diagnosis.check_url(database_url)
     diagnosis.check_redis_url(redis_url)

@@ -1,5 +1,6 @@
 """Sessions of PostgreSQL: what each kind of them is set to, and how they are opened."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -105,3 +106,18 @@ def _refuse_dead(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -
     """Makes the pool replace a connection that the database has closed meanwhile, without asking it each time."""
     if connection.driver_connection.is_closed():
         raise sa.exc.DisconnectionError
+
+
+def forget_lost_answers() -> None:
+    """Keeps the running event loop from reporting answers that nobody waits for any more since their connection is lost.
+
+    A COPY over a connection that is lost in the moment in which it begins fails, as its caller is told, before the
+    driver waits for the answer; the loss then fails that answer, too.
+    """
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        lost = isinstance(context.get("exception"), asyncpg.ConnectionDoesNotExistError)
+        if not (lost and isinstance(context.get("future"), asyncio.Future) and "never retrieved" in context["message"]):
+            loop.default_exception_handler(context)
+
+    asyncio.get_running_loop().set_exception_handler(handle)
