@@ -109,7 +109,7 @@ def _refuse_dead(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -
 
 
 def forget_lost_answers() -> None:
-    """Keeps the running event loop from reporting answers that nobody waits for any more since their connection is lost.
+    """Keeps the running event loop from reporting the answers of lost connections that nobody waits for any more.
 
     A COPY over a connection that is lost in the moment in which it begins fails, as its caller is told, before the
     driver waits for the answer; the loss then fails that answer, too.
