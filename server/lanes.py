@@ -177,12 +177,12 @@ class Lanes:
                 queue.put(lane.organization_id)
 
     def _is_due(self, lane: Lane) -> bool:
-        """True where what waits may be stored now. Beside a transaction of its own, only while no other organization
-        wants anything: else their work goes on while this one's commits.
+        """True where what waits may be stored now. Little waits for gathered(). Beside a transaction of its own, only
+        while no other organization wants anything: else their work goes on while this one's commits.
         """
-        alone = len(self._lanes) == 1
         if self._gathering and lane.events <= GROUP_EVENTS:
             return False
+        alone = len(self._lanes) == 1
         return bool(lane.waiting) and (
             not lane.under_way or (alone and lane.under_way == 1 and lane.events >= _WORTH_PREPARING)
         )

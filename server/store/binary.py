@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
+import asyncpg
+
 from server.store.database import Driver
 
 NULL = b"\xff\xff\xff\xff"
@@ -21,7 +23,12 @@ _INT4, _INT8, _BYTEA = 23, 20, 17  # the oids of the types of elements
 
 
 async def copy(driver: Driver, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
-    """Copies rows into a table, each a packed number of columns and so many values with their lengths before them."""
+    """Copies rows into a table, each a packed number of columns and so many values with their lengths before them.
+
+    InterfaceError over a connection that has been cut, for which the driver would raise what no one expects.
+    """
+    if driver.is_closed():
+        raise asyncpg.InterfaceError("connection is closed")
     content = b"".join(chain((_HEADER,), rows, (_TRAILER,)))
     # As a buffer, which the driver sends as it is: of an iterator it would wait for each portion in a task of its own.
     source = memoryview(content)  # bytes would be taken for the name of a file

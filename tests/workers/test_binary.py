@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from server import errors
 from server.events import ID_FIELDS, Event, key_of
 from server.store import binary, events
 from server.store.database import Database
@@ -88,3 +90,10 @@ def _packed(number: int, row: tuple[str, list[int], list[int], list[bytes], date
             binary.Texts()[""],
         )
     )
+
+
+async def test_a_connection_that_has_been_cut_is_a_lost_one(database: Database) -> None:
+    with pytest.raises(errors.StorageUnavailable):
+        async with database.ingest() as driver:
+            driver.terminate()
+            await binary.copy(driver, "events", ["organization_id"], [])
