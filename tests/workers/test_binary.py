@@ -93,7 +93,10 @@ def _packed(number: int, row: tuple[str, list[int], list[int], list[bytes], date
 
 
 async def test_a_connection_that_has_been_cut_is_a_lost_one(database: Database) -> None:
-    with pytest.raises(errors.StorageUnavailable):
+    async def copy() -> None:
         async with database.ingest() as driver:
             driver.terminate()
             await binary.copy(driver, "events", ["organization_id"], [])
+
+    with pytest.raises(errors.StorageUnavailable):
+        await copy()
