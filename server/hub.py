@@ -7,7 +7,7 @@ costs no memory here. A state is worked out when somebody asks for it, once for 
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from datetime import datetime
 import structlog
 
 from server import errors, overflow, recent, views
+from server.bell import Bell
 from server.errors import Reason, Refused
 from server.events import Event
 from server.realtime import Part
@@ -61,7 +62,7 @@ class Hub:
             database, signals, codec.state, builds, organization_id=organization_id, time_zone=time_zone
         )
         self._recent = Recent(codec.update)
-        self._news = asyncio.Event()  # set, and replaced by another, whenever there may be something new
+        self._news = Bell()  # rings whenever there may be something new
         self._follower: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._is_due, self._has_slid = False, False
@@ -112,9 +113,9 @@ class Hub:
         """Makes everybody who waits for news look up."""
         self._woken.set()
 
-    def watching(self, part: Part, interval: float) -> AbstractAsyncContextManager[None]:
-        """Keeps the view of a part up to date, for somebody who looks every so many seconds."""
-        return self._views.watching(part, interval)
+    def watching(self, part: Part) -> AbstractAsyncContextManager[None]:
+        """Keeps the view of a part up to date for the length of the block."""
+        return self._views.watching(part)
 
     async def undecided(self, part: Part, values: Collection[str]) -> set[str]:
         """Those of the part's values that no event has carried yet; refuses one whose changes go to OTHER."""
@@ -136,12 +137,9 @@ class Hub:
             self._readers -= 1
             self._event_readers -= include_events
 
-    async def news(self, seconds: float) -> None:
-        """Returns when there may be something new, or after that time."""
-        news = self._news
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await news.wait()
+    def news(self, seconds: float) -> Coroutine[None, None, None]:
+        """Waits until there may be something new, or for that time."""
+        return self._news.wait(seconds)
 
     async def position(self, resumed: int | None) -> int:
         """Where a reader begins: after the revision that its token names, or after the newest one."""
@@ -210,8 +208,7 @@ class Hub:
                 self._away = True
             except Exception:  # noqa: BLE001 - whoever watches is not left without a hub
                 _log.exception("following an organization failed; it goes on", organization_id=self._organization_id)
-            news, self._news = self._news, asyncio.Event()
-            news.set()
+            self._news.ring()
             if due:
                 # Gathers what arrives, so that a burst of commits costs a few looks and nobody waits for long.
                 await asyncio.sleep(min(max(_REST * (loop.time() - begun), _SHORTEST_REST), _LONGEST_REST))

@@ -3,10 +3,9 @@ last. They are told once a second, all at once, where their organizations stand.
 """
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +66,12 @@ class Hubs:
         self._states: dict[tuple[int, Part], _Found] = {}
         self._answered: dict[tuple[int, Part], int] = {}  # the revision of the last state that was given out
 
-    @contextlib.asynccontextmanager
-    async def subscribed(self, organization_id: int, time_zone: str) -> AsyncIterator[Hub]:
+    def subscribed(self, organization_id: int, time_zone: str) -> AbstractAsyncContextManager[Hub]:
         """The organization's hub, for as long as one subscription lasts; refuses more than the limits."""
+        return _Subscribed(self, organization_id, time_zone)
+
+    async def join(self, organization_id: int, time_zone: str) -> "_Entry":
+        """A subscription begins; each that has joined leaves once."""
         self._check(organization_id)
         self._users[organization_id] += 1  # before anything is waited for
         entry = self._entry(organization_id, time_zone)
@@ -77,21 +79,26 @@ class Hubs:
         telemetry.SUBSCRIPTIONS.inc()
         try:
             await asyncio.shield(entry.started)
-            yield entry.hub
-        finally:
-            telemetry.SUBSCRIPTIONS.dec()
-            self._departures.note()
-            self._users[organization_id] -= 1
-            entry.users -= 1
-            failed = entry.started.done() and (entry.started.cancelled() or entry.started.exception() is not None)
-            if (failed or not entry.users) and self._entries.get(organization_id) is entry:
-                del self._entries[organization_id]
-            if not self._entries and self._pulse is not None:
-                self._pulse.cancel()
-                self._pulse = None
-            if not entry.users:
-                entry.started.cancel()
-                await entry.hub.stop()
+        except BaseException:
+            await self.leave(organization_id, entry)
+            raise
+        return entry
+
+    async def leave(self, organization_id: int, entry: "_Entry") -> None:
+        """A subscription has ended; the hub goes with the last one."""
+        telemetry.SUBSCRIPTIONS.dec()
+        self._departures.note()
+        self._users[organization_id] -= 1
+        entry.users -= 1
+        failed = entry.started.done() and (entry.started.cancelled() or entry.started.exception() is not None)
+        if (failed or not entry.users) and self._entries.get(organization_id) is entry:
+            del self._entries[organization_id]
+        if not self._entries and self._pulse is not None:
+            self._pulse.cancel()
+            self._pulse = None
+        if not entry.users:
+            entry.started.cancel()
+            await entry.hub.stop()
 
     def _entry(self, organization_id: int, time_zone: str) -> _Entry:
         entry = self._entries.get(organization_id)
@@ -178,6 +185,26 @@ class Hubs:
         encoded = self._codec.state(view.state(as_of.at), view.revision, as_of.at, time_zone)
         self._signals.leave_state(organization_id, part, view.revision, as_of.at, encoded)
         return Left(view.revision, encoded)
+
+
+class _Subscribed(AbstractAsyncContextManager[Hub]):
+    """Joins and leaves. There are thousands, for as long as they are subscribed: hence no generator."""
+
+    __slots__ = ("_entry", "_hubs", "_organization_id", "_time_zone")
+
+    def __init__(self, hubs: Hubs, organization_id: int, time_zone: str) -> None:
+        self._hubs = hubs
+        self._organization_id = organization_id
+        self._time_zone = time_zone
+        self._entry: _Entry | None = None
+
+    async def __aenter__(self) -> Hub:
+        self._entry = await self._hubs.join(self._organization_id, self._time_zone)
+        return self._entry.hub
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._entry is not None:
+            await self._hubs.leave(self._organization_id, self._entry)
 
 
 def _seen(task: asyncio.Task[Any]) -> None:

@@ -26,6 +26,8 @@ class Subscription:
 class Tokens:
     """Makes and reads the tokens of one subscription."""
 
+    __slots__ = ("_described", "_secrets")
+
     def __init__(self, secrets: Secrets, subscription: Subscription) -> None:
         part = subscription.part
         described = [subscription.organization_id, sorted(part.agent_ids), part.channel, subscription.include_events]

@@ -4,9 +4,10 @@ A new view is made from a snapshot while the others go on; only what has happene
 """
 
 import asyncio
-import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,7 +66,7 @@ class Views:
         self._builds = builds
         self._organization_id = organization_id
         self._time_zone = time_zone
-        self._wanted: dict[Part, list[float]] = {}  # the intervals of those who watch, in seconds
+        self._wanted: Counter[Part] = Counter()  # by how many
         self._watched: dict[Part, _Watched] = {}
         self._making: dict[Part, asyncio.Task[None]] = {}
         self.changing = asyncio.Lock()
@@ -75,14 +76,12 @@ class Views:
     def __bool__(self) -> bool:
         return bool(self._wanted)
 
-    @property
-    def shortest_interval(self) -> float:
-        """How often the most impatient of all who watch looks, in seconds."""
-        return min((one for intervals in self._wanted.values() for one in intervals), default=float("inf"))
+    def watching(self, part: Part) -> AbstractAsyncContextManager[None]:
+        """Keeps the view of a part up to date for the length of the block."""
+        return _Watching(self, part)
 
-    @contextlib.asynccontextmanager
-    async def watching(self, part: Part, interval: float) -> AsyncIterator[None]:
-        """Keeps the view of a part up to date, for somebody who looks every so many seconds."""
+    async def join(self, part: Part) -> None:
+        """One more watches a part, whose view is there from now on; each who joins leaves once."""
         if part not in self._wanted and len(self._wanted) >= MAX_PARTS:
             raise Refused(
                 Reason.SUBSCRIPTION_LIMIT,
@@ -91,19 +90,22 @@ class Views:
                 metadata={"limit": str(MAX_PARTS)},
                 retry_after=5.0,
             )
-        intervals = self._wanted.setdefault(part, [])
-        intervals.append(interval)
+        self._wanted[part] += 1
         try:
             while part not in self._watched:
                 await asyncio.shield(self._making.get(part) or self._make_soon(part))
-            yield
-        finally:
-            intervals.remove(interval)
-            if not intervals:
-                del self._wanted[part]
-                self._watched.pop(part, None)
-                if part in self._making:
-                    self._making.pop(part).cancel()
+        except BaseException:
+            self.leave(part)
+            raise
+
+    def leave(self, part: Part) -> None:
+        """One less watches a part; its view goes with the last one."""
+        self._wanted[part] -= 1
+        if not self._wanted[part]:
+            del self._wanted[part]
+            self._watched.pop(part, None)
+            if part in self._making:
+                self._making.pop(part).cancel()
 
     def _make_soon(self, part: Part) -> asyncio.Task[None]:
         task = self._making[part] = asyncio.create_task(self._make(part))
@@ -204,6 +206,22 @@ class Views:
         watched.left_at = asyncio.get_running_loop().time()
         revision = watched.published.revision
         self._signals.leave_state(self._organization_id, watched.view.part, revision, self.at, encoded)
+
+
+class _Watching(AbstractAsyncContextManager[None]):
+    """Joins and leaves. There are thousands, for as long as they are subscribed: hence no generator."""
+
+    __slots__ = ("_part", "_views")
+
+    def __init__(self, views: Views, part: Part) -> None:
+        self._views = views
+        self._part = part
+
+    async def __aenter__(self) -> None:
+        await self._views.join(self._part)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._views.leave(self._part)
 
 
 def without_gap(found: Sequence[Update], revision: int) -> list[Update]:

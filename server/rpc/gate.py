@@ -11,7 +11,8 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from types import TracebackType
+from typing import Any, NamedTuple, TypeAlias
 
 import grpc
 import structlog
@@ -55,6 +56,19 @@ class _Raw:
             ) from None
 
 
+class _Credential(NamedTuple):
+    """What a call authenticates with. Of calls that last there are thousands: it holds no more than it needs."""
+
+    gate: "Gate"
+    method: str
+    text: str
+    peer: str
+
+    async def authenticate(self) -> Principal:
+        """Whose it is, now."""
+        return await self.gate.authenticate(self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who makes the current call."""
@@ -86,6 +100,7 @@ class Gate(grpc.aio.ServerInterceptor):
         self._scopes = scopes
         self._admission = admission
         self._max_call_seconds = max_call_seconds
+        self._wrapped: dict[str, _Handler] = {}  # of the methods that need a key
 
     async def intercept_service(
         self,
@@ -94,14 +109,21 @@ class Gate(grpc.aio.ServerInterceptor):
     ) -> "_Handler | None":
         """Wraps the handler of a call, and the parser of its requests."""
         self._admission.arrivals.note()
-        handler: Any = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method.startswith(_OPEN_SERVICES):
-            return handler  # type: ignore[no-any-return]
-        if handler.unary_unary and self._scopes[method] is Scope.INGEST:
+        wrapped: Any = self._wrapped.get(method)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None or method.startswith(_OPEN_SERVICES):
+                return handler
+            wrapped = self._wrapped[method] = self._wrap(method, handler)
+        if wrapped.unary_unary and self._scopes[method] is Scope.INGEST:
             refusal = self._refusal_at_once(handler_call_details.invocation_metadata)
             if refusal is not None:
                 return _refusing(method, refusal)
+        return wrapped  # type: ignore[no-any-return]
+
+    def _wrap(self, method: str, handler: Any) -> _Handler:
+        """The handler of all calls of a method."""
         keep = functools.partial(_Raw, deserialize=handler.request_deserializer)
         serialize = _serializer(handler.response_serializer)
         if handler.unary_unary:
@@ -120,7 +142,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: _Raw, context: _Context) -> object:
-            async with _answering(method, context):
+            async with _Answering(method, context):
                 async with asyncio.timeout(self._max_call_seconds):
                     caller = await self._authenticate(method, context)
                     if self._scopes[method] is not Scope.INGEST:
@@ -137,7 +159,7 @@ class Gate(grpc.aio.ServerInterceptor):
         """Wraps a handler that writes its responses to the context, so that its errors pass through here too."""
 
         async def call(request: _Raw | AsyncIterator[_Raw], context: _Context) -> None:
-            async with _answering(method, context):
+            async with _Answering(method, context):
                 await self._authenticate(method, context)
                 if isinstance(request, _Raw):
                     self._admission.check_pressure()
@@ -168,20 +190,20 @@ class Gate(grpc.aio.ServerInterceptor):
         return message
 
     async def _authenticate(self, method: str, context: _Context) -> Caller:
-        credential, peer = _credential(context.invocation_metadata()), _peer(context)
-
-        async def authenticate() -> Principal:
-            principal = await self._authenticator.authenticate(credential, peer)
-            scope = self._scopes[method]
-            if not principal.may(scope):
-                raise Refused(
-                    Reason.SCOPE_MISSING, f"the API key does not have the scope {scope}", metadata={"scope": scope}
-                )
-            return principal
-
-        found = Caller(principal=await authenticate(), authenticate=authenticate)
+        credential = _Credential(self, method, _credential(context.invocation_metadata()), _peer(context))
+        found = Caller(principal=await self.authenticate(credential), authenticate=credential.authenticate)
         _caller.set(found)
         return found
+
+    async def authenticate(self, credential: _Credential) -> Principal:
+        """The principal of a credential; refuses one that may not call the method."""
+        principal = await self._authenticator.authenticate(credential.text, credential.peer)
+        scope = self._scopes[credential.method]
+        if not principal.may(scope):
+            raise Refused(
+                Reason.SCOPE_MISSING, f"the API key does not have the scope {scope}", metadata={"scope": scope}
+            )
+        return principal
 
 
 def _events_in(message: object) -> int:
@@ -214,23 +236,34 @@ def _peer(context: _Context) -> str:
     return urllib.parse.unquote(context.peer()).rpartition(":")[0]
 
 
-@contextlib.asynccontextmanager
-async def _answering(method: str, context: _Context) -> AsyncIterator[None]:
+class _Answering:
     """Ends the call with our status for whatever is raised inside; measures how long it took."""
-    started, outcome = time.perf_counter(), grpc.StatusCode.OK
-    try:
-        yield
-    except asyncio.CancelledError:
-        outcome = grpc.StatusCode.CANCELLED
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the caller as it is
-        refusal = _refusal(error, method)
-        outcome = statuses.code(refusal)
-        _refused(refusal.reason.name).inc()
-        earlier = tuple(context.trailing_metadata() or ())
-        await context.abort(outcome, refusal.message, (*earlier, *statuses.trailers(refusal)))
-    finally:
-        _seconds(method, outcome.name).observe(time.perf_counter() - started)
+
+    __slots__ = ("_context", "_method", "_started")
+
+    def __init__(self, method: str, context: _Context) -> None:
+        self._method = method
+        self._context = context
+        self._started = time.perf_counter()
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        outcome = grpc.StatusCode.OK
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                outcome = grpc.StatusCode.CANCELLED
+            elif isinstance(error, Exception):  # whatever it is, it must not reach the caller as it is
+                refusal = _refusal(error, self._method)
+                outcome = statuses.code(refusal)
+                _refused(refusal.reason.name).inc()
+                earlier = tuple(self._context.trailing_metadata() or ())
+                await self._context.abort(outcome, refusal.message, (*earlier, *statuses.trailers(refusal)))
+        finally:
+            _seconds(self._method, outcome.name).observe(time.perf_counter() - self._started)
 
 
 _refused = functools.cache(telemetry.REFUSALS.labels)

@@ -13,8 +13,8 @@ from server.hubs import Hubs
 from server.realtime import Part
 from server.recent import Batch
 from server.resume import Subscription, Tokens
-from server.rpc import gate, realtime_conversion, subscription
-from server.rpc.subscription import Context, Stream
+from server.rpc import gate, realtime_conversion
+from server.rpc.subscription import Context, Draining, Stream
 
 HEARTBEAT_SECONDS = 15.0
 # Between two looks at the key of a caller that nothing is sent to: what is revoked ends within 10 seconds.
@@ -37,11 +37,11 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         self._secrets = secrets
         self._write_seconds = write_seconds
         self._heartbeat_seconds = heartbeat_seconds
-        self._draining = asyncio.Event()
+        self._draining = Draining()
 
     def drain(self) -> None:
         """Ends every subscription."""
-        self._draining.set()
+        self._draining.begin()
         self._hubs.wake()
 
     async def GetRealtimeMetrics(  # noqa: N802 - the name in the contract
@@ -59,9 +59,11 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         part, interval = realtime_conversion.part(request.filter), realtime_conversion.interval(request)
         principal = gate.caller().principal
         stream = self._stream(context, principal, part)
-        async with self._subscribed(principal) as hub, hub.watching(part, interval):
-            with stream.resumable():
+        async with self._subscribed(principal) as hub, hub.watching(part):
+            try:
                 await self._send_states(stream, hub, part, interval)
+            finally:
+                stream.leave_token()
 
     async def _send_states(self, stream: Stream, hub: Hub, part: Part, interval: float) -> None:
         """Sends the newest state at once and whenever it has changed, and heartbeats in between."""
@@ -94,8 +96,10 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         async with self._subscribed(principal) as hub:
             with hub.reading(include_events=request.include_events):
                 stream.revision = await hub.position(resumed)
-                with stream.resumable():
+                try:
                     await self._send_updates(stream, hub, part, include_events=request.include_events)
+                finally:
+                    stream.leave_token()
 
     async def _send_updates(self, stream: Stream, hub: Hub, part: Part, *, include_events: bool) -> None:
         """Sends whatever comes. The first message is a bookmark: from there on nothing is missed."""
@@ -129,8 +133,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         return Stream(context, Tokens(self._secrets, asked), self._draining, write_seconds=self._write_seconds)
 
     def _subscribed(self, principal: Principal) -> AbstractAsyncContextManager[Hub]:
-        if self._draining.is_set():
-            raise subscription.draining()
+        self._draining.check()
         return self._hubs.subscribed(principal.organization_id, principal.settings.time_zone)
 
 

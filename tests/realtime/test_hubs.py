@@ -151,10 +151,10 @@ async def test_only_so_many_filters_are_watched_at_once(
     hubs = Hubs(database, signals, realtime_conversion.CODEC, limit=100, limit_each=100)
     async with hubs.subscribed(organization, "UTC") as hub, contextlib.AsyncExitStack() as stack:
         for number in range(32):
-            await stack.enter_async_context(hub.watching(Part(channel=f"c{number}"), 1.0))
+            await stack.enter_async_context(hub.watching(Part(channel=f"c{number}")))
         with pytest.raises(Refused, match="filters"):
-            await stack.enter_async_context(hub.watching(Part(channel="another"), 1.0))
-        await stack.enter_async_context(hub.watching(Part(channel="c0"), 1.0))
+            await stack.enter_async_context(hub.watching(Part(channel="another")))
+        await stack.enter_async_context(hub.watching(Part(channel="c0")))
 
 
 async def test_organizations_in_which_nothing_happens_cost_one_statement_a_second(
@@ -173,7 +173,7 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
         watched = []
         for tenant in tenants:
             hub = await stack.enter_async_context(hubs.subscribed(tenant.organization_id, "UTC"))  # type: ignore[attr-defined]
-            await stack.enter_async_context(hub.watching(Part(), 0.1))
+            await stack.enter_async_context(hub.watching(Part()))
             watched.append(hub)
         await asyncio.sleep(0.5)
         at = [hub.at for hub in watched]
