@@ -3,7 +3,9 @@
 The plan is the first line of standard input; the second is the time to begin, in seconds since 1970, once it has said
 that it is ready.
 Calls are due at fixed times, whatever the server does: one that is slow delays none of those after it. They are made of
-templates, in which only the ids of events are replaced, so that the generator takes little of the machine.
+templates, in which only the ids of events are replaced, so that the generator takes little of the machine. Where the
+plan says so, each tenant is a client that obeys the server: what is refused is sent again, and the tenant's other calls
+wait as well, while latencies still count from when they were due.
 """
 
 import asyncio
@@ -14,10 +16,12 @@ import math
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import grpc
 
+from agentmetrics import errors, pacing, retries
 from agentmetrics.v1 import event_service_pb2
 from tests.bench.made import Recipe, made_up
 from tests.load.plan import Call, Plan, key_text
@@ -25,11 +29,11 @@ from tests.load.plan import Call, Plan, key_text
 _TEMPLATES = 4
 _DEADLINE = 20.0  # seconds from when a call is due
 _CONNECTIONS = 4
-_MARK = "ffffffff-ffff-7fff-8fff-"
+_MARK = "ffffffff-ffff-7fff-8fff-ffffffff"  # of an id in a template; the index of the event follows
 
 
 class Template:
-    """The bytes of a batch, and where the ids of its events are."""
+    """The bytes of a batch, without its call's part of the ids of its events."""
 
     def __init__(self, batch: int, days: float, seed: int) -> None:
         request = event_service_pb2.TrackEventsRequest()
@@ -37,18 +41,14 @@ class Template:
         start = datetime.now(UTC) - span
         recipe = Recipe(events=batch, start=start, span=span, users=5000, agents=48, seed=seed)
         for index, event in enumerate(made_up(recipe)):
-            event.event_id = f"{_MARK}{index:012x}"
+            event.event_id = f"{_MARK}{index:04x}"
             request.events.append(event)
         self._data = request.SerializeToString()
-        self._places = [self._data.index(f"{_MARK}{index:012x}".encode()) for index in range(batch)]
 
     def request(self, tenant: int, call: int) -> bytes:
         """The batch with the ids of a call."""
-        data, prefix = bytearray(self._data), key_text(tenant, call, 0, int(time.time() * 1000))[:-4].encode()
-        for index, place in enumerate(self._places):
-            data[place : place + 32] = prefix
-            data[place + 32 : place + 36] = b"%04x" % index
-        return bytes(data)
+        ids = key_text(tenant, call, 0, int(time.time() * 1000))
+        return self._data.replace(_MARK.encode(), ids[: len(_MARK)].encode())
 
 
 class Generator:
@@ -59,6 +59,7 @@ class Generator:
         self._templates = itertools.cycle([Template(plan.batch, plan.days, seed) for seed in range(_TEMPLATES)])
         self._calls: list[Call] = []
         self._numbers = [itertools.count() for _ in plan.keys]
+        self._turns = [pacing.AsyncTurns() for _ in plan.keys]
 
     async def run(self) -> list[Call]:
         """Makes them all and returns what became of each."""
@@ -107,19 +108,32 @@ class Generator:
 
     async def _call(self, tenant: int, due: float) -> None:
         number, global_tenant = next(self._numbers[tenant]), self._plan.first_tenant + tenant
-        request = next(self._templates).request(global_tenant, number)
         late = time.monotonic() - self._start - due
-        code = grpc.StatusCode.OK
-        try:
-            await self._track[number % len(self._track)](
-                request,
-                metadata=(("authorization", f"Bearer {self._plan.keys[tenant]}"),),
-                timeout=max(0.001, _DEADLINE - late),
-            )
-        except grpc.aio.AioRpcError as error:
-            code = error.code()
+        tries = retries.Attempts(timeout=_DEADLINE - late, attempt=_DEADLINE, retryable=retries.INGEST)
+        request, code = b"", None
+        while code is None:
+            try:
+                async with self._turns[tenant].turn(tries.next_timeout() / 2) if self._plan.obedient else nullcontext():
+                    request = request or next(self._templates).request(global_tenant, number)
+                    await self._try(tenant, number, request, tries.next_timeout())
+                code = grpc.StatusCode.OK
+            except pacing.GivenUp as given_up:
+                code = given_up.refusal.code
+            except errors.AgentMetricsError as error:
+                wait = tries.next_wait(error) if self._plan.obedient else None
+                if wait is None:
+                    code = error.code
+                else:
+                    await asyncio.sleep(wait)
         latency = time.monotonic() - self._start - due
         self._calls.append(Call(global_tenant, number, due, latency, late, code.name))
+
+    async def _try(self, tenant: int, number: int, request: bytes, timeout: float) -> None:
+        metadata = (("authorization", f"Bearer {self._plan.keys[tenant]}"),)
+        try:
+            await self._track[number % len(self._track)](request, metadata=metadata, timeout=timeout)
+        except grpc.aio.AioRpcError as failure:
+            raise errors.from_rpc(failure) from failure
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ class Plan:
     batch: int  # events per call
     phases: Sequence[Phase]
     closed_loop: int = 0  # instead of the rates: so many calls under way at any time
+    obedient: bool = False  # a tenant's calls wait where the server asks for it, and are sent again, as a client's
     days: float = 0.007  # how far back events occurred
 
     def to_json(self) -> str:

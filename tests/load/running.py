@@ -7,7 +7,7 @@ import sys
 import time
 from asyncio.subprocess import Process
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 from tests.bench.world import Served, World
@@ -163,10 +163,13 @@ async def tenants(world: World, count: int) -> list[tuple[int, str]]:
     return [await world.tenant(f"tenant {number}") for number in range(count)]
 
 
-async def peak(load: Load, seconds: float, verdict: Callable[[str], None] = print) -> float:
-    """Events per second that are acknowledged with some calls under way at any time; the first seconds do not count."""
+async def peak(load: Load, seconds: float, *, turn: int = 0) -> float:
+    """Events per second that are acknowledged with some calls under way at any time; the first seconds do not count.
+
+    turn tells apart the times at which it is measured in one test.
+    """
     phases = [Phase(seconds=seconds, rates=[0.0] * len(load.tenants))]
-    calls = await load.run(phases, first_tenant=0x800, closed_loop=8)
+    calls = await load.run(phases, first_tenant=0x800 + 0x100 * turn, closed_loop=8)
     rate = len(good(calls, 2, seconds)) * load.batch / (seconds - 2)
-    verdict(f"peak, closed loop: {rate:,.0f} events/s, p99 {percentile(calls, 0.99) * 1000:.0f} ms ({codes(calls)})")
+    print(f"peak, closed loop: {rate:,.0f} events/s, p99 {percentile(calls, 0.99) * 1000:.0f} ms ({codes(calls)})")
     return rate

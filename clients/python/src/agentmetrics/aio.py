@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Self, TypeVar, cast
 import grpc
 import grpc.aio
 
-from agentmetrics import aio_stream, aio_subscription, connection, errors, ids, ledgers, requests, retries, streams
+from agentmetrics import (
+    aio_stream,
+    aio_subscription,
+    connection,
+    errors,
+    ids,
+    ledgers,
+    pacing,
+    requests,
+    retries,
+    streams,
+)
 from agentmetrics.v1 import (
     event_pb2,
     event_service_pb2,
@@ -59,6 +70,7 @@ class AsyncClient:
         )
         self._timeout = timeout
         self._stamp = stamp_sent_at
+        self._turns = pacing.AsyncTurns()
         # Opened with the first call: an asyncio channel belongs to the loop that runs when it is made.
         self._opened: grpc.aio.Channel | None = None
 
@@ -337,16 +349,28 @@ class AsyncClient:
         """Returns the answer of a method, tried again as long as that helps and time suffices."""
         total = self._timeout if timeout is None else timeout
         tries = retries.Attempts(timeout=total, attempt=total, retryable=retryable)
+        sends_events = retryable is retries.INGEST
         while True:
-            call = method(build(), timeout=tries.next_timeout(), metadata=self._connection.metadata)
             try:
-                return await call
-            except grpc.aio.AioRpcError as failure:
-                error = errors.from_rpc(failure)
+                async with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
+                    return await self._try(method, build(), tries.next_timeout())
+            except pacing.GivenUp as given_up:
+                raise given_up.refusal from None
+            except errors.AgentMetricsError as error:
                 wait = tries.next_wait(error)
                 if wait is None:
-                    raise tries.verdict(error) from failure
-            finally:
-                # Does nothing to a call that is done; one that was abandoned would go on otherwise.
-                call.cancel()
+                    raise tries.verdict(error) from error.__cause__
             await asyncio.sleep(wait)
+
+    async def _try(
+        self, method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
+    ) -> _Response:
+        """Returns the answer of a method, asked once."""
+        call = method(request, timeout=timeout, metadata=self._connection.metadata)
+        try:
+            return await call
+        except grpc.aio.AioRpcError as failure:
+            raise errors.from_rpc(failure) from failure
+        finally:
+            # Does nothing to a call that is done; one that was abandoned would go on otherwise.
+            call.cancel()

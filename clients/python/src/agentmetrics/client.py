@@ -1,5 +1,6 @@
 """The client for ordinary, blocking code."""
 
+import contextlib
 import functools
 import queue
 import time
@@ -9,7 +10,7 @@ from typing import Self, TypeVar
 
 import grpc
 
-from agentmetrics import connection, errors, ids, ledgers, requests, retries, streams, subscription
+from agentmetrics import connection, errors, ids, ledgers, pacing, requests, retries, streams, subscription
 from agentmetrics.v1 import (
     event_pb2,
     event_service_pb2,
@@ -58,6 +59,7 @@ class Client:
         )
         self._timeout = timeout
         self._stamp = stamp_sent_at
+        self._turns = pacing.Turns()
         self._channel = self._connection.open()
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
         self._metrics = metrics_service_pb2_grpc.MetricsServiceStub(self._channel)
@@ -309,15 +311,27 @@ class Client:
         """Returns the answer of a method, tried again as long as that helps and time suffices."""
         total = self._timeout if timeout is None else timeout
         tries = retries.Attempts(timeout=total, attempt=total, retryable=retryable)
+        sends_events = retryable is retries.INGEST
         while True:
             try:
-                return method(build(), timeout=tries.next_timeout(), metadata=self._connection.metadata)
-            except grpc.RpcError as failure:
-                error = errors.from_rpc(failure)
+                with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
+                    return self._try(method, build(), tries.next_timeout())
+            except pacing.GivenUp as given_up:
+                raise given_up.refusal from None
+            except errors.AgentMetricsError as error:
                 wait = tries.next_wait(error)
                 if wait is None:
-                    raise tries.verdict(error) from failure
+                    raise tries.verdict(error) from error.__cause__
             time.sleep(wait)
+
+    def _try(
+        self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
+    ) -> _Response:
+        """Returns the answer of a method, asked once."""
+        try:
+            return method(request, timeout=timeout, metadata=self._connection.metadata)
+        except grpc.RpcError as failure:
+            raise errors.from_rpc(failure) from failure
 
 
 def _send(

@@ -1,0 +1,230 @@
+"""A client whose calls are refused for want of room sends less, for as long as it must, and then as much as before."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from concurrent import futures
+
+import grpc
+import pytest
+import scripted
+from google.rpc import code_pb2
+from scripted import Fail
+
+import agentmetrics
+from agentmetrics import errors, pacing
+
+HELD = 0.5  # seconds
+
+
+def refusal(retry_after: float | None = HELD, reason: str = "OVERLOADED") -> errors.Unavailable:
+    return errors.Unavailable("too much", grpc.StatusCode.UNAVAILABLE, reason, retry_after=retry_after)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def begun(pace: pacing.Pace, most: int = 1000) -> list[float]:
+    """Begins as many calls as may begin."""
+    found: list[float] = []
+    while not pace.wait() and len(found) < most:
+        found.append(pace.begin())
+    return found
+
+
+def test_a_refusal_holds_all_calls_and_halves_how_many_there_are() -> None:
+    clock = Clock()
+    pace = pacing.Pace(clock)
+    calls = begun(pace, 20)
+    assert pace.wait() == 0
+    for call in calls[:10]:
+        pace.end(call, refusal())
+    assert pace.wait() == HELD
+    clock.now += HELD
+    assert pace.wait() > 0, "ten are still under way, and ten is what there may be"
+    pace.end(calls[10], None)
+    assert len(begun(pace)) == 1
+
+
+def test_calls_that_were_under_way_at_a_refusal_are_one_refusal() -> None:
+    clock = Clock()
+    pace = pacing.Pace(clock)
+    for call in begun(pace, 16):
+        pace.end(call, refusal())
+    clock.now += HELD
+    assert len(begun(pace)) == 8
+
+
+def test_successes_let_more_in_until_nothing_is_held_back() -> None:
+    clock = Clock()
+    pace = pacing.Pace(clock)
+    pace.end(pace.begin(), refusal())
+    clock.now += HELD
+    widest = []
+    for _ in range(200):
+        calls = begun(pace)
+        widest.append(len(calls))
+        for call in calls:
+            pace.end(call, None)
+    assert widest[0] == 1
+    assert widest[:20] == sorted(widest[:20])
+    assert widest[20] < 25, "by about one a round"
+    assert widest[-1] == 1000
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        None,
+        ValueError(),
+        refusal(reason="STORAGE_UNAVAILABLE"),
+        refusal(reason="DRAINING"),
+        errors.InvalidArgument("no", grpc.StatusCode.INVALID_ARGUMENT, "FIELD_REQUIRED"),
+    ],
+)
+def test_other_ends_hold_nothing_back(error: Exception | None) -> None:
+    pace = pacing.Pace()
+    pace.end(pace.begin(), error)
+    assert len(begun(pace)) == 1000
+
+
+@pytest.mark.parametrize("retry_after", [None, float("inf")])
+def test_a_refusal_without_a_time_holds_nothing_back_for_ever(retry_after: float | None) -> None:
+    pace = pacing.Pace()
+    pace.end(pace.begin(), refusal(retry_after))
+    assert len(begun(pace)) == 1
+
+
+async def test_the_last_to_come_is_the_first_to_be_served() -> None:
+    turns, order = pacing.AsyncTurns(), list[int]()
+
+    async def call(number: int) -> None:
+        async with turns.turn(5):
+            order.append(number)
+            await asyncio.sleep(0)
+
+    with contextlib.suppress(errors.Unavailable):
+        async with turns.turn(5):
+            raise refusal(0.1)
+    async with asyncio.TaskGroup() as group:
+        for number in range(5):
+            group.create_task(call(number))
+    assert order == [4, 3, 2, 1, 0]
+
+
+async def test_a_turn_that_does_not_come_is_given_up_with_the_refusal() -> None:
+    turns = pacing.AsyncTurns()
+    with contextlib.suppress(errors.Unavailable):
+        async with turns.turn(5):
+            raise refusal(0.4)
+    found = []
+    for _ in range(2):
+        with pytest.raises(pacing.GivenUp) as given_up:
+            async with turns.turn(0.05):
+                pytest.fail("it is held back")
+        found.append(given_up.value.refusal)
+    assert [(one.reason, one.retry_after) for one in found] == [("OVERLOADED", 0.4)] * 2
+    assert found[0] is not found[1]
+    async with turns.turn(5):  # those who have given up are not in the way
+        pass
+
+
+async def test_a_call_that_is_cancelled_gives_its_turn_back() -> None:
+    turns = pacing.AsyncTurns()
+    with contextlib.suppress(errors.Unavailable):
+        async with turns.turn(5):
+            raise refusal(0.1)
+
+    async def call() -> None:
+        async with turns.turn(5):
+            await asyncio.sleep(60)
+
+    for wait in (0.0, 0.05, 0.2):  # while it waits, and while it is under way
+        task = asyncio.create_task(call())
+        await asyncio.sleep(wait)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    task = asyncio.create_task(call())
+    await asyncio.sleep(0.2)
+    second = asyncio.create_task(call())
+    await asyncio.sleep(0)
+    task.cancel()
+    second.cancel()  # in the moment in which it is granted
+    await asyncio.gather(task, second, return_exceptions=True)
+    async with asyncio.timeout(2), turns.turn(5):
+        pass
+    assert turns._pace._under_way == 0
+
+
+def test_threads_take_turns() -> None:
+    turns, under_way, most = pacing.Turns(), 0, 0
+    lock = threading.Lock()
+    with contextlib.suppress(errors.Unavailable), turns.turn(5):
+        raise refusal(0.2)
+    begin = time.monotonic()
+
+    def call(_: int) -> float:
+        nonlocal under_way, most
+        with turns.turn(10):
+            at = time.monotonic() - begin
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            time.sleep(0.01)
+            with lock:
+                under_way -= 1
+        return at
+
+    with futures.ThreadPoolExecutor(20) as pool:
+        at = sorted(pool.map(call, range(60)))
+    assert at[0] >= 0.19
+    assert 1 < most < 15, "one at first, then more and more"
+    assert not turns._waiting
+    with contextlib.suppress(errors.Unavailable), turns.turn(5):
+        raise refusal(5)
+    with pytest.raises(pacing.GivenUp), turns.turn(0.05):
+        pytest.fail("it is held back")
+
+
+OVERLOADED = Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="OVERLOADED", retry_after=HELD)
+
+
+async def test_calls_of_an_asyncio_client_wait_together(running: scripted.Running, script: scripted.Script) -> None:
+    script.play(OVERLOADED)
+    async with agentmetrics.AsyncClient(running.address, api_key=scripted.KEY, timeout=10) as client:
+        first = asyncio.create_task(client.track(agentmetrics.event("a.b")))
+        while not script.requests:  # noqa: ASYNC110 - the script tells nobody
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        begin = time.monotonic()
+        await client.track_batch([agentmetrics.event("a.b")])
+        assert time.monotonic() - begin > HELD - 0.2
+        await first
+        assert len(script.requests) == 3
+        script.play(OVERLOADED)
+        with pytest.raises(errors.ResourceExhausted) as refused:
+            await client.track(agentmetrics.event("a.b"), timeout=HELD / 2)
+        with pytest.raises(errors.ResourceExhausted) as given_up:
+            await client.track(agentmetrics.event("a.b"), timeout=HELD / 2)
+    assert refused.value.reason == given_up.value.reason == "OVERLOADED"
+    assert len(script.requests) == 4, "the last one was not sent"
+
+
+def test_calls_of_a_client_wait_together(client: agentmetrics.Client, script: scripted.Script) -> None:
+    script.play(OVERLOADED)
+    with futures.ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.track, agentmetrics.event("a.b"))
+        while not script.requests:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        begin = time.monotonic()
+        client.metrics()
+        assert time.monotonic() - begin < HELD - 0.2, "questions do not wait"
+        client.track_batch([agentmetrics.event("a.b")])
+        assert time.monotonic() - begin > HELD - 0.2
+        first.result()
