@@ -130,8 +130,8 @@ class Admission:
         awaited between them.
         """
         weight = principal.settings.weight
+        await self._ingest.give_way(principal.organization_id)
         async with self._reading.slot(principal.organization_id, cost=events, weight=weight):
-            await self.arrivals.lull()
             with self.arrivals.working() as breathe:
                 yield breathe
 

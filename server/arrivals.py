@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
-_BUSY_SECONDS = 0.005  # of work, after which the loop looks for calls
+_BUSY_SECONDS = 0.005  # of work, after which the loop looks for calls; longer each time that there are none,
+_MOST_BUSY_SECONDS = 0.02  # up to this
 _QUIET_TURNS = 8  # gRPC needs seven from when a call can be taken in to when it is noted
 _QUIET_SECONDS = 0.0002  # and after a call a moment for its own threads, before there can be another
 _MOST_SECONDS = 0.01  # however many calls come, some work is done
@@ -25,6 +26,7 @@ class Arrivals:
     def __init__(self) -> None:
         self._count = 0
         self._busy = 0.0
+        self._patience = _BUSY_SECONDS  # after how much work it looks next
         self._over: asyncio.Event | None = None  # when it is quiet, while it is not
 
     def note(self) -> None:
@@ -48,13 +50,15 @@ class Arrivals:
             self._busy += time.perf_counter() - begun
 
     @types.coroutine
-    def between(self, work: Coroutine[Any, Any, _T]) -> Generator[Any, Any, _T]:
-        """Does long work that waits now and then, for the database say, and looks for calls before it goes on."""
+    def between(
+        self, work: Coroutine[Any, Any, _T], give_way: Callable[[], Coroutine[Any, Any, None]]
+    ) -> Generator[Any, Any, _T]:
+        """Does long work that waits now and then, for the database say, and gives way each time before it goes on."""
         step: Callable[[Any], Any] = work.send
         value: Any = None
         while True:
             try:
-                yield from self.lull().__await__()
+                yield from give_way().__await__()
             except asyncio.CancelledError as error:
                 step, value = work.throw, error
             begun = time.perf_counter()
@@ -78,15 +82,17 @@ class Arrivals:
         All long work waits meanwhile, and the loop goes on with whatever else is ready. It waits for nothing: where
         there is nothing to do, work begins.
         """
-        while self._busy >= _BUSY_SECONDS:
+        while self._busy >= self._patience:
             if self._over is not None:
                 await self._over.wait()
                 continue
             self._over = asyncio.Event()
+            seen = self._count
             try:
                 await self.quiet()
             finally:
                 self._busy = 0.0
+                self._patience = _BUSY_SECONDS if self._count > seen else min(2 * self._patience, _MOST_BUSY_SECONDS)
                 self._over.set()
                 self._over = None
             return

@@ -5,6 +5,7 @@ transactions are under way makes the next ones. So they grow with the load and a
 """
 
 import asyncio
+import functools
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ import structlog
 
 from server import errors, numbers, results, telemetry
 from server.arrivals import Arrivals
+from server.bell import Bell
 from server.commit import Committed, Part, commit, commit_group, is_simple
 from server.errors import Reason, Refused
 from server.events import Event
@@ -25,6 +27,8 @@ from server.store.database import Database
 
 _LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
+_LONGEST_REST = 0.2  # seconds
+_COURTESY = 0.02  # seconds at most before a step: whoever waits behind itself goes on, too
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _NO_LIMITS = Limits()
 _log = structlog.get_logger(__name__)
@@ -48,6 +52,7 @@ class Ingest:
         self._on_commit = on_commit
         self.quotas = Quotas(database)
         self._lanes = Lanes(concurrency, self._may_join)
+        self._calm = Bell()  # rings when nothing is under way but of organizations that wait behind themselves
         self._dispatching = False
         self._looking: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -80,6 +85,22 @@ class Ingest:
         if lane is None or not lane.waiting:
             return 0.0
         return max(time.monotonic() - lane.waiting[0].since, lane.pace * (1 + lane.events / MAX_BATCH_EVENTS))
+
+    async def give_way(self, organization_id: int) -> None:
+        """To be awaited before each piece of long work: takes in the calls that are about to come. An organization that
+        waits behind itself also waits a little while others have something under way that do not.
+        """
+        if self._lanes.has_light and self._lanes.is_heavy(organization_id):
+            await self._calm.wait(_COURTESY)
+        await self._arrivals.lull()
+
+    async def _rest(self, organization_id: int, seconds: float) -> None:
+        """Pauses after a transaction of an organization that waits behind itself for as long as it took, while others
+        have something under way that do not: so half of the processors' time is left for them. They must be able to
+        begin meanwhile.
+        """
+        if self._lanes.has_room and self._lanes.has_light and self._lanes.is_heavy(organization_id):
+            await asyncio.sleep(min(seconds, _LONGEST_REST))
 
     async def drain(self) -> None:
         """Returns when nothing is waiting or being written any more."""
@@ -122,9 +143,14 @@ class Ingest:
             elif len(batch.taken[0].events) < _LONG_BATCH:
                 await self._settle(batch.taken[0])
             else:
-                await self._arrivals.between(self._settle(batch.taken[0]))
+                organization_id, begun = batch.taken[0].lane.organization_id, time.monotonic()
+                give_way = functools.partial(self.give_way, organization_id)
+                await self._arrivals.between(self._settle(batch.taken[0]), give_way)
+                await self._rest(organization_id, time.monotonic() - begun)
         finally:
             gather = self._lanes.done(batch)
+            if not self._lanes.has_light:
+                self._calm.ring()
             self._dispatch()
         if gather:
             try:

@@ -4,8 +4,10 @@ A transaction stores either the calls of one organization, as many as fit, or th
 each: a group. A transaction costs much the same whatever its size, so that without groups many small senders would
 cost many times what a large one does. One group is under way at a time, and what arrives meanwhile makes the next one:
 groups grow with the load, and an idle service adds no wait. After a small transaction, answers bring new calls, which
-the next one gathers. Only where a group lasts long, since another server holds
-what one of its organizations needs, does the next one begin beside it.
+the next one gathers. Only where a group lasts long, since another server holds what one of its organizations needs,
+does the next one begin beside it.
+
+An organization that waits behind itself is heavy. Beside others its transactions are smaller, give way and rest.
 """
 
 import asyncio
@@ -21,6 +23,8 @@ from server.results import Submission
 
 MAX_BATCH_EVENTS = 1000
 GROUP_EVENTS = 128  # of all its organizations, up to which one statement costs less than the round trips of many
+_HEAVY_EVENTS, _HEAVY_SHARE = 300, 4
+_MODEST_EVENTS = 300  # of a heavy organization at a time, beside others
 _LONG = 0.1  # seconds, after which a group does not keep the next one waiting any more
 # Events that have to wait for a second batch of an organization to be prepared and sent while the first one commits:
 # its revision waits for that commit, so that fewer had better come with the next batch.
@@ -93,10 +97,28 @@ class Lanes:
         self._shares = Shares()
         self._small, self._others = Queue(self._shares), Queue(self._shares)
         self._lanes: dict[int, Lane] = {}
+        self._events = 0  # that are waiting, of all lanes
 
     def get(self, organization_id: int) -> Lane | None:
         """The lane of an organization that has anything waiting or under way."""
         return self._lanes.get(organization_id)
+
+    @property
+    def has_room(self) -> bool:
+        """True while one more transaction may begin."""
+        return self._free > 0
+
+    @property
+    def has_light(self) -> bool:
+        """True while organizations have anything waiting or under way that are not heavy."""
+        return len(self._lanes) >= _HEAVY_SHARE or not all(map(self.is_heavy, self._lanes))
+
+    def is_heavy(self, organization_id: int) -> bool:
+        """True where an organization waits behind itself: much of its own waits, and more than a quarter of all that
+        does. Where all send too much nobody is heavy, nor is who is merely late after a moment in which nothing went.
+        """
+        lane = self._lanes.get(organization_id)
+        return lane is not None and lane.events >= _HEAVY_EVENTS and lane.events * _HEAVY_SHARE > self._events
 
     def add(self, organization_id: int, limits: Limits, call: Call) -> None:
         """A call begins to wait."""
@@ -107,6 +129,7 @@ class Lanes:
         lane.waiting.append(call)
         lane.events += len(call.events)
         lane.intricate += not call.simple
+        self._events += len(call.events)
         self._offer(lane)
 
     def next(self) -> Batch | None:
@@ -140,6 +163,7 @@ class Lanes:
         lane = taken.lane
         lane.waiting.extendleft(reversed(taken.calls))
         lane.events += len(taken.events)
+        self._events += len(taken.events)
         lane.intricate += sum(not call.simple for call in taken.calls)
         lane.tried_since = tried_since
 
@@ -202,11 +226,14 @@ class Lanes:
         """The next calls that fit into one batch, at least one."""
         calls: list[Call] = []
         events = 0
-        while lane.waiting and (not calls or events + len(lane.waiting[0].events) <= MAX_BATCH_EVENTS):
+        modest = self.has_light and self.is_heavy(lane.organization_id)
+        most = _MODEST_EVENTS if modest else MAX_BATCH_EVENTS
+        while lane.waiting and (not calls or events + len(lane.waiting[0].events) <= most):
             calls.append(lane.waiting.popleft())
             events += len(calls[-1].events)
             lane.intricate -= not calls[-1].simple
         lane.events -= events
+        self._events -= events
         lane.under_way += 1
         tried_since, lane.tried_since = lane.tried_since, None
         self._shares.begin(lane.organization_id, events / lane.limits.weight)

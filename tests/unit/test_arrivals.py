@@ -57,7 +57,7 @@ async def test_work_in_parts_behaves_as_the_same_work_at_once() -> None:
     async def answers() -> int:
         return await asyncio.sleep(0, 42)
 
-    assert await arrivals.between(answers()) == 42
+    assert await arrivals.between(answers(), arrivals.lull) == 42
     task = asyncio.ensure_future(_awaited(arrivals, work()))
     await waits.wait()
     task.cancel()
@@ -67,7 +67,52 @@ async def test_work_in_parts_behaves_as_the_same_work_at_once() -> None:
 
 
 async def _awaited(arrivals: Arrivals, work: Any) -> Any:
-    return await arrivals.between(work)
+    return await arrivals.between(work, arrivals.lull)
+
+
+async def test_each_step_of_long_work_gives_way() -> None:
+    arrivals, seen = Arrivals(), list[str]()
+
+    async def gives_way() -> None:
+        seen.append("gives way")
+        await asyncio.sleep(0)
+
+    async def work() -> None:
+        for step in ("one", "two"):
+            seen.append(step)
+            await asyncio.sleep(0)
+
+    await arrivals.between(work(), gives_way)
+    assert seen == ["gives way", "one", "gives way", "two", "gives way"]
+
+
+async def test_it_looks_for_calls_less_often_while_none_come() -> None:
+    arrivals, looks = Arrivals(), 0
+
+    async def quiet() -> None:
+        nonlocal looks
+        looks += 1
+
+    arrivals.quiet = quiet  # type: ignore[method-assign]
+
+    async def work(milliseconds: int) -> int:
+        before = looks
+        for _ in range(milliseconds // 6):
+            arrivals._busy += 0.006
+            await arrivals.lull()
+        return looks - before
+
+    assert await work(600) < 40
+    rare = await work(600)
+    assert rare <= 25
+
+    async def brings_a_call() -> None:
+        nonlocal looks
+        looks += 1
+        arrivals.note()
+
+    arrivals.quiet = brings_a_call  # type: ignore[method-assign]
+    assert await work(600) > 3 * rare
 
 
 async def test_calls_that_go_on_coming_do_not_stop_work() -> None:

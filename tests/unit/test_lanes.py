@@ -196,3 +196,58 @@ async def test_a_second_batch_of_an_organization_where_many_events_wait() -> Non
     assert not batches(some)
     finish(some, first)
     assert begun(some) == [(False, {1: 1000})]
+
+
+async def test_whoever_waits_behind_itself_is_heavy_and_takes_less_beside_others() -> None:
+    some = Lanes(1, ANYBODY)
+    for _ in range(20):
+        add(some, 1, 100)
+    assert some.is_heavy(1)
+    assert not some.has_light
+    (batch,) = batches(some)
+    assert shape(batch) == (False, {1: lanes.MAX_BATCH_EVENTS}), "alone it takes as much as there may be"
+    add(some, 2, 200)
+    assert some.has_light
+    assert not some.is_heavy(2)
+    assert not some.is_heavy(3), "it has nothing"
+    finish(some, batch)
+    sizes = dict[int, int]()
+    while batch := some.next():
+        sizes.update(shape(batch)[1])
+        finish(some, batch)
+        if 2 not in sizes:
+            assert sizes == {1: lanes._MODEST_EVENTS}
+    assert sizes[2] == 200
+
+
+async def test_where_all_send_too_much_nobody_is_heavy() -> None:
+    some = Lanes(1, ANYBODY)
+    for organization in range(10):
+        for _ in range(20):
+            add(some, organization, 100)
+    assert some.has_light
+    assert not any(some.is_heavy(organization) for organization in range(10))
+
+
+async def test_little_is_not_heavy_however_little_others_have() -> None:
+    some = Lanes(1, ANYBODY)
+    add(some, 1, 1)
+    add(some, 2, lanes._HEAVY_EVENTS - 1)
+    assert not some.is_heavy(2)
+    add(some, 2, 1)
+    assert some.is_heavy(2)
+
+
+async def test_what_is_put_back_counts_as_waiting() -> None:
+    some = Lanes(9, ANYBODY)
+    for organization in range(3):
+        add(some, organization, 30)
+    (group,) = batches(some)
+    assert some._events == 0
+    for taken in group.taken:
+        some.put_back(taken, 1.0)
+    assert some._events == 90
+    finish(some, group)
+    for batch in batches(some):
+        finish(some, batch)
+    assert some._events == 0
