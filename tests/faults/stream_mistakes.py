@@ -63,16 +63,16 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
     "cancellation-swallowed-in-stream": Mistake(
         edits=(
             Edit(
-                path="server/hub.py",
+                path="server/bell.py",
                 old="""\
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await news.wait()
+            await waiter
+        finally:
 """,
                 new="""\
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout(seconds):
-                await news.wait()
+            await waiter
+        except asyncio.CancelledError:
+            pass
+        finally:
 """,
             ),
         ),
