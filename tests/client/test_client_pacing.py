@@ -161,6 +161,17 @@ async def test_a_call_that_is_cancelled_gives_its_turn_back() -> None:
     assert turns._pace._under_way == 0
 
 
+async def test_a_turn_within_the_handling_of_an_error_is_an_ordinary_one() -> None:
+    turns = pacing.AsyncTurns()
+    try:
+        async with turns.turn(5):
+            raise refusal(0.1)
+    except errors.Unavailable:
+        async with turns.turn(5):
+            assert turns._pace._under_way == 1
+    assert turns._pace._under_way == 0
+
+
 def test_threads_take_turns() -> None:
     turns, under_way, most = pacing.Turns(), 0, 0
     lock = threading.Lock()

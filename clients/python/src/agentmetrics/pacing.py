@@ -9,7 +9,6 @@ additive increase, multiplicative decrease (Chiu and Jain, 1989). A client that 
 import asyncio
 import contextlib
 import math
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -114,13 +113,14 @@ class AsyncTurns:
         try:
             async with asyncio.timeout(timeout):
                 return await granted
-        except TimeoutError:
-            raise GivenUp(self._pace.refusal) from None
-        finally:
+        except BaseException as error:
             if granted in self._waiting:
                 self._waiting.remove(granted)
-            elif sys.exception() is not None and granted.done() and not granted.cancelled():
-                self._end(granted.result(), sys.exception())  # granted in the moment in which it was given up
+            elif not granted.cancelled():
+                self._end(granted.result(), error)  # granted in the moment in which it was given up
+            if isinstance(error, TimeoutError):
+                raise GivenUp(self._pace.refusal) from None
+            raise
 
     def _end(self, begun: float, failure: BaseException | None) -> None:
         self._pace.end(begun, failure)
