@@ -10,23 +10,23 @@ class Bell:
     """Waits that end together."""
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}  # in the order in which they came
 
     async def wait(self, seconds: float) -> None:
         """Returns when the bell rings the next time, or after that many seconds."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         timer = loop.call_later(seconds, _wake, waiter)
-        self._waiting.add(waiter)
+        self._waiting[waiter] = None
         try:
             await waiter
         finally:
             timer.cancel()
-            self._waiting.discard(waiter)
+            self._waiting.pop(waiter, None)
 
     def ring(self) -> None:
-        """Wakes all who wait."""
-        waiting, self._waiting = self._waiting, set()
+        """Wakes all who wait, in the order in which they came."""
+        waiting, self._waiting = self._waiting, {}
         for waiter in waiting:
             _wake(waiter)
 

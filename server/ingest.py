@@ -18,7 +18,7 @@ from server.bell import Bell
 from server.commit import Committed, Part, commit, commit_group, is_simple
 from server.errors import Reason, Refused
 from server.events import Event
-from server.lanes import MAX_BATCH_EVENTS, Batch, Call, Lane, Lanes, Taken
+from server.lanes import Batch, Call, Lane, Lanes, Taken
 from server.limits import Limits
 from server.numbers import NumberCache
 from server.quotas import Quotas
@@ -84,13 +84,14 @@ class Ingest:
         lane = self._lanes.get(organization_id)
         if lane is None or not lane.waiting:
             return 0.0
-        return max(time.monotonic() - lane.waiting[0].since, lane.pace * (1 + lane.events / MAX_BATCH_EVENTS))
+        return max(time.monotonic() - lane.waiting[0].since, lane.pace * (1 + lane.events / self._lanes.most(lane)))
 
     async def give_way(self, organization_id: int) -> None:
         """To be awaited before each piece of long work: takes in the calls that are about to come. An organization that
-        waits behind itself also waits a little while others have something under way that do not.
+        waits behind itself also waits a little while others have something under way that do not, and do not wait for a
+        place of its own.
         """
-        if self._lanes.has_light and self._lanes.is_heavy(organization_id):
+        if self._lanes.has_room and self._lanes.has_light and self._lanes.is_heavy(organization_id):
             await self._calm.wait(_COURTESY)
         await self._arrivals.lull()
 

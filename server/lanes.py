@@ -120,6 +120,11 @@ class Lanes:
         lane = self._lanes.get(organization_id)
         return lane is not None and lane.events >= _HEAVY_EVENTS and lane.events * _HEAVY_SHARE > self._events
 
+    def most(self, lane: Lane) -> int:
+        """How many events of a lane a transaction takes now, unless its first call has more."""
+        modest = self.has_light and self.is_heavy(lane.organization_id)
+        return _MODEST_EVENTS if modest else MAX_BATCH_EVENTS
+
     def add(self, organization_id: int, limits: Limits, call: Call) -> None:
         """A call begins to wait."""
         lane = self._lanes.get(organization_id)
@@ -226,8 +231,7 @@ class Lanes:
         """The next calls that fit into one batch, at least one."""
         calls: list[Call] = []
         events = 0
-        modest = self.has_light and self.is_heavy(lane.organization_id)
-        most = _MODEST_EVENTS if modest else MAX_BATCH_EVENTS
+        most = self.most(lane)
         while lane.waiting and (not calls or events + len(lane.waiting[0].events) <= most):
             calls.append(lane.waiting.popleft())
             events += len(calls[-1].events)

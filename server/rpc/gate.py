@@ -10,7 +10,7 @@ import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -74,7 +74,8 @@ class Caller:
     """Who makes the current call."""
 
     principal: Principal
-    authenticate: Callable[[], Awaitable[Principal]]  # asks again, for calls that last
+    # Asks again, for calls that last. It knows the key, which must not come out with what is printed.
+    authenticate: Callable[[], Awaitable[Principal]] = field(repr=False)
 
 
 _caller: ContextVar[Caller] = ContextVar("caller")

@@ -202,7 +202,7 @@ def test_threads_take_turns() -> None:
         pytest.fail("it is held back")
 
 
-OVERLOADED = Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="OVERLOADED", retry_after=HELD)
+OVERLOADED = Fail(code=code_pb2.UNAVAILABLE, reason="OVERLOADED", retry_after=HELD, pushback=str(int(HELD * 1000)))
 
 
 async def test_calls_of_an_asyncio_client_wait_together(running: scripted.Running, script: scripted.Script) -> None:
@@ -218,9 +218,9 @@ async def test_calls_of_an_asyncio_client_wait_together(running: scripted.Runnin
         await first
         assert len(script.requests) == 3
         script.play(OVERLOADED)
-        with pytest.raises(errors.ResourceExhausted) as refused:
+        with pytest.raises(errors.Unavailable) as refused:
             await client.track(agentmetrics.event("a.b"), timeout=HELD / 2)
-        with pytest.raises(errors.ResourceExhausted) as given_up:
+        with pytest.raises(errors.Unavailable) as given_up:
             await client.track(agentmetrics.event("a.b"), timeout=HELD / 2)
     assert refused.value.reason == given_up.value.reason == "OVERLOADED"
     assert len(script.requests) == 4, "the last one was not sent"

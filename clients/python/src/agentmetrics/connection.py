@@ -2,6 +2,7 @@
 
 import importlib.resources
 import ipaddress
+import json
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,7 +49,19 @@ class Connection:
     def _options(self) -> tuple[tuple[str, str | int], ...]:
         """Returns the channel options; a plaintext connection never goes through a proxy, which would see the key."""
         proxy = (("grpc.enable_http_proxy", 0),) if self.tls is None else ()
-        return (*_OPTIONS, *proxy, ("grpc.service_config", service_config()))
+        return (*_OPTIONS, *proxy, ("grpc.service_config", _own_service_config()))
+
+
+def _own_service_config() -> str:
+    """Returns the published config for clients that try events again themselves after UNAVAILABLE.
+
+    Were gRPC to do so as well, they would hear of every third refusal, and go on sending meanwhile.
+    """
+    config = json.loads(service_config())
+    for method in config["methodConfig"]:
+        if any(name.get("method") in ("TrackEvent", "TrackEvents") for name in method["name"]):
+            method["retryPolicy"]["retryableStatusCodes"].remove("UNAVAILABLE")
+    return json.dumps(config)
 
 
 def service_config() -> str:

@@ -19,17 +19,22 @@ from agentmetrics import errors
 _REASONS: Final = frozenset({"OVERLOADED", "EVENT_RATE"})  # other refusals say nothing about how much is sent
 _MOST: Final = 100  # HTTP/2 lets no more calls of a connection be under way
 _LOOK_AGAIN: Final = 1.0  # seconds
+_LONGEST_HOLD: Final = 5.0
 
 
 class GivenUp(Exception):
-    """A turn did not come in time: nothing was sent. Holds the refusal that calls wait for."""
+    """A turn does not come in time. Holds the refusal that calls wait for, an error of its own for each."""
 
     def __init__(self, refusal: errors.AgentMetricsError) -> None:
         super().__init__(refusal.message)
-        # Each call gets an error of its own.
-        self.refusal = type(refusal)(
-            refusal.message, refusal.code, refusal.reason, refusal.field, refusal.metadata, refusal.retry_after
-        )
+        self.refusal = _copy(refusal)
+
+
+def _copy(refusal: errors.AgentMetricsError) -> errors.AgentMetricsError:
+    """The same without its traceback, which would keep a request and the frames of its sender alive."""
+    return type(refusal)(
+        refusal.message, refusal.code, refusal.reason, refusal.field, refusal.metadata, refusal.retry_after
+    )
 
 
 class Pace:
@@ -53,6 +58,10 @@ class Pace:
             return held
         return 0.0 if self._under_way + 1 <= self._limit else _LOOK_AGAIN
 
+    def is_held_for(self, seconds: float) -> bool:
+        """Returns whether no call can begin for so long."""
+        return self._held_until - self._clock() >= seconds
+
     def begin(self) -> float:
         """Counts a call as under way and returns what is to be told when it has ended."""
         self._under_way += 1
@@ -66,7 +75,7 @@ class Pace:
             if self._limit > _MOST:
                 self._limit = math.inf
         elif isinstance(error, errors.AgentMetricsError) and error.reason in _REASONS:
-            self.refusal = error
+            self.refusal = _copy(error)
             now = self._clock()
             self._held_until = max(self._held_until, now + _hold(error))
             if begun > self._cut_at:  # what was under way at the last cut says nothing about it
@@ -75,9 +84,12 @@ class Pace:
 
 
 def _hold(refusal: errors.AgentMetricsError) -> float:
-    """Seconds for which nothing is sent after a refusal: none where it asks not to be called again, or does not say."""
+    """Seconds for which nothing is sent after a refusal: none where it asks not to be called again, or does not say.
+
+    However long it asks for, a call now and then finds out whether that is still so.
+    """
     asked = refusal.retry_after
-    return asked if asked is not None and math.isfinite(asked) else 0.0
+    return min(asked, _LONGEST_HOLD) if asked is not None and math.isfinite(asked) else 0.0
 
 
 class AsyncTurns:
@@ -96,17 +108,18 @@ class AsyncTurns:
     async def turn(self, timeout: float) -> AsyncIterator[None]:
         """Holds a turn for the length of the block; GivenUp when none comes in that many seconds."""
         begun = await self._granted(timeout) if self._pace.wait() else self._pace.begin()
-        failure: BaseException | None = None
         try:
             yield
         except BaseException as error:
-            failure = error
+            self._end(begun, error)
             raise
-        finally:
-            self._end(begun, failure)
+        else:
+            self._end(begun, None)
 
     async def _granted(self, timeout: float) -> float:
         """Waits for a turn and returns when it began."""
+        if self._pace.is_held_for(timeout):
+            raise GivenUp(self._pace.refusal)
         granted: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._waiting.append(granted)
         self._admit()
@@ -153,16 +166,18 @@ class Turns:
     def turn(self, timeout: float) -> Iterator[None]:
         """Holds a turn for the length of the block; GivenUp when none comes in that many seconds."""
         begun = self._begin(timeout)
-        failure: BaseException | None = None
         try:
             yield
         except BaseException as error:
-            failure = error
+            self._end(begun, error)
             raise
-        finally:
-            with self._lock:
-                self._pace.end(begun, failure)
-                self._wake()
+        else:
+            self._end(begun, None)
+
+    def _end(self, begun: float, failure: BaseException | None) -> None:
+        with self._lock:
+            self._pace.end(begun, failure)
+            self._wake()
 
     def _begin(self, timeout: float) -> float:
         """Waits for a turn and returns when it began."""
@@ -176,8 +191,9 @@ class Turns:
                     if not seconds and self._waiting[-1] is woken:
                         return self._pace.begin()
                     woken.clear()
-                left = give_up_at - time.monotonic()
-                if left <= 0:
+                    left = give_up_at - time.monotonic()
+                    held = self._pace.is_held_for(left)
+                if left <= 0 or held:
                     raise GivenUp(self._pace.refusal)
                 woken.wait(min(seconds or left, left))
         finally:
