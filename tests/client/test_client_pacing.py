@@ -226,6 +226,27 @@ async def test_calls_of_an_asyncio_client_wait_together(running: scripted.Runnin
     assert len(script.requests) == 4, "the last one was not sent"
 
 
+async def test_what_is_given_up_after_a_try_says_that_it_may_be_stored(
+    running: scripted.Running, script: scripted.Script
+) -> None:
+    lost = Fail(store=True, retry_after=0.3)
+    slow_down = Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="EVENT_RATE", retry_after=60)
+    script.play(lost, slow_down)
+    async with agentmetrics.AsyncClient(running.address, api_key=scripted.KEY, timeout=2) as client:
+        first = asyncio.create_task(client.track(agentmetrics.event("a.b")))
+        while not script.requests:  # noqa: ASYNC110 - the script tells nobody
+            await asyncio.sleep(0.01)
+        with pytest.raises(errors.ResourceExhausted) as refused:
+            await client.track(agentmetrics.event("a.b"))
+        assert not refused.value.outcome_unknown
+        with pytest.raises(errors.Unavailable) as unknown:
+            await first
+        assert unknown.value.outcome_unknown
+        with pytest.raises(errors.ResourceExhausted):
+            await client.track(agentmetrics.event("a.b"))  # nothing of it was ever sent
+    assert len(script.requests) == 2
+
+
 def test_calls_of_a_client_wait_together(client: agentmetrics.Client, script: scripted.Script) -> None:
     script.play(OVERLOADED)
     with futures.ThreadPoolExecutor(1) as pool:

@@ -10,7 +10,7 @@ from tests.load.running import Load, Verdict, codes, good, lost, memory, peak, p
 
 TENANTS = 10
 BATCH = 500
-NORMAL = 0.6  # 1×: the peak is what a server does at most, not what it can be run at
+NORMAL = 0.7  # 1×: the peak is what a server does at most, not what it can be run at
 RISING = ((1, 8.0), (2, 6.0), (5, 6.0))  # factors and seconds
 FALLING = ((10, 10.0), (1, 35.0))
 PEAK_SECONDS = 8.0
@@ -20,15 +20,15 @@ _SECOND_RUN = 100 * TENANTS  # the number of its first tenant
 
 async def run(world: World, verdict: Verdict) -> None:
     """Goodput at 10× ≥ 80 % of the peak, back to normal within 30 s, nothing acknowledged is lost, memory bounded."""
-    await _steps(world, verdict, obedient=True, least=0.8)
+    await _steps(world, verdict, obedient=True)
 
 
 async def flood(world: World, verdict: Verdict) -> None:
     """The same from clients that send on whatever they are told: each refusal costs almost as much as a small call."""
-    await _steps(world, verdict, obedient=False, least=0.3)
+    await _steps(world, verdict, obedient=False)
 
 
-async def _steps(world: World, verdict: Verdict, *, obedient: bool, least: float) -> None:
+async def _steps(world: World, verdict: Verdict, *, obedient: bool) -> None:
     """The peak is measured just before ten times as much and afterwards: a shared machine does not stay the same."""
     async with world.server(AGENTMETRICS_MAX_MEMORY_MIB=str(MEMORY_MIB)) as served:
         load = Load(address=served.address, tenants=await tenants(world, TENANTS), batch=BATCH)
@@ -41,7 +41,7 @@ async def _steps(world: World, verdict: Verdict, *, obedient: bool, least: float
             _report(FALLING, falling)
             best = (before + await peak(load, PEAK_SECONDS, turn=2)) / 2
     worst = len(good(falling, 0.0, FALLING[0][1])) * BATCH / FALLING[0][1]
-    verdict.must(worst >= least * best, f"goodput at 10×: {worst / best:.0%} of the peak (at least {least:.0%})")
+    verdict.must(worst >= 0.8 * best, f"goodput at 10×: {worst / best:.0%} of the peak (at least 80 %)")
     back = _back_to_normal(rising, falling)
     verdict.must(back <= 30, f"back to normal after {back:.0f} s (at most 30)")
     missing = await lost(world, load, [*rising, *falling])

@@ -355,7 +355,7 @@ class AsyncClient:
                 async with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
                     return await self._try(method, build(), tries.next_timeout())
             except pacing.GivenUp as given_up:
-                raise given_up.refusal from None
+                raise tries.given_up(given_up.refusal) from None
             except errors.AgentMetricsError as error:
                 wait = tries.next_wait(error)
                 if wait is None:

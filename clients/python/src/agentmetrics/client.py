@@ -317,7 +317,7 @@ class Client:
                 with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
                     return self._try(method, build(), tries.next_timeout())
             except pacing.GivenUp as given_up:
-                raise given_up.refusal from None
+                raise tries.given_up(given_up.refusal) from None
             except errors.AgentMetricsError as error:
                 wait = tries.next_wait(error)
                 if wait is None:

@@ -92,6 +92,18 @@ def _hold(refusal: errors.AgentMetricsError) -> float:
     return min(asked, _LONGEST_HOLD) if asked is not None and math.isfinite(asked) else 0.0
 
 
+@contextlib.contextmanager
+def _told(end: Callable[[float, BaseException | None], None], begun: float) -> Iterator[None]:
+    """Tells how the block has ended, and keeps no error."""
+    try:
+        yield
+    except BaseException as error:
+        end(begun, error)
+        raise
+    else:
+        end(begun, None)
+
+
 class AsyncTurns:
     """The turns of an AsyncClient's calls. While they wait, the last to come is the first to be served.
 
@@ -108,13 +120,8 @@ class AsyncTurns:
     async def turn(self, timeout: float) -> AsyncIterator[None]:
         """Holds a turn for the length of the block; GivenUp when none comes in that many seconds."""
         begun = await self._granted(timeout) if self._pace.wait() else self._pace.begin()
-        try:
+        with _told(self._end, begun):
             yield
-        except BaseException as error:
-            self._end(begun, error)
-            raise
-        else:
-            self._end(begun, None)
 
     async def _granted(self, timeout: float) -> float:
         """Waits for a turn and returns when it began."""
@@ -166,13 +173,8 @@ class Turns:
     def turn(self, timeout: float) -> Iterator[None]:
         """Holds a turn for the length of the block; GivenUp when none comes in that many seconds."""
         begun = self._begin(timeout)
-        try:
+        with _told(self._end, begun):
             yield
-        except BaseException as error:
-            self._end(begun, error)
-            raise
-        else:
-            self._end(begun, None)
 
     def _end(self, begun: float, failure: BaseException | None) -> None:
         with self._lock:

@@ -39,6 +39,7 @@ class Attempts:
     failures: int = 0
     deadline: float = 0.0
     last: errors.AgentMetricsError | None = None
+    unknown: errors.AgentMetricsError | None = None
 
     def __post_init__(self) -> None:
         """Starts the clock."""
@@ -47,7 +48,7 @@ class Attempts:
     def restart(self) -> None:
         """Forgets failures and gives the full time again, after progress was made."""
         self.failures = 0
-        self.last = None
+        self.last = self.unknown = None
         self.deadline = self.clock() + self.timeout
 
     def next_timeout(self) -> float:
@@ -70,7 +71,13 @@ class Attempts:
         self.failures += 1
         if error.code is not grpc.StatusCode.DEADLINE_EXCEEDED:
             self.last = error
+        if error.outcome_unknown:
+            self.unknown = error
         return wait if self.clock() + wait < self.deadline else None
+
+    def given_up(self, refusal: errors.AgentMetricsError) -> errors.AgentMetricsError:
+        """Returns the error to raise where no further try is made: one that leaves the outcome open, if any does."""
+        return self.unknown or refusal
 
     def verdict(self, error: errors.AgentMetricsError) -> errors.AgentMetricsError:
         """Returns the error to raise: when the last try merely ran out of time, what the server said before it."""
