@@ -132,6 +132,7 @@ class Admission:
         weight = principal.settings.weight
         await self._ingest.give_way(principal.organization_id)
         async with self._reading.slot(principal.organization_id, cost=events, weight=weight):
+            await self.arrivals.lull()  # in line, so that whoever is let in next is told of this wait, too
             with self.arrivals.working() as breathe:
                 yield breathe
 

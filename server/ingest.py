@@ -87,12 +87,15 @@ class Ingest:
         return max(time.monotonic() - lane.waiting[0].since, lane.pace * (1 + lane.events / self._lanes.most(lane)))
 
     async def give_way(self, organization_id: int) -> None:
-        """To be awaited before each piece of long work: takes in the calls that are about to come. An organization that
-        waits behind itself also waits a little while others have something under way that do not, and do not wait for a
-        place of its own.
+        """Waits a little, for an organization that waits behind itself, while others have something under way that do
+        not, and do not wait for a place of its own.
         """
         if self._lanes.has_room and self._lanes.has_light and self._lanes.is_heavy(organization_id):
             await self._calm.wait(_COURTESY)
+
+    async def _before_step(self, organization_id: int) -> None:
+        """To be awaited before each step of long work."""
+        await self.give_way(organization_id)
         await self._arrivals.lull()
 
     async def _rest(self, organization_id: int, seconds: float) -> None:
@@ -145,8 +148,8 @@ class Ingest:
                 await self._settle(batch.taken[0])
             else:
                 organization_id, begun = batch.taken[0].lane.organization_id, time.monotonic()
-                give_way = functools.partial(self.give_way, organization_id)
-                await self._arrivals.between(self._settle(batch.taken[0]), give_way)
+                before_step = functools.partial(self._before_step, organization_id)
+                await self._arrivals.between(self._settle(batch.taken[0]), before_step)
                 await self._rest(organization_id, time.monotonic() - begun)
         finally:
             gather = self._lanes.done(batch)
