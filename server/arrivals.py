@@ -23,7 +23,8 @@ _MOST_SECONDS = 0.01  # however many calls come, some work is done
 class Arrivals:
     """Counts calls as they come, and makes long work wait for those that are about to."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
         self._count = 0
         self._busy = 0.0
         self._patience = _BUSY_SECONDS  # after how much work it looks next
@@ -36,18 +37,18 @@ class Arrivals:
     @contextlib.contextmanager
     def working(self) -> Iterator[Callable[[], Awaitable[None]]]:
         """Long work is done in the block. Gives what is to be awaited between its parts."""
-        begun = time.perf_counter()
+        begun = self._clock()
 
         async def breathe() -> None:
             nonlocal begun
-            self._busy += time.perf_counter() - begun
+            self._busy += self._clock() - begun
             await self.lull()
-            begun = time.perf_counter()
+            begun = self._clock()
 
         try:
             yield breathe
         finally:
-            self._busy += time.perf_counter() - begun
+            self._busy += self._clock() - begun
 
     @types.coroutine
     def between(
@@ -61,13 +62,13 @@ class Arrivals:
                 yield from give_way().__await__()
             except asyncio.CancelledError as error:
                 step, value = work.throw, error
-            begun = time.perf_counter()
+            begun = self._clock()
             try:
                 awaited = step(value)
             except StopIteration as done:
                 return done.value  # type: ignore[no-any-return]
             finally:
-                self._busy += time.perf_counter() - begun
+                self._busy += self._clock() - begun
             try:
                 step, value = work.send, (yield awaited)
             except GeneratorExit:
@@ -97,15 +98,15 @@ class Arrivals:
                 self._over = None
             return
 
-    async def quiet(self) -> None:
-        """Returns once no further call comes in, or after 10 ms."""
+    async def quiet(self, most: float = _MOST_SECONDS) -> None:
+        """Returns once no further call comes in, or after that many seconds."""
         seen, turns = self._count, 0
-        begun, not_before = time.perf_counter(), 0.0
+        begun, not_before = self._clock(), 0.0
         while True:
             await asyncio.sleep(0)
-            now = time.perf_counter()
+            now = self._clock()
             if self._count != seen:
                 seen, turns, not_before = self._count, 0, now + _QUIET_SECONDS
             turns += 1
-            if (turns >= _QUIET_TURNS and now >= not_before) or now - begun >= _MOST_SECONDS:
+            if (turns >= _QUIET_TURNS and now >= not_before) or now - begun >= most:
                 return

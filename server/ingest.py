@@ -27,7 +27,7 @@ from server.store.database import Database
 
 _LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
-_LONGEST_REST = 0.2  # seconds
+_REST, _LONGEST_REST = 10, 0.6  # times as long as a transaction took, in seconds at most
 _COURTESY = 0.02  # seconds at most before a step: whoever waits behind itself goes on, too
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _NO_LIMITS = Limits()
@@ -99,12 +99,14 @@ class Ingest:
         await self._arrivals.lull()
 
     async def _rest(self, organization_id: int, seconds: float) -> None:
-        """Pauses after a transaction of an organization that waits behind itself for as long as it took, while others
-        have something under way that do not: so half of the processors' time is left for them. They must be able to
-        begin meanwhile.
+        """Pauses after a transaction of an organization that waits behind itself, while others have something under way
+        that do not: for as long as it took, so that half of the processors' time is left for them, and then until they
+        are done, for ten times as long at most. They must be able to begin meanwhile.
         """
         if self._lanes.has_room and self._lanes.has_light and self._lanes.is_heavy(organization_id):
             await asyncio.sleep(min(seconds, _LONGEST_REST))
+            if self._lanes.has_light:
+                await self._calm.wait(min(_REST * seconds, _LONGEST_REST))
 
     async def drain(self) -> None:
         """Returns when nothing is waiting or being written any more."""

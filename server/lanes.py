@@ -3,9 +3,9 @@
 A transaction stores either the calls of one organization, as many as fit, or those of several that have few events
 each: a group. A transaction costs much the same whatever its size, so that without groups many small senders would
 cost many times what a large one does. One group is under way at a time, and what arrives meanwhile makes the next one:
-groups grow with the load, and an idle service adds no wait. After a small transaction, answers bring new calls, which
-the next one gathers. Only where a group lasts long, since another server holds what one of its organizations needs,
-does the next one begin beside it.
+groups grow with the load, and an idle service adds no wait. After a transaction of calls with few events each, answers
+bring new calls, which the next one gathers. Only where a group lasts long, since another server holds what one of its
+organizations needs, does the next one begin beside it.
 
 An organization that waits behind itself is heavy. Beside others its transactions are smaller, give way and rest.
 """
@@ -23,7 +23,8 @@ from server.results import Submission
 
 MAX_BATCH_EVENTS = 1000
 GROUP_EVENTS = 128  # of all its organizations, up to which one statement costs less than the round trips of many
-_HEAVY_EVENTS, _HEAVY_SHARE = 300, 4
+_LITTLE = 8  # events of a call on average, up to which it pays to wait for more calls
+_HEAVY_EVENTS, _HEAVY_TIMES = MAX_BATCH_EVENTS, 4
 _MODEST_EVENTS = 300  # of a heavy organization at a time, beside others
 _LONG = 0.1  # seconds, after which a group does not keep the next one waiting any more
 # Events that have to wait for a second batch of an organization to be prepared and sent while the first one commits:
@@ -51,6 +52,7 @@ class Lane:
     events: int = 0  # that are waiting
     intricate: int = 0  # calls that are waiting and are not simple
     under_way: int = 0  # transactions
+    taken: int = 0  # events that are under way
     asked: float = 0.0  # when it began to wait for its turn
     pace: float = 0.0  # seconds that the last batch took, with waiting for its turn
     tried_since: float | None = None  # when what is put back was tried first
@@ -76,6 +78,11 @@ class Taken:
         """Their events, one call after the other."""
         return [event for call in self.calls for event in call.events]
 
+    @property
+    def size(self) -> int:
+        """How many events that are."""
+        return sum(len(call.events) for call in self.calls)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
@@ -97,7 +104,7 @@ class Lanes:
         self._shares = Shares()
         self._small, self._others = Queue(self._shares), Queue(self._shares)
         self._lanes: dict[int, Lane] = {}
-        self._events = 0  # that are waiting, of all lanes
+        self._events = 0  # that are waiting or under way, of all lanes
 
     def get(self, organization_id: int) -> Lane | None:
         """The lane of an organization that has anything waiting or under way."""
@@ -111,14 +118,18 @@ class Lanes:
     @property
     def has_light(self) -> bool:
         """True while organizations have anything waiting or under way that are not heavy."""
-        return len(self._lanes) >= _HEAVY_SHARE or not all(map(self.is_heavy, self._lanes))
+        return not all(map(self.is_heavy, self._lanes))
 
     def is_heavy(self, organization_id: int) -> bool:
-        """True where an organization waits behind itself: much of its own waits, and more than a quarter of all that
-        does. Where all send too much nobody is heavy, nor is who is merely late after a moment in which nothing went.
+        """True where an organization waits behind itself: much of its own waits, and several times as much as others
+        have on average. Where all send too much nobody is heavy, nor is who is merely late after a moment in which
+        nothing went: if those rested, the service would stand still while all wait.
         """
         lane = self._lanes.get(organization_id)
-        return lane is not None and lane.events >= _HEAVY_EVENTS and lane.events * _HEAVY_SHARE > self._events
+        if lane is None or lane.events < _HEAVY_EVENTS:
+            return False
+        others = self._events - lane.events - lane.taken
+        return lane.events * (len(self._lanes) - 1) >= _HEAVY_TIMES * others
 
     def most(self, lane: Lane) -> int:
         """How many events of a lane a transaction takes now, unless its first call has more."""
@@ -167,15 +178,16 @@ class Lanes:
         """What a group has not stored waits again, at the front, to be stored by itself."""
         lane = taken.lane
         lane.waiting.extendleft(reversed(taken.calls))
-        lane.events += len(taken.events)
-        self._events += len(taken.events)
+        lane.events += taken.size
+        self._events += taken.size
         lane.intricate += sum(not call.simple for call in taken.calls)
         lane.tried_since = tried_since
 
     def done(self, batch: Batch) -> bool:
-        """A batch is stored, or put back. True where small lanes wait for gathered() from now on."""
+        """A batch is stored, or put back. True where calls with little wait for gathered() from now on."""
         self._free += 1
-        begins = not self._gathering and sum(len(taken.events) for taken in batch.taken) <= GROUP_EVENTS
+        calls, events = sum(len(taken.calls) for taken in batch.taken), sum(taken.size for taken in batch.taken)
+        begins = not self._gathering and _is_little(calls, events)
         self._gathering = self._gathering or begins
         if batch.is_group:
             self._groups.remove(batch.begun)
@@ -183,6 +195,8 @@ class Lanes:
         for taken in batch.taken:
             lane = taken.lane
             lane.under_way -= 1
+            lane.taken -= taken.size
+            self._events -= taken.size
             lane.pace = now - lane.asked
             if lane.waiting:
                 self._offer(lane)
@@ -209,7 +223,7 @@ class Lanes:
         """True where what waits may be stored now. Little waits for gathered(). Beside a transaction of its own, only
         while no other organization wants anything: else their work goes on while this one's commits.
         """
-        if self._gathering and lane.events <= GROUP_EVENTS:
+        if self._gathering and _is_little(len(lane.waiting), lane.events):
             return False
         alone = len(self._lanes) == 1
         return bool(lane.waiting) and (
@@ -237,8 +251,8 @@ class Lanes:
             events += len(calls[-1].events)
             lane.intricate -= not calls[-1].simple
         lane.events -= events
-        self._events -= events
         lane.under_way += 1
+        lane.taken += events
         tried_since, lane.tried_since = lane.tried_since, None
         self._shares.begin(lane.organization_id, events / lane.limits.weight)
         self._offer(lane)
@@ -261,3 +275,8 @@ class Lanes:
             room -= other.events
             group.append(self._take(other))
         return group
+
+
+def _is_little(calls: int, events: int) -> bool:
+    """True where calls have so few events that their transaction costs the same with those of many more."""
+    return events <= GROUP_EVENTS and events <= _LITTLE * calls

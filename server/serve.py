@@ -40,6 +40,7 @@ from server.turns import Turns
 _WATCH_SECONDS = 2.0
 _PARTITIONS_EVERY = 1800.0
 _PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
+_TAKE_IN_SECONDS = 1.0  # at most, of a server that stops, in which calls that have reached it are let in
 _log = structlog.get_logger(__name__)
 
 _OPTIONS = (
@@ -103,10 +104,10 @@ class Running:
         self._clock = Clock()
         self._hints = hints
         self._signals = Signals(settings.required("redis_url"), self._clock)
-        arrivals = Arrivals()
+        self._arrivals = Arrivals()
         self._ingest = Ingest(
             database,
-            arrivals,
+            self._arrivals,
             on_commit=self._tell,
             concurrency=settings.ingest_connections,
             distinct=Limits(
@@ -119,7 +120,7 @@ class Running:
         self._pressure = Pressure()
         self._rates = Rates(settings.required("redis_url"), share=settings.rate_share)
         admission = Admission(
-            _bounds(settings), _defaults(settings), self._ingest, self._rates, self._pressure, arrivals
+            _bounds(settings), _defaults(settings), self._ingest, self._rates, self._pressure, self._arrivals
         )
         turns = Turns(
             settings.query_connections, limit=settings.max_queries, limit_each=settings.max_queries_per_organization
@@ -180,6 +181,8 @@ class Running:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
         await self._report(serving=False)
+        # gRPC cancels what has reached the server and is not taken in when it stops.
+        await self._arrivals.quiet(min(_TAKE_IN_SECONDS, self._settings.drain_seconds))
         self._services.events.drain()
         self._services.realtime.drain()
         await self._server.stop(self._settings.drain_seconds)

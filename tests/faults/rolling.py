@@ -24,7 +24,10 @@ from tests.faults.world import World
 
 _CALM, _POSTGRES_CALM = 0.3, 2.0  # seconds between two restarts; plain gRPC makes three attempts within about two
 _ROUNDS = 2
-_CROWD = 20  # calls at once over one connection
+_CROWD = 10  # calls at once over one connection
+# Seconds between two calls. A server that is restarted has half of the time to answer what waited for both, and a
+# machine that others use, too, must not turn that into an overload, in which calls may fail.
+_PAUSE = (0.05, 0.25)
 _PATIENCE = 30.0  # seconds for a call: what the clients have by default
 _LARGEST_BATCH = 100
 _HEAD_SECONDS = 20.0  # after the last restart, for subscribers to hear of everything
@@ -36,8 +39,33 @@ async def _both(addresses: Sequence[str]) -> AsyncIterator[Sequence[str]]:
     yield [f"ipv4:{','.join(order)}" for order in (addresses, addresses[::-1])]
 
 
-async def _restart_servers(world: World, seconds: float) -> None:
-    """Restarts one server after the other, each once the one before serves again; two rounds at least."""
+class _UnderWay:
+    """The calls that are under way."""
+
+    def __init__(self) -> None:
+        self._calls: set[asyncio.Future[None]] = set()
+
+    @contextlib.contextmanager
+    def call(self) -> Iterator[None]:
+        """One of them is the block."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._calls.add(ended)
+        try:
+            yield
+        finally:
+            self._calls.remove(ended)
+            ended.set_result(None)
+
+    async def answered(self) -> None:
+        """Returns when all that are under way now have ended."""
+        if self._calls:
+            await asyncio.wait(set(self._calls))
+
+
+async def _restart_servers(world: World, under_way: _UnderWay, seconds: float) -> None:
+    """Restarts one server after the other, each once the one before serves again and has answered what waited for it;
+    two rounds at least.
+    """
     ends = now() + seconds
     for number in itertools.count():
         if number >= _ROUNDS and now() > ends:
@@ -47,16 +75,20 @@ async def _restart_servers(world: World, seconds: float) -> None:
             world.history.add(Fault(at=now(), what="restart", victim=program.name))
             await program.restart()
             await supervisor.serving(address)
+            await under_way.answered()
 
 
-async def _restart_postgres(world: World, seconds: float) -> None:
-    """Restarts PostgreSQL again and again: its fast shutdown, which ends every transaction, and a start."""
+async def _restart_postgres(world: World, under_way: _UnderWay, seconds: float) -> None:
+    """Restarts PostgreSQL again and again: its fast shutdown, which ends every transaction, and a start; then what
+    waited for it is answered.
+    """
     ends = now() + seconds
     while now() < ends:
         await asyncio.sleep(_POSTGRES_CALM)
         world.history.add(Fault(at=now(), what="restart", victim="postgres"))
         await asyncio.to_thread(world.cluster.engines.restart_postgres)
         await world.cluster.serving()
+        await under_way.answered()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +109,19 @@ class Rolling:
         )
 
     async def _harm(self, world: World, seconds: float) -> None:
-        stop = asyncio.Event()
+        stop, under_way = asyncio.Event(), _UnderWay()
         restarts = _restart_servers if self.servers else _restart_postgres
         async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
             for client in await _plain_clients(stack, world):
                 for _ in range(_CROWD):
-                    group.create_task(_send(client, 1, stop))
-                group.create_task(_send(client, _LARGEST_BATCH, stop))
+                    group.create_task(_send(client, 1, under_way, stop))
+                group.create_task(_send(client, _LARGEST_BATCH, under_way, stop))
                 group.create_task(clients.read(client, *world.period, stop, timeout=_PATIENCE))
             for client in world.clients("single"):
                 for _ in range(_CROWD):
-                    group.create_task(_send(client, 1, stop))
+                    group.create_task(_send(client, 1, under_way, stop))
             for client in world.clients("batch"):
-                group.create_task(_send(client, _LARGEST_BATCH, stop))
+                group.create_task(_send(client, _LARGEST_BATCH, under_way, stop))
             for client in world.clients("stream"):
                 group.create_task(_stream(client, stop))
             for client in world.clients("reader"):
@@ -97,7 +129,7 @@ class Rolling:
             for client in world.clients("subscriber"):
                 group.create_task(self._follow(client, world, stop))
             try:
-                await restarts(world, seconds)
+                await restarts(world, under_way, seconds)
             finally:
                 stop.set()
 
@@ -152,12 +184,13 @@ async def _plain_clients(stack: contextlib.AsyncExitStack, world: World) -> list
     return made
 
 
-async def _send(client: Client, largest: int, stop: asyncio.Event) -> None:
+async def _send(client: Client, largest: int, under_way: _UnderWay, stop: asyncio.Event) -> None:
     """Sends calls of up to that many events until told to stop, each with a timeout that is long enough."""
     while not stop.is_set():
         facts = client.tenant.take(int(largest ** client.dice.random()), client.dice)
-        await client.track(client.server(), facts, _PATIENCE)
-        await asyncio.sleep(client.dice.uniform(0.002, 0.02))
+        with under_way.call():
+            await client.track(client.server(), facts, _PATIENCE)
+        await asyncio.sleep(client.dice.uniform(*_PAUSE))
 
 
 async def _stream(client: Client, stop: asyncio.Event) -> None:
@@ -170,7 +203,7 @@ async def _stream(client: Client, stop: asyncio.Event) -> None:
             facts = client.tenant.take(int(_LARGEST_BATCH ** client.dice.random()), client.dice)
             waiting.append((facts, now()))
             yield [message(fact) for fact in facts]
-            await asyncio.sleep(client.dice.uniform(0.002, 0.02))
+            await asyncio.sleep(client.dice.uniform(*_PAUSE))
 
     try:
         async for ack in server.client.stream(batches()):

@@ -17,7 +17,7 @@ from tests.load.running import Verdict
 
 _LONGEST = 900.0  # seconds for one of them, whatever happens
 _TESTS = {one.__name__.rpartition(".")[2]: one.run for one in (backlog, late, noisy, step, subscriptions)}
-_TESTS["flood"] = step.flood
+_TESTS |= {"flood": step.flood, "noisy-flood": noisy.flood}
 
 
 async def _main(names: list[str], count: int, seconds: float) -> bool:

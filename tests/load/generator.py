@@ -91,10 +91,11 @@ class Generator:
         begin = 0.0
         for phase in self._plan.phases:
             due = [
-                (begin + (number + tenant / len(phase.rates)) / rate, tenant)
+                (begin + (number + shift) / rate, tenant)
                 for tenant, rate in enumerate(phase.rates)
                 if rate
-                for number in range(math.ceil(rate * phase.seconds - tenant / len(phase.rates)))
+                for shift in ((tenant / len(phase.rates) + self._plan.shift) % 1,)
+                for number in range(math.ceil(rate * phase.seconds - shift))
             ]
             yield from sorted(due)
             begin += phase.seconds

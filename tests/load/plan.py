@@ -23,6 +23,7 @@ class Plan:
     first_tenant: int  # tenants are numbered through all generators, calls within a tenant
     batch: int  # events per call
     phases: Sequence[Phase]
+    shift: float = 0.0  # by which part of the time between a tenant's calls they come later
     closed_loop: int = 0  # instead of the rates: so many calls under way at any time
     obedient: bool = False  # a tenant's calls wait where the server asks for it, and are sent again, as a client's
     days: float = 0.007  # how far back events occurred

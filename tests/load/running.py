@@ -47,6 +47,7 @@ class Load:
                 keys=[key for _, key in self.tenants],
                 first_tenant=first_tenant + number * len(self.tenants),
                 batch=self.batch,
+                shift=number / self.generators,
                 phases=[
                     Phase(seconds=phase.seconds, rates=[rate / self.generators for rate in phase.rates])
                     for phase in phases

@@ -44,10 +44,16 @@ async def test_it_goes_on_as_soon_as_the_others_have_nothing_under_way() -> None
     assert await giving_way < ingest._COURTESY / 2
 
 
-async def test_it_rests_as_long_as_its_transaction_took_within_bounds() -> None:
+async def test_it_rests_until_the_others_are_done_within_bounds() -> None:
     beside, alone = waiting(light=True), waiting(light=False)
-    assert 0.045 <= await seconds(beside._rest(HEAVY, 0.05)) < 0.15
-    assert await seconds(beside._rest(HEAVY, 60.0)) < ingest._LONGEST_REST + 0.1
+    longest = (1 + ingest._REST) * 0.02
+    assert longest * 0.9 <= await seconds(beside._rest(HEAVY, 0.02)) < longest + 0.1
+    assert await seconds(beside._rest(HEAVY, 60.0)) < 2 * ingest._LONGEST_REST + 0.1
+    resting = asyncio.create_task(seconds(beside._rest(HEAVY, 0.05)))
+    await asyncio.sleep(0.1)
+    assert not resting.done()
+    beside._calm.ring()
+    assert 0.09 <= await resting < 0.25
     assert await seconds(beside._rest(LIGHT, 0.05)) < 0.02
     assert await seconds(alone._rest(HEAVY, 0.05)) < 0.02
     beside._lanes._free = 0

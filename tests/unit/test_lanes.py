@@ -61,13 +61,24 @@ async def test_after_little_the_next_waits_for_what_is_about_to_come() -> None:
     assert events == {1: 1, 4: 1}
 
 
-async def test_after_much_the_next_begins_at_once() -> None:
+@pytest.mark.parametrize("events", [lanes.GROUP_EVENTS + 1, lanes._LITTLE + 1])
+async def test_after_much_the_next_begins_at_once(events: int) -> None:
     some = Lanes(1, ANYBODY)
-    add(some, 1, lanes.GROUP_EVENTS + 1)
+    add(some, 1, events)
     (alone,) = batches(some)
     add(some, 2)
     assert not some.done(alone)
     assert begun(some) == [(True, {2: 1})]
+
+
+async def test_a_call_with_much_does_not_wait_for_what_is_about_to_come() -> None:
+    some = Lanes(3, ANYBODY)
+    add(some, 1)
+    (group,) = batches(some)
+    assert some.done(group)
+    add(some, 2, lanes._LITTLE + 1)
+    add(some, 3, lanes._LITTLE)
+    assert begun(some) == [(True, {2: lanes._LITTLE + 1})]
 
 
 async def test_small_ones_make_a_group_and_what_comes_meanwhile_the_next() -> None:
@@ -229,6 +240,27 @@ async def test_where_all_send_too_much_nobody_is_heavy() -> None:
     assert not any(some.is_heavy(organization) for organization in range(10))
 
 
+async def test_whose_turn_it_is_just_now_does_not_make_another_heavy() -> None:
+    some = Lanes(1, ANYBODY)
+    for organization in range(3):
+        for _ in range(20):
+            add(some, organization, 100)
+        assert some.next()
+        some._free = 1
+    assert not any(some.is_heavy(organization) for organization in range(3)), "what is under way counts"
+
+
+async def test_two_can_be_heavy_beside_others() -> None:
+    some = Lanes(1, ANYBODY)
+    for organization in range(2):
+        for _ in range(50):
+            add(some, organization, 100)
+    for organization in range(2, 10):
+        add(some, organization, 100)
+    assert [some.is_heavy(organization) for organization in range(3)] == [True, True, False]
+    assert some.has_light
+
+
 async def test_little_is_not_heavy_however_little_others_have() -> None:
     some = Lanes(1, ANYBODY)
     add(some, 1, 1)
@@ -238,16 +270,16 @@ async def test_little_is_not_heavy_however_little_others_have() -> None:
     assert some.is_heavy(2)
 
 
-async def test_what_is_put_back_counts_as_waiting() -> None:
+async def test_what_is_put_back_counts_until_it_is_stored() -> None:
     some = Lanes(9, ANYBODY)
     for organization in range(3):
         add(some, organization, 30)
     (group,) = batches(some)
-    assert some._events == 0
+    assert some._events == 90
     for taken in group.taken:
         some.put_back(taken, 1.0)
-    assert some._events == 90
     finish(some, group)
+    assert some._events == 90
     for batch in batches(some):
         finish(some, batch)
     assert some._events == 0
