@@ -139,6 +139,10 @@ class _Worker(Worker):
     stopped by then. What there was to do is in PostgreSQL and will be found again.
     """
 
+    def __init__(self, *about: Any, **more: Any) -> None:
+        super().__init__(*about, **more)
+        self.job_tasks = _Tasks()
+
     async def run_job(self, job_id: str, score: int) -> None:
         """Runs a job."""
         with _let_go():
@@ -153,6 +157,13 @@ class _Worker(Worker):
         """Does the same for a job that failed."""
         with _let_go():
             await super().finish_failed_job(*about, **more)
+
+
+class _Tasks(dict[str, "asyncio.Task[Any]"]):
+    """Running jobs by their ids. Where Redis was set back, arq may start a job that runs, and each removes its own."""
+
+    def __delitem__(self, job_id: str) -> None:
+        self.pop(job_id, None)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,18 @@
 """Hints reach the queue when Redis is there, and harm nobody when it is not."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import structlog
+from arq import func
 from arq.connections import ArqRedis
 
 from server import embedded, hints
 from server.hints import Hints
+from workers.process import _Worker
 
 
 @pytest.fixture
@@ -53,6 +56,33 @@ async def test_an_organization_is_queued_once_however_often_it_is_named(queue: A
         (hints.FOLD_ORGANIZATION, (1,)),
         (hints.FOLD_ORGANIZATION, (2,)),
     ]
+
+
+async def test_a_job_that_is_started_again_while_it_runs_ends_twice(queue: ArqRedis) -> None:
+    """As arq does once Redis was set back to a state in which it had not begun."""
+    ran, both = 0, asyncio.Event()
+
+    async def fold(_: object, organization_id: int) -> None:
+        nonlocal ran
+        ran += organization_id
+        if ran == 2:
+            both.set()
+        await both.wait()
+
+    worker = _Worker(
+        functions=[func(fold, name=hints.FOLD_ORGANIZATION)],  # type: ignore[arg-type]
+        redis_pool=queue,
+        queue_name=hints.QUEUE,
+        handle_signals=False,
+        keep_result=0,
+        job_serializer=hints.dump,
+        job_deserializer=json.loads,
+    )
+    job = await queue.enqueue_job(hints.FOLD_ORGANIZATION, 1, _queue_name=hints.QUEUE)
+    assert job is not None
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(worker.run_job(job.job_id, 0) for _ in range(2)))
+    assert (worker.jobs_complete, worker.jobs_failed) == (2, 0)
 
 
 async def test_what_is_queued_is_no_pickle(queue: ArqRedis, sender: Hints) -> None:
