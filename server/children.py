@@ -20,7 +20,7 @@ _FIRST_LIFE = 5.0  # seconds; a child that gives up sooner, the first time, has 
 _STEADY_LIFE = 60.0  # seconds after which a death is not counted as one of a series
 _PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds before a new start, doubled each time
 _TAIL = 20  # lines kept for the message of a child that cannot start
-_DRAIN_MARGIN = 5.0  # seconds more than a server's own patience with its calls
+_DRAIN_MARGIN = 6.0  # seconds more than a server's own patience with its calls
 
 
 class DoesNotStart(errors.SetupError):

@@ -27,7 +27,8 @@ from server.store.database import Database
 
 _LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
-_REST, _LONGEST_REST = 10, 0.6  # times as long as a transaction took, in seconds at most
+_REST = 10  # times as long as its transaction took, at most, whoever waits behind itself rests for others
+_LONGEST_REST = 0.3  # seconds, of each part of a rest: whoever rests gets its turn, too
 _COURTESY = 0.02  # seconds at most before a step: whoever waits behind itself goes on, too
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _NO_LIMITS = Limits()
@@ -90,23 +91,39 @@ class Ingest:
         """Waits a little, for an organization that waits behind itself, while others have something under way that do
         not, and do not wait for a place of its own.
         """
-        if self._lanes.has_room and self._lanes.has_light and self._lanes.is_heavy(organization_id):
+        if self._is_in_the_way(organization_id):
             await self._calm.wait(_COURTESY)
 
-    async def _before_step(self, organization_id: int) -> None:
-        """To be awaited before each step of long work."""
-        await self.give_way(organization_id)
-        await self._arrivals.lull()
-
-    async def _rest(self, organization_id: int, seconds: float) -> None:
-        """Pauses after a transaction of an organization that waits behind itself, while others have something under way
-        that do not: for as long as it took, so that half of the processors' time is left for them, and then until they
-        are done, for ten times as long at most. They must be able to begin meanwhile.
+    def _is_in_the_way(self, organization_id: int) -> bool:
+        """True where an organization waits behind itself, and others have something under way that do not, and could
+        begin.
         """
-        if self._lanes.has_room and self._lanes.has_light and self._lanes.is_heavy(organization_id):
+        return self._lanes.has_room and self._lanes.has_light and self._lanes.is_heavy(organization_id)
+
+    async def _before_step(self, organization_id: int, waits: "_Stopwatch") -> None:
+        """To be awaited before each step of long work; adds how long that took."""
+        with waits:
+            await self.give_way(organization_id)
+            await self._arrivals.lull()
+
+    async def _rest(self, lane: Lane, seconds: float) -> None:
+        """Pauses after a transaction of an organization that waits behind itself, while others have something under way
+        that do not: for as long as it took, and then until they are done, for ten times as long at most.
+        """
+        if not self._is_in_the_way(lane.organization_id):
+            return
+        lane.resting = True  # those that rest do not wait for each other
+        try:
+            self._ring_if_calm()
             await asyncio.sleep(min(seconds, _LONGEST_REST))
-            if self._lanes.has_light:
+            if self._lanes.has_room and self._lanes.has_light:
                 await self._calm.wait(min(_REST * seconds, _LONGEST_REST))
+        finally:
+            lane.resting = False
+
+    def _ring_if_calm(self) -> None:
+        if not self._lanes.has_light:
+            self._calm.ring()
 
     async def drain(self) -> None:
         """Returns when nothing is waiting or being written any more."""
@@ -146,17 +163,17 @@ class Ingest:
         try:
             if batch.is_group:
                 await self._settle_group(batch.taken)
-            elif len(batch.taken[0].events) < _LONG_BATCH:
+            elif batch.taken[0].size < _LONG_BATCH:
                 await self._settle(batch.taken[0])
             else:
-                organization_id, begun = batch.taken[0].lane.organization_id, time.monotonic()
-                before_step = functools.partial(self._before_step, organization_id)
-                await self._arrivals.between(self._settle(batch.taken[0]), before_step)
-                await self._rest(organization_id, time.monotonic() - begun)
+                lane, waits = batch.taken[0].lane, _Stopwatch()
+                with _Stopwatch() as all_of_it:
+                    before_step = functools.partial(self._before_step, lane.organization_id, waits)
+                    await self._arrivals.between(self._settle(batch.taken[0]), before_step)
+                await self._rest(lane, all_of_it.seconds - waits.seconds)
         finally:
             gather = self._lanes.done(batch)
-            if not self._lanes.has_light:
-                self._calm.ring()
+            self._ring_if_calm()
             self._dispatch()
         if gather:
             try:
@@ -185,7 +202,7 @@ class Ingest:
                 self._lanes.put_back(taken, begun)
             else:
                 self._answer(taken.calls, outcome)
-                telemetry.PENDING_EVENTS.dec(len(taken.events))
+                telemetry.PENDING_EVENTS.dec(taken.size)
 
     async def _write_group(self, group: Sequence[Taken]) -> Mapping[int, Outcome]:
         """Writes a group in one transaction; the outcomes of those organizations whose events are stored."""
@@ -313,6 +330,21 @@ class Ingest:
         if wary > 1:
             self._repeating[organization_id] = wary - 1
         return not wary
+
+
+class _Stopwatch:
+    """Adds up the seconds of its blocks, which do not overlap."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._begun = 0.0
+
+    def __enter__(self) -> "_Stopwatch":
+        self._begun = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.monotonic() - self._begun
 
 
 def _unavailable() -> Refused:

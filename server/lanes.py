@@ -53,6 +53,7 @@ class Lane:
     intricate: int = 0  # calls that are waiting and are not simple
     under_way: int = 0  # transactions
     taken: int = 0  # events that are under way
+    resting: bool = False  # it lets others go first
     asked: float = 0.0  # when it began to wait for its turn
     pace: float = 0.0  # seconds that the last batch took, with waiting for its turn
     tried_since: float | None = None  # when what is put back was tried first
@@ -117,19 +118,19 @@ class Lanes:
 
     @property
     def has_light(self) -> bool:
-        """True while organizations have anything waiting or under way that are not heavy."""
-        return not all(map(self.is_heavy, self._lanes))
+        """True while organizations have little waiting, or just something under way, that do not rest."""
+        return any(lane.events < _HEAVY_EVENTS and not lane.resting for lane in self._lanes.values())
 
     def is_heavy(self, organization_id: int) -> bool:
-        """True where an organization waits behind itself: much of its own waits, and several times as much as others
-        have on average. Where all send too much nobody is heavy, nor is who is merely late after a moment in which
-        nothing went: if those rested, the service would stand still while all wait.
+        """True where an organization waits behind itself: much of its own waits, and, by its weight, several times what
+        others have on average. Where all send too much nobody is heavy, nor is who is merely late after a moment in
+        which nothing went: if those rested, the service would stand still while all wait.
         """
         lane = self._lanes.get(organization_id)
         if lane is None or lane.events < _HEAVY_EVENTS:
             return False
         others = self._events - lane.events - lane.taken
-        return lane.events * (len(self._lanes) - 1) >= _HEAVY_TIMES * others
+        return lane.events * (len(self._lanes) - 1) >= _HEAVY_TIMES * lane.limits.weight * others
 
     def most(self, lane: Lane) -> int:
         """How many events of a lane a transaction takes now, unless its first call has more."""

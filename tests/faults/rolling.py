@@ -78,17 +78,14 @@ async def _restart_servers(world: World, under_way: _UnderWay, seconds: float) -
             await under_way.answered()
 
 
-async def _restart_postgres(world: World, under_way: _UnderWay, seconds: float) -> None:
-    """Restarts PostgreSQL again and again: its fast shutdown, which ends every transaction, and a start; then what
-    waited for it is answered.
-    """
+async def _restart_postgres(world: World, seconds: float) -> None:
+    """Restarts PostgreSQL again and again: its fast shutdown, which ends every transaction, and a start."""
     ends = now() + seconds
     while now() < ends:
         await asyncio.sleep(_POSTGRES_CALM)
         world.history.add(Fault(at=now(), what="restart", victim="postgres"))
         await asyncio.to_thread(world.cluster.engines.restart_postgres)
         await world.cluster.serving()
-        await under_way.answered()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +107,6 @@ class Rolling:
 
     async def _harm(self, world: World, seconds: float) -> None:
         stop, under_way = asyncio.Event(), _UnderWay()
-        restarts = _restart_servers if self.servers else _restart_postgres
         async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
             for client in await _plain_clients(stack, world):
                 for _ in range(_CROWD):
@@ -129,7 +125,10 @@ class Rolling:
             for client in world.clients("subscriber"):
                 group.create_task(self._follow(client, world, stop))
             try:
-                await restarts(world, under_way, seconds)
+                if self.servers:
+                    await _restart_servers(world, under_way, seconds)
+                else:
+                    await _restart_postgres(world, seconds)
             finally:
                 stop.set()
 

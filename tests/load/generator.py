@@ -111,7 +111,7 @@ class Generator:
         number, global_tenant = next(self._numbers[tenant]), self._plan.first_tenant + tenant
         late = time.monotonic() - self._start - due
         tries = retries.Attempts(timeout=_DEADLINE - late, attempt=_DEADLINE, retryable=retries.INGEST)
-        request, code = b"", None
+        request, code, refusals = b"", None, 0
         while code is None:
             try:
                 async with self._turns[tenant].turn(tries.next_timeout() / 2) if self._plan.obedient else nullcontext():
@@ -121,13 +121,14 @@ class Generator:
             except pacing.GivenUp as given_up:
                 code = given_up.refusal.code
             except errors.AgentMetricsError as error:
+                refusals += 1
                 wait = tries.next_wait(error) if self._plan.obedient else None
                 if wait is None:
                     code = error.code
                 else:
                     await asyncio.sleep(wait)
         latency = time.monotonic() - self._start - due
-        self._calls.append(Call(global_tenant, number, due, latency, late, code.name))
+        self._calls.append(Call(global_tenant, number, due, latency, late, code.name, refusals))
 
     async def _try(self, tenant: int, number: int, request: bytes, timeout: float) -> None:
         metadata = (("authorization", f"Bearer {self._plan.keys[tenant]}"),)

@@ -42,7 +42,7 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Call:
     """What became of one call. due is in seconds from the start; latency and late, by how much the generator itself was
-    late to send it, in seconds from when it was due.
+    late to send it, in seconds from when it was due. refusals: how often it was refused, though it may be stored.
     """
 
     tenant: int
@@ -51,6 +51,7 @@ class Call:
     latency: float
     late: float
     code: str
+    refusals: int
 
     @property
     def ended(self) -> float:

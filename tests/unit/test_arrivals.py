@@ -138,7 +138,10 @@ async def test_calls_that_go_on_coming_do_not_stop_work() -> None:
 
     coming = asyncio.create_task(take_in())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
+            before = clock.now
+            await arrivals.quiet(0.5)
+            assert clock.now - before == pytest.approx(0.5, abs=0.001)
             for _ in range(5):
                 with arrivals.working():
                     clock.now += 0.01  # the work

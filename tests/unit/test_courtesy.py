@@ -10,6 +10,7 @@ from test_lanes import add
 from server import ingest
 from server.arrivals import Arrivals
 from server.ingest import Ingest
+from server.lanes import Lane, Taken
 
 HEAVY, LIGHT = 1, 2
 
@@ -21,6 +22,12 @@ def waiting(*, light: bool) -> Ingest:
         add(found._lanes, HEAVY, 100)
     if light:
         add(found._lanes, LIGHT, 1)
+    return found
+
+
+def lane(of: Ingest, organization: int) -> Lane:
+    found = of._lanes.get(organization)
+    assert found is not None
     return found
 
 
@@ -45,12 +52,12 @@ async def test_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest, "_LONGEST_REST", 60)
     beside, alone = waiting(light=True), waiting(light=False)
     await soon(beside.give_way(LIGHT))
-    await soon(beside._rest(LIGHT, 60))
+    await soon(beside._rest(lane(beside, LIGHT), 60))
     await soon(alone.give_way(HEAVY))
-    await soon(alone._rest(HEAVY, 60))
+    await soon(alone._rest(lane(alone, HEAVY), 60))
     beside._lanes._free = 0
     await soon(beside.give_way(HEAVY))
-    await soon(beside._rest(HEAVY, 60))
+    await soon(beside._rest(lane(beside, HEAVY), 60))
 
 
 async def test_it_goes_on_as_soon_as_the_others_have_nothing_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,12 +71,35 @@ async def test_it_goes_on_as_soon_as_the_others_have_nothing_under_way(monkeypat
 
 async def test_it_rests_until_the_others_are_done_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     beside = waiting(light=True)
-    assert await seconds(beside._rest(HEAVY, 0.02)) >= (1 + ingest._REST) * 0.02 * 0.9
+    assert await seconds(beside._rest(lane(beside, HEAVY), 0.02)) >= (1 + ingest._REST) * 0.02 * 0.9
     monkeypatch.setattr(ingest, "_REST", 1e9)
-    await soon(beside._rest(HEAVY, 60))
+    await soon(beside._rest(lane(beside, HEAVY), 60))
+
+
+async def test_those_that_rest_wait_for_others_and_not_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through transactions, in which nothing is done here."""
     monkeypatch.setattr(ingest, "_LONGEST_REST", 60)
-    resting = asyncio.create_task(soon(beside._rest(HEAVY, 0.01)))
-    while not beside._calm._waiting:  # noqa: ASYNC110 - nothing tells that it waits
-        await asyncio.sleep(0.01)
-    beside._calm.ring()
-    await resting
+    monkeypatch.setattr(ingest, "_REST", 1e9)
+    some = Ingest(cast("Any", None), Arrivals(), on_commit=lambda _: None, concurrency=20)
+    stored, others_are_done, other_heavy = list[int](), asyncio.Event(), 3
+
+    async def settle(taken: Taken) -> None:
+        stored.append(taken.lane.organization_id)
+        if taken.lane.organization_id not in (HEAVY, other_heavy):
+            await others_are_done.wait()
+
+    monkeypatch.setattr(some, "_settle", settle)
+    for organization in (HEAVY, other_heavy):
+        for _ in range(100):
+            add(some._lanes, organization, 100)
+    for organization in range(10, 20):
+        add(some._lanes, organization, 60, simple=False)
+    some._dispatch()
+    heavy = [lane(some, organization) for organization in (HEAVY, other_heavy)]
+    async with asyncio.timeout(20):
+        while not (all(one.resting for one in heavy) and len(some._calm._waiting) == 2):  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+    assert [stored.count(one) for one in (HEAVY, other_heavy)] == [1, 1]
+    others_are_done.set()
+    await soon(some.drain())
+    assert not some._lanes._lanes

@@ -236,18 +236,27 @@ async def test_where_all_send_too_much_nobody_is_heavy() -> None:
     for organization in range(10):
         for _ in range(20):
             add(some, organization, 100)
-    assert some.has_light
     assert not any(some.is_heavy(organization) for organization in range(10))
 
 
 async def test_whose_turn_it_is_just_now_does_not_make_another_heavy() -> None:
-    some = Lanes(1, ANYBODY)
-    for organization in range(3):
-        for _ in range(20):
+    some = Lanes(9, ANYBODY)
+    for organization in (0, 1):
+        for _ in range(9):
             add(some, organization, 100)
         assert some.next()
-        some._free = 1
-    assert not any(some.is_heavy(organization) for organization in range(3)), "what is under way counts"
+    for _ in range(10):
+        add(some, 2, 100)
+    assert not some.is_heavy(2), "what is under way counts"
+
+
+async def test_what_it_has_under_way_itself_does_not_make_it_lighter() -> None:
+    some = Lanes(1, ANYBODY)
+    for _ in range(20):
+        add(some, 1, 100)
+    assert some.next()
+    add(some, 2, 100)
+    assert some.is_heavy(1)
 
 
 async def test_two_can_be_heavy_beside_others() -> None:
@@ -259,6 +268,21 @@ async def test_two_can_be_heavy_beside_others() -> None:
         add(some, organization, 100)
     assert [some.is_heavy(organization) for organization in range(3)] == [True, True, False]
     assert some.has_light
+    for organization in range(2, 10):
+        found = some.get(organization)
+        assert found is not None
+        found.resting = True
+    assert not some.has_light, "the heavy ones are not light to each other"
+
+
+async def test_whoever_has_more_weight_may_have_more_waiting() -> None:
+    some = Lanes(1, ANYBODY)
+    for _ in range(20):
+        add(some, 1, 100, weight=5)
+        add(some, 2, 100)
+    for organization in range(3, 9):
+        add(some, organization, 50)
+    assert [some.is_heavy(1), some.is_heavy(2)] == [False, True]
 
 
 async def test_little_is_not_heavy_however_little_others_have() -> None:
