@@ -27,7 +27,7 @@ from server.store.database import Database
 
 _LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
-_REST = 10  # times as long as its transaction took, at most, whoever waits behind itself rests for others
+_REST = 3  # times as long as its transaction took, whoever waits behind itself rests for others
 _LONGEST_REST = 0.3  # seconds, of each part of a rest: whoever rests gets its turn, too
 _COURTESY = 0.02  # seconds at most before a step: whoever waits behind itself goes on, too
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
@@ -108,16 +108,17 @@ class Ingest:
 
     async def _rest(self, lane: Lane, seconds: float) -> None:
         """Pauses after a transaction of an organization that waits behind itself, while others have something under way
-        that do not: for as long as it took, and then until they are done, for ten times as long at most.
+        that do not: for three times as long as it took, so that they have most of the processors' time, and then until
+        they are done.
         """
         if not self._is_in_the_way(lane.organization_id):
             return
         lane.resting = True  # those that rest do not wait for each other
         try:
             self._ring_if_calm()
-            await asyncio.sleep(min(seconds, _LONGEST_REST))
+            await asyncio.sleep(min(_REST * seconds, _LONGEST_REST))
             if self._lanes.has_room and self._lanes.has_light:
-                await self._calm.wait(min(_REST * seconds, _LONGEST_REST))
+                await self._calm.wait(_LONGEST_REST)
         finally:
             lane.resting = False
 

@@ -71,7 +71,8 @@ async def test_it_goes_on_as_soon_as_the_others_have_nothing_under_way(monkeypat
 
 async def test_it_rests_until_the_others_are_done_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     beside = waiting(light=True)
-    assert await seconds(beside._rest(lane(beside, HEAVY), 0.02)) >= (1 + ingest._REST) * 0.02 * 0.9
+    least = ingest._REST * 0.02 + ingest._LONGEST_REST
+    assert await seconds(beside._rest(lane(beside, HEAVY), 0.02)) >= least * 0.9
     monkeypatch.setattr(ingest, "_REST", 1e9)
     await soon(beside._rest(lane(beside, HEAVY), 60))
 
@@ -79,7 +80,6 @@ async def test_it_rests_until_the_others_are_done_within_bounds(monkeypatch: pyt
 async def test_those_that_rest_wait_for_others_and_not_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Through transactions, in which nothing is done here."""
     monkeypatch.setattr(ingest, "_LONGEST_REST", 60)
-    monkeypatch.setattr(ingest, "_REST", 1e9)
     some = Ingest(cast("Any", None), Arrivals(), on_commit=lambda _: None, concurrency=20)
     stored, others_are_done, other_heavy = list[int](), asyncio.Event(), 3
 
