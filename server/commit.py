@@ -9,14 +9,15 @@ from server.cells import Cells
 from server.events import Event, conversation_key_of
 from server.limits import UNLIMITED
 from server.measures import Overflow
-from server.numbers import NumberCache
+from server.numbers import Known, NumberCache
 from server.outcomes import Conversation
 from server.store import conversations, rollups, single, statuses, updates
 from server.store import events as stored_events
+from server.store.conversations import Seen
 from server.store.database import Database, Driver
 
 _MESSAGE_TYPES = ("message.received", "message.sent")
-_LONGER = frozenset((*outcomes.KIND_OF_EVENT_TYPE, "agent.status_changed"))  # what a single statement does not do
+_FEW = 250  # new events of an organization, up to which one statement costs less than the steps of a transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,41 +39,18 @@ class Committed:
     overflow: Overflow  # of all the events, new or not
 
 
-def is_simple(events: Sequence[Event]) -> bool:
-    """True where events can be part of a group."""
-    return not any(event.event_type in _LONGER for event in events)
-
-
 async def commit_group(database: Database, numbers: NumberCache, parts: Sequence[Part]) -> Mapping[int, Committed]:
-    """Stores what a few simple events of different organizations change, in one statement that is its own transaction.
+    """Stores what a few new events of different organizations change, in one statement that is its own transaction.
 
     What is not stored is left out and has to be committed by itself: that of an organization with an event that is
-    stored already or a message to a closed conversation, and everything where, for instance, one quota is exceeded.
+    stored already or a conversation that somebody else changes, and everything where, for instance, one quota is
+    exceeded.
     """
     async with database.ingest() as driver:
         known = await numbers.of_all(driver, {part.organization_id: part.events for part in parts})
-        counted = [
-            single.Part(
-                organization_id=part.organization_id,
-                events=part.events,
-                messages=dict(sorted(_messages(part.events).items())),
-                changes=measures.of_events(part.events, known[part.organization_id].numbers),
-                quota=part.quota,
-            )
-            for part in parts
-        ]
-        failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
-        revisions = await single.store(driver, counted)
-        failpoints.reach("ingest_after_commit")
-    committed = {}
-    for part in parts:
-        if (revision := revisions.get(part.organization_id)) is not None:
-            one = known[part.organization_id]
-            numbers.keep(one)
-            new = {event.event_key for event in part.events}
-            committed[part.organization_id] = Committed(
-                revision=revision.number, new=new, stored={}, overflow=one.numbers.overflow
-            )
+        committed = await _store_together(driver, parts, known)
+    for organization_id in committed:
+        numbers.keep(known[organization_id])
     return committed
 
 
@@ -94,7 +72,10 @@ async def commit(
     async with database.ingest() as driver:
         known = await numbers.of(driver, organization_id, events)
         committed = None
-        if hopeful:
+        if hopeful and len(events) <= _FEW:
+            part = Part(organization_id=organization_id, events=events, quota=quota)
+            committed = (await _store_together(driver, [part], {organization_id: known})).get(organization_id)
+        elif hopeful:
             committed = await _store_new(driver, organization_id, events, known.numbers, quota)
         if committed is None:
             async with driver.transaction():
@@ -103,6 +84,82 @@ async def commit(
     if committed.revision:
         numbers.keep(known)
     return committed
+
+
+async def _store_together(driver: Driver, parts: Sequence[Part], known: Mapping[int, Known]) -> dict[int, Committed]:
+    """Stores parts by one statement, outside of any transaction; those that are left out are not in the answer."""
+    talking = [_Talking(part, known[part.organization_id].numbers.overflow) for part in parts]
+    wanted = [one for each in talking for one in each.wanted()]
+    seen = await conversations.look(driver, wanted) if wanted else {}
+    counted = []
+    for one in talking:
+        organization_id = one.part.organization_id
+        changes = measures.of_events(one.part.events, known[organization_id].numbers)
+        if (talks := one.talks(seen, changes)) is None:
+            continue
+        counted.append(
+            single.Part(
+                organization_id=organization_id,
+                events=one.part.events,
+                talks=talks,
+                closings=one.closings,
+                changes=changes,
+                quota=one.part.quota,
+            )
+        )
+    if not counted:
+        return {}
+    failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
+    revisions = await single.store(driver, counted)
+    failpoints.reach("ingest_after_commit")
+    return {
+        part.organization_id: Committed(
+            revision=revisions[part.organization_id].number,
+            new={event.event_key for event in part.events},
+            stored={},
+            overflow=known[part.organization_id].numbers.overflow,
+        )
+        for part in parts
+        if part.organization_id in revisions
+    }
+
+
+class _Talking:
+    """The conversations of a part: what becomes of them, by how they were seen to stand."""
+
+    def __init__(self, part: Part, overflow: Overflow) -> None:
+        self.part = part
+        self.closings = measures.closings_of(part.events, overflow)
+        self._messages = _messages(part.events)
+        self._closings: dict[bytes, list[outcomes.Closing]] = {}
+        for closing in self.closings:
+            self._closings.setdefault(closing.conversation_key, []).append(closing)
+
+    def wanted(self) -> list[tuple[int, bytes]]:
+        """Which conversations have to be looked at: none, unless some are closed or reopened, since most are open."""
+        keys = self._messages.keys() | self._closings.keys() if self.closings else ()
+        return [(self.part.organization_id, key) for key in keys]
+
+    def talks(self, seen: Mapping[tuple[int, bytes], Seen], changes: Cells) -> list[single.Talk] | None:
+        """What becomes of each conversation, in the order of keys; adds to changes what that makes different. None
+        where one has been closed and reopened too often to tell.
+        """
+        talks = []
+        for key in sorted(self._messages.keys() | self._closings.keys()):
+            messages, closings = self._messages[key], self._closings.get(key, ())
+            found = seen.get((self.part.organization_id, key), _UNSEEN)
+            before = found.conversation
+            if closings and len(found.closings) >= conversations.MOST_CLOSINGS:
+                return None
+            outcome = outcomes.outcome((*found.closings, *closings)) if closings else before.outcome
+            measures.add_conversation(changes, before, -1)
+            measures.add_conversation(changes, Conversation(messages=before.messages + messages, outcome=outcome), +1)
+            matters = before.outcome is not None or outcome is not None
+            talks.append(single.Talk(key, messages, outcome, found.version if matters else None))
+        return talks
+
+
+_UNSEEN = Seen(None, Conversation(messages=0, outcome=None), ())
 
 
 async def _store_new(

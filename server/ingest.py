@@ -15,7 +15,7 @@ import structlog
 from server import errors, numbers, results, telemetry
 from server.arrivals import Arrivals
 from server.bell import Bell
-from server.commit import Committed, Part, commit, commit_group, is_simple
+from server.commit import Committed, Part, commit, commit_group
 from server.errors import Reason, Refused
 from server.events import Event
 from server.lanes import Batch, Call, Lane, Lanes, Taken
@@ -71,7 +71,6 @@ class Ingest:
             raise Refused(Reason.DURABILITY_WEAK, "the database is not set up to be durable", retry_after=5.0)
         call = Call(
             events=events,
-            simple=is_simple(events),
             since=time.monotonic(),
             done=asyncio.get_running_loop().create_future(),
         )

@@ -23,6 +23,7 @@ from server.results import Submission
 
 MAX_BATCH_EVENTS = 1000
 GROUP_EVENTS = 128  # of all its organizations, up to which one statement costs less than the round trips of many
+_SMALL = 50  # of one organization, up to which it pays to share the statement with others
 _LITTLE = 8  # events of a call on average, up to which it pays to wait for more calls
 _HEAVY_EVENTS, _HEAVY_TIMES = MAX_BATCH_EVENTS, 4
 _MODEST_EVENTS = 300  # of a heavy organization at a time, beside others
@@ -37,7 +38,6 @@ class Call:
     """Events that are stored together, and where their sender waits for what becomes of them."""
 
     events: Sequence[Event]
-    simple: bool  # all of them may be stored by a single statement
     since: float
     done: "asyncio.Future[Submission]"
 
@@ -50,7 +50,6 @@ class Lane:
     limits: Limits
     waiting: deque[Call] = field(default_factory=deque)
     events: int = 0  # that are waiting
-    intricate: int = 0  # calls that are waiting and are not simple
     under_way: int = 0  # transactions
     taken: int = 0  # events that are under way
     resting: bool = False  # it lets others go first
@@ -63,7 +62,7 @@ class Lane:
         """True where what waits fits into a group. Never beside a transaction of its own, for whose revision the others
         of the group would have to wait.
         """
-        return not self.under_way and not self.intricate and self.tried_since is None and self.events <= GROUP_EVENTS
+        return not self.under_way and self.tried_since is None and self.events <= _SMALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +144,6 @@ class Lanes:
         lane.limits = limits
         lane.waiting.append(call)
         lane.events += len(call.events)
-        lane.intricate += not call.simple
         self._events += len(call.events)
         self._offer(lane)
 
@@ -181,7 +179,6 @@ class Lanes:
         lane.waiting.extendleft(reversed(taken.calls))
         lane.events += taken.size
         self._events += taken.size
-        lane.intricate += sum(not call.simple for call in taken.calls)
         lane.tried_since = tried_since
 
     def done(self, batch: Batch) -> bool:
@@ -250,7 +247,6 @@ class Lanes:
         while lane.waiting and (not calls or events + len(lane.waiting[0].events) <= most):
             calls.append(lane.waiting.popleft())
             events += len(calls[-1].events)
-            lane.intricate -= not calls[-1].simple
         lane.events -= events
         lane.under_way += 1
         lane.taken += events

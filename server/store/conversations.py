@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -11,6 +12,7 @@ from server.outcomes import Closing, Conversation, Kind, Outcome
 from server.store.database import Driver
 
 _MICROSECOND = timedelta(microseconds=1)
+MOST_CLOSINGS = 16  # of a conversation that are looked at
 _CLOSING = "conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id"
 
 
@@ -39,23 +41,64 @@ async def add_messages(
         keys,
         [messages[key] for key in keys],
     )
-    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row)) for row in rows}
+    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row[2:])) for row in rows}
 
 
-def _outcome(row: asyncpg.Record) -> Outcome | None:
-    if row["outcome"] is None:
+def _outcome(columns: Sequence[Any]) -> Outcome | None:
+    """An outcome of its columns, in the order of the table's."""
+    kind, closed_at, agent_id, channel, team_id = columns
+    if kind is None:
         return None
     return Outcome(
-        kind=Kind(row["outcome"]),
-        closed_at=_microseconds(row["closed_at"]),
-        agent_id=row["agent_id"] or "",
-        channel=row["channel"] or "",
-        team_id=row["team_id"] or "",
+        kind=Kind(kind),
+        closed_at=_microseconds(closed_at),
+        agent_id=agent_id or "",
+        channel=channel or "",
+        team_id=team_id or "",
     )
 
 
-def _closing(row: asyncpg.Record) -> Closing:
+def _closing(row: Sequence[Any]) -> Closing:
     return Closing(row[0], _microseconds(row[1]), row[2], Kind(row[3]), row[4] or "", row[5] or "", row[6] or "")
+
+
+class Seen(NamedTuple):
+    """How a conversation stood at a look: the version of its row (None: there is none yet), and its closing and
+    reopening events.
+    """
+
+    version: str | None
+    conversation: Conversation
+    closings: Sequence[Closing]
+
+
+async def look(driver: Driver, wanted: Collection[tuple[int, bytes]]) -> dict[tuple[int, bytes], Seen]:
+    """Those conversations that there are, by organization and key, without a lock. One with more closing and reopening
+    events than a few is looked at without them all: as many as MOST_CLOSINGS, and it is not known which.
+    """
+    rows = await driver.fetch(
+        "SELECT c.organization_id, c.conversation_key, c.xmin::text, c.messages, c.outcome, c.closed_at, c.agent_id,"
+        " c.channel, c.team_id, e.occurred_at, e.event_key, e.kind, e.agent_id, e.channel, e.team_id"
+        " FROM unnest($1::integer[], $2::bytea[]) AS w(organization_id, conversation_key)"
+        " CROSS JOIN LATERAL (SELECT xmin, * FROM conversations WHERE organization_id = w.organization_id"
+        " AND conversation_key = w.conversation_key OFFSET 0) AS c"
+        " LEFT JOIN LATERAL (SELECT * FROM conversation_closings WHERE organization_id = w.organization_id"
+        " AND conversation_key = w.conversation_key LIMIT $3) AS e ON true",
+        [organization_id for organization_id, _ in wanted],
+        [key for _, key in wanted],
+        MOST_CLOSINGS,
+    )
+    found: dict[tuple[int, bytes], list[asyncpg.Record]] = {}
+    for row in rows:
+        found.setdefault((row[0], row[1]), []).append(row)
+    return {
+        key: Seen(
+            some[0][2],
+            Conversation(messages=some[0][3], outcome=_outcome(some[0][4:9])),
+            [_closing((key[1], *row[9:])) for row in some if row[9] is not None],
+        )
+        for key, some in found.items()
+    }
 
 
 async def add_closings(driver: Driver, organization_id: int, closings: Sequence[Closing]) -> None:
@@ -96,7 +139,7 @@ async def closings(driver: Driver, organization_id: int, keys: Collection[bytes]
         organization_id,
         list(keys),
     )
-    found = (_closing(row) for row in rows)
+    found = (_closing(tuple(row)) for row in rows)
     return {key: list(group) for key, group in groupby(found, key=lambda closing: closing.conversation_key)}
 
 
@@ -106,9 +149,8 @@ async def outcomes(driver: Driver, organization_id: int, keys: Collection[bytes]
     In SQL because a conversation may have any number of them, and a commit must not carry them all here.
     """
     rows = await driver.fetch(
-        "SELECT DISTINCT ON (c.conversation_key) c.conversation_key, c.kind AS outcome,"
-        " c.agent_id, c.channel, c.team_id,"
-        " min(c.occurred_at) OVER (PARTITION BY c.conversation_key) AS closed_at"
+        "SELECT DISTINCT ON (c.conversation_key) c.conversation_key, c.kind,"
+        " min(c.occurred_at) OVER (PARTITION BY c.conversation_key), c.agent_id, c.channel, c.team_id"
         " FROM unnest($2::bytea[]) AS k(conversation_key)"
         " CROSS JOIN LATERAL (SELECT max(occurred_at) AS at FROM conversation_closings WHERE organization_id = $1"
         " AND conversation_key = k.conversation_key AND kind = 0) AS reopened"
@@ -119,7 +161,7 @@ async def outcomes(driver: Driver, organization_id: int, keys: Collection[bytes]
         organization_id,
         list(keys),
     )
-    return {**dict.fromkeys(keys), **{row["conversation_key"]: _outcome(row) for row in rows}}
+    return {**dict.fromkeys(keys), **{row[0]: _outcome(row[1:]) for row in rows}}
 
 
 async def set_outcomes(driver: Driver, organization_id: int, outcomes: Mapping[bytes, Outcome | None]) -> None:
@@ -152,7 +194,7 @@ async def closed_between(
         start,
         end,
     )
-    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row)) for row in rows}
+    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row[2:])) for row in rows}
 
 
 async def closings_between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> list[Closing]:
@@ -164,7 +206,7 @@ async def closings_between(driver: Driver, organization_id: int, start: datetime
         start,
         end,
     )
-    return [_closing(row) for row in rows]
+    return [_closing(tuple(row)) for row in rows]
 
 
 async def recorded(driver: Driver, organization_id: int, keys: Collection[bytes]) -> dict[bytes, Conversation]:
@@ -175,7 +217,7 @@ async def recorded(driver: Driver, organization_id: int, keys: Collection[bytes]
         organization_id,
         list(keys),
     )
-    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row)) for row in rows}
+    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row[2:])) for row in rows}
 
 
 async def with_messages(driver: Driver, organization_id: int) -> int:

@@ -111,7 +111,11 @@ def _unavailable() -> Refused:
     ),
     "dedupe-in-redis": Mistake(
         edits=(
-            Edit(path="server/commit.py", old="        if hopeful:\n", new="        if False:\n"),
+            Edit(
+                path="server/commit.py",
+                old="        if hopeful and",
+                new="        hopeful = False\n        if hopeful and",
+            ),
             Edit(
                 path="server/ingest.py",
                 old="        return (\n            organization_id not in",

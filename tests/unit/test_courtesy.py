@@ -93,7 +93,7 @@ async def test_those_that_rest_wait_for_others_and_not_for_each_other(monkeypatc
         for _ in range(100):
             add(some._lanes, organization, 100)
     for organization in range(10, 20):
-        add(some._lanes, organization, 60, simple=False)
+        add(some._lanes, organization, 60)
     some._dispatch()
     heavy = [lane(some, organization) for organization in (HEAVY, other_heavy)]
     async with asyncio.timeout(20):

@@ -1,9 +1,11 @@
 """Groups: the events of many organizations in one transaction, each counted exactly and none at another's expense."""
 
 import asyncio
+import itertools
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 import worlds
@@ -11,14 +13,14 @@ from prometheus_client import REGISTRY
 
 from server import accounts, errors, ingest
 from server.arrivals import Arrivals
-from server.commit import Part, commit_group
+from server.commit import Part, _store, commit, commit_group
 from server.errors import Refused
 from server.events import Event, key_of
 from server.ingest import Ingest
 from server.limits import Limits
 from server.numbers import NumberCache
 from server.results import Status, Submission
-from server.store import organizations, single
+from server.store import conversations, organizations, single
 from server.store.database import Database
 
 ACCEPTED, DUPLICATE, REJECTED = Status.ACCEPTED, Status.DUPLICATE, Status.REJECTED
@@ -113,7 +115,7 @@ async def test_a_group_is_one_transaction_and_counts_each_organization(
 async def test_figures_are_those_of_events_stored_one_by_one(
     own_database: Database, server: Ingest, tenants: Sequence[int], seed: int
 ) -> None:
-    # All types: some are stored in groups, and what closes conversations or comes to closed ones in the longer way.
+    # All types: most are stored in groups, and what comes to closed conversations in the longer way.
     sent = {one: worlds.events(100 * seed + one, 40) for one in tenants}
     answers = await asyncio.gather(*(server.submit(one, [each]) for one, some in sent.items() for each in some))
     assert all(statuses(one) == [ACCEPTED] for one in answers)
@@ -174,6 +176,104 @@ async def test_a_message_to_a_closed_conversation_takes_the_longer_way_alone(
     await assert_as_alone(own_database, tenants[:2], {tenants[0]: [*closing, late], tenants[1]: [late]})
 
 
+CLOSINGS = ("conversation.ended", "conversation.abandoned", "conversation.resolved", "conversation.escalated")
+
+
+def turn_of(conversation: str, minute: int, event_type: str) -> Event:
+    """What happens to a conversation at a minute."""
+    one = event(f"{conversation} {minute} {event_type}", event_type, conversation=conversation)
+    return one._replace(occurred_at=one.occurred_at + minute * 60_000_000)
+
+
+async def test_what_closes_and_reopens_conversations_is_counted_in_groups(
+    own_database: Database, server: Ingest, tenants: Sequence[int]
+) -> None:
+    """Again and again, until there is too much to look at: then in the longer way."""
+    dice, before = random.Random(1), transactions()
+    sent: dict[int, list[Event]] = {one: [] for one in tenants}
+    turns = conversations.MOST_CLOSINGS + 8
+    for turn in range(turns):
+        calls = []
+        for one in tenants:
+            types = ("message.sent", dice.choice((*CLOSINGS, "conversation.reopened")))
+            some = [turn_of("c", dice.randrange(100), event_type) for event_type in types]
+            some = [each._replace(event_id=f"{turn} {each.event_id}") for each in some]
+            some = [each._replace(event_key=key_of(each.event_id), agent_id=dice.choice("ab")) for each in some]
+            sent[one] += some
+            calls.append(server.submit(one, some))
+        assert [statuses(one) for one in await asyncio.gather(*calls)] == [[ACCEPTED] * 2] * len(tenants)
+    assert conversations.MOST_CLOSINGS <= transactions() - before <= turns + 8 * len(tenants)
+    for one in tenants:
+        assert await counted(own_database, one) == (2 * turns, turns, 2 * turns)
+    await assert_as_alone(own_database, tenants[:4], sent)
+
+
+OPEN = [turn_of("c", 0, "message.sent")]
+CLOSED = [*OPEN, turn_of("c", 10, "conversation.ended")]
+OURS = (
+    [turn_of("c", 20, "conversation.escalated")],
+    [turn_of("c", 20, "message.sent"), turn_of("c", 21, "conversation.ended")],
+    [turn_of("c", 20, "conversation.reopened")],
+    [turn_of("c", 20, "message.sent"), turn_of("d", 20, "conversation.ended")],
+)
+MEANWHILE = (
+    [turn_of("c", 5, "message.received")],
+    [turn_of("c", 5, "conversation.resolved")],
+    [turn_of("c", 30, "conversation.reopened")],
+    [turn_of("c", 25, "conversation.ended"), turn_of("c", 26, "conversation.reopened")],
+)
+
+
+@pytest.mark.parametrize("holding", [False, True], ids=["it is done", "it is under way"])
+@pytest.mark.parametrize("before", [[], OPEN, CLOSED], ids=["new", "open", "closed"])
+async def test_a_conversation_that_changes_after_the_look_is_counted_as_it_is(
+    own_database: Database, monkeypatch: pytest.MonkeyPatch, before: list[Event], holding: bool
+) -> None:
+    look, numbers, settings = conversations.look, NumberCache(), organizations.Settings(time_zone="UTC")
+    for place, (ours, meanwhile) in enumerate(itertools.product(OURS, MEANWHILE)):
+        name = f"organization {place}"
+        one, other = [await accounts.create_organization(own_database, name + of, settings) for of in ("", " beside")]
+        changing: list[asyncio.Task[None]] = []
+
+        async def looked(*arguments: Any) -> Any:
+            seen = await look(*arguments)
+            change = _change(own_database, one, meanwhile, until_waited_for=holding)  # noqa: B023 - runs in this turn
+            changing.append(asyncio.create_task(change))  # noqa: B023
+            async with asyncio.timeout(5):
+                while not (changing[0].done() or (holding and _IS_HELD.is_set())):  # noqa: B023, ASYNC110
+                    await asyncio.sleep(0.001)
+            return seen
+
+        await worlds.store(own_database, one, before, batch=1)
+        parts = [Part(organization_id=each, events=sorted(ours, key=_key), quota=0) for each in (one, other)]
+        with monkeypatch.context() as patch:
+            patch.setattr(conversations, "look", looked)
+            _IS_HELD.clear()
+            stored = await commit_group(own_database, numbers, parts)
+        await changing[0]
+        assert holding or other in stored
+        for part in parts:
+            if part.organization_id not in stored:
+                await commit(own_database, numbers, part.organization_id, part.events)
+        await assert_as_alone(own_database, [one, other], {one: [*before, *meanwhile, *ours], other: ours})
+
+
+_IS_HELD = asyncio.Event()
+
+
+async def _change(database: Database, organization: int, some: Sequence[Event], *, until_waited_for: bool) -> None:
+    """Stores events, and commits once somebody waits for that."""
+    async with database.ingest() as driver:
+        known = await NumberCache().of(driver, organization, some)
+        async with driver.transaction():
+            await _store(driver, organization, sorted(some, key=_key), known.numbers, 0)
+            _IS_HELD.set()
+            if until_waited_for:
+                async with asyncio.timeout(5):
+                    while not await driver.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                        await asyncio.sleep(0.001)
+
+
 async def test_a_value_that_the_database_refuses_is_rejected_alone(
     own_database: Database, server: Ingest, tenants: Sequence[int]
 ) -> None:
@@ -204,23 +304,24 @@ async def test_a_lost_answer_to_a_group_is_found_out_for_each(
 async def test_an_organization_whose_transaction_lasts_keeps_no_other_waiting(
     own_database: Database, server: Ingest, tenants: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit, begun, go_on = ingest.commit, asyncio.Event(), asyncio.Event()
+    written, begun, go_on = ingest.commit, asyncio.Event(), asyncio.Event()
 
     async def held(*arguments: object, **options: object) -> object:
         begun.set()
         await go_on.wait()
-        return await commit(*arguments, **options)  # type: ignore[arg-type]
+        return await written(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ingest, "commit", held)
-    slow = [asyncio.create_task(server.submit(tenants[0], [event("a", "conversation.ended", conversation="c")]))]
-    await begun.wait()
+    slow = [asyncio.create_task(server.submit(tenants[0], [event(f"a{number}") for number in range(100)]))]
+    async with asyncio.timeout(5):
+        await begun.wait()
     slow += [asyncio.create_task(server.submit(tenants[0], [event("b")]))]
     async with asyncio.timeout(5):
         answers = await asyncio.gather(*(server.submit(one, [event("a")]) for one in tenants[1:]))
     assert [statuses(one) for one in answers] == [[ACCEPTED]] * (len(tenants) - 1)
     assert not any(task.done() for task in slow)
     go_on.set()
-    assert [statuses(one) for one in await asyncio.gather(*slow)] == [[ACCEPTED]] * 2
+    assert [statuses(one) for one in await asyncio.gather(*slow)] == [[ACCEPTED] * 100, [ACCEPTED]]
 
 
 async def test_cancelled_callers_leave_what_they_sent_to_be_stored(
