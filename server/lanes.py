@@ -25,7 +25,7 @@ MAX_BATCH_EVENTS = 1000
 GROUP_EVENTS = 128  # of all its organizations, up to which one statement costs less than the round trips of many
 _SMALL = 50  # of one organization, up to which it pays to share the statement with others
 _LITTLE = 8  # events of a call on average, up to which it pays to wait for more calls
-_HEAVY_EVENTS, _HEAVY_TIMES = MAX_BATCH_EVENTS, 4
+_HEAVY_EVENTS, _HEAVY_TIMES = 300, 4
 _MODEST_EVENTS = 300  # of a heavy organization at a time, beside others
 _LONG = 0.1  # seconds, after which a group does not keep the next one waiting any more
 # Events that have to wait for a second batch of an organization to be prepared and sent while the first one commits:
