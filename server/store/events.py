@@ -134,7 +134,7 @@ async def append(driver: Driver, organization_id: int, revision: Revision, event
 
 def _rows(head: bytes, events: Sequence[Event]) -> Iterator[bytes]:
     """Rows of events in COPY's format, after their first columns."""
-    pack, texts, ids_of = _BODY.pack, _texts, _ids_of
+    pack, texts = _BODY.pack, _texts
     packed_ids: dict[tuple[str, ...], bytes] = {}  # those of a conversation come together again and again
     for event in events:
         event_key, detail, properties = event.event_key, event.detail, event.properties
@@ -157,7 +157,8 @@ def _rows(head: bytes, events: Sequence[Event]) -> Iterator[bytes]:
 
 _HEAD = struct.Struct("!hiiiqiq")  # of a row, the same for a whole batch
 _BODY = struct.Struct("!iqi16s")
-_ids_of: Callable[[Event], tuple[str, ...]] = operator.itemgetter(
+# The ids and names of an event, in the order of ID_FIELDS.
+ids_of: Callable[[Event], tuple[str, ...]] = operator.itemgetter(
     slice(Event._fields.index(ID_FIELDS[0]), Event._fields.index(ID_FIELDS[-1]) + 1)
 )
 _SHIFT = -binary.timestamp(timerange.EPOCH)  # from microseconds since 1970 to what PostgreSQL counts
