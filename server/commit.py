@@ -48,7 +48,8 @@ async def commit_group(database: Database, numbers: NumberCache, parts: Sequence
     """
     async with database.ingest() as driver:
         known = await numbers.of_all(driver, {part.organization_id: part.events for part in parts})
-        committed = await _store_together(driver, parts, known)
+        committed = await _store_together(driver, parts, known, most_are_open=True)
+        failpoints.reach("ingest_after_commit")
     for organization_id in committed:
         numbers.keep(known[organization_id])
     return committed
@@ -74,7 +75,8 @@ async def commit(
         committed = None
         if hopeful and len(events) <= _FEW:
             part = Part(organization_id=organization_id, events=events, quota=quota)
-            committed = (await _store_together(driver, [part], {organization_id: known})).get(organization_id)
+            stored = await _store_together(driver, [part], {organization_id: known})
+            committed = stored.get(organization_id)
         elif hopeful:
             committed = await _store_new(driver, organization_id, events, known.numbers, quota)
         if committed is None:
@@ -86,10 +88,16 @@ async def commit(
     return committed
 
 
-async def _store_together(driver: Driver, parts: Sequence[Part], known: Mapping[int, Known]) -> dict[int, Committed]:
-    """Stores parts by one statement, outside of any transaction; those that are left out are not in the answer."""
+async def _store_together(
+    driver: Driver, parts: Sequence[Part], known: Mapping[int, Known], *, most_are_open: bool = False
+) -> dict[int, Committed]:
+    """Stores parts by one statement, outside of any transaction; those that are left out are not in the answer.
+
+    most_are_open: parts that close and reopen nothing are stored without a look at their conversations, which saves a
+    round trip. One with a conversation that is closed is left out then.
+    """
     talking = [_Talking(part, known[part.organization_id].numbers.overflow) for part in parts]
-    wanted = [one for each in talking for one in each.wanted()]
+    wanted = [key for one in talking if one.closings or not most_are_open for key in one.conversations()]
     seen = await conversations.look(driver, wanted) if wanted else {}
     counted = []
     for one in talking:
@@ -111,7 +119,6 @@ async def _store_together(driver: Driver, parts: Sequence[Part], known: Mapping[
         return {}
     failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
     revisions = await single.store(driver, counted)
-    failpoints.reach("ingest_after_commit")
     return {
         part.organization_id: Committed(
             revision=revisions[part.organization_id].number,
@@ -135,10 +142,9 @@ class _Talking:
         for closing in self.closings:
             self._closings.setdefault(closing.conversation_key, []).append(closing)
 
-    def wanted(self) -> list[tuple[int, bytes]]:
-        """Which conversations have to be looked at: none, unless some are closed or reopened, since most are open."""
-        keys = self._messages.keys() | self._closings.keys() if self.closings else ()
-        return [(self.part.organization_id, key) for key in keys]
+    def conversations(self) -> list[tuple[int, bytes]]:
+        """Them, by organization and key."""
+        return [(self.part.organization_id, key) for key in self._messages.keys() | self._closings.keys()]
 
     def talks(self, seen: Mapping[tuple[int, bytes], Seen], changes: Cells) -> list[single.Talk] | None:
         """What becomes of each conversation, in the order of keys; adds to changes what that makes different. None

@@ -302,7 +302,7 @@ class Ingest:
     async def _commit(self, taken: Taken, events: Sequence[Event]) -> Committed:
         """Commits, again and again while the database is away, for a limited time."""
         organization_id, quota = taken.lane.organization_id, taken.lane.limits.monthly_events
-        hopeful = self._is_hopeful(organization_id) and taken.tried_since is None
+        hopeful = self._is_hopeful(organization_id)
         give_up_at, pause = (taken.tried_since or time.monotonic()) + _GIVE_UP_AFTER, 0.02
         while True:
             try:
