@@ -186,9 +186,10 @@ class Ingest:
         """Writes the events of a group and answers the calls. What is not stored so waits to be stored by itself, where
         its fate is found out.
         """
-        begun = time.monotonic()
+        begun, doubtful = time.monotonic(), True
         try:
             outcomes = await self._write_group(group)
+            doubtful = False
         except (errors.StorageUnavailable, errors.StorageRejected) as error:
             telemetry.COMMIT_RETRIES.inc()
             _log.info("a group is stored one by one", error=str(error), organizations=len(group))
@@ -199,7 +200,7 @@ class Ingest:
         for taken in group:
             outcome = outcomes.get(taken.lane.organization_id)
             if outcome is None:
-                self._lanes.put_back(taken, begun)
+                self._lanes.put_back(taken, begun, doubtful=doubtful)
             else:
                 self._answer(taken.calls, outcome)
                 telemetry.PENDING_EVENTS.dec(taken.size)
@@ -302,7 +303,7 @@ class Ingest:
     async def _commit(self, taken: Taken, events: Sequence[Event]) -> Committed:
         """Commits, again and again while the database is away, for a limited time."""
         organization_id, quota = taken.lane.organization_id, taken.lane.limits.monthly_events
-        hopeful = self._is_hopeful(organization_id)
+        hopeful = self._is_hopeful(organization_id) and not taken.doubtful
         give_up_at, pause = (taken.tried_since or time.monotonic()) + _GIVE_UP_AFTER, 0.02
         while True:
             try:

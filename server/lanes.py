@@ -56,11 +56,12 @@ class Lane:
     asked: float = 0.0  # when it began to wait for its turn
     pace: float = 0.0  # seconds that the last batch took, with waiting for its turn
     tried_since: float | None = None  # when what is put back was tried first
+    doubtful: bool = False  # that may have been stored all the same
 
     @property
     def is_small(self) -> bool:
-        """True where what waits fits into a group. Never beside a transaction of its own, for whose revision the others
-        of the group would have to wait.
+        """True where what waits is little enough to share a statement. Never beside a transaction of its own, for whose
+        revision the others of the group would have to wait.
         """
         return not self.under_way and self.tried_since is None and self.events <= _SMALL
 
@@ -72,6 +73,7 @@ class Taken:
     lane: Lane
     calls: Sequence[Call]
     tried_since: float | None
+    doubtful: bool
 
     @property
     def events(self) -> list[Event]:
@@ -173,13 +175,13 @@ class Lanes:
             return None
         return max(0.0, self._groups[-1] + _LONG - time.monotonic())
 
-    def put_back(self, taken: Taken, tried_since: float) -> None:
-        """What a group has not stored waits again, at the front, to be stored by itself."""
+    def put_back(self, taken: Taken, tried_since: float, *, doubtful: bool) -> None:
+        """What a group has not stored, or doubtfully so, waits again, at the front, to be stored by itself."""
         lane = taken.lane
         lane.waiting.extendleft(reversed(taken.calls))
         lane.events += taken.size
         self._events += taken.size
-        lane.tried_since = tried_since
+        lane.tried_since, lane.doubtful = tried_since, doubtful
 
     def done(self, batch: Batch) -> bool:
         """A batch is stored, or put back. True where calls with little wait for gathered() from now on."""
@@ -251,9 +253,10 @@ class Lanes:
         lane.under_way += 1
         lane.taken += events
         tried_since, lane.tried_since = lane.tried_since, None
+        doubtful, lane.doubtful = lane.doubtful, False
         self._shares.begin(lane.organization_id, events / lane.limits.weight)
         self._offer(lane)
-        return Taken(lane=lane, calls=calls, tried_since=tried_since)
+        return Taken(lane=lane, calls=calls, tried_since=tried_since, doubtful=doubtful)
 
     def _take_group(self, lane: Lane) -> list[Taken]:
         """A small lane and those behind it, as long as they fit."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from server import errors
 from server.cells import Cell, CellKey
 from server.events import ID_FIELDS, Event
 from server.outcomes import KIND_OF_EVENT_TYPE, Closing, Outcome
@@ -100,11 +101,10 @@ _RARER_STEPS = f""", closed AS (
 # how many rows that one made.
 #
 # A part is what one organization stores. Its figures depend on how its conversations stood, of which a talk tells: the
-# version of their row that was looked at, or none where neither before nor after it is closed. What a look beforehand
-# finds to be spoilt is left out: a part with an event that is stored already, or a conversation that is not as its talk
-# says, both of which take the steps of a longer transaction. What becomes so between that look and the lock fails the
-# statement: a key by itself, the others by a division. Versions are good for that since every transaction that stores
-# a closing makes a new one of its conversation.
+# version that their row must have, or none where it must be new or open and stays open. What is spoilt is left out: a
+# part with an event that is stored already, or with a conversation that is not as its talk says. What becomes so after
+# the statement has begun fails it, at the lock: a key by itself, the others by a division. Versions are good for that
+# since every transaction that stores a closing makes a new one of its conversation.
 #
 # The revisions are looked up by the place of a part in an array, since joining them would compare every cell with
 # every part.
@@ -207,12 +207,17 @@ class Part:
     changes: Mapping[CellKey, Cell]
     quota: int  # events of a month, 0: none
 
+    @property
+    def is_delicate(self) -> bool:
+        """True where somebody else's change of a conversation would make it wrong, so that nothing is stored then."""
+        return bool(self.closings) or any(talk.version is not None for talk in self.talks)
 
-async def store(driver: Driver, parts: Sequence[Part]) -> dict[int, Revision]:
+
+async def store(driver: Driver, parts: Sequence[Part]) -> dict[int, Revision] | None:
     """Stores parts of different organizations, outside of any transaction; returns the revisions of those stored.
 
-    A part is left out where an event of it is stored already or a conversation of it is not as its talk says, and so
-    are all where that comes about meanwhile, or where a month would hold more events than its quota.
+    A part is left out where an event of it is stored already or a conversation of it is not as its talk says. None, and
+    nothing stored, where that comes about meanwhile, or where a month would hold more events than its quota.
     """
     has_rarer = any(event.event_type in _RARER for part in parts for event in part.events)
     try:
@@ -225,7 +230,7 @@ async def store(driver: Driver, parts: Sequence[Part]) -> dict[int, Revision]:
             *(_arrays(_closings(parts), _CLOSINGS) if has_rarer else ()),
         )
     except (asyncpg.UniqueViolationError, asyncpg.DivisionByZeroError):
-        return {}
+        return None
     return {row[3]: Revision(number=row[0], at=row[1], month_events=row[2]) for row in rows}
 
 
@@ -240,9 +245,14 @@ def _arrays(rows: Iterable[tuple[Any, ...]], columns: Mapping[str, str]) -> Iter
 
 def _texts(values: Sequence[str]) -> str:
     """The text of an array of texts, of which an empty one becomes NULL."""
-    # None holds a NUL, so that each can be put between two of them and told from what is beside it.
-    joined = "\0\0".join(values).replace("\\", "\\\\").replace('"', '\\"').replace("\0\0", '"\0\0"')
-    elements = f'\0"{joined}"\0'.replace('\0""\0', "\0NULL\0") if values else ""
+    if not values:
+        return "{}"
+    # Each is put between two NULs, which none may hold, so that it can be told from what is beside it.
+    joined = "\0\0".join(values)
+    if joined.count("\0") != 2 * (len(values) - 1):
+        raise errors.StorageRejected("a text holds U+0000")
+    joined = joined.replace("\\", "\\\\").replace('"', '\\"').replace("\0\0", '"\0\0"')
+    elements = f'\0"{joined}"\0'.replace('\0""\0', "\0NULL\0")
     return "{" + elements[1:-1].replace("\0\0", ",") + "}"
 
 

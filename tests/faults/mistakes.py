@@ -109,6 +109,21 @@ def _unavailable() -> Refused:
         ),
         checks=frozenset(("stored twice", "accepted twice", "counted too much", "audit", "figures")),
     ),
+    "conversation-seen-too-early": Mistake(
+        edits=(
+            Edit(
+                path="server/store/single.py",
+                old="coalesce(outcome, a.outcome) IS NOT NULL ELSE xmin::text <> a.version END",
+                new="outcome IS NOT NULL ELSE false END",
+            ),
+            Edit(
+                path="server/store/single.py",
+                old="        WHERE (c.organization_id, c.conversation_key, c.xmin::text) IN\n",
+                new="        WHERE true OR (c.organization_id, c.conversation_key, c.xmin::text) IN\n",
+            ),
+        ),
+        checks=frozenset(("audit", "figures", "stale read")),
+    ),
     "dedupe-in-redis": Mistake(
         edits=(
             Edit(
@@ -159,6 +174,11 @@ async def _count(
     ),
     "revision-taken-ahead": Mistake(
         edits=(
+            Edit(
+                path="server/commit.py",
+                old="        if hopeful and",
+                new="        hopeful = False\n        if hopeful and",
+            ),
             Edit(
                 path="server/commit.py",
                 old="        known = await numbers.of(driver, organization_id, events)\n",

@@ -156,13 +156,14 @@ async def test_what_is_put_back_goes_alone_and_first() -> None:
     (group,) = batches(some)
     first, second = group.taken
     add(some, first.lane.organization_id, 3)
-    some.put_back(first, tried_since=5.0)
+    some.put_back(first, tried_since=5.0, doubtful=True)
     finish(some, group)
     (again,) = batches(some)
     assert not again.is_group
     (taken,) = again.taken
     assert [len(one.events) for one in taken.calls] == [2, 3]
     assert (taken.tried_since, second.tried_since) == (5.0, None)
+    assert (taken.doubtful, first.lane.doubtful, second.doubtful) == (True, False, False)
 
 
 async def test_large_and_small_ones_take_turns_by_what_they_store() -> None:
@@ -301,7 +302,7 @@ async def test_what_is_put_back_counts_until_it_is_stored() -> None:
     (group,) = batches(some)
     assert some._events == 90
     for taken in group.taken:
-        some.put_back(taken, 1.0)
+        some.put_back(taken, 1.0, doubtful=False)
     finish(some, group)
     assert some._events == 90
     for batch in batches(some):

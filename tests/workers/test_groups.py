@@ -115,7 +115,7 @@ async def test_a_group_is_one_transaction_and_counts_each_organization(
 async def test_figures_are_those_of_events_stored_one_by_one(
     own_database: Database, server: Ingest, tenants: Sequence[int], seed: int
 ) -> None:
-    # All types: most are stored in groups, and what comes to closed conversations in the longer way.
+    # All types: most are stored in groups, and what comes to closed conversations alone.
     sent = {one: worlds.events(100 * seed + one, 40) for one in tenants}
     answers = await asyncio.gather(*(server.submit(one, [each]) for one, some in sent.items() for each in some))
     assert all(statuses(one) == [ACCEPTED] for one in answers)
@@ -163,7 +163,7 @@ async def test_an_exceeded_quota_refuses_its_own_calls_alone(
         assert await counted(own_database, one) == (2, 1, 2)
 
 
-async def test_a_message_to_a_closed_conversation_takes_the_longer_way_alone(
+async def test_a_message_to_a_closed_conversation_is_stored_alone(
     own_database: Database, server: Ingest, tenants: Sequence[int]
 ) -> None:
     closing = [event("a", conversation="c"), event("b", "conversation.resolved", conversation="c")]
@@ -231,8 +231,8 @@ async def test_a_conversation_that_changes_after_the_look_is_counted_as_it_is(
 ) -> None:
     look, numbers, settings = conversations.look, NumberCache(), organizations.Settings(time_zone="UTC")
     for place, (ours, meanwhile) in enumerate(itertools.product(OURS, MEANWHILE)):
-        name = f"organization {place}"
-        one, other = [await accounts.create_organization(own_database, name + of, settings) for of in ("", " beside")]
+        names = [f"organization {place} {number}" for number in range(3)]
+        one, other, third = [await accounts.create_organization(own_database, name, settings) for name in names]
         changing: list[asyncio.Task[None]] = []
 
         async def looked(*arguments: Any) -> Any:
@@ -246,11 +246,13 @@ async def test_a_conversation_that_changes_after_the_look_is_counted_as_it_is(
 
         await worlds.store(own_database, one, before, batch=1)
         parts = [Part(organization_id=each, events=sorted(ours, key=_key), quota=0) for each in (one, other)]
+        parts.append(Part(organization_id=third, events=OPEN, quota=0))
         with monkeypatch.context() as patch:
             patch.setattr(conversations, "look", looked)
             _IS_HELD.clear()
             stored = await commit_group(own_database, numbers, parts)
         await changing[0]
+        assert third in stored
         assert holding or other in stored
         for part in parts:
             if part.organization_id not in stored:
