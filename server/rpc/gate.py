@@ -262,7 +262,12 @@ class _Answering:
                 outcome = statuses.code(refusal)
                 _refused(refusal.reason.name).inc()
                 earlier = tuple(self._context.trailing_metadata() or ())
-                await self._context.abort(outcome, refusal.message, (*earlier, *statuses.trailers(refusal)))
+                try:
+                    await self._context.abort(outcome, refusal.message, (*earlier, *statuses.trailers(refusal)))
+                except grpc.aio.InternalError:
+                    # The caller has just gone, of which gRPC has not heard yet: it would log this as a fault.
+                    outcome = grpc.StatusCode.CANCELLED
+                    raise asyncio.CancelledError from error
         finally:
             _seconds(self._method, outcome.name).observe(time.perf_counter() - self._started)
 

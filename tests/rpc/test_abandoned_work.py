@@ -5,11 +5,14 @@ import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc.aio
 import pytest
 
 from server import accounts
 from server.accounts import Authenticator, Secrets
 from server.clock import Clock
+from server.errors import StorageBusy
+from server.rpc import gate
 from server.store.database import Database
 
 KEY = f"{accounts._PREFIX}_{'a' * 16}_{'b' * 43}"
@@ -46,3 +49,19 @@ async def test_a_look_up_of_a_key_fails_quietly(nowhere: Database, complaints: l
     del caller  # which holds on to the look-up
     gc.collect()
     assert not complaints
+
+
+async def test_a_refusal_of_a_caller_that_has_just_gone_is_no_fault() -> None:
+    class Gone:
+        """A call whose caller has gone, of which gRPC has not heard when it sends the status."""
+
+        def trailing_metadata(self) -> None:
+            pass
+
+        async def abort(self, *_: object) -> None:
+            raise grpc.aio.InternalError
+
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        async with gate._Answering("/agentmetrics.v1.EventService/TrackEvent", Gone()):  # type: ignore[arg-type]
+            raise StorageBusy("no connection is free")
+    assert isinstance(cancelled.value.__cause__, StorageBusy)
