@@ -105,11 +105,7 @@ _RARER_STEPS = f""", closed AS (
 # part with an event that is stored already, or with a conversation that is not as its talk says. What becomes so after
 # the statement has begun fails it, at the lock: a key by itself, the others by a division. Versions are good for that
 # since every transaction that stores a closing makes a new one of its conversation.
-#
-# The revisions are looked up by the place of a part in an array, since joining them would compare every cell with
-# every part.
-def _statement(further_steps: str = "") -> str:
-    return f"""
+_LOCKING_STEPS = f"""
     WITH parts AS MATERIALIZED (
         SELECT * FROM unnest($1::integer[], $2::integer[], $3::bigint[], $4::bytea[]) WITH ORDINALITY
             AS parts(organization_id, events, quota, changes, part)
@@ -152,7 +148,13 @@ def _statement(further_steps: str = "") -> str:
                 (SELECT count(*) FROM added WHERE part NOT IN (SELECT part FROM spoilt)) THEN 1 ELSE 0 END) = 1
         ORDER BY organization_id
         {REVISE}, organization_id
-    ), numbered AS MATERIALIZED (
+    )"""  # noqa: S608 - constants of the store
+
+
+def _statement(further_steps: str = "") -> str:
+    # The revisions are looked up by the place of a part in an array, since joining them would compare every cell with
+    # every part.
+    return f"""{_LOCKING_STEPS}, numbered AS MATERIALIZED (
         SELECT array_agg(t.revision ORDER BY p.part) AS revisions, array_agg(t.revised_at ORDER BY p.part) AS times,
             count(*) FILTER (WHERE p.quota > 0 AND t.month_events > p.quota) AS exceeded
         FROM parts p LEFT JOIN taken t USING (organization_id)

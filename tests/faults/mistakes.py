@@ -21,6 +21,13 @@ class Mistake:
     checks: frozenset[str]
 
 
+# So that events come to the steps of the longer transaction, where the mistake is.
+_NEVER_HOPEFUL = Edit(
+    path="server/commit.py",
+    old="        if hopeful and",
+    new="        hopeful = False\n        if hopeful and",
+)
+
 MISTAKES: Mapping[str, Mistake] = {
     "ack-before-commit": Mistake(
         edits=(
@@ -126,11 +133,7 @@ def _unavailable() -> Refused:
     ),
     "dedupe-in-redis": Mistake(
         edits=(
-            Edit(
-                path="server/commit.py",
-                old="        if hopeful and",
-                new="        hopeful = False\n        if hopeful and",
-            ),
+            _NEVER_HOPEFUL,
             Edit(
                 path="server/ingest.py",
                 old="        return (\n            organization_id not in",
@@ -174,11 +177,7 @@ async def _count(
     ),
     "revision-taken-ahead": Mistake(
         edits=(
-            Edit(
-                path="server/commit.py",
-                old="        if hopeful and",
-                new="        hopeful = False\n        if hopeful and",
-            ),
+            _NEVER_HOPEFUL,
             Edit(
                 path="server/commit.py",
                 old="        known = await numbers.of(driver, organization_id, events)\n",
