@@ -74,18 +74,19 @@ def _reap(children: set[int]) -> None:
 
 def _fork(request: dict[str, Any]) -> int:
     nursery = os.getpid()
+    log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)  # there however early the fork ends
     child = os.fork()
     if child:
+        os.close(log)
         return child
     _tie_to(nursery)
-    _become(request)
+    _become(request, log)
 
 
-def _become(request: dict[str, Any]) -> NoReturn:
-    """Turns a fork into the program `python -m …`."""
+def _become(request: dict[str, Any], log: int) -> NoReturn:
+    """Turns a fork into the program `python -m …` with a file for its log."""
     code = 1
     try:
-        log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from tests.faults import supervisor
 from tests.faults import world as worlds
 from tests.faults.clients import Tenant
 from tests.faults.history import History
-from tests.faults.processes import Program
+from tests.faults.processes import Nursery, Program
 from tests.faults.world import World
 
 _SECONDS = 60.0
@@ -74,6 +75,15 @@ async def test_each_is_reached_and_nothing_is_lost_or_counted_twice(tmp_path: Pa
             assert answer.overview.events == total
             await asyncio.gather(*(program.stop() for program in world.cluster.programs))
             assert not list(supervisor.judge_lives(world.cluster.programs))
+
+
+async def test_a_process_that_ends_at_once_has_a_log(tmp_path: Path) -> None:
+    async with Nursery.opened(supervisor.ROOT) as nursery:
+        for number in range(50):
+            pid, ended = await nursery.start(str(number), ["this"], {}, log := tmp_path / f"{number}.log")
+            nursery.signal(pid, signal.SIGKILL)
+            await ended
+            assert log.exists()
 
 
 def test_they_are_not_armed_without_permission() -> None:
