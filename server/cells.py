@@ -31,7 +31,7 @@ class Dimension(enum.IntEnum):
 class Granularity(enum.IntEnum):
     """How wide a rollup's bucket is, in quarter hours; each divides the next.
 
-    Days of another zone than UTC are made of quarters, hours and six hours, long periods of days and eight days.
+    Days of another zone than UTC are made of quarters, hours and six hours, long periods of days, eight and 32 days.
     """
 
     QUARTER = 1
@@ -39,6 +39,7 @@ class Granularity(enum.IntEnum):
     SIX_HOURS = 6 * QUARTERS_PER_HOUR
     DAY = QUARTERS_PER_DAY
     EIGHT_DAYS = 8 * QUARTERS_PER_DAY
+    DAYS_32 = 32 * QUARTERS_PER_DAY
 
     def floor(self, bucket: int) -> int:
         """The first quarter hour of the bucket of this width that holds a quarter hour."""
@@ -110,7 +111,10 @@ class Cell:
 
 
 def add_into(target: dict[int, int], items: Iterable[tuple[int, int]]) -> None:
-    """Adds a sparse vector to another."""
+    """Adds a sparse vector, which has each key once, to another."""
+    if not target:  # most often there is nothing more to add than that one
+        target.update(items)
+        return
     get = target.get
     for key, amount in items:
         target[key] = get(key, 0) + amount

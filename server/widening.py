@@ -1,7 +1,7 @@
 """Widening: rollups of the wider widths are made once their time is over, from the finer ones.
 
-A fold would have to rewrite five rollups of a cell for every delta, four of which hardly any question can use before
-their time is over. It keeps quarter hours alone of the time that is not widened yet, and every width of what is:
+A fold would have to rewrite a rollup of every width for every delta, and hardly any question can use the wider ones
+before their time is over. It keeps quarter hours alone of the time that is not widened yet, and every width of what is:
 readers find in the same snapshot how far that is. Fold and widening hold the same lock, so that up to there every width
 is whole at every commit.
 """

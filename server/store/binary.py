@@ -1,7 +1,8 @@
-"""Rows in PostgreSQL's binary COPY format.
+"""Rows in PostgreSQL's binary COPY format, and arrays as array_send() gives them.
 
-Packed here because ingest writes little else: a driver that encodes value by value takes three times as long. The
-format is described in PostgreSQL's manual under COPY, that of arrays in its source under array_send.
+Packed and unpacked here because ingest writes little else, and questions read little else: a driver that goes value by
+value takes three times as long. The format is described in PostgreSQL's manual under COPY, that of arrays in its source
+under array_send.
 """
 
 import functools
@@ -19,6 +20,7 @@ _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _POSTGRES_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _LENGTH = struct.Struct("!i")
+_ARRAY_HEADER = 20  # bytes before the first element's length
 _INT4, _INT8, _BYTEA = 23, 20, 17  # the oids of the types of elements
 
 
@@ -74,7 +76,27 @@ def byteas(values: Sequence[bytes]) -> bytes:
     """An array of byte strings with its length."""
     elements = b"".join(chain.from_iterable((_LENGTH.pack(len(value)), value) for value in values))
     count = len(values)
-    return struct.pack("!iiiiii", 20 + len(elements), 1, 0, _BYTEA, count, 1) + elements
+    return struct.pack("!iiiiii", _ARRAY_HEADER + len(elements), 1, 0, _BYTEA, count, 1) + elements
+
+
+def integers_of(sent: bytes) -> tuple[int, ...]:
+    """The elements of an array of 32-bit integers without NULLs."""
+    return _elements(sent, 4, "i")
+
+
+def bigints_of(sent: bytes) -> tuple[int, ...]:
+    """The elements of an array of 64-bit integers without NULLs."""
+    return _elements(sent, 8, "q")
+
+
+def _elements(sent: bytes, size: int, code: str) -> tuple[int, ...]:
+    count = (len(sent) - _ARRAY_HEADER) // (4 + size)  # an empty array has a shorter header
+    return _unpacking(count, code).unpack(sent) if count > 0 else ()
+
+
+@functools.lru_cache(maxsize=4096)
+def _unpacking(count: int, code: str) -> struct.Struct:
+    return struct.Struct(f"!{_ARRAY_HEADER}x{('4x' + code) * count}")
 
 
 def _array(values: Sequence[int], oid: int, size: int, code: str) -> bytes:
@@ -83,7 +105,7 @@ def _array(values: Sequence[int], oid: int, size: int, code: str) -> bytes:
         return struct.pack("!iiii", 12, 0, 0, oid)
     flat = [size] * (2 * count)
     flat[1::2] = values
-    return _layout(count, code).pack(20 + (4 + size) * count, 1, 0, oid, count, 1, *flat)
+    return _layout(count, code).pack(_ARRAY_HEADER + (4 + size) * count, 1, 0, oid, count, 1, *flat)
 
 
 @functools.lru_cache(maxsize=4096)

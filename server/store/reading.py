@@ -4,12 +4,14 @@ import collections
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 from pyroaring import BitMap
 
 from server import cells, timerange
 from server.cells import Cell
+from server.store import binary
 from server.store.database import Driver
 from server.store.members import Kind
 from server.store.rollups import AsOf
@@ -53,47 +55,70 @@ class Reading:
     types: Mapping[str, int]
 
 
-# What a row of the statement holds: figures of one rollup, of deltas added up (counters and bins), the sets of one
-# delta, the counter of an event type, or the instant.
-_ROLLUP, _COUNTERS, _BINS, _SETS, _TYPE, _AS_OF = range(6)
 _LARGEST = 2**63 - 1  # as in rollups: a sum beyond it stays there
 
-# Granularity 0 stands for deltas. Where rollups are not widened yet, hours and quarter hours take the place of wider
-# ones. OFFSET 0 keeps the planner from turning the lookups round: one range of a primary key per segment is right
-# whatever the statistics say, and after a burst of ingest they say nothing.
-_SEGMENTS = """
-    unnest($2::integer[], $3::smallint[], $4::text[], $5::smallint[], $6::integer[], $7::integer[], $8::boolean[])
-        AS s(point, dimension, value, granularity, first, last, bins)
+# Where rollups are not widened yet, days, hours and quarter hours take the place of wider ones. OFFSET 0 keeps the
+# planner from turning the lookups round: one range of a primary key per segment is right whatever the statistics say,
+# and after a burst of ingest they say nothing.
+#
+# Numbers of segments and spans come as the texts of arrays: there may be thousands, and the driver looks at each
+# element of a list. They name what is read of by its place among the few parts, $2 to $4.
+_PARTS = """
+    (SELECT point, ($2::smallint[])[part] AS dimension, ($3::text[])[part] AS value, ($4::boolean[])[part] AS bins,
+            {more} first, last
+     FROM unnest({arrays}) AS s({columns}) OFFSET 0) AS s
 """
+_SEGMENTS = _PARTS.format(
+    more="granularity,",
+    arrays="$5::text::integer[], $6::text::integer[], $7::text::integer[], $8::text::integer[], $9::text::integer[]",
+    columns="point, part, first, last, granularity",
+)
+_SPANS = _PARTS.format(
+    more="",
+    arrays="$10::text::integer[], $11::text::integer[], $12::text::integer[], $13::text::integer[]",
+    columns="point, part, first, last",
+)
 _WIDENED = """
     (SELECT coalesce((SELECT widened_until FROM folds WHERE organization_id = $1), 0) AS until OFFSET 0) AS w
 """
 _ROLLUPS = """
-    (SELECT {columns} FROM rollups WHERE s.granularity > 0 AND organization_id = $1 AND dimension = s.dimension
+    (SELECT {columns} FROM rollups WHERE {when} organization_id = $1 AND dimension = s.dimension
      AND value = s.value AND granularity = s.granularity AND bucket >= s.first
      AND bucket < CASE WHEN s.granularity > 1 THEN least(s.last, {whole_until}) ELSE s.last END OFFSET 0)
     UNION ALL
+    (SELECT {columns} FROM rollups WHERE s.granularity > {day} AND s.last > {whole_until}
+     AND organization_id = $1 AND dimension = s.dimension AND value = s.value AND granularity = {day}
+     AND bucket >= greatest(s.first, {whole_until}) AND bucket < least(s.last, {days_until}) OFFSET 0)
+    UNION ALL
     (SELECT {columns} FROM rollups WHERE s.granularity > {hour} AND s.last > {whole_until}
      AND organization_id = $1 AND dimension = s.dimension AND value = s.value AND granularity = {hour}
-     AND bucket >= greatest(s.first, {whole_until}) AND bucket < least(s.last, w.until) OFFSET 0)
+     AND bucket >= greatest(s.first, {whole_until}, {days_until}) AND bucket < least(s.last, w.until) OFFSET 0)
     UNION ALL
     (SELECT {columns} FROM rollups WHERE s.granularity > 1 AND s.last > w.until
      AND organization_id = $1 AND dimension = s.dimension AND value = s.value AND granularity = 1
      AND bucket >= greatest(s.first, w.until) AND bucket < s.last OFFSET 0)
 """
 _DELTAS = """
-    (SELECT {columns} FROM deltas WHERE s.granularity = 0 AND organization_id = $1 AND dimension = s.dimension
+    (SELECT {columns} FROM deltas WHERE {when} organization_id = $1 AND dimension = s.dimension
      AND value = s.value AND bucket >= s.first AND bucket < s.last OFFSET 0)
 """
 _WHOLE_UNTIL = "w.until - w.until % greatest(s.granularity, 1)"
+_DAYS_UNTIL = f"w.until - w.until % {int(cells.Granularity.DAY)}"
 
 
-def _rollups(columns: str) -> str:
-    return _ROLLUPS.format(columns=columns, whole_until=_WHOLE_UNTIL, hour=int(cells.Granularity.HOUR))
+def _rollups(columns: str, *, when: str = "") -> str:
+    return _ROLLUPS.format(
+        columns=columns,
+        when=when,
+        whole_until=_WHOLE_UNTIL,
+        days_until=_DAYS_UNTIL,
+        day=int(cells.Granularity.DAY),
+        hour=int(cells.Granularity.HOUR),
+    )
 
 
 def _deltas(columns: str) -> str:
-    return f"{_SEGMENTS} CROSS JOIN LATERAL {_DELTAS.format(columns=columns)} AS r"
+    return f"{_SPANS} CROSS JOIN LATERAL {_DELTAS.format(columns=columns, when='')} AS r"
 
 
 def _sum(amount: str) -> str:
@@ -104,75 +129,74 @@ def _sum(amount: str) -> str:
 
 def _counter(position: int) -> str:
     """Finding a counter by its key costs a quarter of unnesting them all."""
-    return f"r.counter_amounts[array_position(r.counter_keys, ($9::integer[])[{position}])]"
+    return f"r.counter_amounts[array_position(r.counter_keys, ($14::integer[])[{position}])]"
 
 
 def _set(position: int) -> str:
-    return f"r.sets[array_position(r.set_keys, ($11::integer[])[{position}])]"
+    return f"r.sets[array_position(r.set_keys, ($16::integer[])[{position}])]"
 
 
-# Rollups are few for each point and are added up here, which costs less than sorting what they hold by key; deltas may
-# be any number.
+# A row is the instant, if it has one; the counter of an event type, if it has a name; or figures of a point. Rollups
+# are few for each point and are added up here, which costs less than sorting what they hold by key; deltas may be any
+# number. Counters and bins come as bytes: for the driver to decode them one by one costs half as much again.
 _READ = """
-    SELECT {rollup_kind} AS kind, s.point, NULL::text AS name, ARRAY[{counters}]::bigint[] AS amounts,
-           CASE WHEN {with_bins} THEN r.bin_keys END AS keys, CASE WHEN {with_bins} THEN r.bin_counts END AS counts,
-           ARRAY[{sets}]::bytea[] AS members, NULL::timestamptz AS at
+    SELECT s.point, NULL::text AS name, NULL::bigint AS number, NULL::timestamptz AS at,
+           array_send(r.counter_keys) AS counter_keys, array_send(r.counter_amounts) AS amounts,
+           CASE WHEN {with_bins} THEN array_send(r.bin_keys) END AS bin_keys,
+           CASE WHEN {with_bins} THEN array_send(r.bin_counts) END AS bin_counts {sets}
     FROM {segments} CROSS JOIN {widened} CROSS JOIN LATERAL ({rollups}) AS r
     UNION ALL
-    SELECT {counters_kind}, s.point, NULL, ARRAY[{sums}]::bigint[], NULL, NULL, NULL, NULL
+    SELECT s.point, NULL, NULL, NULL, array_send($14::integer[]), array_send(ARRAY[{sums}]::bigint[]), NULL, NULL
+           {no_sets}
     FROM {delta_counters} GROUP BY s.point
     UNION ALL
-    SELECT {bins_kind}, point, NULL, NULL, array_agg(key), array_agg(count), NULL, NULL
+    SELECT point, NULL, NULL, NULL, NULL, NULL, array_send(array_agg(key)), array_send(array_agg(count))
+           {no_sets}
     FROM (
         SELECT point, key, {bin_sum} AS count
         FROM (SELECT s.point, unnest(r.bin_keys) AS key, unnest(r.bin_counts) AS count FROM {delta_bins}
               WHERE {with_bins}) AS b
-        WHERE key / {key_span} = ANY($10) GROUP BY point, key
+        WHERE key / {key_span} = ANY($15) GROUP BY point, key
     ) AS b GROUP BY point
     UNION ALL
-    SELECT {sets_kind}, s.point, NULL, NULL, NULL, NULL, ARRAY[{sets}]::bytea[], NULL
-    FROM {delta_sets} WHERE r.set_keys && $11::integer[]
+    SELECT s.point, NULL, NULL, NULL, NULL, NULL, NULL, NULL {sets}
+    FROM {delta_sets} WHERE r.set_keys && $16::integer[]
     UNION ALL {types}
-    SELECT {as_of_kind}, NULL, NULL,
-           ARRAY[coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0)], NULL, NULL, NULL,
-           clock_timestamp()
+    SELECT NULL, NULL, coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0), clock_timestamp(),
+           NULL, NULL, NULL, NULL {no_sets}
 """
-_WITH_BINS = "s.bins AND cardinality($10::integer[]) > 0"
+_WITH_BINS = "s.bins AND cardinality($15::integer[]) > 0"
 _TYPES = """
-    SELECT {type_kind}, NULL, s.value, ARRAY[{sum}], NULL, NULL, NULL, NULL
+    SELECT NULL, s.value, {sum}, NULL, NULL, NULL, NULL, NULL {no_sets}
     FROM (
         SELECT {dimension} AS dimension, m.external_id AS value, w.granularity, w.first, w.last
         FROM (SELECT external_id FROM members WHERE organization_id = $1 AND kind = {member} AND NOT overflow
-              ORDER BY external_id LIMIT $12) AS m
-        CROSS JOIN unnest($13::smallint[], $14::integer[], $15::integer[]) AS w(granularity, first, last)
+              ORDER BY external_id LIMIT $17) AS m
+        CROSS JOIN unnest($18::integer[], $19::integer[], $20::integer[]) AS w(first, last, granularity)
     ) AS s CROSS JOIN {widened} CROSS JOIN LATERAL ({rollups} UNION ALL {deltas}) AS r GROUP BY s.value
     UNION ALL
 """
 _COUNTER_COLUMNS = "counter_keys, counter_amounts"
+_NO_WIDTH = 0  # of deltas among the widths of event types
 
 
 @functools.cache
 def _statement(counters: int, sets: int, *, with_types: bool) -> str:
     """The text depends on how much is wanted and not on what, so that connections keep few prepared statements."""
+    no_sets = ", NULL" * sets
     types = _TYPES.format(
-        type_kind=_TYPE,
-        sum=_sum("r.counter_amounts[array_position(r.counter_keys, $16)]"),
+        sum=_sum("r.counter_amounts[array_position(r.counter_keys, $21)]"),
         dimension=int(cells.Dimension.EVENT_TYPE),
         member=int(Kind.EVENT_TYPE),
         widened=_WIDENED,
-        rollups=_rollups(_COUNTER_COLUMNS),
-        deltas=_DELTAS.format(columns=_COUNTER_COLUMNS),
+        rollups=_rollups(_COUNTER_COLUMNS, when=f"s.granularity > {_NO_WIDTH} AND"),
+        deltas=_DELTAS.format(columns=_COUNTER_COLUMNS, when=f"s.granularity = {_NO_WIDTH} AND"),
+        no_sets=no_sets,
     )
-    each_counter = [_counter(position) for position in range(1, counters + 1)]
     return _READ.format(
-        rollup_kind=_ROLLUP,
-        counters_kind=_COUNTERS,
-        bins_kind=_BINS,
-        sets_kind=_SETS,
-        as_of_kind=_AS_OF,
-        counters=", ".join(each_counter),
-        sums=", ".join(map(_sum, each_counter)),
-        sets=", ".join(_set(position) for position in range(1, sets + 1)),
+        sums=", ".join(f"coalesce({_sum(_counter(position))}, 0)" for position in range(1, counters + 1)),
+        sets="".join(f", {_set(position)}" for position in range(1, sets + 1)),
+        no_sets=no_sets,
         bin_sum=_sum("count"),
         with_bins=_WITH_BINS,
         key_span=cells.KEY_SPAN,
@@ -197,51 +221,59 @@ async def read(
     rows = await driver.fetch(
         _statement(len(wanted.counters), len(wanted.sets), with_types=each_type is not None),
         organization_id,
-        *_columns([row for one in selections for row in _segments(one)], 7),
+        *_places(selections),
         list(wanted.counters),
         list(wanted.histograms),
         list(wanted.sets),
         *(() if each_type is None else _type_arguments(each_type)),
     )
-    instant = next(row for row in rows if row["kind"] == _AS_OF)
+    found: dict[int, list[asyncpg.Record]] = collections.defaultdict(list)
+    types: dict[str, int] = {}
+    instants: list[AsOf] = []
+    for row in rows:
+        point, name, number, at, *_ = row
+        if point is not None:
+            found[point].append(row)
+        elif at is not None:
+            instants.append(AsOf(revision=number, at=at))
+        elif number is not None:
+            types[name] = number
+    (as_of,) = instants
     return Reading(
-        as_of=AsOf(revision=instant["amounts"][0], at=instant["at"]),
-        points=_points(selections, wanted, [row for row in rows if row["kind"] not in (_TYPE, _AS_OF)]),
-        types={
-            row["name"]: row["amounts"][0] for row in rows if row["kind"] == _TYPE and row["amounts"][0] is not None
-        },
+        as_of=as_of,
+        points={one.point: _cell(found[one.point], wanted) if one.point in found else Cell() for one in selections},
+        types=types,
     )
 
 
-def _points(selections: Sequence[Selection], wanted: Wanted, rows: Iterable[asyncpg.Record]) -> dict[int, Cell]:
-    points = {one.point: Cell() for one in selections}
-    sets: dict[tuple[int, int], list[BitMap]] = collections.defaultdict(list)
-    for _, point, _, amounts, keys, counts, members, _ in rows:
-        cell = points[point]
-        if amounts is not None:
-            counters = cell.counters
-            for key, amount in zip(wanted.counters, amounts, strict=True):
-                if amount:
-                    counters[key] = counters.get(key, 0) + amount
-        if keys is not None:
-            _add(cell.bins, keys, counts)
-        if members is not None:
-            for key, some in zip(wanted.sets, members, strict=False):  # no sets: no members
-                if some is not None:
-                    sets[point, key].append(BitMap.deserialize(some))
-    for (point, key), each in sets.items():
-        points[point].sets[key] = BitMap.union(*each)
-    for cell in points.values():
-        _bound(cell.counters)
-    return points
+def _cell(rows: Sequence[asyncpg.Record], wanted: Wanted) -> Cell:
+    """What the rows of one point come to together."""
+    _, _, _, _, counter_keys, amounts, bin_keys, counts, *sets = zip(*rows, strict=True)
+    cell = Cell()
+    for keys, totals in _totals(counter_keys, amounts):
+        found = zip(_counter_keys(keys), totals, strict=True)
+        cells.add_into(cell.counters, [(key, total) for key, total in found if total and key in wanted.counters])
+    _bound(cell.counters)
+    for keys, totals in _totals(bin_keys, counts):
+        cells.add_into(cell.bins, zip(binary.integers_of(keys), totals, strict=True))
+    for key, column in zip(wanted.sets, sets, strict=True):
+        members = [BitMap.deserialize(some) for some in column if some is not None]
+        if members:
+            cell.sets[key] = BitMap.union(*members)
+    return cell
 
 
-def _add(bins: dict[int, int], keys: Sequence[int], counts: Sequence[int]) -> None:
-    """Adds sparse vectors; the first one, which is most often the only one, at once."""
-    if bins:
-        cells.add_into(bins, zip(keys, counts, strict=True))
-    else:
-        bins.update(zip(keys, counts, strict=True))
+def _totals(keys: Sequence[bytes | None], amounts: Sequence[bytes | None]) -> Iterator[tuple[bytes, Iterable[int]]]:
+    """Sparse vectors added up where they have the same keys, which most have; the keys stay as they are."""
+    alike: dict[bytes, list[tuple[int, ...]]] = collections.defaultdict(list)
+    for key, some in zip(keys, amounts, strict=True):
+        if key is not None and some is not None:
+            alike[key].append(binary.bigints_of(some))
+    for key, each in alike.items():
+        yield key, each[0] if len(each) == 1 else map(sum, zip(*each, strict=True))
+
+
+_counter_keys = functools.lru_cache(maxsize=1024)(binary.integers_of)  # hardly any cells differ in them
 
 
 def _bound(counters: dict[int, int]) -> None:
@@ -251,20 +283,30 @@ def _bound(counters: dict[int, int]) -> None:
             counters[key] = max(-_LARGEST, min(_LARGEST, amount))
 
 
-def _widths(span: timerange.Span) -> Iterator[tuple[int, int, int]]:
-    """Where a span's figures are: rollups of each segment, and deltas of all of it."""
-    yield from timerange.segments(span)
-    yield 0, span.start, span.end
+def _places(selections: Sequence[Selection]) -> Iterator[object]:
+    """The parameters that say where the figures are: the parts, segments of rollups, and spans of deltas."""
+    parts: dict[tuple[cells.Dimension, str, bool], int] = {}
+    segments, spans = [], []
+    for one in selections:
+        part = parts.setdefault((one.dimension, one.value, one.bins), len(parts) + 1)
+        spans.append((one.point, part, one.span.start, one.span.end))
+        for granularity, first, last in timerange.segments(one.span):
+            segments.append((one.point, part, first, last, granularity))
+    yield from _columns(parts, 3)
+    yield from map(_text, _columns(segments, 5))
+    yield from map(_text, _columns(spans, 4))
 
 
-def _segments(one: Selection) -> Iterator[tuple[object, ...]]:
-    for granularity, first, last in _widths(one.span):
-        yield one.point, int(one.dimension), one.value, granularity, first, last, one.bins
+def _text(numbers: Sequence[int]) -> str:
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
-def _type_arguments(asked: EachType) -> tuple[object, ...]:
-    return (asked.limit, *_columns(list(_widths(asked.span)), 3), asked.counter)
+def _type_arguments(asked: EachType) -> Iterator[object]:
+    widths = [(first, last, int(granularity)) for granularity, first, last in timerange.segments(asked.span)]
+    yield asked.limit
+    yield from _columns([*widths, (asked.span.start, asked.span.end, _NO_WIDTH)], 3)
+    yield asked.counter
 
 
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -180,6 +180,9 @@ def _rows(organization_id: int, rollups: Mapping[RollupKey, Cell]) -> Iterator[b
         yield _CELL.pack(len(_ROLLUP_COLUMNS), 4, organization_id, 2, key.dimension)
         yield binary.text(key.value)
         yield _ROLLUP.pack(2, key.granularity, 4, key.bucket)
+        if key.granularity > cells.Granularity.QUARTER:
+            for members in cell.sets.values():  # numbers are dense: over long times they are runs, of a few bytes
+                members.run_optimize()
         yield _packed(cell)
 
 

@@ -37,7 +37,10 @@ async def test_values_come_back_as_they_were_packed(database: Database) -> None:
         )
         await binary.copy(driver, "packed", list("nabcdefg"), [_packed(*item) for item in enumerate(rows)])
         stored = await driver.fetch("SELECT a, b, c, d, e, f::text, g FROM packed ORDER BY n")
+        sent = await driver.fetch("SELECT array_send(b), array_send(c) FROM packed ORDER BY n")
     assert [tuple(row) for row in stored] == [(*row, '{"é": 1}', None) for row in rows]
+    arrays = [(list(binary.integers_of(some)), list(binary.bigints_of(more))) for some, more in sent]
+    assert arrays == [(row[1], row[2]) for row in rows]
 
 
 _TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)

@@ -51,3 +51,22 @@ async def test_what_is_not_widened_is_folded_into_every_width_by_an_earlier_vers
         pass
     assert await worlds.figures(own_database, own_organization) == before
     assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+async def test_rollups_of_32_days_are_widened_from_what_stands(own_database: Database, own_organization: int) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(8, 300, days=70))
+    await fold.fold_all(own_database, own_organization)
+    before = await worlds.figures(own_database, own_organization)
+    widest = "SELECT max(granularity) FROM rollups"
+    assert await worlds.value(own_database, widest) == Granularity.DAYS_32
+
+    await worlds.downgrade(own_database, "0006")
+    assert await worlds.value(own_database, widest) == Granularity.EIGHT_DAYS
+
+    await migrate.upgrade(own_database)
+    assert await worlds.figures(own_database, own_organization) == before
+    while await widening.widen(own_database, own_organization):
+        pass
+    assert await worlds.value(own_database, widest) == Granularity.DAYS_32
+    assert await worlds.figures(own_database, own_organization) == before
+    assert (await audit.check(own_database, own_organization)).mismatches == 0

@@ -20,7 +20,7 @@ DAYS = 17
 FIRST = timerange.floor_bucket(END - timedelta(days=DAYS)) // 4 * 4
 LAST = timerange.floor_bucket(END)
 BACK = "UPDATE folds SET widened_until = $1 WHERE organization_id = $2"
-EIGHT = Granularity.EIGHT_DAYS
+WIDEST = max(Granularity)
 MEASURES = [one.number for one in catalog.MEASURES]
 EVENTS = cells.count_key(catalog.MEASURE["events"].number)
 
@@ -42,7 +42,7 @@ async def check_answers(database: Database, organization: int, dice: random.Rand
     cuts = [sorted(dice.sample(range(FIRST - 9, LAST + 9), 2)) for _ in range(40)]
     selections = [
         Selection(point=number, dimension=dimension, value=value, span=Span(start=start, end=end))
-        for number, (start, end) in enumerate([*cuts, [EIGHT.floor(FIRST), EIGHT.floor(LAST) + EIGHT]])
+        for number, (start, end) in enumerate([*cuts, [WIDEST.floor(FIRST), WIDEST.floor(LAST) + WIDEST]])
         for dimension, value in [dice.choice(((Dimension.TOTAL, ""), (Dimension.AGENT, "ada")))]
     ]
     wanted = Wanted(counters=[EVENTS], histograms=MEASURES, sets=MEASURES)
@@ -79,7 +79,7 @@ async def test_no_figure_depends_on_how_far_rollups_are_widened(
     for late in range(250, 400, 50):
         await fold.fold(database, organization, limit=dice.randrange(1, 1500))
         before = await worlds.figures(database, organization)
-        due[0] = dice.randrange(due[0], LAST + EIGHT) // 4 * 4
+        due[0] = dice.randrange(due[0], LAST + WIDEST) // 4 * 4
         while await widening.widen(database, organization):
             assert await worlds.figures(database, organization) == before
         assert await worlds.figures(database, organization) == before
