@@ -119,8 +119,14 @@ class RollupKey(NamedTuple):
 async def lock_fold(driver: Driver, organization_id: int) -> int | None:
     """Locks the organization's fold until COMMIT and returns how far its rollups are widened; None where another
     worker holds it.
+
+    Its COMMIT does not wait for the disk: should it be lost, all of the transaction is, and is done again; what commits
+    after it makes it durable.
     """
-    locked = "SELECT widened_until FROM folds WHERE organization_id = $1 FOR UPDATE SKIP LOCKED"
+    locked = (
+        "SELECT widened_until, set_config('synchronous_commit', 'off', true) FROM folds WHERE organization_id = $1"
+        " FOR UPDATE SKIP LOCKED"
+    )
     until: int | None = await driver.fetchval(locked, organization_id)
     if until is None:
         first = (

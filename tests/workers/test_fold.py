@@ -75,6 +75,16 @@ async def test_a_fold_that_is_given_up_leaves_everything_as_it_was(
     assert await worlds.figures(database, organization) == before
 
 
+async def test_a_fold_alone_does_not_wait_for_the_disk(database: Database, organization: int) -> None:
+    await worlds.store(database, organization, worlds.events(6, 10))
+    await fold.fold_all(database, organization)
+    for locks, waits in ((False, "on"), (True, "off"), (False, "on")):
+        async with database.maintenance() as driver:
+            if locks:
+                await rollups.lock_fold(driver, organization)
+            assert await driver.fetchval("SHOW synchronous_commit") == waits
+
+
 async def test_what_is_due_is_found_without_a_hint(own_database: Database, own_organization: int) -> None:
     await worlds.store(own_database, own_organization, worlds.events(5, 300))
     deltas = await worlds.unfolded(own_database, own_organization)
