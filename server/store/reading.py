@@ -132,8 +132,8 @@ def _counter(position: int) -> str:
     return f"r.counter_amounts[array_position(r.counter_keys, ($14::integer[])[{position}])]"
 
 
-def _set(position: int) -> str:
-    return f"r.sets[array_position(r.set_keys, ($16::integer[])[{position}])]"
+def _set(position: int, sets: str = "r.sets") -> str:
+    return f"{sets}[array_position(r.set_keys, ($16::integer[])[{position}])]"
 
 
 # A row is the instant, if it has one; the counter of an event type, if it has a name; or figures of a point. Rollups
@@ -143,8 +143,8 @@ _READ = """
     SELECT s.point, NULL::text AS name, NULL::bigint AS number, NULL::timestamptz AS at,
            array_send(r.counter_keys) AS counter_keys, array_send(r.counter_amounts) AS amounts,
            CASE WHEN {with_bins} THEN array_send(r.bin_keys) END AS bin_keys,
-           CASE WHEN {with_bins} THEN array_send(r.bin_counts) END AS bin_counts {sets}
-    FROM {segments} CROSS JOIN {widened} CROSS JOIN LATERAL ({rollups}) AS r
+           CASE WHEN {with_bins} THEN array_send(r.bin_counts) END AS bin_counts {read_sets}
+    FROM {segments} CROSS JOIN {widened} CROSS JOIN LATERAL ({rollups}) AS r CROSS JOIN LATERAL {read} AS o
     UNION ALL
     SELECT s.point, NULL, NULL, NULL, array_send($14::integer[]), array_send(ARRAY[{sums}]::bigint[]), NULL, NULL
            {no_sets}
@@ -165,6 +165,8 @@ _READ = """
     SELECT NULL, NULL, coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0), clock_timestamp(),
            NULL, NULL, NULL, NULL {no_sets}
 """
+# Those of many days are out of line; taken from there, each set of a row would have them all read again.
+_READ_SETS = "(SELECT CASE WHEN r.set_keys && $16::integer[] THEN r.sets || '{}'::bytea[] END AS sets OFFSET 0)"
 _WITH_BINS = "s.bins AND cardinality($15::integer[]) > 0"
 _TYPES = """
     SELECT NULL, s.value, {sum}, NULL, NULL, NULL, NULL, NULL {no_sets}
@@ -195,6 +197,8 @@ def _statement(counters: int, sets: int, *, with_types: bool) -> str:
     )
     return _READ.format(
         sums=", ".join(f"coalesce({_sum(_counter(position))}, 0)" for position in range(1, counters + 1)),
+        read=_READ_SETS,
+        read_sets="".join(f", {_set(position, 'o.sets')}" for position in range(1, sets + 1)),
         sets="".join(f", {_set(position)}" for position in range(1, sets + 1)),
         no_sets=no_sets,
         bin_sum=_sum("count"),
