@@ -156,7 +156,7 @@ class Program:
         self._environment[CLOCK] = str(seconds)
 
     def arm(self, chances: Mapping[str, float]) -> None:
-        """Arms failpoints, from the next start on."""
+        """Arms failpoints, from the next start on; one that is about to start is ended, and the next has them."""
         if not chances:
             return
         self._environment["FAILPOINT"] = ",".join(f"{name}:{chance}" for name, chance in chances.items())
@@ -166,7 +166,7 @@ class Program:
         """Ends the process with SIGKILL if its failpoints are armed; the next one's are not."""
         if self._environment.pop("FAILPOINT", None) is not None:
             self.kill()
-            await self._ended.wait()
+            await self.ended()
 
     def kill(self) -> None:
         """Ends the process with SIGKILL."""
@@ -178,6 +178,10 @@ class Program:
         """Asks the process to end with SIGTERM and returns when it has; it is started again as ever."""
         self._told = True
         self._terminate()
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Returns when there is no process, nor one about to be."""
         await self._ended.wait()
 
     async def stop(self) -> None:
@@ -203,11 +207,11 @@ class Program:
         self._killed = self._told = False
         began = now()
         self._ended.clear()
-        armed = "FAILPOINT" in self._environment
+        armed = self._environment.get("FAILPOINT")
         self._pid, ended = await self._nursery.start(self.name, self._arguments, self._environment, log)
         if self._stopping or self._told:  # meanwhile
             self._terminate()
-        elif armed and "FAILPOINT" not in self._environment:  # disarmed meanwhile
+        elif armed != self._environment.get("FAILPOINT"):  # armed or disarmed meanwhile
             self.kill()
         code = await ended
         self._pid = None

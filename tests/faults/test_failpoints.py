@@ -86,6 +86,27 @@ async def test_a_process_that_ends_at_once_has_a_log(tmp_path: Path) -> None:
             assert log.exists()
 
 
+@pytest.mark.parametrize("first", ["armed", "disarmed"])
+async def test_a_process_that_is_about_to_start_has_the_failpoints_of_now(tmp_path: Path, first: str) -> None:
+    async with Nursery.opened(supervisor.ROOT) as nursery:
+        arguments = ["http.server", "--bind", "127.0.0.1", "0"]
+        program = Program("one", arguments, environment={}, nursery=nursery, logs=tmp_path)
+        if first == "armed":
+            program.arm({"fold_before_commit": 1})
+        program.start()
+        await asyncio.sleep(0)  # it is asked for and not there yet
+        assert not program.is_up
+        async with asyncio.timeout(20):
+            if first == "armed":
+                await program.disarm()
+            else:
+                program.arm({"fold_before_commit": 1})
+                await program.ended()
+        assert program.lives[0].killed
+        program.kill()
+        await program.stop()
+
+
 def test_they_are_not_armed_without_permission() -> None:
     before = failpoints.reach
     failpoints.arm("fold_before_commit:1", allowed=False)
