@@ -120,8 +120,8 @@ async def lock_fold(driver: Driver, organization_id: int) -> int | None:
     """Locks the organization's fold until COMMIT and returns how far its rollups are widened; None where another
     worker holds it.
 
-    Its COMMIT does not wait for the disk: should it be lost, all of the transaction is, and is done again; what commits
-    after it makes it durable.
+    Its COMMIT does not wait for the disk, but for the organization's first one: should it be lost, all of the
+    transaction is, and is done again; what commits after it makes it durable.
     """
     locked = (
         "SELECT widened_until, set_config('synchronous_commit', 'off', true) FROM folds WHERE organization_id = $1"
