@@ -253,10 +253,10 @@ async def read(
 def _cell(rows: Sequence[asyncpg.Record], wanted: Wanted) -> Cell:
     """What the rows of one point come to together."""
     _, _, _, _, counter_keys, amounts, bin_keys, counts, *sets = zip(*rows, strict=True)
-    cell = Cell()
+    cell, counted = Cell(), frozenset(wanted.counters)
     for keys, totals in _totals(counter_keys, amounts):
         found = zip(_counter_keys(keys), totals, strict=True)
-        cells.add_into(cell.counters, [(key, total) for key, total in found if total and key in wanted.counters])
+        cells.add_into(cell.counters, [(key, total) for key, total in found if total and key in counted])
     _bound(cell.counters)
     for keys, totals in _totals(bin_keys, counts):
         cells.add_into(cell.bins, zip(binary.integers_of(keys), totals, strict=True))
