@@ -17,7 +17,10 @@ _BUSY_SECONDS = 0.005  # of work, after which the loop looks for calls; longer e
 _MOST_BUSY_SECONDS = 0.02  # up to this
 _QUIET_TURNS = 8  # gRPC needs seven from when a call can be taken in to when it is noted
 _QUIET_SECONDS = 0.0002  # and after a call a moment for its own threads, before there can be another
-_MOST_SECONDS = 0.01  # however many calls come, some work is done
+# However many calls come, some work is done: after that time, in which a machine that is short of processors may have
+# given the loop one turn, and that many turns.
+_MOST_SECONDS = 0.01
+_LEAST_TURNS = 16
 
 
 class Arrivals:
@@ -99,8 +102,8 @@ class Arrivals:
             return
 
     async def quiet(self, most: float = _MOST_SECONDS) -> None:
-        """Returns once no further call comes in, or after that many seconds."""
-        seen, turns = self._count, 0
+        """Returns once no further call comes in, or after that many seconds and some turns of the loop."""
+        seen, turns, all_turns = self._count, 0, 0
         begun, not_before = self._clock(), 0.0
         while True:
             await asyncio.sleep(0)
@@ -108,5 +111,6 @@ class Arrivals:
             if self._count != seen:
                 seen, turns, not_before = self._count, 0, now + _QUIET_SECONDS
             turns += 1
-            if (turns >= _QUIET_TURNS and now >= not_before) or now - begun >= most:
+            all_turns += 1
+            if (turns >= _QUIET_TURNS and now >= not_before) or (now - begun >= most and all_turns >= _LEAST_TURNS):
                 return

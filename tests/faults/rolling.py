@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from agentmetrics import AgentMetricsError
 from agentmetrics.v1 import event_pb2
@@ -25,9 +25,11 @@ from tests.faults.world import World
 _CALM, _POSTGRES_CALM = 0.3, 2.0  # seconds between two restarts; plain gRPC makes three attempts within about two
 _ROUNDS = 2
 _CROWD = 10  # calls at once over one connection
-# Seconds between two calls. A server that is restarted has half of the time to answer what waited for both, and a
-# machine that others use, too, must not turn that into an overload, in which calls may fail.
+# Seconds between two calls, and after each as long as it took, or three times as long where no restart delayed it: on
+# a slow machine, or one that others use, too, as many senders would be an overload, in which calls may fail.
 _PAUSE = (0.05, 0.25)
+_REST, _UNDISTURBED_REST = 1, 3
+_UNANSWERED = 3  # batches of a stream
 _PATIENCE = 30.0  # seconds for a call: what the clients have by default
 _LARGEST_BATCH = 100
 _HEAD_SECONDS = 20.0  # after the last restart, for subscribers to hear of everything
@@ -44,15 +46,22 @@ class _UnderWay:
 
     def __init__(self) -> None:
         self._calls: set[asyncio.Future[None]] = set()
+        self._restarts = 0
+
+    def restarting(self) -> None:
+        """Whatever is under way may take longer, since something is restarted."""
+        self._restarts += 1
 
     @contextlib.contextmanager
-    def call(self) -> Iterator[None]:
-        """One of them is the block."""
+    def call(self) -> Iterator[Callable[[], float]]:
+        """One of them is the block. Gives what tells afterwards for how many seconds its sender is to rest."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._calls.add(ended)
+        rest, began, restarts = 0.0, now(), self._restarts
         try:
-            yield
+            yield lambda: rest
         finally:
+            rest = (now() - began) * (_UNDISTURBED_REST if self._restarts == restarts else _REST)
             self._calls.remove(ended)
             ended.set_result(None)
 
@@ -73,17 +82,19 @@ async def _restart_servers(world: World, under_way: _UnderWay, seconds: float) -
         for program, address in zip(world.cluster.servers, world.cluster.addresses, strict=True):
             await asyncio.sleep(_CALM)
             world.history.add(Fault(at=now(), what="restart", victim=program.name))
+            under_way.restarting()
             await program.restart()
             await supervisor.serving(address)
             await under_way.answered()
 
 
-async def _restart_postgres(world: World, seconds: float) -> None:
+async def _restart_postgres(world: World, under_way: _UnderWay, seconds: float) -> None:
     """Restarts PostgreSQL again and again: its fast shutdown, which ends every transaction, and a start."""
     ends = now() + seconds
     while now() < ends:
         await asyncio.sleep(_POSTGRES_CALM)
         world.history.add(Fault(at=now(), what="restart", victim="postgres"))
+        under_way.restarting()
         await asyncio.to_thread(world.cluster.engines.restart_postgres)
         await world.cluster.serving()
 
@@ -128,7 +139,7 @@ class Rolling:
                 if self.servers:
                     await _restart_servers(world, under_way, seconds)
                 else:
-                    await _restart_postgres(world, seconds)
+                    await _restart_postgres(world, under_way, seconds)
             finally:
                 stop.set()
 
@@ -187,18 +198,20 @@ async def _send(client: Client, largest: int, under_way: _UnderWay, stop: asynci
     """Sends calls of up to that many events until told to stop, each with a timeout that is long enough."""
     while not stop.is_set():
         facts = client.tenant.take(int(largest ** client.dice.random()), client.dice)
-        with under_way.call():
+        with under_way.call() as rest:
             await client.track(client.server(), facts, _PATIENCE)
-        await asyncio.sleep(client.dice.uniform(*_PAUSE))
+        await asyncio.sleep(client.dice.uniform(*_PAUSE) + rest())
 
 
 async def _stream(client: Client, stop: asyncio.Event) -> None:
     """Sends batches over one stream until told to stop."""
     waiting: list[tuple[list[Fact], float]] = []
+    room = asyncio.Semaphore(_UNANSWERED)
     server = client.server()
 
     async def batches() -> AsyncIterator[list[event_pb2.Event]]:
         while not stop.is_set():
+            await room.acquire()
             facts = client.tenant.take(int(_LARGEST_BATCH ** client.dice.random()), client.dice)
             waiting.append((facts, now()))
             yield [message(fact) for fact in facts]
@@ -207,6 +220,7 @@ async def _stream(client: Client, stop: asyncio.Event) -> None:
     try:
         async for ack in server.client.stream(batches()):
             facts, began = waiting.pop(0)
+            room.release()
             client.sent(server, facts, began, clients.results_of(ack.results), revision=ack.revision)
     except AgentMetricsError as failure:
         for facts, began in waiting:

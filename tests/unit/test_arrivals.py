@@ -11,13 +11,14 @@ from server.arrivals import Arrivals
 
 
 class Clock:
-    """A clock that goes on by 20 µs each time it is read, and where it is told to."""
+    """A clock that goes on by a step, of 20 µs, each time it is read, and where it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: float = 0.00002) -> None:
         self.now = 0.0
+        self._step = step
 
     def __call__(self) -> float:
-        self.now += 0.00002
+        self.now += self._step
         return self.now
 
 
@@ -146,5 +147,25 @@ async def test_calls_that_go_on_coming_do_not_stop_work() -> None:
                 with arrivals.working():
                     clock.now += 0.01  # the work
                 await arrivals.lull()
+    finally:
+        coming.cancel()
+
+
+async def test_calls_are_let_in_on_a_machine_that_gives_the_loop_a_turn_now_and_then() -> None:
+    arrivals, taken_in = Arrivals(Clock(step=0.02)), 0
+
+    async def take_in() -> None:
+        nonlocal taken_in
+        while True:
+            for _ in range(5):  # turns that gRPC needs for a call
+                await asyncio.sleep(0)
+            arrivals.note()
+            taken_in += 1
+
+    coming = asyncio.create_task(take_in())
+    try:
+        with arrivals.working() as breathe:
+            await breathe()
+        assert 2 <= taken_in <= 4  # and work goes on
     finally:
         coming.cancel()
