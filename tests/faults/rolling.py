@@ -29,8 +29,12 @@ _CROWD = 10  # calls at once over one connection
 # a slow machine, or one that others use, too, as many senders would be an overload, in which calls may fail.
 _PAUSE = (0.05, 0.25)
 _REST, _UNDISTURBED_REST = 1, 3
+_SETTLING = 1.0  # seconds in which the senders begin: servers that have just been started know nobody yet
 _UNANSWERED = 3  # batches of a stream
 _PATIENCE = 30.0  # seconds for a call: what the clients have by default
+# A server may be slow, as slow as a call's patience allows, where others use the machine, too; it then answers late in
+# place of turning away what comes, which these clients would count as a failure.
+_PATIENT = {"AGENTMETRICS_MAX_QUEUE_SECONDS": "8"}
 _LARGEST_BATCH = 100
 _HEAD_SECONDS = 20.0  # after the last restart, for subscribers to hear of everything
 
@@ -75,6 +79,8 @@ async def _restart_servers(world: World, under_way: _UnderWay, seconds: float) -
     """Restarts one server after the other, each once the one before serves again and has answered what waited for it;
     two rounds at least.
     """
+    await asyncio.sleep(_SETTLING)
+    await under_way.answered()
     ends = now() + seconds
     for number in itertools.count():
         if number >= _ROUNDS and now() > ends:
@@ -113,6 +119,7 @@ class Rolling:
             harm=self._harm,
             option="--rolling servers" if self.servers else "--rolling postgres",
             targets=_both,
+            settings=_PATIENT,
             judge=self._judge,
         )
 
@@ -196,11 +203,13 @@ async def _plain_clients(stack: contextlib.AsyncExitStack, world: World) -> list
 
 async def _send(client: Client, largest: int, under_way: _UnderWay, stop: asyncio.Event) -> None:
     """Sends calls of up to that many events until told to stop, each with a timeout that is long enough."""
+    await asyncio.sleep(client.dice.uniform(0, _SETTLING))
     while not stop.is_set():
         facts = client.tenant.take(int(largest ** client.dice.random()), client.dice)
         with under_way.call() as rest:
             await client.track(client.server(), facts, _PATIENCE)
-        await asyncio.sleep(client.dice.uniform(*_PAUSE) + rest())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), client.dice.uniform(*_PAUSE) + rest())
 
 
 async def _stream(client: Client, stop: asyncio.Event) -> None:

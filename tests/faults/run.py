@@ -74,6 +74,7 @@ async def _run(verdict: Verdict, history: History, tree: Path, scenario: Scenari
                     urls=scenario.urls,
                     targets=scenario.targets,
                     failpoints=scenario.failpoints(verdict.seed),
+                    settings=scenario.settings,
                 )
             )
             audience = await stack.enter_async_context(

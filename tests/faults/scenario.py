@@ -1,13 +1,13 @@
 """What makes one kind of run differ from another: where the engines are, how they are reached, and what is done."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from server import embedded
 from server.failpoints import Name
 from tests.faults import world as worlds
 from tests.faults.checker import Violation
-from tests.faults.supervisor import NO_FAILPOINTS
+from tests.faults.supervisor import NO_FAILPOINTS, NO_SETTINGS
 from tests.faults.world import EngineWays, Place, ServerWays, Start, World
 
 
@@ -26,6 +26,8 @@ class Scenario:
     urls: EngineWays = worlds.by_url
     targets: ServerWays = worlds.by_address
     failpoints: Callable[[int], Mapping[str, Mapping[Name, float]]] = lambda _: NO_FAILPOINTS  # by seed; then by name
+    # Of the servers, beside those that all runs have.
+    settings: Mapping[str, str] = field(default_factory=lambda: NO_SETTINGS)
     watched: bool = False  # subscribers take part
     quiet: bool = False  # it makes few calls
     judge: Callable[[World], Iterable[Violation]] = _nothing  # what only this kind promises

@@ -25,6 +25,7 @@ from tests.faults.processes import Nursery, Program
 ROOT = Path(__file__).parents[2]
 PEPPER = "a pepper that only this harness knows, long enough"
 NO_FAILPOINTS: Mapping[str, Mapping[Name, float]] = MappingProxyType({})
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 _PORTS = range(15000, 30000)  # below those of outgoing connections, which could take one while its server is down
 Urls = Callable[[str], tuple[str, str]]  # those of PostgreSQL and Redis, for a process by its name
 
@@ -87,18 +88,19 @@ async def cluster(
     urls: Urls,
     failpoints: Mapping[str, Mapping[Name, float]],
     clocks: Mapping[str, float],
+    settings: Mapping[str, str],
 ) -> AsyncIterator[Cluster]:
     """Runs servers and workers on engines that are there and migrated, from the code in a folder; ends them all.
 
     urls are those by which they reach PostgreSQL and Redis. failpoints: the chances of a process, by its name, to end
-    itself where it reaches them. clocks: by how many seconds its own clock is ahead.
+    itself where it reaches them. clocks: by how many seconds its own clock is ahead. settings: more of the servers'.
     """
     ports = _free_ports(2 * servers)
     addresses, metrics_ports = [f"127.0.0.1:{port}" for port in ports[:servers]], ports[servers:]
     async with Nursery.opened(tree) as nursery:
 
-        def program(name: str, number: int, *arguments: str, **settings: str) -> Program:
-            environment = {**_environment(urls(f"{name}-{number}"), number), **settings}
+        def program(name: str, number: int, *arguments: str, **variables: str) -> Program:
+            environment = {**_environment(urls(f"{name}-{number}"), number), **variables}
             return Program(f"{name}-{number}", arguments, environment=environment, nursery=nursery, logs=logs)
 
         running = Cluster(
@@ -113,6 +115,7 @@ async def cluster(
                     "serve",
                     AGENTMETRICS_LISTEN=address,
                     AGENTMETRICS_METRICS_PORT=str(metrics_ports[number]),
+                    **settings,
                 )
                 for number, address in enumerate(addresses)
             ],

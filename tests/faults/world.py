@@ -23,7 +23,7 @@ from tests.faults.checker import Stored
 from tests.faults.clients import Client, Server, Tenant
 from tests.faults.history import Audit, History, now
 from tests.faults.strays import Stray
-from tests.faults.supervisor import NO_FAILPOINTS, PEPPER, ROOT, Cluster, Urls
+from tests.faults.supervisor import NO_FAILPOINTS, NO_SETTINGS, PEPPER, ROOT, Cluster, Urls
 from tests.faults.workload import SPREAD, Business
 
 _WRONGEST_CLOCK = timedelta(days=3)  # of a client
@@ -111,6 +111,7 @@ async def opened(
     urls: EngineWays = by_url,
     targets: ServerWays = by_address,
     failpoints: Mapping[str, Mapping[Name, float]] = NO_FAILPOINTS,
+    settings: Mapping[str, str] = NO_SETTINGS,
 ) -> AsyncIterator[World]:
     """A world that serves the code in a folder, with an empty database in another one, as the seed chooses."""
     dice = random.Random(f"{seed}/run")
@@ -130,6 +131,7 @@ async def opened(
                 urls=await stack.enter_async_context(urls(engines)),
                 failpoints=failpoints,
                 clocks={f"server-{dice.randrange(2)}": dice.choice((-_HOUR, _HOUR))},
+                settings=settings,
             )
         )
         reached = await stack.enter_async_context(targets(cluster.addresses))
