@@ -94,7 +94,7 @@ def _elements(sent: bytes, size: int, code: str) -> tuple[int, ...]:
     return _unpacking(count, code).unpack(sent) if count > 0 else ()
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def _unpacking(count: int, code: str) -> struct.Struct:
     return struct.Struct(f"!{_ARRAY_HEADER}x{('4x' + code) * count}")
 
@@ -108,6 +108,6 @@ def _array(values: Sequence[int], oid: int, size: int, code: str) -> bytes:
     return _layout(count, code).pack(_ARRAY_HEADER + (4 + size) * count, 1, 0, oid, count, 1, *flat)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def _layout(count: int, code: str) -> struct.Struct:
     return struct.Struct(f"!iiiiii{('i' + code) * count}")
