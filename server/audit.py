@@ -6,7 +6,7 @@ rotation is complete and the next one begins.
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeGuard
@@ -20,6 +20,7 @@ from server.store.database import Database
 from server.timerange import Span
 
 Result = Mapping[str, object]
+GiveWay = Callable[[], Awaitable[None]]
 
 _RUN_SECONDS = 20.0
 _log = structlog.get_logger(__name__)
@@ -108,8 +109,14 @@ def _number(result: Result, name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-async def run(database: Database, now: datetime, last: Result) -> Result:
-    """Goes on with the rotation for a limited time."""
+async def at_once() -> None:
+    """Gives way to nothing."""
+
+
+async def run(database: Database, now: datetime, last: Result, *, give_way: GiveWay = at_once) -> Result:
+    """Goes on with the rotation for a limited time. give_way is awaited before each window, which takes the worker's
+    processor for up to some tenths of a second.
+    """
     deadline = time.monotonic() + _RUN_SECONDS
     rotation = _Rotation.resumed(last)
     async with database.transaction() as connection:
@@ -119,9 +126,11 @@ async def run(database: Database, now: datetime, last: Result) -> Result:
             continue
         if organization_id > rotation.organization_id:
             rotation.organization_id, rotation.bucket = organization_id, 0
+        await give_way()
         while await _check_next_or_skip(database, rotation):
             if time.monotonic() > deadline:
                 return rotation.result(complete=False)
+            await give_way()
         rotation.organizations += 1
         rotation.organization_id, rotation.bucket = organization_id + 1, 0
         if time.monotonic() > deadline and organization_id != ids[-1]:

@@ -42,15 +42,18 @@ class Job:
     publish: Callable[[Result], None] | None = None
 
 
-def registry(update_window: timedelta) -> tuple[Job, ...]:
-    """Every job. update_window is how long updates are kept for subscribers that were away."""
+def registry(update_window: timedelta, give_way: audit.GiveWay = audit.at_once) -> tuple[Job, ...]:
+    """Every job. update_window is how long updates are kept for subscribers that were away; give_way is awaited now and
+    then by what is not urgent.
+    """
     update_retention = functools.partial(housekeeping.update_retention, window=update_window)
+    run_audit = functools.partial(audit.run, give_way=give_way)
     return (
         Job(name="partitions", interval=timedelta(hours=1), run=housekeeping.partitions),
         Job(name="event_retention", interval=timedelta(days=1), run=housekeeping.event_retention),
         Job(name="key_retention", interval=timedelta(days=1), run=housekeeping.key_retention),
         Job(name="update_retention", interval=timedelta(hours=1), run=update_retention),
-        Job(name="audit", interval=timedelta(minutes=10), run=audit.run, publish=audit.publish),
+        Job(name="audit", interval=timedelta(minutes=10), run=run_audit, publish=audit.publish),
     )
 
 

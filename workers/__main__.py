@@ -53,8 +53,9 @@ async def work(known: Settings, metrics_port: int) -> None:
             diagnosis.check_schema(await migrate.current(database))
             await diagnosis.check_redis(redis_url)
             _serve_metrics(metrics_port)
-            registry = jobs.registry(timedelta(hours=known.update_window_hours))
-            await _until_signalled(Process(database, redis_url, registry))
+            folds = folding.Folding(database)
+            registry = jobs.registry(timedelta(hours=known.update_window_hours), give_way=folds.calm)
+            await _until_signalled(Process(database, redis_url, folds, registry))
         finally:
             await database.close()
 

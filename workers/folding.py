@@ -1,6 +1,7 @@
 """What a worker folds: one organization because of a hint, or all that have deltas; both may run at once."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ _TURN_BATCHES = 5  # until it is another organization's turn
 _SWEEP_SECONDS = 10.0
 _WIDEN_SECONDS = 5.0
 _COMPLAINT_SECONDS = 60.0
+_COURTESY_SECONDS = 0.5
 _log = structlog.get_logger(__name__)
 
 
@@ -26,21 +28,43 @@ class Folding:
         self._database = database
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._sweeping = False
+        self._under_way = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
         self._complained_at = -_COMPLAINT_SECONDS
 
     async def organization(self, organization_id: int) -> int:
         """Folds an organization's deltas, up to a turn's worth, and returns how many."""
         total = 0
-        async with self._slots:
-            try:
-                for _ in range(_TURN_BATCHES):
-                    folded = await fold.fold(self._database, organization_id)
-                    total += folded
-                    if folded < fold.BATCH_DELTAS:
-                        break
-            except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
-                self._complain(error, organization_id=organization_id)
+        with self._working():
+            async with self._slots:
+                try:
+                    for _ in range(_TURN_BATCHES):
+                        folded = await fold.fold(self._database, organization_id)
+                        total += folded
+                        if folded < fold.BATCH_DELTAS:
+                            break
+                except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
+                    self._complain(error, organization_id=organization_id)
         return total
+
+    async def calm(self) -> None:
+        """Returns once nothing is being folded, or after a moment: what is less urgent waits for that, not for ever."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_COURTESY_SECONDS):
+                await self._calm.wait()
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """Something is folded in the block."""
+        self._under_way += 1
+        self._calm.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._calm.set()
 
     async def due(self) -> int:
         """Folds and widens what there is, for a limited time, and returns how many deltas; 0 where it already does."""
@@ -67,8 +91,9 @@ class Folding:
             waiting = await rollups.unfolded(connection)
         random.shuffle(waiting)
         queue = iter(waiting)
-        async with asyncio.TaskGroup() as group:
-            parts = [group.create_task(self._take(queue, deadline)) for _ in range(CONCURRENCY)]
+        with self._working():
+            async with asyncio.TaskGroup() as group:
+                parts = [group.create_task(self._take(queue, deadline)) for _ in range(CONCURRENCY)]
         return sum(part.result() for part in parts)
 
     async def _widen(self) -> None:

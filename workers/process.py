@@ -29,6 +29,7 @@ _PULSE_SECONDS = 1.0
 _JOBS_SECONDS = 15.0  # at the latest
 _FOLD_TIMEOUT = 30  # after a kill -9 a queued job waits for the longest timeout and 10 s more
 _QUEUE_READ_LIMIT = 1000
+_MAX_JOBS = 32  # arq begins no more of them every poll; how many organizations are folded at once is Folding's to say
 _GOODBYE_SECONDS = 5.0
 _ASK_AGAIN_SECONDS = 0.2
 _TENTHS = set(range(0, 60, 10))
@@ -38,11 +39,11 @@ _log = structlog.get_logger(__name__)
 class Process:
     """The parts of a worker process."""
 
-    def __init__(self, database: Database, redis_url: str, registry: Sequence[Job]) -> None:
+    def __init__(self, database: Database, redis_url: str, folding: Folding, registry: Sequence[Job]) -> None:
         self._database = database
         self._registry = registry
         self._redis_url = redis_url
-        self._folding = Folding(database)
+        self._folding = folding
         self._jobs_due = asyncio.Event()
         self._heard_at = 0.0
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -91,7 +92,7 @@ class Process:
             handle_signals=False,
             job_timeout=_FOLD_TIMEOUT,
             keep_result=0,  # a kept result would make arq drop the next job of that id
-            max_jobs=8,
+            max_jobs=_MAX_JOBS,
             poll_delay=0.25,
             queue_read_limit=_QUEUE_READ_LIMIT,
             health_check_interval=30,

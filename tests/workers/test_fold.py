@@ -2,13 +2,16 @@
 
 import asyncio
 import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy
 import worlds
 
-from server import audit, fold
+from server import audit, fold, jobs
 from server.store import rollups
 from server.store.database import Database
+from workers import folding
 from workers.folding import Folding
 
 
@@ -88,6 +91,34 @@ async def test_a_fold_alone_does_not_wait_for_the_disk(database: Database, organ
 async def test_what_is_due_is_found_without_a_hint(own_database: Database, own_organization: int) -> None:
     await worlds.store(own_database, own_organization, worlds.events(5, 300))
     deltas = await worlds.unfolded(own_database, own_organization)
-    folding = Folding(own_database)
-    assert sum(await asyncio.gather(folding.due(), folding.due())) == deltas
-    assert await folding.due() == 0
+    folds = Folding(own_database)
+    assert sum(await asyncio.gather(folds.due(), folds.due())) == deltas
+    assert await folds.due() == 0
+
+
+async def test_an_audit_waits_for_folds_and_not_for_ever(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(8, 300))
+    monkeypatch.setattr(folding, "_COURTESY_SECONDS", 60.0)
+    folds = Folding(own_database)
+    (job,) = (job for job in jobs.registry(timedelta(hours=1), give_way=folds.calm) if job.name == "audit")
+    async with own_database.transaction() as connection:
+        await connection.execute(sqlalchemy.text("LOCK TABLE folds IN EXCLUSIVE MODE"))
+        folding_it = asyncio.create_task(folds.organization(own_organization))
+        await asyncio.sleep(0)
+        auditing = asyncio.create_task(job.run(own_database, datetime.now(UTC), {}))
+        done, _ = await asyncio.wait((auditing,), timeout=0.5)
+        assert not done
+    assert (await auditing)["organizations"] == 1
+    assert await folding_it > 0
+
+    monkeypatch.setattr(folding, "_COURTESY_SECONDS", 0.1)
+    await worlds.store(own_database, own_organization, worlds.events(9, 10))
+    async with own_database.transaction() as connection:
+        await connection.execute(sqlalchemy.text("LOCK TABLE folds IN EXCLUSIVE MODE"))
+        folding_it = asyncio.create_task(folds.organization(own_organization))
+        await asyncio.sleep(0)
+        assert (await job.run(own_database, datetime.now(UTC), {}))["organizations"] == 1
+        assert not folding_it.done()
+    assert await folding_it > 0
