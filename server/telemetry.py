@@ -34,6 +34,9 @@ JOB_RUNS = Counter("agentmetrics_job_runs", "Runs of background jobs.", ["job", 
 MISMATCHES = Gauge("agentmetrics_audit_mismatches", "Cells that differed from raw events in the last audit. Must be 0.")
 
 
+_log = structlog.get_logger(__name__)
+
+
 class LogFormat(StrEnum):
     """How a log line looks."""
 
@@ -50,6 +53,21 @@ def _frames(exc_info: structlog.typing.ExcInfo) -> str:
         lines.append(type(error).__qualname__)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n".join(lines)
+
+
+class _NobodyWaits(logging.Filter):
+    """Takes gRPC's report of an answer that it could not send for what it is, no error: the caller was just gone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lets all else through."""
+        error = record.exc_info[1] if record.exc_info else None
+        if type(error).__name__ != "ExecuteBatchError":
+            return True
+        _log.info("nobody waited for an answer any more", report=record.getMessage())
+        return False
+
+
+_NOBODY_WAITS = _NobodyWaits()
 
 
 def configure_logs(level: str, form: LogFormat, *, process: int | None = None) -> None:
@@ -81,3 +99,4 @@ def configure_logs(level: str, form: LogFormat, *, process: int | None = None) -
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_NOBODY_WAITS)

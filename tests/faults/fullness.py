@@ -17,9 +17,9 @@ import asyncpg
 
 from agentmetrics import AgentMetricsError
 from server import embedded
-from tests.faults import disks, load
+from tests.faults import clients, disks, load
 from tests.faults.checker import Violation
-from tests.faults.clients import Tenant
+from tests.faults.clients import Client, Results, Server
 from tests.faults.history import Fault, now
 from tests.faults.nemesis import plain_url
 from tests.faults.plain import PlainClient
@@ -97,9 +97,9 @@ class Fullness:
             if self._volume == "wal":
                 await self._use_up_segments()
             async with asyncio.TaskGroup() as group:
-                for tenant in world.tenants:
-                    for server in tenant.servers:
-                        group.create_task(self._ask(server.address, tenant))
+                for client in world.clients("asker"):
+                    for server in client.tenant.servers:
+                        group.create_task(self._ask(client, server))
             self._disk.make_room()
             began = now()
             world.history.add(Fault(at=began, what="room", victim=self._volume))
@@ -115,18 +115,22 @@ class Fullness:
                 await connection.execute("SELECT pg_logical_emit_message(false, 'full', 'x')", timeout=5)
                 await connection.execute("SELECT pg_switch_wal()", timeout=5)
 
-    async def _ask(self, address: str, tenant: Tenant) -> None:
+    async def _ask(self, client: Client, server: Server) -> None:
         """Sends new events for some seconds, and notes what the server says by itself, without any retry."""
-        ends = now() + _FULL
-        async with PlainClient(address, api_key=tenant.key, retries=False) as client:
+        ends, tenant = now() + _FULL, client.tenant
+        async with PlainClient(server.address, api_key=tenant.key, retries=False) as plain:
             while now() < ends:
                 (fact,) = tenant.business.facts(1)
                 tenant.facts[fact.event_id] = tenant.unknown[fact.event_id] = fact
+                began, failed = now(), ""
+                results: Results = ()
                 try:
-                    await client.track_batch([message(fact)], timeout=2 * _FULL)
+                    results = clients.results_of(await plain.track_batch([message(fact)], timeout=2 * _FULL))
                 except AgentMetricsError as error:
+                    failed = client.failed(server, error)
                     told = "" if error.retry_after is None else " with RetryInfo"
                     self._answers[f"{error.code.name} {error.reason}{told}".strip()] += 1
+                client.sent(server, [fact], began, results, error=failed)  # some are stored while it fills
                 await asyncio.sleep(0.05)
 
     async def _recovered(self, world: World) -> None:
