@@ -18,9 +18,10 @@ _MOST_BUSY_SECONDS = 0.02  # up to this
 _QUIET_TURNS = 8  # gRPC needs seven from when a call can be taken in to when it is noted
 _QUIET_SECONDS = 0.0002  # and after a call a moment for its own threads, before there can be another
 # However many calls come, some work is done: after that time, in which a machine that is short of processors may have
-# given the loop one turn, and that many turns.
+# given the loop one turn, and that many turns, which must not take for ever either.
 _MOST_SECONDS = 0.01
 _LEAST_TURNS = 16
+_SLOW_TURNS_SECONDS = 0.1
 
 
 class Arrivals:
@@ -102,7 +103,7 @@ class Arrivals:
             return
 
     async def quiet(self, most: float = _MOST_SECONDS) -> None:
-        """Returns once no further call comes in, or after that many seconds and some turns of the loop."""
+        """Returns once no further call comes in, or after that many seconds, or later if turns are slow."""
         seen, turns, all_turns = self._count, 0, 0
         begun, not_before = self._clock(), 0.0
         while True:
@@ -112,5 +113,6 @@ class Arrivals:
                 seen, turns, not_before = self._count, 0, now + _QUIET_SECONDS
             turns += 1
             all_turns += 1
-            if (turns >= _QUIET_TURNS and now >= not_before) or (now - begun >= most and all_turns >= _LEAST_TURNS):
+            enough = now - begun >= (most if all_turns >= _LEAST_TURNS else max(most, _SLOW_TURNS_SECONDS))
+            if enough or (turns >= _QUIET_TURNS and now >= not_before):
                 return

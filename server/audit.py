@@ -4,12 +4,14 @@ A run does a bounded amount of work and goes on where the last one ended; when a
 rotation is complete and the next one begins.
 """
 
+import functools
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 import structlog
 
@@ -21,8 +23,10 @@ from server.timerange import Span
 
 Result = Mapping[str, object]
 GiveWay = Callable[[], Awaitable[None]]
+_T = TypeVar("_T")
 
 _RUN_SECONDS = 20.0
+_BUSY_SECONDS = 0.1  # of work, after which it gives way
 _log = structlog.get_logger(__name__)
 
 
@@ -109,15 +113,35 @@ def _number(result: Result, name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
+class _Courtesy:
+    """Gives way before some work, and again once enough of it has been done."""
+
+    def __init__(self, give_way: GiveWay) -> None:
+        self._give_way = give_way
+        self._busy = math.inf
+
+    async def before(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Does some work, once it has given way if it has to."""
+        if self._busy >= _BUSY_SECONDS:
+            await self._give_way()
+            self._busy = 0.0
+        begun = time.monotonic()
+        try:
+            return await work()
+        finally:
+            self._busy += time.monotonic() - begun
+
+
 async def at_once() -> None:
     """Gives way to nothing."""
 
 
 async def run(database: Database, now: datetime, last: Result, *, give_way: GiveWay = at_once) -> Result:
-    """Goes on with the rotation for a limited time. give_way is awaited before each window, which takes the worker's
-    processor for up to some tenths of a second.
+    """Goes on with the rotation for a limited time. give_way is awaited before the first window, and before others once
+    some work has been done: a large window takes the worker's processor for some tenths of a second.
     """
     deadline = time.monotonic() + _RUN_SECONDS
+    courtesy = _Courtesy(give_way)
     rotation = _Rotation.resumed(last)
     async with database.transaction() as connection:
         ids = [one.organization_id for one in await organizations.listed(connection)]
@@ -126,11 +150,9 @@ async def run(database: Database, now: datetime, last: Result, *, give_way: Give
             continue
         if organization_id > rotation.organization_id:
             rotation.organization_id, rotation.bucket = organization_id, 0
-        await give_way()
-        while await _check_next_or_skip(database, rotation):
+        while await courtesy.before(functools.partial(_check_next_or_skip, database, rotation)):
             if time.monotonic() > deadline:
                 return rotation.result(complete=False)
-            await give_way()
         rotation.organizations += 1
         rotation.organization_id, rotation.bucket = organization_id + 1, 0
         if time.monotonic() > deadline and organization_id != ids[-1]:

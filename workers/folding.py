@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import structlog
 
@@ -18,6 +18,7 @@ _SWEEP_SECONDS = 10.0
 _WIDEN_SECONDS = 5.0
 _COMPLAINT_SECONDS = 60.0
 _COURTESY_SECONDS = 0.5
+_SLOT_SECONDS = 5.0  # who waits for longer is found again by the next sweep; arq ends jobs that take much longer
 _log = structlog.get_logger(__name__)
 
 
@@ -36,8 +37,8 @@ class Folding:
     async def organization(self, organization_id: int) -> int:
         """Folds an organization's deltas, up to a turn's worth, and returns how many."""
         total = 0
-        with self._working():
-            async with self._slots:
+        with self._working(), contextlib.suppress(TimeoutError):
+            async with self._slot():
                 try:
                     for _ in range(_TURN_BATCHES):
                         folded = await fold.fold(self._database, organization_id)
@@ -53,6 +54,16 @@ class Folding:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_COURTESY_SECONDS):
                 await self._calm.wait()
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """Holds one of the slots for the length of the block; TimeoutError where none becomes free in time."""
+        async with asyncio.timeout(_SLOT_SECONDS):
+            await self._slots.acquire()
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:

@@ -29,7 +29,9 @@ _PULSE_SECONDS = 1.0
 _JOBS_SECONDS = 15.0  # at the latest
 _FOLD_TIMEOUT = 30  # after a kill -9 a queued job waits for the longest timeout and 10 s more
 _QUEUE_READ_LIMIT = 1000
-_MAX_JOBS = 32  # arq begins no more of them every poll; how many organizations are folded at once is Folding's to say
+# At once, those that wait for a slot of Folding included. arq begins jobs every poll_delay, and only as many as there
+# is room for: eight were over long before the next poll.
+_MAX_JOBS = 32
 _GOODBYE_SECONDS = 5.0
 _ASK_AGAIN_SECONDS = 0.2
 _TENTHS = set(range(0, 60, 10))

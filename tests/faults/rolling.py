@@ -1,7 +1,7 @@
 """Rolling restarts: servers, and PostgreSQL, are restarted in order under load, and no call of a client may fail.
 
 The clients are those that a customer has: the Python client as it is, and plain gRPC with the published service config.
-Each knows the addresses of both servers.
+Each knows the addresses of both servers. Where servers are restarted, they let calls wait for longer than by default.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from tests.faults.clients import Client, Server
 from tests.faults.history import Fault, now
 from tests.faults.plain import PlainClient
 from tests.faults.scenario import Scenario
+from tests.faults.supervisor import NO_SETTINGS
 from tests.faults.workload import Fact, message
 from tests.faults.world import World
 
@@ -51,17 +52,25 @@ class _UnderWay:
     def __init__(self) -> None:
         self._calls: set[asyncio.Future[None]] = set()
         self._restarts = 0
+        self._restarting = False
 
-    def restarting(self) -> None:
-        """Whatever is under way may take longer, since something is restarted."""
+    @contextlib.contextmanager
+    def restarting(self) -> Iterator[None]:
+        """Whatever is under way in the block may take longer, since something is restarted."""
         self._restarts += 1
+        self._restarting = True
+        try:
+            yield
+        finally:
+            self._restarting = False
 
     @contextlib.contextmanager
     def call(self) -> Iterator[Callable[[], float]]:
         """One of them is the block. Gives what tells afterwards for how many seconds its sender is to rest."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._calls.add(ended)
-        rest, began, restarts = 0.0, now(), self._restarts
+        rest, began = 0.0, now()
+        restarts = None if self._restarting else self._restarts
         try:
             yield lambda: rest
         finally:
@@ -88,9 +97,9 @@ async def _restart_servers(world: World, under_way: _UnderWay, seconds: float) -
         for program, address in zip(world.cluster.servers, world.cluster.addresses, strict=True):
             await asyncio.sleep(_CALM)
             world.history.add(Fault(at=now(), what="restart", victim=program.name))
-            under_way.restarting()
-            await program.restart()
-            await supervisor.serving(address)
+            with under_way.restarting():
+                await program.restart()
+                await supervisor.serving(address)
             await under_way.answered()
 
 
@@ -100,9 +109,9 @@ async def _restart_postgres(world: World, under_way: _UnderWay, seconds: float) 
     while now() < ends:
         await asyncio.sleep(_POSTGRES_CALM)
         world.history.add(Fault(at=now(), what="restart", victim="postgres"))
-        under_way.restarting()
-        await asyncio.to_thread(world.cluster.engines.restart_postgres)
-        await world.cluster.serving()
+        with under_way.restarting():
+            await asyncio.to_thread(world.cluster.engines.restart_postgres)
+            await world.cluster.serving()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +128,7 @@ class Rolling:
             harm=self._harm,
             option="--rolling servers" if self.servers else "--rolling postgres",
             targets=_both,
-            settings=_PATIENT,
+            settings=_PATIENT if self.servers else NO_SETTINGS,
             judge=self._judge,
         )
 

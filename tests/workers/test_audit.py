@@ -162,6 +162,24 @@ async def test_the_job_goes_round_and_keeps_what_it_found(
     assert runs[-1]["mismatches"] == 0
 
 
+async def test_the_job_gives_way_now_and_then(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    await fill(own_database, own_organization)
+    times = 0
+
+    async def give_way() -> None:
+        nonlocal times
+        times += 1
+
+    for busy, least, most in ((0.0, 3, 100), (60.0, 1, 1)):
+        monkeypatch.setattr(audit, "_BUSY_SECONDS", busy)
+        times = 0
+        assert (await audit.run(own_database, AT, {}, give_way=give_way))["cursor"] is None
+        assert least <= times <= most
+
+
 async def test_the_job_publishes_its_count(own_database: Database, own_organization: int) -> None:
     await fill(own_database, own_organization)
     await worlds.execute(own_database, "UPDATE rollups SET counter_amounts[1] = 0 WHERE granularity = 96")

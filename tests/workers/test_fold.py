@@ -110,8 +110,9 @@ async def test_an_audit_waits_for_folds_and_not_for_ever(
         auditing = asyncio.create_task(job.run(own_database, datetime.now(UTC), {}))
         done, _ = await asyncio.wait((auditing,), timeout=0.5)
         assert not done
-    assert (await auditing)["organizations"] == 1
-    assert await folding_it > 0
+    async with asyncio.timeout(20):
+        assert (await auditing)["organizations"] == 1
+        assert await folding_it > 0
 
     monkeypatch.setattr(folding, "_COURTESY_SECONDS", 0.1)
     await worlds.store(own_database, own_organization, worlds.events(9, 10))
@@ -122,3 +123,19 @@ async def test_an_audit_waits_for_folds_and_not_for_ever(
         assert (await job.run(own_database, datetime.now(UTC), {}))["organizations"] == 1
         assert not folding_it.done()
     assert await folding_it > 0
+
+
+async def test_who_waits_too_long_for_a_slot_is_left_to_the_next_sweep(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(10, 20))
+    monkeypatch.setattr(folding, "_SLOT_SECONDS", 0.1)
+    folds = Folding(own_database)
+    async with own_database.transaction() as connection, asyncio.timeout(20):
+        await connection.execute(sqlalchemy.text("LOCK TABLE folds IN EXCLUSIVE MODE"))
+        in_the_slots = [asyncio.create_task(folds.organization(own_organization)) for _ in range(folding.CONCURRENCY)]
+        await asyncio.sleep(0)
+        assert await folds.organization(own_organization) == 0
+        assert not any(one.done() for one in in_the_slots)
+    assert sum(await asyncio.gather(*in_the_slots)) + await folds.due() > 0
+    assert await worlds.unfolded(own_database, own_organization) == 0
