@@ -1,7 +1,9 @@
 """Folding moves figures from deltas to rollups and changes none."""
 
 import asyncio
+import contextlib
 import random
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -96,6 +98,14 @@ async def test_what_is_due_is_found_without_a_hint(own_database: Database, own_o
     assert await folds.due() == 0
 
 
+@contextlib.asynccontextmanager
+async def _held(database: Database) -> AsyncIterator[None]:
+    """No fold gets on in the block, which must not take long."""
+    async with asyncio.timeout(20), database.transaction() as connection:
+        await connection.execute(sqlalchemy.text("LOCK TABLE folds IN EXCLUSIVE MODE"))
+        yield
+
+
 async def test_an_audit_waits_for_folds_and_not_for_ever(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,8 +113,7 @@ async def test_an_audit_waits_for_folds_and_not_for_ever(
     monkeypatch.setattr(folding, "_COURTESY_SECONDS", 60.0)
     folds = Folding(own_database)
     (job,) = (job for job in jobs.registry(timedelta(hours=1), give_way=folds.calm) if job.name == "audit")
-    async with own_database.transaction() as connection:
-        await connection.execute(sqlalchemy.text("LOCK TABLE folds IN EXCLUSIVE MODE"))
+    async with _held(own_database):
         folding_it = asyncio.create_task(folds.organization(own_organization))
         await asyncio.sleep(0)
         auditing = asyncio.create_task(job.run(own_database, datetime.now(UTC), {}))
@@ -116,8 +125,7 @@ async def test_an_audit_waits_for_folds_and_not_for_ever(
 
     monkeypatch.setattr(folding, "_COURTESY_SECONDS", 0.1)
     await worlds.store(own_database, own_organization, worlds.events(9, 10))
-    async with own_database.transaction() as connection:
-        await connection.execute(sqlalchemy.text("LOCK TABLE folds IN EXCLUSIVE MODE"))
+    async with _held(own_database):
         folding_it = asyncio.create_task(folds.organization(own_organization))
         await asyncio.sleep(0)
         assert (await job.run(own_database, datetime.now(UTC), {}))["organizations"] == 1
@@ -131,8 +139,7 @@ async def test_who_waits_too_long_for_a_slot_is_left_to_the_next_sweep(
     await worlds.store(own_database, own_organization, worlds.events(10, 20))
     monkeypatch.setattr(folding, "_SLOT_SECONDS", 0.1)
     folds = Folding(own_database)
-    async with own_database.transaction() as connection, asyncio.timeout(20):
-        await connection.execute(sqlalchemy.text("LOCK TABLE folds IN EXCLUSIVE MODE"))
+    async with _held(own_database):
         in_the_slots = [asyncio.create_task(folds.organization(own_organization)) for _ in range(folding.CONCURRENCY)]
         await asyncio.sleep(0)
         assert await folds.organization(own_organization) == 0

@@ -17,7 +17,7 @@ class Ending:
             number = getattr(signal, name, None)
             if number is None or signal.getsignal(number) is signal.SIG_IGN:
                 continue
-            # Where the event loop knows no signals, Ctrl-C is an exception.
+            # On Windows event loops know no signals, and Ctrl-C is an exception, which ends the command, too.
             with contextlib.suppress(NotImplementedError):
                 loop.add_signal_handler(number, self.ask, number)
 
