@@ -46,6 +46,8 @@ _log = structlog.get_logger(__name__)
 _OPTIONS = (
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.max_concurrent_streams", 100),  # bounds what one connection can pile up by resetting streams
+    # With it gRPC would count streams that have ended against that limit for a while, and refuse clients that keep it.
+    ("grpc.http.overload_protection", 0),
     # A client that vanished without a word is let go after 30 seconds; clients may ask more often.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
