@@ -3,17 +3,15 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
 
 import pytest
 import worlds
-from alembic.script import ScriptDirectory
 
 from server import audit, fold, status
 from server.cells import OTHER, Cell, CellKey, Dimension, Granularity
 from server.events import Event
 from server.numbers import Limits, NumberCache
-from server.store import members, migrate
+from server.store import members
 from server.store.database import Database
 from server.store.members import Candidate, Kind, Member
 
@@ -234,34 +232,3 @@ async def test_the_status_tells_of_it(own_database: Database, own_organization: 
     assert line.endswith(
         f"8 agents of 1 organizations, 1 channels of 1 organizations, 1 teams of 1 organizations: counted under {OTHER}"
     )
-
-
-async def test_what_was_counted_before_there_were_limits_keeps_its_cells(
-    own_database: Database, own_organization: int
-) -> None:
-    scripts = ScriptDirectory.from_config(migrate._config()).walk_revisions()
-    (before_limits,) = (one.down_revision for one in scripts if one.path.endswith("overflow.py"))
-    assert isinstance(before_limits, str)
-
-    events: Sequence[Event] = worlds.events(1, 200)
-    await worlds.store(own_database, own_organization, events)
-    await fold.fold(own_database, own_organization, limit=50)
-    before = await worlds.figures(own_database, own_organization)
-    await worlds.downgrade(own_database, before_limits)
-    await migrate.upgrade(own_database)
-    await without_mismatch(own_database, own_organization, 200)
-    assert await decided(own_database, own_organization, Kind.CHANNEL) == {"web": False, "phone": False}
-    later = [
-        event._replace(channel=f"new-{number % 3}", conversation_id=event.conversation_id and f"new-{number}")
-        for number, event in enumerate(worlds.events(2, 50))
-    ]
-    await worlds.store(own_database, own_organization, later, limits=Limits(channels=3))
-    assert Counter((await decided(own_database, own_organization, Kind.CHANNEL)).values()) == {False: 3, True: 2}
-    await without_mismatch(own_database, own_organization, 250)
-    after = await worlds.figures(own_database, own_organization)
-    for (granularity, key), cell in before.items():
-        if key.dimension == Dimension.CHANNEL:
-            assert after[granularity, key] == cell
-    async with own_database.frozen() as driver:
-        total, distinct = await driver.fetchrow("SELECT count(*), count(DISTINCT number) FROM members")
-    assert total == distinct

@@ -4,30 +4,17 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from alembic import command
-from sqlalchemy import Connection
-
 from server import timerange
 from server.cells import Cell, CellKey, Granularity
 from server.commit import commit
 from server.events import Event, key_of
 from server.numbers import Limits, NumberCache
-from server.store import migrate, rollups
+from server.store import rollups
 from server.store.database import Database
 
 ALL_TIME = timerange.Span(start=0, end=100_000 * Granularity.DAY)
 DAY = 86_400
 _CLOSING = ("ended", "resolved", "escalated", "abandoned", "reopened")
-
-
-async def downgrade(database: Database, revision: str) -> None:
-    """Takes the schema back to that of an earlier version."""
-
-    def back(connection: Connection) -> None:
-        command.downgrade(migrate._config(connection), revision)
-
-    async with database.transaction() as connection:
-        await connection.run_sync(back)
 
 
 def seconds(at: datetime) -> int:
