@@ -16,6 +16,7 @@ import structlog
 
 from server import errors, overflow, recent, views
 from server.bell import Bell
+from server.builds import Builds
 from server.errors import Reason, Refused
 from server.events import Event
 from server.realtime import Part
@@ -43,14 +44,14 @@ class Codec:
 
 
 class Hub:
-    """Follows one organization. builds limits how many views are made from snapshots at once on this server."""
+    """Follows one organization. builds are those of all hubs of this server."""
 
     def __init__(
         self,
         database: Database,
         signals: Signals,
         codec: Codec,
-        builds: asyncio.Semaphore,
+        builds: Builds,
         *,
         organization_id: int,
         time_zone: str,

@@ -3,7 +3,6 @@ last. They are told once a second, all at once, where their organizations stand.
 """
 
 import asyncio
-import time
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -11,18 +10,17 @@ from typing import Any
 
 import structlog
 
-from server import errors, memory, snapshots, telemetry
+from server import errors, memory, telemetry
+from server.builds import Builds
 from server.errors import Reason, Refused
 from server.hub import Codec, Hub
 from server.realtime import Part
-from server.signals import Left, Signals
+from server.signals import Signals
+from server.states import States
 from server.store import updates
 from server.store.database import Database
 
 PULSE_SECONDS = 1.0
-_STATE_SECONDS = 0.7  # for which a state that was worked out here answers later calls, too
-_MAX_STATES = 1000
-_BUILDS = 2  # views that are made from snapshots at once
 _log = structlog.get_logger(__name__)
 
 
@@ -31,22 +29,6 @@ class _Entry:
     hub: Hub
     started: asyncio.Task[None]
     users: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class _Found:
-    """A state that is being worked out, or was a moment ago."""
-
-    task: asyncio.Task[Left]
-    asked_at: float
-
-    def is_over(self, now: float, answered: int) -> bool:
-        """True where it is too old to answer with, or of an earlier revision than the last answer."""
-        if not self.task.done():
-            return False
-        if self.task.cancelled() or self.task.exception() is not None:
-            return True
-        return now > self.asked_at + _STATE_SECONDS or self.task.result().revision < answered
 
 
 class Hubs:
@@ -58,13 +40,12 @@ class Hubs:
         self._codec = codec
         self._limit = limit
         self._limit_each = limit_each
-        self._builds = asyncio.Semaphore(_BUILDS)
+        self._builds = Builds()
         self._entries: dict[int, _Entry] = {}
         self._users: Counter[int] = Counter()
         self._pulse: asyncio.Task[None] | None = None
         self._departures = memory.Departures()
-        self._states: dict[tuple[int, Part], _Found] = {}
-        self._answered: dict[tuple[int, Part], int] = {}  # the revision of the last state that was given out
+        self._states = States(database, signals, codec.state, self._builds)
 
     def subscribed(self, organization_id: int, time_zone: str) -> AbstractAsyncContextManager[Hub]:
         """The organization's hub, for as long as one subscription lasts; refuses more than the limits."""
@@ -154,37 +135,8 @@ class Hubs:
                     entry.hub.tell(revisions.get(organization_id, 0), at)
 
     async def state(self, organization_id: int, time_zone: str, part: Part) -> bytes:
-        """The encoded state of a part, as Codec makes it: from Redis, else from a snapshot that is then left there.
-
-        What Redis has is passed over where this server has answered with a later revision already.
-        """
-        key = (organization_id, part)
-        found = await self._signals.load_state(organization_id, part)
-        if found is None or found.revision < self._answered.get(key, 0):
-            found = await self._worked_out(organization_id, time_zone, part)
-        if len(self._answered) >= _MAX_STATES:
-            self._answered.clear()
-        self._answered[key] = found.revision
-        return found.encoded
-
-    async def _worked_out(self, organization_id: int, time_zone: str, part: Part) -> Left:
-        key, now = (organization_id, part), time.monotonic()
-        known = self._states.get(key)
-        if known is None or known.is_over(now, self._answered.get(key, 0)):
-            if len(self._states) >= _MAX_STATES:
-                self._states = {one: kept for one, kept in self._states.items() if not kept.task.done()}
-            known = self._states[key] = _Found(
-                task=asyncio.create_task(self._made(organization_id, time_zone, part)), asked_at=now
-            )
-            known.task.add_done_callback(_seen)
-        return await asyncio.shield(known.task)
-
-    async def _made(self, organization_id: int, time_zone: str, part: Part) -> Left:
-        async with self._builds, self._database.snapshot() as connection:
-            view, as_of = await snapshots.view(connection, organization_id, time_zone, part)
-        encoded = self._codec.state(view.state(as_of.at), view.revision, as_of.at, time_zone)
-        self._signals.leave_state(organization_id, part, view.revision, as_of.at, encoded)
-        return Left(view.revision, encoded)
+        """The encoded state of a part, as Codec makes it. Refused where too many other filters wait for theirs."""
+        return await self._states.get(organization_id, time_zone, part)
 
 
 class _Subscribed(AbstractAsyncContextManager[Hub]):

@@ -19,7 +19,7 @@ from server.clock import Clock
 from server.realtime import Part
 
 _STATE_MILLISECONDS = 1500
-_STATE_AGE = timedelta(seconds=2)
+STATE_AGE = timedelta(seconds=2)
 _REST_SECONDS = 1.0
 _TIMEOUT_SECONDS = 2.0
 _PULSE_SECONDS = 5.0
@@ -126,7 +126,7 @@ class Signals:
         try:
             found = await cast("Awaitable[list[bytes | None]]", self._redis.hmget(key, ["revision", "at", "state"]))
             revision, at, state = found
-            oldest = validation.microseconds(self._clock.now() - _STATE_AGE)
+            oldest = validation.microseconds(self._clock.now() - STATE_AGE)
             if revision is None or at is None or state is None or int(at) < oldest:
                 return None
             return Left(int(revision), state)

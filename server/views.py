@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from server import snapshots, timerange
+from server.builds import Builds
 from server.errors import Reason, Refused
 from server.events import Event
 from server.realtime import Part, State, View
@@ -55,7 +56,7 @@ class Views:
         database: Database,
         signals: Signals,
         encode: Encode,
-        builds: asyncio.Semaphore,
+        builds: Builds,
         *,
         organization_id: int,
         time_zone: str,
@@ -108,12 +109,11 @@ class Views:
                 self._making.pop(part).cancel()
 
     def _make_soon(self, part: Part) -> asyncio.Task[None]:
-        task = self._making[part] = asyncio.create_task(self._make(part))
+        task = self._making[part] = self._builds.begin(self._organization_id, lambda: self._make(part))
 
         def done(task: asyncio.Task[None]) -> None:
             if self._making.get(part) is task:
                 del self._making[part]
-            _ = task.cancelled() or task.exception()  # it is raised in those who wait, if there still are any
 
         task.add_done_callback(done)
         return task
@@ -131,7 +131,7 @@ class Views:
             self._watched[part] = _Watched(view=view, published=published)
 
     async def _from_snapshot(self, part: Part) -> View:
-        async with self._builds, self._database.snapshot() as connection:
+        async with self._builds.slot(self._organization_id), self._database.snapshot() as connection:
             view, as_of = await snapshots.view(connection, self._organization_id, self._time_zone, part)
         self.at = max(self.at, as_of.at)
         return view

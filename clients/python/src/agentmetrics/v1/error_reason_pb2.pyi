@@ -146,7 +146,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_STORAGE_BUSY: _ErrorReason.ValueType  # 76
     """UNAVAILABLE with RetryInfo. No database connection became free within a second: others are being served."""
     ERROR_REASON_QUERY_CONCURRENCY: _ErrorReason.ValueType  # 73
-    """RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once, of the organization or on the server."""
+    """RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once, of the organization or on the server, or too many filters whose
+    realtime figures are being worked out. Metadata: limit, where it is the limit of those filters.
+    """
     ERROR_REASON_DEADLINE: _ErrorReason.ValueType  # 74
     """DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 75
@@ -293,7 +295,9 @@ the organization's events have been waiting too long. Nothing of this call is st
 ERROR_REASON_STORAGE_BUSY: ErrorReason.ValueType  # 76
 """UNAVAILABLE with RetryInfo. No database connection became free within a second: others are being served."""
 ERROR_REASON_QUERY_CONCURRENCY: ErrorReason.ValueType  # 73
-"""RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once, of the organization or on the server."""
+"""RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once, of the organization or on the server, or too many filters whose
+realtime figures are being worked out. Metadata: limit, where it is the limit of those filters.
+"""
 ERROR_REASON_DEADLINE: ErrorReason.ValueType  # 74
 """DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 75

@@ -1,0 +1,55 @@
+"""Builds: realtime views that are made from a snapshot of the database, a few at once on this server.
+
+Organizations take turns. An organization that asks for more new views than it may is refused, so that neither its queue
+nor what it abandons costs anybody else more than the turn that has begun.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+from server.errors import Reason, Refused
+from server.fairness import FairSlots
+
+MAX_BUILDS = 32  # of one organization that wait or are under way
+_AT_ONCE = 2
+_RETRY_SECONDS = 1.0
+_Made = TypeVar("_Made")
+
+
+class Builds:
+    """Limits how many views are made at once, and how many of one organization may wait to be made."""
+
+    def __init__(self) -> None:
+        self._slots = FairSlots(_AT_ONCE)
+        self._begun: Counter[int] = Counter()
+
+    def begin(self, organization_id: int, make: Callable[[], Coroutine[Any, Any, _Made]]) -> asyncio.Task[_Made]:
+        """Begins to make a new view, in a task that whoever waits for it cancels when nobody does any more.
+
+        Refused where MAX_BUILDS of the organization have begun. An error of the task is not logged as unseen.
+        """
+        if self._begun[organization_id] >= MAX_BUILDS:
+            raise Refused(
+                Reason.QUERY_CONCURRENCY,
+                f"the realtime figures of {MAX_BUILDS} filters of this organization are being worked out already",
+                metadata={"limit": str(MAX_BUILDS)},
+                retry_after=_RETRY_SECONDS,
+            )
+        self._begun[organization_id] += 1
+        task = asyncio.create_task(make())
+
+        def done(task: asyncio.Task[_Made]) -> None:
+            self._begun[organization_id] -= 1
+            if not self._begun[organization_id]:
+                del self._begun[organization_id]
+            _ = task.cancelled() or task.exception()
+
+        task.add_done_callback(done)
+        return task
+
+    def slot(self, organization_id: int) -> AbstractAsyncContextManager[None]:
+        """Waits for the organization's turn, and holds it for the length of the block."""
+        return self._slots.slot(organization_id)

@@ -1,0 +1,159 @@
+"""Views that are made from snapshots: who asks for many costs others one turn, and ends when it goes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import grpc
+import pytest
+import subscribing
+from subscribing import authorization
+
+from agentmetrics.v1 import realtime_service_pb2 as messages
+from agentmetrics.v1 import realtime_service_pb2_grpc
+from server import snapshots
+from server.builds import MAX_BUILDS
+from server.hubs import Hubs
+from server.realtime import Part
+from server.serve import Running
+
+if TYPE_CHECKING:
+    from tests.conftest import Tenant
+
+MakeTenant: TypeAlias = "Callable[[], Awaitable[Tenant]]"
+PATIENCE = 30.0
+
+
+class Held:
+    """Holds up the views of one organization from the moment at which they are begun; notes whose views are begun."""
+
+    def __init__(self, organization_id: int) -> None:
+        self.begun: list[int] = []
+        self.let_go = asyncio.Event()
+        self.changed = asyncio.Condition()
+        self._organization_id = organization_id
+        self._view = snapshots.view
+
+    async def view(self, connection: Any, organization_id: int, *rest: Any) -> Any:
+        """What snapshots.view does, in time."""
+        self.begun.append(organization_id)
+        if organization_id == self._organization_id:
+            await self.let_go.wait()
+        return await self._view(connection, organization_id, *rest)
+
+
+@pytest.fixture
+async def held(organization: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Held]:
+    """Views of the test's organization are held up until the test lets them go."""
+    held = Held(organization)
+    monkeypatch.setattr(snapshots, "view", held.view)
+    yield held
+    held.let_go.set()
+
+
+@pytest.fixture
+def hubs(server: Running) -> Hubs:
+    """The hubs of the server."""
+    return server._services.realtime._hubs
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits until something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0.01)
+
+
+def realtime(stub: Any, tenant: "Tenant", channel: str) -> Any:
+    """Asks for the figures of a channel."""
+    request = messages.GetRealtimeMetricsRequest(filter=messages.RealtimeFilter(channel=channel))
+    return stub.GetRealtimeMetrics(request, metadata=authorization(tenant.key), timeout=PATIENCE)
+
+
+async def ended(calls: list[Any], hubs: Hubs) -> None:
+    """Cancels calls and waits until nothing of them is left."""
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await until(lambda: not hubs._builds._begun and not hubs._states._making)
+
+
+@pytest.fixture
+def stub(stubs: list[realtime_service_pb2_grpc.RealtimeServiceStub]) -> realtime_service_pb2_grpc.RealtimeServiceStub:
+    """RealtimeService of the server whose hubs the tests look at."""
+    return stubs[0]
+
+
+async def test_builds_that_nobody_waits_for_end(
+    tenant: "Tenant", make_tenant: MakeTenant, stub: Any, held: Held, hubs: Hubs
+) -> None:
+    other = await make_tenant()
+    calls = [realtime(stub, tenant, f"c{number}") for number in range(MAX_BUILDS)]
+    await until(lambda: hubs._builds._begun[tenant.organization_id] == MAX_BUILDS and len(held.begun) == 2)
+    await ended(calls, hubs)
+    await realtime(stub, other, "web")  # although none of those that were begun was ever let go
+    assert held.begun.count(tenant.organization_id) < MAX_BUILDS
+
+
+async def test_subscriptions_that_have_ended_before_their_first_state_leave_nothing(
+    tenant: "Tenant", make_tenant: MakeTenant, stub: Any, held: Held, hubs: Hubs
+) -> None:
+    other = await make_tenant()
+    calls = [
+        stub.WatchMetrics(
+            messages.WatchMetricsRequest(filter=messages.RealtimeFilter(channel=f"c{number}")),
+            metadata=authorization(tenant.key),
+        )
+        for number in range(8)
+    ]
+    await until(lambda: hubs._builds._begun[tenant.organization_id] == 8 and len(held.begun) == 2)
+    for call in calls:
+        call.cancel()
+    await until(lambda: not hubs._builds._begun)
+    await realtime(stub, other, "web")
+
+
+async def test_one_build_more_than_the_limit_is_refused_until_others_have_ended(
+    tenant: "Tenant", stub: Any, held: Held, hubs: Hubs
+) -> None:
+    calls = [realtime(stub, tenant, f"c{number}") for number in range(MAX_BUILDS)]
+    await until(lambda: hubs._builds._begun[tenant.organization_id] == MAX_BUILDS)
+    joined = realtime(stub, tenant, "c0")  # which is being made already
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await realtime(stub, tenant, "one more")
+    assert subscribing.reason(refused.value) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "QUERY_CONCURRENCY",
+        {"limit": str(MAX_BUILDS)},
+    )
+    assert "grpc-retry-pushback-ms" in dict(refused.value.trailing_metadata() or ())
+    held.let_go.set()
+    await asyncio.gather(*calls, joined)
+    assert held.begun.count(tenant.organization_id) == MAX_BUILDS
+    await realtime(stub, tenant, "one more")
+
+
+async def test_who_comes_newly_waits_for_a_turn_and_for_no_queue(
+    tenant: "Tenant", make_tenant: MakeTenant, stub: Any, held: Held, hubs: Hubs
+) -> None:
+    other = await make_tenant()
+    calls = [realtime(stub, tenant, f"c{number}") for number in range(MAX_BUILDS)]
+    await until(lambda: len(held.begun) == 2)
+    theirs = realtime(stub, other, "web")
+    await until(lambda: hubs._builds._begun[other.organization_id] == 1)
+    held.let_go.set()
+    await asyncio.gather(*calls, theirs)
+    assert held.begun.index(other.organization_id) <= 3
+
+
+async def test_a_caller_who_stays_gets_the_state_when_another_one_leaves(
+    tenant: "Tenant", stub: Any, held: Held, hubs: Hubs
+) -> None:
+    leaving, staying = (realtime(stub, tenant, "web") for _ in range(2))
+    key = (tenant.organization_id, Part(channel="web"))
+    await until(lambda: key in hubs._states._making and hubs._states._making[key].callers == 2)
+    leaving.cancel()
+    await until(lambda: hubs._states._making[key].callers == 1)
+    held.let_go.set()
+    await staying
+    assert held.begun == [tenant.organization_id]
