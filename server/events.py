@@ -28,6 +28,7 @@ class Warning(enum.Enum):  # noqa: A001 - the word of the contract; nothing here
     REDACTED = enum.auto()
     CLOCK_CORRECTED = enum.auto()
     CARDINALITY_OVERFLOW = enum.auto()
+    CLOCK_SKEW = enum.auto()
 
 
 class Event(NamedTuple):

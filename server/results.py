@@ -34,6 +34,7 @@ class Submission:
 
     results: Sequence[Result]
     revision: int
+    clock_skew: int = 0  # microseconds by which its sender's clock seems to be ahead; 0 where that is nothing to tell
 
 
 _CONFLICT = Rejection(

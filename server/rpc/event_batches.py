@@ -13,7 +13,7 @@ from google.protobuf import timestamp_pb2
 from agentmetrics.v1 import event_pb2
 from server import events, validation
 from server.errors import Refused
-from server.events import Event, Warning
+from server.events import Event
 from server.rpc import event_conversion
 from server.rpc.event_conversion import CLOCK_TOLERANCE, Ids, Sender
 
@@ -38,8 +38,7 @@ def read(messages: Sequence[event_pb2.Event], sender: Sender) -> list[Event | Re
     fingerprints = events.fingerprints(contents)
     found: list[Event | Refused] = []
     checked: dict[Ids, Ids] = {}
-    error = sender.clock_error
-    warned: tuple[Warning, ...] = (Warning.CLOCK_CORRECTED,) if error else ()
+    correction, warned = sender.correction, sender.warnings
     earliest, latest = _window(sender)
     for message, (event_id, event_type, told), key, fingerprint, has_properties in zip(
         messages, heads, keys, fingerprints, free, strict=True
@@ -67,7 +66,7 @@ def read(messages: Sequence[event_pb2.Event], sender: Sender) -> list[Event | Re
             found.append(_alone(message, sender))  # of several faults, that function says which one counts
             continue
         # Without Event's own constructor, whose arguments are taken one by one.
-        event = (event_id, key, fingerprint, event_type, at + error, *ids, detail, properties, warnings)
+        event = (event_id, key, fingerprint, event_type, at + correction, *ids, detail, properties, warnings)
         found.append(tuple.__new__(Event, event))
     return found
 
@@ -95,7 +94,7 @@ def _window(sender: Sender) -> tuple[int, int]:
     """The first and the last time that the sender's events may tell, by the sender's clock, those aside about which
     there is more to be said.
     """
-    latest = min(sender.horizon.latest - sender.clock_error, validation.LAST_INSTANT)
+    latest = min(sender.horizon.latest - sender.correction, validation.LAST_INSTANT)
     if sender.sent_at is not None:
         latest = min(latest, sender.sent_at + CLOCK_TOLERANCE)
-    return max(sender.horizon.earliest - sender.clock_error, 1), latest  # a time of 0 may be one that is not set
+    return max(sender.horizon.earliest - sender.correction, 1), latest  # a time of 0 may be one that is not set

@@ -30,27 +30,45 @@ class Sender:
     secrets: Secrets
     horizon: Horizon
     sent_at: int | None
-    clock_error: int  # added to the sender's times; 0 while its clock is right
+    clock_skew: int  # how far its clock seems to be ahead; 0 where it is within the tolerance
+    correction: int  # added to its times
 
     @classmethod
     def of(
-        cls, principal: Principal, secrets: Secrets, now: datetime, sent_at: timestamp_pb2.Timestamp | None
+        cls,
+        principal: Principal,
+        secrets: Secrets,
+        now: datetime,
+        *,
+        sent_at: timestamp_pb2.Timestamp | None = None,
+        correct_clock: bool = False,
     ) -> "Sender":
         """The sender of a call that is being received now."""
+        if correct_clock and sent_at is None:
+            raise validation.required("sent_at")
         horizon = validation.horizon(
             now,
             backfill=principal.may(Scope.BACKFILL),
             key_retention_days=principal.settings.key_retention_days,
         )
         sent = None if sent_at is None else validation.timestamp("sent_at", sent_at.seconds, sent_at.nanos)
-        error = 0 if sent is None else horizon.now - sent
+        ahead = 0 if sent is None else sent - horizon.now
+        skew = ahead if abs(ahead) > CLOCK_TOLERANCE else 0
         return cls(
             principal=principal,
             secrets=secrets,
             horizon=horizon,
             sent_at=sent,
-            clock_error=error if abs(error) > CLOCK_TOLERANCE else 0,
+            clock_skew=skew,
+            correction=-skew if correct_clock else 0,
         )
+
+    @property
+    def warnings(self) -> tuple[Warning, ...]:
+        """The warnings of every event that tells when it occurred."""
+        if self.correction:
+            return (Warning.CLOCK_CORRECTED,)
+        return (Warning.CLOCK_SKEW,) if self.clock_skew else ()
 
 
 def event(message: event_pb2.Event, sender: Sender) -> Event:
@@ -126,9 +144,8 @@ def _occurred_at(message: event_pb2.Event, event_id: str, sender: Sender, warnin
     at = validation.timestamp("occurred_at", told.seconds, told.nanos)
     if sender.sent_at is not None and at > sender.sent_at + CLOCK_TOLERANCE:
         raise Refused(Reason.INVALID_TIMESTAMP, "occurred_at is later than sent_at", field="occurred_at")
-    if sender.clock_error:
-        warnings.append(Warning.CLOCK_CORRECTED)
-    return validation.occurred_at(at + sender.clock_error, sender.horizon)
+    warnings += sender.warnings
+    return validation.occurred_at(at + sender.correction, sender.horizon)
 
 
 def detail(message: event_pb2.Event, event_type: str, sender: Sender) -> Mapping[str, int | str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from google.protobuf import duration_pb2
+
 from agentmetrics.v1 import error_reason_pb2, event_service_pb2
 from server.errors import Rejection
 from server.results import Result, Status, Submission
@@ -32,15 +34,24 @@ def _rejection_message(rejection: Rejection) -> event_service_pb2.Rejection:
     )
 
 
+def skew(submission: Submission) -> duration_pb2.Duration | None:
+    """How far the sender's clock seems to be ahead, where that is worth telling."""
+    if not submission.clock_skew:
+        return None
+    told = duration_pb2.Duration()
+    told.FromMicroseconds(submission.clock_skew)
+    return told
+
+
 def track_response(submission: Submission) -> bytes:
     """A TrackEventsResponse."""
-    rest = event_service_pb2.TrackEventsResponse(revision=submission.revision)
+    rest = event_service_pb2.TrackEventsResponse(revision=submission.revision, clock_skew=skew(submission))
     return rest.SerializeToString() + _repeated(_TRACK_RESULTS, submission.results)
 
 
 def stream_response(sequence: int, submission: Submission) -> bytes:
     """A StreamEventsResponse that acknowledges one batch."""
-    rest = event_service_pb2.StreamAck(sequence=sequence, revision=submission.revision)
+    rest = event_service_pb2.StreamAck(sequence=sequence, revision=submission.revision, clock_skew=skew(submission))
     ack = rest.SerializeToString() + _repeated(_ACK_RESULTS, submission.results)
     return _length_delimited(_ACKS, ack)
 

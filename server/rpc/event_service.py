@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -61,8 +62,10 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         if not request.HasField("event"):
             raise validation.required("event")
         principal = gate.caller().principal
-        event = event_conversion.event(request.event, self._sender(principal, request))
+        sender = self._sender(principal, request)
+        event = event_conversion.event(request.event, sender)
         submission = await self._ingest.submit(principal.organization_id, [event], self._admission.limits(principal))
+        submission = dataclasses.replace(submission, clock_skew=sender.clock_skew)
         (result,) = submission.results
         if result.rejection is not None:
             raise Refused(
@@ -71,7 +74,11 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
                 field=result.rejection.field,
                 metadata=result.rejection.metadata,
             )
-        return event_service_pb2.TrackEventResponse(result=event_results.message(result), revision=submission.revision)
+        return event_service_pb2.TrackEventResponse(
+            result=event_results.message(result),
+            revision=submission.revision,
+            clock_skew=event_results.skew(submission),
+        )
 
     # The responses to batches are bytes already, which the gate lets through.
     async def TrackEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
@@ -97,7 +104,8 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         | event_service_pb2.StreamBatch,
     ) -> Sender:
         sent_at: timestamp_pb2.Timestamp | None = request.sent_at if request.HasField("sent_at") else None
-        return Sender.of(principal, self._secrets, self._clock.now(), sent_at)
+        now, correct = self._clock.now(), request.correct_clock
+        return Sender.of(principal, self._secrets, now, sent_at=sent_at, correct_clock=correct)
 
     async def _store(
         self, principal: Principal, batch: event_service_pb2.TrackEventsRequest | event_service_pb2.StreamBatch
@@ -120,7 +128,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         stored = iter(submission.results)
         results.count([one for one in read if isinstance(one, Result)])
         every = [next(stored) if isinstance(one, Event) else one for one in read]
-        return Submission(results=every, revision=submission.revision)
+        return Submission(results=every, revision=submission.revision, clock_skew=sender.clock_skew)
 
     async def _store_streamed(self, principal: Principal, batch: event_service_pb2.StreamBatch) -> Submission:
         """The same for a batch of a stream, which counts as under way until it is stored."""

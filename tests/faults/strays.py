@@ -1,4 +1,4 @@
-"""Clients whose clocks are days off, which say when they send by the same clock, so that it can be corrected."""
+"""Clients whose clocks are days off, which say when they send by the same clock, and ask for it to be corrected."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ class Stray(PlainClient):
         self, events: Iterable[event_pb2.Event], *, timeout: float | None = None
     ) -> Sequence[event_service_pb2.EventResult]:
         """Stores a batch."""
-        request = event_service_pb2.TrackEventsRequest(events=events)
+        request = event_service_pb2.TrackEventsRequest(events=events, correct_clock=True)
         for event in request.events:
             event.occurred_at.FromDatetime(event.occurred_at.ToDatetime(UTC) + self._ahead)
         request.sent_at.FromDatetime(datetime.now(UTC) + self._ahead)

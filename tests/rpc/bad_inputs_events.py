@@ -254,7 +254,8 @@ async def _(world: World) -> str:
 @row("E-043", "OK", keeps=1)
 async def _(world: World) -> str:
     sent_at = serving.now() - timedelta(days=3)
-    answer = await world.caller.track(serving.event(at=sent_at - timedelta(hours=2)), sent_at=sent_at)
+    event = serving.event(at=sent_at - timedelta(hours=2))
+    answer = await world.caller.track(event, sent_at=sent_at, correct_clock=True)
     assert serving.warnings(answer.result) == ["CLOCK_CORRECTED"]
     assert abs(await _stored_time(world) - (serving.now() - timedelta(hours=2))) < timedelta(seconds=5)
     return "OK"

@@ -107,19 +107,21 @@ class Caller:
         return (("authorization", f"Bearer {self.key.secret}"),)
 
     async def track(
-        self, event: event_pb2.Event, *, sent_at: datetime | None = None
+        self, event: event_pb2.Event, *, sent_at: datetime | None = None, correct_clock: bool = False
     ) -> event_service_pb2.TrackEventResponse:
         """Sends one event."""
-        request = event_service_pb2.TrackEventRequest(event=event, sent_at=None if sent_at is None else stamp(sent_at))
+        request = event_service_pb2.TrackEventRequest(
+            event=event, sent_at=None if sent_at is None else stamp(sent_at), correct_clock=correct_clock
+        )
         stub = event_service_pb2_grpc.EventServiceStub(self.channel)
         return await stub.TrackEvent(request, metadata=self.metadata, timeout=20)
 
     async def track_all(
-        self, events: Iterable[event_pb2.Event], *, sent_at: datetime | None = None
+        self, events: Iterable[event_pb2.Event], *, sent_at: datetime | None = None, correct_clock: bool = False
     ) -> event_service_pb2.TrackEventsResponse:
         """Sends a batch."""
         request = event_service_pb2.TrackEventsRequest(
-            events=events, sent_at=None if sent_at is None else stamp(sent_at)
+            events=events, sent_at=None if sent_at is None else stamp(sent_at), correct_clock=correct_clock
         )
         stub = event_service_pb2_grpc.EventServiceStub(self.channel)
         return await stub.TrackEvents(request, metadata=self.metadata, timeout=20)

@@ -1,13 +1,13 @@
 """EventService and its senders: whose events they are, what their clocks say, and what is kept of people."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import serving
-from google.protobuf import struct_pb2
+from google.protobuf import duration_pb2, struct_pb2
 from serving import Accounts, Caller, event, refused, statuses
 
-from agentmetrics.v1 import event_pb2
+from agentmetrics.v1 import event_pb2, event_service_pb2
 from server.store import organizations
 from server.store.database import Database
 
@@ -55,20 +55,52 @@ async def test_organizations_do_not_see_each_other(caller: Caller, other: Caller
         (timedelta(days=40), True),
     ],
 )
-async def test_a_clock_that_is_far_off_is_corrected(
+async def test_a_clock_that_is_far_off_is_corrected_where_the_sender_asks(
     caller: Caller, database: Database, clock: timedelta, moved: bool
 ) -> None:
     true = serving.now() - timedelta(minutes=10)
-    answer = await caller.track(event(at=true + clock), sent_at=serving.now() + clock)
+    answer = await caller.track(event(at=true + clock), sent_at=serving.now() + clock, correct_clock=True)
     assert serving.warnings(answer.result) == (["CLOCK_CORRECTED"] if moved else [])
+    assert answer.HasField("clock_skew") == moved
     (kept,) = await serving.column(database, caller, "occurred_at")
     expected = true if moved else true + clock
-    assert abs(kept - expected) < timedelta(seconds=5)
+    assert abs(kept - expected) < timedelta(seconds=60)
+
+
+async def _streamed(
+    caller: Caller, one: event_pb2.Event, sent_at: datetime
+) -> tuple[event_service_pb2.EventResult, duration_pb2.Duration]:
+    stream = caller.stream()
+    batch = event_service_pb2.StreamBatch(sequence=1, events=[one], sent_at=serving.stamp(sent_at))
+    await stream.write(event_service_pb2.StreamEventsRequest(batch=batch))
+    await stream.done_writing()
+    (ack,) = (await stream.read()).acks
+    return ack.results[0], ack.clock_skew
+
+
+@pytest.mark.parametrize("late", [timedelta(minutes=6), timedelta(minutes=40), timedelta(minutes=-40)])
+async def test_times_stay_where_they_are_and_a_suspicious_clock_is_told_with_its_size(
+    caller: Caller, database: Database, late: timedelta
+) -> None:
+    sent_at = serving.now() - late
+    at = sent_at - timedelta(seconds=10)  # right, however long it was on its way
+    single = await caller.track(event(at=at), sent_at=sent_at)
+    batch = await caller.track_all([event(at=at)], sent_at=sent_at)
+    streamed = await _streamed(caller, event(at=at), sent_at)
+    for result, skew in ((single.result, single.clock_skew), (batch.results[0], batch.clock_skew), streamed):
+        assert serving.warnings(result) == ["CLOCK_SKEW"]
+        assert abs(skew.ToTimedelta() + late) < timedelta(seconds=60)
+    assert set(await serving.column(database, caller, "occurred_at")) == {at}
+
+
+async def test_a_correction_needs_the_time_of_sending(caller: Caller) -> None:
+    error = await refused(caller.track(event(), correct_clock=True))
+    assert serving.refusal(error)[:3] == ("INVALID_ARGUMENT", "REQUIRED_FIELD", "sent_at")
 
 
 async def test_an_event_sent_again_with_another_clock_error_is_a_duplicate(caller: Caller) -> None:
     one = event(at=serving.now() - timedelta(hours=2))
-    await caller.track(one, sent_at=serving.now() - timedelta(hours=1))
+    await caller.track(one, sent_at=serving.now() - timedelta(hours=1), correct_clock=True)
     assert statuses([(await caller.track(one, sent_at=serving.now())).result]) == ["DUPLICATE"]
     assert await count(caller) == 1
 

@@ -96,7 +96,7 @@ def messages(draw: st.DrawFn) -> event_pb2.Event:
     return message
 
 
-def sender_of(off: int | None, *scopes: Scope, **chosen: object) -> Sender:
+def sender_of(off: int | None, *scopes: Scope, correct: bool = False, **chosen: object) -> Sender:
     """A sender whose clock is off by so many seconds; None: who does not tell the time."""
     principal = Principal(
         organization_id=1,
@@ -105,7 +105,7 @@ def sender_of(off: int | None, *scopes: Scope, **chosen: object) -> Sender:
         settings=Settings(time_zone="UTC", **chosen),  # type: ignore[arg-type]
     )
     sent_at = None if off is None else timestamp_pb2.Timestamp(seconds=_SECONDS + off)
-    return Sender.of(principal, Secrets("x" * 32), NOW, sent_at)
+    return Sender.of(principal, Secrets("x" * 32), NOW, sent_at=sent_at, correct_clock=correct and sent_at is not None)
 
 
 @st.composite
@@ -116,6 +116,7 @@ def senders(draw: st.DrawFn) -> Sender:
         *draw(st.sets(st.sampled_from([Scope.INGEST, Scope.BACKFILL]))),
         key_retention_days=draw(st.sampled_from([None, 30])),
         keep_user_details=draw(st.booleans()),
+        correct=draw(st.booleans()),
     )
 
 
@@ -147,8 +148,9 @@ def test_a_batch_is_its_events(given: Sequence[event_pb2.Event], sender: Sender)
     assert same(given, sender)
 
 
+@pytest.mark.parametrize("correct", [False, True])
 @pytest.mark.parametrize("off", _CLOCKS)
-def test_a_time_at_the_edge_is_what_it_is_alone(off: int | None) -> None:
+def test_a_time_at_the_edge_is_what_it_is_alone(off: int | None, correct: bool) -> None:
     first, last = -62_135_596_800, 253_402_300_799
     batch = [event_pb2.Event(event_id="unset", event_type="message.sent")]
     for edge in (0, _SECONDS - 35 * 86_400, _SECONDS, _SECONDS + (off or 0), _SECONDS + 3_600, first, last):
@@ -156,8 +158,8 @@ def test_a_time_at_the_edge_is_what_it_is_alone(off: int | None) -> None:
             one = event_pb2.Event(event_id=str(seconds), event_type="message.sent")
             one.occurred_at.seconds = seconds
             batch.append(one)
-    assert same(batch, sender_of(off, Scope.INGEST))
-    assert same(batch, sender_of(off, Scope.INGEST, Scope.BACKFILL))
+    assert same(batch, sender_of(off, Scope.INGEST, correct=correct))
+    assert same(batch, sender_of(off, Scope.INGEST, Scope.BACKFILL, correct=correct))
 
 
 def test_an_event_that_is_too_large_is_refused_and_no_other() -> None:

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from agentmetrics.v1 import error_reason_pb2 as agentmetrics_dot_v1_dot_error__reason__pb2
 from agentmetrics.v1 import event_pb2 as agentmetrics_dot_v1_dot_event__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#agentmetrics/v1/event_service.proto\x12\x0f\x61gentmetrics.v1\x1a\"agentmetrics/v1/error_reason.proto\x1a\x1b\x61gentmetrics/v1/event.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"g\n\x11TrackEventRequest\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.agentmetrics.v1.Event\x12+\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"T\n\x12TrackEventResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.agentmetrics.v1.EventResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"i\n\x12TrackEventsRequest\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.agentmetrics.v1.Event\x12+\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"V\n\x13TrackEventsResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.agentmetrics.v1.EventResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x80\x01\n\x13StreamEventsRequest\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1d.agentmetrics.v1.StreamHeaderH\x00\x12-\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1c.agentmetrics.v1.StreamBatchH\x00\x42\t\n\x07message\"#\n\x0cStreamHeader\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\"t\n\x0bStreamBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12&\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x16.agentmetrics.v1.Event\x12+\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x14StreamEventsResponse\x12(\n\x04\x61\x63ks\x18\x01 \x03(\x0b\x32\x1a.agentmetrics.v1.StreamAck\"^\n\tStreamAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12-\n\x07results\x18\x02 \x03(\x0b\x32\x1c.agentmetrics.v1.EventResult\x12\x10\n\x08revision\x18\x03 \x01(\x03\"\xad\x01\n\x0b\x45ventResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.agentmetrics.v1.EventStatus\x12-\n\trejection\x18\x03 \x01(\x0b\x32\x1a.agentmetrics.v1.Rejection\x12/\n\x08warnings\x18\x04 \x03(\x0e\x32\x1d.agentmetrics.v1.EventWarning\"g\n\tRejection\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x1c.agentmetrics.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\x05*}\n\x0b\x45ventStatus\x12\x1c\n\x18\x45VENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_STATUS_ACCEPTED\x10\x01\x12\x1a\n\x16\x45VENT_STATUS_DUPLICATE\x10\x02\x12\x19\n\x15\x45VENT_STATUS_REJECTED\x10\x03*\xb6\x01\n\x0c\x45ventWarning\x12\x1d\n\x19\x45VENT_WARNING_UNSPECIFIED\x10\x00\x12 \n\x1c\x45VENT_WARNING_TIME_DEFAULTED\x10\x01\x12\x1a\n\x16\x45VENT_WARNING_REDACTED\x10\x02\x12!\n\x1d\x45VENT_WARNING_CLOCK_CORRECTED\x10\x03\x12&\n\"EVENT_WARNING_CARDINALITY_OVERFLOW\x10\x04\x32\xa0\x02\n\x0c\x45ventService\x12U\n\nTrackEvent\x12\".agentmetrics.v1.TrackEventRequest\x1a#.agentmetrics.v1.TrackEventResponse\x12X\n\x0bTrackEvents\x12#.agentmetrics.v1.TrackEventsRequest\x1a$.agentmetrics.v1.TrackEventsResponse\x12_\n\x0cStreamEvents\x12$.agentmetrics.v1.StreamEventsRequest\x1a%.agentmetrics.v1.StreamEventsResponse(\x01\x30\x01\x42H\n\x13\x63om.agentmetrics.v1P\x01Z/agentmetrics/gen/agentmetrics/v1;agentmetricsv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#agentmetrics/v1/event_service.proto\x12\x0f\x61gentmetrics.v1\x1a\"agentmetrics/v1/error_reason.proto\x1a\x1b\x61gentmetrics/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"~\n\x11TrackEventRequest\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.agentmetrics.v1.Event\x12+\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcorrect_clock\x18\x03 \x01(\x08\"\x83\x01\n\x12TrackEventResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.agentmetrics.v1.EventResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12-\n\nclock_skew\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x80\x01\n\x12TrackEventsRequest\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.agentmetrics.v1.Event\x12+\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcorrect_clock\x18\x03 \x01(\x08\"\x85\x01\n\x13TrackEventsResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.agentmetrics.v1.EventResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12-\n\nclock_skew\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x80\x01\n\x13StreamEventsRequest\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1d.agentmetrics.v1.StreamHeaderH\x00\x12-\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1c.agentmetrics.v1.StreamBatchH\x00\x42\t\n\x07message\"#\n\x0cStreamHeader\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\"\x8b\x01\n\x0bStreamBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12&\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x16.agentmetrics.v1.Event\x12+\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcorrect_clock\x18\x04 \x01(\x08\"@\n\x14StreamEventsResponse\x12(\n\x04\x61\x63ks\x18\x01 \x03(\x0b\x32\x1a.agentmetrics.v1.StreamAck\"\x8d\x01\n\tStreamAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12-\n\x07results\x18\x02 \x03(\x0b\x32\x1c.agentmetrics.v1.EventResult\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12-\n\nclock_skew\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xad\x01\n\x0b\x45ventResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.agentmetrics.v1.EventStatus\x12-\n\trejection\x18\x03 \x01(\x0b\x32\x1a.agentmetrics.v1.Rejection\x12/\n\x08warnings\x18\x04 \x03(\x0e\x32\x1d.agentmetrics.v1.EventWarning\"g\n\tRejection\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x1c.agentmetrics.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\x05*}\n\x0b\x45ventStatus\x12\x1c\n\x18\x45VENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_STATUS_ACCEPTED\x10\x01\x12\x1a\n\x16\x45VENT_STATUS_DUPLICATE\x10\x02\x12\x19\n\x15\x45VENT_STATUS_REJECTED\x10\x03*\xd4\x01\n\x0c\x45ventWarning\x12\x1d\n\x19\x45VENT_WARNING_UNSPECIFIED\x10\x00\x12 \n\x1c\x45VENT_WARNING_TIME_DEFAULTED\x10\x01\x12\x1a\n\x16\x45VENT_WARNING_REDACTED\x10\x02\x12!\n\x1d\x45VENT_WARNING_CLOCK_CORRECTED\x10\x03\x12&\n\"EVENT_WARNING_CARDINALITY_OVERFLOW\x10\x04\x12\x1c\n\x18\x45VENT_WARNING_CLOCK_SKEW\x10\x05\x32\xa0\x02\n\x0c\x45ventService\x12U\n\nTrackEvent\x12\".agentmetrics.v1.TrackEventRequest\x1a#.agentmetrics.v1.TrackEventResponse\x12X\n\x0bTrackEvents\x12#.agentmetrics.v1.TrackEventsRequest\x1a$.agentmetrics.v1.TrackEventsResponse\x12_\n\x0cStreamEvents\x12$.agentmetrics.v1.StreamEventsRequest\x1a%.agentmetrics.v1.StreamEventsResponse(\x01\x30\x01\x42H\n\x13\x63om.agentmetrics.v1P\x01Z/agentmetrics/gen/agentmetrics/v1;agentmetricsv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,32 +36,32 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agentmetrics.v1.event_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\023com.agentmetrics.v1P\001Z/agentmetrics/gen/agentmetrics/v1;agentmetricsv1'
-  _globals['_EVENTSTATUS']._serialized_start=1269
-  _globals['_EVENTSTATUS']._serialized_end=1394
-  _globals['_EVENTWARNING']._serialized_start=1397
-  _globals['_EVENTWARNING']._serialized_end=1579
-  _globals['_TRACKEVENTREQUEST']._serialized_start=154
-  _globals['_TRACKEVENTREQUEST']._serialized_end=257
-  _globals['_TRACKEVENTRESPONSE']._serialized_start=259
-  _globals['_TRACKEVENTRESPONSE']._serialized_end=343
-  _globals['_TRACKEVENTSREQUEST']._serialized_start=345
-  _globals['_TRACKEVENTSREQUEST']._serialized_end=450
-  _globals['_TRACKEVENTSRESPONSE']._serialized_start=452
-  _globals['_TRACKEVENTSRESPONSE']._serialized_end=538
-  _globals['_STREAMEVENTSREQUEST']._serialized_start=541
-  _globals['_STREAMEVENTSREQUEST']._serialized_end=669
-  _globals['_STREAMHEADER']._serialized_start=671
-  _globals['_STREAMHEADER']._serialized_end=706
-  _globals['_STREAMBATCH']._serialized_start=708
-  _globals['_STREAMBATCH']._serialized_end=824
-  _globals['_STREAMEVENTSRESPONSE']._serialized_start=826
-  _globals['_STREAMEVENTSRESPONSE']._serialized_end=890
-  _globals['_STREAMACK']._serialized_start=892
-  _globals['_STREAMACK']._serialized_end=986
-  _globals['_EVENTRESULT']._serialized_start=989
-  _globals['_EVENTRESULT']._serialized_end=1162
-  _globals['_REJECTION']._serialized_start=1164
-  _globals['_REJECTION']._serialized_end=1267
-  _globals['_EVENTSERVICE']._serialized_start=1582
-  _globals['_EVENTSERVICE']._serialized_end=1870
+  _globals['_EVENTSTATUS']._serialized_start=1516
+  _globals['_EVENTSTATUS']._serialized_end=1641
+  _globals['_EVENTWARNING']._serialized_start=1644
+  _globals['_EVENTWARNING']._serialized_end=1856
+  _globals['_TRACKEVENTREQUEST']._serialized_start=186
+  _globals['_TRACKEVENTREQUEST']._serialized_end=312
+  _globals['_TRACKEVENTRESPONSE']._serialized_start=315
+  _globals['_TRACKEVENTRESPONSE']._serialized_end=446
+  _globals['_TRACKEVENTSREQUEST']._serialized_start=449
+  _globals['_TRACKEVENTSREQUEST']._serialized_end=577
+  _globals['_TRACKEVENTSRESPONSE']._serialized_start=580
+  _globals['_TRACKEVENTSRESPONSE']._serialized_end=713
+  _globals['_STREAMEVENTSREQUEST']._serialized_start=716
+  _globals['_STREAMEVENTSREQUEST']._serialized_end=844
+  _globals['_STREAMHEADER']._serialized_start=846
+  _globals['_STREAMHEADER']._serialized_end=881
+  _globals['_STREAMBATCH']._serialized_start=884
+  _globals['_STREAMBATCH']._serialized_end=1023
+  _globals['_STREAMEVENTSRESPONSE']._serialized_start=1025
+  _globals['_STREAMEVENTSRESPONSE']._serialized_end=1089
+  _globals['_STREAMACK']._serialized_start=1092
+  _globals['_STREAMACK']._serialized_end=1233
+  _globals['_EVENTRESULT']._serialized_start=1236
+  _globals['_EVENTRESULT']._serialized_end=1409
+  _globals['_REJECTION']._serialized_start=1411
+  _globals['_REJECTION']._serialized_end=1514
+  _globals['_EVENTSERVICE']._serialized_start=1859
+  _globals['_EVENTSERVICE']._serialized_end=2147
 # @@protoc_insertion_point(module_scope)

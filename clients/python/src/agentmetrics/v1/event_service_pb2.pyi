@@ -8,6 +8,7 @@ import agentmetrics.v1.event_pb2
 import builtins
 import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
@@ -63,11 +64,13 @@ class _EventWarningEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     EVENT_WARNING_REDACTED: _EventWarning.ValueType  # 2
     """A property that looked like a secret was replaced."""
     EVENT_WARNING_CLOCK_CORRECTED: _EventWarning.ValueType  # 3
-    """occurred_at was moved because the sender's clock is off."""
+    """occurred_at was moved because the sender's clock is off and the request asked for it (correct_clock)."""
     EVENT_WARNING_CARDINALITY_OVERFLOW: _EventWarning.ValueType  # 4
     """The event's agent, channel, team or event type came when the organization had reached its limit of them: what the event
     counts is in all totals, and under "_other" where figures are by that value. The event itself keeps its values.
     """
+    EVENT_WARNING_CLOCK_SKEW: _EventWarning.ValueType  # 5
+    """sent_at is more than 5 minutes off the server's clock; clock_skew of the response says by how much. occurred_at was kept."""
 
 class EventWarning(_EventWarning, metaclass=_EventWarningEnumTypeWrapper):
     """EventWarning tells of something changed on the way in, or counted in another way than the sender might think."""
@@ -79,11 +82,13 @@ EVENT_WARNING_TIME_DEFAULTED: EventWarning.ValueType  # 1
 EVENT_WARNING_REDACTED: EventWarning.ValueType  # 2
 """A property that looked like a secret was replaced."""
 EVENT_WARNING_CLOCK_CORRECTED: EventWarning.ValueType  # 3
-"""occurred_at was moved because the sender's clock is off."""
+"""occurred_at was moved because the sender's clock is off and the request asked for it (correct_clock)."""
 EVENT_WARNING_CARDINALITY_OVERFLOW: EventWarning.ValueType  # 4
 """The event's agent, channel, team or event type came when the organization had reached its limit of them: what the event
 counts is in all totals, and under "_other" where figures are by that value. The event itself keeps its values.
 """
+EVENT_WARNING_CLOCK_SKEW: EventWarning.ValueType  # 5
+"""sent_at is more than 5 minutes off the server's clock; clock_skew of the response says by how much. occurred_at was kept."""
 global___EventWarning = EventWarning
 
 @typing.final
@@ -94,15 +99,22 @@ class TrackEventRequest(google.protobuf.message.Message):
 
     EVENT_FIELD_NUMBER: builtins.int
     SENT_AT_FIELD_NUMBER: builtins.int
+    CORRECT_CLOCK_FIELD_NUMBER: builtins.int
+    correct_clock: builtins.bool
+    """correct_clock asks for occurred_at to be moved by the whole difference between sent_at and the server's clock where that is
+    more than 5 minutes, with the warning CLOCK_CORRECTED. For devices whose clocks are known to be wrong, and never
+    for events that are old or were recorded elsewhere. Needs sent_at (REQUIRED_FIELD).
+    """
     @property
     def event(self) -> agentmetrics.v1.event_pb2.Event:
         """event is what happened. Required."""
 
     @property
     def sent_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """sent_at is the sender's clock when it sent this. If that is more than 5 minutes off the server's clock, occurred_at is
-        moved by the difference. An event may not have happened more than 5 minutes after it was sent (INVALID_TIMESTAMP). Unset: the
-        sender's clock is trusted.
+        """sent_at is the sender's clock when it sent this; take it anew at every try. If it is more than 5 minutes off the server's
+        clock, every event with a time of its own gets the warning CLOCK_SKEW, and clock_skew of the response says by how much.
+        Times are not moved: the difference may as well be time on the way. An event may not have happened more than 5 minutes
+        after it was sent (INVALID_TIMESTAMP). Unset: the sender's clock is trusted.
         """
 
     def __init__(
@@ -110,9 +122,10 @@ class TrackEventRequest(google.protobuf.message.Message):
         *,
         event: agentmetrics.v1.event_pb2.Event | None = ...,
         sent_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        correct_clock: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["event", b"event", "sent_at", b"sent_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["event", b"event", "sent_at", b"sent_at"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["correct_clock", b"correct_clock", "event", b"event", "sent_at", b"sent_at"]) -> None: ...
 
 global___TrackEventRequest = TrackEventRequest
 
@@ -124,20 +137,28 @@ class TrackEventResponse(google.protobuf.message.Message):
 
     RESULT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    CLOCK_SKEW_FIELD_NUMBER: builtins.int
     revision: builtins.int
     """revision is the organization's revision that holds the event. 0 for a duplicate."""
     @property
     def result(self) -> global___EventResult:
         """result is what became of the event."""
 
+    @property
+    def clock_skew(self) -> google.protobuf.duration_pb2.Duration:
+        """clock_skew is how far sent_at was ahead of the server's clock when the request arrived; negative: behind. Set only where it is
+        more than 5 minutes.
+        """
+
     def __init__(
         self,
         *,
         result: global___EventResult | None = ...,
         revision: builtins.int = ...,
+        clock_skew: google.protobuf.duration_pb2.Duration | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["result", b"result"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["result", b"result", "revision", b"revision"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["clock_skew", b"clock_skew", "result", b"result"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["clock_skew", b"clock_skew", "result", b"result", "revision", b"revision"]) -> None: ...
 
 global___TrackEventResponse = TrackEventResponse
 
@@ -149,6 +170,9 @@ class TrackEventsRequest(google.protobuf.message.Message):
 
     EVENTS_FIELD_NUMBER: builtins.int
     SENT_AT_FIELD_NUMBER: builtins.int
+    CORRECT_CLOCK_FIELD_NUMBER: builtins.int
+    correct_clock: builtins.bool
+    """correct_clock is as in TrackEventRequest."""
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[agentmetrics.v1.event_pb2.Event]:
         """events are at most 1,000 (TOO_MANY_EVENTS). None at all is fine."""
@@ -162,9 +186,10 @@ class TrackEventsRequest(google.protobuf.message.Message):
         *,
         events: collections.abc.Iterable[agentmetrics.v1.event_pb2.Event] | None = ...,
         sent_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        correct_clock: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["sent_at", b"sent_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["events", b"events", "sent_at", b"sent_at"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["correct_clock", b"correct_clock", "events", b"events", "sent_at", b"sent_at"]) -> None: ...
 
 global___TrackEventsRequest = TrackEventsRequest
 
@@ -176,19 +201,26 @@ class TrackEventsResponse(google.protobuf.message.Message):
 
     RESULTS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    CLOCK_SKEW_FIELD_NUMBER: builtins.int
     revision: builtins.int
     """revision is the highest revision of the organization that holds an event accepted by this call. 0 if none was."""
     @property
     def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EventResult]:
         """results are as many as the events, in their order."""
 
+    @property
+    def clock_skew(self) -> google.protobuf.duration_pb2.Duration:
+        """clock_skew is as in TrackEventResponse."""
+
     def __init__(
         self,
         *,
         results: collections.abc.Iterable[global___EventResult] | None = ...,
         revision: builtins.int = ...,
+        clock_skew: google.protobuf.duration_pb2.Duration | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["results", b"results", "revision", b"revision"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["clock_skew", b"clock_skew"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["clock_skew", b"clock_skew", "results", b"results", "revision", b"revision"]) -> None: ...
 
 global___TrackEventsResponse = TrackEventsResponse
 
@@ -247,10 +279,13 @@ class StreamBatch(google.protobuf.message.Message):
     SEQUENCE_FIELD_NUMBER: builtins.int
     EVENTS_FIELD_NUMBER: builtins.int
     SENT_AT_FIELD_NUMBER: builtins.int
+    CORRECT_CLOCK_FIELD_NUMBER: builtins.int
     sequence: builtins.int
     """sequence numbers the batches of one stream: from any number ≥ 1, then one more each time (SEQUENCE_GAP). A number that was
     sent before is taken as a repetition. It serves for acknowledgement only; what is counted once is decided by event_id.
     """
+    correct_clock: builtins.bool
+    """correct_clock is as in TrackEventRequest."""
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[agentmetrics.v1.event_pb2.Event]:
         """events are at most 1,000."""
@@ -265,9 +300,10 @@ class StreamBatch(google.protobuf.message.Message):
         sequence: builtins.int = ...,
         events: collections.abc.Iterable[agentmetrics.v1.event_pb2.Event] | None = ...,
         sent_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        correct_clock: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["sent_at", b"sent_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["events", b"events", "sent_at", b"sent_at", "sequence", b"sequence"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["correct_clock", b"correct_clock", "events", b"events", "sent_at", b"sent_at", "sequence", b"sequence"]) -> None: ...
 
 global___StreamBatch = StreamBatch
 
@@ -300,6 +336,7 @@ class StreamAck(google.protobuf.message.Message):
     SEQUENCE_FIELD_NUMBER: builtins.int
     RESULTS_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    CLOCK_SKEW_FIELD_NUMBER: builtins.int
     sequence: builtins.int
     """sequence is that of the batch."""
     revision: builtins.int
@@ -308,14 +345,20 @@ class StreamAck(google.protobuf.message.Message):
     def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EventResult]:
         """results are as many as the events of the batch, in their order."""
 
+    @property
+    def clock_skew(self) -> google.protobuf.duration_pb2.Duration:
+        """clock_skew is as in TrackEventResponse."""
+
     def __init__(
         self,
         *,
         sequence: builtins.int = ...,
         results: collections.abc.Iterable[global___EventResult] | None = ...,
         revision: builtins.int = ...,
+        clock_skew: google.protobuf.duration_pb2.Duration | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["results", b"results", "revision", b"revision", "sequence", b"sequence"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["clock_skew", b"clock_skew"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["clock_skew", b"clock_skew", "results", b"results", "revision", b"revision", "sequence", b"sequence"]) -> None: ...
 
 global___StreamAck = StreamAck
 
