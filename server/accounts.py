@@ -1,29 +1,20 @@
 """Organizations and API keys: who calls, and what they may do."""
 
-import asyncio
 import base64
 import dataclasses
 import enum
-import functools
 import hmac
 import secrets
-import time
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from server import errors, timerange
-from server.clock import Clock
-from server.errors import Reason, Refused
+from server.errors import Refused
 from server.store import organizations
 from server.store.database import Database
 from server.store.organizations import ApiKey, Organization, Settings, State
 
-_PREFIX = "am"
-_CACHE_SECONDS = 5.0  # a revoked key is refused everywhere within this and the time of one look-up
-_CACHE_SIZE = 20_000
-_BAD_KEYS_PER_WINDOW = 100
-_WINDOW_SECONDS = 10.0
-_WINDOWS = 10_000
+KEY_PREFIX = "am"
 
 
 class Scope(enum.StrEnum):
@@ -43,6 +34,7 @@ class Principal:
     key_id: str
     scopes: frozenset[Scope]
     settings: Settings
+    expires_at: datetime | None = None  # of the key
 
     def may(self, scope: Scope) -> bool:
         """True where the key has the scope, or all of them."""
@@ -82,128 +74,7 @@ class Secrets:
 def new_key() -> NewKey:
     """A key of 256 random bits, with a public id in front by which it can be listed and revoked."""
     key_id = base64.b32encode(secrets.token_bytes(10)).decode().lower()
-    return NewKey(key_id=key_id, secret=f"{_PREFIX}_{key_id}_{secrets.token_urlsafe(32)}")
-
-
-def _key_id(credential: str) -> str | None:
-    """The public id in a credential of the right form."""
-    parts = credential.split("_", 2)
-    well_formed = len(parts) == 3 and parts[0] == _PREFIX and len(parts[1]) == 16 and len(parts[2]) == 43
-    return parts[1] if well_formed and credential.isascii() else None
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class _Cached:
-    until: float
-    key: ApiKey
-    organization: Organization
-    principal: Principal  # the same for all calls, so that a thousand that last hold it once
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class _Window:
-    ends: float
-    bad: int = 0
-
-
-class Authenticator:
-    """Tells who a credential belongs to, from a cache of a few seconds."""
-
-    def __init__(self, database: Database, hashes: Secrets, clock: Clock) -> None:
-        self._database = database
-        self._hashes = hashes
-        self._clock = clock
-        self._cache: dict[bytes, _Cached] = {}
-        self._windows: dict[str, _Window] = {}
-        self._lookups: dict[bytes, asyncio.Task[_Cached | None]] = {}
-
-    async def authenticate(self, credential: str, peer: str) -> Principal:
-        """The principal of a credential; refuses bad ones, and addresses that send too many of those."""
-        digest = self._hashes.key_hash(credential)
-        cached = self._fresh(digest)
-        if cached is None:
-            self._check_rate(peer)
-            cached = await self._look_up_once(credential, digest)
-        if cached is None or not _is_usable(cached, self._clock.now()):
-            self._note_bad(peer)
-            raise Refused(Reason.CREDENTIALS_INVALID, "the API key is unknown, expired or revoked")
-        if cached.organization.state is State.SUSPENDED:
-            raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
-        return cached.principal
-
-    def known(self, credential: str) -> Principal | None:
-        """The principal of a good credential that has been seen lately; None says nothing about it."""
-        cached = self._fresh(self._hashes.key_hash(credential))
-        if cached is None or cached.organization.state is not State.ACTIVE or not _is_usable(cached, self._clock.now()):
-            return None
-        return cached.principal
-
-    def _fresh(self, digest: bytes) -> "_Cached | None":
-        cached = self._cache.get(digest)
-        return cached if cached is not None and cached.until >= time.monotonic() else None
-
-    async def _look_up_once(self, credential: str, digest: bytes) -> "_Cached | None":
-        """Looks a credential up; calls that come meanwhile with the same one share the answer."""
-        key_id = _key_id(credential)
-        if key_id is None:
-            return None
-        task = self._lookups.get(digest)
-        if task is None:
-            task = self._lookups[digest] = asyncio.create_task(self._look_up(key_id, digest))
-            task.add_done_callback(functools.partial(self._looked_up, digest))
-        return await asyncio.shield(task)
-
-    def _looked_up(self, digest: bytes, task: "asyncio.Task[_Cached | None]") -> None:
-        self._lookups.pop(digest, None)
-        if not task.cancelled():
-            task.exception()  # seen, also where every caller has gone meanwhile
-
-    async def _look_up(self, key_id: str, digest: bytes) -> "_Cached | None":
-        until = time.monotonic() + _CACHE_SECONDS
-        async with self._database.transaction() as connection:
-            found = await organizations.key_with_organization(connection, key_id)
-        if found is None or not hmac.compare_digest(found[0].secret_hmac, digest):
-            self._cache.pop(digest, None)
-            return None
-        if len(self._cache) >= _CACHE_SIZE:
-            self._cache.clear()
-        cached = self._cache[digest] = _cached(until, *found)
-        return cached
-
-    def _check_rate(self, peer: str) -> None:
-        window = self._windows.get(peer)
-        now = time.monotonic()
-        if window and window.bad >= _BAD_KEYS_PER_WINDOW and now < window.ends:
-            raise Refused(
-                Reason.AUTH_RATE_LIMIT, "too many bad API keys from this address", retry_after=window.ends - now
-            )
-
-    def _note_bad(self, peer: str) -> None:
-        now = time.monotonic()
-        window = self._windows.get(peer)
-        if window is None or window.ends <= now:
-            if len(self._windows) >= _WINDOWS:
-                self._windows = {name: one for name, one in self._windows.items() if one.ends > now}
-            if len(self._windows) >= _WINDOWS:
-                self._windows.clear()
-            window = self._windows[peer] = _Window(ends=now + _WINDOW_SECONDS)
-        window.bad += 1
-
-
-def _cached(until: float, key: ApiKey, organization: Organization) -> _Cached:
-    principal = Principal(
-        organization_id=organization.organization_id,
-        key_id=key.key_id,
-        scopes=frozenset(map(Scope, key.scopes)),
-        settings=organization.settings,
-    )
-    return _Cached(until=until, key=key, organization=organization, principal=principal)
-
-
-def _is_usable(cached: _Cached, now: datetime) -> bool:
-    key = cached.key
-    expired = key.expires_at is not None and key.expires_at <= now
-    return not expired and key.revoked_at is None and cached.organization.state is not State.REVOKED
+    return NewKey(key_id=key_id, secret=f"{KEY_PREFIX}_{key_id}_{secrets.token_urlsafe(32)}")
 
 
 async def create_organization(database: Database, name: str, settings: Settings) -> int:

@@ -13,9 +13,10 @@ from grpc_health.v1 import health
 from prometheus_client import start_http_server
 
 from server import diagnosis, errors, telemetry
-from server.accounts import Authenticator, Secrets
+from server.accounts import Secrets
 from server.admission import Admission, Bounds
 from server.arrivals import Arrivals
+from server.authentication import Authenticator
 from server.clock import Clock
 from server.hints import Hints
 from server.hubs import Hubs

@@ -20,8 +20,9 @@ from google.protobuf.message import DecodeError
 
 from agentmetrics.v1 import event_service_pb2
 from server import errors, telemetry
-from server.accounts import Authenticator, Principal, Scope
+from server.accounts import Principal, Scope
 from server.admission import Admission
+from server.authentication import Authenticator
 from server.errors import Reason, Refused
 from server.rpc import statuses
 
@@ -66,7 +67,7 @@ class _Credential(NamedTuple):
 
     async def authenticate(self) -> Principal:
         """Whose it is, now."""
-        return await self.gate.authenticate(self)
+        return await self.gate.confirm(self, caller().principal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +199,13 @@ class Gate(grpc.aio.ServerInterceptor):
 
     async def authenticate(self, credential: _Credential) -> Principal:
         """The principal of a credential; refuses one that may not call the method."""
-        principal = await self._authenticator.authenticate(credential.text, credential.peer)
+        return self._permitted(await self._authenticator.authenticate(credential.text, credential.peer), credential)
+
+    async def confirm(self, credential: _Credential, last: Principal) -> Principal:
+        """The principal of a call under way; refuses one that may not go on."""
+        return self._permitted(await self._authenticator.confirm(credential.text, last), credential)
+
+    def _permitted(self, principal: Principal, credential: _Credential) -> Principal:
         scope = self._scopes[credential.method]
         if not principal.may(scope):
             raise Refused(

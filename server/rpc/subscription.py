@@ -6,14 +6,11 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server import errors
 from server.bell import Bell
 from server.errors import Reason, Refused
 from server.resume import Tokens
 from server.rpc import gate
 
-# While the database is away, the last answer about a key is believed for that long, and asked for again that often.
-_GRACE_SECONDS, _ASK_AGAIN_SECONDS = 300.0, 2.0
 _ASK_SECONDS = 1.0  # between two questions about a caller to whom much is sent
 _RESUME_TOKEN = "resume-token"  # noqa: S105 - the name of a trailer
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -80,26 +77,15 @@ class Stream:
 
 
 class Guard:
-    """Asks now and then whether a caller may go on. The last answer stands for a time with the database away."""
+    """Asks now and then whether a caller may go on."""
 
-    __slots__ = ("_answered_at", "_ask_at")
+    __slots__ = ("_ask_at",)
 
     def __init__(self) -> None:
-        self._answered_at = time.monotonic()
         self._ask_at = 0.0
 
     async def check(self) -> None:
         """Refuses a caller who may not go on."""
-        now = time.monotonic()
-        if now < self._ask_at:
-            return
-        try:
+        if time.monotonic() >= self._ask_at:
             await gate.caller().authenticate()
-        except errors.StorageUnavailable:
-            now = time.monotonic()
-            if now > self._answered_at + _GRACE_SECONDS:
-                raise
-            self._ask_at = now + _ASK_AGAIN_SECONDS
-        else:
-            self._answered_at = time.monotonic()
-            self._ask_at = self._answered_at + _ASK_SECONDS
+            self._ask_at = time.monotonic() + _ASK_SECONDS

@@ -237,18 +237,18 @@ async def add_key(connection: AsyncConnection, key: ApiKey) -> None:
     )
 
 
-async def key_with_organization(connection: AsyncConnection, key_id: str) -> tuple[ApiKey, Organization] | None:
-    """The credential of that id and whose it is."""
-    row = (
-        await connection.execute(
-            sa.text(
-                f"SELECT {_ORGANIZATION}, {_API_KEY}"  # noqa: S608
-                " FROM api_keys k JOIN organizations o USING (organization_id) WHERE k.key_id = :key_id"
-            ),
-            {"key_id": key_id},
-        )
-    ).one_or_none()
-    return (_api_key(row), _organization(row)) if row else None
+async def keys_with_organizations(
+    connection: AsyncConnection, key_ids: Sequence[str]
+) -> list[tuple[ApiKey, Organization]]:
+    """The credentials of those ids that there are, and whose each is."""
+    rows = await connection.execute(
+        sa.text(
+            f"SELECT {_ORGANIZATION}, {_API_KEY}"  # noqa: S608
+            " FROM api_keys k JOIN organizations o USING (organization_id) WHERE k.key_id = ANY(:key_ids)"
+        ),
+        {"key_ids": list(key_ids)},
+    )
+    return [(_api_key(row), _organization(row)) for row in rows]
 
 
 async def keys(connection: AsyncConnection, organization_id: int) -> Sequence[ApiKey]:

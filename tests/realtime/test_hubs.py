@@ -14,12 +14,11 @@ from subscribing import Reader, authorization
 from agentmetrics import AsyncClient, event
 from agentmetrics.v1 import realtime_service_pb2 as messages
 from agentmetrics.v1 import realtime_service_pb2_grpc
-from server import errors
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.hubs import Hubs
 from server.realtime import Part
-from server.rpc import gate, realtime_conversion, subscription
+from server.rpc import realtime_conversion
 from server.serve import Running
 from server.settings import Settings
 from server.signals import Signals
@@ -254,25 +253,3 @@ async def test_a_reader_that_stops_is_told_so_and_counts_until_then(
             assert (await subscribing.refusal(call))[1] == "SLOW_CONSUMER"
             while service._hubs._users[organization]:  # noqa: ASYNC110 - the server does not say when it lets go
                 await asyncio.sleep(0.05)
-
-
-async def test_streams_go_on_for_a_time_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = 0
-
-    async def authenticate() -> None:
-        nonlocal asked
-        asked += 1
-        raise errors.StorageUnavailable("away")
-
-    token = gate._caller.set(gate.Caller(principal=None, authenticate=authenticate))  # type: ignore[arg-type]
-    try:
-        guard = subscription.Guard()
-        for _ in range(5):
-            await guard.check()
-        assert asked == 1
-        monkeypatch.setattr(subscription, "_GRACE_SECONDS", -1.0)
-        guard._ask_at = 0.0
-        with pytest.raises(errors.StorageUnavailable):
-            await guard.check()
-    finally:
-        gate._caller.reset(token)

@@ -11,7 +11,7 @@ from bad_inputs import World, outcome, row
 from serving import Caller
 
 from agentmetrics.v1 import metrics_service_pb2
-from server import accounts
+from server import accounts, authentication
 from server.accounts import Scope
 from server.store.organizations import State
 
@@ -70,7 +70,7 @@ async def _(world: World) -> str:
 
 def _forget_soon(world: World) -> None:
     """Makes servers ask for keys again after a moment; that they do within 10 seconds is shown in test_security."""
-    world.monkeypatch.setattr(accounts, "_CACHE_SECONDS", 0.2)
+    world.monkeypatch.setattr(authentication, "_FRESH_SECONDS", 0.2)
 
 
 async def _refused_soon(world: World, caller: Caller) -> str:

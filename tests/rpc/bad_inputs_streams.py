@@ -9,7 +9,7 @@ import wire
 from bad_inputs import World, row, told
 from serving import Caller, batch, header, read_ack
 
-from server import accounts
+from server import accounts, authentication
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 
 
@@ -215,7 +215,7 @@ async def _(world: World) -> str:
 
 @row("S-030", "UNAUTHENTICATED CREDENTIALS_INVALID", keeps=1)
 async def _(world: World) -> str:
-    world.monkeypatch.setattr(accounts, "_CACHE_SECONDS", 0.2)
+    world.monkeypatch.setattr(authentication, "_FRESH_SECONDS", 0.2)
     call = world.caller.stream()
     await call.write(_one(1))
     assert (await read_ack(call)).sequence == 1

@@ -9,13 +9,14 @@ import grpc.aio
 import pytest
 
 from server import accounts
-from server.accounts import Authenticator, Secrets
+from server.accounts import Secrets
+from server.authentication import Authenticator
 from server.clock import Clock
 from server.errors import StorageBusy
 from server.rpc import gate
 from server.store.database import Database
 
-KEY = f"{accounts._PREFIX}_{'a' * 16}_{'b' * 43}"
+KEY = f"{accounts.KEY_PREFIX}_{'a' * 16}_{'b' * 43}"
 
 
 @pytest.fixture
@@ -40,10 +41,11 @@ async def test_a_look_up_of_a_key_fails_quietly(nowhere: Database, complaints: l
     authenticator = Authenticator(nowhere, Secrets("a pepper that only this test knows, long enough"), Clock())
     caller = asyncio.create_task(authenticator.authenticate(KEY, "peer"))
     await asyncio.sleep(0)
-    assert authenticator._lookups
+    lookups = authenticator._strangers
+    assert lookups._waiting
     caller.cancel()
     async with asyncio.timeout(10):
-        while authenticator._lookups:  # noqa: ASYNC110 - nobody else hears of it
+        while lookups._worker is not None:  # noqa: ASYNC110 - nobody else hears of it
             await asyncio.sleep(0.01)
     assert caller.cancelled()
     del caller  # which holds on to the look-up

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from serving import Accounts, Caller, event, refused
 
 from server import accounts as server_accounts
-from server import errors, turns
+from server import authentication, errors, turns
 from server.pressure import Pressure
 from server.settings import Settings
 from server.store import organizations, reading
@@ -198,7 +198,7 @@ async def test_a_quota_begins_anew_with_the_month(accounts: Accounts, database: 
 async def test_a_quota_that_is_raised_holds_without_a_restart(
     accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_accounts, "_CACHE_SECONDS", 0.0)
+    monkeypatch.setattr(authentication, "_FRESH_SECONDS", 0.0)
     caller = await limited(accounts, monthly_events=1)
     assert [await outcome(caller.track(event())) for _ in range(2)] == ["OK", QUOTA]
     await server_accounts.set_limits(database, caller.name, {"monthly_events": 2})

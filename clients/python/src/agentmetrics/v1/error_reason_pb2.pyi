@@ -77,7 +77,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_AMBIGUOUS_CREDENTIALS: _ErrorReason.ValueType  # 32
     """UNAUTHENTICATED. More than one credential was sent."""
     ERROR_REASON_AUTH_RATE_LIMIT: _ErrorReason.ValueType  # 33
-    """RESOURCE_EXHAUSTED with RetryInfo. Too many bad keys from this address."""
+    """RESOURCE_EXHAUSTED with RetryInfo. This key is bad, and came from this address more than 100 times within 10 seconds. Good keys
+    from the same address are let in.
+    """
     ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 34
     """PERMISSION_DENIED. The key does not have the scope that the RPC needs. Metadata: scope."""
     ERROR_REASON_TENANT_SUSPENDED: _ErrorReason.ValueType  # 35
@@ -226,7 +228,9 @@ ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 31
 ERROR_REASON_AMBIGUOUS_CREDENTIALS: ErrorReason.ValueType  # 32
 """UNAUTHENTICATED. More than one credential was sent."""
 ERROR_REASON_AUTH_RATE_LIMIT: ErrorReason.ValueType  # 33
-"""RESOURCE_EXHAUSTED with RetryInfo. Too many bad keys from this address."""
+"""RESOURCE_EXHAUSTED with RetryInfo. This key is bad, and came from this address more than 100 times within 10 seconds. Good keys
+from the same address are let in.
+"""
 ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 34
 """PERMISSION_DENIED. The key does not have the scope that the RPC needs. Metadata: scope."""
 ERROR_REASON_TENANT_SUSPENDED: ErrorReason.ValueType  # 35
