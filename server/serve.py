@@ -26,7 +26,8 @@ from server.numbers import Limits
 from server.pressure import Pressure
 from server.query import Queries
 from server.rates import Rates
-from server.rpc import realtime_conversion
+from server.rpc import realtime_conversion, transport
+from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
 from server.rpc.metrics_service import MetricsService
@@ -43,20 +44,6 @@ _PARTITIONS_EVERY = 1800.0
 _PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
 _TAKE_IN_SECONDS = 1.0  # at most, of a server that stops, in which calls that have reached it are let in
 _log = structlog.get_logger(__name__)
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-    ("grpc.max_concurrent_streams", 100),  # bounds what one connection can pile up by resetting streams
-    # With it gRPC would count streams that have ended against that limit for a while, and refuse clients that keep it.
-    ("grpc.http.overload_protection", 0),
-    # A client that vanished without a word is let go after 30 seconds; clients may ask more often.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.http2.ping_timeout_ms", 10_000),  # a minute by default, and the pings of keepalive wait for others
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-)
 
 
 async def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
@@ -137,18 +124,20 @@ class Running:
         )
         self._services = Services(
             events=EventService(
-                self._ingest, admission, secrets, self._clock, max_streams=settings.max_streams_per_organization
+                self._ingest,
+                admission,
+                secrets,
+                self._clock,
+                max_streams=settings.max_streams_per_organization,
+                limits=_stream_limits(settings),
             ),
             metrics=MetricsService(Queries(database, self._clock, turns)),
-            realtime=RealtimeService(hubs, secrets),
+            realtime=RealtimeService(hubs, secrets, max_seconds=_stream_limits(settings).age),
             health=health.aio.HealthServicer(),
         )
         authenticator = Authenticator(database, secrets, self._clock)
         gate = Gate(authenticator, SCOPES, admission, max_call_seconds=settings.max_call_seconds)
-        # A second server on the port would otherwise start, and take half of the calls. Processes that share it have
-        # a parent that keeps others away.
-        reuse = ("grpc.so_reuseport", int(settings.processes > 1))
-        self._server = grpc.aio.server(interceptors=(gate,), options=(*_OPTIONS, reuse))
+        self._server = grpc.aio.server(interceptors=(gate,), options=transport.options(settings))
         self._services.register(self._server)
         self._watcher: asyncio.Task[None] | None = None
         self._serving = False
@@ -273,6 +262,12 @@ def _defaults(settings: Settings) -> Defaults:
         burst_events=settings.burst_events,
         monthly_events=settings.monthly_events,
     )
+
+
+def _stream_limits(settings: Settings) -> StreamLimits:
+    # What is left of a connection that is to end is over before gRPC cuts it.
+    age = settings.connection_grace_seconds if settings.max_connection_seconds else 0
+    return StreamLimits(age=age, idle=settings.max_stream_idle_seconds)
 
 
 def _tls(settings: Settings) -> grpc.ServerCredentials | None:

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     max_lag_seconds: float = Field(default=0.5, gt=0)
     max_call_seconds: float = Field(default=30, gt=0)
     drain_seconds: float = Field(default=10, ge=0)
+    max_connection_seconds: float = Field(default=300, ge=0)  # then it takes no new calls; 0: no limit
+    connection_grace_seconds: float = Field(default=300, ge=1)  # for the calls that an old connection still has
+    max_stream_idle_seconds: float = Field(default=120, ge=0)  # without a whole message; 0: no limit
 
     data_dir: Path = Path.home() / ".agentmetrics"
     log_level: str = Field(default="INFO", pattern="^(?i:debug|info|warning|error)$")
@@ -71,6 +74,11 @@ class Settings(BaseSettings):
             raise ValueError("AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY go together")
         if self.tls_client_ca and not self.tls_certificate:
             raise ValueError("AGENTMETRICS_TLS_CLIENT_CA needs AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY")
+        if self.max_connection_seconds and self.connection_grace_seconds <= self.max_call_seconds:
+            raise ValueError(
+                f"AGENTMETRICS_CONNECTION_GRACE_SECONDS={self.connection_grace_seconds:g} must be more than"
+                f" AGENTMETRICS_MAX_CALL_SECONDS={self.max_call_seconds:g}, or calls are cut"
+            )
         if not self.tls_certificate and not self.allow_plaintext and not is_loopback(self.listen):
             raise ValueError(
                 f"AGENTMETRICS_LISTEN={self.listen} is not a loopback address and TLS is off: set"

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 from google.protobuf import timestamp_pb2
@@ -20,7 +20,8 @@ from server.errors import Reason, Refused
 from server.events import Event
 from server.ingest import Ingest
 from server.results import Result, Status, Submission
-from server.rpc import event_batches, event_conversion, event_results, gate
+from server.rpc import endings, event_batches, event_conversion, event_results, gate
+from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import Sender
 
 MAX_UNACKED_BATCHES = 32
@@ -40,14 +41,14 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         clock: Clock,
         *,
         max_streams: int,
-        ack_seconds: float = 60,
+        limits: StreamLimits,
     ) -> None:
         self._ingest = ingest
         self._admission = admission
         self._secrets = secrets
         self._clock = clock
         self._max_streams = max_streams
-        self._ack_seconds = ack_seconds
+        self._limits = limits
         self._streams: Counter[int] = Counter()
         self._draining = asyncio.Event()
 
@@ -93,7 +94,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     ) -> None:
         """Stores batches as they come and acknowledges them in order."""
         with self._stream_slot(gate.caller().principal.organization_id):
-            stream = _Stream(self, request_iterator, context, self._draining, self._ack_seconds)
+            stream = _Stream(self, request_iterator, context, self._draining, self._limits)
             await stream.run()
 
     def _sender(
@@ -138,7 +139,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     @contextlib.contextmanager
     def _stream_slot(self, organization_id: int) -> Iterator[None]:
         if self._draining.is_set():
-            raise _draining()
+            raise endings.draining()
         if self._streams[organization_id] >= self._max_streams:
             raise Refused(
                 Reason.STREAM_LIMIT,
@@ -166,10 +167,6 @@ def _read(messages: Sequence[event_pb2.Event], sender: Sender) -> list[Event | R
     ]
 
 
-def _draining() -> Refused:
-    return Refused(Reason.DRAINING, "the server is about to stop; connect again", retry_after=0.5)
-
-
 _Pending = tuple[int, "asyncio.Task[Submission]"]
 
 
@@ -182,13 +179,14 @@ class _Stream:
         requests: AsyncIterator[event_service_pb2.StreamEventsRequest],
         context: _Context,
         draining: asyncio.Event,
-        ack_seconds: float,
+        limits: StreamLimits,
     ) -> None:
         self._service = service
         self._requests = requests
         self._context = context
         self._draining = draining
-        self._ack_seconds = ack_seconds
+        self._limits = limits
+        self._lifetime = Lifetime(context, limits.age)
         self._pending: asyncio.Queue[_Pending | None] = asyncio.Queue()
         self._unacked = asyncio.Semaphore(MAX_UNACKED_BATCHES)
         self._started = False
@@ -216,15 +214,19 @@ class _Stream:
                 yield pending[1]
 
     async def _read_all(self) -> None:
-        """Reads until the client is done, errs or the server drains; then lets the writer finish."""
+        """Reads until the client is done, errs or falls silent, the stream's time is over or the server drains; then
+        lets the writer finish.
+        """
         draining = asyncio.create_task(self._draining.wait())
         try:
             while True:
+                self._lifetime.check()
                 reading = asyncio.ensure_future(anext(self._requests, None))
                 try:
-                    await asyncio.wait((reading, draining), return_when=asyncio.FIRST_COMPLETED)
+                    patience = self._lifetime.within(self._limits.idle)
+                    await asyncio.wait((reading, draining), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                     if not reading.done():
-                        raise _draining()
+                        self._end()
                     request = await reading
                 finally:
                     reading.cancel()
@@ -234,6 +236,13 @@ class _Stream:
         finally:
             draining.cancel()
             self._pending.put_nowait(None)
+
+    def _end(self) -> NoReturn:
+        """Raises why a stream ends that nothing has come on."""
+        if self._draining.is_set():
+            raise endings.draining()
+        self._lifetime.check()
+        raise endings.idle()
 
     async def _take(self, request: event_service_pb2.StreamEventsRequest) -> None:
         which = request.WhichOneof("message")
@@ -273,6 +282,6 @@ class _Stream:
             begun = time.monotonic()
             await self._context.write(response)
             self._last_acked = sequence
-            if time.monotonic() - begun > self._ack_seconds:
+            if time.monotonic() - begun > self._limits.acknowledgement:
                 raise Refused(Reason.ACK_BACKLOG, "the acknowledgements are not being read")
             self._unacked.release()

@@ -14,6 +14,7 @@ from server.realtime import Part
 from server.recent import Batch
 from server.resume import Subscription, Tokens
 from server.rpc import gate, realtime_conversion
+from server.rpc.endings import Lifetime
 from server.rpc.subscription import Context, Draining, Stream
 
 HEARTBEAT_SECONDS = 15.0
@@ -30,11 +31,13 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         hubs: Hubs,
         secrets: Secrets,
         *,
+        max_seconds: float = 0,
         write_seconds: float = 60,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         self._hubs = hubs
         self._secrets = secrets
+        self._max_seconds = max_seconds  # of a subscription; 0: no limit
         self._write_seconds = write_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._draining = Draining()
@@ -79,7 +82,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
                 heartbeat_at = loop.time() + self._heartbeat_seconds
                 state_at = loop.time() + interval if message else state_at
             else:
-                patience = min(_CHECK_SECONDS, max(heartbeat_at - loop.time(), 0.01))
+                patience = min(stream.patience(_CHECK_SECONDS), max(heartbeat_at - loop.time(), 0.01))
                 if may_send:
                     await hub.news(patience)
                 else:
@@ -114,7 +117,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
                 await stream.write(realtime_conversion.bookmark(stream.revision, stream.tokens.after(stream.revision)))
                 bookmark_at = loop.time() + self._heartbeat_seconds
             elif not batches:
-                await hub.news(min(_CHECK_SECONDS, max(bookmark_at - loop.time(), 0.01)))
+                await hub.news(min(stream.patience(_CHECK_SECONDS), max(bookmark_at - loop.time(), 0.01)))
             await stream.check()
             for batch in batches:
                 *others, last = hub.encoded(batch, part, include_events=include_events)
@@ -130,7 +133,10 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
 
     def _stream(self, context: Context, principal: Principal, part: Part, *, include_events: bool = False) -> Stream:
         asked = Subscription(organization_id=principal.organization_id, part=part, include_events=include_events)
-        return Stream(context, Tokens(self._secrets, asked), self._draining, write_seconds=self._write_seconds)
+        lifetime = Lifetime(context, self._max_seconds)
+        return Stream(
+            context, Tokens(self._secrets, asked), self._draining, lifetime, write_seconds=self._write_seconds
+        )
 
     def _subscribed(self, principal: Principal) -> AbstractAsyncContextManager[Hub]:
         self._draining.check()

@@ -9,7 +9,8 @@ import grpc
 from server.bell import Bell
 from server.errors import Reason, Refused
 from server.resume import Tokens
-from server.rpc import gate
+from server.rpc import endings, gate
+from server.rpc.endings import Lifetime
 
 _ASK_SECONDS = 1.0  # between two questions about a caller to whom much is sent
 _RESUME_TOKEN = "resume-token"  # noqa: S105 - the name of a trailer
@@ -31,7 +32,7 @@ class Draining:
     def check(self) -> None:
         """Refuses once it has begun: how subscriptions end."""
         if self.has_begun:
-            raise Refused(Reason.DRAINING, "the server is about to stop; connect again", retry_after=0.5)
+            raise endings.draining()
 
     def pause(self, seconds: float) -> Coroutine[None, None, None]:
         """Waits so long, but not longer than the server does."""
@@ -43,10 +44,13 @@ class Stream:
     subscriber stands. There are thousands, and they last: it holds little.
     """
 
-    __slots__ = ("_context", "_draining", "_guard", "_write_seconds", "revision", "tokens")
+    __slots__ = ("_context", "_draining", "_guard", "_lifetime", "_write_seconds", "revision", "tokens")
 
-    def __init__(self, context: Context, tokens: Tokens, draining: Draining, *, write_seconds: float) -> None:
+    def __init__(
+        self, context: Context, tokens: Tokens, draining: Draining, lifetime: Lifetime, *, write_seconds: float
+    ) -> None:
         self._context = context
+        self._lifetime = lifetime
         self._draining = draining
         self._write_seconds = write_seconds
         self._guard = Guard()
@@ -67,9 +71,14 @@ class Stream:
             raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read")
 
     async def check(self) -> None:
-        """Ends the subscription where the server drains or the key may not be used any more."""
+        """Ends the subscription where the server drains, its time is over, or the key may not be used any more."""
         self._draining.check()
+        self._lifetime.check()
         await self._guard.check()
+
+    def patience(self, seconds: float) -> float:
+        """So many seconds, or those up to the end of the subscription if they are fewer."""
+        return self._lifetime.within(seconds) or 0.0
 
     def pause(self, seconds: float) -> Coroutine[None, None, None]:
         """Waits between two messages, but not longer than the server does."""

@@ -10,6 +10,7 @@ from bad_inputs import World, row, told
 from serving import Caller, batch, header, read_ack
 
 from server import accounts, authentication
+from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 
 
@@ -106,7 +107,7 @@ async def _(world: World) -> str:
 @row("S-018", "RESOURCE_EXHAUSTED ACK_BACKLOG")
 async def _(world: World) -> str:
     # A stall of half a second ends the stream, not a number of acks. Rejections make large acks of little work.
-    world.monkeypatch.setattr(world.server._services.events, "_ack_seconds", 0.5)
+    world.monkeypatch.setattr(world.server._services.events, "_limits", StreamLimits(acknowledgement=0.5))
     options = (("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1))
     async with grpc.aio.insecure_channel(world.server.address, options=options) as channel:
         call = channel.stream_stream("/agentmetrics.v1.EventService/StreamEvents")(metadata=world.caller.metadata)

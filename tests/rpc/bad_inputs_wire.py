@@ -14,7 +14,7 @@ from bad_inputs import World, outcome, row
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 
-from server import serve
+from server.rpc import transport
 
 
 def _resident() -> int:
@@ -103,8 +103,8 @@ async def _(world: World) -> str:
 @row("W-048", "closed", keeps=1)
 async def _(world: World) -> str:
     # 200 sockets for 2,000, and a second for the two minutes that the core gives a handshake.
-    options = (*serve._OPTIONS, ("grpc.server_handshake_timeout_ms", 1000))
-    world.monkeypatch.setattr(serve, "_OPTIONS", options)
+    options = (*transport.OPTIONS, ("grpc.server_handshake_timeout_ms", 1000))
+    world.monkeypatch.setattr(transport, "OPTIONS", options)
     async with serving.running(world.settings) as server:
         host, _, port = server.address.rpartition(":")
         silent = [await asyncio.open_connection(host, int(port)) for _ in range(200)]

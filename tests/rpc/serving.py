@@ -225,9 +225,9 @@ async def stored(database: Database, caller: Caller) -> list[str]:
     return sorted(row[0] for row in types)
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until something is so, 5 seconds at most."""
-    for _ in range(100):
+async def eventually(condition: Callable[[], bool], *, seconds: float = 5) -> None:
+    """Waits until something is so, but not for ever."""
+    for _ in range(round(seconds * 20)):
         if condition():
             return
         await asyncio.sleep(0.05)

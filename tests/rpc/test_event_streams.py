@@ -9,6 +9,7 @@ import serving
 from serving import Accounts, Caller, batch, event, header, read_ack, refused, rest, statuses
 
 from agentmetrics.v1 import event_service_pb2
+from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 from server.serve import Running
 from server.settings import Settings
@@ -149,7 +150,7 @@ async def test_a_stream_takes_in_no_more_than_it_may_leave_unacknowledged(
 async def test_a_client_that_reads_nothing_is_told_so_once_it_reads(
     caller: Caller, server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server._services.events, "_ack_seconds", 0.3)
+    monkeypatch.setattr(server._services.events, "_limits", StreamLimits(acknowledgement=0.3))
     bad = [event("Bad", event_id=f"{number:0128}") for number in range(1000)]
     options = (("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1))
     async with grpc.aio.insecure_channel(server.address, options=options) as channel:

@@ -22,7 +22,7 @@ import workers.__main__
 from agentmetrics.v1 import error_reason_pb2
 from server import admission, catalog, cli, errors, query, serve, telemetry, timerange, validation
 from server.embedded import binaries
-from server.rpc import event_service, services
+from server.rpc import event_service, services, transport
 from server.settings import Settings
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -130,7 +130,7 @@ def test_reasons_exist() -> None:
 
 def test_limits_are_those_of_the_code() -> None:
     told = {row[0]: row[1] for row in rows("**Limits**")}
-    options: dict[str, Any] = dict(serve._OPTIONS)
+    options: dict[str, Any] = dict(transport.OPTIONS)
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     expected = {
         "A message": f"{options['grpc.max_receive_message_length'] // 2**20} MiB",
@@ -152,6 +152,9 @@ def test_limits_are_those_of_the_code() -> None:
         "Events under way, per server": f"{defaults['max_inflight_mib']} MiB (setting), of one organization a"
         f" {('whole', 'half', 'third', 'quarter')[admission.SHARE - 1]}",
         "Calls at once, per connection": f"{options['grpc.max_concurrent_streams']}",
+        "Age of a connection, and then of its calls": f"{defaults['max_connection_seconds']:g} seconds and"
+        f" {defaults['connection_grace_seconds']:g} more",
+        "A stream of events without a whole message": f"{defaults['max_stream_idle_seconds']:g} seconds",
         "Duration of a call, streams aside": f"{defaults['max_call_seconds']:g} seconds",
     }
     assert {name: told[name] for name, limit in expected.items() if limit not in told[name]} == {}

@@ -280,7 +280,8 @@ class AsyncClient:
         """Yields the newest state at once and whenever it has changed, every `min_interval` seconds at most.
 
         It outlasts servers: a connection that is lost is replaced, after a jittered wait that `on_retry` is told with
-        the error, and `retry_for` seconds in a row without one raise the error (None: never). Revisions never go back.
+        the error, and `retry_for` seconds in a row without one raise the error (None: never); those that end by their
+        age, every few minutes, are replaced without a word. Revisions never go back.
         A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
         """
         ledger = ledgers.States(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)

@@ -127,7 +127,7 @@ class AsyncSubscription(Generic[_Response]):
         if self._closed.is_set():
             return
         wait = self._patience.wait_before_retry(error)
-        if self._on_retry is not None:
+        if self._on_retry is not None and not ledgers.is_routine(error):
             self._on_retry(error, wait)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closed.wait(), wait)

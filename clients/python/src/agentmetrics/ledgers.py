@@ -183,6 +183,11 @@ def lost(error: errors.AgentMetricsError) -> errors.AgentMetricsError:
     return error
 
 
+def is_routine(error: errors.AgentMetricsError) -> bool:
+    """Returns whether a connection has ended because connections do, every few minutes: nothing to tell anybody of."""
+    return error.reason == "STREAM_AGE"
+
+
 def ended() -> errors.AgentMetricsError:
     """Returns the error for a stream that the server ended without a status of its own."""
     return errors.Unavailable("the server ended the stream", grpc.StatusCode.UNAVAILABLE)

@@ -128,7 +128,7 @@ class Subscription(Generic[_Response]):
         if self._closed.is_set():
             return
         wait = self._patience.wait_before_retry(error)
-        if self._on_retry is not None:
+        if self._on_retry is not None and not ledgers.is_routine(error):
             self._on_retry(error, wait)
         self._closed.wait(wait)
 

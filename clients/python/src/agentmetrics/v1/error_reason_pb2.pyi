@@ -119,6 +119,12 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """RESOURCE_EXHAUSTED with RetryInfo. The organization has too many streams on this server. Metadata: limit."""
     ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 64
     """UNAVAILABLE with RetryInfo. The server is about to stop: connect again, to any server. Trailer: last-acked-sequence."""
+    ERROR_REASON_STREAM_AGE: _ErrorReason.ValueType  # 65
+    """UNAVAILABLE with RetryInfo. The stream or subscription has lasted as long as one may: connect again and go on, so that calls spread
+    over servers that were added. Trailer: last-acked-sequence, or resume-token.
+    """
+    ERROR_REASON_STREAM_IDLE: _ErrorReason.ValueType  # 66
+    """UNAVAILABLE with RetryInfo. No whole message has come on the stream for minutes. Trailer: last-acked-sequence."""
     ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 80
     """INVALID_ARGUMENT. resume_after is damaged, forged, of another organization, or goes with another filter."""
     ERROR_REASON_FUTURE_REVISION: _ErrorReason.ValueType  # 81
@@ -152,7 +158,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     realtime figures are being worked out. Metadata: limit, where it is the limit of those filters.
     """
     ERROR_REASON_DEADLINE: _ErrorReason.ValueType  # 74
-    """DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed."""
+    """DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed; a stream or subscription ends a second (or a tenth of its
+    time) before the caller's, with its trailer: last-acked-sequence, or resume-token.
+    """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 75
     """INTERNAL. A fault of the server; its log has the particulars under the request id. Metadata: request_id."""
     ERROR_REASON_EVENT_QUOTA: _ErrorReason.ValueType  # 90
@@ -270,6 +278,12 @@ ERROR_REASON_STREAM_LIMIT: ErrorReason.ValueType  # 63
 """RESOURCE_EXHAUSTED with RetryInfo. The organization has too many streams on this server. Metadata: limit."""
 ERROR_REASON_DRAINING: ErrorReason.ValueType  # 64
 """UNAVAILABLE with RetryInfo. The server is about to stop: connect again, to any server. Trailer: last-acked-sequence."""
+ERROR_REASON_STREAM_AGE: ErrorReason.ValueType  # 65
+"""UNAVAILABLE with RetryInfo. The stream or subscription has lasted as long as one may: connect again and go on, so that calls spread
+over servers that were added. Trailer: last-acked-sequence, or resume-token.
+"""
+ERROR_REASON_STREAM_IDLE: ErrorReason.ValueType  # 66
+"""UNAVAILABLE with RetryInfo. No whole message has come on the stream for minutes. Trailer: last-acked-sequence."""
 ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 80
 """INVALID_ARGUMENT. resume_after is damaged, forged, of another organization, or goes with another filter."""
 ERROR_REASON_FUTURE_REVISION: ErrorReason.ValueType  # 81
@@ -303,7 +317,9 @@ ERROR_REASON_QUERY_CONCURRENCY: ErrorReason.ValueType  # 73
 realtime figures are being worked out. Metadata: limit, where it is the limit of those filters.
 """
 ERROR_REASON_DEADLINE: ErrorReason.ValueType  # 74
-"""DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed."""
+"""DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed; a stream or subscription ends a second (or a tenth of its
+time) before the caller's, with its trailer: last-acked-sequence, or resume-token.
+"""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 75
 """INTERNAL. A fault of the server; its log has the particulars under the request id. Metadata: request_id."""
 ERROR_REASON_EVENT_QUOTA: ErrorReason.ValueType  # 90

@@ -1,0 +1,35 @@
+"""How the server's connections behave: their limits, their pings, and how long they last."""
+
+from server.settings import Settings
+
+OPTIONS = (
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_concurrent_streams", 100),  # bounds what one connection can pile up by resetting streams
+    # With it gRPC would count streams that have ended against that limit for a while, and refuse clients that keep it.
+    ("grpc.http.overload_protection", 0),
+    # A client that vanished without a word is let go after 30 seconds; clients may ask more often.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # a minute by default, and the pings of keepalive wait for others
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+def options(settings: Settings) -> tuple[tuple[str, int], ...]:
+    """The options of the server's connections."""
+    # A second server on the port would otherwise start, and take half of the calls. Processes that share it have a
+    # parent that keeps others away.
+    reuse = ("grpc.so_reuseport", int(settings.processes > 1))
+    return (*OPTIONS, reuse, *_age(settings))
+
+
+def _age(settings: Settings) -> tuple[tuple[str, int], ...]:
+    """A connection of that age, give or take a tenth, takes no new calls; those that it has may go on for the grace."""
+    if not settings.max_connection_seconds:
+        return ()
+    return (
+        ("grpc.max_connection_age_ms", round(settings.max_connection_seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", round(settings.connection_grace_seconds * 1000)),
+    )
