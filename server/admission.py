@@ -75,7 +75,7 @@ class Admission:
         try:
             self._climb(principal.organization_id, limits, 0)
         except Refused as refusal:
-            return refusal
+            return refusal.with_traceback(None)  # its frames know it, so that neither would go before a collection
         return None
 
     def _climb(self, organization_id: int, limits: Limits, size: int) -> None:

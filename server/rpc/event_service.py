@@ -233,6 +233,7 @@ class _Stream:
                 if request is None:
                     return
                 await self._take(request)
+                del request, reading  # the next one may be long in coming
         finally:
             draining.cancel()
             self._pending.put_nowait(None)

@@ -154,6 +154,7 @@ class Gate(grpc.aio.ServerInterceptor):
                     await self._admission.check_events(caller.principal, size)
                     with self._admission.holding(organization_id, size):
                         return await handle(self._charged(caller.principal, request), context)
+            return None  # refused: nobody reads an answer
 
         return call
 
@@ -167,24 +168,30 @@ class Gate(grpc.aio.ServerInterceptor):
                     self._admission.check_pressure()
                     await handle(request.parse(), context)
                 else:
-                    await handle(self._each(request), context)
+                    await handle(self._each(context), context)
 
         return call
 
-    async def _each(self, requests: AsyncIterator[_Raw]) -> AsyncIterator[object]:
-        """The messages of a stream of events, each when it can be let in."""
-        async for request in requests:
-            principal = await caller().authenticate()
-            give_up_at = time.monotonic() + _STREAM_PATIENCE
-            while True:
-                try:
-                    await self._admission.check_events(principal, len(request.data))
-                    break
-                except Refused as refusal:
-                    if refusal.retry_after is None or time.monotonic() + refusal.retry_after > give_up_at:
-                        raise
-                    await asyncio.sleep(min(refusal.retry_after, _STREAM_LOOKS_EVERY))
-            yield self._charged(principal, request)
+    async def _each(self, context: _Context) -> AsyncIterator[object]:
+        """The messages of a stream of events, each when it can be let in.
+
+        gRPC's own iterator of them is in a circle with itself, and holds the last one when a stream ends early.
+        """
+        while (request := await context.read()) is not grpc.aio.EOF:
+            yield await self._let_in(request)
+            del request  # the next one may be long in coming
+
+    async def _let_in(self, request: _Raw) -> object:
+        principal = await caller().authenticate()
+        give_up_at = time.monotonic() + _STREAM_PATIENCE
+        while True:
+            try:
+                await self._admission.check_events(principal, len(request.data))
+                return self._charged(principal, request)
+            except Refused as refusal:
+                if refusal.retry_after is None or time.monotonic() + refusal.retry_after > give_up_at:
+                    raise
+                await asyncio.sleep(min(refusal.retry_after, _STREAM_LOOKS_EVERY))
 
     def _charged(self, principal: Principal, request: _Raw) -> object:
         message = request.parse()
@@ -259,24 +266,45 @@ class _Answering:
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    ) -> bool:
         outcome = grpc.StatusCode.OK
         try:
             if isinstance(error, asyncio.CancelledError):
                 outcome = grpc.StatusCode.CANCELLED
             elif isinstance(error, Exception):  # whatever it is, it must not reach the caller as it is
-                refusal = _refusal(error, self._method)
-                outcome = statuses.code(refusal)
-                _refused(refusal.reason.name).inc()
-                earlier = tuple(self._context.trailing_metadata() or ())
-                try:
-                    await self._context.abort(outcome, refusal.message, (*earlier, *statuses.trailers(refusal)))
-                except grpc.aio.InternalError:
-                    # The caller has just gone, of which gRPC has not heard yet: it would log this as a fault.
-                    outcome = grpc.StatusCode.CANCELLED
-                    raise asyncio.CancelledError from error
+                outcome = await self._refuse(_refusal(error, self._method))
+                _let_go(error)
+                return True
+            return False
         finally:
             _seconds(self._method, outcome.name).observe(time.perf_counter() - self._started)
+
+    async def _refuse(self, refusal: Refused) -> grpc.StatusCode:
+        """Sends the status. gRPC itself ends the call with it as soon as the handler has returned."""
+        code = statuses.code(refusal)
+        _refused(refusal.reason.name).inc()
+        earlier = tuple(self._context.trailing_metadata() or ())
+        try:
+            await self._context.abort(code, refusal.message, (*earlier, *statuses.trailers(refusal)))
+        except grpc.aio.AbortError as ended:
+            _let_go(ended)  # gRPC keeps it with the call
+        except grpc.aio.InternalError:
+            return grpc.StatusCode.CANCELLED  # the caller has just gone, of which gRPC has not heard yet
+        return code
+
+
+def _let_go(error: BaseException) -> None:
+    """Drops the frames that an exception and its causes hold.
+
+    They have the request in hand, and they are in circles: a call knows its exception, which knows the frames, which
+    know the call. What a refused call has sent would stay in memory until the garbage collector looks at everything.
+    """
+    chain: list[BaseException | None] = [error]
+    while chain:
+        one = chain.pop()
+        if one is not None and one.__traceback__ is not None:
+            one.__traceback__ = None
+            chain += (one.__cause__, one.__context__)
 
 
 _refused = functools.cache(telemetry.REFUSALS.labels)

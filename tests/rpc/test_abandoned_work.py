@@ -63,7 +63,6 @@ async def test_a_refusal_of_a_caller_that_has_just_gone_is_no_fault() -> None:
         async def abort(self, *_: object) -> None:
             raise grpc.aio.InternalError
 
-    with pytest.raises(asyncio.CancelledError) as cancelled:
-        async with gate._Answering("/agentmetrics.v1.EventService/TrackEvent", Gone()):  # type: ignore[arg-type]
-            raise StorageBusy("no connection is free")
-    assert isinstance(cancelled.value.__cause__, StorageBusy)
+    async with gate._Answering("/agentmetrics.v1.EventService/TrackEvent", Gone()):  # type: ignore[arg-type]
+        raise StorageBusy("no connection is free")
+    # No exception has come out, which gRPC would log as a fault.
