@@ -1,7 +1,8 @@
 """Cells: what is counted for one bucket of one value of one dimension, as sparse vectors that merge by addition.
 
-A cell holds *counters* (count and sum of each measure), *bins* (histograms) and *sets* (the dense numbers of distinct
-users or agents, as roaring bitmaps). Counters and bins are integers, so that no order of addition changes a result.
+A cell holds *counters* (count and sum of each measure), *bins* (histograms: see server/histogram.py) and *sets* (the
+dense numbers of distinct users or agents, as roaring bitmaps). Counters and bins are integers, so that no order of
+addition changes a result.
 """
 
 import enum
@@ -54,9 +55,9 @@ class CellKey(NamedTuple):
     bucket: int
 
 
-# The key of a counter or bin is measure number × KEY_SPAN + part: 0 the count, 1 the sum, 2 and up the histogram's
-# bins.
-KEY_SPAN = 4096
+# The key of a counter or bin is measure number × KEY_SPAN + part: 0 the count, 1 the sum, 2 and up the keys of the
+# histogram.
+KEY_SPAN = 8192
 COUNT_PART = 0
 SUM_PART = 1
 FIRST_BIN_PART = 2
@@ -72,9 +73,9 @@ def sum_key(measure: int) -> int:
     return measure * KEY_SPAN + SUM_PART
 
 
-def bin_key(measure: int, number: int) -> int:
-    """The key of one bin of a measure's histogram."""
-    return measure * KEY_SPAN + FIRST_BIN_PART + number
+def first_bin_key(measure: int) -> int:
+    """Where the keys of a measure's histogram begin among the bins."""
+    return measure * KEY_SPAN + FIRST_BIN_PART
 
 
 @dataclass(slots=True)
@@ -99,11 +100,6 @@ class Cell:
             self.sets[key] = BitMap(members)
         else:
             mine |= members
-
-    def histogram(self, measure: int) -> dict[int, int]:
-        """The bins of one measure by their number."""
-        low, high = bin_key(measure, 0), (measure + 1) * KEY_SPAN
-        return {key - low: count for key, count in self.bins.items() if low <= key < high and count}
 
     def is_empty(self) -> bool:
         """True when adding the cell changes nothing."""

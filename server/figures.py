@@ -19,7 +19,7 @@ def figure(metric: Metric, cell: Cell) -> Figure:
         case Measure():
             return _term(cell, metric.name)
         case Quantile():
-            return histogram.quantile(cell.histogram(catalog.MEASURE[metric.measure].number), metric.q)
+            return histogram.quantile(cell.bins, metric.q, cells.first_bin_key(catalog.MEASURE[metric.measure].number))
         case Ratio():
             return _ratio(metric, cell)
 

@@ -1,68 +1,60 @@
-"""Logarithmic histograms of non-negative integers with a bounded relative error.
+"""Logarithmic histograms of non-negative integers: sparse vectors that merge by addition, with a bounded error.
 
-The layout is that of DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with
-relative-error guarantees", PVLDB 12, 2019): bin i holds the values in (γ^(i−1), γ^i], γ = (1 + α) ÷ (1 − α). Bins merge
-by addition, so that a percentile over any period is that of all its values. The bounds are integers worked out once,
-which makes the bin of a value the same on every machine; a bin with a single integer in it is exact.
+Bins grow as those of DDSketch do (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with
+relative-error guarantees", PVLDB 12, 2019): the integers in one are at most RELATIVE_ERROR apart. A histogram holds for
+each bin how many values are in it, and how far they are above its lowest integer, added up. So the mean of a bin's
+values is known, and it stands for each of them: it is at most RELATIVE_ERROR away from every value of the bin, lies
+between the smallest and the greatest of them, and is exact where they are equal. What is added can be taken back. The
+bounds are integers worked out once, which makes the bin of a value the same on every machine.
 """
 
 import bisect
+import itertools
 from collections.abc import Iterable, Mapping
 
 RELATIVE_ERROR = 0.01
 MAXIMUM = 10**12
 
 
-def _upper_bounds() -> list[int]:
-    bounds, exact = [0], 1.0
-    gamma = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-    while bounds[-1] < MAXIMUM:
-        if int(exact) > bounds[-1]:  # powers closer together than integers share a bin
-            bounds.append(int(exact))
-        exact *= gamma
-    return bounds
+def _lowest() -> list[int]:
+    """The lowest integer of each bin: a bin ends where the next integer would be too far away from it."""
+    lowest = [0, 1]
+    while (following := int(lowest[-1] * (1 + RELATIVE_ERROR)) + 1) <= MAXIMUM:
+        lowest.append(following)
+    return lowest
 
 
-_UPPER = _upper_bounds()
-BIN_COUNT = len(_UPPER)
+_LOWEST = _lowest()
+BIN_COUNT = len(_LOWEST)
+KEY_COUNT = 2 * BIN_COUNT  # bin i is counted under the key i; its offsets are added up under BIN_COUNT + i
 
 
-def bin_of(value: int) -> int:
-    """The number of the bin that holds value, 0 ≤ value ≤ MAXIMUM."""
-    return bisect.bisect_left(_UPPER, value)
+def count(values: Iterable[int], into: dict[int, int], first_key: int = 0) -> None:
+    """Adds values, 0 ≤ value ≤ MAXIMUM, to a histogram whose keys begin at first_key."""
+    get = into.get
+    for value in values:
+        number = bisect.bisect_right(_LOWEST, value) - 1
+        key = first_key + number
+        into[key] = get(key, 0) + 1
+        if offset := value - _LOWEST[number]:
+            key += BIN_COUNT
+            into[key] = get(key, 0) + offset
 
 
-def bins_of(values: Iterable[int]) -> list[int]:
-    """The numbers of the bins that hold values."""
-    return [bisect.bisect_left(_UPPER, value) for value in values]
-
-
-def representative(number: int) -> float:
-    """The value that stands for a bin: at most RELATIVE_ERROR away from every integer in it."""
-    if number == 0:
-        return 0.0
-    lowest, highest = _UPPER[number - 1] + 1, _UPPER[number]
-    return 2.0 * lowest * highest / (lowest + highest)
-
-
-def quantile(bins: Mapping[int, int], q: float) -> float | None:
+def quantile(histogram: Mapping[int, int], q: float, first_key: int = 0) -> float | None:
     """The q-quantile, interpolated between neighbouring ranks as SQL's percentile_cont; None without values."""
-    count = sum(bins.values())
-    if count <= 0:
+    end = first_key + BIN_COUNT
+    keys = sorted([key for key in histogram if first_key <= key < end])
+    up_to = list(itertools.accumulate(map(histogram.__getitem__, keys)))  # how many values are in each bin and below
+    total = up_to[-1] if up_to else 0
+    if total <= 0:
         return None
-    rank = q * (count - 1)
+
+    def value_at(rank: int) -> float:
+        key = keys[bisect.bisect_right(up_to, rank)]
+        return _LOWEST[key - first_key] + histogram.get(key + BIN_COUNT, 0) / histogram[key]
+
+    rank = q * (total - 1)
     lower = int(rank)
-    low, high = _values_at(bins, lower, min(lower + 1, count - 1))
-    return low + (high - low) * (rank - lower)
-
-
-def _values_at(bins: Mapping[int, int], first: int, second: int) -> tuple[float, float]:
-    seen, low = 0, None
-    for number in sorted(bins):
-        seen += bins[number]
-        if low is None and seen > first:
-            low = representative(number)
-        if seen > second:
-            high = representative(number)
-            return (high if low is None else low), high
-    raise ValueError("a bin has a negative count")
+    low, high = value_at(lower), value_at(min(lower + 1, total - 1))
+    return min(high, low + (high - low) * (rank - lower))  # rounding does not lead out of the two

@@ -80,7 +80,7 @@ def _plan(event_type: str) -> _Plan:
             (one.field, cells.count_key(one.number), cells.sum_key(one.number)) for one in taken(Aggregation.SUM)
         ),
         distributed=tuple(
-            (one.field, cells.count_key(one.number), cells.sum_key(one.number), cells.bin_key(one.number, 0))
+            (one.field, cells.count_key(one.number), cells.sum_key(one.number), cells.first_bin_key(one.number))
             for one in taken(Aggregation.HISTOGRAM)
         ),
         has_agent_set=any(one.number == _AGENTS for one in taken(Aggregation.UNIQUE)),
@@ -192,8 +192,7 @@ def _take(cell: Cell, plan: _Plan, events: int, details: Sequence[Mapping[str, i
             values = _values(details, field)
             counters[count] = get(count, 0) + len(values)
             counters[total] = get(total, 0) + sum(values)
-            for number in histogram.bins_of(values):
-                bins[first_bin + number] = bins.get(first_bin + number, 0) + 1
+            histogram.count(values, bins, first_bin)
 
 
 def _values(details: Sequence[Mapping[str, int | str]], field: str) -> list[int]:

@@ -130,7 +130,7 @@ def _counts(event: Event) -> _Counts:
     response_time = event.detail.get("response_time_ms")
     if isinstance(response_time, int):
         counts.responses, counts.response_time = 1, response_time
-        counts.bins[histogram.bin_of(response_time)] = 1
+        histogram.count((response_time,), counts.bins)
     return counts
 
 

@@ -63,6 +63,17 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
             "resolution_rate": 1,
         },
     ),
+    "response times that are all the same": (
+        [sent(minute, response_time_ms=3000) for minute in range(50)],
+        {
+            "response_time_count": 50,
+            "avg_response_time_ms": 3000,
+            "p50_response_time_ms": 3000,
+            "p90_response_time_ms": 3000,
+            "p95_response_time_ms": 3000,
+            "p99_response_time_ms": 3000,
+        },
+    ),
     "nothing but an agent": (
         [e("agent.created")],
         {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server import histogram
+from server import cells, histogram
 
 MAGNITUDES = st.integers(0, histogram.MAXIMUM) | st.builds(
     lambda digits, part: min(10**digits + part, histogram.MAXIMUM), st.integers(0, 12), st.integers(0, 1000)
@@ -22,40 +22,61 @@ def percentile_cont(values: list[int], q: float) -> float:
     return low + (high - low) * (rank - int(rank))
 
 
-def bins_of(values: list[int]) -> dict[int, int]:
-    bins: dict[int, int] = {}
-    for value in values:
-        number = histogram.bin_of(value)
-        bins[number] = bins.get(number, 0) + 1
-    return bins
+def histogram_of(values: list[int]) -> dict[int, int]:
+    made: dict[int, int] = {}
+    histogram.count(values, made)
+    return made
 
 
-@given(MAGNITUDES)
-def test_what_stands_for_a_value_is_at_most_one_percent_off(value: int) -> None:
-    assert abs(histogram.representative(histogram.bin_of(value)) - value) <= histogram.RELATIVE_ERROR * value
+@given(MAGNITUDES, st.integers(1, 1000), st.sampled_from(QUANTILES))
+def test_a_value_that_is_the_only_one_is_exact_however_often_it_comes(value: int, times: int, q: float) -> None:
+    assert histogram.quantile(histogram_of([value] * times), q) == value
 
 
-def test_every_bin_keeps_the_bound_at_both_of_its_ends() -> None:
-    for number in range(1, histogram.BIN_COUNT):
-        lowest, highest = histogram._UPPER[number - 1] + 1, min(histogram._UPPER[number], histogram.MAXIMUM)
-        assert histogram.bin_of(lowest) == histogram.bin_of(highest) == number
-        for value in (lowest, highest):
-            assert abs(histogram.representative(number) - value) <= histogram.RELATIVE_ERROR * value
+def test_the_integers_of_a_bin_are_at_most_one_percent_apart() -> None:
+    ends = [*histogram._LOWEST[1:], histogram.MAXIMUM + 1]
+    for number, (lowest, end) in enumerate(zip(histogram._LOWEST, ends, strict=True)):
+        assert histogram_of([lowest]) == {number: 1}
+        assert end - 1 - lowest <= histogram.RELATIVE_ERROR * lowest
+        if end - 1 > lowest:
+            assert histogram_of([end - 1]) == {number: 1, histogram.BIN_COUNT + number: end - 1 - lowest}
 
 
-@pytest.mark.parametrize("value", range(50))
-def test_small_values_are_exact(value: int) -> None:
-    assert histogram.quantile(bins_of([value]), 0.5) == value
+def test_the_keys_of_a_histogram_fit_into_those_of_a_cell() -> None:
+    assert max(histogram_of([histogram.MAXIMUM])) < histogram.KEY_COUNT <= cells.KEY_SPAN - cells.FIRST_BIN_PART
 
 
-def test_the_bins_fit_into_the_keys_of_a_cell() -> None:
-    assert histogram.bin_of(histogram.MAXIMUM) < histogram.BIN_COUNT < 4094
+@st.composite
+def close_together(draw: st.DrawFn) -> list[int]:
+    """Values that share few bins."""
+    lowest = draw(MAGNITUDES)
+    width = draw(st.sampled_from((0.001, 0.01, 0.03)))
+    highest = min(histogram.MAXIMUM, lowest + int(width * lowest) + 1)
+    return draw(st.lists(st.integers(lowest, highest), min_size=1, max_size=30))
+
+
+@given(close_together() | st.lists(MAGNITUDES, min_size=1, max_size=60), st.sampled_from(QUANTILES))
+@settings(deadline=None, max_examples=300)
+def test_a_percentile_lies_between_the_smallest_and_the_greatest_value(values: list[int], q: float) -> None:
+    told = histogram.quantile(histogram_of(values), q)
+    assert told is not None
+    assert min(values) <= told <= max(values)
+    assert told == pytest.approx(percentile_cont(values, q), rel=histogram.RELATIVE_ERROR)
+
+
+@given(close_together(), close_together(), st.sampled_from(QUANTILES))
+@settings(deadline=None)
+def test_what_was_added_can_be_taken_back(kept: list[int], gone: list[int], q: float) -> None:
+    made = histogram_of(kept + gone)
+    for key, amount in histogram_of(gone).items():
+        made[key] -= amount
+    assert histogram.quantile(made, q) == histogram.quantile(histogram_of(kept), q)
 
 
 @given(st.lists(MAGNITUDES, min_size=1, max_size=60), st.sampled_from(QUANTILES))
 @settings(deadline=None)
 def test_percentiles_are_those_of_sql_within_one_percent(values: list[int], q: float) -> None:
-    exact, told = percentile_cont(values, q), histogram.quantile(bins_of(values), q)
+    exact, told = percentile_cont(values, q), histogram.quantile(histogram_of(values), q)
     assert told == pytest.approx(exact, rel=histogram.RELATIVE_ERROR)
 
 
@@ -64,17 +85,27 @@ def test_percentiles_of_many_values_are_those_of_sql_within_one_percent(seed: in
     source = random.Random(seed)
     values = [min(int(source.lognormvariate(7, 2)), histogram.MAXIMUM) for _ in range(5000)]
     for q in QUANTILES:
-        told = histogram.quantile(bins_of(values), q)
+        told = histogram.quantile(histogram_of(values), q)
         assert told == pytest.approx(percentile_cont(values, q), rel=histogram.RELATIVE_ERROR)
+
+
+@given(st.lists(MAGNITUDES, min_size=1, max_size=20), st.sampled_from(QUANTILES))
+def test_histograms_beside_each_other_do_not_mix(values: list[int], q: float) -> None:
+    both = dict[int, int]()
+    histogram.count(values, both, 10)
+    for first_key in (10 - histogram.KEY_COUNT, 10 + histogram.KEY_COUNT):
+        assert histogram.quantile(both, q, first_key) is None
+        histogram.count([0, histogram.MAXIMUM], both, first_key)
+    assert histogram.quantile(both, q, 10) == histogram.quantile(histogram_of(values), q)
 
 
 @given(st.lists(MAGNITUDES, max_size=20), st.lists(MAGNITUDES, min_size=1, max_size=20))
 @settings(deadline=None)
 def test_merging_histograms_is_merging_their_values(left: list[int], right: list[int]) -> None:
-    merged = bins_of(left)
-    for number, count in bins_of(right).items():
-        merged[number] = merged.get(number, 0) + count
-    assert merged == bins_of(left + right)
+    merged = histogram_of(left)
+    for key, amount in histogram_of(right).items():
+        merged[key] = merged.get(key, 0) + amount
+    assert merged == histogram_of(left + right)
 
 
 def test_without_values_there_is_no_percentile() -> None:

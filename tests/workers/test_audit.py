@@ -77,7 +77,7 @@ async def test_a_cell_that_should_not_be_there_is_found(own_database: Database, 
     await fill(own_database, own_organization)
     phantom = (
         "INSERT INTO rollups (organization_id, dimension, value, granularity, bucket, counter_keys, counter_amounts)"
-        " VALUES ($1, 1, 'nobody', 1, 1100000, '{4096}', '{1}')"
+        " VALUES ($1, 1, 'nobody', 1, 1100000, '{8192}', '{1}')"
     )
     await worlds.execute(own_database, phantom, own_organization)
     report = await audit.check(own_database, own_organization)
