@@ -21,6 +21,7 @@ MAX_PROPERTY_KEY_BYTES = 256
 MAX_PROPERTY_TEXT_BYTES = 32 * 1024
 MAX_PROPERTIES_DEPTH = 8
 MAX_AGE = timedelta(days=35)
+_MAX_DURATION_SECONDS = 315_576_000_000  # what google.protobuf.Duration allows: 10,000 years
 CLOCK_TOLERANCE = timedelta(minutes=5)
 LAST_INSTANT = 253_402_300_799_999_999  # of the year 9999, in microseconds since 1970
 
@@ -209,6 +210,17 @@ def timestamp(field: str, seconds: int, nanos: int) -> int:
     if not (-62_135_596_800 <= seconds <= 253_402_300_799 and 0 <= nanos <= 999_999_999):
         raise Refused(Reason.INVALID_TIMESTAMP, "not an instant of the years 1 to 9999", field=field)
     return seconds * 1_000_000 + nanos // 1000
+
+
+def duration(field: str, seconds: int, nanos: int) -> float:
+    """A protobuf Duration in seconds."""
+    if abs(seconds) > _MAX_DURATION_SECONDS or abs(nanos) > 999_999_999 or seconds * nanos < 0:
+        raise Refused(
+            Reason.INVALID_DURATION,
+            "seconds and nanos have one sign, seconds are at most 10,000 years and nanos less than 10^9",
+            field=field,
+        )
+    return seconds + nanos / 1e9
 
 
 def occurred_at(at: int, limits: Horizon) -> int:

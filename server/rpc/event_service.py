@@ -26,6 +26,7 @@ from server.rpc.event_conversion import Sender
 
 MAX_UNACKED_BATCHES = 32
 _READ_AT_ONCE = 250  # events of a batch; they take about two milliseconds
+_MAX_SEQUENCE = 2**63 - 1
 _LAST_ACKED = "last-acked-sequence"
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -263,8 +264,15 @@ class _Stream:
         self._pending.put_nowait((request.batch.sequence, submitted))
 
     def _check_sequence(self, sequence: int) -> None:
-        if sequence < 1:
+        if sequence == 0:
             raise validation.required("batch.sequence")
+        if sequence < 0:
+            raise Refused(
+                Reason.VALUE_OUT_OF_RANGE,
+                f"must be from 1 to {_MAX_SEQUENCE}, and is {sequence}",
+                field="batch.sequence",
+                metadata={"minimum": "1", "maximum": str(_MAX_SEQUENCE)},
+            )
         if self._last_sequence is not None and sequence > self._last_sequence + 1:
             raise Refused(
                 Reason.SEQUENCE_GAP,

@@ -24,7 +24,7 @@ from server.accounts import Principal, Scope
 from server.admission import Admission
 from server.authentication import Authenticator
 from server.errors import Reason, Refused
-from server.rpc import statuses
+from server.rpc import statuses, unknown_fields
 
 _log = structlog.get_logger(__name__)
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -149,7 +149,7 @@ class Gate(grpc.aio.ServerInterceptor):
                     caller = await self._authenticate(method, context)
                     if self._scopes[method] is not Scope.INGEST:
                         self._admission.check_pressure()
-                        return await handle(request.parse(), context)
+                        return await handle(_question(request), context)
                     organization_id, size = caller.principal.organization_id, len(request.data)
                     await self._admission.check_events(caller.principal, size)
                     with self._admission.holding(organization_id, size):
@@ -166,7 +166,7 @@ class Gate(grpc.aio.ServerInterceptor):
                 await self._authenticate(method, context)
                 if isinstance(request, _Raw):
                     self._admission.check_pressure()
-                    await handle(request.parse(), context)
+                    await handle(_question(request), context)
                 else:
                     await handle(self._each(context), context)
 
@@ -219,6 +219,12 @@ class Gate(grpc.aio.ServerInterceptor):
                 Reason.SCOPE_MISSING, f"the API key does not have the scope {scope}", metadata={"scope": scope}
             )
         return principal
+
+
+def _question(request: _Raw) -> Any:
+    message = request.parse()
+    unknown_fields.refuse(message)
+    return message
 
 
 def _events_in(message: object) -> int:

@@ -63,7 +63,7 @@ def _value(field: str, value: str) -> str:
 
 def interval(request: realtime_service_pb2.WatchMetricsRequest) -> float:
     """The least time between two messages, in seconds."""
-    seconds = request.min_interval.seconds + request.min_interval.nanos / 1e9
+    seconds = validation.duration("min_interval", request.min_interval.seconds, request.min_interval.nanos)
     if seconds == 0:
         return DEFAULT_INTERVAL
     if not MIN_INTERVAL <= seconds <= MAX_INTERVAL:

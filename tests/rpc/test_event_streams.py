@@ -9,6 +9,7 @@ import serving
 from serving import Accounts, Caller, batch, event, header, read_ack, refused, rest, statuses
 
 from agentmetrics.v1 import event_service_pb2
+from server.errors import Reason
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 from server.serve import Running
@@ -60,7 +61,7 @@ async def ended(caller: Caller, *requests: Any) -> tuple[serving.Refusal, int, d
     [
         (lambda: batch(4, [event()]), "SEQUENCE_GAP", "batch.sequence"),
         (lambda: batch(0, [event()]), "REQUIRED_FIELD", "batch.sequence"),
-        (lambda: batch(-1, [event()]), "REQUIRED_FIELD", "batch.sequence"),
+        (lambda: batch(-1, [event()]), "VALUE_OUT_OF_RANGE", "batch.sequence"),
         (header, "STREAM_HEADER_DUPLICATE", "header"),
         (event_service_pb2.StreamEventsRequest, "REQUIRED_FIELD", "message"),
         (lambda: batch(3, [event()] * 1001), "TOO_MANY_EVENTS", "events"),
@@ -71,7 +72,7 @@ async def test_a_stream_that_errs_acknowledges_first_what_came_before(
     caller: Caller, after: Any, reason: str, field: str
 ) -> None:
     refusal, last, metadata = await ended(caller, header(), batch(1, [event()]), batch(2, [event()]), after())
-    assert refusal == ("INVALID_ARGUMENT", reason, field, False)
+    assert refusal == (Reason[reason].status.name, reason, field, False)
     assert last == 2
     assert metadata.get("expected") == ("3" if reason == "SEQUENCE_GAP" else None)
     assert await count(caller) == 2

@@ -70,6 +70,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """OUT_OF_RANGE. occurred_at is more than an hour ahead. Metadata: latest, RFC 3339."""
     ERROR_REASON_EVENT_ID_CONFLICT: _ErrorReason.ValueType  # 21
     """ALREADY_EXISTS. An event with this id and other content is stored; the first one stands."""
+    ERROR_REASON_INVALID_DURATION: _ErrorReason.ValueType  # 22
+    """INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them is beyond what a Duration may hold."""
     ERROR_REASON_CREDENTIALS_MISSING: _ErrorReason.ValueType  # 30
     """UNAUTHENTICATED. No "authorization" metadata, or not of the form "Bearer KEY"."""
     ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 31
@@ -106,6 +108,11 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen when the
     organization had reached its limit of distinct ones, and is counted with others. Metadata: counted_under, the value ("_other") to ask
     for instead, which gives the figures of all of them together.
+    """
+    ERROR_REASON_UNKNOWN_FIELD: _ErrorReason.ValueType  # 50
+    """INVALID_ARGUMENT. A question or subscription holds a field that this server does not know. Ignoring it could answer for more than was
+    asked, as with a filter; events may hold such fields. Metadata: path of the message that holds it (empty: the request), and number,
+    the field's.
     """
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
@@ -229,6 +236,8 @@ ERROR_REASON_EVENT_IN_FUTURE: ErrorReason.ValueType  # 20
 """OUT_OF_RANGE. occurred_at is more than an hour ahead. Metadata: latest, RFC 3339."""
 ERROR_REASON_EVENT_ID_CONFLICT: ErrorReason.ValueType  # 21
 """ALREADY_EXISTS. An event with this id and other content is stored; the first one stands."""
+ERROR_REASON_INVALID_DURATION: ErrorReason.ValueType  # 22
+"""INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them is beyond what a Duration may hold."""
 ERROR_REASON_CREDENTIALS_MISSING: ErrorReason.ValueType  # 30
 """UNAUTHENTICATED. No "authorization" metadata, or not of the form "Bearer KEY"."""
 ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 31
@@ -265,6 +274,11 @@ ERROR_REASON_CARDINALITY_OVERFLOW: ErrorReason.ValueType  # 49
 """FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen when the
 organization had reached its limit of distinct ones, and is counted with others. Metadata: counted_under, the value ("_other") to ask
 for instead, which gives the figures of all of them together.
+"""
+ERROR_REASON_UNKNOWN_FIELD: ErrorReason.ValueType  # 50
+"""INVALID_ARGUMENT. A question or subscription holds a field that this server does not know. Ignoring it could answer for more than was
+asked, as with a filter; events may hold such fields. Metadata: path of the message that holds it (empty: the request), and number,
+the field's.
 """
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""

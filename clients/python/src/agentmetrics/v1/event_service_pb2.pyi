@@ -281,7 +281,8 @@ class StreamBatch(google.protobuf.message.Message):
     SENT_AT_FIELD_NUMBER: builtins.int
     CORRECT_CLOCK_FIELD_NUMBER: builtins.int
     sequence: builtins.int
-    """sequence numbers the batches of one stream: from any number ≥ 1, then one more each time (SEQUENCE_GAP). A number that was
+    """sequence numbers the batches of one stream: from any number ≥ 1, then one more each time (SEQUENCE_GAP; a negative one is
+    VALUE_OUT_OF_RANGE). A number that was
     sent before is taken as a repetition. It serves for acknowledgement only; what is counted once is decided by event_id.
     """
     correct_clock: builtins.bool

@@ -180,7 +180,8 @@ class WatchMetricsRequest(google.protobuf.message.Message):
 
     @property
     def min_interval(self) -> google.protobuf.duration_pb2.Duration:
-        """min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE). Unset or 0: 1 second.
+        """min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE; INVALID_DURATION where
+        seconds and nanos disagree). Unset or 0: 1 second.
         Heartbeats come in between where it is long.
         """
 
