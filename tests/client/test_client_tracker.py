@@ -1,9 +1,6 @@
 """The Tracker: bounds, batches, retries with the same ids, flush, close, fork; and it never raises."""
 
 import logging
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +12,7 @@ from google.rpc import code_pb2
 from scripted import Fail, Reject, Slow
 
 import agentmetrics
-from agentmetrics import buffer
+from agentmetrics import buffer, sender
 from agentmetrics.v1 import event_pb2
 
 Options = dict[str, Any]
@@ -154,7 +151,11 @@ def test_the_newest_is_dropped_when_the_buffer_is_full(
         assert tracker.flush(5)
     assert sorted(script.stored)[1:] == sorted(f"e{number}" for number in range(10))
     assert balanced(tracker.stats(), 31)
-    assert caplog.text.count("the buffer of the tracker is full") == 1
+    # The first at once, and all others when the tracker ends, since no minute has passed.
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 event is lost: 1 × the buffer of the tracker is full",
+        "19 events are lost: 19 × the buffer of the tracker is full",
+    ]
 
 
 def test_the_buffer_is_bounded_in_bytes(running: scripted.Running, script: scripted.Script) -> None:
@@ -295,57 +296,6 @@ def test_wrong_arguments_raise_at_once() -> None:
             agentmetrics.Tracker("localhost:1", **{"api_key": "k", **options})  # type: ignore[arg-type]
 
 
-AT_EXIT = """
-import sys, agentmetrics
-tracker = agentmetrics.Tracker(sys.argv[1], api_key="k", flush_interval=60)
-for _ in range(100):
-    tracker.track("a.b")
-"""
-
-FORK = """
-import os, sys, agentmetrics
-tracker = agentmetrics.Tracker(sys.argv[1], api_key="k", flush_interval=60)
-children = []
-for child in range(2):
-    pid = os.fork()
-    if pid == 0:
-        for _ in range(10):
-            tracker.track("child.ran")
-        os._exit(0 if tracker.close(10) and tracker.stats().sent == 10 else 1)
-    children.append(pid)
-tracker.track("parent.ran")
-assert tracker.close(10) and tracker.stats().sent == 1, tracker.stats()
-sys.exit(sum(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children))
-"""
-
-FORK_LATE = """
-import os, sys, agentmetrics
-tracker = agentmetrics.Tracker(sys.argv[1], api_key="k", flush_interval=60)
-tracker.track("parent.ran", event_id="parents")
-tracker.flush()
-tracker.track("parent.ran", event_id="waiting")
-pid = os.fork()
-if pid == 0:
-    # What waits belongs to the parent.
-    os._exit(0 if tracker.stats().pending == 0 and tracker.stats().sent == 0 else 1)
-child = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-assert tracker.close(10) and tracker.stats().sent == 2, tracker.stats()
-sys.exit(child)
-"""
-
-
-@pytest.mark.parametrize(("program", "stored"), [(AT_EXIT, 100), (FORK, 21), (FORK_LATE, 2)])
-def test_the_end_of_a_process_and_forks(
-    running: scripted.Running, script: scripted.Script, program: str, stored: int
-) -> None:
-    if "fork" in program and not hasattr(os, "fork"):
-        pytest.fail("this platform has no fork")
-    command = [sys.executable, "-c", program, running.address]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, env=scripted.environment())
-    assert ran.returncode == 0, ran.stderr
-    assert len(script.stored) == stored
-
-
 def test_a_thread_survives_what_should_not_happen(
     tracker: agentmetrics.Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -353,7 +303,7 @@ def test_a_thread_survives_what_should_not_happen(
         raise LookupError("a bug")
 
     with monkeypatch.context() as patched:
-        patched.setattr(agentmetrics.Tracker, "_tally", broken)
+        patched.setattr(sender, "_counted", broken)
         tracker.track("a.b")
         assert tracker.flush(5)
     assert tracker.stats().failed == 1

@@ -104,11 +104,11 @@ class Buffer:
             failed=self._tally.failed + tally.failed,
         )
 
-    def drop_waiting(self) -> int:
-        """Counts everything that waits as dropped and returns how many that were."""
-        dropped, size = len(self._waiting), sum(entry.size for entry in self._waiting)
+    def drop_waiting(self) -> list[event_pb2.Event]:
+        """Counts everything that waits as dropped, and returns it."""
+        dropped, size = [entry.event for entry in self._waiting], sum(entry.size for entry in self._waiting)
         self._waiting.clear()
-        self.settle(Tally(dropped=dropped), dropped, size)
+        self.settle(Tally(dropped=len(dropped)), len(dropped), size)
         return dropped
 
     def stats(self) -> Stats:

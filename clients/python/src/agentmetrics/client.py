@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 
 import grpc
 
-from agentmetrics import connection, errors, ids, ledgers, pacing, requests, retries, streams, subscription
+from agentmetrics import connection, cooperative, errors, ids, ledgers, pacing, requests, retries, streams, subscription
 from agentmetrics.v1 import (
     event_pb2,
     event_service_pb2,
@@ -57,6 +57,7 @@ class Client:
             private_key=private_key,
             insecure=insecure,
         )
+        cooperative.warn_of_eventlet("Client")
         self._timeout = timeout
         self._stamp = stamp_sent_at
         self._turns = pacing.Turns()

@@ -138,6 +138,11 @@ _BY_CODE: Mapping[grpc.StatusCode, type[AgentMetricsError]] = {
 }
 
 
+def closed(what: str) -> Cancelled:
+    """Returns the error for a call over a connection that this process has closed itself."""
+    return Cancelled(f"{what} is closed", grpc.StatusCode.CANCELLED)
+
+
 def from_rpc(error: grpc.RpcError) -> AgentMetricsError:
     """Returns the exception of this module that says what the gRPC error says."""
     # The stubs know the items of a synchronous error only by attribute; those of an asyncio one are plain pairs.
