@@ -50,25 +50,72 @@ class NewKey:
 
 
 class Secrets:
-    """Keyed hashes with the service's pepper, which lives outside the database."""
+    """Keyed hashes with the service's peppers, which live outside the database. The first one makes what is new; what
+    the accepted ones have made is recognized, too.
 
-    def __init__(self, pepper: str) -> None:
-        self._pepper = pepper.encode()
+    The pseudonyms of e-mail addresses have a key of their own, since they must stay the same when the pepper changes.
+    """
+
+    def __init__(self, pepper: str, *, accepted: Collection[str] = (), pseudonym_key: str | None = None) -> None:
+        peppers = [one.encode() for one in (pepper, *accepted)]
+        self._pepper = peppers[0]
+        self._peppers = {_pepper_id(one): one for one in peppers}
+        self._pseudonym_keys = peppers if pseudonym_key is None else [pseudonym_key.encode()]
+        self._pseudonym_key = self._pseudonym_keys[0]
+        self.pepper_id = _pepper_id(self._pepper)  # tells peppers apart, and nothing about them
 
     def key_hash(self, secret: str) -> bytes:
-        """What is stored of an API key."""
-        return hmac.digest(self._pepper, b"api-key:" + secret.encode(), "sha256")
+        """What is stored of an API key, beside the pepper's id."""
+        return _key_hash(self._pepper, secret)
+
+    def opens(self, secret: str, key: ApiKey) -> bool:
+        """True where it is the secret of that key."""
+        pepper = self._peppers.get(key.pepper_id)
+        return pepper is not None and hmac.compare_digest(_key_hash(pepper, secret), key.secret_hmac)
 
     def token_hash(self, content: bytes) -> bytes:
-        """What proves that a token was made here."""
-        return hmac.digest(self._pepper, b"token:" + content, "sha256")
+        """What proves that a token with this content was made here, in 16 bytes."""
+        return _token_hash(self._pepper, content)
+
+    def proves(self, proof: bytes, content: bytes) -> bool:
+        """True where that is the proof that a token with this content was made here."""
+        return any(hmac.compare_digest(proof, _token_hash(pepper, content)) for pepper in self._peppers.values())
+
+    @property
+    def pseudonym_check(self) -> bytes:
+        """What tells whether two servers make the same pseudonyms."""
+        return _pseudonym_check(self._pseudonym_key)
+
+    def keep_pseudonyms(self, check: bytes) -> bool:
+        """Goes on making the pseudonyms whose check that is; False where none of the keys at hand makes them."""
+        for key in self._pseudonym_keys:
+            if hmac.compare_digest(_pseudonym_check(key), check):
+                self._pseudonym_key = key
+                return True
+        return False
 
     def user_hash(self, organization_id: int, user_id: str) -> str:
         """What is stored in place of an e-mail address: the same for the same address, and only within an
         organization.
         """
         message = f"user:{organization_id}:{user_id.strip().casefold()}".encode()
-        return "email-" + hmac.digest(self._pepper, message, "sha256").hex()[:32]
+        return "email-" + hmac.digest(self._pseudonym_key, message, "sha256").hex()[:32]
+
+
+def _pepper_id(pepper: bytes) -> str:
+    return hmac.digest(pepper, b"pepper-id", "sha256").hex()[:8]
+
+
+def _key_hash(pepper: bytes, secret: str) -> bytes:
+    return hmac.digest(pepper, b"api-key:" + secret.encode(), "sha256")
+
+
+def _token_hash(pepper: bytes, content: bytes) -> bytes:
+    return hmac.digest(pepper, b"token:" + content, "sha256")[:16]
+
+
+def _pseudonym_check(key: bytes) -> bytes:
+    return hmac.digest(key, b"pseudonym-check", "sha256")
 
 
 def new_key() -> NewKey:
@@ -129,6 +176,7 @@ async def create_key(
                 organization_id=owner.organization_id,
                 name=name,
                 secret_hmac=hashes.key_hash(key.secret),
+                pepper_id=hashes.pepper_id,
                 scopes=tuple(sorted(scopes)),
                 created_at=datetime.now(UTC),
                 expires_at=expires_at,
@@ -160,3 +208,25 @@ async def set_limits(database: Database, name: str, limits: Mapping[str, int | N
         found = await organizations.set_limits(connection, name, limits)
     if not found:
         raise errors.SetupError(f"there is no organization named {name!r}; `organizations list` shows those there are")
+
+
+async def pin_pseudonyms(database: Database, hashes: Secrets) -> None:
+    """Makes sure that e-mail addresses get the pseudonyms that they have always had; SetupError where they would not.
+
+    The first server of a deployment decides on their key.
+    """
+    async with database.transaction() as connection:
+        pinned = await organizations.pin_pseudonyms(connection, hashes.pseudonym_check)
+    if not hashes.keep_pseudonyms(pinned):
+        raise errors.SetupError(
+            "the pseudonyms of e-mail addresses in this database were made with another key, so every such user would"
+            " count as a new one: add that key, once the value of AGENTMETRICS_KEY_PEPPER, to"
+            " AGENTMETRICS_KEY_PEPPERS_ACCEPTED, or set AGENTMETRICS_PSEUDONYM_KEY to it; if it is lost, run"
+            " `python -m server forget-pseudonyms`"
+        )
+
+
+async def forget_pseudonyms(database: Database) -> None:
+    """Lets the next server that starts decide anew on the key of pseudonyms."""
+    async with database.transaction() as connection:
+        await organizations.forget_pseudonyms(connection)

@@ -1,7 +1,8 @@
 """Authentication: whose an API key is, remembered for seconds, so that nobody pays for the mistakes of others."""
 
 import asyncio
-import hmac
+import contextlib
+import dataclasses
 import re
 import time
 from collections import OrderedDict
@@ -68,8 +69,10 @@ class Authenticator:
         key_id = _key_id(credential)
         known = await self._current(key_id) if key_id is not None else None
         principal = self._principal(known, credential)
-        if principal is None:
+        if known is None or principal is None:
             raise self._bad.refusal(peer, key_id)
+        if known.key.pepper_id != self._hashes.pepper_id:
+            await self._renew(known, credential)
         return principal
 
     async def confirm(self, credential: str, last: Principal) -> Principal:
@@ -98,7 +101,7 @@ class Authenticator:
 
     def _principal(self, known: _Known | None, credential: str) -> Principal | None:
         """The principal where the credential opens that key now, None where it does not; refuses the suspended."""
-        if known is None or not hmac.compare_digest(known.key.secret_hmac, self._hashes.key_hash(credential)):
+        if known is None or not self._hashes.opens(credential, known.key):
             return None
         state = known.organization.state
         if known.key.revoked_at is not None or state is State.REVOKED:
@@ -108,6 +111,16 @@ class Authenticator:
         if state is State.SUSPENDED:
             raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
         return known.principal
+
+    async def _renew(self, known: _Known, credential: str) -> None:
+        """Stores a key's hash with the newest pepper, so that the older one can be retired some day."""
+        before = known.key
+        known.key = dataclasses.replace(
+            before, secret_hmac=self._hashes.key_hash(credential), pepper_id=self._hashes.pepper_id
+        )
+        with contextlib.suppress(errors.StorageUnavailable):  # it is tried again after the next look-up
+            async with self._database.transaction() as connection:
+                await organizations.renew_key_hash(connection, known.key, instead_of=before.pepper_id)
 
     async def _current_soon(self, key_id: str) -> _Known | None:
         """What is known of a key now; StorageUnavailable where that takes long, or has just been tried in vain."""

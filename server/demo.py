@@ -50,6 +50,8 @@ _NOT_OURS = frozenset(
         "DATABASE_URL",
         "REDIS_URL",
         "AGENTMETRICS_KEY_PEPPER",
+        "AGENTMETRICS_KEY_PEPPERS_ACCEPTED",
+        "AGENTMETRICS_PSEUDONYM_KEY",
         "AGENTMETRICS_LISTEN",
         "AGENTMETRICS_METRICS_PORT",
         "AGENTMETRICS_TLS_CERTIFICATE",
@@ -302,12 +304,11 @@ async def _kept_key(database: Database, site: Site) -> str:
         owner = await organizations.by_name(connection, ORGANIZATION)
         known = await organizations.keys(connection, owner.organization_id) if owner else ()
     kept = datafolder.read(site.folder, _KEY)
-    digest = Secrets(site.key_pepper).key_hash(kept) if kept else b""
-    if kept and any(key.secret_hmac == digest and key.revoked_at is None for key in known):
+    hashes = Secrets(site.key_pepper)
+    if kept and any(hashes.opens(kept, key) and key.revoked_at is None for key in known):
         return kept
     if owner is None:
         await accounts.create_organization(database, ORGANIZATION, organizations.Settings(time_zone=TIME_ZONE))
-    hashes = Secrets(site.key_pepper)
     made = await accounts.create_key(database, hashes, ORGANIZATION, name="demo", scopes=launcher.SCOPES)
     datafolder.keep(site.folder, _KEY, made.secret)
     return made.secret

@@ -12,7 +12,7 @@ import structlog
 from grpc_health.v1 import health
 from prometheus_client import start_http_server
 
-from server import diagnosis, errors, telemetry
+from server import accounts, diagnosis, errors, telemetry
 from server.accounts import Secrets
 from server.admission import Admission, Bounds
 from server.arrivals import Arrivals
@@ -88,8 +88,12 @@ class Running:
     """A server with all its parts."""
 
     def __init__(self, settings: Settings, database: Database, hints: Hints) -> None:
-        secrets = Secrets(settings.required("key_pepper"))
+        pseudonym_key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
+        secrets = Secrets(
+            settings.required("key_pepper"), accepted=settings.accepted_peppers, pseudonym_key=pseudonym_key
+        )
         self._settings = settings
+        self._secrets = secrets
         self._database = database
         self._clock = Clock()
         self._hints = hints
@@ -152,6 +156,7 @@ class Running:
         """Checks the database, binds the port and serves."""
         sessions.forget_lost_answers()
         condition = await self._check_database()
+        await accounts.pin_pseudonyms(self._database, self._secrets)
         self._clock.set(condition.now)
         port = self._bind()
         if self._settings.metrics_port:

@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from server import errors
 from server.telemetry import LogFormat
 
+_SECRET_LENGTH = 32
+_MOST_ACCEPTED = 4  # peppers: each is tried for a token
+
 
 class Settings(BaseSettings):
     """Everything that can be set from outside. Secrets print as stars."""
@@ -17,7 +20,9 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
-    key_pepper: SecretStr | None = None  # keys the hashes of API keys and of e-mail addresses; at least 32 characters
+    key_pepper: SecretStr | None = None  # keys the hashes of API keys and tokens; at least 32 characters
+    key_peppers_accepted: SecretStr | None = None  # others, with commas between: the next one, or earlier ones
+    pseudonym_key: SecretStr | None = None  # of e-mail addresses; unset: the pepper that keyed them first
 
     listen: str = "127.0.0.1:50051"
     processes: int = Field(default=1, ge=1, le=64)  # server processes that share the port; more than one: Linux only
@@ -61,11 +66,28 @@ class Settings(BaseSettings):
     failpoint: str | None = Field(default=None, validation_alias="FAILPOINT")  # for tests: name:probability,…
     allow_failpoints: bool = False
 
-    @field_validator("key_pepper")
+    @field_validator("key_peppers_accepted", "pseudonym_key", mode="before")
+    @classmethod
+    def _or_unset(cls, value: object) -> object:
+        return value or None  # compose files pass on what is unset as nothing
+
+    @field_validator("key_pepper", "pseudonym_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < 32:
-            raise ValueError("must have at least 32 characters; `openssl rand -hex 32` makes one")
+        if value is not None and len(value.get_secret_value()) < _SECRET_LENGTH:
+            raise ValueError(f"must have at least {_SECRET_LENGTH} characters; `openssl rand -hex 32` makes one")
+        if value is not None and "," in value.get_secret_value():
+            raise ValueError("must not hold a comma, which separates AGENTMETRICS_KEY_PEPPERS_ACCEPTED")
+        return value
+
+    @field_validator("key_peppers_accepted")
+    @classmethod
+    def _each_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        peppers = _listed(value)
+        if any(len(one) < _SECRET_LENGTH for one in peppers) or len(peppers) > _MOST_ACCEPTED:
+            raise ValueError(
+                f"must be at most {_MOST_ACCEPTED} values, with commas between, of {_SECRET_LENGTH} characters or more"
+            )
         return value
 
     @model_validator(mode="after")
@@ -86,6 +108,11 @@ class Settings(BaseSettings):
             )
         return self
 
+    @property
+    def accepted_peppers(self) -> tuple[str, ...]:
+        """The peppers that are accepted beside the one that is used."""
+        return _listed(self.key_peppers_accepted)
+
     def required(self, name: str) -> str:
         """A secret that the caller cannot do without."""
         value: SecretStr | None = getattr(self, name)
@@ -95,6 +122,11 @@ class Settings(BaseSettings):
             )
             raise errors.SetupError(f"{variable} is not set")
         return value.get_secret_value()
+
+
+def _listed(value: SecretStr | None) -> tuple[str, ...]:
+    texts = value.get_secret_value().split(",") if value else ()
+    return tuple(text.strip() for text in texts if text.strip())
 
 
 def is_loopback(address: str) -> bool:

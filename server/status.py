@@ -1,6 +1,6 @@
 """The state of the service for its operators: what waits, what ran last, what failed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from server import hints
 from server.cells import OTHER
-from server.store import jobs, members, migrate, rollups
+from server.store import jobs, members, migrate, organizations, rollups
 from server.store.database import Database
 from server.store.jobs import Job
 from server.store.members import Overflow
@@ -31,6 +31,7 @@ class Status:
     queued_jobs: int | None  # None: Redis cannot be reached
     audit_mismatches: int | None  # None: there was no audit yet
     overflows: tuple[Overflow, ...]  # the kinds of values of which some are over their limit
+    keys_by_pepper: Mapping[str, int]  # keys in use, by the id of the pepper of their hashes
     jobs: tuple[Job, ...]
 
 
@@ -42,6 +43,7 @@ async def status(database: Database, redis_url: str | None) -> Status:
         backlog = await rollups.backlog(connection)
         known = tuple(await jobs.listed(connection))
         overflows = tuple(await members.overflows(connection)) if schema == migrate.expected() else ()
+        peppers = await organizations.keys_by_pepper(connection) if schema == migrate.expected() else {}
     audits = [job.result.get("mismatches") for job in known if job.name == _AUDIT]
     mismatches = audits[0] if audits else None
     return Status(
@@ -55,6 +57,7 @@ async def status(database: Database, redis_url: str | None) -> Status:
         queued_jobs=await _queued(redis_url),
         audit_mismatches=mismatches if isinstance(mismatches, int) else None,
         overflows=overflows,
+        keys_by_pepper=peppers,
         jobs=known,
     )
 
@@ -85,6 +88,7 @@ def render(status: Status) -> str:
         f"queue             {_queue(status.queued_jobs)}",
         f"audit             {_audit(status.audit_mismatches)}",
         f"over the limit    {_overflows(status.overflows)}",
+        f"keys by pepper    {_peppers(status.keys_by_pepper)}",
         f"schema            {schema}",
         f"durability        {'WEAK: ' + ', '.join(status.weak_settings) if status.weak_settings else 'on'}",
     )
@@ -107,6 +111,10 @@ def _overflows(overflows: Sequence[Overflow]) -> str:
         return "nothing"
     counted = (f"{one.ids:,} {one.kind}s of {one.organizations:,} organizations" for one in overflows)
     return f"{', '.join(counted)}: counted under {OTHER}"
+
+
+def _peppers(keys: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} of {pepper_id}" for pepper_id, number in keys.items()) or "no keys"
 
 
 def _table(status: Status) -> list[str]:

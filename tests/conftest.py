@@ -29,7 +29,7 @@ structlog.configure(
     ]
 )
 
-PEPPER = "a pepper that only the tests know, long enough"
+PEPPER = "a pepper that only the tests know and that is long enough"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

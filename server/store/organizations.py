@@ -57,6 +57,7 @@ class ApiKey:
     organization_id: int
     name: str
     secret_hmac: bytes
+    pepper_id: str  # of the pepper that keys the hash
     scopes: tuple[str, ...]
     created_at: datetime
     expires_at: datetime | None
@@ -69,8 +70,8 @@ _ORGANIZATION = (
     " o.burst_events, o.monthly_events, o.weight, o.raw_from_bucket, o.created_at"
 )
 _API_KEY = (
-    "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.scopes, k.created_at AS key_created_at,"
-    " k.expires_at, k.revoked_at"
+    "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.pepper_id, k.scopes,"
+    " k.created_at AS key_created_at, k.expires_at, k.revoked_at"
 )
 
 
@@ -102,6 +103,7 @@ def _api_key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
         organization_id=row.organization_id,
         name=row.key_name,
         secret_hmac=row.secret_hmac,
+        pepper_id=row.pepper_id,
         scopes=tuple(row.scopes),
         created_at=row.key_created_at,
         expires_at=row.expires_at,
@@ -223,14 +225,15 @@ async def add_key(connection: AsyncConnection, key: ApiKey) -> None:
     """Stores a credential."""
     await connection.execute(
         sa.text(
-            "INSERT INTO api_keys (key_id, organization_id, name, secret_hmac, scopes, expires_at)"
-            " VALUES (:key_id, :organization, :name, :secret_hmac, :scopes, :expires_at)"
+            "INSERT INTO api_keys (key_id, organization_id, name, secret_hmac, pepper_id, scopes, expires_at)"
+            " VALUES (:key_id, :organization, :name, :secret_hmac, :pepper_id, :scopes, :expires_at)"
         ),
         {
             "key_id": key.key_id,
             "organization": key.organization_id,
             "name": key.name,
             "secret_hmac": key.secret_hmac,
+            "pepper_id": key.pepper_id,
             "scopes": list(key.scopes),
             "expires_at": key.expires_at,
         },
@@ -270,3 +273,45 @@ async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
         {"key_id": key_id},
     )
     return result.rowcount > 0
+
+
+async def renew_key_hash(connection: AsyncConnection, key: ApiKey, *, instead_of: str) -> None:
+    """Stores a credential's hash of another pepper in place of that of the pepper with this id."""
+    await connection.execute(
+        sa.text(
+            "UPDATE api_keys SET secret_hmac = :secret_hmac, pepper_id = :pepper_id"
+            " WHERE key_id = :key_id AND pepper_id = :instead_of"
+        ),
+        {
+            "key_id": key.key_id,
+            "secret_hmac": key.secret_hmac,
+            "pepper_id": key.pepper_id,
+            "instead_of": instead_of,
+        },
+    )
+
+
+async def keys_by_pepper(connection: AsyncConnection) -> dict[str, int]:
+    """How many credentials that can still be used each pepper keys, by its id."""
+    rows = await connection.execute(
+        sa.text(
+            "SELECT k.pepper_id, count(*) AS keys FROM api_keys k JOIN organizations o USING (organization_id)"
+            " WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND o.state <> 'revoked'"
+            " GROUP BY k.pepper_id ORDER BY k.pepper_id"
+        )
+    )
+    return {row.pepper_id: row.keys for row in rows}
+
+
+async def pin_pseudonyms(connection: AsyncConnection, check: bytes) -> bytes:
+    """The check of the deployment's pseudonyms; from now on this one where there was none."""
+    pinned: bytes = await connection.scalar(
+        sa.text("UPDATE deployment SET pseudonym_check = coalesce(pseudonym_check, :check) RETURNING pseudonym_check"),
+        {"check": check},
+    )
+    return pinned
+
+
+async def forget_pseudonyms(connection: AsyncConnection) -> None:
+    """Removes the check of the deployment's pseudonyms."""
+    await connection.execute(sa.text("UPDATE deployment SET pseudonym_check = NULL"))

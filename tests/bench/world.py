@@ -17,7 +17,7 @@ from server.accounts import Scope, Secrets
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
 
-PEPPER = "a pepper that only the benchmarks know, long enough"
+PEPPER = "a pepper that only the benchmarks know and that is long enough"
 _START_SECONDS = 30.0
 _GOODBYE_SECONDS = 20.0
 _FOLD_SECONDS = 300.0

@@ -23,7 +23,7 @@ from tests.faults.history import History
 from tests.faults.processes import Nursery, Program
 
 ROOT = Path(__file__).parents[2]
-PEPPER = "a pepper that only this harness knows, long enough"
+PEPPER = "a pepper that only this harness knows and that is long enough"
 NO_FAILPOINTS: Mapping[str, Mapping[Name, float]] = MappingProxyType({})
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 _PORTS = range(15000, 30000)  # below those of outgoing connections, which could take one while its server is down

@@ -19,6 +19,7 @@ COMMANDS = (
     "serve",
     "migrate",
     "status",
+    "forget-pseudonyms",
     "health",
     "organizations",
     "organizations create",

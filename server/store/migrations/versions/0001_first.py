@@ -25,11 +25,13 @@ _FIGURES = """
 """
 
 _STATEMENTS = (
-    # This deployment, in one row. Its id tells what two deployments leave on the same Redis apart.
+    # This deployment, in one row. Its id tells what two deployments leave on the same Redis apart. The check tells
+    # whether a server would make other pseudonyms of e-mail addresses than those before it.
     """
     CREATE TABLE deployment (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-        deployment_id uuid NOT NULL DEFAULT gen_random_uuid()
+        deployment_id uuid NOT NULL DEFAULT gen_random_uuid(),
+        pseudonym_check bytea
     )
     """,
     "INSERT INTO deployment DEFAULT VALUES",
@@ -60,6 +62,7 @@ _STATEMENTS = (
         organization_id integer NOT NULL REFERENCES organizations,
         name text NOT NULL,
         secret_hmac bytea NOT NULL,
+        pepper_id text COLLATE "C" NOT NULL,
         scopes text[] NOT NULL,
         created_at timestamptz NOT NULL DEFAULT now(),
         expires_at timestamptz,
