@@ -222,7 +222,7 @@ async def pin_pseudonyms(database: Database, hashes: Secrets) -> None:
             "the pseudonyms of e-mail addresses in this database were made with another key, so every such user would"
             " count as a new one: add that key, once the value of AGENTMETRICS_KEY_PEPPER, to"
             " AGENTMETRICS_KEY_PEPPERS_ACCEPTED, or set AGENTMETRICS_PSEUDONYM_KEY to it; if it is lost, run"
-            " `python -m server forget-pseudonyms`"
+            " `python -m server pseudonyms forget`"
         )
 
 

@@ -38,6 +38,7 @@ OPTIONS: dict[str, Any] = {
 }
 organizations = typer.Typer(help="Make, list, limit, suspend, resume and revoke organizations.", **OPTIONS)
 keys = typer.Typer(help="Make, list and revoke API keys.", **OPTIONS)
+pseudonyms = typer.Typer(help="Forget the key of pseudonyms.", **OPTIONS)
 
 
 @organizations.command("create")
@@ -264,6 +265,20 @@ def revoke_key(
 
     _on_database(data_dir, work)
     typer.echo(f"key {key_id} is revoked")
+
+
+@pseudonyms.command("forget")
+def forget_pseudonyms(data_dir: DataDir = None) -> None:
+    """Give e-mail addresses new pseudonyms, after their key was lost.
+
+    The next server that starts decides on the key. Users who are known by an e-mail address count as new from then on.
+    """
+
+    async def work(database: Database, _place: commands.Place) -> None:
+        await accounts.forget_pseudonyms(database)
+
+    _on_database(data_dir, work)
+    typer.echo("the next server that starts decides on the key of pseudonyms")
 
 
 def _set_state(name: str, state: State, data_dir: Path | None) -> None:

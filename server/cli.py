@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from server import accounts, administration, commands, diagnosis, settings
+from server import administration, commands, diagnosis, settings
 from server.administration import OPTIONS, AsJson, DataDir
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(administration.organizations, name="organizations")
 app.add_typer(administration.keys, name="keys")
+app.add_typer(administration.pseudonyms, name="pseudonyms")
 
 Listen = Annotated[
     str | None,
@@ -123,22 +124,6 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     with commands.reported():
         found = commands.run(work(commands.place(data_dir)))
     typer.echo(json.dumps(dataclasses.asdict(found), default=str) if as_json else status.render(found))
-
-
-@app.command()
-def forget_pseudonyms(data_dir: DataDir = None) -> None:
-    """Give e-mail addresses new pseudonyms, after their key was lost.
-
-    The next server that starts decides on the key. Users who are known by an e-mail address count as new from then on.
-    """
-
-    async def work(url: str) -> None:
-        async with diagnosis.database(url) as database:
-            await accounts.forget_pseudonyms(database)
-
-    with commands.reported():
-        commands.run(work(commands.place(data_dir).database_url))
-    typer.echo("the next server that starts decides on the key of pseudonyms")
 
 
 @app.command()

@@ -114,7 +114,7 @@ async def test_a_pepper_is_replaced_without_an_end_to_keys_tokens_and_pseudonyms
 
 async def test_a_server_that_would_change_pseudonyms_does_not_start(deployment: Deployment) -> None:
     for wrong in ({"accepted": ()}, {"accepted": (OLD,), "pseudonyms": NEW}):
-        with pytest.raises(errors.SetupError, match=r"AGENTMETRICS_PSEUDONYM_KEY.*forget-pseudonyms"):
+        with pytest.raises(errors.SetupError, match=r"AGENTMETRICS_PSEUDONYM_KEY.*pseudonyms forget"):
             async with deployment.served(NEW, **wrong):
                 pass
     await accounts.forget_pseudonyms(deployment.database)
