@@ -108,8 +108,8 @@ def migrate(data_dir: DataDir = None) -> None:
             return await launcher.prepare(database)
 
     with commands.reported():
-        revision = commands.run(work(commands.place(data_dir).database_url))
-    typer.echo(f"the database has the schema {revision}")
+        schema = commands.run(work(commands.place(data_dir).database_url))
+    typer.echo(f"the database has the schema {schema}")
 
 
 @app.command()

@@ -12,6 +12,7 @@ import redis.asyncio
 from server import errors
 from server.store import migrate
 from server.store.database import Database
+from server.store.deployment import Deployment
 
 _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 _EXAMPLE = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
@@ -31,7 +32,7 @@ async def database(url: str, *, migrated: bool = True) -> AsyncIterator[Database
         try:
             await opened.condition()
             if migrated:
-                check_schema(await migrate.current(opened))
+                checked_schema(await migrate.current(opened))
             yield opened
         finally:
             await opened.close()
@@ -53,15 +54,28 @@ def check_url(url: str) -> None:
         raise errors.SetupError(f"DATABASE_URL names no database: it looks like {_EXAMPLE}")
 
 
-def check_schema(revision: str | None) -> None:
-    """Refuses a database whose schema is not the one of this code."""
-    if revision is None:
+def checked_schema(found: Deployment | None) -> Deployment:
+    """What was found; SetupError where this code cannot run on the schema, or there is none."""
+    if found is None:
         raise errors.SetupError("the database has no schema yet: run `python -m server migrate`")
-    if revision != (needed := migrate.expected()):
-        raise errors.SetupError(
-            f"the database has the schema {revision} and this code needs {needed}: run `python -m server migrate`,"
-            " or a newer version of the code if the database is ahead"
+    if fault := schema_fault(found):
+        raise errors.SetupError(fault)
+    return found
+
+
+def schema_fault(found: Deployment) -> str | None:
+    """Why this code cannot run on a schema; None where it can: on its own, and on a later one that lets it."""
+    made_for = migrate.expected()
+    if found.schema < made_for:
+        return (
+            f"the database has the schema {found.schema} and this code needs {made_for}: run `python -m server migrate`"
         )
+    if found.oldest_code > made_for:
+        return (
+            f"the database has the schema {found.schema}, for code of the schema {found.oldest_code} or later, and this"
+            f" code is of the schema {made_for}: run a newer version of the code"
+        )
+    return None
 
 
 def check_redis_url(url: str) -> None:

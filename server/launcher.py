@@ -134,12 +134,13 @@ def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 async def prepare(database: Database) -> str:
-    """Brings the schema up to date, makes the partitions of the days ahead and returns the schema's revision."""
-    revision = await migrate.upgrade(database)
+    """Brings the schema up to date, makes the partitions of the days ahead and returns the schema."""
+    schema = await migrate.upgrade(database)
+    diagnosis.checked_schema(await migrate.current(database))
     today = (await database.condition()).now.date()
     async with database.transaction() as connection:
         await partitions.ensure(connection, today)
-    return revision
+    return schema
 
 
 async def first_key(database: Database, pepper: str) -> NewKey | None:

@@ -35,8 +35,9 @@ from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import SCOPES, Services
 from server.settings import Settings
 from server.signals import Signals
-from server.store import migrate, partitions, sessions, updates
+from server.store import migrate, partitions, sessions
 from server.store.database import Condition, Database
+from server.store.deployment import Deployment
 from server.turns import Turns
 
 _WATCH_SECONDS = 2.0
@@ -59,13 +60,15 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
         )
         hints = Hints(settings.required("redis_url"))
         try:
-            running = Running(settings, database, hints)
+            running = Running(settings, database, hints, on_misfit=stop.set)
             await running.start()
             _spare_the_collector()
             if ready is not None:
                 ready(running.address)
             await stop.wait()
             await running.stop()
+            if running.misfit:
+                raise errors.SetupError(running.misfit)
         finally:
             await hints.close()
             await database.close()
@@ -85,9 +88,15 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
 
 
 class Running:
-    """A server with all its parts."""
+    """A server with all its parts.
 
-    def __init__(self, settings: Settings, database: Database, hints: Hints) -> None:
+    on_misfit is called once this code cannot run on the database's schema any more; misfit says why. Whoever runs the
+    server stops it then.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, hints: Hints, *, on_misfit: Callable[[], None] = lambda: None
+    ) -> None:
         pseudonym_key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
         secrets = Secrets(
             settings.required("key_pepper"), accepted=settings.accepted_peppers, pseudonym_key=pseudonym_key
@@ -145,6 +154,8 @@ class Running:
         self._services.register(self._server)
         self._watcher: asyncio.Task[None] | None = None
         self._serving = False
+        self._on_misfit = on_misfit
+        self.misfit: str | None = None
         self.address = settings.listen
 
     def _tell(self, organization_id: int) -> None:
@@ -155,15 +166,15 @@ class Running:
     async def start(self) -> None:
         """Checks the database, binds the port and serves."""
         sessions.forget_lost_answers()
-        condition = await self._check_database()
+        found = await self._check_schema()
+        condition = await self._check_condition()
         await accounts.pin_pseudonyms(self._database, self._secrets)
         self._clock.set(condition.now)
         port = self._bind()
         if self._settings.metrics_port:
             _serve_metrics(self._settings.metrics_port)
-        deployment = await self._deployment()
-        self._signals.start(deployment)
-        self._rates.start(deployment)
+        self._signals.start(found.deployment_id)
+        self._rates.start(found.deployment_id)
         self._pressure.start()
         await self._server.start()
         self.address = f"{self._settings.listen.rpartition(':')[0]}:{port}"
@@ -189,8 +200,10 @@ class Running:
         await self._signals.close()
         _log.info("stopped")
 
-    async def _check_database(self) -> Condition:
-        diagnosis.check_schema(await migrate.current(self._database))
+    async def _check_schema(self) -> Deployment:
+        return diagnosis.checked_schema(await migrate.current(self._database))
+
+    async def _check_condition(self) -> Condition:
         condition = await self._database.condition()
         if condition.weak_settings:
             raise errors.SetupError(
@@ -200,10 +213,6 @@ class Running:
         async with self._database.transaction() as connection:
             await partitions.ensure(connection, condition.now.date())
         return condition
-
-    async def _deployment(self) -> str:
-        async with self._database.transaction() as connection:
-            return await updates.deployment(connection)
 
     def _bind(self) -> int:
         listen = self._settings.listen
@@ -219,7 +228,7 @@ class Running:
             ) from error
 
     async def _watch(self) -> None:
-        """Follows the database's clock and settings, and tells health checks and ingest what they mean."""
+        """Follows the database's clock, settings and schema, and tells health checks and ingest what they mean."""
         loop = asyncio.get_running_loop()
         partitions_due = loop.time() + _PARTITIONS_EVERY
         while True:
@@ -227,7 +236,8 @@ class Running:
             try:
                 condition = await self._database.condition()
                 self._clock.set(condition.now)
-                await self._judge(condition)
+                if await self._fits():
+                    await self._judge(condition)
                 if loop.time() > partitions_due:
                     async with self._database.transaction() as connection:
                         await partitions.ensure(connection, condition.now.date())
@@ -237,6 +247,19 @@ class Running:
                 await self._report(serving=False)
             except Exception:  # noqa: BLE001 - the watch outlives whatever happens
                 _log.exception("the watch on the database failed; it goes on")
+
+    async def _fits(self) -> bool:
+        """Whether this code can run on the database's schema, as it is now."""
+        found = await migrate.current(self._database)
+        if found is None:
+            raise errors.StorageUnavailable("the database has no schema; is it being restored?")
+        fault = diagnosis.schema_fault(found)
+        if fault and not self.misfit:
+            _log.error("this server stops", reason=fault)
+            self.misfit = fault
+            await self._report(serving=False)
+            self._on_misfit()
+        return not fault
 
     async def _judge(self, condition: Condition) -> None:
         weak = condition.weak_settings

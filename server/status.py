@@ -22,7 +22,7 @@ class Status:
     """One look at the service. None means that it could not be found out, or that there is nothing of the kind."""
 
     at: datetime
-    schema: str | None
+    schema: str
     expected_schema: str
     weak_settings: tuple[str, ...]
     unfolded_deltas: int
@@ -38,17 +38,17 @@ class Status:
 async def status(database: Database, redis_url: str | None) -> Status:
     """Looks at the database and at the queue. The database must have been migrated."""
     condition = await database.condition()
-    schema = await migrate.current(database)
+    found = await migrate.current(database)
     async with database.snapshot() as connection:
         backlog = await rollups.backlog(connection)
         known = tuple(await jobs.listed(connection))
-        overflows = tuple(await members.overflows(connection)) if schema == migrate.expected() else ()
-        peppers = await organizations.keys_by_pepper(connection) if schema == migrate.expected() else {}
+        overflows = tuple(await members.overflows(connection))
+        peppers = await organizations.keys_by_pepper(connection)
     audits = [job.result.get("mismatches") for job in known if job.name == _AUDIT]
     mismatches = audits[0] if audits else None
     return Status(
         at=condition.now,
-        schema=schema,
+        schema=found.schema if found else "none",
         expected_schema=migrate.expected(),
         weak_settings=condition.weak_settings,
         unfolded_deltas=backlog.deltas,
@@ -80,16 +80,14 @@ def render(status: Status) -> str:
     if status.unfolded_deltas:
         since = "" if status.oldest_unfolded is None else f", the oldest for {_span(status.oldest_unfolded)}"
         waiting = f"{status.unfolded_deltas:,} deltas of {status.unfolded_organizations:,} organizations{since}"
-    schema = status.schema or "none"
-    if status.schema != status.expected_schema:
-        schema += f", not {status.expected_schema}: run `python -m server migrate`"
+    ahead = f", which code of {status.expected_schema} may use" if status.schema != status.expected_schema else ""
     lines = (
         f"to be folded      {waiting}",
         f"queue             {_queue(status.queued_jobs)}",
         f"audit             {_audit(status.audit_mismatches)}",
         f"over the limit    {_overflows(status.overflows)}",
         f"keys by pepper    {_peppers(status.keys_by_pepper)}",
-        f"schema            {schema}",
+        f"schema            {status.schema}{ahead}",
         f"durability        {'WEAK: ' + ', '.join(status.weak_settings) if status.weak_settings else 'on'}",
     )
     errors = (f"{job.name} failed: {job.error}" for job in status.jobs if job.error is not None)

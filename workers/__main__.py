@@ -1,9 +1,10 @@
 """The command line of the workers: `python -m workers`."""
 
 import asyncio
+import contextlib
 import signal
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -17,6 +18,7 @@ from workers import folding
 from workers.process import Process
 
 _GOODBYE_SECONDS = 10.0
+_WATCH_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -50,29 +52,45 @@ async def work(known: Settings, metrics_port: int) -> None:
     with diagnosis.explained(database_url):
         database = Database(database_url, ingest_connections=1, other_connections=folding.CONCURRENCY + 3)
         try:
-            diagnosis.check_schema(await migrate.current(database))
+            diagnosis.checked_schema(await migrate.current(database))
             await diagnosis.check_redis(redis_url)
             _serve_metrics(metrics_port)
             folds = folding.Folding(database)
             registry = jobs.registry(timedelta(hours=known.update_window_hours), give_way=folds.calm)
-            await _until_signalled(Process(database, redis_url, folds, registry))
+            await _until_signalled(Process(database, redis_url, folds, registry), database)
         finally:
             await database.close()
 
 
-async def _until_signalled(process: Process) -> None:
+async def _until_signalled(process: Process, database: Database) -> None:
+    """Works until a signal, or until this code cannot run on the database's schema any more: SetupError then."""
     stop = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
     _log.info("working")
     working, stopping = asyncio.create_task(process.run()), asyncio.create_task(stop.wait())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    misfitting = asyncio.create_task(_misfit(database))
+    tasks: set[asyncio.Task[Any]] = {working, stopping, misfitting}
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     if working.done():
         working.result()  # it never ends by itself: whatever ended it ends the process
-    for task in (working, stopping):
+    fault = misfitting.result() if misfitting.done() else None
+    for task in tasks:
         task.cancel()
-    done, _ = await asyncio.wait({working, stopping}, timeout=_GOODBYE_SECONDS)
+    done, _ = await asyncio.wait(tasks, timeout=_GOODBYE_SECONDS)
     _log.info("stopped", orderly=working in done)
+    if fault:
+        raise errors.SetupError(fault)
+
+
+async def _misfit(database: Database) -> str:
+    """Returns why this code cannot run on the database's schema any more, once that is so."""
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        with contextlib.suppress(errors.StorageUnavailable):
+            found = await migrate.current(database)
+            if found is not None and (fault := diagnosis.schema_fault(found)):
+                return fault
 
 
 def _serve_metrics(port: int) -> None:

@@ -4,6 +4,7 @@ words.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ Connection: TypeAlias = AsyncConnection
 # The class of errors that a value causes. Everything else is the operator's: a lost connection, a full disk, a missing
 # partition or permission. A sender must not be told that its event is at fault then.
 _DATA_EXCEPTION = "22"
+_LOCKED_OUT = ("40P01", "55P03")  # a deadlock, and a lock that was not to be had in time
 
 # Seconds for which ingest may use a connection: a transaction takes milliseconds, and its callers wait.
 _INGEST_PATIENCE = 10.0
@@ -68,6 +70,7 @@ class Database:
         )
         self._query = sessions.engine(url, sessions.QUERY, query_connections, wait=1)
         self._other = sessions.engine(url, sessions.OTHER, other_connections)
+        self._to_migrate = functools.partial(sessions.engine, url, sessions.MIGRATION, 1)
         together.watch(self._query, query_patience)
         if patience is not None:
             together.watch(self._other, patience)
@@ -166,6 +169,17 @@ class Database:
             async with self._reading.begin() as connection:
                 yield connection
 
+    @contextlib.asynccontextmanager
+    async def migration(self) -> AsyncIterator[AsyncConnection]:
+        """A connection of the block's own that has all the time it needs. The block commits what it does."""
+        with translated():
+            engine = self._to_migrate()
+            try:
+                async with engine.connect() as connection:
+                    yield connection
+            finally:
+                await engine.dispose()
+
     async def condition(self) -> Condition:
         """The database's clock and whether what it commits is durable."""
         async with self.transaction() as connection:
@@ -198,6 +212,11 @@ _BURY = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND usename = current_user"
     " AND application_name LIKE 'agentmetrics%' AND pid <> pg_backend_pid()"
 )
+
+
+def is_locked_out(error: errors.StorageUnavailable) -> bool:
+    """Whether a transaction failed since others hold what it needs, and may succeed when it is tried again."""
+    return isinstance(error.__cause__, Exception) and _sqlstate(error.__cause__) in _LOCKED_OUT
 
 
 @contextlib.contextmanager

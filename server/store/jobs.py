@@ -111,7 +111,12 @@ async def wake(connection: AsyncConnection, name: str) -> None:
 
 async def listed(connection: AsyncConnection) -> list[Job]:
     """Every job that has ever been claimed."""
-    rows = await connection.execute(sa.text("SELECT * FROM jobs ORDER BY name"))
+    rows = await connection.execute(
+        sa.text(
+            "SELECT name, next_run_at, lease_owner, started_at, finished_at, failed_at, error, runs, failures, result"
+            " FROM jobs ORDER BY name"
+        )
+    )
     return [
         Job(
             name=row.name,

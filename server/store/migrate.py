@@ -1,44 +1,98 @@
-"""Brings the database's schema up to date."""
+"""Brings the database's schema up to date, while servers and workers run on it.
 
+A migration says by `kind` what it means for code that was made for an earlier schema: "expand" adds what such code
+does not notice, "contract" takes something away and names by `oldest_code` the oldest schema whose code may run from
+then on. The database keeps that beside its own schema, for code that does not know the migration. Every statement of a
+migration is a transaction of its own, so that it never waits for one table while it keeps others from another.
+"""
+
+import asyncio
+import functools
 import pathlib
+import random
+import time
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from server.store.database import Database
+from server import errors
+from server.store import deployment
+from server.store.database import Database, is_locked_out
 
+FOLDER = pathlib.Path(__file__).parent / "migrations"
 # Two servers that start at once must not both migrate; the number is arbitrary and ours.
 _LOCK = 7_203_844_016_011
-
-
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(pathlib.Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    return config
+# Who waits for the lock of a table makes all others wait that come later: migrations ask for a moment, and ask again.
+_LOCK_SECONDS = 1.0
+_PAUSE_SECONDS = 1.0
+_GIVE_UP_SECONDS = 300.0
 
 
 async def upgrade(database: Database) -> str:
-    """Applies the migrations that are missing and returns the schema's revision; any number of callers may race."""
+    """Applies the migrations that are missing and returns the schema; any number of callers may race.
 
-    def run(connection: Connection) -> None:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        command.upgrade(_config(connection), "head")
+    A schema that is ahead of this code is left as it is. SetupError where tables stay locked by others for minutes.
+    """
+    give_up_at = time.monotonic() + _GIVE_UP_SECONDS
+    while True:
+        try:
+            async with database.migration() as turn, database.migration() as connection:
+                await turn.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                await connection.execute(sa.text(f"SET lock_timeout = {int(_LOCK_SECONDS * 1000)}"))
+                await connection.commit()
+                await connection.run_sync(_upgrade)
+            return found.schema if (found := await current(database)) else ""
+        except errors.StorageUnavailable as error:
+            if not is_locked_out(error):
+                raise
+            if time.monotonic() > give_up_at:
+                raise errors.SetupError(
+                    "the migration cannot lock the tables that it changes: end long transactions in the database"
+                    " (pg_stat_activity shows them) and run it again"
+                ) from error
+        await asyncio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
 
-    async with database.transaction() as connection:
-        await connection.run_sync(run)
-    return expected()
+
+def _upgrade(connection: Connection) -> None:
+    known = sa.inspect(connection).has_table("alembic_version")
+    is_ahead = known and (connection.scalar(sa.text("SELECT version_num FROM alembic_version")) or "") > expected()
+    connection.commit()
+    if is_ahead:
+        return
+    command.upgrade(_config(connection), "head")
+    connection.execute(sa.text("UPDATE deployment SET oldest_code = :code"), {"code": oldest_code()})
+    connection.commit()
 
 
 def expected() -> str:
-    """The schema's revision that this code needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    """The schema that this code is made for, and the oldest that it runs on."""
+    return _scripts(FOLDER).get_current_head() or ""
 
 
-async def current(database: Database) -> str | None:
-    """The schema's revision in the database; None where it has never been migrated."""
+def oldest_code() -> str:
+    """The oldest schema whose code may run on the schema of this code."""
+    contracts = (one.module for one in _scripts(FOLDER).walk_revisions() if one.module.kind == "contract")
+    return str(next(contracts).oldest_code)
+
+
+async def current(database: Database) -> deployment.Deployment | None:
+    """The database's schema and what may run on it; None where it has never been migrated."""
     async with database.transaction() as connection:
-        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        return await deployment.look(connection)
+
+
+@functools.cache
+def _scripts(folder: pathlib.Path) -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    return ScriptDirectory.from_config(config)
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["connection"] = connection
+    return config

@@ -20,11 +20,11 @@ _NOT_FOR_THE_DRIVER = ("prepared_statement_cache_size", "prepared_statement_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What sessions are for. timeout is the longest that a command may take, in seconds."""
+    """What sessions are for. timeout is the longest that a command may take, in seconds; None: no limit."""
 
     application_name: str
     settings: Mapping[str, str]
-    timeout: int
+    timeout: int | None
 
     def options(self) -> dict[str, Any]:
         """What the driver is told beside the address."""
@@ -61,6 +61,9 @@ _QUERY_SETTINGS = {**_SETTINGS, "enable_seqscan": "off"}
 INGEST = Kind(application_name="agentmetrics ingest", settings=_INGEST_SETTINGS, timeout=60)
 QUERY = Kind(application_name="agentmetrics query", settings=_QUERY_SETTINGS, timeout=60)
 OTHER = Kind(application_name="agentmetrics", settings=_SETTINGS, timeout=120)
+# One of its sessions holds the turn to migrate, in a transaction that waits for the other and for its turn.
+_MIGRATION_SETTINGS = {**_SETTINGS, "idle_in_transaction_session_timeout": "0", "lock_timeout": "0"}
+MIGRATION = Kind(application_name="agentmetrics migration", settings=_MIGRATION_SETTINGS, timeout=None)
 
 
 def connector(url: str, kind: Kind) -> Callable[[], Awaitable[Driver]]:

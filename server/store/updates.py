@@ -267,9 +267,3 @@ async def newest(connection: Connection, organization_ids: Collection[int]) -> t
     )
     found = list(rows)
     return found[0].at, {row.organization_id: row.revision for row in found if row.organization_id is not None}
-
-
-async def deployment(connection: Connection) -> str:
-    """The name of this deployment, which no other has."""
-    found = await connection.scalar(sa.text("SELECT deployment_id FROM deployment"))
-    return str(found)

@@ -13,6 +13,8 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+kind = "contract"
+oldest_code = "0001"
 
 # One cell of figures: sparse vectors, as parallel arrays of keys and values.
 _FIGURES = """
@@ -25,12 +27,14 @@ _FIGURES = """
 """
 
 _STATEMENTS = (
-    # This deployment, in one row. Its id tells what two deployments leave on the same Redis apart. The check tells
-    # whether a server would make other pseudonyms of e-mail addresses than those before it.
+    # This deployment, in one row. Its id tells what two deployments leave on the same Redis apart; oldest_code is the
+    # oldest schema whose code may run here. The check tells whether a server would make other pseudonyms of e-mail
+    # addresses than those before it.
     """
     CREATE TABLE deployment (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
         deployment_id uuid NOT NULL DEFAULT gen_random_uuid(),
+        oldest_code text NOT NULL DEFAULT '0001',
         pseudonym_check bytea
     )
     """,
