@@ -10,9 +10,8 @@ from pathlib import Path
 import grpc
 import structlog
 from grpc_health.v1 import health
-from prometheus_client import start_http_server
 
-from server import accounts, diagnosis, errors, telemetry
+from server import accounts, diagnosis, errors, exposition, telemetry
 from server.accounts import Secrets
 from server.admission import Admission, Bounds
 from server.arrivals import Arrivals
@@ -171,8 +170,7 @@ class Running:
         await accounts.pin_pseudonyms(self._database, self._secrets)
         self._clock.set(condition.now)
         port = self._bind()
-        if self._settings.metrics_port:
-            _serve_metrics(self._settings.metrics_port)
+        exposition.serve(self._settings.metrics_address, self._settings.metrics_port)
         self._signals.start(found.deployment_id)
         self._rates.start(found.deployment_id)
         self._pressure.start()
@@ -321,12 +319,3 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
-
-
-def _serve_metrics(port: int) -> None:
-    try:
-        start_http_server(port, addr="127.0.0.1")
-    except OSError as error:
-        raise errors.SetupError(
-            f"cannot serve metrics on 127.0.0.1:{port}: {error.strerror}; choose another AGENTMETRICS_METRICS_PORT"
-        ) from error

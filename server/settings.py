@@ -30,7 +30,8 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
-    metrics_port: int = Field(default=0, ge=0, le=65535)  # Prometheus, on loopback; 0: off
+    metrics_address: str = "127.0.0.1"  # where Prometheus is answered, without a key
+    metrics_port: int = Field(default=0, ge=0, le=65535)  # 0: off
 
     ingest_connections: int = Field(default=6, ge=1, le=200)
     query_connections: int = Field(default=8, ge=1, le=200)
@@ -131,7 +132,11 @@ def _listed(value: SecretStr | None) -> tuple[str, ...]:
 
 def is_loopback(address: str) -> bool:
     """True where host:port can only be reached from this machine."""
-    host = address.rpartition(":")[0].strip("[]")
+    return is_loopback_host(address.rpartition(":")[0].strip("[]"))
+
+
+def is_loopback_host(host: str) -> bool:
+    """True for a name or an address that stands for this machine alone."""
     if host == "localhost":
         return True
     try:

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 import structlog
 import typer
-from prometheus_client import start_http_server
 
-from server import commands, diagnosis, errors, failpoints, jobs, settings, telemetry
+from server import commands, diagnosis, errors, exposition, failpoints, jobs, settings, telemetry
 from server.settings import Settings
 from server.store import migrate, sessions
 from server.store.database import Database
@@ -28,7 +27,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def run(
     metrics_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Prometheus, on loopback; 0: off. Default: AGENTMETRICS_METRICS_PORT."),
+        typer.Option(min=0, max=65535, help="Prometheus; 0: off. Default: AGENTMETRICS_METRICS_PORT."),
     ] = None,
 ) -> None:
     """Fold events into rollups and run the background jobs, until SIGTERM or Ctrl-C.
@@ -54,7 +53,7 @@ async def work(known: Settings, metrics_port: int) -> None:
         try:
             diagnosis.checked_schema(await migrate.current(database))
             await diagnosis.check_redis(redis_url)
-            _serve_metrics(metrics_port)
+            exposition.serve(known.metrics_address, metrics_port)
             folds = folding.Folding(database)
             registry = jobs.registry(timedelta(hours=known.update_window_hours), give_way=folds.calm)
             await _until_signalled(Process(database, redis_url, folds, registry), database)
@@ -91,17 +90,6 @@ async def _misfit(database: Database) -> str:
             found = await migrate.current(database)
             if found is not None and (fault := diagnosis.schema_fault(found)):
                 return fault
-
-
-def _serve_metrics(port: int) -> None:
-    if not port:
-        return
-    try:
-        start_http_server(port, addr="127.0.0.1")
-    except OSError as error:
-        raise errors.SetupError(
-            f"cannot serve metrics on 127.0.0.1:{port}: {error.strerror}; give the worker a port with --metrics-port"
-        ) from error
 
 
 if __name__ == "__main__":

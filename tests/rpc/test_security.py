@@ -125,6 +125,13 @@ async def test_a_certificate_that_is_not_there_is_said_by_its_variable(
             pass
 
 
+@pytest.mark.usefixtures("database")
+async def test_metrics_are_served_at_the_address_that_is_set(settings: Settings) -> None:
+    with pytest.raises(errors.SetupError, match=r"cannot serve metrics on 192\.0\.2\.1:9464"):
+        async with serving.running(settings, metrics_address="192.0.2.1", metrics_port=9464):
+            pass
+
+
 # Keys
 
 

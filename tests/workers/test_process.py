@@ -234,8 +234,15 @@ async def test_a_database_that_was_not_migrated_is_told(own_engines: embedded.En
 
 async def test_a_port_that_is_taken_is_told(own_engines: embedded.Engines, own_url: str, taken_port: int) -> None:
     known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
-    with pytest.raises(errors.SetupError, match="--metrics-port"):
+    with pytest.raises(errors.SetupError, match="AGENTMETRICS_METRICS_ADDRESS or AGENTMETRICS_METRICS_PORT"):
         await program.work(known, taken_port)
+
+
+async def test_metrics_are_served_at_the_address_that_is_set(own_engines: embedded.Engines, own_url: str) -> None:
+    elsewhere = {"metrics_address": "192.0.2.1"}  # an address that nobody has
+    known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url, **elsewhere)  # type: ignore[call-arg, arg-type]
+    with pytest.raises(errors.SetupError, match=r"192\.0\.2\.1"):
+        await program.work(known, 9464)
 
 
 async def test_a_worker_that_cannot_begin_says_so_in_one_line(own_engines: embedded.Engines) -> None:
