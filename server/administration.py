@@ -36,6 +36,10 @@ OPTIONS: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
+_SCOPES = (
+    "What it may do; may be repeated. ingest: send events. read: ask questions, watch figures. events: see raw events"
+    " with their properties, on top of read. backfill: send events of any age, on top of ingest. admin: everything."
+)
 organizations = typer.Typer(help="Make, list, limit, suspend, resume and revoke organizations.", **OPTIONS)
 keys = typer.Typer(help="Make, list and revoke API keys.", **OPTIONS)
 pseudonyms = typer.Typer(help="Forget the key of pseudonyms.", **OPTIONS)
@@ -196,7 +200,7 @@ def revoke_organization(name: Name, data_dir: DataDir = None) -> None:
 @keys.command("create")
 def create_key(
     organization: Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Whose key it is.")],
-    scope: Annotated[list[Scope], typer.Option(help="What it may do; may be repeated.")],
+    scope: Annotated[list[Scope], typer.Option(help=_SCOPES)],
     name: Annotated[str, typer.Option(help="What it is for, as `keys list` shows it.")] = "",
     expires_in: Annotated[str | None, typer.Option(metavar="90d", help="30m, 12h, 90d or 8w. Default: never.")] = None,
     data_dir: DataDir = None,

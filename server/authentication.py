@@ -202,7 +202,7 @@ def _known(fresh_until: float, key: ApiKey, organization: Organization) -> _Know
     principal = Principal(
         organization_id=organization.organization_id,
         key_id=key.key_id,
-        scopes=frozenset(map(Scope, key.scopes)),
+        scopes=frozenset(scope for scope in Scope if scope in key.scopes),  # others are of a newer version
         settings=organization.settings,
         expires_at=key.expires_at,
     )

@@ -18,7 +18,7 @@ from server.store.database import Database
 Say = Callable[[str], None]
 
 ORGANIZATION = "default"
-SCOPES = (Scope.INGEST, Scope.READ, Scope.BACKFILL)
+SCOPES = (Scope.INGEST, Scope.READ, Scope.EVENTS, Scope.BACKFILL)
 _WORKER_GRACE = 15.0  # seconds for the transaction at hand; whatever is cut off is done again later
 
 

@@ -31,7 +31,7 @@ from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
 from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
-from server.rpc.services import SCOPES, Services
+from server.rpc.services import FIELD_SCOPES, SCOPES, Services
 from server.settings import Settings
 from server.signals import Signals
 from server.store import migrate, partitions, sessions
@@ -148,7 +148,13 @@ class Running:
             health=health.aio.HealthServicer(),
         )
         authenticator = Authenticator(database, secrets, self._clock)
-        gate = Gate(authenticator, SCOPES, admission, max_call_seconds=settings.max_call_seconds)
+        gate = Gate(
+            authenticator,
+            SCOPES,
+            admission,
+            field_scopes=FIELD_SCOPES,
+            max_call_seconds=settings.max_call_seconds,
+        )
         self._server = grpc.aio.server(interceptors=(gate,), options=transport.options(settings))
         self._services.register(self._server)
         self._watcher: asyncio.Task[None] | None = None

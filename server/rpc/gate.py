@@ -96,10 +96,12 @@ class Gate(grpc.aio.ServerInterceptor):
         scopes: Mapping[str, Scope],
         admission: Admission,
         *,
+        field_scopes: Mapping[str, Mapping[str, Scope]],
         max_call_seconds: float,
     ) -> None:
         self._authenticator = authenticator
         self._scopes = scopes
+        self._field_scopes = field_scopes
         self._admission = admission
         self._max_call_seconds = max_call_seconds
         self._wrapped: dict[str, _Handler] = {}  # of the methods that need a key
@@ -149,7 +151,7 @@ class Gate(grpc.aio.ServerInterceptor):
                     caller = await self._authenticate(method, context)
                     if self._scopes[method] is not Scope.INGEST:
                         self._admission.check_pressure()
-                        return await handle(_question(request), context)
+                        return await handle(self._question(method, request), context)
                     organization_id, size = caller.principal.organization_id, len(request.data)
                     await self._admission.check_events(caller.principal, size)
                     with self._admission.holding(organization_id, size):
@@ -166,7 +168,7 @@ class Gate(grpc.aio.ServerInterceptor):
                 await self._authenticate(method, context)
                 if isinstance(request, _Raw):
                     self._admission.check_pressure()
-                    await handle(_question(request), context)
+                    await handle(self._question(method, request), context)
                 else:
                     await handle(self._each(context), context)
 
@@ -215,16 +217,26 @@ class Gate(grpc.aio.ServerInterceptor):
     def _permitted(self, principal: Principal, credential: _Credential) -> Principal:
         scope = self._scopes[credential.method]
         if not principal.may(scope):
-            raise Refused(
-                Reason.SCOPE_MISSING, f"the API key does not have the scope {scope}", metadata={"scope": scope}
-            )
+            raise _scope_missing(scope)
         return principal
 
+    def _question(self, method: str, request: _Raw) -> Any:
+        message = request.parse()
+        unknown_fields.refuse(message)
+        for name, scope in self._field_scopes.get(method, {}).items():
+            if getattr(message, name) and not caller().principal.may(scope):
+                raise _scope_missing(scope, name)
+        return message
 
-def _question(request: _Raw) -> Any:
-    message = request.parse()
-    unknown_fields.refuse(message)
-    return message
+
+def _scope_missing(scope: Scope, field: str = "") -> Refused:
+    why = f", which {field} needs" if field else ""
+    return Refused(
+        Reason.SCOPE_MISSING,
+        f"the API key does not have the scope {scope}{why}",
+        field=field,
+        metadata={"scope": scope},
+    )
 
 
 def _events_in(message: object) -> int:

@@ -1,4 +1,4 @@
-"""The table of contents: every service, registered once, and the scope that each RPC needs."""
+"""The table of contents: every service, registered once, and the scopes that each RPC needs."""
 
 from dataclasses import dataclass
 
@@ -24,10 +24,27 @@ _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
-    f"/{service.full_name}/{method.name}": scope
-    for service, scope in ((_EVENTS, Scope.INGEST), (_METRICS, Scope.READ), (_REALTIME, Scope.READ))
-    for method in service.methods
+    f"/{service.full_name}/{method}": scope
+    for service, methods in (
+        (_EVENTS, {"TrackEvent": Scope.INGEST, "TrackEvents": Scope.INGEST, "StreamEvents": Scope.INGEST}),
+        (
+            _METRICS,
+            {
+                "GetOverview": Scope.READ,
+                "GetAgentMetrics": Scope.READ,
+                "GetUsageTrends": Scope.READ,
+                "ListMetrics": Scope.READ,
+            },
+        ),
+        (
+            _REALTIME,
+            {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
+        ),
+    )
+    for method, scope in methods.items()
 }
+# Fields of requests that need one more scope where they are set.
+FIELD_SCOPES = {f"/{_REALTIME.full_name}/WatchUpdates": {"include_events": Scope.EVENTS}}
 _NAMES = ("", _EVENTS.full_name, _METRICS.full_name, _REALTIME.full_name)
 
 

@@ -155,7 +155,8 @@ async def _tenant(
     """An organization with its clients."""
     name, zone = f"organization {number}", _ZONES[number]
     organization = await accounts.create_organization(database, name, organizations.Settings(time_zone=zone))
-    key = await accounts.create_key(database, Secrets(PEPPER), name, name="faults", scopes=(Scope.INGEST, Scope.READ))
+    scopes = (Scope.INGEST, Scope.READ, Scope.EVENTS)
+    key = await accounts.create_key(database, Secrets(PEPPER), name, name="faults", scopes=scopes)
     ahead = _WRONGEST_CLOCK * random.Random(f"{seed}/stray").uniform(-1, 1)
     servers, strays = [], []
     for target in targets:

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pydantic import SecretStr, ValidationError
 from serving import Accounts, Caller, refused
 
+from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server import accounts as accounts_module
 from server import embedded, errors
 from server import settings as settings_module
@@ -151,6 +152,38 @@ async def test_every_rpc_asks_for_its_scope(accounts: Accounts, method: str, sco
         call.cancel()
     assert (reason == "SCOPE_MISSING") == (scope not in (services.SCOPES[method], Scope.ADMIN))
     assert reason not in ("INTERNAL", "CREDENTIALS_INVALID")
+
+
+async def test_raw_events_need_a_scope_of_their_own(accounts: Accounts) -> None:
+    reader = await accounts.caller(scopes=[Scope.READ])
+    whole = await accounts.another(reader, scopes=[Scope.READ, Scope.EVENTS])
+    admin = await accounts.another(reader, scopes=[Scope.ADMIN])
+    only = await accounts.another(reader, scopes=[Scope.EVENTS])
+    assert (await first_update(reader, include_events=False)).bookmark
+    for caller in (whole, admin):
+        assert (await first_update(caller, include_events=True)).bookmark
+    error = await refused(first_update(reader, include_events=True))
+    assert serving.refusal(error) == ("PERMISSION_DENIED", "SCOPE_MISSING", "include_events", False)
+    assert serving.info(error)["scope"] == "events"
+    error = await refused(first_update(only, include_events=True))
+    assert serving.info(error)["scope"] == "read"
+
+
+async def first_update(caller: Caller, *, include_events: bool) -> Any:
+    """The first message of a subscription."""
+    request = realtime_service_pb2.WatchUpdatesRequest(include_events=include_events)
+    stub = realtime_service_pb2_grpc.RealtimeServiceStub(caller.channel)
+    call = stub.WatchUpdates(request, metadata=caller.metadata, timeout=20)
+    try:
+        return await call.read()
+    finally:
+        call.cancel()
+
+
+async def test_a_scope_of_a_newer_version_is_no_fault(accounts: Accounts, caller: Caller) -> None:
+    async with accounts.database.maintenance() as driver:
+        await driver.execute("UPDATE api_keys SET scopes = scopes || '{reports}' WHERE key_id = $1", caller.key.key_id)
+    await caller.track(serving.event())
 
 
 async def reason_of(call: Any) -> str:

@@ -290,7 +290,8 @@ class Client:
 
         Connections are replaced as in watch(). To go on in another process, keep the iterator's `resume_token` once an
         update is dealt with, and pass it as `resume_after` with the same filter. Bookmarks, which move the token while
-        nothing happens, come only if asked for; the first one says that from then on nothing is missed.
+        nothing happens, come only if asked for; the first one says that from then on nothing is missed. include_events
+        needs a key with the scope events, too.
 
         Raises OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
         InvalidArgument with RESUME_TOKEN_INVALID; OutOfSequence for a revision that does not follow the last one.

@@ -223,7 +223,9 @@ def print_updates(
     resume: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep the position in FILE, and go on after it.")
     ] = None,
-    with_events: Annotated[bool, typer.Option("--events", help="Print the events, too.")] = False,
+    with_events: Annotated[
+        bool, typer.Option("--events", help="Print the events, too; needs the scope events.")
+    ] = False,
     agent: options.Agents = None,
     channel: options.Channel = None,
     address: options.Address = options.DEFAULT_ADDRESS,

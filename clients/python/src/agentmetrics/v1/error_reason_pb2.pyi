@@ -83,7 +83,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     from the same address are let in.
     """
     ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 34
-    """PERMISSION_DENIED. The key does not have the scope that the RPC needs. Metadata: scope."""
+    """PERMISSION_DENIED. The key does not have the scope that the RPC, or a field that is set in the request, needs. Metadata: scope."""
     ERROR_REASON_TENANT_SUSPENDED: _ErrorReason.ValueType  # 35
     """FAILED_PRECONDITION. The organization is suspended."""
     ERROR_REASON_INVALID_TIME_RANGE: _ErrorReason.ValueType  # 40
@@ -249,7 +249,7 @@ ERROR_REASON_AUTH_RATE_LIMIT: ErrorReason.ValueType  # 33
 from the same address are let in.
 """
 ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 34
-"""PERMISSION_DENIED. The key does not have the scope that the RPC needs. Metadata: scope."""
+"""PERMISSION_DENIED. The key does not have the scope that the RPC, or a field that is set in the request, needs. Metadata: scope."""
 ERROR_REASON_TENANT_SUSPENDED: ErrorReason.ValueType  # 35
 """FAILED_PRECONDITION. The organization is suspended."""
 ERROR_REASON_INVALID_TIME_RANGE: ErrorReason.ValueType  # 40

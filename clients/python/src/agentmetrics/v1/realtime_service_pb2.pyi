@@ -446,7 +446,9 @@ class WatchUpdatesRequest(google.protobuf.message.Message):
     (RESUME_TOKEN_INVALID), one older than the window as well (COMPACTED).
     """
     include_events: builtins.bool
-    """include_events adds the events themselves. Part of the token, too."""
+    """include_events adds the events themselves, with their properties. It needs the scope events beside read (SCOPE_MISSING). Part
+    of the token, too.
+    """
     @property
     def filter(self) -> global___RealtimeFilter:
         """filter narrows the changes and events; revisions without any still come, empty. It is part of the token and may not change on

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class RealtimeServiceStub(object):
     """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read.
+    order of their revisions. All RPCs need the scope read; raw
+    events need the scope events as well.
     """
 
     def __init__(self, channel):
@@ -55,7 +56,8 @@ class RealtimeServiceStub(object):
 
 class RealtimeServiceServicer(object):
     """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read.
+    order of their revisions. All RPCs need the scope read; raw
+    events need the scope events as well.
     """
 
     def GetRealtimeMetrics(self, request, context):
@@ -113,7 +115,8 @@ def add_RealtimeServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class RealtimeService(object):
     """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read.
+    order of their revisions. All RPCs need the scope read; raw
+    events need the scope events as well.
     """
 
     @staticmethod

@@ -19,7 +19,8 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 
 class RealtimeServiceStub:
     """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read.
+    order of their revisions. All RPCs need the scope read; raw
+    events need the scope events as well.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -52,7 +53,8 @@ class RealtimeServiceStub:
 
 class RealtimeServiceAsyncStub:
     """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read.
+    order of their revisions. All RPCs need the scope read; raw
+    events need the scope events as well.
     """
 
     GetRealtimeMetrics: grpc.aio.UnaryUnaryMultiCallable[
@@ -84,7 +86,8 @@ class RealtimeServiceAsyncStub:
 
 class RealtimeServiceServicer(metaclass=abc.ABCMeta):
     """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read.
+    order of their revisions. All RPCs need the scope read; raw
+    events need the scope events as well.
     """
 
     @abc.abstractmethod
