@@ -54,7 +54,8 @@ class Secrets:
     """Keyed hashes with the service's peppers, which live outside the database. The first one makes what is new; what
     the accepted ones have made is recognized, too.
 
-    The pseudonyms of e-mail addresses have a key of their own, since they must stay the same when the pepper changes.
+    The pseudonyms of e-mail addresses and the fingerprints of events have a key of their own, since they must stay the
+    same when the pepper changes.
     """
 
     def __init__(self, pepper: str, *, accepted: Collection[str] = (), pseudonym_key: str | None = None) -> None:
@@ -94,6 +95,10 @@ class Secrets:
                 self._pseudonym_key = key
                 return True
         return False
+
+    def content_key(self, organization_id: int) -> bytes:
+        """The key of the fingerprints of an organization's events, which must stay the same as pseudonyms do."""
+        return hmac.digest(self._pseudonym_key, f"content:{organization_id}".encode(), "sha256")
 
     def user_hash(self, organization_id: int, user_id: str) -> str:
         """What is stored in place of an e-mail address: the same for the same address, and only within an

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from server import telemetry
+from server import fingerprint, telemetry
 from server.commit import Committed
 from server.errors import Reason, Rejection
 from server.events import Event, Warning
@@ -91,7 +91,7 @@ class Outcome:
                 warnings = (*warnings, Warning.CARDINALITY_OVERFLOW)
             if (refused := self.refused.get(key)) is not None:
                 results.append(Result(event.event_id, Status.REJECTED, refused, ()))
-            elif self.fingerprints[key] != event.fingerprint:
+            elif not fingerprint.same(self.fingerprints[key], event.fingerprint):
                 results.append(Result(event.event_id, Status.REJECTED, _CONFLICT, ()))
             elif key in unclaimed:
                 unclaimed.discard(key)

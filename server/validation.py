@@ -348,7 +348,7 @@ def property_number(value: float) -> int | float:
 
 def properties(values: Mapping[str, object]) -> str:
     """Properties as a JSON object of at most 16 KiB."""
-    text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json_text(values)
     if len(text.encode()) > MAX_PROPERTIES_BYTES:
         raise Refused(
             Reason.PROPERTIES_TOO_LARGE,
@@ -357,6 +357,11 @@ def properties(values: Mapping[str, object]) -> str:
             metadata={"limit": str(MAX_PROPERTIES_BYTES)},
         )
     return text
+
+
+def json_text(value: object) -> str:
+    """A value as JSON, without blanks."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def required(field: str) -> Refused:

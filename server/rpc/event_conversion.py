@@ -1,22 +1,24 @@
-"""Events between their messages and their values."""
+"""Events between their messages and their values: one road for single events, batches and streams."""
 
 import operator
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from google.protobuf import struct_pb2, timestamp_pb2
+from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
 from agentmetrics.v1 import event_pb2
-from server import validation
+from server import events, fingerprint, validation
 from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused
-from server.events import ID_FIELDS, Event, Warning, fingerprints, key_of, uuid7_key
+from server.events import ID_FIELDS, Event, Warning
+from server.fingerprint import Fingerprints
+from server.rpc import event_properties
 from server.validation import Horizon
 
 CLOCK_TOLERANCE = int(validation.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
@@ -28,6 +30,7 @@ class Sender:
 
     principal: Principal
     secrets: Secrets
+    fingerprints: Fingerprints
     horizon: Horizon
     sent_at: int | None
     clock_skew: int  # how far its clock seems to be ahead; 0 where it is within the tolerance
@@ -57,6 +60,7 @@ class Sender:
         return cls(
             principal=principal,
             secrets=secrets,
+            fingerprints=Fingerprints(secrets.content_key(principal.organization_id)),
             horizon=horizon,
             sent_at=sent,
             clock_skew=skew,
@@ -70,62 +74,171 @@ class Sender:
             return (Warning.CLOCK_CORRECTED,)
         return (Warning.CLOCK_SKEW,) if self.clock_skew else ()
 
+    @property
+    def window(self) -> tuple[int, int]:
+        """The first and the last time that its events may tell, by its own clock, those aside about which there is
+        more to be said.
+        """
+        latest = min(self.horizon.latest - self.correction, validation.LAST_INSTANT)
+        if self.sent_at is not None:
+            latest = min(latest, self.sent_at + CLOCK_TOLERANCE)
+        return max(self.horizon.earliest - self.correction, 1), latest  # a time of 0 may be one that is not set
+
 
 def event(message: event_pb2.Event, sender: Sender) -> Event:
     """The event of a message, checked; Refused says what is wrong with it."""
-    content = message.SerializeToString(deterministic=True)
-    if len(content) > validation.MAX_EVENT_BYTES:
-        raise Refused(Reason.EVENT_TOO_LARGE, "larger than 64 KiB", metadata={"limit": str(validation.MAX_EVENT_BYTES)})
-    event_id = message.event_id
-    event_key = uuid7_key(event_id)
-    if event_key is None:
-        event_id = validation.event_id(event_id) if event_id else _new_id()
-        event_key = key_of(event_id)
-    event_type = validation.event_type(message.event_type)
-    warnings: list[Warning] = []
-    occurred_at = _occurred_at(message, event_id, sender, warnings)
-    ids = checked_ids(ids_of(message), sender)
-    check_needs(event_type, ids)
-    (fingerprint,) = fingerprints((content,))
-    return Event(
-        event_id,
-        event_key,
-        fingerprint,
-        event_type,
-        occurred_at,
-        *ids,
-        detail(message, event_type, sender),
-        properties(message.properties, warnings) if message.HasField("properties") else "",
-        tuple(warnings),
-    )
+    (one,) = read((message,), sender)
+    if isinstance(one, Refused):
+        raise one
+    return one
+
+
+_Head: TypeAlias = tuple[str, str, timestamp_pb2.Timestamp]
+_head_of: Callable[[event_pb2.Event], _Head] = operator.attrgetter("event_id", "event_type", "occurred_at")
+
+
+def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Refused]:
+    """The event of each message, checked, or why there is none.
+
+    What can be looked at for all of them at once is, and ids that come together are checked once: events of a batch
+    take half the time of single ones. This is the hottest loop of the service, hence its length.
+    """
+    messages = list(messages)
+    heads = list(map(_head_of, messages))
+    keys: Sequence[bytes | None] = events.uuid7_keys([one for one, _, _ in heads]) or [None] * len(heads)
+    found: list[Event | Refused] = []
+    checked: dict[Ids, tuple[Ids, str]] = {}
+    correction, usual = sender.correction, sender.warnings
+    earliest, latest = sender.window
+    said_of, fingerprint_of, make = fingerprint.content, sender.fingerprints.of, tuple.__new__
+    for message, (event_id, event_type, told), key in zip(messages, heads, keys, strict=True):
+        try:
+            if key is None:
+                event_id, key = _identity(event_id)  # noqa: PLW2901
+            if event_type not in validation.FAMILIES:
+                validation.event_type(event_type)
+            said_at, nanos, warnings = told.seconds * 1_000_000 + told.nanos // 1000, told.nanos, usual
+            if earliest <= said_at <= latest and 0 <= nanos < 1_000_000_000:
+                occurred_at = said_at + correction
+            else:
+                said_at, occurred_at, warnings = _odd_time(message, event_id, sender)
+            given = _ids_of(message)
+            identified = checked.get(given)
+            if identified is None:
+                identified = checked[given] = _identified(given, sender)
+            ids, said_ids = identified
+            if event_type in _NEEDY:
+                _check_needs(event_type, ids)
+            detail, said_detail, later = _detail(message, event_type, sender)
+            said_properties = properties = ""
+            if message.HasField("properties"):
+                said_properties, properties, more = _properties(message)
+                warnings += more
+            said = said_of(event_type, said_at, said_ids, said_detail, said_properties)
+            one = fingerprint_of(said, later)
+            # Without Event's own constructor, whose arguments are taken one by one.
+            values = (event_id, key, one, event_type, occurred_at, *ids, detail, properties, warnings)
+            found.append(make(Event, values))
+        except Refused as refusal:
+            found.append(_too_large() if _is_large(message) else refusal)
+    return found
 
 
 Ids: TypeAlias = tuple[str, str, str, str, str, str, str, str]  # of an event, in the order of ID_FIELDS
-ids_of: Callable[[event_pb2.Event], Ids] = operator.attrgetter(*ID_FIELDS)
+_ids_of: Callable[[event_pb2.Event], Ids] = operator.attrgetter(*ID_FIELDS)
 
 
-def checked_ids(ids: Ids, sender: Sender) -> Ids:
-    """The ids of an event as they are stored; refused where one is not what an id may be."""
-    validation.identifiers(ID_FIELDS, ids)
-    agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id = ids
+def _identity(event_id: str) -> tuple[str, bytes]:
+    """An event's id, which the server makes where there is none, and its key."""
+    event_id = validation.event_id(event_id) if event_id else _new_id()
+    return event_id, events.key_of(event_id)
+
+
+def _odd_time(message: event_pb2.Event, event_id: str, sender: Sender) -> tuple[int, int, tuple[Warning, ...]]:
+    """The time of occurrence of an event that tells none, or one that is not within the window: as told, as it is
+    stored, and what there is to say about it.
+    """
+    if not message.HasField("occurred_at"):
+        at = validation.default_time(event_id, sender.horizon)
+        return fingerprint.NO_TIME, at, (Warning.TIME_DEFAULTED,)
+    told = message.occurred_at
+    at = validation.timestamp("occurred_at", told.seconds, told.nanos)
+    if sender.sent_at is not None and at > sender.sent_at + CLOCK_TOLERANCE:
+        raise Refused(Reason.INVALID_TIMESTAMP, "occurred_at is later than sent_at", field="occurred_at")
+    return at, validation.occurred_at(at + sender.correction, sender.horizon), sender.warnings
+
+
+def _identified(given: Ids, sender: Sender) -> tuple[Ids, str]:
+    """The ids of an event as they are stored, and as they were sent, for its fingerprint; refused where one is not what
+    an id may be.
+    """
+    validation.identifiers(ID_FIELDS, given)
+    user_id = given[1]
+    ids = given
     if validation.is_email(user_id):
-        user_id = sender.secrets.user_hash(sender.principal.organization_id, user_id)
-    return agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id
+        ids = (given[0], sender.secrets.user_hash(sender.principal.organization_id, user_id), *given[2:])
+    return ids, fingerprint.joined(given)
 
 
-def check_needs(event_type: str, ids: Ids) -> None:
+_Detail: TypeAlias = tuple[dict[str, int | str], str, tuple[tuple[int, str], ...]]
+_NO_DETAIL: _Detail = ({}, "", ())  # its fields are never changed
+
+
+def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> _Detail:
+    """The fields of an event's typed detail that are set, each within its limits; and as they were sent, for the
+    fingerprint: those of the first release, and those of later ones.
+    """
+    family = message.WhichOneof("detail")
+    if family is None:
+        if event_type in validation.REQUIRED_DETAILS:
+            validation.required_detail(event_type, {})
+        return _NO_DETAIL
+    if family != validation.FAMILIES.get(event_type):
+        validation.detail_family(family, event_type)
+    fields: dict[str, int | str] = {}
+    said = ""
+    later: tuple[tuple[int, str], ...] = ()
+    for descriptor, value in getattr(message, family).ListFields():
+        name, low, high, head, added_in = _DETAIL_FIELDS[descriptor]
+        # Nearly all are numbers within their limits.
+        usual = value.__class__ is int and low <= value <= high
+        fields[name] = checked = value if usual else validation.detail_value(family, name, value)
+        if added_in:
+            later += ((added_in, f"{head}{checked}\0"),)
+        else:
+            said += f"{head}{checked}\0"
+    if event_type in validation.REQUIRED_DETAILS:
+        validation.required_detail(event_type, fields)
+    return {} if family == "user" and not sender.principal.settings.keep_user_details else fields, said, later
+
+
+def _properties(message: event_pb2.Event) -> event_properties.Properties:
+    # All else has its own limit; only properties can be larger on the wire than what is made of them.
+    if _is_large(message):
+        raise _too_large()
+    return event_properties.read(message.properties)
+
+
+def _is_large(message: event_pb2.Event) -> bool:
+    return message.ByteSize() > validation.MAX_EVENT_BYTES
+
+
+def _too_large() -> Refused:
+    return Refused(Reason.EVENT_TOO_LARGE, "larger than 64 KiB", metadata={"limit": str(validation.MAX_EVENT_BYTES)})
+
+
+def _check_needs(event_type: str, ids: Ids) -> None:
     """Refuses an event without an id that its type needs."""
-    if event_type in NEEDY:
-        agent_id, _, conversation_id, *_ = ids
-        if not conversation_id and event_type in _NEED_CONVERSATION:
-            raise validation.required("conversation_id")
-        if not agent_id and event_type in _NEED_AGENT:
-            raise validation.required("agent_id")
+    agent_id, _, conversation_id, *_ = ids
+    if not conversation_id and event_type in _NEED_CONVERSATION:
+        raise validation.required("conversation_id")
+    if not agent_id and event_type in _NEED_AGENT:
+        raise validation.required("agent_id")
 
 
 _NEED_CONVERSATION = frozenset(name for name, family in validation.FAMILIES.items() if family == "conversation")
 _NEED_AGENT = frozenset(("agent.status_changed",))
-NEEDY = _NEED_CONVERSATION | _NEED_AGENT
+_NEEDY = _NEED_CONVERSATION | _NEED_AGENT
 
 
 def _new_id() -> str:
@@ -136,97 +249,30 @@ def _new_id() -> str:
     return str(uuid.UUID(bytes=bytes(value)))
 
 
-def _occurred_at(message: event_pb2.Event, event_id: str, sender: Sender, warnings: list[Warning]) -> int:
-    if not message.HasField("occurred_at"):
-        warnings.append(Warning.TIME_DEFAULTED)
-        return validation.default_time(event_id, sender.horizon)
-    told = message.occurred_at
-    at = validation.timestamp("occurred_at", told.seconds, told.nanos)
-    if sender.sent_at is not None and at > sender.sent_at + CLOCK_TOLERANCE:
-        raise Refused(Reason.INVALID_TIMESTAMP, "occurred_at is later than sent_at", field="occurred_at")
-    warnings += sender.warnings
-    return validation.occurred_at(at + sender.correction, sender.horizon)
+class _DetailField(NamedTuple):
+    """What has to be known of a field of a detail: its name and limits, what stands before its value in the content of
+    an event, and the later release that added it (0: the first one).
+    """
+
+    name: str
+    low: int
+    high: int
+    head: str
+    added_in: int
 
 
-def detail(message: event_pb2.Event, event_type: str, sender: Sender) -> Mapping[str, int | str]:
-    """The fields of an event's typed detail that are set, each within its limits."""
-    family = message.WhichOneof("detail")
-    fields: dict[str, int | str] = {}
-    if family is not None:
-        if family != validation.FAMILIES.get(event_type):
-            validation.detail_family(family, event_type)
-        for descriptor, value in getattr(message, family).ListFields():
-            name, low, high = _DETAIL_FIELDS[descriptor]
-            # Nearly all are numbers within their limits.
-            usual = value.__class__ is int and low <= value <= high
-            fields[name] = value if usual else validation.detail_value(family, name, value)
-    if event_type in validation.REQUIRED_DETAILS:
-        validation.required_detail(event_type, fields)
-    return {} if family == "user" and not sender.principal.settings.keep_user_details else fields
-
-
-def _detail_fields() -> dict[FieldDescriptor, tuple[str, int, int]]:
-    """The name and the limits of every field of every detail."""
-    families = {field.name: field.message_type for field in event_pb2.Event.DESCRIPTOR.oneofs_by_name["detail"].fields}
+def _detail_fields() -> Mapping[FieldDescriptor, _DetailField]:
     return {
-        field: (field.name, *validation.detail_limits(family, field.name))
-        for family, message in families.items()
-        if message is not None
-        for field in message.fields
+        field: _DetailField(
+            field.name,
+            *validation.detail_limits(family.name, field.name),
+            f"{family.number}.{field.number}=",
+            fingerprint.added_in(family.number, field.number),
+        )
+        for family in event_pb2.Event.DESCRIPTOR.oneofs_by_name["detail"].fields
+        if family.message_type is not None
+        for field in family.message_type.fields
     }
 
 
 _DETAIL_FIELDS = _detail_fields()
-
-
-def properties(message: struct_pb2.Struct, warnings: list[Warning]) -> str:
-    """Free properties as they are stored; adds a warning where something was redacted."""
-    if len(message.fields) > validation.MAX_PROPERTIES:
-        raise Refused(
-            Reason.TOO_MANY_PROPERTIES,
-            f"more than {validation.MAX_PROPERTIES} properties",
-            field="properties",
-            metadata={"limit": str(validation.MAX_PROPERTIES)},
-        )
-    return validation.properties(_object(message, 0, warnings))
-
-
-def _object(message: struct_pb2.Struct, depth: int, warnings: list[Warning]) -> dict[str, object]:
-    if depth > validation.MAX_PROPERTIES_DEPTH:
-        raise _too_deep()
-    result: dict[str, object] = {}
-    for key in sorted(message.fields):
-        name = validation.property_key(key)
-        if validation.is_secret(name):
-            result[name] = validation.REDACTED
-            if Warning.REDACTED not in warnings:
-                warnings.append(Warning.REDACTED)
-        else:
-            result[name] = _value(message.fields[key], depth, warnings)
-    return result
-
-
-def _value(message: struct_pb2.Value, depth: int, warnings: list[Warning]) -> object:
-    match message.WhichOneof("kind"):
-        case "string_value":
-            return validation.property_text(message.string_value)
-        case "number_value":
-            return validation.property_number(message.number_value)
-        case "bool_value":
-            return message.bool_value
-        case "struct_value":
-            return _object(message.struct_value, depth + 1, warnings)
-        case "list_value":
-            if depth + 1 > validation.MAX_PROPERTIES_DEPTH:
-                raise _too_deep()
-            return [_value(item, depth + 1, warnings) for item in message.list_value.values]
-        case _:
-            return None
-
-
-def _too_deep() -> Refused:
-    return Refused(
-        Reason.PROPERTIES_TOO_DEEP,
-        f"nested more than {validation.MAX_PROPERTIES_DEPTH} deep",
-        field="properties",
-    )

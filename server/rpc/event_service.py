@@ -20,7 +20,7 @@ from server.errors import Reason, Refused
 from server.events import Event
 from server.ingest import Ingest
 from server.results import Result, Status, Submission
-from server.rpc import endings, event_batches, event_conversion, event_results, gate
+from server.rpc import endings, event_conversion, event_results, gate
 from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import Sender
 
@@ -164,7 +164,7 @@ def _read(messages: Sequence[event_pb2.Event], sender: Sender) -> list[Event | R
         Result(message.event_id[: validation.MAX_EVENT_ID], Status.REJECTED, one.rejection, ())
         if isinstance(one, Refused)
         else one
-        for message, one in zip(messages, event_batches.read(messages, sender), strict=True)
+        for message, one in zip(messages, event_conversion.read(messages, sender), strict=True)
     ]
 
 

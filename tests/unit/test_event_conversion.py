@@ -15,7 +15,7 @@ from server import events, validation
 from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused
 from server.events import ID_FIELDS, Event
-from server.rpc import event_batches, event_conversion
+from server.rpc import event_conversion
 from server.rpc.event_conversion import Sender
 from server.store.organizations import Settings
 
@@ -136,7 +136,7 @@ def same(given: Sequence[event_pb2.Event], sender: Sender) -> bool:
     """True where the events read together are those read one by one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(event_conversion, "_new_id", lambda: "018f2a3b-4c5d-7e6f-8a9b-0123456789ab")
-        together = event_batches.read(given, sender)
+        together = event_conversion.read(given, sender)
         apart = one_by_one(given, sender)
     assert all(type(one) is Event for one in together if not isinstance(one, Refused))
     return [one.rejection if isinstance(one, Refused) else one for one in together] == apart
@@ -167,7 +167,7 @@ def test_an_event_that_is_too_large_is_refused_and_no_other() -> None:
     small = event_pb2.Event(event_id="a", event_type="message.sent")
     small.occurred_at.FromDatetime(NOW - timedelta(days=1))
     large = event_pb2.Event(event_id="b", event_type="message.sent", team_id="x" * validation.MAX_EVENT_BYTES)
-    before, refusal, after = event_batches.read([small, large, small], sender)
+    before, refusal, after = event_conversion.read([small, large, small], sender)
     assert before == after == event_conversion.event(small, sender)
     assert isinstance(refusal, Refused)
     assert refusal.reason is Reason.EVENT_TOO_LARGE

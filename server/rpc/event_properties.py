@@ -1,0 +1,90 @@
+"""The free properties of events, between their messages and JSON."""
+
+from typing import NamedTuple
+
+from google.protobuf import struct_pb2
+
+from server import validation
+from server.errors import Reason, Refused
+from server.events import Warning
+
+
+class Properties(NamedTuple):
+    """Properties as JSON with sorted keys: as they were sent, and as they are stored."""
+
+    sent: str
+    stored: str
+    warnings: tuple[Warning, ...]
+
+
+def read(message: struct_pb2.Struct) -> Properties:
+    """The properties of an event, checked; what looks like a secret is not stored."""
+    if len(message.fields) > validation.MAX_PROPERTIES:
+        raise Refused(
+            Reason.TOO_MANY_PROPERTIES,
+            f"more than {validation.MAX_PROPERTIES} properties",
+            field="properties",
+            metadata={"limit": str(validation.MAX_PROPERTIES)},
+        )
+    reader = _Reader()
+    values = reader.struct(message, 0)
+    sent = validation.properties(values)
+    if not reader.secrets:
+        return Properties(sent, sent, ())
+    return Properties(sent, validation.json_text(_redacted(values)), (Warning.REDACTED,))
+
+
+class _Reader:
+    """Reads the values of properties, and notes what there is to say about them."""
+
+    def __init__(self) -> None:
+        self.secrets = False
+
+    def struct(self, message: struct_pb2.Struct, depth: int) -> dict[str, object]:
+        if depth > validation.MAX_PROPERTIES_DEPTH:
+            raise _too_deep()
+        values: dict[str, object] = {}
+        for key in sorted(message.fields):
+            validation.property_key(key)
+            self.secrets = self.secrets or validation.is_secret(key)
+            values[key] = self._value(message.fields[key], depth)
+        return values
+
+    def _value(self, message: struct_pb2.Value, depth: int) -> object:
+        match message.WhichOneof("kind"):
+            case "string_value":
+                return validation.property_text(message.string_value)
+            case "number_value":
+                return validation.property_number(message.number_value)
+            case "bool_value":
+                return message.bool_value
+            case "struct_value":
+                return self.struct(message.struct_value, depth + 1)
+            case "list_value":
+                if depth + 1 > validation.MAX_PROPERTIES_DEPTH:
+                    raise _too_deep()
+                return [self._value(item, depth + 1) for item in message.list_value.values]
+            case _:
+                return None
+
+
+def _redacted(value: object) -> object:
+    """A value without what stands under keys that name secrets."""
+    match value:
+        case dict():
+            return {
+                key: validation.REDACTED if validation.is_secret(key) else _redacted(inner)
+                for key, inner in value.items()
+            }
+        case list():
+            return [_redacted(inner) for inner in value]
+        case _:
+            return value
+
+
+def _too_deep() -> Refused:
+    return Refused(
+        Reason.PROPERTIES_TOO_DEEP,
+        f"nested more than {validation.MAX_PROPERTIES_DEPTH} deep",
+        field="properties",
+    )
