@@ -1,4 +1,5 @@
-"""Builds: realtime views that are made from a snapshot of the database, a few at once on this server.
+"""Builds: realtime views that are made from a snapshot of the database, a few at once on this server, on connections of
+their own.
 
 Organizations take turns. An organization that asks for more new views than it may is refused, so that neither its queue
 nor what it abandons costs anybody else more than the turn that has begun.
@@ -11,10 +12,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from server.errors import Reason, Refused
-from server.fairness import FairSlots
+from server.lookups import Lookups
+from server.store.database import Connection, Database
 
 MAX_BUILDS = 32  # of one organization that wait or are under way
-_AT_ONCE = 2
 _RETRY_SECONDS = 1.0
 _Made = TypeVar("_Made")
 
@@ -22,8 +23,8 @@ _Made = TypeVar("_Made")
 class Builds:
     """Limits how many views are made at once, and how many of one organization may wait to be made."""
 
-    def __init__(self) -> None:
-        self._slots = FairSlots(_AT_ONCE)
+    def __init__(self, database: Database, at_once: int) -> None:
+        self._lookups = Lookups(database, at_once)
         self._begun: Counter[int] = Counter()
 
     def begin(self, organization_id: int, make: Callable[[], Coroutine[Any, Any, _Made]]) -> asyncio.Task[_Made]:
@@ -50,6 +51,6 @@ class Builds:
         task.add_done_callback(done)
         return task
 
-    def slot(self, organization_id: int) -> AbstractAsyncContextManager[None]:
-        """Waits for the organization's turn, and holds it for the length of the block."""
-        return self._slots.slot(organization_id)
+    def snapshot(self, organization_id: int) -> AbstractAsyncContextManager[Connection]:
+        """What a view is made from, when it is the organization's turn."""
+        return self._lookups.snapshot(organization_id)

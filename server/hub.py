@@ -19,11 +19,12 @@ from server.bell import Bell
 from server.builds import Builds
 from server.errors import Reason, Refused
 from server.events import Event
+from server.lookups import Lookups
 from server.realtime import Part
 from server.recent import Batch, Recent
 from server.signals import Signals
 from server.store import rollups, updates
-from server.store.database import Connection, Database
+from server.store.database import Connection
 from server.store.updates import Update
 from server.views import Published, Views
 
@@ -44,24 +45,22 @@ class Codec:
 
 
 class Hub:
-    """Follows one organization. builds are those of all hubs of this server."""
+    """Follows one organization. lookups and builds are those of all hubs of this server."""
 
     def __init__(
         self,
-        database: Database,
+        lookups: Lookups,
+        builds: Builds,
         signals: Signals,
         codec: Codec,
-        builds: Builds,
         *,
         organization_id: int,
         time_zone: str,
     ) -> None:
-        self._database = database
+        self._lookups = lookups
         self._signals = signals
         self._organization_id = organization_id
-        self._views = Views(
-            database, signals, codec.state, builds, organization_id=organization_id, time_zone=time_zone
-        )
+        self._views = Views(lookups, builds, signals, codec.state, organization_id=organization_id, time_zone=time_zone)
         self._recent = Recent(codec.update)
         self._news = Bell()  # rings whenever there may be something new
         self._follower: asyncio.Task[None] | None = None
@@ -84,7 +83,7 @@ class Hub:
     async def start(self) -> None:
         """Finds out where the organization stands, and follows it from there."""
         self._signals.listen(self._organization_id, self.look)
-        async with self._database.snapshot() as connection:
+        async with self._lookups.snapshot(self._organization_id) as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
         self._views.revision, self._views.at = as_of.revision, as_of.at
         self._follower = asyncio.create_task(self._follow())
@@ -120,7 +119,7 @@ class Hub:
 
     async def undecided(self, part: Part, values: Collection[str]) -> set[str]:
         """Those of the part's values that no event has carried yet; refuses one whose changes go to OTHER."""
-        async with self._database.snapshot() as connection:
+        async with self._lookups.snapshot(self._organization_id) as connection:
             return await overflow.undecided(connection, self._organization_id, part.dimension, values)
 
     def published(self, part: Part) -> Published:
@@ -144,7 +143,7 @@ class Hub:
 
     async def position(self, resumed: int | None) -> int:
         """Where a reader begins: after the revision that its token names, or after the newest one."""
-        async with self._database.snapshot() as connection:
+        async with self._lookups.snapshot(self._organization_id) as connection:
             newest = (await rollups.as_of(connection, self._organization_id)).revision
         if resumed is None:
             return newest
@@ -163,7 +162,7 @@ class Hub:
             return ()
         if found := self._recent.after(revision, limit, include_events=include_events):
             return found
-        async with self._database.snapshot() as connection:
+        async with self._lookups.snapshot(self._organization_id) as connection:
             read = await updates.after(connection, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
             following = views.without_gap(read, revision)
             if not following:
@@ -216,7 +215,7 @@ class Hub:
 
     async def _look(self) -> None:
         """Takes what is new, in the order of revisions."""
-        async with self._database.snapshot() as connection:
+        async with self._lookups.snapshot(self._organization_id) as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
             fresh = await self._read(connection, as_of.revision)
             happened = [event for batch in fresh or () for event in batch.events] if self._views else ()

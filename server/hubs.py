@@ -10,10 +10,11 @@ from typing import Any
 
 import structlog
 
-from server import errors, memory, telemetry
+from server import errors, lookups, memory, telemetry
 from server.builds import Builds
 from server.errors import Reason, Refused
 from server.hub import Codec, Hub
+from server.lookups import Lookups
 from server.realtime import Part
 from server.signals import Signals
 from server.states import States
@@ -21,6 +22,7 @@ from server.store import updates
 from server.store.database import Database
 
 PULSE_SECONDS = 1.0
+_BUILDING = 3  # of so many connections one is for views that are made, the others are for looks at what is new
 _log = structlog.get_logger(__name__)
 
 
@@ -32,20 +34,33 @@ class _Entry:
 
 
 class Hubs:
-    """Gives subscribers the hub of their organization, and everybody its state of now."""
+    """Gives subscribers the hub of their organization, and everybody its state of now.
 
-    def __init__(self, database: Database, signals: Signals, codec: Codec, *, limit: int, limit_each: int) -> None:
-        self._database = database
+    connections are those of the database that realtime has, two or more.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        signals: Signals,
+        codec: Codec,
+        *,
+        connections: int,
+        limit: int,
+        limit_each: int,
+    ) -> None:
+        builds = max(1, connections // _BUILDING)
+        self._builds = Builds(database, builds)
+        self._lookups = Lookups(database, connections - builds)
         self._signals = signals
         self._codec = codec
         self._limit = limit
         self._limit_each = limit_each
-        self._builds = Builds()
         self._entries: dict[int, _Entry] = {}
         self._users: Counter[int] = Counter()
         self._pulse: asyncio.Task[None] | None = None
         self._departures = memory.Departures()
-        self._states = States(database, signals, codec.state, self._builds)
+        self._states = States(signals, codec.state, self._builds)
 
     def subscribed(self, organization_id: int, time_zone: str) -> AbstractAsyncContextManager[Hub]:
         """The organization's hub, for as long as one subscription lasts; refuses more than the limits."""
@@ -85,10 +100,10 @@ class Hubs:
         entry = self._entries.get(organization_id)
         if entry is None:
             hub = Hub(
-                self._database,
+                self._lookups,
+                self._builds,
                 self._signals,
                 self._codec,
-                self._builds,
                 organization_id=organization_id,
                 time_zone=time_zone,
             )
@@ -122,7 +137,7 @@ class Hubs:
         while True:
             await asyncio.sleep(PULSE_SECONDS)
             try:
-                async with self._database.snapshot() as connection:
+                async with self._lookups.snapshot(lookups.EVERYBODY) as connection:
                     at, revisions = await updates.newest(connection, list(self._entries))
                 away = False
             except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens

@@ -54,6 +54,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
             settings.required("database_url"),
             ingest_connections=settings.ingest_connections,
             query_connections=settings.query_connections,
+            realtime_connections=settings.realtime_connections,
             query_patience=settings.max_call_seconds,
             patience=_PATIENCE_SECONDS,
         )
@@ -131,6 +132,7 @@ class Running:
             database,
             self._signals,
             realtime_conversion.CODEC,
+            connections=settings.realtime_connections,
             limit=settings.max_subscriptions,
             limit_each=settings.max_subscriptions_per_organization,
         )

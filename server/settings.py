@@ -35,6 +35,7 @@ class Settings(BaseSettings):
 
     ingest_connections: int = Field(default=6, ge=1, le=200)
     query_connections: int = Field(default=8, ge=1, le=200)
+    realtime_connections: int = Field(default=6, ge=2, le=200)
     max_queries: int = Field(default=64, ge=1)  # questions at once, waiting ones included
     max_queries_per_organization: int = Field(default=32, ge=1)
     max_streams_per_organization: int = Field(default=20, ge=1)

@@ -10,7 +10,6 @@ from server import snapshots
 from server.builds import Builds
 from server.realtime import Part
 from server.signals import STATE_AGE, Left, Signals
-from server.store.database import Database
 from server.views import Encode
 
 _KEEP_SECONDS = 0.7  # for which a state that was worked out here answers later calls, too
@@ -46,8 +45,7 @@ class _Answered:
 class States:
     """Gives every caller a state that is no older than the last one that this server has given out."""
 
-    def __init__(self, database: Database, signals: Signals, encode: Encode, builds: Builds) -> None:
-        self._database = database
+    def __init__(self, signals: Signals, encode: Encode, builds: Builds) -> None:
         self._signals = signals
         self._encode = encode
         self._builds = builds
@@ -96,7 +94,7 @@ class States:
                 making.task.cancel()
 
     async def _make(self, organization_id: int, time_zone: str, part: Part) -> Left:
-        async with self._builds.slot(organization_id), self._database.snapshot() as connection:
+        async with self._builds.snapshot(organization_id) as connection:
             begun_at = time.monotonic()
             view, as_of = await snapshots.view(connection, organization_id, time_zone, part)
         encoded = self._encode(view.state(as_of.at), view.revision, as_of.at, time_zone)

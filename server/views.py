@@ -15,11 +15,12 @@ from server import snapshots, timerange
 from server.builds import Builds
 from server.errors import Reason, Refused
 from server.events import Event
+from server.lookups import Lookups
 from server.realtime import Part, State, View
 from server.recent import Batch
 from server.signals import Signals
 from server.store import updates
-from server.store.database import Connection, Database
+from server.store.database import Connection
 from server.store.updates import Standing, Update
 
 MAX_PARTS = 32  # of an organization that are watched at once on this server
@@ -53,15 +54,15 @@ class Views:
 
     def __init__(
         self,
-        database: Database,
+        lookups: Lookups,
+        builds: Builds,
         signals: Signals,
         encode: Encode,
-        builds: Builds,
         *,
         organization_id: int,
         time_zone: str,
     ) -> None:
-        self._database = database
+        self._lookups = lookups
         self._signals = signals
         self._encode = encode
         self._builds = builds
@@ -131,7 +132,7 @@ class Views:
             self._watched[part] = _Watched(view=view, published=published)
 
     async def _from_snapshot(self, part: Part) -> View:
-        async with self._builds.slot(self._organization_id), self._database.snapshot() as connection:
+        async with self._builds.snapshot(self._organization_id) as connection:
             view, as_of = await snapshots.view(connection, self._organization_id, self._time_zone, part)
         self.at = max(self.at, as_of.at)
         return view
@@ -139,7 +140,7 @@ class Views:
     async def _catch_up(self, view: View) -> bool:
         """Reads the next page of what the other views have taken already; False where it is not kept any more."""
         organization_id, behind = self._organization_id, min(self.revision - view.revision, _PAGE_REVISIONS)
-        async with self._database.snapshot() as connection:
+        async with self._lookups.snapshot(organization_id) as connection:
             found = await updates.after(connection, organization_id, view.revision, limit=behind, events=_PAGE_EVENTS)
             found = without_gap(found, view.revision)
             if not found:

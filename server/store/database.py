@@ -1,5 +1,5 @@
-"""Connections to PostgreSQL: separate pools for ingest and for everything else, and errors in the service's own
-words.
+"""Connections to PostgreSQL: separate pools for ingest, questions, subscriptions and everything else, and errors in the
+service's own words.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import functools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 import sqlalchemy as sa
@@ -55,6 +55,7 @@ class Database:
         *,
         ingest_connections: int = 6,
         query_connections: int = 8,
+        realtime_connections: int = 6,
         other_connections: int = 4,
         query_patience: float = 60,
         patience: float | None = None,
@@ -69,19 +70,25 @@ class Database:
             age=sessions.RECYCLE_SECONDS,
         )
         self._query = sessions.engine(url, sessions.QUERY, query_connections, wait=1)
+        self._realtime = sessions.engine(url, sessions.REALTIME, realtime_connections, wait=1)
         self._other = sessions.engine(url, sessions.OTHER, other_connections)
         self._to_migrate = functools.partial(sessions.engine, url, sessions.MIGRATION, 1)
         together.watch(self._query, query_patience)
+        together.watch(self._realtime, query_patience)
         if patience is not None:
             together.watch(self._other, patience)
         self._lost: set[int] = set()  # PostgreSQL's processes behind connections that were lost
-        self._reading = self._query.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        reading: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reading = self._query.execution_options(**reading)
+        self._reading_realtime = self._realtime.execution_options(**reading)
 
     async def close(self) -> None:
         """Closes every connection; those that are silent are left to the end of the process."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
-                await asyncio.gather(self._ingest.close(), self._query.dispose(), self._other.dispose())
+                await asyncio.gather(
+                    self._ingest.close(), *(one.dispose() for one in (self._query, self._realtime, self._other))
+                )
 
     @contextlib.asynccontextmanager
     async def ingest(self) -> AsyncIterator[Driver]:
@@ -179,6 +186,13 @@ class Database:
                     yield connection
             finally:
                 await engine.dispose()
+
+    @contextlib.asynccontextmanager
+    async def realtime_snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """What snapshot() gives, on one of the connections that are for subscriptions."""
+        with translated():
+            async with self._reading_realtime.begin() as connection:
+                yield connection
 
     async def condition(self) -> Condition:
         """The database's clock and whether what it commits is durable."""

@@ -60,6 +60,7 @@ _QUERY_SETTINGS = {**_SETTINGS, "enable_seqscan": "off"}
 
 INGEST = Kind(application_name="agentmetrics ingest", settings=_INGEST_SETTINGS, timeout=60)
 QUERY = Kind(application_name="agentmetrics query", settings=_QUERY_SETTINGS, timeout=60)
+REALTIME = Kind(application_name="agentmetrics realtime", settings=_QUERY_SETTINGS, timeout=60)
 OTHER = Kind(application_name="agentmetrics", settings=_SETTINGS, timeout=120)
 # One of its sessions holds the turn to migrate, in a transaction that waits for the other and for its turn.
 _MIGRATION_SETTINGS = {**_SETTINGS, "idle_in_transaction_session_timeout": "0", "lock_timeout": "0"}

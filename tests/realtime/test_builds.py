@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 import pytest
 import subscribing
+from holding import PATIENCE, Held, until
 from subscribing import authorization
 
 from agentmetrics.v1 import realtime_service_pb2 as messages
@@ -21,32 +22,13 @@ if TYPE_CHECKING:
     from tests.conftest import Tenant
 
 MakeTenant: TypeAlias = "Callable[[], Awaitable[Tenant]]"
-PATIENCE = 30.0
-
-
-class Held:
-    """Holds up the views of one organization from the moment at which they are begun; notes whose views are begun."""
-
-    def __init__(self, organization_id: int) -> None:
-        self.begun: list[int] = []
-        self.let_go = asyncio.Event()
-        self.changed = asyncio.Condition()
-        self._organization_id = organization_id
-        self._view = snapshots.view
-
-    async def view(self, connection: Any, organization_id: int, *rest: Any) -> Any:
-        """What snapshots.view does, in time."""
-        self.begun.append(organization_id)
-        if organization_id == self._organization_id:
-            await self.let_go.wait()
-        return await self._view(connection, organization_id, *rest)
 
 
 @pytest.fixture
 async def held(organization: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Held]:
     """Views of the test's organization are held up until the test lets them go."""
-    held = Held(organization)
-    monkeypatch.setattr(snapshots, "view", held.view)
+    held = Held(snapshots.view, organization)
+    monkeypatch.setattr(snapshots, "view", held.call)
     yield held
     held.let_go.set()
 
@@ -55,13 +37,6 @@ async def held(organization: int, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 def hubs(server: Running) -> Hubs:
     """The hubs of the server."""
     return server._services.realtime._hubs
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits until something is so."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - nobody tells of it
-            await asyncio.sleep(0.01)
 
 
 def realtime(stub: Any, tenant: "Tenant", channel: str) -> Any:

@@ -125,7 +125,7 @@ async def test_only_the_events_of_a_part_are_read(
 
 
 async def test_limits_hold_when_many_come_at_once(database: Database, signals: Signals, organization: int) -> None:
-    hubs = Hubs(database, signals, realtime_conversion.CODEC, limit=100, limit_each=3)
+    hubs = Hubs(database, signals, realtime_conversion.CODEC, connections=4, limit=100, limit_each=3)
     admitted, over = 0, asyncio.Event()
 
     async def subscribe() -> None:
@@ -147,7 +147,7 @@ async def test_limits_hold_when_many_come_at_once(database: Database, signals: S
 async def test_only_so_many_filters_are_watched_at_once(
     database: Database, signals: Signals, organization: int
 ) -> None:
-    hubs = Hubs(database, signals, realtime_conversion.CODEC, limit=100, limit_each=100)
+    hubs = Hubs(database, signals, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
     async with hubs.subscribed(organization, "UTC") as hub, contextlib.AsyncExitStack() as stack:
         for number in range(32):
             await stack.enter_async_context(hub.watching(Part(channel=f"c{number}")))
@@ -159,9 +159,9 @@ async def test_only_so_many_filters_are_watched_at_once(
 async def test_organizations_in_which_nothing_happens_cost_one_statement_a_second(
     database: Database, signals: Signals, make_tenant: Callable[[], Awaitable[object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hubs = Hubs(database, signals, realtime_conversion.CODEC, limit=100, limit_each=100)
+    hubs = Hubs(database, signals, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
     tenants = [await make_tenant() for _ in range(4)]
-    snapshot, taken = database.snapshot, 0
+    snapshot, taken = database.realtime_snapshot, 0
 
     def counted() -> object:
         nonlocal taken
@@ -176,7 +176,7 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
             watched.append(hub)
         await asyncio.sleep(0.5)
         at = [hub.at for hub in watched]
-        monkeypatch.setattr(database, "snapshot", counted)
+        monkeypatch.setattr(database, "realtime_snapshot", counted)
         await asyncio.sleep(2.3)
         monkeypatch.undo()
         assert 1 <= taken <= 3

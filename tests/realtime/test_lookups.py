@@ -1,0 +1,115 @@
+"""Subscriptions that catch up: however many one organization has, they cost no question and no other subscription more
+than a turn.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+from holding import PATIENCE, Held, until
+from subscribing import Reader, authorization
+
+from agentmetrics import AsyncClient, event
+from agentmetrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
+from agentmetrics.v1 import realtime_service_pb2 as messages
+from server.serve import Running
+from server.settings import Settings
+from server.store import updates
+
+if TYPE_CHECKING:
+    import grpc
+
+    from tests.conftest import Tenant
+
+MakeTenant: TypeAlias = "Callable[[], Awaitable[Tenant]]"
+READERS = 40
+QUESTIONS = 16
+
+
+@pytest.fixture
+async def held(organization: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Held]:
+    """Look-ups of the test's organization for what its subscriptions have missed are held up until they are let go."""
+    held = Held(updates.after, organization)
+    monkeypatch.setattr(updates, "after", held.call)
+    yield held
+    held.let_go.set()
+
+
+async def behind(
+    stub: realtime_service_pb2_grpc.RealtimeServiceStub, tenant: "Tenant", address: str
+) -> Callable[[], Any]:
+    """Makes subscriptions that go on from before three events, of which the server has nothing at hand."""
+    reader = Reader()
+    assert not await reader.read(stub, tenant.key, until=1, seconds=0.5, include_events=True)
+    async with AsyncClient(address, api_key=tenant.key) as client:
+        for _ in range(3):
+            await client.track(event("message.sent"))
+    request = messages.WatchUpdatesRequest(resume_after=reader.token, include_events=True)
+    return lambda: stub.WatchUpdates(request, metadata=authorization(tenant.key), timeout=PATIENCE)
+
+
+async def caught_up(subscribe: Callable[[], Any]) -> None:
+    """Subscribes and reads until the third update has come."""
+    call = subscribe()
+    async for message in call:
+        if message.revision == 3:
+            break
+    call.cancel()
+
+
+def overview(channel: "grpc.aio.Channel", tenant: "Tenant") -> Any:
+    """Asks for the key figures of this day."""
+    now = datetime.now(UTC)
+    period = time_pb2.TimeRange()
+    period.start.FromDatetime(now - timedelta(days=1))
+    period.end.FromDatetime(now)
+    request = metrics_service_pb2.GetOverviewRequest(time_range=period)
+    stub = metrics_service_pb2_grpc.MetricsServiceStub(channel)
+    return stub.GetOverview(request, metadata=authorization(tenant.key), timeout=PATIENCE)
+
+
+async def test_questions_do_not_wait_for_subscriptions_that_catch_up(
+    tenant: "Tenant",
+    make_tenant: MakeTenant,
+    server: Running,
+    settings: Settings,
+    channels: "list[grpc.aio.Channel]",
+    stubs: list[realtime_service_pb2_grpc.RealtimeServiceStub],
+    held: Held,
+) -> None:
+    other, database = await make_tenant(), server._database
+    subscribe = await behind(stubs[0], tenant, server.address)
+    readers = [asyncio.create_task(caught_up(subscribe)) for _ in range(READERS)]
+    await until(lambda: len(held.begun) >= 2)
+    assert database._query.pool.checkedout() == 0
+    await asyncio.gather(*(overview(channels[0], other) for _ in range(QUESTIONS)))
+    assert not held.let_go.is_set()
+    assert len(held.begun) < settings.realtime_connections
+    held.let_go.set()
+    await asyncio.gather(*readers)
+
+
+async def test_a_subscription_waits_for_a_turn_and_for_no_queue_of_another_organization(
+    tenant: "Tenant",
+    make_tenant: MakeTenant,
+    server: Running,
+    settings: Settings,
+    stubs: list[realtime_service_pb2_grpc.RealtimeServiceStub],
+    held: Held,
+) -> None:
+    other = await make_tenant()
+    mine, theirs = [await behind(stubs[0], one, server.address) for one in (tenant, other)]
+    held.begun.clear()
+    readers = [asyncio.create_task(caught_up(mine)) for _ in range(READERS)]
+    at_once = settings.realtime_connections - settings.realtime_connections // 3
+    await until(lambda: held.begun.count(tenant.organization_id) == at_once)
+    readers.append(asyncio.create_task(caught_up(theirs)))
+    slots = server._services.realtime._hubs._lookups._slots
+    await until(lambda: other.organization_id in slots._queue)
+    held.let_go.set()
+    await asyncio.gather(*readers)
+    # It finds out where it stands, and only then what it has missed: two turns.
+    assert held.begun.index(other.organization_id) <= 3 * at_once
+    assert held.begun.count(tenant.organization_id) >= READERS
