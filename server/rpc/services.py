@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from agentmetrics.v1 import (
     event_service_pb2,
@@ -15,6 +14,7 @@ from agentmetrics.v1 import (
     realtime_service_pb2_grpc,
 )
 from server.accounts import Scope
+from server.rpc import reflection
 from server.rpc.event_service import EventService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
@@ -63,8 +63,7 @@ class Services:
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
-        names = (*_NAMES[1:], health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        reflection.register((*_NAMES[1:], health.SERVICE_NAME), server)
 
     async def report(self, *, serving: bool) -> None:
         """Tells health checks whether the services can be used."""

@@ -76,6 +76,12 @@ def test_the_comment_of_each_reason_gives_its_status() -> None:
     assert seen == len(errors.Reason)
 
 
+def test_ci_looks_for_what_breaks_generated_code_too() -> None:
+    # WIRE_JSON, and whatever else there is, lets an RPC be deleted or renamed.
+    text = (pathlib.Path(__file__).parents[2] / "protos/buf.yaml").read_text()
+    assert text.partition("breaking:\n")[2].split() == ["use:", "-", "FILE"]
+
+
 def test_the_reasons_of_absence_are_the_same() -> None:
     told = {name.removeprefix("ABSENCE_REASON_") for name in answer_pb2.AbsenceReason.keys()}  # noqa: SIM118
     assert told - {"UNSPECIFIED"} == set(Absence.__members__)

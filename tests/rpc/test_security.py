@@ -13,7 +13,6 @@ import serving
 from bad_inputs import outcome
 from certificates import Certificates, Pair
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pydantic import SecretStr, ValidationError
 from serving import Accounts, Caller, refused
 
@@ -268,20 +267,6 @@ async def test_health_answers_without_a_key(server: Running) -> None:
             assert answer.status == SERVING
         error = await refused(stub.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=5))
         assert error.code() is grpc.StatusCode.NOT_FOUND
-
-
-async def test_reflection_answers_without_a_key(server: Running) -> None:
-    async with grpc.aio.insecure_channel(server.address) as channel:
-        call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(timeout=5)
-        await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
-        answer = await call.read()
-        await call.done_writing()
-        names = {one.name for one in answer.list_services_response.service}
-        assert names == {
-            *(method.split("/")[1] for method in services.SCOPES),
-            "grpc.health.v1.Health",
-            "grpc.reflection.v1alpha.ServerReflection",
-        }
 
 
 # Durability
