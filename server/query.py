@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from server import catalog, costs, figures, measures, overflow, plans, timerange
+from server import catalog, costs, figures, measures, overflow, plans, request_limits, timerange
 from server.accounts import Principal
 from server.answers import Absence, Agent, Change, Context, Filter, Overview, Period, TrendPoint, Trends
 from server.cells import OTHER, Cell, Dimension
@@ -19,8 +19,6 @@ from server.store.reading import Reading, Wanted
 from server.store.rollups import AsOf
 from server.timerange import Granularity, Span, TimeRange
 from server.turns import Turns
-
-MAX_METRICS = 20
 
 _EVENTS = catalog.MEASURE["events"]
 _STORAGE_CHANGE = catalog.MEASURE["storage_change_bytes"]
@@ -180,13 +178,7 @@ def _type_counts(types: Mapping[str, int], whole: Cell) -> dict[str, int]:
 
 def _trend_metrics(names: Sequence[str]) -> list[str]:
     wanted = list(dict.fromkeys(names)) or list(catalog.DEFAULT_TRENDS)
-    if len(wanted) > MAX_METRICS:
-        raise Refused(
-            Reason.TOO_MANY_METRICS,
-            f"more than {MAX_METRICS} metrics",
-            field="metrics",
-            metadata={"limit": str(MAX_METRICS)},
-        )
+    request_limits.METRICS.check(len(wanted))
     for name in wanted:
         if name not in catalog.METRICS:
             raise Refused(

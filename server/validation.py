@@ -364,6 +364,11 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def event_too_large() -> Refused:
+    """The refusal of an event of more than 64 KiB."""
+    return Refused(Reason.EVENT_TOO_LARGE, "larger than 64 KiB", metadata={"limit": str(MAX_EVENT_BYTES)})
+
+
 def required(field: str) -> Refused:
     """The refusal of something that must be set and is not."""
     return Refused(Reason.REQUIRED_FIELD, "must be set", field=field)

@@ -140,7 +140,8 @@ def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Re
             values = (event_id, key, one, event_type, occurred_at, *ids, detail, properties, warnings)
             found.append(make(Event, values))
         except Refused as refusal:
-            found.append(_too_large() if _is_large(message) else refusal)
+            # Another one, without frames: they hold whatever has been made of the events.
+            found.append((validation.event_too_large() if _is_large(message) else refusal).again())
     return found
 
 
@@ -215,16 +216,12 @@ def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> _Detai
 def _properties(message: event_pb2.Event) -> event_properties.Properties:
     # All else has its own limit; only properties can be larger on the wire than what is made of them.
     if _is_large(message):
-        raise _too_large()
+        raise validation.event_too_large()
     return event_properties.read(message.properties)
 
 
 def _is_large(message: event_pb2.Event) -> bool:
     return message.ByteSize() > validation.MAX_EVENT_BYTES
-
-
-def _too_large() -> Refused:
-    return Refused(Reason.EVENT_TOO_LARGE, "larger than 64 KiB", metadata={"limit": str(validation.MAX_EVENT_BYTES)})
 
 
 def _check_needs(event_type: str, ids: Ids) -> None:

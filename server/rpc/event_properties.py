@@ -7,6 +7,7 @@ from google.protobuf import struct_pb2
 from server import validation
 from server.errors import Reason, Refused
 from server.events import Warning
+from server.request_limits import PROPERTIES, PROPERTY_VALUES
 
 
 class Properties(NamedTuple):
@@ -19,13 +20,7 @@ class Properties(NamedTuple):
 
 def read(message: struct_pb2.Struct) -> Properties:
     """The properties of an event, checked; what looks like a secret is not stored."""
-    if len(message.fields) > validation.MAX_PROPERTIES:
-        raise Refused(
-            Reason.TOO_MANY_PROPERTIES,
-            f"more than {validation.MAX_PROPERTIES} properties",
-            field="properties",
-            metadata={"limit": str(validation.MAX_PROPERTIES)},
-        )
+    PROPERTIES.check(len(message.fields))
     reader = _Reader()
     values = reader.struct(message, 0)
     sent = validation.properties(values)
@@ -39,11 +34,13 @@ class _Reader:
 
     def __init__(self) -> None:
         self.secrets = False
+        self._least = 0  # characters that the values read so far, and those within them, take at least
 
     def struct(self, message: struct_pb2.Struct, depth: int) -> dict[str, object]:
         if depth > validation.MAX_PROPERTIES_DEPTH:
             raise _too_deep()
         values: dict[str, object] = {}
+        self._expect(5 * len(message.fields))  # two quotes, a colon, a value and a comma
         for key in sorted(message.fields):
             validation.property_key(key)
             self.secrets = self.secrets or validation.is_secret(key)
@@ -63,9 +60,15 @@ class _Reader:
             case "list_value":
                 if depth + 1 > validation.MAX_PROPERTIES_DEPTH:
                     raise _too_deep()
+                self._expect(2 * len(message.list_value.values))  # a value and a comma
                 return [self._value(item, depth + 1) for item in message.list_value.values]
             case _:
                 return None
+
+    def _expect(self, characters: int) -> None:
+        """Refuses properties as soon as it is certain that they are too large, before the time is spent to read them."""
+        self._least += characters
+        PROPERTY_VALUES.check(self._least // 2)
 
 
 def _redacted(value: object) -> object:

@@ -23,11 +23,12 @@ from server.results import Result, Status, Submission
 from server.rpc import endings, event_conversion, event_results, gate
 from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import Sender
+from server.rpc.requests import TooLarge, WireBatch
 
 MAX_UNACKED_BATCHES = 32
-_READ_AT_ONCE = 250  # events of a batch; they take about two milliseconds
 _MAX_SEQUENCE = 2**63 - 1
 _LAST_ACKED = "last-acked-sequence"
+_Streamed: TypeAlias = WireBatch | event_service_pb2.StreamEventsRequest  # a batch, or what is none
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
@@ -84,14 +85,14 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
 
     # The responses to batches are bytes already, which the gate lets through.
     async def TrackEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
-        self, request: event_service_pb2.TrackEventsRequest, context: _Context
+        self, request: WireBatch, context: _Context
     ) -> bytes:
         """Stores a batch; each event gets its own result."""
         return event_results.track_response(await self._store(gate.caller().principal, request))
 
     # Responses are written to the context and not yielded, so that a client that does not read them can be told so.
     async def StreamEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
-        self, request_iterator: AsyncIterator[event_service_pb2.StreamEventsRequest], context: _Context
+        self, request_iterator: AsyncIterator[_Streamed], context: _Context
     ) -> None:
         """Stores batches as they come and acknowledges them in order."""
         with self._stream_slot(gate.caller().principal.organization_id):
@@ -109,21 +110,12 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         now, correct = self._clock.now(), request.correct_clock
         return Sender.of(principal, self._secrets, now, sent_at=sent_at, correct_clock=correct)
 
-    async def _store(
-        self, principal: Principal, batch: event_service_pb2.TrackEventsRequest | event_service_pb2.StreamBatch
-    ) -> Submission:
+    async def _store(self, principal: Principal, batch: WireBatch) -> Submission:
         """Stores those events of a batch that are in order and returns the results of all."""
-        if len(batch.events) > validation.MAX_BATCH_EVENTS:
-            raise Refused(
-                Reason.TOO_MANY_EVENTS,
-                f"a batch holds at most {validation.MAX_BATCH_EVENTS} events",
-                field="events",
-                metadata={"limit": str(validation.MAX_BATCH_EVENTS)},
-            )
-        sender, read = self._sender(principal, batch), list[Event | Result]()
-        async with self._admission.reading(principal, len(batch.events)) as breathe:
-            for start in range(0, len(batch.events), _READ_AT_ONCE):
-                read += _read(batch.events[start : start + _READ_AT_ONCE], sender)
+        sender, read = self._sender(principal, batch.head), list[Event | Result]()
+        async with self._admission.reading(principal, batch.count) as breathe:
+            for part in batch.parts():
+                read += _read(part, sender)
                 await breathe()
         new = [one for one in read if isinstance(one, Event)]
         submission = await self._ingest.submit(principal.organization_id, new, self._admission.limits(principal))
@@ -132,9 +124,9 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         every = [next(stored) if isinstance(one, Event) else one for one in read]
         return Submission(results=every, revision=submission.revision, clock_skew=sender.clock_skew)
 
-    async def _store_streamed(self, principal: Principal, batch: event_service_pb2.StreamBatch) -> Submission:
+    async def _store_streamed(self, principal: Principal, batch: WireBatch) -> Submission:
         """The same for a batch of a stream, which counts as under way until it is stored."""
-        with self._admission.holding(principal.organization_id, batch.ByteSize()):
+        with self._admission.holding(principal.organization_id, batch.size):
             return await self._store(principal, batch)
 
     @contextlib.contextmanager
@@ -157,15 +149,19 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
             telemetry.OPEN_STREAMS.dec()
 
 
-def _read(messages: Sequence[event_pb2.Event], sender: Sender) -> list[Event | Result]:
-    """Each event, or its rejection."""
+def _read(part: Sequence[event_pb2.Event] | TooLarge, sender: Sender) -> list[Event | Result]:
+    """Each event of a part of a batch, or its rejection."""
+    if isinstance(part, TooLarge):
+        return [_rejected(part.event_id, validation.event_too_large())]
     return [
-        # An id that is refused for its length or bytes is not echoed at length.
-        Result(message.event_id[: validation.MAX_EVENT_ID], Status.REJECTED, one.rejection, ())
-        if isinstance(one, Refused)
-        else one
-        for message, one in zip(messages, event_conversion.read(messages, sender), strict=True)
+        _rejected(message.event_id, one) if isinstance(one, Refused) else one
+        for message, one in zip(part, event_conversion.read(part, sender), strict=True)
     ]
+
+
+def _rejected(event_id: str, refusal: Refused) -> Result:
+    # An id that is refused for its length or bytes is not echoed at length.
+    return Result(event_id[: validation.MAX_EVENT_ID], Status.REJECTED, refusal.rejection, ())
 
 
 _Pending = tuple[int, "asyncio.Task[Submission]"]
@@ -177,7 +173,7 @@ class _Stream:
     def __init__(
         self,
         service: EventService,
-        requests: AsyncIterator[event_service_pb2.StreamEventsRequest],
+        requests: AsyncIterator[_Streamed],
         context: _Context,
         draining: asyncio.Event,
         limits: StreamLimits,
@@ -246,22 +242,24 @@ class _Stream:
         self._lifetime.check()
         raise endings.idle()
 
-    async def _take(self, request: event_service_pb2.StreamEventsRequest) -> None:
-        which = request.WhichOneof("message")
-        if which is None:
-            raise validation.required("message")
-        if which == "header":
-            if self._started:
-                raise Refused(Reason.STREAM_HEADER_DUPLICATE, "a stream has one header, first", field="header")
-            validation.identifier("header.producer_id", request.header.producer_id)
-            self._started = True
+    async def _take(self, request: _Streamed) -> None:
+        if not isinstance(request, WireBatch):
+            self._take_header(request)
             return
         self._started = True
-        self._check_sequence(request.batch.sequence)
+        self._check_sequence(request.sequence)
         await self._unacked.acquire()  # nothing more is read while too much is unacknowledged
         principal = await gate.caller().authenticate()
-        submitted = asyncio.create_task(self._service._store_streamed(principal, request.batch))
-        self._pending.put_nowait((request.batch.sequence, submitted))
+        submitted = asyncio.create_task(self._service._store_streamed(principal, request))
+        self._pending.put_nowait((request.sequence, submitted))
+
+    def _take_header(self, request: event_service_pb2.StreamEventsRequest) -> None:
+        if not request.HasField("header"):
+            raise validation.required("message")
+        if self._started:
+            raise Refused(Reason.STREAM_HEADER_DUPLICATE, "a stream has one header, first", field="header")
+        validation.identifier("header.producer_id", request.header.producer_id)
+        self._started = True
 
     def _check_sequence(self, sequence: int) -> None:
         if sequence == 0:

@@ -16,15 +16,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
 
-from agentmetrics.v1 import event_service_pb2
 from server import errors, telemetry
 from server.accounts import Principal, Scope
 from server.admission import Admission
 from server.authentication import Authenticator
 from server.errors import Reason, Refused
-from server.rpc import statuses, unknown_fields
+from server.rpc import requests, statuses, unknown_fields
 
 _log = structlog.get_logger(__name__)
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -45,16 +43,11 @@ class _Raw:
     """The bytes of a request. gRPC deserializes before it calls the handler; this one does so when it is admitted."""
 
     data: bytes
-    deserialize: Callable[[bytes], Any]
+    parser: Callable[[bytes], Any]
 
     def parse(self) -> Any:
-        """The message; a refusal where the bytes are none."""
-        try:
-            return self.deserialize(self.data)
-        except DecodeError:
-            raise Refused(
-                Reason.MALFORMED_MESSAGE, "the request is damaged or is not the message that was expected"
-            ) from None
+        """The message, or a batch whose events are not parsed yet; refused where it is too much, or nothing at all."""
+        return self.parser(self.data)
 
 
 class _Credential(NamedTuple):
@@ -128,7 +121,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _wrap(self, method: str, handler: Any) -> _Handler:
         """The handler of all calls of a method."""
-        keep = functools.partial(_Raw, deserialize=handler.request_deserializer)
+        keep = functools.partial(_Raw, parser=requests.parser(method, handler.request_deserializer))
         serialize = _serializer(handler.response_serializer)
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary), keep, serialize)
@@ -197,7 +190,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _charged(self, principal: Principal, request: _Raw) -> object:
         message = request.parse()
-        self._admission.charge(principal, _events_in(message))
+        self._admission.charge(principal, requests.events_in(message))
         return message
 
     async def _authenticate(self, method: str, context: _Context) -> Caller:
@@ -237,16 +230,6 @@ def _scope_missing(scope: Scope, field: str = "") -> Refused:
         field=field,
         metadata={"scope": scope},
     )
-
-
-def _events_in(message: object) -> int:
-    match message:
-        case event_service_pb2.TrackEventsRequest():
-            return len(message.events)
-        case event_service_pb2.StreamEventsRequest():
-            return len(message.batch.events)
-        case _:
-            return 1
 
 
 def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:

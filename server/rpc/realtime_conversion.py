@@ -16,8 +16,8 @@ from server.hub import Codec
 from server.outcomes import Kind
 from server.realtime import Minute, Part, State, Talk
 from server.recent import Batch
+from server.request_limits import AGENT_IDS
 
-MAX_AGENTS = 100
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
 _MESSAGE_BYTES = 2 * 1024 * 1024  # clients take 4 MiB unless they are set up otherwise
 _FRAME_BYTES = 8  # around a change or an event in its message
@@ -39,13 +39,10 @@ _MEASURES = {measure.number: measure.name for measure in catalog.MEASURES}
 
 def part(message: realtime_service_pb2.RealtimeFilter) -> Part:
     """The part of the organization that a subscription is about."""
-    if (message.agent_ids and message.channel) or len(message.agent_ids) > MAX_AGENTS:
-        raise Refused(
-            Reason.TOO_MANY_FILTERS,
-            f"filter by at most {MAX_AGENTS} agents, or by a channel",
-            field="filter",
-            metadata={"limit": str(MAX_AGENTS)},
-        )
+    named = len(message.agent_ids)
+    AGENT_IDS.check(
+        AGENT_IDS.count + 1 if named and message.channel else named
+    )  # a channel beside them is one too many
     if not (message.agent_ids or message.channel):
         return _EVERYTHING
     for agent_id in message.agent_ids:

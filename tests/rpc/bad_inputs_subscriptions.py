@@ -60,7 +60,9 @@ async def _(world: World) -> str:
     return await outcome(_updates(world.caller, resume_after=token[:-1]))
 
 
-@row("S-047", INVALID)
+@row(
+    "S-047", "INVALID_ARGUMENT REQUEST_TOO_LARGE", because="no request but one that sends events is longer than 64 KiB"
+)
 async def _(world: World) -> str:
     return await outcome(_updates(world.caller, resume_after="a" * 1_000_000))
 

@@ -20,7 +20,7 @@ import typer
 import agentmetrics.cli.app
 import workers.__main__
 from agentmetrics.v1 import error_reason_pb2
-from server import admission, catalog, cli, errors, query, serve, telemetry, timerange, validation
+from server import admission, catalog, cli, errors, request_limits, serve, telemetry, timerange, validation
 from server.embedded import binaries
 from server.rpc import event_service, services, transport
 from server.settings import Settings
@@ -136,6 +136,8 @@ def test_limits_are_those_of_the_code() -> None:
         "A message": f"{options['grpc.max_receive_message_length'] // 2**20} MiB",
         "A batch": f"{validation.MAX_BATCH_EVENTS:,} events",
         "An event": f"{validation.MAX_EVENT_BYTES // 1024} KiB",
+        "Any other request; what a batch holds beside its events": f"{request_limits.MAX_QUESTION_BYTES // 1024} KiB;"
+        f" {request_limits.MAX_BYTES_BESIDE_EVENTS // 1024} KiB",
         "`event_id`": f"{validation.MAX_EVENT_ID} visible",
         "`event_type`": f"{validation.MAX_EVENT_TYPE} characters",
         "Other ids, channels, names": f"{validation.MAX_ID_BYTES} bytes",
@@ -144,7 +146,7 @@ def test_limits_are_those_of_the_code() -> None:
         "Age of an event": f"{validation.MAX_AGE.days} days; with `backfill` since {timerange.FLOOR:%Y-%m-%d}",
         "A sender's clock": f"more than {validation.CLOCK_TOLERANCE.seconds // 60} minutes",
         "A period": f"{timerange.MAX_DAYS} days",
-        "A series": f"{timerange.MAX_POINTS:,} points, {query.MAX_METRICS} metrics",
+        "A series": f"{timerange.MAX_POINTS:,} points, {request_limits.METRICS.count} metrics",
         "Unacknowledged batches of a stream": f"{event_service.MAX_UNACKED_BATCHES};",
         "Streams of an organization, per server": f"{defaults['max_streams_per_organization']} (setting)",
         "Questions at once, per server": f"{defaults['max_queries']}, of one organization"

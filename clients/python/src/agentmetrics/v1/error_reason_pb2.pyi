@@ -72,6 +72,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """ALREADY_EXISTS. An event with this id and other content is stored; the first one stands."""
     ERROR_REASON_INVALID_DURATION: _ErrorReason.ValueType  # 22
     """INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them is beyond what a Duration may hold."""
+    ERROR_REASON_REQUEST_TOO_LARGE: _ErrorReason.ValueType  # 23
+    """INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata: limit, in bytes."""
     ERROR_REASON_CREDENTIALS_MISSING: _ErrorReason.ValueType  # 30
     """UNAUTHENTICATED. No "authorization" metadata, or not of the form "Bearer KEY"."""
     ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 31
@@ -238,6 +240,8 @@ ERROR_REASON_EVENT_ID_CONFLICT: ErrorReason.ValueType  # 21
 """ALREADY_EXISTS. An event with this id and other content is stored; the first one stands."""
 ERROR_REASON_INVALID_DURATION: ErrorReason.ValueType  # 22
 """INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them is beyond what a Duration may hold."""
+ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 23
+"""INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata: limit, in bytes."""
 ERROR_REASON_CREDENTIALS_MISSING: ErrorReason.ValueType  # 30
 """UNAUTHENTICATED. No "authorization" metadata, or not of the form "Bearer KEY"."""
 ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 31

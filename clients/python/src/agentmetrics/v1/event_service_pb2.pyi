@@ -289,7 +289,7 @@ class StreamBatch(google.protobuf.message.Message):
     """correct_clock is as in TrackEventRequest."""
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[agentmetrics.v1.event_pb2.Event]:
-        """events are at most 1,000."""
+        """events are at most 1,000 (TOO_MANY_EVENTS)."""
 
     @property
     def sent_at(self) -> google.protobuf.timestamp_pb2.Timestamp:

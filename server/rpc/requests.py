@@ -1,0 +1,249 @@
+"""Requests between their bytes and their messages: what a request could become is bounded before it is parsed.
+
+A message may take a hundred times its bytes once it is parsed: two million empty events are 4 MiB, or 4 KiB as gRPC
+compresses them. So nothing longer than 64 KiB is ever parsed at once. A question is not longer, nor is an event. A
+batch is walked over: its events are counted, up to their limit, and parsed a few at a time, whenever they are read.
+"""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from agentmetrics.v1 import event_pb2, event_service_pb2
+from server import request_limits, validation
+from server.errors import Reason, Refused
+
+# What is read at once: some two milliseconds of events as they usually are, ten if they are nothing but properties.
+PIECE_EVENTS = 250
+PIECE_BYTES = 32 * 1024
+_SINGLE_BYTES = validation.MAX_EVENT_BYTES + request_limits.MAX_BYTES_BESIDE_EVENTS
+_LOOKS_FOR_AN_ID = 64  # fields of an event that is too large, among which its id is looked for
+
+_Batch: TypeAlias = event_service_pb2.TrackEventsRequest | event_service_pb2.StreamBatch
+_Parsed = TypeVar("_Parsed")
+
+# The wire format of Protocol Buffers: a message is its fields in any order, each a tag and a value; the value of a text
+# or a message is its length and its bytes.
+_VARINT, _LENGTH_DELIMITED = 0, 2
+_FIXED = {1: 8, 5: 4}  # bytes
+_EVENTS = event_service_pb2.TrackEventsRequest.EVENTS_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+_STREAM_BATCH = event_service_pb2.StreamEventsRequest.BATCH_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+_STREAMED_EVENTS = event_service_pb2.StreamBatch.EVENTS_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+_EVENT_ID = event_pb2.Event.EVENT_ID_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+
+
+class TooLarge(NamedTuple):
+    """An event that is too large to be parsed; its id, where that is easily found."""
+
+    event_id: str
+
+
+class _Piece(NamedTuple):
+    """Some events of a batch, one behind the other: from where to where. large: it is one, which is too large."""
+
+    begin: int
+    end: int
+    large: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireBatch:
+    """A batch of events as it came. head is all of it but the events. sequence: 0 where it is not of a stream."""
+
+    head: _Batch
+    sequence: int
+    count: int  # of events
+    size: int  # bytes
+    data: bytes = field(repr=False)
+    pieces: Sequence[_Piece] = field(repr=False)
+    parse: "Callable[[bytes], _Batch]" = field(repr=False)
+
+    def parts(self) -> Iterator[Sequence[event_pb2.Event] | TooLarge]:
+        """The events in their order, a few at a time; each few are parsed when they are asked for."""
+        for begin, end, large in self.pieces:
+            if large:
+                yield TooLarge(_event_id(self.data, begin, end))
+            else:
+                yield _parse(self.parse, self.data[begin:end]).events
+
+
+def parser(method: str, parse: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
+    """What makes of the bytes of a method's request its message, or a refusal; parse does so whatever they are."""
+    return _PARSERS.get(method) or functools.partial(_question, parse)
+
+
+def events_in(request: object) -> int:
+    """How many events a request carries."""
+    match request:
+        case WireBatch():
+            return request.count
+        case event_service_pb2.StreamEventsRequest():
+            return 0
+        case _:
+            return 1
+
+
+def _question(parse: Callable[[bytes], Message], data: bytes) -> Message:
+    request_limits.check_question(len(data))
+    return _parse(parse, data)
+
+
+def _track_event(data: bytes) -> Message:
+    if len(data) > _SINGLE_BYTES:
+        raise validation.event_too_large()
+    return _parse(event_service_pb2.TrackEventRequest.FromString, data)
+
+
+def _track_events(data: bytes) -> WireBatch:
+    return _batch(event_service_pb2.TrackEventsRequest.FromString, data, 0, len(data), _EVENTS)
+
+
+def _stream_events(data: bytes) -> WireBatch | event_service_pb2.StreamEventsRequest:
+    """A batch, or the message itself where it is a header or nothing."""
+    batch, beside = None, 0
+    for one in _fields(data, 0, len(data)):
+        if one.tag != _STREAM_BATCH:
+            beside += one.end - one.begin
+            request_limits.check_beside_events(beside)
+        elif batch is None:
+            batch = one
+        else:
+            raise _malformed()  # the two would be one batch, which nobody means
+    if batch is None:
+        return _parse(event_service_pb2.StreamEventsRequest.FromString, data)
+    return _batch(event_service_pb2.StreamBatch.FromString, data, batch.content, batch.end, _STREAMED_EVENTS)
+
+
+_SERVICE = f"/{event_service_pb2.DESCRIPTOR.services_by_name['EventService'].full_name}"
+_PARSERS: dict[str, Callable[[bytes], Any]] = {
+    f"{_SERVICE}/TrackEvent": _track_event,
+    f"{_SERVICE}/TrackEvents": _track_events,
+    f"{_SERVICE}/StreamEvents": _stream_events,
+}
+
+
+def _batch(parse: Callable[[bytes], _Batch], data: bytes, begin: int, end: int, tag: int) -> WireBatch:
+    pieces, beside, count = _cut(data, begin, end, tag)
+    head = _parse(parse, beside)
+    sequence = head.sequence if isinstance(head, event_service_pb2.StreamBatch) else 0
+    return WireBatch(head=head, sequence=sequence, count=count, size=end - begin, data=data, pieces=pieces, parse=parse)
+
+
+def _cut(data: bytes, begin: int, end: int, tag: int) -> tuple[list[_Piece], bytes, int]:
+    """Where the events of a batch are, what is beside them, and how many they are. Every event of the service comes by
+    here, hence the loop as it is.
+    """
+    pieces, beside, beside_bytes, count = list[_Piece](), list[bytes](), 0, 0
+    at = first = begin  # of the piece
+    members, most, large = 0, request_limits.EVENTS.count, validation.MAX_EVENT_BYTES
+    try:
+        while at < end:
+            start = at
+            if data[at] != tag:
+                one = _field(data, at, end)
+                at = one.end
+                if one.tag != tag:
+                    if members:
+                        pieces.append(_Piece(first, start, large=False))
+                    beside.append(data[start:at])
+                    first, members, beside_bytes = at, 0, beside_bytes + at - start
+                    request_limits.check_beside_events(beside_bytes)
+                    continue
+                length = at - one.content
+            else:
+                length = data[at + 1]
+                at += 2
+                if length > 0x7F:
+                    length, at = _varint(data, at - 1)
+                at += length
+            count += 1
+            if count > most:
+                request_limits.EVENTS.check(count)
+            members += 1
+            if length > large:
+                if members > 1:
+                    pieces.append(_Piece(first, start, large=False))
+                pieces.append(_Piece(at - length, at, large=True))
+                first, members = at, 0
+            elif members > PIECE_EVENTS or (at - first > PIECE_BYTES and members > 1):
+                pieces.append(_Piece(first, start, large=False))
+                first, members = start, 1
+    except IndexError:
+        raise _malformed() from None
+    if at > end:
+        raise _malformed()
+    if members:
+        pieces.append(_Piece(first, at, large=False))
+    return pieces, b"".join(beside), count
+
+
+class _Field(NamedTuple):
+    """A field of a message: its tag, where it begins, where its value does, and where it ends."""
+
+    tag: int
+    begin: int
+    content: int
+    end: int
+
+
+def _fields(data: bytes, at: int, end: int) -> Iterator[_Field]:
+    """The fields of a message, one after the other."""
+    while at < end:
+        one = _field(data, at, end)
+        yield one
+        at = one.end
+
+
+def _field(data: bytes, begin: int, end: int) -> _Field:
+    try:
+        tag, content = _varint(data, begin)
+        kind = tag & 7
+        if kind == _LENGTH_DELIMITED:
+            length, content = _varint(data, content)
+            after = content + length
+        elif kind == _VARINT:
+            _, after = _varint(data, content)
+        elif kind in _FIXED:
+            after = content + _FIXED[kind]
+        else:  # groups, which nothing of ours has ever had
+            raise _malformed()
+    except IndexError:
+        raise _malformed() from None
+    if after > end:
+        raise _malformed()
+    return _Field(tag, begin, content, after)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number, and where it ends."""
+    value = shift = 0
+    while shift < 70:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise _malformed()
+
+
+def _event_id(data: bytes, begin: int, end: int) -> str:
+    for one in itertools.islice(_fields(data, begin, end), _LOOKS_FOR_AN_ID):
+        if one.tag == _EVENT_ID:
+            return data[one.content : min(one.end, one.content + 4 * validation.MAX_EVENT_ID)].decode(errors="ignore")
+    return ""
+
+
+def _parse(parse: Callable[[bytes], _Parsed], data: bytes) -> _Parsed:
+    try:
+        return parse(data)
+    except DecodeError:
+        raise _malformed() from None
+
+
+def _malformed() -> Refused:
+    return Refused(Reason.MALFORMED_MESSAGE, "the request is damaged or is not the message that was expected")

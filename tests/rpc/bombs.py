@@ -1,0 +1,127 @@
+"""Requests that are small on the wire and large, or long to read, for whoever parses them as they are."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import serving
+from bad_inputs import outcome, told
+from serving import Caller
+
+from agentmetrics.v1 import event_service_pb2
+
+_BYTES = 4 * 1024 * 1024 - 1024  # as much as gRPC lets in
+_LENGTH_DELIMITED = 2
+STREAM_EVENTS = "/agentmetrics.v1.EventService/StreamEvents"
+TRENDS = "/agentmetrics.v1.MetricsService/GetUsageTrends"
+WATCH_UPDATES = "/agentmetrics.v1.RealtimeService/WatchUpdates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bomb:
+    """What is sent to which RPC, and how the call ends, or what becomes of its events by status or reason."""
+
+    method: str
+    body: Callable[[], bytes]
+    answer: str
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A text or a message as a field."""
+    size, length = bytearray(), len(content)
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes((number << 3 | _LENGTH_DELIMITED, *size, length)) + content
+
+
+def _filled(part: bytes) -> bytes:
+    return part * (_BYTES // len(part))
+
+
+def _with_properties(entries: bytes, padding: bytes = b"") -> bytes:
+    """An event with properties as they are encoded."""
+    return serving.event(channel="bomb").SerializeToString() + field(12, entries) + padding
+
+
+def _list(values: bytes) -> bytes:
+    """Properties with a list under one key."""
+    return field(1, field(1, b"list") + field(2, field(6, values)))
+
+
+def _many_keys() -> bytes:
+    """200,000 keys of one event, beside one that is in order."""
+    keys = b"".join(field(1, field(1, b"%d" % number)) for number in range(200_000))
+    return field(1, _with_properties(keys)) + field(1, serving.event().SerializeToString())
+
+
+_STRUCT = field(1, field(5, field(1, field(1, b""))))  # {"": null}, of which parsing makes 25 times its 8 bytes
+
+
+def _structs(count: int, events: int) -> bytes:
+    return b"".join(field(1, _with_properties(_list(_STRUCT * count))) for _ in range(events))
+
+
+BOMBS = {
+    "empty events": Bomb(
+        method=serving.TRACK_EVENTS,
+        body=lambda: _filled(field(1, b"")),
+        answer="INVALID_ARGUMENT TOO_MANY_EVENTS events",
+    ),
+    "empty events on a stream": Bomb(
+        method=STREAM_EVENTS,
+        body=lambda: field(2, b"\x08\x01" + _filled(field(2, b""))),
+        answer="INVALID_ARGUMENT TOO_MANY_EVENTS events",
+    ),
+    "empty names": Bomb(
+        method=TRENDS, body=lambda: _filled(field(3, b"")), answer="INVALID_ARGUMENT REQUEST_TOO_LARGE"
+    ),
+    "empty agents of a filter": Bomb(
+        method=WATCH_UPDATES,
+        body=lambda: field(2, _filled(field(1, b""))),
+        answer="INVALID_ARGUMENT REQUEST_TOO_LARGE",
+    ),
+    "unknown fields": Bomb(
+        method=serving.TRACK_EVENTS,
+        body=lambda: _filled(b"\x78\x00"),
+        answer="INVALID_ARGUMENT REQUEST_TOO_LARGE",
+    ),
+    "keys of an event": Bomb(
+        method=serving.TRACK_EVENT,
+        body=_many_keys,
+        answer="INVALID_ARGUMENT EVENT_TOO_LARGE",
+    ),
+    "keys of an event beside another": Bomb(
+        method=serving.TRACK_EVENTS, body=_many_keys, answer="1 EVENT_TOO_LARGE, 1 ACCEPTED"
+    ),
+    "lists of nothing": Bomb(
+        method=serving.TRACK_EVENTS,
+        body=lambda: b"".join(field(1, _with_properties(_list(field(1, b"") * 30_000))) for _ in range(68)),
+        answer="68 PROPERTIES_TOO_LARGE",
+    ),
+    "maps in lists": Bomb(
+        method=serving.TRACK_EVENTS, body=lambda: _structs(6_500, 63), answer="63 PROPERTIES_TOO_LARGE"
+    ),
+    "as many maps as are allowed": Bomb(
+        method=serving.TRACK_EVENTS, body=lambda: _structs(1_600, 250), answer="250 ACCEPTED"
+    ),
+}
+
+
+async def send(caller: Caller, bomb: Bomb) -> str:
+    """Sends a bomb, compressed; how the call ended, or what became of its events."""
+    options: dict[str, Any] = {"metadata": caller.metadata, "timeout": 60, "compression": grpc.Compression.Gzip}
+    if bomb.method == STREAM_EVENTS:
+        call = caller.channel.stream_stream(bomb.method)(**options)
+        await call.write(bomb.body())
+        return await outcome(serving.read_ack(call))
+    if bomb.method == WATCH_UPDATES:
+        return await outcome(caller.channel.unary_stream(bomb.method)(bomb.body(), **options).read())
+    try:
+        response = await caller.channel.unary_unary(bomb.method)(bomb.body(), **options)
+    except grpc.aio.AioRpcError as error:
+        return told(error)
+    results = event_service_pb2.TrackEventsResponse.FromString(response).results
+    return ", ".join(f"{count} {status}" for status, count in Counter(serving.statuses(results)).items())
