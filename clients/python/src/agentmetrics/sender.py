@@ -165,7 +165,7 @@ class Sender:
         return None
 
     def _lose(self, lost: Sequence[losses.Loss]) -> None:
-        """Tells of losses, and has the thread log those that no line tells of yet. Logging may wait: without the lock."""
+        """Tells of losses; the thread logs those that no line tells of yet, without the lock: logging may wait."""
         if self._losses.add(lost):
             with self._lock:
                 if self._thread is None and self._close_by is None:
