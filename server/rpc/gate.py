@@ -22,15 +22,12 @@ from server.accounts import Principal, Scope
 from server.admission import Admission
 from server.authentication import Authenticator
 from server.errors import Reason, Refused
-from server.rpc import requests, statuses, unknown_fields
+from server.rpc import keyless, requests, statuses, unknown_fields
 
 _log = structlog.get_logger(__name__)
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-
-# Probes and tools call these without a key; they tell nothing about any organization.
-_OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1.", "/grpc.reflection.v1alpha.")
 
 
 # A stream that cannot be let in is not read for so long, which slows its sender down, before it is refused.
@@ -97,7 +94,8 @@ class Gate(grpc.aio.ServerInterceptor):
         self._field_scopes = field_scopes
         self._admission = admission
         self._max_call_seconds = max_call_seconds
-        self._wrapped: dict[str, _Handler] = {}  # of the methods that need a key
+        self._wrapped: dict[str, _Handler] = {}
+        self._keyless = keyless.Keyless()
 
     async def intercept_service(
         self,
@@ -110,10 +108,12 @@ class Gate(grpc.aio.ServerInterceptor):
         wrapped: Any = self._wrapped.get(method)
         if wrapped is None:
             handler = await continuation(handler_call_details)
-            if handler is None or method.startswith(_OPEN_SERVICES):
-                return handler
-            wrapped = self._wrapped[method] = self._wrap(method, handler)
-        if wrapped.unary_unary and self._scopes[method] is Scope.INGEST:
+            if handler is None:
+                return None
+            open_to_all = keyless.needs_no_key(method)
+            wrapped = self._keyless.wrap(handler) if open_to_all else self._wrap(method, handler)
+            self._wrapped[method] = wrapped
+        if wrapped.unary_unary and self._scopes.get(method) is Scope.INGEST:
             refusal = self._refusal_at_once(handler_call_details.invocation_metadata)
             if refusal is not None:
                 return _refusing(method, refusal)

@@ -144,7 +144,8 @@ def _limits_of(settings: Settings) -> dict[str, int | None]:
 
 async def set_limits(connection: AsyncConnection, name: str, limits: Mapping[str, int | None]) -> bool:
     """Changes some limits of an organization, by their names in Settings; False where there is none of that name."""
-    assert limits.keys() <= set(_LIMITS)  # noqa: S101 - the names become part of the statement
+    if not limits or not limits.keys() <= set(_LIMITS):  # the names become part of the statement
+        raise ValueError(f"not limits of an organization: {', '.join(limits) or 'none'}")
     changes = ", ".join(f"{one} = :{one}" for one in limits)
     result = await connection.execute(
         sa.text(f"UPDATE organizations SET {changes} WHERE name = :name"),  # noqa: S608

@@ -59,7 +59,7 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> Lookups:
 
 
 @pytest.fixture
-async def link(settings: Settings, lookups: Lookups) -> AsyncIterator[Link]:
+async def link(settings: Settings, database: Database, lookups: Lookups) -> AsyncIterator[Link]:
     """A proxy in front of a server of its own: all its callers have one address."""
     async with serving.running(settings) as server:
         host, _, port = server.address.rpartition(":")

@@ -179,6 +179,12 @@ async def first_update(caller: Caller, *, include_events: bool) -> Any:
         call.cancel()
 
 
+@pytest.mark.parametrize("names", [["weight = 1, state"], ["state"], ["weight", "name"], []])
+async def test_nothing_but_limits_is_set_as_a_limit(accounts: Accounts, caller: Caller, names: list[str]) -> None:
+    with pytest.raises(ValueError, match="not limits of an organization"):
+        await accounts_module.set_limits(accounts.database, caller.name, dict.fromkeys(names, 1))
+
+
 async def test_a_scope_of_a_newer_version_is_no_fault(accounts: Accounts, caller: Caller) -> None:
     async with accounts.database.maintenance() as driver:
         await driver.execute("UPDATE api_keys SET scopes = scopes || '{reports}' WHERE key_id = $1", caller.key.key_id)
