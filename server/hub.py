@@ -156,12 +156,18 @@ class Hub:
             )
         return resumed
 
-    async def updates_after(self, revision: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
+    async def updates_after(self, revision: int, limit: int, part: Part, *, include_events: bool) -> Sequence[Batch]:
         """The updates after a revision, in order and without a gap; Refused where some are not kept any more."""
         if revision >= self.revision:
             return ()
         if found := self._recent.after(revision, limit, include_events=include_events):
             return found
+        async with self._lookups.catching_up(self._organization_id):
+            missed = await self._missed(revision, limit, include_events=include_events)
+            return await self._prepared(missed, part, include_events=include_events)
+
+    async def _missed(self, revision: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
+        """The next updates after a revision, from the database."""
         async with self._lookups.snapshot(self._organization_id) as connection:
             read = await updates.after(connection, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
             following = views.without_gap(read, revision)
@@ -174,6 +180,19 @@ class Hub:
                     metadata={"oldest_revision": str(oldest)},
                 )
             return await self._batches(connection, following, events=include_events, whole=include_events)
+
+    async def _prepared(self, batches: Sequence[Batch], part: Part, *, include_events: bool) -> Sequence[Batch]:
+        """Makes the messages of many updates, a little at a time."""
+        steps, made = self._recent.prepared(batches, part, include_events=include_events), list[Batch]()
+        while True:
+            async with self._lookups.piece(self._organization_id) as is_over:
+                for one in steps:
+                    if one is not None:
+                        made.append(one)
+                    if is_over():
+                        break
+                else:
+                    return made
 
     def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
         """The messages of an update for a part; the last one still lacks the resume token."""

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from server.events import Event
@@ -16,11 +16,15 @@ _WEIGHT_CHARACTERS = 500  # of an event's properties that weigh as much as anoth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """An update with its raw events, as far as they are still kept. whole: all of them were read, with all they say."""
+    """An update with its raw events, as far as they are still kept. whole: all of them were read, with all they say.
+
+    messages are those for one reader, where they are made already.
+    """
 
     update: Update
     events: Sequence[Event]
     whole: bool
+    messages: Sequence[bytes] = ()
 
     @property
     def weight(self) -> int:
@@ -29,8 +33,9 @@ class Batch:
         return len(self.events) + len(self.update.changes) + properties
 
 
-# The messages of an update for a part, with or without its events. The last one still lacks the resume token.
-Encode = Callable[[Batch, Part, bool], Sequence[bytes]]
+# The messages of an update for a part, with or without its events. The last one still lacks the resume token. An empty
+# one is no message: there the work may be interrupted.
+Encode = Callable[[Batch, Part, bool], Iterator[bytes]]
 
 
 class Recent:
@@ -68,11 +73,13 @@ class Recent:
 
     def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
         """The messages of an update, made once for all who are about to send it."""
+        if batch.messages:
+            return batch.messages
         key = (batch.update.revision, part, include_events)
         known = self._encoded.get(key)
         if known is not None:
             return known
-        made = self._encode(batch, part, include_events)
+        made = tuple(filter(None, self._encode(batch, part, include_events)))
         if self._batches and batch.update.revision >= self._batches[0].update.revision:
             self._encoded[key] = made
             self._bytes += sum(map(len, made))
@@ -80,3 +87,14 @@ class Recent:
                 _, dropped = self._encoded.popitem(last=False)
                 self._bytes -= sum(map(len, dropped))
         return made
+
+    def prepared(self, batches: Iterable[Batch], part: Part, *, include_events: bool) -> Iterator[Batch | None]:
+        """Updates with their messages in place of their events, for one reader; None where work may be interrupted."""
+        for batch in batches:
+            messages = list[bytes]()
+            for message in self._encode(batch, part, include_events):
+                if message:
+                    messages.append(message)
+                else:
+                    yield None
+            yield Batch(update=batch.update, events=(), whole=batch.whole, messages=messages)

@@ -1,8 +1,7 @@
 """Realtime states and updates between their messages and their values."""
 
-import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from google.protobuf import timestamp_pb2
@@ -20,7 +19,8 @@ from server.request_limits import AGENT_IDS
 
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
 _MESSAGE_BYTES = 2 * 1024 * 1024  # clients take 4 MiB unless they are set up otherwise
-_FRAME_BYTES = 8  # around a change or an event in its message
+_PIECE = 16  # changed cells or events that are encoded at a time; the largest events are 64 KiB
+_MORE = realtime_service_pb2.WatchUpdatesResponse(more=True).SerializeToString()
 _EVERYTHING = Part()
 
 _STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] = {
@@ -139,41 +139,40 @@ def _timestamp(microseconds: int) -> timestamp_pb2.Timestamp:
     return timestamp_pb2.Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1000)
 
 
-def update(batch: Batch, chosen: Part, include_events: bool) -> Sequence[bytes]:
-    """The messages of an update: one, or several where it is too large for one. The last one lacks its token."""
-    message = _empty(batch)
-    for key, counters in batch.update.changes.items():
-        if _concerns(key, chosen):
-            _add_changes(message, key, counters)
-    if include_events:
-        message.events.extend(_event(event) for event in batch.events if chosen.holds(event))
-    encoded = message.SerializeToString()
-    return (encoded,) if len(encoded) <= _MESSAGE_BYTES else tuple(_split(batch, message))
+def update(batch: Batch, chosen: Part, include_events: bool) -> Iterator[bytes]:
+    """The messages of an update: one, or several where it is too large for one. The last one lacks its token.
+
+    An empty one is no message: it comes whenever a little work is done, for others to be let go first.
+    """
+    head = _empty(batch)
+    message = head
+    for piece in _pieces(batch, chosen, include_events):
+        if len(message) + len(piece) > _MESSAGE_BYTES:
+            yield message + _MORE
+            message = head
+        message += piece
+        yield b""
+    yield message
 
 
-def _empty(batch: Batch) -> realtime_service_pb2.WatchUpdatesResponse:
+def _empty(batch: Batch) -> bytes:
     return realtime_service_pb2.WatchUpdatesResponse(
         revision=batch.update.revision, committed_at=_timestamp(validation.microseconds(batch.update.at))
-    )
+    ).SerializeToString()
 
 
-def _split(batch: Batch, whole: realtime_service_pb2.WatchUpdatesResponse) -> Iterator[bytes]:
-    """What a message holds, in messages that every client takes."""
-    message, size = _empty(batch), 0
-    contents: Iterator[realtime_service_pb2.MeasureChange | event_pb2.Event] = itertools.chain(
-        whole.changes, whole.events
-    )
-    for one in contents:
-        size += one.ByteSize() + _FRAME_BYTES
-        if size > _MESSAGE_BYTES:
-            message.more = True
-            yield message.SerializeToString()
-            message, size = _empty(batch), one.ByteSize() + _FRAME_BYTES
-        if isinstance(one, event_pb2.Event):
-            message.events.append(one)
-        else:
-            message.changes.append(one)
-    yield message.SerializeToString()
+def _pieces(batch: Batch, chosen: Part, include_events: bool) -> Iterator[bytes]:
+    """What an update holds, a few changes or events at a time, each piece much smaller than a message may be."""
+    changed = [(key, counters) for key, counters in batch.update.changes.items() if _concerns(key, chosen)]
+    for start in range(0, len(changed), _PIECE):
+        message = realtime_service_pb2.WatchUpdatesResponse()
+        for key, counters in changed[start : start + _PIECE]:
+            _add_changes(message, key, counters)
+        yield message.SerializeToString()
+    events = [event for event in batch.events if chosen.holds(event)] if include_events else []
+    for start in range(0, len(events), _PIECE):
+        some = map(_event, events[start : start + _PIECE])
+        yield realtime_service_pb2.WatchUpdatesResponse(events=some).SerializeToString()
 
 
 def has_overflow(batches: Iterable[Batch], chosen: Part) -> bool:

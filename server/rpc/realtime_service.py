@@ -110,7 +110,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         undecided = await hub.undecided(part, part.values)
         bookmark_at = loop.time()
         while True:
-            batches = await _next(stream, hub, include_events=include_events)
+            batches = await _next(stream, hub, part, include_events=include_events)
             if undecided and realtime_conversion.has_overflow(batches, part):
                 undecided = await hub.undecided(part, undecided)
             if loop.time() >= bookmark_at:
@@ -143,12 +143,12 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         return self._hubs.subscribed(principal.organization_id, principal.settings.time_zone)
 
 
-async def _next(stream: Stream, hub: Hub, *, include_events: bool) -> Sequence[Batch]:
+async def _next(stream: Stream, hub: Hub, part: Part, *, include_events: bool) -> Sequence[Batch]:
     """The next updates, none while the database is away; a refusal for those that are gone names a token to go on
     with.
     """
     try:
-        return await hub.updates_after(stream.revision, _UPDATES_AT_ONCE, include_events=include_events)
+        return await hub.updates_after(stream.revision, _UPDATES_AT_ONCE, part, include_events=include_events)
     except errors.StorageUnavailable:
         return ()
     except Refused as refusal:

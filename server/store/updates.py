@@ -1,10 +1,12 @@
 """The log of updates: what each revision changed, and the raw events of revisions, in order."""
 
+import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,6 +18,7 @@ from server.store.database import Connection, Driver
 from server.store.events import Revision
 
 _EVENTS_KEY = cells.count_key(catalog.MEASURE["events"].number)
+_UPDATES_AT_ONCE, _EVENTS_AT_ONCE = 16, 100  # that are decoded between two turns of the event loop
 _PORTION_ROWS = 500  # of raw events that are read at a time, so that nobody else waits for long
 # What figures of now are made of. In the order of stored_events.SELECTED.
 _LEAN = (
@@ -115,7 +118,18 @@ async def after(
         ),
         {"organization": organization_id, "revision": revision, "limit": limit, "events": events},
     )
-    return [Update(revision=row.revision, at=row.created_at, changes=_changes(row.changes)) for row in rows]
+    return [
+        Update(revision=row.revision, at=row.created_at, changes=_changes(row.changes))
+        async for row in _by_portions(rows, _UPDATES_AT_ONCE)
+    ]
+
+
+async def _by_portions(rows: Iterable[Any], portion: int) -> AsyncIterator[Any]:
+    """The same rows; the event loop may do something else after each portion."""
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number % portion == 0:
+            await asyncio.sleep(0)
 
 
 async def events_of(
@@ -140,7 +154,7 @@ async def events_of(
         },
     )
     found: dict[int, list[Event]] = {}
-    for row in rows:
+    async for row in _by_portions(rows, _EVENTS_AT_ONCE):
         found.setdefault(row.revision, []).append(stored_events.read(tuple(row)))
     return found
 

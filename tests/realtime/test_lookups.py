@@ -14,9 +14,10 @@ from subscribing import Reader, authorization
 from agentmetrics import AsyncClient, event
 from agentmetrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
 from agentmetrics.v1 import realtime_service_pb2 as messages
+from server.lookups import CATCHING_UP, Lookups
 from server.serve import Running
-from server.settings import Settings
 from server.store import updates
+from server.store.database import Database
 
 if TYPE_CHECKING:
     import grpc
@@ -74,7 +75,6 @@ async def test_questions_do_not_wait_for_subscriptions_that_catch_up(
     tenant: "Tenant",
     make_tenant: MakeTenant,
     server: Running,
-    settings: Settings,
     channels: "list[grpc.aio.Channel]",
     stubs: list[realtime_service_pb2_grpc.RealtimeServiceStub],
     held: Held,
@@ -86,7 +86,7 @@ async def test_questions_do_not_wait_for_subscriptions_that_catch_up(
     assert database._query.pool.checkedout() == 0
     await asyncio.gather(*(overview(channels[0], other) for _ in range(QUESTIONS)))
     assert not held.let_go.is_set()
-    assert len(held.begun) < settings.realtime_connections
+    assert len(held.begun) == CATCHING_UP
     held.let_go.set()
     await asyncio.gather(*readers)
 
@@ -95,7 +95,6 @@ async def test_a_subscription_waits_for_a_turn_and_for_no_queue_of_another_organ
     tenant: "Tenant",
     make_tenant: MakeTenant,
     server: Running,
-    settings: Settings,
     stubs: list[realtime_service_pb2_grpc.RealtimeServiceStub],
     held: Held,
 ) -> None:
@@ -103,13 +102,37 @@ async def test_a_subscription_waits_for_a_turn_and_for_no_queue_of_another_organ
     mine, theirs = [await behind(stubs[0], one, server.address) for one in (tenant, other)]
     held.begun.clear()
     readers = [asyncio.create_task(caught_up(mine)) for _ in range(READERS)]
-    at_once = settings.realtime_connections - settings.realtime_connections // 3
-    await until(lambda: held.begun.count(tenant.organization_id) == at_once)
+    await until(lambda: held.begun.count(tenant.organization_id) == CATCHING_UP)
     readers.append(asyncio.create_task(caught_up(theirs)))
-    slots = server._services.realtime._hubs._lookups._slots
+    slots = server._services.realtime._hubs._lookups._catching_up
     await until(lambda: other.organization_id in slots._queue)
     held.let_go.set()
     await asyncio.gather(*readers)
-    # It finds out where it stands, and only then what it has missed: two turns.
-    assert held.begun.index(other.organization_id) <= 3 * at_once
+    assert held.begun.index(other.organization_id) <= CATCHING_UP + 1
     assert held.begun.count(tenant.organization_id) >= READERS
+
+
+async def test_work_for_those_who_catch_up_is_done_piece_by_piece_and_by_turns(database: Database) -> None:
+    lookups, order, held = Lookups(database, 2), list[int](), 0
+
+    async def work(organization_id: int) -> None:
+        nonlocal held
+        async with lookups.piece(organization_id) as is_over:
+            order.append(organization_id)
+            held += 1
+            assert held == 1
+            while not is_over():
+                pass
+            held -= 1
+
+    turns = 0
+
+    async def somebody_else() -> None:
+        nonlocal turns
+        while len(order) < 21:
+            turns += 1
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work(1) for _ in range(20)), work(2), somebody_else())
+    assert order.index(2) <= 2
+    assert turns >= 20  # after each piece at least
