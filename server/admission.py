@@ -1,8 +1,8 @@
 """Admission: which calls get in, decided by their bytes before anything is made of them.
 
-The ladder of refusals, first match wins: the quota that is used up, the organization's rate, then memory, the event
-loop's delay, bytes under way and queues. What is too large is refused by gRPC before, what waits too long for the
-database behind.
+The ladder of refusals, first match wins: the quota that is used up, the organization's rate, then the event loop's
+delay, bytes under way (fewer of them while memory is short) and queues. What is too large is refused by gRPC before,
+what waits too long for the database behind.
 """
 
 import contextlib
@@ -22,6 +22,9 @@ from server.pressure import Pressure
 from server.rates import Rates
 
 SHARE = 4  # one organization may hold a quarter of what is under way
+# While memory is short: that part of the room for bytes, and so many questions and subscriptions of an organization.
+SHORT_PART = 8
+SHORT_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,6 @@ class Bounds:
     """Where a server begins to refuse."""
 
     inflight_bytes: int
-    memory_bytes: int  # 0: none
     queue_seconds: float
     lag_seconds: float
 
@@ -53,6 +55,7 @@ class Admission:
         self._pressure = pressure
         self._inflight: Counter[int] = Counter()
         self._total = 0
+        self._asking: Counter[int] = Counter()
         # Events are read in turns: however much one organization sends, the next turn is another one's who waits.
         self._reading = FairSlots(1)
         self.arrivals = arrivals
@@ -84,26 +87,49 @@ class Admission:
         if refusal is not None:
             quotas = self._ingest.quotas
             raise quotas.refusal(organization_id, limits.monthly_events, only_if_used_up=True) or refusal
-        self.check_pressure()
+        self._check_pressure()
         self._check_room(organization_id, size)
         wait = self._reading.expected_wait(organization_id) + self._ingest.expected_wait(organization_id)
         if wait > self._bounds.queue_seconds:
             raise _overloaded("the organization's events would have to wait too long", self._bounds.queue_seconds / 2)
 
-    def check_pressure(self) -> None:
-        """Refuses any call while the process holds too much memory or is too slow."""
-        if self._bounds.memory_bytes and self._pressure.resident_bytes > self._bounds.memory_bytes:
-            raise _overloaded("the server is short of memory", 1.0)
+    def _check_pressure(self) -> None:
+        """Refuses any call while the process is too slow."""
         if self._pressure.lag > self._bounds.lag_seconds:
             raise _overloaded("the server cannot keep up", 1.0)
 
     def _check_room(self, organization_id: int, size: int) -> None:
-        """Refuses what would be too much at once. Whoever has nothing under way may always send one call."""
+        """Refuses what would be too much at once. Whoever has nothing under way may always send one call.
+
+        While memory is short there is less room, and none is taken from those who have nothing under way.
+        """
+        whole, short = self._bounds.inflight_bytes, self._pressure.shortage.is_on
+        room = whole // SHORT_PART if short else whole
         own = self._inflight[organization_id]
-        if own and own + size > self._bounds.inflight_bytes // SHARE:
-            raise _overloaded("the organization has too many bytes under way", 0.25)
-        if self._total and self._total + size > self._bounds.inflight_bytes:
-            raise _overloaded("the server has too many bytes under way", 0.5)
+        if own and own + size > room // SHARE:
+            raise self._short() if short else _overloaded("the organization has too many bytes under way", 0.25)
+        if self._total and self._total + size > (room if own else whole):
+            raise self._short() if short else _overloaded("the server has too many bytes under way", 0.5)
+
+    def _short(self) -> Refused:
+        self._pressure.shortage.refused()
+        return _overloaded("the server is short of memory, and the organization has much under way", 1.0)
+
+    @contextlib.contextmanager
+    def asking(self, organization_id: int) -> Iterator[None]:
+        """Counts a question or a subscription as under way for the length of the block; refuses it where it cannot be
+        let in now.
+        """
+        self._check_pressure()
+        if self._pressure.shortage.is_on and self._asking[organization_id] >= SHORT_CALLS:
+            raise self._short()
+        self._asking[organization_id] += 1
+        try:
+            yield
+        finally:
+            self._asking[organization_id] -= 1
+            if not self._asking[organization_id]:
+                del self._asking[organization_id]
 
     def charge(self, principal: Principal, events: int) -> None:
         """Counts the events of a call that was let in against the organization's rate."""

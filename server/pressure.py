@@ -8,6 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from server import telemetry
+from server.shortage import Shortage
 
 _EVERY = 0.1
 # So many samples in a row must agree: one slow moment of the machine is no overload, a loop that is always late is.
@@ -18,7 +19,8 @@ _PAGES = Path("/proc/self/statm")
 class Pressure:
     """Measures. Where the system does not tell a process's memory (not Linux), it counts as none."""
 
-    def __init__(self) -> None:
+    def __init__(self, shortage: Shortage) -> None:
+        self.shortage = shortage
         self._lags: deque[float] = deque((0.0,), maxlen=_SAMPLES)
         self._task: asyncio.Task[None] | None = None
         self.resident_bytes = 0
@@ -30,7 +32,7 @@ class Pressure:
 
     def start(self) -> None:
         """Measures from now on."""
-        self.resident_bytes = _resident_bytes()
+        self._weigh()
         self._task = asyncio.create_task(self._measure())
 
     async def close(self) -> None:
@@ -45,8 +47,12 @@ class Pressure:
             await asyncio.sleep(_EVERY)
             lag = max(0.0, time.monotonic() - due)
             self._lags.append(lag)
-            self.resident_bytes = _resident_bytes()
             telemetry.LOOP_LAG.set(lag)
+            self._weigh()
+
+    def _weigh(self) -> None:
+        self.resident_bytes = _resident_bytes()
+        self.shortage.look(self.resident_bytes)
 
 
 def _resident_bytes() -> int:

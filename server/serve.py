@@ -33,6 +33,7 @@ from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import FIELD_SCOPES, SCOPES, Services
 from server.settings import Settings
+from server.shortage import Shortage
 from server.signals import Signals
 from server.store import migrate, partitions, sessions
 from server.store.database import Condition, Database
@@ -120,7 +121,7 @@ class Running:
                 event_types=settings.max_distinct_event_types,
             ),
         )
-        self._pressure = Pressure()
+        self._pressure = Pressure(Shortage(settings.max_memory_mib * 2**20))
         self._rates = Rates(settings.required("redis_url"), share=settings.rate_share)
         admission = Admission(
             _bounds(settings), _defaults(settings), self._ingest, self._rates, self._pressure, self._arrivals
@@ -185,6 +186,7 @@ class Running:
         await self._server.start()
         self.address = f"{self._settings.listen.rpartition(':')[0]}:{port}"
         await self._report(serving=True)
+        await self._services.report_memory(short=self._pressure.shortage.is_on)
         self._watcher = asyncio.create_task(self._watch())
         _log.info("serving", address=self.address, tls=self._settings.tls_certificate is not None)
 
@@ -239,6 +241,7 @@ class Running:
         partitions_due = loop.time() + _PARTITIONS_EVERY
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
+            await self._services.report_memory(short=self._pressure.shortage.is_on)
             try:
                 condition = await self._database.condition()
                 self._clock.set(condition.now)
@@ -284,7 +287,6 @@ class Running:
 def _bounds(settings: Settings) -> Bounds:
     return Bounds(
         inflight_bytes=settings.max_inflight_mib * 2**20,
-        memory_bytes=settings.max_memory_mib * 2**20,
         queue_seconds=settings.max_queue_seconds,
         lag_seconds=settings.max_lag_seconds,
     )

@@ -27,6 +27,9 @@ SUBSCRIPTIONS = Gauge("agentmetrics_subscriptions", "Subscriptions that are open
 REFUSALS = Counter("agentmetrics_refusals", "Calls that were refused, by reason.", ["reason"])
 INFLIGHT_BYTES = Gauge("agentmetrics_inflight_bytes", "Bytes of the calls that send events and have no answer yet.")
 LOOP_LAG = Gauge("agentmetrics_loop_lag_seconds", "By how much the event loop was late just now.")
+MEMORY_SHORT = Gauge(
+    "agentmetrics_memory_short", "1 while the server holds more memory than it may, and leaves less room for each."
+)
 SERVING = Gauge("agentmetrics_serving", "1 while the service reports itself as serving.")
 FOLDED_DELTAS = Counter("agentmetrics_folded_deltas", "Deltas folded into rollups.")
 FOLD_SECONDS = Histogram("agentmetrics_fold_seconds", "Duration of fold transactions.", buckets=_SECONDS)

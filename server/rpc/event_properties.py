@@ -66,7 +66,7 @@ class _Reader:
                 return None
 
     def _expect(self, characters: int) -> None:
-        """Refuses properties as soon as it is certain that they are too large, before the time is spent to read them."""
+        """Refuses properties as soon as it is certain that they are too large, before they are read to the end."""
         self._least += characters
         PROPERTY_VALUES.check(self._least // 2)
 

@@ -143,8 +143,8 @@ class Gate(grpc.aio.ServerInterceptor):
                 async with asyncio.timeout(self._max_call_seconds):
                     caller = await self._authenticate(method, context)
                     if self._scopes[method] is not Scope.INGEST:
-                        self._admission.check_pressure()
-                        return await handle(self._question(method, request), context)
+                        with self._admission.asking(caller.principal.organization_id):
+                            return await handle(self._question(method, request), context)
                     organization_id, size = caller.principal.organization_id, len(request.data)
                     await self._admission.check_events(caller.principal, size)
                     with self._admission.holding(organization_id, size):
@@ -158,10 +158,10 @@ class Gate(grpc.aio.ServerInterceptor):
 
         async def call(request: _Raw | AsyncIterator[_Raw], context: _Context) -> None:
             async with _Answering(method, context):
-                await self._authenticate(method, context)
+                caller = await self._authenticate(method, context)
                 if isinstance(request, _Raw):
-                    self._admission.check_pressure()
-                    await handle(self._question(method, request), context)
+                    with self._admission.asking(caller.principal.organization_id):
+                        await handle(self._question(method, request), context)
                 else:
                     await handle(self._each(context), context)
 

@@ -45,6 +45,8 @@ SCOPES = {
 }
 # Fields of requests that need one more scope where they are set.
 FIELD_SCOPES = {f"/{_REALTIME.full_name}/WatchUpdates": {"include_events": Scope.EVENTS}}
+MEMORY = "agentmetrics.memory"  # for health checks alone
+_SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 _NAMES = ("", _EVENTS.full_name, _METRICS.full_name, _REALTIME.full_name)
 
 
@@ -67,6 +69,13 @@ class Services:
 
     async def report(self, *, serving: bool) -> None:
         """Tells health checks whether the services can be used."""
-        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in _NAMES:
-            await self.health.set(name, status)
+            await self.health.set(name, _SERVING if serving else _NOT_SERVING)
+
+    async def report_memory(self, *, short: bool) -> None:
+        """Tells those who ask for it by name whether the server is short of memory.
+
+        The services go on serving meanwhile: only organizations with much under way are refused, and if all servers
+        said that they do not serve, the load of one organization would take them out one by one.
+        """
+        await self.health.set(MEMORY, _NOT_SERVING if short else _SERVING)

@@ -1,5 +1,6 @@
 """Organizations that call the shared server, and a server of which nothing is shared."""
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import certificates
@@ -7,6 +8,7 @@ import grpc
 import pytest
 import serving
 from certificates import Certificates
+from holding import Served
 from pydantic import SecretStr
 from serving import Accounts, Caller
 
@@ -72,3 +74,18 @@ async def tls_server(settings: Settings, database: Database, certificate: Certif
     pair = {"tls_certificate": certificate.server.certificate, "tls_key": certificate.server.key}
     async with serving.running(settings, **pair) as server:
         yield server
+
+
+@pytest.fixture
+def served(settings: Settings) -> Served:
+    """Makes servers with other settings, and a connection to each."""
+
+    @contextlib.asynccontextmanager
+    async def make(**changes: object) -> AsyncIterator[grpc.aio.Channel]:
+        async with (
+            serving.running(settings, **changes) as server,
+            grpc.aio.insecure_channel(server.address) as channel,
+        ):
+            yield channel
+
+    return make

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -12,6 +12,7 @@ import serving
 from bad_inputs import outcome
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from holding import Held, Served, held_questions
 from pydantic import SecretStr
 from serving import Accounts, Caller, event, refused
 
@@ -19,7 +20,8 @@ from server import accounts as server_accounts
 from server import authentication, errors, turns
 from server.pressure import Pressure
 from server.settings import Settings
-from server.store import organizations, reading
+from server.shortage import Shortage
+from server.store import organizations
 from server.store.database import Database
 
 RATE = "RESOURCE_EXHAUSTED+RetryInfo EVENT_RATE"
@@ -27,23 +29,6 @@ QUOTA = "RESOURCE_EXHAUSTED EVENT_QUOTA"
 OVERLOADED = "UNAVAILABLE+RetryInfo OVERLOADED"
 BUSY = "UNAVAILABLE+RetryInfo STORAGE_BUSY"
 QUERIES = "RESOURCE_EXHAUSTED+RetryInfo QUERY_CONCURRENCY"
-
-Served = Callable[..., contextlib.AbstractAsyncContextManager[grpc.aio.Channel]]
-
-
-@pytest.fixture
-def served(settings: Settings) -> Served:
-    """Makes servers with other settings, and a connection to each."""
-
-    @contextlib.asynccontextmanager
-    async def make(**changes: object) -> AsyncIterator[grpc.aio.Channel]:
-        async with (
-            serving.running(settings, **changes) as server,
-            grpc.aio.insecure_channel(server.address) as channel,
-        ):
-            yield channel
-
-    return make
 
 
 async def limited(accounts: Accounts, **limits: int) -> Caller:
@@ -57,21 +42,6 @@ def batch_of(count: int) -> list[Any]:
 def retry_seconds(error: grpc.aio.AioRpcError) -> float:
     (pushback,) = (value for key, value in error.trailing_metadata() or () if key == "grpc-retry-pushback-ms")
     return int(pushback) / 1000
-
-
-class Held:
-    """Transactions of ingest that are held until the test lets them go."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, caller: Caller) -> None:
-        self.begun = 0
-        self.go_on = asyncio.Event()
-
-        async def held(organizations: Collection[int]) -> None:
-            if caller.organization_id in organizations:
-                self.begun += 1
-                await self.go_on.wait()
-
-        serving.around_commits(monkeypatch, before=held)
 
 
 # Rates
@@ -253,13 +223,11 @@ async def test_a_queue_that_stands_takes_no_more_and_keeps_nobody_else_waiting(
     assert len(await serving.stored(database, caller)) == 4
 
 
-@pytest.mark.parametrize("rung", ["memory", "lag"])
 async def test_a_server_that_is_pressed_refuses_before_it_reads(
-    caller: Caller, served: Served, rung: str, monkeypatch: pytest.MonkeyPatch
+    caller: Caller, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if rung == "lag":
-        monkeypatch.setattr(Pressure, "lag", 9.0)
-    async with served(max_memory_mib=1 if rung == "memory" else 0) as channel:
+    monkeypatch.setattr(Pressure, "lag", 9.0)
+    async with served() as channel:
         pressed = serving.through(caller, channel)
         assert await outcome(pressed.track(event())) == OVERLOADED
         assert await outcome(pressed.raw(serving.TRACK_EVENT, b"\xff" * 20)) == OVERLOADED  # not MALFORMED_MESSAGE
@@ -288,7 +256,7 @@ async def test_a_refusal_does_not_wait_for_the_request(
 
 
 async def test_pressure_is_a_loop_that_is_late_again_and_again() -> None:
-    pressure = Pressure()
+    pressure = Pressure(Shortage(0))
     pressure.start()
     try:
         time.sleep(0.4)  # noqa: ASYNC251 - the case
@@ -333,20 +301,6 @@ async def test_a_question_does_not_wait_long_for_a_connection(
             assert await outcome(theirs.track(event())) == "OK"  # ingest has a pool of its own
             go_on.set()
             assert await first == "OK"
-
-
-@contextlib.contextmanager
-def held_questions(monkeypatch: pytest.MonkeyPatch, caller: Caller) -> Any:
-    read, go_on = reading.read, asyncio.Event()
-
-    async def held(driver: Any, organization_id: int, *rest: Any) -> Any:
-        if organization_id == caller.organization_id:
-            await go_on.wait()
-        return await read(driver, organization_id, *rest)
-
-    monkeypatch.setattr(reading, "read", held)
-    yield go_on
-    go_on.set()
 
 
 async def test_waiting_for_a_pool_ends_after_a_second(settings: Settings) -> None:

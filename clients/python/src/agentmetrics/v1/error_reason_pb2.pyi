@@ -157,8 +157,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     the operator mends it.
     """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 72
-    """UNAVAILABLE with RetryInfo. The server is short of memory, cannot keep up, or holds as many bytes of events as it may, or
-    the organization's events have been waiting too long. Nothing of this call is stored: it was refused before it was read.
+    """UNAVAILABLE with RetryInfo. The server cannot keep up; it, or the organization, has as many bytes or calls under way as may be,
+    which are fewer while the server is short of memory; or the organization's events have been waiting too long. Nothing of
+    this call is stored: it was refused before it was read.
     """
     ERROR_REASON_STORAGE_BUSY: _ErrorReason.ValueType  # 76
     """UNAVAILABLE with RetryInfo. No database connection became free within a second: others are being served."""
@@ -325,8 +326,9 @@ ERROR_REASON_DURABILITY_WEAK: ErrorReason.ValueType  # 71
 the operator mends it.
 """
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 72
-"""UNAVAILABLE with RetryInfo. The server is short of memory, cannot keep up, or holds as many bytes of events as it may, or
-the organization's events have been waiting too long. Nothing of this call is stored: it was refused before it was read.
+"""UNAVAILABLE with RetryInfo. The server cannot keep up; it, or the organization, has as many bytes or calls under way as may be,
+which are fewer while the server is short of memory; or the organization's events have been waiting too long. Nothing of
+this call is stored: it was refused before it was read.
 """
 ERROR_REASON_STORAGE_BUSY: ErrorReason.ValueType  # 76
 """UNAVAILABLE with RetryInfo. No database connection became free within a second: others are being served."""
