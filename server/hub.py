@@ -12,9 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-
-from server import errors, overflow, recent, views
+from server import errors, overflow, recent, recurring, views
 from server.bell import Bell
 from server.builds import Builds
 from server.errors import Reason, Refused
@@ -33,7 +31,6 @@ _REST = 8  # a look is followed by a rest of so many times its duration
 _PAGE_REVISIONS, _PAGE_EVENTS = 2000, 2500  # at a look
 _CATCH_UP_PAGES = 4  # further behind, a new snapshot is cheaper
 _READER_EVENTS = 1000  # that a reader gets at a time
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +65,6 @@ class Hub:
         self._is_due, self._has_slid = False, False
         self._pages = 0  # in a row that did not reach the newest revision
         self._readers, self._event_readers = 0, 0
-        self._away = False
 
     @property
     def revision(self) -> int:
@@ -220,13 +216,15 @@ class Hub:
                         await self._look()
                     elif slid:
                         await self._views.show()
-                self._away = False
             except errors.StorageUnavailable as error:
-                if not self._away:
-                    _log.warning("storage unavailable; subscriptions wait", error=str(error))
-                self._away = True
-            except Exception:  # noqa: BLE001 - whoever watches is not left without a hub
-                _log.exception("following an organization failed; it goes on", organization_id=self._organization_id)
+                recurring.write("warning", "storage unavailable; subscriptions wait", str(error), reason=str(error))
+            except Exception as error:  # noqa: BLE001 - whoever watches is not left without a hub
+                recurring.write(
+                    "error",
+                    "following an organization failed; it goes on",
+                    error=error,
+                    organization_id=self._organization_id,
+                )
             self._news.ring()
             if due:
                 # Gathers what arrives, so that a burst of commits costs a few looks and nobody waits for long.

@@ -10,9 +10,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import structlog
-
-from server import errors, numbers, results, telemetry
+from server import errors, numbers, recurring, results, telemetry
 from server.arrivals import Arrivals
 from server.bell import Bell
 from server.commit import Committed, Part, commit, commit_group
@@ -32,7 +30,6 @@ _LONGEST_REST = 0.3  # seconds, of each part of a rest: whoever rests gets its t
 _COURTESY = 0.02  # seconds at most before a step: whoever waits behind itself goes on, too
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
 _NO_LIMITS = Limits()
-_log = structlog.get_logger(__name__)
 
 
 class Ingest:
@@ -192,10 +189,10 @@ class Ingest:
             doubtful = False
         except (errors.StorageUnavailable, errors.StorageRejected) as error:
             telemetry.COMMIT_RETRIES.inc()
-            _log.info("a group is stored one by one", error=str(error), organizations=len(group))
+            recurring.write("info", "a group is stored one by one", str(error), reason=str(error))
             outcomes = {}
-        except Exception:  # noqa: BLE001 - every caller gets an answer, whatever happened
-            _log.exception("a group could not be stored", organizations=len(group))
+        except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
+            recurring.write("error", "a group could not be stored", error=error)
             outcomes = {}
         for taken in group:
             outcome = outcomes.get(taken.lane.organization_id)
@@ -243,8 +240,8 @@ class Ingest:
                     self.quotas.note(lane.organization_id, exceeded)
         except Refused as refusal:
             _fail(calls, refusal)
-        except Exception:  # noqa: BLE001 - every caller gets an answer, whatever happened
-            _log.exception("ingest failed", organization_id=lane.organization_id, events=len(events))
+        except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
+            recurring.write("error", "ingest failed", error=error, organization_id=lane.organization_id)
             _fail(calls, None)
         finally:
             telemetry.PENDING_EVENTS.dec(len(events))
@@ -291,9 +288,10 @@ class Ingest:
                 raise
             # Other parts may be stored.
             outcome.refused.update((event.event_key, results.OVER_QUOTA) for event in events)
-        except errors.StorageRejected:
+        except errors.StorageRejected as error:
             if len(events) == 1:
-                _log.exception("the database refused an event", organization_id=taken.lane.organization_id)
+                who = taken.lane.organization_id
+                recurring.write("error", "the database refused an event", who, error=error, organization_id=who)
                 outcome.refused[events[0].event_key] = results.REFUSED
                 return
             half = len(events) // 2
@@ -315,7 +313,7 @@ class Ingest:
                 telemetry.COMMIT_RETRIES.inc()
                 hopeful = False  # the attempt may have succeeded all the same
                 if time.monotonic() + pause > give_up_at:
-                    _log.warning("storage unavailable", error=str(error), organization_id=organization_id)
+                    recurring.write("warning", "storage unavailable", str(error), reason=str(error))
                     raise _unavailable() from error
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, 1.0)

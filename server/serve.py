@@ -11,7 +11,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health
 
-from server import accounts, diagnosis, errors, exposition, telemetry
+from server import accounts, diagnosis, errors, exposition, recurring, telemetry
 from server.accounts import Secrets
 from server.admission import Admission, Bounds
 from server.arrivals import Arrivals
@@ -252,10 +252,10 @@ class Running:
                         await partitions.ensure(connection, condition.now.date())
                     partitions_due = loop.time() + _PARTITIONS_EVERY
             except errors.StorageUnavailable as error:
-                _log.warning("storage unavailable", error=str(error))
+                recurring.write("warning", "storage unavailable", str(error), reason=str(error))
                 await self._report(serving=False)
-            except Exception:  # noqa: BLE001 - the watch outlives whatever happens
-                _log.exception("the watch on the database failed; it goes on")
+            except Exception as error:  # noqa: BLE001 - the watch outlives whatever happens
+                recurring.write("error", "the watch on the database failed; it goes on", error=error)
 
     async def _fits(self) -> bool:
         """Whether this code can run on the database's schema, as it is now."""

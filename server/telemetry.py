@@ -8,6 +8,8 @@ from enum import StrEnum
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from server import recurring
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 EVENTS = Counter("agentmetrics_events", "Events by what became of them.", ["status"])
@@ -37,9 +39,6 @@ JOB_RUNS = Counter("agentmetrics_job_runs", "Runs of background jobs.", ["job", 
 MISMATCHES = Gauge("agentmetrics_audit_mismatches", "Cells that differed from raw events in the last audit. Must be 0.")
 
 
-_log = structlog.get_logger(__name__)
-
-
 class LogFormat(StrEnum):
     """How a log line looks."""
 
@@ -66,7 +65,7 @@ class _NobodyWaits(logging.Filter):
         error = record.exc_info[1] if record.exc_info else None
         if type(error).__name__ != "ExecuteBatchError":
             return True
-        _log.info("nobody waited for an answer any more", report=record.getMessage())
+        recurring.write("info", "nobody waited for an answer any more", record.getMessage(), report=record.getMessage())
         return False
 
 

@@ -15,16 +15,14 @@ from types import TracebackType
 from typing import Any, NamedTuple, TypeAlias
 
 import grpc
-import structlog
 
-from server import errors, telemetry
+from server import errors, recurring, telemetry
 from server.accounts import Principal, Scope
 from server.admission import Admission
 from server.authentication import Authenticator
 from server.errors import Reason, Refused
 from server.rpc import keyless, requests, statuses, unknown_fields
 
-_log = structlog.get_logger(__name__)
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -272,6 +270,12 @@ class _Answering:
         try:
             if isinstance(error, asyncio.CancelledError):
                 outcome = grpc.StatusCode.CANCELLED
+            elif isinstance(error, grpc.aio.InternalError):  # nobody is there to read what was written
+                outcome = grpc.StatusCode.CANCELLED
+                recurring.write("info", "a caller has left", self._method, method=self._method)
+                _let_go(error)
+                self._context.set_code(outcome)
+                return True
             elif isinstance(error, Exception):  # whatever it is, it must not reach the caller as it is
                 outcome = await self._refuse(_refusal(error, self._method))
                 _let_go(error)
@@ -333,11 +337,12 @@ def _refusal(error: Exception, method: str) -> Refused:
         case errors.StorageBusy():
             return Refused(Reason.STORAGE_BUSY, "no connection to the database is free", retry_after=1.0)
         case errors.StorageUnavailable():
-            _log.warning("storage unavailable", method=method, error=str(error))
+            recurring.write("warning", "storage unavailable", str(error), reason=str(error))
             return Refused(Reason.STORAGE_UNAVAILABLE, "the database cannot be reached", retry_after=1.0)
         case TimeoutError():
             return Refused(Reason.DEADLINE, "the call took longer than the server allows")
         case _:
-            request_id = str(uuid.uuid4())
-            _log.error("call failed", method=method, request_id=request_id, exc_info=error)
+            fresh = {"method": method, "request_id": str(uuid.uuid4())}
+            logged = recurring.write("error", "call failed", error=error, **fresh)
+            request_id = logged.get("request_id", fresh["request_id"])
             return Refused(Reason.INTERNAL, "a fault of the server", metadata={"request_id": request_id})

@@ -172,7 +172,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     time) before the caller's, with its trailer: last-acked-sequence, or resume-token.
     """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 75
-    """INTERNAL. A fault of the server; its log has the particulars under the request id. Metadata: request_id."""
+    """INTERNAL. A fault of the server; its log has the particulars under the request id, which calls that fail for one
+    cause within seconds share. Metadata: request_id.
+    """
     ERROR_REASON_EVENT_QUOTA: _ErrorReason.ValueType  # 90
     """RESOURCE_EXHAUSTED, with QuotaFailure and without RetryInfo. The call has more new events than the organization may still store
     in this calendar month of UTC. Nothing of the call is stored, not even what would fit: send less, or wait for
@@ -341,7 +343,9 @@ ERROR_REASON_DEADLINE: ErrorReason.ValueType  # 74
 time) before the caller's, with its trailer: last-acked-sequence, or resume-token.
 """
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 75
-"""INTERNAL. A fault of the server; its log has the particulars under the request id. Metadata: request_id."""
+"""INTERNAL. A fault of the server; its log has the particulars under the request id, which calls that fail for one
+cause within seconds share. Metadata: request_id.
+"""
 ERROR_REASON_EVENT_QUOTA: ErrorReason.ValueType  # 90
 """RESOURCE_EXHAUSTED, with QuotaFailure and without RetryInfo. The call has more new events than the organization may still store
 in this calendar month of UTC. Nothing of the call is stored, not even what would fit: send less, or wait for
