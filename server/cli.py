@@ -113,6 +113,24 @@ def migrate(data_dir: DataDir = None) -> None:
 
 
 @app.command()
+def restored(data_dir: DataDir = None) -> None:
+    """Say that the database was restored to an earlier point.
+
+    To be run after each restore, before servers and workers start again. Revisions then have numbers that others had:
+    this begins a new epoch, so that nobody takes them for those. Subscribers are told to begin anew.
+    """
+    from server.store import deployment
+
+    async def work(url: str) -> str:
+        async with diagnosis.database(url) as database, database.transaction() as connection:
+            return await deployment.begin_epoch(connection)
+
+    with commands.reported():
+        epoch = commands.run(work(commands.place(data_dir).database_url))
+    typer.echo(f"the epoch {epoch} has begun")
+
+
+@app.command()
 def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show what waits, what ran last and what failed."""
     from server import status

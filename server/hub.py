@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from server import errors, overflow, recent, recurring, views
+from server import errors, overflow, recent, recurring, resume, views
 from server.bell import Bell
 from server.builds import Builds
 from server.errors import Reason, Refused
@@ -20,8 +20,9 @@ from server.events import Event
 from server.lookups import Lookups
 from server.realtime import Part
 from server.recent import Batch, Recent
+from server.resume import Position
 from server.signals import Signals
-from server.store import rollups, updates
+from server.store import deployment, rollups, updates
 from server.store.database import Connection
 from server.store.updates import Update
 from server.views import Published, Views
@@ -63,6 +64,8 @@ class Hub:
         self._follower: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._is_due, self._has_slid = False, False
+        self.epoch = ""  # in which it began; a hub does not outlive it
+        self._next_epoch: str | None = None
         self._pages = 0  # in a row that did not reach the newest revision
         self._readers, self._event_readers = 0, 0
 
@@ -81,6 +84,7 @@ class Hub:
         self._signals.listen(self._organization_id, self.look)
         async with self._lookups.snapshot(self._organization_id) as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
+        self.epoch = as_of.epoch
         self._views.revision, self._views.at = as_of.revision, as_of.at
         self._follower = asyncio.create_task(self._follow())
 
@@ -95,6 +99,25 @@ class Hub:
         """Makes the hub look for new revisions."""
         self._is_due = True
         self._woken.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the hub's epoch is: whoever subscribes gets another hub."""
+        return self._next_epoch is not None
+
+    def tell_epoch(self, epoch: str) -> None:
+        """Tells the hub which epoch it is. Another one than the hub's ends its subscriptions."""
+        if self.epoch and epoch != self.epoch:
+            self._end(epoch)
+
+    def check(self) -> None:
+        """Refuses once the hub's epoch is over."""
+        if self._next_epoch is not None:
+            raise resume.restored(self._next_epoch)
+
+    def _end(self, next_epoch: str) -> None:
+        self._next_epoch = next_epoch
+        self.wake()
 
     def tell(self, revision: int, at: datetime) -> None:
         """Tells the hub what the newest revision is, and the time: it looks, or lets its windows slide."""
@@ -137,20 +160,24 @@ class Hub:
         """Waits until there may be something new, or for that time."""
         return self._news.wait(seconds)
 
-    async def position(self, resumed: int | None) -> int:
+    async def position(self, resumed: Position | None) -> int:
         """Where a reader begins: after the revision that its token names, or after the newest one."""
         async with self._lookups.snapshot(self._organization_id) as connection:
-            newest = (await rollups.as_of(connection, self._organization_id)).revision
+            as_of = await rollups.as_of(connection, self._organization_id)
+        self.tell_epoch(as_of.epoch)
+        self.check()
         if resumed is None:
-            return newest
-        if resumed > newest:
+            return as_of.revision
+        if resumed.epoch != as_of.epoch:
+            raise resume.restored(as_of.epoch)
+        if resumed.revision > as_of.revision:
             raise Refused(
                 Reason.FUTURE_REVISION,
                 "resume_after is of a revision that has not been yet",
                 field="resume_after",
-                metadata={"revision": str(newest)},
+                metadata={"revision": str(as_of.revision)},
             )
-        return resumed
+        return resumed.revision
 
     async def updates_after(self, revision: int, limit: int, part: Part, *, include_events: bool) -> Sequence[Batch]:
         """The updates after a revision, in order and without a gap; Refused where some are not kept any more."""
@@ -165,6 +192,8 @@ class Hub:
     async def _missed(self, revision: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
         """The next updates after a revision, from the database."""
         async with self._lookups.snapshot(self._organization_id) as connection:
+            self.tell_epoch(await deployment.epoch(connection))
+            self.check()
             read = await updates.after(connection, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
             following = views.without_gap(read, revision)
             if not following:
@@ -234,6 +263,10 @@ class Hub:
         """Takes what is new, in the order of revisions."""
         async with self._lookups.snapshot(self._organization_id) as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
+            # Within an epoch revisions only grow. Where they do not, the database was restored and nobody has said so.
+            if as_of.epoch != self.epoch or as_of.revision < self.revision:
+                self._end(as_of.epoch)
+                return
             fresh = await self._read(connection, as_of.revision)
             happened = [event for batch in fresh or () for event in batch.events] if self._views else ()
             standings = await self._views.standings(connection, happened)
@@ -255,7 +288,7 @@ class Hub:
         behind = newest - self.revision
         if behind and not (self._views or self._readers):
             return None
-        if not 0 <= behind <= _PAGE_REVISIONS:
+        if behind > _PAGE_REVISIONS:
             return None
         if not behind:
             return []

@@ -98,7 +98,7 @@ class Hubs:
 
     def _entry(self, organization_id: int, time_zone: str) -> _Entry:
         entry = self._entries.get(organization_id)
-        if entry is None:
+        if entry is None or entry.hub.is_over:
             hub = Hub(
                 self._lookups,
                 self._builds,
@@ -138,7 +138,7 @@ class Hubs:
             await asyncio.sleep(PULSE_SECONDS)
             try:
                 async with self._lookups.snapshot(lookups.EVERYBODY) as connection:
-                    at, revisions = await updates.newest(connection, list(self._entries))
+                    epoch, at, revisions = await updates.newest(connection, list(self._entries))
                 away = False
             except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
                 if not away:
@@ -147,7 +147,14 @@ class Hubs:
                 continue
             for organization_id, entry in list(self._entries.items()):
                 if entry.started.done():
+                    entry.hub.tell_epoch(epoch)
                     entry.hub.tell(revisions.get(organization_id, 0), at)
+
+    def tell_epoch(self, epoch: str) -> None:
+        """Ends subscriptions of other epochs than this one, and forgets their states."""
+        for entry in self._entries.values():
+            entry.hub.tell_epoch(epoch)
+        self._states.forget()
 
     async def state(self, organization_id: int, time_zone: str, part: Part) -> bytes:
         """The encoded state of a part, as Codec makes it. Refused where too many other filters wait for theirs."""

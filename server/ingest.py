@@ -57,6 +57,11 @@ class Ingest:
         self._repeating: dict[int, int] = {}  # for how many batches duplicates are expected of an organization
         self.weak = False  # true while the database could lose what is acknowledged
 
+    def forget(self) -> None:
+        """Forgets what it knows of the database: after a restore to an earlier point."""
+        self._numbers.forget()
+        self._repeating.clear()
+
     async def submit(self, organization_id: int, events: Sequence[Event], limits: Limits = _NO_LIMITS) -> Submission:
         """Stores events and returns when they are durable. Cancelling the caller does not cancel the transaction.
 

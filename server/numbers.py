@@ -143,6 +143,10 @@ class NumberCache:
             for organization_id, found in shelves.items()
         }
 
+    def forget(self) -> None:
+        """Forgets everything: after a restore to an earlier point, which takes back what was durable."""
+        self._young, self._old, self._size = {}, {}, 0
+
     def keep(self, known: "Known") -> None:
         """Remembers what was learned. To be called once a later transaction is durable, and so what it says is too."""
         for (kind, external_id), member in known.learned.items():

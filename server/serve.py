@@ -129,7 +129,7 @@ class Running:
         turns = Turns(
             settings.query_connections, limit=settings.max_queries, limit_each=settings.max_queries_per_organization
         )
-        hubs = Hubs(
+        self._hubs = Hubs(
             database,
             self._signals,
             realtime_conversion.CODEC,
@@ -147,7 +147,7 @@ class Running:
                 limits=_stream_limits(settings),
             ),
             metrics=MetricsService(Queries(database, self._clock, turns)),
-            realtime=RealtimeService(hubs, secrets, max_seconds=_stream_limits(settings).age),
+            realtime=RealtimeService(self._hubs, secrets, max_seconds=_stream_limits(settings).age),
             health=health.aio.HealthServicer(),
         )
         authenticator = Authenticator(database, secrets, self._clock)
@@ -164,6 +164,7 @@ class Running:
         self._serving = False
         self._on_misfit = on_misfit
         self.misfit: str | None = None
+        self._epoch = ""
         self.address = settings.listen
 
     def _tell(self, organization_id: int) -> None:
@@ -180,6 +181,7 @@ class Running:
         self._clock.set(condition.now)
         port = self._bind()
         exposition.serve(self._settings.metrics_address, self._settings.metrics_port)
+        self._epoch = self._signals.epoch = found.epoch
         self._signals.start(found.deployment_id)
         self._rates.start(found.deployment_id)
         self._pressure.start()
@@ -262,6 +264,7 @@ class Running:
         found = await migrate.current(self._database)
         if found is None:
             raise errors.StorageUnavailable("the database has no schema; is it being restored?")
+        self._follow(found.epoch)
         fault = diagnosis.schema_fault(found)
         if fault and not self.misfit:
             _log.error("this server stops", reason=fault)
@@ -269,6 +272,15 @@ class Running:
             await self._report(serving=False)
             self._on_misfit()
         return not fault
+
+    def _follow(self, epoch: str) -> None:
+        """Ends what belongs to an epoch that is over: subscriptions, and what is remembered of the database."""
+        if epoch == self._epoch:
+            return
+        _log.warning("the database was restored to an earlier point; subscriptions end", epoch=epoch)
+        self._epoch = self._signals.epoch = epoch
+        self._ingest.forget()
+        self._hubs.tell_epoch(epoch)
 
     async def _judge(self, condition: Condition) -> None:
         weak = condition.weak_settings

@@ -59,6 +59,7 @@ class Signals:
     def __init__(self, redis_url: str, clock: Clock) -> None:
         self._clock = clock
         self._deployment = ""
+        self.epoch = ""  # of which states are left and loaded
         self._redis = redis.asyncio.Redis.from_url(
             redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, socket_timeout=_TIMEOUT_SECONDS
         )
@@ -86,7 +87,7 @@ class Signals:
     def _state_key(self, organization_id: int, part: Part) -> str:
         described = "\0".join((part.channel, *sorted(part.agent_ids)))
         digest = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
-        return f"agentmetrics:{self._deployment}:{{{organization_id}}}:realtime:{digest}"
+        return f"agentmetrics:{self._deployment}:{{{organization_id}}}:realtime:{self.epoch}:{digest}"
 
     async def close(self) -> None:
         """Stops."""

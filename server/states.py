@@ -68,7 +68,7 @@ class States:
 
     def _revision_answered(self, key: _Key) -> int:
         last = self._answered.get(key)
-        return 0 if last is None else last.revision
+        return 0 if last is None or last.at < time.monotonic() - _REMEMBER_SECONDS else last.revision
 
     def _kept(self, key: _Key) -> Left | None:
         """What was worked out a moment ago, where it is not older than the last answer."""
@@ -103,6 +103,12 @@ class States:
         self._made[organization_id, part] = _Made(left=left, begun_at=begun_at)
         self._made.move_to_end((organization_id, part))
         return left
+
+    def forget(self) -> None:
+        """Forgets every state: what comes may have smaller revisions."""
+        self._answered.clear()
+        self._made.clear()
+        self._making.clear()  # those who wait have their answer; whoever comes now begins anew
 
     def _forget(self, now: float) -> None:
         """Drops what is too old to matter: nothing is kept of organizations that do not ask any more."""

@@ -75,6 +75,7 @@ def _context(context: Context) -> answer_pb2.AnswerContext:
         start=_timestamp(span.start),
         end=_timestamp(span.end),
         time_zone=context.period.zone.key,
+        epoch=context.as_of.epoch,
         as_of_revision=context.as_of.revision,
         as_of_time=as_of_time,
         still_running=context.period.still_running,

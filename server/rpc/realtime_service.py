@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server import errors
 from server.accounts import Principal, Secrets
-from server.errors import Refused
+from server.errors import Reason, Refused
 from server.hub import Hub
 from server.hubs import Hubs
 from server.realtime import Part
@@ -63,6 +63,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         principal = gate.caller().principal
         stream = self._stream(context, principal, part)
         async with self._subscribed(principal) as hub, hub.watching(part):
+            stream.tokens.epoch = hub.epoch
             try:
                 await self._send_states(stream, hub, part, interval)
             finally:
@@ -73,6 +74,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         version, loop = 0, asyncio.get_running_loop()
         state_at, heartbeat_at = 0.0, loop.time() + self._heartbeat_seconds
         while True:
+            hub.check()
             message, may_send = b"", loop.time() >= state_at
             if may_send and (published := hub.published(part)).version != version:
                 version, message = published.version, published.encoded
@@ -95,10 +97,11 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         """Every update, once and in order."""
         principal, part = gate.caller().principal, realtime_conversion.part(request.filter)
         stream = self._stream(context, principal, part, include_events=request.include_events)
-        resumed = stream.tokens.revision(request.resume_after) if request.resume_after else None
+        resumed = stream.tokens.position(request.resume_after) if request.resume_after else None
         async with self._subscribed(principal) as hub:
             with hub.reading(include_events=request.include_events):
                 stream.revision = await hub.position(resumed)
+                stream.tokens.epoch = hub.epoch
                 try:
                     await self._send_updates(stream, hub, part, include_events=request.include_events)
                 finally:
@@ -110,6 +113,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         undecided = await hub.undecided(part, part.values)
         bookmark_at = loop.time()
         while True:
+            hub.check()
             batches = await _next(stream, hub, part, include_events=include_events)
             if undecided and realtime_conversion.has_overflow(batches, part):
                 undecided = await hub.undecided(part, undecided)
@@ -152,6 +156,8 @@ async def _next(stream: Stream, hub: Hub, part: Part, *, include_events: bool) -
     except errors.StorageUnavailable:
         return ()
     except Refused as refusal:
+        if refusal.reason is not Reason.COMPACTED:
+            raise
         oldest = int(refusal.metadata.get("oldest_revision", 0))
         token = stream.tokens.after(max(oldest - 1, 0))
         raise Refused(

@@ -1,4 +1,8 @@
-"""What the database says of the deployment: its name, its schema, and which code may run on that."""
+"""What the database says of the deployment: its name, its schema, which code may run on that, and its epoch.
+
+An epoch is a time in which revisions only grow. It ends when the database is restored to an earlier point: revisions
+that come then have the numbers of others that were.
+"""
 
 from dataclasses import dataclass
 
@@ -14,15 +18,35 @@ class Deployment:
     deployment_id: str  # which no other deployment has
     schema: str
     oldest_code: str  # the oldest schema whose code may run on this database
+    epoch: str  # which no other had
 
 
 async def look(connection: Connection) -> Deployment | None:
     """The deployment of a database; None where it has never been migrated."""
     if not await connection.scalar(_IS_MIGRATED):
         return None
-    row = (await connection.execute(_LOOK)).one()
-    return Deployment(deployment_id=str(row.deployment_id), schema=row.version_num, oldest_code=row.oldest_code)
+    row = (await connection.execute(_LOOK)).one_or_none()
+    if row is None:
+        return None  # while it is being restored
+    return Deployment(
+        deployment_id=str(row.deployment_id),
+        schema=row.version_num,
+        oldest_code=row.oldest_code,
+        epoch=row.epoch,
+    )
+
+
+async def epoch(connection: Connection) -> str:
+    """The epoch of a snapshot."""
+    return str(await connection.scalar(_EPOCH))
+
+
+async def begin_epoch(connection: Connection) -> str:
+    """Begins a new epoch and returns its name."""
+    return str(await connection.scalar(_BEGIN_EPOCH))
 
 
 _IS_MIGRATED = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('deployment') IS NOT NULL")
-_LOOK = sa.text("SELECT deployment_id, version_num, oldest_code FROM deployment, alembic_version")
+_LOOK = sa.text("SELECT deployment_id, version_num, oldest_code, epoch::text FROM deployment, alembic_version")
+_EPOCH = sa.text("SELECT epoch::text FROM deployment WHERE only_row")
+_BEGIN_EPOCH = sa.text("UPDATE deployment SET epoch = gen_random_uuid() RETURNING epoch::text")

@@ -162,8 +162,9 @@ _READ = """
     SELECT s.point, NULL, NULL, NULL, NULL, NULL, NULL, NULL {sets}
     FROM {delta_sets} WHERE r.set_keys && $16::integer[]
     UNION ALL {types}
-    SELECT NULL, NULL, coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0), clock_timestamp(),
-           NULL, NULL, NULL, NULL {no_sets}
+    SELECT NULL, epoch::text, coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0),
+           clock_timestamp(), NULL, NULL, NULL, NULL {no_sets}
+    FROM deployment WHERE only_row
 """
 # Those of many days are out of line; taken from there, each set of a row would have them all read again.
 _READ_SETS = "(SELECT CASE WHEN r.set_keys && $16::integer[] THEN r.sets || '{}'::bytea[] END AS sets OFFSET 0)"
@@ -239,7 +240,7 @@ async def read(
         if point is not None:
             found[point].append(row)
         elif at is not None:
-            instants.append(AsOf(revision=number, at=at))
+            instants.append(AsOf(epoch=name, revision=number, at=at))
         elif number is not None:
             types[name] = number
     (as_of,) = instants

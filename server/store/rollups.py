@@ -308,21 +308,22 @@ def read(rows: Iterable[asyncpg.Record], granularity: cells.Granularity = cells.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsOf:
-    """What a snapshot holds: every event up to a revision (0: none yet), and the database's time."""
+    """What a snapshot holds: every event up to a revision (0: none yet) of an epoch, and the database's time."""
 
+    epoch: str
     revision: int
     at: datetime
 
 
 async def as_of(connection: AsyncConnection, organization_id: int) -> AsOf:
-    """The revision and the time of a snapshot."""
+    """The epoch, the revision and the time of a snapshot."""
     row = (
         await connection.execute(
             sa.text(
-                "SELECT clock_timestamp() AS at, coalesce((SELECT revision FROM revisions"
-                " WHERE organization_id = :organization), 0) AS revision"
+                "SELECT clock_timestamp() AS at, epoch::text, coalesce((SELECT revision FROM revisions"
+                " WHERE organization_id = :organization), 0) AS revision FROM deployment WHERE only_row"
             ),
             {"organization": organization_id},
         )
     ).one()
-    return AsOf(revision=row.revision, at=row.at)
+    return AsOf(epoch=row.epoch, revision=row.revision, at=row.at)

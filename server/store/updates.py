@@ -270,14 +270,18 @@ async def standings(connection: Connection, organization_id: int, keys: Collecti
     return {row.conversation_key: Standing(messages=row.messages, outcome=row.outcome) for row in rows}
 
 
-async def newest(connection: Connection, organization_ids: Collection[int]) -> tuple[datetime, dict[int, int]]:
-    """The database's time, and the newest revision of each organization that has one."""
+async def newest(connection: Connection, organization_ids: Collection[int]) -> tuple[str, datetime, dict[int, int]]:
+    """The epoch, the database's time, and the newest revision of each organization that has one."""
     rows = await connection.execute(
         sa.text(
-            "SELECT clock_timestamp() AS at, organization_id, revision FROM (SELECT) AS one LEFT JOIN revisions"
+            "SELECT epoch::text, clock_timestamp() AS at, organization_id, revision FROM deployment LEFT JOIN revisions"
             " ON organization_id = ANY(CAST(:organizations AS integer[]))"
         ),
         {"organizations": list(organization_ids)},
     )
     found = list(rows)
-    return found[0].at, {row.organization_id: row.revision for row in found if row.organization_id is not None}
+    return (
+        found[0].epoch,
+        found[0].at,
+        {row.organization_id: row.revision for row in found if row.organization_id is not None},
+    )

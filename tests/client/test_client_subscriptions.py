@@ -32,6 +32,7 @@ BREAKS = [
 FINAL = [
     (Fail(code=code_pb2.OUT_OF_RANGE, reason="COMPACTED"), agentmetrics.OutOfRange),
     (Fail(code=code_pb2.OUT_OF_RANGE, reason="FUTURE_REVISION"), agentmetrics.OutOfRange),
+    (Fail(code=code_pb2.OUT_OF_RANGE, reason="RESTORED"), agentmetrics.Restored),
     (Fail(code=code_pb2.INVALID_ARGUMENT, reason="RESUME_TOKEN_INVALID"), agentmetrics.InvalidArgument),
     (Fail(code=code_pb2.UNAUTHENTICATED, reason="CREDENTIALS_INVALID"), agentmetrics.Unauthenticated),
     (Fail(code=code_pb2.INTERNAL, reason="INTERNAL"), agentmetrics.Internal),

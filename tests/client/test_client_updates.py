@@ -201,6 +201,7 @@ def test_a_pipe_whose_reader_has_enough_is_no_traceback(
     [
         ("COMPACTED", code_pb2.OUT_OF_RANGE, "remove the file of --resume"),
         ("FUTURE_REVISION", code_pb2.OUT_OF_RANGE, "was set back"),
+        ("RESTORED", code_pb2.OUT_OF_RANGE, "Begin anew"),
         ("RESUME_TOKEN_INVALID", code_pb2.INVALID_ARGUMENT, "the options of before"),
     ],
 )

@@ -147,11 +147,11 @@ async def test_a_new_day_begins_at_midnight_though_nothing_happens(
 
     async def as_of_then(connection: Connection, organization_id: int) -> AsOf:
         found = await as_of(connection, organization_id)
-        return AsOf(revision=found.revision, at=found.at + ahead)
+        return AsOf(epoch=found.epoch, revision=found.revision, at=found.at + ahead)
 
-    async def newest_then(connection: Connection, organization_ids: list[int]) -> tuple[datetime, dict[int, int]]:
-        at, revisions = await newest(connection, organization_ids)
-        return at + ahead, revisions
+    async def newest_then(connection: Connection, organization_ids: list[int]) -> tuple[str, datetime, dict[int, int]]:
+        epoch, at, revisions = await newest(connection, organization_ids)
+        return epoch, at + ahead, revisions
 
     monkeypatch.setattr(rollups, "as_of", as_of_then)
     monkeypatch.setattr(updates, "newest", newest_then)

@@ -70,7 +70,9 @@ async def _(world: World) -> str:
 @row("S-051", "OUT_OF_RANGE FUTURE_REVISION resume_after")
 async def _(world: World) -> str:
     mine = Subscription(organization_id=world.caller.organization_id, part=Part(), include_events=False)
-    token = Tokens(world.accounts.secrets, mine).after(7)
+    tokens = Tokens(world.accounts.secrets, mine)
+    tokens.epoch = (await world.caller.overview(serving.today())).context.epoch
+    token = tokens.after(7)
     return await outcome(_updates(world.caller, resume_after=token))
 
 

@@ -17,6 +17,7 @@ from agentmetrics.errors import (
     OutOfSequence,
     PermissionDenied,
     ResourceExhausted,
+    Restored,
     Unauthenticated,
     Unavailable,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "OutOfSequence",
     "PermissionDenied",
     "ResourceExhausted",
+    "Restored",
     "Stats",
     "Subscription",
     "Tracker",

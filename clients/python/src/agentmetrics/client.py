@@ -293,7 +293,8 @@ class Client:
         nothing happens, come only if asked for; the first one says that from then on nothing is missed. include_events
         needs a key with the scope events, too.
 
-        Raises OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
+        Raises Restored when the service was restored from a backup, also in the midst of it: begin anew. Raises
+        OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
         InvalidArgument with RESUME_TOKEN_INVALID; OutOfSequence for a revision that does not follow the last one.
         """
         narrowed = ledgers.narrowed(agent_ids, channel)

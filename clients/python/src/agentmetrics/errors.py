@@ -75,6 +75,13 @@ class OutOfRange(AgentMetricsError):
     """A number or a time lies outside its limits, which metadata names."""
 
 
+class Restored(OutOfRange):
+    """The service was restored to an earlier point: revisions from before do not go on, and their numbers come again.
+
+    Read the figures anew, and subscribe without resume_after.
+    """
+
+
 class AlreadyExists(AgentMetricsError):
     """An event with this event_id and other content is stored; the first one stands."""
 
@@ -138,6 +145,9 @@ _BY_CODE: Mapping[grpc.StatusCode, type[AgentMetricsError]] = {
 }
 
 
+_BY_REASON: Mapping[str, type[AgentMetricsError]] = {"RESTORED": Restored}
+
+
 def closed(what: str) -> Cancelled:
     """Returns the error for a call over a connection that this process has closed itself."""
     return Cancelled(f"{what} is closed", grpc.StatusCode.CANCELLED)
@@ -152,7 +162,7 @@ def from_rpc(error: grpc.RpcError) -> AgentMetricsError:
     retry_after = details.retry_after
     if retry_after is None and code is grpc.StatusCode.UNAVAILABLE:
         retry_after = _status.pushback(trailers)
-    return _BY_CODE.get(code, AgentMetricsError)(
+    return _BY_REASON.get(details.reason, _BY_CODE.get(code, AgentMetricsError))(
         details.message or error.details() or "no details",
         code,
         details.reason,

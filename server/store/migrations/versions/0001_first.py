@@ -28,13 +28,14 @@ _FIGURES = """
 
 _STATEMENTS = (
     # This deployment, in one row. Its id tells what two deployments leave on the same Redis apart; oldest_code is the
-    # oldest schema whose code may run here. The check tells whether a server would make other pseudonyms of e-mail
-    # addresses than those before it.
+    # oldest schema whose code may run here; revisions of one epoch can be compared with each other. The check tells
+    # whether a server would make other pseudonyms of e-mail addresses than those before it.
     """
     CREATE TABLE deployment (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
         deployment_id uuid NOT NULL DEFAULT gen_random_uuid(),
         oldest_code text NOT NULL DEFAULT '0001',
+        epoch uuid NOT NULL DEFAULT gen_random_uuid(),
         pseudonym_check bytea
     )
     """,

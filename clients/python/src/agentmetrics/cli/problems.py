@@ -66,6 +66,8 @@ def explain(error: errors.AgentMetricsError) -> str:
             return f"{error}. Use a key with the scope {error.metadata.get('scope', 'that the call needs')}"
         case errors.NotFound(reason="AGENT_NOT_FOUND"):
             return f"{error}. Check its spelling"
+        case errors.Restored():
+            return f"{error}. Begin anew; for `updates`, remove the file of --resume to go on from now"
         case errors.OutOfRange(reason="COMPACTED"):
             return f"{error}. What came since then is lost to it: remove the file of --resume to go on from now"
         case errors.OutOfRange(reason="FUTURE_REVISION"):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61gentmetrics/v1/answer.proto\x12\x0f\x61gentmetrics.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x02\n\rAnswerContext\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x16\n\x0e\x61s_of_revision\x18\x04 \x01(\x03\x12.\n\nas_of_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rstill_running\x18\x06 \x01(\x08\x12\x35\n\rapproximation\x18\x07 \x01(\x0b\x32\x1e.agentmetrics.v1.Approximation\"<\n\rApproximation\x12\x0f\n\x07metrics\x18\x01 \x03(\t\x12\x1a\n\x12max_relative_error\x18\x02 \x01(\x01\"b\n\x06\x43hange\x12\x14\n\x07percent\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x36\n\x0e\x61\x62sence_reason\x18\x02 \x01(\x0e\x32\x1e.agentmetrics.v1.AbsenceReasonB\n\n\x08_percent\"<\n\x06\x46ilter\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0f\n\x07team_id\x18\x03 \x01(\t*\x8e\x01\n\rAbsenceReason\x12\x1e\n\x1a\x41\x42SENCE_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41\x42SENCE_REASON_NO_BASELINE\x10\x01\x12\x1f\n\x1b\x41\x42SENCE_REASON_BEFORE_FLOOR\x10\x02\x12\x1c\n\x18\x41\x42SENCE_REASON_TOO_EARLY\x10\x03\x42H\n\x13\x63om.agentmetrics.v1P\x01Z/agentmetrics/gen/agentmetrics/v1;agentmetricsv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61gentmetrics/v1/answer.proto\x12\x0f\x61gentmetrics.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x02\n\rAnswerContext\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x16\n\x0e\x61s_of_revision\x18\x04 \x01(\x03\x12.\n\nas_of_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rstill_running\x18\x06 \x01(\x08\x12\x35\n\rapproximation\x18\x07 \x01(\x0b\x32\x1e.agentmetrics.v1.Approximation\x12\r\n\x05\x65poch\x18\x08 \x01(\t\"<\n\rApproximation\x12\x0f\n\x07metrics\x18\x01 \x03(\t\x12\x1a\n\x12max_relative_error\x18\x02 \x01(\x01\"b\n\x06\x43hange\x12\x14\n\x07percent\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x36\n\x0e\x61\x62sence_reason\x18\x02 \x01(\x0e\x32\x1e.agentmetrics.v1.AbsenceReasonB\n\n\x08_percent\"<\n\x06\x46ilter\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0f\n\x07team_id\x18\x03 \x01(\t*\x8e\x01\n\rAbsenceReason\x12\x1e\n\x1a\x41\x42SENCE_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41\x42SENCE_REASON_NO_BASELINE\x10\x01\x12\x1f\n\x1b\x41\x42SENCE_REASON_BEFORE_FLOOR\x10\x02\x12\x1c\n\x18\x41\x42SENCE_REASON_TOO_EARLY\x10\x03\x42H\n\x13\x63om.agentmetrics.v1P\x01Z/agentmetrics/gen/agentmetrics/v1;agentmetricsv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,14 +33,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agentmetrics.v1.answer_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\023com.agentmetrics.v1P\001Z/agentmetrics/gen/agentmetrics/v1;agentmetricsv1'
-  _globals['_ABSENCEREASON']._serialized_start=578
-  _globals['_ABSENCEREASON']._serialized_end=720
+  _globals['_ABSENCEREASON']._serialized_start=593
+  _globals['_ABSENCEREASON']._serialized_end=735
   _globals['_ANSWERCONTEXT']._serialized_start=83
-  _globals['_ANSWERCONTEXT']._serialized_end=351
-  _globals['_APPROXIMATION']._serialized_start=353
-  _globals['_APPROXIMATION']._serialized_end=413
-  _globals['_CHANGE']._serialized_start=415
-  _globals['_CHANGE']._serialized_end=513
-  _globals['_FILTER']._serialized_start=515
-  _globals['_FILTER']._serialized_end=575
+  _globals['_ANSWERCONTEXT']._serialized_end=366
+  _globals['_APPROXIMATION']._serialized_start=368
+  _globals['_APPROXIMATION']._serialized_end=428
+  _globals['_CHANGE']._serialized_start=430
+  _globals['_CHANGE']._serialized_end=528
+  _globals['_FILTER']._serialized_start=530
+  _globals['_FILTER']._serialized_end=590
 # @@protoc_insertion_point(module_scope)

@@ -61,15 +61,20 @@ class AnswerContext(google.protobuf.message.Message):
     AS_OF_TIME_FIELD_NUMBER: builtins.int
     STILL_RUNNING_FIELD_NUMBER: builtins.int
     APPROXIMATION_FIELD_NUMBER: builtins.int
+    EPOCH_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
     """time_zone is the canonical IANA name of the zone that made the buckets."""
     as_of_revision: builtins.int
     """as_of_revision is the organization's revision in the snapshot that answered: every event acknowledged with this or a
-    lower revision is in the figures, and none with a higher one. It never goes back.
+    lower revision is in the figures, and none with a higher one. It never goes back within an epoch.
     """
     still_running: builtins.bool
     """still_running is true while the period has not ended at as_of_time, so that figures will still grow as a matter of
     course. (Late events can change a period that has ended, too; as_of_revision tells.)
+    """
+    epoch: builtins.str
+    """epoch names the time in which revisions can be compared: another one begins when the database is restored to an earlier point,
+    and numbers of revisions come again. Opaque.
     """
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -99,9 +104,10 @@ class AnswerContext(google.protobuf.message.Message):
         as_of_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         still_running: builtins.bool = ...,
         approximation: global___Approximation | None = ...,
+        epoch: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_time", b"as_of_time", "end", b"end", "start", b"start"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "end", b"end", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "end", b"end", "epoch", b"epoch", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone"]) -> None: ...
 
 global___AnswerContext = AnswerContext
 

@@ -137,7 +137,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 80
     """INVALID_ARGUMENT. resume_after is damaged, forged, of another organization, or goes with another filter."""
     ERROR_REASON_FUTURE_REVISION: _ErrorReason.ValueType  # 81
-    """OUT_OF_RANGE. resume_after is of a revision that has not been yet, as after the restoration of an old backup. Metadata: revision."""
+    """OUT_OF_RANGE. resume_after is of a revision that has not been yet. Metadata: revision."""
     ERROR_REASON_COMPACTED: _ErrorReason.ValueType  # 82
     """OUT_OF_RANGE. The updates after resume_after are not kept any more. Metadata: oldest_revision and oldest_token, to resume
     with what there is; read the figures anew by GetUsageTrends.
@@ -150,6 +150,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 85
     """RESOURCE_EXHAUSTED. The client does not read. Trailer: resume-token."""
+    ERROR_REASON_RESTORED: _ErrorReason.ValueType  # 86
+    """OUT_OF_RANGE. The database was restored to an earlier point. Revisions that have come since are not those that the subscription, or
+    resume_after, counts on: read the figures anew, and subscribe without resume_after. Metadata: epoch, the one of now.
+    """
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 70
     """UNAVAILABLE with RetryInfo. The database cannot be reached. Nothing is lost that was acknowledged."""
     ERROR_REASON_DURABILITY_WEAK: _ErrorReason.ValueType  # 71
@@ -308,7 +312,7 @@ ERROR_REASON_STREAM_IDLE: ErrorReason.ValueType  # 66
 ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 80
 """INVALID_ARGUMENT. resume_after is damaged, forged, of another organization, or goes with another filter."""
 ERROR_REASON_FUTURE_REVISION: ErrorReason.ValueType  # 81
-"""OUT_OF_RANGE. resume_after is of a revision that has not been yet, as after the restoration of an old backup. Metadata: revision."""
+"""OUT_OF_RANGE. resume_after is of a revision that has not been yet. Metadata: revision."""
 ERROR_REASON_COMPACTED: ErrorReason.ValueType  # 82
 """OUT_OF_RANGE. The updates after resume_after are not kept any more. Metadata: oldest_revision and oldest_token, to resume
 with what there is; read the figures anew by GetUsageTrends.
@@ -321,6 +325,10 @@ different filters in the organization. Metadata: limit.
 """
 ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 85
 """RESOURCE_EXHAUSTED. The client does not read. Trailer: resume-token."""
+ERROR_REASON_RESTORED: ErrorReason.ValueType  # 86
+"""OUT_OF_RANGE. The database was restored to an earlier point. Revisions that have come since are not those that the subscription, or
+resume_after, counts on: read the figures anew, and subscribe without resume_after. Metadata: epoch, the one of now.
+"""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 70
 """UNAVAILABLE with RetryInfo. The database cannot be reached. Nothing is lost that was acknowledged."""
 ERROR_REASON_DURABILITY_WEAK: ErrorReason.ValueType  # 71

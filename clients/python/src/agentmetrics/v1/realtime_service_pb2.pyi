@@ -443,7 +443,7 @@ class WatchUpdatesRequest(google.protobuf.message.Message):
     resume_after: builtins.str
     """resume_after is the resume_token of the last update that was received: the stream goes on with the next revision. Unset: it
     begins with the next revision after now. A token that is damaged, forged or of another organization is refused
-    (RESUME_TOKEN_INVALID), one older than the window as well (COMPACTED).
+    (RESUME_TOKEN_INVALID), one older than the window as well (COMPACTED), and one of before a restore (RESTORED).
     """
     include_events: builtins.bool
     """include_events adds the events themselves, with their properties. It needs the scope events beside read (SCOPE_MISSING). Part
