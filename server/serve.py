@@ -5,7 +5,6 @@ import contextlib
 import gc
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import grpc
 import structlog
@@ -25,7 +24,7 @@ from server.numbers import Limits
 from server.pressure import Pressure
 from server.query import Queries
 from server.rates import Rates
-from server.rpc import realtime_conversion, transport
+from server.rpc import certificates, realtime_conversion, transport
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
@@ -227,7 +226,7 @@ class Running:
     def _bind(self) -> int:
         listen = self._settings.listen
         try:
-            credentials = _tls(self._settings)
+            credentials = certificates.credentials(self._settings)
             if credentials is None:
                 return self._server.add_insecure_port(listen)
             return self._server.add_secure_port(listen, credentials)
@@ -316,24 +315,6 @@ def _stream_limits(settings: Settings) -> StreamLimits:
     # What is left of a connection that is to end is over before gRPC cuts it.
     age = settings.connection_grace_seconds if settings.max_connection_seconds else 0
     return StreamLimits(age=age, idle=settings.max_stream_idle_seconds)
-
-
-def _tls(settings: Settings) -> grpc.ServerCredentials | None:
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
-    client_ca = _read("AGENTMETRICS_TLS_CLIENT_CA", settings.tls_client_ca) if settings.tls_client_ca else None
-    pair = (
-        _read("AGENTMETRICS_TLS_KEY", settings.tls_key),
-        _read("AGENTMETRICS_TLS_CERTIFICATE", settings.tls_certificate),
-    )
-    return grpc.ssl_server_credentials([pair], client_ca, require_client_auth=client_ca is not None)
-
-
-def _read(variable: str, path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise errors.SetupError(f"{variable}={path} cannot be read: {error.strerror}") from error
 
 
 def _spare_the_collector() -> None:
