@@ -7,7 +7,6 @@ what waits too long for the database behind.
 
 import contextlib
 import random
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from server.ingest import Ingest
 from server.limits import Defaults, Limits
 from server.pressure import Pressure
 from server.rates import Rates
+from server.tally import Tally
 
 SHARE = 4  # one organization may hold a quarter of what is under way
 # While memory is short: that part of the room for bytes, and so many questions and subscriptions of an organization.
@@ -53,9 +53,7 @@ class Admission:
         self._ingest = ingest
         self._rates = rates
         self._pressure = pressure
-        self._inflight: Counter[int] = Counter()
-        self._total = 0
-        self._asking: Counter[int] = Counter()
+        self._inflight, self._asking = Tally(), Tally()
         # Events are read in turns: however much one organization sends, the next turn is another one's who waits.
         self._reading = FairSlots(1)
         self.arrivals = arrivals
@@ -108,7 +106,7 @@ class Admission:
         own = self._inflight[organization_id]
         if own and own + size > room // SHARE:
             raise self._short() if short else _overloaded("the organization has too many bytes under way", 0.25)
-        if self._total and self._total + size > (room if own else whole):
+        if self._inflight.total and self._inflight.total + size > (room if own else whole):
             raise self._short() if short else _overloaded("the server has too many bytes under way", 0.5)
 
     def _short(self) -> Refused:
@@ -123,13 +121,11 @@ class Admission:
         self._check_pressure()
         if self._pressure.shortage.is_on and self._asking[organization_id] >= SHORT_CALLS:
             raise self._short()
-        self._asking[organization_id] += 1
+        self._asking.add(organization_id)
         try:
             yield
         finally:
-            self._asking[organization_id] -= 1
-            if not self._asking[organization_id]:
-                del self._asking[organization_id]
+            self._asking.add(organization_id, -1)
 
     def charge(self, principal: Principal, events: int) -> None:
         """Counts the events of a call that was let in against the organization's rate."""
@@ -138,17 +134,13 @@ class Admission:
     @contextlib.contextmanager
     def holding(self, organization_id: int, size: int) -> Iterator[None]:
         """Counts bytes as under way for the length of the block."""
-        self._inflight[organization_id] += size
-        self._total += size
-        telemetry.INFLIGHT_BYTES.set(self._total)
+        self._inflight.add(organization_id, size)
+        telemetry.INFLIGHT_BYTES.set(self._inflight.total)
         try:
             yield
         finally:
-            self._total -= size
-            telemetry.INFLIGHT_BYTES.set(self._total)
-            self._inflight[organization_id] -= size
-            if not self._inflight[organization_id]:
-                del self._inflight[organization_id]
+            self._inflight.add(organization_id, -size)
+            telemetry.INFLIGHT_BYTES.set(self._inflight.total)
 
     @contextlib.asynccontextmanager
     async def reading(self, principal: Principal, events: int) -> AsyncIterator[Callable[[], Awaitable[None]]]:

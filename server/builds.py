@@ -6,7 +6,6 @@ nor what it abandons costs anybody else more than the turn that has begun.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from server.errors import Reason, Refused
 from server.lookups import Lookups
 from server.store.database import Connection, Database
+from server.tally import Tally
 
 MAX_BUILDS = 32  # of one organization that wait or are under way
 _RETRY_SECONDS = 1.0
@@ -25,7 +25,7 @@ class Builds:
 
     def __init__(self, database: Database, at_once: int) -> None:
         self._lookups = Lookups(database, at_once)
-        self._begun: Counter[int] = Counter()
+        self._begun = Tally()
 
     def begin(self, organization_id: int, make: Callable[[], Coroutine[Any, Any, _Made]]) -> asyncio.Task[_Made]:
         """Begins to make a new view, in a task that whoever waits for it cancels when nobody does any more.
@@ -39,13 +39,11 @@ class Builds:
                 metadata={"limit": str(MAX_BUILDS)},
                 retry_after=_RETRY_SECONDS,
             )
-        self._begun[organization_id] += 1
+        self._begun.add(organization_id)
         task = asyncio.create_task(make())
 
         def done(task: asyncio.Task[_Made]) -> None:
-            self._begun[organization_id] -= 1
-            if not self._begun[organization_id]:
-                del self._begun[organization_id]
+            self._begun.add(organization_id, -1)
             _ = task.cancelled() or task.exception()
 
         task.add_done_callback(done)

@@ -8,10 +8,13 @@ much waits behind itself, and one that comes newly waits for a turn that has beg
 import asyncio
 import contextlib
 import heapq
+import operator
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+
+_MOST_SHARES = 1000
 
 
 class WaitedTooLong(Exception):
@@ -33,6 +36,8 @@ class Shares:
         """A turn begins; cost is what it costs, divided by the organization's weight."""
         self._now = self.start(organization_id)
         self._finish[organization_id] = self._now + cost
+        if len(self._finish) > _MOST_SHARES:  # keeps those who are furthest ahead: the others lose little by it
+            self._finish = dict(heapq.nlargest(_MOST_SHARES // 2, self._finish.items(), key=operator.itemgetter(1)))
 
     def clear(self) -> None:
         """Makes everybody even, once nobody wants anything."""
@@ -73,21 +78,18 @@ class _Waiter:
     since: float
     place: int  # in line, from 1, when it came
     cost: float
-    granted: "asyncio.Future[None]"
 
 
 @dataclass(slots=True, kw_only=True)
 class _Line:
-    """Those of one organization that wait."""
+    """Those of one organization that wait, one at least, by what they wait for."""
 
-    waiting: deque[_Waiter] = field(default_factory=deque)
+    waiting: "OrderedDict[asyncio.Future[None], _Waiter]" = field(default_factory=OrderedDict)
     pace: float = 0.0  # seconds per place, of the last one that was served
 
-    def first(self) -> _Waiter | None:
-        """Who is next; those that have given up are dropped."""
-        while self.waiting and self.waiting[0].granted.cancelled():
-            self.waiting.popleft()
-        return self.waiting[0] if self.waiting else None
+    def first(self) -> _Waiter:
+        """Who is next."""
+        return next(iter(self.waiting.values()))
 
 
 class FairSlots:
@@ -122,43 +124,50 @@ class FairSlots:
     def expected_wait(self, organization_id: int) -> float:
         """For how many seconds one more of the organization would wait, by what the last ones did."""
         line = self._lines.get(organization_id)
-        first = line.first() if line is not None else None
-        if line is None or first is None:
+        if line is None:
             return 0.0
-        return max(time.monotonic() - first.since, line.pace * (len(line.waiting) + 1))
+        return max(time.monotonic() - line.first().since, line.pace * (len(line.waiting) + 1))
 
     async def _acquire(self, organization_id: int, cost: float) -> None:
-        line = self._lines.setdefault(organization_id, _Line())
         if self._free and self._queue.first() is None:
             self._free -= 1
             self._shares.begin(organization_id, cost)
             return
+        line = self._lines.setdefault(organization_id, _Line())
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(since=time.monotonic(), place=len(line.waiting) + 1, cost=cost, granted=granted)
-        line.waiting.append(waiter)
+        line.waiting[granted] = _Waiter(since=time.monotonic(), place=len(line.waiting) + 1, cost=cost)
         self._queue.put(organization_id)
         try:
-            await waiter.granted
+            await granted
         except asyncio.CancelledError:
-            if not waiter.granted.cancelled():
+            if granted.cancelled():
+                self._leave(organization_id, granted)
+            else:
                 self._release()  # granted just before
             raise
+
+    def _leave(self, organization_id: int, granted: "asyncio.Future[None]") -> None:
+        """Takes somebody out of the line, who may have left before; the line goes with the last one."""
+        if (line := self._lines.get(organization_id)) is not None:
+            line.waiting.pop(granted, None)
+            if not line.waiting:
+                del self._lines[organization_id]
 
     def _release(self) -> None:
         while self._queue.first() is not None:
             organization_id = self._queue.take()
-            line = self._lines[organization_id]
-            waiter = line.first()
-            if waiter is None:
+            if (line := self._lines.get(organization_id)) is None:  # all have given up
                 continue
-            line.waiting.popleft()
-            line.pace = (time.monotonic() - waiter.since) / waiter.place
-            self._shares.begin(organization_id, waiter.cost)
+            granted, waiter = next(iter(line.waiting.items()))
+            self._leave(organization_id, granted)
+            if not granted.cancelled():
+                line.pace = (time.monotonic() - waiter.since) / waiter.place
+                self._shares.begin(organization_id, waiter.cost)
             if line.waiting:
                 self._queue.put(organization_id)
-            waiter.granted.set_result(None)
-            return
+            if not granted.cancelled():
+                granted.set_result(None)
+                return
         self._free += 1
         if self._free == self._slots:  # idle: everybody is even
-            self._lines.clear()
             self._shares.clear()

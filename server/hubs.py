@@ -3,7 +3,6 @@ last. They are told once a second, all at once, where their organizations stand.
 """
 
 import asyncio
-from collections import Counter
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from server.signals import Signals
 from server.states import States
 from server.store import updates
 from server.store.database import Database
+from server.tally import Tally
 
 PULSE_SECONDS = 1.0
 _BUILDING = 3  # of so many connections one is for views that are made, the others are for looks at what is new
@@ -57,7 +57,7 @@ class Hubs:
         self._limit = limit
         self._limit_each = limit_each
         self._entries: dict[int, _Entry] = {}
-        self._users: Counter[int] = Counter()
+        self._users = Tally()
         self._pulse: asyncio.Task[None] | None = None
         self._departures = memory.Departures()
         self._states = States(signals, codec.state, self._builds)
@@ -69,7 +69,7 @@ class Hubs:
     async def join(self, organization_id: int, time_zone: str) -> "_Entry":
         """A subscription begins; each that has joined leaves once."""
         self._check(organization_id)
-        self._users[organization_id] += 1  # before anything is waited for
+        self._users.add(organization_id)  # before anything is waited for
         entry = self._entry(organization_id, time_zone)
         entry.users += 1
         telemetry.SUBSCRIPTIONS.inc()
@@ -84,7 +84,7 @@ class Hubs:
         """A subscription has ended; the hub goes with the last one."""
         telemetry.SUBSCRIPTIONS.dec()
         self._departures.note()
-        self._users[organization_id] -= 1
+        self._users.add(organization_id, -1)
         entry.users -= 1
         failed = entry.started.done() and (entry.started.cancelled() or entry.started.exception() is not None)
         if (failed or not entry.users) and self._entries.get(organization_id) is entry:
@@ -119,7 +119,7 @@ class Hubs:
             entry.hub.wake()
 
     def _check(self, organization_id: int) -> None:
-        each, total = self._users[organization_id], self._users.total()
+        each, total = self._users[organization_id], self._users.total
         for count, limit, whose in ((each, self._limit_each, "organization"), (total, self._limit, "server")):
             if count >= limit:
                 raise Refused(

@@ -8,6 +8,7 @@ import asyncio
 import functools
 import random
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 from server import errors, numbers, recurring, results, telemetry
@@ -24,6 +25,7 @@ from server.results import Outcome, Submission
 from server.store.database import Database
 
 _LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
+_REPEATING = 10_000  # organizations of which it is known that they repeat events
 _WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
 _REST = 3  # times as long as its transaction took, whoever waits behind itself rests for others
 _LONGEST_REST = 0.3  # seconds, of each part of a rest: whoever rests gets its turn, too
@@ -54,7 +56,8 @@ class Ingest:
         self._dispatching = False
         self._looking: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._repeating: dict[int, int] = {}  # for how many batches duplicates are expected of an organization
+        # For how many batches duplicates are expected of an organization, those in which they came last at the end.
+        self._repeating: OrderedDict[int, int] = OrderedDict()
         self.weak = False  # true while the database could lose what is acknowledged
 
     def forget(self) -> None:
@@ -114,14 +117,14 @@ class Ingest:
         """
         if not self._is_in_the_way(lane.organization_id):
             return
-        lane.resting = True  # those that rest do not wait for each other
+        self._lanes.rest(lane)  # those that rest do not wait for each other
         try:
             self._ring_if_calm()
             await asyncio.sleep(min(_REST * seconds, _LONGEST_REST))
             if self._lanes.has_room and self._lanes.has_light:
                 await self._calm.wait(_LONGEST_REST)
         finally:
-            lane.resting = False
+            self._lanes.go_on(lane)
 
     def _ring_if_calm(self) -> None:
         if not self._lanes.has_light:
@@ -326,6 +329,8 @@ class Ingest:
                 telemetry.BATCH_EVENTS.observe(len(events))
                 if committed.stored:
                     self._repeating[organization_id] = _WARY_BATCHES
+                    if len(self._repeating) > _REPEATING:
+                        self._repeating.popitem(last=False)
                 return committed
 
     def _is_hopeful(self, organization_id: int) -> bool:

@@ -106,6 +106,8 @@ class Lanes:
         self._shares = Shares()
         self._small, self._others = Queue(self._shares), Queue(self._shares)
         self._lanes: dict[int, Lane] = {}
+        self._not_light: set[int] = set()  # the lanes that others need not be let go before
+        self._held_back: set[int] = set()  # the lanes with little that wait for gathered()
         self._events = 0  # that are waiting or under way, of all lanes
 
     def get(self, organization_id: int) -> Lane | None:
@@ -120,7 +122,7 @@ class Lanes:
     @property
     def has_light(self) -> bool:
         """True while organizations have little waiting, or just something under way, that do not rest."""
-        return any(lane.events < _HEAVY_EVENTS and not lane.resting for lane in self._lanes.values())
+        return len(self._lanes) > len(self._not_light)
 
     def is_heavy(self, organization_id: int) -> bool:
         """True where an organization waits behind itself: much of its own waits, and, by its weight, several times what
@@ -145,8 +147,7 @@ class Lanes:
             lane = self._lanes[organization_id] = Lane(organization_id=organization_id, limits=limits)
         lane.limits = limits
         lane.waiting.append(call)
-        lane.events += len(call.events)
-        self._events += len(call.events)
+        self._count(lane, len(call.events))
         self._offer(lane)
 
     def next(self) -> Batch | None:
@@ -157,6 +158,8 @@ class Lanes:
                 return None
             lane = self._lanes.get(queue.take())
             if lane is None or not self._is_due(lane):
+                if lane is not None:
+                    self._offer(lane)
                 continue
             if self._queue_of(lane) is not queue:  # it has changed while it waited
                 self._queue_of(lane).put(lane.organization_id)
@@ -179,8 +182,7 @@ class Lanes:
         """What a group has not stored, or doubtfully so, waits again, at the front, to be stored by itself."""
         lane = taken.lane
         lane.waiting.extendleft(reversed(taken.calls))
-        lane.events += taken.size
-        self._events += taken.size
+        self._count(lane, taken.size)
         lane.tried_since, lane.doubtful = tried_since, doubtful
 
     def done(self, batch: Batch) -> bool:
@@ -202,18 +204,47 @@ class Lanes:
                 self._offer(lane)
             elif not lane.under_way:
                 self._lanes.pop(lane.organization_id, None)
+                self._not_light.discard(lane.organization_id)
         if not self._lanes:
             self._shares.clear()
+        elif len(self._lanes) == 1:  # alone, it may have a second transaction
+            self._offer(next(iter(self._lanes.values())))
         return begins
 
     def gathered(self) -> None:
         """The calls that were about to come have come."""
         self._gathering = False
-        for lane in self._lanes.values():
-            self._offer(lane)
+        held_back, self._held_back = self._held_back, set()
+        for organization_id in held_back:
+            if (lane := self._lanes.get(organization_id)) is not None:
+                self._offer(lane)
+
+    def rest(self, lane: Lane) -> None:
+        """A lane lets others go first, until go_on()."""
+        lane.resting = True
+        self._weigh(lane)
+
+    def go_on(self, lane: Lane) -> None:
+        """A lane does not rest any more."""
+        lane.resting = False
+        self._weigh(lane)
+
+    def _count(self, lane: Lane, events: int) -> None:
+        """So many more events of a lane wait."""
+        lane.events += events
+        self._events += events
+        self._weigh(lane)
+
+    def _weigh(self, lane: Lane) -> None:
+        if lane.resting or lane.events >= _HEAVY_EVENTS:
+            self._not_light.add(lane.organization_id)
+        else:
+            self._not_light.discard(lane.organization_id)
 
     def _offer(self, lane: Lane) -> None:
-        if self._is_due(lane):
+        if self._is_held_back(lane):
+            self._held_back.add(lane.organization_id)
+        elif self._is_due(lane):
             queue = self._queue_of(lane)
             if lane.organization_id not in queue:
                 lane.asked = time.monotonic()
@@ -223,12 +254,15 @@ class Lanes:
         """True where what waits may be stored now. Little waits for gathered(). Beside a transaction of its own, only
         while no other organization wants anything: else their work goes on while this one's commits.
         """
-        if self._gathering and _is_little(len(lane.waiting), lane.events):
+        if self._is_held_back(lane):
             return False
         alone = len(self._lanes) == 1
         return bool(lane.waiting) and (
             not lane.under_way or (alone and lane.under_way == 1 and lane.events >= _WORTH_PREPARING)
         )
+
+    def _is_held_back(self, lane: Lane) -> bool:
+        return self._gathering and _is_little(len(lane.waiting), lane.events)
 
     def _queue_of(self, lane: Lane) -> Queue:
         return self._small if lane.is_small and self._may_join(lane) else self._others
@@ -250,6 +284,7 @@ class Lanes:
             calls.append(lane.waiting.popleft())
             events += len(calls[-1].events)
         lane.events -= events
+        self._weigh(lane)
         lane.under_way += 1
         lane.taken += events
         tried_since, lane.tried_since = lane.tried_since, None

@@ -1,13 +1,13 @@
 """Whose question is next: a bounded number waits, and organizations take turns."""
 
 import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator
 
 from server import errors
 from server.accounts import Principal
 from server.errors import Reason, Refused
 from server.fairness import FairSlots, WaitedTooLong
+from server.tally import Tally
 
 PATIENCE = 1.0  # seconds for which a question waits for a database connection
 
@@ -17,25 +17,21 @@ class Turns:
 
     def __init__(self, at_once: int, *, limit: int, limit_each: int) -> None:
         self._slots = FairSlots(at_once)
-        self._free = limit
+        self._limit = limit
         self._limit_each = limit_each
-        self._asked: Counter[int] = Counter()
+        self._asked = Tally()
 
     @contextlib.asynccontextmanager
     async def turn(self, principal: Principal) -> AsyncIterator[None]:
         """Holds a turn for the length of the block. Refuses what is too much; StorageBusy for what waits too long."""
         organization_id = principal.organization_id
-        if not self._free or self._asked[organization_id] >= self._limit_each:
+        if self._asked.total >= self._limit or self._asked[organization_id] >= self._limit_each:
             raise Refused(Reason.QUERY_CONCURRENCY, "too many questions at once", retry_after=1.0)
-        self._free -= 1
-        self._asked[organization_id] += 1
+        self._asked.add(organization_id)
         try:
             async with self._slots.slot(organization_id, weight=principal.settings.weight, patience=PATIENCE):
                 yield
         except WaitedTooLong:
             raise errors.StorageBusy("too many questions before this one") from None
         finally:
-            self._free += 1
-            self._asked[organization_id] -= 1
-            if not self._asked[organization_id]:
-                del self._asked[organization_id]
+            self._asked.add(organization_id, -1)

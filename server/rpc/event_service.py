@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, NoReturn, TypeAlias
 
@@ -24,6 +23,7 @@ from server.rpc import endings, event_conversion, event_results, gate
 from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import Sender
 from server.rpc.requests import TooLarge, WireBatch
+from server.tally import Tally
 
 MAX_UNACKED_BATCHES = 32
 _MAX_SEQUENCE = 2**63 - 1
@@ -51,7 +51,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         self._clock = clock
         self._max_streams = max_streams
         self._limits = limits
-        self._streams: Counter[int] = Counter()
+        self._streams = Tally()
         self._draining = asyncio.Event()
 
     def drain(self) -> None:
@@ -140,12 +140,12 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
                 metadata={"limit": str(self._max_streams)},
                 retry_after=5.0,
             )
-        self._streams[organization_id] += 1
+        self._streams.add(organization_id)
         telemetry.OPEN_STREAMS.inc()
         try:
             yield
         finally:
-            self._streams[organization_id] -= 1
+            self._streams.add(organization_id, -1)
             telemetry.OPEN_STREAMS.dec()
 
 

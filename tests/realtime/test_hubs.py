@@ -141,7 +141,8 @@ async def test_limits_hold_when_many_come_at_once(database: Database, signals: S
     assert admitted == 3
     assert [one.reason for one in outcomes if isinstance(one, Refused)] == [Reason.SUBSCRIPTION_LIMIT] * 47
     async with hubs.subscribed(organization, "UTC"):
-        pass
+        assert (len(hubs._users), hubs._users.total) == (1, 1)
+    assert (len(hubs._users), hubs._users.total) == (0, 0)
 
 
 async def test_only_so_many_filters_are_watched_at_once(

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from server import fairness
 from server.fairness import FairSlots, WaitedTooLong
 
 
@@ -101,4 +102,40 @@ async def test_never_too_many_and_nobody_forgotten_whoever_gives_up(seed: int) -
         await asyncio.wait(tasks)
     assert (held, most) == (0, 3)
     assert slots._free == 3
+    assert not slots._lines
+
+
+async def test_nothing_is_kept_of_organizations_that_want_nothing_any_more() -> None:
+    slots = FairSlots(2)
+    async with slots.slot(0):  # never idle meanwhile, when everything would be forgotten
+        for organization in range(1, 1001):
+            async with slots.slot(organization):
+                pass
+        async with slots.slot(1001):
+            tasks = [asyncio.create_task(_once(slots, organization)) for organization in range(2000, 3000)]
+            await asyncio.sleep(0)
+            assert len(slots._lines) == 1000
+            for task in tasks[::2]:
+                task.cancel()
+        await asyncio.wait(tasks)
+        assert not slots._lines
+        assert slots._queue.first() is None
+        assert len(slots._shares._finish) <= fairness._MOST_SHARES
+
+
+async def _once(slots: FairSlots, organization: int) -> None:
+    async with slots.slot(organization):
+        pass
+
+
+async def test_who_gives_up_costs_the_same_however_many_wait_before_and_behind() -> None:
+    slots = FairSlots(1)
+    async with slots.slot(1):
+        tasks = [asyncio.create_task(_once(slots, 1)) for _ in range(1000)]
+        await asyncio.sleep(0)
+        for task in tasks[1::2]:
+            task.cancel()
+        await asyncio.sleep(0)
+        assert len(slots._lines[1].waiting) == 500  # those that are left, at once
+    await asyncio.wait(tasks)
     assert not slots._lines

@@ -1,7 +1,9 @@
 """Lanes: what is stored next, and with whom."""
 
 import asyncio
+import random
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
@@ -272,7 +274,7 @@ async def test_two_can_be_heavy_beside_others() -> None:
     for organization in range(2, 10):
         found = some.get(organization)
         assert found is not None
-        found.resting = True
+        some.rest(found)
     assert not some.has_light, "the heavy ones are not light to each other"
 
 
@@ -308,3 +310,76 @@ async def test_what_is_put_back_counts_until_it_is_stored() -> None:
     for batch in batches(some):
         finish(some, batch)
     assert some._events == 0
+
+
+class Unwalked(dict[int, Lane]):
+    """Lanes that nobody may walk over."""
+
+    def __iter__(self) -> NoReturn:
+        raise AssertionError("all lanes are walked over")
+
+    keys = values = items = __iter__  # type: ignore[assignment]
+
+
+async def test_what_a_transaction_costs_does_not_depend_on_how_many_lanes_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    some, offered, offer = Lanes(3, ANYBODY), 0, Lanes._offer
+    some._lanes = Unwalked()
+
+    def counted(self: Lanes, lane: Lane) -> None:
+        nonlocal offered
+        offered += 1
+        offer(self, lane)
+
+    for organization in range(1000):  # each waits behind a transaction of its own, in lanes of its own
+        add(some, organization, MANY)
+    under_way = batches(some)
+    add(some, 2000)
+    monkeypatch.setattr(Lanes, "_offer", counted)
+    for _ in range(20):
+        finish(some, under_way.pop(0))
+        under_way += batches(some)
+        assert some.has_light
+        some.most(under_way[-1].taken[0].lane)
+    assert offered < 200
+
+
+async def test_nothing_is_kept_of_lanes_that_have_nothing() -> None:
+    some = Lanes(3, ANYBODY)
+    for organization in range(100):
+        add(some, organization, 2 * lanes.MAX_BATCH_EVENTS if organization % 2 else 1)
+        add(some, organization)
+    while found := batches(some):
+        for batch in found:
+            some.rest(batch.taken[0].lane)
+            some.go_on(batch.taken[0].lane)
+            finish(some, batch)
+    assert not some._lanes
+    assert not some._not_light
+    assert not some._held_back
+    assert not some.has_light
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_light_is_what_has_little_and_does_not_rest(seed: int) -> None:
+    dice, some = random.Random(seed), Lanes(4, ANYBODY)
+    under_way = list[Batch]()
+    for _ in range(300):
+        match dice.randrange(4):
+            case 0:
+                add(some, dice.randrange(6), dice.choice((1, MANY, 200, 900)))
+            case 1:
+                under_way += batches(some)
+            case 2 if under_way:
+                batch = under_way.pop(dice.randrange(len(under_way)))
+                if dice.random() < 0.2:
+                    for taken in batch.taken:
+                        some.put_back(taken, 0.0, doubtful=True)
+                finish(some, batch)
+            case _:
+                for lane in list(some._lanes.values()):
+                    dice.choice((some.rest, some.go_on))(lane)
+        assert some.has_light == any(
+            lane.events < lanes._HEAVY_EVENTS and not lane.resting for lane in some._lanes.values()
+        )
