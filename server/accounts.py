@@ -5,7 +5,7 @@ import dataclasses
 import enum
 import hmac
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from server import errors, timerange
@@ -208,10 +208,10 @@ async def set_state(database: Database, name: str, state: State) -> None:
         raise errors.SetupError(f"there is no organization named {name!r} that is not revoked")
 
 
-async def set_limits(database: Database, name: str, limits: Mapping[str, int | None]) -> None:
-    """Changes limits of an organization, by the names of its settings; servers follow within 10 seconds."""
+async def change_settings(database: Database, name: str, chosen: Mapping[str, int | Sequence[str] | None]) -> None:
+    """Changes settings of an organization, by their names; servers follow within 10 seconds."""
     async with database.transaction() as connection:
-        found = await organizations.set_limits(connection, name, limits)
+        found = await organizations.change_settings(connection, name, chosen)
     if not found:
         raise errors.SetupError(f"there is no organization named {name!r}; `organizations list` shows those there are")
 

@@ -18,6 +18,7 @@ from server.store.database import Database
 from server.store.organizations import ApiKey, Organization, State
 
 _Result = TypeVar("_Result")
+MOST_SECRET_KEYS = 100
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 DataDir = Annotated[
@@ -27,6 +28,14 @@ DataDir = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+SecretKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret-key",
+        metavar="NAME",
+        help="A key of properties whose values are never stored, beside those that name secrets anyway; repeatable.",
+    ),
+]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The organization's name.")]
 
 OPTIONS: dict[str, Any] = {
@@ -64,6 +73,7 @@ def create_organization(
     bandwidth_rate_micros: Annotated[
         int | None, typer.Option(min=0, max=2**62, help="Price of bandwidth per GiB, in millionths.")
     ] = None,
+    secret_key: SecretKeys = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -73,6 +83,7 @@ def create_organization(
         event_retention_days=event_retention_days,
         key_retention_days=key_retention_days,
         keep_user_details=keep_user_details,
+        secret_keys=_secret_keys(secret_key or ()),
         storage_rate_micros=storage_rate_micros,
         bandwidth_rate_micros=bandwidth_rate_micros,
     )
@@ -89,7 +100,7 @@ def create_organization(
 
 
 @organizations.command("set")
-def set_limits(
+def change(
     name: Name,
     events_per_second: Annotated[
         str | None, typer.Option(metavar="N", help="Events it may send per second: a number, unlimited or default.")
@@ -104,11 +115,15 @@ def set_limits(
     weight: Annotated[
         int | None, typer.Option(min=1, max=100, help="Its share where organizations compete; 1 unless set.")
     ] = None,
+    secret_key: SecretKeys = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set limits of an organization; servers follow within 10 seconds."""
-    chosen: dict[str, int | None] = {}
+    """Set limits and secret keys of an organization.
+
+    Servers follow within 10 seconds. The keys given replace earlier ones; `default` takes them back.
+    """
+    chosen: dict[str, int | Sequence[str] | None] = {}
     if events_per_second is not None:
         chosen["events_per_second"] = _parsed("--events-per-second", events_per_second, most=2**31 - 1)
     if burst is not None:
@@ -117,11 +132,13 @@ def set_limits(
         chosen["monthly_events"] = _parsed("--monthly-events", monthly_events, most=2**62)
     if weight is not None:
         chosen["weight"] = weight
+    if secret_key:
+        chosen["secret_keys"] = [] if secret_key == ["default"] else list(_secret_keys(secret_key))
     if not chosen:
-        raise typer.BadParameter("name at least one limit to set")
+        raise typer.BadParameter("name at least one setting")
 
     async def work(database: Database, _place: commands.Place) -> Organization:
-        await accounts.set_limits(database, name, chosen)
+        await accounts.change_settings(database, name, chosen)
         return await accounts.organization(database, name)
 
     changed = _on_database(data_dir, work)
@@ -326,16 +343,28 @@ def _parsed(option: str, text: str, *, most: int, may_be_unlimited: bool = True)
     raise typer.BadParameter(f"{text!r} is not a number from 1 to {most:,}, {words}", param_hint=option)
 
 
+def _secret_keys(names: Sequence[str]) -> tuple[str, ...]:
+    """Keys that name secrets, as they are stored. Raises BadParameter."""
+    if len(names) > MOST_SECRET_KEYS:
+        raise typer.BadParameter(f"at most {MOST_SECRET_KEYS} names", param_hint="--secret-key")
+    for name in names:
+        if len(name) > 100 or not name.isprintable() or not any(map(str.isalpha, name)):
+            message = f"{name[:100]!r} is not a name of 1 to 100 printable characters with a letter"
+            raise typer.BadParameter(message, param_hint="--secret-key")
+    return tuple(dict.fromkeys(names))
+
+
 def _limit(value: int | None) -> str:
     return "default" if value is None else "unlimited" if value == UNLIMITED else f"{value:,}"
 
 
 def _limits(one: Organization) -> str:
     chosen = one.settings
+    keys = f", secret keys {', '.join(chosen.secret_keys)}" if chosen.secret_keys else ""
     burst = "" if chosen.burst_events is None else f" (up to {chosen.burst_events:,} at once)"
     return (
         f"events per second {_limit(chosen.events_per_second)}{burst}, per month {_limit(chosen.monthly_events)},"
-        f" weight {chosen.weight}"
+        f" weight {chosen.weight}{keys}"
     )
 
 

@@ -27,35 +27,7 @@ LAST_INSTANT = 253_402_300_799_999_999  # of the year 9999, in microseconds sinc
 
 _EVENT_TYPE = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
 _PLACEHOLDERS = frozenset(("0", "null", "undefined", "nan", "none", "nil", str(uuid.UUID(int=0))))
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_SECRET_KEYS = frozenset(
-    [
-        "password",
-        "passwd",
-        "pwd",
-        "secret",
-        "authorization",
-        "auth",
-        "token",
-        "accesstoken",
-        "refreshtoken",
-        "idtoken",
-        "apikey",
-        "clientsecret",
-        "privatekey",
-        "cookie",
-        "setcookie",
-        "cardnumber",
-        "creditcard",
-        "pan",
-        "cvv",
-        "cvc",
-        "ssn",
-        "iban",
-    ]
-)
-REDACTED = "[redacted]"
 
 # The family of each known event type; its name is that of the member of Event.detail.
 FAMILIES: Mapping[str, str] = {
@@ -170,11 +142,6 @@ def identifiers(fields: Sequence[str], values: Sequence[str]) -> None:
     for field, value in zip(fields, values, strict=True):
         if value:
             identifier(field, value)
-
-
-def is_email(value: str) -> bool:
-    """True for what looks like an e-mail address."""
-    return "@" in value and _EMAIL.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,11 +281,6 @@ def required_detail(event_type: str, fields: Mapping[str, object]) -> None:
     name = REQUIRED_DETAILS.get(event_type)
     if name is not None and not (name in fields if name == "bytes_delta" else fields.get(name)):
         raise required(f"{FAMILIES[event_type]}.{name}")
-
-
-def is_secret(key: str) -> bool:
-    """True for a property key that names a secret, however it is written."""
-    return "".join(filter(str.isalnum, key)).casefold() in _SECRET_KEYS
 
 
 def property_key(key: str) -> str:

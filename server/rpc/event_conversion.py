@@ -13,7 +13,7 @@ from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
 from agentmetrics.v1 import event_pb2
-from server import events, fingerprint, validation
+from server import addresses, events, fingerprint, redaction, validation
 from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused
 from server.events import ID_FIELDS, Event, Warning
@@ -132,7 +132,7 @@ def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Re
             detail, said_detail, later = _detail(message, event_type, sender)
             said_properties = properties = ""
             if message.HasField("properties"):
-                said_properties, properties, more = _properties(message)
+                said_properties, properties, more = _properties(message, sender)
                 warnings += more
             said = said_of(event_type, said_at, said_ids, said_detail, said_properties)
             one = fingerprint_of(said, later)
@@ -174,10 +174,10 @@ def _identified(given: Ids, sender: Sender) -> tuple[Ids, str]:
     an id may be.
     """
     validation.identifiers(ID_FIELDS, given)
-    user_id = given[1]
     ids = given
-    if validation.is_email(user_id):
-        ids = (given[0], sender.secrets.user_hash(sender.principal.organization_id, user_id), *given[2:])
+    address = addresses.normal_form(given[1])
+    if address is not None:
+        ids = (given[0], sender.secrets.user_hash(sender.principal.organization_id, address), *given[2:])
     return ids, fingerprint.joined(given)
 
 
@@ -213,11 +213,12 @@ def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> _Detai
     return {} if family == "user" and not sender.principal.settings.keep_user_details else fields, said, later
 
 
-def _properties(message: event_pb2.Event) -> event_properties.Properties:
+def _properties(message: event_pb2.Event, sender: Sender) -> event_properties.Properties:
     # All else has its own limit; only properties can be larger on the wire than what is made of them.
     if _is_large(message):
         raise validation.event_too_large()
-    return event_properties.read(message.properties)
+    secret_keys = redaction.secret_keys(sender.principal.settings.secret_keys)
+    return event_properties.read(message.properties, secret_keys)
 
 
 def _is_large(message: event_pb2.Event) -> bool:

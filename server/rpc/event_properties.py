@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 from google.protobuf import struct_pb2
 
-from server import validation
+from server import redaction, validation
 from server.errors import Reason, Refused
 from server.events import Warning
+from server.redaction import SecretKeys
 from server.request_limits import PROPERTIES, PROPERTY_VALUES
 
 
@@ -18,21 +19,24 @@ class Properties(NamedTuple):
     warnings: tuple[Warning, ...]
 
 
-def read(message: struct_pb2.Struct) -> Properties:
-    """The properties of an event, checked; what looks like a secret is not stored."""
+def read(message: struct_pb2.Struct, secret_keys: SecretKeys) -> Properties:
+    """The properties of an event, checked; what stands under a key that names a secret is not stored. True, false and
+    null are no secrets, and kept.
+    """
     PROPERTIES.check(len(message.fields))
-    reader = _Reader()
+    reader = _Reader(secret_keys)
     values = reader.struct(message, 0)
     sent = validation.properties(values)
     if not reader.secrets:
         return Properties(sent, sent, ())
-    return Properties(sent, validation.json_text(_redacted(values)), (Warning.REDACTED,))
+    return Properties(sent, validation.json_text(_redacted(values, secret_keys)), (Warning.REDACTED,))
 
 
 class _Reader:
     """Reads the values of properties, and notes what there is to say about them."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret_keys: SecretKeys) -> None:
+        self._is_secret = secret_keys.named
         self.secrets = False
         self._least = 0  # characters that the values read so far, and those within them, take at least
 
@@ -43,8 +47,9 @@ class _Reader:
         self._expect(5 * len(message.fields))  # two quotes, a colon, a value and a comma
         for key in sorted(message.fields):
             validation.property_key(key)
-            self.secrets = self.secrets or validation.is_secret(key)
-            values[key] = self._value(message.fields[key], depth)
+            values[key] = value = self._value(message.fields[key], depth)
+            if self._is_secret(key) and not _is_flag(value):
+                self.secrets = True
         return values
 
     def _value(self, message: struct_pb2.Value, depth: int) -> object:
@@ -71,16 +76,22 @@ class _Reader:
         PROPERTY_VALUES.check(self._least // 2)
 
 
-def _redacted(value: object) -> object:
+def _is_flag(value: object) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _redacted(value: object, secret_keys: SecretKeys) -> object:
     """A value without what stands under keys that name secrets."""
     match value:
         case dict():
             return {
-                key: validation.REDACTED if validation.is_secret(key) else _redacted(inner)
+                key: redaction.REDACTED
+                if secret_keys.named(key) and not _is_flag(inner)
+                else _redacted(inner, secret_keys)
                 for key, inner in value.items()
             }
         case list():
-            return [_redacted(inner) for inner in value]
+            return [_redacted(inner, secret_keys) for inner in value]
         case _:
             return value
 

@@ -29,6 +29,7 @@ class Settings:
     event_retention_days: int | None = None
     key_retention_days: int | None = None
     keep_user_details: bool = False
+    secret_keys: tuple[str, ...] = ()  # keys of properties that name secrets, beside those that do everywhere
     storage_rate_micros: int | None = None  # per GiB and 30 days
     bandwidth_rate_micros: int | None = None  # per GiB
     events_per_second: int | None = None
@@ -66,7 +67,7 @@ class ApiKey:
 
 _ORGANIZATION = (
     "o.organization_id, o.name, o.state, o.time_zone, o.event_retention_days, o.key_retention_days,"
-    " o.keep_user_details, o.storage_rate_micros, o.bandwidth_rate_micros, o.events_per_second,"
+    " o.keep_user_details, o.secret_keys, o.storage_rate_micros, o.bandwidth_rate_micros, o.events_per_second,"
     " o.burst_events, o.monthly_events, o.weight, o.raw_from_bucket, o.created_at"
 )
 _API_KEY = (
@@ -85,6 +86,7 @@ def _organization(row: sa.Row[tuple[object, ...]]) -> Organization:
             event_retention_days=row.event_retention_days,
             key_retention_days=row.key_retention_days,
             keep_user_details=row.keep_user_details,
+            secret_keys=tuple(row.secret_keys),
             storage_rate_micros=row.storage_rate_micros,
             bandwidth_rate_micros=row.bandwidth_rate_micros,
             events_per_second=row.events_per_second,
@@ -116,9 +118,10 @@ async def create(connection: AsyncConnection, name: str, settings: Settings) -> 
     organization_id: int | None = await connection.scalar(
         sa.text(
             "INSERT INTO organizations (name, time_zone, event_retention_days, key_retention_days, keep_user_details,"
-            " storage_rate_micros, bandwidth_rate_micros, events_per_second, burst_events, monthly_events, weight)"
-            " VALUES (:name, :time_zone, :event_days, :key_days, :keep_user_details, :storage_rate, :bandwidth_rate,"
-            " :events_per_second, :burst_events, :monthly_events, :weight)"
+            " secret_keys, storage_rate_micros, bandwidth_rate_micros, events_per_second, burst_events,"
+            " monthly_events, weight)"
+            " VALUES (:name, :time_zone, :event_days, :key_days, :keep_user_details, :secret_keys, :storage_rate,"
+            " :bandwidth_rate, :events_per_second, :burst_events, :monthly_events, :weight)"
             " ON CONFLICT (name) DO NOTHING RETURNING organization_id"
         ),
         {
@@ -127,6 +130,7 @@ async def create(connection: AsyncConnection, name: str, settings: Settings) -> 
             "event_days": settings.event_retention_days,
             "key_days": settings.key_retention_days,
             "keep_user_details": settings.keep_user_details,
+            "secret_keys": list(settings.secret_keys),
             "storage_rate": settings.storage_rate_micros,
             "bandwidth_rate": settings.bandwidth_rate_micros,
             **_limits_of(settings),
@@ -142,14 +146,19 @@ def _limits_of(settings: Settings) -> dict[str, int | None]:
     return {name: getattr(settings, name) for name in _LIMITS}
 
 
-async def set_limits(connection: AsyncConnection, name: str, limits: Mapping[str, int | None]) -> bool:
-    """Changes some limits of an organization, by their names in Settings; False where there is none of that name."""
-    if not limits or not limits.keys() <= set(_LIMITS):  # the names become part of the statement
-        raise ValueError(f"not limits of an organization: {', '.join(limits) or 'none'}")
-    changes = ", ".join(f"{one} = :{one}" for one in limits)
+_CHANGEABLE = frozenset((*_LIMITS, "secret_keys"))
+
+
+async def change_settings(
+    connection: AsyncConnection, name: str, chosen: Mapping[str, int | Sequence[str] | None]
+) -> bool:
+    """Changes some settings of an organization, by their names in Settings; False where there is none of that name."""
+    if not chosen or not chosen.keys() <= _CHANGEABLE:  # the names become part of the statement
+        raise ValueError(f"no settings that can be changed: {', '.join(chosen) or 'none'}")
+    changes = ", ".join(f"{one} = :{one}" for one in chosen)
     result = await connection.execute(
         sa.text(f"UPDATE organizations SET {changes} WHERE name = :name"),  # noqa: S608
-        {"name": name, **limits},
+        {"name": name, **chosen},
     )
     return result.rowcount > 0
 

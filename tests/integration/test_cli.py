@@ -91,6 +91,7 @@ def test_a_program_of_its_own_shows_its_help_and_refuses_wrong_usage(home: pathl
         "organizations set x --burst unlimited",
         "organizations set x --monthly-events many",
         "organizations set x --weight 101",
+        "organizations set x --secret-key 7",
         "demo --conversations 0",
         "serve --processes 0",
     ],
@@ -218,6 +219,20 @@ def test_organizations(migrated: dict[str, str]) -> None:
     assert refused("resume", "Acme") == "there is no organization named 'Acme' that is not revoked"
     assert refused("create", "Acme") == "there is an organization named 'Acme' already"
     assert "'Mars/Olympus'" in refused("create", "Other", "--time-zone", "Mars/Olympus")
+
+
+def test_keys_that_name_secrets_of_an_organization(migrated: dict[str, str]) -> None:
+    def organizations(*arguments: str) -> str:
+        done = processes.invoke("organizations", *arguments, environment=migrated)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    made = json.loads(organizations("create", "Secretive", "--secret-key", "badge", "--json"))
+    assert made["secret_keys"] == ["badge"]
+    assert "secret keys shoe size, hat\n" in organizations(
+        "set", "Secretive", "--secret-key", "shoe size", "--secret-key", "hat"
+    )
+    assert json.loads(organizations("set", "Secretive", "--secret-key", "default", "--json"))["secret_keys"] == []
 
 
 def test_limits_of_an_organization(migrated: dict[str, str]) -> None:

@@ -171,9 +171,9 @@ async def test_a_quota_that_is_raised_holds_without_a_restart(
     monkeypatch.setattr(authentication, "_FRESH_SECONDS", 0.0)
     caller = await limited(accounts, monthly_events=1)
     assert [await outcome(caller.track(event())) for _ in range(2)] == ["OK", QUOTA]
-    await server_accounts.set_limits(database, caller.name, {"monthly_events": 2})
+    await server_accounts.change_settings(database, caller.name, {"monthly_events": 2})
     assert [await outcome(caller.track(event())) for _ in range(2)] == ["OK", QUOTA]
-    await server_accounts.set_limits(database, caller.name, {"monthly_events": 0})
+    await server_accounts.change_settings(database, caller.name, {"monthly_events": 0})
     assert [await outcome(caller.track(event())) for _ in range(2)] == ["OK", "OK"]
 
 

@@ -145,6 +145,26 @@ async def test_an_email_address_is_one_user_and_nowhere_in_clear(caller: Caller,
     assert "doe" not in kept
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        " jo.doe@example.org",
+        "Jo Doe <Jo.Doe@Example.org>",
+        '"Doe, Jo" <jo.doe@example.org>',
+        "jo.doe%40example.org",
+        "mailto:jo.doe@example.org?subject=Hello",
+        "\uff4ao.doe\uff20example.org.",
+    ],
+)
+async def test_an_address_is_one_user_however_it_is_written(caller: Caller, database: Database, spelling: str) -> None:
+    assert (await caller.track(event(user_id=spelling))).result.status == event_service_pb2.EVENT_STATUS_ACCEPTED
+    assert (await caller.track_all([event(user_id="jo.doe@example.org")])).results[0].rejection.reason == 0
+    assert (await caller.overview(serving.today())).overview.unique_users == 1
+    kept = (await everything(database, caller)).casefold()
+    assert "example" not in kept
+    assert "doe" not in kept
+
+
 async def test_the_same_address_is_another_hash_in_another_organization(
     caller: Caller, other: Caller, database: Database
 ) -> None:
@@ -173,7 +193,65 @@ async def test_user_details_are_kept_only_where_that_is_allowed(
     assert ("Browser" in str(await detail(database, caller))) == kept
 
 
-@pytest.mark.parametrize("key", ["password", "API-Key", "Authorization", "client_secret", "cardNumber", "set-cookie"])
+async def test_settings_between_two_tries_do_not_make_another_event_of_it(
+    accounts: Accounts, database: Database
+) -> None:
+    caller = await accounts.caller()
+    one = event("user.logged_in", user_id="jo@example.org", user=event_pb2.UserDetail(ip="203.0.113.9"))
+    one.properties.update({"token": "t", "badge": "b"})
+    first = (await caller.track(one)).result
+    await organizations_of(database, caller, secret_keys=["badge"], keep_user_details=True)
+    after = await accounts.another(caller)  # its settings are read anew
+    again = (await after.track(one)).result
+    assert statuses([first, again]) == ["ACCEPTED", "DUPLICATE"]
+    one.properties["badge"] = "c"
+    assert serving.refusal(await refused(after.track(one))).reason == "EVENT_ID_CONFLICT"
+
+
+async def organizations_of(database: Database, caller: Caller, **chosen: object) -> None:
+    """Changes settings of the caller's organization."""
+    async with database.maintenance() as driver:
+        for name, value in chosen.items():
+            await driver.execute(
+                f"UPDATE organizations SET {name} = $2 WHERE organization_id = $1", caller.organization_id, value
+            )
+
+
+async def test_an_organization_names_keys_of_its_own(accounts: Accounts, database: Database) -> None:
+    settings = organizations.Settings(time_zone="UTC", secret_keys=("badge number",))
+    caller = await accounts.caller(settings=settings)
+    one = event(properties=struct_pb2.Struct())
+    one.properties.update(
+        {"staffBadgeNumber": "hunter2", "inner": [{"badge_number": {"x": "hunter2"}}], "badge": "kept"}
+    )
+    assert serving.warnings((await caller.track(one)).result) == ["REDACTED"]
+    kept = await everything(database, caller)
+    assert "hunter2" not in kept
+    assert "kept" in kept
+
+
+async def test_flags_under_keys_that_name_secrets_are_kept(caller: Caller, database: Database) -> None:
+    one = event(properties=struct_pb2.Struct())
+    one.properties.update({"password": True, "token": None})
+    assert serving.warnings((await caller.track(one)).result) == []
+    assert await serving.column(database, caller, "properties::text") == ['{"token": null, "password": true}']
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "password",
+        "API-Key",
+        "Authorization",
+        "client_secret",
+        "cardNumber",
+        "set-cookie",
+        "user_password",
+        "x-api-key",
+        "stripe_token",
+        "credit_card_number",
+    ],
+)
 async def test_secrets_in_properties_are_not_stored(caller: Caller, database: Database, key: str) -> None:
     one = event(properties=struct_pb2.Struct())
     one.properties.update({"list": [{key: "hunter2"}], key: {"inner": "hunter2"}, "note": "kept"})

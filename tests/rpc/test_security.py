@@ -181,8 +181,8 @@ async def first_update(caller: Caller, *, include_events: bool) -> Any:
 
 @pytest.mark.parametrize("names", [["weight = 1, state"], ["state"], ["weight", "name"], []])
 async def test_nothing_but_limits_is_set_as_a_limit(accounts: Accounts, caller: Caller, names: list[str]) -> None:
-    with pytest.raises(ValueError, match="not limits of an organization"):
-        await accounts_module.set_limits(accounts.database, caller.name, dict.fromkeys(names, 1))
+    with pytest.raises(ValueError, match="no settings that can be changed"):
+        await accounts_module.change_settings(accounts.database, caller.name, dict.fromkeys(names, 1))
 
 
 async def test_a_scope_of_a_newer_version_is_no_fault(accounts: Accounts, caller: Caller) -> None:

@@ -132,7 +132,9 @@ class Event(google.protobuf.message.Message):
     with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself. Totals and distinct agents stay exact.
     """
     user_id: builtins.str
-    """user_id is who was served. An e-mail address is replaced by a keyed hash before it is stored."""
+    """user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann@example.org>", percent-encoded …), is replaced by a
+    keyed hash before it is stored.
+    """
     conversation_id: builtins.str
     """conversation_id groups the events of one conversation. Required for events of type conversation.*."""
     channel: builtins.str
@@ -155,8 +157,8 @@ class Event(google.protobuf.message.Message):
     @property
     def properties(self) -> google.protobuf.struct_pb2.Struct:
         """properties are free: at most 100 keys of at most 256 bytes, text of at most 32 KiB, nested at most 8 deep, 16 KiB in
-        all as JSON. Values under keys that look like secrets (password, authorization, card_number …) are replaced before
-        they are stored, with the warning REDACTED.
+        all as JSON, as they were sent. Values under keys that name secrets (userPassword, x-api-key, card_number …) are replaced before
+        they are stored, with the warning REDACTED; true, false and null are kept.
         """
 
     @property
