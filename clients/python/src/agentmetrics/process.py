@@ -41,16 +41,28 @@ class Ending(Protocol):
     def resume(self) -> None:
         """Goes on."""
 
-    def start_afresh(self) -> None:
-        """Becomes empty, in a forked child."""
+
+class Forking(Protocol):
+    """What has a sender in each process."""
+
+    def forget(self) -> None:
+        """Lets go of the sender of the parent, in a forked child."""
 
 
 _senders: "weakref.WeakSet[Ending]" = weakref.WeakSet()
+_trackers: "weakref.WeakSet[Forking]" = weakref.WeakSet()
+# The parent's, seen from a forked child: to finalize their connections would disturb sockets that are shared.
+_left_behind: list[Ending] = []
 
 
 def register(sender: Ending) -> None:
-    """Has a sender closed at the end of the process, and kept sound over forks."""
+    """Has a sender closed at the end of the process, and kept out of gRPC while it forks."""
     _senders.add(sender)
+
+
+def register_tracker(tracker: Forking) -> None:
+    """Has a tracker told of forks."""
+    _trackers.add(tracker)
 
 
 def close_all() -> None:
@@ -85,10 +97,13 @@ def watch_the_end() -> None:
     if signals is not None:
         signals.worker_process_shutdown.connect(_celery_ends, weak=False, dispatch_uid="agentmetrics")
     uwsgi = sys.modules.get("uwsgi")
-    if uwsgi is not None and not _has_threads(uwsgi):
+    if uwsgi is not None and "gevent" in uwsgi.opt:
         _log.warning(
-            "uWSGI runs this process without threads, so that events are sent at its end only: start it with"
-            " --enable-threads"
+            "uWSGI's gevent loop ends a process without a word to Python: what waits then is lost. Use --threads"
+        )
+    elif uwsgi is not None and not {"enable-threads", "threads"} & uwsgi.opt.keys():
+        _log.warning(
+            "uWSGI runs without threads, so that nothing is sent until a process ends, at best: use --enable-threads"
         )
 
 
@@ -97,9 +112,12 @@ def _celery_ends(**_: object) -> None:
     close_all()
 
 
-def _has_threads(uwsgi: Any) -> bool:
-    """Returns whether uWSGI lets Python's threads run."""
-    return any(name in uwsgi.opt for name in ("enable-threads", "threads", "gevent"))
+def is_about_to_fork() -> bool:
+    """Returns whether this is the master of uWSGI: it forks without a word to Python, and runs no threads before."""
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is None or "master" not in uwsgi.opt:
+        return False
+    return not (uwsgi.worker_id() or uwsgi.mule_id() or uwsgi.i_am_the_spooler())
 
 
 def _before_fork() -> None:
@@ -115,10 +133,12 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Gives every sender a state of its own; what waits belongs to the parent."""
+    """Gives every tracker a sender of its own; what waits belongs to the parent."""
     _Signals.under_way.clear()
-    for sender in list(_senders):
-        sender.start_afresh()
+    _left_behind.extend(_senders)
+    _senders.clear()
+    for tracker in list(_trackers):
+        tracker.forget()
 
 
 class _Signals:

@@ -34,34 +34,27 @@ class Settings:
 
 
 class Sender:
-    """Sends events in the background. Nothing here raises, and nothing but flush() and close() waits."""
+    """Sends events in the background, in the process that made it. Nothing but flush(), close() and pause() waits."""
 
     def __init__(self, to: connection.Connection, settings: Settings) -> None:
         self._connection = to
         self._settings = settings
-        # Connections of the parent, seen from a forked child: finalizing them there would disturb shared sockets.
-        self._left_behind: list[grpc.Channel] = []
-        self._channel: grpc.Channel | None = None
-        self.start_afresh()
-        process.register(self)
-
-    def start_afresh(self) -> None:
-        """Makes the state that belongs to one process: locks, buffer, thread, connection."""
-        if self._channel is not None:
-            self._left_behind.append(self._channel)
         threads = cooperative.threads()
-        self._buffer = buffer.Buffer(max_events=self._settings.max_events, max_bytes=self._settings.max_bytes)
-        self._losses = losses.Losses(self._settings.on_drop, threads)
+        self._buffer = buffer.Buffer(max_events=settings.max_events, max_bytes=settings.max_bytes)
+        self._losses = losses.Losses(settings.on_drop, threads)
         # Reentrant, so that put() may be called from a finalizer that interrupts put().
         self._lock: threading.RLock = threads.RLock()
         self._work: threading.Condition = threads.Condition(self._lock)  # something for the thread to do
         self._done: threading.Condition = threads.Condition(self._lock)  # something settled
         self._calling: threading.Lock = threads.Lock()  # held by the thread while it is inside gRPC
+        self._may_call: threading.Event = threads.Event()  # not while the process forks
+        self._may_call.set()
         self._paused = False
         self._thread: threading.Thread | None = None
-        self._channel = None
+        self._channel: grpc.Channel | None = None
         self._flush_to = 0  # events up to this count are wanted out at once
         self._close_by: float | None = None
+        process.register(self)
 
     def put(self, event: event_pb2.Event, size: int) -> bool:
         """Takes an event in, or counts it as dropped and returns False."""
@@ -112,6 +105,8 @@ class Sender:
         """
         with self._lock:
             failed_before = self._buffer.stats().failed
+            if self._thread is None and len(self._buffer):
+                self._start_thread()
             thread = self._thread
             self.begin_close(timeout)
             left = self._seconds_left()
@@ -132,6 +127,7 @@ class Sender:
     def pause(self) -> None:
         """Keeps the thread out of gRPC: a call under way may end within a moment, or is cancelled and made again."""
         wait = cooperative.may_wait()
+        self._may_call.clear()
         self._paused = self._calling.acquire(timeout=_BEFORE_FORK if wait else 0)
         if not self._paused:
             self._abandon()
@@ -139,6 +135,7 @@ class Sender:
 
     def resume(self) -> None:
         """Lets the thread go on."""
+        self._may_call.set()
         if self._paused:
             self._paused = False
             self._calling.release()
@@ -158,7 +155,7 @@ class Sender:
             return "the tracker was closed before it came"
         if not self._buffer.put(event, size, time.monotonic()):
             return "the buffer of the tracker is full"
-        if self._thread is None:
+        if self._thread is None and not process.is_about_to_fork():
             self._start_thread()
         if len(self._buffer) == 1 or len(self._buffer) >= self._settings.batch_size:
             self._work.notify()
@@ -202,10 +199,10 @@ class Sender:
         except Exception:  # noqa: BLE001 - the thread lives on, for the batches to come
             _log.exception("a batch of %d events could not be sent", len(waiting))
             tally, lost = buffer.Tally(failed=len(waiting)), _failed(waiting, "fault", "a fault of the client")
+        self._lose(lost)  # first: whoever waits for the outcome has been told of it
         with self._lock:
             self._buffer.settle(tally, len(waiting), size)
             self._done.notify_all()
-        self._lose(lost)
 
     def _next_batch(self) -> tuple[Sequence[event_pb2.Event], int] | None:
         """Waits for a batch that is due and returns it with its size in bytes, or None when it is time to stop.
@@ -249,6 +246,7 @@ class Sender:
 
     def _call(self, batch: Sequence[event_pb2.Event], timeout: float) -> event_service_pb2.TrackEventsResponse:
         """Sends a batch once, stamped with the clock of now."""
+        self._may_call.wait()
         with self._calling:
             stub = event_service_pb2_grpc.EventServiceStub(self._open())
             try:

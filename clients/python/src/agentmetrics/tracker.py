@@ -1,9 +1,12 @@
 """Tracking for services that must not wait: a bounded buffer and a background thread."""
 
-from typing import Any, Self
+import _thread
+from typing import Any, Final, Self
 
 from agentmetrics import buffer, connection, cooperative, events, ids, losses, process, requests, sender
 from agentmetrics.v1 import event_pb2
+
+_making: Final = _thread.allocate_lock()
 
 
 class Tracker:
@@ -59,7 +62,7 @@ class Tracker:
         )
         if handle_signals:
             process.handle_signals()
-        settings = sender.Settings(
+        self._settings = sender.Settings(
             max_events=max_events,
             max_bytes=max_bytes,
             batch_size=batch_size,
@@ -68,7 +71,8 @@ class Tracker:
             shutdown_timeout=shutdown_timeout,
             on_drop=on_drop,
         )
-        self._sender = sender.Sender(self._connection, settings)
+        self._sender: sender.Sender | None = None
+        process.register_tracker(self)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""
@@ -90,17 +94,17 @@ class Tracker:
             if size > requests.MAX_BYTES:
                 raise ValueError("the event does not fit in a request")
         except Exception as error:  # noqa: BLE001 - the caller's work matters more than its metrics
-            self._sender.invalid(_invalid(event, error))
+            self._current().invalid(_invalid(event, error))
             return False
-        return self._sender.put(built, size)
+        return self._current().put(built, size)
 
     def stats(self) -> buffer.Stats:
         """Returns what became of the events so far."""
-        return self._sender.stats()
+        return self._current().stats()
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Sends what waits without further delay; True once each event taken before has an outcome, see stats()."""
-        return cooperative.waiting(self._sender.flush, timeout)
+        return cooperative.waiting(self._current().flush, timeout)
 
     def close(self, timeout: float | None = None) -> bool:
         """Sends what waits for up to `timeout` seconds (default: shutdown_timeout) and stops; later events are dropped.
@@ -108,7 +112,24 @@ class Tracker:
         Returns whether every event that waited had its outcome in time. What had none is counted as dropped, or as
         failed if it was on its way. Closing again does nothing.
         """
-        return cooperative.waiting(self._sender.close, timeout)
+        return cooperative.waiting(self._current().close, timeout)
+
+    def forget(self) -> None:
+        """Becomes empty: for the client itself, in a forked child."""
+        self._sender = None
+
+    def _current(self) -> sender.Sender:
+        """Returns the sender of this process, made with its first use: its locks are those of the threads of then.
+
+        Servers such as gunicorn load a program, fork, and replace the threads by green ones only after that.
+        """
+        current = self._sender
+        if current is None:
+            with _making:
+                current = self._sender
+                if current is None:
+                    self._sender = current = sender.Sender(self._connection, self._settings)
+        return current
 
 
 def _copied(event: event_pb2.Event, fields: dict[str, Any]) -> event_pb2.Event:
