@@ -219,9 +219,9 @@ class Hub:
                 else:
                     return made
 
-    def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
+    async def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
         """The messages of an update for a part; the last one still lacks the resume token."""
-        return self._recent.encoded(batch, part, include_events=include_events)
+        return await self._recent.encoded(batch, part, include_events=include_events)
 
     async def _batches(
         self, connection: Connection, found: Sequence[Update], *, events: bool, whole: bool

@@ -1,5 +1,6 @@
 """What has happened lately in an organization, for those who read every update: kept once, encoded once, for all."""
 
+import asyncio
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,6 +47,7 @@ class Recent:
         self._batches: deque[Batch] = deque()
         self._weight = 0
         self._encoded: OrderedDict[tuple[int, Part, bool], Sequence[bytes]] = OrderedDict()
+        self._encoding = asyncio.Lock()
         self._bytes = 0
 
     def keep(self, fresh: Sequence[Batch]) -> None:
@@ -71,22 +73,34 @@ class Recent:
         found = itertools.islice(self._batches, first, first + limit)
         return list(itertools.takewhile(lambda one: one.whole or not include_events, found))
 
-    def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
-        """The messages of an update, made once for all who are about to send it."""
+    async def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
+        """The messages of an update, made once for all who are about to send it, and a little at a time."""
         if batch.messages:
             return batch.messages
         key = (batch.update.revision, part, include_events)
         known = self._encoded.get(key)
         if known is not None:
             return known
-        made = tuple(filter(None, self._encode(batch, part, include_events)))
-        if self._batches and batch.update.revision >= self._batches[0].update.revision:
-            self._encoded[key] = made
-            self._bytes += sum(map(len, made))
+        async with self._encoding:  # whoever comes meanwhile finds them made
+            known = self._encoded.get(key)
+            if known is not None:
+                return known
+            messages = list[bytes]()
+            for message in self._encode(batch, part, include_events):
+                if message:
+                    messages.append(message)
+                else:
+                    await asyncio.sleep(0)
+            self._keep_encoded(key, messages)
+        return messages
+
+    def _keep_encoded(self, key: tuple[int, Part, bool], messages: Sequence[bytes]) -> None:
+        if self._batches and key[0] >= self._batches[0].update.revision:
+            self._encoded[key] = messages
+            self._bytes += sum(map(len, messages))
             while self._bytes > _KEPT_BYTES:
                 _, dropped = self._encoded.popitem(last=False)
                 self._bytes -= sum(map(len, dropped))
-        return made
 
     def prepared(self, batches: Iterable[Batch], part: Part, *, include_events: bool) -> Iterator[Batch | None]:
         """Updates with their messages in place of their events, for one reader; None where work may be interrupted."""

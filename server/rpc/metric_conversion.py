@@ -1,6 +1,6 @@
 """Questions and answers between their messages and their values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from google.protobuf import timestamp_pb2
@@ -145,24 +145,26 @@ def _trend_point(point: TrendPoint) -> metrics_service_pb2.AgentTrendPoint:
 _RESOURCES = {one: metrics_service_pb2.CostResource.Value(f"COST_RESOURCE_{one.name}") for one in Resource}
 
 
-def trends(answer: Trends) -> metrics_service_pb2.GetUsageTrendsResponse:
-    """The message of series."""
-    return metrics_service_pb2.GetUsageTrendsResponse(
+def trends(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsResponse]:
+    """The message of series in parts, which are one message when they are encoded one behind the other.
+
+    A part has one series at most, so that 20 of 2,000 points each do not hold up everybody else.
+    """
+    yield metrics_service_pb2.GetUsageTrendsResponse(
         context=_context(answer.context),
         granularity=time_pb2.Granularity.Value(f"GRANULARITY_{answer.granularity.name}"),
-        buckets=map(_bucket, answer.buckets),
-        series=[
-            metrics_service_pb2.Series(
-                metric=name, unit=catalog.METRICS[name].unit, values=[_series_value(name, value) for value in values]
-            )
-            for name, values in answer.series.items()
-        ],
         storage_by_kind=_storage(answer.storage_by_kind),
         estimated_costs=[
             metrics_service_pb2.EstimatedCost(resource=_RESOURCES[resource], cost_micros=cost)
             for resource, cost in (answer.estimated_costs or {}).items()
         ],
     )
+    yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(_bucket, answer.buckets))
+    for name, values in answer.series.items():
+        series = metrics_service_pb2.Series(
+            metric=name, unit=catalog.METRICS[name].unit, values=[_series_value(name, value) for value in values]
+        )
+        yield metrics_service_pb2.GetUsageTrendsResponse(series=[series])
 
 
 def _bucket(span: Span) -> metrics_service_pb2.Bucket:

@@ -1,7 +1,7 @@
 """Realtime states and updates between their messages and their values."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from google.protobuf import timestamp_pb2
@@ -19,7 +19,8 @@ from server.request_limits import AGENT_IDS
 
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
 _MESSAGE_BYTES = 2 * 1024 * 1024  # clients take 4 MiB unless they are set up otherwise
-_PIECE = 16  # changed cells or events that are encoded at a time; the largest events are 64 KiB
+_PIECE = 16  # changed cells or events that are encoded at a time,
+_PIECE_CHARACTERS = 8 * 1024  # or fewer events, whose properties are longer: one alone may take four milliseconds
 _MORE = realtime_service_pb2.WatchUpdatesResponse(more=True).SerializeToString()
 _EVERYTHING = Part()
 
@@ -169,10 +170,20 @@ def _pieces(batch: Batch, chosen: Part, include_events: bool) -> Iterator[bytes]
         for key, counters in changed[start : start + _PIECE]:
             _add_changes(message, key, counters)
         yield message.SerializeToString()
-    events = [event for event in batch.events if chosen.holds(event)] if include_events else []
-    for start in range(0, len(events), _PIECE):
-        some = map(_event, events[start : start + _PIECE])
-        yield realtime_service_pb2.WatchUpdatesResponse(events=some).SerializeToString()
+    for events in _few([event for event in batch.events if chosen.holds(event)] if include_events else []):
+        yield realtime_service_pb2.WatchUpdatesResponse(events=map(_event, events)).SerializeToString()
+
+
+def _few(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """Events, a few at a time."""
+    first = characters = 0
+    for index, event in enumerate(events, start=1):
+        characters += len(event.properties)
+        if index - first == _PIECE or characters > _PIECE_CHARACTERS:
+            yield events[first:index]
+            first, characters = index, 0
+    if first < len(events):
+        yield events[first:]
 
 
 def has_overflow(batches: Iterable[Batch], chosen: Part) -> bool:

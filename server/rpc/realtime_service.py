@@ -124,7 +124,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
                 await hub.news(min(stream.patience(_CHECK_SECONDS), max(bookmark_at - loop.time(), 0.01)))
             await stream.check()
             for batch in batches:
-                *others, last = hub.encoded(batch, part, include_events=include_events)
+                *others, last = await hub.encoded(batch, part, include_events=include_events)
                 for message in others:
                     await stream.write(message)
                     await stream.check()

@@ -1,6 +1,7 @@
 """GetUsageTrends: buckets that follow the clock on the wall, without gaps."""
 
 import zoneinfo
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,11 +10,10 @@ import serving
 from serving import Accounts, Caller, refused
 from tiny_worlds import DAY, NOON, THE_DAY, Figure, e, sent
 
-from agentmetrics.v1 import (
-    event_pb2,
-    time_pb2,
-)
+from agentmetrics.v1 import event_pb2, metrics_service_pb2, time_pb2
 from server import catalog, timerange
+from server.answers import Trends
+from server.rpc import metric_conversion
 from server.store.organizations import Settings
 
 
@@ -143,3 +143,22 @@ async def test_unset_metrics_and_zone_have_defaults(accounts: Accounts) -> None:
 async def test_metrics_that_cannot_be_had_are_refused(caller: Caller, metrics: list[str], reason: str) -> None:
     error = await refused(caller.trends(THE_DAY, *metrics))
     assert serving.refusal(error) == ("INVALID_ARGUMENT", reason, "metrics", False)
+
+
+async def test_a_long_answer_is_made_in_parts(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[metrics_service_pb2.GetUsageTrendsResponse] = []
+    trends = metric_conversion.trends
+
+    def noted(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsResponse]:
+        for part in trends(answer):
+            parts.append(part)
+            yield part
+
+    monkeypatch.setattr(metric_conversion, "trends", noted)
+    names = sorted(catalog.METRICS)[:20]
+    hours = serving.period("2026-01-01T00:00", "2026-03-24T00:00")
+    answer = await caller.trends(hours, *names, granularity=time_pb2.GRANULARITY_HOUR)
+    assert [one.metric for one in answer.series] == names
+    assert {len(one.values) for one in answer.series} == {len(answer.buckets)} == {82 * 24}
+    assert max(len(part.series) for part in parts) == 1
+    assert sum(len(part.series) + bool(part.buckets) for part in parts) == 21
