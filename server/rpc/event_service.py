@@ -95,6 +95,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         self, request_iterator: AsyncIterator[_Streamed], context: _Context
     ) -> None:
         """Stores batches as they come and acknowledges them in order."""
+        context.set_trailing_metadata(((_LAST_ACKED, "0"),))  # of one that is not let in, too
         with self._stream_slot(gate.caller().principal.organization_id):
             stream = _Stream(self, request_iterator, context, self._draining, self._limits)
             await stream.run()

@@ -9,7 +9,7 @@ import serving
 from serving import Accounts, Caller, batch, event, header, read_ack, refused, rest, statuses
 
 from agentmetrics.v1 import event_service_pb2
-from server.errors import Reason
+from server.errors import Reason, Refused
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 from server.serve import Running
@@ -76,6 +76,29 @@ async def test_a_stream_that_errs_acknowledges_first_what_came_before(
     assert last == 2
     assert metadata.get("expected") == ("3" if reason == "SEQUENCE_GAP" else None)
     assert await count(caller) == 2
+
+
+async def test_a_stream_that_is_not_let_in_says_that_it_came_nowhere(
+    caller: Caller, server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server._services.events, "_max_streams", 0)
+    refusal, last, _ = await ended(caller)
+    assert (refusal.reason, last) == ("STREAM_LIMIT", 0)
+
+
+async def test_a_stream_of_an_organization_at_its_rate_says_how_far_it_came(
+    caller: Caller, server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check(*_: object) -> None:
+        raise Refused(Reason.EVENT_RATE, "too many events", retry_after=60)
+
+    call = caller.stream()
+    await call.write(batch(5, [event()]))
+    await read_ack(call)
+    monkeypatch.setattr(server._services.events._admission, "check_events", check)
+    await call.write(batch(6, [event()]))
+    error = await refused(rest(call))
+    assert (serving.refusal(error).reason, serving.last_acked(error)) == ("EVENT_RATE", 5)
 
 
 async def test_a_repeated_batch_is_a_repetition_and_the_sequence_goes_on(caller: Caller) -> None:

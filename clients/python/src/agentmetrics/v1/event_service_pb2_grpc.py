@@ -81,7 +81,8 @@ class EventServiceServicer(object):
     def StreamEvents(self, request_iterator, context):
         """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged;
         then the server stops reading until it has caught up. When the stream ends, whatever was not acknowledged has an unknown
-        outcome: send it again on a new stream, to any server.
+        outcome: send it again on a new stream, to any server. The trailer last-acked-sequence says how far the stream came, whatever
+        the server ended it for; streams end after some minutes (STREAM_AGE) and where nothing comes (STREAM_IDLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

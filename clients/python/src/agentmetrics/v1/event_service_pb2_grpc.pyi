@@ -47,7 +47,8 @@ class EventServiceStub:
     ]
     """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged;
     then the server stops reading until it has caught up. When the stream ends, whatever was not acknowledged has an unknown
-    outcome: send it again on a new stream, to any server.
+    outcome: send it again on a new stream, to any server. The trailer last-acked-sequence says how far the stream came, whatever
+    the server ended it for; streams end after some minutes (STREAM_AGE) and where nothing comes (STREAM_IDLE).
     """
 
 class EventServiceAsyncStub:
@@ -79,7 +80,8 @@ class EventServiceAsyncStub:
     ]
     """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged;
     then the server stops reading until it has caught up. When the stream ends, whatever was not acknowledged has an unknown
-    outcome: send it again on a new stream, to any server.
+    outcome: send it again on a new stream, to any server. The trailer last-acked-sequence says how far the stream came, whatever
+    the server ended it for; streams end after some minutes (STREAM_AGE) and where nothing comes (STREAM_IDLE).
     """
 
 class EventServiceServicer(metaclass=abc.ABCMeta):
@@ -117,7 +119,8 @@ class EventServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[agentmetrics.v1.event_service_pb2.StreamEventsResponse], collections.abc.AsyncIterator[agentmetrics.v1.event_service_pb2.StreamEventsResponse]]:
         """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged;
         then the server stops reading until it has caught up. When the stream ends, whatever was not acknowledged has an unknown
-        outcome: send it again on a new stream, to any server.
+        outcome: send it again on a new stream, to any server. The trailer last-acked-sequence says how far the stream came, whatever
+        the server ended it for; streams end after some minutes (STREAM_AGE) and where nothing comes (STREAM_IDLE).
         """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
