@@ -62,18 +62,18 @@ class Authenticator:
         self._bad = BadCredentials()
         self._ask_again_at = 0.0
 
-    async def authenticate(self, credential: str, peer: str) -> Principal:
-        """The principal of a credential, whatever else its peer sends; refuses bad ones, and asks a peer to wait that
-        repeats one too often.
-        """
+    async def authenticate(self, credential: str) -> Principal | None:
+        """The principal of a credential; None where it is bad."""
         key_id = _key_id(credential)
         known = await self._current(key_id) if key_id is not None else None
         principal = self._principal(known, credential)
-        if known is None or principal is None:
-            raise self._bad.refusal(peer, key_id)
-        if known.key.pepper_id != self._hashes.pepper_id:
+        if known is not None and principal is not None and known.key.pepper_id != self._hashes.pepper_id:
             await self._renew(known, credential)
         return principal
+
+    def refusal(self, credential: str, peer: str) -> Refused:
+        """Counts a bad credential and gives its refusal, which asks a peer to wait that repeats one too often."""
+        return self._bad.refusal(peer, _key_id(credential))
 
     async def confirm(self, credential: str, last: Principal) -> Principal:
         """The principal of a call under way, as it is now; last is what an earlier question gave.

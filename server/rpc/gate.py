@@ -3,7 +3,6 @@ and nothing gets out but a status of ours.
 """
 
 import asyncio
-import contextlib
 import functools
 import time
 import urllib.parse
@@ -26,6 +25,7 @@ from server.rpc import keyless, requests, statuses, unknown_fields
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # one that counts the address is made for the call
 
 
 # A stream that cannot be let in is not read for so long, which slows its sender down, before it is refused.
@@ -51,7 +51,6 @@ class _Credential(NamedTuple):
     gate: "Gate"
     method: str
     text: str
-    peer: str
 
     async def authenticate(self) -> Principal:
         """Whose it is, now."""
@@ -100,7 +99,9 @@ class Gate(grpc.aio.ServerInterceptor):
         continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]",
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "_Handler | None":
-        """Wraps the handler of a call, and the parser of its requests."""
+        """Wraps the handler of a call and the parser of its requests; a call that may not be made is refused before its
+        request is read, so that callers without a key cannot have any held.
+        """
         self._admission.arrivals.note()
         method = handler_call_details.method
         wrapped: Any = self._wrapped.get(method)
@@ -111,11 +112,12 @@ class Gate(grpc.aio.ServerInterceptor):
             open_to_all = keyless.needs_no_key(method)
             wrapped = self._keyless.wrap(handler) if open_to_all else self._wrap(method, handler)
             self._wrapped[method] = wrapped
-        if wrapped.unary_unary and self._scopes.get(method) is Scope.INGEST:
-            refusal = self._refusal_at_once(handler_call_details.invocation_metadata)
-            if refusal is not None:
-                return _refusing(method, refusal)
-        return wrapped  # type: ignore[no-any-return]
+        if method not in self._scopes:
+            return wrapped  # type: ignore[no-any-return]
+        refusal = await self._authenticate(method, handler_call_details.invocation_metadata)
+        if refusal is None and wrapped.unary_unary and self._scopes[method] is Scope.INGEST:
+            refusal = self._admission.refusal(caller().principal)
+        return wrapped if refusal is None else _refusing(method, refusal)
 
     def _wrap(self, method: str, handler: Any) -> _Handler:
         """The handler of all calls of a method."""
@@ -127,26 +129,38 @@ class Gate(grpc.aio.ServerInterceptor):
             return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream), keep, serialize)
         return grpc.unary_stream_rpc_method_handler(self._stream(method, handler.unary_stream), keep, serialize)
 
-    def _refusal_at_once(self, metadata: _Metadata) -> Refused | None:
-        """Why a call that sends events cannot be let in, where that is clear without its request and its address."""
-        with contextlib.suppress(Refused):  # a credential that is none is told so where bad ones are counted
-            principal = self._authenticator.known(_credential(metadata))
-            if principal is not None and principal.may(Scope.INGEST):
-                return self._admission.refusal(principal)
+    async def _authenticate(self, method: str, metadata: _Metadata) -> "_Refusal | None":
+        """Finds out who calls; why the call may not be made, where that is so."""
+        try:
+            text = _credential(metadata)
+            principal = self._authenticator.known(text)
+            if principal is None:
+                async with asyncio.timeout(self._max_call_seconds):
+                    principal = await self._authenticator.authenticate(text)
+            if principal is None:
+                return functools.partial(self._bad_credential, text)
+            self._check_scope(method, principal)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the caller as it is
+            refusal = _refusal(error, method)
+            _let_go(error)
+            return refusal
+        _caller.set(Caller(principal=principal, authenticate=_Credential(self, method, text).authenticate))
         return None
+
+    def _bad_credential(self, text: str, context: _Context) -> Refused:
+        return self._authenticator.refusal(text, _peer(context))
 
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: _Raw, context: _Context) -> object:
             async with _Answering(method, context):
                 async with asyncio.timeout(self._max_call_seconds):
-                    caller = await self._authenticate(method, context)
                     if self._scopes[method] is not Scope.INGEST:
-                        with self._admission.asking(caller.principal.organization_id):
+                        with self._admission.asking(caller().principal.organization_id):
                             return await handle(self._question(method, request), context)
-                    organization_id, size = caller.principal.organization_id, len(request.data)
-                    await self._admission.check_events(caller.principal, size)
-                    with self._admission.holding(organization_id, size):
-                        return await handle(self._charged(caller.principal, request), context)
+                    principal, size = caller().principal, len(request.data)
+                    await self._admission.check_events(principal, size)
+                    with self._admission.holding(principal.organization_id, size):
+                        return await handle(self._charged(principal, request), context)
             return None  # refused: nobody reads an answer
 
         return call
@@ -156,9 +170,8 @@ class Gate(grpc.aio.ServerInterceptor):
 
         async def call(request: _Raw | AsyncIterator[_Raw], context: _Context) -> None:
             async with _Answering(method, context):
-                caller = await self._authenticate(method, context)
                 if isinstance(request, _Raw):
-                    with self._admission.asking(caller.principal.organization_id):
+                    with self._admission.asking(caller().principal.organization_id):
                         await handle(self._question(method, request), context)
                 else:
                     await handle(self._each(context), context)
@@ -191,25 +204,15 @@ class Gate(grpc.aio.ServerInterceptor):
         self._admission.charge(principal, requests.events_in(message))
         return message
 
-    async def _authenticate(self, method: str, context: _Context) -> Caller:
-        credential = _Credential(self, method, _credential(context.invocation_metadata()), _peer(context))
-        found = Caller(principal=await self.authenticate(credential), authenticate=credential.authenticate)
-        _caller.set(found)
-        return found
-
-    async def authenticate(self, credential: _Credential) -> Principal:
-        """The principal of a credential; refuses one that may not call the method."""
-        return self._permitted(await self._authenticator.authenticate(credential.text, credential.peer), credential)
-
     async def confirm(self, credential: _Credential, last: Principal) -> Principal:
         """The principal of a call under way; refuses one that may not go on."""
-        return self._permitted(await self._authenticator.confirm(credential.text, last), credential)
-
-    def _permitted(self, principal: Principal, credential: _Credential) -> Principal:
-        scope = self._scopes[credential.method]
-        if not principal.may(scope):
-            raise _scope_missing(scope)
+        principal = await self._authenticator.confirm(credential.text, last)
+        self._check_scope(credential.method, principal)
         return principal
+
+    def _check_scope(self, method: str, principal: Principal) -> None:
+        if not principal.may(self._scopes[method]):
+            raise _scope_missing(self._scopes[method])
 
     def _question(self, method: str, request: _Raw) -> Any:
         message = request.parse()
@@ -316,10 +319,11 @@ _refused = functools.cache(telemetry.REFUSALS.labels)
 _seconds = functools.cache(telemetry.RPC_SECONDS.labels)
 
 
-def _refusing(method: str, refusal: Refused) -> _Handler:
+def _refusing(method: str, why: "_Refusal") -> _Handler:
     """A handler that ends a call before its request is read: gRPC reads a stream's only when it is asked for them."""
 
     async def refuse(_requests: object, context: _Context) -> None:
+        refusal = why if isinstance(why, Refused) else why(context)
         code = statuses.code(refusal)
         _refused(refusal.reason.name).inc()
         _seconds(method, code.name).observe(0.0)

@@ -39,7 +39,7 @@ async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
 
 async def test_a_look_up_of_a_key_fails_quietly(nowhere: Database, complaints: list[dict[str, Any]]) -> None:
     authenticator = Authenticator(nowhere, Secrets("p" * 32), Clock())
-    caller = asyncio.create_task(authenticator.authenticate(KEY, "peer"))
+    caller = asyncio.create_task(authenticator.authenticate(KEY))
     await asyncio.sleep(0)
     lookups = authenticator._strangers
     assert lookups._waiting

@@ -7,10 +7,15 @@ from typing import Any
 import grpc
 import pytest
 import serving
+import wire
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from serving import Accounts
 
-from server.rpc import keyless
+from server import accounts as accounts_module
+from server.accounts import Scope
+from server.rpc import keyless, services
+from server.serve import Running
 from server.settings import Settings
 from server.store.database import Database
 
@@ -26,6 +31,24 @@ async def channel(
     monkeypatch.setattr(keyless, "_MOST_TOOLS", 2)
     async with serving.running(settings) as server, grpc.aio.insecure_channel(server.address) as channel:
         yield channel
+
+
+@pytest.mark.parametrize("method", services.SCOPES)
+async def test_a_call_without_a_good_key_is_refused_before_its_request_is_there(
+    accounts: Accounts, server: Running, method: str
+) -> None:
+    other = Scope.READ if services.SCOPES[method] is not Scope.READ else Scope.INGEST
+    keys = {
+        "": "UNAUTHENTICATED",
+        accounts_module.new_key().secret: "UNAUTHENTICATED",
+        (await accounts.caller(scopes=[other])).key.secret: "PERMISSION_DENIED",
+    }
+    async with wire.connected(server.address) as connection:
+        for number, (key, status) in enumerate(keys.items()):
+            stream = 2 * number + 1
+            connection.headers(stream, wire.request(method, secret=key))
+            connection.data(stream, wire.message(LONG.encode())[:10_000])  # and no more
+            assert await connection.answer(stream, seconds=30) == status
 
 
 def watch(channel: grpc.aio.Channel, service: str = "") -> Any:
