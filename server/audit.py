@@ -1,7 +1,7 @@
 """The audit: recounts what is stored, window by window and organization by organization, and publishes what differs.
 
 A run does a bounded amount of work and goes on where the last one ended; when all organizations have had their turn a
-rotation is complete and the next one begins.
+round is complete and the next one begins. What is published tells how old the last full round is, too.
 """
 
 import functools
@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeGuard, TypeVar
 
 import structlog
@@ -25,6 +25,7 @@ Result = Mapping[str, object]
 GiveWay = Callable[[], Awaitable[None]]
 _T = TypeVar("_T")
 
+JOB = "audit"
 _RUN_SECONDS = 20.0
 _BUSY_SECONDS = 0.1  # of work, after which it gives way
 _log = structlog.get_logger(__name__)
@@ -63,36 +64,78 @@ async def check(database: Database, organization_id: int, *, window_events: int 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """A round in which every organization had its turn. skipped: those of them that could not be read in time."""
+
+    began_at: datetime
+    ended_at: datetime
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the audit has found, and how much that says. covered is the share of organizations that the round under way
+    has looked at, one of which it has seen half by half; 0 where none is under way.
+    """
+
+    mismatches: int
+    full: Round | None  # the last one; None: there was none yet
+    covered: float
+
+    @classmethod
+    def of(cls, result: Result) -> "State | None":
+        """What the job has kept; None where it has not run yet."""
+        if "mismatches" not in result:
+            return None
+        full, covered = result.get("full"), result.get("covered", 0.0)
+        return cls(
+            mismatches=_number(result, "mismatches"),
+            full=Round(began_at=_at(full[0]), ended_at=_at(full[1]), skipped=full[2]) if _is_full(full) else None,
+            covered=covered if isinstance(covered, float) and result.get("cursor") is not None else 0.0,
+        )
+
+
 @dataclass(slots=True, kw_only=True)
 class _Rotation:
-    """How far the audit has got; kept in the job's result. before: the mismatches of the rotation before."""
+    """How far a round has got; kept in the job's result. before: the mismatches of the round before. full: when the
+    last full round began and ended, in seconds since 1970, and how many organizations it skipped.
+    """
 
+    began: int
     organization_id: int = 0
     bucket: int = 0
+    seen: float = 0.0  # the share of this organization's events that were looked at
     organizations: int = 0
     cells: int = 0
     skipped: int = 0
     found: int = 0
     before: int = 0
+    full: list[int] | None = None
 
     @classmethod
-    def resumed(cls, last: Result) -> "_Rotation":
-        """The rotation that the last run began, or the one after it."""
-        cursor = last.get("cursor")
-        if not _is_cursor(cursor):
-            return cls(before=_number(last, "mismatches"))
+    def begun(cls, last: Result, now: datetime) -> "_Rotation":
+        """A new round, whatever the last run has left over."""
+        full = last.get("full")
         return cls(
-            organization_id=cursor[0],
-            bucket=cursor[1],
-            organizations=_number(last, "organizations"),
-            cells=_number(last, "cells"),
-            skipped=_number(last, "skipped"),
-            found=_number(last, "found"),
-            before=_number(last, "before"),
+            began=int(now.timestamp()), before=_number(last, "mismatches"), full=full if _is_full(full) else None
         )
 
-    def result(self, *, complete: bool) -> Result:
-        """What the job keeps. A mismatch stays published until a whole rotation has not met it again."""
+    @classmethod
+    def resumed(cls, last: Result, now: datetime) -> "_Rotation":
+        """The round that the last run began, or the one after it."""
+        rotation, cursor = cls.begun(last, now), last.get("cursor")
+        if _is_cursor(cursor):
+            rotation.organization_id, rotation.bucket = cursor
+            for name in ("began", "organizations", "cells", "skipped", "found", "before"):
+                setattr(rotation, name, _number(last, name))
+        return rotation
+
+    def result(self, *, covered: float, ended: datetime | None = None) -> Result:
+        """What the job keeps; ended is when the round was complete. A mismatch stays published until a whole round has
+        not met it again.
+        """
+        complete = ended is not None
         return {
             "mismatches": self.found if complete else max(self.found, self.before),
             "cells": self.cells,
@@ -101,11 +144,22 @@ class _Rotation:
             "cursor": None if complete else [self.organization_id, self.bucket],
             "found": self.found,
             "before": self.before,
+            "began": self.began,
+            "covered": covered,
+            "full": self.full if ended is None else [self.began, int(ended.timestamp()), self.skipped],
         }
+
+
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _is_cursor(value: object) -> TypeGuard[list[int]]:
     return isinstance(value, list) and len(value) == 2
+
+
+def _is_full(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and len(value) == 3
 
 
 def _number(result: Result, name: str) -> int:
@@ -136,28 +190,58 @@ async def at_once() -> None:
     """Gives way to nothing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a full round has got. covered is the share of the organizations."""
+
+    covered: float
+    cells: int
+    mismatches: int
+
+
 async def run(database: Database, now: datetime, last: Result, *, give_way: GiveWay = at_once) -> Result:
-    """Goes on with the rotation for a limited time. give_way is awaited before the first window, and before others once
+    """Goes on with the round for a limited time. give_way is awaited before the first window, and before others once
     some work has been done: a large window takes the worker's processor for some tenths of a second.
     """
-    deadline = time.monotonic() + _RUN_SECONDS
+    return await _go_on(database, now, _Rotation.resumed(last, now), seconds=_RUN_SECONDS, give_way=give_way)
+
+
+async def run_round(database: Database, now: datetime, last: Result, told: Callable[[Progress], None]) -> Result:
+    """Does a whole round from its beginning, however long it takes; told hears of every window."""
+    return await _go_on(database, now, _Rotation.begun(last, now), seconds=math.inf, told=told)
+
+
+async def _go_on(
+    database: Database,
+    now: datetime,
+    rotation: _Rotation,
+    *,
+    seconds: float,
+    give_way: GiveWay = at_once,
+    told: Callable[[Progress], None] | None = None,
+) -> Result:
+    begun, covered = time.monotonic(), 0.0
     courtesy = _Courtesy(give_way)
-    rotation = _Rotation.resumed(last)
     async with database.transaction() as connection:
         ids = [one.organization_id for one in await organizations.listed(connection)]
-    for organization_id in ids:
+    for before, organization_id in enumerate(ids):
         if organization_id < rotation.organization_id:
             continue
         if organization_id > rotation.organization_id:
             rotation.organization_id, rotation.bucket = organization_id, 0
-        while await courtesy.before(functools.partial(_check_next_or_skip, database, rotation)):
-            if time.monotonic() > deadline:
-                return rotation.result(complete=False)
+        more = True
+        while more:
+            more = await courtesy.before(functools.partial(_check_next_or_skip, database, rotation))
+            covered = (before + (rotation.seen if more else 1)) / len(ids)
+            if told is not None:
+                told(Progress(covered=covered, cells=rotation.cells, mismatches=rotation.found))
+            if more and time.monotonic() - begun > seconds:
+                return rotation.result(covered=covered)
         rotation.organizations += 1
         rotation.organization_id, rotation.bucket = organization_id + 1, 0
-        if time.monotonic() > deadline and organization_id != ids[-1]:
-            return rotation.result(complete=False)
-    return rotation.result(complete=True)
+        if time.monotonic() - begun > seconds and organization_id != ids[-1]:
+            return rotation.result(covered=covered)
+    return rotation.result(covered=1.0, ended=now + timedelta(seconds=time.monotonic() - begun))
 
 
 async def _check_next_or_skip(database: Database, rotation: _Rotation) -> bool:
@@ -186,6 +270,8 @@ async def _check_next(database: Database, rotation: _Rotation) -> bool:
     for mismatch in findings.examples:
         _tell(rotation.organization_id, mismatch)
     rotation.bucket = span.end
+    events = sum(view.hours.values())
+    rotation.seen = sum(count for hour, count in view.hours.items() if hour < span.end) / events if events else 1.0
     rotation.cells += findings.cells
     rotation.found += findings.mismatches
     return next(ahead, None) is not None
@@ -205,5 +291,11 @@ def _tell(organization_id: int, mismatch: Mismatch) -> None:
 
 
 def publish(result: Result) -> None:
-    """Shows the last audit's count of mismatches to Prometheus."""
-    telemetry.MISMATCHES.set(_number(result, "mismatches"))
+    """Shows Prometheus the last audit's count of mismatches, and how old the last full round is."""
+    state = State.of(result)
+    telemetry.MISMATCHES.set(0 if state is None else state.mismatches)
+    telemetry.AUDIT_COVERED.set(0 if state is None else state.covered)
+    if state is not None and state.full is not None:
+        telemetry.AUDIT_ROUND_BEGAN.set(state.full.began_at.timestamp())
+        telemetry.AUDIT_ROUND_ENDED.set(state.full.ended_at.timestamp())
+        telemetry.AUDIT_SKIPPED.set(state.full.skipped)

@@ -145,6 +145,32 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def audit(
+    data_dir: DataDir = None,
+    now: Annotated[bool, typer.Option("--now", help="Do a full round now, and end with what it has found.")] = False,
+) -> None:
+    """Show what the audit has found, or do a full round now.
+
+    A round counts all raw events again and compares every figure. Workers do rounds little by little; with --now one is
+    done at once, beside them, and shown in `status` as theirs are. The exit code is then 0 where all agrees, 3 where
+    anything differs (the lines of this command tell where), and 1 where not all organizations could be looked at.
+    """
+    from server import auditing, telemetry
+
+    async def work(url: str) -> tuple[str, int]:
+        async with diagnosis.database(url) as database:
+            code = auditing.exit_code(await auditing.run_round(database)) if now else 0
+            return await auditing.show(database), code
+
+    with commands.reported():
+        known = settings.load()
+        telemetry.configure_logs(known.log_level, known.log_format)
+        found, code = commands.run(work(commands.place(data_dir).database_url))
+    typer.echo(found)
+    raise typer.Exit(code)
+
+
+@app.command()
 def health() -> None:
     """Ask this machine's server whether it serves.
 

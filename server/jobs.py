@@ -21,6 +21,7 @@ from server.store.jobs import Lease
 Result = Mapping[str, object]
 
 UNFINISHED = housekeeping.UNFINISHED
+AUDIT_EVERY = timedelta(minutes=10)
 _FIRST_RETRY = timedelta(seconds=10)
 _SLOWEST_RETRY = timedelta(hours=1)
 _GOODBYE_SECONDS = 2.0
@@ -53,7 +54,7 @@ def registry(update_window: timedelta, give_way: audit.GiveWay = audit.at_once) 
         Job(name="event_retention", interval=timedelta(days=1), run=housekeeping.event_retention),
         Job(name="key_retention", interval=timedelta(days=1), run=housekeeping.key_retention),
         Job(name="update_retention", interval=timedelta(hours=1), run=update_retention),
-        Job(name="audit", interval=timedelta(minutes=10), run=run_audit, publish=audit.publish),
+        Job(name=audit.JOB, interval=AUDIT_EVERY, run=run_audit, publish=audit.publish),
     )
 
 

@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
 
-from server import hints
+from server import audit, hints
 from server.cells import OTHER
 from server.store import jobs, members, migrate, organizations, rollups
 from server.store.database import Database
 from server.store.jobs import Job
 from server.store.members import Overflow
 
-_AUDIT = "audit"
 _HEADINGS = ("job", "last start", "last finish", "last failure", "next run", "runs", "failures", "now")
 
 
@@ -29,7 +28,7 @@ class Status:
     unfolded_organizations: int
     oldest_unfolded: timedelta | None  # how long the oldest delta has been waiting
     queued_jobs: int | None  # None: Redis cannot be reached
-    audit_mismatches: int | None  # None: there was no audit yet
+    audit: audit.State | None  # None: there was no audit yet
     overflows: tuple[Overflow, ...]  # the kinds of values of which some are over their limit
     keys_by_pepper: Mapping[str, int]  # keys in use, by the id of the pepper of their hashes
     jobs: tuple[Job, ...]
@@ -44,8 +43,7 @@ async def status(database: Database, redis_url: str | None) -> Status:
         known = tuple(await jobs.listed(connection))
         overflows = tuple(await members.overflows(connection))
         peppers = await organizations.keys_by_pepper(connection)
-    audits = [job.result.get("mismatches") for job in known if job.name == _AUDIT]
-    mismatches = audits[0] if audits else None
+    audits = [audit.State.of(job.result) for job in known if job.name == audit.JOB]
     return Status(
         at=condition.now,
         schema=found.schema if found else "none",
@@ -55,7 +53,7 @@ async def status(database: Database, redis_url: str | None) -> Status:
         unfolded_organizations=backlog.organizations,
         oldest_unfolded=None if backlog.oldest is None else max(timedelta(0), condition.now - backlog.oldest),
         queued_jobs=await _queued(redis_url),
-        audit_mismatches=mismatches if isinstance(mismatches, int) else None,
+        audit=audits[0] if audits else None,
         overflows=overflows,
         keys_by_pepper=peppers,
         jobs=known,
@@ -84,7 +82,7 @@ def render(status: Status) -> str:
     lines = (
         f"to be folded      {waiting}",
         f"queue             {_queue(status.queued_jobs)}",
-        f"audit             {_audit(status.audit_mismatches)}",
+        f"audit             {render_audit(status.audit, status.at)}",
         f"over the limit    {_overflows(status.overflows)}",
         f"keys by pepper    {_peppers(status.keys_by_pepper)}",
         f"schema            {status.schema}{ahead}",
@@ -98,10 +96,20 @@ def _queue(jobs: int | None) -> str:
     return "Redis cannot be reached; workers go on without it" if jobs is None else f"{jobs:,} jobs"
 
 
-def _audit(mismatches: int | None) -> str:
-    if mismatches is None:
+def render_audit(state: audit.State | None, now: datetime) -> str:
+    """What the audit has found, and how old that is."""
+    if state is None:
         return "not yet"
-    return "no mismatch" if not mismatches else f"{mismatches:,} MISMATCHES: see the workers' log"
+    found = "no mismatch" if not state.mismatches else f"{state.mismatches:,} MISMATCHES: see the workers' log"
+    if state.full is None:
+        return f"{found} so far; no full round yet, {state.covered:.0%} of the organizations in the first one"
+    took = _span(state.full.ended_at - state.full.began_at)
+    lines = [f"{found}; last full round {_ago(state.full.ended_at, now)}, in {took}"]
+    if state.full.skipped:
+        lines.append(f"{state.full.skipped:,} ORGANIZATIONS LEFT OUT of it")
+    if state.covered:
+        lines.append(f"{state.covered:.0%} of the organizations in the next one")
+    return ", ".join(lines)
 
 
 def _overflows(overflows: Sequence[Overflow]) -> str:

@@ -37,6 +37,19 @@ FOLDED_DELTAS = Counter("agentmetrics_folded_deltas", "Deltas folded into rollup
 FOLD_SECONDS = Histogram("agentmetrics_fold_seconds", "Duration of fold transactions.", buckets=_SECONDS)
 JOB_RUNS = Counter("agentmetrics_job_runs", "Runs of background jobs.", ["job", "outcome"])
 MISMATCHES = Gauge("agentmetrics_audit_mismatches", "Cells that differed from raw events in the last audit. Must be 0.")
+AUDIT_ROUND_BEGAN = Gauge(
+    "agentmetrics_audit_full_round_began_timestamp_seconds",
+    "When the last full round of the audit began, since 1970: as old is what the mismatches say. 0: there was none.",
+)
+AUDIT_ROUND_ENDED = Gauge(
+    "agentmetrics_audit_full_round_ended_timestamp_seconds", "When that round ended, since 1970. 0: there was none."
+)
+AUDIT_SKIPPED = Gauge(
+    "agentmetrics_audit_full_round_skipped", "Organizations that it left out, since they could not be read. Must be 0."
+)
+AUDIT_COVERED = Gauge(
+    "agentmetrics_audit_covered_ratio", "Share of the organizations that the audit's round under way has looked at."
+)
 
 
 class LogFormat(StrEnum):

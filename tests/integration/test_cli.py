@@ -21,6 +21,8 @@ COMMANDS = (
     "status",
     "pseudonyms",
     "pseudonyms forget",
+    "audit",
+    "restored",
     "health",
     "organizations",
     "organizations create",

@@ -1,14 +1,18 @@
 """The audit finds whatever does not agree with raw events, and nothing else."""
 
-from datetime import UTC, datetime
+import asyncio
+import itertools
+import json
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
 import worlds
 from prometheus_client import REGISTRY
 
-from server import accounts, audit, fold, jobs, recount
-from server.audit import Report
+from server import accounts, audit, auditing, errors, fold, jobs, recount
+from server.audit import Report, State
 from server.cells import Granularity
 from server.recount import Fault
 from server.store import jobs as stored_jobs
@@ -192,6 +196,113 @@ async def test_the_job_publishes_its_count(own_database: Database, own_organizat
     assert REGISTRY.get_sample_value("agentmetrics_audit_mismatches") == mismatches
     audit.publish({})
     assert REGISTRY.get_sample_value("agentmetrics_audit_mismatches") == 0
+
+
+async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next_one_has_got(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
+    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    await fill(own_database, own_organization)
+    await accounts.create_organization(own_database, "other", organizations.Settings(time_zone="UTC"))
+    states, last, at = list[State](), dict[str, object](), AT
+    for _ in range(2):
+        while True:
+            last = json.loads(json.dumps(await audit.run(own_database, at, last)))  # as it is kept
+            states.append(State.of(last))
+            at += timedelta(minutes=10)
+            if last["cursor"] is None:
+                break
+    assert State.of({}) is None
+    rounds = [list(some) for _, some in itertools.groupby(states[:-1], key=lambda one: one.full)]
+    (first, second) = rounds
+    assert len(first) >= 4
+    assert {one.full for one in first} == {None}
+    second_full = states[-1].full
+    for some, full in ((first, None), (second, second[0].full)):
+        covered = [one.covered for one in some if one.covered]
+        assert covered == sorted(covered)
+        assert 0 < covered[0] < covered[-1] < 1
+        assert full is None or full.began_at == AT
+    assert second_full is not None
+    assert second[0].full is not None
+    assert second_full.began_at == AT + timedelta(minutes=10) * len([*first, second[0]])
+    assert second_full.ended_at >= second_full.began_at > second[0].full.ended_at
+    audit.publish(last)
+    for name, value in (("began", second_full.began_at), ("ended", second_full.ended_at)):
+        told = REGISTRY.get_sample_value(f"agentmetrics_audit_full_round_{name}_timestamp_seconds")
+        assert told == value.timestamp()
+    assert REGISTRY.get_sample_value("agentmetrics_audit_covered_ratio") == 0
+    assert REGISTRY.get_sample_value("agentmetrics_audit_full_round_skipped") == 0
+
+
+async def kept(database: Database) -> State | None:
+    """What the audit's job has kept."""
+    async with database.transaction() as connection:
+        (stored,) = await stored_jobs.listed(connection)
+    return State.of(stored.result)
+
+
+async def test_a_round_of_now_is_whole_and_is_kept_as_those_of_workers_are(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)
+    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    monkeypatch.setattr(auditing, "_TELL_SECONDS", 0.0)
+    await fill(own_database, own_organization)
+    (job,) = (job for job in jobs.REGISTRY if job.name == "audit")
+    await jobs.run_due(own_database, "a worker", [job])
+    assert (await kept(own_database)).full is None  # it has looked at one window
+    state = await auditing.run_round(own_database)
+    assert state == await kept(own_database)
+    assert (state.mismatches, auditing.exit_code(state)) == (0, 0)
+    assert re.search(r"^100% of the organizations, [\d,]+ cells, 0 mismatches$", capsys.readouterr().err, re.MULTILINE)
+    await worlds.execute(own_database, "UPDATE rollups SET counter_amounts[1] = 0 WHERE granularity = 96")
+    assert auditing.exit_code(await auditing.run_round(own_database)) == auditing.MISMATCHED
+    assert re.match(
+        r"\d+ MISMATCHES: see the workers' log; last full round \d s ago", await auditing.show(own_database)
+    )
+
+
+async def test_a_round_of_now_waits_for_a_worker_that_is_auditing(
+    own_database: Database, own_organization: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await fill(own_database, own_organization)
+    async with own_database.transaction() as connection:
+        lease = await stored_jobs.claim(connection, "audit", "a worker", timedelta(minutes=10))
+    assert lease is not None
+    waiting = asyncio.create_task(auditing.run_round(own_database))
+    told = ""
+    async with asyncio.timeout(30):
+        while "waiting" not in (told := told + capsys.readouterr().err):  # noqa: ASYNC110 - it is only printed
+            await asyncio.sleep(0.01)
+    assert not waiting.done()
+    async with own_database.transaction() as connection:
+        await stored_jobs.finish(connection, lease, timedelta(minutes=10), {})
+    assert auditing.exit_code(await waiting) == 0
+
+
+async def test_a_round_that_leaves_an_organization_out_says_so(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_slow(*_: object) -> bool:
+        raise errors.StorageUnavailable("it takes too long")
+
+    monkeypatch.setattr(audit, "_check_next", too_slow)
+    state = await auditing.run_round(own_database)
+    assert state.full.skipped == 1
+    assert auditing.exit_code(state) == 1
+    assert "1 ORGANIZATIONS LEFT OUT" in await auditing.show(own_database)
+
+
+async def test_a_round_that_fails_says_so(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(audit, "_check_next", fail)
+    assert auditing.exit_code(await auditing.run_round(own_database)) == 1
 
 
 def test_a_report_holds_no_value_of_a_tenant() -> None:
