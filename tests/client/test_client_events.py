@@ -4,6 +4,8 @@ import itertools
 import time
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from google.protobuf import json_format
@@ -54,11 +56,15 @@ def test_naive_times_are_refused() -> None:
         ("message.sent", {"latency": 1}, "message.sent takes no latency; its fields are response_time_ms, "),
         ("message.sent", {"rating": None}, "message.sent takes no rating"),
         ("shop.opened", {"points": 1}, "shop.opened is a custom event type and takes no points"),
-        ("message.sent", {"response_time_ms": "120"}, "response_time_ms is an int, not str"),
-        ("message.sent", {"response_time_ms": True}, "response_time_ms is an int, not bool"),
-        ("message.sent", {"response_time_ms": 1.5}, "response_time_ms is an int, not float"),
-        ("message.sent", {"failed": 1}, "failed is a bool, not int"),
-        ("message.sent", {"model": 4}, "model is a str, not int"),
+        ("message.sent", {"response_time_ms": "120"}, "a whole number, not '120' (str): pass the number, int('120')"),
+        ("message.sent", {"response_time_ms": "fast"}, "response_time_ms is a whole number, not 'fast' (str)"),
+        ("message.sent", {"response_time_ms": True}, "response_time_ms is a whole number, not True (bool)"),
+        ("message.sent", {"response_time_ms": 1j}, "response_time_ms is a whole number, not 1j (complex)"),
+        ("message.sent", {"failed": 1}, "failed is a bool, not 1 (int)"),
+        ("message.sent", {"model": 4}, "model is a str, not 4 (int)"),
+        ("message.sent", {"agent_id": 4.0}, "agent_id is a text, a whole number or a UUID, not 4.0 (float)"),
+        ("message.sent", {"user_id": False}, "user_id is a text, a whole number or a UUID, not False (bool)"),
+        ("message.sent", {"properties": [1]}, "properties is a mapping, not list"),
         ("message.sent", {"properties": {"at": datetime.now(UTC)}}, "properties.at is of type datetime"),
         ("message.sent", {"properties": {"a": {1: 2}}}, "properties.a has a key that is no text"),
         ("message.sent", {"detail": event_pb2.Event()}, "detail is a detail message"),
@@ -74,7 +80,11 @@ def test_wrong_types_are_named(event_type: str, fields: dict[str, object], said:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"response_time_ms": 2**63}, ""),
+        ({"response_time_ms": 2**63}, "response_time_ms is a whole number of 64 bits, and 9223372036854775808 (int)"),
+        ({"response_time_ms": 1e30}, "response_time_ms is a whole number of 64 bits"),
+        ({"response_time_ms": float("inf")}, "response_time_ms is a whole number, not inf (float)"),
+        ({"response_time_ms": Decimal("NaN")}, "response_time_ms is a whole number, not Decimal('NaN') (Decimal)"),
+        ({"prompt_tokens": 7.5}, "prompt_tokens is a whole number, not 7.5 (float): round it as fits its meaning"),
         ({"properties": {"a": [float("nan")]}}, "properties.a[0]"),
         ({"properties": {"a": 2**53 + 1}}, "send it as text"),
         ({"detail": event_pb2.ApiDetail()}, "takes detail=MessageDetail, not ApiDetail"),
@@ -84,6 +94,37 @@ def test_wrong_values_are_named(fields: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is compared below
         agentmetrics.event("message.sent", **fields)  # type: ignore[arg-type]
     assert said in str(caught.value)
+
+
+class Number:
+    """A whole number of another library, such as numpy.int64."""
+
+    def __index__(self) -> int:
+        return 4
+
+
+@pytest.mark.parametrize("given", [4, 4.0, Decimal("4.00"), Fraction(8, 2), Number()])
+def test_whole_numbers_of_every_type_are_taken(given: object) -> None:
+    built = agentmetrics.event("message.sent", prompt_tokens=given, response_time_ms=given, cost_micros=given)
+    assert (built.message.prompt_tokens, built.message.response_time_ms, built.message.cost_micros) == (4, 4, 4)
+    assert agentmetrics.event("feedback.submitted", rating=given).feedback.rating == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [(12.5, 12), (13.5, 14), (12.500001, 13), (-0.5, 0), (Decimal("2.5"), 2), (Fraction(7, 2), 4), (819.9999, 820)],
+)
+def test_times_and_money_are_rounded_halves_to_even(given: object, taken: int) -> None:
+    built = agentmetrics.event("message.sent", response_time_ms=given, cost_micros=given)
+    assert (built.message.response_time_ms, built.message.cost_micros) == (taken, taken)
+
+
+def test_ids_may_be_numbers_and_uuids() -> None:
+    one = uuid.uuid4()
+    built = agentmetrics.event("a.b", event_id=one, user_id=42, agent_id=Number(), team_id=0, campaign_id="c")
+    assert (built.event_id, built.user_id, built.agent_id, built.team_id, built.campaign_id) == (
+        str(one), "42", "4", "0", "c",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("given", ["available", "AVAILABLE", "AGENT_STATUS_AVAILABLE", 1])
@@ -107,6 +148,7 @@ def test_an_empty_detail_is_still_told() -> None:
 
 
 def test_properties_keep_their_types() -> None:
+    assert agentmetrics.event("a.b", properties={"seats": Number()}).properties["seats"] == 4
     properties = {"plan": "pro", "seats": 3, "trial": False, "none": None, "list": [1, "a", {"deep": (1.5,)}]}
     built = agentmetrics.event("a.b", properties=properties)
     assert json_format.MessageToDict(built.properties) == {**properties, "list": [1, "a", {"deep": [1.5]}]}

@@ -12,7 +12,7 @@ from google.rpc import code_pb2
 from scripted import Fail, Reject, Slow
 
 import agentmetrics
-from agentmetrics import buffer, sender
+from agentmetrics import buffer, losses, sender
 from agentmetrics.v1 import event_pb2
 
 Options = dict[str, Any]
@@ -182,7 +182,7 @@ def test_batches_stay_below_the_size_of_a_message(running: scripted.Running, scr
     [
         ("message.sent", {"latency": 3}),
         ("message.sent", {"response_time_ms": "a"}),
-        ("message.sent", {"agent_id": 4}),
+        ("message.sent", {"agent_id": 4.5}),
         ("message.sent", {"agent_id": "\ud800"}),
         ("message.sent", {"properties": {"a": object()}}),
         ("message.sent", {"properties": 7}),
@@ -200,6 +200,78 @@ def test_nothing_raises(
         assert tracker.track(argument, **fields) is False
     assert tracker.stats().invalid == 3
     assert len(caplog.records) == 1
+    tracker.close()
+    assert [record.getMessage()[:20] for record in caplog.records] == ["1 event is lost: 1 ×", "2 events are lost: 2"]
+
+
+def test_losses_are_told_with_numbers_and_reasons(
+    running: scripted.Running, script: scripted.Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    dropped: list[tuple[str, str]] = []
+
+    def on_drop(event: event_pb2.Event | None, reason: str) -> None:
+        dropped.append((event.event_id if event else "", reason))
+        tracker.track("message.sent", latency=1)  # counted, and not told again
+        raise LookupError("a fault of the callback")
+
+    script.play(Reject(), Fail(code=code_pb2.UNAUTHENTICATED))
+    with agentmetrics.Tracker(running.address, api_key="k", flush_interval=60, on_drop=on_drop) as tracker:
+        for number in range(50):
+            assert tracker.track("message.sent", response_time_ms=12.5, prompt_tokens=4.0)
+            assert not tracker.track("message.sent", prompt_tokens=number + 0.5)
+            assert not tracker.track("message.sent", rating=5)
+        rejected = tracker.flush(5)
+        tracker.track("a.b", event_id="given up")
+        assert rejected
+        assert tracker.flush(5)
+    assert balanced(tracker.stats(), 151 + 151)
+    assert len(dropped) == 151
+    assert ("given up", "given up: UNAUTHENTICATED: scripted") in dropped
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(lines) == 2
+    assert "prompt_tokens is a whole number, not 0.5 (float): round it as fits its meaning" in lines[0]
+    for part in (
+        "49 × message.sent: prompt_tokens is a whole number",
+        "50 × message.sent: message.sent takes no rating",
+        "50 × message.sent rejected: VALUE_OUT_OF_RANGE message.prompt_tokens: too much",
+        "1 × given up: UNAUTHENTICATED: scripted",
+    ):
+        assert part in lines[1]
+
+
+def test_a_line_is_due_each_minute_while_something_is_lost(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(losses.time, "monotonic", lambda: now)
+    kept = losses.Losses(None, threading)
+
+    def lose() -> bool:
+        return kept.add([losses.Loss(event=None, kind="full", reason="full")])
+
+    assert (kept.seconds_until_line(), lose(), lose(), lose()) == (None, False, True, False)
+    now += 20
+    assert kept.seconds_until_line() == 40
+    now += 40
+    kept.log_if_due()
+    assert kept.seconds_until_line() is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 event is lost: 1 × full",
+        "2 events are lost: 2 × full",
+    ]
+
+
+def test_what_is_lost_before_a_quiet_time_is_told_by_the_thread(
+    running: scripted.Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(losses, "INTERVAL", 0.2)
+    with agentmetrics.Tracker(running.address, api_key="k") as tracker:
+        tracker.track("message.sent", latency=1)
+        tracker.track("message.sent", latency=1)
+        deadline = time.monotonic() + 30
+        while len(caplog.records) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(caplog.records) == 2
 
 
 def test_deeply_nested_properties_raise_nothing(tracker: agentmetrics.Tracker) -> None:

@@ -1,15 +1,17 @@
 """Building of events: keyword arguments to the right typed detail of an Event."""
 
 import math
+import operator
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, SupportsIndex
 
 from google.protobuf import struct_pb2, timestamp_pb2
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from agentmetrics import ids
+from agentmetrics import ids, values
 from agentmetrics.v1 import event_pb2
 
 Detail = (
@@ -31,6 +33,9 @@ Detail = (
     | event_pb2.StorageDetail
 )
 """Any message of the oneof Event.detail."""
+
+Id = str | SupportsIndex | uuid.UUID
+"""An id as event() takes it: a text, a whole number or a UUID."""
 
 # The field of the oneof -> the event types of its family. What a family's fields are called and hold is read from the
 # descriptors, so a field that is added to a detail needs no change here.
@@ -71,7 +76,7 @@ _DETAILS: Final = {
     if field.message_type is not None
 }
 _FAMILY_OF_MESSAGE: Final = {message.full_name: family for family, message in _DETAILS.items()}
-_INTEGERS: Final = frozenset({FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64})
+_INTEGERS: Final = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
 # Beyond this a Struct, whose numbers are doubles, would change the value.
 _MAX_EXACT_INTEGER: Final = 2**53
 
@@ -79,16 +84,16 @@ _MAX_EXACT_INTEGER: Final = 2**53
 def event(
     event_type: str,
     *,
-    event_id: str | None = None,
+    event_id: Id | None = None,
     occurred_at: datetime | None = None,
-    agent_id: str | None = None,
-    user_id: str | None = None,
-    conversation_id: str | None = None,
+    agent_id: Id | None = None,
+    user_id: Id | None = None,
+    conversation_id: Id | None = None,
     channel: str | None = None,
-    team_id: str | None = None,
-    campaign_id: str | None = None,
+    team_id: Id | None = None,
+    campaign_id: Id | None = None,
     resource_type: str | None = None,
-    resource_id: str | None = None,
+    resource_id: Id | None = None,
     properties: Mapping[str, object] | None = None,
     detail: Detail | None = None,
     **fields: object,
@@ -100,22 +105,28 @@ def event(
     Enums are given by name ("available") or number. An event type that the service does not know has no detail of
     its own: pass `detail=MessageDetail(...)`.
 
+    Ids are texts, whole numbers or UUIDs. A field that is a whole number takes every number that is one (4, 4.0,
+    Decimal("4")), and no text; times and money, whose names end in _ms and _micros, are rounded to the nearest one,
+    halves to the even one.
+
     Raises TypeError for an unknown keyword or a value of the wrong type, ValueError for a naive datetime, a number
-    that does not fit or a detail of another family.
+    that does not fit or a detail of another family. The message names the field, the value and what would be right.
     """
     built = event_pb2.Event(
         event_type=event_type,
-        event_id=event_id or ids.uuid7(),
-        occurred_at=timestamp(occurred_at or datetime.now(UTC), "occurred_at"),
-        agent_id=agent_id or "",
-        user_id=user_id or "",
-        conversation_id=conversation_id or "",
+        event_id=values.identity("event_id", event_id) or ids.uuid7(),
+        occurred_at=timestamp(datetime.now(UTC) if occurred_at is None else occurred_at, "occurred_at"),
+        agent_id=values.identity("agent_id", agent_id),
+        user_id=values.identity("user_id", user_id),
+        conversation_id=values.identity("conversation_id", conversation_id),
         channel=channel or "",
-        team_id=team_id or "",
-        campaign_id=campaign_id or "",
+        team_id=values.identity("team_id", team_id),
+        campaign_id=values.identity("campaign_id", campaign_id),
         resource_type=resource_type or "",
-        resource_id=resource_id or "",
+        resource_id=values.identity("resource_id", resource_id),
     )
+    if properties is not None and not isinstance(properties, Mapping):
+        raise values.WrongType("properties", f"properties is a mapping, not {type(properties).__name__}")
     if properties:
         built.properties.CopyFrom(_struct(properties, "properties"))
     if detail is not None:
@@ -153,9 +164,9 @@ def from_text(event_type: str, name: str, text: str) -> object:
 def timestamp(instant: datetime, name: str) -> timestamp_pb2.Timestamp:
     """Returns an aware datetime as a Timestamp. Raises TypeError for other types, ValueError for naive datetimes."""
     if not isinstance(instant, datetime):
-        raise TypeError(f"{name} is a datetime, not {type(instant).__name__}")
+        raise values.WrongType(name, f"{name} is a datetime, not {type(instant).__name__}")
     if instant.utcoffset() is None:
-        raise ValueError(f"{name} has no time zone: pass an aware datetime, such as datetime.now(UTC)")
+        raise values.WrongValue(name, f"{name} has no time zone: pass an aware datetime, such as datetime.now(UTC)")
     stamp = timestamp_pb2.Timestamp()
     stamp.FromDatetime(instant)
     return stamp
@@ -207,10 +218,10 @@ def _checked(field: FieldDescriptor, value: object) -> int | str | bool:
         return value
     if field.type == FieldDescriptor.TYPE_STRING and isinstance(value, str):
         return value
-    if field.type in _INTEGERS and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    wanted = "an int" if field.type in _INTEGERS else "a bool" if field.type == FieldDescriptor.TYPE_BOOL else "a str"
-    raise TypeError(f"{field.name} is {wanted}, not {type(value).__name__}")
+    if field.type in _INTEGERS:
+        return values.whole(field.name, value, _INTEGERS[field.type])
+    wanted = "a bool" if field.type == FieldDescriptor.TYPE_BOOL else "a str"
+    raise values.WrongType(field.name, f"{field.name} is {wanted}, not {value!r:.80} ({type(value).__name__})")
 
 
 def _enum_number(name: str, enum: EnumDescriptor, value: object) -> int:
@@ -223,7 +234,7 @@ def _enum_number(name: str, enum: EnumDescriptor, value: object) -> int:
             if candidate in enum.values_by_name:
                 return enum.values_by_name[candidate].number
     choices = ", ".join(entry.name.removeprefix(prefix).lower() for entry in enum.values[1:])
-    raise ValueError(f"{name} is one of {choices}, not {value!r}")
+    raise values.WrongValue(name, f"{name} is one of {choices}, not {value!r:.80}")
 
 
 def _struct(properties: Mapping[str, object], path: str) -> struct_pb2.Struct:
@@ -231,7 +242,7 @@ def _struct(properties: Mapping[str, object], path: str) -> struct_pb2.Struct:
     struct = struct_pb2.Struct()
     for key, value in properties.items():
         if not isinstance(key, str):
-            raise TypeError(f"{path} has a key that is no text: {key!r}")
+            raise values.WrongType(path, f"{path} has a key that is no text: {key!r}")
         struct.fields[key].CopyFrom(_value(value, f"{path}.{key}"))
     return struct
 
@@ -245,9 +256,13 @@ def _value(value: object, path: str) -> struct_pb2.Value:
             return struct_pb2.Value(bool_value=value)
         case str():
             return struct_pb2.Value(string_value=value)
+        case SupportsIndex() if not isinstance(value, int):
+            return _value(operator.index(value), path)
         case int() | float():
             if not math.isfinite(value) or (isinstance(value, int) and abs(value) > _MAX_EXACT_INTEGER):
-                raise ValueError(f"{path} is not a number that JSON keeps exactly: {value!r}; send it as text")
+                raise values.WrongValue(
+                    path, f"{path} is not a number that JSON keeps exactly: {value!r}; send it as text"
+                )
             return struct_pb2.Value(number_value=value)
         case Mapping():
             return struct_pb2.Value(struct_value=_struct(value, path))
@@ -255,4 +270,4 @@ def _value(value: object, path: str) -> struct_pb2.Value:
             items = [_value(item, f"{path}[{index}]") for index, item in enumerate(value)]
             return struct_pb2.Value(list_value=struct_pb2.ListValue(values=items))
         case _:
-            raise TypeError(f"{path} is of type {type(value).__name__}, which is not JSON")
+            raise values.WrongType(path, f"{path} is of type {type(value).__name__}, which is not JSON")

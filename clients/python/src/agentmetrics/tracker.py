@@ -145,4 +145,4 @@ def _invalid(event: object, error: Exception) -> losses.Loss:
     """Returns the loss that an event is which cannot be built or sent."""
     name = event if isinstance(event, str) else getattr(event, "event_type", type(event).__name__)
     built = event if isinstance(event, event_pb2.Event) else None
-    return losses.Loss(event=built, kind=f"invalid {name} {type(error)}", reason=f"{name}: {error}")
+    return losses.Loss(event=built, kind=f"invalid {name} {getattr(error, 'field', error)}", reason=f"{name}: {error}")
