@@ -12,11 +12,13 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 from server import embedded
 from tests.bench.world import World
-from tests.load import agents, backlog, late, noisy, resuming, step, subscriptions
+from tests.load import agents, backlog, bombs, late, noisy, resuming, step, subscriptions
 from tests.load.running import Verdict
 
 _LONGEST = 900.0  # seconds for one of them, whatever happens
-_TESTS = {one.__name__.rpartition(".")[2]: one.run for one in (backlog, late, noisy, resuming, step, subscriptions)}
+_TESTS = {
+    one.__name__.rpartition(".")[2]: one.run for one in (backlog, bombs, late, noisy, resuming, step, subscriptions)
+}
 _TESTS |= {"flood": step.flood, "noisy-flood": noisy.flood}
 
 

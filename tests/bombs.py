@@ -1,19 +1,19 @@
 """Requests that are small on the wire and large, or long to read, for whoever parses them as they are."""
 
+import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import grpc
-import serving
-from bad_inputs import outcome, told
-from serving import Caller
+from google.protobuf import timestamp_pb2
 
-from agentmetrics.v1 import event_service_pb2
+from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
 
 _BYTES = 4 * 1024 * 1024 - 1024  # as much as gRPC lets in
 _LENGTH_DELIMITED = 2
+TRACK_EVENT = "/agentmetrics.v1.EventService/TrackEvent"
+TRACK_EVENTS = "/agentmetrics.v1.EventService/TrackEvents"
 STREAM_EVENTS = "/agentmetrics.v1.EventService/StreamEvents"
 TRENDS = "/agentmetrics.v1.MetricsService/GetUsageTrends"
 WATCH_UPDATES = "/agentmetrics.v1.RealtimeService/WatchUpdates"
@@ -41,9 +41,15 @@ def _filled(part: bytes) -> bytes:
     return part * (_BYTES // len(part))
 
 
-def _with_properties(entries: bytes, padding: bytes = b"") -> bytes:
+def _event() -> bytes:
+    """An event that is in order."""
+    at = timestamp_pb2.Timestamp(seconds=int(time.time()))
+    return event_pb2.Event(event_id=str(uuid.uuid4()), event_type="message.sent", occurred_at=at).SerializeToString()
+
+
+def _with_properties(entries: bytes) -> bytes:
     """An event with properties as they are encoded."""
-    return serving.event(channel="bomb").SerializeToString() + field(12, entries) + padding
+    return _event() + field(12, entries)
 
 
 def _list(values: bytes) -> bytes:
@@ -54,7 +60,7 @@ def _list(values: bytes) -> bytes:
 def _many_keys() -> bytes:
     """200,000 keys of one event, beside one that is in order."""
     keys = b"".join(field(1, field(1, b"%d" % number)) for number in range(200_000))
-    return field(1, _with_properties(keys)) + field(1, serving.event().SerializeToString())
+    return field(1, _with_properties(keys)) + field(1, _event())
 
 
 _STRUCT = field(1, field(5, field(1, field(1, b""))))  # {"": null}, of which parsing makes 25 times its 8 bytes
@@ -66,7 +72,7 @@ def _structs(count: int, events: int) -> bytes:
 
 BOMBS = {
     "empty events": Bomb(
-        method=serving.TRACK_EVENTS,
+        method=TRACK_EVENTS,
         body=lambda: _filled(field(1, b"")),
         answer="INVALID_ARGUMENT TOO_MANY_EVENTS events",
     ),
@@ -84,44 +90,35 @@ BOMBS = {
         answer="INVALID_ARGUMENT REQUEST_TOO_LARGE",
     ),
     "unknown fields": Bomb(
-        method=serving.TRACK_EVENTS,
+        method=TRACK_EVENTS,
         body=lambda: _filled(b"\x78\x00"),
         answer="INVALID_ARGUMENT REQUEST_TOO_LARGE",
     ),
     "keys of an event": Bomb(
-        method=serving.TRACK_EVENT,
+        method=TRACK_EVENT,
         body=_many_keys,
         answer="INVALID_ARGUMENT EVENT_TOO_LARGE",
     ),
     "keys of an event beside another": Bomb(
-        method=serving.TRACK_EVENTS, body=_many_keys, answer="1 EVENT_TOO_LARGE, 1 ACCEPTED"
+        method=TRACK_EVENTS, body=_many_keys, answer="1 EVENT_TOO_LARGE, 1 ACCEPTED"
     ),
     "lists of nothing": Bomb(
-        method=serving.TRACK_EVENTS,
+        method=TRACK_EVENTS,
         body=lambda: b"".join(field(1, _with_properties(_list(field(1, b"") * 30_000))) for _ in range(68)),
         answer="68 PROPERTIES_TOO_LARGE",
     ),
-    "maps in lists": Bomb(
-        method=serving.TRACK_EVENTS, body=lambda: _structs(6_500, 63), answer="63 PROPERTIES_TOO_LARGE"
-    ),
-    "as many maps as are allowed": Bomb(
-        method=serving.TRACK_EVENTS, body=lambda: _structs(1_600, 250), answer="250 ACCEPTED"
-    ),
+    "maps in lists": Bomb(method=TRACK_EVENTS, body=lambda: _structs(6_500, 63), answer="63 PROPERTIES_TOO_LARGE"),
+    "as many maps as are allowed": Bomb(method=TRACK_EVENTS, body=lambda: _structs(1_600, 250), answer="250 ACCEPTED"),
 }
 
 
-async def send(caller: Caller, bomb: Bomb) -> str:
-    """Sends a bomb, compressed; how the call ended, or what became of its events."""
-    options: dict[str, Any] = {"metadata": caller.metadata, "timeout": 60, "compression": grpc.Compression.Gzip}
-    if bomb.method == STREAM_EVENTS:
-        call = caller.channel.stream_stream(bomb.method)(**options)
-        await call.write(bomb.body())
-        return await outcome(serving.read_ack(call))
-    if bomb.method == WATCH_UPDATES:
-        return await outcome(caller.channel.unary_stream(bomb.method)(bomb.body(), **options).read())
-    try:
-        response = await caller.channel.unary_unary(bomb.method)(bomb.body(), **options)
-    except grpc.aio.AioRpcError as error:
-        return told(error)
+def fates(response: bytes) -> str:
+    """What became of the events of a batch: how many of each status, or reason of a rejection."""
     results = event_service_pb2.TrackEventsResponse.FromString(response).results
-    return ", ".join(f"{count} {status}" for status, count in Counter(serving.statuses(results)).items())
+    return ", ".join(f"{count} {fate}" for fate, count in Counter(map(_fate, results)).items())
+
+
+def _fate(result: event_service_pb2.EventResult) -> str:
+    if result.status == event_service_pb2.EVENT_STATUS_REJECTED:
+        return error_reason_pb2.ErrorReason.Name(result.rejection.reason).removeprefix("ERROR_REASON_")
+    return event_service_pb2.EventStatus.Name(result.status).removeprefix("EVENT_STATUS_")
