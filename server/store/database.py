@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from server import errors
 from server.store import pool, sessions
 from server.store.patience import Patience
-from server.store.pool import Pool
+from server.store.pool import Identity, Pool
 
 Driver: TypeAlias = pool.Driver
 Connection: TypeAlias = AsyncConnection
@@ -77,7 +77,7 @@ class Database:
         together.watch(self._realtime, query_patience)
         if patience is not None:
             together.watch(self._other, patience)
-        self._lost: set[int] = set()  # PostgreSQL's processes behind connections that were lost
+        self._lost: set[Identity] = set()  # sessions behind connections that were lost
         reading: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reading = self._query.execution_options(**reading)
         self._reading_realtime = self._realtime.execution_options(**reading)
@@ -98,13 +98,12 @@ class Database:
         """
         with translated():
             driver = await self._ingest.take()
-            session = driver.get_server_pid()  # a connection that is cut cannot be asked any more
             try:
                 if self._lost:
                     await self._bury(driver)
                 yield driver
             except (asyncio.CancelledError, *_LOST):
-                self._lost.add(session)
+                self._lost.add(driver.identity)
                 driver.terminate()
                 raise
             finally:
@@ -142,13 +141,12 @@ class Database:
         with translated():
             async with engine.connect() as connection:
                 driver = await driver_of(connection)
-                session = driver.get_server_pid()  # a connection that is cut cannot be asked any more
                 try:
                     if self._lost:
                         await self._bury(driver)
                     yield driver
                 except _LOST:
-                    self._lost.add(session)
+                    self._lost.add(driver.identity)
                     await connection.invalidate()
                     raise
 
@@ -159,7 +157,7 @@ class Database:
         what it has locked; no time limit of PostgreSQL applies to that.
         """
         lost = list(self._lost)
-        await driver.execute(_BURY, lost)
+        await driver.execute(_BURY, [one.pid for one in lost], [one.began for one in lost])
         self._lost.difference_update(lost)
 
     @contextlib.asynccontextmanager
@@ -223,7 +221,8 @@ _CONDITION = sa.text(
 )
 
 _BURY = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND usename = current_user"
+    "SELECT pg_terminate_backend(pid) FROM unnest($1::int[], $2::timestamptz[]) AS lost(pid, backend_start)"
+    " JOIN pg_stat_activity USING (pid, backend_start) WHERE usename = current_user"
     " AND application_name LIKE 'agentmetrics%' AND pid <> pg_backend_pid()"
 )
 

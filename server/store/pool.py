@@ -5,16 +5,32 @@ SQLAlchemy's pool takes a connection out through several greenlets, which costs 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
 from server import errors
 from server.store.patience import Patience
 
-# What the asyncpg driver's own connection is to the rest of the store. Ingest and fold use it directly: COPY is not
-# part of SQLAlchemy, and its execution layer costs more than these statements do.
-Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A session as PostgreSQL knows it. Numbers of processes come again, with a later beginning."""
+
+    pid: int
+    began: datetime
+
+
+class Driver(asyncpg.Connection):
+    """The driver's own connection, which knows the identity of its session.
+
+    Ingest and fold use it directly: COPY is not part of SQLAlchemy, and its execution layer costs more than these
+    statements do.
+    """
+
+    __slots__ = ("identity",)
+    identity: Identity
 
 
 class Pool:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from server.store.pool import Driver
+from server.store.pool import Driver, Identity
 
 RECYCLE_SECONDS = 1800  # the age at which a connection is replaced
 _CONNECT_SECONDS = 5
@@ -67,6 +67,21 @@ _MIGRATION_SETTINGS = {**_SETTINGS, "idle_in_transaction_session_timeout": "0", 
 MIGRATION = Kind(application_name="agentmetrics migration", settings=_MIGRATION_SETTINGS, timeout=None)
 
 
+async def _open(**options: Any) -> Driver:
+    """Opens a connection. One that has just been opened costs a question more, so that it can be told from others."""
+    session: Driver = await asyncpg.connect(**options, connection_class=Driver)
+    try:
+        (found,) = await session.fetch(_IDENTITY, timeout=_CONNECT_SECONDS)
+    except BaseException:
+        session.terminate()
+        raise
+    session.identity = Identity(pid=found[0], began=found[1])
+    return session
+
+
+_IDENTITY = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+
+
 def connector(url: str, kind: Kind) -> Callable[[], Awaitable[Driver]]:
     """Opens connections of the bare driver; the URL means what it means to an engine."""
     parsed = _parsed(url)
@@ -76,7 +91,7 @@ def connector(url: str, kind: Kind) -> Callable[[], Awaitable[Driver]]:
     options = {**address, **kind.options()}
 
     async def connect() -> Driver:
-        return await asyncpg.connect(**options)
+        return await _open(**options)
 
     return connect
 
@@ -91,7 +106,7 @@ def engine(url: str, kind: Kind, connections: int, *, wait: int = 10) -> AsyncEn
         pool_recycle=RECYCLE_SECONDS,
         pool_use_lifo=True,
         hide_parameters=True,  # values of tenants stay out of logs and exceptions
-        connect_args=kind.options(),
+        connect_args={**kind.options(), "async_creator_fn": _open},
     )
     sa.event.listen(made.sync_engine, "checkout", _refuse_dead)
     return made

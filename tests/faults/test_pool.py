@@ -12,7 +12,7 @@ from server import embedded, errors
 from server.store import sessions
 from server.store.database import Database, Driver
 from server.store.patience import Patience
-from server.store.pool import Pool
+from server.store.pool import Identity, Pool
 from tests.faults.proxy import Harm, Link
 
 _LOCK = 20261121
@@ -168,3 +168,25 @@ async def _both(pool: Pool) -> set[int]:
     finally:
         for driver in two:
             pool.give(driver)
+
+
+async def test_a_lost_session_is_ended_and_never_one_that_has_its_number_now(
+    mine: Database, engines: embedded.Engines
+) -> None:
+    """A session that waits for the rest of a COPY does not notice that nobody is there any more."""
+    async with mine.maintenance() as driver:
+        lost = driver.identity
+    url = engines.database_url.replace("postgresql+asyncpg://", "postgresql://")
+    stranger = await asyncpg.connect(url, server_settings={"application_name": "agentmetrics"})
+    try:
+        theirs = Identity(pid=await number(stranger), began=lost.began)
+        mine._lost.update((lost, theirs))
+        async with mine.ingest() as driver:
+            assert not mine._lost
+            async with asyncio.timeout(30):
+                alive = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"
+                while await driver.fetchval(alive, lost.pid):  # noqa: ASYNC110 - it is another process
+                    await asyncio.sleep(0.02)
+        assert await stranger.fetchval("SELECT 1") == 1
+    finally:
+        await stranger.close()
