@@ -372,6 +372,6 @@ def _recency(talk: Talk) -> tuple[int, str]:
 def day_of(now: datetime, zone_name: str) -> Span:
     """The current day of a zone."""
     zone = timerange.zone(zone_name)
-    today = now.astimezone(zone).date()
+    today = timerange.day_at(now, zone)
     start, end = (timerange.midnight(day, zone) for day in (today, today + timedelta(days=1)))
     return Span(start=timerange.floor_bucket(start), end=timerange.floor_bucket(end))

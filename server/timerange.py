@@ -4,6 +4,7 @@ Since 1980 every IANA zone has been a multiple of 15 minutes away from UTC, so q
 the hours, days, weeks and months of any zone. Nothing before 2000 is kept.
 """
 
+import bisect
 import enum
 import functools
 import zoneinfo
@@ -19,6 +20,7 @@ from server.errors import Reason, Refused
 zoneinfo.reset_tzpath(())
 
 QUARTER = timedelta(seconds=cells.QUARTER_SECONDS)
+_MINUTE = timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FLOOR = datetime(2000, 1, 1, tzinfo=UTC)
 MAX_DAYS = 400
@@ -176,7 +178,7 @@ def _hour_cuts(period: TimeRange) -> Iterator[int]:
 
 
 def _date_cuts(period: TimeRange, granularity: Granularity) -> Iterator[int]:
-    day = instant(period.span.start).astimezone(period.zone).date()
+    day = day_at(instant(period.span.start), period.zone)
     while True:
         day = _next_date(day, granularity)
         yield floor_bucket(midnight(day, period.zone))
@@ -191,13 +193,43 @@ def _next_date(day: date, granularity: Granularity) -> date:
 
 
 def midnight(day: date, zone: zoneinfo.ZoneInfo) -> datetime:
-    """The first instant of a day in a zone, in UTC; where midnight is skipped, the instant of the clock change."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    """Where a day begins in a zone, in UTC: the quarter hour that leaves the fewest minutes on the wrong day.
+
+    That is its first instant, but for clocks that go back soon after midnight: the day then begins at the second one.
+    Where midnight is skipped, it begins with the clock change.
+    """
+    wall = datetime(day.year, day.month, day.day, tzinfo=zone)
+    first, second = wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC)
+    if first == second:
+        return first
+    change = _clock_change(zone, min(first, second), max(first, second))
+    if second < first:  # no clock shows midnight
+        return EPOCH + round((change - EPOCH) / QUARTER) * QUARTER
+    is_same_day = change.astimezone(zone).date() == day  # as where 01:00 is followed by 00:00
+    return first if is_same_day or second - change <= change - first else second
+
+
+def _clock_change(zone: zoneinfo.ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The minute, later than before and not later than after, from which a zone has another offset."""
+    old = before.astimezone(zone).utcoffset()
+    minutes = range(1, (after - before) // _MINUTE + 1)
+    changed = bisect.bisect_left(
+        minutes, 1, key=lambda minute: (before + minute * _MINUTE).astimezone(zone).utcoffset() != old
+    )
+    return before + minutes[changed] * _MINUTE
+
+
+def day_at(at: datetime, zone: zoneinfo.ZoneInfo) -> date:
+    """The day of a zone that holds an instant, from its midnight to the next one."""
+    day = at.astimezone(zone).date()
+    if at < midnight(day, zone):
+        return day - timedelta(days=1)
+    return day if at < midnight(day + timedelta(days=1), zone) else day + timedelta(days=1)
 
 
 def last_days(period: TimeRange, days: int) -> TimeRange:
     """The given number of whole calendar days up to the one in which the period ends (or which is now)."""
-    last = (instant(period.span.end) - timedelta(microseconds=1)).astimezone(period.zone).date()
+    last = day_at(instant(period.span.end) - timedelta(microseconds=1), period.zone)
     start = max(midnight(last - timedelta(days=days - 1), period.zone), FLOOR)
     end = midnight(last + timedelta(days=1), period.zone)
     return TimeRange(span=Span(start=floor_bucket(start), end=floor_bucket(end)), zone=period.zone, now=period.now)
