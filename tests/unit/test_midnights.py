@@ -60,7 +60,7 @@ def distinct() -> Mapping[tuple[Change, ...], str]:
 
 
 def wrong_minutes(change: Change, day: date) -> dict[int, int]:
-    """How many minutes are on the wrong side if a day began so many minutes after a change, at each quarter hour near."""
+    """How many minutes are on the wrong side if a day began so many minutes after a change, by quarter hour."""
     minutes = range(-AROUND, AROUND)
     late = [change.day(minute) >= day for minute in minutes]
     before = list(itertools.accumulate(late, initial=0))
