@@ -48,11 +48,15 @@ class Granularity(enum.IntEnum):
 
 
 class CellKey(NamedTuple):
-    """Names a cell. bucket is a quarter hour: its start in seconds since 1970 ÷ 900, in UTC."""
+    """Names a cell. bucket is a quarter hour: its start in seconds since 1970 ÷ 900, in UTC.
+
+    slot is a shorter span of it that the cell is a part for, see server/slots.py; 0 for all of the quarter hour.
+    """
 
     dimension: int
     value: str
     bucket: int
+    slot: int = 0
 
 
 # The key of a counter or bin is measure number × KEY_SPAN + part: 0 the count, 1 the sum, 2 and up the keys of the

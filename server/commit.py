@@ -1,6 +1,6 @@
 """One transaction of ingest: keys, conversations, events, deltas, revision. Acknowledge after it and never before."""
 
-from collections import Counter
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +11,14 @@ from server.limits import UNLIMITED
 from server.measures import Overflow
 from server.numbers import Known, NumberCache
 from server.outcomes import Conversation
+from server.slots import Recency
 from server.store import conversations, rollups, single, statuses, updates
 from server.store import events as stored_events
-from server.store.conversations import Seen
+from server.store.conversations import Activity, Seen
 from server.store.database import Database, Driver
 
 _MESSAGE_TYPES = ("message.received", "message.sent")
+_CONVERSATION_TYPES = frozenset((*_MESSAGE_TYPES, "conversation.started", *outcomes.KIND_OF_EVENT_TYPE))
 _FEW = 250  # new events of an organization, up to which one statement costs less than the steps of a transaction
 
 
@@ -39,7 +41,9 @@ class Committed:
     overflow: Overflow  # of all the events, new or not
 
 
-async def commit_group(database: Database, numbers: NumberCache, parts: Sequence[Part]) -> Mapping[int, Committed]:
+async def commit_group(
+    database: Database, numbers: NumberCache, parts: Sequence[Part], recency: Recency
+) -> Mapping[int, Committed]:
     """Stores what a few new events of different organizations change, in one statement that is its own transaction.
 
     What is not stored is left out and has to be committed by itself: that of an organization with an event that is
@@ -48,7 +52,7 @@ async def commit_group(database: Database, numbers: NumberCache, parts: Sequence
     """
     async with database.ingest() as driver:
         known = await numbers.of_all(driver, {part.organization_id: part.events for part in parts})
-        committed = await _store_together(driver, parts, known, most_are_open=True)
+        committed = await _store_together(driver, parts, known, recency, most_are_open=True)
         failpoints.reach("ingest_after_commit")
     for organization_id in committed:
         numbers.keep(known[organization_id])
@@ -60,6 +64,7 @@ async def commit(
     numbers: NumberCache,
     organization_id: int,
     events: Sequence[Event],
+    recency: Recency,
     *,
     hopeful: bool = False,
     quota: int = UNLIMITED,
@@ -75,13 +80,13 @@ async def commit(
         committed = None
         if hopeful and len(events) <= _FEW:
             part = Part(organization_id=organization_id, events=events, quota=quota)
-            stored = await _store_together(driver, [part], {organization_id: known})
+            stored = await _store_together(driver, [part], {organization_id: known}, recency)
             committed = stored.get(organization_id)
         elif hopeful:
-            committed = await _store_new(driver, organization_id, events, known.numbers, quota)
+            committed = await _store_new(driver, organization_id, events, known.numbers, recency, quota)
         if committed is None:
             async with driver.transaction():
-                committed = await _store(driver, organization_id, events, known.numbers, quota)
+                committed = await _store(driver, organization_id, events, known.numbers, recency, quota)
         failpoints.reach("ingest_after_commit")
     if committed.revision:
         numbers.keep(known)
@@ -89,14 +94,14 @@ async def commit(
 
 
 async def _store_together(
-    driver: Driver, parts: Sequence[Part], known: Mapping[int, Known], *, most_are_open: bool = False
+    driver: Driver, parts: Sequence[Part], known: Mapping[int, Known], recency: Recency, *, most_are_open: bool = False
 ) -> dict[int, Committed]:
     """Stores parts by one statement, outside of any transaction; those that are left out are not in the answer.
 
     most_are_open: parts that close and reopen nothing are stored without a look at their conversations, which saves a
     round trip. One with a conversation that is closed is left out then.
     """
-    talking = [_Talking(part, known[part.organization_id].numbers) for part in parts]
+    talking = [_Talking(part, known[part.organization_id].numbers, recency) for part in parts]
     wanted = [key for one in talking if one.closings or not most_are_open for key in one.conversations()]
     seen = await conversations.look(driver, wanted) if wanted else {}
     counted = [part for one in talking if (part := one.counted(seen)) is not None]
@@ -125,36 +130,41 @@ async def _store_together(
 class _Talking:
     """A part, what it adds up to but for its conversations, and those: what becomes of them, by how they stand."""
 
-    def __init__(self, part: Part, numbers: measures.Numbers) -> None:
+    def __init__(self, part: Part, numbers: measures.Numbers, recency: Recency) -> None:
         self.closings = measures.closings_of(part.events, numbers.overflow)
         self._part = part
-        self._changes = measures.of_events(part.events, numbers)
-        self._messages = _messages(part.events)
+        self._recency = recency
+        self._changes = measures.of_events(part.events, numbers, recency)
+        self._activities = _activities(part.events)
         self._closings: dict[bytes, list[outcomes.Closing]] = {}
         for closing in self.closings:
             self._closings.setdefault(closing.conversation_key, []).append(closing)
 
     def conversations(self) -> list[tuple[int, bytes]]:
-        """The conversations, by organization and key."""
-        return [(self._part.organization_id, key) for key in self._messages.keys() | self._closings.keys()]
+        """The conversations whose figures may change, by organization and key."""
+        return [
+            (self._part.organization_id, key)
+            for key, activity in self._activities.items()
+            if activity.messages or key in self._closings
+        ]
 
     def counted(self, seen: Mapping[tuple[int, bytes], Seen]) -> single.Part | None:
         """The part as it is stored, with what its conversations make different; None where one of them has been closed
         and reopened too often to tell. To be asked once.
         """
         talks = []
-        for key in sorted(self._messages.keys() | self._closings.keys()):
-            messages, closings = self._messages[key], self._closings.get(key, ())
+        for key in sorted(self._activities):
+            activity, closings = self._activities[key], self._closings.get(key, ())
             found = seen.get((self._part.organization_id, key), _UNSEEN)
             before = found.conversation
             if closings and len(found.closings) >= conversations.MOST_CLOSINGS:
                 return None
             outcome = outcomes.outcome((*found.closings, *closings)) if closings else before.outcome
-            measures.add_conversation(self._changes, before, -1)
-            after = Conversation(messages=before.messages + messages, outcome=outcome)
-            measures.add_conversation(self._changes, after, +1)
+            measures.add_conversation(self._changes, before, -1, self._recency)
+            after = Conversation(messages=before.messages + activity.messages, outcome=outcome)
+            measures.add_conversation(self._changes, after, +1, self._recency)
             matters = before.outcome is not None or outcome is not None
-            talks.append(single.Talk(key, messages, outcome, found.version if matters else None))
+            talks.append(single.Talk(key, activity, outcome, found.version if matters else None))
         return single.Part(
             organization_id=self._part.organization_id,
             events=self._part.events,
@@ -169,19 +179,29 @@ _UNSEEN = Seen(None, Conversation(messages=0, outcome=None), ())
 
 
 async def _store_new(
-    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers, quota: int
+    driver: Driver,
+    organization_id: int,
+    events: Sequence[Event],
+    numbers: measures.Numbers,
+    recency: Recency,
+    quota: int,
 ) -> Committed | None:
     """Stores events all of which are new; None, with nothing stored, where one of them is not."""
     try:
         async with driver.transaction():
             await stored_events.add_keys(driver, organization_id, events)
-            return await _count(driver, organization_id, events, numbers, {}, quota)
+            return await _count(driver, organization_id, events, numbers, recency, {}, quota)
     except stored_events.KeyTaken:
         return None
 
 
 async def _store(
-    driver: Driver, organization_id: int, events: Sequence[Event], numbers: measures.Numbers, quota: int
+    driver: Driver,
+    organization_id: int,
+    events: Sequence[Event],
+    numbers: measures.Numbers,
+    recency: Recency,
+    quota: int,
 ) -> Committed:
     new = await stored_events.claim_keys(driver, organization_id, events)
     stored: dict[bytes, int] = {}
@@ -191,7 +211,7 @@ async def _store(
     if not new:
         return Committed(revision=0, new=new, stored=stored, overflow=numbers.overflow)
     fresh = [event for event in events if event.event_key in new]
-    return await _count(driver, organization_id, fresh, numbers, stored, quota)
+    return await _count(driver, organization_id, fresh, numbers, recency, stored, quota)
 
 
 async def _count(
@@ -199,12 +219,13 @@ async def _count(
     organization_id: int,
     fresh: Sequence[Event],
     numbers: measures.Numbers,
+    recency: Recency,
     stored: dict[bytes, int],
     quota: int,
 ) -> Committed:
     """Stores and counts events whose keys have been claimed."""
-    changes = measures.of_events(fresh, numbers)
-    await _count_conversations(driver, organization_id, fresh, numbers.overflow, changes)
+    changes = measures.of_events(fresh, numbers, recency)
+    await _count_conversations(driver, organization_id, fresh, numbers.overflow, recency, changes)
     changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
     if changed_statuses:
         await statuses.append(driver, organization_id, changed_statuses)
@@ -221,33 +242,60 @@ async def _count(
 
 
 async def _count_conversations(
-    driver: Driver, organization_id: int, events: Sequence[Event], overflow: Overflow, changes: Cells
+    driver: Driver,
+    organization_id: int,
+    events: Sequence[Event],
+    overflow: Overflow,
+    recency: Recency,
+    changes: Cells,
 ) -> None:
     """Adds messages to their conversations, and to changes whatever that and new closing events make different."""
-    added = _messages(events)
+    added = _activities(events)
     closings = measures.closings_of(events, overflow)
     touched = {closing.conversation_key for closing in closings}
-    if not added and not touched:
+    if not added:
         return
-    found = await conversations.add_messages(
-        driver, organization_id, {key: added[key] for key in added.keys() | touched}
-    )
+    found = await conversations.add_activity(driver, organization_id, added)
     outcome = await _outcomes(driver, organization_id, closings, touched)
     different = {key: now for key, now in outcome.items() if now != found[key].outcome}
     if different:
         await conversations.set_outcomes(driver, organization_id, different)
     for key, one in found.items():
-        measures.add_conversation(changes, Conversation(messages=one.messages - added[key], outcome=one.outcome), -1)
-        measures.add_conversation(
-            changes, Conversation(messages=one.messages, outcome=different.get(key, one.outcome)), +1
-        )
+        before = Conversation(messages=one.messages - added[key].messages, outcome=one.outcome)
+        after = Conversation(messages=one.messages, outcome=different.get(key, one.outcome))
+        measures.add_conversation(changes, before, -1, recency)
+        measures.add_conversation(changes, after, +1, recency)
 
 
-def _messages(events: Sequence[Event]) -> Counter[bytes]:
-    """How many messages each conversation gets."""
-    messages = Counter([event.conversation_id for event in events if event.event_type in _MESSAGE_TYPES])
-    del messages[""]
-    return Counter({conversation_key_of(conversation_id): count for conversation_id, count in messages.items()})
+_occurred_at = operator.attrgetter("occurred_at")
+
+
+def _activities(events: Sequence[Event]) -> dict[bytes, Activity]:
+    """What each conversation gets that is started, spoken in, closed or reopened."""
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        conversation_id = event.conversation_id
+        if conversation_id and event.event_type in _CONVERSATION_TYPES:
+            if conversation_id in found:
+                found[conversation_id].append(event)
+            else:
+                found[conversation_id] = [event]
+    return {
+        conversation_key_of(conversation_id): _activity(conversation_id, some)
+        for conversation_id, some in found.items()
+    }
+
+
+def _activity(conversation_id: str, events: list[Event]) -> Activity:
+    events.sort(key=_occurred_at, reverse=True)
+    return Activity(
+        conversation_id=conversation_id,
+        messages=sum(event.event_type in _MESSAGE_TYPES for event in events),
+        at=events[0].occurred_at,
+        agent_id=next((event.agent_id for event in events if event.agent_id), ""),
+        user_id=next((event.user_id for event in events if event.user_id), ""),
+        channel=next((event.channel for event in events if event.channel), ""),
+    )
 
 
 async def _outcomes(

@@ -4,10 +4,15 @@ The deleted rows are the fence: two workers, a job that runs twice or a kill in 
 and a reader sees each delta either unfolded or folded.
 """
 
-from server import cells, failpoints, telemetry
+from collections.abc import Mapping
+from datetime import datetime
+
+from server import cells, failpoints, slots, telemetry
 from server.cells import Cell, Cells
+from server.slots import Counts, SlotKey
 from server.store import rollups
-from server.store.database import Database
+from server.store import slots as stored_slots
+from server.store.database import Database, Driver
 from server.store.rollups import RollupKey
 
 BATCH_DELTAS = 5000
@@ -30,10 +35,21 @@ async def fold(database: Database, organization_id: int, limit: int = BATCH_DELT
             for key, cell in existing.items():
                 added[key].add(cell)
             await rollups.save(driver, organization_id, added)
-            await rollups.note_fold(driver, organization_id, taken.deltas)
+            now = await rollups.note_fold(driver, organization_id, taken.deltas)
+            await _fold_slots(driver, organization_id, taken.slots, now)
             failpoints.reach("fold_before_commit")
     telemetry.FOLDED_DELTAS.inc(taken.deltas)
     return taken.deltas
+
+
+async def _fold_slots(driver: Driver, organization_id: int, added: Mapping[SlotKey, Counts], now: datetime) -> None:
+    """Adds to the slots that figures of now still need, and makes minutes of those that are not needed so finely."""
+    minute = slots.minute_of(now)
+    needed = {key: counts for key, counts in added.items() if key.slot.minute >= minute - slots.MINUTES_KEPT}
+    if needed:
+        await stored_slots.add(driver, organization_id, needed)
+        values = sorted({(key.dimension, key.value) for key in needed})
+        await stored_slots.merge(driver, organization_id, values, minute - slots.FINE_MINUTES_KEPT)
 
 
 async def fold_all(database: Database, organization_id: int) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from server import errors, timerange
-from server.store import events, organizations, updates
+from server.store import events, organizations, slots, updates
 from server.store import partitions as stored_partitions
 from server.store.database import Database
 from server.store.organizations import Organization
@@ -23,6 +23,7 @@ UNFINISHED = "unfinished"
 PORTION_EVENTS = 5_000
 PORTION_KEYS = 20_000
 PORTION_UPDATES = 5_000
+PORTION_SLOTS = 20_000
 _RUN_SECONDS = 20.0
 # Ingest tells the time from the database's clock and may try the same transaction again for a while. A key is removed
 # only when an event that needs it has been refused for that much longer.
@@ -30,6 +31,8 @@ KEY_MARGIN = timedelta(days=1)
 # An empty partition stays as long as the clock might still be set back to it.
 _EMPTY_KEPT = timedelta(days=7)
 _DROP_ATTEMPTS = 20
+# Longer than folds add to them, so that the two never want the same row.
+_SLOTS_KEPT = timedelta(minutes=90)
 _HOUR = timedelta(hours=1)
 _log = structlog.get_logger(__name__)
 
@@ -150,4 +153,17 @@ async def update_retention(database: Database, now: datetime, last: Result, *, w
             async with database.transaction() as connection:
                 portion = await updates.remove_before(connection, tenant.organization_id, now - window, PORTION_UPDATES)
             removed += portion
+    return {"removed": removed}
+
+
+async def slot_retention(database: Database, now: datetime, last: Result) -> Result:
+    """Removes the figures of slots that are too old for any figure of now."""
+    deadline = time.monotonic() + _RUN_SECONDS
+    removed, portion = 0, PORTION_SLOTS
+    while portion == PORTION_SLOTS:
+        if time.monotonic() > deadline:
+            return {"removed": removed, UNFINISHED: True}
+        async with database.transaction() as connection:
+            portion = await slots.remove_before(connection, now - _SLOTS_KEPT, PORTION_SLOTS)
+        removed += portion
     return {"removed": removed}

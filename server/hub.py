@@ -5,18 +5,18 @@ newest state, or the updates after the revision where it stands, whenever it is 
 costs no memory here. A state is worked out when somebody asks for it, once for all who do.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from server import errors, overflow, recent, recurring, resume, views
+from server import overflow, recent, resume, views
 from server.bell import Bell
 from server.builds import Builds
 from server.errors import Reason, Refused
 from server.events import Event
+from server.follower import Follower
 from server.lookups import Lookups
 from server.realtime import Part
 from server.recent import Batch, Recent
@@ -27,10 +27,9 @@ from server.store.database import Connection
 from server.store.updates import Update
 from server.views import Published, Views
 
-_SHORTEST_REST, _LONGEST_REST = 0.02, 0.1  # seconds between two looks
-_REST = 8  # a look is followed by a rest of so many times its duration
+_REST, _LONGEST_REST = 8.0, 0.1  # a look is followed by a rest of so many times its duration, in seconds
 _PAGE_REVISIONS, _PAGE_EVENTS = 2000, 2500  # at a look
-_CATCH_UP_PAGES = 4  # further behind, a new snapshot is cheaper
+_CATCH_UP_PAGES = 4  # further behind, readers read by themselves
 _READER_EVENTS = 1000  # that a reader gets at a time
 
 
@@ -58,21 +57,23 @@ class Hub:
         self._lookups = lookups
         self._signals = signals
         self._organization_id = organization_id
-        self._views = Views(lookups, builds, signals, codec.state, organization_id=organization_id, time_zone=time_zone)
-        self._recent = Recent(codec.update)
         self._news = Bell()  # rings whenever there may be something new
-        self._follower: asyncio.Task[None] | None = None
-        self._woken = asyncio.Event()
-        self._is_due, self._has_slid = False, False
+        self._views = Views(
+            lookups,
+            builds,
+            signals,
+            codec.state,
+            self._news.ring,
+            organization_id=organization_id,
+            time_zone=time_zone,
+        )
+        self._recent = Recent(codec.update)
+        self._follower = Follower(self._look, organization_id, rest=_REST, longest_rest=_LONGEST_REST)
         self.epoch = ""  # in which it began; a hub does not outlive it
         self._next_epoch: str | None = None
         self._pages = 0  # in a row that did not reach the newest revision
         self._readers, self._event_readers = 0, 0
-
-    @property
-    def revision(self) -> int:
-        """The newest revision that subscribers can have."""
-        return self._views.revision
+        self.revision = 0  # the newest one that readers of updates can have
 
     @property
     def at(self) -> datetime:
@@ -84,21 +85,19 @@ class Hub:
         self._signals.listen(self._organization_id, self.look)
         async with self._lookups.snapshot(self._organization_id) as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
-        self.epoch = as_of.epoch
-        self._views.revision, self._views.at = as_of.revision, as_of.at
-        self._follower = asyncio.create_task(self._follow())
+        self.epoch, self.revision = as_of.epoch, as_of.revision
+        self._views.start(as_of)
+        self._follower.start()
 
     async def stop(self) -> None:
         """Ends following."""
         self._signals.forget(self._organization_id, self.look)
-        if self._follower is not None:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
+        await self._follower.stop()
+        await self._views.stop()
 
     def look(self) -> None:
         """Makes the hub look for new revisions."""
-        self._is_due = True
-        self._woken.set()
+        self._follower.wake()
 
     @property
     def is_over(self) -> bool:
@@ -120,17 +119,14 @@ class Hub:
         self.wake()
 
     def tell(self, revision: int, at: datetime) -> None:
-        """Tells the hub what the newest revision is, and the time: it looks, or lets its windows slide."""
+        """Tells the hub what the newest revision is, and the time: it looks, and its windows slide."""
         if revision != self.revision:
             self.look()
-            return
-        self._views.at = max(self._views.at, at)
-        self._has_slid = True
-        self._woken.set()
+        self._views.tell(revision, at)
 
     def wake(self) -> None:
         """Makes everybody who waits for news look up."""
-        self._woken.set()
+        self._news.ring()
 
     def watching(self, part: Part) -> AbstractAsyncContextManager[None]:
         """Keeps the view of a part up to date for the length of the block."""
@@ -195,7 +191,7 @@ class Hub:
             self.tell_epoch(await deployment.epoch(connection))
             self.check()
             read = await updates.after(connection, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
-            following = views.without_gap(read, revision)
+            following = without_gap(read, revision)
             if not following:
                 oldest = read[0].revision if read else (await updates.window(connection, self._organization_id)).oldest
                 raise Refused(
@@ -204,7 +200,7 @@ class Hub:
                     field="resume_after",
                     metadata={"oldest_revision": str(oldest)},
                 )
-            return await self._batches(connection, following, events=include_events, whole=include_events)
+            return await self._batches(connection, following, events=include_events)
 
     async def _prepared(self, batches: Sequence[Batch], part: Part, *, include_events: bool) -> Sequence[Batch]:
         """Makes the messages of many updates, a little at a time."""
@@ -223,44 +219,14 @@ class Hub:
         """The messages of an update for a part; the last one still lacks the resume token."""
         return await self._recent.encoded(batch, part, include_events=include_events)
 
-    async def _batches(
-        self, connection: Connection, found: Sequence[Update], *, events: bool, whole: bool
-    ) -> list[Batch]:
+    async def _batches(self, connection: Connection, found: Sequence[Update], *, events: bool) -> list[Batch]:
         read: Mapping[int, Sequence[Event]] = {}
         if events and found:
-            read = await updates.events_of(connection, self._organization_id, found[0], found[-1], lean=not whole)
-        return [Batch(update=one, events=read.get(one.revision, ()), whole=whole) for one in found]
-
-    async def _follow(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            due, self._is_due = self._is_due, False
-            slid, self._has_slid = self._has_slid, False
-            begun = loop.time()
-            try:
-                async with self._views.changing:
-                    if due:
-                        await self._look()
-                    elif slid:
-                        await self._views.show()
-            except errors.StorageUnavailable as error:
-                recurring.write("warning", "storage unavailable; subscriptions wait", str(error), reason=str(error))
-            except Exception as error:  # noqa: BLE001 - whoever watches is not left without a hub
-                recurring.write(
-                    "error",
-                    "following an organization failed; it goes on",
-                    error=error,
-                    organization_id=self._organization_id,
-                )
-            self._news.ring()
-            if due:
-                # Gathers what arrives, so that a burst of commits costs a few looks and nobody waits for long.
-                await asyncio.sleep(min(max(_REST * (loop.time() - begun), _SHORTEST_REST), _LONGEST_REST))
+            read = await updates.events_of(connection, self._organization_id, found[0], found[-1])
+        return [Batch(update=one, events=read.get(one.revision, ()), whole=events) for one in found]
 
     async def _look(self) -> None:
-        """Takes what is new, in the order of revisions."""
+        """Finds out what is new, and keeps it at hand where somebody reads updates, in the order of revisions."""
         async with self._lookups.snapshot(self._organization_id) as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
             # Within an epoch revisions only grow. Where they do not, the database was restored and nobody has said so.
@@ -268,37 +234,32 @@ class Hub:
                 self._end(as_of.epoch)
                 return
             fresh = await self._read(connection, as_of.revision)
-            happened = [event for batch in fresh or () for event in batch.events] if self._views else ()
-            standings = await self._views.standings(connection, happened)
-        self._views.at = max(self._views.at, as_of.at)
         if fresh is None:
             self._recent.forget()  # what is kept has no gap
-            await self._views.begin_anew()
         else:
-            await self._views.take(fresh, standings)
-            if self._readers:
-                self._recent.keep(fresh)
-            else:
-                self._recent.forget()
-        self._views.revision = fresh[-1].update.revision if fresh else as_of.revision
-        await self._views.show()
+            self._recent.keep(fresh)
+        self.revision = fresh[-1].update.revision if fresh else as_of.revision
+        self._views.tell(as_of.revision, as_of.at)
+        self._news.ring()
 
     async def _read(self, connection: Connection, newest: int) -> list[Batch] | None:
-        """The next page of updates; None where they cannot be taken one by one any more."""
+        """The next page of updates; None where nobody reads them one by one, or they cannot be any more."""
         behind = newest - self.revision
-        if behind and not (self._views or self._readers):
-            return None
-        if behind > _PAGE_REVISIONS:
+        if not self._readers or behind > _PAGE_REVISIONS:
             return None
         if not behind:
             return []
         found = await updates.after(connection, self._organization_id, self.revision, limit=behind, events=_PAGE_EVENTS)
-        found = views.without_gap(found, self.revision)
+        found = without_gap(found, self.revision)
         self._pages = self._pages + 1 if found and found[-1].revision < newest else 0
         if not found or self._pages > _CATCH_UP_PAGES:
             self._pages = 0
             return None
         if self._pages:
             self.look()
-        whole = self._event_readers > 0
-        return await self._batches(connection, found, events=whole or bool(self._views), whole=whole)
+        return await self._batches(connection, found, events=self._event_readers > 0)
+
+
+def without_gap(found: Sequence[Update], revision: int) -> list[Update]:
+    """Those that follow a revision one by one."""
+    return [one for number, one in enumerate(found, revision + 1) if one.revision == number]

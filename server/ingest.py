@@ -11,9 +11,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
-from server import errors, numbers, recurring, results, telemetry
+from server import errors, numbers, recurring, results, slots, telemetry, validation
 from server.arrivals import Arrivals
 from server.bell import Bell
+from server.clock import Clock
 from server.commit import Committed, Part, commit, commit_group
 from server.errors import Reason, Refused
 from server.events import Event
@@ -22,6 +23,7 @@ from server.limits import Limits
 from server.numbers import NumberCache
 from server.quotas import Quotas
 from server.results import Outcome, Submission
+from server.slots import Recency
 from server.store.database import Database
 
 _LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
@@ -41,6 +43,7 @@ class Ingest:
         self,
         database: Database,
         arrivals: Arrivals,
+        clock: Clock,
         *,
         on_commit: Callable[[int], None],
         concurrency: int,
@@ -48,6 +51,7 @@ class Ingest:
     ) -> None:
         self._database = database
         self._arrivals = arrivals
+        self._clock = clock
         self._numbers = NumberCache(distinct)
         self._on_commit = on_commit
         self.quotas = Quotas(database)
@@ -222,7 +226,7 @@ class Ingest:
         ]
         try:
             with telemetry.COMMIT_SECONDS.time():
-                committed = await commit_group(self._database, self._numbers, parts)
+                committed = await commit_group(self._database, self._numbers, parts, self._recency())
         finally:
             for part in parts:
                 self._on_commit(part.organization_id)  # also where the answer to a commit was lost
@@ -315,7 +319,13 @@ class Ingest:
             try:
                 with telemetry.COMMIT_SECONDS.time():
                     committed = await commit(
-                        self._database, self._numbers, organization_id, events, hopeful=hopeful, quota=quota
+                        self._database,
+                        self._numbers,
+                        organization_id,
+                        events,
+                        self._recency(),
+                        hopeful=hopeful,
+                        quota=quota,
                     )
             except errors.StorageUnavailable as error:
                 telemetry.COMMIT_RETRIES.inc()
@@ -332,6 +342,9 @@ class Ingest:
                     if len(self._repeating) > _REPEATING:
                         self._repeating.popitem(last=False)
                 return committed
+
+    def _recency(self) -> Recency:
+        return slots.recency(validation.microseconds(self._clock.now()))
 
     def _is_hopeful(self, organization_id: int) -> bool:
         """True where all events are likely to be new: not for some batches after one that held duplicates."""

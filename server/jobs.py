@@ -54,6 +54,7 @@ def registry(update_window: timedelta, give_way: audit.GiveWay = audit.at_once) 
         Job(name="event_retention", interval=timedelta(days=1), run=housekeeping.event_retention),
         Job(name="key_retention", interval=timedelta(days=1), run=housekeeping.key_retention),
         Job(name="update_retention", interval=timedelta(hours=1), run=update_retention),
+        Job(name="slot_retention", interval=timedelta(minutes=10), run=housekeeping.slot_retention),
         Job(name=audit.JOB, interval=AUDIT_EVERY, run=run_audit, publish=audit.publish),
     )
 

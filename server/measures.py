@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from server import catalog, cells, histogram, outcomes
+from server import catalog, cells, histogram, outcomes, slots
 from server.catalog import Aggregation, Measure
 from server.cells import Cell, CellKey, Cells, Dimension
 from server.events import Event
+from server.slots import Recency
 
 STORAGE_KINDS = ("unspecified", "document", "upload", "backup")
 
@@ -92,14 +93,16 @@ _PLANS = {
     event_type: _plan(event_type) for event_type in {name for one in catalog.MEASURES for name in one.event_types}
 }
 
-_Group = tuple[int, str, str, str, str]  # bucket, agent, channel, team, event type
+_Group = tuple[int, str, str, str, str]  # place in time, agent, channel, team, event type
 
 
-def of_events(events: Iterable[Event], numbers: Numbers) -> Cells:
-    """The cells that events add up to, outcomes of conversations aside."""
+def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slots.QUARTERS_ALONE) -> Cells:
+    """The cells that events add up to, outcomes of conversations aside. What has occurred lately is told apart by slots
+    as well, where that matters for figures of now.
+    """
     groups: dict[_Group, list[Event]] = {}
-    for event in events:
-        values = (event.occurred_at // 900_000_000, event.agent_id, event.channel, event.team_id, event.event_type)
+    for event, place in zip(events, recency.places(events), strict=True):
+        values = (place, event.agent_id, event.channel, event.team_id, event.event_type)
         group = groups.get(values)
         if group is None:
             groups[values] = [event]
@@ -108,7 +111,8 @@ def of_events(events: Iterable[Event], numbers: Numbers) -> Cells:
     result: Cells = {}
     for key, types in _by_cell(groups, numbers.overflow).items():
         result[key] = _cell(types, numbers)
-    for (bucket, _, _, _, event_type), group in groups.items():
+    for (place, _, _, _, event_type), group in groups.items():
+        bucket, _ = slots.split(place)
         label = cells.OTHER if event_type in numbers.overflow.event_types else event_type
         counters = cells.cell(result, CellKey(Dimension.EVENT_TYPE, label, bucket)).counters
         counters[_EVENTS_KEY] = counters.get(_EVENTS_KEY, 0) + len(group)
@@ -117,7 +121,7 @@ def of_events(events: Iterable[Event], numbers: Numbers) -> Cells:
                 _take_storage(result, event, bucket)
     # Every event has one channel, or none; so they add up to the total, in fewer steps than the events do.
     for key in [key for key in result if key.dimension == Dimension.CHANNEL]:
-        cells.cell(result, CellKey(Dimension.TOTAL, "", key.bucket)).add(result[key])
+        cells.cell(result, CellKey(Dimension.TOTAL, "", key.bucket, key.slot)).add(result[key])
         if not key.value:
             del result[key]
     return result
@@ -127,12 +131,12 @@ def _by_cell(groups: Mapping[_Group, list[Event]], overflow: Overflow) -> dict[C
     """The events of each type that count for an agent, a team, a channel, or for no channel."""
     found: dict[CellKey, dict[str, list[Event]]] = {}
     leaves: dict[tuple[int, str, str, str], list[dict[str, list[Event]]]] = {}
-    for (bucket, agent_id, channel, team_id, event_type), group in groups.items():
-        leaf = leaves.get((bucket, agent_id, channel, team_id))
+    for (place, agent_id, channel, team_id, event_type), group in groups.items():
+        leaf = leaves.get((place, agent_id, channel, team_id))
         if leaf is None:
-            keys = _dimensions(bucket, *overflow.labels(agent_id, channel, team_id))
+            keys = _dimensions(*slots.split(place), *overflow.labels(agent_id, channel, team_id))
             leaf = [found.setdefault(key, {}) for key in keys]
-            leaves[bucket, agent_id, channel, team_id] = leaf
+            leaves[place, agent_id, channel, team_id] = leaf
         for types in leaf:
             if event_type in types:
                 types[event_type] += group
@@ -161,10 +165,10 @@ def _cell(types: Mapping[str, Sequence[Event]], numbers: Numbers) -> Cell:
     return cell
 
 
-def _dimensions(bucket: int, agent_id: str, channel: str, team_id: str) -> list[CellKey]:
-    keys = [CellKey(Dimension.CHANNEL, channel, bucket)]
+def _dimensions(bucket: int, slot: int, agent_id: str, channel: str, team_id: str) -> list[CellKey]:
+    keys = [CellKey(Dimension.CHANNEL, channel, bucket, slot)]
     if agent_id:
-        keys.append(CellKey(Dimension.AGENT, agent_id, bucket))
+        keys.append(CellKey(Dimension.AGENT, agent_id, bucket, slot))
     if team_id:
         keys.append(CellKey(Dimension.TEAM, team_id, bucket))
     return keys
@@ -226,8 +230,14 @@ _OUTCOME_KEYS: dict[outcomes.Kind, int] = {
 _CLOSED_MESSAGES = catalog.MEASURE["closed_conversation_messages"].number
 
 
-def add_conversation(result: Cells, conversation: outcomes.Conversation, sign: int = 1) -> None:
-    """Adds what a conversation counts for while it is closed; a sign of −1 takes it back."""
+def add_conversation(
+    result: Cells, conversation: outcomes.Conversation, sign: int = 1, recency: Recency = slots.QUARTERS_ALONE
+) -> None:
+    """Adds what a conversation counts for while it is closed; a sign of −1 takes it back.
+
+    No figure of now has any of it. It is told apart by slots all the same, since most often it then belongs to a cell
+    that the closing event has made already.
+    """
     outcome = conversation.outcome
     if outcome is None:
         return
@@ -236,6 +246,7 @@ def add_conversation(result: Cells, conversation: outcomes.Conversation, sign: i
         (cells.count_key(_CLOSED_MESSAGES), sign),
         (cells.sum_key(_CLOSED_MESSAGES), sign * conversation.messages),
     )
-    keys = _dimensions(outcome.bucket, outcome.agent_id, outcome.channel, outcome.team_id)
-    for key in (CellKey(Dimension.TOTAL, "", outcome.bucket), *(key for key in keys if key.value)):
+    bucket, slot = slots.split(recency.place(outcome.closed_at))
+    keys = _dimensions(bucket, slot, outcome.agent_id, outcome.channel, outcome.team_id)
+    for key in (CellKey(Dimension.TOTAL, "", bucket, slot), *(key for key in keys if key.value)):
         cells.add_into(cells.cell(result, key).counters, counted)

@@ -63,6 +63,21 @@ class Conversation:
     outcome: Outcome | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """How a conversation stands, and who took part in it last. The time is in microseconds since 1970, the outcome None
+    while it is open.
+    """
+
+    conversation_id: str
+    agent_id: str
+    user_id: str
+    channel: str
+    last_activity: int
+    messages: int
+    outcome: int | None
+
+
 def closing_of(event: Event) -> Closing | None:
     """The event as a closing or reopening one; None for all others."""
     kind = KIND_OF_EVENT_TYPE.get(event.event_type)

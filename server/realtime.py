@@ -1,28 +1,26 @@
 """What is happening now: sliding windows, the conversations that are going on, and the totals of today.
 
-A view is made from a snapshot at a revision and then takes every later event once, in the order of revisions. Windows
-are by second of occurrence and end now, so they move when nothing happens; late events fall outside of them. Their sums
-are kept while they move: what a state costs depends on what has changed, not on what the windows hold.
+A view is what aggregates said at a revision; it does not know a single event, and what it holds is bounded by the slots
+of an hour. Windows are by slots of occurrence and end with the one of now, so they move when nothing happens; late
+events fall outside of them.
 """
 
-import heapq
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from server import histogram, timerange, validation
+from server import histogram, slots, timerange
 from server.cells import Dimension
-from server.events import Event, conversation_key_of
+from server.events import Event
 from server.figures import Figure
-from server.store.updates import Standing
+from server.outcomes import Talk
+from server.slots import Counts, Slot
 from server.timerange import Span
 
-HOUR, FIVE_MINUTES, MINUTE = 3600, 300, 60
+MINUTES_SHOWN = 60  # with the one that is running
+_MINUTE_SLOTS, _FIVE_MINUTES_SLOTS = slots.FINE_PER_MINUTE, 5 * slots.FINE_PER_MINUTE  # with the one that is running
 FEED_LENGTH = 20
-_FEED_KEPT = 200  # what has to be known to show the latest of those that later events move back and forth
-_MILLION = 1_000_000
-_MESSAGES = ("message.received", "message.sent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +74,6 @@ class Minute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
-    """How a conversation of the feed stands; the time in microseconds since 1970, outcome None while it is open."""
-
-    conversation_id: str
-    agent_id: str
-    user_id: str
-    channel: str
-    last_activity: int
-    messages: int
-    outcome: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """What a view shows at an instant."""
 
@@ -97,276 +82,123 @@ class State:
     conversations: Sequence[Talk]
 
 
-@dataclass(slots=True)
-class _Counts:
-    """What happened in a second, a minute or a window. bins are those of response times."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What aggregates say of a part: its messages by slot, today, how many open conversations had their latest activity
+    in each minute since 1970, and the latest conversations. Messages are None where the part has no cells of its own.
+    """
 
-    messages: int = 0
-    sent: int = 0
-    failed: int = 0
-    responses: int = 0
-    response_time: int = 0
-    bins: dict[int, int] = field(default_factory=dict)
-
-    def add(self, other: "_Counts", sign: int = 1) -> None:
-        self.messages += sign * other.messages
-        self.sent += sign * other.sent
-        self.failed += sign * other.failed
-        self.responses += sign * other.responses
-        self.response_time += sign * other.response_time
-        for number, count in other.bins.items():
-            left = self.bins.get(number, 0) + sign * count
-            if left:
-                self.bins[number] = left
-            else:
-                del self.bins[number]
+    messages: Mapping[Slot, Counts] | None
+    today: Today
+    open_by_minute: Mapping[int, int]
+    conversations: Sequence[Talk]
 
 
-def _counts(event: Event) -> _Counts:
-    """What one message counts."""
-    if event.event_type != "message.sent":
-        return _Counts(messages=1)
-    counts = _Counts(messages=1, sent=1, failed=int(bool(event.detail.get("failed"))))
-    response_time = event.detail.get("response_time_ms")
-    if isinstance(response_time, int):
-        counts.responses, counts.response_time = 1, response_time
-        histogram.count((response_time,), counts.bins)
-    return counts
+class _Past(NamedTuple):
+    """A minute up to an instant: what is shown of it, and what the figures of the hour are made of."""
 
-
-class _Windows:
-    """Messages by second, with the sums of the windows that end at a second and of the minutes up to it."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-        self.sums = {width: _Counts() for width in (HOUR, FIVE_MINUTES, MINUTE)}
-        self._seconds: dict[int, _Counts] = {}
-        self._minutes: dict[int, _Counts] = {}
-        self._shown: dict[int, Minute] = {}  # those that have not changed since they were shown
-
-    def take(self, second: int, counts: _Counts) -> None:
-        """Takes what happened in a second; what is ahead of now waits, and what no window shows is passed over."""
-        if second <= self.at - HOUR - MINUTE:
-            return
-        self._seconds.setdefault(second, _Counts()).add(counts)
-        if second <= self.at:
-            self._enter(second, counts)
-
-    def move(self, at: int) -> None:
-        """Lets the windows end at a later second."""
-        for second in range(self.at + 1, at + 1):
-            self.at = second
-            for width, total in self.sums.items():
-                if (left := self._seconds.get(second - width)) is not None:
-                    total.add(left, -1)
-            self._seconds.pop(second - HOUR - MINUTE, None)
-            self._minutes.pop(second // MINUTE - 60, None)
-            if (entered := self._seconds.get(second)) is not None:
-                self._enter(second, entered)
-
-    def _enter(self, second: int, counts: _Counts) -> None:
-        for width, total in self.sums.items():
-            if second > self.at - width:
-                total.add(counts)
-        minute = second // MINUTE
-        if minute > self.at // MINUTE - 60:
-            self._minutes.setdefault(minute, _Counts()).add(counts)
-            self._shown.pop(minute, None)
-
-    def minutes(self) -> list[Minute]:
-        """The last 60 minutes."""
-        last = self.at // MINUTE
-        self._shown = {
-            minute: self._shown.get(minute) or _minute(minute, self._minutes.get(minute))
-            for minute in range(last - 59, last + 1)
-        }
-        return list(self._shown.values())
-
-
-def _minute(minute: int, counts: _Counts | None) -> Minute:
-    return Minute(
-        start=minute * MINUTE,
-        messages=counts.messages if counts else 0,
-        p50_response_time_ms=histogram.quantile(counts.bins, 0.5) if counts else None,
-        p95_response_time_ms=histogram.quantile(counts.bins, 0.95) if counts else None,
-    )
-
-
-class _Active:
-    """The conversations that were started or spoken in within the last hour, and which of them are closed."""
-
-    def __init__(self) -> None:
-        self.last: dict[bytes, int] = {}  # when they were last started or spoken in
-        self._closed: set[bytes] = set()
-        self._ends: list[tuple[int, bytes]] = []  # a heap; one for each conversation, at or before its real end
-
-    def take(self, key: bytes, occurred_at: int) -> None:
-        old = self.last.get(key)
-        if old is None:
-            heapq.heappush(self._ends, (occurred_at, key))
-        self.last[key] = occurred_at if old is None else max(old, occurred_at)
-
-    def stand(self, key: bytes, outcome: int | None) -> None:
-        if key in self.last:
-            (self._closed.discard if outcome is None else self._closed.add)(key)
-
-    def count(self, at: int) -> int:
-        """How many are active at a second; forgets those that are so no longer."""
-        while self._ends and self._ends[0][0] // _MILLION <= at - HOUR:
-            _, key = heapq.heappop(self._ends)
-            if self.last[key] // _MILLION > at - HOUR:
-                heapq.heappush(self._ends, (self.last[key], key))
-            else:
-                del self.last[key]
-                self._closed.discard(key)
-        return len(self.last) - len(self._closed)
-
-
-class _Feed:
-    """The conversations with the latest activity."""
-
-    def __init__(self) -> None:
-        self._talks: dict[bytes, Talk] = {}
-
-    def take(self, key: bytes, event: Event) -> None:
-        """Takes over what an event says of who and where."""
-        old = self._talks.get(key)
-        newer = old is None or event.occurred_at >= old.last_activity
-        self._talks[key] = Talk(
-            conversation_id=event.conversation_id,
-            agent_id=_latest(event.agent_id, old.agent_id if old else "", newer),
-            user_id=_latest(event.user_id, old.user_id if old else "", newer),
-            channel=_latest(event.channel, old.channel if old else "", newer),
-            last_activity=event.occurred_at if newer or old is None else old.last_activity,
-            messages=old.messages if old else 0,
-            outcome=old.outcome if old else None,
-        )
-        if len(self._talks) > 2 * _FEED_KEPT:
-            self._talks = dict(heapq.nsmallest(_FEED_KEPT, self._talks.items(), key=lambda one: _recency(one[1])))
-
-    def stand(self, key: bytes, standing: Standing) -> None:
-        if (talk := self._talks.get(key)) is not None:
-            self._talks[key] = replace(talk, messages=standing.messages, outcome=standing.outcome)
-
-    def keys(self) -> Iterable[bytes]:
-        return self._talks.keys()
-
-    def latest(self) -> list[Talk]:
-        return heapq.nsmallest(FEED_LENGTH, self._talks.values(), key=_recency)
+    shown: Minute
+    sent: int
+    failed: int
 
 
 class View:
-    """The state of one part of an organization; not changed but by the hub that owns it."""
+    """The state of one part of an organization as of a revision, at that instant and whenever it is asked for later."""
 
-    def __init__(self, part: Part, today: Today, revision: int, now: datetime) -> None:
+    def __init__(self, part: Part, facts: Facts, revision: int, now: datetime) -> None:
         self.part = part
         self.revision = revision
-        self._today = today
-        self._totals = None if today.totals is None else list(today.totals)
-        self._windows = _Windows(validation.microseconds(now) // _MILLION)
-        self._active = _Active()
-        self._feed = _Feed()
-        self._state: State | None = None  # None: something has changed since it was made
+        self._today = facts.today
+        self._open_by_minute, self._conversations = facts.open_by_minute, facts.conversations
+        self._has_figures = facts.messages is not None
+        self._messages = dict(facts.messages or {})
+        self._at = _fine_slot(now)
+        self._settled: dict[int, _Past] = {}  # the minutes that are over; their histograms are not kept
+        self._state: State | None = None
 
     def is_over(self, now: datetime) -> bool:
         """True where the day whose totals are kept is not the current one any more."""
         return not self._today.span.start <= timerange.floor_bucket(now) < self._today.span.end
 
-    def remember(self, events: Iterable[Event]) -> None:
-        """Takes events of the snapshot, which its totals of today count already."""
-        for event in events:
-            if self.part.holds(event):
-                self._take(event)
-
-    def recall(self, events: Iterable[Event]) -> None:
-        """Takes events of the snapshot for the feed of conversations alone, also those that it has remembered."""
-        for event in events:
-            if self.part.holds(event) and event.conversation_id:
-                self._feed.take(conversation_key_of(event.conversation_id), event)
-
-    def apply(self, revision: int, events: Iterable[Event]) -> None:
-        """Takes the events of the next revision; those of one that it has taken already are passed over."""
-        if revision <= self.revision:
-            return
-        for event in events:
-            if self.part.holds(event):
-                self._take(event)
-                self._count_today(event)
-        self.revision = revision
-
-    def conversations(self) -> set[bytes]:
-        """The keys of the conversations whose standing it has to know."""
-        return {*self._active.last, *self._feed.keys()}
-
-    def _count_today(self, event: Event) -> None:
-        if self._totals is None or not self._today.span.start <= event.bucket < self._today.span.end:
-            return
-        if event.event_type in _MESSAGES:
-            self._totals[0] += 1
-            self._totals[2] += _number(event, "prompt_tokens") + _number(event, "completion_tokens")
-        elif event.event_type == "conversation.started":
-            self._totals[1] += 1
-
-    def _take(self, event: Event) -> None:
-        self._state = None
-        if event.event_type in _MESSAGES:
-            self._windows.take(event.occurred_at // _MILLION, _counts(event))
-        if not event.conversation_id:
-            return
-        key = conversation_key_of(event.conversation_id)
-        if event.event_type in _MESSAGES or event.event_type == "conversation.started":
-            self._active.take(key, event.occurred_at)
-        self._feed.take(key, event)
-
-    def stand(self, standings: Mapping[bytes, Standing]) -> None:
-        """Takes over how conversations stand."""
-        for key, standing in standings.items():
-            self._state = None
-            self._active.stand(key, standing.outcome)
-            self._feed.stand(key, standing)
-
     def state(self, now: datetime) -> State:
         """What the view shows at an instant; not before one that it was asked for earlier."""
-        at = max(validation.microseconds(now) // _MILLION, self._windows.at)
-        if self._state is None or at > self._windows.at:
-            self._windows.move(at)
+        at = max(_fine_slot(now), self._at)
+        if self._state is None or at > self._at:
+            self._at = at
             self._state = self._made(at)
         return self._state
 
     def _made(self, at: int) -> State:
-        hour, five_minutes, minute = (self._windows.sums[width] for width in (HOUR, FIVE_MINUTES, MINUTE))
-        count = five_minutes.responses
-        today = self._totals or (None, None, None)
-        return State(
-            figures={
-                "active_conversations": self._active.count(at),
-                "messages_last_minute": minute.messages,
-                "messages_last_hour": hour.messages,
-                "avg_response_time_ms": five_minutes.response_time / count if count else None,
-                "p50_response_time_ms": histogram.quantile(five_minutes.bins, 0.5),
-                "p95_response_time_ms": histogram.quantile(five_minutes.bins, 0.95),
-                "success_rate": (hour.sent - hour.failed) / hour.sent if hour.sent else None,
-                "messages_today": today[0],
-                "conversations_today": today[1],
-                "tokens_today": today[2],
-            },
-            minutes=self._windows.minutes(),
-            conversations=self._feed.latest(),
+        minute = at // slots.FINE_PER_MINUTE
+        today = self._today.totals or (None, None, None)
+        figures: dict[str, Figure] = {
+            "active_conversations": sum(
+                count for latest, count in self._open_by_minute.items() if latest > minute - MINUTES_SHOWN
+            ),
+            "messages_today": today[0],
+            "conversations_today": today[1],
+            "tokens_today": today[2],
+        }
+        minutes: list[Minute] = []
+        if self._has_figures:
+            hour = [self._past(number, at) for number in range(minute - MINUTES_SHOWN + 1, minute + 1)]
+            figures |= self._windows(at, hour)
+            minutes = [minute.shown for minute in hour]
+        return State(figures=figures, minutes=minutes, conversations=self._conversations)
+
+    def _windows(self, at: int, hour: Sequence[_Past]) -> dict[str, Figure]:
+        """The figures of the windows that end with a slot."""
+        five_minutes = _total(self._fine(at - _FIVE_MINUTES_SLOTS + 1, at))
+        responses, bins = five_minutes.responses, five_minutes.bins
+        sent, failed = sum(one.sent for one in hour), sum(one.failed for one in hour)
+        return {
+            "messages_last_minute": sum(one.messages for one in self._fine(at - _MINUTE_SLOTS + 1, at)),
+            "messages_last_hour": sum(one.shown.messages for one in hour),
+            "avg_response_time_ms": five_minutes.response_time / responses if responses else None,
+            "p50_response_time_ms": histogram.quantile(bins, 0.5),
+            "p95_response_time_ms": histogram.quantile(bins, 0.95),
+            "success_rate": (sent - failed) / sent if sent else None,
+        }
+
+    def _past(self, minute: int, at: int) -> _Past:
+        """What happened in a minute up to a slot."""
+        settled = self._settled.get(minute)
+        if settled is not None:
+            return settled
+        first, last = minute * slots.FINE_PER_MINUTE, (minute + 1) * slots.FINE_PER_MINUTE - 1
+        parts, whole = self._fine(first, min(last, at)), self._messages.get(Slot(slots.MINUTE, minute))
+        counts = _total(parts if whole is None else [whole, *parts])
+        shown = Minute(
+            start=minute * slots.MINUTE,
+            messages=counts.messages,
+            p50_response_time_ms=histogram.quantile(counts.bins, 0.5),
+            p95_response_time_ms=histogram.quantile(counts.bins, 0.95),
         )
+        past = _Past(shown=shown, sent=counts.sent, failed=counts.failed)
+        if last <= at:
+            self._settled[minute] = past
+            self._settled.pop(minute - MINUTES_SHOWN, None)
+            self._messages.pop(Slot(slots.MINUTE, minute), None)
+        return past
+
+    def _fine(self, first: int, last: int) -> list[Counts]:
+        """What happened in slots of five seconds, from the first to the last one."""
+        keys = (Slot(slots.FINE, number) for number in range(first, last + 1))
+        return [counts for key in keys if (counts := self._messages.get(key)) is not None]
 
 
-def _number(event: Event, name: str) -> int:
-    value = event.detail.get(name, 0)
-    return value if isinstance(value, int) else 0
+def _total(parts: Sequence[Counts]) -> Counts:
+    if len(parts) == 1:
+        return parts[0]
+    total = Counts()
+    for one in parts:
+        total.add(one)
+    return total
 
 
-def _latest(new: str, old: str, newer: bool) -> str:
-    """The value of the latest event that has one."""
-    return (new or old) if newer else (old or new)
-
-
-def _recency(talk: Talk) -> tuple[int, str]:
-    return -talk.last_activity, talk.conversation_id
+def _fine_slot(at: datetime) -> int:
+    """The slot of five seconds of an instant, counted since 1970."""
+    return (at - timerange.EPOCH) // timedelta(seconds=slots.FINE)
 
 
 def day_of(now: datetime, zone_name: str) -> Span:

@@ -111,6 +111,7 @@ class Running:
         self._ingest = Ingest(
             database,
             self._arrivals,
+            self._clock,
             on_commit=self._tell,
             concurrency=settings.ingest_connections,
             distinct=Limits(

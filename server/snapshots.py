@@ -1,58 +1,58 @@
-"""Realtime views made from PostgreSQL: what a hub begins with, and begins anew with."""
+"""Realtime views made from PostgreSQL: from figures by slot and from conversations, never from events."""
 
-import asyncio
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from server import catalog, cells, figures, overflow, timerange
-from server.events import Event, conversation_key_of
-from server.realtime import Part, Today, Totals, View, day_of
-from server.store import reading, rollups, updates
-from server.store.database import Connection, driver_of
+from server import catalog, cells, figures, overflow, slots
+from server.realtime import FEED_LENGTH, MINUTES_SHOWN, Facts, Part, Today, Totals, View, day_of
+from server.store import activity, database, reading, rollups
+from server.store import slots as stored_slots
+from server.store.activity import Narrowing
+from server.store.database import Connection, Driver
 from server.store.reading import Selection
 from server.store.rollups import AsOf
-from server.store.updates import Narrowing
 
-_WINDOW = timedelta(hours=1)
-_FEED_WINDOW, _FEED_EVENTS = timedelta(days=1), 20_000  # how far back the feed of conversations is looked for
+_STATEMENT_SECONDS = 5.0  # after which PostgreSQL ends a statement of a view
+_FINE_MINUTES = 6  # with the one that is running: five minutes end within it
 _TODAY = ("total_messages", "total_conversations", "token_usage")
 
 
 async def view(connection: Connection, organization_id: int, time_zone: str, part: Part) -> tuple[View, AsOf]:
-    """The view of a part as of the connection's snapshot. Read in portions, so that others are served in between."""
+    """The view of a part as of the connection's snapshot. What is read and kept is bounded by the slots of an hour and
+    the values of the part, whatever the number of events; the conversations of the hour are counted by an index.
+    """
     as_of = await rollups.as_of(connection, organization_id)
-    today = await _today(connection, organization_id, part, as_of.at, time_zone)
-    made = View(part, today, as_of.revision, as_of.at)
+    driver = await database.driver_of(connection)
+    await database.limit_statements(driver, _STATEMENT_SECONDS)
+    minute = slots.minute_of(as_of.at)
+    since = minute - MINUTES_SHOWN + 1
+    separate = not await overflow.without_cells(connection, organization_id, part.dimension, part.values)
     narrowing = Narrowing(agent_ids=part.agent_ids, channel=part.channel)
-    received = as_of.at - _FEED_WINDOW
-    async for events in updates.latest_events(connection, organization_id, narrowing, received, among=_FEED_EVENTS):
-        made.recall(events)
-        await asyncio.sleep(0)
-    # What occurred in the last hour was not received before it, but for what an early clock allows.
-    since = as_of.at - _WINDOW
-    received = since - timerange.MAX_AHEAD
-    async for events in updates.occurred_since(connection, organization_id, narrowing, since, received):
-        made.remember(events)
-        await asyncio.sleep(0)
-    made.stand(await updates.standings(connection, organization_id, made.conversations()))
-    return made, as_of
+    messages = None
+    if separate:
+        messages = await stored_slots.read(
+            driver, organization_id, part.dimension, part.values, since=since, fine_since=minute - _FINE_MINUTES + 1
+        )
+    facts = Facts(
+        messages=messages,
+        today=await _today(driver, organization_id, part, as_of.at, time_zone, separate=separate),
+        open_by_minute=await activity.open_by_minute(driver, organization_id, narrowing, since),
+        conversations=await activity.latest(driver, organization_id, narrowing, since, FEED_LENGTH),
+    )
+    return View(part, facts, as_of.revision, as_of.at), as_of
 
 
-async def _today(connection: Connection, organization_id: int, part: Part, now: datetime, time_zone: str) -> Today:
+async def _today(
+    driver: Driver, organization_id: int, part: Part, now: datetime, time_zone: str, *, separate: bool
+) -> Today:
     span = day_of(now, time_zone)
-    if await overflow.without_cells(connection, organization_id, part.dimension, part.values):
+    if not separate:
         return Today(span=span, totals=None)
     selections = [
         Selection(point=point, dimension=part.dimension, value=value, span=span)
         for point, value in enumerate(part.values)
     ]
-    found = await reading.read(await driver_of(connection), organization_id, selections, figures.wanted(_TODAY))
+    found = await reading.read(driver, organization_id, selections, figures.wanted(_TODAY))
     total = cells.Cell()
     for cell in found.points.values():
         total.add(cell)
     return Today(span=span, totals=Totals(*(int(figures.figure(catalog.METRICS[name], total) or 0) for name in _TODAY)))
-
-
-def conversations(events: Iterable[Event]) -> set[bytes]:
-    """The keys of the conversations that events belong to."""
-    return {conversation_key_of(event.conversation_id) for event in events if event.conversation_id}

@@ -1,31 +1,32 @@
 """The views of one organization that are watched on a server: made once for each part, kept for all who watch it.
 
-A new view is made from a snapshot while the others go on; only what has happened meanwhile is read with them waiting.
+A view is made from aggregates in a snapshot, and made anew when there is a newer revision: as often as that is cheap,
+so that it takes a bounded share of the database. No view knows an event, and none depends on the one before it.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from server import snapshots, timerange
+from server import resume, snapshots, timerange
 from server.builds import Builds
 from server.errors import Reason, Refused
-from server.events import Event
+from server.follower import Follower
 from server.lookups import Lookups
 from server.realtime import Part, State, View
-from server.recent import Batch
 from server.signals import Signals
-from server.store import updates
 from server.store.database import Connection
-from server.store.updates import Standing, Update
+from server.store.rollups import AsOf
 
 MAX_PARTS = 32  # of an organization that are watched at once on this server
 _LEAVE_SECONDS = 0.9  # between two states of a part that are left for other servers
-_PAGE_REVISIONS, _PAGE_EVENTS = 2000, 2500
+# Views are made anew after a rest of so many times as long as that took, in seconds.
+_REST, _LONGEST_REST = 5.0, 30.0
 
 # The bytes of a state, as of a revision and an instant, in a time zone: what GetRealtimeMetrics answers.
 Encode = Callable[[State, int, datetime, str], bytes]
@@ -50,7 +51,7 @@ class _Watched:
 
 
 class Views:
-    """Keeps views. Whoever calls take, begin_anew or show holds `changing`."""
+    """Keeps the views of the parts that are watched, and calls back whenever there may be something new to see."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Views:
         builds: Builds,
         signals: Signals,
         encode: Encode,
+        changed: Callable[[], None],
         *,
         organization_id: int,
         time_zone: str,
@@ -66,17 +68,30 @@ class Views:
         self._signals = signals
         self._encode = encode
         self._builds = builds
+        self._changed = changed
         self._organization_id = organization_id
         self._time_zone = time_zone
         self._wanted: Counter[Part] = Counter()  # by how many
         self._watched: dict[Part, _Watched] = {}
         self._making: dict[Part, asyncio.Task[None]] = {}
-        self.changing = asyncio.Lock()
-        self.revision = 0  # that every view has taken
+        self._follower = Follower(self._follow, organization_id, rest=_REST, longest_rest=_LONGEST_REST)
+        self._epoch = ""
+        self._revision = 0  # the newest one, as it was last told
         self.at = timerange.EPOCH  # the database's time, as it was last told
 
-    def __bool__(self) -> bool:
-        return bool(self._wanted)
+    def start(self, as_of: AsOf) -> None:
+        """Begins to follow what is told, from there."""
+        self._epoch, self._revision, self.at = as_of.epoch, as_of.revision, as_of.at
+        self._follower.start()
+
+    async def stop(self) -> None:
+        """Ends following."""
+        await self._follower.stop()
+
+    def tell(self, revision: int, at: datetime) -> None:
+        """Tells what the newest revision is, and the time: views are made anew, or their windows slide."""
+        self._revision, self.at = revision, max(self.at, at)
+        self._follower.wake()
 
     def watching(self, part: Part) -> AbstractAsyncContextManager[None]:
         """Keeps the view of a part up to date for the length of the block."""
@@ -120,68 +135,53 @@ class Views:
         return task
 
     async def _make(self, part: Part) -> None:
-        """Makes a view from a snapshot and lets it catch up with the others."""
-        view = await self._from_snapshot(part)
-        async with self.changing:
-            while view.revision < self.revision:
-                if not await self._catch_up(view):
-                    view = await self._from_snapshot(part)
-            state = view.state(self.at)
-            encoded = self._encode(state, view.revision, self.at, self._time_zone)
-            published = Published(version=1, revision=view.revision, at=self.at, state=state, encoded=encoded)
-            self._watched[part] = _Watched(view=view, published=published)
-
-    async def _from_snapshot(self, part: Part) -> View:
         async with self._builds.snapshot(self._organization_id) as connection:
-            view, as_of = await snapshots.view(connection, self._organization_id, self._time_zone, part)
+            view = await self._view(connection, part)
+        state = view.state(self.at)
+        encoded = self._encode(state, view.revision, self.at, self._time_zone)
+        published = Published(version=1, revision=view.revision, at=self.at, state=state, encoded=encoded)
+        self._watched[part] = _Watched(view=view, published=published)
+        self._follower.wake()  # it may have missed something meanwhile
+
+    async def _view(self, connection: Connection, part: Part) -> View:
+        """A new view; Refused where it is of another epoch than those who watch, in which revisions only grow."""
+        view, as_of = await snapshots.view(connection, self._organization_id, self._time_zone, part)
+        if as_of.epoch != self._epoch:
+            raise resume.restored(as_of.epoch)
         self.at = max(self.at, as_of.at)
         return view
 
-    async def _catch_up(self, view: View) -> bool:
-        """Reads the next page of what the other views have taken already; False where it is not kept any more."""
-        organization_id, behind = self._organization_id, min(self.revision - view.revision, _PAGE_REVISIONS)
-        async with self._lookups.snapshot(organization_id) as connection:
-            found = await updates.after(connection, organization_id, view.revision, limit=behind, events=_PAGE_EVENTS)
-            found = without_gap(found, view.revision)
-            if not found:
-                return False
-            events = await updates.events_of(connection, organization_id, found[0], found[-1], lean=True)
-            standings = await self.standings(connection, [one for some in events.values() for one in some])
-        for update in found:
-            view.apply(update.revision, events.get(update.revision, ()))
-        view.stand(standings)
-        return True
-
-    async def standings(self, connection: Connection, events: Sequence[Event]) -> Mapping[bytes, Standing]:
-        """How the conversations of events stand."""
-        keys = snapshots.conversations(events)
-        return await updates.standings(connection, self._organization_id, keys) if keys else {}
-
-    async def take(self, fresh: Sequence[Batch], standings: Mapping[bytes, Standing]) -> None:
-        """Takes the next updates, in the order of revisions, and how their conversations stand."""
+    async def _follow(self) -> None:
+        """Makes those views anew that are not of the newest revision or day, and leaves states for other servers now
+        and then. Where one view cannot be made the others are, before the error is raised.
+        """
+        failure: Exception | None = None
         for watched in list(self._watched.values()):
-            if fresh and fresh[-1].update.revision > watched.view.revision:
-                for batch in fresh:
-                    watched.view.apply(batch.update.revision, batch.events)
-                watched.view.stand(standings)
-                await asyncio.sleep(0)
+            try:
+                await self._refresh(watched)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failure = failure or error
+        self._leave_states()
+        self._changed()
+        if failure is not None:
+            raise failure
 
-    async def begin_anew(self) -> None:
-        """Makes every view from a snapshot: after a long absence."""
-        for watched in list(self._watched.values()):
-            watched.view = await self._from_snapshot(watched.view.part)
+    async def _refresh(self, watched: _Watched) -> None:
+        part, old = watched.view.part, watched.view
+        if old.revision >= self._revision and not old.is_over(self.at):
+            return
+        async with self._lookups.snapshot(self._organization_id) as connection:
+            if self._watched.get(part) is watched:  # somebody still watches it
+                with contextlib.suppress(Refused):  # the hub ends with its epoch
+                    watched.view = await self._view(connection, part)
 
-    async def show(self) -> None:
-        """Begins a new day where one has begun, and leaves states for other servers now and then."""
+    def _leave_states(self) -> None:
         now = asyncio.get_running_loop().time()
-        for watched in list(self._watched.values()):
-            if watched.view.is_over(self.at):
-                watched.view = await self._from_snapshot(watched.view.part)
+        for watched in self._watched.values():
             if now >= watched.left_at + _LEAVE_SECONDS:
                 published = self._publish(watched)
                 if published.at != self.at:  # as it was, which is said as of now
                     self._leave(watched, self._encode(published.state, published.revision, self.at, self._time_zone))
-                await asyncio.sleep(0)
 
     def published(self, part: Part) -> Published:
         """The newest state of a part that is being watched."""
@@ -223,8 +223,3 @@ class _Watching(AbstractAsyncContextManager[None]):
 
     async def __aexit__(self, *_: object) -> None:
         self._views.leave(self._part)
-
-
-def without_gap(found: Sequence[Update], revision: int) -> list[Update]:
-    """Those that follow a revision one by one."""
-    return [one for number, one in enumerate(found, revision + 1) if one.revision == number]

@@ -12,8 +12,8 @@ from server.cells import OTHER, CellKey, Dimension
 from server.errors import Reason, Refused
 from server.events import Event
 from server.hub import Codec
-from server.outcomes import Kind
-from server.realtime import Minute, Part, State, Talk
+from server.outcomes import Kind, Talk
+from server.realtime import Minute, Part, State
 from server.recent import Batch
 from server.request_limits import AGENT_IDS
 

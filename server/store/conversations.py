@@ -16,6 +16,35 @@ MOST_CLOSINGS = 16  # of a conversation that are looked at
 _CLOSING = "conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id"
 
 
+# What an event of a conversation changes of what is known of its latest one, in SQL; c is the row that there is. A text
+# is that of the latest event that has one, as far as that can be told of two at a time.
+_LATER = (
+    "CASE WHEN excluded.latest_at >= c.latest_at THEN coalesce(excluded.{0}, c.{0})"
+    " ELSE coalesce(c.{0}, excluded.{0}) END"
+)
+LATEST = ", ".join(
+    (
+        "conversation_id = coalesce(c.conversation_id, excluded.conversation_id)",
+        "latest_at = greatest(c.latest_at, excluded.latest_at)",
+        "latest_minute = greatest(c.latest_minute, excluded.latest_minute)",
+        *(f"{name} = {_LATER.format(name)}" for name in ("latest_agent_id", "latest_user_id", "latest_channel")),
+    )
+)
+
+
+class Activity(NamedTuple):
+    """What events add to a conversation: how many messages, and what the latest of them says; each text is that of the
+    latest one that has one. at is in microseconds since 1970.
+    """
+
+    conversation_id: str
+    messages: int
+    at: int
+    agent_id: str
+    user_id: str
+    channel: str
+
+
 def _instant(microseconds: int) -> datetime:
     return timerange.EPOCH + timedelta(microseconds=microseconds)
 
@@ -24,22 +53,28 @@ def _microseconds(at: datetime) -> int:
     return (at - timerange.EPOCH) // _MICROSECOND
 
 
-async def add_messages(
-    driver: Driver, organization_id: int, messages: Mapping[bytes, int]
+async def add_activity(
+    driver: Driver, organization_id: int, activities: Mapping[bytes, Activity]
 ) -> dict[bytes, Conversation]:
-    """Adds messages to conversations, made if need be, and returns them as they are now.
+    """Adds messages and more to conversations, made if need be, and returns them as they are now.
 
     Locks the conversations, in the order of their keys, until COMMIT: their outcomes change one transaction at a time.
     """
-    keys = sorted(messages)
+    keys = sorted(activities)
+    columns = zip(*(activities[key] for key in keys), strict=True)
     rows = await driver.fetch(
-        "INSERT INTO conversations AS c (organization_id, conversation_key, messages)"
-        " SELECT $1, * FROM unnest($2::bytea[], $3::integer[])"
-        " ON CONFLICT (organization_id, conversation_key) DO UPDATE SET messages = c.messages + excluded.messages"
+        "INSERT INTO conversations AS c (organization_id, conversation_key, conversation_id, messages, latest_at,"  # noqa: S608
+        " latest_minute, latest_agent_id, latest_user_id, latest_channel)"
+        " SELECT $1, key, id, messages, timestamptz '1970-01-01 00:00+00' + at * interval '1 microsecond',"
+        " at / 60000000, nullif(agent_id, ''), nullif(user_id, ''), nullif(channel, '')"
+        " FROM unnest($2::bytea[], $3::text[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[])"
+        " AS a(key, id, messages, at, agent_id, user_id, channel)"
+        " ON CONFLICT (organization_id, conversation_key) DO UPDATE SET messages = c.messages + excluded.messages,"
+        f" {LATEST}"
         " RETURNING conversation_key, messages, outcome, closed_at, agent_id, channel, team_id",
         organization_id,
         keys,
-        [messages[key] for key in keys],
+        *columns,
     )
     return {row[0]: Conversation(messages=row[1], outcome=_outcome(row[2:])) for row in rows}
 

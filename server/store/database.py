@@ -214,6 +214,11 @@ async def driver_of(connection: AsyncConnection) -> Driver:
     return driver
 
 
+async def limit_statements(driver: Driver, seconds: float) -> None:
+    """Makes PostgreSQL end every statement of the driver's transaction that takes longer."""
+    await driver.execute("SELECT set_config('statement_timeout', $1, true)", str(int(seconds * 1000)))
+
+
 _CONDITION = sa.text(
     "SELECT clock_timestamp() AS now, current_setting('fsync') AS fsync,"
     " current_setting('full_page_writes') AS full_page_writes,"

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import cells, timerange
+from server import cells, slots, timerange
 from server.cells import Cell, CellKey, Cells
+from server.slots import Counts, SlotKey
 from server.store import binary
 from server.store.database import Driver
 from server.store.events import Revision
@@ -90,17 +91,17 @@ def _packed(cell: Cell) -> bytes:
 
 
 _CELL = struct.Struct("!hiiih")
-_DELTA = struct.Struct("!iiiqiq")
+_DELTA = struct.Struct("!iiihiqiq")
 
 
 async def append(driver: Driver, organization_id: int, revision: Revision, changes: Encoded) -> None:
     """Appends figures as deltas: no row is shared, so nobody waits."""
-    columns = ("organization_id", "dimension", "value", "bucket", "revision", "created_at", *_FIGURES)
+    columns = ("organization_id", "dimension", "value", "bucket", "slot", "revision", "created_at", *_FIGURES)
     at = binary.timestamp(revision.at)
     rows = (
         _CELL.pack(len(columns), 4, organization_id, 2, key.dimension)
         + binary.text(key.value)
-        + _DELTA.pack(4, key.bucket, 8, revision.number, 8, at)
+        + _DELTA.pack(4, key.bucket, 2, key.slot, 8, revision.number, 8, at)
         + figures
         for key, figures in changes
     )
@@ -139,10 +140,11 @@ async def lock_fold(driver: Driver, organization_id: int) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """Deltas that were deleted: how many, and what they add up to."""
+    """Deltas that were deleted: how many, and what they add up to, by quarter hour and by slot."""
 
     deltas: int
     cells: Cells
+    slots: dict[SlotKey, Counts]
 
 
 async def take_deltas(driver: Driver, organization_id: int, limit: int) -> Taken:
@@ -150,11 +152,23 @@ async def take_deltas(driver: Driver, organization_id: int, limit: int) -> Taken
     rows = await driver.fetch(
         "DELETE FROM deltas WHERE organization_id = $1 AND ctid = ANY(ARRAY("  # noqa: S608 - constants of this file
         "SELECT ctid FROM deltas WHERE organization_id = $1 ORDER BY dimension, value, bucket, revision LIMIT $2"
-        f")) RETURNING dimension, value, bucket, {', '.join(_FIGURES)}",
+        f")) RETURNING dimension, value, bucket, {', '.join(_FIGURES)}, slot",
         organization_id,
         limit,
     )
-    return Taken(deltas=len(rows), cells=read(rows))
+    return Taken(deltas=len(rows), slots=_slots(rows), cells=read(rows))
+
+
+def _slots(rows: Iterable[asyncpg.Record]) -> dict[SlotKey, Counts]:
+    """What deltas that end with a slot say of messages, by slot."""
+    found: dict[SlotKey, Counts] = {}
+    for dimension, value, bucket, *figures, slot in rows:
+        if slot == slots.WHOLE:
+            continue
+        counts = slots.counts_of(_cell((*figures[:4], None, None)))
+        if counts.messages:
+            found.setdefault(SlotKey(dimension, value, slots.slot_of(bucket, slot)), Counts()).add(counts)
+    return found
 
 
 async def load(driver: Driver, organization_id: int, keys: Sequence[RollupKey]) -> dict[RollupKey, Cell]:
@@ -205,13 +219,15 @@ async def save(driver: Driver, organization_id: int, rollups: Mapping[RollupKey,
     )
 
 
-async def note_fold(driver: Driver, organization_id: int, deltas: int) -> None:
-    """Records that deltas were folded."""
-    await driver.execute(
-        "UPDATE folds SET folded_at = clock_timestamp(), folded_deltas = folded_deltas + $2 WHERE organization_id = $1",
+async def note_fold(driver: Driver, organization_id: int, deltas: int) -> datetime:
+    """Records that deltas were folded, and returns when."""
+    at: datetime = await driver.fetchval(
+        "UPDATE folds SET folded_at = clock_timestamp(), folded_deltas = folded_deltas + $2 WHERE organization_id = $1"
+        " RETURNING folded_at",
         organization_id,
         deltas,
     )
+    return at
 
 
 async def unfolded(connection: AsyncConnection) -> list[int]:
@@ -299,7 +315,7 @@ def read(rows: Iterable[asyncpg.Record], granularity: cells.Granularity = cells.
     """Rows of dimension, value, bucket and figures as cells of a width."""
     found: Cells = {}
     for row in rows:
-        key, cell = CellKey(row[0], row[1], granularity.floor(row[2])), _cell(row[3:])
+        key, cell = CellKey(row[0], row[1], granularity.floor(row[2])), _cell(row[3:9])
         first = found.setdefault(key, cell)
         if first is not cell:
             first.add(cell)

@@ -15,6 +15,7 @@ from server.cells import Cell, CellKey
 from server.events import ID_FIELDS, Event
 from server.outcomes import KIND_OF_EVENT_TYPE, Closing, Outcome
 from server.store import rollups, updates
+from server.store.conversations import LATEST, Activity
 from server.store.database import Driver
 from server.store.events import REVISE, Revision, ids_of
 
@@ -49,6 +50,11 @@ _ADDED = {
     "agent_id": "text",
     "channel": "text",
     "team_id": "text",
+    "conversation_id": "text",
+    "latest_at": "bigint",
+    "latest_agent_id": "text",
+    "latest_user_id": "text",
+    "latest_channel": "text",
 }
 _CLOSINGS = {
     "part": "integer",
@@ -67,6 +73,7 @@ _CELLS = {
     "dimension": "smallint",
     "value": "text",
     "bucket": "integer",
+    "slot": "smallint",
     # Texts of arrays: they differ in length, and arrays of arrays must not.
     **dict.fromkeys(("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "set_keys", "sets"), "text"),
 }
@@ -128,13 +135,16 @@ _LOCKING_STEPS = f"""
         RETURNING organization_id
     ), talks AS (
         INSERT INTO conversations AS c (organization_id, conversation_key, messages, outcome, closed_at, agent_id,
-            channel, team_id)
-        SELECT organization_id, conversation_key, messages, outcome, {_instant("closed_at")}, agent_id, channel, team_id
+            channel, team_id, conversation_id, latest_at, latest_minute, latest_agent_id, latest_user_id,
+            latest_channel)
+        SELECT organization_id, conversation_key, messages, outcome, {_instant("closed_at")}, agent_id, channel,
+            team_id, conversation_id, {_instant("latest_at")}, latest_at / 60000000, latest_agent_id, latest_user_id,
+            latest_channel
         FROM added WHERE part NOT IN (SELECT part FROM spoilt) AND (SELECT count(*) FROM keys) > 0
         ORDER BY organization_id, conversation_key
         ON CONFLICT (organization_id, conversation_key) DO UPDATE SET messages = c.messages + excluded.messages,
             outcome = excluded.outcome, closed_at = excluded.closed_at, agent_id = excluded.agent_id,
-            channel = excluded.channel, team_id = excluded.team_id
+            channel = excluded.channel, team_id = excluded.team_id, {LATEST}
         WHERE (c.organization_id, c.conversation_key, c.xmin::text) IN
                 (SELECT organization_id, conversation_key, version FROM added WHERE version IS NOT NULL)
             OR (c.outcome IS NULL AND excluded.outcome IS NULL AND (c.organization_id, c.conversation_key) NOT IN
@@ -167,9 +177,9 @@ def _statement(further_steps: str = "") -> str:
             team_id, campaign_id, resource_type, resource_id, detail::jsonb, properties::jsonb
         FROM numbered, given WHERE revisions[part] IS NOT NULL
     ){further_steps}, counted AS (
-        INSERT INTO deltas (organization_id, dimension, value, bucket, revision, created_at, counter_keys,
+        INSERT INTO deltas (organization_id, dimension, value, bucket, slot, revision, created_at, counter_keys,
             counter_amounts, bin_keys, bin_counts, set_keys, sets)
-        SELECT organization_id, dimension, coalesce(value, ''), bucket, revisions[part], times[part],
+        SELECT organization_id, dimension, coalesce(value, ''), bucket, slot, revisions[part], times[part],
             counter_keys::integer[], counter_amounts::bigint[], bin_keys::integer[], bin_counts::bigint[],
             set_keys::integer[], sets::bytea[]
         FROM numbered, {_unnest("cells", _CELLS, _GIVEN, _ADDED)}
@@ -193,7 +203,7 @@ class Talk(NamedTuple):
     """
 
     conversation_key: bytes
-    messages: int  # that are added
+    activity: Activity  # that is added
     outcome: Outcome | None  # from now on
     version: str | None
 
@@ -298,9 +308,9 @@ _detail = json.JSONEncoder(separators=(",", ":")).encode
 
 def _added(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
     for number, part in enumerate(parts, 1):
-        for key, messages, one, version in part.talks:
+        for key, (conversation_id, messages, *latest), one, version in part.talks:
             after = (one.kind.value, one.closed_at, one.agent_id, one.channel, one.team_id) if one else _OPEN
-            yield number, part.organization_id, key, messages, version or "", *after
+            yield number, part.organization_id, key, messages, version or "", *after, conversation_id, *latest
 
 
 _OPEN = (None, None, "", "", "")
@@ -314,7 +324,7 @@ def _closings(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
 
 def _cells(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
     for number, part in enumerate(parts, 1):
-        for (dimension, value, bucket), cell in part.changes.items():
+        for (dimension, value, bucket, slot), cell in part.changes.items():
             if not cell.is_empty():
                 *vectors, sets = rollups.figures(cell)
                 yield (
@@ -323,6 +333,7 @@ def _cells(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
                     int(dimension),
                     value,
                     bucket,
+                    slot,
                     *("" if one is None else _integers(one) for one in vectors),
                     "" if sets is None else _byteas(sets),
                 )

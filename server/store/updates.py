@@ -19,14 +19,6 @@ from server.store.events import Revision
 
 _EVENTS_KEY = cells.count_key(catalog.MEASURE["events"].number)
 _UPDATES_AT_ONCE, _EVENTS_AT_ONCE = 16, 100  # that are decoded between two turns of the event loop
-_PORTION_ROWS = 500  # of raw events that are read at a time, so that nobody else waits for long
-# What figures of now are made of. In the order of stored_events.SELECTED.
-_LEAN = (
-    "organization_id, revision, received_at, occurred_at, event_key, '' AS event_id, event_type, agent_id, user_id,"
-    " conversation_id, channel, NULL AS team_id, NULL AS campaign_id, NULL AS resource_type, NULL AS resource_id,"
-    " detail::text, NULL AS properties"
-)
-_COUNTED = "event_type IN ('message.received', 'message.sent', 'conversation.started')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +48,19 @@ class Encoded:
 
 def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
     """Packs what a revision changes."""
+    counters: dict[tuple[int, str, int], dict[int, int]] = {}
+    for (dimension, value, bucket, _), cell in changes.items():
+        added = counters.get((dimension, value, bucket))
+        if added is None:
+            counters[dimension, value, bucket] = cell.counters
+        else:
+            counters[dimension, value, bucket] = merged = dict(added)
+            cells.add_into(merged, cell.counters.items())
     content = [
-        [*key, [pair for pair in cell.counters.items() if pair[1]]]
-        for key, cell in changes.items()
-        if any(cell.counters.values())
+        [*key, [pair for pair in some.items() if pair[1]]] for key, some in counters.items() if any(some.values())
     ]
     return Encoded(
-        events=sum(
-            cell.counters.get(_EVENTS_KEY, 0) for key, cell in changes.items() if key.dimension == Dimension.TOTAL
-        ),
+        events=sum(some.get(_EVENTS_KEY, 0) for key, some in counters.items() if key[0] == Dimension.TOTAL),
         content=zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1),
     )
 
@@ -133,15 +129,12 @@ async def _by_portions(rows: Iterable[Any], portion: int) -> AsyncIterator[Any]:
 
 
 async def events_of(
-    connection: Connection, organization_id: int, first: Update, last: Update, *, lean: bool
+    connection: Connection, organization_id: int, first: Update, last: Update
 ) -> dict[int, list[Event]]:
-    """The raw events of the updates from first to last that are still kept, by revision.
-
-    lean: without what figures of now are not made of.
-    """
+    """The raw events of the updates from first to last that are still kept, by revision."""
     rows = await connection.execute(
         sa.text(
-            f"SELECT {_LEAN if lean else stored_events.SELECTED} FROM events"  # noqa: S608 - constants
+            f"SELECT {stored_events.SELECTED} FROM events"  # noqa: S608 - constants
             " WHERE organization_id = :organization AND revision >= :first AND revision <= :last"
             " AND received_at >= :since AND received_at <= :until ORDER BY revision, occurred_at, event_key"
         ),
@@ -159,81 +152,6 @@ async def events_of(
     return found
 
 
-async def first_revision_since(connection: Connection, organization_id: int, since: datetime) -> int:
-    """The first revision made at or after an instant that is kept; the next one to come where there is none."""
-    found = await connection.scalar(
-        sa.text(
-            "SELECT revision FROM updates WHERE organization_id = :organization AND created_at >= :since"
-            " ORDER BY created_at, revision LIMIT 1"
-        ),
-        {"organization": organization_id, "since": since},
-    )
-    return int(found) if found is not None else (await window(connection, organization_id)).newest + 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Narrowing:
-    """Which events of an organization are read: of some agents, of a channel, or all."""
-
-    agent_ids: Collection[str]
-    channel: str
-
-    @property
-    def condition(self) -> str:
-        """The condition in SQL."""
-        if self.agent_ids:
-            return "agent_id = ANY(CAST(:agents AS text[]))"
-        return "channel = :channel" if self.channel else "true"
-
-    @property
-    def values(self) -> dict[str, object]:
-        """What the condition refers to."""
-        if self.agent_ids:
-            return {"agents": list(self.agent_ids)}
-        return {"channel": self.channel} if self.channel else {}
-
-
-async def occurred_since(
-    connection: Connection, organization_id: int, narrowing: Narrowing, since: datetime, received_since: datetime
-) -> AsyncIterator[list[Event]]:
-    """The events that figures of now are made of, lean and in portions: those that occurred and were received since."""
-    first = await first_revision_since(connection, organization_id, received_since)
-    query = (
-        f"SELECT {_LEAN} FROM events WHERE organization_id = :organization AND revision >= :revision"  # noqa: S608
-        " AND received_at >= :received_since AND occurred_at >= :since"
-        f" AND (conversation_id IS NOT NULL OR {_COUNTED}) AND {narrowing.condition}"
-    )
-    values = {"organization": organization_id, "revision": first, "received_since": received_since, "since": since}
-    async for portion in _portions(connection, query, {**values, **narrowing.values}):
-        yield portion
-
-
-async def latest_events(
-    connection: Connection, organization_id: int, narrowing: Narrowing, received_since: datetime, *, among: int
-) -> AsyncIterator[list[Event]]:
-    """Those of the organization's latest events that belong to conversations, lean and in portions, latest first.
-
-    among: how many events are looked at, all of them received since an instant.
-    """
-    query = (
-        f"SELECT {_LEAN} FROM (SELECT * FROM events WHERE organization_id = :organization"  # noqa: S608 - constants
-        " AND received_at >= :received_since ORDER BY revision DESC LIMIT :among) AS e"
-        f" WHERE conversation_id IS NOT NULL AND {narrowing.condition}"
-    )
-    values = {"organization": organization_id, "received_since": received_since, "among": among}
-    async for portion in _portions(connection, query, {**values, **narrowing.values}):
-        yield portion
-
-
-async def _portions(connection: Connection, query: str, values: Mapping[str, object]) -> AsyncIterator[list[Event]]:
-    result = await connection.stream(sa.text(query), values, execution_options={"yield_per": _PORTION_ROWS})
-    try:
-        async for rows in result.partitions():
-            yield [stored_events.read(tuple(row)) for row in rows]
-    finally:
-        await result.close()
-
-
 async def remove_before(connection: Connection, organization_id: int, before: datetime, limit: int) -> int:
     """Removes that many of an organization's updates made before an instant, oldest revision first: what is kept has
     no gap. Returns how many there were.
@@ -248,26 +166,6 @@ async def remove_before(connection: Connection, organization_id: int, before: da
         {"organization": organization_id, "before": before, "limit": limit},
     )
     return removed.rowcount
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How a conversation stands: its messages, and the kind of its outcome (None: open)."""
-
-    messages: int
-    outcome: int | None
-
-
-async def standings(connection: Connection, organization_id: int, keys: Collection[bytes]) -> dict[bytes, Standing]:
-    """How conversations stand, by key; those without a message or closing are left out."""
-    rows = await connection.execute(
-        sa.text(
-            "SELECT conversation_key, messages, outcome FROM conversations"
-            " WHERE organization_id = :organization AND conversation_key = ANY(CAST(:keys AS bytea[]))"
-        ),
-        {"organization": organization_id, "keys": list(keys)},
-    )
-    return {row.conversation_key: Standing(messages=row.messages, outcome=row.outcome) for row in rows}
 
 
 async def newest(connection: Connection, organization_ids: Collection[int]) -> tuple[str, datetime, dict[int, int]]:

@@ -24,7 +24,6 @@ from server.settings import Settings
 from server.signals import Signals
 from server.store import updates
 from server.store.database import Database
-from server.store.updates import Narrowing
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
 
@@ -100,28 +99,6 @@ async def test_pages_of_updates_are_bounded_by_their_events(
         for bound, expected in ((1, [1]), (4, [1, 2]), (7, [1, 2, 3]), (37, [1, 2, 3, 4])):
             found = await updates.after(connection, organization, 0, limit=9, events=bound)
             assert [one.revision for one in found] == expected
-
-
-async def test_only_the_events_of_a_part_are_read(
-    client: AsyncClient, organization: int, database: Database, clock: Clock
-) -> None:
-    await client.track_batch([event("message.sent", agent_id="bob", conversation_id="b") for _ in range(200)])
-    await client.track_batch([event("message.sent", agent_id="ann", conversation_id="a") for _ in range(3)])
-    since = clock.now() - timedelta(hours=1)
-    ann = Narrowing(agent_ids=["ann"], channel="")
-    async with database.snapshot() as connection:
-        found = [
-            one
-            async for portion in updates.occurred_since(connection, organization, ann, since, since)
-            for one in portion
-        ]
-        latest = [
-            one
-            async for portion in updates.latest_events(connection, organization, ann, since, among=9)
-            for one in portion
-        ]
-    assert [one.agent_id for one in found] == ["ann"] * 3
-    assert [one.conversation_id for one in latest] == ["a"] * 3
 
 
 async def test_limits_hold_when_many_come_at_once(database: Database, signals: Signals, organization: int) -> None:

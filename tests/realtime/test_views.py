@@ -1,110 +1,108 @@
-"""Views count what the windows hold, whatever comes when, and what they cost does not depend on how much that is."""
+"""Views show what the slots of their windows hold, whatever comes when, and know only slots."""
 
 import random
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from agentmetrics.v1 import realtime_service_pb2
-from server import cells, timerange
+from server import cells, measures, slots, timerange
 from server.cells import CellKey, Dimension
-from server.events import Event, conversation_key_of
-from server.realtime import FIVE_MINUTES, HOUR, MINUTE, Part, Today, Totals, View, day_of
+from server.events import Event
+from server.realtime import Facts, Part, Today, Totals, View, day_of
 from server.recent import Batch
 from server.rpc import realtime_conversion
-from server.store.updates import Standing, Update
+from server.slots import Counts, Slot
+from server.store.updates import Update
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 START = int(NOW.timestamp())
+NOBODY = measures.Numbers(users={}, agents={"ann": 1})
 
 
-def message(
-    second: int, *, conversation: str = "", response_time: int | None = None, kind: str = "message.sent"
-) -> Event:
+def message(second: int, *, response_time: int | None = None) -> Event:
     detail = {} if response_time is None else {"response_time_ms": response_time}
     key = random.randbytes(16)
-    return Event("", key, 0, kind, second * 1_000_000, "ann", "", conversation, "web", "", "", "", "", detail, "", ())
+    return Event("", key, 0, "message.sent", second * 1_000_000, "ann", "", "", "web", "", "", "", "", detail, "", ())
 
 
-def view() -> View:
+def slotted(events: list[Event], now: int) -> dict[Slot, Counts]:
+    """What ingest would tell apart of events at an instant, in seconds since 1970."""
+    found: dict[Slot, Counts] = {}
+    for key, cell in measures.of_events(events, NOBODY, slots.recency(now * 1_000_000)).items():
+        if key.dimension == Dimension.TOTAL and key.slot != slots.WHOLE:
+            found.setdefault(slots.slot_of(key.bucket, key.slot), Counts()).add(slots.counts_of(cell))
+    return found
+
+
+def view(found: dict[Slot, Counts], open_by_minute: dict[int, int] | None = None) -> View:
     today = Today(span=day_of(NOW, "UTC"), totals=Totals(messages=0, conversations=0, tokens=0))
-    return View(Part(), today, 0, NOW)
+    facts = Facts(messages=found, today=today, open_by_minute=open_by_minute or {}, conversations=())
+    return View(Part(), facts, 0, NOW)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_windows_hold_what_a_count_from_the_start_finds(seed: int) -> None:
+    """Of events in the order in which they come, some of them late and some ahead of time."""
     chance = random.Random(seed)
-    shown, taken, at = view(), [], START
-    closed: set[str] = set()
-    for revision in range(1, 300):
+    found: dict[Slot, Counts] = {}
+    taken, at = [], START
+    shown = view(found)
+    for _ in range(200):
         at += chance.choice((0, 0, 1, 1, 2, 30, 200, 4000 if chance.random() < 0.1 else 1))
+        ages = (0, 1, 20, 200, 290, 301, 3000, 3599, 3600, 3700, 90_000, -5, -90)
         fresh = [
-            message(
-                at + chance.choice((0, -1, -20, -200, -3000, -3599, -3600, -3700, 5, 90)),
-                conversation=f"c{chance.randrange(30)}",
-                response_time=chance.choice((None, 10, 500)),
-            )
+            message(at - chance.choice(ages), response_time=chance.choice((None, 10, 500)))
             for _ in range(chance.randrange(4))
         ]
         taken += fresh
-        shown.apply(revision, fresh)
-        if fresh and chance.random() < 0.2:
-            closed.add(fresh[0].conversation_id)
-        standings = {
-            conversation_key_of(one.conversation_id): Standing(
-                messages=1, outcome=1 if one.conversation_id in closed else None
-            )
-            for one in fresh
-        }
-        shown.stand(standings)
+        for slot, counts in slotted(fresh, at).items():
+            found.setdefault(slot, Counts()).add(counts)
+        if fresh:
+            shown = view(found)  # else its windows slide
         state = shown.state(NOW + timedelta(seconds=at - START))
         seconds = [(one, one.occurred_at // 1_000_000) for one in taken]
-        inside = {
-            width: [one for one, second in seconds if at - width < second <= at]
-            for width in (HOUR, FIVE_MINUTES, MINUTE)
-        }
-        assert state.figures["messages_last_minute"] == len(inside[MINUTE])
-        assert state.figures["messages_last_hour"] == len(inside[HOUR])
-        times = [one.detail["response_time_ms"] for one in inside[FIVE_MINUTES] if one.detail]
+        fine = [(one, at // 5 - second // 5) for one, second in seconds]
+        assert state.figures["messages_last_minute"] == sum(0 <= age < 12 for _, age in fine)
+        ours = [
+            one
+            for (one, age), (_, second) in zip(fine, seconds, strict=True)
+            if age >= 0 and second // 60 > at // 60 - 60
+        ]
+        assert state.figures["messages_last_hour"] == len(ours)
+        times = [one.detail["response_time_ms"] for one, age in fine if 0 <= age < 60 and one.detail]
         mean = state.figures["avg_response_time_ms"]
         assert mean == (pytest.approx(sum(times) / len(times)) if times else None)
-        active = {one.conversation_id for one, second in seconds if second > at - HOUR}
-        assert state.figures["active_conversations"] == len(active - closed)
-        by_minute = {minute.start: minute.messages for minute in state.minutes}
-        for start, count in by_minute.items():
-            assert count == sum(start <= second < start + 60 and second <= at for _, second in seconds)
+        for minute in state.minutes:
+            assert minute.messages == sum(one.occurred_at // 60_000_000 * 60 == minute.start for one in ours)
+        assert [minute.start for minute in state.minutes] == [(at // 60 - ago) * 60 for ago in range(59, -1, -1)]
 
 
-def test_a_state_costs_what_has_changed_and_not_what_the_windows_hold() -> None:
-    def seconds(shown: View) -> float:
-        begun = time.perf_counter()
-        for number in range(1, 101):
-            shown.apply(number, [message(START + number, conversation="c0", response_time=20)])
-            shown.stand({})
-            shown.state(NOW + timedelta(seconds=number))
-        return time.perf_counter() - begun
-
-    small, large = view(), view()
-    large.remember(
-        message(START - number % 3600, conversation=f"c{number}", response_time=number % 40) for number in range(40_000)
-    )
-    large.state(NOW)
-    assert seconds(large) < 10 * seconds(small)
+def test_a_view_slides_as_one_that_is_made_later() -> None:
+    chance = random.Random(1)
+    events = [message(START - chance.randrange(-300, 3600), response_time=chance.randrange(900)) for _ in range(3000)]
+    found = slotted(events, START)
+    sliding = view(found, {(START // 60) - ago: ago for ago in range(60)})
+    for seconds in (0, 4, 5, 61, 299, 300, 301, 1800, 3599, 3600, 4000):
+        now = NOW + timedelta(seconds=seconds)
+        fresh = view(found, {(START // 60) - ago: ago for ago in range(60)})
+        assert sliding.state(now) == fresh.state(now)
+    assert sliding.state(NOW) == sliding.state(now), "and never back"
+    assert sliding.state(now).figures["active_conversations"] == 0
 
 
-def test_the_feed_is_the_twenty_conversations_with_the_latest_activity() -> None:
-    shown, order = view(), random.Random(3).sample(range(500), 500)
-    for revision, number in enumerate(order, 1):
-        shown.apply(revision, [message(START - number, conversation=f"c{number}")])
-        key = conversation_key_of(f"c{number}")
-        shown.stand({key: Standing(messages=number, outcome=1 if number % 2 else None)})
-    feed = shown.state(NOW).conversations
-    assert [one.conversation_id for one in feed] == [f"c{number}" for number in range(20)]
-    assert [one.messages for one in feed] == list(range(20))
-    assert [one.outcome for one in feed] == [None, 1] * 10
-    assert [one.last_activity for one in feed] == [(START - number) * 1_000_000 for number in range(20)]
-    assert {(one.agent_id, one.channel) for one in feed} == {("ann", "web")}
+def test_conversations_are_active_for_an_hour_after_their_latest_minute() -> None:
+    shown = view({}, {START // 60: 1, START // 60 - 59: 10, START // 60 - 60: 100})
+    assert shown.state(NOW).figures["active_conversations"] == 11
+    assert shown.state(NOW + timedelta(minutes=1)).figures["active_conversations"] == 1
+
+
+def test_a_part_without_cells_of_its_own_shows_no_windows() -> None:
+    today = Today(span=day_of(NOW, "UTC"), totals=None)
+    facts = Facts(messages=None, today=today, open_by_minute={START // 60: 3}, conversations=())
+    state = View(Part(channel="c"), facts, 0, NOW).state(NOW)
+    assert {name: value for name, value in state.figures.items() if value is not None} == {"active_conversations": 3}
+    assert not state.minutes
 
 
 def test_an_update_of_any_size_comes_in_messages_that_every_client_takes() -> None:

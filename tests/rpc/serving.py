@@ -251,10 +251,10 @@ def around_commits(monkeypatch: pytest.MonkeyPatch, *, before: Waits = _nothing,
         await after([organization_id])
         return committed
 
-    async def group(database: Database, numbers: Any, parts: Any) -> Any:
+    async def group(database: Database, numbers: Any, parts: Any, *rest: Any) -> Any:
         organizations = [part.organization_id for part in parts]
         await before(organizations)
-        committed = await commit_group(database, numbers, parts)
+        committed = await commit_group(database, numbers, parts, *rest)
         await after(organizations)
         return committed
 

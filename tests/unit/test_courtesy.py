@@ -9,6 +9,7 @@ from test_lanes import add
 
 from server import ingest
 from server.arrivals import Arrivals
+from server.clock import Clock
 from server.ingest import Ingest
 from server.lanes import Lane, Taken
 
@@ -17,7 +18,7 @@ HEAVY, LIGHT = 1, 2
 
 def waiting(*, light: bool) -> Ingest:
     """With calls of one that waits behind itself, and of another one if so said."""
-    found = Ingest(cast("Any", None), Arrivals(), on_commit=lambda _: None, concurrency=1)
+    found = Ingest(cast("Any", None), Arrivals(), Clock(), on_commit=lambda _: None, concurrency=1)
     for _ in range(20):
         add(found._lanes, HEAVY, 100)
     if light:
@@ -80,7 +81,7 @@ async def test_it_rests_until_the_others_are_done_within_bounds(monkeypatch: pyt
 async def test_those_that_rest_wait_for_others_and_not_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Through transactions, in which nothing is done here."""
     monkeypatch.setattr(ingest, "_LONGEST_REST", 60)
-    some = Ingest(cast("Any", None), Arrivals(), on_commit=lambda _: None, concurrency=20)
+    some = Ingest(cast("Any", None), Arrivals(), Clock(), on_commit=lambda _: None, concurrency=20)
     stored, others_are_done, other_heavy = list[int](), asyncio.Event(), 3
 
     async def settle(taken: Taken) -> None:

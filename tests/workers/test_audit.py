@@ -110,7 +110,7 @@ async def test_whatever_else_was_changed_is_found(
     await fill(own_database, own_organization, folded=False)
     table = change.split()[2 if change.startswith("DELETE") else 1]
     where = {
-        "conversations": " WHERE closed_at IS NOT NULL",
+        "conversations": " WHERE closed_at IS NOT NULL AND team_id IS NULL",
         "conversation_closings": " WHERE kind <> 0",
         "events": " WHERE event_type LIKE 'order.%'",
     }.get(table, "")

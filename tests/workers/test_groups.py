@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 
 from server import accounts, errors, ingest
 from server.arrivals import Arrivals
+from server.clock import Clock
 from server.commit import Part, _store, commit, commit_group
 from server.errors import Refused
 from server.events import Event, key_of
@@ -20,6 +21,7 @@ from server.ingest import Ingest
 from server.limits import Limits
 from server.numbers import NumberCache
 from server.results import Status, Submission
+from server.slots import QUARTERS_ALONE
 from server.store import conversations, organizations, single
 from server.store.database import Database
 
@@ -36,7 +38,7 @@ async def tenants(own_database: Database) -> list[int]:
 @pytest.fixture
 async def server(own_database: Database) -> AsyncIterator[Ingest]:
     """The ingest of one server."""
-    ingest = Ingest(own_database, Arrivals(), on_commit=lambda _: None, concurrency=3)
+    ingest = Ingest(own_database, Arrivals(), Clock(), on_commit=lambda _: None, concurrency=3)
     yield ingest
     await ingest.drain()
 
@@ -250,13 +252,13 @@ async def test_a_conversation_that_changes_after_the_look_is_counted_as_it_is(
         with monkeypatch.context() as patch:
             patch.setattr(conversations, "look", looked)
             _IS_HELD.clear()
-            stored = await commit_group(own_database, numbers, parts)
+            stored = await commit_group(own_database, numbers, parts, QUARTERS_ALONE)
         await changing[0]
         assert third in stored
         assert holding or other in stored
         for part in parts:
             if part.organization_id not in stored:
-                await commit(own_database, numbers, part.organization_id, part.events)
+                await commit(own_database, numbers, part.organization_id, part.events, QUARTERS_ALONE)
         await assert_as_alone(own_database, [one, other], {one: [*before, *meanwhile, *ours], other: ours})
 
 
@@ -268,7 +270,7 @@ async def _change(database: Database, organization: int, some: Sequence[Event], 
     async with database.ingest() as driver:
         known = await NumberCache().of(driver, organization, some)
         async with driver.transaction():
-            await _store(driver, organization, sorted(some, key=_key), known.numbers, 0)
+            await _store(driver, organization, sorted(some, key=_key), known.numbers, QUARTERS_ALONE, 0)
             _IS_HELD.set()
             if until_waited_for:
                 async with asyncio.timeout(5):
@@ -349,7 +351,7 @@ async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle
     """Groups, single statements and long transactions of two servers, with the same keys and conversations."""
     dice = random.Random(seed)
     pools = [Database(own_url, ingest_connections=3, other_connections=1) for _ in range(2)]
-    servers = [Ingest(pool, Arrivals(), on_commit=lambda _: None, concurrency=3) for pool in pools]
+    servers = [Ingest(pool, Arrivals(), Clock(), on_commit=lambda _: None, concurrency=3) for pool in pools]
     retries = REGISTRY.get_sample_value("agentmetrics_commit_retries_total")
     answers: defaultdict[tuple[int, str], list[Status]] = defaultdict(list)
     revisions: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
@@ -408,7 +410,9 @@ async def test_groups_lock_in_one_order_whatever_their_own(
         name = f"{turn}" if same else f"{turn} {number}"
         some = [sorted((event(f"{name} {n}", conversation=f"{n}") for n in range(3)), key=_key) for _ in tenants]
         parts = [Part(organization_id=one, events=mine, quota=0) for one, mine in zip(tenants, some, strict=True)]
-        stored.update((await commit_group(pools[number], numbers, dice.sample(parts, len(parts)))).keys())
+        stored.update(
+            (await commit_group(pools[number], numbers, dice.sample(parts, len(parts)), QUARTERS_ALONE)).keys()
+        )
 
     try:
         for turn in range(25):

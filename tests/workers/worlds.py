@@ -1,14 +1,16 @@
 """Random events of a small business, and what is stored of them."""
 
 import random
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from server import timerange
+from server import slots, timerange
 from server.cells import Cell, CellKey, Granularity
 from server.commit import commit
 from server.events import Event, key_of
 from server.numbers import Limits, NumberCache
+from server.slots import Recency
 from server.store import rollups
 from server.store.database import Database
 
@@ -75,12 +77,14 @@ async def store(
     batch: int = 100,
     limits: Limits | None = None,
     numbers: NumberCache | None = None,
+    recency: Recency | None = None,
 ) -> None:
     """Stores events as ingest does, batch by batch in their order; with a cache of its own unless one is given."""
     numbers = numbers or NumberCache(limits)
+    recency = recency or slots.recency(int(time.time() * 1_000_000))
     for start in range(0, len(some), batch):
         ordered = sorted(some[start : start + batch], key=lambda event: event.event_key)
-        await commit(database, numbers, organization, ordered)
+        await commit(database, numbers, organization, ordered, recency)
 
 
 async def figures(database: Database, organization: int) -> dict[tuple[Granularity, CellKey], Cell]:

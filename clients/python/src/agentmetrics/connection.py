@@ -54,15 +54,14 @@ class Connection:
 
 
 def _own_service_config() -> str:
-    """Returns the published config without retries of events: this client makes them itself.
+    """Returns the published config for clients that try events again themselves after UNAVAILABLE.
 
-    gRPC would send the same bytes again, with a time of sending that has passed. And the client would hear of every
-    third refusal only, and go on sending meanwhile.
+    Were gRPC to do so as well, they would hear of every third refusal, and go on sending meanwhile.
     """
     config = json.loads(service_config())
     for method in config["methodConfig"]:
-        if any(name["service"].endswith(".EventService") for name in method["name"]):
-            del method["retryPolicy"]
+        if any(name.get("method") in ("TrackEvent", "TrackEvents") for name in method["name"]):
+            method["retryPolicy"]["retryableStatusCodes"].remove("UNAVAILABLE")
     return json.dumps(config)
 
 

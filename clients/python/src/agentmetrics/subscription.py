@@ -112,7 +112,7 @@ class Subscription(Generic[_Response]):
             try:
                 watched = _Watched(self._connect())
             except ValueError:
-                raise errors.closed() from None
+                raise ledgers.closed() from None
             self._watched = watched
             if self._closed.is_set():
                 watched.cancel()  # closed by another thread meanwhile

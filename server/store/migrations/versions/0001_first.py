@@ -161,7 +161,8 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, kind)
     ) WITH (fillfactor = 50)
     """,
-    # What each conversation has come to.
+    # What each conversation has come to, and who took part in it last. The index is by minute, so that it does not
+    # change with every message.
     """
     CREATE TABLE conversations (
         organization_id integer NOT NULL,
@@ -172,9 +173,16 @@ _STATEMENTS = (
         channel text,
         team_id text,
         conversation_key bytea NOT NULL,
+        latest_minute integer,
+        latest_at timestamptz,
+        conversation_id text,
+        latest_agent_id text,
+        latest_user_id text,
+        latest_channel text,
         PRIMARY KEY (organization_id, conversation_key)
     ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
     """,
+    "CREATE INDEX conversations_by_minute ON conversations (organization_id, latest_minute)",
     # The events that could decide a conversation's outcome: the outcome does not depend on the order of their arrival.
     """
     CREATE TABLE conversation_closings (
@@ -200,17 +208,19 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, agent_id, occurred_at, event_key)
     )
     """,
-    # What each revision adds to the figures of a quarter hour, until it is folded.
+    # What each revision adds to the figures of a quarter hour, until it is folded. slot is the part of the quarter hour
+    # that it is about, where figures of now need to know; 0 where they do not.
     f"""
     CREATE TABLE deltas (
         organization_id integer NOT NULL,
         dimension smallint NOT NULL,
         value text COLLATE "C" NOT NULL,
         bucket integer NOT NULL,
+        slot smallint NOT NULL DEFAULT 0,
         revision bigint NOT NULL,
         created_at timestamptz NOT NULL,
         {_FIGURES}
-        PRIMARY KEY (organization_id, dimension, value, bucket, revision)
+        PRIMARY KEY (organization_id, dimension, value, bucket, revision, slot)
     ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
             autovacuum_vacuum_insert_scale_factor = 0.5, autovacuum_vacuum_cost_delay = 0)
     """,
@@ -224,6 +234,24 @@ _STATEMENTS = (
         bucket integer NOT NULL,
         {_FIGURES}
         PRIMARY KEY (organization_id, dimension, value, granularity, bucket)
+    ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
+    """,
+    # Folded figures of messages for an hour or so: by slots of five seconds for some minutes, then by minute.
+    """
+    CREATE TABLE slot_rollups (
+        organization_id integer NOT NULL,
+        dimension smallint NOT NULL,
+        value text COLLATE "C" NOT NULL,
+        seconds smallint NOT NULL,
+        slot integer NOT NULL,
+        messages bigint NOT NULL,
+        sent bigint NOT NULL,
+        failed bigint NOT NULL,
+        responses bigint NOT NULL,
+        response_time bigint NOT NULL,
+        bin_keys integer[] NOT NULL,
+        bin_counts bigint[] NOT NULL,
+        PRIMARY KEY (organization_id, dimension, value, seconds, slot)
     ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
     """,
     # How far each organization's figures are folded and widened: rollups of every width are whole up to widened_until,

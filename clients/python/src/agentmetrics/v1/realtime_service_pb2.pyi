@@ -224,7 +224,8 @@ global___WatchMetricsResponse = WatchMetricsResponse
 @typing.final
 class RealtimeState(google.protobuf.message.Message):
     """RealtimeState is what is happening, as of a revision and an instant. Windows are by occurred_at and end at as_of_time; late
-    events do not enter them.
+    events do not enter them. A window is made of whole slots and the slot that is running: of five seconds for the last minute
+    (55 to 60 seconds) and the last 5 minutes, of a minute for the last hour (59 to 60 minutes).
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -249,12 +250,15 @@ class RealtimeState(google.protobuf.message.Message):
 
     @property
     def minutes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RealtimeMinute]:
-        """minutes are the last 60 minutes, oldest first; the last one is the minute that is running."""
+        """minutes are the last 60 minutes, oldest first; the last one is the minute that is running. None where the filter names a
+        value without figures of its own (see CARDINALITY_OVERFLOW).
+        """
 
     @property
     def conversations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ConversationState]:
-        """conversations are the 20 with the latest activity, latest first, of those with an event in the last hour or among the
-        organization's last 20,000 events of the last 24 hours.
+        """conversations are the 20 with the latest activity, latest first: of those with any in the last hour, else among the
+        organization's latest 5,000 before that. Activity is to be started, spoken in, closed or reopened. A filter keeps those
+        that were last with one of its agents, or on its channel.
         """
 
     def __init__(
@@ -274,7 +278,9 @@ global___RealtimeState = RealtimeState
 
 @typing.final
 class RealtimeMetrics(google.protobuf.message.Message):
-    """RealtimeMetrics are the figures of the last minutes and of today. Absent: cannot be computed."""
+    """RealtimeMetrics are the figures of the last minutes and of today. Absent: cannot be computed. All but active_conversations are
+    absent where the filter names a value without figures of its own (see CARDINALITY_OVERFLOW).
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -289,11 +295,13 @@ class RealtimeMetrics(google.protobuf.message.Message):
     CONVERSATIONS_TODAY_FIELD_NUMBER: builtins.int
     TOKENS_TODAY_FIELD_NUMBER: builtins.int
     active_conversations: builtins.int
-    """Conversations started or spoken in within the last hour that are not closed."""
+    """Conversations started, spoken in or reopened within the last hour that are not closed. With a filter: of those that were last
+    with one of its agents, or on its channel.
+    """
     messages_last_minute: builtins.int
     """Messages received and sent in the last minute."""
     messages_last_hour: builtins.int
-    """Messages received and sent in the last hour."""
+    """Messages received and sent in the last hour: those of minutes."""
     avg_response_time_ms: builtins.float
     """Mean response time of the last 5 minutes, in milliseconds."""
     p50_response_time_ms: builtins.float
@@ -303,9 +311,7 @@ class RealtimeMetrics(google.protobuf.message.Message):
     success_rate: builtins.float
     """1 − failed ÷ sent messages of the last hour."""
     messages_today: builtins.int
-    """Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over the day. This and
-    the two below are absent where the filter names a value without figures of its own (see CARDINALITY_OVERFLOW).
-    """
+    """Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over the day."""
     conversations_today: builtins.int
     """Conversations started since midnight."""
     tokens_today: builtins.int
@@ -404,16 +410,16 @@ class ConversationState(google.protobuf.message.Message):
     status: global___ConversationStatus.ValueType
     """status is how it stands."""
     agent_id: builtins.str
-    """agent_id is the agent on its latest event that carries one."""
+    """agent_id is the agent on the latest of the events that start, close or reopen it or are its messages, and that carry one."""
     user_id: builtins.str
-    """user_id is the user on its latest event that carries one."""
+    """user_id is the user on the latest of those events that carries one."""
     channel: builtins.str
-    """channel is the channel on its latest event that carries one."""
+    """channel is the channel on the latest of those events that carries one."""
     message_count: builtins.int
     """message_count is the number of its messages."""
     @property
     def last_activity_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """last_activity_at is when its latest event occurred."""
+        """last_activity_at is when the latest of those events occurred."""
 
     def __init__(
         self,

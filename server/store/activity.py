@@ -1,0 +1,90 @@
+"""Conversations by their latest activity, for figures of now."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from server import timerange
+from server.outcomes import Talk
+from server.store.database import Driver
+
+_AMONG = 5000  # of an organization's conversations, the latest, whoever is named is looked for
+_MICROSECOND = timedelta(microseconds=1)
+_SELECTED = "conversation_id, latest_agent_id, latest_user_id, latest_channel, latest_at, messages, outcome"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowing:
+    """Which conversations are meant: those that were last with one of some agents, or on a channel; or all."""
+
+    agent_ids: Collection[str]
+    channel: str
+
+    @property
+    def condition(self) -> str:
+        """The condition in SQL, about the parameter $3."""
+        if self.agent_ids:
+            # Hashed: IS TRUE keeps it from being made a join, which would compare every row with every agent.
+            return "(latest_agent_id IN (SELECT unnest($3::text[]))) IS TRUE"
+        return "latest_channel = ANY($3::text[])" if self.channel else "$3::text[] IS NOT NULL"
+
+    @property
+    def values(self) -> list[str]:
+        """What the condition refers to."""
+        return list(self.agent_ids) or [self.channel]
+
+
+async def open_by_minute(driver: Driver, organization_id: int, narrowing: Narrowing, since: int) -> dict[int, int]:
+    """How many conversations that are not closed had their latest activity in each minute from one on."""
+    rows = await driver.fetch(
+        "SELECT latest_minute, count(*) FROM conversations WHERE organization_id = $1 AND latest_minute >= $2"  # noqa: S608
+        f" AND outcome IS NULL AND {narrowing.condition} GROUP BY latest_minute",
+        organization_id,
+        since,
+        narrowing.values,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def latest(driver: Driver, organization_id: int, narrowing: Narrowing, since: int, limit: int) -> list[Talk]:
+    """The conversations with the latest activity, latest first: of those with any from a minute on, or else among some
+    thousands of the organization's latest.
+    """
+    rows = await driver.fetch(
+        f"SELECT {_SELECTED} FROM conversations WHERE organization_id = $1 AND latest_minute >= $2"  # noqa: S608
+        f" AND {narrowing.condition} ORDER BY latest_minute DESC, latest_at DESC LIMIT $4",
+        organization_id,
+        since,
+        narrowing.values,
+        limit,
+    )
+    if len(rows) < limit:
+        rows += await driver.fetch(
+            f"SELECT {_SELECTED} FROM (SELECT * FROM conversations WHERE organization_id = $1 AND latest_minute < $2"  # noqa: S608
+            f" ORDER BY latest_minute DESC LIMIT {_AMONG}) AS c WHERE {narrowing.condition}"
+            " ORDER BY latest_minute DESC, latest_at DESC LIMIT $4",
+            organization_id,
+            since,
+            narrowing.values,
+            limit - len(rows),
+        )
+    return [_talk(row) for row in rows]
+
+
+def _talk(row: asyncpg.Record) -> Talk:
+    conversation_id, agent_id, user_id, channel, latest_at, messages, outcome = row
+    return Talk(
+        conversation_id=conversation_id,
+        agent_id=agent_id or "",
+        user_id=user_id or "",
+        channel=channel or "",
+        last_activity=_microseconds(latest_at),
+        messages=messages,
+        outcome=outcome,
+    )
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - timerange.EPOCH) // _MICROSECOND
