@@ -21,7 +21,7 @@ from tests.load.running import Load, Verdict, lateness, lost, memory, percentile
 
 TENANTS, BATCH = 4, 20
 CALLS = 25.0  # a second, of each of the others
-BOMBS_A_SECOND = 5.0
+BOMBS_A_SECOND = 3.0
 WARM_SECONDS, SECONDS, ROUNDS = 3.0, 8.0, 2  # alone, and beside bombs, by turns
 GROWTH_MIB, LEFT_MIB = 100, 40
 _BACK_SECONDS = 5.0  # after the last bomb
