@@ -23,7 +23,7 @@ TENANTS, BATCH = 4, 20
 CALLS = 25.0  # a second, of each of the others
 BOMBS_A_SECOND = 3.0
 WARM_SECONDS, SECONDS, ROUNDS = 3.0, 8.0, 2  # alone, and beside bombs, by turns
-GROWTH_MIB, LEFT_MIB = 100, 40
+GROWTH_MIB, LEFT_MIB = 100, 60  # with what a server that has just begun takes for itself
 _BACK_SECONDS = 5.0  # after the last bomb
 _ALLOWED = "as many maps as are allowed"  # a batch that is in order, and takes the work that it takes
 
