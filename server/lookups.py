@@ -14,8 +14,9 @@ from server.fairness import FairSlots
 from server.store.database import Connection, Database
 
 EVERYBODY = 0  # stands for all organizations where one look-up is for the subscriptions of all; no organization has it
-CATCHING_UP = 2  # subscriptions at once, of all organizations, whose pages are in memory; the others wait for a turn
+CATCHING_UP = 1  # subscriptions at once, of all organizations, that have a page made; the others wait for a turn
 _PIECE_SECONDS = 0.002
+_REST = 2  # a piece is followed by a rest of so many times its duration
 
 
 class Lookups:
@@ -41,10 +42,10 @@ class Lookups:
     async def piece(self, organization_id: int) -> AsyncIterator[Callable[[], bool]]:
         """A turn for work that keeps the event loop busy; tells when it should be over.
 
-        There is one at a time, and after each the loop is left to everybody else for as long as it took: half of it
-        stays free, however much there is to do.
+        There is one at a time, and after each the loop is left to everybody else for twice as long as it took: however
+        much there is to do, two thirds of it stay free.
         """
         async with self._pieces.slot(organization_id):
             begun = time.perf_counter()
             yield lambda: time.perf_counter() - begun >= _PIECE_SECONDS
-            await asyncio.sleep(time.perf_counter() - begun)
+            await asyncio.sleep(_REST * (time.perf_counter() - begun))

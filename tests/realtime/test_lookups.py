@@ -82,7 +82,7 @@ async def test_questions_do_not_wait_for_subscriptions_that_catch_up(
     other, database = await make_tenant(), server._database
     subscribe = await behind(stubs[0], tenant, server.address)
     readers = [asyncio.create_task(caught_up(subscribe)) for _ in range(READERS)]
-    await until(lambda: len(held.begun) >= 2)
+    await until(lambda: len(held.begun) == CATCHING_UP)
     assert database._query.pool.checkedout() == 0
     await asyncio.gather(*(overview(channels[0], other) for _ in range(QUESTIONS)))
     assert not held.let_go.is_set()
