@@ -101,3 +101,12 @@ def reliable(reader: Reader, newest: int) -> None:
 def monotonic(states: Sequence[messages.WatchMetricsResponse]) -> None:
     """Asserts that in latest-state mode revisions never go back."""
     kept(promises.monotonic([state.revision for state in states]))
+
+
+async def begin(stub: object, key: str, **asked: object) -> Reader:
+    """A reader that stands at the newest revision."""
+    reader, request = Reader(), messages.WatchUpdatesRequest(**asked)  # type: ignore[arg-type]
+    call = stub.WatchUpdates(request, metadata=authorization(key))  # type: ignore[attr-defined]
+    reader.take(await call.read())
+    call.cancel()
+    return reader

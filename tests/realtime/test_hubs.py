@@ -9,7 +9,7 @@ import grpc
 import pytest
 import sqlalchemy as sa
 import subscribing
-from subscribing import Reader, authorization
+from subscribing import authorization
 
 from agentmetrics import AsyncClient, event
 from agentmetrics.v1 import realtime_service_pb2 as messages
@@ -52,8 +52,7 @@ async def test_a_gap_in_the_log_is_never_passed_over(
     client: AsyncClient, tenant: object, organization: int, database: Database, stubs: Stubs
 ) -> None:
     key = tenant.key  # type: ignore[attr-defined]
-    reader = Reader()
-    assert not await reader.read(stubs[0], key, until=1, seconds=0.5)
+    reader = await subscribing.begin(stubs[0], key)
     await track(client, 6)
     async with database.transaction() as connection:
         await connection.execute(
@@ -214,8 +213,7 @@ async def test_a_reader_that_stops_is_told_so_and_counts_until_then(
     key = tenant.key  # type: ignore[attr-defined]
     service = server._services.realtime
     monkeypatch.setattr(service, "_write_seconds", 0.3)
-    reader = Reader()
-    assert not await reader.read(stubs[0], key, until=1, seconds=0.5, include_events=True)
+    reader = await subscribing.begin(stubs[0], key, include_events=True)
     for _ in range(8):
         await client.track_batch([event("message.sent", properties={"text": "x" * 3000}) for _ in range(200)])
     request = messages.WatchUpdatesRequest(resume_after=reader.token, include_events=True)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+import subscribing
 from holding import PATIENCE, Held, until
-from subscribing import Reader, authorization
+from subscribing import authorization
 
 from agentmetrics import AsyncClient, event
 from agentmetrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
@@ -42,8 +43,7 @@ async def behind(
     stub: realtime_service_pb2_grpc.RealtimeServiceStub, tenant: "Tenant", address: str
 ) -> Callable[[], Any]:
     """Makes subscriptions that go on from before three events, of which the server has nothing at hand."""
-    reader = Reader()
-    assert not await reader.read(stub, tenant.key, until=1, seconds=0.5, include_events=True)
+    reader = await subscribing.begin(stub, tenant.key, include_events=True)
     async with AsyncClient(address, api_key=tenant.key) as client:
         for _ in range(3):
             await client.track(event("message.sent"))

@@ -32,15 +32,6 @@ async def state(stub: object, key: str) -> messages.RealtimeState:
     return (await stub.GetRealtimeMetrics(request, metadata=authorization(key))).state  # type: ignore[attr-defined]
 
 
-async def begin(stub: object, key: str, **asked: object) -> Reader:
-    """A reader that stands at the newest revision."""
-    reader, request = Reader(), messages.WatchUpdatesRequest(**asked)  # type: ignore[arg-type]
-    call = stub.WatchUpdates(request, metadata=authorization(key))  # type: ignore[attr-defined]
-    reader.take(await call.read())
-    call.cancel()
-    return reader
-
-
 def _counted(used: Counter[str], name: str, call: Callable[..., object], *arguments: object, **named: object) -> object:
     used[name + "".join(map(str, arguments[:1]))] += 1
     return call(*arguments, **named)
@@ -222,7 +213,7 @@ async def test_an_update_tells_what_changed_in_the_part_that_was_asked_for(
 
 async def test_sums_of_updates_agree_with_the_trends(client: AsyncClient, tenant: object, stubs: Stubs) -> None:
     key = tenant.key  # type: ignore[attr-defined]
-    reader = await begin(stubs[0], key)
+    reader = await subscribing.begin(stubs[0], key)
     now = datetime.now(UTC)
     for number in range(12):
         await client.track(
@@ -255,7 +246,7 @@ async def test_a_reader_that_falls_out_of_the_window_while_it_is_connected(
 ) -> None:
     """Gets what was under way, in order and without a gap, and then is told where it can begin again."""
     key = tenant.key  # type: ignore[attr-defined]
-    reader = await begin(stubs[0], key, include_events=True)
+    reader = await subscribing.begin(stubs[0], key, include_events=True)
     for _ in range(16):
         await client.track_batch([event("message.sent", properties={"text": "x" * 3000}) for _ in range(250)])
     options = (("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1))

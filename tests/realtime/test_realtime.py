@@ -200,8 +200,7 @@ async def test_filters(client: AsyncClient, tenant: object, stubs: Stubs) -> Non
 async def test_resuming(client: AsyncClient, tenant: object, make_tenant: object, stubs: Stubs) -> None:
     """A token goes on at the other server; it is good for its own organization and filter alone."""
     key = tenant.key  # type: ignore[attr-defined]
-    reader = Reader()
-    assert not await reader.read(stubs[0], key, until=1, seconds=0.5)
+    reader = await subscribing.begin(stubs[0], key)
     for number in range(5):
         await client.track(event("message.sent", agent_id=f"a{number}"))
     assert await reader.read(stubs[0], key, until=2)
@@ -230,9 +229,8 @@ async def test_a_token_older_than_the_window(
     client: AsyncClient, tenant: object, database: Database, stubs: Stubs
 ) -> None:
     key = tenant.key  # type: ignore[attr-defined]
-    reader = Reader()
     await client.track(event("message.sent"))
-    await reader.read(stubs[0], key, until=2, seconds=0.5)
+    reader = await subscribing.begin(stubs[0], key)
     await client.track(event("message.sent"))
     now = (await database.condition()).now
     await housekeeping.update_retention(database, now + timedelta(seconds=1), {}, window=timedelta())
