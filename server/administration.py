@@ -2,15 +2,14 @@
 
 import dataclasses
 import json
-import re
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from server import accounts, commands, diagnosis
+from server import accounts, commands, diagnosis, option_values
 from server.accounts import Scope, Secrets
 from server.limits import UNLIMITED
 from server.store import organizations as stored
@@ -18,8 +17,6 @@ from server.store.database import Database
 from server.store.organizations import ApiKey, Organization, State
 
 _Result = TypeVar("_Result")
-MOST_SECRET_KEYS = 100
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 DataDir = Annotated[
     Path | None,
@@ -83,7 +80,7 @@ def create_organization(
         event_retention_days=event_retention_days,
         key_retention_days=key_retention_days,
         keep_user_details=keep_user_details,
-        secret_keys=_secret_keys(secret_key or ()),
+        secret_keys=option_values.secret_keys(secret_key or ()),
         storage_rate_micros=storage_rate_micros,
         bandwidth_rate_micros=bandwidth_rate_micros,
     )
@@ -125,15 +122,15 @@ def change(
     """
     chosen: dict[str, int | Sequence[str] | None] = {}
     if events_per_second is not None:
-        chosen["events_per_second"] = _parsed("--events-per-second", events_per_second, most=2**31 - 1)
+        chosen["events_per_second"] = option_values.limit("--events-per-second", events_per_second, most=2**31 - 1)
     if burst is not None:
-        chosen["burst_events"] = _parsed("--burst", burst, most=2**31 - 1, may_be_unlimited=False)
+        chosen["burst_events"] = option_values.limit("--burst", burst, most=2**31 - 1, may_be_unlimited=False)
     if monthly_events is not None:
-        chosen["monthly_events"] = _parsed("--monthly-events", monthly_events, most=2**62)
+        chosen["monthly_events"] = option_values.limit("--monthly-events", monthly_events, most=2**62)
     if weight is not None:
         chosen["weight"] = weight
     if secret_key:
-        chosen["secret_keys"] = [] if secret_key == ["default"] else list(_secret_keys(secret_key))
+        chosen["secret_keys"] = [] if secret_key == ["default"] else list(option_values.secret_keys(secret_key))
     if not chosen:
         raise typer.BadParameter("name at least one setting")
 
@@ -224,7 +221,7 @@ def create_key(
     as_json: AsJson = False,
 ) -> None:
     """Make an API key. Its secret is printed now, alone on standard output, and never again."""
-    expires_at = _expiry(expires_in)
+    expires_at = option_values.expiry(expires_in)
 
     async def work(database: Database, place: commands.Place) -> accounts.NewKey:
         hashes = Secrets(place.required_pepper())
@@ -319,39 +316,6 @@ def _on_database(data_dir: Path | None, work: Callable[[Database, commands.Place
 
     with commands.reported():
         return commands.run(connected(commands.place(data_dir)))
-
-
-def _expiry(text: str | None) -> datetime | None:
-    """The instant that far from now. Raises BadParameter."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", text)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is not a time such as 30m, 12h, 90d or 8w", param_hint="--expires-in")
-    return datetime.now(UTC) + timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _parsed(option: str, text: str, *, most: int, may_be_unlimited: bool = True) -> int | None:
-    """A limit as it is stored: None is the operator's default, 0 no limit. Raises BadParameter."""
-    if text == "default":
-        return None
-    if text == "unlimited" and may_be_unlimited:
-        return UNLIMITED
-    if re.fullmatch(r"[1-9][0-9]{0,18}", text) and int(text) <= most:
-        return int(text)
-    words = "unlimited or default" if may_be_unlimited else "or default"
-    raise typer.BadParameter(f"{text!r} is not a number from 1 to {most:,}, {words}", param_hint=option)
-
-
-def _secret_keys(names: Sequence[str]) -> tuple[str, ...]:
-    """Keys that name secrets, as they are stored. Raises BadParameter."""
-    if len(names) > MOST_SECRET_KEYS:
-        raise typer.BadParameter(f"at most {MOST_SECRET_KEYS} names", param_hint="--secret-key")
-    for name in names:
-        if len(name) > 100 or not name.isprintable() or not any(map(str.isalpha, name)):
-            message = f"{name[:100]!r} is not a name of 1 to 100 printable characters with a letter"
-            raise typer.BadParameter(message, param_hint="--secret-key")
-    return tuple(dict.fromkeys(names))
 
 
 def _limit(value: int | None) -> str:

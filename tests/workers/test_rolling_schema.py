@@ -48,7 +48,9 @@ async def served(own_settings: Settings) -> AsyncIterator[Running]:
 async def caller(served: Running, own_database: Database) -> AsyncIterator[Caller]:
     """An organization that calls it, over a connection that tries nothing again."""
     async with grpc.aio.insecure_channel(served.address) as channel:
-        yield await Accounts(database=own_database, secrets=Secrets(PEPPER), channel=channel).caller()
+        yield await Accounts(database=own_database, secrets=Secrets(PEPPER), channel=channel).caller(
+            scopes=[*serving.EVERYTHING, serving.Scope.EVENTS]
+        )
 
 
 class Life:
