@@ -203,10 +203,61 @@ def test_replay_twice_counts_once(run: Run, script: scripted.Script, tmp_path: P
     assert not script.requests[0].HasField("sent_at")
 
 
-def test_replay_of_stdin_makes_new_ids(run: Run, script: scripted.Script) -> None:
+def test_a_line_of_stdin_that_means_now_is_new_each_time(run: Run, script: scripted.Script) -> None:
     for _ in range(2):
-        assert run("replay", "-", input=LINES[2] + "\n").exit_code == 0
-    assert len(script.stored) == 2
+        assert run("replay", "-", input=f"{LINES[2]}\n{LINES[3]}\n").exit_code == 0
+    assert [event.event_type for event in script.stored.values()].count("storage.changed") == 2
+    assert len(script.stored) == 3
+
+
+def test_replay_knows_lines_by_what_they_say(run: Run, script: scripted.Script, tmp_path: Path) -> None:
+    lines = [
+        f'{{"event_type": "message.sent", "agent_id": "a", "occurred_at": "2026-01-01T10:{minute:02d}:00Z"}}\n'
+        for minute in range(20)
+    ]
+    first = tmp_path / "events.jsonl"
+    first.write_text("".join(lines))
+    assert run("replay", str(first)).stdout == "20 accepted, 0 duplicate, 0 rejected\n"
+    (tmp_path / "old").mkdir()
+    moved = first.rename(tmp_path / "old" / "events.jsonl.1")
+    assert run("replay", str(moved)).stdout == "0 accepted, 20 duplicate, 0 rejected\n"
+    # A line put in front, one twice, one in another order and form, and a new one at the end.
+    other = json.dumps(dict(reversed(json.loads(lines[5]).items())), indent=None, separators=(" , ", " : ")) + "\r\n"
+    grown = [LINES[3] + "\n", *lines[:5], other, *lines[6:], lines[0], LINES[2] + "\n"]
+    first.write_text("".join(grown))
+    assert run("replay", str(first)).stdout == "3 accepted, 20 duplicate, 0 rejected\n"
+    assert run("replay", str(first)).stdout == "0 accepted, 23 duplicate, 0 rejected\n"
+    assert run("replay", "-", input="".join(lines)).stdout == "0 accepted, 20 duplicate, 0 rejected\n"
+    # The same lines of another machine are other events, if that is said.
+    assert run("replay", str(moved), "--source", "host-2").stdout == "20 accepted, 0 duplicate, 0 rejected\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            '{"event_type": "a.b", "occurred_at": "2026-11"}',
+            'occurred_at is an instant with its zone, such as 2026-01-31T12:00:00Z, not "2026-11"',
+        ),
+        (
+            '{"event_type": "a.b", "occurredAt": "2026-11-28T10:00:00"}',
+            'occurredAt is an instant with its zone, such as 2026-01-31T12:00:00Z, not "2026-11-28T10:00:00"',
+        ),
+        ('{"event_type": "a.b", "occurred_at": 1764324000}', "not 1764324000"),
+        (
+            '{"event_type": "a.b", "properties": {"order": [12345678901234567890]}}',
+            "properties.order[0] is not a number that JSON keeps exactly: 12345678901234567890; send it as text",
+        ),
+        ('{"event_type": "a.b", "properties": 4}', "properties is a mapping, not int"),
+    ],
+)
+def test_replay_says_what_is_wrong_with_a_line(run: Run, script: scripted.Script, line: str, said: str) -> None:
+    result = run("replay", "-", input=line)
+    assert result.exit_code == 1
+    assert f"line 1: UNREADABLE: {said}" in result.stderr or said in result.stderr
+    assert "strptime" not in result.stderr
+    assert "does not match format" not in result.stderr
+    assert not script.stored
 
 
 def test_replay_in_batches(run: Run, script: scripted.Script) -> None:

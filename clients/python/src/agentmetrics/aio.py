@@ -5,12 +5,13 @@ import contextlib
 import functools
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from typing import Self, TypeVar
 
 import grpc
 import grpc.aio
 
 from agentmetrics import (
+    aio_binding,
     aio_stream,
     aio_subscription,
     connection,
@@ -25,18 +26,9 @@ from agentmetrics import (
 from agentmetrics.v1 import (
     event_pb2,
     event_service_pb2,
-    event_service_pb2_grpc,
     metrics_service_pb2,
-    metrics_service_pb2_grpc,
     realtime_service_pb2,
-    realtime_service_pb2_grpc,
 )
-
-if TYPE_CHECKING:
-    # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
-    from agentmetrics.v1.event_service_pb2_grpc import EventServiceAsyncStub
-    from agentmetrics.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
-    from agentmetrics.v1.realtime_service_pb2_grpc import RealtimeServiceAsyncStub
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -45,7 +37,8 @@ _Response = TypeVar("_Response")
 class AsyncClient:
     """Tracks events and reads figures over one connection, on one event loop.
 
-    The arguments, the errors and the retries are those of Client. It connects with the first call.
+    The arguments, the errors and the retries are those of Client. It connects with the first call. Once its loop is
+    closed, as after asyncio.run(), it connects anew on the next one; while that runs, another loop gets RuntimeError.
     """
 
     def __init__(
@@ -59,6 +52,7 @@ class AsyncClient:
         insecure: bool = False,
         timeout: float = 30.0,
         stamp_sent_at: bool = True,
+        correct_clock: bool = False,
     ) -> None:
         self._connection = connection.connection(
             target,
@@ -69,10 +63,11 @@ class AsyncClient:
             insecure=insecure,
         )
         self._timeout = timeout
-        self._stamp = stamp_sent_at
+        self._clock = requests.Clock(stamp=stamp_sent_at, correct=correct_clock)
         self._turns = pacing.AsyncTurns()
         # Opened with the first call: an asyncio channel belongs to the loop that runs when it is made.
-        self._opened: grpc.aio.Channel | None = None
+        self._opened: aio_binding.Bound | None = None
+        self._closed = False
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""
@@ -87,13 +82,14 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connection; calls still running end with Cancelled."""
-        if self._opened is not None:
-            await self._opened.close()
+        """Closes the connection; calls still running, and later ones, end with Cancelled."""
+        self._closed = True
+        if self._opened is not None and not self._opened.loop.is_closed():
+            await self._opened.channel.close()
 
     async def connect(self, timeout: float = 5.0) -> None:
         """Opens the connection now instead of with the first call. Raises Unavailable at the first failed attempt."""
-        channel = self._channel()
+        channel = self._bound().channel
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
@@ -115,8 +111,8 @@ class AsyncClient:
         An event without an event_id gets one for this call; to send it again later, build it with event().
         """
         event = ids.ensure_id(event)
-        build = functools.partial(requests.track_event, event, self._stamp)
-        response = await self._call(self._events.TrackEvent, build, retries.INGEST, timeout)
+        build = functools.partial(requests.track_event, event, self._clock)
+        response = await self._call(self._bound().events.TrackEvent, build, retries.INGEST, timeout)
         return response.result
 
     async def track_batch(
@@ -135,9 +131,9 @@ class AsyncClient:
             if part.refused is not None:
                 results.append(part.refused)
                 continue
-            build = functools.partial(requests.track_events, part.events, self._stamp)
+            build = functools.partial(requests.track_events, part.events, self._clock)
             try:
-                response = await self._call(self._events.TrackEvents, build, retries.INGEST, timeout)
+                response = await self._call(self._bound().events.TrackEvents, build, retries.INGEST, timeout)
             except errors.AgentMetricsError as error:
                 error.results = tuple(results)
                 raise
@@ -158,7 +154,7 @@ class AsyncClient:
         seconds without progress raise its error. An error of `batches` is raised after the acknowledgements of what it
         gave before. Whoever leaves the loop early wraps the call in contextlib.aclosing.
         """
-        feed = aio_stream.Feed(streams.Window(limit=max_unacked, stamp=self._stamp))
+        feed = aio_stream.Feed(streams.Window(limit=max_unacked, clock=self._clock))
         feeder = asyncio.create_task(feed.take(batches))
         tries = streams.attempts(retry_for)
         try:
@@ -182,7 +178,9 @@ class AsyncClient:
     ) -> AsyncGenerator[event_service_pb2.StreamAck, None]:
         """Yields the acknowledgements of one connection until all is acknowledged. Raises Broken if it fails before."""
         # Not waiting for a connection: its failure must be noticed, to count against retry_for.
-        call = self._events.StreamEvents(timeout=timeout, metadata=self._connection.metadata, wait_for_ready=False)
+        call = self._bound().events.StreamEvents(
+            timeout=timeout, metadata=self._connection.metadata, wait_for_ready=False
+        )
         sender = asyncio.create_task(feed.send(call))
         try:
             async for response in call:
@@ -190,6 +188,10 @@ class AsyncClient:
                     yield ack
         except grpc.aio.AioRpcError as error:
             raise streams.Broken(feed.told(error)) from error
+        except asyncio.CancelledError:
+            if self._closed and not aio_binding.is_cancelled():
+                raise errors.closed() from None
+            raise
         finally:
             call.cancel()
             await aio_stream.stop(sender)
@@ -209,7 +211,7 @@ class AsyncClient:
     ) -> metrics_service_pb2.GetOverviewResponse:
         """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
         request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
-        return await self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
+        return await self._call(self._bound().metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
     async def agent(
         self,
@@ -226,7 +228,7 @@ class AsyncClient:
         Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
         """
         request = requests.agent(agent_id, start, end, time_zone, trend_days)
-        return await self._call(self._metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
+        return await self._call(self._bound().metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
 
     async def usage(
         self,
@@ -244,7 +246,7 @@ class AsyncClient:
         """Returns series over [start, end); without a granularity or metrics the server chooses."""
         period = requests.time_range(start, end, time_zone)
         request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
-        return await self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
+        return await self._call(self._bound().metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
 
     async def metrics(
         self,
@@ -253,7 +255,7 @@ class AsyncClient:
     ) -> metrics_service_pb2.ListMetricsResponse:
         """Returns the catalogue: every metric with its unit and definition."""
         request = metrics_service_pb2.ListMetricsRequest()
-        return await self._call(self._metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
+        return await self._call(self._bound().metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
 
     async def realtime(
         self,
@@ -264,7 +266,7 @@ class AsyncClient:
     ) -> realtime_service_pb2.RealtimeState:
         """Returns what is happening now, in all or for some agents or one channel."""
         request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=ledgers.narrowed(agent_ids, channel))
-        response = await self._call(self._realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
+        response = await self._call(self._bound().realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
         return response.state
 
     def watch(
@@ -287,7 +289,7 @@ class AsyncClient:
         ledger = ledgers.States(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
 
         def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchMetricsResponse]":
-            return self._realtime.WatchMetrics(ledger.request(), metadata=self._connection.metadata)
+            return self._bound().realtime.WatchMetrics(ledger.request(), metadata=self._connection.metadata)
 
         return aio_subscription.AsyncSubscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
 
@@ -317,30 +319,21 @@ class AsyncClient:
         ledger = ledgers.Updates(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
 
         def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchUpdatesResponse]":
-            return self._realtime.WatchUpdates(ledger.request(), metadata=self._connection.metadata)
+            return self._bound().realtime.WatchUpdates(ledger.request(), metadata=self._connection.metadata)
 
         return aio_subscription.AsyncSubscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
 
-    def _channel(self) -> grpc.aio.Channel:
-        """Returns the channel, opened on the running loop."""
-        if self._opened is None:
-            self._opened = self._connection.open_async()
-        return self._opened
-
-    @functools.cached_property
-    def _events(self) -> "EventServiceAsyncStub":
-        """The stub of EventService."""
-        return cast("EventServiceAsyncStub", event_service_pb2_grpc.EventServiceStub(self._channel()))
-
-    @functools.cached_property
-    def _metrics(self) -> "MetricsServiceAsyncStub":
-        """The stub of MetricsService."""
-        return cast("MetricsServiceAsyncStub", metrics_service_pb2_grpc.MetricsServiceStub(self._channel()))
-
-    @functools.cached_property
-    def _realtime(self) -> "RealtimeServiceAsyncStub":
-        """The stub of RealtimeService."""
-        return cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(self._channel()))
+    def _bound(self) -> aio_binding.Bound:
+        """Returns the connection and the stubs of the running loop; those of a loop that is closed are replaced."""
+        if self._closed:
+            raise errors.closed()
+        loop, bound = asyncio.get_running_loop(), self._opened
+        if bound is None or bound.loop is not loop:
+            if bound is not None and not bound.loop.is_closed():
+                raise RuntimeError("this AsyncClient is in use on another event loop: make one for each loop")
+            self._opened = bound = aio_binding.bind(loop, self._connection.open_async())
+            self._turns = pacing.AsyncTurns()
+        return bound
 
     async def _call(
         self,
@@ -351,8 +344,9 @@ class AsyncClient:
     ) -> _Response:
         """Returns the answer of a method, tried again as long as that helps and time suffices."""
         total = self._timeout if timeout is None else timeout
-        tries = retries.Attempts(timeout=total, attempt=total, retryable=retryable)
         sends_events = retryable is retries.INGEST
+        attempt = min(total, retries.STAMP_AGE) if sends_events else total
+        tries = retries.Attempts(timeout=total, attempt=attempt, retryable=retryable)
         while True:
             try:
                 async with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
@@ -360,6 +354,8 @@ class AsyncClient:
             except pacing.GivenUp as given_up:
                 raise tries.given_up(given_up.refusal) from None
             except errors.AgentMetricsError as error:
+                if self._closed:
+                    raise errors.closed() from error.__cause__
                 wait = tries.next_wait(error)
                 if wait is None:
                     raise tries.verdict(error) from error.__cause__
@@ -374,6 +370,10 @@ class AsyncClient:
             return await call
         except grpc.aio.AioRpcError as failure:
             raise errors.from_rpc(failure) from failure
+        except asyncio.CancelledError:
+            if self._closed and not aio_binding.is_cancelled():
+                raise errors.closed() from None
+            raise
         finally:
             # Does nothing to a call that is done; one that was abandoned would go on otherwise.
             call.cancel()

@@ -109,7 +109,7 @@ class AsyncSubscription(Generic[_Response]):
             try:
                 self._call = self._connect()
             except grpc.aio.UsageError:
-                raise ledgers.closed() from None
+                raise errors.closed() from None
         return self._call
 
     def _after(self, error: errors.AgentMetricsError) -> errors.AgentMetricsError:

@@ -30,8 +30,10 @@ class Client:
 
     Certificates are PEM. Without any, a loopback address is spoken to in plaintext and every other one with TLS and the
     system's roots; `insecure=True` asks for plaintext everywhere. `timeout` is the total of one call in seconds, all
-    its tries included, unless the call is given its own. `stamp_sent_at` sends this machine's clock along with events
-    so that the server can correct one that is far off; pass False when importing times that were recorded elsewhere.
+    its tries included, unless the call is given its own. `stamp_sent_at` sends this machine's clock along with events,
+    anew with each try, so that the server can warn of one that is more than 5 minutes off; pass False when importing
+    what was recorded elsewhere. `correct_clock` asks the server to move the times of events by that difference: for
+    devices whose clocks are known to be wrong, and never for events that are old or whose times come from elsewhere.
 
     Calls raise subclasses of AgentMetricsError. Events are tried again with the same ids until the timeout when their
     outcome is unknown; questions when the server says when to come back.
@@ -48,6 +50,7 @@ class Client:
         insecure: bool = False,
         timeout: float = 30.0,
         stamp_sent_at: bool = True,
+        correct_clock: bool = False,
     ) -> None:
         self._connection = connection.connection(
             target,
@@ -59,8 +62,9 @@ class Client:
         )
         cooperative.warn_of_eventlet("Client")
         self._timeout = timeout
-        self._stamp = stamp_sent_at
+        self._clock = requests.Clock(stamp=stamp_sent_at, correct=correct_clock)
         self._turns = pacing.Turns()
+        self._closed = False
         self._channel = self._connection.open()
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
         self._metrics = metrics_service_pb2_grpc.MetricsServiceStub(self._channel)
@@ -79,11 +83,14 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the connection; calls still running end with Cancelled."""
+        """Closes the connection; calls still running, and later ones, end with Cancelled."""
+        self._closed = True
         self._channel.close()
 
     def connect(self, timeout: float = 5.0) -> None:
         """Opens the connection now instead of with the first call. Raises Unavailable at the first failed attempt."""
+        if self._closed:
+            raise errors.closed()
         states: queue.SimpleQueue[grpc.ChannelConnectivity] = queue.SimpleQueue()
         report = states.put
         self._channel.subscribe(report, try_to_connect=True)
@@ -107,7 +114,7 @@ class Client:
         An event without an event_id gets one for this call; to send it again later, build it with event().
         """
         event = ids.ensure_id(event)
-        build = functools.partial(requests.track_event, event, self._stamp)
+        build = functools.partial(requests.track_event, event, self._clock)
         return self._call(self._events.TrackEvent, build, retries.INGEST, timeout).result
 
     def track_batch(
@@ -123,7 +130,7 @@ class Client:
             if part.refused is not None:
                 results.append(part.refused)
                 continue
-            build = functools.partial(requests.track_events, part.events, self._stamp)
+            build = functools.partial(requests.track_events, part.events, self._clock)
             try:
                 response = self._call(self._events.TrackEvents, build, retries.INGEST, timeout)
             except errors.AgentMetricsError as error:
@@ -146,16 +153,20 @@ class Client:
         same ids; `retry_for` seconds without progress raise its error. Raises ValueError for a batch over 1,000 events
         or 3.5 MiB.
         """
-        window = streams.Window(limit=max_unacked, stamp=self._stamp)
+        window = streams.Window(limit=max_unacked, clock=self._clock)
         tries = streams.attempts(retry_for)
         source = iter(batches)
         while True:
+            if self._closed:
+                raise errors.closed()
             try:
                 for ack in self._stream_once(source, window, tries.next_timeout()):
                     tries.restart()
                     yield ack
                 return
             except streams.Broken as broken:
+                if self._closed:
+                    raise errors.closed() from broken
                 wait = streams.wait_before_retry(tries, window, broken.error)
             time.sleep(wait)
 
@@ -314,8 +325,9 @@ class Client:
     ) -> _Response:
         """Returns the answer of a method, tried again as long as that helps and time suffices."""
         total = self._timeout if timeout is None else timeout
-        tries = retries.Attempts(timeout=total, attempt=total, retryable=retryable)
         sends_events = retryable is retries.INGEST
+        attempt = min(total, retries.STAMP_AGE) if sends_events else total
+        tries = retries.Attempts(timeout=total, attempt=attempt, retryable=retryable)
         while True:
             try:
                 with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
@@ -323,6 +335,8 @@ class Client:
             except pacing.GivenUp as given_up:
                 raise tries.given_up(given_up.refusal) from None
             except errors.AgentMetricsError as error:
+                if self._closed:
+                    raise errors.closed() from error.__cause__
                 wait = tries.next_wait(error)
                 if wait is None:
                     raise tries.verdict(error) from error.__cause__
@@ -336,6 +350,10 @@ class Client:
             return method(request, timeout=timeout, metadata=self._connection.metadata)
         except grpc.RpcError as failure:
             raise errors.from_rpc(failure) from failure
+        except ValueError:
+            if self._closed:
+                raise errors.closed() from None
+            raise
 
 
 def _send(

@@ -54,14 +54,15 @@ class Connection:
 
 
 def _own_service_config() -> str:
-    """Returns the published config for clients that try events again themselves after UNAVAILABLE.
+    """Returns the published config without retries of events: this client makes them itself.
 
-    Were gRPC to do so as well, they would hear of every third refusal, and go on sending meanwhile.
+    gRPC would send the same bytes again, with a time of sending that has passed. And the client would hear of every
+    third refusal only, and go on sending meanwhile.
     """
     config = json.loads(service_config())
     for method in config["methodConfig"]:
-        if any(name.get("method") in ("TrackEvent", "TrackEvents") for name in method["name"]):
-            method["retryPolicy"]["retryableStatusCodes"].remove("UNAVAILABLE")
+        if any(name["service"].endswith(".EventService") for name in method["name"]):
+            del method["retryPolicy"]
     return json.dumps(config)
 
 

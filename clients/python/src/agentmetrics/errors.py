@@ -148,8 +148,8 @@ _BY_CODE: Mapping[grpc.StatusCode, type[AgentMetricsError]] = {
 _BY_REASON: Mapping[str, type[AgentMetricsError]] = {"RESTORED": Restored}
 
 
-def closed(what: str) -> Cancelled:
-    """Returns the error for a call over a connection that this process has closed itself."""
+def closed(what: str = "the client") -> Cancelled:
+    """Returns the error for a call over a connection that this process has closed itself, or closes meanwhile."""
     return Cancelled(f"{what} is closed", grpc.StatusCode.CANCELLED)
 
 

@@ -198,11 +198,6 @@ def silent() -> errors.AgentMetricsError:
     return errors.Unavailable(f"nothing was heard for {SILENCE:.0f} seconds", grpc.StatusCode.UNAVAILABLE)
 
 
-def closed() -> errors.AgentMetricsError:
-    """Returns the error for a subscription whose client has been closed."""
-    return errors.Cancelled("the client is closed", grpc.StatusCode.CANCELLED)
-
-
 def narrowed(agent_ids: Sequence[str], channel: str | None) -> realtime_service_pb2.RealtimeFilter | None:
     """Returns the filter, or None without any; the server takes agents or a channel."""
     if isinstance(agent_ids, str):

@@ -74,19 +74,34 @@ def _too_large(event: event_pb2.Event) -> event_service_pb2.EventResult:
     )
 
 
-def sent_at(stamp: bool) -> timestamp_pb2.Timestamp | None:
-    """Returns this machine's clock for the field sent_at, or None to leave it unset."""
-    return events.timestamp(datetime.now(UTC), "sent_at") if stamp else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """What requests with events say of this machine's clock: with `stamp` what it shows, anew with each request.
+
+    `correct` asks for the times of the events to be moved by as much as it is wrong.
+    """
+
+    stamp: bool
+    correct: bool
+
+    def __post_init__(self) -> None:
+        """Refuses to correct a clock of which nothing is said."""
+        if self.correct and not self.stamp:
+            raise ValueError("correct_clock needs stamp_sent_at: the server compares that with its own clock")
+
+    def sent_at(self) -> timestamp_pb2.Timestamp | None:
+        """Returns what the clock shows, or None to leave the field unset."""
+        return events.timestamp(datetime.now(UTC), "sent_at") if self.stamp else None
 
 
-def track_event(event: event_pb2.Event, stamp: bool) -> event_service_pb2.TrackEventRequest:
+def track_event(event: event_pb2.Event, clock: Clock) -> event_service_pb2.TrackEventRequest:
     """Returns the request for one event, stamped anew with each call."""
-    return event_service_pb2.TrackEventRequest(event=event, sent_at=sent_at(stamp))
+    return event_service_pb2.TrackEventRequest(event=event, sent_at=clock.sent_at(), correct_clock=clock.correct)
 
 
-def track_events(batch: Iterable[event_pb2.Event], stamp: bool) -> event_service_pb2.TrackEventsRequest:
+def track_events(batch: Iterable[event_pb2.Event], clock: Clock) -> event_service_pb2.TrackEventsRequest:
     """Returns the request for a batch that fits, stamped anew with each call."""
-    return event_service_pb2.TrackEventsRequest(events=batch, sent_at=sent_at(stamp))
+    return event_service_pb2.TrackEventsRequest(events=batch, sent_at=clock.sent_at(), correct_clock=clock.correct)
 
 
 def overview(

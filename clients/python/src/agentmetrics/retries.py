@@ -18,8 +18,10 @@ _WITH_RETRY_INFO: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCod
 
 # Questions: the service config has already tried UNAVAILABLE again.
 QUERY: Final[frozenset[grpc.StatusCode]] = frozenset()
-# Events: their ids make it safe.
-INGEST: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+# Events: their ids make it safe. A server that stops cancels what reaches it too late.
+INGEST: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
+# Seconds for one try with events: it may wait for a connection, and its time of sending gets old meanwhile.
+STAMP_AGE: Final = 30.0
 # Events that nobody waits for: every status that leaves the outcome unknown.
 BACKGROUND: Final = frozenset(grpc.StatusCode) - errors.NOTHING_STORED - {grpc.StatusCode.OK}
 

@@ -15,7 +15,6 @@ from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2, even
 
 _log = logging.getLogger("agentmetrics")
 
-_ATTEMPT: Final = 30.0  # seconds for one try: the next one tells the server a newer time of sending
 _BEFORE_FORK: Final = 0.1  # seconds that a call may take to its end before it is cancelled for a fork
 _STATUSES: Final = event_service_pb2.EventStatus
 
@@ -30,6 +29,7 @@ class Settings:
     flush_interval: float
     retry_for: float
     shutdown_timeout: float
+    clock: requests.Clock
     on_drop: losses.OnDrop | None
 
 
@@ -230,7 +230,9 @@ class Sender:
 
     def _deliver(self, batch: Sequence[event_pb2.Event]) -> tuple[buffer.Tally, list[losses.Loss]]:
         """Sends a batch, again while its outcome is unknown and time is left, and returns what became of it."""
-        tries = retries.Attempts(timeout=self._settings.retry_for, attempt=_ATTEMPT, retryable=retries.BACKGROUND)
+        tries = retries.Attempts(
+            timeout=self._settings.retry_for, attempt=retries.STAMP_AGE, retryable=retries.BACKGROUND
+        )
         while True:
             try:
                 return _counted(batch, self._call(batch, min(tries.next_timeout(), self._seconds_left())))
@@ -251,7 +253,7 @@ class Sender:
             stub = event_service_pb2_grpc.EventServiceStub(self._open())
             try:
                 return stub.TrackEvents(
-                    requests.track_events(batch, stamp=True),
+                    requests.track_events(batch, self._settings.clock),
                     timeout=max(0.001, timeout),
                     metadata=self._connection.metadata,
                 )

@@ -29,7 +29,7 @@ class Window:
     """The batches that are not acknowledged yet, oldest first, and how many of them this connection has sent."""
 
     limit: int
-    stamp: bool
+    clock: requests.Clock
     closed: bool = field(default=False, init=False)
     _unacked: deque[tuple[int, list[event_pb2.Event]]] = field(default_factory=deque, init=False)
     _sent: int = field(default=0, init=False)
@@ -72,7 +72,9 @@ class Window:
         """Returns the request with the next unsent batch and counts it as sent."""
         sequence, events = next(islice(self._unacked, self._sent, None))
         self._sent += 1
-        batch = event_service_pb2.StreamBatch(sequence=sequence, events=events, sent_at=requests.sent_at(self.stamp))
+        batch = event_service_pb2.StreamBatch(
+            sequence=sequence, events=events, sent_at=self.clock.sent_at(), correct_clock=self.clock.correct
+        )
         return event_service_pb2.StreamEventsRequest(batch=batch)
 
     def acknowledged(self, response: event_service_pb2.StreamEventsResponse) -> Iterator[event_service_pb2.StreamAck]:

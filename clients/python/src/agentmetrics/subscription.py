@@ -112,7 +112,7 @@ class Subscription(Generic[_Response]):
             try:
                 watched = _Watched(self._connect())
             except ValueError:
-                raise ledgers.closed() from None
+                raise errors.closed() from None
             self._watched = watched
             if self._closed.is_set():
                 watched.cancel()  # closed by another thread meanwhile

@@ -45,6 +45,7 @@ class Tracker:
         flush_interval: float = 1.0,
         retry_for: float = 300.0,
         shutdown_timeout: float = 5.0,
+        correct_clock: bool = False,
         on_drop: losses.OnDrop | None = None,
         handle_signals: bool = False,
     ) -> None:
@@ -69,6 +70,7 @@ class Tracker:
             flush_interval=flush_interval,
             retry_for=retry_for,
             shutdown_timeout=shutdown_timeout,
+            clock=requests.Clock(stamp=True, correct=correct_clock),
             on_drop=on_drop,
         )
         self._sender: sender.Sender | None = None

@@ -253,6 +253,9 @@ def print_updates(
 def replay_file(
     file: Annotated[str, typer.Argument(metavar="FILE", help="JSON lines, one event each; - is stdin.")],
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Skip lines that are no events.")] = False,
+    source_name: Annotated[
+        str, typer.Option("--source", help="Where the lines come from: tells equal ones of other sources apart.")
+    ] = "",
     address: options.Address = options.DEFAULT_ADDRESS,
     key: options.Key = None,
     ca: options.Ca = None,
@@ -263,16 +266,18 @@ def replay_file(
 ) -> None:
     """Store the events of a file, one JSON object per line with the names of the proto.
 
-    A line without event_id gets one made from the file's path, the line's number and content, so that replaying the
-    file again counts nothing twice; on stdin it gets a new one. Fails if any line is unreadable or rejected.
+    A line without event_id gets one made from its content and the number of equal lines before it, so that replaying
+    the file again counts nothing twice, also after it was renamed, copied or has grown. Equal lines of two files are
+    the same event, unless --source tells them apart. On stdin a line that has no occurred_at either is new each time.
+    Fails if any line is unreadable or rejected.
     """
     path = None if file == "-" else Path(file)
-    name = str(path.resolve()) if path else None
+    identities = replay.Identities(source_name, recorded=path is not None)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(_opened(path))
         # The times of a file were recorded elsewhere: this machine's clock says nothing about them.
         server = stack.enter_context(options.connect(address, key, ca, cert, cert_key, insecure, stamp_sent_at=False))
-        run = replay.Replay(server, name, keep_going, lambda problem: problems.note(str(problem)))
+        run = replay.Replay(server, identities, keep_going, lambda problem: problems.note(str(problem)))
         try:
             run.run(stack.enter_context(_progress(source, path, quiet=as_json)))
         finally:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from google.protobuf import json_format
+from google.protobuf import json_format, timestamp_pb2
 
-from agentmetrics import client, errors
+from agentmetrics import client, errors, events, ids
 from agentmetrics.cli import jsonout
 from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
 
@@ -82,15 +82,40 @@ class _BadLine(Exception):
     """A line is not an event."""
 
 
+class Identities:
+    """The ids of lines without event_id: made of what a line says and of how many lines before it said the same.
+
+    So they do not change when a file is renamed, copied or grows, or its lines are formatted in another way. `source`
+    tells equal lines of different sources apart. `recorded` says that the lines stand in a file: on stdin a line
+    without occurred_at, which means now, is a new event each time.
+    """
+
+    def __init__(self, source: str, *, recorded: bool) -> None:
+        self._source = source
+        self._recorded = recorded
+        self._seen: dict[int, int] = {}
+
+    def of(self, document: dict[str, object]) -> str:
+        """Returns the id of the next line."""
+        if not self._recorded and "occurred_at" not in document and "occurredAt" not in document:
+            return ids.uuid7()
+        content = json.dumps([self._source, document], sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        key = int(digest[:16], 16)  # eight bytes: enough to tell the lines of one file apart, and small to keep
+        before = self._seen.get(key, 0)
+        self._seen[key] = before + 1
+        return f"replay-{digest[:32]}-{before}"
+
+
 class Replay:
-    """One run over a source of lines. `name` is the file's, or None for a source that cannot be read again."""
+    """One run over a source of lines. `identities` gives ids to lines without one."""
 
     def __init__(
-        self, to: client.Client, name: str | None, keep_going: bool, report: Callable[[Problem], None]
+        self, to: client.Client, identities: Identities, keep_going: bool, report: Callable[[Problem], None]
     ) -> None:
         self.summary = Summary()
         self._client = to
-        self._name = name
+        self._identities = identities
         self._keep_going = keep_going
         self._report = report
         self._batch: list[tuple[int, event_pb2.Event]] = []
@@ -115,7 +140,7 @@ class Replay:
                 continue
             self.summary.lines += 1
             try:
-                event = _parse(line)
+                document, event = _parse(line)
             except _BadLine as bad:
                 self.summary.bad_lines += 1
                 self._problem(Problem(line=number, event_id="", field="", reason="UNREADABLE", message=str(bad)))
@@ -123,8 +148,8 @@ class Replay:
                     self.summary.error = f"stopped at line {number}"
                     return
                 continue
-            if not event.event_id and self._name is not None:
-                event.event_id = _stable_id(self._name, number, line)
+            if not event.event_id:
+                event.event_id = self._identities.of(document)
             yield number, event
 
     def _send(self) -> None:
@@ -170,22 +195,33 @@ def _rejected(number: int, result: event_service_pb2.EventResult) -> Problem:
     )
 
 
-def _parse(line: bytes) -> event_pb2.Event:
-    """Returns the event that a line holds. Raises _BadLine."""
+def _parse(line: bytes) -> tuple[dict[str, object], event_pb2.Event]:
+    """Returns what a line says, and the event that it is. Raises _BadLine."""
+    event = event_pb2.Event()
     try:
         document = json.loads(line.decode("utf-8-sig"))
         if not isinstance(document, dict):
             raise _BadLine("not a JSON object")
-        event = event_pb2.Event()
+        _check_time(document)
+        # What JSON itself would keep, and a Struct, whose numbers are doubles, would change without a word.
+        events.event("a.b", properties=document.get("properties"))
         json_format.ParseDict(document, event)
-    except (ValueError, RecursionError, json_format.ParseError) as error:
+    except (ValueError, TypeError, RecursionError, json_format.ParseError) as error:
         raise _BadLine(str(error).replace("\n", " ")[:200]) from None
     if not event.event_type:
         raise _BadLine("event_type is missing")
-    return event
+    return document, event
 
 
-def _stable_id(name: str, number: int, line: bytes) -> str:
-    """Returns an id that is the same whenever this line of this file is replayed, so that nothing counts twice."""
-    digest = hashlib.sha256(f"{name}\0{number}\0".encode() + line.strip()).hexdigest()
-    return f"replay-{digest[:32]}"
+def _check_time(document: dict[str, object]) -> None:
+    """Raises _BadLine for a time that is no instant: what the parser says of it is written for programmers."""
+    for name in ("occurred_at", "occurredAt"):
+        value = document.get(name)
+        if value is None:
+            continue
+        try:
+            timestamp_pb2.Timestamp().FromJsonString(value if isinstance(value, str) else "")
+        except ValueError:
+            raise _BadLine(
+                f"{name} is an instant with its zone, such as 2026-01-31T12:00:00Z, not {json.dumps(value)[:60]}"
+            ) from None
