@@ -12,7 +12,7 @@ def context() -> answer_pb2.AnswerContext:
     made = answer_pb2.AnswerContext(time_zone="Asia/Kathmandu", as_of_revision=12_345, still_running=True)
     made.start.FromDatetime(START - timedelta(hours=5, minutes=45))
     made.end.FromDatetime(START + timedelta(days=7) - timedelta(hours=5, minutes=45))
-    made.as_of_time.FromDatetime(START)
+    made.as_of_time.FromDatetime(START + timedelta(days=7))
     made.approximation.metrics.append("p95_response_time_ms")
     made.approximation.max_relative_error = 0.01
     return made
@@ -40,7 +40,8 @@ def agent(name: str = "support-bot-with-a-long-name\x1b[31m") -> metrics_service
     made.agent.resolution_rate, made.agent.p95_response_time_ms = 0.912, 999_000
     for day in range(7):
         point = made.trend.add(message_count=day * 100, conversation_count=day)
-        point.start.FromDatetime(START + timedelta(days=day))
+        point.start.FromDatetime(START + timedelta(days=day, hours=-5, minutes=-45))
+        point.end.FromDatetime(START + timedelta(days=day + 1, hours=-5, minutes=-45))
     return made
 
 
@@ -48,8 +49,11 @@ def usage(points: int = 7, metrics: int = 6, factor: int = 1) -> metrics_service
     """Returns series, the second without any value and the third with a gap."""
     made = metrics_service_pb2.GetUsageTrendsResponse(context=context(), granularity=time_pb2.GRANULARITY_DAY)
     units = ["1", "ms", "micros", "tokens", "By", "fraction"]
+    made.context.as_of_time.FromDatetime(START + timedelta(days=points))
     for day in range(points):
-        made.buckets.add().start.FromDatetime(START + timedelta(days=day) - timedelta(hours=5, minutes=45))
+        bucket = made.buckets.add()
+        bucket.start.FromDatetime(START + timedelta(days=day) - timedelta(hours=5, minutes=45))
+        bucket.end.FromDatetime(START + timedelta(days=day + 1) - timedelta(hours=5, minutes=45))
     for number in range(metrics):
         series = made.series.add(metric=f"a_metric_number_{number}", unit=units[number % len(units)])
         for day in range(points):

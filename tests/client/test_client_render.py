@@ -2,14 +2,15 @@
 
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import answers
 import pytest
 from rich.console import Console
 
-from agentmetrics.cli import figures, jsonout, render
-from agentmetrics.v1 import metrics_service_pb2
+from agentmetrics.cli import figures, jsonout, points, render
+from agentmetrics.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 
 def printed(what: Any, answer: Any) -> str:
@@ -69,17 +70,72 @@ def test_usage() -> None:
     assert "█" * 40 not in text
 
 
-@pytest.mark.parametrize("points", [1, 40, 2_000])
-def test_large_figures_are_shown_whole(points: int) -> None:
-    text = printed(render.usage, answers.usage(points=points, metrics=1, factor=100_000))
-    assert row(text, "a_metric_number_0")[2:] == [f"{(points - 1) * 100_000_000:,}"] * 2
+@pytest.mark.parametrize("number", [1, 40, 2_000])
+def test_large_figures_are_shown_whole(number: int) -> None:
+    text = printed(render.usage, answers.usage(points=number, metrics=1, factor=100_000))
+    assert row(text, "a_metric_number_0")[2:] == [f"{(number - 1) * 100_000_000:,}"] * 2
     assert "…" not in text
 
 
 def test_a_single_metric_is_a_bar_chart() -> None:
     text = printed(render.usage, answers.usage(metrics=1))
     assert row(text, "2026-01-05  ") == ["0"]
-    assert row(text, "2026-01-11") == ["6,000", "█" * 40]
+    assert row(text, "2026-01-11") == ["6,000", "█" * 32]
+
+
+def test_points_that_are_not_whole_are_marked() -> None:
+    answer = answers.usage(metrics=1)
+    answer.buckets[0].start.FromDatetime(answers.START)
+    answer.series[0].values[0].integer = 3_000
+    answer.context.as_of_time.FromDatetime(answers.START + timedelta(days=5))
+    text = printed(render.usage, answer)
+    assert "first point cut · last point running · 1 not begun" in text
+    assert row(text, "a_metric_number_0") == ["▅▂▄▅▇█", "1,000", "4,000", "4,000"]
+    assert row(text, "2026-01-05  ") == ["3,000", "░" * 16, "cut"]
+    assert row(text, "2026-01-09") == ["4,000", "█" * 21 + "▍"]
+    assert row(text, "2026-01-10") == ["5,000", "░" * 27, "running"]
+    assert row(text, "2026-01-11") == ["–", "not", "begun"]
+    agent = answers.agent()
+    agent.context.as_of_time.FromDatetime(answers.START + timedelta(days=5))
+    text = printed(render.agent, agent)
+    assert row(text, "2026-01-10") == ["5", "500", "–", "–", "–", "running"]
+    assert row(text, "2026-01-11") == ["–", "–", "–", "–", "–", "not", "begun"]
+
+
+HOUR, DAY, WEEK, MONTH = (
+    time_pb2.GRANULARITY_HOUR,
+    time_pb2.GRANULARITY_DAY,
+    time_pb2.GRANULARITY_WEEK,
+    time_pb2.GRANULARITY_MONTH,
+)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "zone", "start", "end", "now", "state"),
+    [
+        (HOUR, "Asia/Kathmandu", "2026-01-05T00:15", "2026-01-05T01:15", "2026-01-06T00:00", "whole"),
+        (HOUR, "UTC", "2026-01-05T00:15", "2026-01-05T01:00", "2026-01-06T00:00", "cut"),
+        (HOUR, "UTC", "2026-01-05T00:00", "2026-01-05T00:45", "2026-01-05T00:50", "running"),
+        (HOUR, "UTC", "2026-01-05T00:00", "2026-01-05T00:45", "2026-01-05T01:00", "cut"),
+        (HOUR, "UTC", "2026-01-05T01:00", "2026-01-05T02:00", "2026-01-05T01:00", "not_begun"),
+        (HOUR, "America/New_York", "2025-11-02T06:00", "2025-11-02T07:00", "2026-01-01T00:00", "whole"),  # 1:00 again
+        (DAY, "America/Sao_Paulo", "2018-11-04T03:00", "2018-11-05T02:00", "2026-01-01T00:00", "whole"),
+        (DAY, "America/New_York", "2026-01-05T00:00", "2026-01-05T05:00", "2026-01-06T00:00", "cut"),
+        (DAY, "America/New_York", "2026-01-05T05:00", "2026-01-05T14:15", "2026-01-05T14:10", "running"),
+        (WEEK, "UTC", "2026-01-05T00:00", "2026-01-12T00:00", "2026-01-12T00:00", "whole"),
+        (WEEK, "UTC", "2026-01-01T00:00", "2026-01-05T00:00", "2026-01-12T00:00", "cut"),
+        (MONTH, "UTC", "2026-02-01T00:00", "2026-03-01T00:00", "2026-03-01T00:00", "whole"),
+        (MONTH, "UTC", "2026-02-01T00:00", "2026-02-14T00:00", "2026-02-14T01:00", "running"),
+        (MONTH, "UTC", "2026-02-01T00:00", "2026-02-14T00:00", "2026-03-01T00:00", "cut"),
+    ],
+)
+def test_states_of_points(
+    granularity: "time_pb2.Granularity.ValueType", zone: str, start: str, end: str, now: str, state: str
+) -> None:
+    bucket, context = metrics_service_pb2.Bucket(), answer_pb2.AnswerContext(time_zone=zone)
+    for stamp, text in ((bucket.start, start), (bucket.end, end), (context.as_of_time, now)):
+        stamp.FromJsonString(text + ":00Z")
+    assert points.states([bucket], granularity, context) == [points.State(state)]
 
 
 def test_an_empty_answer_renders() -> None:

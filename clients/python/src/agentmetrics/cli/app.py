@@ -4,10 +4,8 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -15,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from agentmetrics import events, version
 from agentmetrics.cli import fields, jsonout, options, period, problems, render, replay, updates, watch
-from agentmetrics.v1 import event_service_pb2
+from agentmetrics.v1 import event_service_pb2, time_pb2
 
 application = typer.Typer(
     name="agentmetrics",
@@ -75,7 +73,7 @@ def track(
         event = events.event(
             event_type,
             event_id=event_id,
-            occurred_at=period.instant(at, ZoneInfo("UTC"), "--at") if at else None,
+            occurred_at=period.instant(at, None, "--at") if at else None,
             agent_id=agent,
             user_id=user,
             conversation_id=conversation,
@@ -116,8 +114,9 @@ def overview(
     as_json: options.AsJson = False,
 ) -> None:
     """Show the key figures of a period, of everything or of one agent, channel or team."""
-    asked = period.period(last, start, end, zone, datetime.now(UTC))
+    question = options.question(last, start, end, zone)
     with options.connect(address, key, ca, cert, cert_key, insecure) as server:
+        asked = options.asked(question, server)
         response = server.overview(
             asked.start, asked.end, time_zone=asked.time_zone, agent_id=agent, channel=channel, team_id=team
         )
@@ -145,11 +144,12 @@ def agent(
     as_json: options.AsJson = False,
 ) -> None:
     """Show the figures of one agent, with a daily trend."""
-    asked = period.period(last, start, end, zone, datetime.now(UTC))
+    question = options.question(last, start, end, zone)
     with options.connect(address, key, ca, cert, cert_key, insecure) as server:
+        asked = options.asked(question, server)
         response = server.agent(agent_id, asked.start, asked.end, time_zone=asked.time_zone, trend_days=trend_days)
     if as_json:
-        jsonout.emit(jsonout.of(response))
+        jsonout.emit(jsonout.with_states(response, "trend", time_pb2.GRANULARITY_DAY))
     else:
         render.agent(Console(), response)
 
@@ -175,9 +175,10 @@ def usage(
     as_json: options.AsJson = False,
 ) -> None:
     """Show series over a period; a single metric as a bar chart, point by point."""
-    asked = period.period(last, start, end, zone, datetime.now(UTC))
+    question = options.question(last, start, end, zone)
     width = options.granularity(granularity)
     with options.connect(address, key, ca, cert, cert_key, insecure) as server:
+        asked = options.asked(question, server)
         response = server.usage(
             asked.start,
             asked.end,
@@ -189,7 +190,7 @@ def usage(
             team_id=team,
         )
     if as_json:
-        jsonout.emit(jsonout.of(response))
+        jsonout.emit(jsonout.with_states(response, "buckets", response.granularity))
     else:
         render.usage(Console(), response)
 

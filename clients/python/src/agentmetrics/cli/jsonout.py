@@ -9,9 +9,13 @@ from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from agentmetrics.cli import points
+from agentmetrics.v1 import metrics_service_pb2, time_pb2
+
 if TYPE_CHECKING:
     from google._upb._message import FieldDescriptor as UpbField
 
+Answer = metrics_service_pb2.GetUsageTrendsResponse | metrics_service_pb2.GetAgentMetricsResponse
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
@@ -23,6 +27,17 @@ def of(message: Message) -> Json:
     if isinstance(message, timestamp_pb2.Timestamp):
         return message.ToJsonString()
     return {field.name: _field(message, field) for field in message.DESCRIPTOR.fields}
+
+
+def with_states(answer: Answer, field: str, granularity: time_pb2.Granularity.ValueType) -> Json:
+    """Returns an answer with a key "state" in each of its points: whole, cut, running or not_begun."""
+    document = of(answer)
+    spans = getattr(answer, field)
+    if isinstance(document, dict) and isinstance(made := document[field], list):
+        for point, state in zip(made, points.states(spans, granularity, answer.context), strict=True):
+            if isinstance(point, dict):
+                point["state"] = state.value
+    return document
 
 
 def emit(document: Json) -> None:

@@ -2,12 +2,14 @@
 
 import functools
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeVar, get_args
 
 import typer
 
 from agentmetrics import aio, client
+from agentmetrics.cli import period
 from agentmetrics.cli.problems import WrongUsage
 from agentmetrics.requests import GranularityName
 
@@ -30,7 +32,7 @@ From = Annotated[str | None, typer.Option("--from", help="Its start: a date or a
 To = Annotated[str | None, typer.Option("--to", help="The first instant after it. Default: now.")]
 Zone = Annotated[
     str | None,
-    typer.Option(help="IANA time zone of dates and buckets. Default: the organization's; UTC for dates."),
+    typer.Option(help="IANA time zone of dates and buckets. Default: the organization's."),
 ]
 Agent = Annotated[str | None, typer.Option("--agent", help="Only this agent.")]
 Agents = Annotated[list[str] | None, typer.Option("--agent", help="Only this agent; may be repeated.")]
@@ -107,6 +109,19 @@ def granularity(text: str | None) -> GranularityName | None:
         if choice == text:
             return choice
     raise WrongUsage(f"--granularity is one of {', '.join(choices)}, not {text!r}")
+
+
+def question(last: str | None, start: str | None, end: str | None, zone: str | None) -> period.Question:
+    """Returns which period the options ask about. Raises WrongUsage."""
+    asked = period.Question(last=last, start=start, end=end, zone=zone, now=datetime.now(UTC))
+    asked.check()
+    return asked
+
+
+def asked(question: period.Question, server: client.Client) -> period.Period:
+    """Returns the period, for dates after a look at the organization's zone. Raises WrongUsage."""
+    quarter = timedelta(minutes=15)
+    return question.period(lambda: server.overview(question.now - quarter, question.now).context.time_zone)
 
 
 def _read(path: Path | None, option: str) -> bytes | None:

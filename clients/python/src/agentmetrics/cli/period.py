@@ -1,14 +1,16 @@
 """Periods and instants as people write them."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from agentmetrics.cli.problems import WrongUsage
 
 DEFAULT_LAST: Final = "7d"
+_EARLIEST: Final = timezone(timedelta(hours=14))  # where days begin first
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -21,31 +23,51 @@ class Period:
     time_zone: str | None
 
 
-def period(last: str | None, start: str | None, end: str | None, zone: str | None, now: datetime) -> Period:
-    """Returns the period that --last, --from, --to and --zone say; the last 7 days without any of them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What --last, --from, --to and --zone say; the last 7 days without any of them."""
 
-    Dates are midnights in the zone, in UTC without one. Raises WrongUsage.
-    """
+    last: str | None
+    start: str | None
+    end: str | None
+    zone: str | None
+    now: datetime
+
+    def check(self) -> None:
+        """Raises WrongUsage for what makes no sense in any zone."""
+        _period(self.last, self.start, self.end, self.zone, self.now, _zone(self.zone) if self.zone else _EARLIEST)
+
+    def period(self, organization: Callable[[], str]) -> Period:
+        """Returns the period. Dates are midnights in the zone, without one in the organization's. Raises WrongUsage."""
+        where: tzinfo = UTC
+        if self.zone:
+            where = _zone(self.zone)
+        elif any(text and _date(text) for text in (self.start, self.end)):
+            where = _organizations(organization())
+        return _period(self.last, self.start, self.end, self.zone, self.now, where)
+
+
+def _period(
+    last: str | None, start: str | None, end: str | None, zone: str | None, now: datetime, where: tzinfo
+) -> Period:
+    """Returns the period whose dates are midnights in a zone."""
     if last is not None and (start or end):
         raise WrongUsage("--last goes without --from and --to")
     if end and not start:
         raise WrongUsage("--to needs --from")
-    where = _zone(zone)
     if start is None:
         return Period(start=now - _length(last or DEFAULT_LAST), end=now, time_zone=zone)
     begin = instant(start, where, "--from")
     until = instant(end, where, "--to") if end else now
     if until <= begin:
         raise WrongUsage("--to is not later than --from" if end else "--from lies in the future")
-    # A period that begins at UTC midnights gets UTC days, not those of a zone that nobody named.
-    by_date = any(text and _date(text) for text in (start, end))
-    return Period(start=begin, end=until, time_zone=zone or ("UTC" if by_date else None))
+    return Period(start=begin, end=until, time_zone=zone)
 
 
-def instant(text: str, where: ZoneInfo, option: str) -> datetime:
-    """Returns a date's midnight in the zone, or an RFC 3339 instant. Raises WrongUsage."""
+def instant(text: str, where: tzinfo | None, option: str) -> datetime:
+    """Returns an RFC 3339 instant, or a date's midnight in the zone if there is one. Raises WrongUsage."""
     day = _date(text)
-    if day is not None:
+    if day is not None and where is not None:
         # Where the clocks skip midnight, this is the first instant of the day all the same.
         return datetime.combine(day, time(), where).astimezone(UTC)
     try:
@@ -54,7 +76,8 @@ def instant(text: str, where: ZoneInfo, option: str) -> datetime:
             return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise WrongUsage(f"{option} is a date (2026-01-31) or an RFC 3339 instant (2026-01-31T12:00:00Z), not {text!r}")
+    date_or = "a date (2026-01-31) or " if where is not None else ""
+    raise WrongUsage(f"{option} is {date_or}an RFC 3339 instant (2026-01-31T12:00:00Z), not {text!r}")
 
 
 def _date(text: str) -> date | None:
@@ -73,9 +96,20 @@ def _length(text: str) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def _zone(name: str | None) -> ZoneInfo:
-    """Returns the time zone of that name, UTC without one. Raises WrongUsage."""
+def _organizations(name: str) -> ZoneInfo:
+    """Returns the organization's time zone. Raises WrongUsage where this machine does not know it."""
     try:
         return ZoneInfo(name or "UTC")
+    except (KeyError, ValueError, OSError):
+        raise WrongUsage(
+            f"dates are those of the organization's time zone {name}, which this machine does not know: pass instants,"
+            " or --zone"
+        ) from None
+
+
+def _zone(name: str) -> ZoneInfo:
+    """Returns the time zone of that name. Raises WrongUsage."""
+    try:
+        return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise WrongUsage(f"--zone is the name of an IANA time zone, such as Europe/Paris, not {name!r}") from None

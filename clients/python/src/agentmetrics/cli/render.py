@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agentmetrics.cli import figures
+from agentmetrics.cli import figures, points
 from agentmetrics.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 _Form = Callable[[float], str]
@@ -138,7 +138,9 @@ def agent(console: Console, response: metrics_service_pb2.GetAgentMetricsRespons
     console.print(table)
     if response.trend:
         console.print()
-        _trend(console, response.trend, where)
+        _trend(
+            console, response.trend, where, points.states(response.trend, time_pb2.GRANULARITY_DAY, response.context)
+        )
 
 
 def agents(console: Console, responses: Sequence[metrics_service_pb2.GetAgentMetricsResponse]) -> None:
@@ -166,9 +168,10 @@ def agents(console: Console, responses: Sequence[metrics_service_pb2.GetAgentMet
 def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse) -> None:
     """Prints each series as a line of bars with its least, greatest and latest value; a single one point by point."""
     width = time_pb2.Granularity.Name(response.granularity).removeprefix("GRANULARITY_").lower()
-    console.print(_heading(f"Usage by {width}", response.context))
+    states = points.states(response.buckets, response.granularity, response.context)
+    console.print(_heading(f"Usage by {width}", response.context, points.summary(states)))
     right = ("Least", "Greatest", "Latest")
-    rows = [(figures.plain(series.metric), _values(series), *_extremes(series)) for series in response.series]
+    rows = [(figures.plain(one.metric), _begun(one, states), *_extremes(one, states)) for one in response.series]
     # The line of bars gets what the figures leave of the width.
     widths = [max(map(len, texts)) for texts in zip(*((row[0], *row[2:]) for row in rows), strict=True)]
     room = console.width - sum(max(width, 8) for width in widths) - 2 * len(right)
@@ -178,7 +181,7 @@ def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse
     console.print(table)
     if len(response.series) == 1:
         console.print()
-        _points(console, response)
+        _points(console, response, states)
 
 
 def _values(series: metrics_service_pb2.Series) -> list[float | None]:
@@ -186,10 +189,20 @@ def _values(series: metrics_service_pb2.Series) -> list[float | None]:
     return [figures.of_series(value) for value in series.values]
 
 
-def _extremes(series: metrics_service_pb2.Series) -> tuple[str, str, str]:
-    """Returns the least, the greatest and the latest value of a series, as they are written."""
+def _begun(series: metrics_service_pb2.Series, states: Sequence[points.State]) -> list[float | None]:
+    """Returns the points of a series that have begun: the others are no zeros."""
+    pairs = zip(_values(series), states, strict=False)
+    return [value for value, state in pairs if state is not points.State.NOT_BEGUN]
+
+
+def _extremes(series: metrics_service_pb2.Series, states: Sequence[points.State]) -> tuple[str, str, str]:
+    """Returns the least, the greatest and the latest value of a series, as they are written.
+
+    Parts of an hour or a day are no match for whole ones, and count only where there is no whole one.
+    """
     form = figures.BY_UNIT.get(series.unit, figures.count)
-    values = _values(series)
+    whole = [value for value, state in zip(_values(series), states, strict=False) if state is points.State.WHOLE]
+    values = whole or _begun(series, states)
     known = [value for value in values if value is not None]
     least, greatest = (min(known), max(known)) if known else (None, None)
     latest = values[-1] if values else None
@@ -201,24 +214,40 @@ def _written(value: float | None, form: _Form) -> str:
     return figures.ABSENT if value is None else form(value)
 
 
-def _points(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse) -> None:
-    """Prints the only series of an answer bucket by bucket, with a bar chart."""
+def _points(
+    console: Console, response: metrics_service_pb2.GetUsageTrendsResponse, states: Sequence[points.State]
+) -> None:
+    """Prints the only series of an answer bucket by bucket, with a bar chart: pale where a point is not whole."""
     series, where = response.series[0], figures.zone(response.context.time_zone)
     form = figures.BY_UNIT.get(series.unit, figures.count)
     values = _values(series)
     top = max((value for value in values if value is not None), default=0.0)
     table = _table(("Start", "left"), ("Value", "right"), ("", "left"))
-    for bucket, value in zip(response.buckets, values, strict=False):
+    for bucket, value, state in zip(response.buckets, values, states, strict=False):
         label = figures.bucket(bucket.start, where, response.granularity)
-        table.add_row(label, _written(value, form), figures.bar(value, top, _BAR))
+        if state is points.State.NOT_BEGUN:
+            table.add_row(label, figures.ABSENT, state.word)
+            continue
+        bar = figures.bar(value, top, _BAR - 8)
+        if state is not points.State.WHOLE:
+            bar = f"{'░' * len(bar)} {state.word}".strip()
+        table.add_row(label, _written(value, form), bar)
     console.print(table)
 
 
-def _trend(console: Console, trend: Sequence[metrics_service_pb2.AgentTrendPoint], where: tzinfo) -> None:
+def _trend(
+    console: Console,
+    trend: Sequence[metrics_service_pb2.AgentTrendPoint],
+    where: tzinfo,
+    states: Sequence[points.State],
+) -> None:
     """Prints the daily trend of an agent."""
     right = ("Conversations", "Messages", "Response", "p95", "Rating")
-    table = _table(("Day", "left"), *((label, "right") for label in right))
-    for point in trend:
+    table = _table(("Day", "left"), *((label, "right") for label in right), ("", "left"))
+    for point, state in zip(trend, states, strict=True):
+        if state is points.State.NOT_BEGUN:
+            table.add_row(figures.instant(point.start, where, "%Y-%m-%d"), *(figures.ABSENT,) * len(right), state.word)
+            continue
         table.add_row(
             figures.instant(point.start, where, "%Y-%m-%d"),
             figures.field(point, "conversation_count"),
@@ -226,6 +255,7 @@ def _trend(console: Console, trend: Sequence[metrics_service_pb2.AgentTrendPoint
             figures.field(point, "avg_response_time_ms", figures.milliseconds),
             figures.field(point, "p95_response_time_ms", figures.milliseconds),
             figures.field(point, "satisfaction_score", figures.rating),
+            state.word,
         )
     console.print(table)
 
@@ -250,7 +280,7 @@ def _table(*columns: tuple[str, str]) -> Table:
     return table
 
 
-def _heading(title: str, context: answer_pb2.AnswerContext) -> Text:
+def _heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] = ()) -> Text:
     """Returns the title with the period, its zone and how fresh the answer is."""
     where = figures.zone(context.time_zone)
     period = f"{figures.instant(context.start, where)} to {figures.instant(context.end, where)}"
@@ -260,7 +290,8 @@ def _heading(title: str, context: answer_pb2.AnswerContext) -> Text:
     if context.approximation.metrics:
         notes.append(f"percentiles within {context.approximation.max_relative_error * 100:g} %")
     heading = Text(f"\n{title}", style="bold")
-    heading.append(f"\n{period} {figures.plain(context.time_zone)}\n{' · '.join(notes)}\n", style="dim")
+    lines = (f"{period} {figures.plain(context.time_zone)}", " · ".join(notes), " · ".join(more))
+    heading.append("".join(f"\n{line}" for line in lines if line) + "\n", style="dim")
     return heading
 
 
