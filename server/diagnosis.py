@@ -1,7 +1,6 @@
 """Says in plain words why database or Redis cannot be used as they are set, and never shows a password."""
 
 import contextlib
-import re
 import socket
 import urllib.parse
 from collections.abc import AsyncIterator, Iterator
@@ -10,11 +9,10 @@ import redis
 import redis.asyncio
 
 from server import errors
-from server.store import migrate
-from server.store.database import Database
+from server.store import address, migrate
+from server.store.database import ConfigurationError, Database
 from server.store.deployment import Deployment
 
-_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 _EXAMPLE = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
 _REDIS_EXAMPLE = "redis://:PASSWORD@HOST:6379/0"
 _SECONDS = 5.0
@@ -31,6 +29,7 @@ async def database(url: str, *, migrated: bool = True) -> AsyncIterator[Database
         opened = Database(url, ingest_connections=1, other_connections=2)
         try:
             await opened.condition()
+            await check_sessions(opened, url)
             if migrated:
                 checked_schema(await migrate.current(opened))
             yield opened
@@ -45,13 +44,20 @@ def check_url(url: str) -> None:
         _ = parts.port
     except ValueError:
         raise errors.SetupError(f"DATABASE_URL is not a URL: it looks like {_EXAMPLE}") from None
-    if parts.scheme not in _SCHEMES:
+    if parts.scheme not in address.SCHEMES:
         what = f"is of {parts.scheme}, not of PostgreSQL" if "://" in url and parts.scheme else "is not a URL"
         raise errors.SetupError(f"DATABASE_URL {what}: it looks like {_EXAMPLE}")
     if "@" in parts.path + parts.query + parts.fragment:
         raise errors.SetupError("DATABASE_URL has / ? or # in its user or password: write them as %2F %3F %23")
     if not parts.path.strip("/"):
         raise errors.SetupError(f"DATABASE_URL names no database: it looks like {_EXAMPLE}")
+    address.dsn(url)
+
+
+async def check_sessions(database: Database, url: str) -> None:
+    """Refuses a pooler that gives one session to several clients: what a session is set to would be others', too."""
+    if await database.is_shared():
+        raise errors.SetupError(_pooler(_place(url)))
 
 
 def checked_schema(found: Deployment | None) -> Deployment:
@@ -113,6 +119,8 @@ def explain(error: BaseException, url: str) -> str:
     place = _place(url)
     if state is not None:
         return _state(state, url, place)
+    if (wrong := next((cause for cause in causes if isinstance(cause, ConfigurationError)), None)) is not None:
+        return f"DATABASE_URL cannot be used: {wrong}"
     return next((_network(cause, place) for cause in reversed(causes) if isinstance(cause, OSError)), str(error))
 
 
@@ -123,12 +131,6 @@ def explained(url: str) -> Iterator[None]:
         yield
     except (errors.StorageUnavailable, errors.StorageRejected) as error:
         raise errors.SetupError(explain(error, url)) from error
-    except TypeError as error:
-        # The driver takes the URL's parameters as keyword arguments.
-        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-        if unknown is None:
-            raise
-        raise errors.SetupError(f"DATABASE_URL has the parameter {unknown[1]}, which asyncpg lacks") from None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -159,11 +161,22 @@ def _state(state: str, url: str, place: str) -> str:
             return f"{user!r} lacks a privilege in the database {name!r} at {place}: grant it"
         case "42P01":
             return "the database has no schema yet: run `python -m server migrate`"
+        case "42P05" | "26000":
+            return _pooler(place)
+        case "08P01":
+            return f"what answers at {place} does not understand PostgreSQL's clients: use PostgreSQL's own address"
         case "53300":
             return f"PostgreSQL at {place} has no connection free: raise max_connections, or try again later"
         case "57P03":
             return f"PostgreSQL at {place} is still starting: try again in a moment"
     return f"PostgreSQL at {place} failed with SQLSTATE {state}: its log says more"
+
+
+def _pooler(place: str) -> str:
+    return (
+        f"at {place} a pooler, such as PgBouncer, shares sessions between transactions: let it pool by session"
+        " (pool_mode = session), or put PostgreSQL's own address into DATABASE_URL"
+    )
 
 
 def _network(error: OSError, place: str) -> str:

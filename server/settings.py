@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     failpoint: str | None = Field(default=None, validation_alias="FAILPOINT")  # for tests: name:probability,…
     allow_failpoints: bool = False
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _trimmed(cls, value: object) -> object:
+        return value.strip() if isinstance(value, str) else value  # a secret from a file ends with the end of its line
+
     @field_validator("key_peppers_accepted", "pseudonym_key", mode="before")
     @classmethod
     def _or_unset(cls, value: object) -> object:

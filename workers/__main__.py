@@ -51,6 +51,7 @@ async def work(known: Settings, metrics_port: int) -> None:
     with diagnosis.explained(database_url):
         database = Database(database_url, ingest_connections=1, other_connections=folding.CONCURRENCY + 3)
         try:
+            await diagnosis.check_sessions(database, database_url)
             diagnosis.checked_schema(await migrate.current(database))
             await diagnosis.check_redis(redis_url)
             exposition.serve(known.metrics_address, metrics_port)

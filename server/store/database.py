@@ -21,6 +21,7 @@ from server.store.pool import Identity, Pool
 
 Driver: TypeAlias = pool.Driver
 Connection: TypeAlias = AsyncConnection
+ConfigurationError = asyncpg.exceptions.ClientConfigurationError  # of a URL
 
 # The class of errors that a value causes. Everything else is the operator's: a lost connection, a full disk, a missing
 # partition or permission. A sender must not be told that its event is at fault then.
@@ -191,6 +192,11 @@ class Database:
         with translated():
             async with self._reading_realtime.begin() as connection:
                 yield connection
+
+    async def is_shared(self) -> bool:
+        """Whether two connections were given the same session: then a pooler gives it to others in between."""
+        async with self.query() as one, self.query() as other:
+            return one.identity == other.identity
 
     async def condition(self) -> Condition:
         """The database's clock and whether what it commits is durable."""

@@ -7,15 +7,13 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from server.store import address
 from server.store.pool import Driver, Identity
 
 RECYCLE_SECONDS = 1800  # the age at which a connection is replaced
 _CONNECT_SECONDS = 5
-# Parameters of a URL that are SQLAlchemy's own and not the driver's.
-_NOT_FOR_THE_DRIVER = ("prepared_statement_cache_size", "prepared_statement_name_func", "async_creator_fn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +29,7 @@ class Kind:
         return {
             "timeout": _CONNECT_SECONDS,
             "command_timeout": self.timeout,
-            "server_settings": {**self.settings, "application_name": self.application_name},
+            "server_settings": {"application_name": self.application_name},
         }
 
 
@@ -67,11 +65,15 @@ _MIGRATION_SETTINGS = {**_SETTINGS, "idle_in_transaction_session_timeout": "0", 
 MIGRATION = Kind(application_name="agentmetrics migration", settings=_MIGRATION_SETTINGS, timeout=None)
 
 
-async def _open(**options: Any) -> Driver:
-    """Opens a connection. One that has just been opened costs a question more, so that it can be told from others."""
-    session: Driver = await asyncpg.connect(**options, connection_class=Driver)
+async def _open(dsn: str, kind: Kind) -> Driver:
+    """Opens a connection, and asks for its identity in the statement that sets it up.
+
+    What a session is set to does not go with the address: poolers let only few names pass.
+    """
+    session: Driver = await asyncpg.connect(dsn, **kind.options(), connection_class=Driver)
     try:
-        (found,) = await session.fetch(_IDENTITY, timeout=_CONNECT_SECONDS)
+        names, values = list(kind.settings), list(kind.settings.values())
+        (found,) = await session.fetch(_SET_UP, names, values, timeout=_CONNECT_SECONDS)
     except BaseException:
         session.terminate()
         raise
@@ -79,19 +81,18 @@ async def _open(**options: Any) -> Driver:
     return session
 
 
-_IDENTITY = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_SET_UP = (
+    "SELECT pid, backend_start FROM pg_stat_activity, LATERAL (SELECT count(set_config(name, value, false)) AS settings"
+    " FROM unnest($1::text[], $2::text[]) AS given(name, value)) AS done WHERE pid = pg_backend_pid() AND settings > 0"
+)
 
 
 def connector(url: str, kind: Kind) -> Callable[[], Awaitable[Driver]]:
     """Opens connections of the bare driver; the URL means what it means to an engine."""
-    parsed = _parsed(url)
-    _, address = parsed.get_dialect()().create_connect_args(parsed)
-    for name in _NOT_FOR_THE_DRIVER:
-        address.pop(name, None)
-    options = {**address, **kind.options()}
+    dsn = address.dsn(url)
 
     async def connect() -> Driver:
-        return await _open(**options)
+        return await _open(dsn, kind)
 
     return connect
 
@@ -99,26 +100,17 @@ def connector(url: str, kind: Kind) -> Callable[[], Awaitable[Driver]]:
 def engine(url: str, kind: Kind, connections: int, *, wait: int = 10) -> AsyncEngine:
     """SQLAlchemy's pool of so many connections; wait is the longest for a free one, in seconds."""
     made = create_async_engine(
-        _parsed(url),
+        "postgresql+asyncpg://",
+        async_creator=connector(url, kind),
         pool_size=connections,
         max_overflow=0,
         pool_timeout=wait,
         pool_recycle=RECYCLE_SECONDS,
         pool_use_lifo=True,
         hide_parameters=True,  # values of tenants stay out of logs and exceptions
-        connect_args={**kind.options(), "async_creator_fn": _open},
     )
     sa.event.listen(made.sync_engine, "checkout", _refuse_dead)
     return made
-
-
-def _parsed(url: str) -> sa.URL:
-    parsed = make_url(url)
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+asyncpg")
-    if "sslmode" in parsed.query:  # libpq's word, as hosters write it; the driver's is ssl, with the same values
-        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": str(parsed.query["sslmode"])})
-    return parsed
 
 
 def _refuse_dead(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -> None:

@@ -45,7 +45,7 @@ async def number(driver: Driver) -> int:
 
 async def test_sessions_are_set_up_and_know_their_name(mine: Database) -> None:
     async with mine.ingest() as driver:
-        for name, value in sessions.INGEST.options()["server_settings"].items():
+        for name, value in {**sessions.INGEST.settings, "application_name": "agentmetrics ingest"}.items():
             assert await driver.fetchval("SELECT current_setting($1)", name) == value
         assert await driver.fetchval("SELECT '{\"a\": 1}'::jsonb") == '{"a": 1}'
 

@@ -1,0 +1,48 @@
+"""What the URL of a database means: as libpq reads it, as hosters of PostgreSQL hand it out, and as SQLAlchemy does."""
+
+import pathlib
+import urllib.parse
+
+from server import errors
+
+SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
+# What the driver does as it is told, under libpq's names.
+_UNDERSTOOD = (
+    "host port dbname database user password passfile service sslmode sslcert sslkey sslrootcert sslcrl sslpassword"
+    " sslnegotiation ssl_min_protocol_version ssl_max_protocol_version target_session_attrs krbsrvname gsslib options"
+)
+# What the service decides by itself: names of sessions, time limits, and what is prepared.
+_DECIDED = (
+    "application_name fallback_application_name connect_timeout client_encoding keepalives keepalives_idle"
+    " keepalives_interval keepalives_count tcp_user_timeout prepared_statement_cache_size statement_cache_size"
+    " pgbouncer"
+)
+# What the driver cannot do, by the values that do without.
+_OPTIONAL = {"channel_binding": ("disable", "prefer"), "gssencmode": ("disable", "prefer")}
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+
+
+def dsn(url: str) -> str:
+    """The URL as the driver takes it. SetupError for a parameter that nobody understands, or that asks for too much."""
+    parts = urllib.parse.urlsplit(url)
+    kept = {}
+    for name, value in urllib.parse.parse_qsl(parts.query, keep_blank_values=True):
+        if name in _FILES:
+            _check_file(name, value)
+        if name == "ssl":  # SQLAlchemy's word
+            kept["sslmode"] = value
+        elif name in _UNDERSTOOD.split():
+            kept[name] = value
+        elif name in _OPTIONAL:
+            if value not in _OPTIONAL[name]:
+                raise errors.SetupError(
+                    f"DATABASE_URL asks for {name}={value}, which this service cannot do: write {name}=disable"
+                )
+        elif name not in _DECIDED.split():
+            raise errors.SetupError(f"DATABASE_URL has a parameter that this service does not know: remove {name}")
+    return urllib.parse.urlunsplit(parts._replace(scheme="postgresql", query=urllib.parse.urlencode(kept)))
+
+
+def _check_file(name: str, value: str) -> None:
+    if value != "system" and not pathlib.Path(value).is_file():
+        raise errors.SetupError(f"DATABASE_URL names {name}={value}, and there is no such file")
