@@ -12,7 +12,7 @@ from tests.bench.made import Recipe, made_up
 from tests.bench.world import World
 from tests.load.running import Verdict, memory
 
-BATCH, IN_FLIGHT = 1000, 8
+BATCH, IN_FLIGHT, FILL_TIMEOUT = 1000, 3, 120.0
 AGENTS, USERS = 300, 20_000
 FIRST_STATE = 0.2  # seconds
 GROWTH_MIB = 100.0
@@ -51,8 +51,7 @@ async def _fill(client: AsyncClient, events: int) -> None:
 
     async def send() -> None:
         while batch := list(itertools.islice(made, BATCH)):
-            await client.track_batch(batch)
-            await asyncio.sleep(0)
+            await client.track_batch(batch, timeout=FILL_TIMEOUT)
 
     await asyncio.gather(*(send() for _ in range(IN_FLIGHT)))
     print(f"{events:,} events of an hour in {time.monotonic() - begun:.0f} s", flush=True)
@@ -60,7 +59,8 @@ async def _fill(client: AsyncClient, events: int) -> None:
 
 async def _first_states(client: AsyncClient, verdict: Verdict) -> None:
     """How long it takes until somebody who has just come is shown something, of everything and of parts."""
-    first = datetime.now(UTC).hour // 8 * AGENTS  # of those who work at this time of the day
+    worked_at = datetime.now(UTC) - timedelta(minutes=30)
+    first = worked_at.hour // 8 * AGENTS  # of those who work at that time of the day
     filters: tuple[dict[str, object], ...] = (
         {},
         {"channel": "web"},

@@ -15,7 +15,7 @@ from subscribing import authorization
 from agentmetrics import AsyncClient, event
 from agentmetrics.v1 import realtime_service_pb2 as messages
 from agentmetrics.v1 import realtime_service_pb2_grpc
-from server import views
+from server import errors, snapshots, views
 from server.hub import Hub
 from server.realtime import Part, View
 from server.rpc.subscription import Stream
@@ -198,6 +198,51 @@ async def test_a_new_part_does_not_keep_the_others_waiting(
         assert (state.metrics.messages_today, state.metrics.messages_last_minute, state.as_of_revision) == (5, 5, 5)
         assert [one.message_count for one in state.conversations] == [5]
     for call in (old, *new):
+        call.cancel()
+
+
+async def test_who_watches_makes_nobody_read_events_or_updates(
+    client: AsyncClient, tenant: object, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object, **__: object) -> None:
+        raise AssertionError("a view is made from aggregates")
+
+    monkeypatch.setattr(updates, "events_of", never)
+    monkeypatch.setattr(updates, "after", never)
+    call = watch(stubs[0], tenant.key)  # type: ignore[attr-defined]
+    await first(call)
+    for number in range(3):
+        await client.track(event("message.sent", conversation_id="a"))
+        async with asyncio.timeout(30):
+            while (shown := (await call.read()).state).as_of_revision != number + 1:
+                pass
+        assert (shown.metrics.messages_last_minute, shown.conversations[0].message_count) == (number + 1, number + 1)
+    call.cancel()
+
+
+async def test_a_view_that_cannot_be_made_anew_does_not_hold_up_the_others(
+    client: AsyncClient, tenant: object, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made once it can be."""
+    key, make, fails = tenant.key, snapshots.view, True  # type: ignore[attr-defined]
+    web, all_of_it = watch(stubs[0], key, channel="web"), watch(stubs[0], key)
+    for call in (web, all_of_it):
+        await first(call)
+
+    async def failing(connection: Connection, organization_id: int, time_zone: str, part: Part) -> object:
+        if fails and part.channel:
+            raise errors.StorageUnavailable("database error 57014")
+        return await make(connection, organization_id, time_zone, part)
+
+    monkeypatch.setattr(snapshots, "view", failing)
+    await client.track(event("message.sent", channel="web"))
+    async with asyncio.timeout(30):
+        while (await all_of_it.read()).state.metrics.messages_today != 1:
+            pass
+        fails = False
+        while (await web.read()).state.metrics.messages_today != 1:
+            pass
+    for call in (web, all_of_it):
         call.cancel()
 
 
