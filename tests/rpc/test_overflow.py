@@ -111,14 +111,21 @@ def stub(caller: Caller) -> realtime_service_pb2_grpc.RealtimeServiceStub:
     return realtime_service_pb2_grpc.RealtimeServiceStub(caller.channel)
 
 
-async def test_realtime_figures_are_those_of_the_events(limited: Caller) -> None:
+async def test_realtime_figures_are_absent_where_there_are_none_of_its_own(limited: Caller) -> None:
+    """But for the conversations that are active, which are counted one by one."""
     await send(limited)
+    talk = serving.event("message.received", agent_id=AGENTS[4])
+    talk.conversation_id = "c"
+    await limited.track(talk)
     for agent, known in ((AGENTS[0], True), (AGENTS[4], False)):
         narrowed = realtime_service_pb2.RealtimeFilter(agent_ids=[agent])
         request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=narrowed)
         state = (await stub(limited).GetRealtimeMetrics(request, metadata=limited.metadata, timeout=20)).state
-        assert state.metrics.messages_last_hour == 1
-        assert state.metrics.HasField("messages_today") == known
+        figures = {field.name for field, _ in state.metrics.ListFields()}
+        assert {"messages_last_hour", "messages_today"} <= figures if known else figures == {"active_conversations"}
+        assert state.metrics.active_conversations == (not known)
+        assert [one.conversation_id for one in state.conversations] == ([] if known else ["c"])
+        assert sum(minute.messages for minute in state.minutes) == known
     narrowed = realtime_service_pb2.RealtimeFilter(agent_ids=[OTHER])
     request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=narrowed)
     call = stub(limited).GetRealtimeMetrics(request, metadata=limited.metadata, timeout=20)
