@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import grpc.aio
 
@@ -14,6 +14,8 @@ from agentmetrics.v1 import (
     metrics_service_pb2,
     metrics_service_pb2_grpc,
 )
+
+_CLOCK: Final = requests.Clock(stamp=True, correct=False)
 
 
 class PlainClient:
@@ -38,14 +40,14 @@ class PlainClient:
 
     async def track(self, event: event_pb2.Event, *, timeout: float | None = None) -> event_service_pb2.EventResult:
         """Stores one event."""
-        request = requests.track_event(event, stamp=True)
+        request = requests.track_event(event, _CLOCK)
         return (await self._called(self._events.TrackEvent, request, timeout)).result
 
     async def track_batch(
         self, events: Iterable[event_pb2.Event], *, timeout: float | None = None
     ) -> Sequence[event_service_pb2.EventResult]:
         """Stores a batch."""
-        request = requests.track_events(list(events), stamp=True)
+        request = requests.track_events(list(events), _CLOCK)
         return (await self._called(self._events.TrackEvents, request, timeout)).results
 
     async def overview(
