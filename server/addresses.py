@@ -7,6 +7,8 @@ import urllib.parse
 
 # Ids with an @ and without a dot behind it, such as user@home, are none.
 _ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+\.[^@\s<>,;\"]+")
+# One that is in its normal form, but for capitals; nearly all are.
+_USUAL = re.compile(r"[a-z0-9_+-](?:[a-z0-9._+-]*[a-z0-9_+-])?@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _NAMED = re.compile(r"[^<>]*<([^<>]*@[^<>]*)>[^<>]*")  # Ann Lee <ann@example.org>
 _COMMENT = re.compile(r"\([^()@]*\)")  # ann@example.org (Ann Lee)
 _AROUND = " \t\"'`´<>()[]{}.,;:!?“”„‘’‚«»‹›"
@@ -19,6 +21,8 @@ def normal_form(value: str) -> str | None:
     """
     if value.isascii() and "@" not in value and "%" not in value and "&" not in value:
         return None
+    if _USUAL.fullmatch(text := value.lower()):
+        return text
     text = _decoded(value)
     bare = _bare(text)
     if _ADDRESS.fullmatch(bare):

@@ -28,6 +28,8 @@ class Warning(enum.Enum):  # noqa: A001 - the word of the contract; nothing here
     CLOCK_CORRECTED = enum.auto()
     CARDINALITY_OVERFLOW = enum.auto()
     CLOCK_SKEW = enum.auto()
+    PLACEHOLDER_ID = enum.auto()
+    PRECISION = enum.auto()
 
 
 class Event(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +24,19 @@ MAX_PROPERTIES_DEPTH = 8
 MAX_AGE = timedelta(days=35)
 _MAX_DURATION_SECONDS = 315_576_000_000  # what google.protobuf.Duration allows: 10,000 years
 CLOCK_TOLERANCE = timedelta(minutes=5)
+FIRST_INEXACT = 2**53  # from here on, a number of properties may be another whole number that was rounded
 LAST_INSTANT = 253_402_300_799_999_999  # of the year 9999, in microseconds since 1970
 
 _EVENT_TYPE = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
-_PLACEHOLDERS = frozenset(("0", "null", "undefined", "nan", "none", "nil", str(uuid.UUID(int=0))))
+# What clients send where they have no id, in small letters.
+PLACEHOLDERS = frozenset(
+    (
+        *("0", "-1", "null", "nullptr", "undefined", "nan", "none", "nil", "false", "true", "n/a", "#n/a"),
+        *("(null)", "<null>", "(none)", "<none>", "(not set)", "(undefined)", "[object object]", "[object undefined]"),
+        *("{}", "[]", "()", str(uuid.UUID(int=0)), uuid.UUID(int=0).hex),
+    )
+)
+_QUOTES = "\"'`"
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 # The family of each known event type; its name is that of the member of Event.detail.
@@ -99,9 +109,30 @@ def event_id(value: str) -> str:
         raise _nul("event_id")
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise Refused(Reason.INVALID_CHARACTER, "only visible ASCII characters are allowed", field="event_id")
-    if value.casefold() in _PLACEHOLDERS:
-        raise Refused(Reason.PLACEHOLDER_ID, "this stands for no id; make one per event", field="event_id")
+    if is_placeholder(value):
+        raise placeholder("event_id", value, "make a unique one for every event")
     return value
+
+
+def is_placeholder(value: str) -> bool:
+    """True for an id that stands for no id, such as "undefined", or that is nothing but blanks and quotes."""
+    if not value.isascii():
+        value = "".join(one for one in unicodedata.normalize("NFKC", value) if unicodedata.category(one) != "Cf")
+    bare = value.strip().strip(_QUOTES).strip()
+    return not bare or bare.casefold() in PLACEHOLDERS
+
+
+def holds_placeholder(values: Sequence[str], joined: str) -> bool:
+    """True where one of several ids stands for no id; joined has them with U+0000 between. Unset ones do not count."""
+    hidden = " " in joined or '"' in joined or "'" in joined or "`" in joined
+    if joined.isascii() and not hidden:
+        return not PLACEHOLDERS.isdisjoint(values if joined.islower() else joined.casefold().split("\0"))
+    return any(value and is_placeholder(value) for value in values)
+
+
+def placeholder(field: str, value: str, right: str) -> Refused:
+    """The refusal of an id that stands for no id."""
+    return Refused(Reason.PLACEHOLDER_ID, f"{value[:50]!r} stands for no id; {right}", field=field)
 
 
 def event_type(value: str) -> str:
@@ -284,7 +315,11 @@ def required_detail(event_type: str, fields: Mapping[str, object]) -> None:
 
 
 def property_key(key: str) -> str:
-    """A property's key of at most 256 bytes."""
+    """A property's key of at most 256 bytes, and not of blanks alone."""
+    if not key or key.isspace():
+        raise Refused(
+            Reason.INVALID_VALUE, f"a key is {'blank' if key else 'empty'}; give it a name", field="properties"
+        )
     if len(key.encode()) > MAX_PROPERTY_KEY_BYTES:
         raise _too_long("properties", MAX_PROPERTY_KEY_BYTES)
     if "\0" in key:
@@ -305,7 +340,7 @@ def property_number(value: float) -> int | float:
     """A property's number: finite; whole numbers lose their point, and −0 its sign."""
     if value != value or value in (float("inf"), float("-inf")):
         raise Refused(Reason.NOT_A_NUMBER, "NaN and infinity are not numbers", field="properties")
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return int(value) if value.is_integer() and abs(value) < FIRST_INEXACT else value
 
 
 def properties(values: Mapping[str, object]) -> str:

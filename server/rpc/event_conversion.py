@@ -107,7 +107,7 @@ def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Re
     heads = list(map(_head_of, messages))
     keys: Sequence[bytes | None] = events.uuid7_keys([one for one, _, _ in heads]) or [None] * len(heads)
     found: list[Event | Refused] = []
-    checked: dict[Ids, tuple[Ids, str]] = {}
+    checked: dict[Ids, tuple[Ids, str, tuple[Warning, ...]]] = {}
     correction, usual = sender.correction, sender.warnings
     earliest, latest = sender.window
     said_of, fingerprint_of, make = fingerprint.content, sender.fingerprints.of, tuple.__new__
@@ -126,9 +126,11 @@ def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Re
             identified = checked.get(given)
             if identified is None:
                 identified = checked[given] = _identified(given, sender)
-            ids, said_ids = identified
+            ids, said_ids, more = identified
+            if more:
+                warnings += more
             if event_type in _NEEDY:
-                _check_needs(event_type, ids)
+                _check_needs(event_type, ids, given)
             detail, said_detail, later = _detail(message, event_type, sender)
             said_properties = properties = ""
             if message.HasField("properties"):
@@ -169,16 +171,26 @@ def _odd_time(message: event_pb2.Event, event_id: str, sender: Sender) -> tuple[
     return at, validation.occurred_at(at + sender.correction, sender.horizon), sender.warnings
 
 
-def _identified(given: Ids, sender: Sender) -> tuple[Ids, str]:
-    """The ids of an event as they are stored, and as they were sent, for its fingerprint; refused where one is not what
-    an id may be.
+def _identified(given: Ids, sender: Sender) -> tuple[Ids, str, tuple[Warning, ...]]:
+    """The ids of an event as they are stored, as they were sent, for its fingerprint, and what there is to say of them;
+    refused where one is not what an id may be.
     """
     validation.identifiers(ID_FIELDS, given)
+    said = fingerprint.joined(given)
     ids = given
-    address = addresses.normal_form(given[1])
+    warnings: tuple[Warning, ...] = ()
+    if validation.holds_placeholder(given, said):
+        ids, warnings = _without_placeholders(*given), (Warning.PLACEHOLDER_ID,)
+    address = addresses.normal_form(ids[1])
     if address is not None:
-        ids = (given[0], sender.secrets.user_hash(sender.principal.organization_id, address), *given[2:])
-    return ids, fingerprint.joined(given)
+        ids = (ids[0], sender.secrets.user_hash(sender.principal.organization_id, address), *ids[2:])
+    return ids, said, warnings
+
+
+def _without_placeholders(*given: str) -> Ids:
+    values = ("" if validation.is_placeholder(value) else value for value in given)
+    agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id = values
+    return agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id
 
 
 _Detail: TypeAlias = tuple[dict[str, int | str], str, tuple[tuple[int, str], ...]]
@@ -225,13 +237,17 @@ def _is_large(message: event_pb2.Event) -> bool:
     return message.ByteSize() > validation.MAX_EVENT_BYTES
 
 
-def _check_needs(event_type: str, ids: Ids) -> None:
-    """Refuses an event without an id that its type needs."""
+def _check_needs(event_type: str, ids: Ids, given: Ids) -> None:
+    """Refuses an event without an id that its type needs, also where something else stands in its place."""
     agent_id, _, conversation_id, *_ = ids
     if not conversation_id and event_type in _NEED_CONVERSATION:
-        raise validation.required("conversation_id")
+        raise _missing("conversation_id", given[2])
     if not agent_id and event_type in _NEED_AGENT:
-        raise validation.required("agent_id")
+        raise _missing("agent_id", given[0])
+
+
+def _missing(field: str, given: str) -> Refused:
+    return validation.placeholder(field, given, "send the right one") if given else validation.required(field)
 
 
 _NEED_CONVERSATION = frozenset(name for name, family in validation.FAMILIES.items() if family == "conversation")

@@ -27,9 +27,10 @@ def read(message: struct_pb2.Struct, secret_keys: SecretKeys) -> Properties:
     reader = _Reader(secret_keys)
     values = reader.struct(message, 0)
     sent = validation.properties(values)
+    warnings = (Warning.PRECISION,) if reader.inexact else ()
     if not reader.secrets:
-        return Properties(sent, sent, ())
-    return Properties(sent, validation.json_text(_redacted(values, secret_keys)), (Warning.REDACTED,))
+        return Properties(sent, sent, warnings)
+    return Properties(sent, validation.json_text(_redacted(values, secret_keys)), (Warning.REDACTED, *warnings))
 
 
 class _Reader:
@@ -37,7 +38,7 @@ class _Reader:
 
     def __init__(self, secret_keys: SecretKeys) -> None:
         self._is_secret = secret_keys.named
-        self.secrets = False
+        self.secrets = self.inexact = False
         self._least = 0  # characters that the values read so far, and those within them, take at least
 
     def struct(self, message: struct_pb2.Struct, depth: int) -> dict[str, object]:
@@ -57,7 +58,7 @@ class _Reader:
             case "string_value":
                 return validation.property_text(message.string_value)
             case "number_value":
-                return validation.property_number(message.number_value)
+                return self._number(message.number_value)
             case "bool_value":
                 return message.bool_value
             case "struct_value":
@@ -69,6 +70,12 @@ class _Reader:
                 return [self._value(item, depth + 1) for item in message.list_value.values]
             case _:
                 return None
+
+    def _number(self, value: float) -> float:
+        number = validation.property_number(value)
+        if abs(number) >= validation.FIRST_INEXACT and value.is_integer():
+            self.inexact = True
+        return number
 
     def _expect(self, characters: int) -> None:
         """Refuses properties as soon as it is certain that they are too large, before they are read to the end."""

@@ -87,6 +87,9 @@ def test_wrong_types_are_named(event_type: str, fields: dict[str, object], said:
         ({"prompt_tokens": 7.5}, "prompt_tokens is a whole number, not 7.5 (float): round it as fits its meaning"),
         ({"properties": {"a": [float("nan")]}}, "properties.a[0]"),
         ({"properties": {"a": 2**53 + 1}}, "send it as text"),
+        ({"properties": {"a": {"b": [2**53]}}}, "send it as text"),
+        ({"properties": {"a": {"": 1}}}, "properties.a has a key that is blank: ''"),
+        ({"properties": {" ": 1}}, "properties has a key that is blank"),
         ({"detail": event_pb2.ApiDetail()}, "takes detail=MessageDetail, not ApiDetail"),
     ],
 )

@@ -84,7 +84,7 @@ async def test_waves_of_subscribers_leave_a_server_as_it_was(engines: embedded.E
 async def use(client: AsyncClient) -> None:
     """A few events, and as many questions at once as the server has connections for."""
     for _ in range(3):
-        await client.track_batch([event("message.sent", conversation_id=f"{number}") for number in range(20)])
+        await client.track_batch([event("message.sent", conversation_id=f"c{number}") for number in range(20)])
         await asyncio.gather(*(client.realtime(agent_ids=[f"{number}"]) for number in range(8)))
 
 

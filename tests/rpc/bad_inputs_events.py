@@ -134,6 +134,14 @@ _refused(
 )
 
 
+for _row, _value in (("E-046", float("inf")), ("E-047", float("-inf"))):
+    _refused(
+        _row,
+        "INVALID_ARGUMENT NOT_A_NUMBER properties",
+        lambda value=_value: _property("k", struct_pb2.Value(number_value=value)),
+    )
+
+
 def _structures(depth: int) -> event_pb2.Event:
     value = struct_pb2.Value(number_value=1)
     for _ in range(depth):
@@ -301,6 +309,22 @@ async def _(world: World) -> str:
 @row("E-086", "OK", keeps=1)
 async def _(world: World) -> str:
     assert await _kept(world, _property("k", struct_pb2.Value())) == {"k": None}
+    return "OK"
+
+
+@row("E-048", "OK", keeps=1)
+async def _(world: World) -> str:
+    event = _property("k", struct_pb2.Value(number_value=-0.0))
+    await world.caller.track(event)
+    assert await serving.column(world.accounts.database, world.caller, "properties::text") == ['{"k": 0}']
+    return "OK"
+
+
+@row("E-051", "OK", because="a Struct holds doubles: what was rounded cannot be told from what was not", keeps=2)
+async def _(world: World) -> str:
+    exact, rounded = (_structure(k=[{"n": float(number)}]) for number in (2**53 - 1, 2**53 + 1))
+    answers = [await world.caller.track(serving.event(properties=one)) for one in (exact, rounded)]
+    assert [serving.warnings(answer.result) for answer in answers] == [[], ["PRECISION"]]
     return "OK"
 
 

@@ -20,7 +20,7 @@ CANDIDATES: Mapping[str, str] = {
     **_rows("to come: page tokens", "I", "86"),
     **_rows("to come: request ids of reports", "I", "87"),
     **_rows("to come: exports", "I", "90"),
-    **_rows("not in the contract: events have no value, and money is whole micros", "E", "46-51 59"),
+    **_rows("not in the contract: events have no value, and money is whole micros", "E", "49 59"),
     **_rows("not in the contract: a rating is an integer", "E", "58"),
     **_rows("not in the contract: producers have no epochs", "S", "8"),
     **_rows("to come: JSON Web Tokens", "S", "29"),

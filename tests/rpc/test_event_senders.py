@@ -8,6 +8,7 @@ from google.protobuf import duration_pb2, struct_pb2
 from serving import Accounts, Caller, event, refused, statuses
 
 from agentmetrics.v1 import event_pb2, event_service_pb2
+from server import events, validation
 from server.store import organizations
 from server.store.database import Database
 
@@ -113,6 +114,60 @@ async def test_without_backfill_events_are_at_most_35_days_old(accounts: Account
     await plain.track(event(at=serving.now() - timedelta(days=34, hours=23)))
     await caller.track(old)
     await caller.track(event(at="2000-01-01"))
+
+
+# Ids that are none
+
+
+@pytest.mark.parametrize("field", events.ID_FIELDS)
+async def test_an_id_that_stands_for_none_counts_as_unset(caller: Caller, database: Database, field: str) -> None:
+    values = [
+        *validation.PLACEHOLDERS,
+        "undefined",
+        "Null",
+        "NONE",
+        "NaN",
+        " ",
+        "  null ",
+        "'undefined'",
+        '""',
+        "\u00a0",
+        "ｎｕｌｌ",
+    ]
+    answer = await caller.track_all(event(**{field: value}) for value in values)
+    assert {tuple(serving.warnings(result)) for result in answer.results} == {("PLACEHOLDER_ID",)}
+    single = await caller.track(event(**{field: "undefined"}))
+    assert serving.warnings(single.result) == ["PLACEHOLDER_ID"]
+    assert set(await serving.column(database, caller, f"coalesce({field}, '')")) == {""}
+    overview = (await caller.overview(serving.today())).overview
+    assert (overview.events, overview.unique_users, overview.active_agents) == (len(values) + 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "value", ["10", "nullable", "none of these", "o'neil", "NA", "Nan Goldin", "ü", "`x`", "unknown"]
+)
+async def test_an_id_that_only_looks_a_little_like_none_is_kept(caller: Caller, database: Database, value: str) -> None:
+    assert not (await caller.track(event(user_id=value, channel=value))).result.warnings
+    assert await serving.column(database, caller, "user_id") == [value]
+
+
+async def test_conversations_of_broken_clients_do_not_become_one(caller: Caller) -> None:
+    started = [event("conversation.started", conversation_id="undefined", user_id=f"u{number}") for number in range(3)]
+    status = event("agent.status_changed", agent_id="null", agent=event_pb2.AgentDetail(status="AGENT_STATUS_BUSY"))
+    answer = await caller.track_all([*started, status])
+    assert statuses(answer.results) == ["PLACEHOLDER_ID"] * 4
+    assert [result.rejection.field for result in answer.results] == ["conversation_id"] * 3 + ["agent_id"]
+
+
+async def test_an_event_with_a_blank_key_of_a_property_is_refused(caller: Caller) -> None:
+    for key in ("", "  "):
+        one = event(properties=struct_pb2.Struct())
+        one.properties.update({"inner": {key: 1}})
+        assert serving.refusal(await refused(caller.track(one)))[:3] == (
+            "INVALID_ARGUMENT",
+            "INVALID_VALUE",
+            "properties",
+        )
 
 
 # Privacy

@@ -77,8 +77,8 @@ _DETAILS: Final = {
 }
 _FAMILY_OF_MESSAGE: Final = {message.full_name: family for family, message in _DETAILS.items()}
 _INTEGERS: Final = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
-# Beyond this a Struct, whose numbers are doubles, would change the value.
-_MAX_EXACT_INTEGER: Final = 2**53
+# Beyond this a Struct, whose numbers are doubles, may hold a neighbour of the value.
+_MAX_EXACT_INTEGER: Final = 2**53 - 1
 
 
 def event(
@@ -243,6 +243,8 @@ def _struct(properties: Mapping[str, object], path: str) -> struct_pb2.Struct:
     for key, value in properties.items():
         if not isinstance(key, str):
             raise values.WrongType(path, f"{path} has a key that is no text: {key!r}")
+        if not key or key.isspace():
+            raise values.WrongValue(path, f"{path} has a key that is blank: {key!r}")
         struct.fields[key].CopyFrom(_value(value, f"{path}.{key}"))
     return struct
 

@@ -35,8 +35,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_INVALID_CHARACTER: _ErrorReason.ValueType  # 5
     """INVALID_ARGUMENT. A text holds a character that the field does not allow."""
     ERROR_REASON_PLACEHOLDER_ID: _ErrorReason.ValueType  # 6
-    """INVALID_ARGUMENT. An id stands for "no id" ("0", "null", "nil", "none", "nan", "undefined", the nil UUID): clients that send it would
-    all become one event.
+    """INVALID_ARGUMENT. An id that is needed stands for no id ("0", "null", "undefined", "[object Object]", the nil UUID …): all clients that send
+    it would become one event, conversation or agent. Other ids count as unset then, with a warning of the same name.
     """
     ERROR_REASON_INVALID_EVENT_TYPE: _ErrorReason.ValueType  # 7
     """INVALID_ARGUMENT. event_type is not dot-separated parts of [a-z0-9_]."""
@@ -210,8 +210,8 @@ ERROR_REASON_NUL_CHARACTER: ErrorReason.ValueType  # 4
 ERROR_REASON_INVALID_CHARACTER: ErrorReason.ValueType  # 5
 """INVALID_ARGUMENT. A text holds a character that the field does not allow."""
 ERROR_REASON_PLACEHOLDER_ID: ErrorReason.ValueType  # 6
-"""INVALID_ARGUMENT. An id stands for "no id" ("0", "null", "nil", "none", "nan", "undefined", the nil UUID): clients that send it would
-all become one event.
+"""INVALID_ARGUMENT. An id that is needed stands for no id ("0", "null", "undefined", "[object Object]", the nil UUID …): all clients that send
+it would become one event, conversation or agent. Other ids count as unset then, with a warning of the same name.
 """
 ERROR_REASON_INVALID_EVENT_TYPE: ErrorReason.ValueType  # 7
 """INVALID_ARGUMENT. event_type is not dot-separated parts of [a-z0-9_]."""

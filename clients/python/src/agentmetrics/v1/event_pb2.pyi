@@ -118,15 +118,16 @@ class Event(google.protobuf.message.Message):
     event_id: builtins.str
     """event_id is made by the client and kept across retries: the same id is counted once, for ever. 1 to 128 visible ASCII
     characters; UUIDv7 is recommended and the fastest. The same id with other content is refused (EVENT_ID_CONFLICT);
-    "0", "null", "nil", "none", "nan", "undefined" and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes one and returns
-    it, and sending the event again counts it again.
+    "0", "-1", "null", "none", "undefined", "nan", "true", "[object Object]", the nil UUID and their like are refused (PLACEHOLDER_ID). Unset:
+    the server makes one and returns it, and sending the event again counts it again.
     """
     event_type: builtins.str
     """event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of [a-z0-9_] in
     dot-separated parts. Required. A type that this service does not know is stored and counted as a custom event.
     """
     agent_id: builtins.str
-    """agent_id is who did the work: an AI agent, a bot or a human agent. At most 256 bytes, as are all ids below. An
+    """agent_id is who did the work: an AI agent, a bot or a human agent. At most 256 bytes, as are all ids below. In each of them, what
+    stands for no id (see event_id; also blanks) counts as unset, with the warning PLACEHOLDER_ID. An
     organization has a limit of distinct agents, channels, teams and custom event types with figures of their own (10,000 agents and 1,000 of
     each other unless the operator chose otherwise). Whatever is first seen beyond it is counted under "_other" for good,
     with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself. Totals and distinct agents stay exact.
@@ -156,9 +157,10 @@ class Event(google.protobuf.message.Message):
 
     @property
     def properties(self) -> google.protobuf.struct_pb2.Struct:
-        """properties are free: at most 100 keys of at most 256 bytes, text of at most 32 KiB, nested at most 8 deep, 16 KiB in
+        """properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), text of at most 32 KiB, nested at most 8 deep, 16 KiB in
         all as JSON, as they were sent. Values under keys that name secrets (userPassword, x-api-key, card_number …) are replaced before
         they are stored, with the warning REDACTED; true, false and null are kept.
+        Whole numbers from 2^53 on get the warning PRECISION: send them as text.
         """
 
     @property

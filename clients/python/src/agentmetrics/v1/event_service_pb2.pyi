@@ -71,6 +71,12 @@ class _EventWarningEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """
     EVENT_WARNING_CLOCK_SKEW: _EventWarning.ValueType  # 5
     """sent_at is more than 5 minutes off the server's clock; clock_skew of the response says by how much. occurred_at was kept."""
+    EVENT_WARNING_PLACEHOLDER_ID: _EventWarning.ValueType  # 6
+    """An id or name of the event, other than event_id, stands for none ("undefined", "null", blanks): it is kept and counted as unset."""
+    EVENT_WARNING_PRECISION: _EventWarning.ValueType  # 7
+    """A number of properties is a whole one from 2^53 on, where one and its neighbour may be the same in a Struct: it may have been
+    rounded on its way. Send such numbers as text.
+    """
 
 class EventWarning(_EventWarning, metaclass=_EventWarningEnumTypeWrapper):
     """EventWarning tells of something changed on the way in, or counted in another way than the sender might think."""
@@ -89,6 +95,12 @@ counts is in all totals, and under "_other" where figures are by that value. The
 """
 EVENT_WARNING_CLOCK_SKEW: EventWarning.ValueType  # 5
 """sent_at is more than 5 minutes off the server's clock; clock_skew of the response says by how much. occurred_at was kept."""
+EVENT_WARNING_PLACEHOLDER_ID: EventWarning.ValueType  # 6
+"""An id or name of the event, other than event_id, stands for none ("undefined", "null", blanks): it is kept and counted as unset."""
+EVENT_WARNING_PRECISION: EventWarning.ValueType  # 7
+"""A number of properties is a whole one from 2^53 on, where one and its neighbour may be the same in a Struct: it may have been
+rounded on its way. Send such numbers as text.
+"""
 global___EventWarning = EventWarning
 
 @typing.final
