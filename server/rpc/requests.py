@@ -158,7 +158,11 @@ def _cut(data: bytes, begin: int, end: int, tag: int) -> tuple[list[_Piece], byt
                 length = data[at + 1]
                 at += 2
                 if length > 0x7F:
-                    length, at = _varint(data, at - 1)
+                    more = data[at]
+                    if more > 0x7F:
+                        length, at = _varint(data, at - 1)
+                    else:  # two bytes, as nearly all events have that are longer than one says
+                        length, at = length - 0x80 + (more << 7), at + 1
                 at += length
             count += 1
             if count > most:
