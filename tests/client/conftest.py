@@ -1,12 +1,14 @@
 """A scripted server for each test, and a client on it."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import scripted
+from typer.testing import CliRunner, Result
 
 import agentmetrics
+from agentmetrics.cli.app import application
 
 
 @pytest.fixture
@@ -37,3 +39,12 @@ def nobody() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture
+def run(running: scripted.Running, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs a command against the scripted server."""
+    monkeypatch.setenv("AGENTMETRICS_API_KEY", "k")
+    monkeypatch.setenv("AGENTMETRICS_ADDRESS", running.address)
+    monkeypatch.setenv("COLUMNS", "80")
+    return lambda *arguments, **options: CliRunner().invoke(application, list(arguments), **options)
