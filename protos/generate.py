@@ -67,11 +67,11 @@ def _interpreter() -> str:
 
 def _cache() -> pathlib.Path:
     """Returns a folder that outlives this run; where the user can have none, one that does not."""
-    folder = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "agentmetrics"
+    folder = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tallywire"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return pathlib.Path(tempfile.mkdtemp(prefix="agentmetrics-"))
+        return pathlib.Path(tempfile.mkdtemp(prefix="tallywire-"))
     return folder
 
 

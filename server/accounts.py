@@ -14,7 +14,7 @@ from server.store import organizations
 from server.store.database import Database
 from server.store.organizations import ApiKey, Organization, Settings, State
 
-KEY_PREFIX = "am"
+KEY_PREFIX = "tw"
 
 
 class Scope(enum.StrEnum):
@@ -226,8 +226,8 @@ async def pin_pseudonyms(database: Database, hashes: Secrets) -> None:
     if not hashes.keep_pseudonyms(pinned):
         raise errors.SetupError(
             "the pseudonyms of e-mail addresses in this database were made with another key, so every such user would"
-            " count as a new one: add that key, once the value of AGENTMETRICS_KEY_PEPPER, to"
-            " AGENTMETRICS_KEY_PEPPERS_ACCEPTED, or set AGENTMETRICS_PSEUDONYM_KEY to it; if it is lost, run"
+            " count as a new one: add that key, once the value of TALLYWIRE_KEY_PEPPER, to"
+            " TALLYWIRE_KEY_PEPPERS_ACCEPTED, or set TALLYWIRE_PSEUDONYM_KEY to it; if it is lost, run"
             " `python -m server pseudonyms forget`"
         )
 

@@ -67,8 +67,8 @@ def servers(
             relayed=relayed,
             environment={
                 **environment,
-                "AGENTMETRICS_PROCESSES": str(count),
-                "AGENTMETRICS_METRICS_PORT": str(metrics_port and metrics_port + index),
+                "TALLYWIRE_PROCESSES": str(count),
+                "TALLYWIRE_METRICS_PORT": str(metrics_port and metrics_port + index),
             },
         )
         for index in range(count)

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agentmetrics.v1 import event_pb2
 from server import errors
+from tallywire.v1 import event_pb2
 
 PACKAGE = "chitchat_dataset"
 

@@ -13,7 +13,7 @@ from server.administration import OPTIONS, AsJson, DataDir
 
 app = typer.Typer(
     name="python -m server",
-    help="agentmetrics, a metrics service for AI agents and call centres. Begin with `demo` or `up`.",
+    help="tallywire, a metrics service for AI agents and call centres. Begin with `demo` or `up`.",
     **OPTIONS,
 )
 app.add_typer(administration.organizations, name="organizations")
@@ -22,13 +22,11 @@ app.add_typer(administration.pseudonyms, name="pseudonyms")
 
 Listen = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="Where to serve gRPC. Default: AGENTMETRICS_LISTEN, or 127.0.0.1:50051."),
+    typer.Option(metavar="HOST:PORT", help="Where to serve gRPC. Default: TALLYWIRE_LISTEN, or 127.0.0.1:50051."),
 ]
 Processes = Annotated[
     int | None,
-    typer.Option(
-        min=1, metavar="N", help="Server processes that share the port. Default: AGENTMETRICS_PROCESSES, or 1."
-    ),
+    typer.Option(min=1, metavar="N", help="Server processes that share the port. Default: TALLYWIRE_PROCESSES, or 1."),
 ]
 
 
@@ -58,7 +56,7 @@ def demo(
 @app.command()
 def up(
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where to keep the data. Default: AGENTMETRICS_DATA_DIR, or ~/.agentmetrics.")
+        Path | None, typer.Option(help="Where to keep the data. Default: TALLYWIRE_DATA_DIR, or ~/.tallywire.")
     ] = None,
     listen: Listen = None,
     processes: Processes = None,
@@ -66,7 +64,7 @@ def up(
     """Run everything here until Ctrl-C.
 
     That is server, worker, and PostgreSQL and Valkey as embedded engines; with DATABASE_URL and REDIS_URL set, those
-    are used instead. Each process has Prometheus metrics on a port of its own, from AGENTMETRICS_METRICS_PORT on: the
+    are used instead. Each process has Prometheus metrics on a port of its own, from TALLYWIRE_METRICS_PORT on: the
     servers first, then the worker.
     """
     from server import launcher
@@ -74,11 +72,11 @@ def up(
     with commands.reported():
         # As variables, so that they are checked like these and reach the children.
         if listen is not None:
-            os.environ["AGENTMETRICS_LISTEN"] = listen
+            os.environ["TALLYWIRE_LISTEN"] = listen
         if data_dir is not None:
-            os.environ["AGENTMETRICS_DATA_DIR"] = str(data_dir)
+            os.environ["TALLYWIRE_DATA_DIR"] = str(data_dir)
         if processes is not None:
-            os.environ["AGENTMETRICS_PROCESSES"] = str(processes)
+            os.environ["TALLYWIRE_PROCESSES"] = str(processes)
         launcher.up(settings.load())
 
 
@@ -86,12 +84,12 @@ def up(
 def serve(processes: Processes = None) -> None:
     """Run the gRPC server until SIGTERM.
 
-    Needs DATABASE_URL, REDIS_URL and AGENTMETRICS_KEY_PEPPER, and a database that is migrated. One process uses one
+    Needs DATABASE_URL, REDIS_URL and TALLYWIRE_KEY_PEPPER, and a database that is migrated. One process uses one
     core; several share the port, and are brought back when they die. Their Prometheus metrics are on ports of their
-    own, from AGENTMETRICS_METRICS_PORT on. More than one needs Linux.
+    own, from TALLYWIRE_METRICS_PORT on. More than one needs Linux.
     """
     if processes is not None:
-        os.environ["AGENTMETRICS_PROCESSES"] = str(processes)
+        os.environ["TALLYWIRE_PROCESSES"] = str(processes)
     commands.serve()
 
 
@@ -174,7 +172,7 @@ def audit(
 def health() -> None:
     """Ask this machine's server whether it serves.
 
-    It is asked at AGENTMETRICS_LISTEN, with TLS as set. The exit code is 0 if it serves, else 1.
+    It is asked at TALLYWIRE_LISTEN, with TLS as set. The exit code is 0 if it serves, else 1.
     """
     from server import health
 

@@ -31,7 +31,7 @@ class Place:
         """The pepper; SetupError without one."""
         if self.key_pepper is None:
             raise errors.SetupError(
-                "AGENTMETRICS_KEY_PEPPER is not set: set it to the servers' (`openssl rand -hex 32` makes a first one)"
+                "TALLYWIRE_KEY_PEPPER is not set: set it to the servers' (`openssl rand -hex 32` makes a first one)"
             )
         return self.key_pepper
 
@@ -145,10 +145,10 @@ def python(module: str, *arguments: str) -> str:
 
 def client(*arguments: str) -> str:
     """The command line, as typed in this folder, of the client's command beside this interpreter."""
-    installed = Path(sys.executable).with_name("agentmetrics")
+    installed = Path(sys.executable).with_name("tallywire")
     if installed.exists():
-        return shlex.join([_typed("agentmetrics", installed), *arguments])
-    return python("agentmetrics.cli", *arguments)
+        return shlex.join([_typed("tallywire", installed), *arguments])
+    return python("tallywire.cli", *arguments)
 
 
 def _typed(name: str, program: Path) -> str:

@@ -17,15 +17,15 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-import agentmetrics
-from agentmetrics.cli import render
-from agentmetrics.v1 import event_pb2, event_service_pb2
+import tallywire
 from server import accounts, children, chitchat, commands, datafolder, diagnosis, errors, launcher, port, settings
 from server.accounts import Secrets
 from server.chitchat import Conversation
 from server.launcher import Site, Stop
 from server.store import organizations
 from server.store.database import Database
+from tallywire.cli import render
+from tallywire.v1 import event_pb2, event_service_pb2
 
 ORGANIZATION = "chitchat"
 TIME_ZONE = "America/Denver"  # where the conversations took place
@@ -49,15 +49,15 @@ _NOT_OURS = frozenset(
     {
         "DATABASE_URL",
         "REDIS_URL",
-        "AGENTMETRICS_KEY_PEPPER",
-        "AGENTMETRICS_KEY_PEPPERS_ACCEPTED",
-        "AGENTMETRICS_PSEUDONYM_KEY",
-        "AGENTMETRICS_LISTEN",
-        "AGENTMETRICS_METRICS_ADDRESS",
-        "AGENTMETRICS_METRICS_PORT",
-        "AGENTMETRICS_TLS_CERTIFICATE",
-        "AGENTMETRICS_TLS_KEY",
-        "AGENTMETRICS_TLS_CLIENT_CA",
+        "TALLYWIRE_KEY_PEPPER",
+        "TALLYWIRE_KEY_PEPPERS_ACCEPTED",
+        "TALLYWIRE_PSEUDONYM_KEY",
+        "TALLYWIRE_LISTEN",
+        "TALLYWIRE_METRICS_ADDRESS",
+        "TALLYWIRE_METRICS_PORT",
+        "TALLYWIRE_TLS_CERTIFICATE",
+        "TALLYWIRE_TLS_KEY",
+        "TALLYWIRE_TLS_CLIENT_CA",
     }
 )
 _DUPLICATE = event_service_pb2.EVENT_STATUS_DUPLICATE
@@ -108,7 +108,7 @@ def run(data_dir: Path | None, listen: str | None, limit: int | None, *, live: b
     """Runs the demo and returns the exit code. SetupError or EnginesError where it cannot."""
     chitchat.dataset()
     ignored = _forget_environment()
-    os.environ["AGENTMETRICS_LISTEN"] = listen or _free_listen()
+    os.environ["TALLYWIRE_LISTEN"] = listen or _free_listen()
     known = settings.load()
     folder = (data_dir or known.data_dir / "demo").expanduser().absolute()
     console = Console()
@@ -118,7 +118,7 @@ def run(data_dir: Path | None, listen: str | None, limit: int | None, *, live: b
     try:
         with launcher.site(known, folder) as site, _log(folder) as report:
             return asyncio.run(_demo(console, site, report, limit, live=live))
-    except agentmetrics.AgentMetricsError as error:
+    except tallywire.TallywireError as error:
         raise errors.SetupError(f"{error}; the log is {folder / _LOG}") from error
 
 
@@ -132,7 +132,7 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
             done = False
             tally = Tally()
             if await family.ready(stop.asked):
-                async with agentmetrics.AsyncClient(site.listen, api_key=key, stamp_sent_at=False) as client:
+                async with tallywire.AsyncClient(site.listen, api_key=key, stamp_sent_at=False) as client:
                     if live:
                         _invite(console, site, key)
                         show = asyncio.create_task(_play(console, client, await conversations, tally))
@@ -153,7 +153,7 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
 
 
 async def _show(
-    console: Console, client: agentmetrics.AsyncClient, conversations: list[Conversation], tally: Tally
+    console: Console, client: tallywire.AsyncClient, conversations: list[Conversation], tally: Tally
 ) -> None:
     """Replays the conversations and prints what the service says of them."""
     with _progress(console, sum(one.event_count for one in conversations), tally):
@@ -169,7 +169,7 @@ async def _show(
         console.print("Duplicates were stored by an earlier run. They are counted once, so the figures are the same.")
 
 
-async def replay(client: agentmetrics.AsyncClient, conversations: Sequence[Conversation], tally: Tally) -> None:
+async def replay(client: tallywire.AsyncClient, conversations: Sequence[Conversation], tally: Tally) -> None:
     """Sends the events of the conversations in batches, several of them at once."""
     events = itertools.chain.from_iterable(map(chitchat.events_of, conversations))
     batches = iter(lambda: list(itertools.islice(events, _BATCH)), [])
@@ -190,7 +190,7 @@ async def replay(client: agentmetrics.AsyncClient, conversations: Sequence[Conve
 
 def _invite(console: Console, site: Site, key: str) -> None:
     """Tells how to look on."""
-    environment = f"AGENTMETRICS_API_KEY={key} AGENTMETRICS_ADDRESS={site.listen}"
+    environment = f"TALLYWIRE_API_KEY={key} TALLYWIRE_ADDRESS={site.listen}"
     lines = [
         f"Playing {_LIVE_SPEED} times as fast as it happened. Look on in another terminal:\n",
         f"  {environment} {commands.client('watch')}",
@@ -201,7 +201,7 @@ def _invite(console: Console, site: Site, key: str) -> None:
 
 
 async def _play(
-    console: Console, client: agentmetrics.AsyncClient, conversations: Sequence[Conversation], tally: Tally
+    console: Console, client: tallywire.AsyncClient, conversations: Sequence[Conversation], tally: Tally
 ) -> None:
     """Sends events when they happen again, those of the last hour at once, until it is cancelled."""
     with _counter(console, tally):
@@ -261,7 +261,7 @@ def _counter(console: Console, tally: Tally) -> Iterator[None]:
             yield
 
 
-async def _print_figures(console: Console, client: agentmetrics.AsyncClient, tally: Tally) -> None:
+async def _print_figures(console: Console, client: tallywire.AsyncClient, tally: Tally) -> None:
     """Prints the overview, the busiest agents and the daily usage of the whole period."""
     start, end = tally.period()
     days = (end.date() - start.date()).days
@@ -290,7 +290,7 @@ def _farewell(console: Console, site: Site, key: str, tally: Tally) -> None:
         f"\nEverything is stopped; the data is kept in {site.folder}. To keep going:\n",
         f"  {commands.python('server', 'up', '--data-dir', str(site.folder))}",
         "\nand in another terminal:\n",
-        f"  export AGENTMETRICS_API_KEY={key}",
+        f"  export TALLYWIRE_API_KEY={key}",
         f"  {commands.client('overview', *period)}",
         *(f"  {commands.client('agent', agent_id, *period)}" for agent_id in top),
         f"  {commands.client('usage', '--metric', 'total_messages', '--granularity', 'week', *period)}",

@@ -17,7 +17,7 @@ def serve(address: str, port: int) -> None:
     except OSError as error:
         raise errors.SetupError(
             f"cannot serve metrics on {address}:{port}: {error.strerror}; choose another place with"
-            " AGENTMETRICS_METRICS_ADDRESS or AGENTMETRICS_METRICS_PORT (or --metrics-port of a worker)"
+            " TALLYWIRE_METRICS_ADDRESS or TALLYWIRE_METRICS_PORT (or --metrics-port of a worker)"
         ) from error
     if not settings.is_loopback_host(address):
         _log.warning(

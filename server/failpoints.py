@@ -38,7 +38,7 @@ def arm(text: str | None, *, allowed: bool) -> None:
     if text is None:
         return
     if not allowed:
-        _log.error("FAILPOINT is set and ignored: it is for tests, which also set AGENTMETRICS_ALLOW_FAILPOINTS=true")
+        _log.error("FAILPOINT is set and ignored: it is for tests, which also set TALLYWIRE_ALLOW_FAILPOINTS=true")
         return
     chances = _parse(text)
 

@@ -43,7 +43,7 @@ def check(known: Settings) -> str:
             code = cast(grpc.Call, error).code()
             why = "no connection" if code is grpc.StatusCode.UNAVAILABLE else code.name
             if known.tls_client_ca and code is grpc.StatusCode.UNAVAILABLE:
-                why += ", or AGENTMETRICS_TLS_CERTIFICATE is not of AGENTMETRICS_TLS_CLIENT_CA, as this check needs it"
+                why += ", or TALLYWIRE_TLS_CERTIFICATE is not of TALLYWIRE_TLS_CLIENT_CA, as this check needs it"
             raise errors.SetupError(f"the server on {target} is not healthy: {why}") from None
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
         status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)

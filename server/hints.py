@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from server import failpoints
 
-QUEUE = "agentmetrics:queue"
+QUEUE = "tallywire:queue"
 FOLD_ORGANIZATION = "fold_organization"
 
 _DEBOUNCE_SECONDS = 1.0
@@ -83,7 +83,7 @@ class Hints:
         try:
             for organization_id in waiting:
                 # The same id twice is queued once, until a worker has begun and ended it.
-                job_id = f"agentmetrics:fold:{organization_id}"
+                job_id = f"tallywire:fold:{organization_id}"
                 await queue.enqueue_job(FOLD_ORGANIZATION, organization_id, _job_id=job_id)
         except (RedisError, OSError, TimeoutError) as error:
             if not self._away:

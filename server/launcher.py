@@ -43,15 +43,15 @@ class Site:
             **os.environ,
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
-            "AGENTMETRICS_KEY_PEPPER": self.key_pepper,
-            "AGENTMETRICS_LISTEN": self.listen,
-            "AGENTMETRICS_DATA_DIR": str(self.folder),
+            "TALLYWIRE_KEY_PEPPER": self.key_pepper,
+            "TALLYWIRE_LISTEN": self.listen,
+            "TALLYWIRE_DATA_DIR": str(self.folder),
         }
         servers = children.servers(
             self.processes, environment, drain_seconds=self.drain_seconds, metrics_port=self.metrics_port
         )
         # No two processes can have one port.
-        environment["AGENTMETRICS_METRICS_PORT"] = str(self.metrics_port and self.metrics_port + self.processes)
+        environment["TALLYWIRE_METRICS_PORT"] = str(self.metrics_port and self.metrics_port + self.processes)
         return [*servers, children.Program(role="worker", grace=_WORKER_GRACE, environment=environment)]
 
 
@@ -84,7 +84,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
     datafolder.prepare(folder)
     with contextlib.ExitStack() as stack:
         hold = stack.enter_context(datafolder.hold(folder))
-        setting = "--listen or AGENTMETRICS_LISTEN"
+        setting = "--listen or TALLYWIRE_LISTEN"
         if settings.processes == 1:
             address = port.free_address(settings.listen, setting)
         else:
@@ -166,7 +166,7 @@ async def _up(here: Site) -> None:
         async with children.running(here.programs, _report, stop.hurried) as family:
             if await family.ready(stop.asked):
                 data = f"its data in {here.folder}" if here.embedded else "the database of DATABASE_URL"
-                say(f"agentmetrics serves gRPC on {here.listen}, with {data}; Ctrl-C stops it.")
+                say(f"tallywire serves gRPC on {here.listen}, with {data}; Ctrl-C stops it.")
                 _greet(here, await first_key(database, here.key_pepper))
                 await family.during(asyncio.get_running_loop().create_future(), stop.asked)
             say(f"Stopping: server, worker{', engines' if here.embedded else ''}. Ctrl-C again to hurry.")
@@ -175,13 +175,13 @@ async def _up(here: Site) -> None:
 
 def _greet(here: Site, key: NewKey | None) -> None:
     """Tells how to send a first event, with the key if it was made just now: the secret is not kept anywhere."""
-    elsewhere = () if here.folder == Path.home() / ".agentmetrics" else ("--data-dir", str(here.folder))
+    elsewhere = () if here.folder == Path.home() / ".tallywire" else ("--data-dir", str(here.folder))
     if key is None:
         scopes = ("--scope", "ingest", "--scope", "read")
         made = commands.python("server", "keys", "create", *elsewhere, "ORGANIZATION", *scopes)
         say(f"To make a key, in another terminal: {made}")
         return
-    environment = f"AGENTMETRICS_API_KEY={key.secret} AGENTMETRICS_ADDRESS={here.listen}"
+    environment = f"TALLYWIRE_API_KEY={key.secret} TALLYWIRE_ADDRESS={here.listen}"
     say(f"\nThe API key of the organization {ORGANIZATION!r}, shown only now:\n\n  {key.secret}\n")
     say("Try it in another terminal:\n")
     say(f"  export {environment}")

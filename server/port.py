@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from server import errors
 
-_SETTING = "AGENTMETRICS_LISTEN"
+_SETTING = "TALLYWIRE_LISTEN"
 
 
 class PortTaken(errors.SetupError):
@@ -34,7 +34,7 @@ def shared(listen: str, setting: str = _SETTING) -> Iterator[str]:
         # macOS and the BSDs know SO_REUSEPORT, and hand all connections to one of the processes.
         raise errors.SetupError(
             "several processes on one port need Linux, which spreads connections over them: leave"
-            " AGENTMETRICS_PROCESSES at 1 and run servers on ports of their own"
+            " TALLYWIRE_PROCESSES at 1 and run servers on ports of their own"
         )
     # By number from here on: a port that the kernel has chosen is given back when its socket stops to listen.
     address = free_address(listen, setting) if listen.endswith(":0") else listen
@@ -51,7 +51,7 @@ def shared(listen: str, setting: str = _SETTING) -> Iterator[str]:
 def _listening(listen: str, setting: str) -> socket.socket:
     host, _, port = listen.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
-        raise errors.SetupError(f"AGENTMETRICS_LISTEN={listen} is not host:port, such as 127.0.0.1:50051")
+        raise errors.SetupError(f"TALLYWIRE_LISTEN={listen} is not host:port, such as 127.0.0.1:50051")
     name = host.strip("[]")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -155,7 +155,7 @@ class Rates:
     ) -> tuple[int, float]:
         """What is granted, and the seconds to wait where that is nothing."""
         if self._watch is None:
-            key = f"agentmetrics:{self._deployment}:{{{organization_id}}}:rate"
+            key = f"tallywire:{self._deployment}:{{{organization_id}}}:rate"
             arguments = (limits.events_per_second, limits.burst_events, debt, wanted)
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):

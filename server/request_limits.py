@@ -54,10 +54,10 @@ PROPERTY_VALUES = Most(
 
 # Every repeated field that a request can hold, by its full name. A test fails for one that is missing here.
 REPEATED: Mapping[str, Most] = {
-    "agentmetrics.v1.TrackEventsRequest.events": EVENTS,
-    "agentmetrics.v1.StreamBatch.events": EVENTS,
-    "agentmetrics.v1.GetUsageTrendsRequest.metrics": METRICS,
-    "agentmetrics.v1.RealtimeFilter.agent_ids": AGENT_IDS,
+    "tallywire.v1.TrackEventsRequest.events": EVENTS,
+    "tallywire.v1.StreamBatch.events": EVENTS,
+    "tallywire.v1.GetUsageTrendsRequest.metrics": METRICS,
+    "tallywire.v1.RealtimeFilter.agent_ids": AGENT_IDS,
     "google.protobuf.Struct.fields": PROPERTIES,
     "google.protobuf.ListValue.values": PROPERTY_VALUES,
 }

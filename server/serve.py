@@ -234,7 +234,7 @@ class Running:
         except RuntimeError as error:
             raise errors.SetupError(
                 f"cannot listen on {listen}: the port is taken or the address is not this machine's;"
-                " choose another with AGENTMETRICS_LISTEN"
+                " choose another with TALLYWIRE_LISTEN"
             ) from error
 
     async def _watch(self) -> None:

@@ -16,7 +16,7 @@ _MOST_ACCEPTED = 4  # peppers: each is tried for a token
 class Settings(BaseSettings):
     """Everything that can be set from outside. Secrets print as stars."""
 
-    model_config = SettingsConfigDict(env_prefix="AGENTMETRICS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TALLYWIRE_", frozen=True, extra="ignore")
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     connection_grace_seconds: float = Field(default=300, ge=1)  # for the calls that an old connection still has
     max_stream_idle_seconds: float = Field(default=120, ge=0)  # without a whole message; 0: no limit
 
-    data_dir: Path = Path.home() / ".agentmetrics"
+    data_dir: Path = Path.home() / ".tallywire"
     log_level: str = Field(default="INFO", pattern="^(?i:debug|info|warning|error)$")
     log_format: LogFormat = LogFormat.CONSOLE
 
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         if value is not None and len(value.get_secret_value()) < _SECRET_LENGTH:
             raise ValueError(f"must have at least {_SECRET_LENGTH} characters; `openssl rand -hex 32` makes one")
         if value is not None and "," in value.get_secret_value():
-            raise ValueError("must not hold a comma, which separates AGENTMETRICS_KEY_PEPPERS_ACCEPTED")
+            raise ValueError("must not hold a comma, which separates TALLYWIRE_KEY_PEPPERS_ACCEPTED")
         return value
 
     @field_validator("key_peppers_accepted")
@@ -100,18 +100,18 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY go together")
+            raise ValueError("TALLYWIRE_TLS_CERTIFICATE and TALLYWIRE_TLS_KEY go together")
         if self.tls_client_ca and not self.tls_certificate:
-            raise ValueError("AGENTMETRICS_TLS_CLIENT_CA needs AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY")
+            raise ValueError("TALLYWIRE_TLS_CLIENT_CA needs TALLYWIRE_TLS_CERTIFICATE and TALLYWIRE_TLS_KEY")
         if self.max_connection_seconds and self.connection_grace_seconds <= self.max_call_seconds:
             raise ValueError(
-                f"AGENTMETRICS_CONNECTION_GRACE_SECONDS={self.connection_grace_seconds:g} must be more than"
-                f" AGENTMETRICS_MAX_CALL_SECONDS={self.max_call_seconds:g}, or calls are cut"
+                f"TALLYWIRE_CONNECTION_GRACE_SECONDS={self.connection_grace_seconds:g} must be more than"
+                f" TALLYWIRE_MAX_CALL_SECONDS={self.max_call_seconds:g}, or calls are cut"
             )
         if not self.tls_certificate and not self.allow_plaintext and not is_loopback(self.listen):
             raise ValueError(
-                f"AGENTMETRICS_LISTEN={self.listen} is not a loopback address and TLS is off: set"
-                " AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY, or AGENTMETRICS_ALLOW_PLAINTEXT=true"
+                f"TALLYWIRE_LISTEN={self.listen} is not a loopback address and TLS is off: set"
+                " TALLYWIRE_TLS_CERTIFICATE and TALLYWIRE_TLS_KEY, or TALLYWIRE_ALLOW_PLAINTEXT=true"
             )
         return self
 
@@ -124,9 +124,7 @@ class Settings(BaseSettings):
         """A secret that the caller cannot do without."""
         value: SecretStr | None = getattr(self, name)
         if value is None:
-            variable = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}.get(
-                name, f"AGENTMETRICS_{name.upper()}"
-            )
+            variable = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}.get(name, f"TALLYWIRE_{name.upper()}")
             raise errors.SetupError(f"{variable} is not set")
         return value.get_secret_value()
 
@@ -164,4 +162,4 @@ def load() -> Settings:
 
 
 def _variable(name: str) -> str:
-    return name if name in ("DATABASE_URL", "REDIS_URL", "FAILPOINT") else f"AGENTMETRICS_{name.upper()}"
+    return name if name in ("DATABASE_URL", "REDIS_URL", "FAILPOINT") else f"TALLYWIRE_{name.upper()}"

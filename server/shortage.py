@@ -65,7 +65,7 @@ class Shortage:
             self._say_at = now + _AGAIN_SECONDS
             _log.warning(
                 "short of memory: organizations with much under way are refused",
-                setting="AGENTMETRICS_MAX_MEMORY_MIB",
+                setting="TALLYWIRE_MAX_MEMORY_MIB",
                 calls_refused=self._refused,
                 **self._mib(resident),
             )

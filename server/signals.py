@@ -82,12 +82,12 @@ class Signals:
         ]
 
     def _channel(self, organization_id: int) -> str:
-        return f"agentmetrics:{self._deployment}:{{{organization_id}}}:revision"
+        return f"tallywire:{self._deployment}:{{{organization_id}}}:revision"
 
     def _state_key(self, organization_id: int, part: Part) -> str:
         described = "\0".join((part.channel, *sorted(part.agent_ids)))
         digest = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
-        return f"agentmetrics:{self._deployment}:{{{organization_id}}}:realtime:{self.epoch}:{digest}"
+        return f"tallywire:{self._deployment}:{{{organization_id}}}:realtime:{self.epoch}:{digest}"
 
     async def close(self) -> None:
         """Stops."""

@@ -30,7 +30,7 @@ async def _serve(settings: Settings, address: str) -> None:
     stop = Stop((signal.SIGINT, signal.SIGTERM))
     programs = children.servers(
         settings.processes,
-        {**os.environ, "AGENTMETRICS_LISTEN": address},
+        {**os.environ, "TALLYWIRE_LISTEN": address},
         drain_seconds=settings.drain_seconds,
         metrics_port=settings.metrics_port,
         relayed=False,

@@ -12,43 +12,43 @@ from server import recurring
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-EVENTS = Counter("agentmetrics_events", "Events by what became of them.", ["status"])
+EVENTS = Counter("tallywire_events", "Events by what became of them.", ["status"])
 OVERFLOWED_EVENTS = Counter(
-    "agentmetrics_overflowed_events",
+    "tallywire_overflowed_events",
     "Accepted events of which an agent, channel, team or event type is over its limit, and counted under _other.",
 )
-PENDING_EVENTS = Gauge("agentmetrics_pending_events", "Events that wait for a transaction or are in one.")
+PENDING_EVENTS = Gauge("tallywire_pending_events", "Events that wait for a transaction or are in one.")
 BATCH_EVENTS = Histogram(
-    "agentmetrics_batch_events", "Events per transaction.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+    "tallywire_batch_events", "Events per transaction.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 )
-COMMIT_SECONDS = Histogram("agentmetrics_commit_seconds", "Duration of ingest transactions.", buckets=_SECONDS)
-COMMIT_RETRIES = Counter("agentmetrics_commit_retries", "Ingest transactions that were tried again.")
-RPC_SECONDS = Histogram("agentmetrics_rpc_seconds", "Duration of RPCs.", ["method", "code"], buckets=_SECONDS)
-OPEN_STREAMS = Gauge("agentmetrics_open_streams", "Streams of events that are open.")
-SUBSCRIPTIONS = Gauge("agentmetrics_subscriptions", "Subscriptions that are open.")
-REFUSALS = Counter("agentmetrics_refusals", "Calls that were refused, by reason.", ["reason"])
-INFLIGHT_BYTES = Gauge("agentmetrics_inflight_bytes", "Bytes of the calls that send events and have no answer yet.")
-LOOP_LAG = Gauge("agentmetrics_loop_lag_seconds", "By how much the event loop was late just now.")
+COMMIT_SECONDS = Histogram("tallywire_commit_seconds", "Duration of ingest transactions.", buckets=_SECONDS)
+COMMIT_RETRIES = Counter("tallywire_commit_retries", "Ingest transactions that were tried again.")
+RPC_SECONDS = Histogram("tallywire_rpc_seconds", "Duration of RPCs.", ["method", "code"], buckets=_SECONDS)
+OPEN_STREAMS = Gauge("tallywire_open_streams", "Streams of events that are open.")
+SUBSCRIPTIONS = Gauge("tallywire_subscriptions", "Subscriptions that are open.")
+REFUSALS = Counter("tallywire_refusals", "Calls that were refused, by reason.", ["reason"])
+INFLIGHT_BYTES = Gauge("tallywire_inflight_bytes", "Bytes of the calls that send events and have no answer yet.")
+LOOP_LAG = Gauge("tallywire_loop_lag_seconds", "By how much the event loop was late just now.")
 MEMORY_SHORT = Gauge(
-    "agentmetrics_memory_short", "1 while the server holds more memory than it may, and leaves less room for each."
+    "tallywire_memory_short", "1 while the server holds more memory than it may, and leaves less room for each."
 )
-SERVING = Gauge("agentmetrics_serving", "1 while the service reports itself as serving.")
-FOLDED_DELTAS = Counter("agentmetrics_folded_deltas", "Deltas folded into rollups.")
-FOLD_SECONDS = Histogram("agentmetrics_fold_seconds", "Duration of fold transactions.", buckets=_SECONDS)
-JOB_RUNS = Counter("agentmetrics_job_runs", "Runs of background jobs.", ["job", "outcome"])
-MISMATCHES = Gauge("agentmetrics_audit_mismatches", "Cells that differed from raw events in the last audit. Must be 0.")
+SERVING = Gauge("tallywire_serving", "1 while the service reports itself as serving.")
+FOLDED_DELTAS = Counter("tallywire_folded_deltas", "Deltas folded into rollups.")
+FOLD_SECONDS = Histogram("tallywire_fold_seconds", "Duration of fold transactions.", buckets=_SECONDS)
+JOB_RUNS = Counter("tallywire_job_runs", "Runs of background jobs.", ["job", "outcome"])
+MISMATCHES = Gauge("tallywire_audit_mismatches", "Cells that differed from raw events in the last audit. Must be 0.")
 AUDIT_ROUND_BEGAN = Gauge(
-    "agentmetrics_audit_full_round_began_timestamp_seconds",
+    "tallywire_audit_full_round_began_timestamp_seconds",
     "When the last full round of the audit began, since 1970: as old is what the mismatches say. 0: there was none.",
 )
 AUDIT_ROUND_ENDED = Gauge(
-    "agentmetrics_audit_full_round_ended_timestamp_seconds", "When that round ended, since 1970. 0: there was none."
+    "tallywire_audit_full_round_ended_timestamp_seconds", "When that round ended, since 1970. 0: there was none."
 )
 AUDIT_SKIPPED = Gauge(
-    "agentmetrics_audit_full_round_skipped", "Organizations that it left out, since they could not be read. Must be 0."
+    "tallywire_audit_full_round_skipped", "Organizations that it left out, since they could not be read. Must be 0."
 )
 AUDIT_COVERED = Gauge(
-    "agentmetrics_audit_covered_ratio", "Share of the organizations that the audit's round under way has looked at."
+    "tallywire_audit_covered_ratio", "Share of the organizations that the audit's round under way has looked at."
 )
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from google.protobuf import timestamp_pb2
 
-from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
+from tallywire.v1 import error_reason_pb2, event_pb2, event_service_pb2
 
 _BYTES = 4 * 1024 * 1024 - 1024  # as much as gRPC lets in
 _LENGTH_DELIMITED = 2
-TRACK_EVENT = "/agentmetrics.v1.EventService/TrackEvent"
-TRACK_EVENTS = "/agentmetrics.v1.EventService/TrackEvents"
-STREAM_EVENTS = "/agentmetrics.v1.EventService/StreamEvents"
-TRENDS = "/agentmetrics.v1.MetricsService/GetUsageTrends"
-WATCH_UPDATES = "/agentmetrics.v1.RealtimeService/WatchUpdates"
+TRACK_EVENT = "/tallywire.v1.EventService/TrackEvent"
+TRACK_EVENTS = "/tallywire.v1.EventService/TrackEvents"
+STREAM_EVENTS = "/tallywire.v1.EventService/StreamEvents"
+TRENDS = "/tallywire.v1.MetricsService/GetUsageTrends"
+WATCH_UPDATES = "/tallywire.v1.RealtimeService/WatchUpdates"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 import pytest
 import structlog
 
-from agentmetrics import AsyncClient
 from server import accounts, embedded
 from server.accounts import Scope, Secrets
 from server.hints import Hints
@@ -20,6 +19,7 @@ from server.serve import Running
 from server.settings import Settings
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
+from tallywire import AsyncClient
 
 # As the service itself does: the default draws every local variable of every frame, which takes seconds.
 structlog.configure(
@@ -129,6 +129,6 @@ def worker_command(settings: Settings) -> tuple[list[str], dict[str, str]]:
         **os.environ,
         "DATABASE_URL": settings.required("database_url"),
         "REDIS_URL": settings.required("redis_url"),
-        "AGENTMETRICS_KEY_PEPPER": PEPPER,
+        "TALLYWIRE_KEY_PEPPER": PEPPER,
     }
     return [sys.executable, "-m", "workers"], environment

@@ -18,12 +18,12 @@ for number in (0, 1, 2):
     os.dup2(terminal, number)
 if sys.argv[2] == "no-stdin":
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-os.execv(sys.executable, [sys.executable, "-m", "agentmetrics.cli", *sys.argv[3:]])
+os.execv(sys.executable, [sys.executable, "-m", "tallywire.cli", *sys.argv[3:]])
 """
 
 
 class Terminal:
-    """A terminal of 80 × 24 with the command `agentmetrics` in it."""
+    """A terminal of 80 × 24 with the command `tallywire` in it."""
 
     def __init__(self, environment: Mapping[str, str], *arguments: str, stdin: bool = True) -> None:
         self.master, self.slave = os.openpty()

@@ -27,7 +27,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def run(
     metrics_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Prometheus; 0: off. Default: AGENTMETRICS_METRICS_PORT."),
+        typer.Option(min=0, max=65535, help="Prometheus; 0: off. Default: TALLYWIRE_METRICS_PORT."),
     ] = None,
 ) -> None:
     """Fold events into rollups and run the background jobs, until SIGTERM or Ctrl-C.

@@ -14,11 +14,11 @@ import tempfile
 from server.embedded import errors
 from server.embedded.account import Account
 
-POSTGRES_VARIABLE = "AGENTMETRICS_POSTGRES_BIN"
-VALKEY_VARIABLE = "AGENTMETRICS_VALKEY_BIN"
+POSTGRES_VARIABLE = "TALLYWIRE_POSTGRES_BIN"
+VALKEY_VARIABLE = "TALLYWIRE_VALKEY_BIN"
 OLDEST_POSTGRES = 15
 # Folders that every account reaches and only root writes: an account that could write there could hand us a program.
-SHARED_CACHES = (pathlib.Path("/var/cache/agentmetrics"), pathlib.Path("/var/lib/agentmetrics"))
+SHARED_CACHES = (pathlib.Path("/var/cache/tallywire"), pathlib.Path("/var/lib/tallywire"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ from server.embedded.binaries import Binaries
 from server.embedded.folder import Access
 
 ADMIN = "postgres"
-USER = "agentmetrics"
-DATABASE = "agentmetrics"
+USER = "tallywire"
+DATABASE = "tallywire"
 SETTINGS = {
     # Loopback and passwords only: sockets have a path length limit that a deep data folder exceeds.
     "listen_addresses": "127.0.0.1",

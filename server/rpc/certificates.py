@@ -49,16 +49,16 @@ class _Files:
 
     def read(self) -> grpc.ServerCertificateConfiguration:
         """What the files hold; SetupError where they cannot be read or do not belong together."""
-        key = _read("AGENTMETRICS_TLS_KEY", self.key)
-        certificate = _read("AGENTMETRICS_TLS_CERTIFICATE", self.certificate)
-        authority = _read("AGENTMETRICS_TLS_CLIENT_CA", self.client_ca) if self.client_ca is not None else None
+        key = _read("TALLYWIRE_TLS_KEY", self.key)
+        certificate = _read("TALLYWIRE_TLS_CERTIFICATE", self.certificate)
+        authority = _read("TALLYWIRE_TLS_CLIENT_CA", self.client_ca) if self.client_ca is not None else None
         # gRPC would find faults with the first connection, and says too little of them.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
             context.load_cert_chain(self.certificate, self.key, password="")  # or it would ask the terminal for one
         except (OSError, ValueError) as error:
             raise errors.SetupError(
-                f"AGENTMETRICS_TLS_CERTIFICATE={self.certificate} and AGENTMETRICS_TLS_KEY={self.key} are not a"
+                f"TALLYWIRE_TLS_CERTIFICATE={self.certificate} and TALLYWIRE_TLS_KEY={self.key} are not a"
                 f" certificate and its key as PEM: {_reason(error)}"
             ) from error
         if authority is not None:
@@ -66,7 +66,7 @@ class _Files:
                 context.load_verify_locations(cadata=authority.decode("ascii", "replace"))
             except (OSError, ValueError) as error:
                 raise errors.SetupError(
-                    f"AGENTMETRICS_TLS_CLIENT_CA={self.client_ca} holds no certificate as PEM: {_reason(error)}"
+                    f"TALLYWIRE_TLS_CLIENT_CA={self.client_ca} holds no certificate as PEM: {_reason(error)}"
                 ) from error
         return grpc.ssl_server_certificate_configuration([(key, certificate)], authority)
 

@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeAlias
 from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
-from agentmetrics.v1 import event_pb2
 from server import addresses, events, fingerprint, redaction, validation
 from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused
@@ -20,6 +19,7 @@ from server.events import ID_FIELDS, Event, Warning
 from server.fingerprint import Fingerprints
 from server.rpc import event_properties
 from server.validation import Horizon
+from tallywire.v1 import event_pb2
 
 CLOCK_TOLERANCE = int(validation.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
 

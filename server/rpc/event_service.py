@@ -10,7 +10,6 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 from google.protobuf import timestamp_pb2
 
-from agentmetrics.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
 from server import results, telemetry, validation
 from server.accounts import Principal, Secrets
 from server.admission import Admission
@@ -24,6 +23,7 @@ from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import Sender
 from server.rpc.requests import TooLarge, WireBatch
 from server.tally import Tally
+from tallywire.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
 
 MAX_UNACKED_BATCHES = 32
 _MAX_SEQUENCE = 2**63 - 1

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from google.protobuf import timestamp_pb2
 
-from agentmetrics.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from server import catalog, histogram, measures, timerange, validation
 from server.answers import Absence, Agent, Change, Context, Filter, Overview, Period, Resource, TrendPoint, Trends
 from server.catalog import Derived, Measure, Quantile, Ratio
@@ -13,6 +12,7 @@ from server.cells import Dimension
 from server.errors import Reason, Refused
 from server.figures import Figure, Figures
 from server.timerange import Granularity, Span
+from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
 _GRANULARITIES: Mapping[int, Granularity | None] = {
     time_pb2.GRANULARITY_UNSPECIFIED: None,

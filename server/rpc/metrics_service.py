@@ -5,12 +5,12 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from agentmetrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from server import validation
 from server.errors import Reason, Refused
 from server.query import Queries
 from server.rpc import gate, metric_conversion
 from server.timerange import MAX_DAYS
+from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 
 DEFAULT_TREND_DAYS = 7
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from google.protobuf import timestamp_pb2
 
-from agentmetrics.v1 import event_pb2, realtime_service_pb2
 from server import catalog, cells, validation
 from server.cells import OTHER, CellKey, Dimension
 from server.errors import Reason, Refused
@@ -16,6 +15,7 @@ from server.outcomes import Kind, Talk
 from server.realtime import Minute, Part, State
 from server.recent import Batch
 from server.request_limits import AGENT_IDS
+from tallywire.v1 import event_pb2, realtime_service_pb2
 
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
 _MESSAGE_BYTES = 2 * 1024 * 1024  # clients take 4 MiB unless they are set up otherwise

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
-from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server import errors
 from server.accounts import Principal, Secrets
 from server.errors import Reason, Refused
@@ -16,6 +15,7 @@ from server.resume import Subscription, Tokens
 from server.rpc import gate, realtime_conversion
 from server.rpc.endings import Lifetime
 from server.rpc.subscription import Context, Draining, Stream
+from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 HEARTBEAT_SECONDS = 15.0
 # Between two looks at the key of a caller that nothing is sent to: what is revoked ends within 10 seconds.

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from agentmetrics.v1 import event_pb2, event_service_pb2
 from server import request_limits, validation
 from server.errors import Reason, Refused
+from tallywire.v1 import event_pb2, event_service_pb2
 
 # What is read at once: some two milliseconds of events as they usually are, ten if they are nothing but properties.
 PIECE_EVENTS = 250

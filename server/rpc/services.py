@@ -5,7 +5,12 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from agentmetrics.v1 import (
+from server.accounts import Scope
+from server.rpc import reflection
+from server.rpc.event_service import EventService
+from server.rpc.metrics_service import MetricsService
+from server.rpc.realtime_service import RealtimeService
+from tallywire.v1 import (
     event_service_pb2,
     event_service_pb2_grpc,
     metrics_service_pb2,
@@ -13,11 +18,6 @@ from agentmetrics.v1 import (
     realtime_service_pb2,
     realtime_service_pb2_grpc,
 )
-from server.accounts import Scope
-from server.rpc import reflection
-from server.rpc.event_service import EventService
-from server.rpc.metrics_service import MetricsService
-from server.rpc.realtime_service import RealtimeService
 
 _EVENTS = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
@@ -45,7 +45,7 @@ SCOPES = {
 }
 # Fields of requests that need one more scope where they are set.
 FIELD_SCOPES = {f"/{_REALTIME.full_name}/WatchUpdates": {"include_events": Scope.EVENTS}}
-MEMORY = "agentmetrics.memory"  # for health checks alone
+MEMORY = "tallywire.memory"  # for health checks alone
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 _NAMES = ("", _EVENTS.full_name, _METRICS.full_name, _REALTIME.full_name)
 

@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from server.errors import Reason, Refused, Status
 
-DOMAIN = "agentmetrics"
+DOMAIN = "tallywire"
 _DETAILS = "grpc-status-details-bin"
 _PUSHBACK = "grpc-retry-pushback-ms"
 

@@ -234,7 +234,7 @@ _CONDITION = sa.text(
 _BURY = (
     "SELECT pg_terminate_backend(pid) FROM unnest($1::int[], $2::timestamptz[]) AS lost(pid, backend_start)"
     " JOIN pg_stat_activity USING (pid, backend_start) WHERE usename = current_user"
-    " AND application_name LIKE 'agentmetrics%' AND pid <> pg_backend_pid()"
+    " AND application_name LIKE 'tallywire%' AND pid <> pg_backend_pid()"
 )
 
 

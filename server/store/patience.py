@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-_OPENED, _CUT = "agentmetrics opened", "agentmetrics cut"
+_OPENED, _CUT = "tallywire opened", "tallywire cut"
 
 
 class Terminable(Protocol):

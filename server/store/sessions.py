@@ -56,13 +56,13 @@ _INGEST_SETTINGS = {
 # Every question is answered from ranges of primary keys, also by a plan that was made when the tables were small.
 _QUERY_SETTINGS = {**_SETTINGS, "enable_seqscan": "off"}
 
-INGEST = Kind(application_name="agentmetrics ingest", settings=_INGEST_SETTINGS, timeout=60)
-QUERY = Kind(application_name="agentmetrics query", settings=_QUERY_SETTINGS, timeout=60)
-REALTIME = Kind(application_name="agentmetrics realtime", settings=_QUERY_SETTINGS, timeout=60)
-OTHER = Kind(application_name="agentmetrics", settings=_SETTINGS, timeout=120)
+INGEST = Kind(application_name="tallywire ingest", settings=_INGEST_SETTINGS, timeout=60)
+QUERY = Kind(application_name="tallywire query", settings=_QUERY_SETTINGS, timeout=60)
+REALTIME = Kind(application_name="tallywire realtime", settings=_QUERY_SETTINGS, timeout=60)
+OTHER = Kind(application_name="tallywire", settings=_SETTINGS, timeout=120)
 # One of its sessions holds the turn to migrate, in a transaction that waits for the other and for its turn.
 _MIGRATION_SETTINGS = {**_SETTINGS, "idle_in_transaction_session_timeout": "0", "lock_timeout": "0"}
-MIGRATION = Kind(application_name="agentmetrics migration", settings=_MIGRATION_SETTINGS, timeout=None)
+MIGRATION = Kind(application_name="tallywire migration", settings=_MIGRATION_SETTINGS, timeout=None)
 
 
 async def _open(dsn: str, kind: Kind) -> Driver:

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from agentmetrics.v1 import time_pb2
+from tallywire.v1 import time_pb2
 from tests.bench import clickhouse, raw, sending
 from tests.bench.histories import History
 from tests.bench.processes import Aside
@@ -18,7 +18,7 @@ from tests.bench.report import percentile
 from tests.bench.suite import Bench
 from tests.bench.world import World
 
-_SERVICE = "/agentmetrics.v1.MetricsService/"
+_SERVICE = "/tallywire.v1.MetricsService/"
 _STEP = timedelta(minutes=15)
 _STEPS = 40
 

@@ -31,7 +31,7 @@ def is_installed() -> bool:
 
 async def fill(world: World, history: History, aside: Aside) -> None:
     """Gives it the raw events of a history."""
-    with tempfile.TemporaryDirectory(prefix="agentmetrics-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tallywire-bench-") as folder:
         day = Path(folder) / "day.csv"
         numbers = ", ".join(f"(detail->>'{name}')::bigint" for name in _NUMBERS)
         async with world.connected() as connection:

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> None:
 
 async def run(names: Sequence[str], *, quick: bool) -> dict[str, Any]:
     """Runs benchmarks on engines of their own."""
-    with tempfile.TemporaryDirectory(prefix="agentmetrics-bench-") as folder, embedded.start(Path(folder)) as engines:
+    with tempfile.TemporaryDirectory(prefix="tallywire-bench-") as folder, embedded.start(Path(folder)) as engines:
         return await run_on(engines, names, quick=quick)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from google.protobuf.json_format import MessageToDict
 
-from agentmetrics.v1 import event_pb2
+from tallywire.v1 import event_pb2
 
 CHANNELS = ("web", "whatsapp", "phone")
 _SHIFTS = 3

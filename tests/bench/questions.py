@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from agentmetrics.v1 import metrics_service_pb2 as messages
-from agentmetrics.v1 import time_pb2
+from tallywire.v1 import metrics_service_pb2 as messages
+from tallywire.v1 import time_pb2
 from tests.bench import clickhouse, raw
 from tests.bench.asking import Asked, Row, compare
 from tests.bench.histories import History

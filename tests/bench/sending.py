@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 import grpc
 
-from agentmetrics.v1 import event_service_pb2 as messages
+from tallywire.v1 import event_service_pb2 as messages
 from tests.bench import echo
 from tests.bench.made import Recipe, logins, made_up
 
 BATCH = 500
 IN_FLIGHT = 16  # batches
 CONNECTIONS = 8
-TRACK_EVENT = "/agentmetrics.v1.EventService/TrackEvent"
+TRACK_EVENT = "/tallywire.v1.EventService/TrackEvent"
 ECHO = f"/{echo.SERVICE}/{echo.METHOD}"
 ACCEPTED, DUPLICATE = messages.EVENT_STATUS_ACCEPTED, messages.EVENT_STATUS_DUPLICATE
-_TRACK_EVENTS = "/agentmetrics.v1.EventService/TrackEvents"
-_STREAM_EVENTS = "/agentmetrics.v1.EventService/StreamEvents"
+_TRACK_EVENTS = "/tallywire.v1.EventService/TrackEvents"
+_STREAM_EVENTS = "/tallywire.v1.EventService/StreamEvents"
 _TIMEOUT = 120.0
 _Metadata = tuple[tuple[str, str], ...]
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import grpc
 
-from agentmetrics import AsyncClient, event
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
+from tallywire import AsyncClient, event
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 from tests.bench.world import Served, World
 
 REVISIONS = 2000

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 
-from agentmetrics import AsyncClient, event
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
+from tallywire import AsyncClient, event
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 from tests.bench.world import Served, World
 
 ORGANIZATIONS = 20
@@ -38,7 +38,7 @@ class Tenant:
 
 async def run(world: World, events: int | None) -> None:
     """Prints for each round how long a change takes to reach a subscriber, beyond what min_interval asks for."""
-    async with world.server(AGENTMETRICS_MAX_SUBSCRIPTIONS_PER_ORGANIZATION="1000") as served:
+    async with world.server(TALLYWIRE_MAX_SUBSCRIPTIONS_PER_ORGANIZATION="1000") as served:
         keys = [(await world.tenant(f"tenant {number}"))[1] for number in range(ORGANIZATIONS)]
         cold, per_tenant = served.resident_mib(), (events or EVENTS_PER_SECOND * SECONDS) // ORGANIZATIONS
         await _warm_up(served, keys, per_tenant)

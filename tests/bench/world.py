@@ -88,7 +88,7 @@ class World:
             address = f"127.0.0.1:{probe.getsockname()[1]}"
         arguments = ["server", "serve", *(("--processes", str(processes)) if processes > 1 else ())]
         environment = self._environment(
-            AGENTMETRICS_KEY_PEPPER=PEPPER, AGENTMETRICS_LISTEN=address, AGENTMETRICS_LOG_LEVEL="warning", **settings
+            TALLYWIRE_KEY_PEPPER=PEPPER, TALLYWIRE_LISTEN=address, TALLYWIRE_LOG_LEVEL="warning", **settings
         )
         async with _process(*arguments, environment=environment) as process:
             await _until_open(process, address)
@@ -99,7 +99,7 @@ class World:
     @contextlib.asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         """A worker, from the moment at which it is told to start."""
-        async with _process("workers", environment=self._environment(AGENTMETRICS_LOG_LEVEL="warning")):
+        async with _process("workers", environment=self._environment(TALLYWIRE_LOG_LEVEL="warning")):
             yield
 
     async def until_folded(self) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from agentmetrics.v1 import answer_pb2, metrics_service_pb2, time_pb2
+from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ import pytest
 import scripted
 from typer.testing import CliRunner, Result
 
-import agentmetrics
-from agentmetrics.cli.app import application
+import tallywire
+from tallywire.cli.app import application
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def script(running: scripted.Running) -> scripted.Script:
 
 
 @pytest.fixture
-def client(running: scripted.Running) -> Iterator[agentmetrics.Client]:
+def client(running: scripted.Running) -> Iterator[tallywire.Client]:
     """A client of the server."""
-    with agentmetrics.Client(running.address, api_key=scripted.KEY, timeout=10) as client:
+    with tallywire.Client(running.address, api_key=scripted.KEY, timeout=10) as client:
         yield client
 
 
@@ -44,7 +44,7 @@ def nobody() -> str:
 @pytest.fixture
 def run(running: scripted.Running, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs a command against the scripted server."""
-    monkeypatch.setenv("AGENTMETRICS_API_KEY", "k")
-    monkeypatch.setenv("AGENTMETRICS_ADDRESS", running.address)
+    monkeypatch.setenv("TALLYWIRE_API_KEY", "k")
+    monkeypatch.setenv("TALLYWIRE_ADDRESS", running.address)
     monkeypatch.setenv("COLUMNS", "80")
     return lambda *arguments, **options: CliRunner().invoke(application, list(arguments), **options)

@@ -17,8 +17,8 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-import agentmetrics
-from agentmetrics.v1 import (
+import tallywire
+from tallywire.v1 import (
     error_reason_pb2,
     event_pb2,
     event_service_pb2,
@@ -71,8 +71,8 @@ class EndAfter:
 
 def environment(**variables: str) -> dict[str, str]:
     """Returns the environment for a subprocess that imports the client; without colours and keys of the caller's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTMETRICS_", "GRPC_"))}
-    source = pathlib.Path(agentmetrics.__file__).parents[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TALLYWIRE_", "GRPC_"))}
+    source = pathlib.Path(tallywire.__file__).parents[1]
     return {**kept, "PYTHONPATH": str(source), "NO_COLOR": "1", "COLUMNS": "80", **variables}
 
 
@@ -80,7 +80,7 @@ def status_of(fail: Fail) -> status_pb2.Status:
     """Returns the Status with the details that the service would send."""
     details: list[Any] = []
     if fail.reason:
-        details.append(error_details_pb2.ErrorInfo(reason=fail.reason, domain="agentmetrics", metadata=fail.metadata))
+        details.append(error_details_pb2.ErrorInfo(reason=fail.reason, domain="tallywire", metadata=fail.metadata))
     if fail.field:
         violation = error_details_pb2.BadRequest.FieldViolation(field=fail.field, description=fail.message)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))

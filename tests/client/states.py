@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime, timedelta
 
-from agentmetrics.v1 import realtime_service_pb2
+from tallywire.v1 import realtime_service_pb2
 
 NOW = datetime(2026, 1, 5, 18, 3, 45, tzinfo=UTC)
 STATUSES = ("ACTIVE", "RESOLVED", "ESCALATED", "ABANDONED", "ENDED")

@@ -15,9 +15,9 @@ import scripted
 from google.rpc import code_pb2
 from scripted import Fail, Reject, Slow
 
-import agentmetrics
-from agentmetrics import _status, errors, retries
-from agentmetrics.v1 import event_service_pb2, metrics_service_pb2, time_pb2
+import tallywire
+from tallywire import _status, errors, retries
+from tallywire.v1 import event_service_pb2, metrics_service_pb2, time_pb2
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 ACCEPTED = event_service_pb2.EVENT_STATUS_ACCEPTED
@@ -26,25 +26,25 @@ REJECTED = event_service_pb2.EVENT_STATUS_REJECTED
 
 
 @pytest.fixture
-async def aclient(running: scripted.Running) -> AsyncIterator[agentmetrics.AsyncClient]:
-    async with agentmetrics.AsyncClient(running.address, api_key=scripted.KEY, timeout=10) as client:
+async def aclient(running: scripted.Running) -> AsyncIterator[tallywire.AsyncClient]:
+    async with tallywire.AsyncClient(running.address, api_key=scripted.KEY, timeout=10) as client:
         yield client
 
 
-def test_track(client: agentmetrics.Client, script: scripted.Script) -> None:
-    event = agentmetrics.event("message.sent", agent_id="a")
+def test_track(client: tallywire.Client, script: scripted.Script) -> None:
+    event = tallywire.event("message.sent", agent_id="a")
     assert client.track(event).status == ACCEPTED
     assert client.track(event).status == DUPLICATE
     assert script.stored[event.event_id] == event
     assert script.metadata[0]["authorization"] == f"Bearer {scripted.KEY}"
-    assert script.metadata[0]["user-agent"].startswith("agentmetrics-python/")
+    assert script.metadata[0]["user-agent"].startswith("tallywire-python/")
 
 
 def test_sent_at_is_this_clock_unless_told_otherwise(running: scripted.Running, script: scripted.Script) -> None:
     for stamp in (True, False):
-        with agentmetrics.Client(running.address, api_key="k", stamp_sent_at=stamp) as client:
-            client.track(agentmetrics.event("a.b"))
-            client.track_batch([agentmetrics.event("a.b")])
+        with tallywire.Client(running.address, api_key="k", stamp_sent_at=stamp) as client:
+            client.track(tallywire.event("a.b"))
+            client.track_batch([tallywire.event("a.b")])
     assert [request.HasField("sent_at") for request in script.requests] == [True, True, False, False]
     sent = script.requests[0].sent_at.ToDatetime(tzinfo=UTC)
     assert abs((datetime.now(UTC) - sent).total_seconds()) < 10
@@ -61,16 +61,16 @@ def test_sent_at_is_this_clock_unless_told_otherwise(running: scripted.Running, 
         Fail(code=code_pb2.DEADLINE_EXCEEDED, store=True),
     ],
 )
-def test_retries_keep_the_id(client: agentmetrics.Client, script: scripted.Script, step: Fail) -> None:
-    event = agentmetrics.event("message.sent")
+def test_retries_keep_the_id(client: tallywire.Client, script: scripted.Script, step: Fail) -> None:
+    event = tallywire.event("message.sent")
     script.play(step, step)
     assert client.track(event).status == (DUPLICATE if step.store else ACCEPTED)
     assert script.ids() == [[event.event_id]] * 3
 
 
-async def test_retries_keep_the_ids_of_a_batch(aclient: agentmetrics.AsyncClient, script: scripted.Script) -> None:
-    event = agentmetrics.event("message.sent")
-    bare = agentmetrics.event("message.sent")
+async def test_retries_keep_the_ids_of_a_batch(aclient: tallywire.AsyncClient, script: scripted.Script) -> None:
+    event = tallywire.event("message.sent")
+    bare = tallywire.event("message.sent")
     bare.event_id = ""
     script.play(Fail(store=True), Fail(code=code_pb2.RESOURCE_EXHAUSTED, retry_after=0.01), Fail(retry_after=0.01))
     results = await aclient.track_batch([event, bare])
@@ -80,7 +80,7 @@ async def test_retries_keep_the_ids_of_a_batch(aclient: agentmetrics.AsyncClient
     assert script.ids()[0][0] == event.event_id
 
 
-def test_retry_info_is_waited_for(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_retry_info_is_waited_for(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, retry_after=0.4))
     begin = time.monotonic()
     client.overview(START, END)
@@ -98,67 +98,67 @@ def test_callers_that_were_refused_together_do_not_come_back_together() -> None:
     assert max(waits) - min(waits) > 1
 
 
-async def test_pushback_is_waited_for(aclient: agentmetrics.AsyncClient, script: scripted.Script) -> None:
+async def test_pushback_is_waited_for(aclient: tallywire.AsyncClient, script: scripted.Script) -> None:
     script.play(Fail(bare=True, pushback="400"))
     begin = time.monotonic()
-    await aclient.track(agentmetrics.event("a.b"))
+    await aclient.track(tallywire.event("a.b"))
     assert time.monotonic() - begin >= 0.4
     assert len(script.requests) == 2
 
 
 @pytest.mark.parametrize("pushback", ["-1", "soon"])
 async def test_a_server_that_asks_for_no_retry_gets_none(
-    aclient: agentmetrics.AsyncClient, script: scripted.Script, pushback: str
+    aclient: tallywire.AsyncClient, script: scripted.Script, pushback: str
 ) -> None:
     script.play(*[Fail(bare=True, pushback=pushback)] * 5)
-    with pytest.raises(agentmetrics.Unavailable):
-        await aclient.track(agentmetrics.event("a.b"))
+    with pytest.raises(tallywire.Unavailable):
+        await aclient.track(tallywire.event("a.b"))
     assert len(script.requests) == 1
 
 
-def test_pushback_makes_nothing_else_worth_a_retry(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_pushback_makes_nothing_else_worth_a_retry(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, pushback="10"))
-    with pytest.raises(agentmetrics.ResourceExhausted) as caught:
-        client.track(agentmetrics.event("a.b"))
+    with pytest.raises(tallywire.ResourceExhausted) as caught:
+        client.track(tallywire.event("a.b"))
     assert caught.value.retry_after is None
     assert len(script.requests) == 1
 
 
 async def test_a_stream_waits_as_long_as_it_is_asked_to(
-    aclient: agentmetrics.AsyncClient, script: scripted.Script
+    aclient: tallywire.AsyncClient, script: scripted.Script
 ) -> None:
     script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="EVENT_RATE", retry_after=0.4))
     begin = time.monotonic()
-    acks = [ack async for ack in aclient.stream([[agentmetrics.event("a.b")]])]
+    acks = [ack async for ack in aclient.stream([[tallywire.event("a.b")]])]
     assert time.monotonic() - begin >= 0.4
     assert len(acks) == 1
 
 
 async def test_a_stream_that_is_refused_for_good_is_not_opened_again(
-    aclient: agentmetrics.AsyncClient, script: scripted.Script
+    aclient: tallywire.AsyncClient, script: scripted.Script
 ) -> None:
     # A write that meets the end of its call hides the status; the connection after it learns it.
     script.play(*[Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="EVENT_QUOTA")] * 5)
-    with pytest.raises(agentmetrics.ResourceExhausted):
-        _ = [ack async for ack in aclient.stream([[agentmetrics.event("a.b")]])]
+    with pytest.raises(tallywire.ResourceExhausted):
+        _ = [ack async for ack in aclient.stream([[tallywire.event("a.b")]])]
     assert len(script.streams) <= 2
 
 
-def test_the_total_deadline_ends_retries(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_the_total_deadline_ends_retries(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(*[Fail(retry_after=0.05)] * 200)
     begin = time.monotonic()
-    with pytest.raises(agentmetrics.Unavailable) as caught:
-        client.track(agentmetrics.event("a.b"), timeout=1)
+    with pytest.raises(tallywire.Unavailable) as caught:
+        client.track(tallywire.event("a.b"), timeout=1)
     assert time.monotonic() - begin < 3
     assert caught.value.retry_after == pytest.approx(0.05)
     assert caught.value.outcome_unknown
 
 
-def test_a_wait_beyond_the_deadline_is_not_begun(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_a_wait_beyond_the_deadline_is_not_begun(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="STREAM_LIMIT", retry_after=60))
     begin = time.monotonic()
-    with pytest.raises(agentmetrics.ResourceExhausted) as caught:
-        client.track(agentmetrics.event("a.b"), timeout=5)
+    with pytest.raises(tallywire.ResourceExhausted) as caught:
+        client.track(tallywire.event("a.b"), timeout=5)
     assert time.monotonic() - begin < 2
     assert caught.value.retry_after == 60
 
@@ -166,34 +166,34 @@ def test_a_wait_beyond_the_deadline_is_not_begun(client: agentmetrics.Client, sc
 @pytest.mark.parametrize(
     ("step", "kind"),
     [
-        (Fail(code=code_pb2.RESOURCE_EXHAUSTED), agentmetrics.ResourceExhausted),
-        (Fail(code=code_pb2.INVALID_ARGUMENT), agentmetrics.InvalidArgument),
-        (Fail(code=code_pb2.OUT_OF_RANGE), agentmetrics.OutOfRange),
-        (Fail(code=code_pb2.ALREADY_EXISTS), agentmetrics.AlreadyExists),
-        (Fail(code=code_pb2.UNAUTHENTICATED), agentmetrics.Unauthenticated),
-        (Fail(code=code_pb2.PERMISSION_DENIED), agentmetrics.PermissionDenied),
-        (Fail(code=code_pb2.FAILED_PRECONDITION), agentmetrics.FailedPrecondition),
-        (Fail(code=code_pb2.NOT_FOUND), agentmetrics.NotFound),
-        (Fail(code=code_pb2.INTERNAL), agentmetrics.Internal),
-        (Fail(code=code_pb2.ABORTED), agentmetrics.AgentMetricsError),
+        (Fail(code=code_pb2.RESOURCE_EXHAUSTED), tallywire.ResourceExhausted),
+        (Fail(code=code_pb2.INVALID_ARGUMENT), tallywire.InvalidArgument),
+        (Fail(code=code_pb2.OUT_OF_RANGE), tallywire.OutOfRange),
+        (Fail(code=code_pb2.ALREADY_EXISTS), tallywire.AlreadyExists),
+        (Fail(code=code_pb2.UNAUTHENTICATED), tallywire.Unauthenticated),
+        (Fail(code=code_pb2.PERMISSION_DENIED), tallywire.PermissionDenied),
+        (Fail(code=code_pb2.FAILED_PRECONDITION), tallywire.FailedPrecondition),
+        (Fail(code=code_pb2.NOT_FOUND), tallywire.NotFound),
+        (Fail(code=code_pb2.INTERNAL), tallywire.Internal),
+        (Fail(code=code_pb2.ABORTED), tallywire.TallywireError),
     ],
 )
 def test_other_statuses_are_final(
-    client: agentmetrics.Client, script: scripted.Script, step: Fail, kind: type[agentmetrics.AgentMetricsError]
+    client: tallywire.Client, script: scripted.Script, step: Fail, kind: type[tallywire.TallywireError]
 ) -> None:
     script.play(step)
     with pytest.raises(kind) as caught:
-        client.track(agentmetrics.event("a.b"))
+        client.track(tallywire.event("a.b"))
     assert type(caught.value) is kind
     assert len(script.requests) == 1
     assert caught.value.outcome_unknown is (step.code in (code_pb2.INTERNAL, code_pb2.ABORTED))
 
 
 def test_what_a_server_cancels_as_it_begins_to_drain_is_tried_again(
-    client: agentmetrics.Client, script: scripted.Script
+    client: tallywire.Client, script: scripted.Script
 ) -> None:
     script.play(Fail(code=code_pb2.CANCELLED, bare=True))
-    client.track(agentmetrics.event("a.b"))
+    client.track(tallywire.event("a.b"))
     assert len(script.requests) == 2
 
 
@@ -206,8 +206,8 @@ FULL = Fail(
 )
 
 
-def _check(error: agentmetrics.AgentMetricsError) -> None:
-    assert type(error) is agentmetrics.OutOfRange
+def _check(error: tallywire.TallywireError) -> None:
+    assert type(error) is tallywire.OutOfRange
     assert error.code is grpc.StatusCode.OUT_OF_RANGE
     assert (error.reason, error.field) == ("VALUE_OUT_OF_RANGE", "message.prompt_tokens")
     assert error.metadata == {"minimum": "0", "maximum": "9"}
@@ -217,27 +217,27 @@ def _check(error: agentmetrics.AgentMetricsError) -> None:
 
 
 async def test_details_are_decoded(
-    client: agentmetrics.Client, aclient: agentmetrics.AsyncClient, script: scripted.Script
+    client: tallywire.Client, aclient: tallywire.AsyncClient, script: scripted.Script
 ) -> None:
     script.play(FULL, FULL)
-    with pytest.raises(agentmetrics.OutOfRange) as caught:
-        await asyncio.to_thread(client.track, agentmetrics.event("a.b"))
+    with pytest.raises(tallywire.OutOfRange) as caught:
+        await asyncio.to_thread(client.track, tallywire.event("a.b"))
     _check(caught.value)
-    with pytest.raises(agentmetrics.OutOfRange) as caught:
-        await aclient.track(agentmetrics.event("a.b"))
+    with pytest.raises(tallywire.OutOfRange) as caught:
+        await aclient.track(tallywire.event("a.b"))
     _check(caught.value)
 
 
-def test_errors_survive_pickling(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_errors_survive_pickling(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(FULL)
-    with pytest.raises(agentmetrics.OutOfRange) as caught:
-        client.track(agentmetrics.event("a.b"))
+    with pytest.raises(tallywire.OutOfRange) as caught:
+        client.track(tallywire.event("a.b"))
     _check(pickle.loads(pickle.dumps(caught.value)))  # noqa: S301 - its own bytes
 
 
-def test_a_status_without_details_is_told_as_it_is(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_a_status_without_details_is_told_as_it_is(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(Fail(code=code_pb2.UNAUTHENTICATED, message="who?", bare=True))
-    with pytest.raises(agentmetrics.Unauthenticated) as caught:
+    with pytest.raises(tallywire.Unauthenticated) as caught:
         client.metrics()
     assert (caught.value.message, caught.value.reason, caught.value.metadata) == ("who?", "", {})
 
@@ -250,7 +250,7 @@ def test_garbage_in_the_trailer_is_no_error_of_its_own(trailer: bytes) -> None:
 def test_details_decode_without_googleapis_common_protos() -> None:
     code = """
 import sys
-import agentmetrics
+import tallywire
 from google.protobuf import descriptor_pool
 try:
     descriptor_pool.Default().FindFileByName("google/rpc/status.proto")
@@ -259,7 +259,7 @@ except KeyError:
 else:
     raise SystemExit("registered")
 assert not [name for name in sys.modules if name.startswith("google.rpc")]
-from agentmetrics import _status
+from tallywire import _status
 print(_status.decode([(_status.TRAILER, bytes.fromhex(sys.argv[1]))]))
 from google.rpc import error_details_pb2, status_pb2  # comes second, and is welcome
 """
@@ -271,30 +271,30 @@ from google.rpc import error_details_pb2, status_pb2  # comes second, and is wel
     assert "reason='DRAINING', metadata={'a': 'b'}, field='f', retry_after=1.5" in ran.stdout
 
 
-def test_batches_of_any_size(client: agentmetrics.Client, script: scripted.Script) -> None:
-    batch = [agentmetrics.event("a.b", event_id=f"e{number}") for number in range(2_100)]
+def test_batches_of_any_size(client: tallywire.Client, script: scripted.Script) -> None:
+    batch = [tallywire.event("a.b", event_id=f"e{number}") for number in range(2_100)]
     results = client.track_batch(iter(batch))
     assert [result.event_id for result in results] == [event.event_id for event in batch]
     assert [len(request.events) for request in script.requests] == [1_000, 1_000, 100]
     assert client.track_batch([]) == []
 
 
-def test_rejections_are_results_of_a_batch(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_rejections_are_results_of_a_batch(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(Reject())
-    giant = agentmetrics.event("a.b", event_id="giant", properties={"text": "x" * 4_000_000})
-    results = client.track_batch([giant, agentmetrics.event("a.b")])
+    giant = tallywire.event("a.b", event_id="giant", properties={"text": "x" * 4_000_000})
+    results = client.track_batch([giant, tallywire.event("a.b")])
     assert [result.status for result in results] == [REJECTED, REJECTED]
     assert (results[0].event_id, results[1].rejection.field) == ("giant", "message.prompt_tokens")
 
 
-def test_a_batch_that_breaks_tells_what_was_stored(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_a_batch_that_breaks_tells_what_was_stored(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(Slow(seconds=0), Fail(code=code_pb2.PERMISSION_DENIED))
-    with pytest.raises(agentmetrics.PermissionDenied) as caught:
-        client.track_batch(agentmetrics.event("a.b") for _ in range(1_500))
+    with pytest.raises(tallywire.PermissionDenied) as caught:
+        client.track_batch(tallywire.event("a.b") for _ in range(1_500))
     assert len(caught.value.results) == 1_000
 
 
-def test_questions_carry_their_arguments(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_questions_carry_their_arguments(client: tallywire.Client, script: scripted.Script) -> None:
     client.overview(START, END, time_zone="Asia/Kathmandu", channel="web")
     client.agent("a1", START, END, trend_days=30)
     client.usage(START, END, granularity="week", metrics=["total_messages"], team_id="t")
@@ -313,7 +313,7 @@ def test_questions_carry_their_arguments(client: agentmetrics.Client, script: sc
     assert not default.HasField("filter")
 
 
-def test_questions_are_checked_before_they_are_sent(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_questions_are_checked_before_they_are_sent(client: tallywire.Client, script: scripted.Script) -> None:
     naive = datetime(2026, 1, 1)  # noqa: DTZ001 - the case
     with pytest.raises(ValueError, match="start has no time zone"):
         client.overview(naive, END)
@@ -326,7 +326,7 @@ def test_questions_are_checked_before_they_are_sent(client: agentmetrics.Client,
     assert script.requests == []
 
 
-async def test_the_async_client_asks_the_same(aclient: agentmetrics.AsyncClient, script: scripted.Script) -> None:
+async def test_the_async_client_asks_the_same(aclient: tallywire.AsyncClient, script: scripted.Script) -> None:
     await aclient.connect()
     script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, retry_after=0.01))
     await aclient.overview(START, END, agent_id="a")
@@ -338,16 +338,16 @@ async def test_the_async_client_asks_the_same(aclient: agentmetrics.AsyncClient,
         await aclient.overview(datetime(2026, 1, 1), END)  # noqa: DTZ001 - the case
 
 
-async def test_the_deadline_holds(aclient: agentmetrics.AsyncClient, script: scripted.Script) -> None:
+async def test_the_deadline_holds(aclient: tallywire.AsyncClient, script: scripted.Script) -> None:
     script.play(Slow(seconds=1))
-    with pytest.raises(agentmetrics.DeadlineExceeded) as caught:
+    with pytest.raises(tallywire.DeadlineExceeded) as caught:
         await aclient.metrics(timeout=0.2)
     assert caught.value.outcome_unknown
 
 
-async def test_cancelling_ends_the_call(aclient: agentmetrics.AsyncClient, script: scripted.Script) -> None:
+async def test_cancelling_ends_the_call(aclient: tallywire.AsyncClient, script: scripted.Script) -> None:
     script.hold.clear()
-    task = asyncio.create_task(aclient.track(agentmetrics.event("a.b")))
+    task = asyncio.create_task(aclient.track(tallywire.event("a.b")))
     await asyncio.to_thread(script.arrived.wait, 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -357,8 +357,8 @@ async def test_cancelling_ends_the_call(aclient: agentmetrics.AsyncClient, scrip
 
 def test_ingest_waits_for_a_server_that_starts(nobody: str) -> None:
     port = int(nobody.rpartition(":")[2])
-    with agentmetrics.Client(nobody, api_key="k", timeout=15) as client, futures.ThreadPoolExecutor() as pool:
-        waiting = pool.submit(client.track, agentmetrics.event("a.b"))
+    with tallywire.Client(nobody, api_key="k", timeout=15) as client, futures.ThreadPoolExecutor() as pool:
+        waiting = pool.submit(client.track, tallywire.event("a.b"))
         time.sleep(0.5)
         running = scripted.start(port)
         try:
@@ -369,11 +369,11 @@ def test_ingest_waits_for_a_server_that_starts(nobody: str) -> None:
 
 async def test_connect_fails_at_once_without_a_server(nobody: str) -> None:
     begin = time.monotonic()
-    no_connection = pytest.raises(agentmetrics.Unavailable, match="no connection")
-    with agentmetrics.Client(nobody, api_key="k") as client, no_connection:
+    no_connection = pytest.raises(tallywire.Unavailable, match="no connection")
+    with tallywire.Client(nobody, api_key="k") as client, no_connection:
         client.connect(timeout=10)
-    async with agentmetrics.AsyncClient(nobody, api_key="k") as aclient:
-        with pytest.raises(agentmetrics.Unavailable, match="no connection"):
+    async with tallywire.AsyncClient(nobody, api_key="k") as aclient:
+        with pytest.raises(tallywire.Unavailable, match="no connection"):
             await aclient.connect(timeout=10)
     assert time.monotonic() - begin < 5
 

@@ -23,8 +23,8 @@ Run = Callable[..., Result]
 
 def process(running: scripted.Running, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Runs a command as a process of its own."""
-    environment = scripted.environment(AGENTMETRICS_API_KEY="k", AGENTMETRICS_ADDRESS=running.address)
-    command = [sys.executable, "-m", "agentmetrics.cli", *arguments]
+    environment = scripted.environment(TALLYWIRE_API_KEY="k", TALLYWIRE_ADDRESS=running.address)
+    command = [sys.executable, "-m", "tallywire.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, **options)
 
 
@@ -73,7 +73,7 @@ def test_track(run: Run, script: scripted.Script) -> None:
         (["overview", "--ca", "/does/not/exist"], "--ca: No such file"),
         (["overview", "--ca", os.devnull, "--insecure"], "insecure contradicts"),
         (["overview", "--key", "a b"], "api_key is empty or holds"),
-        (["overview", "--key", ""], "AGENTMETRICS_API_KEY"),
+        (["overview", "--key", ""], "TALLYWIRE_API_KEY"),
     ],
 )
 def test_wrong_usage_is_one_line_and_code_2(run: Run, script: scripted.Script, arguments: list[str], said: str) -> None:
@@ -81,7 +81,7 @@ def test_wrong_usage_is_one_line_and_code_2(run: Run, script: scripted.Script, a
     assert result.exit_code == 2
     assert result.stdout == ""
     assert said in result.stderr
-    assert result.stderr.startswith("agentmetrics: ")
+    assert result.stderr.startswith("tallywire: ")
     assert result.stderr.count("\n") == 1
     assert script.requests == []
 
@@ -89,7 +89,7 @@ def test_wrong_usage_is_one_line_and_code_2(run: Run, script: scripted.Script, a
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        (Fail(code=code_pb2.UNAUTHENTICATED, reason="CREDENTIALS_INVALID"), "Set AGENTMETRICS_API_KEY to a key"),
+        (Fail(code=code_pb2.UNAUTHENTICATED, reason="CREDENTIALS_INVALID"), "Set TALLYWIRE_API_KEY to a key"),
         (Fail(code=code_pb2.PERMISSION_DENIED, reason="SCOPE_MISSING", metadata={"scope": "read"}), "the scope read"),
         (Fail(code=code_pb2.NOT_FOUND, reason="AGENT_NOT_FOUND"), "Check its spelling"),
         (Fail(code=code_pb2.INTERNAL, reason="INTERNAL", metadata={"request_id": "r-1"}), "request id r-1"),
@@ -236,7 +236,7 @@ def test_replay_stops_at_a_bad_line(run: Run, script: scripted.Script) -> None:
     assert result.exit_code == 1
     assert result.stdout == "1 accepted, 0 duplicate, 0 rejected, 1 unreadable\n"
     assert "line 2: UNREADABLE:" in result.stderr
-    assert "agentmetrics: stopped at line 2\n" in result.stderr
+    assert "tallywire: stopped at line 2\n" in result.stderr
     assert len(script.stored) == 1
 
 
@@ -280,14 +280,14 @@ def test_as_a_process(running: scripted.Running, script: scripted.Script) -> Non
     usage = process(running, "overview", "--bogus")
     assert usage.returncode == 2
     version = process(running, "--version")
-    assert re.fullmatch(r"agentmetrics \d+\.\d+\.\d+\n", version.stdout)
+    assert re.fullmatch(r"tallywire \d+\.\d+\.\d+\n", version.stdout)
 
 
 def test_a_closed_pipe_is_no_traceback(running: scripted.Running, script: scripted.Script) -> None:
     script.answers["usage"] = answers.usage(points=2_000, metrics=20)
-    environment = scripted.environment(AGENTMETRICS_API_KEY="k", AGENTMETRICS_ADDRESS=running.address)
+    environment = scripted.environment(TALLYWIRE_API_KEY="k", TALLYWIRE_ADDRESS=running.address)
     for extra in ([], ["--json"]):
-        command = [sys.executable, "-m", "agentmetrics.cli", "usage", *extra]
+        command = [sys.executable, "-m", "tallywire.cli", "usage", *extra]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as child:
             assert child.stdout is not None
             assert child.stderr is not None
@@ -299,20 +299,20 @@ def test_a_closed_pipe_is_no_traceback(running: scripted.Running, script: script
 
 def test_ctrl_c_is_one_line(running: scripted.Running, script: scripted.Script) -> None:
     script.hold.clear()
-    environment = scripted.environment(AGENTMETRICS_API_KEY="k", AGENTMETRICS_ADDRESS=running.address)
-    command = [sys.executable, "-m", "agentmetrics.cli", "overview"]
+    environment = scripted.environment(TALLYWIRE_API_KEY="k", TALLYWIRE_ADDRESS=running.address)
+    command = [sys.executable, "-m", "tallywire.cli", "overview"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as child:
         assert script.arrived.wait(20)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=20)
-    assert (child.returncode, out, err) == (130, b"", b"agentmetrics: interrupted\n")
+    assert (child.returncode, out, err) == (130, b"", b"tallywire: interrupted\n")
 
 
 def test_without_the_extra_there_is_one_clear_line(running: scripted.Running, tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text("raise ModuleNotFoundError('No module named typer', name='typer')")
     environment = scripted.environment()
     environment["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{environment['PYTHONPATH']}"
-    command = [sys.executable, "-m", "agentmetrics.cli", "overview"]
+    command = [sys.executable, "-m", "tallywire.cli", "overview"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr == "agentmetrics: the command needs its extra cli: pip install typer rich\n"
+    assert ran.stderr == "tallywire: the command needs its extra cli: pip install typer rich\n"

@@ -10,13 +10,13 @@ import scripted
 from google.rpc import code_pb2
 from scripted import Fail
 
-import agentmetrics
-from agentmetrics import requests, retries
+import tallywire
+from tallywire import requests, retries
 
 
-def test_a_server_that_cancels_gets_a_new_time_of_sending(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_a_server_that_cancels_gets_a_new_time_of_sending(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(Fail(code=code_pb2.CANCELLED, bare=True), Fail(code=code_pb2.CANCELLED, bare=True))
-    client.track_batch([agentmetrics.event("a.b")])
+    client.track_batch([tallywire.event("a.b")])
     stamps = [request.sent_at.ToNanoseconds() for request in script.requests]
     assert len(set(stamps)) == 3
     assert stamps == sorted(stamps)
@@ -29,40 +29,40 @@ def test_an_event_that_waits_for_a_connection_is_stamped_again(monkeypatch: pyte
     sent_at = requests.Clock.sent_at
     monkeypatch.setattr(requests.Clock, "sent_at", lambda self: stamped.append(1) or sent_at(clock))
     with (
-        agentmetrics.Client(nobody, api_key="k", timeout=1.0) as client,
-        pytest.raises(agentmetrics.AgentMetricsError),
+        tallywire.Client(nobody, api_key="k", timeout=1.0) as client,
+        pytest.raises(tallywire.TallywireError),
     ):
-        client.track(agentmetrics.event("a.b"))
+        client.track(tallywire.event("a.b"))
     assert len(stamped) >= 3
 
 
 async def test_times_are_corrected_only_if_asked_for(running: scripted.Running, script: scripted.Script) -> None:
     for asked in (False, True):
-        event = agentmetrics.event("a.b")
-        with agentmetrics.Client(running.address, api_key="k", correct_clock=asked) as client:
+        event = tallywire.event("a.b")
+        with tallywire.Client(running.address, api_key="k", correct_clock=asked) as client:
             client.track(event)
             client.track_batch([event])
             assert len(list(client.stream([[event]]))) == 1
-        async with agentmetrics.AsyncClient(running.address, api_key="k", correct_clock=asked) as asynchronous:
+        async with tallywire.AsyncClient(running.address, api_key="k", correct_clock=asked) as asynchronous:
             await asynchronous.track(event)
-        with agentmetrics.Tracker(running.address, api_key="k", correct_clock=asked) as tracker:
+        with tallywire.Tracker(running.address, api_key="k", correct_clock=asked) as tracker:
             tracker.track(event)
     said = [request.correct_clock for request in script.requests]
     assert said == [False] * 4 + [True] * 4
     assert [batches[0].correct_clock for batches in script.streams] == [False, True]
     with pytest.raises(ValueError, match="correct_clock needs stamp_sent_at"):
-        agentmetrics.Client(running.address, api_key="k", stamp_sent_at=False, correct_clock=True)
+        tallywire.Client(running.address, api_key="k", stamp_sent_at=False, correct_clock=True)
 
 
 def test_a_client_that_is_closed_says_so(running: scripted.Running, script: scripted.Script) -> None:
     script.hold.clear()
-    client = agentmetrics.Client(running.address, api_key="k")
+    client = tallywire.Client(running.address, api_key="k")
     ended: list[BaseException] = []
 
     def call() -> None:
         try:
-            client.track(agentmetrics.event("a.b"))
-        except agentmetrics.Cancelled as error:
+            client.track(tallywire.event("a.b"))
+        except tallywire.Cancelled as error:
             ended.append(error)
 
     thread = threading.Thread(target=call)
@@ -70,12 +70,12 @@ def test_a_client_that_is_closed_says_so(running: scripted.Running, script: scri
     assert script.arrived.wait(30)
     client.close()
     thread.join(30)
-    for later in (lambda: client.track(agentmetrics.event("a.b")), client.connect, client.metrics):
-        with pytest.raises(agentmetrics.Cancelled) as caught:
+    for later in (lambda: client.track(tallywire.event("a.b")), client.connect, client.metrics):
+        with pytest.raises(tallywire.Cancelled) as caught:
             later()
         ended.append(caught.value)
-    with pytest.raises(agentmetrics.Cancelled) as caught:
-        list(client.stream([[agentmetrics.event("a.b")]]))
+    with pytest.raises(tallywire.Cancelled) as caught:
+        list(client.stream([[tallywire.event("a.b")]]))
     ended.append(caught.value)
     assert [str(error) for error in ended] == ["CANCELLED: the client is closed"] * 5
 
@@ -84,24 +84,24 @@ async def test_an_asynchronous_client_that_is_closed_says_so(
     running: scripted.Running, script: scripted.Script
 ) -> None:
     script.hold.clear()
-    client = agentmetrics.AsyncClient(running.address, api_key="k")
-    call = asyncio.create_task(client.track(agentmetrics.event("a.b")))
+    client = tallywire.AsyncClient(running.address, api_key="k")
+    call = asyncio.create_task(client.track(tallywire.event("a.b")))
     await asyncio.to_thread(script.arrived.wait, 30)
     await client.close()
-    with pytest.raises(agentmetrics.Cancelled, match="the client is closed"):
+    with pytest.raises(tallywire.Cancelled, match="the client is closed"):
         await call
-    for later in (client.track(agentmetrics.event("a.b")), client.connect(), client.metrics()):
-        with pytest.raises(agentmetrics.Cancelled, match="the client is closed"):
+    for later in (client.track(tallywire.event("a.b")), client.connect(), client.metrics()):
+        with pytest.raises(tallywire.Cancelled, match="the client is closed"):
             await later
 
 
 def test_an_asynchronous_client_outlives_its_event_loop(running: scripted.Running, script: scripted.Script) -> None:
     program = """
-import agentmetrics, asyncio, sys, threading
-client = agentmetrics.AsyncClient(sys.argv[1], api_key="k")
+import tallywire, asyncio, sys, threading
+client = tallywire.AsyncClient(sys.argv[1], api_key="k")
 async def go():
-    await client.track(agentmetrics.event("a.b"))
-    async for _ in client.stream([[agentmetrics.event("a.b")]]):
+    await client.track(tallywire.event("a.b"))
+    async for _ in client.stream([[tallywire.event("a.b")]]):
         pass
 asyncio.run(go())
 asyncio.run(go())

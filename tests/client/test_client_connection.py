@@ -5,9 +5,9 @@ import json
 import grpc
 import pytest
 
-import agentmetrics
-from agentmetrics import connection
-from agentmetrics.v1 import event_service_pb2, metrics_service_pb2, realtime_service_pb2
+import tallywire
+from tallywire import connection
+from tallywire.v1 import event_service_pb2, metrics_service_pb2, realtime_service_pb2
 
 LOCAL = [
     "127.0.0.1:1",
@@ -65,9 +65,9 @@ def test_contradictions_are_refused() -> None:
 
 def test_the_key_is_in_no_repr() -> None:
     made = connection.connection("localhost:1", api_key="s3cret")
-    with agentmetrics.Client("localhost:1", api_key="s3cret") as client:
-        tracker = agentmetrics.Tracker("localhost:1", api_key="s3cret")
-        aclient = agentmetrics.AsyncClient("localhost:1", api_key="s3cret")
+    with tallywire.Client("localhost:1", api_key="s3cret") as client:
+        tracker = tallywire.Tracker("localhost:1", api_key="s3cret")
+        aclient = tallywire.AsyncClient("localhost:1", api_key="s3cret")
         shown = [repr(made), repr(client), repr(aclient), repr(tracker)]
     assert all("s3cret" not in text and "localhost:1" in text for text in shown)
 
@@ -94,7 +94,7 @@ def test_the_service_config_names_methods_that_exist_and_retries_what_passes() -
 
 def test_grpc_takes_the_service_config(nobody: str) -> None:
     # A config that gRPC cannot read would fail every call with its own complaint.
-    with agentmetrics.Client(nobody, api_key="k") as client, pytest.raises(agentmetrics.Unavailable) as caught:
+    with tallywire.Client(nobody, api_key="k") as client, pytest.raises(tallywire.Unavailable) as caught:
         client.metrics(timeout=5)
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
     assert "service config" not in caught.value.message.lower()

@@ -10,13 +10,13 @@ from fractions import Fraction
 import pytest
 from google.protobuf import json_format
 
-import agentmetrics
-from agentmetrics import events, requests
-from agentmetrics.v1 import error_reason_pb2, event_pb2, event_service_pb2
+import tallywire
+from tallywire import events, requests
+from tallywire.v1 import error_reason_pb2, event_pb2, event_service_pb2
 
 
 def test_keywords_go_to_the_detail_of_the_type() -> None:
-    built = agentmetrics.event(
+    built = tallywire.event(
         "message.sent", agent_id="a", user_id="u", conversation_id="c", channel="w", response_time_ms=9, failed=False
     )
     assert built.WhichOneof("detail") == "message"
@@ -27,27 +27,27 @@ def test_keywords_go_to_the_detail_of_the_type() -> None:
 
 
 def test_none_leaves_a_field_unset() -> None:
-    built = agentmetrics.event("message.sent", agent_id=None, response_time_ms=None)
+    built = tallywire.event("message.sent", agent_id=None, response_time_ms=None)
     assert built.WhichOneof("detail") is None
     assert built.agent_id == ""
 
 
 def test_an_event_has_an_id_and_a_time_from_the_start() -> None:
     before = datetime.now(UTC)
-    first, second = agentmetrics.event("a.b"), agentmetrics.event("a.b")
+    first, second = tallywire.event("a.b"), tallywire.event("a.b")
     assert first.event_id != second.event_id
     assert before - timedelta(seconds=1) < first.occurred_at.ToDatetime(tzinfo=UTC) < before + timedelta(seconds=5)
 
 
 def test_times_of_other_zones_are_converted() -> None:
     nepal = timezone(timedelta(hours=5, minutes=45))
-    built = agentmetrics.event("a.b", occurred_at=datetime(2026, 1, 1, tzinfo=nepal))
+    built = tallywire.event("a.b", occurred_at=datetime(2026, 1, 1, tzinfo=nepal))
     assert built.occurred_at.ToJsonString() == "2025-12-31T18:15:00Z"
 
 
 def test_naive_times_are_refused() -> None:
     with pytest.raises(ValueError, match="occurred_at has no time zone"):
-        agentmetrics.event("a.b", occurred_at=datetime(2026, 1, 1))  # noqa: DTZ001 - the case
+        tallywire.event("a.b", occurred_at=datetime(2026, 1, 1))  # noqa: DTZ001 - the case
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_naive_times_are_refused() -> None:
 )
 def test_wrong_types_are_named(event_type: str, fields: dict[str, object], said: str) -> None:
     with pytest.raises(TypeError) as caught:
-        agentmetrics.event(event_type, **fields)  # type: ignore[arg-type]
+        tallywire.event(event_type, **fields)  # type: ignore[arg-type]
     assert said in str(caught.value)
 
 
@@ -95,7 +95,7 @@ def test_wrong_types_are_named(event_type: str, fields: dict[str, object], said:
 )
 def test_wrong_values_are_named(fields: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is compared below
-        agentmetrics.event("message.sent", **fields)  # type: ignore[arg-type]
+        tallywire.event("message.sent", **fields)  # type: ignore[arg-type]
     assert said in str(caught.value)
 
 
@@ -108,9 +108,9 @@ class Number:
 
 @pytest.mark.parametrize("given", [4, 4.0, Decimal("4.00"), Fraction(8, 2), Number()])
 def test_whole_numbers_of_every_type_are_taken(given: object) -> None:
-    built = agentmetrics.event("message.sent", prompt_tokens=given, response_time_ms=given, cost_micros=given)
+    built = tallywire.event("message.sent", prompt_tokens=given, response_time_ms=given, cost_micros=given)
     assert (built.message.prompt_tokens, built.message.response_time_ms, built.message.cost_micros) == (4, 4, 4)
-    assert agentmetrics.event("feedback.submitted", rating=given).feedback.rating == 4
+    assert tallywire.event("feedback.submitted", rating=given).feedback.rating == 4
 
 
 @pytest.mark.parametrize(
@@ -118,13 +118,13 @@ def test_whole_numbers_of_every_type_are_taken(given: object) -> None:
     [(12.5, 12), (13.5, 14), (12.500001, 13), (-0.5, 0), (Decimal("2.5"), 2), (Fraction(7, 2), 4), (819.9999, 820)],
 )
 def test_times_and_money_are_rounded_halves_to_even(given: object, taken: int) -> None:
-    built = agentmetrics.event("message.sent", response_time_ms=given, cost_micros=given)
+    built = tallywire.event("message.sent", response_time_ms=given, cost_micros=given)
     assert (built.message.response_time_ms, built.message.cost_micros) == (taken, taken)
 
 
 def test_ids_may_be_numbers_and_uuids() -> None:
     one = uuid.uuid4()
-    built = agentmetrics.event("a.b", event_id=one, user_id=42, agent_id=Number(), team_id=0, campaign_id="c")
+    built = tallywire.event("a.b", event_id=one, user_id=42, agent_id=Number(), team_id=0, campaign_id="c")
     assert (built.event_id, built.user_id, built.agent_id, built.team_id, built.campaign_id) == (
         str(one), "42", "4", "0", "c",
     )  # fmt: skip
@@ -132,28 +132,28 @@ def test_ids_may_be_numbers_and_uuids() -> None:
 
 @pytest.mark.parametrize("given", ["available", "AVAILABLE", "AGENT_STATUS_AVAILABLE", 1])
 def test_enums_by_name_or_number(given: object) -> None:
-    assert agentmetrics.event("agent.status_changed", status=given).agent.status == event_pb2.AGENT_STATUS_AVAILABLE
+    assert tallywire.event("agent.status_changed", status=given).agent.status == event_pb2.AGENT_STATUS_AVAILABLE
 
 
 @pytest.mark.parametrize("given", ["asleep", 9, True])
 def test_unknown_enum_values_name_the_choices(given: object) -> None:
     with pytest.raises(ValueError, match="status is one of available, busy, away, offline"):
-        agentmetrics.event("agent.status_changed", status=given)
+        tallywire.event("agent.status_changed", status=given)
 
 
 def test_custom_types_take_any_detail() -> None:
-    built = agentmetrics.event("shop.opened", detail=event_pb2.TaskDetail(points=0))
+    built = tallywire.event("shop.opened", detail=event_pb2.TaskDetail(points=0))
     assert built.task.HasField("points")
 
 
 def test_an_empty_detail_is_still_told() -> None:
-    assert agentmetrics.event("message.sent", detail=event_pb2.MessageDetail()).WhichOneof("detail") == "message"
+    assert tallywire.event("message.sent", detail=event_pb2.MessageDetail()).WhichOneof("detail") == "message"
 
 
 def test_properties_keep_their_types() -> None:
-    assert agentmetrics.event("a.b", properties={"seats": Number()}).properties["seats"] == 4
+    assert tallywire.event("a.b", properties={"seats": Number()}).properties["seats"] == 4
     properties = {"plan": "pro", "seats": 3, "trial": False, "none": None, "list": [1, "a", {"deep": (1.5,)}]}
-    built = agentmetrics.event("a.b", properties=properties)
+    built = tallywire.event("a.b", properties=properties)
     assert json_format.MessageToDict(built.properties) == {**properties, "list": [1, "a", {"deep": [1.5]}]}
 
 
@@ -168,15 +168,15 @@ def test_every_type_takes_every_field_of_its_detail(event_type: str) -> None:
     fields = events._fields_of(event_type)
     kinds = {5: "int32", 3: "int64", 8: "bool", 9: "string"}
     given = {name: 1 if field.enum_type else sample[kinds[field.type]] for name, field in fields.items()}
-    built = agentmetrics.event(event_type, **given)  # type: ignore[arg-type]
+    built = tallywire.event(event_type, **given)  # type: ignore[arg-type]
     detail = getattr(built, events.FAMILY_OF[event_type])
     assert {name: getattr(detail, name) for name in fields} == given
-    assert agentmetrics.fields_of(event_type) == tuple(fields)
+    assert tallywire.fields_of(event_type) == tuple(fields)
 
 
 def test_uuid7_is_one_and_sorts_by_time() -> None:
     before = time.time_ns() // 1_000_000
-    made = [agentmetrics.uuid7() for _ in range(1_000)]
+    made = [tallywire.uuid7() for _ in range(1_000)]
     parsed = uuid.UUID(made[0])
     assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
     assert before <= parsed.int >> 80 <= time.time_ns() // 1_000_000
@@ -188,21 +188,21 @@ def test_uuid7_is_one_and_sorts_by_time() -> None:
 
 def test_ensure_id_leaves_its_argument_alone() -> None:
     bare = event_pb2.Event(event_type="a.b")
-    assert agentmetrics.ensure_id(bare).event_id
+    assert tallywire.ensure_id(bare).event_id
     assert not bare.event_id
     named = event_pb2.Event(event_id="x")
-    assert agentmetrics.ensure_id(named) is named
+    assert tallywire.ensure_id(named) is named
 
 
 def test_parts_of_a_large_batch_keep_order_and_limits() -> None:
-    batch = [agentmetrics.event("a.b", event_id=f"e{number}") for number in range(2_500)]
+    batch = [tallywire.event("a.b", event_id=f"e{number}") for number in range(2_500)]
     sizes = [len(part.events) for part in requests.parts(iter(batch))]
     assert sizes == [1_000, 1_000, 500]
     assert [event for part in requests.parts(batch) for event in part.events] == batch
 
 
 def test_parts_stay_below_the_size_of_a_message() -> None:
-    heavy = [agentmetrics.event("a.b", properties={"text": "x" * 60_000}) for _ in range(100)]
+    heavy = [tallywire.event("a.b", properties={"text": "x" * 60_000}) for _ in range(100)]
     parts = list(requests.parts(heavy))
     assert len(parts) == 2
     for part in parts:
@@ -210,8 +210,8 @@ def test_parts_stay_below_the_size_of_a_message() -> None:
 
 
 def test_an_event_that_fits_nowhere_is_refused_in_its_place() -> None:
-    giant = agentmetrics.event("a.b", event_id="giant", properties={"text": "x" * 4_000_000})
-    parts = list(requests.parts([agentmetrics.event("a.b"), giant, agentmetrics.event("a.b")]))
+    giant = tallywire.event("a.b", event_id="giant", properties={"text": "x" * 4_000_000})
+    parts = list(requests.parts([tallywire.event("a.b"), giant, tallywire.event("a.b")]))
     assert [part.refused is not None for part in parts] == [False, True, False]
     refused = parts[1].refused
     assert refused is not None

@@ -12,8 +12,8 @@ import scripted
 from google.rpc import code_pb2
 from scripted import Fail
 
-import agentmetrics
-from agentmetrics import errors, pacing
+import tallywire
+from tallywire import errors, pacing
 
 HELD = 0.5  # seconds
 
@@ -207,21 +207,21 @@ OVERLOADED = Fail(code=code_pb2.UNAVAILABLE, reason="OVERLOADED", retry_after=HE
 
 async def test_calls_of_an_asyncio_client_wait_together(running: scripted.Running, script: scripted.Script) -> None:
     script.play(OVERLOADED)
-    async with agentmetrics.AsyncClient(running.address, api_key=scripted.KEY, timeout=10) as client:
-        first = asyncio.create_task(client.track(agentmetrics.event("a.b")))
+    async with tallywire.AsyncClient(running.address, api_key=scripted.KEY, timeout=10) as client:
+        first = asyncio.create_task(client.track(tallywire.event("a.b")))
         while not script.requests:  # noqa: ASYNC110 - the script tells nobody
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         begin = time.monotonic()
-        await client.track_batch([agentmetrics.event("a.b")])
+        await client.track_batch([tallywire.event("a.b")])
         assert time.monotonic() - begin > HELD - 0.2
         await first
         assert len(script.requests) == 3
         script.play(OVERLOADED)
         with pytest.raises(errors.Unavailable) as refused:
-            await client.track(agentmetrics.event("a.b"), timeout=HELD / 2)
+            await client.track(tallywire.event("a.b"), timeout=HELD / 2)
         with pytest.raises(errors.Unavailable) as given_up:
-            await client.track(agentmetrics.event("a.b"), timeout=HELD / 2)
+            await client.track(tallywire.event("a.b"), timeout=HELD / 2)
     assert refused.value.reason == given_up.value.reason == "OVERLOADED"
     assert len(script.requests) == 4, "the last one was not sent"
 
@@ -232,31 +232,31 @@ async def test_what_is_given_up_after_a_try_says_that_it_may_be_stored(
     lost = Fail(store=True, retry_after=0.3)
     slow_down = Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="EVENT_RATE", retry_after=60)
     script.play(lost, slow_down)
-    async with agentmetrics.AsyncClient(running.address, api_key=scripted.KEY, timeout=2) as client:
-        first = asyncio.create_task(client.track(agentmetrics.event("a.b")))
+    async with tallywire.AsyncClient(running.address, api_key=scripted.KEY, timeout=2) as client:
+        first = asyncio.create_task(client.track(tallywire.event("a.b")))
         while not script.requests:  # noqa: ASYNC110 - the script tells nobody
             await asyncio.sleep(0.01)
         with pytest.raises(errors.ResourceExhausted) as refused:
-            await client.track(agentmetrics.event("a.b"))
+            await client.track(tallywire.event("a.b"))
         assert not refused.value.outcome_unknown
         with pytest.raises(errors.Unavailable) as unknown:
             await first
         assert unknown.value.outcome_unknown
         with pytest.raises(errors.ResourceExhausted):
-            await client.track(agentmetrics.event("a.b"))  # nothing of it was ever sent
+            await client.track(tallywire.event("a.b"))  # nothing of it was ever sent
     assert len(script.requests) == 2
 
 
-def test_calls_of_a_client_wait_together(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_calls_of_a_client_wait_together(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(OVERLOADED)
     with futures.ThreadPoolExecutor(1) as pool:
-        first = pool.submit(client.track, agentmetrics.event("a.b"))
+        first = pool.submit(client.track, tallywire.event("a.b"))
         while not script.requests:
             time.sleep(0.01)
         time.sleep(0.1)
         begin = time.monotonic()
         client.metrics()
         assert time.monotonic() - begin < HELD - 0.2, "questions do not wait"
-        client.track_batch([agentmetrics.event("a.b")])
+        client.track_batch([tallywire.event("a.b")])
         assert time.monotonic() - begin > HELD - 0.2
         first.result()

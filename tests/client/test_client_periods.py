@@ -9,7 +9,7 @@ import pytest
 import scripted
 from typer.testing import Result
 
-from agentmetrics.cli import period, problems
+from tallywire.cli import period, problems
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 Run = Callable[..., Result]

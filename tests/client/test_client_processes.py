@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import scripted
 
-import agentmetrics
+import tallywire
 
-START = "import agentmetrics, os, signal, sys, threading, time\nADDRESS = sys.argv[1]\n"
+START = "import tallywire, os, signal, sys, threading, time\nADDRESS = sys.argv[1]\n"
 Program = Callable[[str], list[str]]
 
 
@@ -45,13 +45,13 @@ def begun(command: list[str]) -> subprocess.Popen[str]:
 
 
 AT_EXIT = """
-tracker = agentmetrics.Tracker(ADDRESS, api_key="k", flush_interval=60)
+tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60)
 for _ in range(100):
     tracker.track("a.b")
 """
 
 FORK = """
-tracker = agentmetrics.Tracker(ADDRESS, api_key="k", flush_interval=60)
+tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60)
 children = []
 for child in range(2):
     pid = os.fork()
@@ -67,7 +67,7 @@ sys.exit(sum(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in childre
 
 # The parent sends without a break, so that a fork almost always meets a call that is on its way.
 FORK_WHILE_SENDING = """
-tracker = agentmetrics.Tracker(ADDRESS, api_key="k", flush_interval=0)
+tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=0)
 tracker.track("parent.ran")
 assert tracker.flush(30)
 over = threading.Event()
@@ -95,7 +95,7 @@ assert counts.sent + counts.duplicates == taken[0], (counts, taken)
 PROCESS = """
 import multiprocessing
 def work():
-    tracker = agentmetrics.Tracker(ADDRESS, api_key="k", flush_interval=60)
+    tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60)
     assert tracker.track("child.ran")
 if __name__ == "__main__":
     process = multiprocessing.get_context("{method}").Process(target=work)
@@ -107,7 +107,7 @@ if __name__ == "__main__":
 POOL = """
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-tracker = agentmetrics.Tracker(ADDRESS, api_key="k", flush_interval=60)
+tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60)
 def work(number):
     return tracker.track("child.ran")
 context = multiprocessing.get_context("fork")
@@ -147,7 +147,7 @@ def test_a_fork_beside_a_call_spoils_neither_process(program: Program, script: s
 
 def test_a_fork_does_not_wait_for_a_server(program: Program, running: scripted.Running, nobody: str) -> None:
     body = f"""
-    tracker = agentmetrics.Tracker("{nobody}", api_key="k", flush_interval=0, shutdown_timeout=60)
+    tracker = tallywire.Tracker("{nobody}", api_key="k", flush_interval=0, shutdown_timeout=60)
     tracker.track("parent.ran")
     time.sleep(0.5)
     begin = time.monotonic()
@@ -169,7 +169,7 @@ def test_a_fork_does_not_wait_for_a_server(program: Program, running: scripted.R
 def test_trackers_are_closed_together(program: Program, nobody: str) -> None:
     body = f"""
     import atexit
-    trackers = [agentmetrics.Tracker("{nobody}", api_key="k", flush_interval=0, shutdown_timeout=4) for _ in range(8)]
+    trackers = [tallywire.Tracker("{nobody}", api_key="k", flush_interval=0, shutdown_timeout=4) for _ in range(8)]
     begin = time.monotonic()
     for tracker in trackers:
         tracker.track("a.b")
@@ -185,7 +185,7 @@ def test_trackers_are_closed_together(program: Program, nobody: str) -> None:
 
 
 WAITING = """
-tracker = agentmetrics.Tracker(ADDRESS, api_key="k", flush_interval=60, handle_signals=True)
+tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60, handle_signals=True)
 {before}
 tracker.track("a.b")
 print("ready", flush=True)
@@ -234,7 +234,7 @@ def test_a_handler_that_stood_there_is_called_after_what_was_taken_is_sent(
 
 def test_signals_may_come_in_the_middle_of_everything(program: Program, script: scripted.Script) -> None:
     body = """
-    tracker = agentmetrics.Tracker(ADDRESS, api_key="k", flush_interval=0.001, handle_signals=True)
+    tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=0.001, handle_signals=True)
     taken = 0
     print("ready", flush=True)
     while True:
@@ -254,7 +254,7 @@ def test_signals_may_come_in_the_middle_of_everything(program: Program, script: 
 def test_a_child_that_a_pool_terminates_sends_what_it_took(program: Program, script: scripted.Script) -> None:
     body = """
     import multiprocessing
-    tracker = agentmetrics.Tracker(ADDRESS, api_key="k", flush_interval=60, handle_signals=True)
+    tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60, handle_signals=True)
     def work(number):
         return tracker.track("child.ran")
     with multiprocessing.get_context("fork").Pool(2) as pool:
@@ -270,7 +270,7 @@ def test_handlers_are_set_in_the_main_thread_only(running: scripted.Running) -> 
 
     def make() -> None:
         try:
-            agentmetrics.Tracker(running.address, api_key="k", handle_signals=True)
+            tallywire.Tracker(running.address, api_key="k", handle_signals=True)
         except ValueError as error:
             raised.append(error)
 
@@ -283,7 +283,7 @@ def test_handlers_are_set_in_the_main_thread_only(running: scripted.Running) -> 
 def test_the_first_process_of_a_container_ends_too(program: Program, script: scripted.Script) -> None:
     # The kernel gives no signal to the first process of a container that would do its default there: as here.
     body = """
-    from agentmetrics import process
+    from tallywire import process
     give, given = process._signal, []
     process._signal = lambda number: given or given.append(give(number))
     """

@@ -9,8 +9,8 @@ import answers
 import pytest
 from rich.console import Console
 
-from agentmetrics.cli import figures, jsonout, points, render
-from agentmetrics.v1 import answer_pb2, metrics_service_pb2, time_pb2
+from tallywire.cli import figures, jsonout, points, render
+from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 
 def printed(what: Any, answer: Any) -> str:

@@ -10,13 +10,13 @@ import scripted
 from google.rpc import code_pb2
 from scripted import EndAfter, Fail
 
-import agentmetrics
-from agentmetrics.v1 import event_pb2, event_service_pb2
+import tallywire
+from tallywire.v1 import event_pb2, event_service_pb2
 
 
 def batches(count: int, each: int = 3) -> Iterator[list[event_pb2.Event]]:
     for _ in range(count):
-        yield [agentmetrics.event("a.b") for _ in range(each)]
+        yield [tallywire.event("a.b") for _ in range(each)]
 
 
 def everything(script: scripted.Script) -> list[str]:
@@ -33,7 +33,7 @@ BREAKS = [
 
 @pytest.mark.parametrize("steps", BREAKS)
 def test_every_batch_is_acknowledged_in_order(
-    client: agentmetrics.Client, script: scripted.Script, steps: tuple[EndAfter | Fail, ...]
+    client: tallywire.Client, script: scripted.Script, steps: tuple[EndAfter | Fail, ...]
 ) -> None:
     script.play(*steps)
     sent = list(batches(20))
@@ -54,7 +54,7 @@ async def test_the_async_stream_does_the_same(
             await asyncio.sleep(0)
             yield batch
 
-    async with agentmetrics.AsyncClient(running.address, api_key="k") as client:
+    async with tallywire.AsyncClient(running.address, api_key="k") as client:
         acks = [ack async for ack in client.stream(source(), max_unacked=4)]
     assert [ack.sequence for ack in acks] == list(range(1, 21))
     assert len(script.stored) == 60
@@ -64,11 +64,11 @@ async def test_acknowledgements_come_while_the_source_waits(running: scripted.Ru
     more = asyncio.Event()
 
     async def source() -> AsyncIterator[list[event_pb2.Event]]:
-        yield [agentmetrics.event("a.b")]
+        yield [tallywire.event("a.b")]
         await more.wait()
-        yield [agentmetrics.event("a.b")]
+        yield [tallywire.event("a.b")]
 
-    async with agentmetrics.AsyncClient(running.address, api_key="k") as client:
+    async with tallywire.AsyncClient(running.address, api_key="k") as client:
         stream = client.stream(source())
         assert (await asyncio.wait_for(anext(stream), 5)).sequence == 1
         more.set()
@@ -77,7 +77,7 @@ async def test_acknowledgements_come_while_the_source_waits(running: scripted.Ru
 
 async def test_leaving_early_stops_the_tasks(running: scripted.Running) -> None:
     before = len(asyncio.all_tasks())
-    async with agentmetrics.AsyncClient(running.address, api_key="k") as client:
+    async with tallywire.AsyncClient(running.address, api_key="k") as client:
         async with contextlib.aclosing(client.stream(batches(1_000), max_unacked=2)) as stream:
             async for _ in stream:
                 break
@@ -85,15 +85,15 @@ async def test_leaving_early_stops_the_tasks(running: scripted.Running) -> None:
         assert len(asyncio.all_tasks()) <= before + 1
 
 
-def test_leaving_early_stops_the_sync_stream(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_leaving_early_stops_the_sync_stream(client: tallywire.Client, script: scripted.Script) -> None:
     stream = client.stream(batches(1_000), max_unacked=2)
     assert next(stream).sequence == 1
     stream.close()  # type: ignore[attr-defined]
-    assert client.track(agentmetrics.event("a.b")).status == event_service_pb2.EVENT_STATUS_ACCEPTED
+    assert client.track(tallywire.event("a.b")).status == event_service_pb2.EVENT_STATUS_ACCEPTED
     assert not [thread for thread in threading.enumerate() if "consum" in thread.name and thread.is_alive()]
 
 
-def test_the_window_is_bounded(client: agentmetrics.Client) -> None:
+def test_the_window_is_bounded(client: tallywire.Client) -> None:
     taken = 0
 
     def source() -> Iterator[list[event_pb2.Event]]:
@@ -106,44 +106,44 @@ def test_the_window_is_bounded(client: agentmetrics.Client) -> None:
         assert taken - got <= 4
 
 
-def test_final_errors_and_lack_of_progress_end_a_stream(client: agentmetrics.Client, script: scripted.Script) -> None:
+def test_final_errors_and_lack_of_progress_end_a_stream(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(Fail(code=code_pb2.PERMISSION_DENIED, reason="SCOPE_MISSING"))
-    with pytest.raises(agentmetrics.PermissionDenied):
+    with pytest.raises(tallywire.PermissionDenied):
         list(client.stream(batches(3)))
     script.play(*[Fail()] * 100)
-    with pytest.raises(agentmetrics.Unavailable):
+    with pytest.raises(tallywire.Unavailable):
         list(client.stream(batches(3), retry_for=0.5))
 
 
 async def test_final_errors_end_the_async_stream(running: scripted.Running, script: scripted.Script) -> None:
     # More than once: a write that meets the refusal can hide it from the first connection.
     script.play(*[Fail(code=code_pb2.PERMISSION_DENIED, reason="SCOPE_MISSING")] * 3)
-    async with agentmetrics.AsyncClient(running.address, api_key="k") as client:
-        with pytest.raises(agentmetrics.PermissionDenied):
+    async with tallywire.AsyncClient(running.address, api_key="k") as client:
+        with pytest.raises(tallywire.PermissionDenied):
             [ack async for ack in client.stream(batches(3))]
 
 
-async def test_errors_of_the_source_are_its_own(running: scripted.Running, client: agentmetrics.Client) -> None:
+async def test_errors_of_the_source_are_its_own(running: scripted.Running, client: tallywire.Client) -> None:
     def source() -> Iterator[list[event_pb2.Event]]:
         yield from batches(2)
         raise LookupError("no more")
 
     with pytest.raises(LookupError):
         await asyncio.to_thread(list, client.stream(source()))
-    async with agentmetrics.AsyncClient(running.address, api_key="k") as aclient:
+    async with tallywire.AsyncClient(running.address, api_key="k") as aclient:
         stream = aclient.stream(source())
         assert [(await anext(stream)).sequence, (await anext(stream)).sequence] == [1, 2]
         with pytest.raises(LookupError):
             await anext(stream)
 
 
-async def test_no_batches_no_acknowledgements(running: scripted.Running, client: agentmetrics.Client) -> None:
+async def test_no_batches_no_acknowledgements(running: scripted.Running, client: tallywire.Client) -> None:
     assert await asyncio.to_thread(list, client.stream([])) == []
-    async with agentmetrics.AsyncClient(running.address, api_key="k") as aclient:
+    async with tallywire.AsyncClient(running.address, api_key="k") as aclient:
         assert [ack async for ack in aclient.stream([])] == []
 
 
-def test_limits_of_a_stream(client: agentmetrics.Client) -> None:
+def test_limits_of_a_stream(client: tallywire.Client) -> None:
     with pytest.raises(ValueError, match="from 1 to 32"):
         list(client.stream([], max_unacked=33))
     with pytest.raises(ValueError, match="at most 1000 events"):

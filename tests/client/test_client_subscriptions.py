@@ -16,8 +16,8 @@ from google.rpc import code_pb2
 from scripted import Fail
 from told import Cut, Say
 
-import agentmetrics
-from agentmetrics import ledgers
+import tallywire
+from tallywire import ledgers
 
 DRAINING = Fail(reason="DRAINING", retry_after=0.01)
 LIMIT = Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="SUBSCRIPTION_LIMIT", retry_after=0.01)
@@ -30,13 +30,13 @@ BREAKS = [
     (Cut(after=5, failure=Fail(code=code_pb2.CANCELLED, bare=True)), Cut(after=2, failure=Fail(bare=True))),
 ]
 FINAL = [
-    (Fail(code=code_pb2.OUT_OF_RANGE, reason="COMPACTED"), agentmetrics.OutOfRange),
-    (Fail(code=code_pb2.OUT_OF_RANGE, reason="FUTURE_REVISION"), agentmetrics.OutOfRange),
-    (Fail(code=code_pb2.OUT_OF_RANGE, reason="RESTORED"), agentmetrics.Restored),
-    (Fail(code=code_pb2.INVALID_ARGUMENT, reason="RESUME_TOKEN_INVALID"), agentmetrics.InvalidArgument),
-    (Fail(code=code_pb2.UNAUTHENTICATED, reason="CREDENTIALS_INVALID"), agentmetrics.Unauthenticated),
-    (Fail(code=code_pb2.INTERNAL, reason="INTERNAL"), agentmetrics.Internal),
-    (LIMIT, agentmetrics.ResourceExhausted),
+    (Fail(code=code_pb2.OUT_OF_RANGE, reason="COMPACTED"), tallywire.OutOfRange),
+    (Fail(code=code_pb2.OUT_OF_RANGE, reason="FUTURE_REVISION"), tallywire.OutOfRange),
+    (Fail(code=code_pb2.OUT_OF_RANGE, reason="RESTORED"), tallywire.Restored),
+    (Fail(code=code_pb2.INVALID_ARGUMENT, reason="RESUME_TOKEN_INVALID"), tallywire.InvalidArgument),
+    (Fail(code=code_pb2.UNAUTHENTICATED, reason="CREDENTIALS_INVALID"), tallywire.Unauthenticated),
+    (Fail(code=code_pb2.INTERNAL, reason="INTERNAL"), tallywire.Internal),
+    (LIMIT, tallywire.ResourceExhausted),
 ]
 
 
@@ -49,7 +49,7 @@ def live(script: scripted.Script) -> told.Live:
 @pytest.fixture
 async def aclient(running: scripted.Running) -> Any:
     """An asyncio client of the server."""
-    async with agentmetrics.AsyncClient(running.address, api_key=scripted.KEY) as client:
+    async with tallywire.AsyncClient(running.address, api_key=scripted.KEY) as client:
         yield client
 
 
@@ -81,7 +81,7 @@ def committing(live: told.Live, count: int) -> Iterator[None]:
 @pytest.mark.parametrize("parts", [1, 3])
 @pytest.mark.parametrize("steps", BREAKS)
 def test_every_revision_comes_once_and_whole(
-    client: agentmetrics.Client, live: told.Live, steps: tuple[Any, ...], parts: int
+    client: tallywire.Client, live: told.Live, steps: tuple[Any, ...], parts: int
 ) -> None:
     live.steps.extend(steps)
     live.parts, live.revision = parts, 7
@@ -100,7 +100,7 @@ def test_every_revision_comes_once_and_whole(
 @pytest.mark.parametrize("parts", [1, 3])
 @pytest.mark.parametrize("steps", BREAKS)
 async def test_every_revision_comes_once_and_whole_to_asyncio(
-    aclient: agentmetrics.AsyncClient, live: told.Live, steps: tuple[Any, ...], parts: int
+    aclient: tallywire.AsyncClient, live: told.Live, steps: tuple[Any, ...], parts: int
 ) -> None:
     live.steps.extend(steps)
     live.parts, live.revision = parts, 7
@@ -115,7 +115,7 @@ async def test_every_revision_comes_once_and_whole_to_asyncio(
 
 @pytest.mark.parametrize(("step", "kind"), FINAL)
 async def test_final_errors_end_a_subscription(
-    client: agentmetrics.Client, aclient: agentmetrics.AsyncClient, live: told.Live, step: Fail, kind: type[Exception]
+    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live, step: Fail, kind: type[Exception]
 ) -> None:
     live.steps.extend([step, step])
     stream = client.updates(resume_after="t1")
@@ -143,18 +143,18 @@ WRONG = [
 
 @pytest.mark.parametrize("messages", WRONG)
 async def test_what_does_not_follow_is_an_error(
-    client: agentmetrics.Client, aclient: agentmetrics.AsyncClient, live: told.Live, messages: list[Any]
+    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live, messages: list[Any]
 ) -> None:
     live.steps.extend([Say(messages=messages)] * 2)
-    with pytest.raises(agentmetrics.OutOfSequence) as caught:
+    with pytest.raises(tallywire.OutOfSequence) as caught:
         await asyncio.to_thread(list, client.updates())
     assert caught.value.code is grpc.StatusCode.DATA_LOSS
     assert caught.value.metadata["revision"] == str(messages[-1].revision)
-    with pytest.raises(agentmetrics.OutOfSequence):
+    with pytest.raises(tallywire.OutOfSequence):
         [update async for update in aclient.updates()]
 
 
-def test_bookmarks_move_the_token_and_come_only_if_asked_for(client: agentmetrics.Client, live: told.Live) -> None:
+def test_bookmarks_move_the_token_and_come_only_if_asked_for(client: tallywire.Client, live: told.Live) -> None:
     said = [told.bookmark(5), told.bookmark(5), *told.update(6), told.bookmark(6)]
     live.steps.append(Say(messages=said, then=Cut(after=0, failure=FINAL[0][0])))
     stream = client.updates()
@@ -165,14 +165,14 @@ def test_bookmarks_move_the_token_and_come_only_if_asked_for(client: agentmetric
     stream.close()
 
 
-def test_a_bookmark_is_where_a_quiet_reader_goes_on(client: agentmetrics.Client, live: told.Live) -> None:
+def test_a_bookmark_is_where_a_quiet_reader_goes_on(client: tallywire.Client, live: told.Live) -> None:
     live.steps.append(Say(messages=[told.bookmark(5)]))
     live.revision = 9
     assert [update.revision for update in taken(client.updates(), 4)] == [6, 7, 8, 9]
     assert [request.resume_after for request in live.requests] == ["", "t5"]
 
 
-def test_states_never_go_back(client: agentmetrics.Client, live: told.Live) -> None:
+def test_states_never_go_back(client: tallywire.Client, live: told.Live) -> None:
     live.steps.append(Say(messages=[told.state(5), told.heartbeat(8), told.state(8)]))
     live.steps.append(Say(messages=[told.state(6), told.heartbeat(7), told.state(7), told.state(8), told.state(9)]))
     live.steps.append(Say(messages=[told.heartbeat(4), told.heartbeat(9), told.state(11)]))
@@ -191,12 +191,12 @@ def test_revisions_that_stay_behind_are_an_error() -> None:
     for now in (1.0, 60.0):  # noqa: B007 - the clock reads it
         assert ledger.take(told.heartbeat(4)) is None
     now = 62.0
-    with pytest.raises(agentmetrics.OutOfSequence):
+    with pytest.raises(tallywire.OutOfSequence):
         ledger.take(told.heartbeat(4))
 
 
 @pytest.mark.parametrize("steps", BREAKS)
-async def test_watching_goes_on(aclient: agentmetrics.AsyncClient, live: told.Live, steps: tuple[Any, ...]) -> None:
+async def test_watching_goes_on(aclient: tallywire.AsyncClient, live: told.Live, steps: tuple[Any, ...]) -> None:
     live.steps.extend(steps)
     seen = []
     with committing(live, 20):
@@ -211,7 +211,7 @@ async def test_watching_goes_on(aclient: agentmetrics.AsyncClient, live: told.Li
 def test_a_server_that_comes_back_is_found(live: told.Live, script: scripted.Script) -> None:
     first = scripted.start(script=script)
     told_: list[tuple[str, float]] = []
-    with agentmetrics.Client(first.address, api_key="k") as client:
+    with tallywire.Client(first.address, api_key="k") as client:
         stream = client.updates(on_retry=lambda error, wait: told_.append((error.code.name, wait)))
         live.steps.append(Cut(after=99))
         threading.Timer(0.2, live.commit).start()
@@ -231,11 +231,11 @@ def test_a_server_that_comes_back_is_found(live: told.Live, script: scripted.Scr
 
 
 def test_patience_has_an_end_if_it_is_given_one(nobody: str) -> None:
-    with agentmetrics.Client(nobody, api_key="k") as client, pytest.raises(agentmetrics.Unavailable):
+    with tallywire.Client(nobody, api_key="k") as client, pytest.raises(tallywire.Unavailable):
         next(client.watch(retry_for=0.5))
 
 
-async def test_a_step_that_is_cancelled_loses_nothing(aclient: agentmetrics.AsyncClient, live: told.Live) -> None:
+async def test_a_step_that_is_cancelled_loses_nothing(aclient: tallywire.AsyncClient, live: told.Live) -> None:
     stream = aclient.updates()
     seen: list[int] = []
     with committing(live, 30):
@@ -247,7 +247,7 @@ async def test_a_step_that_is_cancelled_loses_nothing(aclient: agentmetrics.Asyn
 
 
 async def test_what_is_left_behind_ends_its_call(
-    client: agentmetrics.Client, aclient: agentmetrics.AsyncClient, live: told.Live
+    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live
 ) -> None:
     async for _ in aclient.watch():
         break
@@ -260,11 +260,11 @@ async def test_what_is_left_behind_ends_its_call(
     await asyncio.to_thread(live.wait_until, lambda: live.ended_calls == 3)
     gc.collect()
     await asyncio.sleep(0.05)
-    assert not [one for one in threading.enumerate() if one.name == "agentmetrics-silence"]
+    assert not [one for one in threading.enumerate() if one.name == "tallywire-silence"]
 
 
 async def test_closing_ends_a_loop_that_waits(
-    client: agentmetrics.Client, aclient: agentmetrics.AsyncClient, live: told.Live
+    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live
 ) -> None:
     astream, stream = aclient.updates(), client.updates()
     waiting = asyncio.create_task(ataken(astream, 1))
@@ -279,25 +279,25 @@ async def test_closing_ends_a_loop_that_waits(
 
 
 async def test_closing_the_client_ends_its_subscriptions(running: scripted.Running, live: told.Live) -> None:
-    client, aclient = (kind(running.address, api_key="k") for kind in (agentmetrics.Client, agentmetrics.AsyncClient))
+    client, aclient = (kind(running.address, api_key="k") for kind in (tallywire.Client, tallywire.AsyncClient))
     blocked = asyncio.create_task(asyncio.to_thread(next, client.updates()))
     waiting = asyncio.create_task(ataken(aclient.updates(), 1))
     await asyncio.to_thread(live.wait_until, lambda: live.open_calls == 2)
     client.close()
     await aclient.close()
     for task in (blocked, waiting):
-        with pytest.raises(agentmetrics.Cancelled):
+        with pytest.raises(tallywire.Cancelled):
             await asyncio.wait_for(task, 5)
 
 
 async def test_a_silent_connection_is_replaced(
-    client: agentmetrics.Client, aclient: agentmetrics.AsyncClient, live: told.Live, monkeypatch: pytest.MonkeyPatch
+    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledgers, "SILENCE", 0.3)
     problems: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
-    def report(error: agentmetrics.AgentMetricsError, _: float) -> None:
+    def report(error: tallywire.TallywireError, _: float) -> None:
         loop.call_soon_threadsafe(problems.put_nowait, error.message)
 
     stream, astream = client.updates(on_retry=report), aclient.updates(on_retry=report)
@@ -310,7 +310,7 @@ async def test_a_silent_connection_is_replaced(
     await astream.close()
 
 
-async def test_realtime(client: agentmetrics.Client, aclient: agentmetrics.AsyncClient, live: told.Live) -> None:
+async def test_realtime(client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live) -> None:
     live.revision = 3
     assert (await asyncio.to_thread(client.realtime, channel="web")).as_of_revision == 3
     assert (await aclient.realtime(agent_ids=["a"])).metrics.messages_last_minute == 148

@@ -11,33 +11,33 @@ import scripted
 from google.rpc import code_pb2
 from scripted import Fail, Reject, Slow
 
-import agentmetrics
-from agentmetrics import buffer, losses, sender
-from agentmetrics.v1 import event_pb2
+import tallywire
+from tallywire import buffer, losses, sender
+from tallywire.v1 import event_pb2
 
 Options = dict[str, Any]
 
 
 @pytest.fixture
-def tracker(running: scripted.Running) -> Iterator[agentmetrics.Tracker]:
+def tracker(running: scripted.Running) -> Iterator[tallywire.Tracker]:
     """A tracker that sends after 0.05 s."""
-    with agentmetrics.Tracker(running.address, api_key="k", flush_interval=0.05) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", flush_interval=0.05) as tracker:
         yield tracker
 
 
-def balanced(stats: agentmetrics.Stats, given: int) -> bool:
+def balanced(stats: tallywire.Stats, given: int) -> bool:
     """Returns whether every event is in exactly one count."""
     settled = stats.sent + stats.duplicates + stats.rejected + stats.invalid + stats.dropped + stats.failed
     return settled + stats.pending == given
 
 
-def test_events_go_out_by_themselves(tracker: agentmetrics.Tracker, script: scripted.Script) -> None:
+def test_events_go_out_by_themselves(tracker: tallywire.Tracker, script: scripted.Script) -> None:
     assert tracker.track("message.sent", agent_id="a", response_time_ms=5)
     assert tracker.track(event_pb2.Event(event_type="a.b"))
     deadline = time.monotonic() + 5
     while tracker.stats().sent < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert tracker.stats() == agentmetrics.Stats(
+    assert tracker.stats() == tallywire.Stats(
         sent=2, duplicates=0, rejected=0, invalid=0, dropped=0, failed=0, pending=0
     )
     assert all(event.event_id for event in script.stored.values())
@@ -46,7 +46,7 @@ def test_events_go_out_by_themselves(tracker: agentmetrics.Tracker, script: scri
 
 
 def test_flush_sends_at_once(running: scripted.Running, script: scripted.Script) -> None:
-    with agentmetrics.Tracker(running.address, api_key="k", flush_interval=60) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", flush_interval=60) as tracker:
         assert tracker.flush()
         for _ in range(1_200):
             tracker.track("a.b")
@@ -58,7 +58,7 @@ def test_flush_sends_at_once(running: scripted.Running, script: scripted.Script)
 
 
 def test_full_batches_do_not_wait_for_the_interval(running: scripted.Running) -> None:
-    with agentmetrics.Tracker(running.address, api_key="k", flush_interval=60, batch_size=10) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", flush_interval=60, batch_size=10) as tracker:
         for _ in range(10):
             tracker.track("a.b")
         deadline = time.monotonic() + 5
@@ -78,7 +78,7 @@ def test_full_batches_do_not_wait_for_the_interval(running: scripted.Running) ->
     ],
 )
 def test_unknown_outcomes_are_sent_again_with_the_same_ids(
-    tracker: agentmetrics.Tracker, script: scripted.Script, step: Fail
+    tracker: tallywire.Tracker, script: scripted.Script, step: Fail
 ) -> None:
     script.play(step, step)
     tracker.track("a.b")
@@ -89,7 +89,7 @@ def test_unknown_outcomes_are_sent_again_with_the_same_ids(
     assert all(ids == script.ids()[0] for ids in script.ids())
 
 
-def test_every_try_has_its_own_sent_at(tracker: agentmetrics.Tracker, script: scripted.Script) -> None:
+def test_every_try_has_its_own_sent_at(tracker: tallywire.Tracker, script: scripted.Script) -> None:
     script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, retry_after=0.1))
     tracker.track("a.b")
     assert tracker.flush(5)
@@ -98,7 +98,7 @@ def test_every_try_has_its_own_sent_at(tracker: agentmetrics.Tracker, script: sc
 
 
 def test_definite_refusals_are_not_sent_again(
-    tracker: agentmetrics.Tracker, script: scripted.Script, caplog: pytest.LogCaptureFixture
+    tracker: tallywire.Tracker, script: scripted.Script, caplog: pytest.LogCaptureFixture
 ) -> None:
     script.play(Fail(code=code_pb2.UNAUTHENTICATED, reason="CREDENTIALS_INVALID"))
     tracker.track("a.b")
@@ -108,7 +108,7 @@ def test_definite_refusals_are_not_sent_again(
     assert "CREDENTIALS_INVALID" in caplog.text
 
 
-def test_a_tracker_waits_as_long_as_it_is_asked_to(tracker: agentmetrics.Tracker, script: scripted.Script) -> None:
+def test_a_tracker_waits_as_long_as_it_is_asked_to(tracker: tallywire.Tracker, script: scripted.Script) -> None:
     script.play(Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="EVENT_RATE", retry_after=0.4))
     begin = time.monotonic()
     tracker.track("a.b")
@@ -118,7 +118,7 @@ def test_a_tracker_waits_as_long_as_it_is_asked_to(tracker: agentmetrics.Tracker
 
 
 def test_rejections_are_counted_and_logged_once(
-    tracker: agentmetrics.Tracker, script: scripted.Script, caplog: pytest.LogCaptureFixture
+    tracker: tallywire.Tracker, script: scripted.Script, caplog: pytest.LogCaptureFixture
 ) -> None:
     script.play(Reject(), Reject())
     for _ in range(2):
@@ -131,7 +131,7 @@ def test_rejections_are_counted_and_logged_once(
 
 def test_retries_end_after_retry_for(running: scripted.Running, script: scripted.Script) -> None:
     script.play(*[Fail()] * 100)
-    with agentmetrics.Tracker(running.address, api_key="k", flush_interval=0.01, retry_for=0.5) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", flush_interval=0.01, retry_for=0.5) as tracker:
         tracker.track("a.b")
         assert tracker.flush(5)
         assert tracker.stats().failed == 1
@@ -141,7 +141,7 @@ def test_the_newest_is_dropped_when_the_buffer_is_full(
     running: scripted.Running, script: scripted.Script, caplog: pytest.LogCaptureFixture
 ) -> None:
     script.hold.clear()
-    with agentmetrics.Tracker(running.address, api_key="k", flush_interval=0.01, max_events=10) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", flush_interval=0.01, max_events=10) as tracker:
         taken = [tracker.track("a.b", event_id=f"e{number}") for number in range(30)]
         assert taken == [True] * 10 + [False] * 20
         assert (tracker.stats().pending, tracker.stats().dropped) == (10, 20)
@@ -160,7 +160,7 @@ def test_the_newest_is_dropped_when_the_buffer_is_full(
 
 def test_the_buffer_is_bounded_in_bytes(running: scripted.Running, script: scripted.Script) -> None:
     script.hold.clear()
-    with agentmetrics.Tracker(running.address, api_key="k", max_bytes=100_000) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", max_bytes=100_000) as tracker:
         taken = [tracker.track("a.b", properties={"text": "x" * 15_000}) for _ in range(10)]
         assert taken == [True] * 6 + [False] * 4
         script.hold.set()
@@ -169,7 +169,7 @@ def test_the_buffer_is_bounded_in_bytes(running: scripted.Running, script: scrip
 
 
 def test_batches_stay_below_the_size_of_a_message(running: scripted.Running, script: scripted.Script) -> None:
-    with agentmetrics.Tracker(running.address, api_key="k", max_bytes=64 * 1024 * 1024, flush_interval=9) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", max_bytes=64 * 1024 * 1024, flush_interval=9) as tracker:
         for _ in range(100):
             tracker.track("a.b", properties={"text": "x" * 60_000})
         assert tracker.flush(10)
@@ -194,7 +194,7 @@ def test_batches_stay_below_the_size_of_a_message(running: scripted.Running, scr
     ],
 )
 def test_nothing_raises(
-    tracker: agentmetrics.Tracker, caplog: pytest.LogCaptureFixture, argument: Any, fields: Options
+    tracker: tallywire.Tracker, caplog: pytest.LogCaptureFixture, argument: Any, fields: Options
 ) -> None:
     for _ in range(3):
         assert tracker.track(argument, **fields) is False
@@ -215,7 +215,7 @@ def test_losses_are_told_with_numbers_and_reasons(
         raise LookupError("a fault of the callback")
 
     script.play(Reject(), Fail(code=code_pb2.UNAUTHENTICATED))
-    with agentmetrics.Tracker(running.address, api_key="k", flush_interval=60, on_drop=on_drop) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", flush_interval=60, on_drop=on_drop) as tracker:
         for number in range(50):
             assert tracker.track("message.sent", response_time_ms=12.5, prompt_tokens=4.0)
             assert not tracker.track("message.sent", prompt_tokens=number + 0.5)
@@ -265,7 +265,7 @@ def test_what_is_lost_before_a_quiet_time_is_told_by_the_thread(
     running: scripted.Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(losses, "INTERVAL", 0.2)
-    with agentmetrics.Tracker(running.address, api_key="k") as tracker:
+    with tallywire.Tracker(running.address, api_key="k") as tracker:
         tracker.track("message.sent", latency=1)
         tracker.track("message.sent", latency=1)
         deadline = time.monotonic() + 30
@@ -274,7 +274,7 @@ def test_what_is_lost_before_a_quiet_time_is_told_by_the_thread(
         assert len(caplog.records) == 2
 
 
-def test_deeply_nested_properties_raise_nothing(tracker: agentmetrics.Tracker) -> None:
+def test_deeply_nested_properties_raise_nothing(tracker: tallywire.Tracker) -> None:
     deep: dict[str, object] = {}
     for _ in range(5_000):
         deep = {"a": deep}
@@ -283,7 +283,7 @@ def test_deeply_nested_properties_raise_nothing(tracker: agentmetrics.Tracker) -
 
 def test_tracking_never_waits_for_the_server(running: scripted.Running, script: scripted.Script) -> None:
     script.hold.clear()
-    with agentmetrics.Tracker(running.address, api_key="k", flush_interval=0.001, shutdown_timeout=0.1) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", flush_interval=0.001, shutdown_timeout=0.1) as tracker:
         slowest = 0.0
         for _ in range(2_000):
             begin = time.perf_counter()
@@ -293,7 +293,7 @@ def test_tracking_never_waits_for_the_server(running: scripted.Running, script: 
         script.hold.set()
 
 
-def test_an_event_may_be_changed_after_it_was_tracked(tracker: agentmetrics.Tracker, script: scripted.Script) -> None:
+def test_an_event_may_be_changed_after_it_was_tracked(tracker: tallywire.Tracker, script: scripted.Script) -> None:
     event = event_pb2.Event(event_type="a.b", event_id="e", agent_id="first")
     tracker.track(event)
     event.agent_id = "second"
@@ -302,7 +302,7 @@ def test_an_event_may_be_changed_after_it_was_tracked(tracker: agentmetrics.Trac
 
 
 def test_events_wait_for_a_server_that_starts(nobody: str) -> None:
-    with agentmetrics.Tracker(nobody, api_key="k", flush_interval=0.01) as tracker:
+    with tallywire.Tracker(nobody, api_key="k", flush_interval=0.01) as tracker:
         tracker.track("a.b")
         assert tracker.flush(0.3) is False
         running = scripted.start(int(nobody.rpartition(":")[2]))
@@ -314,7 +314,7 @@ def test_events_wait_for_a_server_that_starts(nobody: str) -> None:
 
 
 def test_close_sends_what_waits(running: scripted.Running, script: scripted.Script) -> None:
-    tracker = agentmetrics.Tracker(running.address, api_key="k", flush_interval=60)
+    tracker = tallywire.Tracker(running.address, api_key="k", flush_interval=60)
     for _ in range(700):
         tracker.track("a.b")
     assert tracker.close(10)
@@ -326,7 +326,7 @@ def test_close_sends_what_waits(running: scripted.Running, script: scripted.Scri
 
 
 def test_close_ends_in_time_without_a_server(nobody: str) -> None:
-    tracker = agentmetrics.Tracker(nobody, api_key="k", flush_interval=0.01, batch_size=5)
+    tracker = tallywire.Tracker(nobody, api_key="k", flush_interval=0.01, batch_size=5)
     for _ in range(20):
         tracker.track("a.b")
     begin = time.monotonic()
@@ -338,7 +338,7 @@ def test_close_ends_in_time_without_a_server(nobody: str) -> None:
 
 def test_close_ends_in_time_with_a_slow_server(running: scripted.Running, script: scripted.Script) -> None:
     script.play(Slow(seconds=3))
-    tracker = agentmetrics.Tracker(running.address, api_key="k", flush_interval=0.01)
+    tracker = tallywire.Tracker(running.address, api_key="k", flush_interval=0.01)
     tracker.track("a.b")
     assert script.arrived.wait(5)
     begin = time.monotonic()
@@ -349,7 +349,7 @@ def test_close_ends_in_time_with_a_slow_server(running: scripted.Running, script
 
 def test_many_threads_lose_nothing(running: scripted.Running, script: scripted.Script) -> None:
     script.play(*[Fail(store=True), Fail()] * 3)
-    with agentmetrics.Tracker(running.address, api_key="k", flush_interval=0.001, max_events=100_000) as tracker:
+    with tallywire.Tracker(running.address, api_key="k", flush_interval=0.001, max_events=100_000) as tracker:
         threads = [threading.Thread(target=lambda: [tracker.track("a.b") for _ in range(500)]) for _ in range(8)]
         for thread in threads:
             thread.start()
@@ -365,11 +365,11 @@ def test_many_threads_lose_nothing(running: scripted.Running, script: scripted.S
 def test_wrong_arguments_raise_at_once() -> None:
     for options in ({"batch_size": 0}, {"batch_size": 1_001}, {"max_events": 0}, {"api_key": ""}):
         with pytest.raises(ValueError, match=r"batch_size|max_events|api_key"):
-            agentmetrics.Tracker("localhost:1", **{"api_key": "k", **options})  # type: ignore[arg-type]
+            tallywire.Tracker("localhost:1", **{"api_key": "k", **options})  # type: ignore[arg-type]
 
 
 def test_a_thread_survives_what_should_not_happen(
-    tracker: agentmetrics.Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tracker: tallywire.Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> buffer.Tally:
         raise LookupError("a bug")

@@ -18,8 +18,8 @@ import told
 from google.rpc import code_pb2
 from scripted import Fail
 
-from agentmetrics.cli import problems, updates
-from agentmetrics.cli.updates import Keeper, Output, Position
+from tallywire.cli import problems, updates
+from tallywire.cli.updates import Keeper, Output, Position
 
 KILLS = 6
 
@@ -45,8 +45,8 @@ def _nobody_stays() -> Iterator[None]:
 
 def start(running: scripted.Running, stdout: Any, *arguments: str) -> "subprocess.Popen[str]":
     """Starts a reader."""
-    environment = scripted.environment(AGENTMETRICS_API_KEY="k", AGENTMETRICS_ADDRESS=running.address)
-    command = [sys.executable, "-m", "agentmetrics.cli", "updates", *arguments]
+    environment = scripted.environment(TALLYWIRE_API_KEY="k", TALLYWIRE_ADDRESS=running.address)
+    command = [sys.executable, "-m", "tallywire.cli", "updates", *arguments]
     child = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
     STARTED.append(child)
     return child

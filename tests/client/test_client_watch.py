@@ -20,9 +20,9 @@ from google.rpc import code_pb2
 from rich.console import Console
 from scripted import Fail
 
-from agentmetrics.cli import dashboard, figures, trends
-from agentmetrics.cli.dashboard import View
-from agentmetrics.v1 import realtime_service_pb2
+from tallywire.cli import dashboard, figures, trends
+from tallywire.cli.dashboard import View
+from tallywire.v1 import realtime_service_pb2
 from tests.terminals import Terminal
 
 RISING = {card.name: 1 for row in dashboard.CARDS for card in row}
@@ -52,7 +52,7 @@ def test_the_picture_without_colour() -> None:
     text = drawn(view(), color_system=None)
     assert "\x1b" not in text
     lines = text.splitlines()
-    assert re.match(r"agentmetrics watch · everything +11:03:45 America/Denver", lines[0])
+    assert re.match(r"tallywire watch · everything +11:03:45 America/Denver", lines[0])
     assert re.fullmatch(r"● live · revision 12,345 +q quits ?", lines[-1])
     for said in (
         "│ 42 ▲",
@@ -155,7 +155,7 @@ def terminal(running: scripted.Running) -> Iterator[Any]:
     opened: list[Terminal] = []
 
     def opens(*arguments: str, stdin: bool = True, **variables: str) -> Terminal:
-        reached = {"AGENTMETRICS_API_KEY": "k", "AGENTMETRICS_ADDRESS": running.address}
+        reached = {"TALLYWIRE_API_KEY": "k", "TALLYWIRE_ADDRESS": running.address}
         environment = scripted.environment(**reached, **variables)
         opened.append(Terminal(environment, "watch", "--interval", "0.1", *arguments, stdin=stdin))
         return opened[-1]
@@ -225,7 +225,7 @@ def test_an_error_is_one_line_below_the_screen(terminal: Any, script: scripted.S
     script.live.steps.append(told.Cut(after=1, failure=revoked))
     shown = terminal()
     shown.wait_for(LEAVES_THE_SCREEN)
-    shown.wait_for("agentmetrics: UNAUTHENTICATED (CREDENTIALS_INVALID)")
+    shown.wait_for("tallywire: UNAUTHENTICATED (CREDENTIALS_INVALID)")
     assert shown.end() == 1
 
 
@@ -239,8 +239,8 @@ def test_a_dumb_terminal_gets_one_picture_below_the_other(terminal: Any) -> None
 
 def process(running: scripted.Running, *arguments: str) -> "subprocess.Popen[str]":
     """Starts watch without any terminal."""
-    environment = scripted.environment(AGENTMETRICS_API_KEY="k", AGENTMETRICS_ADDRESS=running.address)
-    command = [sys.executable, "-m", "agentmetrics.cli", "watch", "--interval", "0.1", *arguments]
+    environment = scripted.environment(TALLYWIRE_API_KEY="k", TALLYWIRE_ADDRESS=running.address)
+    command = [sys.executable, "-m", "tallywire.cli", "watch", "--interval", "0.1", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, env=environment)
 
@@ -275,8 +275,8 @@ def test_no_server_and_wrong_options_are_told_at_once(nobody: str) -> None:
         (["--address", nobody], 1, f"no connection to {nobody}"),
         (["--interval", "0"], 2, "interval"),
     ):
-        environment = scripted.environment(AGENTMETRICS_API_KEY="k", AGENTMETRICS_ADDRESS=nobody)
-        command = [sys.executable, "-m", "agentmetrics.cli", "watch", *arguments]
+        environment = scripted.environment(TALLYWIRE_API_KEY="k", TALLYWIRE_ADDRESS=nobody)
+        command = [sys.executable, "-m", "tallywire.cli", "watch", *arguments]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
         assert (ran.returncode, ran.stdout) == (code, "")
         assert said in ran.stderr

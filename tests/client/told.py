@@ -11,7 +11,7 @@ from typing import Any
 
 import states
 
-from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
+from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 Update = realtime_service_pb2.WatchUpdatesResponse
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agentmetrics import AsyncClient
+from tallywire import AsyncClient
 
 OUTCOMES = ("resolved", "escalated", "abandoned", "ended")
 PERCENTILES = (50, 90, 95, 99)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agentmetrics.v1 import event_pb2
+from tallywire.v1 import event_pb2
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "tau2_sierra"
 

@@ -12,11 +12,11 @@ import pytest
 import tau2
 from expectations import Expected
 
-from agentmetrics import AsyncClient
-from agentmetrics.v1 import event_pb2, event_service_pb2
 from server import audit, chitchat, fold
 from server.store import rollups
 from server.store.database import Database
+from tallywire import AsyncClient
+from tallywire.v1 import event_pb2, event_service_pb2
 
 CHITCHAT = Path(__file__).parents[1] / "data" / "chitchat_expected.json"
 

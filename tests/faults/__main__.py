@@ -124,7 +124,7 @@ if arguments.power_cut or arguments.disk_full:
         disks.own_mounts()
     except disks.Unavailable as error:
         sys.exit(f"skipped: {error}")
-place = arguments.folder or Path(tempfile.mkdtemp(prefix="agentmetrics-faults-"))
+place = arguments.folder or Path(tempfile.mkdtemp(prefix="tallywire-faults-"))
 scenarios = _scenarios(arguments)
 if mistakes := _mistakes(arguments):
     good = asyncio.run(_mutants(mistakes, arguments.seed, arguments.seconds, place, scenarios))

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agentmetrics import AgentMetricsError, AsyncClient
-from agentmetrics.v1 import event_pb2, event_service_pb2
+from tallywire import AsyncClient, TallywireError
+from tallywire.v1 import event_pb2, event_service_pb2
 from tests.faults.history import ACCEPTED, DUPLICATE, REJECTED, Call, Failure, History, Read, now
 from tests.faults.plain import PlainClient
 from tests.faults.workload import Business, Fact, message
@@ -92,7 +92,7 @@ class Client:
         """One of the servers."""
         return self.dice.choice(self.tenant.servers)
 
-    def failed(self, server: Server, error: AgentMetricsError) -> str:
+    def failed(self, server: Server, error: TallywireError) -> str:
         """Records an error of a call, and returns its status."""
         code = error.code.name
         self.history.add(
@@ -133,7 +133,7 @@ class Client:
         try:
             results = await _track(server.client, [message(fact) for fact in facts], timeout)
             error = ""
-        except AgentMetricsError as failure:
+        except TallywireError as failure:
             error = self.failed(server, failure)
             if not failure.outcome_unknown:
                 results = tuple((fact.event_id, f"{REJECTED} {failure}") for fact in facts)
@@ -212,7 +212,7 @@ async def _stream(client: Client, count: int) -> None:
             async for ack in acks:
                 facts, began = waiting.pop(0)
                 client.sent(server, facts, began, results_of(ack.results), revision=ack.revision)
-    except AgentMetricsError as failure:
+    except TallywireError as failure:
         error = client.failed(server, failure)
     finally:
         for facts, began in waiting:
@@ -227,7 +227,7 @@ async def read(
         server, began = client.server(), now()
         try:
             answer = await server.client.overview(start, end, timeout=timeout)
-        except AgentMetricsError as error:
+        except TallywireError as error:
             client.failed(server, error)
             await asyncio.sleep(0.05)
             continue
@@ -258,7 +258,7 @@ async def read(
 async def reach(server: Server) -> None:
     """Returns once a server answers over a connection that may still be waiting to be tried again."""
     while True:
-        with contextlib.suppress(AgentMetricsError):
+        with contextlib.suppress(TallywireError):
             await server.client.metrics(timeout=_PATIENCE)
             return
         await asyncio.sleep(0.05)

@@ -48,7 +48,7 @@ class Disk:
     @contextlib.contextmanager
     def mounted(cls, megabytes: int) -> Iterator["Disk"]:
         """A new disk, mounted until the end of the block."""
-        with tempfile.TemporaryDirectory(prefix="agentmetrics-disk-", dir=_MEMORY) as name:
+        with tempfile.TemporaryDirectory(prefix="tallywire-disk-", dir=_MEMORY) as name:
             Path(name).chmod(0o711)  # PostgreSQL runs as another user
             disk = cls(Path(name) / "image", Path(name) / "mounted")
             disk.place.mkdir()

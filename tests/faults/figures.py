@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agentmetrics import AsyncClient
-from agentmetrics.v1 import metrics_service_pb2
+from tallywire import AsyncClient
+from tallywire.v1 import metrics_service_pb2
 from tests.faults import model
 from tests.faults.checker import Violation
 from tests.faults.model import Figure

@@ -15,8 +15,8 @@ from typing import Final
 
 import asyncpg
 
-from agentmetrics import AgentMetricsError
 from server import embedded
+from tallywire import TallywireError
 from tests.faults import clients, disks, load
 from tests.faults.checker import Violation
 from tests.faults.clients import Client, Results, Server
@@ -62,7 +62,7 @@ class Fullness:
         """A folder for the engines, and another one for the WAL, one of them on a disk of its own."""
         with (
             disks.Disk.mounted(_MEGABYTES) as disk,
-            tempfile.TemporaryDirectory(prefix="agentmetrics-faults-", dir="/dev/shm") as roomy,
+            tempfile.TemporaryDirectory(prefix="tallywire-faults-", dir="/dev/shm") as roomy,
         ):
             Path(roomy).chmod(0o711)
             self._disk = disk
@@ -126,7 +126,7 @@ class Fullness:
                 results: Results = ()
                 try:
                     results = clients.results_of(await plain.track_batch([message(fact)], timeout=2 * _FULL))
-                except AgentMetricsError as error:
+                except TallywireError as error:
                     failed = client.failed(server, error)
                     told = "" if error.retry_after is None else " with RetryInfo"
                     self._answers[f"{error.code.name} {error.reason}{told}".strip()] += 1

@@ -145,7 +145,7 @@ async def _backends(admin_url: str) -> list[int]:
     connection = await asyncpg.connect(plain_url(admin_url), timeout=1, ssl=False)
     try:
         rows = await connection.fetch(
-            "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'agentmetrics%' ORDER BY pid"
+            "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tallywire%' ORDER BY pid"
         )
     finally:
         await connection.close(timeout=1)

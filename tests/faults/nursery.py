@@ -24,7 +24,7 @@ _PRELOADED = ("server.cli", "server.diagnosis", "server.serve", "workers.process
 _PR_SET_PDEATHSIG = 1
 _TICK = 0.02
 CLOCK = "FAULTS_CLOCK_SECONDS"  # by how much a process's own clock is ahead; only where it is forked
-_DATED = ("server", "workers", "arq", "redis", "agentmetrics")  # packages whose clock that is
+_DATED = ("server", "workers", "arq", "redis", "tallywire")  # packages whose clock that is
 
 
 def main() -> None:

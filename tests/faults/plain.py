@@ -6,8 +6,8 @@ from typing import Any, Final, Self
 
 import grpc.aio
 
-from agentmetrics import connection, errors, requests
-from agentmetrics.v1 import (
+from tallywire import connection, errors, requests
+from tallywire.v1 import (
     event_pb2,
     event_service_pb2,
     event_service_pb2_grpc,

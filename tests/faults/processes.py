@@ -160,7 +160,7 @@ class Program:
         if not chances:
             return
         self._environment["FAILPOINT"] = ",".join(f"{name}:{chance}" for name, chance in chances.items())
-        self._environment["AGENTMETRICS_ALLOW_FAILPOINTS"] = "true"
+        self._environment["TALLYWIRE_ALLOW_FAILPOINTS"] = "true"
 
     async def disarm(self) -> None:
         """Ends the process with SIGKILL if its failpoints are armed; the next one's are not."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agentmetrics.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2 as messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,10 @@ _LOOK_AGAIN = 0.2  # seconds
 _OLD = 5.0  # seconds; no transaction of an idle service is open for longer
 # Of a server, at most. It opens up to 18 connections to the database, as the README says.
 _LIMITS: Mapping[str, float] = {
-    "agentmetrics_inflight_bytes": 0,
-    "agentmetrics_open_streams": 0,
-    "agentmetrics_pending_events": 0,
-    "agentmetrics_subscriptions": 0,
+    "tallywire_inflight_bytes": 0,
+    "tallywire_open_streams": 0,
+    "tallywire_pending_events": 0,
+    "tallywire_subscriptions": 0,
     "process_open_fds": 100,
     "process_resident_memory_bytes": 300 << 20,
 }
@@ -65,7 +65,7 @@ async def _of_database(cluster: Cluster, database: Database) -> list[Excess]:
     async with database.frozen() as driver:
         row = await driver.fetchrow(
             "SELECT count(*), count(*) FILTER (WHERE xact_start < clock_timestamp() - make_interval(secs => $1))"
-            " FROM pg_stat_activity WHERE application_name LIKE 'agentmetrics%'",
+            " FROM pg_stat_activity WHERE application_name LIKE 'tallywire%'",
             _OLD,
         )
     connections = len(cluster.servers) * _SERVER_CONNECTIONS + len(cluster.workers) * _WORKER_CONNECTIONS

@@ -11,8 +11,8 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-from agentmetrics import AgentMetricsError
-from agentmetrics.v1 import event_pb2
+from tallywire import TallywireError
+from tallywire.v1 import event_pb2
 from tests.faults import clients, supervisor, tables
 from tests.faults.checker import Violation
 from tests.faults.clients import Client, Server
@@ -35,7 +35,7 @@ _UNANSWERED = 3  # batches of a stream
 _PATIENCE = 30.0  # seconds for a call: what the clients have by default
 # A server may be slow, as slow as a call's patience allows, where others use the machine, too; it then answers late in
 # place of turning away what comes, which these clients would count as a failure.
-_PATIENT = {"AGENTMETRICS_MAX_QUEUE_SECONDS": "8"}
+_PATIENT = {"TALLYWIRE_MAX_QUEUE_SECONDS": "8"}
 _LARGEST_BATCH = 100
 _HEAD_SECONDS = 20.0  # after the last restart, for subscribers to hear of everything
 
@@ -171,7 +171,7 @@ class Rolling:
                     await asyncio.wait((reading,), timeout=0.05)
         reading.cancel()
         (error,) = await asyncio.gather(reading, return_exceptions=True)
-        if isinstance(error, AgentMetricsError):
+        if isinstance(error, TallywireError):
             client.failed(client.tenant.servers[0], error)
         if not seen or seen[-1] < head or seen != list(range(seen[0], seen[-1] + 1)):
             text = f"{client.name} heard {len(seen) - 1} updates up to {seen[-1:]}, and {head} was the newest"
@@ -240,6 +240,6 @@ async def _stream(client: Client, stop: asyncio.Event) -> None:
             facts, began = waiting.pop(0)
             room.release()
             client.sent(server, facts, began, clients.results_of(ack.results), revision=ack.revision)
-    except AgentMetricsError as failure:
+    except TallywireError as failure:
         for facts, began in waiting:
             client.sent(server, facts, began, (), error=client.failed(server, failure))

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from agentmetrics import AgentMetricsError, NotFound
 from server import errors
+from tallywire import NotFound, TallywireError
 from tests.faults import audience as audiences
 from tests.faults import (
     checker,
@@ -39,7 +39,7 @@ async def run(seed: int, seconds: float, folder: Path, *, tree: Path = ROOT, sce
             await _run(verdict, history, tree, scenario)
     except Hang as hang:
         verdict.violations.append(hang.violation)
-    except AgentMetricsError as error:  # of a question that was asked once no fault came any more
+    except TallywireError as error:  # of a question that was asked once no fault came any more
         verdict.violations.append(Violation(check="unanswered", text=str(error)))
     finally:
         history.close()

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 
-from agentmetrics import AgentMetricsError
+from tallywire import TallywireError
 from tests.faults.checker import Violation
 from tests.faults.clients import Server
 from tests.faults.history import Fault, now
@@ -83,6 +83,6 @@ class Silence:
 async def _ask(world: World, server: Server) -> None:
     """Asks until there is an answer."""
     while True:
-        with contextlib.suppress(AgentMetricsError):
+        with contextlib.suppress(TallywireError):
             await server.client.overview(*world.period, timeout=5)
             return

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from agentmetrics.v1 import event_pb2, event_service_pb2
+from tallywire.v1 import event_pb2, event_service_pb2
 from tests.faults.plain import PlainClient
 
 # A connection is tried again soon, and one that has gone silent is given up.

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from agentmetrics import AsyncClient
-from agentmetrics.v1 import realtime_service_pb2 as messages
+from tallywire import AsyncClient
+from tallywire.v1 import realtime_service_pb2 as messages
 from tests.faults import model
 from tests.faults.checker import Violation
 from tests.faults.clients import Tenant

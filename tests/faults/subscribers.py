@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 from google.protobuf import duration_pb2
 
-import agentmetrics.errors
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
+import tallywire.errors
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 from tests.faults.clients import Client
 from tests.faults.history import Delivered, Resumed, Shown, now
 from tests.faults.promises import Assembly, Table
@@ -77,7 +77,7 @@ class Lines:
             except TimeoutError:
                 continue
             except grpc.aio.AioRpcError as failure:
-                self._client.failed(server, agentmetrics.errors.from_rpc(failure))
+                self._client.failed(server, tallywire.errors.from_rpc(failure))
             await asyncio.sleep(_PAUSE)
 
 

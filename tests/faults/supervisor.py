@@ -113,8 +113,8 @@ async def cluster(
                     number,
                     "server",
                     "serve",
-                    AGENTMETRICS_LISTEN=address,
-                    AGENTMETRICS_METRICS_PORT=str(metrics_ports[number]),
+                    TALLYWIRE_LISTEN=address,
+                    TALLYWIRE_METRICS_PORT=str(metrics_ports[number]),
                     **settings,
                 )
                 for number, address in enumerate(addresses)
@@ -142,11 +142,11 @@ def _environment(urls: tuple[str, str], number: int) -> dict[str, str]:
     """What a process of the service is told: the URLs of PostgreSQL and Redis, the pepper, and how its log looks."""
     database_url, redis_url = urls
     return {
-        **{key: value for key, value in os.environ.items() if not key.startswith("AGENTMETRICS_")},
+        **{key: value for key, value in os.environ.items() if not key.startswith("TALLYWIRE_")},
         "DATABASE_URL": without_tls(database_url),
         "REDIS_URL": redis_url,
-        "AGENTMETRICS_KEY_PEPPER": PEPPER,
-        "AGENTMETRICS_LOG_FORMAT": ("console", "json")[number % 2],
+        "TALLYWIRE_KEY_PEPPER": PEPPER,
+        "TALLYWIRE_LOG_FORMAT": ("console", "json")[number % 2],
     }
 
 
@@ -191,7 +191,7 @@ _COMPLAINTS = ("never retrieved", "was never awaited", "Task was destroyed", "Tr
 
 def _is_known(line: str) -> bool:
     """arq tells like this that a job was started twice, as it may be after a FLUSHALL; it is harmless."""
-    return "arq.worker" in line and "KeyError: 'agentmetrics:fold" in line
+    return "arq.worker" in line and "KeyError: 'tallywire:fold" in line
 
 
 def judge_failures(history: History, secrets: Sequence[str]) -> Iterator[Violation]:

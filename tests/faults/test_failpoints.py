@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from agentmetrics import AgentMetricsError, event
-from agentmetrics.v1 import event_pb2, event_service_pb2
 from server import errors, failpoints
 from server.failpoints import Name
 from server.jobs import REGISTRY
 from server.store import jobs
+from tallywire import TallywireError, event
+from tallywire.v1 import event_pb2, event_service_pb2
 from tests.faults import supervisor
 from tests.faults import world as worlds
 from tests.faults.clients import Tenant
@@ -37,7 +37,7 @@ async def _reach(world: World, program: Program, name: Name, tenant: Tenant) -> 
     async with asyncio.timeout(_SECONDS):
         while not any(life.failpoint() for life in program.lives[before:]):
             sent.append(event("message.sent"))
-            with contextlib.suppress(AgentMetricsError):
+            with contextlib.suppress(TallywireError):
                 await tenant.servers[0].client.track(sent[-1], timeout=1)
             if name == "job_before_record":
                 await _wake_jobs(world)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agentmetrics.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2 as messages
 from tests.faults import promises, stream_checks
 from tests.faults.checker import Stored
 from tests.faults.history import Delivered, History, Resumed, Shown

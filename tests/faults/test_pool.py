@@ -45,7 +45,7 @@ async def number(driver: Driver) -> int:
 
 async def test_sessions_are_set_up_and_know_their_name(mine: Database) -> None:
     async with mine.ingest() as driver:
-        for name, value in {**sessions.INGEST.settings, "application_name": "agentmetrics ingest"}.items():
+        for name, value in {**sessions.INGEST.settings, "application_name": "tallywire ingest"}.items():
             assert await driver.fetchval("SELECT current_setting($1)", name) == value
         assert await driver.fetchval("SELECT '{\"a\": 1}'::jsonb") == '{"a": 1}'
 
@@ -177,7 +177,7 @@ async def test_a_lost_session_is_ended_and_never_one_that_has_its_number_now(
     async with mine.maintenance() as driver:
         lost = driver.identity
     url = engines.database_url.replace("postgresql+asyncpg://", "postgresql://")
-    stranger = await asyncpg.connect(url, server_settings={"application_name": "agentmetrics"})
+    stranger = await asyncpg.connect(url, server_settings={"application_name": "tallywire"})
     try:
         theirs = Identity(pid=await number(stranger), began=lost.began)
         mine._lost.update((lost, theirs))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import agentmetrics
-from agentmetrics.v1 import event_pb2
+import tallywire
+from tallywire.v1 import event_pb2
 
 SPREAD = timedelta(days=25)  # how late an event may be
 PLANTED_MAIL = "planted.user{}@mail.example"  # no log may show one
@@ -36,7 +36,7 @@ class Fact:
 def message(fact: Fact) -> event_pb2.Event:
     """The fact as it is sent: the same bytes every time."""
     numbers: dict[str, Any] = dict(fact.numbers)
-    return agentmetrics.event(
+    return tallywire.event(
         fact.event_type,
         event_id=fact.event_id,
         occurred_at=fact.occurred_at,

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from agentmetrics import AsyncClient
 from server import accounts, audit, embedded
 from server.accounts import Scope, Secrets
 from server.failpoints import Name
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
+from tallywire import AsyncClient
 from tests.faults import supervisor, tables
 from tests.faults.checker import Stored
 from tests.faults.clients import Client, Server, Tenant
@@ -181,7 +181,7 @@ def in_memory() -> Iterator[Path]:
     No kill of a process can tell, and a slow disk would only make for fewer faults.
     """
     roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
-    with tempfile.TemporaryDirectory(prefix="agentmetrics-faults-", dir=_MEMORY if roomy else None) as name:
+    with tempfile.TemporaryDirectory(prefix="tallywire-faults-", dir=_MEMORY if roomy else None) as name:
         yield Path(name)
 
 

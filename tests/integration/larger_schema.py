@@ -30,7 +30,7 @@ class _LargerPool:
 
 def _larger(content: bytes) -> bytes:
     file = descriptor_pb2.FileDescriptorProto.FromString(content)
-    if file.name != "agentmetrics/v1/event.proto":
+    if file.name != "tallywire/v1/event.proto":
         return content
     messages = {message.name: message for message in file.message_type}
     field = descriptor_pb2.FieldDescriptorProto
@@ -39,7 +39,7 @@ def _larger(content: bytes) -> bytes:
         name="added_detail",
         number=DETAIL,
         type=field.TYPE_MESSAGE,
-        type_name=".agentmetrics.v1.TaskDetail",
+        type_name=".tallywire.v1.TaskDetail",
         label=field.LABEL_OPTIONAL,
         oneof_index=0,
     )
@@ -58,10 +58,10 @@ def _larger(content: bytes) -> bytes:
 
 def fingerprints() -> None:
     """Answers every line on standard input."""
-    from agentmetrics.v1 import event_pb2
     from server.accounts import Principal, Scope, Secrets
     from server.rpc import event_conversion
     from server.store.organizations import Settings
+    from tallywire.v1 import event_pb2
 
     principal = Principal(
         organization_id=1, key_id="key", scopes=frozenset([Scope.INGEST]), settings=Settings(time_zone="UTC")

@@ -24,10 +24,10 @@ SECRET = re.compile(r"\bam_[a-z2-7]{16}_[A-Za-z0-9_-]{43}\b")
 
 def environment(home: pathlib.Path, **variables: str) -> dict[str, str]:
     """The environment of a user who has set nothing but the variables."""
-    ours = ("AGENTMETRICS_", "DATABASE_URL", "REDIS_URL", "PYTHONWARNINGS")
+    ours = ("TALLYWIRE_", "DATABASE_URL", "REDIS_URL", "PYTHONWARNINGS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    if binaries := os.environ.get("AGENTMETRICS_POSTGRES_BIN"):
-        kept["AGENTMETRICS_POSTGRES_BIN"] = binaries
+    if binaries := os.environ.get("TALLYWIRE_POSTGRES_BIN"):
+        kept["TALLYWIRE_POSTGRES_BIN"] = binaries
     path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
     return {**kept, "HOME": str(home), "PYTHONPATH": path, "COLUMNS": "100", **variables}
 
@@ -48,8 +48,8 @@ def run(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedPro
 def invoke(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself, in this process, which saves it the imports; not for the server and `up`."""
     unset = dict.fromkeys(os.environ.keys() - environment.keys())
-    folder = str(pathlib.Path(environment["HOME"]) / ".agentmetrics")
-    variables = {"AGENTMETRICS_DATA_DIR": folder, **environment, **unset}
+    folder = str(pathlib.Path(environment["HOME"]) / ".tallywire")
+    variables = {"TALLYWIRE_DATA_DIR": folder, **environment, **unset}
     # In a thread, because the tests' own event loop lives in this one.
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         call = functools.partial(CliRunner().invoke, cli.app, arguments, env=variables, prog_name="python -m server")

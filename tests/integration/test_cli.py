@@ -53,7 +53,7 @@ def empty_url(engines: embedded.Engines) -> str:
 def migrated(engines: embedded.Engines, home: pathlib.Path) -> dict[str, str]:
     """The environment of an operator with a migrated database."""
     url = engines.create_database(f"cli_{uuid.uuid4().hex[:8]}")
-    variables = {"DATABASE_URL": url, "REDIS_URL": engines.redis_url, "AGENTMETRICS_KEY_PEPPER": PEPPER}
+    variables = {"DATABASE_URL": url, "REDIS_URL": engines.redis_url, "TALLYWIRE_KEY_PEPPER": PEPPER}
     environment = processes.environment(home, **variables)
     for _ in range(2):  # the second time there is nothing to do
         done = processes.invoke("migrate", environment=environment)
@@ -111,9 +111,9 @@ def with_database(place: str) -> dict[str, str]:
 
 SECRET = "s3cret-s3cret"
 REDIS = {"REDIS_URL": "redis://127.0.0.1:1/0"}
-KEY_PEPPER = {"AGENTMETRICS_KEY_PEPPER": PEPPER}
+KEY_PEPPER = {"TALLYWIRE_KEY_PEPPER": PEPPER}
 WRONG_SETTINGS = (
-    ("organizations list", {}, r"DATABASE_URL is not set and nothing runs in .*/\.agentmetrics: start it with"),
+    ("organizations list", {}, r"DATABASE_URL is not set and nothing runs in .*/\.tallywire: start it with"),
     ("keys list x --data-dir /nowhere/at/all", {}, r"nothing runs in /nowhere/at/all: start it with"),
     ("migrate", {"DATABASE_URL": "nonsense"}, r"DATABASE_URL is not a URL: it looks like postgresql://"),
     ("migrate", {"DATABASE_URL": f"mysql://u:{SECRET}@h/d"}, r"DATABASE_URL is of mysql, not of PostgreSQL"),
@@ -128,12 +128,12 @@ WRONG_SETTINGS = (
     ("migrate", with_database("127.0.0.1/d?target_session_attrs=best"), r"DATABASE_URL cannot be used: target_session"),
     ("status", with_database("nowhere.invalid/d"), r"the host of nowhere\.invalid:5432 cannot be found"),
     ("status", with_database("127.0.0.1:1/d"), r"nothing listens at 127\.0\.0\.1:1: start PostgreSQL"),
-    ("serve", with_database("localhost:1/d") | REDIS, r"AGENTMETRICS_KEY_PEPPER is not set"),
+    ("serve", with_database("localhost:1/d") | REDIS, r"TALLYWIRE_KEY_PEPPER is not set"),
     ("serve", {}, r"DATABASE_URL is not set"),
     ("serve", with_database("127.0.0.1:1/d"), r"REDIS_URL is not set"),
     ("serve", with_database("127.0.0.1:1/d") | {"REDIS_URL": "nonsense"}, r"REDIS_URL is not a URL of Redis"),
-    ("serve", {"AGENTMETRICS_KEY_PEPPER": "short"}, r"AGENTMETRICS_KEY_PEPPER: must have at least 32 characters"),
-    ("serve", {"AGENTMETRICS_LISTEN": "0.0.0.0:50051"}, r"not a loopback address and TLS is off"),
+    ("serve", {"TALLYWIRE_KEY_PEPPER": "short"}, r"TALLYWIRE_KEY_PEPPER: must have at least 32 characters"),
+    ("serve", {"TALLYWIRE_LISTEN": "0.0.0.0:50051"}, r"not a loopback address and TLS is off"),
     (
         "serve --processes 2",
         with_database("127.0.0.1:1/d") | REDIS | KEY_PEPPER,
@@ -142,9 +142,9 @@ WRONG_SETTINGS = (
     ("up", with_database("127.0.0.1:1/d"), r"DATABASE_URL is set and REDIS_URL is not: set both, or neither"),
     ("up", REDIS, r"REDIS_URL is set and DATABASE_URL is not: set both, or neither"),
     ("up", with_database("127.0.0.1:1/d") | REDIS, r"nothing listens at 127\.0\.0\.1:1: start PostgreSQL"),
-    ("up --listen 127.0.0.1", {}, r"AGENTMETRICS_LISTEN=127\.0\.0\.1 is not"),
+    ("up --listen 127.0.0.1", {}, r"TALLYWIRE_LISTEN=127\.0\.0\.1 is not"),
     ("up --data-dir /dev/null", {}, r"/dev/null is a file: choose another folder with --data-dir"),
-    ("health", {"AGENTMETRICS_LISTEN": "127.0.0.1:1"}, r"the server on 127\.0\.0\.1:1 is not healthy: no connection"),
+    ("health", {"TALLYWIRE_LISTEN": "127.0.0.1:1"}, r"the server on 127\.0\.0\.1:1 is not healthy: no connection"),
 )
 
 
@@ -152,7 +152,7 @@ WRONG_SETTINGS = (
 def test_wrong_settings_are_one_line(
     home: pathlib.Path, arguments: str, variables: dict[str, str], message: str
 ) -> None:
-    listen = {"AGENTMETRICS_LISTEN": f"127.0.0.1:{processes.free_port()}"}
+    listen = {"TALLYWIRE_LISTEN": f"127.0.0.1:{processes.free_port()}"}
     run = processes.run if arguments.split()[0] in ("serve", "up", "health") else processes.invoke
     done = run(*arguments.split(), environment=processes.environment(home, **(listen | variables)))
     assert re.search(message, processes.error(done))
@@ -163,13 +163,13 @@ def test_wrong_settings_are_one_line(
 def test_a_home_that_cannot_be_written_to(command: str) -> None:
     # Not even root makes folders there.
     done = processes.run(command, environment=processes.environment(pathlib.Path("/dev/fd")))
-    assert re.search(r"/dev/fd/.agentmetrics.* cannot be used: .*; choose another .* --data-dir", processes.error(done))
+    assert re.search(r"/dev/fd/.tallywire.* cannot be used: .*; choose another .* --data-dir", processes.error(done))
 
 
 def test_a_wrong_password(home: pathlib.Path, empty_url: str) -> None:
     wrong = re.sub(r"//(\w+):[^@]+@", rf"//\1:{SECRET}@", empty_url)
     done = processes.invoke("status", environment=processes.environment(home, DATABASE_URL=wrong))
-    assert re.match(r"PostgreSQL at \S+ refuses the password of 'agentmetrics'", processes.error(done))
+    assert re.match(r"PostgreSQL at \S+ refuses the password of 'tallywire'", processes.error(done))
     assert SECRET not in done.stderr
 
 
@@ -185,8 +185,8 @@ def test_a_database_that_is_not_migrated(
 ) -> None:
     variables = {
         "REDIS_URL": engines.redis_url,
-        "AGENTMETRICS_KEY_PEPPER": PEPPER,
-        "AGENTMETRICS_LISTEN": "127.0.0.1:0",
+        "TALLYWIRE_KEY_PEPPER": PEPPER,
+        "TALLYWIRE_LISTEN": "127.0.0.1:0",
     }
     environment = processes.environment(home, DATABASE_URL=empty_url, **variables)
     run = processes.run if arguments == "serve" else processes.invoke
@@ -197,10 +197,8 @@ def test_a_database_that_is_not_migrated(
 def test_serve_on_a_port_that_is_taken(migrated: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
-        done = processes.run("serve", environment={**migrated, "AGENTMETRICS_LISTEN": listen})
-    assert re.match(
-        rf"port {listen.partition(':')[2]} .* choose another with AGENTMETRICS_LISTEN", processes.error(done)
-    )
+        done = processes.run("serve", environment={**migrated, "TALLYWIRE_LISTEN": listen})
+    assert re.match(rf"port {listen.partition(':')[2]} .* choose another with TALLYWIRE_LISTEN", processes.error(done))
 
 
 def test_organizations(migrated: dict[str, str]) -> None:
@@ -295,6 +293,6 @@ def test_keys(migrated: dict[str, str]) -> None:
     assert processes.error(unknown) == "there is no key with the id 'nothing'"
     nobody = processes.invoke("keys", "create", "Nobody", *scopes, environment=migrated)
     assert processes.error(nobody).startswith("there is no organization named 'Nobody'")
-    bare = {name: value for name, value in migrated.items() if name != "AGENTMETRICS_KEY_PEPPER"}
+    bare = {name: value for name, value in migrated.items() if name != "TALLYWIRE_KEY_PEPPER"}
     refused = processes.invoke("keys", "create", "Keys", *scopes, environment=bare)
-    assert processes.error(refused).startswith("AGENTMETRICS_KEY_PEPPER is not set: set it to the servers'")
+    assert processes.error(refused).startswith("TALLYWIRE_KEY_PEPPER is not set: set it to the servers'")

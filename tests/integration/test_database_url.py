@@ -15,7 +15,7 @@ _HOSTED = "sslmode=prefer&channel_binding=prefer&connect_timeout=10&application_
 def test_settings_are_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", " postgresql://u@h/d\n")
     monkeypatch.setenv("REDIS_URL", "\tredis://h:6379/0\r\n")
-    monkeypatch.setenv("AGENTMETRICS_LISTEN", " 127.0.0.1:0 ")
+    monkeypatch.setenv("TALLYWIRE_LISTEN", " 127.0.0.1:0 ")
     known = Settings()
     assert known.required("database_url") == "postgresql://u@h/d"
     assert known.required("redis_url") == "redis://h:6379/0"
@@ -29,7 +29,7 @@ async def test_urls_of_hosters_are_understood(engines: embedded.Engines, scheme:
     try:
         async with database.ingest() as driver:
             assert await driver.fetchval("SELECT current_setting('geqo')") == "off"
-            assert await driver.fetchval("SELECT current_setting('application_name')") == "agentmetrics ingest"
+            assert await driver.fetchval("SELECT current_setting('application_name')") == "tallywire ingest"
         assert not await database.is_shared()
     finally:
         await database.close()

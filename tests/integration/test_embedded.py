@@ -382,7 +382,7 @@ def test_root_runs_a_copy_of_programs_that_the_account_cannot_reach(
     monkeypatch.delenv(binaries.POSTGRES_VARIABLE, raising=False)
     monkeypatch.delenv(binaries.VALKEY_VARIABLE, raising=False)
     monkeypatch.setattr(binaries, "_package", packages.get)
-    cache = pathlib.Path("/var/cache") / f"agentmetrics-test-{os.getpid()}"
+    cache = pathlib.Path("/var/cache") / f"tallywire-test-{os.getpid()}"
     monkeypatch.setattr(binaries, "SHARED_CACHES", (cache,))
     try:
         for _ in range(2):  # makes the copy, then finds it

@@ -30,9 +30,9 @@ def live(tmp_path: pathlib.Path) -> Iterator[Foreground]:
 @pytest.fixture
 def readers(live: Foreground, tmp_path: pathlib.Path) -> dict[str, str]:
     """The environment in which the demo invites to read."""
-    invited = re.search(r"AGENTMETRICS_API_KEY=(\S+) AGENTMETRICS_ADDRESS=(\S+) .*watch", live.out)
+    invited = re.search(r"TALLYWIRE_API_KEY=(\S+) TALLYWIRE_ADDRESS=(\S+) .*watch", live.out)
     assert invited
-    return processes.environment(tmp_path, AGENTMETRICS_API_KEY=invited[1], AGENTMETRICS_ADDRESS=invited[2])
+    return processes.environment(tmp_path, TALLYWIRE_API_KEY=invited[1], TALLYWIRE_ADDRESS=invited[2])
 
 
 @pytest.fixture
@@ -45,11 +45,11 @@ def terminal(readers: dict[str, str]) -> Iterator[Terminal]:
 
 @pytest.fixture
 def read(readers: dict[str, str]) -> Iterator[Read]:
-    """Runs the command `agentmetrics` as the demo invites to, with its lines added to a file."""
+    """Runs the command `tallywire` as the demo invites to, with its lines added to a file."""
     started = []
 
     def read(shown: pathlib.Path, *arguments: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "agentmetrics.cli", *arguments]
+        command = [sys.executable, "-m", "tallywire.cli", *arguments]
         with shown.open("ab") as out:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, env=readers)
         started.append(child)

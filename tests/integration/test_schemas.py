@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import agentmetrics
-from agentmetrics.v1 import event_pb2, event_service_pb2
+import tallywire
 from server import fingerprint
 from server.accounts import Principal, Scope, Secrets
 from server.embedded import Engines
 from server.rpc import event_conversion
 from server.serve import Running
 from server.store.organizations import Settings
+from tallywire.v1 import event_pb2, event_service_pb2
 from tests.conftest import PEPPER, Tenant
 
 _SCRIPT = [sys.executable, str(pathlib.Path(larger_schema.__file__))]
@@ -126,8 +126,8 @@ def later_server(engines: Engines, server: Running, tmp_path: pathlib.Path) -> I
         tmp_path,
         DATABASE_URL=engines.database_url,
         REDIS_URL=engines.redis_url,
-        AGENTMETRICS_KEY_PEPPER=PEPPER,
-        AGENTMETRICS_LISTEN=address,
+        TALLYWIRE_KEY_PEPPER=PEPPER,
+        TALLYWIRE_LISTEN=address,
     )
     command = [*_SCRIPT, "serve"]
     with subprocess.Popen(command, env=environment, cwd=processes.ROOT, stderr=subprocess.DEVNULL) as process:
@@ -136,7 +136,7 @@ def later_server(engines: Engines, server: Running, tmp_path: pathlib.Path) -> I
 
 
 async def _sent(channel: grpc.aio.Channel, tenant: Tenant, events: list[bytes]) -> list[int]:
-    call = channel.unary_unary("/agentmetrics.v1.EventService/TrackEvents")
+    call = channel.unary_unary("/tallywire.v1.EventService/TrackEvents")
     answer: bytes = await call(
         b"".join(_field(1, event) for event in events),
         metadata=(("authorization", f"Bearer {tenant.key}"),),
@@ -151,7 +151,7 @@ def _events() -> list[bytes]:
     events = []
     for properties in (None, {"b": 1, "a": "x"}):
         for added in (_text("x"), _number(5), _detail(7)):
-            event = agentmetrics.event("own.type", agent_id="a", properties=properties)
+            event = tallywire.event("own.type", agent_id="a", properties=properties)
             events.append(event.SerializeToString() + added)
     return events
 

@@ -15,14 +15,14 @@ import processes
 import pytest
 from processes import Start
 
-import agentmetrics
-from agentmetrics.v1 import event_service_pb2, event_service_pb2_grpc
+import tallywire
 from server import port
 from server.settings import Settings
 from server.store.database import Database
+from tallywire.v1 import event_service_pb2, event_service_pb2_grpc
 
 CONNECTIONS = 16  # the kernel gives all of them to one of two processes once in 32,768 times
-BATCHED, PENDING = "agentmetrics_batch_events_sum", "agentmetrics_pending_events"
+BATCHED, PENDING = "tallywire_batch_events_sum", "tallywire_pending_events"
 
 Call = Callable[[], Awaitable[Any]]
 
@@ -38,9 +38,9 @@ class Pair:
             "2",
             DATABASE_URL=settings.required("database_url"),
             REDIS_URL=settings.required("redis_url"),
-            AGENTMETRICS_KEY_PEPPER=settings.required("key_pepper"),
-            AGENTMETRICS_LISTEN="127.0.0.1:0",
-            AGENTMETRICS_METRICS_PORT=str(self.metrics_ports[0]),
+            TALLYWIRE_KEY_PEPPER=settings.required("key_pepper"),
+            TALLYWIRE_LISTEN="127.0.0.1:0",
+            TALLYWIRE_METRICS_PORT=str(self.metrics_ports[0]),
         )
         self.served.logs("all processes serve")
         found = re.search(r"all processes serve +address=(\S+) processes=2", self.served.err)
@@ -79,7 +79,7 @@ async def calls(pair: Pair, key: str) -> AsyncIterator[Sequence[Call]]:
         metadata = (("authorization", f"Bearer {key}"),)
 
         async def send() -> Any:
-            request = event_service_pb2.TrackEventRequest(event=agentmetrics.event("message.sent", agent_id="bot"))
+            request = event_service_pb2.TrackEventRequest(event=tallywire.event("message.sent", agent_id="bot"))
             return await stub.TrackEvent(request, metadata=metadata, timeout=20)
 
         return send
@@ -126,9 +126,9 @@ async def test_two_processes(start: Start, settings: Settings, database: Databas
 
     # Nobody else gets in, neither alone nor with several processes.
     number = pair.address.rpartition(":")[2]
-    with pytest.raises(port.PortTaken, match=rf"^port {number} of 127\.0\.0\.1 .* another with AGENTMETRICS_LISTEN"):
+    with pytest.raises(port.PortTaken, match=rf"^port {number} of 127\.0\.0\.1 .* another with TALLYWIRE_LISTEN"):
         port.free_address(pair.address)
-    second = {**served.environment, "AGENTMETRICS_LISTEN": pair.address, "AGENTMETRICS_PROCESSES": "2"}
+    second = {**served.environment, "TALLYWIRE_LISTEN": pair.address, "TALLYWIRE_PROCESSES": "2"}
     refused = await asyncio.to_thread(processes.invoke, "serve", environment=second)
     assert processes.error(refused).startswith(f"port {number} of 127.0.0.1 cannot be listened on")
 
@@ -138,7 +138,7 @@ async def test_two_processes(start: Start, settings: Settings, database: Databas
     async with calls(pair, tenant.key) as senders:
         await asyncio.to_thread(served.logs, "ended by SIGKILL unexpectedly, starts again in 0.5 s")
         await asyncio.gather(*(send() for send in senders))
-    assert await asyncio.to_thread(processes.until, lambda: all(pair.figures("agentmetrics_serving")))
+    assert await asyncio.to_thread(processes.until, lambda: all(pair.figures("tallywire_serving")))
     assert served.child("server 1") not in (0, before)
     await send_to_both(pair, tenant.key)
     served.look()
@@ -156,9 +156,9 @@ async def test_two_processes(start: Start, settings: Settings, database: Databas
 
 
 async def test_killing_the_parent_leaves_nothing_and_loses_nothing(
-    start: Start, settings: Settings, database: Database, client: agentmetrics.AsyncClient, tenant: Any
+    start: Start, settings: Settings, database: Database, client: tallywire.AsyncClient, tenant: Any
 ) -> None:
-    await client.track(agentmetrics.event("message.sent"))  # so that there is a revision to hold
+    await client.track(tallywire.event("message.sent"))  # so that there is a revision to hold
     pair = await asyncio.to_thread(Pair, start, settings)
     async with held(pair, tenant.key, tenant.organization_id, database) as under_way:
         pair.served.process.kill()

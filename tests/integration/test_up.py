@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import processes
 from processes import Foreground, Start
 
-import agentmetrics
+import tallywire
 from server import embedded
 from server.embedded import keeper
 
@@ -25,8 +25,8 @@ def address(up: Foreground) -> str:
 
 
 def track(up: Foreground, key: str) -> None:
-    with agentmetrics.Client(address(up), api_key=key) as client:
-        client.track(agentmetrics.event("message.sent", agent_id="bot-1", response_time_ms=120))
+    with tallywire.Client(address(up), api_key=key) as client:
+        client.track(tallywire.event("message.sent", agent_id="bot-1", response_time_ms=120))
 
 
 def test_up_serves_until_ctrl_c(start: Start, tmp_path: pathlib.Path) -> None:
@@ -35,27 +35,25 @@ def test_up_serves_until_ctrl_c(start: Start, tmp_path: pathlib.Path) -> None:
     keys = set(processes.SECRET.findall(up.out))
     assert len(keys) == 1
     track(up, *keys)
-    data = tmp_path / ".agentmetrics"
+    data = tmp_path / ".tallywire"
     assert data.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o077 for path in data.iterdir() if path.is_file()} == {0}
 
     # A second terminal of the same user needs to know nothing.
     another = processes.environment(tmp_path)
     made = processes.run("keys", "create", "default", "--scope", "read", environment=another)
-    with agentmetrics.Client(address(up), api_key=made.stdout.strip()) as client:
+    with tallywire.Client(address(up), api_key=made.stdout.strip()) as client:
         now = int(time.time())
         overview = client.overview(*(_instant(now + offset) for offset in (-3600, 3600)))
     assert overview.overview.messages_sent == 1
     status = json.loads(processes.invoke("status", "--json", environment=another).stdout)
     assert status["queued_jobs"] is not None
-    health = processes.run("health", environment={**another, "AGENTMETRICS_LISTEN": address(up)})
+    health = processes.run("health", environment={**another, "TALLYWIRE_LISTEN": address(up)})
     assert (health.returncode, health.stdout) == (0, f"the server on {address(up)} serves\n")
 
     # Neither the address nor the folder can be had twice.
     refused = processes.run("up", "--listen", address(up), "--data-dir", str(tmp_path / "b"), environment=another)
-    assert re.search(
-        rf"port {address(up).rpartition(':')[2]} .*--listen or AGENTMETRICS_LISTEN", processes.error(refused)
-    )
+    assert re.search(rf"port {address(up).rpartition(':')[2]} .*--listen or TALLYWIRE_LISTEN", processes.error(refused))
     refused = processes.run("up", "--listen", "127.0.0.1:0", environment=another)
     assert f"is in use (pid {up.process.pid})" in processes.error(refused)
 
@@ -119,7 +117,7 @@ def test_killing_up_leaves_nothing(start: Start) -> None:
 
 
 def test_a_second_ctrl_c_hurries(start: Start) -> None:
-    up = start("up", "--listen", "127.0.0.1:0", AGENTMETRICS_DRAIN_SECONDS="60")
+    up = start("up", "--listen", "127.0.0.1:0", TALLYWIRE_DRAIN_SECONDS="60")
     up.says("serves gRPC")
     # A stopped process does not end by itself.
     os.kill(up.child("server"), signal.SIGSTOP)
@@ -142,15 +140,15 @@ def test_ctrl_c_while_starting(start: Start) -> None:
 def test_a_port_that_is_taken(tmp_path: pathlib.Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        environment = processes.environment(tmp_path, AGENTMETRICS_LISTEN=f"127.0.0.1:{port}")
+        environment = processes.environment(tmp_path, TALLYWIRE_LISTEN=f"127.0.0.1:{port}")
         message = processes.error(processes.run("up", environment=environment))
     assert message.startswith(f"port {port} of 127.0.0.1 cannot be listened on")
-    assert "--listen or AGENTMETRICS_LISTEN" in message
+    assert "--listen or TALLYWIRE_LISTEN" in message
 
 
 def test_a_child_that_cannot_start_ends_it(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        up = start("up", "--listen", "127.0.0.1:0", AGENTMETRICS_METRICS_PORT=str(other.getsockname()[1]))
+        up = start("up", "--listen", "127.0.0.1:0", TALLYWIRE_METRICS_PORT=str(other.getsockname()[1]))
         assert processes.until(lambda: up.look() or up.process.poll() is not None)
     assert up.process.returncode == 1
     last = up.err.splitlines()[-1]
@@ -177,7 +175,7 @@ def test_demo_twice(tmp_path: pathlib.Path) -> None:
     assert counts[1]
     assert counts[0].groups() == counts[1].groups()[::-1]
     assert counts[0][2] == "0"
-    holder = json.loads((tmp_path / ".agentmetrics" / "demo" / "lock").read_text())
+    holder = json.loads((tmp_path / ".tallywire" / "demo" / "lock").read_text())
     assert not any(keeper.stamp(pid) == stamp for pid, stamp in (holder["keeper"], *holder["engines"].values()))
 
 

@@ -24,7 +24,7 @@ _TESTS |= {"flood": step.flood, "noisy-flood": noisy.flood}
 
 async def _main(names: list[str], count: int, seconds: float, events: int) -> bool:
     verdict = Verdict()
-    with tempfile.TemporaryDirectory(prefix="agentmetrics-load-") as folder, embedded.start(Path(folder)) as engines:
+    with tempfile.TemporaryDirectory(prefix="tallywire-load-") as folder, embedded.start(Path(folder)) as engines:
         for name in names:
             print(f"\n## {name}", flush=True)
             async with asyncio.timeout(_LONGEST), World.on(engines, name) as world:

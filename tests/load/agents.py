@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from agentmetrics import AsyncClient, uuid7
-from agentmetrics.v1 import event_pb2, event_service_pb2, metrics_service_pb2
 from server import fold
 from server.cells import OTHER, Dimension
+from tallywire import AsyncClient, uuid7
+from tallywire.v1 import event_pb2, event_service_pb2, metrics_service_pb2
 from tests.bench.world import Served, World
 
 _BATCH = 1000
@@ -54,7 +54,7 @@ async def run(world: World, *, agents: int = 1_000_000, seconds: float = 600, li
 async def _load(world: World, agents: int, seconds: float, limit: int) -> Found:
     organization, key = await world.tenant("a crowd")
     async with (
-        world.server(AGENTMETRICS_MAX_DISTINCT_AGENTS=str(limit)) as served,
+        world.server(TALLYWIRE_MAX_DISTINCT_AGENTS=str(limit)) as served,
         AsyncClient(served.address, api_key=key) as client,
     ):
         started = time.monotonic()

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from agentmetrics import AsyncClient
+from tallywire import AsyncClient
 from tests.bench.world import World
 from tests.load.plan import Call, Phase
 from tests.load.running import Load, Verdict, codes, lost, percentile, tenants

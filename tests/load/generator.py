@@ -21,8 +21,8 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 
-from agentmetrics import errors, pacing, retries
-from agentmetrics.v1 import event_service_pb2
+from tallywire import errors, pacing, retries
+from tallywire.v1 import event_service_pb2
 from tests.bench.made import Recipe, made_up
 from tests.load.plan import Call, Plan, key_text
 
@@ -65,7 +65,7 @@ class Generator:
         """Makes them all and returns what became of each."""
         options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
         channels = [grpc.aio.insecure_channel(self._plan.address, options=options) for _ in range(_CONNECTIONS)]
-        self._track = [one.unary_unary("/agentmetrics.v1.EventService/TrackEvents") for one in channels]
+        self._track = [one.unary_unary("/tallywire.v1.EventService/TrackEvents") for one in channels]
         for channel in channels:
             await channel.channel_ready()
         print("ready", flush=True)
@@ -120,7 +120,7 @@ class Generator:
                 code = grpc.StatusCode.OK
             except pacing.GivenUp as given_up:
                 code = given_up.refusal.code
-            except errors.AgentMetricsError as error:
+            except errors.TallywireError as error:
                 refusals += 1
                 wait = tries.next_wait(error) if self._plan.obedient else None
                 if wait is None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from agentmetrics import AsyncClient
+from tallywire import AsyncClient
 from tests.bench.made import Recipe, made_up
 from tests.bench.world import World
 from tests.load.running import Verdict, memory

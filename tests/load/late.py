@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from agentmetrics import AsyncClient
 from server import fold
+from tallywire import AsyncClient
 from tests.bench.world import World
 from tests.load.plan import Phase
 from tests.load.running import Load, Verdict, codes, lost, tenants

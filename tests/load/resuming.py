@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 
-from agentmetrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
-from agentmetrics.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
+from tallywire.v1 import realtime_service_pb2 as messages
 from tests.bench import sending
 from tests.bench.made import live
 from tests.bench.processes import Aside

@@ -30,7 +30,7 @@ async def flood(world: World, verdict: Verdict) -> None:
 
 async def _steps(world: World, verdict: Verdict, *, obedient: bool) -> None:
     """The peak is measured just before ten times as much and afterwards: a shared machine does not stay the same."""
-    async with world.server(AGENTMETRICS_MAX_MEMORY_MIB=str(MEMORY_MIB)) as served:
+    async with world.server(TALLYWIRE_MAX_MEMORY_MIB=str(MEMORY_MIB)) as served:
         load = Load(address=served.address, tenants=await tenants(world, TENANTS), batch=BATCH)
         async with memory(served) as samples:
             first = await peak(load, PEAK_SECONDS)

@@ -12,7 +12,7 @@ GROWTH_MIB = 300
 
 async def run(world: World, verdict: Verdict) -> None:
     """Those that read have a change within a second beyond min_interval; memory is bounded."""
-    async with world.server(AGENTMETRICS_MAX_SUBSCRIPTIONS_PER_ORGANIZATION=str(SUBSCRIBERS)) as served:
+    async with world.server(TALLYWIRE_MAX_SUBSCRIPTIONS_PER_ORGANIZATION=str(SUBSCRIBERS)) as served:
         followed = [watch.Tenant((await world.tenant(f"tenant {one}"))[1]) for one in range(watch.ORGANIZATIONS)]
         async with memory(served) as samples, watch.watching(served, followed, SUBSCRIBERS, INTERVAL):
             await watch.write(served, followed, EVENTS // watch.ORGANIZATIONS)

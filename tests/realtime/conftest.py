@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
-from agentmetrics.v1 import realtime_service_pb2_grpc
 from server.hints import Hints
 from server.serve import Running
 from server.settings import Settings
 from server.store.database import Database
+from tallywire.v1 import realtime_service_pb2_grpc
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-from agentmetrics.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2 as messages
 from tests.faults import promises
 
 

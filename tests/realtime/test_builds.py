@@ -10,13 +10,13 @@ import subscribing
 from holding import PATIENCE, Held, until
 from subscribing import authorization
 
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
 from server import snapshots
 from server.builds import MAX_BUILDS
 from server.hubs import Hubs
 from server.realtime import Part
 from server.serve import Running
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 
 if TYPE_CHECKING:
     from tests.conftest import Tenant

@@ -11,9 +11,6 @@ import sqlalchemy as sa
 import subscribing
 from subscribing import authorization
 
-from agentmetrics import AsyncClient, event
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.hubs import Hubs
@@ -24,6 +21,9 @@ from server.settings import Settings
 from server.signals import Signals
 from server.store import updates
 from server.store.database import Database
+from tallywire import AsyncClient, event
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
 

@@ -12,13 +12,13 @@ import subscribing
 from holding import PATIENCE, Held, until
 from subscribing import authorization
 
-from agentmetrics import AsyncClient, event
-from agentmetrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
-from agentmetrics.v1 import realtime_service_pb2 as messages
 from server.lookups import CATCHING_UP, Lookups
 from server.serve import Running
 from server.store import updates
 from server.store.database import Database
+from tallywire import AsyncClient, event
+from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
+from tallywire.v1 import realtime_service_pb2 as messages
 
 if TYPE_CHECKING:
     import grpc

@@ -10,10 +10,10 @@ import grpc
 import pytest
 from subscribing import authorization
 
-from agentmetrics import AsyncClient, event
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
 from server import embedded, memory
+from tallywire import AsyncClient, event
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 from tests.bench.world import Served, World
 
 SUBSCRIBERS, PER_CHANNEL = 400, 100
@@ -66,7 +66,7 @@ async def test_waves_of_subscribers_leave_a_server_as_it_was(engines: embedded.E
     limit = str(SUBSCRIBERS)
     async with (
         World.on(engines, "memory") as world,
-        world.server(AGENTMETRICS_MAX_SUBSCRIPTIONS_PER_ORGANIZATION=limit) as served,
+        world.server(TALLYWIRE_MAX_SUBSCRIPTIONS_PER_ORGANIZATION=limit) as served,
     ):
         _, key = await world.tenant("waves")
         async with AsyncClient(served.address, api_key=key) as client:

@@ -15,14 +15,14 @@ import redis.asyncio
 import subscribing
 from subscribing import Reader, authorization
 
-from agentmetrics import AsyncClient, Client, event
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
 from server import embedded, housekeeping
 from server.hints import Hints
 from server.serve import Running
 from server.settings import Settings
 from server.store.database import Database
+from tallywire import AsyncClient, Client, event
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
 

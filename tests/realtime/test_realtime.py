@@ -12,9 +12,6 @@ import subscribing
 from google.protobuf import duration_pb2
 from subscribing import Reader, authorization
 
-from agentmetrics import AsyncClient, event
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
 from server import accounts, embedded, housekeeping
 from server.accounts import Scope, Secrets
 from server.hints import Hints
@@ -22,6 +19,9 @@ from server.serve import Running
 from server.settings import Settings
 from server.store import updates
 from server.store.database import Connection, Database
+from tallywire import AsyncClient, event
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 from tests.faults.promises import Table
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]

@@ -10,11 +10,11 @@ import redis.asyncio
 import subscribing
 from subscribing import Reader, authorization, kept
 
-from agentmetrics import AsyncClient, event
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
 from server import embedded
 from server.serve import Running
+from tallywire import AsyncClient, event
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 from tests.faults import promises
 from tests.faults.promises import Content
 

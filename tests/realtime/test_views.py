@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agentmetrics.v1 import realtime_service_pb2
 from server import cells, measures, slots, timerange
 from server.cells import CellKey, Dimension
 from server.events import Event
@@ -14,6 +13,7 @@ from server.recent import Batch
 from server.rpc import realtime_conversion
 from server.slots import Counts, Slot
 from server.store.updates import Update
+from tallywire.v1 import realtime_service_pb2
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 START = int(NOW.timestamp())

@@ -12,9 +12,6 @@ import pytest
 from google.protobuf import duration_pb2
 from subscribing import authorization
 
-from agentmetrics import AsyncClient, event
-from agentmetrics.v1 import realtime_service_pb2 as messages
-from agentmetrics.v1 import realtime_service_pb2_grpc
 from server import errors, snapshots, views
 from server.hub import Hub
 from server.realtime import Part, View
@@ -23,6 +20,9 @@ from server.serve import Running
 from server.store import rollups, updates
 from server.store.database import Connection
 from server.store.rollups import AsOf
+from tallywire import AsyncClient, event
+from tallywire.v1 import realtime_service_pb2 as messages
+from tallywire.v1 import realtime_service_pb2_grpc
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
 LEAST, MOST = duration_pb2.Duration(nanos=100_000_000), duration_pb2.Duration(seconds=60)

@@ -6,7 +6,7 @@ import serving
 from bad_inputs import World, outcome, row
 from google.protobuf import struct_pb2
 
-from agentmetrics.v1 import event_pb2, event_service_pb2
+from tallywire.v1 import event_pb2, event_service_pb2
 
 MALFORMED = "INVALID_ARGUMENT MALFORMED_MESSAGE"
 

@@ -13,8 +13,8 @@ from bad_inputs import World, outcome, row
 from google.protobuf import struct_pb2, timestamp_pb2
 from serving import Caller
 
-from agentmetrics.v1 import event_pb2
 from server.store.organizations import Settings
+from tallywire.v1 import event_pb2
 
 
 def _structure(**values: object) -> struct_pb2.Struct:

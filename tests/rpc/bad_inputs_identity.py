@@ -10,10 +10,10 @@ import wire
 from bad_inputs import World, outcome, row
 from serving import Caller
 
-from agentmetrics.v1 import metrics_service_pb2
 from server import accounts, authentication
 from server.accounts import Scope
 from server.store.organizations import State
+from tallywire.v1 import metrics_service_pb2
 
 INVALID = "UNAUTHENTICATED CREDENTIALS_INVALID"
 MISSING = "UNAUTHENTICATED CREDENTIALS_MISSING"
@@ -132,7 +132,7 @@ async def _(world: World) -> str:
     # That no field is ever logged is shown in test_security.
     request = metrics_service_pb2.GetAgentMetricsRequest(agent_id=world.caller.key.secret, time_range=serving.today())
     return await outcome(
-        world.caller.raw("/agentmetrics.v1.MetricsService/GetAgentMetrics", request.SerializeToString(), metadata=())
+        world.caller.raw("/tallywire.v1.MetricsService/GetAgentMetrics", request.SerializeToString(), metadata=())
     )
 
 
@@ -162,7 +162,7 @@ async def _(world: World) -> str:
         await known(body, metadata=world.caller.metadata, timeout=5)
         answers = []
         for number in range(150):
-            key = f"am_{'a' * 16}_{number:043}"
+            key = f"tw_{'a' * 16}_{number:043}"
             answers.append(await outcome(unknown(body, metadata=(("authorization", f"Bearer {key}"),), timeout=5)))
         assert answers == [INVALID] * 100 + ["RESOURCE_EXHAUSTED+RetryInfo AUTH_RATE_LIMIT"] * 50
         await known(body, metadata=world.caller.metadata, timeout=5)

@@ -9,10 +9,10 @@ import serving
 from bad_inputs import World, outcome, row, told
 from google.protobuf import timestamp_pb2
 
-from agentmetrics.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from server import query
 from server.store import reading
 from server.store.organizations import Settings
+from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
 HOUR, DAY, WEEK, MONTH = (
     time_pb2.GRANULARITY_HOUR,

@@ -110,7 +110,7 @@ async def _(world: World) -> str:
     world.monkeypatch.setattr(world.server._services.events, "_limits", StreamLimits(acknowledgement=0.5))
     options = (("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1))
     async with grpc.aio.insecure_channel(world.server.address, options=options) as channel:
-        call = channel.stream_stream("/agentmetrics.v1.EventService/StreamEvents")(metadata=world.caller.metadata)
+        call = channel.stream_stream("/tallywire.v1.EventService/StreamEvents")(metadata=world.caller.metadata)
         events = [serving.event("Bad", event_id=f"{number:0128}") for number in range(1000)]
         for number in range(1, MAX_UNACKED_BATCHES + 9):
             await call.write(batch(number, events).SerializeToString())
@@ -162,7 +162,7 @@ async def _(world: World) -> str:
 
 async def _raw_end(world: World, *bodies: bytes) -> grpc.aio.AioRpcError:
     """The error that a stream of bytes ends with, after one good batch was acknowledged."""
-    call = world.caller.channel.stream_stream("/agentmetrics.v1.EventService/StreamEvents")(
+    call = world.caller.channel.stream_stream("/tallywire.v1.EventService/StreamEvents")(
         metadata=world.caller.metadata, timeout=20
     )
     await call.write(_one(1).SerializeToString())

@@ -9,9 +9,9 @@ from bad_inputs import World, outcome, row
 from google.protobuf import duration_pb2
 from serving import Caller
 
-from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server.realtime import Part
 from server.resume import Subscription, Tokens
+from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 INVALID = "INVALID_ARGUMENT RESUME_TOKEN_INVALID resume_after"
 

@@ -62,7 +62,7 @@ async def _(world: World) -> str:
 
 @row("W-040", "UNIMPLEMENTED")
 async def _(world: World) -> str:
-    return await outcome(world.caller.raw("/agentmetrics.v1.EventService/Nope", b""))
+    return await outcome(world.caller.raw("/tallywire.v1.EventService/Nope", b""))
 
 
 @row("W-042", "UNIMPLEMENTED")
@@ -206,7 +206,7 @@ def _handled(method: str) -> float:
         sample.value
         for metric in REGISTRY.collect()
         for sample in metric.samples
-        if sample.name == "agentmetrics_rpc_seconds_count" and sample.labels["method"] == method
+        if sample.name == "tallywire_rpc_seconds_count" and sample.labels["method"] == method
     )
 
 

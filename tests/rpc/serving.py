@@ -14,7 +14,14 @@ import pytest
 from google.protobuf import timestamp_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from agentmetrics.v1 import (
+from server import accounts, ingest
+from server.accounts import Scope, Secrets
+from server.hints import Hints
+from server.serve import Running
+from server.settings import Settings
+from server.store import organizations
+from server.store.database import Database
+from tallywire.v1 import (
     answer_pb2,
     event_pb2,
     event_service_pb2,
@@ -23,19 +30,12 @@ from agentmetrics.v1 import (
     metrics_service_pb2_grpc,
     time_pb2,
 )
-from server import accounts, ingest
-from server.accounts import Scope, Secrets
-from server.hints import Hints
-from server.serve import Running
-from server.settings import Settings
-from server.store import organizations
-from server.store.database import Database
 
 UTC_SETTINGS = organizations.Settings(time_zone="UTC")
 EVERYTHING = (Scope.INGEST, Scope.READ, Scope.BACKFILL)
-TRACK_EVENT = "/agentmetrics.v1.EventService/TrackEvent"
-TRACK_EVENTS = "/agentmetrics.v1.EventService/TrackEvents"
-OVERVIEW = "/agentmetrics.v1.MetricsService/GetOverview"
+TRACK_EVENT = "/tallywire.v1.EventService/TrackEvent"
+TRACK_EVENTS = "/tallywire.v1.EventService/TrackEvents"
+OVERVIEW = "/tallywire.v1.MetricsService/GetOverview"
 
 
 @contextlib.asynccontextmanager
@@ -306,7 +306,7 @@ def refusal(error: grpc.aio.AioRpcError) -> Refusal:
     )
     present = [message for message in (info, bad_request, retry) for one in status.details if one.Unpack(message)]
     assert info in present
-    assert info.domain == "agentmetrics"
+    assert info.domain == "tallywire"
     fields = [violation.field for violation in bad_request.field_violations]
     assert fields == [info.metadata["field"]] if "field" in info.metadata else not fields
     pushback = [int(value) for key, value in error.trailing_metadata() or () if key == "grpc-retry-pushback-ms"]

@@ -8,12 +8,6 @@ import serving
 from serving import Accounts, Caller, refused
 from tiny_worlds import DAY, NOON, PART, THE_DAY, by_field, e, presence, sent, stored_bytes
 
-from agentmetrics.v1 import (
-    answer_pb2,
-    event_pb2,
-    metrics_service_pb2,
-    time_pb2,
-)
 from server import timerange
 from server.accounts import Principal
 from server.answers import Filter, Period
@@ -22,6 +16,12 @@ from server.query import Queries
 from server.store.database import Database
 from server.store.organizations import Settings
 from server.turns import Turns
+from tallywire.v1 import (
+    answer_pb2,
+    event_pb2,
+    metrics_service_pb2,
+    time_pb2,
+)
 
 # Filters
 

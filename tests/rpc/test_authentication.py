@@ -15,7 +15,6 @@ import serving
 from bad_inputs import outcome
 from serving import Accounts, Caller
 
-from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server import accounts as accounts_module
 from server import authentication, errors
 from server.authentication import Authenticator, BadCredentials
@@ -25,6 +24,7 @@ from server.settings import Settings
 from server.store import organizations
 from server.store.database import Database
 from server.store.organizations import State
+from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from tests.faults.proxy import Link
 
 FRESH = 0.1
@@ -127,7 +127,7 @@ class Work:
         """Sends a key that was revoked, keys that there never were, and what has not the form of a key."""
         async with connected(link, revoked) as caller:
             while not self.enough.is_set():
-                keys = (revoked.key.secret, accounts_module.new_key().secret, "am_bad")
+                keys = (revoked.key.secret, accounts_module.new_key().secret, "tw_bad")
                 for answer in await asyncio.gather(*(attempt(caller, key) for key in keys)):
                     self.flooded[answer] += 1
                 if self.flooded.total() >= 400:

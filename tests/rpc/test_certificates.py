@@ -142,8 +142,8 @@ async def test_what_is_no_good_is_told_once_and_what_was_before_stays(
     [
         (damaged, "are not a certificate and its key as PEM"),
         (of_another, "KEY_VALUES_MISMATCH"),
-        (gone, "AGENTMETRICS_TLS_KEY=.* cannot be read"),
-        (no_authority, "AGENTMETRICS_TLS_CLIENT_CA=.* holds no certificate as PEM"),
+        (gone, "TALLYWIRE_TLS_KEY=.* cannot be read"),
+        (no_authority, "TALLYWIRE_TLS_CLIENT_CA=.* holds no certificate as PEM"),
     ],
 )
 @pytest.mark.usefixtures("database")

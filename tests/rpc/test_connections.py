@@ -10,19 +10,19 @@ import serving
 import wire
 from serving import Caller
 
-from agentmetrics import AgentMetricsError, AsyncClient
-from agentmetrics.v1 import event_pb2, event_service_pb2_grpc, realtime_service_pb2, realtime_service_pb2_grpc
 from server import serve
 from server.rpc import endings, gate
 from server.rpc.endings import StreamLimits
 from server.serve import Running
 from server.settings import Settings
+from tallywire import AsyncClient, TallywireError
+from tallywire.v1 import event_pb2, event_service_pb2_grpc, realtime_service_pb2, realtime_service_pb2_grpc
 
 _CALLS = 3000
 # The stub alone: nothing that is lost is tried again unseen, and no other test is on the connection.
 _BARE = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
 _REFUSED_STREAM = 7
-_STREAM = "/agentmetrics.v1.EventService/StreamEvents"
+_STREAM = "/tallywire.v1.EventService/StreamEvents"
 
 
 @pytest.mark.parametrize("at_once", [100, 300])
@@ -143,9 +143,9 @@ async def test_subscriptions_go_on_over_other_connections_unseen_by_their_reader
     settings: Settings, caller: Caller, connections: Connections, monkeypatch: pytest.MonkeyPatch, cut: bool
 ) -> None:
     revisions, states, begun = list[int](), list[int](), asyncio.Event()
-    losses: list[AgentMetricsError] = []
+    losses: list[TallywireError] = []
 
-    def lost(error: AgentMetricsError, _: float) -> None:
+    def lost(error: TallywireError, _: float) -> None:
         losses.append(error)
 
     async def read_updates(client: AsyncClient) -> None:

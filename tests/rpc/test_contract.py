@@ -7,16 +7,16 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 from serving import Caller
 
-from agentmetrics.v1 import (
+from server import catalog, errors
+from server.answers import Absence
+from server.catalog import Derived, Quantile
+from server.rpc import services
+from tallywire.v1 import (
     answer_pb2,
     error_reason_pb2,
     metrics_service_pb2,
     realtime_service_pb2,
 )
-from server import catalog, errors
-from server.answers import Absence
-from server.catalog import Derived, Quantile
-from server.rpc import services
 
 
 async def test_the_catalogue_is_told_as_it_is(caller: Caller) -> None:
@@ -61,7 +61,7 @@ def test_the_reasons_of_the_contract_and_of_the_service_are_the_same() -> None:
 
 
 def test_the_comment_of_each_reason_gives_its_status() -> None:
-    text = (pathlib.Path(__file__).parents[2] / "protos/agentmetrics/v1/error_reason.proto").read_text()
+    text = (pathlib.Path(__file__).parents[2] / "protos/tallywire/v1/error_reason.proto").read_text()
     lines = iter(text.splitlines())
     comment, seen = "", 0
     for line in map(str.strip, lines):
@@ -88,13 +88,13 @@ def test_the_reasons_of_absence_are_the_same() -> None:
 
 
 def test_every_rpc_has_a_scope() -> None:
-    assert realtime_service_pb2.DESCRIPTOR.package == "agentmetrics.v1"
+    assert realtime_service_pb2.DESCRIPTOR.package == "tallywire.v1"
     pool = descriptor_pool.Default()
     names = ("EventService", "MetricsService", "RealtimeService")
     methods = {
-        f"/agentmetrics.v1.{name}/{method.name}"
+        f"/tallywire.v1.{name}/{method.name}"
         for name in names
-        for method in pool.FindServiceByName(f"agentmetrics.v1.{name}").methods
+        for method in pool.FindServiceByName(f"tallywire.v1.{name}").methods
     }
     assert services.SCOPES.keys() == methods
-    assert {f"agentmetrics.v1.{name}" for name in names} | {""} == set(services._NAMES)
+    assert {f"tallywire.v1.{name}" for name in names} | {""} == set(services._NAMES)

@@ -7,10 +7,10 @@ import serving
 from google.protobuf import duration_pb2, struct_pb2
 from serving import Accounts, Caller, event, refused, statuses
 
-from agentmetrics.v1 import event_pb2, event_service_pb2
 from server import events, validation
 from server.store import organizations
 from server.store.database import Database
+from tallywire.v1 import event_pb2, event_service_pb2
 
 
 async def count(caller: Caller) -> int:

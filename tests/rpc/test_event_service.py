@@ -11,12 +11,12 @@ from google.protobuf import struct_pb2
 from prometheus_client import REGISTRY
 from serving import Caller, event, refused, statuses
 
-from agentmetrics.v1 import event_pb2
 from server import errors, events
 from server.store import events as stored_events
 from server.store import rollups, single
 from server.store.database import Database
 from server.store.events import Revision
+from tallywire.v1 import event_pb2
 
 
 async def count(caller: Caller) -> int:
@@ -172,7 +172,7 @@ async def test_concurrent_calls_on_one_organization_read_their_own_writes(caller
 
 
 def transactions() -> float:
-    return REGISTRY.get_sample_value("agentmetrics_batch_events_count") or 0
+    return REGISTRY.get_sample_value("tallywire_batch_events_count") or 0
 
 
 async def test_concurrent_calls_share_transactions(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

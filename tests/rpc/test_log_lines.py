@@ -14,13 +14,13 @@ from prometheus_client import REGISTRY
 from serving import Accounts, Caller
 from structlog.testing import capture_logs
 
-from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server import embedded, recurring
 from server.query import Queries
 from server.rpc.subscription import Stream
 from server.serve import Running
+from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
-_WATCH = "/agentmetrics.v1.RealtimeService/WatchMetrics"
+_WATCH = "/tallywire.v1.RealtimeService/WatchMetrics"
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +72,7 @@ async def test_faults_of_one_cause_are_a_line_and_its_request_id_is_told_to_each
 
 
 def cancelled(method: str) -> float:
-    return REGISTRY.get_sample_value("agentmetrics_rpc_seconds_count", {"method": method, "code": "CANCELLED"}) or 0.0
+    return REGISTRY.get_sample_value("tallywire_rpc_seconds_count", {"method": method, "code": "CANCELLED"}) or 0.0
 
 
 async def test_a_reader_that_has_left_is_no_fault(

@@ -10,9 +10,9 @@ from holding import Held, Served, held_questions
 from prometheus_client import REGISTRY
 from serving import Caller, event
 
-from agentmetrics.v1 import metrics_service_pb2
 from server.admission import SHORT_CALLS
 from server.rpc import services
+from tallywire.v1 import metrics_service_pb2
 
 OVERLOADED = "UNAVAILABLE+RetryInfo OVERLOADED"
 
@@ -27,7 +27,7 @@ async def test_a_server_short_of_memory_serves_whoever_has_little_under_way(call
         for name, status in (("", "SERVING"), (services.MEMORY, "NOT_SERVING")):
             answer = await health.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
             assert health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status) == status
-    assert REGISTRY.get_sample_value("agentmetrics_memory_short") == 1
+    assert REGISTRY.get_sample_value("tallywire_memory_short") == 1
 
 
 @pytest.mark.parametrize(("memory", "answer"), [(0, "OK"), (1, OVERLOADED)])

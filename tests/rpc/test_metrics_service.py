@@ -6,12 +6,12 @@ import pytest
 from serving import Caller
 from tiny_worlds import PART, THE_DAY, Figure, by_field, closing, e, presence, sent, stored_bytes
 
-from agentmetrics.v1 import (
+from server import catalog, fold
+from server.store.database import Database
+from tallywire.v1 import (
     event_pb2,
     time_pb2,
 )
-from server import catalog, fold
-from server.store.database import Database
 
 CONVERSATION = [
     e("conversation.started", 0, conversation_id="c", user_id="u1"),

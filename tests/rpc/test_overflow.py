@@ -10,11 +10,11 @@ import pytest
 import serving
 from serving import Accounts, Caller
 
-from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server import audit, telemetry
 from server.cells import OTHER
 from server.settings import Settings
 from server.store.database import Database
+from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 AGENTS, TEAMS = [f"agent-{number}" for number in range(5)], [f"team-{number}" for number in range(5)]
 LIMITS = {"max_distinct_agents": 2, "max_distinct_channels": 1, "max_distinct_teams": 5, "max_distinct_event_types": 1}

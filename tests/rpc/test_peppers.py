@@ -12,13 +12,13 @@ from bad_inputs import outcome
 from pydantic import SecretStr
 from serving import Caller
 
-from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server import accounts, embedded, errors
 from server import settings as settings_module
 from server.accounts import Secrets
 from server.settings import Settings
 from server.store import migrate, organizations
 from server.store.database import Database
+from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 OLD, NEW = "old" * 12, "new" * 12
 ADDRESS = "jo@example.org"
@@ -114,13 +114,13 @@ async def test_a_pepper_is_replaced_without_an_end_to_keys_tokens_and_pseudonyms
 
 async def test_a_server_that_would_change_pseudonyms_does_not_start(deployment: Deployment) -> None:
     for wrong in ({"accepted": ()}, {"accepted": (OLD,), "pseudonyms": NEW}):
-        with pytest.raises(errors.SetupError, match=r"AGENTMETRICS_PSEUDONYM_KEY.*pseudonyms forget"):
+        with pytest.raises(errors.SetupError, match=r"TALLYWIRE_PSEUDONYM_KEY.*pseudonyms forget"):
             async with deployment.served(NEW, **wrong):
                 pass
     await accounts.forget_pseudonyms(deployment.database)
     async with deployment.served(NEW):
         pass
-    with pytest.raises(errors.SetupError, match="AGENTMETRICS_PSEUDONYM_KEY"):
+    with pytest.raises(errors.SetupError, match="TALLYWIRE_PSEUDONYM_KEY"):
         async with deployment.served(OLD):
             pass
 
@@ -140,13 +140,13 @@ async def test_a_server_that_would_change_pseudonyms_does_not_start(deployment: 
 def test_peppers_are_checked_and_not_told(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, *, good: bool
 ) -> None:
-    monkeypatch.setenv(f"AGENTMETRICS_{name}", value)
+    monkeypatch.setenv(f"TALLYWIRE_{name}", value)
     if good:
         loaded = settings_module.load()
         assert loaded.accepted_peppers == tuple(one.strip() for one in value.split(",") if one)
         assert OLD not in repr(loaded)
         return
-    with pytest.raises(errors.SetupError, match=f"AGENTMETRICS_{name}") as refusal:
+    with pytest.raises(errors.SetupError, match=f"TALLYWIRE_{name}") as refusal:
         settings_module.load()
     assert "hunter2" not in str(refusal.value)
     assert OLD not in str(refusal.value)

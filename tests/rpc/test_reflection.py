@@ -56,9 +56,9 @@ async def test_every_service_and_every_method_can_be_described(server: Running, 
 @pytest.mark.parametrize(
     "symbol",
     [
-        "agentmetrics.v1.EventService.DropEverything",
-        "agentmetrics.v1.Nobody.TrackEvent",
-        "agentmetrics.v1",
+        "tallywire.v1.EventService.DropEverything",
+        "tallywire.v1.Nobody.TrackEvent",
+        "tallywire.v1",
         "Event",
         "",
     ],

@@ -12,15 +12,15 @@ from bad_inputs import outcome
 from google.protobuf.message import Message
 from serving import Accounts, Caller, event
 
-from agentmetrics.v1 import event_service_pb2, metrics_service_pb2, realtime_service_pb2
 from server.errors import Refused
 from server.rpc import gate
 from server.store import organizations
+from tallywire.v1 import event_service_pb2, metrics_service_pb2, realtime_service_pb2
 
 _CALLS = 5
-_STREAM_EVENTS = "/agentmetrics.v1.EventService/StreamEvents"
-_WATCH_UPDATES = "/agentmetrics.v1.RealtimeService/WatchUpdates"
-_TRENDS = "/agentmetrics.v1.MetricsService/GetUsageTrends"
+_STREAM_EVENTS = "/tallywire.v1.EventService/StreamEvents"
+_WATCH_UPDATES = "/tallywire.v1.RealtimeService/WatchUpdates"
+_TRENDS = "/tallywire.v1.MetricsService/GetUsageTrends"
 
 Send = Callable[[Caller], Awaitable[object]]
 

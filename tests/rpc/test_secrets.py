@@ -19,10 +19,10 @@ from google.protobuf import struct_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from serving import Accounts, Caller, refused
 
-from agentmetrics.v1 import event_pb2, metrics_service_pb2
 from server import embedded
 from server.serve import Running
 from server.settings import Settings
+from tallywire.v1 import event_pb2, metrics_service_pb2
 
 PLANTED = "hunter2-of-the-tenant"
 
@@ -131,10 +131,10 @@ async def test_no_error_and_no_log_tells_a_secret(
         **os.environ,
         "DATABASE_URL": frail_engines.database_url,
         "REDIS_URL": frail_engines.redis_url,
-        "AGENTMETRICS_KEY_PEPPER": settings.required("key_pepper"),
-        "AGENTMETRICS_LISTEN": f"127.0.0.1:{port}",
-        "AGENTMETRICS_LOG_LEVEL": "DEBUG",
-        "AGENTMETRICS_LOG_FORMAT": log_format,
+        "TALLYWIRE_KEY_PEPPER": settings.required("key_pepper"),
+        "TALLYWIRE_LISTEN": f"127.0.0.1:{port}",
+        "TALLYWIRE_LOG_LEVEL": "DEBUG",
+        "TALLYWIRE_LOG_FORMAT": log_format,
     }
     caller = await frail[1].caller()
     async with poisoned(frail_engines), started(environment, log) as process:

@@ -16,7 +16,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr, ValidationError
 from serving import Accounts, Caller, refused
 
-from agentmetrics.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from server import accounts as accounts_module
 from server import embedded, errors
 from server import settings as settings_module
@@ -28,6 +27,7 @@ from server.serve import Running
 from server.settings import Settings
 from server.store.database import Database
 from server.store.organizations import State
+from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -88,7 +88,7 @@ def test_without_tls_loopback_is_served(listen: str) -> None:
     "listen", ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1", "localhost.example.org:1", ":1"]
 )
 def test_without_tls_nothing_but_loopback_is_served_unless_told(listen: str, certificate: Certificates) -> None:
-    with pytest.raises(ValidationError, match="AGENTMETRICS_ALLOW_PLAINTEXT"):
+    with pytest.raises(ValidationError, match="TALLYWIRE_ALLOW_PLAINTEXT"):
         Settings(listen=listen)
     assert Settings(listen=listen, allow_plaintext=True).allow_plaintext
     pair = {"tls_certificate": certificate.server.certificate, "tls_key": certificate.server.key}
@@ -98,17 +98,17 @@ def test_without_tls_nothing_but_loopback_is_served_unless_told(listen: str, cer
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({"LISTEN": "0.0.0.0:1"}, "AGENTMETRICS_ALLOW_PLAINTEXT"),
-        ({"TLS_KEY": "/k"}, "AGENTMETRICS_TLS_CERTIFICATE and AGENTMETRICS_TLS_KEY go together"),
-        ({"TLS_CLIENT_CA": "/c"}, "AGENTMETRICS_TLS_CLIENT_CA needs"),
-        ({"KEY_PEPPER": "hunter2"}, "AGENTMETRICS_KEY_PEPPER: must have at least 32 characters"),
+        ({"LISTEN": "0.0.0.0:1"}, "TALLYWIRE_ALLOW_PLAINTEXT"),
+        ({"TLS_KEY": "/k"}, "TALLYWIRE_TLS_CERTIFICATE and TALLYWIRE_TLS_KEY go together"),
+        ({"TLS_CLIENT_CA": "/c"}, "TALLYWIRE_TLS_CLIENT_CA needs"),
+        ({"KEY_PEPPER": "hunter2"}, "TALLYWIRE_KEY_PEPPER: must have at least 32 characters"),
     ],
 )
 def test_a_setting_that_is_wrong_is_one_line_without_its_secret(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], says: str
 ) -> None:
     for name, value in variables.items():
-        monkeypatch.setenv(f"AGENTMETRICS_{name}", value)
+        monkeypatch.setenv(f"TALLYWIRE_{name}", value)
     with pytest.raises(errors.SetupError) as refusal:
         settings_module.load()
     assert says in str(refusal.value)
@@ -120,7 +120,7 @@ async def test_a_certificate_that_is_not_there_is_said_by_its_variable(
     settings: Settings, tmp_path: pathlib.Path
 ) -> None:
     missing = tmp_path / "missing.pem"
-    with pytest.raises(errors.SetupError, match="AGENTMETRICS_TLS_KEY"):
+    with pytest.raises(errors.SetupError, match="TALLYWIRE_TLS_KEY"):
         async with serving.running(settings, tls_certificate=missing, tls_key=missing):
             pass
 

@@ -10,11 +10,11 @@ import serving
 from serving import Accounts, Caller, refused
 from tiny_worlds import DAY, NOON, THE_DAY, Figure, e, sent
 
-from agentmetrics.v1 import event_pb2, metrics_service_pb2, time_pb2
 from server import catalog, timerange
 from server.answers import Trends
 from server.rpc import metric_conversion
 from server.store.organizations import Settings
+from tallywire.v1 import event_pb2, metrics_service_pb2, time_pb2
 
 
 def lengths(answer: Any) -> list[float]:

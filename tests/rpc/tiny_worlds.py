@@ -5,7 +5,7 @@ from typing import Any
 
 import serving
 
-from agentmetrics.v1 import (
+from tallywire.v1 import (
     answer_pb2,
     event_pb2,
 )

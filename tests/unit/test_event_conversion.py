@@ -10,7 +10,6 @@ from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentmetrics.v1 import event_pb2
 from server import events, validation
 from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused
@@ -18,6 +17,7 @@ from server.events import ID_FIELDS, Event
 from server.rpc import event_conversion
 from server.rpc.event_conversion import Sender
 from server.store.organizations import Settings
+from tallywire.v1 import event_pb2
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 _SECONDS = int(NOW.timestamp())

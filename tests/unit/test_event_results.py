@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentmetrics.v1 import event_service_pb2
 from server.errors import Reason, Rejection
 from server.events import Warning
 from server.results import Result, Status, Submission
 from server.rpc import event_results
+from tallywire.v1 import event_service_pb2
 
 _IDS = st.one_of(
     st.uuids(version=4).map(str),

@@ -45,7 +45,7 @@ def test_it_is_served_at_the_address_and_one_line_warns_where_others_reach_it(
         exposition.serve(address, port)
     assert len(served) == 1
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-        assert b"agentmetrics_serving" in answer.read()
+        assert b"tallywire_serving" in answer.read()
     assert [(line["log_level"], line["address"], line["port"]) for line in lines] == (
         [("warning", address, port)] if warns else []
     )
@@ -55,7 +55,7 @@ def test_a_place_that_is_taken_or_not_there_is_said_by_its_settings() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         for address, place in (("127.0.0.1", port), ("192.0.2.1", port)):
-            with pytest.raises(errors.SetupError, match="METRICS_ADDRESS or AGENTMETRICS_METRICS_PORT") as said:
+            with pytest.raises(errors.SetupError, match="METRICS_ADDRESS or TALLYWIRE_METRICS_PORT") as said:
                 exposition.serve(address, place)
             assert f"{address}:{place}" in str(said.value)
 

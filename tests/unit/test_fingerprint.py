@@ -12,12 +12,12 @@ from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentmetrics.v1 import event_pb2
 from server import fingerprint
 from server.accounts import Principal, Scope, Secrets
 from server.fingerprint import Fingerprints
 from server.rpc import event_conversion
 from server.store.organizations import Settings
+from tallywire.v1 import event_pb2
 
 GOLDEN = json.loads((pathlib.Path(__file__).parents[1] / "data" / "fingerprints.json").read_text())
 _KEY = b"a key that only this file knows."

@@ -17,13 +17,13 @@ import prometheus_client
 import pytest
 import typer
 
-import agentmetrics.cli.app
+import tallywire.cli.app
 import workers.__main__
-from agentmetrics.v1 import error_reason_pb2
 from server import admission, catalog, cli, errors, request_limits, serve, telemetry, timerange, validation
 from server.embedded import binaries
 from server.rpc import event_service, services, transport
 from server.settings import Settings
+from tallywire.v1 import error_reason_pb2
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -83,7 +83,7 @@ def test_tables_are_those_of_the_code() -> None:
 
 
 def test_every_rpc_is_there_with_its_scope() -> None:
-    told = {name.strip("`"): scope for name, scope, _ in rows("It is in `protos/agentmetrics/v1`")}
+    told = {name.strip("`"): scope for name, scope, _ in rows("It is in `protos/tallywire/v1`")}
     known = {path.rpartition(".")[2].replace("/", "."): scope.value for path, scope in services.SCOPES.items()}
     assert told == known
 
@@ -95,7 +95,7 @@ def test_every_setting_is_there_with_its_default() -> None:
 
 def _variable(name: str) -> str:
     alias = Settings.model_fields[name].validation_alias
-    return alias if isinstance(alias, str) else f"AGENTMETRICS_{name.upper()}"
+    return alias if isinstance(alias, str) else f"TALLYWIRE_{name.upper()}"
 
 
 def _default(value: object) -> str:
@@ -112,8 +112,8 @@ def _default(value: object) -> str:
 
 def test_other_variables_exist() -> None:
     known = {_variable(name) for name in Settings.model_fields}
-    known |= {binaries.POSTGRES_VARIABLE, binaries.VALKEY_VARIABLE, "AGENTMETRICS_ADDRESS", "AGENTMETRICS_API_KEY"}
-    assert set(re.findall(r"\bAGENTMETRICS_[A-Z_]+", TEXT)) <= known
+    known |= {binaries.POSTGRES_VARIABLE, binaries.VALKEY_VARIABLE, "TALLYWIRE_ADDRESS", "TALLYWIRE_API_KEY"}
+    assert set(re.findall(r"\bTALLYWIRE_[A-Z_]+", TEXT)) <= known
 
 
 def test_every_status_has_its_row_in_the_retry_table() -> None:
@@ -193,7 +193,7 @@ def commands(start: str) -> Iterator[list[str]]:
     [
         ("-m server", cli.app, 10),
         ("-m workers", workers.__main__.app, 1),
-        ("agentmetrics", agentmetrics.cli.app.application, 3),
+        ("tallywire", tallywire.cli.app.application, 3),
     ],
 )
 def test_commands_and_their_options_exist(start: str, application: typer.Typer, least: int) -> None:
@@ -233,7 +233,7 @@ async def run(*command: str, address: str, key: str) -> tuple[int | None, str, s
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=ROOT,
-        env={**os.environ, "AGENTMETRICS_ADDRESS": address, "AGENTMETRICS_API_KEY": key},
+        env={**os.environ, "TALLYWIRE_ADDRESS": address, "TALLYWIRE_API_KEY": key},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -254,7 +254,7 @@ async def test_the_realtime_example_works(server: serve.Running, tenant: Any) ->
         "-u",
         "-c",
         example,
-        env={**os.environ, "AGENTMETRICS_ADDRESS": server.address, "AGENTMETRICS_API_KEY": tenant.key},
+        env={**os.environ, "TALLYWIRE_ADDRESS": server.address, "TALLYWIRE_API_KEY": tenant.key},
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
@@ -270,13 +270,13 @@ async def test_the_commands_of_the_client_work(server: serve.Running, tenant: An
         for block in blocks("sh")
         for line in block.splitlines()
         # Those that go on until they are ended have tests of their own.
-        if line.startswith(".venv/bin/agentmetrics ") and line.split()[1] not in ("watch", "updates")
+        if line.startswith(".venv/bin/tallywire ") and line.split()[1] not in ("watch", "updates")
     ]
     assert lines
     for line in lines:
         words = shlex.split(line)[1:]
         code, out, err = await run(
-            sys.executable, "-m", "agentmetrics.cli", *words, address=server.address, key=tenant.key
+            sys.executable, "-m", "tallywire.cli", *words, address=server.address, key=tenant.key
         )
         assert (code, err) == (0, ""), line
         assert out

@@ -11,11 +11,11 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agentmetrics.v1 import event_pb2, event_service_pb2, metrics_service_pb2, realtime_service_pb2
 from server import request_limits, validation
 from server.errors import Reason, Refused
 from server.rpc import requests, services
 from server.rpc.requests import TooLarge, WireBatch
+from tallywire.v1 import event_pb2, event_service_pb2, metrics_service_pb2, realtime_service_pb2
 
 _FILES = (event_service_pb2, metrics_service_pb2, realtime_service_pb2)
 _SERVICES: list[ServiceDescriptor] = [one for file in _FILES for one in file.DESCRIPTOR.services_by_name.values()]
@@ -24,8 +24,8 @@ RPCS: dict[str, type[Message]] = {
     for service in _SERVICES
     for method in service.methods
 }
-TRACK_EVENTS = "/agentmetrics.v1.EventService/TrackEvents"
-STREAM_EVENTS = "/agentmetrics.v1.EventService/StreamEvents"
+TRACK_EVENTS = "/tallywire.v1.EventService/TrackEvents"
+STREAM_EVENTS = "/tallywire.v1.EventService/StreamEvents"
 
 
 def _parsed(method: str, data: bytes) -> Any:

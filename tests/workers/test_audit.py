@@ -193,9 +193,9 @@ async def test_the_job_publishes_its_count(own_database: Database, own_organizat
         (stored,) = await stored_jobs.listed(connection)
     assert isinstance(mismatches := stored.result["mismatches"], int)
     assert mismatches > 0
-    assert REGISTRY.get_sample_value("agentmetrics_audit_mismatches") == mismatches
+    assert REGISTRY.get_sample_value("tallywire_audit_mismatches") == mismatches
     audit.publish({})
-    assert REGISTRY.get_sample_value("agentmetrics_audit_mismatches") == 0
+    assert REGISTRY.get_sample_value("tallywire_audit_mismatches") == 0
 
 
 async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next_one_has_got(
@@ -230,10 +230,10 @@ async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next
     assert second_full.ended_at >= second_full.began_at > second[0].full.ended_at
     audit.publish(last)
     for name, value in (("began", second_full.began_at), ("ended", second_full.ended_at)):
-        told = REGISTRY.get_sample_value(f"agentmetrics_audit_full_round_{name}_timestamp_seconds")
+        told = REGISTRY.get_sample_value(f"tallywire_audit_full_round_{name}_timestamp_seconds")
         assert told == value.timestamp()
-    assert REGISTRY.get_sample_value("agentmetrics_audit_covered_ratio") == 0
-    assert REGISTRY.get_sample_value("agentmetrics_audit_full_round_skipped") == 0
+    assert REGISTRY.get_sample_value("tallywire_audit_covered_ratio") == 0
+    assert REGISTRY.get_sample_value("tallywire_audit_full_round_skipped") == 0
 
 
 async def kept(database: Database) -> State | None:

@@ -60,7 +60,7 @@ def statuses(submission: Submission) -> list[Status]:
 
 
 def transactions() -> float:
-    return REGISTRY.get_sample_value("agentmetrics_batch_events_count") or 0
+    return REGISTRY.get_sample_value("tallywire_batch_events_count") or 0
 
 
 async def counted(database: Database, organization: int) -> tuple[int, int, int]:
@@ -352,7 +352,7 @@ async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle
     dice = random.Random(seed)
     pools = [Database(own_url, ingest_connections=3, other_connections=1) for _ in range(2)]
     servers = [Ingest(pool, Arrivals(), Clock(), on_commit=lambda _: None, concurrency=3) for pool in pools]
-    retries = REGISTRY.get_sample_value("agentmetrics_commit_retries_total")
+    retries = REGISTRY.get_sample_value("tallywire_commit_retries_total")
     answers: defaultdict[tuple[int, str], list[Status]] = defaultdict(list)
     revisions: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
 
@@ -381,7 +381,7 @@ async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle
             await server.drain()
             await pool.close()
     # A deadlock, or a wait for a lock that was too long, is an attempt that is repeated.
-    assert REGISTRY.get_sample_value("agentmetrics_commit_retries_total") == retries
+    assert REGISTRY.get_sample_value("tallywire_commit_retries_total") == retries
     assert all(found.count(ACCEPTED) == 1 and REJECTED not in found for found in answers.values())
     assert all(found == sorted(found) for found in revisions.values())
     for organization in tenants:

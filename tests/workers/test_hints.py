@@ -89,10 +89,10 @@ async def test_what_is_queued_is_no_pickle(queue: ArqRedis, sender: Hints) -> No
     sender.fold(7)
 
     async def there() -> bool:
-        return await queue.exists("arq:job:agentmetrics:fold:7") == 1
+        return await queue.exists("arq:job:tallywire:fold:7") == 1
 
     await until(there)
-    assert (await queue.get("arq:job:agentmetrics:fold:7") or b"").startswith(b'{"t": null, "f": "fold_organization"')
+    assert (await queue.get("arq:job:tallywire:fold:7") or b"").startswith(b'{"t": null, "f": "fold_organization"')
     assert hints.dump({"r": ValueError("a secret")}) == b'{"r": "ValueError"}'
 
 
@@ -114,7 +114,7 @@ async def test_an_outage_is_logged_once_and_ends_by_itself(
 
         async def back() -> bool:
             sender.fold(3)
-            return await queue.exists("arq:job:agentmetrics:fold:3") == 1
+            return await queue.exists("arq:job:tallywire:fold:3") == 1
 
         await until(back)
         await until(lambda: _has(logs, "info"))

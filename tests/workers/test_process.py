@@ -234,7 +234,7 @@ async def test_a_database_that_was_not_migrated_is_told(own_engines: embedded.En
 
 async def test_a_port_that_is_taken_is_told(own_engines: embedded.Engines, own_url: str, taken_port: int) -> None:
     known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
-    with pytest.raises(errors.SetupError, match="AGENTMETRICS_METRICS_ADDRESS or AGENTMETRICS_METRICS_PORT"):
+    with pytest.raises(errors.SetupError, match="TALLYWIRE_METRICS_ADDRESS or TALLYWIRE_METRICS_PORT"):
         await program.work(known, taken_port)
 
 

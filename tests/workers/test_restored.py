@@ -9,13 +9,13 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-import agentmetrics
-from agentmetrics.v1 import metrics_service_pb2, realtime_service_pb2, realtime_service_pb2_grpc
+import tallywire
 from server import audit, embedded
 from server.accounts import Secrets
 from server.settings import Settings
 from server.store import migrate
 from server.store.database import Database
+from tallywire.v1 import metrics_service_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests.integration import processes
 from tests.realtime import subscribing
 from tests.rpc import serving
@@ -141,8 +141,8 @@ async def test_a_token_of_an_earlier_epoch_is_refused_though_its_revision_has_co
         )
         assert (await overview(after)).context.epoch == begun
         assert (await updates(after).read()).bookmark
-        async with agentmetrics.AsyncClient(server.address, api_key=caller.key.secret) as client:
-            with pytest.raises(agentmetrics.Restored, match="subscribe without resume_after"):
+        async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
+            with pytest.raises(tallywire.Restored, match="subscribe without resume_after"):
                 await anext(client.updates(resume_after=update.resume_token))
 
 

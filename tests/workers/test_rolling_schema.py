@@ -10,12 +10,12 @@ import worlds
 from pydantic import SecretStr
 from releases import CONTRACTION, EXPANSION, NextRelease
 
-from agentmetrics.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from server import audit, embedded, errors, fold, jobs, serve, widening
 from server.accounts import Secrets
 from server.serve import Running
 from server.settings import Settings
 from server.store.database import Database
+from tallywire.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests.integration import processes
 from tests.rpc import serving
 from tests.rpc.serving import Accounts, Caller

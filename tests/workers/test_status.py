@@ -35,7 +35,7 @@ async def test_a_busy_service(own_database: Database, own_organization: int, own
     await worlds.execute(own_database, "UPDATE deltas SET created_at = created_at - interval '70 minutes'")
     queue = hints.connect(own_engines.redis_url)
     await queue.flushall()
-    await queue.enqueue_job(hints.FOLD_ORGANIZATION, own_organization, _job_id="agentmetrics:test")
+    await queue.enqueue_job(hints.FOLD_ORGANIZATION, own_organization, _job_id="tallywire:test")
     await queue.aclose(close_connection_pool=True)
     await jobs.run_due(own_database, "me", jobs.REGISTRY)
     await jobs.run_due(own_database, "me", [Job(name="bad", interval=timedelta(days=1), run=fail)])

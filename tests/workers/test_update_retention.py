@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from agentmetrics import AsyncClient, event
 from server import housekeeping
 from server.store import updates
 from server.store.database import Database
+from tallywire import AsyncClient, event
 
 
 async def test_only_updates_older_than_the_window_are_removed(

@@ -2,22 +2,22 @@
 
 Needs a server and a key with the scopes ingest and read:
 
-    AGENTMETRICS_API_KEY=... python track_and_read.py [127.0.0.1:50051]
+    TALLYWIRE_API_KEY=... python track_and_read.py [127.0.0.1:50051]
 """
 
 import os
 import sys
 from datetime import UTC, datetime, timedelta
 
-import agentmetrics
+import tallywire
 
 
 def main(address: str, key: str) -> None:
     """Tracks a question, its answer and its rating, then prints what the service counted."""
-    agent, user, conversation = "example-bot", "example-user", agentmetrics.uuid7()
+    agent, user, conversation = "example-bot", "example-user", tallywire.uuid7()
 
     # In the path of a request: never waits, never raises, sends in the background.
-    with agentmetrics.Tracker(address, api_key=key) as tracker:
+    with tallywire.Tracker(address, api_key=key) as tracker:
         who = {"agent_id": agent, "user_id": user, "conversation_id": conversation, "channel": "web"}
         tracker.track("conversation.started", **who)
         tracker.track("message.received", **who)
@@ -25,13 +25,13 @@ def main(address: str, key: str) -> None:
         tracker.track("message.sent", **who, response_time_ms=answer_ms, prompt_tokens=250, completion_tokens=80)
     print("sent in the background:", tracker.stats())
 
-    with agentmetrics.Client(address, api_key=key) as client:
+    with tallywire.Client(address, api_key=key) as client:
         # Where the outcome matters: returns when the event is durable and counted, raises when it is refused.
-        rating = agentmetrics.event("feedback.submitted", agent_id=agent, conversation_id=conversation, rating=5)
+        rating = tallywire.event("feedback.submitted", agent_id=agent, conversation_id=conversation, rating=5)
         print("rating:", client.track(rating).event_id)
         try:
-            client.track(agentmetrics.event("feedback.submitted", agent_id=agent, rating=9))
-        except agentmetrics.OutOfRange as error:
+            client.track(tallywire.event("feedback.submitted", agent_id=agent, rating=9))
+        except tallywire.OutOfRange as error:
             print("refused:", error.field, error.reason, error.metadata)
 
         now = datetime.now(UTC)
@@ -44,4 +44,4 @@ def main(address: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:50051", os.environ["AGENTMETRICS_API_KEY"])
+    main(sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:50051", os.environ["TALLYWIRE_API_KEY"])

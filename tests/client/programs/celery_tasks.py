@@ -5,7 +5,7 @@ import pathlib
 
 import celery
 
-import agentmetrics
+import tallywire
 
 folder = pathlib.Path(os.environ["FOLDER"])
 application = celery.Celery("celery_tasks", broker="filesystem://")
@@ -14,7 +14,7 @@ application.conf.broker_transport_options = {
     "data_folder_out": str(folder / "queue"),
     "control_folder": str(folder / "control"),
 }
-tracker = agentmetrics.Tracker(os.environ["TARGET"], api_key="k", flush_interval=60, shutdown_timeout=30)
+tracker = tallywire.Tracker(os.environ["TARGET"], api_key="k", flush_interval=60, shutdown_timeout=30)
 
 
 @application.task

@@ -2,9 +2,9 @@
 
 import os
 
-import agentmetrics
+import tallywire
 
-tracker = agentmetrics.Tracker(os.environ["TARGET"], api_key="k", flush_interval=0.05, shutdown_timeout=30)
+tracker = tallywire.Tracker(os.environ["TARGET"], api_key="k", flush_interval=0.05, shutdown_timeout=30)
 if "TRACK_AT_START" in os.environ:
     tracker.track("app.started")
 

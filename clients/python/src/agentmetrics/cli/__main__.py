@@ -1,5 +1,0 @@
-"""Lets `python -m agentmetrics.cli` stand in for the command."""
-
-from agentmetrics.cli import main
-
-main()

@@ -1,0 +1,379 @@
+"""The client for asyncio code."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Self, TypeVar
+
+import grpc
+import grpc.aio
+
+from tallywire import (
+    aio_binding,
+    aio_stream,
+    aio_subscription,
+    connection,
+    errors,
+    ids,
+    ledgers,
+    pacing,
+    requests,
+    retries,
+    streams,
+)
+from tallywire.v1 import (
+    event_pb2,
+    event_service_pb2,
+    metrics_service_pb2,
+    realtime_service_pb2,
+)
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class AsyncClient:
+    """Tracks events and reads figures over one connection, on one event loop.
+
+    The arguments, the errors and the retries are those of Client. It connects with the first call. Once its loop is
+    closed, as after asyncio.run(), it connects anew on the next one; while that runs, another loop gets RuntimeError.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        api_key: str,
+        root_certificates: bytes | None = None,
+        certificate_chain: bytes | None = None,
+        private_key: bytes | None = None,
+        insecure: bool = False,
+        timeout: float = 30.0,
+        stamp_sent_at: bool = True,
+        correct_clock: bool = False,
+    ) -> None:
+        self._connection = connection.connection(
+            target,
+            api_key=api_key,
+            root_certificates=root_certificates,
+            certificate_chain=certificate_chain,
+            private_key=private_key,
+            insecure=insecure,
+        )
+        self._timeout = timeout
+        self._clock = requests.Clock(stamp=stamp_sent_at, correct=correct_clock)
+        self._turns = pacing.AsyncTurns()
+        # Opened with the first call: an asyncio channel belongs to the loop that runs when it is made.
+        self._opened: aio_binding.Bound | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        """Returns the class and the address; never the key."""
+        return f"{type(self).__name__}({self._connection.target!r})"
+
+    async def __aenter__(self) -> Self:
+        """Returns the client itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection; calls still running, and later ones, end with Cancelled."""
+        self._closed = True
+        if self._opened is not None and not self._opened.loop.is_closed():
+            await self._opened.channel.close()
+
+    async def connect(self, timeout: float = 5.0) -> None:
+        """Opens the connection now instead of with the first call. Raises Unavailable at the first failed attempt."""
+        channel = self._bound().channel
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                        break
+                    await channel.wait_for_state_change(state)
+                else:
+                    return
+        raise errors.Unavailable(f"no connection to {self._connection.target}", grpc.StatusCode.UNAVAILABLE)
+
+    async def track(
+        self,
+        event: event_pb2.Event,
+        *,
+        timeout: float | None = None,
+    ) -> event_service_pb2.EventResult:
+        """Stores one event and returns ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
+
+        An event without an event_id gets one for this call; to send it again later, build it with event().
+        """
+        event = ids.ensure_id(event)
+        build = functools.partial(requests.track_event, event, self._clock)
+        response = await self._call(self._bound().events.TrackEvent, build, retries.INGEST, timeout)
+        return response.result
+
+    async def track_batch(
+        self,
+        events: Iterable[event_pb2.Event],
+        *,
+        timeout: float | None = None,
+    ) -> list[event_service_pb2.EventResult]:
+        """Stores any number of events and returns a result for each, in their order; read them, some may be REJECTED.
+
+        Over 1,000 events or 3.5 MiB they go as several requests, each with the whole timeout. If one fails for good,
+        the error's `results` hold those of the events before it.
+        """
+        results: list[event_service_pb2.EventResult] = []
+        for part in requests.parts(events):
+            if part.refused is not None:
+                results.append(part.refused)
+                continue
+            build = functools.partial(requests.track_events, part.events, self._clock)
+            try:
+                response = await self._call(self._bound().events.TrackEvents, build, retries.INGEST, timeout)
+            except errors.TallywireError as error:
+                error.results = tuple(results)
+                raise
+            results.extend(response.results)
+        return results
+
+    async def stream(
+        self,
+        batches: AsyncIterable[Iterable[event_pb2.Event]] | Iterable[Iterable[event_pb2.Event]],
+        *,
+        max_unacked: int = 16,
+        retry_for: float = 60.0,
+    ) -> AsyncGenerator[event_service_pb2.StreamAck, None]:
+        """Sends batches over one stream and yields an acknowledgement for each, in their order, as they come.
+
+        Up to `max_unacked` batches (1 to 32) are on their way; the next is taken from `batches` when there is room. A
+        connection that breaks is replaced and what was not acknowledged is sent again with the same ids; `retry_for`
+        seconds without progress raise its error. An error of `batches` is raised after the acknowledgements of what it
+        gave before. Whoever leaves the loop early wraps the call in contextlib.aclosing.
+        """
+        feed = aio_stream.Feed(streams.Window(limit=max_unacked, clock=self._clock))
+        feeder = asyncio.create_task(feed.take(batches))
+        tries = streams.attempts(retry_for)
+        try:
+            while not feed.window.finished:
+                try:
+                    async with contextlib.aclosing(self._stream_once(feed, tries.next_timeout())) as acks:
+                        async for ack in acks:
+                            tries.restart()
+                            yield ack
+                except streams.Broken as broken:
+                    wait = streams.wait_before_retry(tries, feed.window, broken.error)
+                    await asyncio.sleep(wait)
+            await feeder
+        finally:
+            await aio_stream.stop(feeder)
+
+    async def _stream_once(
+        self,
+        feed: aio_stream.Feed,
+        timeout: float,
+    ) -> AsyncGenerator[event_service_pb2.StreamAck, None]:
+        """Yields the acknowledgements of one connection until all is acknowledged. Raises Broken if it fails before."""
+        # Not waiting for a connection: its failure must be noticed, to count against retry_for.
+        call = self._bound().events.StreamEvents(
+            timeout=timeout, metadata=self._connection.metadata, wait_for_ready=False
+        )
+        sender = asyncio.create_task(feed.send(call))
+        try:
+            async for response in call:
+                for ack in await feed.acknowledged(response):
+                    yield ack
+        except grpc.aio.AioRpcError as error:
+            raise streams.Broken(feed.told(error)) from error
+        except asyncio.CancelledError:
+            if self._closed and not aio_binding.is_cancelled():
+                raise errors.closed() from None
+            raise
+        finally:
+            call.cancel()
+            await aio_stream.stop(sender)
+        if not feed.window.finished:
+            raise streams.Broken(streams.ended_early())
+
+    async def overview(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        agent_id: str | None = None,
+        channel: str | None = None,
+        team_id: str | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetOverviewResponse:
+        """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
+        request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
+        return await self._call(self._bound().metrics.GetOverview, lambda: request, retries.QUERY, timeout)
+
+    async def agent(
+        self,
+        agent_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        trend_days: int | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetAgentMetricsResponse:
+        """Returns the figures of one agent with a daily trend.
+
+        Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
+        """
+        request = requests.agent(agent_id, start, end, time_zone, trend_days)
+        return await self._call(self._bound().metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
+
+    async def usage(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        granularity: requests.GranularityName | None = None,
+        metrics: Sequence[str] = (),
+        time_zone: str | None = None,
+        agent_id: str | None = None,
+        channel: str | None = None,
+        team_id: str | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetUsageTrendsResponse:
+        """Returns series over [start, end); without a granularity or metrics the server chooses."""
+        period = requests.time_range(start, end, time_zone)
+        request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
+        return await self._call(self._bound().metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
+
+    async def metrics(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.ListMetricsResponse:
+        """Returns the catalogue: every metric with its unit and definition."""
+        request = metrics_service_pb2.ListMetricsRequest()
+        return await self._call(self._bound().metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
+
+    async def realtime(
+        self,
+        *,
+        agent_ids: Sequence[str] = (),
+        channel: str | None = None,
+        timeout: float | None = None,
+    ) -> realtime_service_pb2.RealtimeState:
+        """Returns what is happening now, in all or for some agents or one channel."""
+        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=ledgers.narrowed(agent_ids, channel))
+        response = await self._call(self._bound().realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
+        return response.state
+
+    def watch(
+        self,
+        *,
+        agent_ids: Sequence[str] = (),
+        channel: str | None = None,
+        min_interval: float = 1.0,
+        heartbeats: bool = False,
+        retry_for: float | None = None,
+        on_retry: ledgers.OnRetry | None = None,
+    ) -> aio_subscription.AsyncSubscription[realtime_service_pb2.WatchMetricsResponse]:
+        """Yields the newest state at once and whenever it has changed, every `min_interval` seconds at most.
+
+        It outlasts servers: a connection that is lost is replaced, after a jittered wait that `on_retry` is told with
+        the error, and `retry_for` seconds in a row without one raise the error (None: never); those that end by their
+        age, every few minutes, are replaced without a word. Revisions never go back.
+        A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
+        """
+        ledger = ledgers.States(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
+
+        def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchMetricsResponse]":
+            return self._bound().realtime.WatchMetrics(ledger.request(), metadata=self._connection.metadata)
+
+        return aio_subscription.AsyncSubscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
+
+    def updates(
+        self,
+        *,
+        resume_after: str = "",
+        agent_ids: Sequence[str] = (),
+        channel: str | None = None,
+        include_events: bool = False,
+        bookmarks: bool = False,
+        retry_for: float | None = None,
+        on_retry: ledgers.OnRetry | None = None,
+    ) -> aio_subscription.AsyncSubscription[realtime_service_pb2.WatchUpdatesResponse]:
+        """Yields every revision once, in order, without a gap and whole, from now on or after a token.
+
+        Connections are replaced as in watch(). To go on in another process, keep the iterator's `resume_token` once an
+        update is dealt with, and pass it as `resume_after` with the same filter. Bookmarks, which move the token while
+        nothing happens, come only if asked for; the first one says that from then on nothing is missed. include_events
+        needs a key with the scope events, too.
+
+        Raises Restored when the service was restored from a backup, also in the midst of it: begin anew. Raises
+        OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
+        InvalidArgument with RESUME_TOKEN_INVALID; OutOfSequence for a revision that does not follow the last one.
+        """
+        narrowed = ledgers.narrowed(agent_ids, channel)
+        ledger = ledgers.Updates(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
+
+        def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchUpdatesResponse]":
+            return self._bound().realtime.WatchUpdates(ledger.request(), metadata=self._connection.metadata)
+
+        return aio_subscription.AsyncSubscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
+
+    def _bound(self) -> aio_binding.Bound:
+        """Returns the connection and the stubs of the running loop; those of a loop that is closed are replaced."""
+        if self._closed:
+            raise errors.closed()
+        loop, bound = asyncio.get_running_loop(), self._opened
+        if bound is None or bound.loop is not loop:
+            if bound is not None and not bound.loop.is_closed():
+                raise RuntimeError("this AsyncClient is in use on another event loop: make one for each loop")
+            self._opened = bound = aio_binding.bind(loop, self._connection.open_async())
+            self._turns = pacing.AsyncTurns()
+        return bound
+
+    async def _call(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]",
+        build: Callable[[], _Request],
+        retryable: frozenset[grpc.StatusCode],
+        timeout: float | None,
+    ) -> _Response:
+        """Returns the answer of a method, tried again as long as that helps and time suffices."""
+        total = self._timeout if timeout is None else timeout
+        sends_events = retryable is retries.INGEST
+        attempt = min(total, retries.STAMP_AGE) if sends_events else total
+        tries = retries.Attempts(timeout=total, attempt=attempt, retryable=retryable)
+        while True:
+            try:
+                async with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
+                    return await self._try(method, build(), tries.next_timeout())
+            except pacing.GivenUp as given_up:
+                raise tries.given_up(given_up.refusal) from None
+            except errors.TallywireError as error:
+                if self._closed:
+                    raise errors.closed() from error.__cause__
+                wait = tries.next_wait(error)
+                if wait is None:
+                    raise tries.verdict(error) from error.__cause__
+            await asyncio.sleep(wait)
+
+    async def _try(
+        self, method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
+    ) -> _Response:
+        """Returns the answer of a method, asked once."""
+        call = method(request, timeout=timeout, metadata=self._connection.metadata)
+        try:
+            return await call
+        except grpc.aio.AioRpcError as failure:
+            raise errors.from_rpc(failure) from failure
+        except asyncio.CancelledError:
+            if self._closed and not aio_binding.is_cancelled():
+                raise errors.closed() from None
+            raise
+        finally:
+            # Does nothing to a call that is done; one that was abandoned would go on otherwise.
+            call.cancel()

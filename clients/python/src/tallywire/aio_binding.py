@@ -1,0 +1,43 @@
+"""What belongs to one event loop: an asyncio connection and its stubs."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import grpc.aio
+
+from tallywire.v1 import event_service_pb2_grpc, metrics_service_pb2_grpc, realtime_service_pb2_grpc
+
+if TYPE_CHECKING:
+    # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
+    from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
+    from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
+    from tallywire.v1.realtime_service_pb2_grpc import RealtimeServiceAsyncStub
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A connection and its stubs, which belong to one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    channel: grpc.aio.Channel
+    events: "EventServiceAsyncStub"
+    metrics: "MetricsServiceAsyncStub"
+    realtime: "RealtimeServiceAsyncStub"
+
+
+def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Bound:
+    """Returns a connection with its stubs."""
+    return Bound(
+        loop=loop,
+        channel=channel,
+        events=cast("EventServiceAsyncStub", event_service_pb2_grpc.EventServiceStub(channel)),
+        metrics=cast("MetricsServiceAsyncStub", metrics_service_pb2_grpc.MetricsServiceStub(channel)),
+        realtime=cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(channel)),
+    )
+
+
+def is_cancelled() -> bool:
+    """Returns whether it is the caller's task that was cancelled, and not the call under it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

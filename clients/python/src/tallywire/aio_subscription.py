@@ -1,0 +1,139 @@
+"""Subscriptions for asyncio code: streams that go on by themselves."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
+
+import grpc
+import grpc.aio
+
+from tallywire import errors, ledgers
+
+_Response = TypeVar("_Response")
+Call: TypeAlias = "grpc.aio.UnaryStreamCall[Any, _Response]"
+
+
+class AsyncSubscription(Generic[_Response]):
+    """An asynchronous iterator over what the server tells; it connects with the first step.
+
+    It ends when it is closed: at the end of `async with`, by close(), or when nobody refers to it any more. Cancelling
+    a step, as asyncio.wait_for does, loses nothing: the next one connects anew and goes on.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], "Call[_Response]"],
+        ledger: ledgers.Ledger[Any, _Response],
+        patience: ledgers.Patience,
+        on_retry: ledgers.OnRetry | None,
+    ) -> None:
+        self._connect = connect
+        self._ledger = ledger
+        self._patience = patience
+        self._on_retry = on_retry
+        self._call: Call[_Response] | None = None
+        self._closed = asyncio.Event()
+
+    @property
+    def resume_token(self) -> str:
+        """The token after the last update that was yielded, to pass as resume_after; empty before and for watch()."""
+        return self._ledger.resume_token
+
+    def __aiter__(self) -> Self:
+        """Returns the subscription itself."""
+        return self
+
+    async def __anext__(self) -> _Response:
+        """Returns the next message, waiting out whatever passes."""
+        try:
+            while not self._closed.is_set():
+                try:
+                    response = await self._received()
+                except errors.TallywireError as error:
+                    await self._pause(error)
+                    continue
+                taken = self._ledger.take(response)
+                if taken is not None:
+                    return taken
+        except errors.TallywireError:
+            await self.close()
+            raise
+        raise StopAsyncIteration
+
+    async def __aenter__(self) -> Self:
+        """Returns the subscription itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Ends the subscription."""
+        await self.close()
+
+    def __del__(self) -> None:
+        """Ends the call of a subscription that was left behind."""
+        if getattr(self, "_call", None) is not None:
+            with contextlib.suppress(RuntimeError):  # its event loop may be gone
+                self._drop()
+
+    async def close(self) -> None:
+        """Ends the subscription; a step that is waiting ends the loop."""
+        self._closed.set()
+        self._drop()
+
+    async def aclose(self) -> None:
+        """Does what close() does, for contextlib.aclosing."""
+        await self.close()
+
+    async def _received(self) -> _Response:
+        """Returns the next message of the connection, which is opened if need be. Raises the error of its end."""
+        try:
+            async with asyncio.timeout(ledgers.SILENCE):
+                response = await self._opened().read()
+        except TimeoutError:
+            raise self._after(ledgers.silent()) from None
+        except asyncio.CancelledError:
+            self._drop()
+            if _is_cancelled():
+                raise
+            # A call that was cancelled here raises this in whoever reads from it.
+            raise ledgers.ended() from None
+        except grpc.aio.AioRpcError as failure:
+            raise self._after(errors.from_rpc(failure)) from failure
+        if response is grpc.aio.EOF:
+            raise self._after(ledgers.ended())
+        self._patience.heard()
+        return cast("_Response", response)
+
+    def _opened(self) -> "Call[_Response]":
+        if self._call is None:
+            try:
+                self._call = self._connect()
+            except grpc.aio.UsageError:
+                raise errors.closed() from None
+        return self._call
+
+    def _after(self, error: errors.TallywireError) -> errors.TallywireError:
+        """Lets go of the connection and returns what its end means."""
+        self._drop()
+        return ledgers.lost(error)
+
+    def _drop(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    async def _pause(self, error: errors.TallywireError) -> None:
+        """Waits before the next connection, or raises the error if it is final."""
+        if self._closed.is_set():
+            return
+        wait = self._patience.wait_before_retry(error)
+        if self._on_retry is not None and not ledgers.is_routine(error):
+            self._on_retry(error, wait)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), wait)
+
+
+def _is_cancelled() -> bool:
+    """Returns whether it is this task that is being cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

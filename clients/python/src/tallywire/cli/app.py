@@ -1,0 +1,325 @@
+"""The commands."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from tallywire import events, version
+from tallywire.cli import fields, jsonout, options, period, problems, render, replay, updates, watch
+from tallywire.v1 import event_service_pb2, time_pb2
+
+application = typer.Typer(
+    name="tallywire",
+    help="Track events and read figures of tallywire.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    """Prints the version and ends, if that is what was asked for."""
+    if wanted:
+        typer.echo(f"tallywire {version.VERSION}")
+        raise typer.Exit
+
+
+@application.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Track events and read figures of tallywire."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            # A terminal that cannot show a bar shows a question mark.
+            reconfigure(errors="replace")
+
+
+@application.command()
+@problems.reported
+def track(
+    event_type: Annotated[str, typer.Argument(metavar="TYPE", help="What happened, such as message.sent.")],
+    agent: Annotated[str | None, typer.Option("--agent", help="Who did the work.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Who was served.")] = None,
+    conversation: Annotated[str | None, typer.Option("--conversation", help="Its conversation.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="Where it happened: web, phone.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help="The team of the agent.")] = None,
+    campaign: Annotated[str | None, typer.Option("--campaign", help="Its campaign.")] = None,
+    event_id: Annotated[str | None, typer.Option("--id", help="Its id; the same id is counted once.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="When, as an RFC 3339 instant. Default: now.")] = None,
+    property_: Annotated[list[str] | None, typer.Option("--property", help="key=value; JSON, or text.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A number of its detail: key=value.")] = None,
+    address: options.Address = options.DEFAULT_ADDRESS,
+    key: options.Key = None,
+    ca: options.Ca = None,
+    cert: options.Cert = None,
+    cert_key: options.CertKey = None,
+    insecure: options.Insecure = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Store one event. Fails if the event is rejected; a duplicate is a success."""
+    try:
+        event = events.event(
+            event_type,
+            event_id=event_id,
+            occurred_at=period.instant(at, None, "--at") if at else None,
+            agent_id=agent,
+            user_id=user,
+            conversation_id=conversation,
+            channel=channel,
+            team_id=team,
+            campaign_id=campaign,
+            properties=fields.properties(property_ or []),
+            **fields.detail(event_type, set_ or []),
+        )
+    except (TypeError, ValueError) as error:
+        raise problems.WrongUsage(str(error)) from None
+    # A time that was given is meant as it stands, whatever this machine's clock says.
+    with options.connect(address, key, ca, cert, cert_key, insecure, stamp_sent_at=not at) as server:
+        result = server.track(event)
+    if as_json:
+        jsonout.emit(jsonout.of(result))
+    else:
+        status = event_service_pb2.EventStatus.Name(result.status).removeprefix("EVENT_STATUS_").lower()
+        typer.echo(f"{status} {result.event_id}")
+
+
+@application.command()
+@problems.reported
+def overview(
+    last: options.Last = None,
+    start: options.From = None,
+    end: options.To = None,
+    zone: options.Zone = None,
+    agent: options.Agent = None,
+    channel: options.Channel = None,
+    team: options.Team = None,
+    address: options.Address = options.DEFAULT_ADDRESS,
+    key: options.Key = None,
+    ca: options.Ca = None,
+    cert: options.Cert = None,
+    cert_key: options.CertKey = None,
+    insecure: options.Insecure = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the key figures of a period, of everything or of one agent, channel or team."""
+    question = options.question(last, start, end, zone)
+    with options.connect(address, key, ca, cert, cert_key, insecure) as server:
+        asked = options.asked(question, server)
+        response = server.overview(
+            asked.start, asked.end, time_zone=asked.time_zone, agent_id=agent, channel=channel, team_id=team
+        )
+    if as_json:
+        jsonout.emit(jsonout.of(response))
+    else:
+        render.overview(Console(), response)
+
+
+@application.command()
+@problems.reported
+def agent(
+    agent_id: Annotated[str, typer.Argument(metavar="AGENT_ID", help="The agent, as on its events.")],
+    last: options.Last = None,
+    start: options.From = None,
+    end: options.To = None,
+    zone: options.Zone = None,
+    trend_days: Annotated[int | None, typer.Option(min=1, max=400, help="Days of the trend. Default: 7.")] = None,
+    address: options.Address = options.DEFAULT_ADDRESS,
+    key: options.Key = None,
+    ca: options.Ca = None,
+    cert: options.Cert = None,
+    cert_key: options.CertKey = None,
+    insecure: options.Insecure = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the figures of one agent, with a daily trend."""
+    question = options.question(last, start, end, zone)
+    with options.connect(address, key, ca, cert, cert_key, insecure) as server:
+        asked = options.asked(question, server)
+        response = server.agent(agent_id, asked.start, asked.end, time_zone=asked.time_zone, trend_days=trend_days)
+    if as_json:
+        jsonout.emit(jsonout.with_states(response, "trend", time_pb2.GRANULARITY_DAY))
+    else:
+        render.agent(Console(), response)
+
+
+@application.command()
+@problems.reported
+def usage(
+    last: options.Last = None,
+    start: options.From = None,
+    end: options.To = None,
+    zone: options.Zone = None,
+    granularity: options.Granularity = None,
+    metric: Annotated[list[str] | None, typer.Option("--metric", help="A metric's name; may be repeated.")] = None,
+    agent: options.Agent = None,
+    channel: options.Channel = None,
+    team: options.Team = None,
+    address: options.Address = options.DEFAULT_ADDRESS,
+    key: options.Key = None,
+    ca: options.Ca = None,
+    cert: options.Cert = None,
+    cert_key: options.CertKey = None,
+    insecure: options.Insecure = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show series over a period; a single metric as a bar chart, point by point."""
+    question = options.question(last, start, end, zone)
+    width = options.granularity(granularity)
+    with options.connect(address, key, ca, cert, cert_key, insecure) as server:
+        asked = options.asked(question, server)
+        response = server.usage(
+            asked.start,
+            asked.end,
+            granularity=width,
+            metrics=metric or [],
+            time_zone=asked.time_zone,
+            agent_id=agent,
+            channel=channel,
+            team_id=team,
+        )
+    if as_json:
+        jsonout.emit(jsonout.with_states(response, "buckets", response.granularity))
+    else:
+        render.usage(Console(), response)
+
+
+@application.command(name="watch")
+@problems.reported
+def watch_now(
+    agent: options.Agents = None,
+    channel: options.Channel = None,
+    interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two states, at least.")] = 1.0,
+    address: options.Address = options.DEFAULT_ADDRESS,
+    key: options.Key = None,
+    ca: options.Ca = None,
+    cert: options.Cert = None,
+    cert_key: options.CertKey = None,
+    insecure: options.Insecure = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each state as a line of JSON.")] = False,
+) -> None:
+    """Show what is happening now, live, until q or Ctrl-C.
+
+    It outlasts restarts of the server. An arrow compares a figure with what it was a minute before.
+    """
+    server = options.asynchronous(address, key, ca, cert, cert_key, insecure)
+    code = asyncio.run(watch.run(server, agent_ids=agent or [], channel=channel, interval=interval, as_json=as_json))
+    raise typer.Exit(code)
+
+
+@application.command(name="updates")
+@problems.reported
+def print_updates(
+    resume: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the position in FILE, and go on after it.")
+    ] = None,
+    with_events: Annotated[
+        bool, typer.Option("--events", help="Print the events, too; needs the scope events.")
+    ] = False,
+    agent: options.Agents = None,
+    channel: options.Channel = None,
+    address: options.Address = options.DEFAULT_ADDRESS,
+    key: options.Key = None,
+    ca: options.Ca = None,
+    cert: options.Cert = None,
+    cert_key: options.CertKey = None,
+    insecure: options.Insecure = False,
+) -> None:
+    """Print every update as a line of JSON, from now on or after the position in FILE.
+
+    With --resume, a reader that is killed and started again has every update: in a file that stdout is appended to
+    (>>) exactly once; on a pipe the last line may come twice, and its revision tells.
+    """
+    server = options.asynchronous(address, key, ca, cert, cert_key, insecure)
+    output = updates.Output(sys.stdout.fileno())
+    code = asyncio.run(
+        updates.run(server, output, resume=resume, agent_ids=agent or [], channel=channel, include_events=with_events)
+    )
+    raise typer.Exit(code)
+
+
+@application.command(name="replay")
+@problems.reported
+def replay_file(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="JSON lines, one event each; - is stdin.")],
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Skip lines that are no events.")] = False,
+    source_name: Annotated[
+        str, typer.Option("--source", help="Where the lines come from: tells equal ones of other sources apart.")
+    ] = "",
+    address: options.Address = options.DEFAULT_ADDRESS,
+    key: options.Key = None,
+    ca: options.Ca = None,
+    cert: options.Cert = None,
+    cert_key: options.CertKey = None,
+    insecure: options.Insecure = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Store the events of a file, one JSON object per line with the names of the proto.
+
+    A line without event_id gets one made from its content and the number of equal lines before it, so that replaying
+    the file again counts nothing twice, also after it was renamed, copied or has grown. Equal lines of two files are
+    the same event, unless --source tells them apart. On stdin a line that has no occurred_at either is new each time.
+    Fails if any line is unreadable or rejected.
+    """
+    path = None if file == "-" else Path(file)
+    identities = replay.Identities(source_name, recorded=path is not None)
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(_opened(path))
+        # The times of a file were recorded elsewhere: this machine's clock says nothing about them.
+        server = stack.enter_context(options.connect(address, key, ca, cert, cert_key, insecure, stamp_sent_at=False))
+        run = replay.Replay(server, identities, keep_going, lambda problem: problems.note(str(problem)))
+        try:
+            run.run(stack.enter_context(_progress(source, path, quiet=as_json)))
+        finally:
+            if as_json:
+                jsonout.emit(run.summary.as_json())
+            else:
+                typer.echo(str(run.summary))
+    if not run.summary.clean:
+        problems.fail(run.summary.error or "some lines were not stored", 1)
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[IO[bytes]]:
+    """Gives the lines of a file or of stdin. Raises WrongUsage if it cannot be opened."""
+    if path is None:
+        yield sys.stdin.buffer
+        return
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise problems.WrongUsage(f"{error.strerror}: {path}") from None
+    with source:
+        yield source
+
+
+@contextlib.contextmanager
+def _progress(source: IO[bytes], path: Path | None, *, quiet: bool) -> Iterator[Iterable[bytes]]:
+    """Gives the lines, with a progress bar on stderr if that is a terminal."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield source
+        return
+    total = path.stat().st_size if path and path.is_file() else None
+    columns = (TextColumn("replay"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield _counted(source, bars, total)
+
+
+def _counted(source: IO[bytes], bars: Progress, total: int | None) -> Iterator[bytes]:
+    """Yields the lines and moves the bar by their bytes."""
+    task = bars.add_task("replay", total=total)
+    for line in source:
+        bars.advance(task, len(line))
+        yield line

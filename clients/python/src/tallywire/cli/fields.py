@@ -1,0 +1,52 @@
+"""The options of `track` that have the form key=value."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tallywire import events
+from tallywire.cli.problems import WrongUsage
+
+
+def properties(pairs: Sequence[str]) -> dict[str, object]:
+    """Returns --property options; a value that is JSON counts as such, any other as text. Raises WrongUsage."""
+    return {key: _json(value) for key, value in _split(pairs, "--property")}
+
+
+def detail(event_type: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """Returns --set options as keyword arguments of event(). Raises WrongUsage."""
+    found: dict[str, Any] = {}
+    for key, value in _split(pairs, "--set"):
+        try:
+            found[key] = events.from_text(event_type, key, value)
+        except TypeError as error:
+            hint = "" if events.fields_of(event_type) else " (on the command line: --property)"
+            raise WrongUsage(f"{error}{hint}") from None
+        except ValueError as error:
+            raise WrongUsage(f"--set {error}") from None
+    return found
+
+
+def _split(pairs: Sequence[str], option: str) -> list[tuple[str, str]]:
+    """Returns the pairs, split at the first =."""
+    split = []
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise WrongUsage(f"{option} has the form key=value, not {pair!r}")
+        split.append((key, value))
+    return split
+
+
+def _json(text: str) -> object:
+    """Returns the JSON value that a text is, or the text; NaN and Infinity are not JSON."""
+    try:
+        value: object = json.loads(text, parse_constant=_refuse)
+    except ValueError:
+        return text
+    return value
+
+
+def _refuse(name: str) -> object:
+    """Refuses what Python reads as JSON and JSON does not know."""
+    raise ValueError(name)

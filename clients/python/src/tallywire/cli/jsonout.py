@@ -1,0 +1,68 @@
+"""Answers as JSON with stable keys: every field is there, null where it is absent."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf import timestamp_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from tallywire.cli import points
+from tallywire.v1 import metrics_service_pb2, time_pb2
+
+if TYPE_CHECKING:
+    from google._upb._message import FieldDescriptor as UpbField
+
+Answer = metrics_service_pb2.GetUsageTrendsResponse | metrics_service_pb2.GetAgentMetricsResponse
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+def of(message: Message) -> Json:
+    """Returns a message as JSON: names as in the proto, whole numbers as numbers, instants in RFC 3339, enums by name.
+
+    proto3 JSON would leave absent fields out and write 64-bit numbers as text, which scripts would have to undo.
+    """
+    if isinstance(message, timestamp_pb2.Timestamp):
+        return message.ToJsonString()
+    return {field.name: _field(message, field) for field in message.DESCRIPTOR.fields}
+
+
+def with_states(answer: Answer, field: str, granularity: time_pb2.Granularity.ValueType) -> Json:
+    """Returns an answer with a key "state" in each of its points: whole, cut, running or not_begun."""
+    document = of(answer)
+    spans = getattr(answer, field)
+    if isinstance(document, dict) and isinstance(made := document[field], list):
+        for point, state in zip(made, points.states(spans, granularity, answer.context), strict=True):
+            if isinstance(point, dict):
+                point["state"] = state.value
+    return document
+
+
+def emit(document: Json) -> None:
+    """Writes one JSON document to stdout, in one line."""
+    json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _field(message: Message, field: "FieldDescriptor | UpbField") -> Json:
+    """Returns one field as JSON."""
+    value = getattr(message, field.name)
+    # Told by the value: how a descriptor says it is repeated differs between the protobuf versions we run on.
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_value(field, item) for item in value]
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    return _value(field, value)
+
+
+def _value(field: "FieldDescriptor | UpbField", value: Any) -> Json:
+    """Returns one value as JSON; an enum's number stands in for a name that this client does not know."""
+    if isinstance(value, Message):
+        return of(value)
+    if field.enum_type is not None and value in field.enum_type.values_by_number:
+        return field.enum_type.values_by_number[value].name
+    result: Json = value
+    return result

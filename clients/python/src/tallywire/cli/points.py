@@ -1,0 +1,92 @@
+"""Which points of a series say less than they seem to: cut by the period, still running, or not begun."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Final, Protocol
+
+from google.protobuf import timestamp_pb2
+
+from tallywire.cli import figures
+from tallywire.v1 import answer_pb2, time_pb2
+
+_QUARTER: Final = timedelta(minutes=15)  # what the service counts by, and rounds the ends of buckets to
+
+
+class State(StrEnum):
+    """How much of its hour, day, week or month a point has counted."""
+
+    WHOLE = "whole"
+    CUT = "cut"  # the period begins or ends within it
+    RUNNING = "running"
+    NOT_BEGUN = "not_begun"
+
+    @property
+    def word(self) -> str:
+        """Returns what tables say of it; nothing of a whole one."""
+        return "" if self is State.WHOLE else self.value.replace("_", " ")
+
+
+class Span(Protocol):
+    """A bucket of a series, or a day of a trend."""
+
+    @property
+    def start(self) -> timestamp_pb2.Timestamp:
+        """Its first instant."""
+
+    @property
+    def end(self) -> timestamp_pb2.Timestamp:
+        """The first instant after it."""
+
+
+def states(
+    spans: Sequence[Span], granularity: time_pb2.Granularity.ValueType, context: answer_pb2.AnswerContext
+) -> list[State]:
+    """Returns the state of each point of an answer, at the time of the snapshot that answered."""
+    where = figures.zone(context.time_zone)
+    now = context.as_of_time.ToDatetime(tzinfo=UTC)
+    return [_state(span, granularity, where, now) for span in spans]
+
+
+def summary(states: Sequence[State]) -> list[str]:
+    """Returns what a heading says of the points that are not whole."""
+    notes = []
+    if State.CUT in (states[:1] or ()):
+        notes.append("first point cut")
+    begun = [state for state in states if state is not State.NOT_BEGUN]
+    if len(begun) > 1 and begun[-1] is State.CUT:
+        notes.append("last point cut")
+    if State.RUNNING in states:
+        notes.append("last point running" if len(begun) > 1 else "point running")
+    if later := len(states) - len(begun):
+        notes.append(f"{later} not begun")
+    return notes
+
+
+def _state(span: Span, granularity: time_pb2.Granularity.ValueType, where: tzinfo, now: datetime) -> State:
+    start, end = span.start.ToDatetime(tzinfo=UTC), span.end.ToDatetime(tzinfo=UTC)
+    if now <= start:
+        return State.NOT_BEGUN
+    ends_whole = _is_boundary(end, granularity, where)
+    if now < end or (not ends_whole and _name(now, granularity, where) == _name(start, granularity, where)):
+        return State.RUNNING
+    return State.WHOLE if ends_whole and _is_boundary(start, granularity, where) else State.CUT
+
+
+def _is_boundary(instant: datetime, granularity: time_pb2.Granularity.ValueType, where: tzinfo) -> bool:
+    """Returns whether one hour, day, week or month ends here and the next begins, to a quarter of an hour."""
+    before, after = instant - _QUARTER, instant + _QUARTER - timedelta(seconds=1)
+    return _name(before, granularity, where) != _name(after, granularity, where)
+
+
+def _name(instant: datetime, granularity: time_pb2.Granularity.ValueType, where: tzinfo) -> object:
+    """Returns what tells the hour, day, week or month of an instant from every other one."""
+    local = instant.astimezone(where)
+    match granularity:
+        case time_pb2.GRANULARITY_HOUR:
+            return local.date(), local.hour, local.utcoffset()
+        case time_pb2.GRANULARITY_WEEK:
+            return local.isocalendar()[:2]
+        case time_pb2.GRANULARITY_MONTH:
+            return local.year, local.month
+    return local.date()

@@ -1,0 +1,84 @@
+"""What goes wrong, said in one line on stderr with what to do, and the exit code that goes with it."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec, TypeVar
+
+import typer
+
+from tallywire import errors
+from tallywire.cli import figures
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class WrongUsage(Exception):
+    """The arguments make no sense; the message says which and what to write instead."""
+
+
+def reported(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Makes a command end with a line on stderr and an exit code instead of a traceback."""
+
+    @functools.wraps(command)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return command(*args, **kwargs)
+        except WrongUsage as problem:
+            fail(str(problem), 2)
+        except errors.TallywireError as problem:
+            fail(explain(problem), 1)
+        except KeyboardInterrupt:
+            fail("interrupted", 130)
+        except BrokenPipeError:
+            # Whoever read our output has enough. Python would complain again when it flushes stdout at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except (OSError, ValueError) as problem:
+            # A disk that fails, an argument that is not text: the user's to mend, and a traceback would not help.
+            fail(str(problem), 1)
+
+    return wrapper
+
+
+def note(text: str) -> None:
+    """Writes one line on stderr."""
+    sys.stderr.write(figures.plain(text) + "\n")
+    sys.stderr.flush()
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """Ends the command with one line on stderr."""
+    note(f"tallywire: {text}")
+    raise typer.Exit(code) from None
+
+
+def explain(error: errors.TallywireError) -> str:
+    """Returns what happened and what to do about it."""
+    match error:
+        case errors.Unavailable() if not error.reason:
+            return f"{error.message}. Is the server running, and the address right (--address, TALLYWIRE_ADDRESS)?"
+        case errors.Unauthenticated():
+            return f"{error}. Set TALLYWIRE_API_KEY to a key that is valid"
+        case errors.PermissionDenied():
+            return f"{error}. Use a key with the scope {error.metadata.get('scope', 'that the call needs')}"
+        case errors.NotFound(reason="AGENT_NOT_FOUND"):
+            return f"{error}. Check its spelling"
+        case errors.Restored():
+            return f"{error}. Begin anew; for `updates`, remove the file of --resume to go on from now"
+        case errors.OutOfRange(reason="COMPACTED"):
+            return f"{error}. What came since then is lost to it: remove the file of --resume to go on from now"
+        case errors.OutOfRange(reason="FUTURE_REVISION"):
+            return f"{error}. The database was set back: remove the file of --resume to go on from now"
+        case errors.InvalidArgument(reason="RESUME_TOKEN_INVALID"):
+            return f"{error}. Use the key's organization and the options of before, or another file for --resume"
+        case errors.DeadlineExceeded():
+            return f"{error}. The server did not answer in time: try again, or ask about a shorter period"
+        case errors.Internal():
+            request_id = error.metadata.get("request_id", "")
+            return f"{error}. Tell the operator{f' the request id {request_id}' if request_id else ''}"
+    if error.retry_after is not None:
+        return f"{error}. Try again in {error.retry_after:.0f} s"
+    return str(error)

@@ -1,0 +1,300 @@
+"""Answers as tables for a terminal of 80 columns or more. Pure: they print to the console that they are given."""
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from typing import Final
+
+from google.protobuf.message import Message
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tallywire.cli import figures, points
+from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
+
+_Form = Callable[[float], str]
+_Row = tuple[str, str, _Form]
+
+_EVENT_TYPES: Final = 8  # event types listed below an overview
+_TREND, _TREND_LEAST = 28, 7  # characters of a sparkline
+_BAR: Final = 40
+
+# (field, what it is called, how it is written); Overview and AgentMetrics name the same figure alike.
+_RESPONSE: Final[tuple[_Row, ...]] = (
+    ("avg_response_time_ms", "Response time, mean", figures.milliseconds),
+    ("p50_response_time_ms", "Response time, median", figures.milliseconds),
+    ("p90_response_time_ms", "Response time, p90", figures.milliseconds),
+    ("p95_response_time_ms", "Response time, p95", figures.milliseconds),
+    ("p99_response_time_ms", "Response time, p99", figures.milliseconds),
+)
+_QUALITY: Final[tuple[_Row, ...]] = (
+    ("error_rate", "Error rate", figures.fraction),
+    ("success_rate", "Success rate", figures.fraction),
+    ("satisfaction_score", "Satisfaction (1–5)", figures.rating),
+    ("rating_count", "Ratings", figures.count),
+)
+_OUTCOMES: Final[tuple[_Row, ...]] = (
+    ("conversations_closed", "Conversations closed", figures.count),
+    ("conversations_resolved", "· resolved", figures.count),
+    ("conversations_escalated", "· escalated", figures.count),
+    ("conversations_abandoned", "· abandoned", figures.count),
+    ("conversations_ended", "· ended otherwise", figures.count),
+)
+_RESOURCES: Final[tuple[_Row, ...]] = (
+    ("prompt_tokens", "Tokens read", figures.count),
+    ("completion_tokens", "Tokens written", figures.count),
+    ("token_usage", "Tokens", figures.count),
+    ("cost_micros", "Cost (currency units)", figures.money),
+    ("api_calls", "API and tool calls", figures.count),
+)
+_OVERVIEW: Final[tuple[tuple[_Row, ...], ...]] = (
+    (
+        ("events", "Events", figures.count),
+        ("total_messages", "Messages", figures.count),
+        ("messages_received", "· received", figures.count),
+        ("messages_sent", "· sent", figures.count),
+        ("total_conversations", "Conversations", figures.count),
+        ("active_agents", "Active agents", figures.count),
+        ("unique_users", "Unique users", figures.count),
+    ),
+    _RESPONSE,
+    _QUALITY,
+    _OUTCOMES,
+    (
+        *_RESOURCES,
+        ("storage_used_bytes", "Storage in use", figures.size),
+        ("workflow_executions", "Workflows run", figures.count),
+        ("workflow_failures", "· failed", figures.count),
+    ),
+)
+_CHANGES: Final = {
+    "total_messages": "messages_change",
+    "total_conversations": "conversations_change",
+    "unique_users": "users_change",
+}
+_AGENT: Final[tuple[tuple[_Row, ...], ...]] = (
+    (
+        ("conversation_count", "Conversations", figures.count),
+        ("message_count", "Messages", figures.count),
+        ("messages_received", "· received", figures.count),
+        ("messages_sent", "· sent", figures.count),
+        ("unique_users", "Unique users", figures.count),
+        ("avg_messages_per_conversation", "Messages per conversation", figures.rating),
+    ),
+    (
+        *_OUTCOMES,
+        ("resolution_rate", "Resolution rate", figures.fraction),
+        ("escalation_rate", "Escalation rate", figures.fraction),
+        ("abandonment_rate", "Abandonment rate", figures.fraction),
+    ),
+    _RESPONSE,
+    (
+        *_QUALITY,
+        ("fallback_rate", "Fallback rate", figures.fraction),
+        ("knowledge_hit_rate", "Knowledge hit rate", figures.fraction),
+    ),
+    (*_RESOURCES, ("cost_per_conversation_micros", "Cost per conversation", figures.money)),
+)
+# Shown where one of them is there: they are about people, and most agents are not.
+_HUMAN: Final[tuple[_Row, ...]] = (
+    ("calls_handled", "Calls handled", figures.count),
+    ("avg_handle_time_ms", "Handle time, mean", figures.milliseconds),
+    ("avg_wait_ms", "Waiting time, mean", figures.milliseconds),
+    ("available_time_ms", "Time available", figures.milliseconds),
+    ("occupancy", "Occupancy", figures.fraction),
+    ("leads_converted", "Leads converted", figures.count),
+    ("conversion_rate", "Conversion rate", figures.fraction),
+    ("tasks_completed", "Tasks completed", figures.count),
+)
+
+
+def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse) -> None:
+    """Prints the key figures with their changes, and the most frequent event types."""
+    answer = response.overview
+    console.print(_heading("Overview", response.context))
+    table = _table(("Figure", "left"), ("Value", "right"), ("Change", "right"))
+    for section in _OVERVIEW:
+        for name, label, form in section:
+            change = figures.change(answer, _CHANGES[name]) if name in _CHANGES else ""
+            table.add_row(label, figures.field(answer, name, form), change)
+        table.add_section()
+    console.print(table)
+    if answer.events_by_type:
+        console.print()
+        _event_types(console, answer.events_by_type)
+
+
+def agent(console: Console, response: metrics_service_pb2.GetAgentMetricsResponse) -> None:
+    """Prints the figures of one agent and its daily trend."""
+    answer, where = response.agent, figures.zone(response.context.time_zone)
+    console.print(_heading(f"Agent {figures.plain(answer.agent_id)}", response.context))
+    table = _table(("Figure", "left"), ("Value", "right"))
+    human = any(answer.HasField("available_time_ms") or getattr(answer, name) for name, _, _ in _HUMAN)
+    for section in (*_AGENT, _HUMAN) if human else _AGENT:
+        for name, label, form in section:
+            table.add_row(label, figures.field(answer, name, form))
+        table.add_section()
+    console.print(table)
+    if response.trend:
+        console.print()
+        _trend(
+            console, response.trend, where, points.states(response.trend, time_pb2.GRANULARITY_DAY, response.context)
+        )
+
+
+def agents(console: Console, responses: Sequence[metrics_service_pb2.GetAgentMetricsResponse]) -> None:
+    """Prints one line for each agent, with the messages of its trend as a line of bars."""
+    if responses:
+        console.print(_heading("Agents", responses[0].context))
+    right = ("Conv.", "Messages", "Users", "Resolved", "p95", "Rating")
+    table = _table(("Agent", "left"), *((label, "right") for label in right), ("Trend", "left"))
+    table.columns[0].max_width, table.columns[0].overflow = 16, "ellipsis"
+    for response in responses:
+        answer = response.agent
+        table.add_row(
+            Text(figures.plain(answer.agent_id)),
+            figures.field(answer, "conversation_count", figures.short),
+            figures.field(answer, "message_count", figures.short),
+            figures.field(answer, "unique_users", figures.short),
+            figures.field(answer, "resolution_rate", figures.fraction),
+            figures.field(answer, "p95_response_time_ms", figures.milliseconds),
+            figures.field(answer, "satisfaction_score", figures.rating),
+            figures.sparkline([_optional(point, "message_count") for point in response.trend], 7),
+        )
+    console.print(table)
+
+
+def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse) -> None:
+    """Prints each series as a line of bars with its least, greatest and latest value; a single one point by point."""
+    width = time_pb2.Granularity.Name(response.granularity).removeprefix("GRANULARITY_").lower()
+    states = points.states(response.buckets, response.granularity, response.context)
+    console.print(_heading(f"Usage by {width}", response.context, points.summary(states)))
+    right = ("Least", "Greatest", "Latest")
+    rows = [(figures.plain(one.metric), _begun(one, states), *_extremes(one, states)) for one in response.series]
+    # The line of bars gets what the figures leave of the width.
+    widths = [max(map(len, texts)) for texts in zip(*((row[0], *row[2:]) for row in rows), strict=True)]
+    room = console.width - sum(max(width, 8) for width in widths) - 2 * len(right)
+    table = _table(("Metric", "left"), ("Trend", "left"), *((label, "right") for label in right))
+    for name, values, *texts in rows:
+        table.add_row(Text(name), figures.sparkline(values, max(_TREND_LEAST, min(_TREND, room - 2))), *texts)
+    console.print(table)
+    if len(response.series) == 1:
+        console.print()
+        _points(console, response, states)
+
+
+def _values(series: metrics_service_pb2.Series) -> list[float | None]:
+    """Returns the points of a series."""
+    return [figures.of_series(value) for value in series.values]
+
+
+def _begun(series: metrics_service_pb2.Series, states: Sequence[points.State]) -> list[float | None]:
+    """Returns the points of a series that have begun: the others are no zeros."""
+    pairs = zip(_values(series), states, strict=False)
+    return [value for value, state in pairs if state is not points.State.NOT_BEGUN]
+
+
+def _extremes(series: metrics_service_pb2.Series, states: Sequence[points.State]) -> tuple[str, str, str]:
+    """Returns the least, the greatest and the latest value of a series, as they are written.
+
+    Parts of an hour or a day are no match for whole ones, and count only where there is no whole one.
+    """
+    form = figures.BY_UNIT.get(series.unit, figures.count)
+    whole = [value for value, state in zip(_values(series), states, strict=False) if state is points.State.WHOLE]
+    values = whole or _begun(series, states)
+    known = [value for value in values if value is not None]
+    least, greatest = (min(known), max(known)) if known else (None, None)
+    latest = values[-1] if values else None
+    return _written(least, form), _written(greatest, form), _written(latest, form)
+
+
+def _written(value: float | None, form: _Form) -> str:
+    """Returns a figure, or a dash when it is absent."""
+    return figures.ABSENT if value is None else form(value)
+
+
+def _points(
+    console: Console, response: metrics_service_pb2.GetUsageTrendsResponse, states: Sequence[points.State]
+) -> None:
+    """Prints the only series of an answer bucket by bucket, with a bar chart: pale where a point is not whole."""
+    series, where = response.series[0], figures.zone(response.context.time_zone)
+    form = figures.BY_UNIT.get(series.unit, figures.count)
+    values = _values(series)
+    top = max((value for value in values if value is not None), default=0.0)
+    table = _table(("Start", "left"), ("Value", "right"), ("", "left"))
+    for bucket, value, state in zip(response.buckets, values, states, strict=False):
+        label = figures.bucket(bucket.start, where, response.granularity)
+        if state is points.State.NOT_BEGUN:
+            table.add_row(label, figures.ABSENT, state.word)
+            continue
+        bar = figures.bar(value, top, _BAR - 8)
+        if state is not points.State.WHOLE:
+            bar = f"{'░' * len(bar)} {state.word}".strip()
+        table.add_row(label, _written(value, form), bar)
+    console.print(table)
+
+
+def _trend(
+    console: Console,
+    trend: Sequence[metrics_service_pb2.AgentTrendPoint],
+    where: tzinfo,
+    states: Sequence[points.State],
+) -> None:
+    """Prints the daily trend of an agent."""
+    right = ("Conversations", "Messages", "Response", "p95", "Rating")
+    table = _table(("Day", "left"), *((label, "right") for label in right), ("", "left"))
+    for point, state in zip(trend, states, strict=True):
+        if state is points.State.NOT_BEGUN:
+            table.add_row(figures.instant(point.start, where, "%Y-%m-%d"), *(figures.ABSENT,) * len(right), state.word)
+            continue
+        table.add_row(
+            figures.instant(point.start, where, "%Y-%m-%d"),
+            figures.field(point, "conversation_count"),
+            figures.field(point, "message_count"),
+            figures.field(point, "avg_response_time_ms", figures.milliseconds),
+            figures.field(point, "p95_response_time_ms", figures.milliseconds),
+            figures.field(point, "satisfaction_score", figures.rating),
+            state.word,
+        )
+    console.print(table)
+
+
+def _event_types(console: Console, types: Sequence[metrics_service_pb2.EventTypeCount]) -> None:
+    """Prints the most frequent event types with bars, and how many others there are."""
+    table = _table(("Event type", "left"), ("Events", "right"), ("", "left"))
+    for entry in types[:_EVENT_TYPES]:
+        name = Text(figures.plain(entry.event_type))
+        table.add_row(name, figures.count(entry.events), figures.bar(entry.events, types[0].events, 24))
+    if len(types) > _EVENT_TYPES:
+        rest = sum(entry.events for entry in types[_EVENT_TYPES:])
+        table.add_row(f"{len(types) - _EVENT_TYPES} others", figures.count(rest), "")
+    console.print(table)
+
+
+def _table(*columns: tuple[str, str]) -> Table:
+    """Returns an empty table without frame; headings come with the side on which their column stands."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for heading, side in columns:
+        table.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
+    return table
+
+
+def _heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] = ()) -> Text:
+    """Returns the title with the period, its zone and how fresh the answer is."""
+    where = figures.zone(context.time_zone)
+    period = f"{figures.instant(context.start, where)} to {figures.instant(context.end, where)}"
+    notes = [f"revision {context.as_of_revision:,}"]
+    if context.still_running:
+        notes.append("still running")
+    if context.approximation.metrics:
+        notes.append(f"percentiles within {context.approximation.max_relative_error * 100:g} %")
+    heading = Text(f"\n{title}", style="bold")
+    lines = (f"{period} {figures.plain(context.time_zone)}", " · ".join(notes), " · ".join(more))
+    heading.append("".join(f"\n{line}" for line in lines if line) + "\n", style="dim")
+    return heading
+
+
+def _optional(message: Message, name: str) -> float | None:
+    """Returns an optional field of a message, or None when it is absent."""
+    return getattr(message, name) if message.HasField(name) else None

@@ -1,0 +1,375 @@
+"""The client for ordinary, blocking code."""
+
+import contextlib
+import functools
+import queue
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Self, TypeVar
+
+import grpc
+
+from tallywire import connection, cooperative, errors, ids, ledgers, pacing, requests, retries, streams, subscription
+from tallywire.v1 import (
+    event_pb2,
+    event_service_pb2,
+    event_service_pb2_grpc,
+    metrics_service_pb2,
+    metrics_service_pb2_grpc,
+    realtime_service_pb2,
+    realtime_service_pb2_grpc,
+)
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class Client:
+    """Tracks events and reads figures over one connection; it is safe to share between threads.
+
+    Certificates are PEM. Without any, a loopback address is spoken to in plaintext and every other one with TLS and the
+    system's roots; `insecure=True` asks for plaintext everywhere. `timeout` is the total of one call in seconds, all
+    its tries included, unless the call is given its own. `stamp_sent_at` sends this machine's clock along with events,
+    anew with each try, so that the server can warn of one that is more than 5 minutes off; pass False when importing
+    what was recorded elsewhere. `correct_clock` asks the server to move the times of events by that difference: for
+    devices whose clocks are known to be wrong, and never for events that are old or whose times come from elsewhere.
+
+    Calls raise subclasses of TallywireError. Events are tried again with the same ids until the timeout when their
+    outcome is unknown; questions when the server says when to come back.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        api_key: str,
+        root_certificates: bytes | None = None,
+        certificate_chain: bytes | None = None,
+        private_key: bytes | None = None,
+        insecure: bool = False,
+        timeout: float = 30.0,
+        stamp_sent_at: bool = True,
+        correct_clock: bool = False,
+    ) -> None:
+        self._connection = connection.connection(
+            target,
+            api_key=api_key,
+            root_certificates=root_certificates,
+            certificate_chain=certificate_chain,
+            private_key=private_key,
+            insecure=insecure,
+        )
+        cooperative.warn_of_eventlet("Client")
+        self._timeout = timeout
+        self._clock = requests.Clock(stamp=stamp_sent_at, correct=correct_clock)
+        self._turns = pacing.Turns()
+        self._closed = False
+        self._channel = self._connection.open()
+        self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
+        self._metrics = metrics_service_pb2_grpc.MetricsServiceStub(self._channel)
+        self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
+
+    def __repr__(self) -> str:
+        """Returns the class and the address; never the key."""
+        return f"{type(self).__name__}({self._connection.target!r})"
+
+    def __enter__(self) -> Self:
+        """Returns the client itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the client."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection; calls still running, and later ones, end with Cancelled."""
+        self._closed = True
+        self._channel.close()
+
+    def connect(self, timeout: float = 5.0) -> None:
+        """Opens the connection now instead of with the first call. Raises Unavailable at the first failed attempt."""
+        if self._closed:
+            raise errors.closed()
+        states: queue.SimpleQueue[grpc.ChannelConnectivity] = queue.SimpleQueue()
+        report = states.put
+        self._channel.subscribe(report, try_to_connect=True)
+        deadline = time.monotonic() + timeout
+        try:
+            while True:
+                state = states.get(timeout=max(0.0, deadline - time.monotonic()))
+                if state is grpc.ChannelConnectivity.READY:
+                    return
+                if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                    break
+        except queue.Empty:
+            pass
+        finally:
+            self._channel.unsubscribe(report)
+        raise errors.Unavailable(f"no connection to {self._connection.target}", grpc.StatusCode.UNAVAILABLE)
+
+    def track(self, event: event_pb2.Event, *, timeout: float | None = None) -> event_service_pb2.EventResult:
+        """Stores one event and returns ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
+
+        An event without an event_id gets one for this call; to send it again later, build it with event().
+        """
+        event = ids.ensure_id(event)
+        build = functools.partial(requests.track_event, event, self._clock)
+        return self._call(self._events.TrackEvent, build, retries.INGEST, timeout).result
+
+    def track_batch(
+        self, events: Iterable[event_pb2.Event], *, timeout: float | None = None
+    ) -> list[event_service_pb2.EventResult]:
+        """Stores any number of events and returns a result for each, in their order; read them, some may be REJECTED.
+
+        Over 1,000 events or 3.5 MiB they go as several requests, each with the whole timeout. If one fails for good,
+        the error's `results` hold those of the events before it.
+        """
+        results: list[event_service_pb2.EventResult] = []
+        for part in requests.parts(events):
+            if part.refused is not None:
+                results.append(part.refused)
+                continue
+            build = functools.partial(requests.track_events, part.events, self._clock)
+            try:
+                response = self._call(self._events.TrackEvents, build, retries.INGEST, timeout)
+            except errors.TallywireError as error:
+                error.results = tuple(results)
+                raise
+            results.extend(response.results)
+        return results
+
+    def stream(
+        self,
+        batches: Iterable[Iterable[event_pb2.Event]],
+        *,
+        max_unacked: int = 16,
+        retry_for: float = 60.0,
+    ) -> Iterator[event_service_pb2.StreamAck]:
+        """Sends batches over one stream and yields an acknowledgement for each, in their order.
+
+        Up to `max_unacked` batches (1 to 32) are on their way; the next is taken from `batches` when there is room, in
+        the caller's thread. A connection that breaks is replaced and what was not acknowledged is sent again with the
+        same ids; `retry_for` seconds without progress raise its error. Raises ValueError for a batch over 1,000 events
+        or 3.5 MiB.
+        """
+        window = streams.Window(limit=max_unacked, clock=self._clock)
+        tries = streams.attempts(retry_for)
+        source = iter(batches)
+        while True:
+            if self._closed:
+                raise errors.closed()
+            try:
+                for ack in self._stream_once(source, window, tries.next_timeout()):
+                    tries.restart()
+                    yield ack
+                return
+            except streams.Broken as broken:
+                if self._closed:
+                    raise errors.closed() from broken
+                wait = streams.wait_before_retry(tries, window, broken.error)
+            time.sleep(wait)
+
+    def _stream_once(
+        self, source: Iterator[Iterable[event_pb2.Event]], window: streams.Window, timeout: float
+    ) -> Iterator[event_service_pb2.StreamAck]:
+        """Yields the acknowledgements of one connection until all is acknowledged. Raises Broken if it fails before."""
+        outbox: queue.SimpleQueue[event_service_pb2.StreamEventsRequest | None] = queue.SimpleQueue()
+        # Not waiting for a connection: its failure must be noticed, to count against retry_for.
+        call = self._events.StreamEvents(
+            iter(outbox.get, None), timeout=timeout, metadata=self._connection.metadata, wait_for_ready=False
+        )
+        try:
+            while True:
+                _send(source, window, outbox)
+                if window.finished:
+                    return
+                try:
+                    response = next(call)
+                except StopIteration:
+                    raise streams.Broken(streams.ended_early()) from None
+                except grpc.RpcError as error:
+                    raise streams.Broken(errors.from_rpc(error)) from error
+                yield from window.acknowledged(response)
+        finally:
+            outbox.put(None)
+            call.cancel()
+
+    def overview(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        agent_id: str | None = None,
+        channel: str | None = None,
+        team_id: str | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetOverviewResponse:
+        """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
+        request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
+        return self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
+
+    def agent(
+        self,
+        agent_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        trend_days: int | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetAgentMetricsResponse:
+        """Returns the figures of one agent with a daily trend.
+
+        Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
+        """
+        request = requests.agent(agent_id, start, end, time_zone, trend_days)
+        return self._call(self._metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
+
+    def usage(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        granularity: requests.GranularityName | None = None,
+        metrics: Sequence[str] = (),
+        time_zone: str | None = None,
+        agent_id: str | None = None,
+        channel: str | None = None,
+        team_id: str | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetUsageTrendsResponse:
+        """Returns series over [start, end); without a granularity or metrics the server chooses."""
+        period = requests.time_range(start, end, time_zone)
+        request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
+        return self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
+
+    def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
+        """Returns the catalogue: every metric with its unit and definition."""
+        request = metrics_service_pb2.ListMetricsRequest()
+        return self._call(self._metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
+
+    def realtime(
+        self,
+        *,
+        agent_ids: Sequence[str] = (),
+        channel: str | None = None,
+        timeout: float | None = None,
+    ) -> realtime_service_pb2.RealtimeState:
+        """Returns what is happening now, in all or for some agents or one channel."""
+        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=ledgers.narrowed(agent_ids, channel))
+        response = self._call(self._realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
+        return response.state
+
+    def watch(
+        self,
+        *,
+        agent_ids: Sequence[str] = (),
+        channel: str | None = None,
+        min_interval: float = 1.0,
+        heartbeats: bool = False,
+        retry_for: float | None = None,
+        on_retry: ledgers.OnRetry | None = None,
+    ) -> subscription.Subscription[realtime_service_pb2.WatchMetricsResponse]:
+        """Yields the newest state at once and whenever it has changed, every `min_interval` seconds at most.
+
+        It outlasts servers: a connection that is lost is replaced, after a jittered wait that `on_retry` is told with
+        the error, and `retry_for` seconds in a row without one raise the error (None: never); those that end by their
+        age, every few minutes, are replaced without a word. Revisions never go back.
+        A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
+        """
+        ledger = ledgers.States(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
+
+        def connect() -> subscription.Call[realtime_service_pb2.WatchMetricsResponse]:
+            return self._realtime.WatchMetrics(ledger.request(), metadata=self._connection.metadata)
+
+        return subscription.Subscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
+
+    def updates(
+        self,
+        *,
+        resume_after: str = "",
+        agent_ids: Sequence[str] = (),
+        channel: str | None = None,
+        include_events: bool = False,
+        bookmarks: bool = False,
+        retry_for: float | None = None,
+        on_retry: ledgers.OnRetry | None = None,
+    ) -> subscription.Subscription[realtime_service_pb2.WatchUpdatesResponse]:
+        """Yields every revision once, in order, without a gap and whole, from now on or after a token.
+
+        Connections are replaced as in watch(). To go on in another process, keep the iterator's `resume_token` once an
+        update is dealt with, and pass it as `resume_after` with the same filter. Bookmarks, which move the token while
+        nothing happens, come only if asked for; the first one says that from then on nothing is missed. include_events
+        needs a key with the scope events, too.
+
+        Raises Restored when the service was restored from a backup, also in the midst of it: begin anew. Raises
+        OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
+        InvalidArgument with RESUME_TOKEN_INVALID; OutOfSequence for a revision that does not follow the last one.
+        """
+        narrowed = ledgers.narrowed(agent_ids, channel)
+        ledger = ledgers.Updates(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
+
+        def connect() -> subscription.Call[realtime_service_pb2.WatchUpdatesResponse]:
+            return self._realtime.WatchUpdates(ledger.request(), metadata=self._connection.metadata)
+
+        return subscription.Subscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
+
+    def _call(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]",
+        build: Callable[[], _Request],
+        retryable: frozenset[grpc.StatusCode],
+        timeout: float | None,
+    ) -> _Response:
+        """Returns the answer of a method, tried again as long as that helps and time suffices."""
+        total = self._timeout if timeout is None else timeout
+        sends_events = retryable is retries.INGEST
+        attempt = min(total, retries.STAMP_AGE) if sends_events else total
+        tries = retries.Attempts(timeout=total, attempt=attempt, retryable=retryable)
+        while True:
+            try:
+                with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
+                    return self._try(method, build(), tries.next_timeout())
+            except pacing.GivenUp as given_up:
+                raise tries.given_up(given_up.refusal) from None
+            except errors.TallywireError as error:
+                if self._closed:
+                    raise errors.closed() from error.__cause__
+                wait = tries.next_wait(error)
+                if wait is None:
+                    raise tries.verdict(error) from error.__cause__
+            time.sleep(wait)
+
+    def _try(
+        self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
+    ) -> _Response:
+        """Returns the answer of a method, asked once."""
+        try:
+            return method(request, timeout=timeout, metadata=self._connection.metadata)
+        except grpc.RpcError as failure:
+            raise errors.from_rpc(failure) from failure
+        except ValueError:
+            if self._closed:
+                raise errors.closed() from None
+            raise
+
+
+def _send(
+    source: Iterator[Iterable[event_pb2.Event]],
+    window: streams.Window,
+    outbox: "queue.SimpleQueue[event_service_pb2.StreamEventsRequest | None]",
+) -> None:
+    """Sends what was not sent on this connection yet, then new batches while there is room."""
+    while True:
+        while window.has_unsent:
+            outbox.put(window.next_request())
+        if window.closed or window.full:
+            return
+        try:
+            batch = next(source)
+        except StopIteration:
+            window.closed = True
+            return
+        window.add(batch)

@@ -1,0 +1,127 @@
+"""How to reach the server: address, credentials, channel options."""
+
+import importlib.resources
+import ipaddress
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+import grpc
+import grpc.aio
+
+from tallywire import cooperative, version
+
+_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
+    ("grpc.primary_user_agent", f"tallywire-python/{version.VERSION}"),
+    # The defaults would wait up to two minutes before they notice that a server is back.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    # A connection that has gone silent is replaced: 10 seconds after a call, 20 while only waiting. The last of these,
+    # by default a minute, bounds the pings with which gRPC measures bandwidth, and those of keepalive wait for them.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Everything needed to open a channel. `tls` is None for plaintext; the key is left out of repr."""
+
+    target: str
+    tls: grpc.ChannelCredentials | None = field(repr=False)
+    metadata: tuple[tuple[str, str], ...] = field(repr=False)
+
+    def open(self) -> grpc.Channel:
+        """Returns a new channel; it connects with the first call."""
+        cooperative.prepare()
+        if self.tls is None:
+            return grpc.insecure_channel(self.target, options=self._options())
+        return grpc.secure_channel(self.target, self.tls, options=self._options())
+
+    def open_async(self) -> grpc.aio.Channel:
+        """Returns a new asyncio channel, to be used on the running event loop only."""
+        if self.tls is None:
+            return grpc.aio.insecure_channel(self.target, options=self._options())
+        return grpc.aio.secure_channel(self.target, self.tls, options=self._options())
+
+    def _options(self) -> tuple[tuple[str, str | int], ...]:
+        """Returns the channel options; a plaintext connection never goes through a proxy, which would see the key."""
+        proxy = (("grpc.enable_http_proxy", 0),) if self.tls is None else ()
+        return (*_OPTIONS, *proxy, ("grpc.service_config", _own_service_config()))
+
+
+def _own_service_config() -> str:
+    """Returns the published config without retries of events: this client makes them itself.
+
+    gRPC would send the same bytes again, with a time of sending that has passed. And the client would hear of every
+    third refusal only, and go on sending meanwhile.
+    """
+    config = json.loads(service_config())
+    for method in config["methodConfig"]:
+        if any(name["service"].endswith(".EventService") for name in method["name"]):
+            del method["retryPolicy"]
+    return json.dumps(config)
+
+
+def service_config() -> str:
+    """Returns the published gRPC service config as JSON: timeouts, retries and waitForReady per method."""
+    return importlib.resources.files("tallywire").joinpath("service_config.json").read_text(encoding="utf-8")
+
+
+def connection(
+    target: str,
+    *,
+    api_key: str,
+    root_certificates: bytes | None = None,
+    certificate_chain: bytes | None = None,
+    private_key: bytes | None = None,
+    insecure: bool = False,
+) -> Connection:
+    """Returns how to reach `target`.
+
+    Certificates are PEM. Without any, a loopback address is spoken to in plaintext and every other one with TLS and the
+    system's roots; `insecure` asks for plaintext everywhere. Raises ValueError for contradictions and malformed keys.
+    """
+    if not target or target != target.strip():
+        raise ValueError("target is host:port, for example 127.0.0.1:50051")
+    if not api_key or not all("!" <= character <= "~" for character in api_key):
+        # The key itself stays out of the message, which may be logged.
+        raise ValueError("api_key is empty or holds a character that is not visible ASCII, such as a line break")
+    if (certificate_chain is None) != (private_key is None):
+        raise ValueError("certificate_chain and private_key go together")
+    wants_tls = root_certificates is not None or certificate_chain is not None
+    if insecure and wants_tls:
+        raise ValueError("insecure contradicts the certificates")
+    tls = None
+    if wants_tls or not (insecure or is_local(target)):
+        tls = grpc.ssl_channel_credentials(root_certificates, private_key, certificate_chain)
+    return Connection(target=target, tls=tls, metadata=(("authorization", f"Bearer {api_key}"),))
+
+
+def is_local(target: str) -> bool:
+    """Returns whether a gRPC target can only lead to this machine: loopback addresses, localhost, unix sockets."""
+    scheme, found, rest = target.partition(":")
+    if found and scheme in ("unix", "unix-abstract"):
+        return True
+    if found and scheme in ("dns", "ipv4", "ipv6"):
+        # A name server of its own (dns://server/name) may answer anything, also for localhost.
+        if rest.startswith("//") and not rest.startswith("///"):
+            return False
+        target = rest.lstrip("/")
+    return all(_is_loopback(address) for address in target.split(","))
+
+
+def _is_loopback(address: str) -> bool:
+    """Returns whether host:port, [host]:port or a bare host is a loopback address or localhost."""
+    host = address.rpartition(":")[0] if address.count(":") == 1 or "]" in address else address
+    if "]" in address:
+        host = address[address.find("[") + 1 : address.find("]")]
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,216 @@
+"""The ledgers of the subscriptions: what has come, what may come next, what to ask for, and when to try again."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeVar
+
+import grpc
+from google.protobuf import duration_pb2
+
+from tallywire import errors, retries
+from tallywire.v1 import realtime_service_pb2
+
+# Messages come every 15 seconds at least: a connection that is silent for longer has died without telling.
+SILENCE: Final = 45.0
+_BEHIND: Final = 60.0  # seconds for a server that lags behind another one to catch up
+_MASKS: Final = frozenset(
+    {
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+
+OnRetry = Callable[[errors.TallywireError, float], None]
+_RequestOut = TypeVar("_RequestOut", covariant=True)
+_Response = TypeVar("_Response")
+
+
+class Ledger(Protocol[_RequestOut, _Response]):
+    """What both kinds of subscription know about themselves."""
+
+    @property
+    def resume_token(self) -> str:
+        """The token to go on after."""
+
+    def request(self) -> _RequestOut:
+        """Returns the request of a new connection."""
+
+    def take(self, response: _Response) -> _Response | None:
+        """Enters a message and returns what there is to yield. Raises OutOfSequence."""
+
+
+class States:
+    """The ledger of WatchMetrics: revisions never go back, on whichever server the stream goes on."""
+
+    resume_token: Final = ""
+
+    def __init__(
+        self,
+        narrowed: realtime_service_pb2.RealtimeFilter | None,
+        min_interval: float,
+        *,
+        heartbeats: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        interval = duration_pb2.Duration()
+        interval.FromNanoseconds(round(min_interval * 1e9))
+        self._request = realtime_service_pb2.WatchMetricsRequest(filter=narrowed, min_interval=interval)
+        self._heartbeats = heartbeats
+        self._clock = clock
+        self._revision = 0
+        self._behind_since: float | None = None
+
+    def request(self) -> realtime_service_pb2.WatchMetricsRequest:
+        """Returns the request, which is always the same."""
+        return self._request
+
+    def take(
+        self, response: realtime_service_pb2.WatchMetricsResponse
+    ) -> realtime_service_pb2.WatchMetricsResponse | None:
+        """Returns a state, or a heartbeat where they are wanted. Passes over what is older than what has been."""
+        if response.revision < self._revision:
+            self._wait(response.revision)
+            return None
+        self._revision = response.revision
+        self._behind_since = None
+        return response if self._heartbeats or response.HasField("state") else None
+
+    def _wait(self, revision: int) -> None:
+        """Gives a server that is behind the time to catch up."""
+        now = self._clock()
+        if self._behind_since is None:
+            self._behind_since = now
+        elif now - self._behind_since > _BEHIND:
+            raise _out_of_sequence("revisions have gone back and stay there", self._revision, revision)
+
+
+class Updates:
+    """The ledger of WatchUpdates: every revision once, in order, without a gap, whole."""
+
+    def __init__(
+        self,
+        narrowed: realtime_service_pb2.RealtimeFilter | None,
+        resume_after: str,
+        *,
+        include_events: bool,
+        bookmarks: bool,
+    ) -> None:
+        self._request = realtime_service_pb2.WatchUpdatesRequest(filter=narrowed, include_events=include_events)
+        self._bookmarks = bookmarks
+        self._revision: int | None = None  # unknown until the first message after a caller's token
+        self._begun: realtime_service_pb2.WatchUpdatesResponse | None = None
+        self.resume_token = resume_after
+
+    def request(self) -> realtime_service_pb2.WatchUpdatesRequest:
+        """Returns the request that goes on after the last whole revision; one that was cut off comes again."""
+        self._begun = None
+        request = realtime_service_pb2.WatchUpdatesRequest(resume_after=self.resume_token)
+        request.MergeFrom(self._request)
+        return request
+
+    def take(
+        self, response: realtime_service_pb2.WatchUpdatesResponse
+    ) -> realtime_service_pb2.WatchUpdatesResponse | None:
+        """Returns a revision once it is whole, or a bookmark where they are wanted."""
+        self._check(response)
+        if self._begun is not None:
+            # Appended: merging would have to take the first message's fields from the last one.
+            self._begun.changes.extend(response.changes)
+            self._begun.events.extend(response.events)
+            self._begun.more, self._begun.resume_token = response.more, response.resume_token
+            response = self._begun
+        if response.more:
+            self._begun = response
+            return None
+        if not response.resume_token:
+            raise _out_of_sequence("a message without a token", None, response.revision)
+        self._begun = None
+        self._revision, self.resume_token = response.revision, response.resume_token
+        return response if self._bookmarks or not response.bookmark else None
+
+    def _check(self, response: realtime_service_pb2.WatchUpdatesResponse) -> None:
+        """Refuses what does not follow."""
+        expected: int | None = None
+        if self._begun is not None:
+            expected = self._begun.revision if not response.bookmark else -1
+        elif self._revision is not None:
+            expected = self._revision if response.bookmark else self._revision + 1
+        if expected is not None and response.revision != expected:
+            raise _out_of_sequence("a revision that does not follow", expected, response.revision)
+
+
+class Patience:
+    """Decides whether a subscription goes on after an error, and when."""
+
+    def __init__(self, retry_for: float | None) -> None:
+        self._tries = retries.Attempts(
+            timeout=math.inf if retry_for is None else retry_for,
+            attempt=math.inf,
+            retryable=frozenset({grpc.StatusCode.UNAVAILABLE}),
+        )
+        self._connected = False
+
+    def heard(self) -> None:
+        """Notes that a message has come."""
+        self._connected = True
+        self._tries.failures = 0
+
+    def wait_before_retry(self, error: errors.TallywireError) -> float:
+        """Returns the seconds to wait before a new connection; raises the error if it is final."""
+        if not self._tries.failures:
+            self._tries.restart()  # time runs from the first failure in a row
+        wait = self._tries.next_wait(error) if self._may_retry(error) else None
+        if wait is None:
+            raise error
+        return wait
+
+    def _may_retry(self, error: errors.TallywireError) -> bool:
+        """Returns whether an error may pass: limits are told to whoever begins, and waited for by whoever goes on."""
+        return error.code is not grpc.StatusCode.RESOURCE_EXHAUSTED or self._connected
+
+
+def lost(error: errors.TallywireError) -> errors.TallywireError:
+    """Returns what the end of a connection says: Unavailable for all that the service itself has not said.
+
+    A server that is killed, and whatever stands between, ends a stream with other statuses as well. A reader that was
+    too slow goes on where it was.
+    """
+    if error.reason in ("SLOW_CONSUMER", "DEADLINE") or (not error.reason and error.code in _MASKS):
+        return errors.Unavailable(error.message, grpc.StatusCode.UNAVAILABLE, error.reason)
+    return error
+
+
+def is_routine(error: errors.TallywireError) -> bool:
+    """Returns whether a connection has ended because connections do, every few minutes: nothing to tell anybody of."""
+    return error.reason == "STREAM_AGE"
+
+
+def ended() -> errors.TallywireError:
+    """Returns the error for a stream that the server ended without a status of its own."""
+    return errors.Unavailable("the server ended the stream", grpc.StatusCode.UNAVAILABLE)
+
+
+def silent() -> errors.TallywireError:
+    """Returns the error for a connection from which nothing comes any more."""
+    return errors.Unavailable(f"nothing was heard for {SILENCE:.0f} seconds", grpc.StatusCode.UNAVAILABLE)
+
+
+def narrowed(agent_ids: Sequence[str], channel: str | None) -> realtime_service_pb2.RealtimeFilter | None:
+    """Returns the filter, or None without any; the server takes agents or a channel."""
+    if isinstance(agent_ids, str):
+        raise TypeError("agent_ids is a sequence of ids, not one text")
+    if not (agent_ids or channel):
+        return None
+    return realtime_service_pb2.RealtimeFilter(agent_ids=agent_ids, channel=channel or "")
+
+
+def _out_of_sequence(what: str, expected: int | None, revision: int) -> errors.OutOfSequence:
+    known = {} if expected is None else {"expected": str(expected)}
+    return errors.OutOfSequence(
+        f"the server sent {what}",
+        grpc.StatusCode.DATA_LOSS,
+        metadata={**known, "revision": str(revision)},
+    )

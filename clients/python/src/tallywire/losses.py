@@ -1,0 +1,100 @@
+"""What was lost and why: counted, told to whoever asked for it, and logged in one line a minute at most."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Final
+
+from tallywire.v1 import event_pb2
+
+_log = logging.getLogger("tallywire")
+
+INTERVAL: Final = 60.0  # seconds between two lines
+_MOST_KINDS: Final = 100  # kept apart; what comes beyond is counted together
+_MOST_LISTED: Final = 10
+_OTHERS: Final = "other reasons"
+
+OnDrop = Callable[[event_pb2.Event | None, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """An event that will not be stored, or whose outcome stays unknown, and why.
+
+    `kind` is what losses have in common that are counted together; `event` is None for what never became one.
+    """
+
+    event: event_pb2.Event | None
+    kind: str
+    reason: str
+
+
+class Losses:
+    """The losses of one tracker. Safe between threads, and in the middle of itself."""
+
+    def __init__(self, on_drop: OnDrop | None, threads: ModuleType) -> None:
+        self._on_drop = on_drop
+        self._lock: threading.RLock = threads.RLock()
+        self._telling = threads.local()
+        self._counts: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
+        self._told_at: float | None = None
+
+    def add(self, losses: Sequence[Loss]) -> bool:
+        """Counts losses, tells of each, and logs a line unless there was one within the last minute.
+
+        Returns whether somebody must see to the next line: these are the first losses that it is about.
+        """
+        with self._lock:
+            first = not self._counts
+            for loss in losses:
+                known = loss.kind in self._counts or len(self._counts) < _MOST_KINDS
+                kind = loss.kind if known else _OTHERS
+                self._counts[kind] += 1
+                self._examples.setdefault(kind, loss.reason if known else _OTHERS)
+        for loss in losses:
+            self._tell_of(loss)
+        self.log_if_due()
+        return first and self.seconds_until_line() is not None
+
+    def seconds_until_line(self) -> float | None:
+        """Returns after how many seconds a line is due; None while there is nothing to say."""
+        with self._lock:
+            if not self._counts:
+                return None
+            return 0.0 if self._told_at is None else max(0.0, self._told_at + INTERVAL - time.monotonic())
+
+    def log_if_due(self) -> None:
+        """Logs what was lost since the last line, if that was a minute ago."""
+        if self.seconds_until_line() == 0:
+            self.log()
+
+    def log(self) -> None:
+        """Logs what was lost since the last line, if anything was."""
+        with self._lock:
+            counts, examples = self._counts, self._examples
+            if not counts:
+                return
+            self._counts, self._examples, self._told_at = Counter(), {}, time.monotonic()
+        parts = [f"{number:,} × {examples[kind]}" for kind, number in counts.most_common(_MOST_LISTED)]
+        if len(counts) > _MOST_LISTED:
+            rest = counts.total() - sum(number for _, number in counts.most_common(_MOST_LISTED))
+            parts.append(f"{rest:,} × others")
+        events = "1 event is lost" if counts.total() == 1 else f"{counts.total():,} events are lost"
+        _log.warning("%s: %s", events, "; ".join(parts))
+
+    def _tell_of(self, loss: Loss) -> None:
+        """Tells whoever asked for it of one loss; losses that this causes are counted only."""
+        if self._on_drop is None or getattr(self._telling, "now", False):
+            return
+        self._telling.now = True
+        try:
+            self._on_drop(loss.event, loss.reason)
+        except Exception:  # noqa: BLE001 - the sender lives on, whatever the callback does
+            _log.exception("on_drop failed")
+        finally:
+            self._telling.now = False

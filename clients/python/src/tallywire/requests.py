@@ -1,0 +1,153 @@
+"""Requests from friendly arguments, and their limits."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from google.protobuf import timestamp_pb2
+
+from tallywire import events, ids
+from tallywire.v1 import (
+    answer_pb2,
+    error_reason_pb2,
+    event_pb2,
+    event_service_pb2,
+    metrics_service_pb2,
+    time_pb2,
+)
+
+MAX_EVENTS: Final = 1_000
+MAX_BYTES: Final = 3_670_016  # 3.5 MiB: the server takes 4 MiB, headers and framing included
+_INVALID_ARGUMENT: Final = 3
+
+GranularityName = Literal["hour", "day", "week", "month"]
+
+_GRANULARITIES: Final = {
+    "hour": time_pb2.GRANULARITY_HOUR,
+    "day": time_pb2.GRANULARITY_DAY,
+    "week": time_pb2.GRANULARITY_WEEK,
+    "month": time_pb2.GRANULARITY_MONTH,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some consecutive events of a batch: to be sent together, or already refused because no request can carry them."""
+
+    events: Sequence[event_pb2.Event]
+    refused: event_service_pb2.EventResult | None = None
+
+
+def size(event: event_pb2.Event) -> int:
+    """Returns the bytes that an event takes up in a batch: its own, a tag and a length."""
+    return event.ByteSize() + 6
+
+
+def parts(batch: Iterable[event_pb2.Event]) -> Iterator[Part]:
+    """Yields a batch of any size as parts that each fit in a request, in order; events without an id get one."""
+    gathered: list[event_pb2.Event] = []
+    total = 0
+    for event in map(ids.ensure_id, batch):
+        extent = size(event)
+        if gathered and (len(gathered) == MAX_EVENTS or total + extent > MAX_BYTES):
+            yield Part(events=gathered)
+            gathered, total = [], 0
+        if extent > MAX_BYTES:
+            yield Part(events=[event], refused=_too_large(event))
+            continue
+        gathered.append(event)
+        total += extent
+    if gathered:
+        yield Part(events=gathered)
+
+
+def _too_large(event: event_pb2.Event) -> event_service_pb2.EventResult:
+    """Returns the result that the server would give, had the event fitted in a request."""
+    rejection = event_service_pb2.Rejection(
+        reason=error_reason_pb2.ERROR_REASON_EVENT_TOO_LARGE,
+        message="The event does not fit in a request.",
+        code=_INVALID_ARGUMENT,
+    )
+    return event_service_pb2.EventResult(
+        event_id=event.event_id, status=event_service_pb2.EVENT_STATUS_REJECTED, rejection=rejection
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """What requests with events say of this machine's clock: with `stamp` what it shows, anew with each request.
+
+    `correct` asks for the times of the events to be moved by as much as it is wrong.
+    """
+
+    stamp: bool
+    correct: bool
+
+    def __post_init__(self) -> None:
+        """Refuses to correct a clock of which nothing is said."""
+        if self.correct and not self.stamp:
+            raise ValueError("correct_clock needs stamp_sent_at: the server compares that with its own clock")
+
+    def sent_at(self) -> timestamp_pb2.Timestamp | None:
+        """Returns what the clock shows, or None to leave the field unset."""
+        return events.timestamp(datetime.now(UTC), "sent_at") if self.stamp else None
+
+
+def track_event(event: event_pb2.Event, clock: Clock) -> event_service_pb2.TrackEventRequest:
+    """Returns the request for one event, stamped anew with each call."""
+    return event_service_pb2.TrackEventRequest(event=event, sent_at=clock.sent_at(), correct_clock=clock.correct)
+
+
+def track_events(batch: Iterable[event_pb2.Event], clock: Clock) -> event_service_pb2.TrackEventsRequest:
+    """Returns the request for a batch that fits, stamped anew with each call."""
+    return event_service_pb2.TrackEventsRequest(events=batch, sent_at=clock.sent_at(), correct_clock=clock.correct)
+
+
+def overview(
+    start: datetime, end: datetime, zone: str | None, filter_: answer_pb2.Filter | None
+) -> metrics_service_pb2.GetOverviewRequest:
+    """Returns the request for the key figures of a period."""
+    return metrics_service_pb2.GetOverviewRequest(time_range=time_range(start, end, zone), filter=filter_)
+
+
+def agent(
+    agent_id: str, start: datetime, end: datetime, zone: str | None, trend_days: int | None
+) -> metrics_service_pb2.GetAgentMetricsRequest:
+    """Returns the request for the figures of one agent."""
+    return metrics_service_pb2.GetAgentMetricsRequest(
+        agent_id=agent_id, time_range=time_range(start, end, zone), trend_days=trend_days or 0
+    )
+
+
+def usage(
+    period: time_pb2.TimeRange,
+    granularity: GranularityName | None,
+    metrics: Sequence[str],
+    filter_: answer_pb2.Filter | None,
+) -> metrics_service_pb2.GetUsageTrendsRequest:
+    """Returns the request for series. Raises ValueError for an unknown granularity."""
+    if granularity is not None and granularity not in _GRANULARITIES:
+        raise ValueError(f"granularity is one of {', '.join(_GRANULARITIES)}, not {granularity!r}")
+    if isinstance(metrics, str):
+        raise TypeError("metrics is a sequence of names, not one text")
+    return metrics_service_pb2.GetUsageTrendsRequest(
+        time_range=period,
+        granularity=_GRANULARITIES[granularity] if granularity else time_pb2.GRANULARITY_UNSPECIFIED,
+        metrics=metrics,
+        filter=filter_,
+    )
+
+
+def time_range(start: datetime, end: datetime, zone: str | None) -> time_pb2.TimeRange:
+    """Returns the period [start, end). Raises ValueError for naive datetimes."""
+    return time_pb2.TimeRange(
+        start=events.timestamp(start, "start"), end=events.timestamp(end, "end"), time_zone=zone or ""
+    )
+
+
+def narrowed(agent_id: str | None, channel: str | None, team_id: str | None) -> answer_pb2.Filter | None:
+    """Returns the filter, or None without any; the server takes one field at most."""
+    if not (agent_id or channel or team_id):
+        return None
+    return answer_pb2.Filter(agent_id=agent_id or "", channel=channel or "", team_id=team_id or "")

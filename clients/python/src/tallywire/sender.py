@@ -1,0 +1,314 @@
+"""The background half of a Tracker: a bounded buffer, the thread that sends it, and its connection."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+
+from tallywire import buffer, connection, cooperative, errors, losses, process, requests, retries
+from tallywire.v1 import error_reason_pb2, event_pb2, event_service_pb2, event_service_pb2_grpc
+
+_log = logging.getLogger("tallywire")
+
+_BEFORE_FORK: Final = 0.1  # seconds that a call may take to its end before it is cancelled for a fork
+_STATUSES: Final = event_service_pb2.EventStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a sender works; the arguments of Tracker."""
+
+    max_events: int
+    max_bytes: int
+    batch_size: int
+    flush_interval: float
+    retry_for: float
+    shutdown_timeout: float
+    clock: requests.Clock
+    on_drop: losses.OnDrop | None
+
+
+class Sender:
+    """Sends events in the background, in the process that made it. Nothing but flush(), close() and pause() waits."""
+
+    def __init__(self, to: connection.Connection, settings: Settings) -> None:
+        self._connection = to
+        self._settings = settings
+        threads = cooperative.threads()
+        self._buffer = buffer.Buffer(max_events=settings.max_events, max_bytes=settings.max_bytes)
+        self._losses = losses.Losses(settings.on_drop, threads)
+        # Reentrant, so that put() may be called from a finalizer that interrupts put().
+        self._lock: threading.RLock = threads.RLock()
+        self._work: threading.Condition = threads.Condition(self._lock)  # something for the thread to do
+        self._done: threading.Condition = threads.Condition(self._lock)  # something settled
+        self._calling: threading.Lock = threads.Lock()  # held by the thread while it is inside gRPC
+        self._may_call: threading.Event = threads.Event()  # not while the process forks
+        self._may_call.set()
+        self._paused = False
+        self._thread: threading.Thread | None = None
+        self._channel: grpc.Channel | None = None
+        self._flush_to = 0  # events up to this count are wanted out at once
+        self._close_by: float | None = None
+        process.register(self)
+
+    def put(self, event: event_pb2.Event, size: int) -> bool:
+        """Takes an event in, or counts it as dropped and returns False."""
+        with self._lock:
+            refused = self._take_in(event, size)
+        if refused is None:
+            return True
+        self._lose([losses.Loss(event=event, kind=refused, reason=refused)])
+        return False
+
+    def invalid(self, loss: losses.Loss) -> None:
+        """Counts what is no event that could be sent."""
+        with self._lock:
+            self._buffer.invalid += 1
+        self._lose([loss])
+
+    def stats(self) -> buffer.Stats:
+        """Returns what became of the events so far."""
+        with self._lock:
+            return self._buffer.stats()
+
+    def begin_flush(self) -> None:
+        """Sends what waits without further delay."""
+        with self._lock:
+            self._flush_to = self._buffer.taken
+            self._work.notify()
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Sends what waits, and waits for the outcome of each event taken before; True if all have one in time."""
+        seconds = self._settings.shutdown_timeout if timeout is None else timeout
+        with self._lock:
+            self._flush_to = goal = self._buffer.taken
+            self._work.notify()
+            return self._done.wait_for(lambda: self._buffer.settled >= goal, seconds)
+
+    def begin_close(self, timeout: float | None = None) -> None:
+        """Lets the time begin in which what waits may still be sent; later events are dropped."""
+        seconds = self._settings.shutdown_timeout if timeout is None else timeout
+        with self._lock:
+            if self._close_by is None:
+                self._close_by = time.monotonic() + seconds
+            self._work.notify_all()
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Sends what waits while the time suffices, and stops. Returns whether every event had its outcome in time.
+
+        What had none is counted as dropped, or as failed if it was on its way.
+        """
+        with self._lock:
+            failed_before = self._buffer.stats().failed
+            if self._thread is None and len(self._buffer):
+                self._start_thread()
+            thread = self._thread
+            self.begin_close(timeout)
+            left = self._seconds_left()
+        if thread is not None and thread is not cooperative.threads().current_thread():
+            thread.join(max(0.0, left))
+            if thread.is_alive():
+                self._abandon()
+                thread.join(1.0)
+        with self._lock:
+            lost = self._buffer.drop_waiting()
+            self._done.notify_all()
+            final = self._buffer.stats()
+        reason = "the tracker was closed before it was sent"
+        self._losses.add([losses.Loss(event=event, kind=reason, reason=reason) for event in lost])
+        self._losses.log()
+        return not (lost or final.pending) and final.failed == failed_before
+
+    def pause(self) -> None:
+        """Keeps the thread out of gRPC: a call under way may end within a moment, or is cancelled and made again."""
+        wait = cooperative.may_wait()
+        self._may_call.clear()
+        self._paused = self._calling.acquire(timeout=_BEFORE_FORK if wait else 0)
+        if not self._paused:
+            self._abandon()
+            self._paused = self._calling.acquire(timeout=1.0 if wait else 0)
+
+    def resume(self) -> None:
+        """Lets the thread go on."""
+        self._may_call.set()
+        if self._paused:
+            self._paused = False
+            self._calling.release()
+
+    def _abandon(self) -> None:
+        """Cancels the call that is on its way by closing the connection under it."""
+        with self._lock:
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _take_in(self, event: event_pb2.Event, size: int) -> str | None:
+        """Puts an event in the buffer and wakes the thread if there is reason to; or says why not. Holds the lock."""
+        if self._close_by is not None:
+            self._buffer.taken += 1
+            self._buffer.settle(buffer.Tally(dropped=1), 1, 0)
+            return "the tracker was closed before it came"
+        if not self._buffer.put(event, size, time.monotonic()):
+            return "the buffer of the tracker is full"
+        if self._thread is None and not process.is_about_to_fork():
+            self._start_thread()
+        if len(self._buffer) == 1 or len(self._buffer) >= self._settings.batch_size:
+            self._work.notify()
+        return None
+
+    def _lose(self, lost: Sequence[losses.Loss]) -> None:
+        """Tells of losses; the thread logs those that no line tells of yet, without the lock: logging may wait."""
+        if self._losses.add(lost):
+            with self._lock:
+                if self._thread is None and self._close_by is None:
+                    self._start_thread()
+                self._work.notify()
+
+    def _start_thread(self) -> None:
+        """Starts the background thread. Holds the lock."""
+        process.watch_the_end()
+        thread: threading.Thread = cooperative.threads().Thread(target=self._run, name="tallywire-tracker", daemon=True)
+        # At the end of a process no thread can be started: close() will count what waits as dropped.
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
+
+    def _run(self) -> None:
+        """Sends batches until the tracker is closed and nothing waits: the background thread."""
+        try:
+            while (batch := self._next_batch()) is not None:
+                waiting, size = batch
+                if waiting:
+                    self._settle(waiting, size)
+                self._losses.log_if_due()
+        finally:
+            with self._calling:
+                self._abandon()
+
+    def _settle(self, waiting: Sequence[event_pb2.Event], size: int) -> None:
+        """Delivers a batch and counts what became of it."""
+        try:
+            tally, lost = self._deliver(waiting)
+        except Exception:  # noqa: BLE001 - the thread lives on, for the batches to come
+            _log.exception("a batch of %d events could not be sent", len(waiting))
+            tally, lost = buffer.Tally(failed=len(waiting)), _failed(waiting, "fault", "a fault of the client")
+        self._lose(lost)  # first: whoever waits for the outcome has been told of it
+        with self._lock:
+            self._buffer.settle(tally, len(waiting), size)
+            self._done.notify_all()
+
+    def _next_batch(self) -> tuple[Sequence[event_pb2.Event], int] | None:
+        """Waits for a batch that is due and returns it with its size in bytes, or None when it is time to stop.
+
+        The batch is empty where losses are to be logged.
+        """
+        with self._lock:
+            while True:
+                closing = self._close_by is not None
+                untold = self._losses.seconds_until_line()
+                if not len(self._buffer):
+                    if closing:
+                        return None
+                    if untold == 0:
+                        return (), 0
+                    self._work.wait(untold)
+                    continue
+                if closing and self._seconds_left() <= 0:
+                    return None
+                due = self._buffer.oldest + self._settings.flush_interval - time.monotonic()
+                urgent = closing or self._buffer.settled < self._flush_to
+                if urgent or due <= 0 or len(self._buffer) >= self._settings.batch_size:
+                    return self._buffer.take(self._settings.batch_size)
+                self._work.wait(due)
+
+    def _deliver(self, batch: Sequence[event_pb2.Event]) -> tuple[buffer.Tally, list[losses.Loss]]:
+        """Sends a batch, again while its outcome is unknown and time is left, and returns what became of it."""
+        tries = retries.Attempts(
+            timeout=self._settings.retry_for, attempt=retries.STAMP_AGE, retryable=retries.BACKGROUND
+        )
+        while True:
+            try:
+                return _counted(batch, self._call(batch, min(tries.next_timeout(), self._seconds_left())))
+            except errors.TallywireError as failure:
+                error = failure
+            if self._channel is None and self._close_by is None:
+                continue  # cancelled for a fork
+            wait = tries.next_wait(error)
+            if wait is None or not self._pause_for(wait):
+                kind = f"failed {error.code} {error.reason}"
+                return buffer.Tally(failed=len(batch)), _failed(batch, kind, f"given up: {error}")
+            self._losses.log_if_due()
+
+    def _call(self, batch: Sequence[event_pb2.Event], timeout: float) -> event_service_pb2.TrackEventsResponse:
+        """Sends a batch once, stamped with the clock of now."""
+        self._may_call.wait()
+        with self._calling:
+            stub = event_service_pb2_grpc.EventServiceStub(self._open())
+            try:
+                return stub.TrackEvents(
+                    requests.track_events(batch, self._settings.clock),
+                    timeout=max(0.001, timeout),
+                    metadata=self._connection.metadata,
+                )
+            except grpc.RpcError as failure:
+                raise errors.from_rpc(failure) from failure
+            except ValueError as failure:
+                raise errors.closed("the tracker") from failure
+
+    def _open(self) -> grpc.Channel:
+        """Returns the connection, opened if there is none."""
+        with self._lock:
+            if self._channel is None:
+                self._channel = self._connection.open()
+            return self._channel
+
+    def _pause_for(self, seconds: float) -> bool:
+        """Waits before the next try. Returns False if the tracker is closed and its time does not suffice."""
+        until = time.monotonic() + seconds
+        with self._lock:
+            while (left := until - time.monotonic()) > 0 and self._seconds_left() > left:
+                self._work.wait(left)
+            return self._seconds_left() > 0 and time.monotonic() >= until
+
+    def _seconds_left(self) -> float:
+        """Returns the seconds until the tracker must have stopped: endless while it is open."""
+        return float("inf") if self._close_by is None else self._close_by - time.monotonic()
+
+
+def _failed(batch: Sequence[event_pb2.Event], kind: str, reason: str) -> list[losses.Loss]:
+    """Returns the losses that a batch is which was given up."""
+    return [losses.Loss(event=event, kind=kind, reason=reason) for event in batch]
+
+
+def _counted(
+    batch: Sequence[event_pb2.Event], response: event_service_pb2.TrackEventsResponse
+) -> tuple[buffer.Tally, list[losses.Loss]]:
+    """Counts the results of a batch, and returns those of its events that were rejected or have no result as losses."""
+    statuses = [result.status for result in response.results]
+    lost = []
+    for event, result in zip(batch, response.results, strict=False):
+        if result.status == _STATUSES.EVENT_STATUS_REJECTED:
+            lost.append(_rejected(event, result.rejection))
+    sent = statuses.count(_STATUSES.EVENT_STATUS_ACCEPTED)
+    duplicates = statuses.count(_STATUSES.EVENT_STATUS_DUPLICATE)
+    failed = len(batch) - sent - duplicates - len(lost)
+    if failed:
+        lost += _failed(batch[-failed:], "no result", "the server gave no result")
+    return buffer.Tally(sent=sent, duplicates=duplicates, rejected=len(lost) - failed, failed=failed), lost
+
+
+def _rejected(event: event_pb2.Event, rejection: event_service_pb2.Rejection) -> losses.Loss:
+    """Returns the loss that a rejected event is."""
+    names = error_reason_pb2.ErrorReason
+    name = names.Name(rejection.reason) if rejection.reason in names.values() else str(rejection.reason)
+    reason = name.removeprefix("ERROR_REASON_")
+    return losses.Loss(
+        event=event,
+        kind=f"rejected {event.event_type} {reason} {rejection.field}",
+        reason=f"{event.event_type} rejected: {reason} {rejection.field}: {rejection.message}",
+    )

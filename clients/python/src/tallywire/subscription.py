@@ -1,0 +1,166 @@
+"""Subscriptions for ordinary, blocking code: streams that go on by themselves."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import grpc
+
+from tallywire import errors, ledgers
+
+_Response = TypeVar("_Response")
+_ResponseOut = TypeVar("_ResponseOut", covariant=True)
+
+
+class Call(Protocol[_ResponseOut]):
+    """A stream of responses that can be cancelled."""
+
+    def __iter__(self) -> Iterator[_ResponseOut]:
+        """Returns the responses."""
+
+    def __next__(self) -> _ResponseOut:
+        """Returns the next response."""
+
+    def cancel(self) -> bool:
+        """Ends the call."""
+
+
+class Subscription(Generic[_Response]):
+    """An iterator over what the server tells; it connects with the first step.
+
+    It ends when it is closed: at the end of `with`, by close(), which any thread may call, or when nobody refers to it
+    any more.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Call[_Response]],
+        ledger: ledgers.Ledger[Any, _Response],
+        patience: ledgers.Patience,
+        on_retry: ledgers.OnRetry | None,
+    ) -> None:
+        self._connect = connect
+        self._ledger = ledger
+        self._patience = patience
+        self._on_retry = on_retry
+        self._watched: _Watched[_Response] | None = None
+        self._closed = threading.Event()
+
+    @property
+    def resume_token(self) -> str:
+        """The token after the last update that was yielded, to pass as resume_after; empty before and for watch()."""
+        return self._ledger.resume_token
+
+    def __iter__(self) -> Self:
+        """Returns the subscription itself."""
+        return self
+
+    def __next__(self) -> _Response:
+        """Returns the next message, waiting out whatever passes."""
+        try:
+            while not self._closed.is_set():
+                try:
+                    response = self._received()
+                except errors.TallywireError as error:
+                    self._pause(error)
+                    continue
+                taken = self._ledger.take(response)
+                if taken is not None:
+                    return taken
+        except errors.TallywireError:
+            self.close()
+            raise
+        raise StopIteration
+
+    def __enter__(self) -> Self:
+        """Returns the subscription itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the subscription."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Ends the call of a subscription that was left behind."""
+        if getattr(self, "_watched", None) is not None:
+            self._drop()
+
+    def close(self) -> None:
+        """Ends the subscription; a step that is waiting in another thread ends its loop."""
+        self._closed.set()
+        self._drop()
+
+    def _received(self) -> _Response:
+        """Returns the next message of the connection, which is opened if need be. Raises the error of its end."""
+        watched = self._opened()
+        try:
+            response = watched.next()
+        except StopIteration:
+            error = ledgers.ended()
+        except grpc.RpcError as failure:
+            error = ledgers.silent() if watched.was_silent else errors.from_rpc(failure)
+        else:
+            self._patience.heard()
+            return response
+        self._drop()
+        raise ledgers.lost(error)
+
+    def _opened(self) -> "_Watched[_Response]":
+        watched = self._watched
+        if watched is None:
+            try:
+                watched = _Watched(self._connect())
+            except ValueError:
+                raise errors.closed() from None
+            self._watched = watched
+            if self._closed.is_set():
+                watched.cancel()  # closed by another thread meanwhile
+        return watched
+
+    def _drop(self) -> None:
+        watched, self._watched = self._watched, None
+        if watched is not None:
+            watched.cancel()
+
+    def _pause(self, error: errors.TallywireError) -> None:
+        """Waits before the next connection, or raises the error if it is final."""
+        if self._closed.is_set():
+            return
+        wait = self._patience.wait_before_retry(error)
+        if self._on_retry is not None and not ledgers.is_routine(error):
+            self._on_retry(error, wait)
+        self._closed.wait(wait)
+
+
+class _Watched(Generic[_Response]):
+    """A call that is cancelled when it has been waited for too long: blocking reads know no timeout of their own."""
+
+    def __init__(self, call: Call[_Response]) -> None:
+        self._call = call
+        self._done = threading.Event()
+        self._waiting_since: float | None = None
+        self.was_silent = False
+        threading.Thread(target=self._watch, name="tallywire-silence", daemon=True).start()
+
+    def next(self) -> _Response:
+        """Returns the next response."""
+        self._waiting_since = time.monotonic()
+        try:
+            return next(self._call)
+        finally:
+            self._waiting_since = None
+
+    def cancel(self) -> None:
+        """Ends the call."""
+        self._done.set()
+        self._call.cancel()
+
+    def _watch(self) -> None:
+        """Looks now and then how long the reader has been waiting."""
+        while not self._done.wait(ledgers.SILENCE / 10):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > ledgers.SILENCE:
+                self.was_silent = True
+                self._call.cancel()
+                return

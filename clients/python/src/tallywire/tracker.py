@@ -1,0 +1,150 @@
+"""Tracking for services that must not wait: a bounded buffer and a background thread."""
+
+import _thread
+from typing import Any, Final, Self
+
+from tallywire import buffer, connection, cooperative, events, ids, losses, process, requests, sender
+from tallywire.v1 import event_pb2
+
+_making: Final = _thread.allocate_lock()
+
+
+class Tracker:
+    """Takes events without ever waiting or raising, and sends them from a background thread.
+
+    At most `max_events` events and `max_bytes` bytes are kept; when they are reached, the newest event is dropped and
+    counted. A batch goes out when `batch_size` events wait or the oldest has waited `flush_interval` seconds. A batch
+    whose outcome is unknown is sent again with the same ids for up to `retry_for` seconds, so nothing counts twice.
+    The other arguments are those of Client; wrong ones raise ValueError here, and nothing raises later.
+
+    Every event that is lost is counted in stats(), and a line in the log, one a minute at most, says how many and why.
+    `on_drop` is called with each of them and the reason, from the thread that notices; the event is None if it could
+    not be built.
+
+    At the end of the process what is left is sent for up to `shutdown_timeout` seconds, by all trackers at once; so it
+    is in children of multiprocessing and of Celery. A signal ends a process without this: `handle_signals` has SIGTERM
+    and SIGHUP send what is left first and then do what they did before, in programs that do not handle them in order
+    themselves. Nothing helps against SIGKILL and os._exit().
+
+    After os.fork() the tracker of the child is empty and makes a thread and a connection of its own, while the parent
+    keeps what it had.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        api_key: str,
+        root_certificates: bytes | None = None,
+        certificate_chain: bytes | None = None,
+        private_key: bytes | None = None,
+        insecure: bool = False,
+        max_events: int = 10_000,
+        max_bytes: int = 16 * 1024 * 1024,
+        batch_size: int = 500,
+        flush_interval: float = 1.0,
+        retry_for: float = 300.0,
+        shutdown_timeout: float = 5.0,
+        correct_clock: bool = False,
+        on_drop: losses.OnDrop | None = None,
+        handle_signals: bool = False,
+    ) -> None:
+        if not 1 <= batch_size <= requests.MAX_EVENTS:
+            raise ValueError(f"batch_size is from 1 to {requests.MAX_EVENTS}, not {batch_size}")
+        if min(max_events, max_bytes) < 1:
+            raise ValueError("max_events and max_bytes are at least 1")
+        self._connection = connection.connection(
+            target,
+            api_key=api_key,
+            root_certificates=root_certificates,
+            certificate_chain=certificate_chain,
+            private_key=private_key,
+            insecure=insecure,
+        )
+        if handle_signals:
+            process.handle_signals()
+        self._settings = sender.Settings(
+            max_events=max_events,
+            max_bytes=max_bytes,
+            batch_size=batch_size,
+            flush_interval=flush_interval,
+            retry_for=retry_for,
+            shutdown_timeout=shutdown_timeout,
+            clock=requests.Clock(stamp=True, correct=correct_clock),
+            on_drop=on_drop,
+        )
+        self._sender: sender.Sender | None = None
+        process.register_tracker(self)
+
+    def __repr__(self) -> str:
+        """Returns the class and the address; never the key."""
+        return f"{type(self).__name__}({self._connection.target!r})"
+
+    def __enter__(self) -> Self:
+        """Returns the tracker itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the tracker."""
+        self.close()
+
+    def track(self, event: event_pb2.Event | str, /, **fields: Any) -> bool:
+        """Takes an event in: a built one, or the arguments of event(). Returns whether it was taken; never raises."""
+        try:
+            built = events.event(event, **fields) if isinstance(event, str) else _copied(event, fields)
+            size = requests.size(built)
+            if size > requests.MAX_BYTES:
+                raise ValueError("the event does not fit in a request")
+        except Exception as error:  # noqa: BLE001 - the caller's work matters more than its metrics
+            self._current().invalid(_invalid(event, error))
+            return False
+        return self._current().put(built, size)
+
+    def stats(self) -> buffer.Stats:
+        """Returns what became of the events so far."""
+        return self._current().stats()
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Sends what waits without further delay; True once each event taken before has an outcome, see stats()."""
+        return cooperative.waiting(self._current().flush, timeout)
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Sends what waits for up to `timeout` seconds (default: shutdown_timeout) and stops; later events are dropped.
+
+        Returns whether every event that waited had its outcome in time. What had none is counted as dropped, or as
+        failed if it was on its way. Closing again does nothing.
+        """
+        return cooperative.waiting(self._current().close, timeout)
+
+    def forget(self) -> None:
+        """Becomes empty: for the client itself, in a forked child."""
+        self._sender = None
+
+    def _current(self) -> sender.Sender:
+        """Returns the sender of this process, made with its first use: its locks are those of the threads of then.
+
+        Servers such as gunicorn load a program, fork, and replace the threads by green ones only after that.
+        """
+        current = self._sender
+        if current is None:
+            with _making:
+                current = self._sender
+                if current is None:
+                    self._sender = current = sender.Sender(self._connection, self._settings)
+        return current
+
+
+def _copied(event: event_pb2.Event, fields: dict[str, Any]) -> event_pb2.Event:
+    """Returns a copy with an id: the caller may go on to change its event while it waits."""
+    if fields:
+        raise TypeError("a built event takes no further arguments")
+    copy = event_pb2.Event()
+    copy.CopyFrom(event)
+    return ids.ensure_id(copy)
+
+
+def _invalid(event: object, error: Exception) -> losses.Loss:
+    """Returns the loss that an event is which cannot be built or sent."""
+    name = event if isinstance(event, str) else getattr(event, "event_type", type(event).__name__)
+    built = event if isinstance(event, event_pb2.Event) else None
+    return losses.Loss(event=built, kind=f"invalid {name} {getattr(error, 'field', error)}", reason=f"{name}: {error}")
