@@ -7,13 +7,13 @@ def main() -> None:
     """Runs the command."""
     if sys.argv[1:] == ["health"]:
         # Asked every few seconds by Docker: without all that the other commands need it takes a third of the time.
-        from server import health
+        from server.cli import health
 
         health.main()
     else:
-        from server import cli
+        from server.cli import main
 
-        cli.app(prog_name="python -m server")
+        main.app(prog_name="python -m server")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from enum import StrEnum
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
-from server import recurring
+from server import log_throttle
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -78,7 +78,9 @@ class _NobodyWaits(logging.Filter):
         error = record.exc_info[1] if record.exc_info else None
         if type(error).__name__ != "ExecuteBatchError":
             return True
-        recurring.write("info", "nobody waited for an answer any more", record.getMessage(), report=record.getMessage())
+        log_throttle.write(
+            "info", "nobody waited for an answer any more", record.getMessage(), report=record.getMessage()
+        )
         return False
 
 

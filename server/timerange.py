@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from server import cells
+from server.catalog import cells
 from server.errors import Reason, Refused
 
 # Time zones are those of the package tzdata on every machine, and not those that the system happens to have.

@@ -12,13 +12,14 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 import pytest
 import structlog
 
-from server import accounts, embedded
-from server.accounts import Scope, Secrets
-from server.hints import Hints
-from server.serve import Running
+from server.app import Running
+from server.local import embedded
 from server.settings import Settings
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
+from server.tasks.wakeups import Hints
+from server.tenancy import accounts
+from server.tenancy.accounts import Scope, Secrets
 from tallywire import AsyncClient
 
 # As the service itself does: the default draws every local variable of every frame, which takes seconds.

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from server import commands, diagnosis, errors, exposition, failpoints, jobs, settings, telemetry
+from server import errors, failpoints, prometheus, settings, telemetry
+from server.process import running
 from server.settings import Settings
-from server.store import migrate, sessions
+from server.store import diagnosis, migrate, sessions
 from server.store.database import Database
+from server.tasks import jobs
 from workers import folding
 from workers.process import Process
 
@@ -35,11 +37,11 @@ def run(
     Needs DATABASE_URL and REDIS_URL. Any number of workers may run at once. Figures are exact with none, and there
     sooner where they are folded.
     """
-    with commands.reported():
+    with running.reported():
         known = settings.load()
         telemetry.configure_logs(known.log_level, known.log_format)
         failpoints.arm(known.failpoint, allowed=known.allow_failpoints)
-        commands.run(work(known, known.metrics_port if metrics_port is None else metrics_port))
+        running.run(work(known, known.metrics_port if metrics_port is None else metrics_port))
 
 
 async def work(known: Settings, metrics_port: int) -> None:
@@ -54,7 +56,7 @@ async def work(known: Settings, metrics_port: int) -> None:
             await diagnosis.check_sessions(database, database_url)
             diagnosis.checked_schema(await migrate.current(database))
             await diagnosis.check_redis(redis_url)
-            exposition.serve(known.metrics_address, metrics_port)
+            prometheus.serve(known.metrics_address, metrics_port)
             folds = folding.Folding(database)
             registry = jobs.registry(timedelta(hours=known.update_window_hours), give_way=folds.calm)
             await _until_signalled(Process(database, redis_url, folds, registry), database)

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import structlog
 
-from server import errors, fold, jobs, widening
+from server import errors
+from server.rollups import fold, widen
 from server.store import rollups, widths
 from server.store.database import Database
+from server.tasks import jobs
 
 CONCURRENCY = 3  # organizations at once; folding is mostly work of this process
 _TURN_BATCHES = 5  # until it is another organization's turn
@@ -117,7 +119,7 @@ class Folding:
             if time.monotonic() > deadline:
                 break
             try:
-                while await widening.widen(self._database, organization_id) and time.monotonic() < deadline:
+                while await widen.widen(self._database, organization_id) and time.monotonic() < deadline:
                     pass
             except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
                 self._complain(error, organization_id=organization_id)

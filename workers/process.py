@@ -18,9 +18,10 @@ from arq import cron, func
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
-from server import errors, hints, jobs
-from server.jobs import Job
+from server import errors
 from server.store.database import Database
+from server.tasks import jobs, wakeups
+from server.tasks.jobs import Job
 from workers.folding import Folding
 from workers.supervisor import keep_running
 
@@ -82,15 +83,15 @@ class Process:
 
     @contextlib.asynccontextmanager
     async def _arq(self) -> AsyncIterator[Worker]:
-        queue = hints.connect(self._redis_url)
+        queue = wakeups.connect(self._redis_url)
         worker = _Worker(
-            functions=[func(self.fold_organization, name=hints.FOLD_ORGANIZATION)],  # type: ignore[arg-type]
+            functions=[func(self.fold_organization, name=wakeups.FOLD_ORGANIZATION)],  # type: ignore[arg-type]
             cron_jobs=[
                 cron(self.fold_due, name="fold_due", second=None, max_tries=None),  # type: ignore[arg-type]
                 cron(self.run_due_jobs, name="run_due_jobs", second=_TENTHS, max_tries=None),  # type: ignore[arg-type]
             ],
             redis_pool=queue,
-            queue_name=hints.QUEUE,
+            queue_name=wakeups.QUEUE,
             handle_signals=False,
             job_timeout=_FOLD_TIMEOUT,
             keep_result=0,  # a kept result would make arq drop the next job of that id
@@ -98,7 +99,7 @@ class Process:
             poll_delay=0.25,
             queue_read_limit=_QUEUE_READ_LIMIT,
             health_check_interval=30,
-            job_serializer=hints.dump,
+            job_serializer=wakeups.dump,
             job_deserializer=json.loads,
             timezone=UTC,
         )

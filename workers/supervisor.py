@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from server import jobs
+from server.tasks import jobs
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0

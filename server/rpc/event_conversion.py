@@ -12,16 +12,16 @@ from typing import NamedTuple, TypeAlias
 from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
-from server import addresses, events, fingerprint, redaction, validation
-from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused
-from server.events import ID_FIELDS, Event, Warning
-from server.fingerprint import Fingerprints
+from server.events import addresses, event, fingerprint, redaction, rules
+from server.events.event import ID_FIELDS, Event, Warning
+from server.events.fingerprint import Fingerprints
+from server.events.rules import Horizon
 from server.rpc import event_properties
-from server.validation import Horizon
+from server.tenancy.accounts import Principal, Scope, Secrets
 from tallywire.v1 import event_pb2
 
-CLOCK_TOLERANCE = int(validation.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
+CLOCK_TOLERANCE = int(rules.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +48,13 @@ class Sender:
     ) -> "Sender":
         """The sender of a call that is being received now."""
         if correct_clock and sent_at is None:
-            raise validation.required("sent_at")
-        horizon = validation.horizon(
+            raise rules.required("sent_at")
+        horizon = rules.horizon(
             now,
             backfill=principal.may(Scope.BACKFILL),
             key_retention_days=principal.settings.key_retention_days,
         )
-        sent = None if sent_at is None else validation.timestamp("sent_at", sent_at.seconds, sent_at.nanos)
+        sent = None if sent_at is None else rules.timestamp("sent_at", sent_at.seconds, sent_at.nanos)
         ahead = 0 if sent is None else sent - horizon.now
         skew = ahead if abs(ahead) > CLOCK_TOLERANCE else 0
         return cls(
@@ -79,7 +79,7 @@ class Sender:
         """The first and the last time that its events may tell, by its own clock, those aside about which there is
         more to be said.
         """
-        latest = min(self.horizon.latest - self.correction, validation.LAST_INSTANT)
+        latest = min(self.horizon.latest - self.correction, rules.LAST_INSTANT)
         if self.sent_at is not None:
             latest = min(latest, self.sent_at + CLOCK_TOLERANCE)
         return max(self.horizon.earliest - self.correction, 1), latest  # a time of 0 may be one that is not set
@@ -105,7 +105,7 @@ def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Re
     """
     messages = list(messages)
     heads = list(map(_head_of, messages))
-    keys: Sequence[bytes | None] = events.uuid7_keys([one for one, _, _ in heads]) or [None] * len(heads)
+    keys: Sequence[bytes | None] = event.uuid7_keys([one for one, _, _ in heads]) or [None] * len(heads)
     found: list[Event | Refused] = []
     checked: dict[Ids, tuple[Ids, str, tuple[Warning, ...]]] = {}
     correction, usual = sender.correction, sender.warnings
@@ -115,8 +115,8 @@ def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Re
         try:
             if key is None:
                 event_id, key = _identity(event_id)  # noqa: PLW2901
-            if event_type not in validation.FAMILIES:
-                validation.event_type(event_type)
+            if event_type not in rules.FAMILIES:
+                rules.event_type(event_type)
             said_at, nanos, warnings = told.seconds * 1_000_000 + told.nanos // 1000, told.nanos, usual
             if earliest <= said_at <= latest and 0 <= nanos < 1_000_000_000:
                 occurred_at = said_at + correction
@@ -143,7 +143,7 @@ def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Re
             found.append(make(Event, values))
         except Refused as refusal:
             # Another one, without frames: they hold whatever has been made of the events.
-            found.append((validation.event_too_large() if _is_large(message) else refusal).again())
+            found.append((rules.event_too_large() if _is_large(message) else refusal).again())
     return found
 
 
@@ -153,8 +153,8 @@ _ids_of: Callable[[event_pb2.Event], Ids] = operator.attrgetter(*ID_FIELDS)
 
 def _identity(event_id: str) -> tuple[str, bytes]:
     """An event's id, which the server makes where there is none, and its key."""
-    event_id = validation.event_id(event_id) if event_id else _new_id()
-    return event_id, events.key_of(event_id)
+    event_id = rules.event_id(event_id) if event_id else _new_id()
+    return event_id, event.key_of(event_id)
 
 
 def _odd_time(message: event_pb2.Event, event_id: str, sender: Sender) -> tuple[int, int, tuple[Warning, ...]]:
@@ -162,24 +162,24 @@ def _odd_time(message: event_pb2.Event, event_id: str, sender: Sender) -> tuple[
     stored, and what there is to say about it.
     """
     if not message.HasField("occurred_at"):
-        at = validation.default_time(event_id, sender.horizon)
+        at = rules.default_time(event_id, sender.horizon)
         return fingerprint.NO_TIME, at, (Warning.TIME_DEFAULTED,)
     told = message.occurred_at
-    at = validation.timestamp("occurred_at", told.seconds, told.nanos)
+    at = rules.timestamp("occurred_at", told.seconds, told.nanos)
     if sender.sent_at is not None and at > sender.sent_at + CLOCK_TOLERANCE:
         raise Refused(Reason.INVALID_TIMESTAMP, "occurred_at is later than sent_at", field="occurred_at")
-    return at, validation.occurred_at(at + sender.correction, sender.horizon), sender.warnings
+    return at, rules.occurred_at(at + sender.correction, sender.horizon), sender.warnings
 
 
 def _identified(given: Ids, sender: Sender) -> tuple[Ids, str, tuple[Warning, ...]]:
     """The ids of an event as they are stored, as they were sent, for its fingerprint, and what there is to say of them;
     refused where one is not what an id may be.
     """
-    validation.identifiers(ID_FIELDS, given)
+    rules.identifiers(ID_FIELDS, given)
     said = fingerprint.joined(given)
     ids = given
     warnings: tuple[Warning, ...] = ()
-    if validation.holds_placeholder(given, said):
+    if rules.holds_placeholder(given, said):
         ids, warnings = _without_placeholders(*given), (Warning.PLACEHOLDER_ID,)
     address = addresses.normal_form(ids[1])
     if address is not None:
@@ -188,7 +188,7 @@ def _identified(given: Ids, sender: Sender) -> tuple[Ids, str, tuple[Warning, ..
 
 
 def _without_placeholders(*given: str) -> Ids:
-    values = ("" if validation.is_placeholder(value) else value for value in given)
+    values = ("" if rules.is_placeholder(value) else value for value in given)
     agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id = values
     return agent_id, user_id, conversation_id, channel, team_id, campaign_id, resource_type, resource_id
 
@@ -203,11 +203,11 @@ def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> _Detai
     """
     family = message.WhichOneof("detail")
     if family is None:
-        if event_type in validation.REQUIRED_DETAILS:
-            validation.required_detail(event_type, {})
+        if event_type in rules.REQUIRED_DETAILS:
+            rules.required_detail(event_type, {})
         return _NO_DETAIL
-    if family != validation.FAMILIES.get(event_type):
-        validation.detail_family(family, event_type)
+    if family != rules.FAMILIES.get(event_type):
+        rules.detail_family(family, event_type)
     fields: dict[str, int | str] = {}
     said = ""
     later: tuple[tuple[int, str], ...] = ()
@@ -215,26 +215,26 @@ def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> _Detai
         name, low, high, head, added_in = _DETAIL_FIELDS[descriptor]
         # Nearly all are numbers within their limits.
         usual = value.__class__ is int and low <= value <= high
-        fields[name] = checked = value if usual else validation.detail_value(family, name, value)
+        fields[name] = checked = value if usual else rules.detail_value(family, name, value)
         if added_in:
             later += ((added_in, f"{head}{checked}\0"),)
         else:
             said += f"{head}{checked}\0"
-    if event_type in validation.REQUIRED_DETAILS:
-        validation.required_detail(event_type, fields)
+    if event_type in rules.REQUIRED_DETAILS:
+        rules.required_detail(event_type, fields)
     return {} if family == "user" and not sender.principal.settings.keep_user_details else fields, said, later
 
 
 def _properties(message: event_pb2.Event, sender: Sender) -> event_properties.Properties:
     # All else has its own limit; only properties can be larger on the wire than what is made of them.
     if _is_large(message):
-        raise validation.event_too_large()
+        raise rules.event_too_large()
     secret_keys = redaction.secret_keys(sender.principal.settings.secret_keys)
     return event_properties.read(message.properties, secret_keys)
 
 
 def _is_large(message: event_pb2.Event) -> bool:
-    return message.ByteSize() > validation.MAX_EVENT_BYTES
+    return message.ByteSize() > rules.MAX_EVENT_BYTES
 
 
 def _check_needs(event_type: str, ids: Ids, given: Ids) -> None:
@@ -247,10 +247,10 @@ def _check_needs(event_type: str, ids: Ids, given: Ids) -> None:
 
 
 def _missing(field: str, given: str) -> Refused:
-    return validation.placeholder(field, given, "send the right one") if given else validation.required(field)
+    return rules.placeholder(field, given, "send the right one") if given else rules.required(field)
 
 
-_NEED_CONVERSATION = frozenset(name for name, family in validation.FAMILIES.items() if family == "conversation")
+_NEED_CONVERSATION = frozenset(name for name, family in rules.FAMILIES.items() if family == "conversation")
 _NEED_AGENT = frozenset(("agent.status_changed",))
 _NEEDY = _NEED_CONVERSATION | _NEED_AGENT
 
@@ -279,7 +279,7 @@ def _detail_fields() -> Mapping[FieldDescriptor, _DetailField]:
     return {
         field: _DetailField(
             field.name,
-            *validation.detail_limits(family.name, field.name),
+            *rules.detail_limits(family.name, field.name),
             f"{family.number}.{field.number}=",
             fingerprint.added_in(family.number, field.number),
         )

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from google.protobuf import struct_pb2
 
-from server import redaction, validation
+from server.admission.request_limits import PROPERTIES, PROPERTY_VALUES
 from server.errors import Reason, Refused
-from server.events import Warning
-from server.redaction import SecretKeys
-from server.request_limits import PROPERTIES, PROPERTY_VALUES
+from server.events import redaction, rules
+from server.events.event import Warning
+from server.events.redaction import SecretKeys
 
 
 class Properties(NamedTuple):
@@ -26,11 +26,11 @@ def read(message: struct_pb2.Struct, secret_keys: SecretKeys) -> Properties:
     PROPERTIES.check(len(message.fields))
     reader = _Reader(secret_keys)
     values = reader.struct(message, 0)
-    sent = validation.properties(values)
+    sent = rules.properties(values)
     warnings = (Warning.PRECISION,) if reader.inexact else ()
     if not reader.secrets:
         return Properties(sent, sent, warnings)
-    return Properties(sent, validation.json_text(_redacted(values, secret_keys)), (Warning.REDACTED, *warnings))
+    return Properties(sent, rules.json_text(_redacted(values, secret_keys)), (Warning.REDACTED, *warnings))
 
 
 class _Reader:
@@ -42,12 +42,12 @@ class _Reader:
         self._least = 0  # characters that the values read so far, and those within them, take at least
 
     def struct(self, message: struct_pb2.Struct, depth: int) -> dict[str, object]:
-        if depth > validation.MAX_PROPERTIES_DEPTH:
+        if depth > rules.MAX_PROPERTIES_DEPTH:
             raise _too_deep()
         values: dict[str, object] = {}
         self._expect(5 * len(message.fields))  # two quotes, a colon, a value and a comma
         for key in sorted(message.fields):
-            validation.property_key(key)
+            rules.property_key(key)
             values[key] = value = self._value(message.fields[key], depth)
             if self._is_secret(key) and not _is_flag(value):
                 self.secrets = True
@@ -56,7 +56,7 @@ class _Reader:
     def _value(self, message: struct_pb2.Value, depth: int) -> object:
         match message.WhichOneof("kind"):
             case "string_value":
-                return validation.property_text(message.string_value)
+                return rules.property_text(message.string_value)
             case "number_value":
                 return self._number(message.number_value)
             case "bool_value":
@@ -64,7 +64,7 @@ class _Reader:
             case "struct_value":
                 return self.struct(message.struct_value, depth + 1)
             case "list_value":
-                if depth + 1 > validation.MAX_PROPERTIES_DEPTH:
+                if depth + 1 > rules.MAX_PROPERTIES_DEPTH:
                     raise _too_deep()
                 self._expect(2 * len(message.list_value.values))  # a value and a comma
                 return [self._value(item, depth + 1) for item in message.list_value.values]
@@ -72,8 +72,8 @@ class _Reader:
                 return None
 
     def _number(self, value: float) -> float:
-        number = validation.property_number(value)
-        if abs(number) >= validation.FIRST_INEXACT and value.is_integer():
+        number = rules.property_number(value)
+        if abs(number) >= rules.FIRST_INEXACT and value.is_integer():
             self.inexact = True
         return number
 
@@ -106,6 +106,6 @@ def _redacted(value: object, secret_keys: SecretKeys) -> object:
 def _too_deep() -> Refused:
     return Refused(
         Reason.PROPERTIES_TOO_DEEP,
-        f"nested more than {validation.MAX_PROPERTIES_DEPTH} deep",
+        f"nested more than {rules.MAX_PROPERTIES_DEPTH} deep",
         field="properties",
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from google.protobuf import duration_pb2
 
 from server.errors import Rejection
-from server.results import Result, Status, Submission
+from server.ingest.results import Result, Status, Submission
 from tallywire.v1 import error_reason_pb2, event_service_pb2
 
 _STATUSES = {

@@ -10,19 +10,21 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 from google.protobuf import timestamp_pb2
 
-from server import results, telemetry, validation
-from server.accounts import Principal, Secrets
-from server.admission import Admission
+from server import telemetry
+from server.admission.admission import Admission
 from server.clock import Clock
 from server.errors import Reason, Refused
-from server.events import Event
-from server.ingest import Ingest
-from server.results import Result, Status, Submission
+from server.events import rules
+from server.events.event import Event
+from server.ingest import results
+from server.ingest.pipeline import Ingest
+from server.ingest.results import Result, Status, Submission
 from server.rpc import endings, event_conversion, event_results, gate
 from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import Sender
 from server.rpc.requests import TooLarge, WireBatch
 from server.tally import Tally
+from server.tenancy.accounts import Principal, Secrets
 from tallywire.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
 
 MAX_UNACKED_BATCHES = 32
@@ -63,7 +65,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     ) -> event_service_pb2.TrackEventResponse:
         """Stores one event; a refusal of it fails the call."""
         if not request.HasField("event"):
-            raise validation.required("event")
+            raise rules.required("event")
         principal = gate.caller().principal
         sender = self._sender(principal, request)
         event = event_conversion.event(request.event, sender)
@@ -153,7 +155,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
 def _read(part: Sequence[event_pb2.Event] | TooLarge, sender: Sender) -> list[Event | Result]:
     """Each event of a part of a batch, or its rejection."""
     if isinstance(part, TooLarge):
-        return [_rejected(part.event_id, validation.event_too_large())]
+        return [_rejected(part.event_id, rules.event_too_large())]
     return [
         _rejected(message.event_id, one) if isinstance(one, Refused) else one
         for message, one in zip(part, event_conversion.read(part, sender), strict=True)
@@ -162,7 +164,7 @@ def _read(part: Sequence[event_pb2.Event] | TooLarge, sender: Sender) -> list[Ev
 
 def _rejected(event_id: str, refusal: Refused) -> Result:
     # An id that is refused for its length or bytes is not echoed at length.
-    return Result(event_id[: validation.MAX_EVENT_ID], Status.REJECTED, refusal.rejection, ())
+    return Result(event_id[: rules.MAX_EVENT_ID], Status.REJECTED, refusal.rejection, ())
 
 
 _Pending = tuple[int, "asyncio.Task[Submission]"]
@@ -256,15 +258,15 @@ class _Stream:
 
     def _take_header(self, request: event_service_pb2.StreamEventsRequest) -> None:
         if not request.HasField("header"):
-            raise validation.required("message")
+            raise rules.required("message")
         if self._started:
             raise Refused(Reason.STREAM_HEADER_DUPLICATE, "a stream has one header, first", field="header")
-        validation.identifier("header.producer_id", request.header.producer_id)
+        rules.identifier("header.producer_id", request.header.producer_id)
         self._started = True
 
     def _check_sequence(self, sequence: int) -> None:
         if sequence == 0:
-            raise validation.required("batch.sequence")
+            raise rules.required("batch.sequence")
         if sequence < 0:
             raise Refused(
                 Reason.VALUE_OUT_OF_RANGE,

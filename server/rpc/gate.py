@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import grpc
 
-from server import errors, recurring, telemetry
-from server.accounts import Principal, Scope
-from server.admission import Admission
-from server.authentication import Authenticator
+from server import errors, log_throttle, telemetry
+from server.admission.admission import Admission
 from server.errors import Reason, Refused
 from server.rpc import keyless, requests, statuses, unknown_fields
+from server.tenancy.accounts import Principal, Scope
+from server.tenancy.authentication import Authenticator
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
@@ -275,7 +275,7 @@ class _Answering:
                 outcome = grpc.StatusCode.CANCELLED
             elif isinstance(error, grpc.aio.InternalError):  # nobody is there to read what was written
                 outcome = grpc.StatusCode.CANCELLED
-                recurring.write("info", "a caller has left", self._method, method=self._method)
+                log_throttle.write("info", "a caller has left", self._method, method=self._method)
                 _let_go(error)
                 self._context.set_code(outcome)
                 return True
@@ -341,12 +341,12 @@ def _refusal(error: Exception, method: str) -> Refused:
         case errors.StorageBusy():
             return Refused(Reason.STORAGE_BUSY, "no connection to the database is free", retry_after=1.0)
         case errors.StorageUnavailable():
-            recurring.write("warning", "storage unavailable", str(error), reason=str(error))
+            log_throttle.write("warning", "storage unavailable", str(error), reason=str(error))
             return Refused(Reason.STORAGE_UNAVAILABLE, "the database cannot be reached", retry_after=1.0)
         case TimeoutError():
             return Refused(Reason.DEADLINE, "the call took longer than the server allows")
         case _:
             fresh = {"method": method, "request_id": str(uuid.uuid4())}
-            logged = recurring.write("error", "call failed", error=error, **fresh)
+            logged = log_throttle.write("error", "call failed", error=error, **fresh)
             request_id = logged.get("request_id", fresh["request_id"])
             return Refused(Reason.INTERNAL, "a fault of the server", metadata={"request_id": request_id})

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 from google.protobuf import timestamp_pb2
 
-from server import catalog, histogram, measures, timerange, validation
-from server.answers import Absence, Agent, Change, Context, Filter, Overview, Period, Resource, TrendPoint, Trends
-from server.catalog import Derived, Measure, Quantile, Ratio
-from server.cells import Dimension
+from server import histogram, timerange
+from server.catalog import counting, definitions
+from server.catalog.cells import Dimension
+from server.catalog.definitions import Derived, Measure, Quantile, Ratio
+from server.catalog.figures import Figure, Figures
 from server.errors import Reason, Refused
-from server.figures import Figure, Figures
+from server.events import rules
+from server.query.answers import Absence, Agent, Change, Context, Filter, Overview, Period, Resource, TrendPoint, Trends
 from server.timerange import Granularity, Span
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
@@ -18,16 +20,16 @@ _GRANULARITIES: Mapping[int, Granularity | None] = {
     time_pb2.GRANULARITY_UNSPECIFIED: None,
     **{time_pb2.Granularity.Value(f"GRANULARITY_{one.name}"): one for one in Granularity},
 }
-_STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in measures.STORAGE_KINDS}
+_STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in counting.STORAGE_KINDS}
 
 
 def period(message: time_pb2.TimeRange) -> Period:
     """The period of a question."""
     for name in ("start", "end"):
         if not message.HasField(name):
-            raise validation.required(f"time_range.{name}")
-    start = validation.timestamp("time_range.start", message.start.seconds, message.start.nanos)
-    end = validation.timestamp("time_range.end", message.end.seconds, message.end.nanos)
+            raise rules.required(f"time_range.{name}")
+    start = rules.timestamp("time_range.start", message.start.seconds, message.start.nanos)
+    end = rules.timestamp("time_range.end", message.end.seconds, message.end.nanos)
     return Period(
         start=timerange.EPOCH + timedelta(microseconds=start),
         end=timerange.EPOCH + timedelta(microseconds=end),
@@ -38,7 +40,7 @@ def period(message: time_pb2.TimeRange) -> Period:
 def part(message: answer_pb2.Filter) -> Filter:
     """The part of the organization that a question is about."""
     chosen = [
-        Filter(dimension=dimension, value=validation.identifier(f"filter.{name}", value))
+        Filter(dimension=dimension, value=rules.identifier(f"filter.{name}", value))
         for dimension, name, value in (
             (Dimension.AGENT, "agent_id", message.agent_id),
             (Dimension.CHANNEL, "channel", message.channel),
@@ -162,7 +164,7 @@ def trends(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsRespons
     yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(_bucket, answer.buckets))
     for name, values in answer.series.items():
         series = metrics_service_pb2.Series(
-            metric=name, unit=catalog.METRICS[name].unit, values=[_series_value(name, value) for value in values]
+            metric=name, unit=definitions.METRICS[name].unit, values=[_series_value(name, value) for value in values]
         )
         yield metrics_service_pb2.GetUsageTrendsResponse(series=[series])
 
@@ -174,14 +176,14 @@ def _bucket(span: Span) -> metrics_service_pb2.Bucket:
 def _series_value(name: str, value: Figure) -> metrics_service_pb2.SeriesValue:
     if value is None:
         return metrics_service_pb2.SeriesValue()
-    if catalog.is_integer(catalog.METRICS[name]):
+    if definitions.is_integer(definitions.METRICS[name]):
         return metrics_service_pb2.SeriesValue(integer=int(value))
     return metrics_service_pb2.SeriesValue(number=value)
 
 
 def catalogue() -> metrics_service_pb2.ListMetricsResponse:
     """The message of the whole catalogue, by name."""
-    everything = (*catalog.METRICS.values(), *catalog.DERIVED)
+    everything = (*definitions.METRICS.values(), *definitions.DERIVED)
     return metrics_service_pb2.ListMetricsResponse(
         metrics=[_descriptor(metric) for metric in sorted(everything, key=lambda metric: metric.name)]
     )

@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server import validation
 from server.errors import Reason, Refused
-from server.query import Queries
+from server.events import rules
+from server.query.questions import Queries
 from server.rpc import gate, metric_conversion
 from server.timerange import MAX_DAYS
 from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc
@@ -34,8 +34,8 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
         """The figures of one agent and its daily trend."""
         if not request.agent_id:
-            raise validation.required("agent_id")
-        agent_id = validation.identifier("agent_id", request.agent_id)
+            raise rules.required("agent_id")
+        agent_id = rules.identifier("agent_id", request.agent_id)
         period, days = metric_conversion.period(request.time_range), _trend_days(request.trend_days)
         return metric_conversion.agent(await self._queries.agent(gate.caller().principal, agent_id, period, days))
 

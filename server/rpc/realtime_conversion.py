@@ -6,15 +6,16 @@ from datetime import datetime
 
 from google.protobuf import timestamp_pb2
 
-from server import catalog, cells, validation
-from server.cells import OTHER, CellKey, Dimension
+from server.admission.request_limits import AGENT_IDS
+from server.catalog import cells, definitions
+from server.catalog.cells import OTHER, CellKey, Dimension
 from server.errors import Reason, Refused
-from server.events import Event
-from server.hub import Codec
-from server.outcomes import Kind, Talk
-from server.realtime import Minute, Part, State
-from server.recent import Batch
-from server.request_limits import AGENT_IDS
+from server.events import rules
+from server.events.event import Event
+from server.events.outcomes import Kind, Talk
+from server.realtime.hub import Codec
+from server.realtime.update_cache import Batch
+from server.realtime.view import Minute, Part, State
 from tallywire.v1 import event_pb2, realtime_service_pb2
 
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
@@ -35,7 +36,7 @@ _STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] =
 _DIMENSIONS = {
     int(one): realtime_service_pb2.ChangeDimension.Value(f"CHANGE_DIMENSION_{one.name}") for one in Dimension
 }
-_MEASURES = {measure.number: measure.name for measure in catalog.MEASURES}
+_MEASURES = {measure.number: measure.name for measure in definitions.MEASURES}
 
 
 def part(message: realtime_service_pb2.RealtimeFilter) -> Part:
@@ -48,7 +49,7 @@ def part(message: realtime_service_pb2.RealtimeFilter) -> Part:
         return _EVERYTHING
     for agent_id in message.agent_ids:
         if not agent_id:
-            raise validation.required("filter.agent_ids")
+            raise rules.required("filter.agent_ids")
         _value("filter.agent_ids", agent_id)
     return Part(agent_ids=frozenset(message.agent_ids), channel=_value("filter.channel", message.channel))
 
@@ -56,12 +57,12 @@ def part(message: realtime_service_pb2.RealtimeFilter) -> Part:
 def _value(field: str, value: str) -> str:
     if value == OTHER:
         raise Refused(Reason.INVALID_VALUE, f"{OTHER} is no value of an event: watch everything instead", field=field)
-    return validation.identifier(field, value)
+    return rules.identifier(field, value)
 
 
 def interval(request: realtime_service_pb2.WatchMetricsRequest) -> float:
     """The least time between two messages, in seconds."""
-    seconds = validation.duration("min_interval", request.min_interval.seconds, request.min_interval.nanos)
+    seconds = rules.duration("min_interval", request.min_interval.seconds, request.min_interval.nanos)
     if seconds == 0:
         return DEFAULT_INTERVAL
     if not MIN_INTERVAL <= seconds <= MAX_INTERVAL:
@@ -158,7 +159,7 @@ def update(batch: Batch, chosen: Part, include_events: bool) -> Iterator[bytes]:
 
 def _empty(batch: Batch) -> bytes:
     return realtime_service_pb2.WatchUpdatesResponse(
-        revision=batch.update.revision, committed_at=_timestamp(validation.microseconds(batch.update.at))
+        revision=batch.update.revision, committed_at=_timestamp(rules.microseconds(batch.update.at))
     ).SerializeToString()
 
 
@@ -228,7 +229,7 @@ def _event(event: Event) -> event_pb2.Event:
         resource_type=event.resource_type,
         resource_id=event.resource_id,
     )
-    family = validation.FAMILIES.get(event.event_type)
+    family = rules.FAMILIES.get(event.event_type)
     if family is not None and event.detail:
         detail = getattr(message, family)
         for name, value in event.detail.items():

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from server import errors
-from server.accounts import Principal, Secrets
 from server.errors import Reason, Refused
-from server.hub import Hub
-from server.hubs import Hubs
-from server.realtime import Part
-from server.recent import Batch
-from server.resume import Subscription, Tokens
+from server.realtime.hub import Hub
+from server.realtime.hubs import Hubs
+from server.realtime.resume_tokens import Subscription, Tokens
+from server.realtime.update_cache import Batch
+from server.realtime.view import Part
 from server.rpc import gate, realtime_conversion
 from server.rpc.endings import Lifetime
 from server.rpc.subscription import Context, Draining, Stream
+from server.tenancy.accounts import Principal, Secrets
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 HEARTBEAT_SECONDS = 15.0

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from server import request_limits, validation
+from server.admission import request_limits
 from server.errors import Reason, Refused
+from server.events import rules
 from tallywire.v1 import event_pb2, event_service_pb2
 
 # What is read at once: some two milliseconds of events as they usually are, ten if they are nothing but properties.
 PIECE_EVENTS = 250
 PIECE_BYTES = 32 * 1024
-_SINGLE_BYTES = validation.MAX_EVENT_BYTES + request_limits.MAX_BYTES_BESIDE_EVENTS
+_SINGLE_BYTES = rules.MAX_EVENT_BYTES + request_limits.MAX_BYTES_BESIDE_EVENTS
 _LOOKS_FOR_AN_ID = 64  # fields of an event that is too large, among which its id is looked for
 
 _Batch: TypeAlias = event_service_pb2.TrackEventsRequest | event_service_pb2.StreamBatch
@@ -94,7 +95,7 @@ def _question(parse: Callable[[bytes], Message], data: bytes) -> Message:
 
 def _track_event(data: bytes) -> Message:
     if len(data) > _SINGLE_BYTES:
-        raise validation.event_too_large()
+        raise rules.event_too_large()
     return _parse(event_service_pb2.TrackEventRequest.FromString, data)
 
 
@@ -139,7 +140,7 @@ def _cut(data: bytes, begin: int, end: int, tag: int) -> tuple[list[_Piece], byt
     """
     pieces, beside, beside_bytes, count = list[_Piece](), list[bytes](), 0, 0
     at = first = begin  # of the piece
-    members, most, large = 0, request_limits.EVENTS.count, validation.MAX_EVENT_BYTES
+    members, most, large = 0, request_limits.EVENTS.count, rules.MAX_EVENT_BYTES
     try:
         while at < end:
             start = at
@@ -238,7 +239,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 def _event_id(data: bytes, begin: int, end: int) -> str:
     for one in itertools.islice(_fields(data, begin, end), _LOOKS_FOR_AN_ID):
         if one.tag == _EVENT_ID:
-            return data[one.content : min(one.end, one.content + 4 * validation.MAX_EVENT_ID)].decode(errors="ignore")
+            return data[one.content : min(one.end, one.content + 4 * rules.MAX_EVENT_ID)].decode(errors="ignore")
     return ""
 
 

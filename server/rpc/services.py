@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from server.accounts import Scope
 from server.rpc import reflection
 from server.rpc.event_service import EventService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
+from server.tenancy.accounts import Scope
 from tallywire.v1 import (
     event_service_pb2,
     event_service_pb2_grpc,

@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.bell import Bell
+from server.broadcast import Bell
 from server.errors import Reason, Refused
-from server.resume import Tokens
+from server.realtime.resume_tokens import Tokens
 from server.rpc import endings, gate
 from server.rpc.endings import Lifetime
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from server import timerange
-from server.outcomes import Talk
+from server.events.outcomes import Talk
 from server.store.database import Driver
 
 _AMONG = 5000  # of an organization's conversations, the latest, whoever is named is looked for

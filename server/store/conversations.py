@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from server import timerange
-from server.outcomes import Closing, Conversation, Kind, Outcome
+from server.events.outcomes import Closing, Conversation, Kind, Outcome
 from server.store.database import Driver
 
 _MICROSECOND = timedelta(microseconds=1)

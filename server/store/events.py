@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from server import timerange
-from server.events import ID_FIELDS, Event, id_of
+from server.events.event import ID_FIELDS, Event, id_of
 from server.store import binary
 from server.store.database import Driver
 

@@ -9,8 +9,9 @@ from typing import Any
 import asyncpg
 from pyroaring import BitMap
 
-from server import cells, timerange
-from server.cells import Cell
+from server import timerange
+from server.catalog import cells
+from server.catalog.cells import Cell
 from server.store import binary
 from server.store.database import Driver
 from server.store.members import Kind

@@ -11,16 +11,17 @@ import sqlalchemy as sa
 from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import cells, slots, timerange
-from server.cells import Cell, CellKey, Cells
-from server.slots import Counts, SlotKey
+from server import timerange
+from server.catalog import cells, slots
+from server.catalog.cells import Cell, CellKey, Cells
+from server.catalog.slots import Counts, SlotKey
 from server.store import binary
 from server.store.database import Driver
 from server.store.events import Revision
 
 _FIGURES = ("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "set_keys", "sets")
 
-# How far the rollups are widened: see server/widening.py. Without a row nothing has been folded.
+# How far the rollups are widened: see server/rollups/widen.py. Without a row nothing has been folded.
 _UNTIL = "SELECT coalesce((SELECT widened_until FROM folds WHERE organization_id = $1), 0) AS until"
 
 _LARGEST = 2**63 - 1  # what a column holds; a figure beyond it stays there, and the service goes on

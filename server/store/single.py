@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from server import errors
-from server.cells import Cell, CellKey
-from server.events import ID_FIELDS, Event
-from server.outcomes import KIND_OF_EVENT_TYPE, Closing, Outcome
+from server.catalog.cells import Cell, CellKey
+from server.events.event import ID_FIELDS, Event
+from server.events.outcomes import KIND_OF_EVENT_TYPE, Closing, Outcome
 from server.store import rollups, updates
 from server.store.conversations import LATEST, Activity
 from server.store.database import Driver

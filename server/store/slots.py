@@ -6,8 +6,9 @@ from datetime import datetime
 import asyncpg
 import sqlalchemy as sa
 
-from server import cells, slots, timerange
-from server.slots import Counts, Slot, SlotKey
+from server import timerange
+from server.catalog import cells, slots
+from server.catalog.slots import Counts, Slot, SlotKey
 from server.store import binary
 from server.store.database import Connection, Driver
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from server import timerange
-from server.events import Event
+from server.events.event import Event
 from server.store.database import Driver
 
 

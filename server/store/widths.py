@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.cells import Cells, Granularity
+from server.catalog.cells import Cells, Granularity
 from server.store import rollups
 from server.store.database import Driver
 from server.timerange import Span

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from server import embedded
+from server.local import embedded
 from tests.bench import ingest, machine, mixed, questions, render, report, single, updates, watch, workers
 from tests.bench.suite import Bench, Run
 

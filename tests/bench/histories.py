@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 
 from pyroaring import BitMap
 
-from server import catalog, embedded, timerange
-from server.cells import Cell, CellKey, Granularity
+from server import timerange
+from server.catalog import definitions
+from server.catalog.cells import Cell, CellKey, Granularity
+from server.local import embedded
 from server.store import organizations, rollups
 from server.store.rollups import RollupKey
 from server.timerange import Span
@@ -25,7 +27,7 @@ from tests.bench.world import Served, World
 COMES_BACK_AFTER = 30  # days
 AGENTS = 24
 _DAY = timedelta(days=1)
-_USERS = catalog.MEASURE["unique_users"].number
+_USERS = definitions.MEASURE["unique_users"].number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

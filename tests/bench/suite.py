@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from server import embedded
+from server.local import embedded
 from tests.bench import sending
 from tests.bench.histories import Histories
 from tests.bench.made import live

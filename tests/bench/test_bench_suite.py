@@ -2,7 +2,7 @@
 
 import json
 
-from server import embedded
+from server.local import embedded
 from tests.bench import command, render
 from tests.bench.report import Figure, at_least, at_most, of_rounds, percentile
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import asyncpg
 
-from server import accounts, embedded
-from server.accounts import Scope, Secrets
+from server.local import embedded
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
+from server.tenancy import accounts
+from server.tenancy.accounts import Scope, Secrets
 
 PEPPER = "a pepper that only the benchmarks know and that is long enough"
 _START_SECONDS = 30.0

@@ -12,7 +12,8 @@ import pytest
 import tau2
 from expectations import Expected
 
-from server import audit, chitchat, fold
+from server.local import chitchat
+from server.rollups import audit, fold
 from server.store import rollups
 from server.store.database import Database
 from tallywire import AsyncClient

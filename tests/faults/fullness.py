@@ -15,7 +15,7 @@ from typing import Final
 
 import asyncpg
 
-from server import embedded
+from server.local import embedded
 from tallywire import TallywireError
 from tests.faults import clients, disks, load
 from tests.faults.checker import Violation

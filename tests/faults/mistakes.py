@@ -23,7 +23,7 @@ class Mistake:
 
 # So that events come to the steps of the longer transaction, where the mistake is.
 _NEVER_HOPEFUL = Edit(
-    path="server/commit.py",
+    path="server/ingest/write.py",
     old="        if hopeful and",
     new="        hopeful = False\n        if hopeful and",
 )
@@ -32,7 +32,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "ack-before-commit": Mistake(
         edits=(
             Edit(
-                path="server/ingest.py",
+                path="server/ingest/pipeline.py",
                 old="                    self._answer(calls, await self._write(taken, [one for call in calls for one in"
                 " call.events]))\n",
                 new="""\
@@ -44,7 +44,7 @@ MISTAKES: Mapping[str, Mistake] = {
 """,
             ),
             Edit(
-                path="server/ingest.py",
+                path="server/ingest/pipeline.py",
                 old="            outcomes = await self._write_group(group)\n",
                 new="""\
             early = asyncio.create_task(self._write_group(group))
@@ -54,7 +54,7 @@ MISTAKES: Mapping[str, Mistake] = {
 """,
             ),
             Edit(
-                path="server/ingest.py",
+                path="server/ingest/pipeline.py",
                 old="def _unavailable() -> Refused:\n",
                 new="""\
 def _early(events):
@@ -93,7 +93,7 @@ def _unavailable() -> Refused:
     "fold-in-two-transactions": Mistake(
         edits=(
             Edit(
-                path="server/fold.py",
+                path="server/rollups/fold.py",
                 old="            added = _by_rollup(taken.cells, widened_until)\n",
                 new="""\
         async with database.maintenance() as driver:
@@ -106,7 +106,7 @@ def _unavailable() -> Refused:
     "no-dedupe": Mistake(
         edits=(
             Edit(
-                path="server/commit.py",
+                path="server/ingest/write.py",
                 old="    new = await stored_events.claim_keys(driver, organization_id, events)\n",
                 new="""\
     await stored_events.claim_keys(driver, organization_id, events)
@@ -120,7 +120,7 @@ def _unavailable() -> Refused:
         edits=(
             # A moment, as of a database that is slow: without one, one run in three comes upon it.
             Edit(
-                path="server/commit.py",
+                path="server/ingest/write.py",
                 old="    seen = await conversations.look(driver, wanted) if wanted else {}\n",
                 new="""\
     seen = await conversations.look(driver, wanted) if wanted else {}
@@ -144,12 +144,12 @@ def _unavailable() -> Refused:
         edits=(
             _NEVER_HOPEFUL,
             Edit(
-                path="server/ingest.py",
+                path="server/ingest/pipeline.py",
                 old="        return (\n            organization_id not in",
                 new="        return (\n            organization_id is None and organization_id not in",
             ),
             Edit(
-                path="server/commit.py",
+                path="server/ingest/write.py",
                 old="    new = await stored_events.claim_keys(driver, organization_id, events)\n",
                 new="""\
     await stored_events.claim_keys(driver, organization_id, events)
@@ -157,12 +157,12 @@ def _unavailable() -> Refused:
 """,
             ),
             Edit(
-                path="server/commit.py",
+                path="server/ingest/write.py",
                 old="        stored = await stored_events.fingerprints(driver, organization_id, old)\n",
                 new="        stored = {one.event_key: one.fingerprint for one in events if one.event_key in old}\n",
             ),
             Edit(
-                path="server/commit.py",
+                path="server/ingest/write.py",
                 old="async def _count(\n",
                 new="""\
 async def _marked(organization_id, events):
@@ -188,7 +188,7 @@ async def _count(
         edits=(
             _NEVER_HOPEFUL,
             Edit(
-                path="server/commit.py",
+                path="server/ingest/write.py",
                 old="        known = await numbers.of(driver, organization_id, events)\n",
                 new="""\
         global elsewhere
@@ -197,7 +197,7 @@ async def _count(
 """,
             ),
             Edit(
-                path="server/commit.py",
+                path="server/ingest/write.py",
                 old="    revision = await stored_events.next_revision(driver, organization_id, len(fresh))\n",
                 new="""\
     async with elsewhere.maintenance() as other:
@@ -210,7 +210,7 @@ async def _count(
     "cached-answer": Mistake(
         edits=(
             Edit(
-                path="server/query.py",
+                path="server/query/questions.py",
                 old="    async def overview(self, principal: Principal, period: Period, part: Filter) -> Overview:\n",
                 new="""\
     async def overview(self, principal, period, part):

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
-from server import embedded
+from server.local import embedded
 from tests.faults import redis_faults
 from tests.faults.history import Fault, History, now
 from tests.faults.processes import Program

@@ -6,7 +6,7 @@ import random
 import urllib.parse
 from collections.abc import AsyncIterator, Sequence
 
-from server import embedded
+from server.local import embedded
 from tests.faults import load
 from tests.faults.history import Fault, now
 from tests.faults.proxy import Harm, Link

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _FORKS = sys.platform == "linux"
-_PRELOADED = ("server.cli", "server.diagnosis", "server.serve", "workers.process")
+_PRELOADED = ("server.cli.main", "server.store.diagnosis", "server.app", "workers.process")
 _PR_SET_PDEATHSIG = 1
 _TICK = 0.02
 CLOCK = "FAULTS_CLOCK_SECONDS"  # by how much a process's own clock is ahead; only where it is forked

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from server import embedded
+from server.local import embedded
 from tests.faults import checker, disks, load
 from tests.faults.checker import Violation
 from tests.faults.history import Fault, now

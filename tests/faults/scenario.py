@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from server import embedded
 from server.failpoints import Name
+from server.local import embedded
 from tests.faults import world as worlds
 from tests.faults.checker import Violation
 from tests.faults.supervisor import NO_FAILPOINTS, NO_SETTINGS

@@ -10,7 +10,7 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
     "resume-skips-one": Mistake(
         edits=(
             Edit(
-                path="server/hub.py",
+                path="server/realtime/hub.py",
                 old="        return resumed\n",
                 new="        return min(resumed + 1, newest)\n",
             ),
@@ -18,7 +18,13 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
         checks=_GAPS,
     ),
     "resume-repeats-one": Mistake(
-        edits=(Edit(path="server/hub.py", old="        return resumed\n", new="        return max(resumed - 1, 0)\n"),),
+        edits=(
+            Edit(
+                path="server/realtime/hub.py",
+                old="        return resumed\n",
+                new="        return max(resumed - 1, 0)\n",
+            ),
+        ),
         checks=_GAPS,
     ),
     "bookmark-ahead": Mistake(
@@ -36,7 +42,7 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
         edits=(
             *MISTAKES["revision-taken-ahead"].edits,
             Edit(
-                path="server/views.py",
+                path="server/realtime/views.py",
                 old="    return [one for number, one in enumerate(found, revision + 1) if one.revision == number]\n",
                 new="    return list(found)\n",
             ),
@@ -52,7 +58,7 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
     "hub-without-organization": Mistake(
         edits=(
             Edit(
-                path="server/hubs.py",
+                path="server/realtime/hubs.py",
                 old="        entry = self._entries.get(organization_id)\n",
                 new="        entry = next(iter(self._entries.values()), None)\n",
             ),
@@ -63,7 +69,7 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
     "cancellation-swallowed-in-stream": Mistake(
         edits=(
             Edit(
-                path="server/bell.py",
+                path="server/broadcast.py",
                 old="""\
             await waiter
         finally:
@@ -81,7 +87,7 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
     "state-without-organization": Mistake(
         edits=(
             Edit(
-                path="server/signals.py",
+                path="server/realtime/notifications.py",
                 old="{{{organization_id}}}:realtime:{digest}",
                 new="realtime:{digest}",
             ),

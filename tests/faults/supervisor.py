@@ -16,8 +16,8 @@ from typing import Any
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from server import embedded
 from server.failpoints import Name
+from server.local import embedded
 from tests.faults.checker import Violation
 from tests.faults.history import History
 from tests.faults.processes import Nursery, Program

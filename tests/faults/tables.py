@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Iterable
 
-from server.events import key_of
+from server.events.event import key_of
 from server.store.database import Database
 from tests.faults.checker import Stored
 

@@ -12,8 +12,8 @@ import pytest
 
 from server import errors, failpoints
 from server.failpoints import Name
-from server.jobs import REGISTRY
 from server.store import jobs
+from server.tasks.jobs import REGISTRY
 from tallywire import TallywireError, event
 from tallywire.v1 import event_pb2, event_service_pb2
 from tests.faults import supervisor

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from server import embedded, errors
+from server import errors
+from server.local import embedded
 from server.store.database import Database
 from tests.faults import run
 from tests.faults.network import Network

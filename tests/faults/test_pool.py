@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from server import embedded, errors
+from server import errors
+from server.local import embedded
 from server.store import sessions
 from server.store.database import Database, Driver
 from server.store.patience import Patience

@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from server import accounts, audit, embedded
-from server.accounts import Scope, Secrets
 from server.failpoints import Name
+from server.local import embedded
+from server.rollups import audit
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
+from server.tenancy import accounts
+from server.tenancy.accounts import Scope, Secrets
 from tallywire import AsyncClient
 from tests.faults import supervisor, tables
 from tests.faults.checker import Stored

@@ -58,9 +58,9 @@ def _larger(content: bytes) -> bytes:
 
 def fingerprints() -> None:
     """Answers every line on standard input."""
-    from server.accounts import Principal, Scope, Secrets
     from server.rpc import event_conversion
     from server.store.organizations import Settings
+    from server.tenancy.accounts import Principal, Scope, Secrets
     from tallywire.v1 import event_pb2
 
     principal = Principal(
@@ -79,9 +79,9 @@ def main() -> None:
     if sys.argv[1] == "fingerprints":
         fingerprints()
     else:
-        from server import cli
+        from server.cli import main
 
-        cli.app(["serve"])
+        main.app(["serve"])
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from typer.testing import CliRunner
 
-from server import cli
-from server.embedded import keeper
+from server.cli import main
+from server.local.embedded import keeper
 
 ROOT = pathlib.Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -52,7 +52,7 @@ def invoke(*arguments: str, environment: dict[str, str]) -> subprocess.Completed
     variables = {"TALLYWIRE_DATA_DIR": folder, **environment, **unset}
     # In a thread, because the tests' own event loop lives in this one.
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        call = functools.partial(CliRunner().invoke, cli.app, arguments, env=variables, prog_name="python -m server")
+        call = functools.partial(CliRunner().invoke, main.app, arguments, env=variables, prog_name="python -m server")
         shown = thread.submit(call).result()
     if shown.exception is not None and not isinstance(shown.exception, SystemExit):
         raise shown.exception

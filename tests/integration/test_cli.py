@@ -9,7 +9,7 @@ import uuid
 import processes
 import pytest
 
-from server import embedded
+from server.local import embedded
 
 PEPPER = "p" * 32
 COMMANDS = (

@@ -2,9 +2,10 @@
 
 import pytest
 
-from server import diagnosis, embedded, errors
+from server import errors
+from server.local import embedded
 from server.settings import Settings
-from server.store import address
+from server.store import address, diagnosis
 from server.store.database import Database
 from tests.integration import poolers
 from workers import __main__ as workers

@@ -20,8 +20,8 @@ import redis
 import redis.asyncio
 from arq.connections import RedisSettings, create_pool
 
-from server import embedded
-from server.embedded import binaries, folder, keeper, probe
+from server.local import embedded
+from server.local.embedded import binaries, folder, keeper, probe
 
 ROOT = pathlib.Path(__file__).parents[2]
 HOST_POSTGRES = pathlib.Path("/usr/lib/postgresql/15/bin")

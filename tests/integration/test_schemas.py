@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tallywire
-from server import fingerprint
-from server.accounts import Principal, Scope, Secrets
-from server.embedded import Engines
+from server.app import Running
+from server.events import fingerprint
+from server.local.embedded import Engines
 from server.rpc import event_conversion
-from server.serve import Running
 from server.store.organizations import Settings
+from server.tenancy.accounts import Principal, Scope, Secrets
 from tallywire.v1 import event_pb2, event_service_pb2
 from tests.conftest import PEPPER, Tenant
 

@@ -16,7 +16,7 @@ import pytest
 from processes import Start
 
 import tallywire
-from server import port
+from server.process import port
 from server.settings import Settings
 from server.store.database import Database
 from tallywire.v1 import event_service_pb2, event_service_pb2_grpc

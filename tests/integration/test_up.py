@@ -14,8 +14,8 @@ import processes
 from processes import Foreground, Start
 
 import tallywire
-from server import embedded
-from server.embedded import keeper
+from server.local import embedded
+from server.local.embedded import keeper
 
 
 def address(up: Foreground) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 # Before gRPC is imported: its handlers of fork can end a child of ours before it has become PostgreSQL.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
-from server import embedded
+from server.local import embedded
 from tests.bench.world import World
 from tests.load import agents, backlog, bombs, hour, late, noisy, resuming, step, subscriptions
 from tests.load.running import Verdict

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from server import fold
-from server.cells import OTHER, Dimension
+from server.catalog.cells import OTHER, Dimension
+from server.rollups import fold
 from tallywire import AsyncClient, uuid7
 from tallywire.v1 import event_pb2, event_service_pb2, metrics_service_pb2
 from tests.bench.world import Served, World

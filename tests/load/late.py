@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from server import fold
+from server.rollups import fold
 from tallywire import AsyncClient
 from tests.bench.world import World
 from tests.load.plan import Phase

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server import embedded
+from server.local import embedded
 from tests.bench.world import World
 from tests.load import agents
 

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
-from server.hints import Hints
-from server.serve import Running
+from server.app import Running
 from server.settings import Settings
 from server.store.database import Database
+from server.tasks.wakeups import Hints
 from tallywire.v1 import realtime_service_pb2_grpc
 
 

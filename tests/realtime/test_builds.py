@@ -10,11 +10,11 @@ import subscribing
 from holding import PATIENCE, Held, until
 from subscribing import authorization
 
-from server import snapshots
-from server.builds import MAX_BUILDS
-from server.hubs import Hubs
-from server.realtime import Part
-from server.serve import Running
+from server.app import Running
+from server.realtime import rebuild
+from server.realtime.builds import MAX_BUILDS
+from server.realtime.hubs import Hubs
+from server.realtime.view import Part
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
 
@@ -27,8 +27,8 @@ MakeTenant: TypeAlias = "Callable[[], Awaitable[Tenant]]"
 @pytest.fixture
 async def held(organization: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Held]:
     """Views of the test's organization are held up until the test lets them go."""
-    held = Held(snapshots.view, organization)
-    monkeypatch.setattr(snapshots, "view", held.call)
+    held = Held(rebuild.view, organization)
+    monkeypatch.setattr(rebuild, "view", held.call)
     yield held
     held.let_go.set()
 

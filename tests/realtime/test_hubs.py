@@ -11,14 +11,14 @@ import sqlalchemy as sa
 import subscribing
 from subscribing import authorization
 
+from server.app import Running
 from server.clock import Clock
 from server.errors import Reason, Refused
-from server.hubs import Hubs
-from server.realtime import Part
+from server.realtime.hubs import Hubs
+from server.realtime.notifications import Signals
+from server.realtime.view import Part
 from server.rpc import realtime_conversion
-from server.serve import Running
 from server.settings import Settings
-from server.signals import Signals
 from server.store import updates
 from server.store.database import Database
 from tallywire import AsyncClient, event

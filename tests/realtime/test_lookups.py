@@ -12,8 +12,8 @@ import subscribing
 from holding import PATIENCE, Held, until
 from subscribing import authorization
 
-from server.lookups import CATCHING_UP, Lookups
-from server.serve import Running
+from server.app import Running
+from server.realtime.lookup_slots import CATCHING_UP, Lookups
 from server.store import updates
 from server.store.database import Database
 from tallywire import AsyncClient, event

@@ -10,7 +10,8 @@ import grpc
 import pytest
 from subscribing import authorization
 
-from server import embedded, memory
+from server.admission import memory
+from server.local import embedded
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc

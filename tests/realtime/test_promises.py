@@ -15,11 +15,12 @@ import redis.asyncio
 import subscribing
 from subscribing import Reader, authorization
 
-from server import embedded, housekeeping
-from server.hints import Hints
-from server.serve import Running
+from server.app import Running
+from server.local import embedded
 from server.settings import Settings
 from server.store.database import Database
+from server.tasks import retention
+from server.tasks.wakeups import Hints
 from tallywire import AsyncClient, Client, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
@@ -257,7 +258,7 @@ async def test_a_reader_that_falls_out_of_the_window_while_it_is_connected(
         reader.take(await anext(aiter(call)))
         await asyncio.sleep(0.5)
         now = (await database.condition()).now
-        await housekeeping.update_retention(database, now + timedelta(seconds=1), {}, window=timedelta())
+        await retention.update_retention(database, now + timedelta(seconds=1), {}, window=timedelta())
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await reader.drain(call)
     code, why, metadata = subscribing.reason(caught.value)

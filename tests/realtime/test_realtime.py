@@ -12,13 +12,15 @@ import subscribing
 from google.protobuf import duration_pb2
 from subscribing import Reader, authorization
 
-from server import accounts, embedded, housekeeping
-from server.accounts import Scope, Secrets
-from server.hints import Hints
-from server.serve import Running
+from server.app import Running
+from server.local import embedded
 from server.settings import Settings
 from server.store import updates
 from server.store.database import Connection, Database
+from server.tasks import retention
+from server.tasks.wakeups import Hints
+from server.tenancy import accounts
+from server.tenancy.accounts import Scope, Secrets
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
@@ -233,7 +235,7 @@ async def test_a_token_older_than_the_window(
     reader = await subscribing.begin(stubs[0], key)
     await client.track(event("message.sent"))
     now = (await database.condition()).now
-    await housekeeping.update_retention(database, now + timedelta(seconds=1), {}, window=timedelta())
+    await retention.update_retention(database, now + timedelta(seconds=1), {}, window=timedelta())
     await client.track(event("message.sent"))
     call = stubs[1].WatchUpdates(messages.WatchUpdatesRequest(resume_after=reader.token), metadata=authorization(key))
     code, why, metadata = await subscribing.refusal(call)

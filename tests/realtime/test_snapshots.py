@@ -11,15 +11,20 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from server import fold, histogram, housekeeping, outcomes, slots, snapshots
-from server.commit import commit
-from server.events import Event, key_of
-from server.numbers import NumberCache
-from server.realtime import Part, State
+from server import histogram
+from server.catalog import slots
+from server.events import outcomes
+from server.events.event import Event, key_of
+from server.ingest.write import commit
+from server.realtime import rebuild
+from server.realtime.view import Part, State
+from server.rollups import fold
+from server.rollups.member_numbers import NumberCache
 from server.store import database as stored
 from server.store import rollups
 from server.store.database import Connection, Database
 from server.store.rollups import AsOf
+from server.tasks import retention
 
 SECOND, MINUTE = 1_000_000, 60_000_000
 AGENTS, CHANNELS = ("ann", "bob", "cid"), ("web", "phone")
@@ -111,7 +116,7 @@ class World:
     async def state(self, part: Part) -> State:
         """What a new view of a part shows."""
         async with self.database.snapshot() as connection:
-            view, as_of = await snapshots.view(connection, self.organization, "UTC", part)
+            view, as_of = await rebuild.view(connection, self.organization, "UTC", part)
         return view.state(as_of.at)
 
     async def check(self, part: Part) -> None:
@@ -184,7 +189,7 @@ async def test_a_view_is_what_a_count_of_all_events_comes_to(world: World, seed:
         if dice.random() < 0.5:
             await fold.fold(world.database, world.organization, limit=dice.choice((5, 50, 5000)))
         if dice.random() < 0.3:
-            await housekeeping.slot_retention(world.database, world.times.at, {})
+            await retention.slot_retention(world.database, world.times.at, {})
         for part in PARTS:
             await world.check(part)
         world.times.now += dice.choice((0, 1, 7, 60, 130, 400, 1000)) * SECOND
@@ -196,7 +201,7 @@ async def test_slots_that_are_over_become_minutes_and_go(world: World) -> None:
     for _ in range(100):
         await world.store([event(dice, world.times.now) for _ in range(10)])
         await fold.fold_all(world.database, world.organization)
-        await housekeeping.slot_retention(world.database, world.times.at, {})
+        await retention.slot_retention(world.database, world.times.at, {})
         most = max(most, await kept(world, 5))
         assert await kept(world, 60) <= 91
         world.times.now += MINUTE
@@ -204,7 +209,7 @@ async def test_slots_that_are_over_become_minutes_and_go(world: World) -> None:
     assert 1 < most <= 8 * 12
     assert await kept(world, 60) > 60
     world.times.now += 120 * MINUTE
-    await housekeeping.slot_retention(world.database, world.times.at, {})
+    await retention.slot_retention(world.database, world.times.at, {})
     assert await kept(world, 5) + await kept(world, 60) == 0
 
 
@@ -262,7 +267,7 @@ async def watched(world: World, part: Part) -> tuple[list[str], int]:
         driver = await stored.driver_of(connection)
         driver.add_query_logger(note)
         try:
-            view, _ = await snapshots.view(connection, world.organization, "UTC", part)
+            view, _ = await rebuild.view(connection, world.organization, "UTC", part)
             await asyncio.sleep(0)  # loggers are called by the loop
         finally:
             driver.remove_query_logger(note)
@@ -272,7 +277,7 @@ async def watched(world: World, part: Part) -> tuple[list[str], int]:
 async def test_a_view_that_takes_too_long_ends_and_leaves_its_connection(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshots, "_STATEMENT_SECONDS", 0.2)
+    monkeypatch.setattr(rebuild, "_STATEMENT_SECONDS", 0.2)
     async with world.database.maintenance() as driver:
         await driver.execute("LOCK TABLE slot_rollups IN ACCESS EXCLUSIVE MODE")
         async with asyncio.timeout(30):

@@ -10,8 +10,8 @@ import redis.asyncio
 import subscribing
 from subscribing import Reader, authorization, kept
 
-from server import embedded
-from server.serve import Running
+from server.app import Running
+from server.local import embedded
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc

@@ -5,19 +5,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from server import cells, measures, slots, timerange
-from server.cells import CellKey, Dimension
-from server.events import Event
-from server.realtime import Facts, Part, Today, Totals, View, day_of
-from server.recent import Batch
+from server import timerange
+from server.catalog import cells, counting, slots
+from server.catalog.cells import CellKey, Dimension
+from server.catalog.slots import Counts, Slot
+from server.events.event import Event
+from server.realtime.update_cache import Batch
+from server.realtime.view import Facts, Part, Today, Totals, View, day_of
 from server.rpc import realtime_conversion
-from server.slots import Counts, Slot
 from server.store.updates import Update
 from tallywire.v1 import realtime_service_pb2
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 START = int(NOW.timestamp())
-NOBODY = measures.Numbers(users={}, agents={"ann": 1})
+NOBODY = counting.Numbers(users={}, agents={"ann": 1})
 
 
 def message(second: int, *, response_time: int | None = None) -> Event:
@@ -29,7 +30,7 @@ def message(second: int, *, response_time: int | None = None) -> Event:
 def slotted(events: list[Event], now: int) -> dict[Slot, Counts]:
     """What ingest would tell apart of events at an instant, in seconds since 1970."""
     found: dict[Slot, Counts] = {}
-    for key, cell in measures.of_events(events, NOBODY, slots.recency(now * 1_000_000)).items():
+    for key, cell in counting.of_events(events, NOBODY, slots.recency(now * 1_000_000)).items():
         if key.dimension == Dimension.TOTAL and key.slot != slots.WHOLE:
             found.setdefault(slots.slot_of(key.bucket, key.slot), Counts()).add(slots.counts_of(cell))
     return found

@@ -12,11 +12,12 @@ import pytest
 from google.protobuf import duration_pb2
 from subscribing import authorization
 
-from server import errors, snapshots, views
-from server.hub import Hub
-from server.realtime import Part, View
+from server import errors
+from server.app import Running
+from server.realtime import rebuild, views
+from server.realtime.hub import Hub
+from server.realtime.view import Part, View
 from server.rpc.subscription import Stream
-from server.serve import Running
 from server.store import rollups, updates
 from server.store.database import Connection
 from server.store.rollups import AsOf
@@ -224,7 +225,7 @@ async def test_a_view_that_cannot_be_made_anew_does_not_hold_up_the_others(
     client: AsyncClient, tenant: object, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is made once it can be."""
-    key, make, fails = tenant.key, snapshots.view, True  # type: ignore[attr-defined]
+    key, make, fails = tenant.key, rebuild.view, True  # type: ignore[attr-defined]
     web, all_of_it = watch(stubs[0], key, channel="web"), watch(stubs[0], key)
     for call in (web, all_of_it):
         await first(call)
@@ -234,7 +235,7 @@ async def test_a_view_that_cannot_be_made_anew_does_not_hold_up_the_others(
             raise errors.StorageUnavailable("database error 57014")
         return await make(connection, organization_id, time_zone, part)
 
-    monkeypatch.setattr(snapshots, "view", failing)
+    monkeypatch.setattr(rebuild, "view", failing)
     await client.track(event("message.sent", channel="web"))
     async with asyncio.timeout(30):
         while (await all_of_it.read()).state.metrics.messages_today != 1:

@@ -16,8 +16,8 @@ import pytest
 import serving
 from serving import Accounts, Caller
 
-from server.embedded import Engines
-from server.serve import Running
+from server.app import Running
+from server.local.embedded import Engines
 from server.settings import Settings
 
 TABLE = pathlib.Path(__file__).parents[1] / "data" / "bad_inputs.tsv"

@@ -10,9 +10,9 @@ import wire
 from bad_inputs import World, outcome, row
 from serving import Caller
 
-from server import accounts, authentication
-from server.accounts import Scope
 from server.store.organizations import State
+from server.tenancy import accounts, authentication
+from server.tenancy.accounts import Scope
 from tallywire.v1 import metrics_service_pb2
 
 INVALID = "UNAUTHENTICATED CREDENTIALS_INVALID"

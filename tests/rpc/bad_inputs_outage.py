@@ -6,7 +6,7 @@ import serving
 from bad_inputs import World, outcome, row
 from serving import Caller, batch, read_ack
 
-from server import ingest
+from server.ingest import pipeline
 
 
 async def _count(caller: Caller) -> int:
@@ -15,7 +15,7 @@ async def _count(caller: Caller) -> int:
 
 @row("E-104", "UNAVAILABLE+RetryInfo STORAGE_UNAVAILABLE")
 async def _(world: World) -> str:
-    world.monkeypatch.setattr(ingest, "_GIVE_UP_AFTER", 0.3)
+    world.monkeypatch.setattr(pipeline, "_GIVE_UP_AFTER", 0.3)
     caller = await world.frail.accounts.caller()
     event = serving.event()
     await caller.track(serving.event("a.first"))

@@ -9,7 +9,7 @@ import serving
 from bad_inputs import World, outcome, row, told
 from google.protobuf import timestamp_pb2
 
-from server import query
+from server.query import questions
 from server.store import reading
 from server.store.organizations import Settings
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
@@ -282,7 +282,7 @@ async def _(world: World) -> str:
         grpc.aio.insecure_channel(server.address) as channel,
     ):
         caller = serving.through(world.caller, channel)
-        world.monkeypatch.setattr(query.reading, "read", held)
+        world.monkeypatch.setattr(questions.reading, "read", held)
         asked = [asyncio.create_task(outcome(caller.overview(serving.today()))) for _ in range(50)]
         await caller.track(serving.event())
         await asyncio.wait(asked, timeout=0.5)

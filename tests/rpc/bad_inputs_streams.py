@@ -9,9 +9,9 @@ import wire
 from bad_inputs import World, row, told
 from serving import Caller, batch, header, read_ack
 
-from server import accounts, authentication
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
+from server.tenancy import accounts, authentication
 
 
 async def _send(caller: Caller, *requests: Any) -> tuple[str, list[str], int]:

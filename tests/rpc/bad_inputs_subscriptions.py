@@ -9,8 +9,8 @@ from bad_inputs import World, outcome, row
 from google.protobuf import duration_pb2
 from serving import Caller
 
-from server.realtime import Part
-from server.resume import Subscription, Tokens
+from server.realtime.resume_tokens import Subscription, Tokens
+from server.realtime.view import Part
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 INVALID = "INVALID_ARGUMENT RESUME_TOKEN_INVALID resume_after"

@@ -12,13 +12,13 @@ from holding import Served
 from pydantic import SecretStr
 from serving import Accounts, Caller
 
-from server import embedded
-from server.accounts import Secrets
-from server.embedded import cluster
-from server.serve import Running
+from server.app import Running
+from server.local import embedded
+from server.local.embedded import cluster
 from server.settings import Settings
 from server.store import migrate
 from server.store.database import Database
+from server.tenancy.accounts import Secrets
 
 
 @pytest.fixture(scope="session")

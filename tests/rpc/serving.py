@@ -14,13 +14,14 @@ import pytest
 from google.protobuf import timestamp_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from server import accounts, ingest
-from server.accounts import Scope, Secrets
-from server.hints import Hints
-from server.serve import Running
+from server.app import Running
+from server.ingest import pipeline
 from server.settings import Settings
 from server.store import organizations
 from server.store.database import Database
+from server.tasks.wakeups import Hints
+from server.tenancy import accounts
+from server.tenancy.accounts import Scope, Secrets
 from tallywire.v1 import (
     answer_pb2,
     event_pb2,
@@ -243,7 +244,7 @@ async def _nothing(_: Collection[int]) -> None:
 
 def around_commits(monkeypatch: pytest.MonkeyPatch, *, before: Waits = _nothing, after: Waits = _nothing) -> None:
     """Makes transactions of ingest wait before they begin and after they have committed, told whose events they are."""
-    commit, commit_group = ingest.commit, ingest.commit_group
+    commit, commit_group = pipeline.commit, pipeline.commit_group
 
     async def one(database: Database, numbers: Any, organization_id: int, *rest: Any, **options: Any) -> Any:
         await before([organization_id])
@@ -258,8 +259,8 @@ def around_commits(monkeypatch: pytest.MonkeyPatch, *, before: Waits = _nothing,
         await after(organizations)
         return committed
 
-    monkeypatch.setattr(ingest, "commit", one)
-    monkeypatch.setattr(ingest, "commit_group", group)
+    monkeypatch.setattr(pipeline, "commit", one)
+    monkeypatch.setattr(pipeline, "commit_group", group)
 
 
 def committing_slowly(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:

@@ -8,13 +8,13 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from server import accounts
-from server.accounts import Secrets
-from server.authentication import Authenticator
 from server.clock import Clock
 from server.errors import StorageBusy
 from server.rpc import gate
 from server.store.database import Database
+from server.tenancy import accounts
+from server.tenancy.accounts import Secrets
+from server.tenancy.authentication import Authenticator
 
 KEY = f"{accounts.KEY_PREFIX}_{'a' * 16}_{'b' * 43}"
 

@@ -16,13 +16,15 @@ from holding import Held, Served, held_questions
 from pydantic import SecretStr
 from serving import Accounts, Caller, event, refused
 
-from server import accounts as server_accounts
-from server import authentication, errors, turns
-from server.pressure import Pressure
+from server import errors
+from server.admission import query_slots
+from server.admission.memory_shortage import Shortage
+from server.admission.pressure import Pressure
 from server.settings import Settings
-from server.shortage import Shortage
 from server.store import organizations
 from server.store.database import Database
+from server.tenancy import accounts as server_accounts
+from server.tenancy import authentication
 
 RATE = "RESOURCE_EXHAUSTED+RetryInfo EVENT_RATE"
 QUOTA = "RESOURCE_EXHAUSTED EVENT_QUOTA"
@@ -291,7 +293,7 @@ async def test_one_organization_cannot_take_every_question(
 async def test_a_question_does_not_wait_long_for_a_connection(
     caller: Caller, other: Caller, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "PATIENCE", 0.2)
+    monkeypatch.setattr(query_slots, "PATIENCE", 0.2)
     with held_questions(monkeypatch, caller) as go_on:
         async with served(query_connections=1) as channel:
             first = asyncio.create_task(outcome(serving.through(caller, channel).overview(serving.today())))

@@ -9,13 +9,13 @@ from serving import Accounts, Caller, refused
 from tiny_worlds import DAY, NOON, PART, THE_DAY, by_field, e, presence, sent, stored_bytes
 
 from server import timerange
-from server.accounts import Principal
-from server.answers import Filter, Period
+from server.admission.query_slots import Turns
 from server.clock import Clock
-from server.query import Queries
+from server.query.answers import Filter, Period
+from server.query.questions import Queries
 from server.store.database import Database
 from server.store.organizations import Settings
-from server.turns import Turns
+from server.tenancy.accounts import Principal
 from tallywire.v1 import (
     answer_pb2,
     event_pb2,

@@ -15,15 +15,16 @@ import serving
 from bad_inputs import outcome
 from serving import Accounts, Caller
 
-from server import accounts as accounts_module
-from server import authentication, errors
-from server.authentication import Authenticator, BadCredentials
+from server import errors
 from server.clock import Clock
 from server.rpc import realtime_service, subscription
 from server.settings import Settings
 from server.store import organizations
 from server.store.database import Database
 from server.store.organizations import State
+from server.tenancy import accounts as accounts_module
+from server.tenancy import authentication
+from server.tenancy.authentication import Authenticator, BadCredentials
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from tests.faults.proxy import Link
 

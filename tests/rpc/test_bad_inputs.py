@@ -16,8 +16,8 @@ import pytest
 from bad_inputs import ROWS, Frail, Row, World
 from serving import Accounts, Caller
 
-from server import embedded
-from server.serve import Running
+from server.app import Running
+from server.local import embedded
 from server.settings import Settings
 
 TABLE = bad_inputs.table()

@@ -12,7 +12,7 @@ from serving import Caller
 from structlog.testing import capture_logs
 
 from server import errors
-from server.serve import Running
+from server.app import Running
 from server.settings import Settings
 
 

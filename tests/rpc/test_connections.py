@@ -10,10 +10,10 @@ import serving
 import wire
 from serving import Caller
 
-from server import serve
+from server import app
+from server.app import Running
 from server.rpc import endings, gate
 from server.rpc.endings import StreamLimits
-from server.serve import Running
 from server.settings import Settings
 from tallywire import AsyncClient, TallywireError
 from tallywire.v1 import event_pb2, event_service_pb2_grpc, realtime_service_pb2, realtime_service_pb2_grpc
@@ -108,7 +108,7 @@ _CUT = {"max_connection_seconds": 0.5, "connection_grace_seconds": 0.5}
 @contextlib.asynccontextmanager
 async def ageing(settings: Settings, monkeypatch: pytest.MonkeyPatch, *, cut: bool = False) -> AsyncIterator[Running]:
     """A server whose connections last for half a second. It ends streams after about one, or else they are cut."""
-    monkeypatch.setattr(serve, "_stream_limits", lambda _: StreamLimits(age=0 if cut else 1))
+    monkeypatch.setattr(app, "_stream_limits", lambda _: StreamLimits(age=0 if cut else 1))
     async with serving.running(settings, **(_CUT if cut else _ENDED)) as server:
         yield server
 

@@ -11,7 +11,8 @@ from google.protobuf import struct_pb2
 from prometheus_client import REGISTRY
 from serving import Caller, event, refused, statuses
 
-from server import errors, events
+from server import errors
+from server.events import event
 from server.store import events as stored_events
 from server.store import rollups, single
 from server.store.database import Database
@@ -100,7 +101,7 @@ async def test_an_id_of_any_kind_comes_back_as_it_was_sent(caller: Caller, datab
     assert (await caller.track(event(event_id=event_id))).result.event_id == event_id
     (kept,) = await serving.column(database, caller, "event_id")
     (key,) = await serving.column(database, caller, "event_key")
-    assert (kept or events.id_of(key)) == event_id
+    assert (kept or event.id_of(key)) == event_id
 
 
 async def test_a_batch_of_1000_is_taken_and_one_of_1001_is_not(caller: Caller) -> None:

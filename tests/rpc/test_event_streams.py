@@ -8,10 +8,10 @@ import pytest
 import serving
 from serving import Accounts, Caller, batch, event, header, read_ack, refused, rest, statuses
 
+from server.app import Running
 from server.errors import Reason, Refused
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
-from server.serve import Running
 from server.settings import Settings
 from tallywire.v1 import event_service_pb2
 

@@ -12,12 +12,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from serving import Accounts
 
-from server import accounts as accounts_module
-from server.accounts import Scope
+from server.app import Running
 from server.rpc import keyless, services
-from server.serve import Running
 from server.settings import Settings
 from server.store.database import Database
+from server.tenancy import accounts as accounts_module
+from server.tenancy.accounts import Scope
 
 LONG = "x" * 3_000_000
 

@@ -14,10 +14,11 @@ from prometheus_client import REGISTRY
 from serving import Accounts, Caller
 from structlog.testing import capture_logs
 
-from server import embedded, recurring
-from server.query import Queries
+from server import log_throttle
+from server.app import Running
+from server.local import embedded
+from server.query.questions import Queries
 from server.rpc.subscription import Stream
-from server.serve import Running
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 _WATCH = "/tallywire.v1.RealtimeService/WatchMetrics"
@@ -26,7 +27,7 @@ _WATCH = "/tallywire.v1.RealtimeService/WatchMetrics"
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test before this one has told of a cause."""
-    monkeypatch.setattr(recurring, "write", recurring.Lines().write)
+    monkeypatch.setattr(log_throttle, "write", log_throttle.Lines().write)
 
 
 @pytest.fixture

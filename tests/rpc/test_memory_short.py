@@ -10,7 +10,7 @@ from holding import Held, Served, held_questions
 from prometheus_client import REGISTRY
 from serving import Caller, event
 
-from server.admission import SHORT_CALLS
+from server.admission.admission import SHORT_CALLS
 from server.rpc import services
 from tallywire.v1 import metrics_service_pb2
 

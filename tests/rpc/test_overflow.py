@@ -10,8 +10,9 @@ import pytest
 import serving
 from serving import Accounts, Caller
 
-from server import audit, telemetry
-from server.cells import OTHER
+from server import telemetry
+from server.catalog.cells import OTHER
+from server.rollups import audit
 from server.settings import Settings
 from server.store.database import Database
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc

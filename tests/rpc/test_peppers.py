@@ -12,12 +12,14 @@ from bad_inputs import outcome
 from pydantic import SecretStr
 from serving import Caller
 
-from server import accounts, embedded, errors
+from server import errors
 from server import settings as settings_module
-from server.accounts import Secrets
+from server.local import embedded
 from server.settings import Settings
 from server.store import migrate, organizations
 from server.store.database import Database
+from server.tenancy import accounts
+from server.tenancy.accounts import Secrets
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 OLD, NEW = "old" * 12, "new" * 12

@@ -10,8 +10,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from serving import Caller
 
-from server.accounts import Scope
 from server.rpc import services
+from server.tenancy.accounts import Scope
 from tallywire.v1 import event_service_pb2
 
 _UNKNOWN = b"\xfa\xff\x03\x03new"  # field 8191, of two bytes in its tag, with a text

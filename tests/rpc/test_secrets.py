@@ -19,8 +19,8 @@ from google.protobuf import struct_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from serving import Accounts, Caller, refused
 
-from server import embedded
-from server.serve import Running
+from server.app import Running
+from server.local import embedded
 from server.settings import Settings
 from tallywire.v1 import event_pb2, metrics_service_pb2
 

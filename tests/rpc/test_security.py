@@ -16,17 +16,18 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr, ValidationError
 from serving import Accounts, Caller, refused
 
-from server import accounts as accounts_module
-from server import embedded, errors
+from server import errors
 from server import settings as settings_module
-from server.accounts import Scope
-from server.authentication import Authenticator
+from server.app import Running
 from server.clock import Clock
+from server.local import embedded
 from server.rpc import services
-from server.serve import Running
 from server.settings import Settings
 from server.store.database import Database
 from server.store.organizations import State
+from server.tenancy import accounts as accounts_module
+from server.tenancy.accounts import Scope
+from server.tenancy.authentication import Authenticator
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import addresses
+from server.events import addresses
 
 _PLAIN = "jo.doe@example.org"
 

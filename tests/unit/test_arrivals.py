@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from server.arrivals import Arrivals
+from server.admission.event_loop import Arrivals
 
 
 class Clock:

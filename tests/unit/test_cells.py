@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from server import cells
-from server.cells import Cell, CellKey, Granularity
+from server.catalog import cells
+from server.catalog.cells import Cell, CellKey, Granularity
 
 VECTORS = st.dictionaries(st.integers(cells.KEY_SPAN, cells.KEY_SPAN * 34), st.integers(-(10**12), 10**12), max_size=5)
 BINS = st.dictionaries(st.integers(cells.KEY_SPAN + 2, cells.KEY_SPAN * 34), st.integers(0, 10**6), max_size=5)

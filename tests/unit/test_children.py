@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import pytest
 
-from server import children
-from server.children import Program
+from server.process import children
+from server.process.children import Program
 
-# What stands in for server.child: it knows the same protocol, and does what its role says.
+# What stands in for server.process.child: it knows the same protocol, and does what its role says.
 STAND_IN = """
 import os, pathlib, signal, socket, sys, time
 

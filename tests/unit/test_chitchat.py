@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from server import chitchat, errors
-from server.chitchat import Conversation
+from server import errors
+from server.local import chitchat
+from server.local.chitchat import Conversation
 from tallywire.v1 import event_pb2
 
 EXPECTED = json.loads((pathlib.Path(__file__).parents[1] / "data" / "chitchat_expected.json").read_text())

@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 from test_lanes import add
 
-from server import ingest
-from server.arrivals import Arrivals
+from server.admission.event_loop import Arrivals
 from server.clock import Clock
-from server.ingest import Ingest
-from server.lanes import Lane, Taken
+from server.ingest import pipeline
+from server.ingest.pipeline import Ingest
+from server.ingest.scheduler import Lane, Taken
 
 HEAVY, LIGHT = 1, 2
 
@@ -45,12 +45,12 @@ async def soon(waits: Any) -> None:
 
 
 async def test_it_waits_a_little_beside_others() -> None:
-    assert await seconds(waiting(light=True).give_way(HEAVY)) >= ingest._COURTESY * 0.9
+    assert await seconds(waiting(light=True).give_way(HEAVY)) >= pipeline._COURTESY * 0.9
 
 
 async def test_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "_COURTESY", 60)
-    monkeypatch.setattr(ingest, "_LONGEST_REST", 60)
+    monkeypatch.setattr(pipeline, "_COURTESY", 60)
+    monkeypatch.setattr(pipeline, "_LONGEST_REST", 60)
     beside, alone = waiting(light=True), waiting(light=False)
     await soon(beside.give_way(LIGHT))
     await soon(beside._rest(lane(beside, LIGHT), 60))
@@ -62,7 +62,7 @@ async def test_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_it_goes_on_as_soon_as_the_others_have_nothing_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "_COURTESY", 60)
+    monkeypatch.setattr(pipeline, "_COURTESY", 60)
     some = waiting(light=True)
     giving_way = asyncio.create_task(soon(some.give_way(HEAVY)))
     await asyncio.sleep(0)
@@ -72,15 +72,15 @@ async def test_it_goes_on_as_soon_as_the_others_have_nothing_under_way(monkeypat
 
 async def test_it_rests_until_the_others_are_done_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     beside = waiting(light=True)
-    least = ingest._REST * 0.02 + ingest._LONGEST_REST
+    least = pipeline._REST * 0.02 + pipeline._LONGEST_REST
     assert await seconds(beside._rest(lane(beside, HEAVY), 0.02)) >= least * 0.9
-    monkeypatch.setattr(ingest, "_REST", 1e9)
+    monkeypatch.setattr(pipeline, "_REST", 1e9)
     await soon(beside._rest(lane(beside, HEAVY), 60))
 
 
 async def test_those_that_rest_wait_for_others_and_not_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Through transactions, in which nothing is done here."""
-    monkeypatch.setattr(ingest, "_LONGEST_REST", 60)
+    monkeypatch.setattr(pipeline, "_LONGEST_REST", 60)
     some = Ingest(cast("Any", None), Arrivals(), Clock(), on_commit=lambda _: None, concurrency=20)
     stored, others_are_done, other_heavy = list[int](), asyncio.Event(), 3
 

@@ -10,13 +10,13 @@ from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server import events, validation
-from server.accounts import Principal, Scope, Secrets
 from server.errors import Reason, Refused
-from server.events import ID_FIELDS, Event
+from server.events import event, rules
+from server.events.event import ID_FIELDS, Event
 from server.rpc import event_conversion
 from server.rpc.event_conversion import Sender
 from server.store.organizations import Settings
+from server.tenancy.accounts import Principal, Scope, Secrets
 from tallywire.v1 import event_pb2
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -45,7 +45,7 @@ _ODD_EVENT_IDS = st.sampled_from(
         ),
     ]
 )
-_TYPES = st.sampled_from([*validation.FAMILIES, "custom.type"])
+_TYPES = st.sampled_from([*rules.FAMILIES, "custom.type"])
 _ODD_TYPES = st.sampled_from(["", "Not.Allowed", "x" * 65])
 _NUMBERS, _ODD_NUMBERS = st.integers(1, 5), st.sampled_from([-1, 0, 10_001, 10**10, 10**12 + 1])
 _SMALL_ODD_NUMBERS = st.sampled_from([-1, 0, 6, 10_001])  # also for what has 32 bits
@@ -83,7 +83,7 @@ def messages(draw: st.DrawFn) -> event_pb2.Event:
         message.occurred_at.seconds = _SECONDS - one_of(_SECONDS_AGO, _ODD_SECONDS_AGO)
         message.occurred_at.nanos = one_of(_NANOS, _ODD_NANOS)
     if draw(st.booleans()):
-        family = one_of(st.just(validation.FAMILIES.get(message.event_type)), st.sampled_from(_DETAILS))
+        family = one_of(st.just(rules.FAMILIES.get(message.event_type)), st.sampled_from(_DETAILS))
         detail = getattr(message, family or draw(st.sampled_from(_DETAILS)))
         detail.SetInParent()
         for field in detail.DESCRIPTOR.fields:
@@ -166,7 +166,7 @@ def test_an_event_that_is_too_large_is_refused_and_no_other() -> None:
     sender = sender_of(None, Scope.INGEST)
     small = event_pb2.Event(event_id="a", event_type="message.sent")
     small.occurred_at.FromDatetime(NOW - timedelta(days=1))
-    large = event_pb2.Event(event_id="b", event_type="message.sent", team_id="x" * validation.MAX_EVENT_BYTES)
+    large = event_pb2.Event(event_id="b", event_type="message.sent", team_id="x" * rules.MAX_EVENT_BYTES)
     before, refusal, after = event_conversion.read([small, large, small], sender)
     assert before == after == event_conversion.event(small, sender)
     assert isinstance(refusal, Refused)
@@ -175,5 +175,5 @@ def test_an_event_that_is_too_large_is_refused_and_no_other() -> None:
 
 @given(st.lists(_EVENT_IDS, max_size=4))
 def test_keys_are_read_together_only_where_all_are_uuid7(event_ids: list[str]) -> None:
-    apart = [events.uuid7_key(event_id) for event_id in event_ids]
-    assert events.uuid7_keys(event_ids) == (apart if all(apart) else None)
+    apart = [event.uuid7_key(event_id) for event_id in event_ids]
+    assert event.uuid7_keys(event_ids) == (apart if all(apart) else None)

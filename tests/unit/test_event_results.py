@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import Reason, Rejection
-from server.events import Warning
-from server.results import Result, Status, Submission
+from server.events.event import Warning
+from server.ingest.results import Result, Status, Submission
 from server.rpc import event_results
 from tallywire.v1 import event_service_pb2
 

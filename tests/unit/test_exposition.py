@@ -10,7 +10,7 @@ import prometheus_client
 import pytest
 from structlog.testing import capture_logs
 
-from server import errors, exposition
+from server import errors, prometheus
 from server.settings import Settings
 
 
@@ -27,7 +27,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[WSGIServer]]:
             stack.callback(server.server_close)
             started.append(server)
 
-        monkeypatch.setattr(exposition, "start_http_server", start)
+        monkeypatch.setattr(prometheus, "start_http_server", start)
         yield started
 
 
@@ -42,7 +42,7 @@ def test_it_is_served_at_the_address_and_one_line_warns_where_others_reach_it(
 ) -> None:
     port = free_port()
     with capture_logs() as lines:
-        exposition.serve(address, port)
+        prometheus.serve(address, port)
     assert len(served) == 1
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         assert b"tallywire_serving" in answer.read()
@@ -56,11 +56,11 @@ def test_a_place_that_is_taken_or_not_there_is_said_by_its_settings() -> None:
         port = other.getsockname()[1]
         for address, place in (("127.0.0.1", port), ("192.0.2.1", port)):
             with pytest.raises(errors.SetupError, match="METRICS_ADDRESS or TALLYWIRE_METRICS_PORT") as said:
-                exposition.serve(address, place)
+                prometheus.serve(address, place)
             assert f"{address}:{place}" in str(said.value)
 
 
 def test_nothing_is_served_unless_it_is_set(served: list[WSGIServer]) -> None:
     known = Settings()
-    exposition.serve(known.metrics_address, known.metrics_port)
+    prometheus.serve(known.metrics_address, known.metrics_port)
     assert (known.metrics_address, served) == ("127.0.0.1", [])

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from server import fairness
-from server.fairness import FairSlots, WaitedTooLong
+from server.admission import fair_queue
+from server.admission.fair_queue import FairSlots, WaitedTooLong
 
 
 async def served(slots: FairSlots, wishes: list[tuple[int, float, int]]) -> list[int]:
@@ -120,7 +120,7 @@ async def test_nothing_is_kept_of_organizations_that_want_nothing_any_more() -> 
         await asyncio.wait(tasks)
         assert not slots._lines
         assert slots._queue.first() is None
-        assert len(slots._shares._finish) <= fairness._MOST_SHARES
+        assert len(slots._shares._finish) <= fair_queue._MOST_SHARES
 
 
 async def _once(slots: FairSlots, organization: int) -> None:

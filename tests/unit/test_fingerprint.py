@@ -12,11 +12,11 @@ from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import fingerprint
-from server.accounts import Principal, Scope, Secrets
-from server.fingerprint import Fingerprints
+from server.events import fingerprint
+from server.events.fingerprint import Fingerprints
 from server.rpc import event_conversion
 from server.store.organizations import Settings
+from server.tenancy.accounts import Principal, Scope, Secrets
 from tallywire.v1 import event_pb2
 
 GOLDEN = json.loads((pathlib.Path(__file__).parents[1] / "data" / "fingerprints.json").read_text())

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server import cells, histogram
+from server import histogram
+from server.catalog import cells
 
 MAGNITUDES = st.integers(0, histogram.MAXIMUM) | st.builds(
     lambda digits, part: min(10**digits + part, histogram.MAXIMUM), st.integers(0, 12), st.integers(0, 1000)

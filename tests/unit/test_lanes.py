@@ -7,15 +7,15 @@ from typing import NoReturn
 
 import pytest
 
-from server import lanes
-from server.events import Event
-from server.lanes import Batch, Call, Lane, Lanes
-from server.limits import Limits
+from server.events.event import Event
+from server.ingest import scheduler
+from server.ingest.scheduler import Batch, Call, Lane, Lanes
+from server.tenancy.limits import Limits
 
 ANYBODY: Callable[[Lane], bool] = lambda lane: True  # noqa: E731
 
 
-MANY = lanes._SMALL + 1  # events of one organization, with which it shares no statement
+MANY = scheduler._SMALL + 1  # events of one organization, with which it shares no statement
 
 
 def call(events: int) -> Call:
@@ -57,16 +57,16 @@ async def test_after_little_the_next_waits_for_what_is_about_to_come() -> None:
     add(some, 2, MANY)
     assert begun(some) == [(False, {2: MANY})]
     assert some.done(group)
-    add(some, 3, lanes.GROUP_EVENTS + 1)
+    add(some, 3, scheduler.GROUP_EVENTS + 1)
     add(some, 4)
-    assert begun(some) == [(False, {3: lanes.GROUP_EVENTS + 1})]
+    assert begun(some) == [(False, {3: scheduler.GROUP_EVENTS + 1})]
     some.gathered()
     ((is_group, events),) = begun(some)
     assert is_group
     assert events == {1: 1, 4: 1}
 
 
-@pytest.mark.parametrize("events", [lanes.GROUP_EVENTS + 1, lanes._LITTLE + 1])
+@pytest.mark.parametrize("events", [scheduler.GROUP_EVENTS + 1, scheduler._LITTLE + 1])
 async def test_after_much_the_next_begins_at_once(events: int) -> None:
     some = Lanes(1, ANYBODY)
     add(some, 1, events)
@@ -81,9 +81,9 @@ async def test_a_call_with_much_does_not_wait_for_what_is_about_to_come() -> Non
     add(some, 1)
     (group,) = batches(some)
     assert some.done(group)
-    add(some, 2, lanes._LITTLE + 1)
-    add(some, 3, lanes._LITTLE)
-    assert begun(some) == [(True, {2: lanes._LITTLE + 1})]
+    add(some, 2, scheduler._LITTLE + 1)
+    add(some, 3, scheduler._LITTLE)
+    assert begun(some) == [(True, {2: scheduler._LITTLE + 1})]
 
 
 async def test_small_ones_make_a_group_and_what_comes_meanwhile_the_next() -> None:
@@ -110,7 +110,7 @@ async def test_what_is_large_or_unlikely_to_be_new_goes_alone() -> None:
 async def test_a_group_is_bounded_and_the_rest_is_next() -> None:
     some = Lanes(9, ANYBODY)
     for organization in range(10):
-        add(some, organization, lanes.GROUP_EVENTS // 4)
+        add(some, organization, scheduler.GROUP_EVENTS // 4)
     (group,) = batches(some)
     assert len(group.taken) == 4
     finish(some, group)
@@ -135,7 +135,7 @@ async def test_a_group_that_lasts_keeps_the_next_one_waiting_for_a_moment_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(lanes.time, "monotonic", lambda: now)
+    monkeypatch.setattr(scheduler.time, "monotonic", lambda: now)
     some = Lanes(3, ANYBODY)
     add(some, 1)
     (first,) = batches(some)
@@ -219,7 +219,7 @@ async def test_whoever_waits_behind_itself_is_heavy_and_takes_less_beside_others
     assert some.is_heavy(1)
     assert not some.has_light
     (batch,) = batches(some)
-    assert shape(batch) == (False, {1: lanes.MAX_BATCH_EVENTS}), "alone it takes as much as there may be"
+    assert shape(batch) == (False, {1: scheduler.MAX_BATCH_EVENTS}), "alone it takes as much as there may be"
     add(some, 2, 200)
     assert some.has_light
     assert not some.is_heavy(2)
@@ -230,7 +230,7 @@ async def test_whoever_waits_behind_itself_is_heavy_and_takes_less_beside_others
         sizes.update(shape(batch)[1])
         finish(some, batch)
         if 2 not in sizes:
-            assert sizes == {1: lanes._MODEST_EVENTS}
+            assert sizes == {1: scheduler._MODEST_EVENTS}
     assert sizes[2] == 200
 
 
@@ -291,7 +291,7 @@ async def test_whoever_has_more_weight_may_have_more_waiting() -> None:
 async def test_little_is_not_heavy_however_little_others_have() -> None:
     some = Lanes(1, ANYBODY)
     add(some, 1, 1)
-    add(some, 2, lanes._HEAVY_EVENTS - 1)
+    add(some, 2, scheduler._HEAVY_EVENTS - 1)
     assert not some.is_heavy(2)
     add(some, 2, 1)
     assert some.is_heavy(2)
@@ -348,7 +348,7 @@ async def test_what_a_transaction_costs_does_not_depend_on_how_many_lanes_there_
 async def test_nothing_is_kept_of_lanes_that_have_nothing() -> None:
     some = Lanes(3, ANYBODY)
     for organization in range(100):
-        add(some, organization, 2 * lanes.MAX_BATCH_EVENTS if organization % 2 else 1)
+        add(some, organization, 2 * scheduler.MAX_BATCH_EVENTS if organization % 2 else 1)
         add(some, organization)
     while found := batches(some):
         for batch in found:
@@ -381,5 +381,5 @@ async def test_light_is_what_has_little_and_does_not_rest(seed: int) -> None:
                 for lane in list(some._lanes.values()):
                     dice.choice((some.rest, some.go_on))(lane)
         assert some.has_light == any(
-            lane.events < lanes._HEAVY_EVENTS and not lane.resting for lane in some._lanes.values()
+            lane.events < scheduler._HEAVY_EVENTS and not lane.resting for lane in some._lanes.values()
         )

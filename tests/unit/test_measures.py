@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import catalog, cells, histogram, measures
-from server.cells import OTHER, CellKey, Cells, Dimension
-from server.events import Event
-from server.measures import Numbers, Overflow
+from server import histogram
+from server.catalog import cells, counting, definitions
+from server.catalog.cells import OTHER, CellKey, Cells, Dimension
+from server.catalog.counting import Numbers, Overflow
+from server.events.event import Event
 
 QUARTER = 900_000_000  # in microseconds
 AGENTS, CHANNELS, TEAMS, TYPES = ("a", "b", "c"), ("web", "phone"), ("north", "south"), ("x.y", "message.sent", "z")
@@ -78,15 +79,15 @@ def relabelled(counted: Cells, overflow: Overflow) -> Cells:
 
 @given(EVENTS, OVERFLOWS)
 def test_what_is_over_the_limit_is_added_up(events: Sequence[Event], overflow: Overflow) -> None:
-    counted = measures.of_events(events, numbers(overflow))
-    expected = relabelled(measures.of_events(events, numbers(measures.NO_OVERFLOW)), overflow)
+    counted = counting.of_events(events, numbers(overflow))
+    expected = relabelled(counting.of_events(events, numbers(counting.NO_OVERFLOW)), overflow)
     assert not cells.differences(counted, expected)
 
 
 @given(EVENTS, OVERFLOWS)
 def test_the_values_of_a_dimension_add_up_to_the_total(events: Sequence[Event], overflow: Overflow) -> None:
     counters: dict[int, Counter[int]] = {dimension: Counter() for dimension in Dimension}
-    for key, cell in measures.of_events(events, numbers(overflow)).items():
+    for key, cell in counting.of_events(events, numbers(overflow)).items():
         counters[key.dimension].update(cell.counters)
     for dimension in (Dimension.AGENT, Dimension.CHANNEL, Dimension.TEAM):
         assert counters[dimension] == counters[Dimension.TOTAL]
@@ -95,7 +96,7 @@ def test_the_values_of_a_dimension_add_up_to_the_total(events: Sequence[Event], 
 @given(EVENTS, OVERFLOWS)
 def test_an_event_is_marked_where_a_value_of_it_is_over_the_limit(events: Sequence[Event], overflow: Overflow) -> None:
     for one in events:
-        keys = measures.of_events([one], numbers(overflow)).keys()
+        keys = counting.of_events([one], numbers(overflow)).keys()
         assert overflow.holds(one) == any(key.value == OTHER for key in keys)
 
 
@@ -136,14 +137,14 @@ def detailed(draw: st.DrawFn) -> Event:
 def test_events_add_up_to_what_each_of_them_adds(events: Sequence[Event], overflow: Overflow) -> None:
     expected: Cells = {}
     for one in events:
-        for key, cell in measures.of_events([one], numbers(overflow)).items():
+        for key, cell in counting.of_events([one], numbers(overflow)).items():
             cells.cell(expected, key).add(cell)
-    assert not cells.differences(measures.of_events(events, numbers(overflow)), expected)
+    assert not cells.differences(counting.of_events(events, numbers(overflow)), expected)
 
 
 @given(detailed())
 def test_an_event_counts_in_full_for_each_of_its_values(one: Event) -> None:
-    counted = measures.of_events([one], numbers(measures.NO_OVERFLOW))
+    counted = counting.of_events([one], numbers(counting.NO_OVERFLOW))
     values = {
         CellKey(dimension, value, one.bucket)
         for dimension, value in (
@@ -160,7 +161,7 @@ def test_an_event_counts_in_full_for_each_of_its_values(one: Event) -> None:
     assert bool(by_kind) == (one.event_type == "storage.changed")
     total = counted[CellKey(Dimension.TOTAL, "", one.bucket)]
     assert not any(cells.differences({key: counted[key]}, {key: total}) for key in values)
-    times, first_key = dict[int, int](), cells.first_bin_key(catalog.MEASURE["response_time_sum_ms"].number)
+    times, first_key = dict[int, int](), cells.first_bin_key(definitions.MEASURE["response_time_sum_ms"].number)
     histogram.count([one.detail[name] for name in ("response_time_ms",) if name in one.detail], times, first_key)
     assert total.bins == times
 
@@ -168,5 +169,5 @@ def test_an_event_counts_in_full_for_each_of_its_values(one: Event) -> None:
 def test_a_closing_is_attributed_to_the_values_that_are_counted() -> None:
     overflow = Overflow(agents={"a"}, teams={"north"})
     events = [event("a", "web", "north", "conversation.ended", 1, 0), event("b", "web", "south", "message.sent", 1, 0)]
-    (closing,) = measures.closings_of(events, overflow)
+    (closing,) = counting.closings_of(events, overflow)
     assert (closing.agent_id, closing.channel, closing.team_id) == (OTHER, "web", OTHER)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import outcomes
-from server.outcomes import Closing, Kind, Outcome
+from server.events import outcomes
+from server.events.outcomes import Closing, Kind, Outcome
 
 AGENTS = ("", "bot", "human")
 CLOSINGS = st.lists(

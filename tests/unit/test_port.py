@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from server import errors, port
+from server import errors
+from server.process import port
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections over processes")
 

@@ -19,8 +19,12 @@ import typer
 
 import tallywire.cli.app
 import workers.__main__
-from server import admission, catalog, cli, errors, request_limits, serve, telemetry, timerange, validation
-from server.embedded import binaries
+from server import app, errors, telemetry, timerange
+from server.admission import admission, request_limits
+from server.catalog import definitions
+from server.cli import main
+from server.events import rules
+from server.local.embedded import binaries
 from server.rpc import event_service, services, transport
 from server.settings import Settings
 from tallywire.v1 import error_reason_pb2
@@ -33,7 +37,7 @@ TEXT = README.read_text(encoding="utf-8")
 
 def metrics_table() -> str:
     """The catalogue, by name as ListMetrics has it."""
-    everything = sorted((*catalog.METRICS.values(), *catalog.DERIVED), key=lambda metric: metric.name)
+    everything = sorted((*definitions.METRICS.values(), *definitions.DERIVED), key=lambda metric: metric.name)
     rows = (f"| `{one.name}` | {one.unit} | {one.description} |" for one in everything)
     return "\n".join(("| Metric | Unit | Definition |", "|---|---|---|", *rows))
 
@@ -134,17 +138,17 @@ def test_limits_are_those_of_the_code() -> None:
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     expected = {
         "A message": f"{options['grpc.max_receive_message_length'] // 2**20} MiB",
-        "A batch": f"{validation.MAX_BATCH_EVENTS:,} events",
-        "An event": f"{validation.MAX_EVENT_BYTES // 1024} KiB",
+        "A batch": f"{rules.MAX_BATCH_EVENTS:,} events",
+        "An event": f"{rules.MAX_EVENT_BYTES // 1024} KiB",
         "Any other request; what a batch holds beside its events": f"{request_limits.MAX_QUESTION_BYTES // 1024} KiB;"
         f" {request_limits.MAX_BYTES_BESIDE_EVENTS // 1024} KiB",
-        "`event_id`": f"{validation.MAX_EVENT_ID} visible",
-        "`event_type`": f"{validation.MAX_EVENT_TYPE} characters",
-        "Other ids, channels, names": f"{validation.MAX_ID_BYTES} bytes",
-        "`properties`": f"{validation.MAX_PROPERTIES} keys, {validation.MAX_PROPERTIES_BYTES // 1024} KiB as JSON,"
-        f" {validation.MAX_PROPERTIES_DEPTH} levels",
-        "Age of an event": f"{validation.MAX_AGE.days} days; with `backfill` since {timerange.FLOOR:%Y-%m-%d}",
-        "A sender's clock": f"more than {validation.CLOCK_TOLERANCE.seconds // 60} minutes",
+        "`event_id`": f"{rules.MAX_EVENT_ID} visible",
+        "`event_type`": f"{rules.MAX_EVENT_TYPE} characters",
+        "Other ids, channels, names": f"{rules.MAX_ID_BYTES} bytes",
+        "`properties`": f"{rules.MAX_PROPERTIES} keys, {rules.MAX_PROPERTIES_BYTES // 1024} KiB as JSON,"
+        f" {rules.MAX_PROPERTIES_DEPTH} levels",
+        "Age of an event": f"{rules.MAX_AGE.days} days; with `backfill` since {timerange.FLOOR:%Y-%m-%d}",
+        "A sender's clock": f"more than {rules.CLOCK_TOLERANCE.seconds // 60} minutes",
         "A period": f"{timerange.MAX_DAYS} days",
         "A series": f"{timerange.MAX_POINTS:,} points, {request_limits.METRICS.count} metrics",
         "Unacknowledged batches of a stream": f"{event_service.MAX_UNACKED_BATCHES};",
@@ -191,7 +195,7 @@ def commands(start: str) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("start", "application", "least"),
     [
-        ("-m server", cli.app, 10),
+        ("-m server", main.app, 10),
         ("-m workers", workers.__main__.app, 1),
         ("tallywire", tallywire.cli.app.application, 3),
     ],
@@ -213,7 +217,7 @@ def test_commands_and_their_options_exist(start: str, application: typer.Typer, 
 
 
 def test_the_commands_in_tables_exist() -> None:
-    groups: Any = typer.main.get_command(cli.app)
+    groups: Any = typer.main.get_command(main.app)
     told = {row[0].strip("`").split()[-1]: row[1] for row in rows("### Processes") if "-m server" in row[0]}
     assert set(told) == set(groups.commands) - {"demo"}
     for group in ("organizations", "keys"):
@@ -241,13 +245,13 @@ async def run(*command: str, address: str, key: str) -> tuple[int | None, str, s
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_the_example_in_python_works(server: serve.Running, tenant: Any) -> None:
+async def test_the_example_in_python_works(server: app.Running, tenant: Any) -> None:
     example, _ = blocks("python")
     done = await run(sys.executable, "-c", example, address=server.address, key=tenant.key)
     assert done == (0, "1 820.0 1\n", "")
 
 
-async def test_the_realtime_example_works(server: serve.Running, tenant: Any) -> None:
+async def test_the_realtime_example_works(server: app.Running, tenant: Any) -> None:
     _, example = blocks("python")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -264,7 +268,7 @@ async def test_the_realtime_example_works(server: serve.Running, tenant: Any) ->
     await process.wait()
 
 
-async def test_the_commands_of_the_client_work(server: serve.Running, tenant: Any) -> None:
+async def test_the_commands_of_the_client_work(server: app.Running, tenant: Any) -> None:
     lines = [
         line
         for block in blocks("sh")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from server import timerange
-from server.events import Event
-from server.realtime import Part
-from server.recent import Batch, Recent
+from server.events.event import Event
+from server.realtime.update_cache import Batch, Recent
+from server.realtime.view import Part
 from server.rpc import realtime_conversion
 from server.store.updates import Update
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from structlog.testing import capture_logs
 
-from server import recurring
-from server.recurring import Lines
+from server import log_throttle
+from server.log_throttle import Lines
 
 _SECONDS = 0.2
 
@@ -80,7 +80,7 @@ async def test_errors_are_told_apart_by_their_place_and_found_by_the_first_lines
 
 
 async def test_however_many_causes_there_are_the_lines_are_few(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurring, "_MOST_CAUSES", 5)
+    monkeypatch.setattr(log_throttle, "_MOST_CAUSES", 5)
     with capture_logs() as told:
         for number in range(100):
             lines.write("warning", "odd", number, number=number)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import redaction
-from server.redaction import SecretKeys
+from server.events import redaction
+from server.events.redaction import SecretKeys
 
 _DATA = pathlib.Path(__file__).parents[1] / "data"
 _USUAL = SecretKeys()

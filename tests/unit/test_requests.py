@@ -11,8 +11,9 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server import request_limits, validation
+from server.admission import request_limits
 from server.errors import Reason, Refused
+from server.events import rules
 from server.rpc import requests, services
 from server.rpc.requests import TooLarge, WireBatch
 from tallywire.v1 import event_pb2, event_service_pb2, metrics_service_pb2, realtime_service_pb2
@@ -169,8 +170,8 @@ def _has_group(data: bytes) -> bool:
 
 def test_an_event_that_is_too_large_is_not_parsed_and_keeps_its_place_and_its_id() -> None:
     small = event_pb2.Event(event_id="small", agent_id="a")
-    large = event_pb2.Event(event_id="large", agent_id="x" * validation.MAX_EVENT_BYTES)
-    nameless = event_pb2.Event(agent_id="x" * validation.MAX_EVENT_BYTES)
+    large = event_pb2.Event(event_id="large", agent_id="x" * rules.MAX_EVENT_BYTES)
+    nameless = event_pb2.Event(agent_id="x" * rules.MAX_EVENT_BYTES)
     batch = event_service_pb2.TrackEventsRequest(events=[small, small, large, small, nameless])
     parts = list(_parsed(TRACK_EVENTS, batch.SerializeToString()).parts())
     assert [one if isinstance(one, TooLarge) else list(one) for one in parts] == [
@@ -182,13 +183,13 @@ def test_an_event_that_is_too_large_is_not_parsed_and_keeps_its_place_and_its_id
 
 
 def test_an_event_of_just_64_kib_is_parsed() -> None:
-    event = event_pb2.Event(event_id="e", agent_id="x" * (validation.MAX_EVENT_BYTES - 7))
-    assert event.ByteSize() == validation.MAX_EVENT_BYTES
+    event = event_pb2.Event(event_id="e", agent_id="x" * (rules.MAX_EVENT_BYTES - 7))
+    assert event.ByteSize() == rules.MAX_EVENT_BYTES
     batch = event_service_pb2.TrackEventsRequest(events=[event])
     assert _events(_parsed(TRACK_EVENTS, batch.SerializeToString())) == [event]
 
 
 def test_many_events_are_read_a_few_at_a_time() -> None:
-    batch = event_service_pb2.TrackEventsRequest(events=[event_pb2.Event()] * validation.MAX_BATCH_EVENTS)
+    batch = event_service_pb2.TrackEventsRequest(events=[event_pb2.Event()] * rules.MAX_BATCH_EVENTS)
     parts = list(_parsed(TRACK_EVENTS, batch.SerializeToString()).parts())
     assert [len(part) for part in parts] == [requests.PIECE_EVENTS] * (1000 // requests.PIECE_EVENTS)

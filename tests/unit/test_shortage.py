@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from server.shortage import Shortage
+from server.admission.memory_shortage import Shortage
 
 MIB = 1 << 20
 Lines = list[dict[str, Any]]

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_measures import EVENTS, numbers
 
-from server import cells, measures, slots
-from server.cells import CellKey, Cells, Dimension
-from server.events import Event
-from server.slots import Slot
+from server.catalog import cells, counting, slots
+from server.catalog.cells import CellKey, Cells, Dimension
+from server.catalog.slots import Slot
+from server.events.event import Event
 from server.store import updates
 
 SECOND, QUARTER = 1_000_000, 900_000_000
@@ -33,10 +33,10 @@ EVERYWHERE = st.builds(spread, EVENTS, st.lists(st.integers(0, 899), min_size=30
 @given(EVERYWHERE, RECENCIES)
 def test_slots_add_up_to_quarter_hours(events: Sequence[Event], recency: slots.Recency) -> None:
     found: Cells = {}
-    for key, cell in measures.of_events(events, numbers(measures.NO_OVERFLOW), recency).items():
+    for key, cell in counting.of_events(events, numbers(counting.NO_OVERFLOW), recency).items():
         assert key.slot == slots.WHOLE or key.dimension in slots.DIMENSIONS
         cells.cell(found, key._replace(slot=slots.WHOLE)).add(cell)
-    assert not cells.differences(found, measures.of_events(events, numbers(measures.NO_OVERFLOW)))
+    assert not cells.differences(found, counting.of_events(events, numbers(counting.NO_OVERFLOW)))
 
 
 @given(EVERYWHERE, RECENCIES)
@@ -48,15 +48,15 @@ def test_an_update_tells_each_cell_once_whatever_its_slots(events: Sequence[Even
     def plain(events: int, content: list[object]) -> tuple[int, list[object]]:
         return events, [[*key, sorted(pairs)] for *key, pairs in content]  # type: ignore[misc]
 
-    split = told(measures.of_events(events, numbers(measures.NO_OVERFLOW), recency))
-    whole = told(measures.of_events(events, numbers(measures.NO_OVERFLOW)))
+    split = told(counting.of_events(events, numbers(counting.NO_OVERFLOW), recency))
+    whole = told(counting.of_events(events, numbers(counting.NO_OVERFLOW)))
     assert plain(*split) == plain(*whole)
 
 
 @given(EVERYWHERE, RECENCIES)
 def test_an_event_counts_in_the_slot_in_which_it_occurred(events: Sequence[Event], recency: slots.Recency) -> None:
     for one in events:
-        counted = measures.of_events([one], numbers(measures.NO_OVERFLOW), recency)
+        counted = counting.of_events([one], numbers(counting.NO_OVERFLOW), recency)
         (key,) = [key for key in counted if key.dimension == Dimension.TOTAL]
         if key.slot != slots.WHOLE:
             slot = slots.slot_of(key.bucket, key.slot)

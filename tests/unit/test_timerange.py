@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server import cells, errors, timerange
+from server import errors, timerange
+from server.catalog import cells
 from server.timerange import Granularity, Span, TimeRange
 
 ZONES = sorted(timerange._zone_names().values())

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from server import accounts, embedded
+from server.local import embedded
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
+from server.tenancy import accounts
 
 _TEMPLATE = "workers_template"
 _numbers = itertools.count(1)

@@ -11,13 +11,17 @@ import structlog
 import worlds
 from prometheus_client import REGISTRY
 
-from server import accounts, audit, auditing, errors, fold, jobs, recount
-from server.audit import Report, State
-from server.cells import Granularity
-from server.recount import Fault
+from server import errors
+from server.catalog.cells import Granularity
+from server.cli import auditing
+from server.rollups import audit, fold, recount
+from server.rollups.audit import Report, State
+from server.rollups.recount import Fault
 from server.store import jobs as stored_jobs
 from server.store import organizations
 from server.store.database import Database
+from server.tasks import jobs
+from server.tenancy import accounts
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)  # the job does not look at the time it is given
 

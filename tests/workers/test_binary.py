@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server import errors
-from server.events import ID_FIELDS, Event, key_of
+from server.events.event import ID_FIELDS, Event, key_of
 from server.store import binary, events
 from server.store.database import Database
 

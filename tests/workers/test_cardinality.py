@@ -7,10 +7,11 @@ from collections import Counter
 import pytest
 import worlds
 
-from server import audit, fold, status
-from server.cells import OTHER, Cell, CellKey, Dimension, Granularity
-from server.events import Event
-from server.numbers import Limits, NumberCache
+from server.catalog.cells import OTHER, Cell, CellKey, Dimension, Granularity
+from server.cli import status
+from server.events.event import Event
+from server.rollups import audit, fold
+from server.rollups.member_numbers import Limits, NumberCache
 from server.store import members
 from server.store.database import Database
 from server.store.members import Candidate, Kind, Member

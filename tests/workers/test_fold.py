@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy
 import worlds
 
-from server import audit, fold, jobs
+from server.rollups import audit, fold
 from server.store import rollups
 from server.store.database import Database
+from server.tasks import jobs
 from workers import folding
 from workers.folding import Folding
 

@@ -11,19 +11,21 @@ import pytest
 import worlds
 from prometheus_client import REGISTRY
 
-from server import accounts, errors, ingest
-from server.arrivals import Arrivals
+from server import errors
+from server.admission.event_loop import Arrivals
+from server.catalog.slots import QUARTERS_ALONE
 from server.clock import Clock
-from server.commit import Part, _store, commit, commit_group
 from server.errors import Refused
-from server.events import Event, key_of
-from server.ingest import Ingest
-from server.limits import Limits
-from server.numbers import NumberCache
-from server.results import Status, Submission
-from server.slots import QUARTERS_ALONE
+from server.events.event import Event, key_of
+from server.ingest import pipeline
+from server.ingest.pipeline import Ingest
+from server.ingest.results import Status, Submission
+from server.ingest.write import Part, _store, commit, commit_group
+from server.rollups.member_numbers import NumberCache
 from server.store import conversations, organizations, single
 from server.store.database import Database
+from server.tenancy import accounts
+from server.tenancy.limits import Limits
 
 ACCEPTED, DUPLICATE, REJECTED = Status.ACCEPTED, Status.DUPLICATE, Status.REJECTED
 
@@ -311,14 +313,14 @@ async def test_a_lost_answer_to_a_group_is_found_out_for_each(
 async def test_an_organization_whose_transaction_lasts_keeps_no_other_waiting(
     own_database: Database, server: Ingest, tenants: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written, begun, go_on = ingest.commit, asyncio.Event(), asyncio.Event()
+    written, begun, go_on = pipeline.commit, asyncio.Event(), asyncio.Event()
 
     async def held(*arguments: object, **options: object) -> object:
         begun.set()
         await go_on.wait()
         return await written(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ingest, "commit", held)
+    monkeypatch.setattr(pipeline, "commit", held)
     slow = [asyncio.create_task(server.submit(tenants[0], [event(f"a{number}") for number in range(100)]))]
     async with asyncio.timeout(5):
         await begun.wait()

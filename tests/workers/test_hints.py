@@ -10,15 +10,16 @@ import structlog
 from arq import func
 from arq.connections import ArqRedis
 
-from server import embedded, hints
-from server.hints import Hints
+from server.local import embedded
+from server.tasks import wakeups
+from server.tasks.wakeups import Hints
 from workers.process import _Worker
 
 
 @pytest.fixture
 async def queue(own_engines: embedded.Engines) -> AsyncIterator[ArqRedis]:
     """The empty queue."""
-    queue = hints.connect(own_engines.redis_url)
+    queue = wakeups.connect(own_engines.redis_url)
     await queue.flushall()
     yield queue
     await queue.flushall()
@@ -46,15 +47,15 @@ async def test_an_organization_is_queued_once_however_often_it_is_named(queue: A
     sender.fold(2)
 
     async def both() -> bool:
-        return await queue.zcard(hints.QUEUE) == 2
+        return await queue.zcard(wakeups.QUEUE) == 2
 
     await until(both)
     sender.fold(1)
     await asyncio.sleep(1.5)
     jobs = await queue.queued_jobs()
     assert sorted((job.function, tuple(job.args)) for job in jobs) == [
-        (hints.FOLD_ORGANIZATION, (1,)),
-        (hints.FOLD_ORGANIZATION, (2,)),
+        (wakeups.FOLD_ORGANIZATION, (1,)),
+        (wakeups.FOLD_ORGANIZATION, (2,)),
     ]
 
 
@@ -70,15 +71,15 @@ async def test_a_job_that_is_started_again_while_it_runs_ends_twice(queue: ArqRe
         await both.wait()
 
     worker = _Worker(
-        functions=[func(fold, name=hints.FOLD_ORGANIZATION)],  # type: ignore[arg-type]
+        functions=[func(fold, name=wakeups.FOLD_ORGANIZATION)],  # type: ignore[arg-type]
         redis_pool=queue,
-        queue_name=hints.QUEUE,
+        queue_name=wakeups.QUEUE,
         handle_signals=False,
         keep_result=0,
-        job_serializer=hints.dump,
+        job_serializer=wakeups.dump,
         job_deserializer=json.loads,
     )
-    job = await queue.enqueue_job(hints.FOLD_ORGANIZATION, 1, _queue_name=hints.QUEUE)
+    job = await queue.enqueue_job(wakeups.FOLD_ORGANIZATION, 1, _queue_name=wakeups.QUEUE)
     assert job is not None
     async with asyncio.timeout(20):
         await asyncio.gather(*(worker.run_job(job.job_id, 0) for _ in range(2)))
@@ -93,14 +94,14 @@ async def test_what_is_queued_is_no_pickle(queue: ArqRedis, sender: Hints) -> No
 
     await until(there)
     assert (await queue.get("arq:job:tallywire:fold:7") or b"").startswith(b'{"t": null, "f": "fold_organization"')
-    assert hints.dump({"r": ValueError("a secret")}) == b'{"r": "ValueError"}'
+    assert wakeups.dump({"r": ValueError("a secret")}) == b'{"r": "ValueError"}'
 
 
 async def test_an_outage_is_logged_once_and_ends_by_itself(
     own_engines: embedded.Engines, queue: ArqRedis, sender: Hints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hints, "_REST_SECONDS", 0.1)
-    monkeypatch.setattr(hints, "_MAX_WAITING", 50)
+    monkeypatch.setattr(wakeups, "_REST_SECONDS", 0.1)
+    monkeypatch.setattr(wakeups, "_MAX_WAITING", 50)
     await asyncio.to_thread(own_engines.stop_redis)
     with structlog.testing.capture_logs() as logs:
         began = time.monotonic()

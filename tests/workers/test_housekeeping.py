@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import worlds
 
-from server import accounts, audit, fold, housekeeping
-from server.cells import Granularity
+from server.catalog.cells import Granularity
+from server.rollups import audit, fold
 from server.store import organizations, partitions
 from server.store.database import Database
+from server.tasks import retention
+from server.tenancy import accounts
 
 
 async def make(database: Database, name: str, **settings: int) -> int:
@@ -44,9 +46,9 @@ async def days_of(database: Database) -> int:
 
 async def test_partitions_are_made_ahead_of_time(own_database: Database) -> None:
     at = await now(own_database)
-    assert await housekeeping.partitions(own_database, at, {}) == {"made": 0}
-    assert await housekeeping.partitions(own_database, at + timedelta(days=3), {}) == {"made": 3}
-    made = await asyncio.gather(*(housekeeping.partitions(own_database, at + timedelta(days=60), {}) for _ in range(3)))
+    assert await retention.partitions(own_database, at, {}) == {"made": 0}
+    assert await retention.partitions(own_database, at + timedelta(days=3), {}) == {"made": 3}
+    made = await asyncio.gather(*(retention.partitions(own_database, at + timedelta(days=60), {}) for _ in range(3)))
     assert sorted(int(str(one["made"])) for one in made) == [0, 0, 9]
 
 
@@ -54,7 +56,7 @@ async def test_partitions_are_made_while_events_are_read(own_database: Database,
     async with own_database.maintenance() as driver:
         await driver.execute("SELECT count(*) FROM events")
         later = await now(own_database) + timedelta(days=30)
-        made = await asyncio.wait_for(housekeeping.partitions(own_database, later, {}), 5)
+        made = await asyncio.wait_for(retention.partitions(own_database, later, {}), 5)
         assert made == {"made": 9}
     indexes = "SELECT count(*) FROM pg_indexes WHERE tablename = $1"
     assert await worlds.value(own_database, indexes, f"events_{later:%Y%m%d}") == 2
@@ -63,7 +65,7 @@ async def test_partitions_are_made_while_events_are_read(own_database: Database,
 async def test_retention_removes_raw_events_of_those_who_want_it(
     own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "PORTION_EVENTS", 70)
+    monkeypatch.setattr(retention, "PORTION_EVENTS", 70)
     short, long, for_ever = (
         await make(own_database, "short", event_retention_days=30),
         await make(own_database, "long", event_retention_days=90),
@@ -77,7 +79,7 @@ async def test_retention_removes_raw_events_of_those_who_want_it(
     for organization in (short, long, for_ever):
         await worlds.store(own_database, organization, worlds.events(organization + 10, 100))
     before = {one: await worlds.figures(own_database, one) for one in (short, long, for_ever)}
-    result = await housekeeping.event_retention(own_database, at, {})
+    result = await retention.event_retention(own_database, at, {})
     assert result == {"removed": 300, "dropped": 1}  # the partition of the day before was empty
     assert [await raw(own_database, one) for one in (short, long, for_ever)] == [100, 400, 400]
     assert await raw_from(own_database, short) > 0
@@ -99,7 +101,7 @@ async def test_a_partition_nobody_needs_is_dropped_with_what_is_in_it(own_databa
         await worlds.store(own_database, organization, worlds.events(organization, 200, end=at - timedelta(days=40)))
     await move_receipt(own_database, 40)
     before = await days_of(own_database), await worlds.figures(own_database, one)
-    assert await housekeeping.event_retention(own_database, at, {}) == {"removed": 0, "dropped": 2}
+    assert await retention.event_retention(own_database, at, {}) == {"removed": 0, "dropped": 2}
     assert await raw(own_database, one) == 0
     assert (await days_of(own_database) + 2, await worlds.figures(own_database, one)) == before
     assert (await audit.check(own_database, one)).mismatches == 0
@@ -110,16 +112,16 @@ async def test_a_partition_nobody_needs_is_dropped_with_what_is_in_it(own_databa
 
 
 async def test_a_partition_in_use_is_emptied_instead(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(housekeeping, "_DROP_ATTEMPTS", 1)
+    monkeypatch.setattr(retention, "_DROP_ATTEMPTS", 1)
     organization = await make(own_database, "one", event_retention_days=30)
     at = await now(own_database)
     await worlds.store(own_database, organization, worlds.events(1, 200, end=at - timedelta(days=40)))
     await move_receipt(own_database, 40)
     async with own_database.frozen() as driver:
         await driver.execute("SELECT count(*) FROM events")
-        assert await housekeeping.event_retention(own_database, at, {}) == {"removed": 200, "dropped": 0}
+        assert await retention.event_retention(own_database, at, {}) == {"removed": 200, "dropped": 0}
     assert await raw(own_database, organization) == 0
-    assert await housekeeping.event_retention(own_database, at, {}) == {"removed": 0, "dropped": 2}
+    assert await retention.event_retention(own_database, at, {}) == {"removed": 0, "dropped": 2}
 
 
 async def test_what_is_audited_begins_after_what_is_removed(own_database: Database) -> None:
@@ -129,7 +131,7 @@ async def test_what_is_audited_begins_after_what_is_removed(own_database: Databa
     await move_receipt(own_database, 40)
     await worlds.store(own_database, organization, worlds.events(2, 200, end=at - timedelta(days=39)))
     await fold.fold_all(own_database, organization)
-    await housekeeping.event_retention(own_database, at, {})
+    await retention.event_retention(own_database, at, {})
     assert (await audit.check(own_database, organization)).mismatches == 0
     # The day in which the last removed event occurred is not checked, quarter hours after it are.
     first = await raw_from(own_database, organization)
@@ -150,7 +152,7 @@ async def test_what_is_audited_begins_after_what_is_removed(own_database: Databa
 async def test_keys_are_removed_when_ingest_refuses_their_events(
     own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "PORTION_KEYS", 30)
+    monkeypatch.setattr(retention, "PORTION_KEYS", 30)
     finite = await make(own_database, "finite", key_retention_days=30)
     for_ever = await make(own_database, "for ever")
     at = await now(own_database)
@@ -159,25 +161,25 @@ async def test_keys_are_removed_when_ingest_refuses_their_events(
         await worlds.store(own_database, organization, worlds.events(1, 100, end=old, days=20))
         await worlds.store(own_database, organization, worlds.events(2, 80, end=fresh, days=0))
     before = await worlds.figures(own_database, finite)
-    assert await housekeeping.key_retention(own_database, at, {}) == {"removed": 100}
+    assert await retention.key_retention(own_database, at, {}) == {"removed": 100}
     keys = "SELECT count(*) FROM event_keys WHERE organization_id = $1"
     assert await worlds.value(own_database, keys, finite) == 80
     assert await worlds.value(own_database, keys, for_ever) == 180
     assert await worlds.figures(own_database, finite) == before
     assert (await audit.check(own_database, finite)).mismatches == 0
-    assert await housekeeping.key_retention(own_database, at, {}) == {"removed": 0}
+    assert await retention.key_retention(own_database, at, {}) == {"removed": 0}
 
 
 async def test_retention_goes_on_where_its_time_was_up(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     organization = await make(own_database, "one", key_retention_days=30, event_retention_days=30)
     at = await now(own_database)
     await worlds.store(own_database, organization, worlds.events(1, 100, end=at - timedelta(days=50)))
-    monkeypatch.setattr(housekeeping, "_RUN_SECONDS", -1.0)
-    result = await housekeeping.key_retention(own_database, at, {})
+    monkeypatch.setattr(retention, "_RUN_SECONDS", -1.0)
+    result = await retention.key_retention(own_database, at, {})
     assert result == {"removed": 0, "cursor": [organization, ""], "unfinished": True}
-    assert (await housekeeping.event_retention(own_database, at, {}))["unfinished"]
-    monkeypatch.setattr(housekeeping, "_RUN_SECONDS", 20.0)
-    assert await housekeeping.key_retention(own_database, at, result) == {"removed": 100}
+    assert (await retention.event_retention(own_database, at, {}))["unfinished"]
+    monkeypatch.setattr(retention, "_RUN_SECONDS", 20.0)
+    assert await retention.key_retention(own_database, at, result) == {"removed": 100}
 
 
 def test_a_day_expires_when_all_of_it_is_past() -> None:
@@ -191,7 +193,7 @@ def test_a_day_expires_when_all_of_it_is_past() -> None:
         created_at=at,
     )
     expired = {
-        day: housekeeping.is_expired(tenant, partitions.Partition(name="", day=day), at)
+        day: retention.is_expired(tenant, partitions.Partition(name="", day=day), at)
         for day in (date(2025, 2, 27), date(2025, 2, 28), date(2025, 3, 1), date(2025, 3, 2))
     }
     assert list(expired.values()) == [True, True, False, False]

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 import worlds
 
-from server import errors, jobs
-from server.jobs import UNFINISHED, Job
+from server import errors
 from server.store import jobs as stored_jobs
 from server.store.database import Database
 from server.store.jobs import Lease
+from server.tasks import jobs
+from server.tasks.jobs import UNFINISHED, Job
 
 Result = Mapping[str, object]
 MINUTE = timedelta(minutes=1)

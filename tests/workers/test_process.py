@@ -16,10 +16,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 import worlds
 
-from server import audit, embedded, errors, fold, hints, jobs
-from server.hints import Hints
+from server import errors
+from server.local import embedded
+from server.rollups import audit, fold
 from server.settings import Settings
 from server.store.database import Database
+from server.tasks import jobs, wakeups
+from server.tasks.wakeups import Hints
 from workers import __main__ as program
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -163,7 +166,7 @@ async def test_folding_goes_on_without_redis_and_after_it(
         return await folded(own_database, own_organization)
 
     await more()
-    queue = hints.connect(own_engines.redis_url)
+    queue = wakeups.connect(own_engines.redis_url)
     await queue.flushall()
     assert await more() < 6
     await asyncio.to_thread(own_engines.stop_redis)

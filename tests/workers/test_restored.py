@@ -10,11 +10,12 @@ import pytest
 from pydantic import SecretStr
 
 import tallywire
-from server import audit, embedded
-from server.accounts import Secrets
+from server.local import embedded
+from server.rollups import audit
 from server.settings import Settings
 from server.store import migrate
 from server.store.database import Database
+from server.tenancy.accounts import Secrets
 from tallywire.v1 import metrics_service_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests.integration import processes
 from tests.realtime import subscribing

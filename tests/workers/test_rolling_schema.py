@@ -10,11 +10,14 @@ import worlds
 from pydantic import SecretStr
 from releases import CONTRACTION, EXPANSION, NextRelease
 
-from server import audit, embedded, errors, fold, jobs, serve, widening
-from server.accounts import Secrets
-from server.serve import Running
+from server import app, errors
+from server.app import Running
+from server.local import embedded
+from server.rollups import audit, fold, widen
 from server.settings import Settings
 from server.store.database import Database
+from server.tasks import jobs
+from server.tenancy.accounts import Secrets
 from tallywire.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests.integration import processes
 from tests.rpc import serving
@@ -105,7 +108,7 @@ class Life:
         failed = "SELECT array_agg(name) FROM jobs WHERE failures > 0"
         assert await worlds.value(self._database, failed) is None
         await fold.fold_all(self._database, self._caller.organization_id)
-        await widening.widen(self._database, self._caller.organization_id)
+        await widen.widen(self._database, self._caller.organization_id)
 
     async def hear(self) -> None:
         """Hears of every event, over one call."""
@@ -180,7 +183,7 @@ async def test_a_server_and_a_worker_end_with_a_word_at_a_contraction(
     own_settings: Settings, tmp_path: pathlib.Path
 ) -> None:
     started = asyncio.Event()
-    serving_here = asyncio.create_task(serve.serve(own_settings, ready=lambda _: started.set()))
+    serving_here = asyncio.create_task(app.serve(own_settings, ready=lambda _: started.set()))
     working = asyncio.create_task(program.work(own_settings, 0))
     await asyncio.wait_for(started.wait(), 60)
     release = NextRelease(tmp_path, "contract", CONTRACTION)

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 
 import worlds
 
-from server import embedded, fold, hints, jobs, status
-from server.audit import Round, State
-from server.jobs import Job
+from server.cli import status
+from server.local import embedded
+from server.rollups import fold
+from server.rollups.audit import Round, State
 from server.store import migrate
 from server.store.database import Database
+from server.tasks import jobs, wakeups
+from server.tasks.jobs import Job
 
 
 async def test_an_idle_service(own_database: Database, own_engines: embedded.Engines) -> None:
@@ -33,9 +36,9 @@ async def test_a_busy_service(own_database: Database, own_organization: int, own
     await worlds.store(own_database, own_organization, worlds.events(1, 100))
     deltas = await worlds.unfolded(own_database, own_organization)
     await worlds.execute(own_database, "UPDATE deltas SET created_at = created_at - interval '70 minutes'")
-    queue = hints.connect(own_engines.redis_url)
+    queue = wakeups.connect(own_engines.redis_url)
     await queue.flushall()
-    await queue.enqueue_job(hints.FOLD_ORGANIZATION, own_organization, _job_id="tallywire:test")
+    await queue.enqueue_job(wakeups.FOLD_ORGANIZATION, own_organization, _job_id="tallywire:test")
     await queue.aclose(close_connection_pool=True)
     await jobs.run_due(own_database, "me", jobs.REGISTRY)
     await jobs.run_due(own_database, "me", [Job(name="bad", interval=timedelta(days=1), run=fail)])

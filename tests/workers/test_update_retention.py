@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from server import housekeeping
 from server.store import updates
 from server.store.database import Database
+from server.tasks import retention
 from tallywire import AsyncClient, event
 
 
@@ -14,10 +14,10 @@ async def test_only_updates_older_than_the_window_are_removed(
     for _ in range(3):
         await client.track(event("message.sent"))
     now = (await database.condition()).now
-    await housekeeping.update_retention(database, now, {}, window=timedelta(hours=24))
+    await retention.update_retention(database, now, {}, window=timedelta(hours=24))
     async with database.transaction() as connection:
         assert await updates.window(connection, organization) == updates.Window(oldest=1, newest=3)
-    result = await housekeeping.update_retention(database, now, {}, window=timedelta())
+    result = await retention.update_retention(database, now, {}, window=timedelta())
     assert result["removed"]
     async with database.transaction() as connection:
         assert await updates.window(connection, organization) == updates.Window(oldest=4, newest=3)

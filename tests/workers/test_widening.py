@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import worlds
 
-from server import audit, catalog, cells, fold, timerange, widening
-from server.cells import Cell, Dimension, Granularity
+from server import timerange
+from server.catalog import cells, definitions
+from server.catalog.cells import Cell, Dimension, Granularity
+from server.rollups import audit, fold, widen
 from server.store import reading, widths
 from server.store.database import Database
 from server.store.reading import Selection, Wanted
@@ -21,8 +23,8 @@ FIRST = timerange.floor_bucket(END - timedelta(days=DAYS)) // 4 * 4
 LAST = timerange.floor_bucket(END)
 BACK = "UPDATE folds SET widened_until = $1 WHERE organization_id = $2"
 WIDEST = max(Granularity)
-MEASURES = [one.number for one in catalog.MEASURES]
-EVENTS = cells.count_key(catalog.MEASURE["events"].number)
+MEASURES = [one.number for one in definitions.MEASURES]
+EVENTS = cells.count_key(definitions.MEASURE["events"].number)
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ async def test_no_figure_depends_on_how_far_rollups_are_widened(
         await fold.fold(database, organization, limit=dice.randrange(1, 1500))
         before = await worlds.figures(database, organization)
         due[0] = dice.randrange(due[0], LAST + WIDEST) // 4 * 4
-        while await widening.widen(database, organization):
+        while await widen.widen(database, organization):
             assert await worlds.figures(database, organization) == before
         assert await worlds.figures(database, organization) == before
         await check_answers(database, organization, dice)
@@ -101,7 +103,7 @@ async def test_wide_rollups_are_made_once_their_time_is_over(
     await fold.fold_all(database, organization)
     assert await rows(database, organization) == {Granularity.QUARTER}
     due[0] = Granularity.DAY.floor(LAST)
-    while await widening.widen(database, organization):
+    while await widen.widen(database, organization):
         pass
     assert await rows(database, organization) == set(Granularity)
     narrow = (

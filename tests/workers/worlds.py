@@ -5,12 +5,13 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from server import slots, timerange
-from server.cells import Cell, CellKey, Granularity
-from server.commit import commit
-from server.events import Event, key_of
-from server.numbers import Limits, NumberCache
-from server.slots import Recency
+from server import timerange
+from server.catalog import slots
+from server.catalog.cells import Cell, CellKey, Granularity
+from server.catalog.slots import Recency
+from server.events.event import Event, key_of
+from server.ingest.write import commit
+from server.rollups.member_numbers import Limits, NumberCache
 from server.store import rollups
 from server.store.database import Database
 

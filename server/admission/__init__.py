@@ -1,0 +1,1 @@
+"""Who may do how much, and when: rates, quotas, pressure, fair queues, slots."""

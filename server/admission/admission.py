@@ -1,0 +1,164 @@
+"""Admission: which calls get in, decided by their bytes before anything is made of them.
+
+The ladder of refusals, first match wins: the quota that is used up, the organization's rate, then the event loop's
+delay, bytes under way (fewer of them while memory is short) and queues. What is too large is refused by gRPC before,
+what waits too long for the database behind.
+"""
+
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+from server import telemetry
+from server.admission.event_loop import Arrivals
+from server.admission.fair_queue import FairSlots
+from server.admission.pressure import Pressure
+from server.admission.rates import Rates
+from server.errors import Reason, Refused
+from server.ingest.pipeline import Ingest
+from server.tally import Tally
+from server.tenancy.accounts import Principal
+from server.tenancy.limits import Defaults, Limits
+
+SHARE = 4  # one organization may hold a quarter of what is under way
+# While memory is short: that part of the room for bytes, and so many questions and subscriptions of an organization.
+SHORT_PART = 8
+SHORT_CALLS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Where a server begins to refuse."""
+
+    inflight_bytes: int
+    queue_seconds: float
+    lag_seconds: float
+
+
+class Admission:
+    """Lets calls in or refuses them. Sending events and asking questions do not take room from each other."""
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        defaults: Defaults,
+        ingest: Ingest,
+        rates: Rates,
+        pressure: Pressure,
+        arrivals: Arrivals,
+    ) -> None:
+        self._bounds = bounds
+        self._defaults = defaults
+        self._ingest = ingest
+        self._rates = rates
+        self._pressure = pressure
+        self._inflight, self._asking = Tally(), Tally()
+        # Events are read in turns: however much one organization sends, the next turn is another one's who waits.
+        self._reading = FairSlots(1)
+        self.arrivals = arrivals
+
+    async def check_events(self, principal: Principal, size: int) -> None:
+        """Refuses a call that sends events, of that many bytes, where it cannot be let in now.
+
+        What is let in must be charged, and held, before anything else runs.
+        """
+        limits = self._defaults.of(principal.settings)
+        if self._rates.must_ask(principal.organization_id, limits):
+            await self._rates.ask(principal.organization_id, limits)
+        self._climb(principal.organization_id, limits, size)
+
+    def refusal(self, principal: Principal) -> Refused | None:
+        """Why a call that sends events cannot be let in now, of whatever size; None where that is not known at once."""
+        limits = self._defaults.of(principal.settings)
+        if self._rates.must_ask(principal.organization_id, limits):
+            return None
+        try:
+            self._climb(principal.organization_id, limits, 0)
+        except Refused as refusal:
+            return refusal.with_traceback(None)  # its frames know it, so that neither would go before a collection
+        return None
+
+    def _climb(self, organization_id: int, limits: Limits, size: int) -> None:
+        """The ladder, rung by rung."""
+        refusal = self._rates.refusal(organization_id, limits)
+        if refusal is not None:
+            quotas = self._ingest.quotas
+            raise quotas.refusal(organization_id, limits.monthly_events, only_if_used_up=True) or refusal
+        self._check_pressure()
+        self._check_room(organization_id, size)
+        wait = self._reading.expected_wait(organization_id) + self._ingest.expected_wait(organization_id)
+        if wait > self._bounds.queue_seconds:
+            raise _overloaded("the organization's events would have to wait too long", self._bounds.queue_seconds / 2)
+
+    def _check_pressure(self) -> None:
+        """Refuses any call while the process is too slow."""
+        if self._pressure.lag > self._bounds.lag_seconds:
+            raise _overloaded("the server cannot keep up", 1.0)
+
+    def _check_room(self, organization_id: int, size: int) -> None:
+        """Refuses what would be too much at once. Whoever has nothing under way may always send one call.
+
+        While memory is short there is less room, and none is taken from those who have nothing under way.
+        """
+        whole, short = self._bounds.inflight_bytes, self._pressure.shortage.is_on
+        room = whole // SHORT_PART if short else whole
+        own = self._inflight[organization_id]
+        if own and own + size > room // SHARE:
+            raise self._short() if short else _overloaded("the organization has too many bytes under way", 0.25)
+        if self._inflight.total and self._inflight.total + size > (room if own else whole):
+            raise self._short() if short else _overloaded("the server has too many bytes under way", 0.5)
+
+    def _short(self) -> Refused:
+        self._pressure.shortage.refused()
+        return _overloaded("the server is short of memory, and the organization has much under way", 1.0)
+
+    @contextlib.contextmanager
+    def asking(self, organization_id: int) -> Iterator[None]:
+        """Counts a question or a subscription as under way for the length of the block; refuses it where it cannot be
+        let in now.
+        """
+        self._check_pressure()
+        if self._pressure.shortage.is_on and self._asking[organization_id] >= SHORT_CALLS:
+            raise self._short()
+        self._asking.add(organization_id)
+        try:
+            yield
+        finally:
+            self._asking.add(organization_id, -1)
+
+    def charge(self, principal: Principal, events: int) -> None:
+        """Counts the events of a call that was let in against the organization's rate."""
+        self._rates.charge(principal.organization_id, self._defaults.of(principal.settings), events)
+
+    @contextlib.contextmanager
+    def holding(self, organization_id: int, size: int) -> Iterator[None]:
+        """Counts bytes as under way for the length of the block."""
+        self._inflight.add(organization_id, size)
+        telemetry.INFLIGHT_BYTES.set(self._inflight.total)
+        try:
+            yield
+        finally:
+            self._inflight.add(organization_id, -size)
+            telemetry.INFLIGHT_BYTES.set(self._inflight.total)
+
+    @contextlib.asynccontextmanager
+    async def reading(self, principal: Principal, events: int) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """The turn in which the events of a call are read. What takes long is to be done in parts, and what this gives
+        awaited between them.
+        """
+        weight = principal.settings.weight
+        await self._ingest.give_way(principal.organization_id)
+        async with self._reading.slot(principal.organization_id, cost=events, weight=weight):
+            await self.arrivals.lull()  # in line, so that whoever is let in next is told of this wait, too
+            with self.arrivals.working() as breathe:
+                yield breathe
+
+    def limits(self, principal: Principal) -> Limits:
+        """The limits of the caller's organization."""
+        return self._defaults.of(principal.settings)
+
+
+def _overloaded(message: str, seconds: float) -> Refused:
+    """Told apart from each other, so that those that are refused together do not come back together."""
+    return Refused(Reason.OVERLOADED, message, retry_after=seconds * random.uniform(1.0, 2.0))  # noqa: S311

@@ -1,0 +1,83 @@
+"""How many of each thing one request may hold, and how long it may be: the one table that all checks read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from server.errors import Reason, Refused
+from server.events import rules
+
+MAX_QUESTION_BYTES = 64 * 1024  # the longest that make sense are filters of 100 agents
+MAX_BYTES_BESIDE_EVENTS = 4 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Most:
+    """The most members that a repeated field may have, and how more of them are refused."""
+
+    count: int
+    reason: Reason
+    message: str
+    field: str
+
+    def check(self, count: int) -> None:
+        """Refuses more members than there may be."""
+        if count > self.count:
+            raise Refused(self.reason, self.message, field=self.field, metadata={"limit": str(self.count)})
+
+
+EVENTS = Most(
+    count=rules.MAX_BATCH_EVENTS,
+    reason=Reason.TOO_MANY_EVENTS,
+    message=f"a batch holds at most {rules.MAX_BATCH_EVENTS} events",
+    field="events",
+)
+METRICS = Most(count=20, reason=Reason.TOO_MANY_METRICS, message="more than 20 metrics", field="metrics")
+AGENT_IDS = Most(
+    count=100,
+    reason=Reason.TOO_MANY_FILTERS,
+    message="filter by at most 100 agents, or by a channel",
+    field="filter",
+)
+PROPERTIES = Most(
+    count=rules.MAX_PROPERTIES,
+    reason=Reason.TOO_MANY_PROPERTIES,
+    message=f"more than {rules.MAX_PROPERTIES} properties",
+    field="properties",
+)
+# No value takes less than two bytes of JSON.
+PROPERTY_VALUES = Most(
+    count=rules.MAX_PROPERTIES_BYTES // 2,
+    reason=Reason.PROPERTIES_TOO_LARGE,
+    message="properties are larger than 16 KiB as JSON",
+    field="properties",
+)
+
+# Every repeated field that a request can hold, by its full name. A test fails for one that is missing here.
+REPEATED: Mapping[str, Most] = {
+    "tallywire.v1.TrackEventsRequest.events": EVENTS,
+    "tallywire.v1.StreamBatch.events": EVENTS,
+    "tallywire.v1.GetUsageTrendsRequest.metrics": METRICS,
+    "tallywire.v1.RealtimeFilter.agent_ids": AGENT_IDS,
+    "google.protobuf.Struct.fields": PROPERTIES,
+    "google.protobuf.ListValue.values": PROPERTY_VALUES,
+}
+
+
+def check_question(size: int) -> None:
+    """Refuses a question with more bytes than any question needs."""
+    if size > MAX_QUESTION_BYTES:
+        raise _too_large(MAX_QUESTION_BYTES)
+
+
+def check_beside_events(size: int) -> None:
+    """Refuses a request that sends events and so many bytes more."""
+    if size > MAX_BYTES_BESIDE_EVENTS:
+        raise _too_large(MAX_BYTES_BESIDE_EVENTS)
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(
+        Reason.REQUEST_TOO_LARGE,
+        f"the request has more than {limit // 1024} KiB, events not counted",
+        metadata={"limit": str(limit)},
+    )

@@ -1,0 +1,1 @@
+"""What is counted: measures and ratios, dimensions' cells, and how events become numbers."""

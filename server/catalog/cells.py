@@ -1,0 +1,146 @@
+"""Cells: what is counted for one bucket of one value of one dimension, as sparse vectors that merge by addition.
+
+A cell holds *counters* (count and sum of each measure), *bins* (histograms: see server/histogram.py) and *sets* (the
+dense numbers of distinct users or agents, as roaring bitmaps). Counters and bins are integers, so that no order of
+addition changes a result.
+"""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pyroaring import BitMap
+
+OTHER = "_other"  # the value that stands for all values of a dimension that have no cells of their own
+QUARTER_SECONDS = 900
+QUARTERS_PER_HOUR = 4
+QUARTERS_PER_DAY = 96
+
+
+class Dimension(enum.IntEnum):
+    """What a cell is kept by; the numbers are stored and never change."""
+
+    TOTAL = 0
+    AGENT = 1
+    CHANNEL = 2
+    TEAM = 3
+    EVENT_TYPE = 4
+    STORAGE_KIND = 5
+
+
+class Granularity(enum.IntEnum):
+    """How wide a rollup's bucket is, in quarter hours; each divides the next.
+
+    Days of another zone than UTC are made of quarters, hours and six hours, long periods of days, eight and 32 days.
+    """
+
+    QUARTER = 1
+    HOUR = QUARTERS_PER_HOUR
+    SIX_HOURS = 6 * QUARTERS_PER_HOUR
+    DAY = QUARTERS_PER_DAY
+    EIGHT_DAYS = 8 * QUARTERS_PER_DAY
+    DAYS_32 = 32 * QUARTERS_PER_DAY
+
+    def floor(self, bucket: int) -> int:
+        """The first quarter hour of the bucket of this width that holds a quarter hour."""
+        return bucket - bucket % int(self)
+
+
+class CellKey(NamedTuple):
+    """Names a cell. bucket is a quarter hour: its start in seconds since 1970 ÷ 900, in UTC.
+
+    slot is a shorter span of it that the cell is a part for, see server/catalog/slots.py; 0 for all of the quarter hour.
+    """
+
+    dimension: int
+    value: str
+    bucket: int
+    slot: int = 0
+
+
+# The key of a counter or bin is measure number × KEY_SPAN + part: 0 the count, 1 the sum, 2 and up the keys of the
+# histogram.
+KEY_SPAN = 8192
+COUNT_PART = 0
+SUM_PART = 1
+FIRST_BIN_PART = 2
+
+
+def count_key(measure: int) -> int:
+    """The counter that holds how often a measure was taken."""
+    return measure * KEY_SPAN + COUNT_PART
+
+
+def sum_key(measure: int) -> int:
+    """The counter that holds a measure's values added up."""
+    return measure * KEY_SPAN + SUM_PART
+
+
+def first_bin_key(measure: int) -> int:
+    """Where the keys of a measure's histogram begin among the bins."""
+    return measure * KEY_SPAN + FIRST_BIN_PART
+
+
+@dataclass(slots=True)
+class Cell:
+    """The figures of one cell; merging is addition for counters and bins, union for sets."""
+
+    counters: dict[int, int] = field(default_factory=dict)
+    bins: dict[int, int] = field(default_factory=dict)
+    sets: dict[int, BitMap] = field(default_factory=dict)
+
+    def add(self, other: "Cell") -> None:
+        """Merges another cell into this one and leaves the other as it was."""
+        add_into(self.counters, other.counters.items())
+        add_into(self.bins, other.bins.items())
+        for key, members in other.sets.items():
+            self.unite(key, members)
+
+    def unite(self, key: int, members: BitMap) -> None:
+        """Adds members to one of the sets."""
+        mine = self.sets.get(key)
+        if mine is None:
+            self.sets[key] = BitMap(members)
+        else:
+            mine |= members
+
+    def is_empty(self) -> bool:
+        """True when adding the cell changes nothing."""
+        return not (any(self.counters.values()) or any(self.bins.values()) or any(self.sets.values()))
+
+
+def add_into(target: dict[int, int], items: Iterable[tuple[int, int]]) -> None:
+    """Adds a sparse vector, which has each key once, to another."""
+    if not target:  # most often there is nothing more to add than that one
+        target.update(items)
+        return
+    get = target.get
+    for key, amount in items:
+        target[key] = get(key, 0) + amount
+
+
+Cells = dict[CellKey, Cell]
+
+
+def cell(cells: Cells, key: CellKey) -> Cell:
+    """The cell of that key, made if need be."""
+    found = cells.get(key)
+    if found is None:
+        found = cells[key] = Cell()
+    return found
+
+
+def differences(left: Mapping[CellKey, Cell], right: Mapping[CellKey, Cell]) -> list[CellKey]:
+    """The keys of the cells that do not hold the same figures on both sides; a missing cell is an empty one."""
+    return sorted(key for key in left.keys() | right.keys() if _plain(left.get(key)) != _plain(right.get(key)))
+
+
+def _plain(one: Cell | None) -> tuple[dict[int, int], dict[int, int], dict[int, BitMap]]:
+    if one is None:
+        return {}, {}, {}
+    return (
+        {key: amount for key, amount in one.counters.items() if amount},
+        {key: count for key, count in one.bins.items() if count},
+        {key: members for key, members in one.sets.items() if members},
+    )

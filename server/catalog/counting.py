@@ -1,0 +1,254 @@
+"""What events and outcomes add to which cells: the only place where an event becomes numbers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from pyroaring import BitMap
+
+from server import histogram
+from server.catalog import cells, definitions, slots
+from server.catalog.cells import Cell, CellKey, Cells, Dimension
+from server.catalog.definitions import Aggregation, Measure
+from server.catalog.slots import Recency
+from server.events import outcomes
+from server.events.event import Event
+
+STORAGE_KINDS = ("unspecified", "document", "upload", "backup")
+
+
+class Overflow(NamedTuple):
+    """The values that have no cells of their own: they are counted under cells.OTHER, in totals as any other."""
+
+    agents: AbstractSet[str] = frozenset()
+    channels: AbstractSet[str] = frozenset()
+    teams: AbstractSet[str] = frozenset()
+    event_types: AbstractSet[str] = frozenset()
+
+    def labels(self, agent_id: str, channel: str, team_id: str) -> tuple[str, str, str]:
+        """The values under which something is counted."""
+        return (
+            cells.OTHER if agent_id in self.agents else agent_id,
+            cells.OTHER if channel in self.channels else channel,
+            cells.OTHER if team_id in self.teams else team_id,
+        )
+
+    def holds(self, event: Event) -> bool:
+        """True where any value of the event is counted under cells.OTHER."""
+        return (
+            event.agent_id in self.agents
+            or event.channel in self.channels
+            or event.team_id in self.teams
+            or event.event_type in self.event_types
+        )
+
+
+NO_OVERFLOW = Overflow()
+
+
+class Numbers(NamedTuple):
+    """The dense numbers that stand for an organization's external ids, and those without cells of their own."""
+
+    users: Mapping[str, int]
+    agents: Mapping[str, int]
+    overflow: Overflow = NO_OVERFLOW
+
+
+class _Plan(NamedTuple):
+    """The measures that one event type feeds, sorted by how they are taken, as keys of counters."""
+
+    counted: tuple[int, ...]
+    flagged: tuple[tuple[str, int], ...]
+    summed: tuple[tuple[str, int, int], ...]
+    distributed: tuple[tuple[str, int, int, int], ...]
+    has_agent_set: bool
+
+
+_EVENTS_KEY = cells.count_key(definitions.MEASURE["events"].number)
+_USERS = definitions.MEASURE["unique_users"].number
+_AGENTS = definitions.MEASURE["active_agents"].number
+_STORAGE = definitions.MEASURE["storage_change_bytes"].number
+
+
+def _plan(event_type: str) -> _Plan:
+    mine = [one for one in definitions.MEASURES if not one.event_types or event_type in one.event_types]
+
+    def taken(aggregation: Aggregation) -> list[Measure]:
+        return [one for one in mine if one.aggregation is aggregation]
+
+    return _Plan(
+        counted=tuple(cells.count_key(one.number) for one in taken(Aggregation.COUNT) if not one.field),
+        flagged=tuple((one.field, cells.count_key(one.number)) for one in taken(Aggregation.COUNT) if one.field),
+        summed=tuple(
+            (one.field, cells.count_key(one.number), cells.sum_key(one.number)) for one in taken(Aggregation.SUM)
+        ),
+        distributed=tuple(
+            (one.field, cells.count_key(one.number), cells.sum_key(one.number), cells.first_bin_key(one.number))
+            for one in taken(Aggregation.HISTOGRAM)
+        ),
+        has_agent_set=any(one.number == _AGENTS for one in taken(Aggregation.UNIQUE)),
+    )
+
+
+_CUSTOM = _plan("")
+_PLANS = {
+    event_type: _plan(event_type) for event_type in {name for one in definitions.MEASURES for name in one.event_types}
+}
+
+_Group = tuple[int, str, str, str, str]  # place in time, agent, channel, team, event type
+
+
+def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slots.QUARTERS_ALONE) -> Cells:
+    """The cells that events add up to, outcomes of conversations aside. What has occurred lately is told apart by slots
+    as well, where that matters for figures of now.
+    """
+    groups: dict[_Group, list[Event]] = {}
+    for event, place in zip(events, recency.places(events), strict=True):
+        values = (place, event.agent_id, event.channel, event.team_id, event.event_type)
+        group = groups.get(values)
+        if group is None:
+            groups[values] = [event]
+        else:
+            group.append(event)
+    result: Cells = {}
+    for key, types in _by_cell(groups, numbers.overflow).items():
+        result[key] = _cell(types, numbers)
+    for (place, _, _, _, event_type), group in groups.items():
+        bucket, _ = slots.split(place)
+        label = cells.OTHER if event_type in numbers.overflow.event_types else event_type
+        counters = cells.cell(result, CellKey(Dimension.EVENT_TYPE, label, bucket)).counters
+        counters[_EVENTS_KEY] = counters.get(_EVENTS_KEY, 0) + len(group)
+        if event_type == "storage.changed":
+            for event in group:
+                _take_storage(result, event, bucket)
+    # Every event has one channel, or none; so they add up to the total, in fewer steps than the events do.
+    for key in [key for key in result if key.dimension == Dimension.CHANNEL]:
+        cells.cell(result, CellKey(Dimension.TOTAL, "", key.bucket, key.slot)).add(result[key])
+        if not key.value:
+            del result[key]
+    return result
+
+
+def _by_cell(groups: Mapping[_Group, list[Event]], overflow: Overflow) -> dict[CellKey, dict[str, list[Event]]]:
+    """The events of each type that count for an agent, a team, a channel, or for no channel."""
+    found: dict[CellKey, dict[str, list[Event]]] = {}
+    leaves: dict[tuple[int, str, str, str], list[dict[str, list[Event]]]] = {}
+    for (place, agent_id, channel, team_id, event_type), group in groups.items():
+        leaf = leaves.get((place, agent_id, channel, team_id))
+        if leaf is None:
+            keys = _dimensions(*slots.split(place), *overflow.labels(agent_id, channel, team_id))
+            leaf = [found.setdefault(key, {}) for key in keys]
+            leaves[place, agent_id, channel, team_id] = leaf
+        for types in leaf:
+            if event_type in types:
+                types[event_type] += group
+            else:
+                types[event_type] = [*group]
+    return found
+
+
+def _cell(types: Mapping[str, Sequence[Event]], numbers: Numbers) -> Cell:
+    """What events add up to, by their types."""
+    cell = Cell()
+    users: set[str] = set()
+    agents: set[str] = set()
+    for event_type, events in types.items():
+        plan = _PLANS.get(event_type, _CUSTOM)
+        _take(cell, plan, len(events), [event.detail for event in events if event.detail])
+        users.update([event.user_id for event in events])
+        if plan.has_agent_set:
+            agents.update([event.agent_id for event in events])
+    users.discard("")
+    agents.discard("")
+    if users:
+        cell.sets[_USERS] = BitMap([numbers.users[user_id] for user_id in users])
+    if agents:
+        cell.sets[_AGENTS] = BitMap([numbers.agents[agent_id] for agent_id in agents])
+    return cell
+
+
+def _dimensions(bucket: int, slot: int, agent_id: str, channel: str, team_id: str) -> list[CellKey]:
+    keys = [CellKey(Dimension.CHANNEL, channel, bucket, slot)]
+    if agent_id:
+        keys.append(CellKey(Dimension.AGENT, agent_id, bucket, slot))
+    if team_id:
+        keys.append(CellKey(Dimension.TEAM, team_id, bucket))
+    return keys
+
+
+def _take(cell: Cell, plan: _Plan, events: int, details: Sequence[Mapping[str, int | str]]) -> None:
+    """Adds so many events of one type, and the details of those that have one."""
+    counters, bins = cell.counters, cell.bins
+    get = counters.get
+    for key in plan.counted:
+        counters[key] = get(key, 0) + events
+    present: set[str] = set().union(*details)
+    if not present:
+        return
+    for field, key in plan.flagged:
+        if field in present:
+            counters[key] = get(key, 0) + sum(1 for detail in details if detail.get(field))
+    for field, count, total in plan.summed:
+        if field in present:
+            values = _values(details, field)
+            counters[count] = get(count, 0) + len(values)
+            counters[total] = get(total, 0) + sum(values)
+    for field, count, total, first_bin in plan.distributed:
+        if field in present:
+            values = _values(details, field)
+            counters[count] = get(count, 0) + len(values)
+            counters[total] = get(total, 0) + sum(values)
+            histogram.count(values, bins, first_bin)
+
+
+def _values(details: Sequence[Mapping[str, int | str]], field: str) -> list[int]:
+    return [value for detail in details if isinstance(value := detail.get(field), int)]
+
+
+def _take_storage(result: Cells, event: Event, bucket: int) -> None:
+    change = event.detail.get("bytes_delta", 0)
+    kind = event.detail.get("kind", 0)
+    if isinstance(change, int) and isinstance(kind, int):
+        target = cells.cell(result, CellKey(Dimension.STORAGE_KIND, STORAGE_KINDS[kind], bucket))
+        cells.add_into(target.counters, ((cells.count_key(_STORAGE), 1), (cells.sum_key(_STORAGE), change)))
+
+
+def closings_of(events: Iterable[Event], overflow: Overflow) -> list[outcomes.Closing]:
+    """The closing and reopening events, attributed to the values under which they are counted."""
+    found: list[outcomes.Closing] = []
+    for event in events:
+        closing = outcomes.closing_of(event)
+        if closing is not None:
+            agent_id, channel, team_id = overflow.labels(closing.agent_id, closing.channel, closing.team_id)
+            found.append(closing._replace(agent_id=agent_id, channel=channel, team_id=team_id))
+    return found
+
+
+_OUTCOME_KEYS: dict[outcomes.Kind, int] = {
+    kind: cells.count_key(definitions.MEASURE[f"conversations_{kind.name.lower()}"].number)
+    for kind in outcomes.Kind
+    if kind is not outcomes.Kind.REOPENED
+}
+_CLOSED_MESSAGES = definitions.MEASURE["closed_conversation_messages"].number
+
+
+def add_conversation(
+    result: Cells, conversation: outcomes.Conversation, sign: int = 1, recency: Recency = slots.QUARTERS_ALONE
+) -> None:
+    """Adds what a conversation counts for while it is closed; a sign of −1 takes it back.
+
+    No figure of now has any of it. It is told apart by slots all the same, since most often it then belongs to a cell
+    that the closing event has made already.
+    """
+    outcome = conversation.outcome
+    if outcome is None:
+        return
+    counted = (
+        (_OUTCOME_KEYS[outcome.kind], sign),
+        (cells.count_key(_CLOSED_MESSAGES), sign),
+        (cells.sum_key(_CLOSED_MESSAGES), sign * conversation.messages),
+    )
+    bucket, slot = slots.split(recency.place(outcome.closed_at))
+    keys = _dimensions(bucket, slot, outcome.agent_id, outcome.channel, outcome.team_id)
+    for key in (CellKey(Dimension.TOTAL, "", bucket, slot), *(key for key in keys if key.value)):
+        cells.add_into(cells.cell(result, key).counters, counted)

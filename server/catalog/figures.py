@@ -1,0 +1,83 @@
+"""From cells to figures: how each kind of metric is read."""
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from server import histogram
+from server.catalog import cells, definitions
+from server.catalog.cells import Cell
+from server.catalog.definitions import Aggregation, Measure, Metric, Quantile, Ratio
+from server.store.reading import Wanted
+
+Figure = int | float | None
+Figures = Mapping[str, Figure]
+
+
+def figure(metric: Metric, cell: Cell) -> Figure:
+    """A metric's value in a cell; None where it cannot be computed."""
+    match metric:
+        case Measure():
+            return _term(cell, metric.name)
+        case Quantile():
+            return histogram.quantile(
+                cell.bins, metric.q, cells.first_bin_key(definitions.MEASURE[metric.measure].number)
+            )
+        case Ratio():
+            return _ratio(metric, cell)
+
+
+def figures(names: Iterable[str], cell: Cell) -> dict[str, Figure]:
+    """The values of several metrics in a cell, by name."""
+    return {name: figure(definitions.METRICS[name], cell) for name in names}
+
+
+def wanted(names: Iterable[str], *more: str) -> Wanted:
+    """What to read for metrics, and for further measures; "name.count" is how many events carried a measure."""
+    metrics = [definitions.METRICS[name] for name in names]
+    terms = {term for metric in metrics if not isinstance(metric, Quantile) for term in _terms(metric)}.union(more)
+    histograms = {definitions.MEASURE[metric.measure].number for metric in metrics if isinstance(metric, Quantile)}
+    return Wanted(
+        counters=sorted({place.key for place in map(_place, terms) if not place.in_set}),
+        histograms=sorted(histograms),
+        sets=sorted(place.key for place in map(_place, terms) if place.in_set),
+    )
+
+
+def change(now: Figure, before: Figure) -> float | None:
+    """The change in percent; None without a baseline."""
+    return (now - before) / before * 100 if now is not None and before else None
+
+
+def _ratio(ratio: Ratio, cell: Cell) -> Figure:
+    above = sum(_term(cell, name) for name in ratio.numerators) - sum(_term(cell, name) for name in ratio.subtrahends)
+    if not ratio.denominators:
+        return above
+    below = sum(_term(cell, name) for name in ratio.denominators)
+    return above / below if below else None
+
+
+def _terms(metric: Measure | Ratio) -> tuple[str, ...]:
+    return (metric.name,) if isinstance(metric, Measure) else metric.inputs
+
+
+class _Place(NamedTuple):
+    """Where a cell holds a term: the key of a counter, or the number of a set."""
+
+    in_set: bool
+    key: int
+
+
+@functools.cache
+def _place(term: str) -> _Place:
+    measure = definitions.MEASURE[term.removesuffix(".count")]
+    if measure.aggregation is Aggregation.UNIQUE:
+        return _Place(in_set=True, key=measure.number)
+    counted = term.endswith(".count") or measure.aggregation in (Aggregation.COUNT, Aggregation.OUTCOME)
+    key = cells.count_key(measure.number) if counted else cells.sum_key(measure.number)
+    return _Place(in_set=False, key=key)
+
+
+def _term(cell: Cell, name: str) -> int:
+    in_set, key = _place(name)
+    return len(cell.sets.get(key, ())) if in_set else cell.counters.get(key, 0)

@@ -1,0 +1,85 @@
+"""`python -m server audit`: what the audit has found, and a full round of it at once, while workers go on."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from server.cli import status
+from server.process import running
+from server.rollups import audit
+from server.rollups.audit import Progress, State
+from server.store import jobs as stored_jobs
+from server.store.database import Database
+from server.tasks import jobs
+
+MISMATCHED = 3  # exit code: something differs
+_LOOK_SECONDS = 1.0  # between two looks whether whoever holds the job has ended
+_TELL_SECONDS = 2.0
+
+
+async def show(database: Database) -> str:
+    """What the last rounds have found, in a line."""
+    now = (await database.condition()).now
+    return status.render_audit(await _state(database), now)
+
+
+async def run_round(database: Database) -> State | None:
+    """Does a full round, as soon as no worker is auditing, and returns what it has found; None where it failed.
+
+    It holds the job meanwhile, so that no worker begins with it, and the next one begins with a round of its own. A
+    line on standard error tells now and then how far it has got.
+    """
+    owner = f"{socket.gethostname()}:{os.getpid()}:audit"
+    job, outcome = _job()
+    is_told = False
+    while True:
+        async with database.transaction() as connection:
+            await stored_jobs.wake(connection, audit.JOB)
+        if await jobs.run_due(database, owner, [job]):
+            return State.of(outcome)
+        if not is_told:
+            running.note("a worker is auditing; waiting until it ends")
+            is_told = True
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _job() -> tuple[jobs.Job, dict[str, object]]:
+    """The audit's job as a full round, and where what comes of it is found."""
+    outcome: dict[str, object] = {}
+
+    async def run(database: Database, now: datetime, last: jobs.Result) -> jobs.Result:
+        outcome.update(await audit.run_round(database, now, last, _teller()))
+        return outcome
+
+    return jobs.Job(name=audit.JOB, interval=jobs.AUDIT_EVERY, run=run), outcome
+
+
+def _teller() -> Callable[[Progress], None]:
+    told_at = 0.0
+
+    def tell(progress: Progress) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= _TELL_SECONDS or progress.covered == 1:
+            told_at = time.monotonic()
+            running.note(
+                f"{progress.covered:.0%} of the organizations, {progress.cells:,} cells,"
+                f" {progress.mismatches:,} mismatches"
+            )
+
+    return tell
+
+
+async def _state(database: Database) -> State | None:
+    async with database.snapshot() as connection:
+        known = {job.name: job for job in await stored_jobs.listed(connection)}
+    return State.of(known[audit.JOB].result) if audit.JOB in known else None
+
+
+def exit_code(state: State | None) -> int:
+    """0 where all organizations were looked at and all agrees; MISMATCHED where something differs, else 1."""
+    if state is None or state.full is None:
+        return 1
+    return MISMATCHED if state.mismatches else int(state.full.skipped > 0)

@@ -1,0 +1,1 @@
+"""From a call's events to one transaction: pipeline, scheduler, write, results."""

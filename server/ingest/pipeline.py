@@ -1,0 +1,386 @@
+"""Ingest: concurrent calls share transactions, and every event gets its own result.
+
+No call waits for others to come: one that finds nothing under way is written at once, and whatever arrives while
+transactions are under way makes the next ones. So they grow with the load and an idle service adds no wait.
+"""
+
+import asyncio
+import functools
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+
+from server import errors, log_throttle, telemetry
+from server.admission.event_loop import Arrivals
+from server.admission.quotas import Quotas
+from server.broadcast import Bell
+from server.catalog import slots
+from server.catalog.slots import Recency
+from server.clock import Clock
+from server.errors import Reason, Refused
+from server.events import rules
+from server.events.event import Event
+from server.ingest import results
+from server.ingest.results import Outcome, Submission
+from server.ingest.scheduler import Batch, Call, Lane, Lanes, Taken
+from server.ingest.write import Committed, Part, commit, commit_group
+from server.rollups import member_numbers
+from server.rollups.member_numbers import NumberCache
+from server.store.database import Database
+from server.tenancy.limits import Limits
+
+_LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
+_REPEATING = 10_000  # organizations of which it is known that they repeat events
+_WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
+_REST = 3  # times as long as its transaction took, whoever waits behind itself rests for others
+_LONGEST_REST = 0.3  # seconds, of each part of a rest: whoever rests gets its turn, too
+_COURTESY = 0.02  # seconds at most before a step: whoever waits behind itself goes on, too
+_GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
+_NO_LIMITS = Limits()
+
+
+class Ingest:
+    """Stores events for all organizations of this process."""
+
+    def __init__(
+        self,
+        database: Database,
+        arrivals: Arrivals,
+        clock: Clock,
+        *,
+        on_commit: Callable[[int], None],
+        concurrency: int,
+        distinct: member_numbers.Limits | None = None,
+    ) -> None:
+        self._database = database
+        self._arrivals = arrivals
+        self._clock = clock
+        self._numbers = NumberCache(distinct)
+        self._on_commit = on_commit
+        self.quotas = Quotas(database)
+        self._lanes = Lanes(concurrency, self._may_join)
+        self._calm = Bell()  # rings when nothing is under way but of organizations that wait behind themselves
+        self._dispatching = False
+        self._looking: asyncio.TimerHandle | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        # For how many batches duplicates are expected of an organization, those in which they came last at the end.
+        self._repeating: OrderedDict[int, int] = OrderedDict()
+        self.weak = False  # true while the database could lose what is acknowledged
+
+    def forget(self) -> None:
+        """Forgets what it knows of the database: after a restore to an earlier point."""
+        self._numbers.forget()
+        self._repeating.clear()
+
+    async def submit(self, organization_id: int, events: Sequence[Event], limits: Limits = _NO_LIMITS) -> Submission:
+        """Stores events and returns when they are durable. Cancelling the caller does not cancel the transaction.
+
+        Refused, and nothing stored, where they do not fit into the organization's events of the month.
+        """
+        if not events:
+            return Submission(results=(), revision=0)
+        if self.weak:
+            raise Refused(Reason.DURABILITY_WEAK, "the database is not set up to be durable", retry_after=5.0)
+        call = Call(
+            events=events,
+            since=time.monotonic(),
+            done=asyncio.get_running_loop().create_future(),
+        )
+        self._lanes.add(organization_id, limits, call)
+        telemetry.PENDING_EVENTS.inc(len(events))
+        self._dispatch_soon()
+        return await call.done
+
+    def expected_wait(self, organization_id: int) -> float:
+        """For how many seconds one more call of the organization would wait for its transaction to begin."""
+        lane = self._lanes.get(organization_id)
+        if lane is None or not lane.waiting:
+            return 0.0
+        return max(time.monotonic() - lane.waiting[0].since, lane.pace * (1 + lane.events / self._lanes.most(lane)))
+
+    async def give_way(self, organization_id: int) -> None:
+        """Waits a little, for an organization that waits behind itself, while others have something under way that do
+        not, and do not wait for a place of its own.
+        """
+        if self._is_in_the_way(organization_id):
+            await self._calm.wait(_COURTESY)
+
+    def _is_in_the_way(self, organization_id: int) -> bool:
+        """True where an organization waits behind itself, and others have something under way that do not, and could
+        begin.
+        """
+        return self._lanes.has_room and self._lanes.has_light and self._lanes.is_heavy(organization_id)
+
+    async def _before_step(self, organization_id: int, waits: "_Stopwatch") -> None:
+        """To be awaited before each step of long work; adds how long that took."""
+        with waits:
+            await self.give_way(organization_id)
+            await self._arrivals.lull()
+
+    async def _rest(self, lane: Lane, seconds: float) -> None:
+        """Pauses after a transaction of an organization that waits behind itself, while others have something under way
+        that do not: for three times as long as it took, so that they have most of the processors' time, and then until
+        they are done.
+        """
+        if not self._is_in_the_way(lane.organization_id):
+            return
+        self._lanes.rest(lane)  # those that rest do not wait for each other
+        try:
+            self._ring_if_calm()
+            await asyncio.sleep(min(_REST * seconds, _LONGEST_REST))
+            if self._lanes.has_room and self._lanes.has_light:
+                await self._calm.wait(_LONGEST_REST)
+        finally:
+            self._lanes.go_on(lane)
+
+    def _ring_if_calm(self) -> None:
+        if not self._lanes.has_light:
+            self._calm.ring()
+
+    async def drain(self) -> None:
+        """Returns when nothing is waiting or being written any more."""
+        self._dispatch()
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def _may_join(self, lane: Lane) -> bool:
+        """True where all events of an organization are likely to be new, and to fit into its month."""
+        organization_id = lane.organization_id
+        return (
+            organization_id not in self._repeating
+            and self.quotas.refusal(organization_id, lane.limits.monthly_events) is None
+        )
+
+    def _dispatch_soon(self) -> None:
+        """Begins transactions once all the calls that have just come in are waiting."""
+        if not self._dispatching:
+            self._dispatching = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._dispatching = False
+        while (batch := self._lanes.next()) is not None:
+            task = asyncio.create_task(self._run(batch))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        patience = self._lanes.patience()
+        if patience is not None and self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(patience, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking = None
+        self._dispatch()
+
+    async def _run(self, batch: Batch) -> None:
+        try:
+            if batch.is_group:
+                await self._settle_group(batch.taken)
+            elif batch.taken[0].size < _LONG_BATCH:
+                await self._settle(batch.taken[0])
+            else:
+                lane, waits = batch.taken[0].lane, _Stopwatch()
+                with _Stopwatch() as all_of_it:
+                    before_step = functools.partial(self._before_step, lane.organization_id, waits)
+                    await self._arrivals.between(self._settle(batch.taken[0]), before_step)
+                await self._rest(lane, all_of_it.seconds - waits.seconds)
+        finally:
+            gather = self._lanes.done(batch)
+            self._ring_if_calm()
+            self._dispatch()
+        if gather:
+            try:
+                await self._arrivals.quiet()
+            finally:
+                self._lanes.gathered()
+                self._dispatch()
+
+    async def _settle_group(self, group: Sequence[Taken]) -> None:
+        """Writes the events of a group and answers the calls. What is not stored so waits to be stored by itself, where
+        its fate is found out.
+        """
+        begun, doubtful = time.monotonic(), True
+        try:
+            outcomes = await self._write_group(group)
+            doubtful = False
+        except (errors.StorageUnavailable, errors.StorageRejected) as error:
+            telemetry.COMMIT_RETRIES.inc()
+            log_throttle.write("info", "a group is stored one by one", str(error), reason=str(error))
+            outcomes = {}
+        except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
+            log_throttle.write("error", "a group could not be stored", error=error)
+            outcomes = {}
+        for taken in group:
+            outcome = outcomes.get(taken.lane.organization_id)
+            if outcome is None:
+                self._lanes.put_back(taken, begun, doubtful=doubtful)
+            else:
+                self._answer(taken.calls, outcome)
+                telemetry.PENDING_EVENTS.dec(taken.size)
+
+    async def _write_group(self, group: Sequence[Taken]) -> Mapping[int, Outcome]:
+        """Writes a group in one transaction; the outcomes of those organizations whose events are stored."""
+        parts = [
+            Part(
+                organization_id=taken.lane.organization_id,
+                events=list(results.distinct(taken.events).values()),
+                quota=taken.lane.limits.monthly_events,
+            )
+            for taken in group
+        ]
+        try:
+            with telemetry.COMMIT_SECONDS.time():
+                committed = await commit_group(self._database, self._numbers, parts, self._recency())
+        finally:
+            for part in parts:
+                self._on_commit(part.organization_id)  # also where the answer to a commit was lost
+        outcomes = {}
+        for part in parts:
+            if (one := committed.get(part.organization_id)) is not None:
+                outcome = outcomes[part.organization_id] = Outcome()
+                outcome.add(one, part.events)
+        telemetry.BATCH_EVENTS.observe(sum(len(part.events) for part in parts if part.organization_id in committed))
+        return outcomes
+
+    async def _settle(self, taken: Taken) -> None:
+        """Writes the events of the calls and answers each; nothing that happens escapes to the runner."""
+        lane, calls = taken.lane, taken.calls
+        events = taken.events
+        try:
+            while calls := await self._fitting(lane, calls):
+                try:
+                    self._answer(calls, await self._write(taken, [one for call in calls for one in call.events]))
+                    break
+                except errors.QuotaExceeded as exceeded:
+                    # Nothing of the batch is stored. Each call by itself may fit.
+                    self.quotas.note(lane.organization_id, exceeded)
+        except Refused as refusal:
+            _fail(calls, refusal)
+        except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
+            log_throttle.write("error", "ingest failed", error=error, organization_id=lane.organization_id)
+            _fail(calls, None)
+        finally:
+            telemetry.PENDING_EVENTS.dec(len(events))
+
+    async def _fitting(self, lane: Lane, calls: Sequence[Call]) -> list[Call]:
+        """The calls that fit into the events of the month as far as they are known; answers the others."""
+        organization_id, limit = lane.organization_id, lane.limits.monthly_events
+        refusal = self.quotas.refusal(organization_id, limit)
+        if refusal is None:
+            return list(calls)
+        try:
+            fits = await self.quotas.fitting(organization_id, limit, [call.events for call in calls])
+        except errors.StorageUnavailable as error:
+            raise _unavailable() from error
+        _fail([call for call, fit in zip(calls, fits, strict=True) if not fit], refusal)
+        return [call for call, fit in zip(calls, fits, strict=True) if fit]
+
+    def _answer(self, calls: Sequence[Call], outcome: Outcome) -> None:
+        found = outcome.results([event for call in calls for event in call.events])
+        position = 0
+        for call in calls:
+            mine = found[position : position + len(call.events)]
+            position += len(call.events)
+            if not call.done.done():
+                call.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
+        results.count(found)
+
+    async def _write(self, taken: Taken, events: Sequence[Event]) -> Outcome:
+        outcome = Outcome()
+        try:
+            await self._write_distinct(taken, list(results.distinct(events).values()), outcome)
+        finally:
+            self._on_commit(taken.lane.organization_id)  # also where the answer to a commit was lost
+        return outcome
+
+    async def _write_distinct(
+        self, taken: Taken, events: Sequence[Event], outcome: Outcome, *, part: bool = False
+    ) -> None:
+        """Writes distinct events sorted by key; a batch that the database refuses is split to find the culprit."""
+        try:
+            outcome.add(await self._commit(taken, events), events)
+        except errors.QuotaExceeded:
+            if not part:
+                raise
+            # Other parts may be stored.
+            outcome.refused.update((event.event_key, results.OVER_QUOTA) for event in events)
+        except errors.StorageRejected as error:
+            if len(events) == 1:
+                who = taken.lane.organization_id
+                log_throttle.write("error", "the database refused an event", who, error=error, organization_id=who)
+                outcome.refused[events[0].event_key] = results.REFUSED
+                return
+            half = len(events) // 2
+            await self._write_distinct(taken, events[:half], outcome, part=True)
+            await self._write_distinct(taken, events[half:], outcome, part=True)
+
+    async def _commit(self, taken: Taken, events: Sequence[Event]) -> Committed:
+        """Commits, again and again while the database is away, for a limited time."""
+        organization_id, quota = taken.lane.organization_id, taken.lane.limits.monthly_events
+        hopeful = self._is_hopeful(organization_id) and not taken.doubtful
+        give_up_at, pause = (taken.tried_since or time.monotonic()) + _GIVE_UP_AFTER, 0.02
+        while True:
+            try:
+                with telemetry.COMMIT_SECONDS.time():
+                    committed = await commit(
+                        self._database,
+                        self._numbers,
+                        organization_id,
+                        events,
+                        self._recency(),
+                        hopeful=hopeful,
+                        quota=quota,
+                    )
+            except errors.StorageUnavailable as error:
+                telemetry.COMMIT_RETRIES.inc()
+                hopeful = False  # the attempt may have succeeded all the same
+                if time.monotonic() + pause > give_up_at:
+                    log_throttle.write("warning", "storage unavailable", str(error), reason=str(error))
+                    raise _unavailable() from error
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                pause = min(pause * 2, 1.0)
+            else:
+                telemetry.BATCH_EVENTS.observe(len(events))
+                if committed.stored:
+                    self._repeating[organization_id] = _WARY_BATCHES
+                    if len(self._repeating) > _REPEATING:
+                        self._repeating.popitem(last=False)
+                return committed
+
+    def _recency(self) -> Recency:
+        return slots.recency(rules.microseconds(self._clock.now()))
+
+    def _is_hopeful(self, organization_id: int) -> bool:
+        """True where all events are likely to be new: not for some batches after one that held duplicates."""
+        wary = self._repeating.pop(organization_id, 0)
+        if wary > 1:
+            self._repeating[organization_id] = wary - 1
+        return not wary
+
+
+class _Stopwatch:
+    """Adds up the seconds of its blocks, which do not overlap."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._begun = 0.0
+
+    def __enter__(self) -> "_Stopwatch":
+        self._begun = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.monotonic() - self._begun
+
+
+def _unavailable() -> Refused:
+    return Refused(
+        Reason.STORAGE_UNAVAILABLE, "the database cannot be reached; send the same events again", retry_after=1.0
+    )
+
+
+def _fail(calls: Sequence[Call], refusal: Refused | None) -> None:
+    """Answers calls with a refusal, or with a fault of the server where there is none."""
+    for call in calls:
+        if not call.done.done():
+            call.done.set_exception(refusal.again() if refusal else RuntimeError("the events could not be stored"))

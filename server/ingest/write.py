@@ -1,0 +1,310 @@
+"""One transaction of ingest: keys, conversations, events, deltas, revision. Acknowledge after it and never before."""
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from server import errors, failpoints
+from server.catalog import counting
+from server.catalog.cells import Cells
+from server.catalog.counting import Overflow
+from server.catalog.slots import Recency
+from server.events import outcomes
+from server.events.event import Event, conversation_key_of
+from server.events.outcomes import Conversation
+from server.rollups.member_numbers import Known, NumberCache
+from server.store import conversations, rollups, single, statuses, updates
+from server.store import events as stored_events
+from server.store.conversations import Activity, Seen
+from server.store.database import Database, Driver
+from server.tenancy.limits import UNLIMITED
+
+_MESSAGE_TYPES = ("message.received", "message.sent")
+_CONVERSATION_TYPES = frozenset((*_MESSAGE_TYPES, "conversation.started", *outcomes.KIND_OF_EVENT_TYPE))
+_FEW = 250  # new events of an organization, up to which one statement costs less than the steps of a transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one organization adds to a group: distinct events, sorted by key."""
+
+    organization_id: int
+    events: Sequence[Event]
+    quota: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What a transaction did. stored maps the keys that were there before to their fingerprints."""
+
+    revision: int  # 0: nothing was new
+    new: set[bytes]
+    stored: dict[bytes, int]
+    overflow: Overflow  # of all the events, new or not
+
+
+async def commit_group(
+    database: Database, numbers: NumberCache, parts: Sequence[Part], recency: Recency
+) -> Mapping[int, Committed]:
+    """Stores what a few new events of different organizations change, in one statement that is its own transaction.
+
+    What is not stored is left out and has to be committed by itself: that of an organization with an event that is
+    stored already, a message to a conversation that is closed, or a conversation that somebody else changes, and
+    everything where, for instance, one quota is exceeded.
+    """
+    async with database.ingest() as driver:
+        known = await numbers.of_all(driver, {part.organization_id: part.events for part in parts})
+        committed = await _store_together(driver, parts, known, recency, most_are_open=True)
+        failpoints.reach("ingest_after_commit")
+    for organization_id in committed:
+        numbers.keep(known[organization_id])
+    return committed
+
+
+async def commit(
+    database: Database,
+    numbers: NumberCache,
+    organization_id: int,
+    events: Sequence[Event],
+    recency: Recency,
+    *,
+    hopeful: bool = False,
+    quota: int = UNLIMITED,
+) -> Committed:
+    """Stores those events that are new and counts them, in one transaction. Events are distinct, sorted by key.
+
+    May be repeated whatever happened to an earlier attempt: what that one committed is found stored. hopeful: all are
+    taken to be new, which is quicker if it is true; if it is not, the work is done twice. QuotaExceeded, and nothing
+    stored, where this month would then hold more events than the quota.
+    """
+    async with database.ingest() as driver:
+        known = await numbers.of(driver, organization_id, events)
+        committed = None
+        if hopeful and len(events) <= _FEW:
+            part = Part(organization_id=organization_id, events=events, quota=quota)
+            stored = await _store_together(driver, [part], {organization_id: known}, recency)
+            committed = stored.get(organization_id)
+        elif hopeful:
+            committed = await _store_new(driver, organization_id, events, known.numbers, recency, quota)
+        if committed is None:
+            async with driver.transaction():
+                committed = await _store(driver, organization_id, events, known.numbers, recency, quota)
+        failpoints.reach("ingest_after_commit")
+    if committed.revision:
+        numbers.keep(known)
+    return committed
+
+
+async def _store_together(
+    driver: Driver, parts: Sequence[Part], known: Mapping[int, Known], recency: Recency, *, most_are_open: bool = False
+) -> dict[int, Committed]:
+    """Stores parts by one statement, outside of any transaction; those that are left out are not in the answer.
+
+    most_are_open: parts that close and reopen nothing are stored without a look at their conversations, which saves a
+    round trip. One with a conversation that is closed is left out then.
+    """
+    talking = [_Talking(part, known[part.organization_id].numbers, recency) for part in parts]
+    wanted = [key for one in talking if one.closings or not most_are_open for key in one.conversations()]
+    seen = await conversations.look(driver, wanted) if wanted else {}
+    counted = [part for one in talking if (part := one.counted(seen)) is not None]
+    if not counted:
+        return {}
+    failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
+    revisions = await single.store(driver, counted)
+    if revisions is None:
+        # Conversations that several servers change all the time are not to be at the expense of other organizations.
+        robust = [part for part in counted if not part.is_delicate]
+        revisions = await single.store(driver, robust) if 0 < len(robust) < len(counted) else None
+    if revisions is None:
+        return {}
+    return {
+        part.organization_id: Committed(
+            revision=revisions[part.organization_id].number,
+            new={event.event_key for event in part.events},
+            stored={},
+            overflow=known[part.organization_id].numbers.overflow,
+        )
+        for part in parts
+        if part.organization_id in revisions
+    }
+
+
+class _Talking:
+    """A part, what it adds up to but for its conversations, and those: what becomes of them, by how they stand."""
+
+    def __init__(self, part: Part, numbers: counting.Numbers, recency: Recency) -> None:
+        self.closings = counting.closings_of(part.events, numbers.overflow)
+        self._part = part
+        self._recency = recency
+        self._changes = counting.of_events(part.events, numbers, recency)
+        self._activities = _activities(part.events)
+        self._closings: dict[bytes, list[outcomes.Closing]] = {}
+        for closing in self.closings:
+            self._closings.setdefault(closing.conversation_key, []).append(closing)
+
+    def conversations(self) -> list[tuple[int, bytes]]:
+        """The conversations whose figures may change, by organization and key."""
+        return [
+            (self._part.organization_id, key)
+            for key, activity in self._activities.items()
+            if activity.messages or key in self._closings
+        ]
+
+    def counted(self, seen: Mapping[tuple[int, bytes], Seen]) -> single.Part | None:
+        """The part as it is stored, with what its conversations make different; None where one of them has been closed
+        and reopened too often to tell. To be asked once.
+        """
+        talks = []
+        for key in sorted(self._activities):
+            activity, closings = self._activities[key], self._closings.get(key, ())
+            found = seen.get((self._part.organization_id, key), _UNSEEN)
+            before = found.conversation
+            if closings and len(found.closings) >= conversations.MOST_CLOSINGS:
+                return None
+            outcome = outcomes.outcome((*found.closings, *closings)) if closings else before.outcome
+            counting.add_conversation(self._changes, before, -1, self._recency)
+            after = Conversation(messages=before.messages + activity.messages, outcome=outcome)
+            counting.add_conversation(self._changes, after, +1, self._recency)
+            matters = before.outcome is not None or outcome is not None
+            talks.append(single.Talk(key, activity, outcome, found.version if matters else None))
+        return single.Part(
+            organization_id=self._part.organization_id,
+            events=self._part.events,
+            talks=talks,
+            closings=self.closings,
+            changes=self._changes,
+            quota=self._part.quota,
+        )
+
+
+_UNSEEN = Seen(None, Conversation(messages=0, outcome=None), ())
+
+
+async def _store_new(
+    driver: Driver,
+    organization_id: int,
+    events: Sequence[Event],
+    numbers: counting.Numbers,
+    recency: Recency,
+    quota: int,
+) -> Committed | None:
+    """Stores events all of which are new; None, with nothing stored, where one of them is not."""
+    try:
+        async with driver.transaction():
+            await stored_events.add_keys(driver, organization_id, events)
+            return await _count(driver, organization_id, events, numbers, recency, {}, quota)
+    except stored_events.KeyTaken:
+        return None
+
+
+async def _store(
+    driver: Driver,
+    organization_id: int,
+    events: Sequence[Event],
+    numbers: counting.Numbers,
+    recency: Recency,
+    quota: int,
+) -> Committed:
+    new = await stored_events.claim_keys(driver, organization_id, events)
+    stored: dict[bytes, int] = {}
+    if len(new) < len(events):
+        old = [event.event_key for event in events if event.event_key not in new]
+        stored = await stored_events.fingerprints(driver, organization_id, old)
+    if not new:
+        return Committed(revision=0, new=new, stored=stored, overflow=numbers.overflow)
+    fresh = [event for event in events if event.event_key in new]
+    return await _count(driver, organization_id, fresh, numbers, recency, stored, quota)
+
+
+async def _count(
+    driver: Driver,
+    organization_id: int,
+    fresh: Sequence[Event],
+    numbers: counting.Numbers,
+    recency: Recency,
+    stored: dict[bytes, int],
+    quota: int,
+) -> Committed:
+    """Stores and counts events whose keys have been claimed."""
+    changes = counting.of_events(fresh, numbers, recency)
+    await _count_conversations(driver, organization_id, fresh, numbers.overflow, recency, changes)
+    changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
+    if changed_statuses:
+        await statuses.append(driver, organization_id, changed_statuses)
+    deltas, update = rollups.encode(changes), updates.encode(changes)
+    revision = await stored_events.next_revision(driver, organization_id, len(fresh))
+    if quota and revision.month_events > quota:
+        raise errors.QuotaExceeded(used=revision.month_events - len(fresh), limit=quota, at=revision.at)
+    await stored_events.append(driver, organization_id, revision, fresh)
+    await rollups.append(driver, organization_id, revision, deltas)
+    await updates.append(driver, organization_id, revision, update)
+    failpoints.reach("ingest_before_commit")
+    new = {event.event_key for event in fresh}
+    return Committed(revision=revision.number, new=new, stored=stored, overflow=numbers.overflow)
+
+
+async def _count_conversations(
+    driver: Driver,
+    organization_id: int,
+    events: Sequence[Event],
+    overflow: Overflow,
+    recency: Recency,
+    changes: Cells,
+) -> None:
+    """Adds messages to their conversations, and to changes whatever that and new closing events make different."""
+    added = _activities(events)
+    closings = counting.closings_of(events, overflow)
+    touched = {closing.conversation_key for closing in closings}
+    if not added:
+        return
+    found = await conversations.add_activity(driver, organization_id, added)
+    outcome = await _outcomes(driver, organization_id, closings, touched)
+    different = {key: now for key, now in outcome.items() if now != found[key].outcome}
+    if different:
+        await conversations.set_outcomes(driver, organization_id, different)
+    for key, one in found.items():
+        before = Conversation(messages=one.messages - added[key].messages, outcome=one.outcome)
+        after = Conversation(messages=one.messages, outcome=different.get(key, one.outcome))
+        counting.add_conversation(changes, before, -1, recency)
+        counting.add_conversation(changes, after, +1, recency)
+
+
+_occurred_at = operator.attrgetter("occurred_at")
+
+
+def _activities(events: Sequence[Event]) -> dict[bytes, Activity]:
+    """What each conversation gets that is started, spoken in, closed or reopened."""
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        conversation_id = event.conversation_id
+        if conversation_id and event.event_type in _CONVERSATION_TYPES:
+            if conversation_id in found:
+                found[conversation_id].append(event)
+            else:
+                found[conversation_id] = [event]
+    return {
+        conversation_key_of(conversation_id): _activity(conversation_id, some)
+        for conversation_id, some in found.items()
+    }
+
+
+def _activity(conversation_id: str, events: list[Event]) -> Activity:
+    events.sort(key=_occurred_at, reverse=True)
+    return Activity(
+        conversation_id=conversation_id,
+        messages=sum(event.event_type in _MESSAGE_TYPES for event in events),
+        at=events[0].occurred_at,
+        agent_id=next((event.agent_id for event in events if event.agent_id), ""),
+        user_id=next((event.user_id for event in events if event.user_id), ""),
+        channel=next((event.channel for event in events if event.channel), ""),
+    )
+
+
+async def _outcomes(
+    driver: Driver, organization_id: int, closings: Sequence[outcomes.Closing], touched: set[bytes]
+) -> dict[bytes, outcomes.Outcome | None]:
+    """The outcomes of the conversations that got a closing or reopening event."""
+    if not closings:
+        return {}
+    await conversations.add_closings(driver, organization_id, closings)
+    return await conversations.outcomes(driver, organization_id, touched)

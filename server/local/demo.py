@@ -1,0 +1,384 @@
+"""`demo`: real conversations through the whole service, and what it makes of them."""
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+import tallywire
+from server import errors, settings
+from server.local import chitchat, data_folder, up
+from server.local.chitchat import Conversation
+from server.local.up import Site, Stop
+from server.process import children, port, running
+from server.store import diagnosis, organizations
+from server.store.database import Database
+from server.tenancy import accounts
+from server.tenancy.accounts import Secrets
+from tallywire.cli import render
+from tallywire.v1 import event_pb2, event_service_pb2
+
+ORGANIZATION = "chitchat"
+TIME_ZONE = "America/Denver"  # where the conversations took place
+_LISTEN = "127.0.0.1:50051"
+_KEY = "chitchat.key"
+_LOG = "demo.log"
+_BATCH = 500
+_IN_FLIGHT = 6
+_TOP = 5
+_METRICS = ("total_messages", "total_conversations", "unique_users", "p95_response_time_ms", "satisfaction_score")
+_CHART_DAYS = 14
+# What --live plays, over and over: busy days, an hour of them in a minute, after the hours before as the last hour.
+_LIVE_FROM, _LIVE_UNTIL = (
+    int(datetime(2018, 5, day, hour, tzinfo=UTC).timestamp()) for day, hour in ((10, 12), (13, 0))
+)
+_LIVE_SPEED = 60
+_LIVE_LEAD = 3600 * _LIVE_SPEED
+_LIVE_TICK = 0.2  # seconds
+# The demo has engines, keys and a port of its own: what is set for the real service is not for it.
+_NOT_OURS = frozenset(
+    {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "TALLYWIRE_KEY_PEPPER",
+        "TALLYWIRE_KEY_PEPPERS_ACCEPTED",
+        "TALLYWIRE_PSEUDONYM_KEY",
+        "TALLYWIRE_LISTEN",
+        "TALLYWIRE_METRICS_ADDRESS",
+        "TALLYWIRE_METRICS_PORT",
+        "TALLYWIRE_TLS_CERTIFICATE",
+        "TALLYWIRE_TLS_KEY",
+        "TALLYWIRE_TLS_CLIENT_CA",
+    }
+)
+_DUPLICATE = event_service_pb2.EVENT_STATUS_DUPLICATE
+_REJECTED = event_service_pb2.EVENT_STATUS_REJECTED
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What is known of the replay so far. Instants are in seconds since 1970, seconds what it took."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    rejection: str = ""
+    messages: Counter[str] = field(default_factory=Counter)  # by agent
+    first: int = 2**62
+    last: int = 0
+    seconds: float = 0.0
+
+    @property
+    def done(self) -> int:
+        """How many events have a result."""
+        return self.accepted + self.duplicate + self.rejected
+
+    def add(self, events: Sequence[event_pb2.Event], results: Sequence[event_service_pb2.EventResult]) -> None:
+        """Counts events with what became of them."""
+        for event, result in zip(events, results, strict=True):
+            if result.status == _REJECTED:
+                self.rejected += 1
+                self.rejection = f"{event.event_id}: {result.rejection.message}"
+                continue
+            if result.status == _DUPLICATE:
+                self.duplicate += 1
+            else:
+                self.accepted += 1
+            if event.agent_id and event.event_type.startswith("message."):
+                self.messages[event.agent_id] += 1
+            self.first = min(self.first, event.occurred_at.seconds)
+            self.last = max(self.last, event.occurred_at.seconds)
+
+    def period(self) -> tuple[datetime, datetime]:
+        """The days on which something happened, from the first midnight to the last."""
+        first, last = (datetime.fromtimestamp(instant, ZoneInfo(TIME_ZONE)) for instant in (self.first, self.last))
+        return _midnight(first), _midnight(last + timedelta(days=1))
+
+
+def run(data_dir: Path | None, listen: str | None, limit: int | None, *, live: bool = False) -> int:
+    """Runs the demo and returns the exit code. SetupError or EnginesError where it cannot."""
+    chitchat.dataset()
+    ignored = _forget_environment()
+    os.environ["TALLYWIRE_LISTEN"] = listen or _free_listen()
+    known = settings.load()
+    folder = (data_dir or known.data_dir / "demo").expanduser().absolute()
+    console = Console()
+    if ignored:
+        console.print(f"The demo has engines of its own and does not use {', '.join(ignored)}.", highlight=False)
+    console.print(f"Starting PostgreSQL, Valkey, server and worker in {folder}", highlight=False, soft_wrap=True)
+    try:
+        with up.site(known, folder) as site, _log(folder) as report:
+            return asyncio.run(_demo(console, site, report, limit, live=live))
+    except tallywire.TallywireError as error:
+        raise errors.SetupError(f"{error}; the log is {folder / _LOG}") from error
+
+
+async def _demo(console: Console, site: Site, report: children.Report, limit: int | None, *, live: bool) -> int:
+    stop = Stop()
+    conversations = asyncio.create_task(asyncio.to_thread(list, chitchat.conversations(limit)))
+    async with diagnosis.database(site.database_url, migrated=False) as database:
+        await up.prepare(database)
+        key = await _kept_key(database, site)
+        async with children.running(site.programs, report, stop.hurried) as family:
+            done = False
+            tally = Tally()
+            if await family.ready(stop.asked):
+                async with tallywire.AsyncClient(site.listen, api_key=key, stamp_sent_at=False) as client:
+                    if live:
+                        _invite(console, site, key)
+                        show = asyncio.create_task(_play(console, client, await conversations, tally))
+                    else:
+                        show = asyncio.create_task(_show(console, client, await conversations, tally))
+                    done = await family.during(show, stop.asked)
+    if live and stop.number == signal.SIGINT:
+        # How people end it.
+        running.note(f"everything is stopped, {tally.done:,} events are kept in {site.folder}")
+        return 0
+    if not done:
+        running.note(f"interrupted: everything is stopped, {tally.done:,} events are kept in {site.folder}")
+        return 128 + stop.number
+    _farewell(console, site, key, tally)
+    if tally.rejected:
+        raise errors.SetupError(f"{tally.rejected:,} events were rejected, such as {tally.rejection}")
+    return 0
+
+
+async def _show(
+    console: Console, client: tallywire.AsyncClient, conversations: list[Conversation], tally: Tally
+) -> None:
+    """Replays the conversations and prints what the service says of them."""
+    with _progress(console, sum(one.event_count for one in conversations), tally):
+        await replay(client, conversations, tally)
+    await _print_figures(console, client, tally)
+    console.print(
+        f"\n[bold]{tally.done:,} events in {tally.seconds:.1f} s: {tally.done / tally.seconds:,.0f} events/s[/bold]"
+        f" ({tally.accepted:,} accepted, {tally.duplicate:,} duplicate, {tally.rejected:,} rejected)",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if tally.duplicate:
+        console.print("Duplicates were stored by an earlier run. They are counted once, so the figures are the same.")
+
+
+async def replay(client: tallywire.AsyncClient, conversations: Sequence[Conversation], tally: Tally) -> None:
+    """Sends the events of the conversations in batches, several of them at once."""
+    events = itertools.chain.from_iterable(map(chitchat.events_of, conversations))
+    batches = iter(lambda: list(itertools.islice(events, _BATCH)), [])
+
+    async def send() -> None:
+        for batch in batches:
+            tally.add(batch, await client.track_batch(batch))
+
+    began = time.monotonic()
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_IN_FLIGHT):
+                group.create_task(send())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    tally.seconds = time.monotonic() - began
+
+
+def _invite(console: Console, site: Site, key: str) -> None:
+    """Tells how to look on."""
+    environment = f"TALLYWIRE_API_KEY={key} TALLYWIRE_ADDRESS={site.listen}"
+    lines = [
+        f"Playing {_LIVE_SPEED} times as fast as it happened. Look on in another terminal:\n",
+        f"  {environment} {running.client('watch')}",
+        "\nCtrl-C ends it.",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+async def _play(
+    console: Console, client: tallywire.AsyncClient, conversations: Sequence[Conversation], tally: Tally
+) -> None:
+    """Sends events when they happen again, those of the last hour at once, until it is cancelled."""
+    with _counter(console, tally):
+        async for batch in _due(moved(conversations, time.time())):
+            tally.add(batch, await client.track_batch(batch))
+
+
+async def _due(events: Iterator[event_pb2.Event]) -> AsyncIterator[list[event_pb2.Event]]:
+    """Events in batches, as soon as their time has come."""
+    following = next(events)
+    while True:
+        batch: list[event_pb2.Event] = []
+        while len(batch) < _BATCH and following.occurred_at.ToNanoseconds() <= time.time_ns():
+            batch.append(following)
+            following = next(events)
+        if batch:
+            yield batch
+        if len(batch) < _BATCH:
+            await asyncio.sleep(_LIVE_TICK)
+
+
+def moved(conversations: Iterable[Conversation], now: float) -> Iterator[event_pb2.Event]:
+    """The events as they happen again, from an hour before `now` on and without an end, each time as new ones."""
+    kept = [one for one in conversations if one.messages[-1][1] >= _LIVE_FROM - _LIVE_LEAD]
+    for take in itertools.count():
+        first = _LIVE_FROM if take else _LIVE_FROM - _LIVE_LEAD
+        begin = now + take * (_LIVE_UNTIL - _LIVE_FROM) / _LIVE_SPEED
+        for event in heapq.merge(*map(chitchat.events_of, kept), key=lambda event: event.occurred_at.seconds):
+            if first <= event.occurred_at.seconds < _LIVE_UNTIL:
+                at = begin + (event.occurred_at.seconds - _LIVE_FROM) / _LIVE_SPEED
+                yield _again(event, f"{now:.0f}.{take}", at)
+
+
+def _again(event: event_pb2.Event, name: str, at: float) -> event_pb2.Event:
+    """The event once more: with ids of its own, at another time, and as much faster as everything is."""
+    event.event_id = f"{event.event_id}@{name}"
+    event.conversation_id = f"{event.conversation_id}@{name}"
+    event.occurred_at.FromMicroseconds(round(at * 1_000_000))
+    if event.message.HasField("response_time_ms"):
+        event.message.response_time_ms //= _LIVE_SPEED
+    return event
+
+
+@contextlib.contextmanager
+def _counter(console: Console, tally: Tally) -> Iterator[None]:
+    """Shows how many events have been sent: in place in a terminal, else a line now and then."""
+    began = time.monotonic()
+
+    def said() -> str:
+        return f"{tally.done:,} events in {time.monotonic() - began:.0f} s"
+
+    if console.is_terminal:
+        with console.status(said()) as status, _every(0.5, lambda: status.update(said())):
+            yield
+    else:
+        with _every(10, lambda: print(f"live: {said()}", flush=True)):  # noqa: T201 - what the demo has to say
+            yield
+
+
+async def _print_figures(console: Console, client: tallywire.AsyncClient, tally: Tally) -> None:
+    """Prints the overview, the busiest agents and the daily usage of the whole period."""
+    start, end = tally.period()
+    days = (end.date() - start.date()).days
+    render.overview(console, await client.overview(start, end, time_zone=TIME_ZONE))
+    busiest = [
+        await client.agent(agent_id, start, end, time_zone=TIME_ZONE, trend_days=days)
+        for agent_id, _ in tally.messages.most_common(_TOP)
+    ]
+    render.agents(console, busiest)
+    usage = await client.usage(start, end, granularity="day", metrics=_METRICS, time_zone=TIME_ZONE)
+    render.usage(console, usage)
+    messages = [value.integer for value in usage.series[0].values]
+    peak = usage.buckets[messages.index(max(messages))].start.ToDatetime(tzinfo=UTC).astimezone(ZoneInfo(TIME_ZONE))
+    first = max(start, _midnight(peak - timedelta(days=_CHART_DAYS // 2)))
+    last = min(end, _midnight(first + timedelta(days=_CHART_DAYS)))
+    chart = await client.usage(first, last, granularity="day", metrics=_METRICS[:1], time_zone=TIME_ZONE)
+    render.usage(console, chart)
+
+
+def _farewell(console: Console, site: Site, key: str, tally: Tally) -> None:
+    """Tells how to keep going."""
+    start, end = (instant.date().isoformat() for instant in tally.period())
+    period = ("--from", start, "--to", end, "--zone", TIME_ZONE)
+    top = [agent_id for agent_id, _ in tally.messages.most_common(1)]
+    lines = [
+        f"\nEverything is stopped; the data is kept in {site.folder}. To keep going:\n",
+        f"  {running.python('server', 'up', '--data-dir', str(site.folder))}",
+        "\nand in another terminal:\n",
+        f"  export TALLYWIRE_API_KEY={key}",
+        f"  {running.client('overview', *period)}",
+        *(f"  {running.client('agent', agent_id, *period)}" for agent_id in top),
+        f"  {running.client('usage', '--metric', 'total_messages', '--granularity', 'week', *period)}",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+async def _kept_key(database: Database, site: Site) -> str:
+    """The secret of the demo's key: that of an earlier run as long as it is good, or a new one."""
+    async with database.transaction() as connection:
+        owner = await organizations.by_name(connection, ORGANIZATION)
+        known = await organizations.keys(connection, owner.organization_id) if owner else ()
+    kept = data_folder.read(site.folder, _KEY)
+    hashes = Secrets(site.key_pepper)
+    if kept and any(hashes.opens(kept, key) and key.revoked_at is None for key in known):
+        return kept
+    if owner is None:
+        await accounts.create_organization(database, ORGANIZATION, organizations.Settings(time_zone=TIME_ZONE))
+    made = await accounts.create_key(database, hashes, ORGANIZATION, name="demo", scopes=up.SCOPES)
+    data_folder.keep(site.folder, _KEY, made.secret)
+    return made.secret
+
+
+def _forget_environment() -> list[str]:
+    """Takes out of the environment what is meant for the real service; the names of its engines, if they were there."""
+    found = [name for name in os.environ if name.upper() in _NOT_OURS]
+    for name in found:
+        del os.environ[name]
+    return sorted(name for name in found if name.upper() in ("DATABASE_URL", "REDIS_URL"))
+
+
+def _free_listen() -> str:
+    try:
+        return port.free_address(_LISTEN)
+    except port.PortTaken:
+        return "127.0.0.1:0"
+
+
+@contextlib.contextmanager
+def _log(folder: Path) -> Iterator[children.Report]:
+    """Keeps what the children print in a file, which begins anew each time."""
+    handle = os.open(folder / _LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", buffering=1) as file:
+        yield lambda name, line: print(f"{name:<6} | {line}", file=file)
+
+
+@contextlib.contextmanager
+def _progress(console: Console, total: int, tally: Tally) -> Iterator[None]:
+    """Shows how far the replay is: a bar in a terminal, else a line for every tenth."""
+    if console.is_terminal:
+        columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+        with Progress(*columns, console=console) as bars:
+            task = bars.add_task("replay", total=total)
+            with _every(0.1, lambda: bars.update(task, completed=tally.done)):
+                yield
+        return
+    shown = 0
+
+    def tell() -> None:
+        nonlocal shown
+        if (tenth := 10 * tally.done // total) > shown:
+            shown = tenth
+            print(f"replay: {tally.done:,} of {total:,} events", flush=True)  # noqa: T201 - what the demo has to say
+
+    with _every(0.1, tell):
+        yield
+
+
+@contextlib.contextmanager
+def _every(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
+    """Tells again and again during the block, and once at its end."""
+
+    async def repeat() -> None:
+        while True:
+            tell()
+            await asyncio.sleep(seconds)
+
+    task = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        tell()
+
+
+def _midnight(instant: datetime) -> datetime:
+    return instant.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)

@@ -1,0 +1,203 @@
+"""`up`: the whole service on one machine, in the foreground, until Ctrl-C."""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from server import errors
+from server.local import data_folder, embedded
+from server.process import children, port, running
+from server.settings import Settings
+from server.store import diagnosis, migrate, organizations, partitions
+from server.store.database import Database
+from server.tenancy import accounts
+from server.tenancy.accounts import NewKey, Scope, Secrets
+
+Say = Callable[[str], None]
+
+ORGANIZATION = "default"
+SCOPES = (Scope.INGEST, Scope.READ, Scope.EVENTS, Scope.BACKFILL)
+_WORKER_GRACE = 15.0  # seconds for the transaction at hand; whatever is cut off is done again later
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a service runs on this machine, before it runs: its folder, its address, its engines, its pepper."""
+
+    folder: Path
+    listen: str
+    database_url: str = dataclasses.field(repr=False)
+    redis_url: str = dataclasses.field(repr=False)
+    key_pepper: str = dataclasses.field(repr=False)
+    embedded: bool  # whether the engines are ours
+    drain_seconds: float
+    metrics_port: int
+    processes: int  # of the server
+
+    @property
+    def programs(self) -> list[children.Program]:
+        """The children, in the order in which they are stopped."""
+        environment = {
+            **os.environ,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "TALLYWIRE_KEY_PEPPER": self.key_pepper,
+            "TALLYWIRE_LISTEN": self.listen,
+            "TALLYWIRE_DATA_DIR": str(self.folder),
+        }
+        servers = children.servers(
+            self.processes, environment, drain_seconds=self.drain_seconds, metrics_port=self.metrics_port
+        )
+        # No two processes can have one port.
+        environment["TALLYWIRE_METRICS_PORT"] = str(self.metrics_port and self.metrics_port + self.processes)
+        return [*servers, children.Program(role="worker", grace=_WORKER_GRACE, environment=environment)]
+
+
+class Stop:
+    """Tells that somebody wants an end: asked for once, hurried from the second time on."""
+
+    def __init__(self, signals: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)) -> None:
+        self.asked = asyncio.Event()
+        self.hurried = asyncio.Event()
+        self.number = 0
+        for number in signals:
+            asyncio.get_running_loop().add_signal_handler(number, self._ask, number)
+
+    def _ask(self, number: int) -> None:
+        if self.asked.is_set():
+            self.hurried.set()
+        self.number = self.number or number
+        self.asked.set()
+
+
+def up(settings: Settings) -> None:
+    """Runs the service until Ctrl-C, SIGTERM or the end of the terminal. SetupError or EnginesError if it cannot."""
+    with site(settings, settings.data_dir.expanduser().absolute()) as here:
+        asyncio.run(_up(here))
+
+
+@contextlib.contextmanager
+def site(settings: Settings, folder: Path) -> Iterator[Site]:
+    """Takes the folder and the address and runs the engines during the block."""
+    data_folder.prepare(folder)
+    with contextlib.ExitStack() as stack:
+        hold = stack.enter_context(data_folder.hold(folder))
+        setting = "--listen or TALLYWIRE_LISTEN"
+        if settings.processes == 1:
+            address = port.free_address(settings.listen, setting)
+        else:
+            address = stack.enter_context(port.shared(settings.listen, setting))
+        database_url, redis_url = stack.enter_context(engines(settings, folder))
+        pepper = settings.key_pepper.get_secret_value() if settings.key_pepper else data_folder.pepper(folder)
+        here = Site(
+            folder=folder,
+            listen=address,
+            database_url=database_url,
+            redis_url=redis_url,
+            key_pepper=pepper,
+            embedded=settings.database_url is None,
+            drain_seconds=settings.drain_seconds,
+            metrics_port=settings.metrics_port,
+            processes=settings.processes,
+        )
+        hold.publish(
+            data_folder.Running(
+                pid=os.getpid(),
+                listen=address,
+                database_url=database_url,
+                redis_url=redis_url,
+                key_pepper=pepper,
+            )
+        )
+        yield here
+
+
+@contextlib.contextmanager
+def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
+    """The URLs of the database and of Redis: those that are set, or embedded ones that run during the block."""
+    if settings.database_url is not None and settings.redis_url is not None:
+        yield settings.required("database_url"), settings.required("redis_url")
+        return
+    if settings.database_url is not None or settings.redis_url is not None:
+        one, other = ("DATABASE_URL", "REDIS_URL") if settings.database_url else ("REDIS_URL", "DATABASE_URL")
+        raise errors.SetupError(f"{one} is set and {other} is not: set both, or neither for embedded engines")
+    started = embedded.start(folder)
+    try:
+        yield started.database_url, started.redis_url
+    finally:
+        # The engines stop in order and fast; one more Ctrl-C would only leave them to do so unwatched.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        started.stop()
+
+
+async def prepare(database: Database) -> str:
+    """Brings the schema up to date, makes the partitions of the days ahead and returns the schema."""
+    schema = await migrate.upgrade(database)
+    diagnosis.checked_schema(await migrate.current(database))
+    today = (await database.condition()).now.date()
+    async with database.transaction() as connection:
+        await partitions.ensure(connection, today)
+    return schema
+
+
+async def first_key(database: Database, pepper: str) -> NewKey | None:
+    """Makes an organization and its key where there is none at all; None where somebody has made one before."""
+    async with database.transaction() as connection:
+        known = await organizations.listed(connection)
+    if not known:
+        await accounts.create_organization(database, ORGANIZATION, organizations.Settings(time_zone="UTC"))
+    elif [one.name for one in known] != [ORGANIZATION]:
+        return None
+    owner = await accounts.organization(database, ORGANIZATION)
+    async with database.transaction() as connection:
+        if await organizations.keys(connection, owner.organization_id):
+            return None
+    return await accounts.create_key(database, Secrets(pepper), ORGANIZATION, name="first", scopes=SCOPES)
+
+
+async def _up(here: Site) -> None:
+    stop = Stop()
+    async with diagnosis.database(here.database_url, migrated=False) as database:
+        await diagnosis.check_redis(here.redis_url)
+        await prepare(database)
+        async with children.running(here.programs, _report, stop.hurried) as family:
+            if await family.ready(stop.asked):
+                data = f"its data in {here.folder}" if here.embedded else "the database of DATABASE_URL"
+                say(f"tallywire serves gRPC on {here.listen}, with {data}; Ctrl-C stops it.")
+                _greet(here, await first_key(database, here.key_pepper))
+                await family.during(asyncio.get_running_loop().create_future(), stop.asked)
+            say(f"Stopping: server, worker{', engines' if here.embedded else ''}. Ctrl-C again to hurry.")
+    say("Stopped.")
+
+
+def _greet(here: Site, key: NewKey | None) -> None:
+    """Tells how to send a first event, with the key if it was made just now: the secret is not kept anywhere."""
+    elsewhere = () if here.folder == Path.home() / ".tallywire" else ("--data-dir", str(here.folder))
+    if key is None:
+        scopes = ("--scope", "ingest", "--scope", "read")
+        made = running.python("server", "keys", "create", *elsewhere, "ORGANIZATION", *scopes)
+        say(f"To make a key, in another terminal: {made}")
+        return
+    environment = f"TALLYWIRE_API_KEY={key.secret} TALLYWIRE_ADDRESS={here.listen}"
+    say(f"\nThe API key of the organization {ORGANIZATION!r}, shown only now:\n\n  {key.secret}\n")
+    say("Try it in another terminal:\n")
+    say(f"  export {environment}")
+    say(f"  {running.client('track', 'message.sent', '--agent', 'bot-1', '--set', 'response_time_ms=120')}")
+    say(f"  {running.client('overview', '--last', '1d')}\n")
+
+
+def say(text: str) -> None:
+    """Writes on standard output; a terminal that has gone away is no reason to stop in disorder."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)  # noqa: T201 - this is what the command has to say
+
+
+def _report(name: str, line: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(f"{name:<6} | {line}", file=sys.stderr, flush=True)  # noqa: T201 - the same

@@ -1,0 +1,1 @@
+"""Servers and workers as processes of one machine."""

@@ -1,0 +1,1 @@
+"""Questions, each answered from one snapshot."""

@@ -1,0 +1,41 @@
+"""Estimated costs by resource, from recorded costs and the organization's rate card."""
+
+from collections.abc import Sequence
+
+from server.catalog import cells, definitions, figures
+from server.catalog.cells import Cell
+from server.query.answers import Resource
+from server.store.organizations import Settings
+from server.timerange import Span
+
+_GIB = 2**30
+_RATE_PERIOD = 30 * cells.QUARTERS_PER_DAY
+_COST = definitions.MEASURE["cost_micros"]
+_STORAGE_CHANGE = definitions.MEASURE["storage_change_bytes"]
+_BANDWIDTH = (definitions.MEASURE["api_request_bytes"], definitions.MEASURE["api_response_bytes"])
+
+MEASURES = tuple(one.name for one in (_COST, _STORAGE_CHANGE, *_BANDWIDTH))
+
+
+def estimate(
+    settings: Settings, spans: Sequence[Span], points: Sequence[Cell], *, storage_after: int
+) -> dict[Resource, int]:
+    """What a period is estimated to have cost, in micros; a resource without a rate is left out.
+
+    Storage counts at what was in use at the end of each bucket, for the bucket's length.
+    """
+    costs = {Resource.MODEL_CALLS: sum(_total(cell, _COST) for cell in points)}
+    if settings.storage_rate_micros is not None:
+        byte_quarters, in_use = 0, storage_after - sum(_total(cell, _STORAGE_CHANGE) for cell in points)
+        for span, cell in zip(spans, points, strict=True):
+            in_use += _total(cell, _STORAGE_CHANGE)
+            byte_quarters += max(in_use, 0) * span.length
+        costs[Resource.STORAGE] = byte_quarters * settings.storage_rate_micros // (_GIB * _RATE_PERIOD)
+    if settings.bandwidth_rate_micros is not None:
+        transferred = sum(_total(cell, one) for cell in points for one in _BANDWIDTH)
+        costs[Resource.BANDWIDTH] = transferred * settings.bandwidth_rate_micros // _GIB
+    return costs
+
+
+def _total(cell: Cell, measure: definitions.Measure) -> int:
+    return int(figures.figure(measure, cell) or 0)

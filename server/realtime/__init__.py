@@ -1,0 +1,1 @@
+"""The numbers of the last minutes, and the stream of every revision."""

@@ -1,0 +1,266 @@
+"""A hub follows the revisions of one organization that somebody on this server watches, for all who do.
+
+It reads them in PostgreSQL, in order, whenever it is told that there is something new. Subscribers pull: each takes the
+newest state, or the updates after the revision where it stands, whenever it is ready, so that a reader that is slow
+costs no memory here. A state is worked out when somebody asks for it, once for all who do.
+"""
+
+import contextlib
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+from server.broadcast import Bell
+from server.errors import Reason, Refused
+from server.events.event import Event
+from server.realtime import resume_tokens, update_cache, views
+from server.realtime.builds import Builds
+from server.realtime.follower import Follower
+from server.realtime.lookup_slots import Lookups
+from server.realtime.notifications import Signals
+from server.realtime.resume_tokens import Position
+from server.realtime.update_cache import Batch, Recent
+from server.realtime.view import Part
+from server.realtime.views import Published, Views
+from server.rollups import overflow
+from server.store import deployment, rollups, updates
+from server.store.database import Connection
+from server.store.updates import Update
+
+_REST, _LONGEST_REST = 8.0, 0.1  # a look is followed by a rest of so many times its duration, in seconds
+_PAGE_REVISIONS, _PAGE_EVENTS = 2000, 2500  # at a look
+_CATCH_UP_PAGES = 4  # further behind, readers read by themselves
+_READER_EVENTS = 1000  # that a reader gets at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """How states and updates become the bytes that every subscriber gets."""
+
+    state: views.Encode
+    update: update_cache.Encode
+
+
+class Hub:
+    """Follows one organization. lookups and builds are those of all hubs of this server."""
+
+    def __init__(
+        self,
+        lookups: Lookups,
+        builds: Builds,
+        signals: Signals,
+        codec: Codec,
+        *,
+        organization_id: int,
+        time_zone: str,
+    ) -> None:
+        self._lookups = lookups
+        self._signals = signals
+        self._organization_id = organization_id
+        self._news = Bell()  # rings whenever there may be something new
+        self._views = Views(
+            lookups,
+            builds,
+            signals,
+            codec.state,
+            self._news.ring,
+            organization_id=organization_id,
+            time_zone=time_zone,
+        )
+        self._recent = Recent(codec.update)
+        self._follower = Follower(self._look, organization_id, rest=_REST, longest_rest=_LONGEST_REST)
+        self.epoch = ""  # in which it began; a hub does not outlive it
+        self._next_epoch: str | None = None
+        self._pages = 0  # in a row that did not reach the newest revision
+        self._readers, self._event_readers = 0, 0
+        self.revision = 0  # the newest one that readers of updates can have
+
+    @property
+    def at(self) -> datetime:
+        """The database's time, as it was last told."""
+        return self._views.at
+
+    async def start(self) -> None:
+        """Finds out where the organization stands, and follows it from there."""
+        self._signals.listen(self._organization_id, self.look)
+        async with self._lookups.snapshot(self._organization_id) as connection:
+            as_of = await rollups.as_of(connection, self._organization_id)
+        self.epoch, self.revision = as_of.epoch, as_of.revision
+        self._views.start(as_of)
+        self._follower.start()
+
+    async def stop(self) -> None:
+        """Ends following."""
+        self._signals.forget(self._organization_id, self.look)
+        await self._follower.stop()
+        await self._views.stop()
+
+    def look(self) -> None:
+        """Makes the hub look for new revisions."""
+        self._follower.wake()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the hub's epoch is: whoever subscribes gets another hub."""
+        return self._next_epoch is not None
+
+    def tell_epoch(self, epoch: str) -> None:
+        """Tells the hub which epoch it is. Another one than the hub's ends its subscriptions."""
+        if self.epoch and epoch != self.epoch:
+            self._end(epoch)
+
+    def check(self) -> None:
+        """Refuses once the hub's epoch is over."""
+        if self._next_epoch is not None:
+            raise resume_tokens.restored(self._next_epoch)
+
+    def _end(self, next_epoch: str) -> None:
+        self._next_epoch = next_epoch
+        self.wake()
+
+    def tell(self, revision: int, at: datetime) -> None:
+        """Tells the hub what the newest revision is, and the time: it looks, and its windows slide."""
+        if revision != self.revision:
+            self.look()
+        self._views.tell(revision, at)
+
+    def wake(self) -> None:
+        """Makes everybody who waits for news look up."""
+        self._news.ring()
+
+    def watching(self, part: Part) -> AbstractAsyncContextManager[None]:
+        """Keeps the view of a part up to date for the length of the block."""
+        return self._views.watching(part)
+
+    async def undecided(self, part: Part, values: Collection[str]) -> set[str]:
+        """Those of the part's values that no event has carried yet; refuses one whose changes go to OTHER."""
+        async with self._lookups.snapshot(self._organization_id) as connection:
+            return await overflow.undecided(connection, self._organization_id, part.dimension, values)
+
+    def published(self, part: Part) -> Published:
+        """The newest state of a part that is being watched."""
+        return self._views.published(part)
+
+    @contextlib.contextmanager
+    def reading(self, *, include_events: bool) -> Iterator[None]:
+        """Keeps recent updates at hand, for somebody who reads them all."""
+        self._readers += 1
+        self._event_readers += include_events
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            self._event_readers -= include_events
+
+    def news(self, seconds: float) -> Coroutine[None, None, None]:
+        """Waits until there may be something new, or for that time."""
+        return self._news.wait(seconds)
+
+    async def position(self, resumed: Position | None) -> int:
+        """Where a reader begins: after the revision that its token names, or after the newest one."""
+        async with self._lookups.snapshot(self._organization_id) as connection:
+            as_of = await rollups.as_of(connection, self._organization_id)
+        self.tell_epoch(as_of.epoch)
+        self.check()
+        if resumed is None:
+            return as_of.revision
+        if resumed.epoch != as_of.epoch:
+            raise resume_tokens.restored(as_of.epoch)
+        if resumed.revision > as_of.revision:
+            raise Refused(
+                Reason.FUTURE_REVISION,
+                "resume_after is of a revision that has not been yet",
+                field="resume_after",
+                metadata={"revision": str(as_of.revision)},
+            )
+        return resumed.revision
+
+    async def updates_after(self, revision: int, limit: int, part: Part, *, include_events: bool) -> Sequence[Batch]:
+        """The updates after a revision, in order and without a gap; Refused where some are not kept any more."""
+        if revision >= self.revision:
+            return ()
+        if found := self._recent.after(revision, limit, include_events=include_events):
+            return found
+        async with self._lookups.catching_up(self._organization_id):
+            missed = await self._missed(revision, limit, include_events=include_events)
+            return await self._prepared(missed, part, include_events=include_events)
+
+    async def _missed(self, revision: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
+        """The next updates after a revision, from the database."""
+        async with self._lookups.snapshot(self._organization_id) as connection:
+            self.tell_epoch(await deployment.epoch(connection))
+            self.check()
+            read = await updates.after(connection, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
+            following = without_gap(read, revision)
+            if not following:
+                oldest = read[0].revision if read else (await updates.window(connection, self._organization_id)).oldest
+                raise Refused(
+                    Reason.COMPACTED,
+                    "the updates after this token are not kept any more; read the figures anew",
+                    field="resume_after",
+                    metadata={"oldest_revision": str(oldest)},
+                )
+            return await self._batches(connection, following, events=include_events)
+
+    async def _prepared(self, batches: Sequence[Batch], part: Part, *, include_events: bool) -> Sequence[Batch]:
+        """Makes the messages of many updates, a little at a time."""
+        steps, made = self._recent.prepared(batches, part, include_events=include_events), list[Batch]()
+        while True:
+            async with self._lookups.piece(self._organization_id) as is_over:
+                for one in steps:
+                    if one is not None:
+                        made.append(one)
+                    if is_over():
+                        break
+                else:
+                    return made
+
+    async def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
+        """The messages of an update for a part; the last one still lacks the resume token."""
+        return await self._recent.encoded(batch, part, include_events=include_events)
+
+    async def _batches(self, connection: Connection, found: Sequence[Update], *, events: bool) -> list[Batch]:
+        read: Mapping[int, Sequence[Event]] = {}
+        if events and found:
+            read = await updates.events_of(connection, self._organization_id, found[0], found[-1])
+        return [Batch(update=one, events=read.get(one.revision, ()), whole=events) for one in found]
+
+    async def _look(self) -> None:
+        """Finds out what is new, and keeps it at hand where somebody reads updates, in the order of revisions."""
+        async with self._lookups.snapshot(self._organization_id) as connection:
+            as_of = await rollups.as_of(connection, self._organization_id)
+            # Within an epoch revisions only grow. Where they do not, the database was restored and nobody has said so.
+            if as_of.epoch != self.epoch or as_of.revision < self.revision:
+                self._end(as_of.epoch)
+                return
+            fresh = await self._read(connection, as_of.revision)
+        if fresh is None:
+            self._recent.forget()  # what is kept has no gap
+        else:
+            self._recent.keep(fresh)
+        self.revision = fresh[-1].update.revision if fresh else as_of.revision
+        self._views.tell(as_of.revision, as_of.at)
+        self._news.ring()
+
+    async def _read(self, connection: Connection, newest: int) -> list[Batch] | None:
+        """The next page of updates; None where nobody reads them one by one, or they cannot be any more."""
+        behind = newest - self.revision
+        if not self._readers or behind > _PAGE_REVISIONS:
+            return None
+        if not behind:
+            return []
+        found = await updates.after(connection, self._organization_id, self.revision, limit=behind, events=_PAGE_EVENTS)
+        found = without_gap(found, self.revision)
+        self._pages = self._pages + 1 if found and found[-1].revision < newest else 0
+        if not found or self._pages > _CATCH_UP_PAGES:
+            self._pages = 0
+            return None
+        if self._pages:
+            self.look()
+        return await self._batches(connection, found, events=self._event_readers > 0)
+
+
+def without_gap(found: Sequence[Update], revision: int) -> list[Update]:
+    """Those that follow a revision one by one."""
+    return [one for number, one in enumerate(found, revision + 1) if one.revision == number]

@@ -1,0 +1,193 @@
+"""The hubs of a server: one for each organization that somebody watches, made with the first subscriber, gone with the
+last. They are told once a second, all at once, where their organizations stand.
+"""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from server import errors, telemetry
+from server.admission import memory
+from server.errors import Reason, Refused
+from server.realtime import lookup_slots
+from server.realtime.builds import Builds
+from server.realtime.hub import Codec, Hub
+from server.realtime.lookup_slots import Lookups
+from server.realtime.notifications import Signals
+from server.realtime.states import States
+from server.realtime.view import Part
+from server.store import updates
+from server.store.database import Database
+from server.tally import Tally
+
+PULSE_SECONDS = 1.0
+_BUILDING = 3  # of so many connections one is for views that are made, the others are for looks at what is new
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    hub: Hub
+    started: asyncio.Task[None]
+    users: int = 0
+
+
+class Hubs:
+    """Gives subscribers the hub of their organization, and everybody its state of now.
+
+    connections are those of the database that realtime has, two or more.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        signals: Signals,
+        codec: Codec,
+        *,
+        connections: int,
+        limit: int,
+        limit_each: int,
+    ) -> None:
+        builds = max(1, connections // _BUILDING)
+        self._builds = Builds(database, builds)
+        self._lookups = Lookups(database, connections - builds)
+        self._signals = signals
+        self._codec = codec
+        self._limit = limit
+        self._limit_each = limit_each
+        self._entries: dict[int, _Entry] = {}
+        self._users = Tally()
+        self._pulse: asyncio.Task[None] | None = None
+        self._departures = memory.Departures()
+        self._states = States(signals, codec.state, self._builds)
+
+    def subscribed(self, organization_id: int, time_zone: str) -> AbstractAsyncContextManager[Hub]:
+        """The organization's hub, for as long as one subscription lasts; refuses more than the limits."""
+        return _Subscribed(self, organization_id, time_zone)
+
+    async def join(self, organization_id: int, time_zone: str) -> "_Entry":
+        """A subscription begins; each that has joined leaves once."""
+        self._check(organization_id)
+        self._users.add(organization_id)  # before anything is waited for
+        entry = self._entry(organization_id, time_zone)
+        entry.users += 1
+        telemetry.SUBSCRIPTIONS.inc()
+        try:
+            await asyncio.shield(entry.started)
+        except BaseException:
+            await self.leave(organization_id, entry)
+            raise
+        return entry
+
+    async def leave(self, organization_id: int, entry: "_Entry") -> None:
+        """A subscription has ended; the hub goes with the last one."""
+        telemetry.SUBSCRIPTIONS.dec()
+        self._departures.note()
+        self._users.add(organization_id, -1)
+        entry.users -= 1
+        failed = entry.started.done() and (entry.started.cancelled() or entry.started.exception() is not None)
+        if (failed or not entry.users) and self._entries.get(organization_id) is entry:
+            del self._entries[organization_id]
+        if not self._entries and self._pulse is not None:
+            self._pulse.cancel()
+            self._pulse = None
+        if not entry.users:
+            entry.started.cancel()
+            await entry.hub.stop()
+
+    def _entry(self, organization_id: int, time_zone: str) -> _Entry:
+        entry = self._entries.get(organization_id)
+        if entry is None or entry.hub.is_over:
+            hub = Hub(
+                self._lookups,
+                self._builds,
+                self._signals,
+                self._codec,
+                organization_id=organization_id,
+                time_zone=time_zone,
+            )
+            entry = self._entries[organization_id] = _Entry(hub=hub, started=asyncio.create_task(hub.start()))
+            entry.started.add_done_callback(_seen)
+            if self._pulse is None:
+                self._pulse = asyncio.create_task(self._beat())
+        return entry
+
+    def wake(self) -> None:
+        """Makes every subscription look up."""
+        for entry in self._entries.values():
+            entry.hub.wake()
+
+    def _check(self, organization_id: int) -> None:
+        each, total = self._users[organization_id], self._users.total
+        for count, limit, whose in ((each, self._limit_each, "organization"), (total, self._limit, "server")):
+            if count >= limit:
+                raise Refused(
+                    Reason.SUBSCRIPTION_LIMIT,
+                    f"too many subscriptions of this {whose}",
+                    metadata={"limit": str(limit)},
+                    retry_after=5.0,
+                )
+
+    async def _beat(self) -> None:
+        """Tells every hub once a second where its organization stands and what time it is, with one statement for all.
+        While the database is away, nobody is told anything: windows do not move on without what belongs into them.
+        """
+        away = False
+        while True:
+            await asyncio.sleep(PULSE_SECONDS)
+            try:
+                async with self._lookups.snapshot(lookup_slots.EVERYBODY) as connection:
+                    epoch, at, revisions = await updates.newest(connection, list(self._entries))
+                away = False
+            except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
+                if not away:
+                    _log.warning("revisions cannot be read; subscriptions wait", error=_description(error))
+                away = True
+                continue
+            for organization_id, entry in list(self._entries.items()):
+                if entry.started.done():
+                    entry.hub.tell_epoch(epoch)
+                    entry.hub.tell(revisions.get(organization_id, 0), at)
+
+    def tell_epoch(self, epoch: str) -> None:
+        """Ends subscriptions of other epochs than this one, and forgets their states."""
+        for entry in self._entries.values():
+            entry.hub.tell_epoch(epoch)
+        self._states.forget()
+
+    async def state(self, organization_id: int, time_zone: str, part: Part) -> bytes:
+        """The encoded state of a part, as Codec makes it. Refused where too many other filters wait for theirs."""
+        return await self._states.get(organization_id, time_zone, part)
+
+
+class _Subscribed(AbstractAsyncContextManager[Hub]):
+    """Joins and leaves. There are thousands, for as long as they are subscribed: hence no generator."""
+
+    __slots__ = ("_entry", "_hubs", "_organization_id", "_time_zone")
+
+    def __init__(self, hubs: Hubs, organization_id: int, time_zone: str) -> None:
+        self._hubs = hubs
+        self._organization_id = organization_id
+        self._time_zone = time_zone
+        self._entry: _Entry | None = None
+
+    async def __aenter__(self) -> Hub:
+        self._entry = await self._hubs.join(self._organization_id, self._time_zone)
+        return self._entry.hub
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._entry is not None:
+            await self._hubs.leave(self._organization_id, self._entry)
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """Takes note of an error, also where every caller has gone meanwhile."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _description(error: Exception) -> str:
+    return str(error) if isinstance(error, errors.StorageUnavailable) else type(error).__name__

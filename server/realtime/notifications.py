@@ -1,0 +1,219 @@
+"""Redis between servers: "look now" after commits, and realtime states for whoever asks next. All of it may be lost.
+
+PostgreSQL says what happened. A signal that is lost costs the second until the next look; a state that is lost is
+worked out anew. States are told by their time, so that none can come back from an old dump. Keys and channels carry the
+deployment, since two of them may use the same Redis.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import NamedTuple, cast
+
+import redis.asyncio
+import structlog
+
+from server import failpoints
+from server.clock import Clock
+from server.events import rules
+from server.realtime.view import Part
+
+_STATE_MILLISECONDS = 1500
+STATE_AGE = timedelta(seconds=2)
+_REST_SECONDS = 1.0
+_TIMEOUT_SECONDS = 2.0
+_PULSE_SECONDS = 5.0
+_log = structlog.get_logger(__name__)
+
+# Keeps the newer of two states, by revision and then by time: neither goes back in Redis.
+_STORE = """
+local kept = redis.call('HMGET', KEYS[1], 'revision', 'at')
+if kept[1] and kept[2] then
+    local revision, at = tonumber(kept[1]), tonumber(kept[2])
+    if revision > tonumber(ARGV[1]) or (revision == tonumber(ARGV[1]) and at > tonumber(ARGV[2])) then return 0 end
+end
+redis.call('HSET', KEYS[1], 'revision', ARGV[1], 'at', ARGV[2], 'state', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return 1
+"""
+
+
+class Left(NamedTuple):
+    """A state that a server has left."""
+
+    revision: int
+    encoded: bytes
+
+
+class _State(NamedTuple):
+    """A state to be left. Compared by revision, then by time in microseconds."""
+
+    revision: int
+    at: int
+    encoded: bytes
+
+
+class Signals:
+    """Tells other servers of commits and hears of theirs. Ingest never waits for any of it, and none of it raises."""
+
+    def __init__(self, redis_url: str, clock: Clock) -> None:
+        self._clock = clock
+        self._deployment = ""
+        self.epoch = ""  # of which states are left and loaded
+        self._redis = redis.asyncio.Redis.from_url(
+            redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, socket_timeout=_TIMEOUT_SECONDS
+        )
+        # Its own connection, without a time limit on reads: it waits for messages.
+        self._subscriber = redis.asyncio.Redis.from_url(redis_url, socket_connect_timeout=_TIMEOUT_SECONDS)
+        self._listeners: dict[int, Callable[[], None]] = {}
+        self._changed = asyncio.Event()
+        self._committed: set[int] = set()
+        self._states: dict[str, _State] = {}
+        self._wake = asyncio.Event()
+        self._away: set[str] = set()  # the tasks whose outage has been logged
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, deployment: str) -> None:
+        """Begins to tell the servers of this deployment, and to hear of them."""
+        self._deployment = deployment
+        self._tasks = [
+            asyncio.create_task(self._for_ever(name, work))
+            for name, work in (("tell", self._tell), ("listen", self._listen))
+        ]
+
+    def _channel(self, organization_id: int) -> str:
+        return f"tallywire:{self._deployment}:{{{organization_id}}}:revision"
+
+    def _state_key(self, organization_id: int, part: Part) -> str:
+        described = "\0".join((part.channel, *sorted(part.agent_ids)))
+        digest = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+        return f"tallywire:{self._deployment}:{{{organization_id}}}:realtime:{self.epoch}:{digest}"
+
+    async def close(self) -> None:
+        """Stops."""
+        while pending := [task for task in self._tasks if not task.done()]:
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending, timeout=0.5)  # and again: a Redis client may swallow a cancellation
+        await self._redis.aclose()
+        await self._subscriber.aclose()
+
+    def committed(self, organization_id: int) -> None:
+        """Says that an organization has a new revision: here at once, elsewhere as soon as Redis takes it."""
+        self._hear(organization_id)
+        self._committed.add(organization_id)
+        self._wake.set()
+
+    def listen(self, organization_id: int, heard: Callable[[], None]) -> None:
+        """Calls back whenever the organization may have a new revision."""
+        self._listeners[organization_id] = heard
+        self._changed.set()
+
+    def forget(self, organization_id: int, heard: Callable[[], None]) -> None:
+        """Ends listening, unless somebody else has begun meanwhile."""
+        if self._listeners.get(organization_id) == heard:
+            del self._listeners[organization_id]
+            self._changed.set()
+
+    def leave_state(self, organization_id: int, part: Part, revision: int, at: datetime, state: bytes) -> None:
+        """Leaves a state for other servers, as soon as Redis takes it and unless a newer one is there."""
+        key, left = self._state_key(organization_id, part), _State(revision, rules.microseconds(at), state)
+        self._states[key] = max(left, self._states.get(key, left))
+        self._wake.set()
+
+    async def load_state(self, organization_id: int, part: Part) -> Left | None:
+        """A state that is at most 2 seconds old, in one round trip; None where Redis has none or is away."""
+        key = self._state_key(organization_id, part)
+        try:
+            found = await cast("Awaitable[list[bytes | None]]", self._redis.hmget(key, ["revision", "at", "state"]))
+            revision, at, state = found
+            oldest = rules.microseconds(self._clock.now() - STATE_AGE)
+            if revision is None or at is None or state is None or int(at) < oldest:
+                return None
+            return Left(int(revision), state)
+        except Exception:  # noqa: BLE001 - whatever Redis does or holds, PostgreSQL has it
+            return None
+
+    async def _for_ever(self, name: str, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Works until it fails, and again after a rest: Redis may be away, or be anything else behind its address."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - none of it may end the task
+                if name not in self._away:
+                    _log.warning(
+                        "Redis is away; updates are looked for in PostgreSQL", task=name, error=type(error).__name__
+                    )
+                self._away.add(name)
+                await asyncio.sleep(_REST_SECONDS)
+
+    async def _tell(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            failpoints.reach("signal_before_publish")
+            await self._tell_all()
+            self._away.discard("tell")
+
+    async def _tell_all(self) -> None:
+        """Sends what there is to tell. Nothing of it is held after that, however long it takes until there is more."""
+        committed, self._committed = self._committed, set()
+        states, self._states = self._states, {}
+        pipeline = self._redis.pipeline(transaction=False)
+        for organization_id in committed:
+            pipeline.publish(self._channel(organization_id), b"")
+        for key, state in states.items():
+            pipeline.eval(_STORE, 1, key, *state, _STATE_MILLISECONDS)
+        await pipeline.execute()
+
+    async def _listen(self) -> None:
+        """Hears until the connection breaks, following what is listened to."""
+        async with self._subscriber.pubsub(ignore_subscribe_messages=True) as pubsub:
+            subscribed: set[int] = set()
+            pulse = _Pulse()
+            self._changed.set()
+            for organization_id in list(self._listeners):
+                self._hear(organization_id)  # something may have been said while nobody heard it
+            while True:
+                if self._changed.is_set():
+                    self._changed.clear()
+                    wanted = set(self._listeners)
+                    if added := wanted - subscribed:
+                        await pubsub.subscribe(*map(self._channel, added))
+                    if removed := subscribed - wanted:
+                        await pubsub.unsubscribe(*map(self._channel, removed))
+                    subscribed = wanted
+                if not subscribed and not pubsub.subscribed:  # every answer has been read: no channel is kept
+                    await self._changed.wait()
+                    pulse = _Pulse()  # nobody has read an answer meanwhile
+                    continue
+                await pulse.beat(pubsub)
+                message = await pubsub.get_message(timeout=0.2)
+                self._away.discard("listen")
+                if message is not None and message["type"] == "pong":
+                    pulse.answered = True
+                elif message is not None:
+                    self._hear(int(message["channel"].split(b"{")[1].split(b"}")[0]))
+
+    def _hear(self, organization_id: int) -> None:
+        if (heard := self._listeners.get(organization_id)) is not None:
+            heard()
+
+
+class _Pulse:
+    """Asks now and then whether Redis is still there: a connection that only listens would not notice."""
+
+    def __init__(self) -> None:
+        self.answered = True
+        self._due = 0.0
+
+    async def beat(self, pubsub: redis.asyncio.client.PubSub) -> None:
+        """Asks if it is time to; TimeoutError where the last question had no answer."""
+        now = asyncio.get_running_loop().time()
+        if now < self._due:
+            return
+        if not self.answered:
+            raise TimeoutError
+        self.answered, self._due = False, now + _PULSE_SECONDS
+        await pubsub.ping()

@@ -1,0 +1,61 @@
+"""Realtime views made from PostgreSQL: from figures by slot and from conversations, never from events."""
+
+from datetime import datetime
+
+from server.catalog import cells, definitions, figures, slots
+from server.realtime.view import FEED_LENGTH, MINUTES_SHOWN, Facts, Part, Today, Totals, View, day_of
+from server.rollups import overflow
+from server.store import activity, database, reading, rollups
+from server.store import slots as stored_slots
+from server.store.activity import Narrowing
+from server.store.database import Connection, Driver
+from server.store.reading import Selection
+from server.store.rollups import AsOf
+
+_STATEMENT_SECONDS = 5.0  # after which PostgreSQL ends a statement of a view
+_FINE_MINUTES = 6  # with the one that is running: five minutes end within it
+_TODAY = ("total_messages", "total_conversations", "token_usage")
+
+
+async def view(connection: Connection, organization_id: int, time_zone: str, part: Part) -> tuple[View, AsOf]:
+    """The view of a part as of the connection's snapshot. What is read and kept is bounded by the slots of an hour and
+    the values of the part, whatever the number of events; the conversations of the hour are counted by an index.
+    """
+    as_of = await rollups.as_of(connection, organization_id)
+    driver = await database.driver_of(connection)
+    await database.limit_statements(driver, _STATEMENT_SECONDS)
+    minute = slots.minute_of(as_of.at)
+    since = minute - MINUTES_SHOWN + 1
+    separate = not await overflow.without_cells(connection, organization_id, part.dimension, part.values)
+    narrowing = Narrowing(agent_ids=part.agent_ids, channel=part.channel)
+    messages = None
+    if separate:
+        messages = await stored_slots.read(
+            driver, organization_id, part.dimension, part.values, since=since, fine_since=minute - _FINE_MINUTES + 1
+        )
+    facts = Facts(
+        messages=messages,
+        today=await _today(driver, organization_id, part, as_of.at, time_zone, separate=separate),
+        open_by_minute=await activity.open_by_minute(driver, organization_id, narrowing, since),
+        conversations=await activity.latest(driver, organization_id, narrowing, since, FEED_LENGTH),
+    )
+    return View(part, facts, as_of.revision, as_of.at), as_of
+
+
+async def _today(
+    driver: Driver, organization_id: int, part: Part, now: datetime, time_zone: str, *, separate: bool
+) -> Today:
+    span = day_of(now, time_zone)
+    if not separate:
+        return Today(span=span, totals=None)
+    selections = [
+        Selection(point=point, dimension=part.dimension, value=value, span=span)
+        for point, value in enumerate(part.values)
+    ]
+    found = await reading.read(driver, organization_id, selections, figures.wanted(_TODAY))
+    total = cells.Cell()
+    for cell in found.points.values():
+        total.add(cell)
+    return Today(
+        span=span, totals=Totals(*(int(figures.figure(definitions.METRICS[name], total) or 0) for name in _TODAY))
+    )

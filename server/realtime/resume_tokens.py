@@ -1,0 +1,81 @@
+"""Resume tokens: where a subscriber stands, signed, so that it can go on at any server."""
+
+import base64
+import binascii
+import json
+import uuid
+from dataclasses import dataclass
+
+from server.errors import Reason, Refused
+from server.realtime.view import Part
+from server.tenancy.accounts import Secrets
+
+_MAX_LENGTH = 512
+_EPOCH_BYTES, _POSITION_BYTES = 16, 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What a subscriber asked for; the same on every resumption."""
+
+    organization_id: int
+    part: Part
+    include_events: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a subscriber stands: after a revision of an epoch."""
+
+    epoch: str
+    revision: int
+
+
+class Tokens:
+    """Makes and reads the tokens of one subscription. epoch is the one in which it stands."""
+
+    __slots__ = ("_described", "_secrets", "epoch")
+
+    def __init__(self, secrets: Secrets, subscription: Subscription) -> None:
+        part = subscription.part
+        described = [subscription.organization_id, sorted(part.agent_ids), part.channel, subscription.include_events]
+        self._described = json.dumps(described).encode()
+        self._secrets = secrets
+        self.epoch = ""
+
+    def after(self, revision: int) -> str:
+        """The token that resumes after a revision."""
+        content = uuid.UUID(self.epoch).bytes + revision.to_bytes(8, "big")
+        proof = self._secrets.token_hash(content + self._described)
+        return base64.urlsafe_b64encode(content + proof).decode().rstrip("=")
+
+    def position(self, text: str) -> Position:
+        """What a token resumes after; refuses every token that is not one of this subscription's own."""
+        if len(text) > _MAX_LENGTH or not text.isascii():
+            raise _invalid()
+        try:
+            data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise _invalid() from None
+        content, mac = data[:_POSITION_BYTES], data[_POSITION_BYTES:]
+        if len(content) != _POSITION_BYTES or not self._secrets.proves(mac, content + self._described):
+            raise _invalid()
+        epoch, revision = content[:_EPOCH_BYTES], content[_EPOCH_BYTES:]
+        return Position(epoch=str(uuid.UUID(bytes=epoch)), revision=int.from_bytes(revision, "big"))
+
+
+def restored(epoch: str) -> Refused:
+    """The refusal of whoever stands in another epoch than the one of now."""
+    return Refused(
+        Reason.RESTORED,
+        "the database was restored to an earlier point: read the figures anew, and subscribe without resume_after",
+        metadata={"epoch": epoch},
+    )
+
+
+def _invalid() -> Refused:
+    return Refused(
+        Reason.RESUME_TOKEN_INVALID,
+        "resume_after is damaged, or belongs to another organization or filter",
+        field="resume_after",
+    )

@@ -1,0 +1,118 @@
+"""The states of now for callers who do not watch: from Redis, else worked out once for all who ask at the same time."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from server.realtime import rebuild
+from server.realtime.builds import Builds
+from server.realtime.notifications import STATE_AGE, Left, Signals
+from server.realtime.view import Part
+from server.realtime.views import Encode
+
+_KEEP_SECONDS = 0.7  # for which a state that was worked out here answers later calls, too
+# A state that Redis gives is at most STATE_AGE old: it cannot be older than what was answered before that.
+_REMEMBER_SECONDS = 2 * STATE_AGE.total_seconds()
+_Key: TypeAlias = "tuple[int, Part]"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Making:
+    """A state that is being worked out, and how many callers wait for it."""
+
+    task: asyncio.Task[Left]
+    callers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """A state that was worked out here."""
+
+    left: Left
+    begun_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answered:
+    """The revision of the last state that was given out."""
+
+    revision: int
+    at: float
+
+
+class States:
+    """Gives every caller a state that is no older than the last one that this server has given out."""
+
+    def __init__(self, signals: Signals, encode: Encode, builds: Builds) -> None:
+        self._signals = signals
+        self._encode = encode
+        self._builds = builds
+        self._making: dict[_Key, _Making] = {}
+        # Both in the order in which they came, so that what is too old to matter is found at the front.
+        self._made: OrderedDict[_Key, _Made] = OrderedDict()
+        self._answered: OrderedDict[_Key, _Answered] = OrderedDict()
+
+    async def get(self, organization_id: int, time_zone: str, part: Part) -> bytes:
+        """The encoded state of a part. What is worked out is left in Redis; Refused where too much is asked for."""
+        key = (organization_id, part)
+        found = await self._signals.load_state(organization_id, part)
+        while found is None or found.revision < self._revision_answered(key):
+            found = self._kept(key) or await self._worked_out(organization_id, time_zone, part)
+        now = time.monotonic()
+        self._answered[key] = _Answered(revision=found.revision, at=now)
+        self._answered.move_to_end(key)
+        self._forget(now)
+        return found.encoded
+
+    def _revision_answered(self, key: _Key) -> int:
+        last = self._answered.get(key)
+        return 0 if last is None or last.at < time.monotonic() - _REMEMBER_SECONDS else last.revision
+
+    def _kept(self, key: _Key) -> Left | None:
+        """What was worked out a moment ago, where it is not older than the last answer."""
+        made = self._made.get(key)
+        if made is None or time.monotonic() > made.begun_at + _KEEP_SECONDS:
+            return None
+        return made.left if made.left.revision >= self._revision_answered(key) else None
+
+    async def _worked_out(self, organization_id: int, time_zone: str, part: Part) -> Left:
+        """Joins those who wait for the state; the last one who leaves ends the work."""
+        key = (organization_id, part)
+        making = self._making.get(key)
+        if making is None:
+            task = self._builds.begin(organization_id, lambda: self._make(organization_id, time_zone, part))
+            making = self._making[key] = _Making(task=task)
+        making.callers += 1
+        try:
+            return await asyncio.shield(making.task)
+        finally:
+            making.callers -= 1
+            if not making.callers and self._making.get(key) is making:
+                del self._making[key]  # whoever comes now begins anew
+                making.task.cancel()
+
+    async def _make(self, organization_id: int, time_zone: str, part: Part) -> Left:
+        async with self._builds.snapshot(organization_id) as connection:
+            begun_at = time.monotonic()
+            view, as_of = await rebuild.view(connection, organization_id, time_zone, part)
+        encoded = self._encode(view.state(as_of.at), view.revision, as_of.at, time_zone)
+        self._signals.leave_state(organization_id, part, view.revision, as_of.at, encoded)
+        left = Left(view.revision, encoded)
+        self._made[organization_id, part] = _Made(left=left, begun_at=begun_at)
+        self._made.move_to_end((organization_id, part))
+        return left
+
+    def forget(self) -> None:
+        """Forgets every state: what comes may have smaller revisions."""
+        self._answered.clear()
+        self._made.clear()
+        self._making.clear()  # those who wait have their answer; whoever comes now begins anew
+
+    def _forget(self, now: float) -> None:
+        """Drops what is too old to matter: nothing is kept of organizations that do not ask any more."""
+        while self._answered and next(iter(self._answered.values())).at < now - _REMEMBER_SECONDS:
+            self._answered.popitem(last=False)
+        while self._made and next(iter(self._made.values())).begun_at < now - _KEEP_SECONDS:
+            self._made.popitem(last=False)

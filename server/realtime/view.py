@@ -1,0 +1,210 @@
+"""What is happening now: sliding windows, the conversations that are going on, and the totals of today.
+
+A view is what aggregates said at a revision; it does not know a single event, and what it holds is bounded by the slots
+of an hour. Windows are by slots of occurrence and end with the one of now, so they move when nothing happens; late
+events fall outside of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from server import histogram, timerange
+from server.catalog import slots
+from server.catalog.cells import Dimension
+from server.catalog.figures import Figure
+from server.catalog.slots import Counts, Slot
+from server.events.event import Event
+from server.events.outcomes import Talk
+from server.timerange import Span
+
+MINUTES_SHOWN = 60  # with the one that is running
+_MINUTE_SLOTS, _FIVE_MINUTES_SLOTS = slots.FINE_PER_MINUTE, 5 * slots.FINE_PER_MINUTE  # with the one that is running
+FEED_LENGTH = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The events that a view is about: of some agents, of a channel, or all."""
+
+    agent_ids: frozenset[str] = frozenset()
+    channel: str = ""
+
+    @property
+    def dimension(self) -> Dimension:
+        """What it is narrowed by."""
+        return Dimension.AGENT if self.agent_ids else Dimension.CHANNEL if self.channel else Dimension.TOTAL
+
+    @property
+    def values(self) -> list[str]:
+        """The values of that dimension, in order."""
+        return sorted(self.agent_ids) or [self.channel]
+
+    def holds(self, event: Event) -> bool:
+        """True where the event belongs to the view."""
+        if self.agent_ids:
+            return event.agent_id in self.agent_ids
+        return not self.channel or event.channel == self.channel
+
+
+class Totals(NamedTuple):
+    """What happened on a day."""
+
+    messages: int
+    conversations: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Today:
+    """The totals of the organization's current day up to a revision; None where the part has no cells of its own."""
+
+    span: Span
+    totals: Totals | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """One minute of the last hour; start in seconds since 1970."""
+
+    start: int
+    messages: int
+    p50_response_time_ms: Figure
+    p95_response_time_ms: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What a view shows at an instant."""
+
+    figures: Mapping[str, Figure]
+    minutes: Sequence[Minute]
+    conversations: Sequence[Talk]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What aggregates say of a part: its messages by slot, today, how many open conversations had their latest activity
+    in each minute since 1970, and the latest conversations. Messages are None where the part has no cells of its own.
+    """
+
+    messages: Mapping[Slot, Counts] | None
+    today: Today
+    open_by_minute: Mapping[int, int]
+    conversations: Sequence[Talk]
+
+
+class _Past(NamedTuple):
+    """A minute up to an instant: what is shown of it, and what the figures of the hour are made of."""
+
+    shown: Minute
+    sent: int
+    failed: int
+
+
+class View:
+    """The state of one part of an organization as of a revision, at that instant and whenever it is asked for later."""
+
+    def __init__(self, part: Part, facts: Facts, revision: int, now: datetime) -> None:
+        self.part = part
+        self.revision = revision
+        self._today = facts.today
+        self._open_by_minute, self._conversations = facts.open_by_minute, facts.conversations
+        self._has_figures = facts.messages is not None
+        self._messages = dict(facts.messages or {})
+        self._at = _fine_slot(now)
+        self._settled: dict[int, _Past] = {}  # the minutes that are over; their histograms are not kept
+        self._state: State | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """True where the day whose totals are kept is not the current one any more."""
+        return not self._today.span.start <= timerange.floor_bucket(now) < self._today.span.end
+
+    def state(self, now: datetime) -> State:
+        """What the view shows at an instant; not before one that it was asked for earlier."""
+        at = max(_fine_slot(now), self._at)
+        if self._state is None or at > self._at:
+            self._at = at
+            self._state = self._made(at)
+        return self._state
+
+    def _made(self, at: int) -> State:
+        minute = at // slots.FINE_PER_MINUTE
+        today = self._today.totals or (None, None, None)
+        figures: dict[str, Figure] = {
+            "active_conversations": sum(
+                count for latest, count in self._open_by_minute.items() if latest > minute - MINUTES_SHOWN
+            ),
+            "messages_today": today[0],
+            "conversations_today": today[1],
+            "tokens_today": today[2],
+        }
+        minutes: list[Minute] = []
+        if self._has_figures:
+            hour = [self._past(number, at) for number in range(minute - MINUTES_SHOWN + 1, minute + 1)]
+            figures |= self._windows(at, hour)
+            minutes = [minute.shown for minute in hour]
+        return State(figures=figures, minutes=minutes, conversations=self._conversations)
+
+    def _windows(self, at: int, hour: Sequence[_Past]) -> dict[str, Figure]:
+        """The figures of the windows that end with a slot."""
+        five_minutes = _total(self._fine(at - _FIVE_MINUTES_SLOTS + 1, at))
+        responses, bins = five_minutes.responses, five_minutes.bins
+        sent, failed = sum(one.sent for one in hour), sum(one.failed for one in hour)
+        return {
+            "messages_last_minute": sum(one.messages for one in self._fine(at - _MINUTE_SLOTS + 1, at)),
+            "messages_last_hour": sum(one.shown.messages for one in hour),
+            "avg_response_time_ms": five_minutes.response_time / responses if responses else None,
+            "p50_response_time_ms": histogram.quantile(bins, 0.5),
+            "p95_response_time_ms": histogram.quantile(bins, 0.95),
+            "success_rate": (sent - failed) / sent if sent else None,
+        }
+
+    def _past(self, minute: int, at: int) -> _Past:
+        """What happened in a minute up to a slot."""
+        settled = self._settled.get(minute)
+        if settled is not None:
+            return settled
+        first, last = minute * slots.FINE_PER_MINUTE, (minute + 1) * slots.FINE_PER_MINUTE - 1
+        parts, whole = self._fine(first, min(last, at)), self._messages.get(Slot(slots.MINUTE, minute))
+        counts = _total(parts if whole is None else [whole, *parts])
+        shown = Minute(
+            start=minute * slots.MINUTE,
+            messages=counts.messages,
+            p50_response_time_ms=histogram.quantile(counts.bins, 0.5),
+            p95_response_time_ms=histogram.quantile(counts.bins, 0.95),
+        )
+        past = _Past(shown=shown, sent=counts.sent, failed=counts.failed)
+        if last <= at:
+            self._settled[minute] = past
+            self._settled.pop(minute - MINUTES_SHOWN, None)
+            self._messages.pop(Slot(slots.MINUTE, minute), None)
+        return past
+
+    def _fine(self, first: int, last: int) -> list[Counts]:
+        """What happened in slots of five seconds, from the first to the last one."""
+        keys = (Slot(slots.FINE, number) for number in range(first, last + 1))
+        return [counts for key in keys if (counts := self._messages.get(key)) is not None]
+
+
+def _total(parts: Sequence[Counts]) -> Counts:
+    if len(parts) == 1:
+        return parts[0]
+    total = Counts()
+    for one in parts:
+        total.add(one)
+    return total
+
+
+def _fine_slot(at: datetime) -> int:
+    """The slot of five seconds of an instant, counted since 1970."""
+    return (at - timerange.EPOCH) // timedelta(seconds=slots.FINE)
+
+
+def day_of(now: datetime, zone_name: str) -> Span:
+    """The current day of a zone."""
+    zone = timerange.zone(zone_name)
+    today = timerange.day_at(now, zone)
+    start, end = (timerange.midnight(day, zone) for day in (today, today + timedelta(days=1)))
+    return Span(start=timerange.floor_bucket(start), end=timerange.floor_bucket(end))

@@ -1,0 +1,1 @@
+"""Deltas become rollups: fold, widen, audit, recount."""

@@ -1,0 +1,179 @@
+"""What is known of users, agents, event types, channels and teams, remembered between batches."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from server.catalog import cells, counting
+from server.events import rules
+from server.events.event import Event
+from server.store import members
+from server.store.database import Driver
+from server.store.members import Candidate, Kind, Member
+
+_CAPACITY = 300_000  # about 60 MB when all of it is used
+_LIMITED = (Kind.AGENT, Kind.EVENT_TYPE, Kind.CHANNEL, Kind.TEAM)
+Learned = Mapping[members.Key, Member]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many distinct values of an organization have cells of their own; the others share that of cells.OTHER.
+
+    Whether a value does is decided when it is seen for the first time, and stays so whatever the limits become. Event
+    types that the service knows always do and are not counted here.
+    """
+
+    agents: int = 10_000
+    event_types: int = 1_000
+    channels: int = 1_000
+    teams: int = 1_000
+
+    def candidate(self, kind: Kind, external_id: str) -> Candidate:
+        """The id and the limit that it falls under."""
+        return Candidate(kind, external_id, self._limit(kind, external_id))
+
+    def _limit(self, kind: Kind, external_id: str) -> int | None:
+        if kind is Kind.USER or (kind is Kind.EVENT_TYPE and external_id in rules.FAMILIES):
+            return None
+        if external_id == cells.OTHER:
+            return 0
+        limits = (self.agents, self.event_types, self.channels, self.teams)
+        return dict(zip(_LIMITED, limits, strict=True))[kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The numbers that a batch needs, and what was just learned of them."""
+
+    numbers: counting.Numbers
+    organization_id: int
+    learned: Learned
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The ids of one kind of an organization: their numbers, and those that are over the limit."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    overflow: set[str] = field(default_factory=set)
+
+    def put(self, external_id: str, member: Member) -> None:
+        self.numbers[external_id] = member.number
+        if member.overflow:
+            self.overflow.add(external_id)
+
+
+_Generation = dict[tuple[int, Kind], _Shelf]
+
+
+def ids_of(events: Sequence[Event]) -> dict[Kind, set[str]]:
+    """The ids that have to be known to count events, by kind."""
+    found: dict[Kind, set[str]] = {
+        Kind.USER: {event.user_id for event in events},
+        Kind.AGENT: {event.agent_id for event in events},
+        Kind.EVENT_TYPE: {event.event_type for event in events},
+        Kind.CHANNEL: {event.channel for event in events},
+        Kind.TEAM: {event.team_id for event in events},
+    }
+    for ids in found.values():
+        ids.discard("")
+    return found
+
+
+def of_members(known: Iterable[tuple[members.Key, Member]]) -> counting.Numbers:
+    """What is known of ids, in the form in which events are counted by it."""
+    shelves = {kind: _Shelf() for kind in Kind}
+    for (kind, external_id), member in known:
+        shelves[kind].put(external_id, member)
+    return _numbers(shelves)
+
+
+def _numbers(shelves: Mapping[Kind, _Shelf]) -> counting.Numbers:
+    return counting.Numbers(
+        users=shelves[Kind.USER].numbers,
+        agents=shelves[Kind.AGENT].numbers,
+        overflow=counting.Overflow(
+            agents=shelves[Kind.AGENT].overflow,
+            channels=shelves[Kind.CHANNEL].overflow,
+            teams=shelves[Kind.TEAM].overflow,
+            event_types=shelves[Kind.EVENT_TYPE].overflow,
+        ),
+    )
+
+
+class NumberCache:
+    """Remembers what is durable. It never changes, so nothing can make an entry wrong.
+
+    There are two generations. What is learned goes into the younger one, and so does what is found in the older one;
+    when the younger one is full it becomes the older one, and what nobody has asked for meanwhile is forgotten at once.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, capacity: int = _CAPACITY) -> None:
+        self._limits = limits or Limits()
+        self._capacity = capacity // 2  # of each generation
+        self._young: _Generation = {}
+        self._old: _Generation = {}
+        self._size = 0  # of the younger one
+
+    async def of(self, driver: Driver, organization_id: int, events: Sequence[Event]) -> Known:
+        """What of_all() says of one organization."""
+        return (await self.of_all(driver, {organization_id: events}))[organization_id]
+
+    async def of_all(self, driver: Driver, events: Mapping[int, Sequence[Event]]) -> dict[int, Known]:
+        """What is known of every id of the events, by organization; those that are new are enrolled, in a transaction
+        of its own and at most one round trip for all organizations, as long as no other server enrols ids of theirs.
+
+        An enrolment without events costs nothing, so it does not matter whether the events are stored afterwards. They
+        have to be stored on the same connection: a crash of the database may take what is learned, and then takes both.
+        """
+        shelves, missing = {}, {}
+        for organization_id, some in events.items():
+            wanted = ids_of(some)
+            found = {kind: self._remembered(organization_id, kind, ids) for kind, ids in wanted.items()}
+            shelves[organization_id] = found
+            if unknown := [(kind, one) for kind, ids in wanted.items() for one in ids - found[kind].numbers.keys()]:
+                missing[organization_id] = [self._limits.candidate(*key) for key in unknown]
+        learned = await members.enrol(driver, missing) if missing else {}
+        for organization_id, some_learned in learned.items():
+            for (kind, external_id), member in some_learned.items():
+                shelves[organization_id][kind].put(external_id, member)
+        return {
+            organization_id: Known(
+                numbers=_numbers(found), organization_id=organization_id, learned=learned.get(organization_id, {})
+            )
+            for organization_id, found in shelves.items()
+        }
+
+    def forget(self) -> None:
+        """Forgets everything: after a restore to an earlier point, which takes back what was durable."""
+        self._young, self._old, self._size = {}, {}, 0
+
+    def keep(self, known: "Known") -> None:
+        """Remembers what was learned. To be called once a later transaction is durable, and so what it says is too."""
+        for (kind, external_id), member in known.learned.items():
+            self._put(known.organization_id, kind, external_id, member)
+
+    def _put(self, organization_id: int, kind: Kind, external_id: str, member: Member) -> None:
+        if self._size >= self._capacity:
+            self._old, self._young, self._size = self._young, {}, 0
+        shelf = self._young.setdefault((organization_id, kind), _Shelf())
+        self._size += external_id not in shelf.numbers
+        shelf.put(external_id, member)
+
+    def _remembered(self, organization_id: int, kind: Kind, ids: set[str]) -> _Shelf:
+        """Those of the ids that are remembered."""
+        found = _Shelf()
+        for generation in (self._young, self._old):
+            shelf = generation.get((organization_id, kind))
+            if shelf is None:
+                continue
+            there = ids & shelf.numbers.keys()
+            ids = ids - there
+            numbers = shelf.numbers
+            found.numbers.update({one: numbers[one] for one in there})
+            over = there & shelf.overflow if shelf.overflow else set()
+            found.overflow |= over
+            if generation is self._old:
+                for one in there:
+                    self._put(organization_id, kind, one, Member(numbers[one], one in over))
+        return found

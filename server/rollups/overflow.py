@@ -1,0 +1,66 @@
+"""Questions about values that have no figures of their own: refused, since zeros would not be true."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from server.catalog.cells import OTHER, Dimension
+from server.errors import Reason, Refused
+from server.query.answers import Filter
+from server.store import members
+from server.store.database import Connection, Driver
+from server.store.members import Kind
+
+KINDS: Mapping[Dimension, Kind] = {
+    Dimension.AGENT: Kind.AGENT,
+    Dimension.CHANNEL: Kind.CHANNEL,
+    Dimension.TEAM: Kind.TEAM,
+    Dimension.EVENT_TYPE: Kind.EVENT_TYPE,
+}
+
+
+async def check(driver: Driver, organization_id: int, part: Filter, *, field: str) -> bool:
+    """Refuses a part that is counted under OTHER; False where no event has ever carried its value.
+
+    Asked after its figures were read, it speaks for them, too: what is decided about a value holds for good.
+    """
+    if part.is_whole:
+        return True
+    kind = KINDS[part.dimension]
+    if part.value == OTHER:
+        return await members.has_overflow(driver, organization_id, kind)
+    key = (kind, part.value)
+    found = (await members.known(driver, organization_id, [key])).get(key)
+    if found is not None and found.overflow:
+        raise refusal(field)
+    return found is not None
+
+
+async def without_cells(
+    connection: Connection, organization_id: int, dimension: Dimension, values: Sequence[str]
+) -> set[str]:
+    """Those of the values that are counted under OTHER."""
+    if dimension not in KINDS:
+        return set()
+    found = await members.find(connection, organization_id, KINDS[dimension], values)
+    return {value for value, member in found.items() if member.overflow}
+
+
+async def undecided(
+    connection: Connection, organization_id: int, dimension: Dimension, values: Collection[str]
+) -> set[str]:
+    """Those of a filter's values that no event has carried yet; refuses one that is counted under OTHER."""
+    if dimension not in KINDS or not values:
+        return set()
+    found = await members.find(connection, organization_id, KINDS[dimension], values)
+    if any(member.overflow for member in found.values()):
+        raise refusal("filter")
+    return set(values) - found.keys()
+
+
+def refusal(field: str) -> Refused:
+    """The refusal of a question about a value that is counted under OTHER."""
+    return Refused(
+        Reason.CARDINALITY_OVERFLOW,
+        "the organization had reached its limit of distinct values when this one came: it is counted under " + OTHER,
+        field=field,
+        metadata={"counted_under": OTHER},
+    )

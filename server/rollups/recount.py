@@ -1,0 +1,271 @@
+"""A recount: one organization's raw events and conversations counted again, and held against what is stored of them.
+
+All that is read about an organization is read in one snapshot, in which everything must agree to the last bit. What is
+found is told without any of the tenant's values.
+"""
+
+import asyncio
+import enum
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from server import timerange
+from server.catalog import cells, counting, definitions
+from server.catalog.cells import Cell, Cells, Granularity
+from server.events import outcomes
+from server.events.event import Event, conversation_key_of
+from server.events.outcomes import Closing, Conversation
+from server.rollups import member_numbers
+from server.store import conversations, members, organizations, rollups
+from server.store import events as stored_events
+from server.store.database import Driver
+from server.store.members import Member
+from server.store.organizations import Kept
+from server.timerange import Span
+
+WINDOW_EVENTS = 25_000
+_KEYS_AT_A_TIME = 5_000
+_EXAMPLES = 20
+_MESSAGE_TYPES = (definitions.RECEIVED, definitions.SENT)
+_EVENTS_KEY = cells.count_key(definitions.MEASURE["events"].number)
+_NOBODY = Member(2**32 - 1, overflow=False)  # stands for an id that has no number; it is nobody's
+
+
+class Fault(enum.StrEnum):
+    """What does not agree."""
+
+    CELL = "cell"  # rollups and deltas with raw events and conversations
+    ROLLUP = "rollup"  # a rollup with the finer ones of the same time
+    CLOSING = "closing"  # stored closing and reopening events with raw ones
+    OUTCOME = "outcome"  # a conversation's recorded outcome with that of its closing events
+    MESSAGES = "messages"  # a conversation's recorded messages with raw ones
+    KEY = "key"  # a raw event with the keys: it has none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """Something that does not agree, and where. bucket is the cell's, or the first one of the window looked at."""
+
+    fault: Fault
+    bucket: int
+    granularity: int = 0
+    dimension: int = 0
+    measures: tuple[int, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """What a recount has come across so far: how much was compared, how much of that differs, and examples."""
+
+    events: int = 0
+    cells: int = 0
+    mismatches: int = 0
+    examples: list[Mismatch] = field(default_factory=list)
+
+    def add(self, mismatch: Mismatch, count: int = 1) -> None:
+        """Counts what does not agree and keeps the first of it."""
+        self.mismatches += count
+        if count and len(self.examples) < _EXAMPLES:
+            self.examples.append(mismatch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One organization at one instant."""
+
+    driver: Driver
+    organization_id: int
+    kept: Kept
+    hours: Mapping[int, int]  # events in each hour that has any
+    known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
+
+    @property
+    def first(self) -> int:
+        """The first quarter hour of which every raw event must be there."""
+        return max(self.kept.raw_from_bucket, timerange.floor_bucket(timerange.FLOOR))
+
+    @property
+    def last(self) -> int:
+        """A quarter hour after everything that is stored."""
+        latest = max(self.hours, default=0)
+        widest = max(Granularity)
+        return (max(latest, timerange.floor_bucket(self.kept.now)) // widest + 2) * widest
+
+
+async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
+    """The organization as it is in the driver's transaction; None where there is no such organization."""
+    kept = await organizations.kept(driver, organization_id)
+    if kept is None:
+        return None
+    hours = await rollups.events_by_hour(driver, organization_id, _EVENTS_KEY)
+    return Snapshot(driver=driver, organization_id=organization_id, kept=kept, hours=hours)
+
+
+def windows(view: Snapshot, start: int, limit: int) -> Iterator[Span]:
+    """All the time from a quarter hour on, cut at hours into windows of about that many events, or of a single hour."""
+    events = 0
+    for hour, count in view.hours.items():
+        if hour > start and events and events + count > limit:
+            yield Span(start=start, end=hour)
+            start, events = hour, 0
+        if hour + Granularity.HOUR > start:
+            events += count
+    yield Span(start=start, end=max(view.last, start))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recount:
+    """What the raw events of a window add up to."""
+
+    cells: Cells
+    closings: set[Closing]
+    messages: Counter[bytes]  # by conversation
+
+
+async def check_window(view: Snapshot, span: Span, findings: Findings) -> Counter[bytes]:
+    """Counts a window again, adds what does not agree to the findings, and returns its messages by conversation."""
+    start, end = timerange.instant(span.start), timerange.instant(span.end)
+    recount = await _count_events(view, span, findings)
+    closed = await conversations.closed_between(view.driver, view.organization_id, start, end)
+    for conversation in closed.values():
+        counting.add_conversation(recount.cells, conversation)
+    for granularity in Granularity:
+        await _check_cells(view, granularity, span, recount.cells, findings)
+    for finer, wide in itertools.pairwise(sorted(Granularity)[1:]):  # windows are cut at hours
+        await _check_cut(view, finer, wide, span, findings)
+    await _check_outcomes(view, span, recount.closings, closed, findings)
+    await _check_keys(view, span, findings)
+    return recount.messages
+
+
+async def _count_events(view: Snapshot, span: Span, findings: Findings) -> _Recount:
+    recount = _Recount(cells={}, closings=set(), messages=Counter())
+    start, end = timerange.instant(span.start), timerange.instant(span.end)
+    async for events in stored_events.occurred_between(view.driver, view.organization_id, start, end):
+        known = await _numbers(view, events)
+        for key, cell in counting.of_events(events, known).items():
+            cells.cell(recount.cells, key).add(cell)
+        recount.closings.update(counting.closings_of(events, known.overflow))
+        for event in events:
+            if event.conversation_id and event.event_type in _MESSAGE_TYPES:
+                recount.messages[conversation_key_of(event.conversation_id)] += 1
+        findings.events += len(events)
+    return recount
+
+
+async def _numbers(view: Snapshot, events: Sequence[Event]) -> counting.Numbers:
+    """What ingest knew of the ids of events."""
+    keys = [(kind, one) for kind, ids in member_numbers.ids_of(events).items() for one in ids]
+    missing = [key for key in keys if key not in view.known]
+    if missing:
+        found = await members.known(view.driver, view.organization_id, missing)
+        view.known.update({key: found.get(key, _NOBODY) for key in missing})
+    return member_numbers.of_members((key, view.known[key]) for key in keys)
+
+
+async def _check_cells(
+    view: Snapshot, granularity: Granularity, span: Span, recount: Cells, findings: Findings
+) -> None:
+    """Holds the cells of one width that lie in a window as a whole against the recount."""
+    whole = Span(start=-(-span.start // granularity) * granularity, end=granularity.floor(span.end))
+    if whole.length <= 0:
+        return
+    stored = await rollups.stored_between(view.driver, view.organization_id, granularity, whole)
+    _compare(stored, _widened(recount, granularity, whole), Fault.CELL, granularity, findings)
+    await asyncio.sleep(0)  # all of this is work of this process; others want their turn
+
+
+async def _check_cut(view: Snapshot, finer: Granularity, wide: Granularity, span: Span, findings: Findings) -> None:
+    """Holds a rollup's bucket that ends in this window and began in an earlier one against the finer rollups."""
+    start = wide.floor(span.start)
+    bucket = Span(start=start, end=start + wide)
+    if not view.first <= bucket.start < span.start < bucket.end <= span.end:
+        return
+    stored = await rollups.stored_between(view.driver, view.organization_id, wide, bucket)
+    parts = await rollups.stored_between(view.driver, view.organization_id, finer, bucket)
+    _compare(stored, _widened(parts, wide, bucket), Fault.ROLLUP, wide, findings)
+
+
+def _widened(finer: Cells, granularity: Granularity, span: Span) -> Cells:
+    """Cells added up to cells of a larger width, as far as they lie in a span."""
+    return rollups.merge(
+        (key._replace(bucket=granularity.floor(key.bucket)), cell)
+        for key, cell in finer.items()
+        if span.start <= key.bucket < span.end
+    )
+
+
+def _compare(stored: Cells, expected: Cells, fault: Fault, granularity: Granularity, findings: Findings) -> None:
+    findings.cells += len(stored.keys() | expected.keys())
+    for key in cells.differences(stored, expected):
+        findings.add(
+            Mismatch(
+                fault=fault,
+                bucket=key.bucket,
+                granularity=int(granularity),
+                dimension=key.dimension,
+                measures=_differing_measures(stored.get(key, Cell()), expected.get(key, Cell())),
+            )
+        )
+
+
+def _differing_measures(left: Cell, right: Cell) -> tuple[int, ...]:
+    """The numbers of the measures that two cells do not agree on."""
+    counted = {
+        key // cells.KEY_SPAN
+        for mine, theirs in ((left.counters, right.counters), (left.bins, right.bins))
+        for key in mine.keys() | theirs.keys()
+        if mine.get(key, 0) != theirs.get(key, 0)
+    }
+    members_differ = {
+        key for key in left.sets.keys() | right.sets.keys() if (left.sets.get(key) or ()) != (right.sets.get(key) or ())
+    }
+    return tuple(sorted(counted | members_differ))
+
+
+async def _check_outcomes(
+    view: Snapshot, span: Span, raw: set[Closing], closed: Mapping[bytes, Conversation], findings: Findings
+) -> None:
+    """Holds closing events against raw ones, and recorded outcomes against those of all closing events."""
+    start, end = timerange.instant(span.start), timerange.instant(span.end)
+    stored = set(await conversations.closings_between(view.driver, view.organization_id, start, end))
+    findings.add(Mismatch(fault=Fault.CLOSING, bucket=span.start), len(stored ^ raw))
+    keys = sorted({one.conversation_key for one in stored | raw} | closed.keys())
+    for some in _portions(keys):
+        events = await conversations.closings(view.driver, view.organization_id, some)
+        recorded = await conversations.recorded(view.driver, view.organization_id, some)
+        for key in some:
+            found = recorded.get(key)
+            if found is None or found.outcome != outcomes.outcome(events.get(key, ())):
+                findings.add(Mismatch(fault=Fault.OUTCOME, bucket=span.start))
+
+
+async def check_messages(
+    view: Snapshot, span: Span, messages: Mapping[bytes, int], findings: Findings, *, complete: bool
+) -> None:
+    """Holds recorded messages of conversations against raw ones: as many, or more where raw ones are not complete."""
+    for some in _portions(sorted(messages)):
+        recorded = await conversations.recorded(view.driver, view.organization_id, some)
+        for key in some:
+            found = recorded[key].messages if key in recorded else 0
+            if found < messages[key] or (complete and found != messages[key]):
+                findings.add(Mismatch(fault=Fault.MESSAGES, bucket=span.start))
+    if complete:
+        spoken = await conversations.with_messages(view.driver, view.organization_id)
+        findings.add(Mismatch(fault=Fault.MESSAGES, bucket=span.start), max(0, spoken - len(messages)))
+
+
+def _portions(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    return (keys[start : start + _KEYS_AT_A_TIME] for start in range(0, len(keys), _KEYS_AT_A_TIME))
+
+
+async def _check_keys(view: Snapshot, span: Span, findings: Findings) -> None:
+    """Looks for raw events without a key, as far back as keys are kept."""
+    start, end = timerange.instant(span.start), timerange.instant(span.end)
+    days = view.kept.key_retention_days
+    if days is not None:
+        start = max(start, view.kept.now - timerange.QUARTER * cells.QUARTERS_PER_DAY * days)
+    missing = await stored_events.without_key(view.driver, view.organization_id, start, end) if start < end else 0
+    findings.add(Mismatch(fault=Fault.KEY, bucket=span.start), missing)

@@ -1,0 +1,1 @@
+"""Who calls, and what an organization may do: principals, keys, organizations, limits."""

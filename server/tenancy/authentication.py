@@ -1,0 +1,222 @@
+"""Authentication: whose an API key is, remembered for seconds, so that nobody pays for the mistakes of others."""
+
+import asyncio
+import contextlib
+import dataclasses
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from server import errors
+from server.clock import Clock
+from server.errors import Reason, Refused
+from server.store import organizations
+from server.store.database import Database
+from server.store.organizations import ApiKey, Organization, State
+from server.tenancy import accounts
+from server.tenancy.accounts import Principal, Scope, Secrets
+from server.tenancy.key_lookups import KeyLookups
+
+_FRESH_SECONDS = 5.0  # a revoked key is refused everywhere within this and the time of one look-up
+_MOST_KEYS = 20_000  # that are remembered, and as many ids that are none
+# Ids that were never seen share statements with so many seconds between them: what a flood of them may cost.
+_STRANGERS_PAUSE = 0.05
+_MOST_WAITING = 5_000
+# A call under way waits so long for the answer about its key, and goes on with the last answer where none comes.
+_CONFIRM_SECONDS, _ASK_AGAIN_SECONDS = 1.0, 2.0
+_BAD_PER_WINDOW, _WINDOW_SECONDS, _MOST_WINDOWS = 100, 10.0, 10_000
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_CREDENTIAL = re.compile(rf"{accounts.KEY_PREFIX}_([a-z2-7]{{16}})_[A-Za-z0-9_-]{{43}}")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Known:
+    """A key of the database, as it was until then."""
+
+    fresh_until: float
+    key: ApiKey
+    organization: Organization
+    principal: Principal  # the same for all calls, so that a thousand that last hold it once
+
+
+class Authenticator:
+    """Tells who a credential belongs to.
+
+    Keys are remembered by their ids: a wrong secret for a known id costs a comparison, and so does an id that was just
+    found to be none. Ids never seen before wait for a statement that they share; known keys do not wait behind them.
+    """
+
+    def __init__(self, database: Database, hashes: Secrets, clock: Clock) -> None:
+        self._database = database
+        self._hashes = hashes
+        self._clock = clock
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._unknown: OrderedDict[str, float] = OrderedDict()  # until when an id is taken for none
+        self._again = KeyLookups(self._look_up, pause=0.0, most=_MOST_KEYS)
+        self._strangers = KeyLookups(self._look_up, pause=_STRANGERS_PAUSE, most=_MOST_WAITING)
+        self._bad = BadCredentials()
+        self._ask_again_at = 0.0
+
+    async def authenticate(self, credential: str) -> Principal | None:
+        """The principal of a credential; None where it is bad."""
+        key_id = _key_id(credential)
+        known = await self._current(key_id) if key_id is not None else None
+        principal = self._principal(known, credential)
+        if known is not None and principal is not None and known.key.pepper_id != self._hashes.pepper_id:
+            await self._renew(known, credential)
+        return principal
+
+    def refusal(self, credential: str, peer: str) -> Refused:
+        """Counts a bad credential and gives its refusal, which asks a peer to wait that repeats one too often."""
+        return self._bad.refusal(peer, _key_id(credential))
+
+    async def confirm(self, credential: str, last: Principal) -> Principal:
+        """The principal of a call under way, as it is now; last is what an earlier question gave.
+
+        Refuses a key that was revoked or has expired, or whose organization was suspended or revoked. The last answer
+        stands while the database cannot be asked.
+        """
+        try:
+            known = await self._current_soon(last.key_id)
+        except errors.StorageUnavailable:
+            known = self._known.get(last.key_id)
+            if known is None and not _is_past(last.expires_at, self._clock.now()):
+                return last
+        principal = self._principal(known, credential)
+        if principal is None:
+            raise _invalid()
+        return principal
+
+    def known(self, credential: str) -> Principal | None:
+        """The principal of a good credential that has been seen lately; None says nothing about it."""
+        known = self._known.get(_key_id(credential) or "")
+        if known is None or known.fresh_until < time.monotonic() or known.organization.state is not State.ACTIVE:
+            return None
+        return self._principal(known, credential)
+
+    def _principal(self, known: _Known | None, credential: str) -> Principal | None:
+        """The principal where the credential opens that key now, None where it does not; refuses the suspended."""
+        if known is None or not self._hashes.opens(credential, known.key):
+            return None
+        state = known.organization.state
+        if known.key.revoked_at is not None or state is State.REVOKED:
+            return None
+        if _is_past(known.key.expires_at, self._clock.now()):
+            return None
+        if state is State.SUSPENDED:
+            raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
+        return known.principal
+
+    async def _renew(self, known: _Known, credential: str) -> None:
+        """Stores a key's hash with the newest pepper, so that the older one can be retired some day."""
+        before = known.key
+        known.key = dataclasses.replace(
+            before, secret_hmac=self._hashes.key_hash(credential), pepper_id=self._hashes.pepper_id
+        )
+        with contextlib.suppress(errors.StorageUnavailable):  # it is tried again after the next look-up
+            async with self._database.transaction() as connection:
+                await organizations.renew_key_hash(connection, known.key, instead_of=before.pepper_id)
+
+    async def _current_soon(self, key_id: str) -> _Known | None:
+        """What is known of a key now; StorageUnavailable where that takes long, or has just been tried in vain."""
+        fresh = self._known.get(key_id)
+        if fresh is not None and fresh.fresh_until >= time.monotonic():
+            return fresh
+        if time.monotonic() < self._ask_again_at:
+            raise errors.StorageUnavailable("the database could not be asked just now")
+        try:
+            async with asyncio.timeout(_CONFIRM_SECONDS):
+                return await self._current(key_id)
+        except (TimeoutError, errors.StorageUnavailable):
+            self._ask_again_at = time.monotonic() + _ASK_AGAIN_SECONDS
+            raise errors.StorageUnavailable("the database cannot be asked about a key") from None
+
+    async def _current(self, key_id: str) -> _Known | None:
+        """What is known of a key, at most _FRESH_SECONDS ago; None where there is none of that id."""
+        known, now = self._known.get(key_id), time.monotonic()
+        if known is None:
+            return None if self._unknown.get(key_id, 0.0) >= now else await self._strangers.find(key_id)
+        return known if known.fresh_until >= now else await self._again.find(key_id)
+
+    async def _look_up(self, key_ids: Sequence[str]) -> dict[str, _Known]:
+        """Asks the database about keys, and remembers what it says of each."""
+        until = time.monotonic() + _FRESH_SECONDS
+        async with self._database.transaction() as connection:
+            found = await organizations.keys_with_organizations(connection, key_ids)
+        known = {key.key_id: _known(until, key, organization) for key, organization in found}
+        for key_id in key_ids:
+            if key_id in known:
+                _remember(self._known, key_id, known[key_id])
+            else:
+                self._known.pop(key_id, None)
+                _remember(self._unknown, key_id, until)
+        return known
+
+
+@dataclass(slots=True, kw_only=True)
+class _Window:
+    ends: float
+    bad: int = 0
+
+
+class BadCredentials:
+    """Counts bad credentials by who sends them and by the key that they claim to be, in windows of 10 seconds."""
+
+    def __init__(self) -> None:
+        self._windows: OrderedDict[tuple[str, str | None], _Window] = OrderedDict()  # by when they began
+
+    def refusal(self, peer: str, key_id: str | None) -> Refused:
+        """Counts one more and gives its refusal; key_id is None where the credential has not the form of a key."""
+        now, who = time.monotonic(), (peer, key_id)
+        window = self._windows.get(who)
+        if window is None or window.ends <= now:
+            window = _Window(ends=now + _WINDOW_SECONDS)
+            _remember(self._windows, who, window, most=_MOST_WINDOWS)
+        window.bad += 1
+        if window.bad <= _BAD_PER_WINDOW:
+            return _invalid()
+        which = "this bad API key" if key_id else "credentials that are no API keys"
+        return Refused(
+            Reason.AUTH_RATE_LIMIT,
+            f"{which} came more than {_BAD_PER_WINDOW} times in {_WINDOW_SECONDS:.0f} seconds from this address",
+            retry_after=window.ends - now,
+        )
+
+
+def _invalid() -> Refused:
+    return Refused(Reason.CREDENTIALS_INVALID, "the API key is unknown, expired or revoked")
+
+
+def _key_id(credential: str) -> str | None:
+    """The public id in a credential of the right form."""
+    found = _CREDENTIAL.fullmatch(credential)
+    return found[1] if found else None
+
+
+def _known(fresh_until: float, key: ApiKey, organization: Organization) -> _Known:
+    principal = Principal(
+        organization_id=organization.organization_id,
+        key_id=key.key_id,
+        scopes=frozenset(scope for scope in Scope if scope in key.scopes),  # others are of a newer version
+        settings=organization.settings,
+        expires_at=key.expires_at,
+    )
+    return _Known(fresh_until=fresh_until, key=key, organization=organization, principal=principal)
+
+
+def _is_past(at: datetime | None, now: datetime) -> bool:
+    return at is not None and at <= now
+
+
+def _remember(memory: "OrderedDict[_K, _V]", key: _K, value: _V, *, most: int = _MOST_KEYS) -> None:
+    """Keeps a value; what was kept or renewed longest ago makes room for it."""
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > most:
+        memory.popitem(last=False)
