@@ -13,8 +13,8 @@ from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
 from server.errors import Reason, Refused
-from server.events import addresses, event, fingerprint, redaction, rules
-from server.events.event import ID_FIELDS, Event, Warning
+from server.events import addresses, fingerprint, redaction, rules
+from server.events.event import ID_FIELDS, Event, Warning, key_of, uuid7_keys
 from server.events.fingerprint import Fingerprints
 from server.events.rules import Horizon
 from server.rpc import event_properties
@@ -105,7 +105,7 @@ def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Re
     """
     messages = list(messages)
     heads = list(map(_head_of, messages))
-    keys: Sequence[bytes | None] = event.uuid7_keys([one for one, _, _ in heads]) or [None] * len(heads)
+    keys: Sequence[bytes | None] = uuid7_keys([one for one, _, _ in heads]) or [None] * len(heads)
     found: list[Event | Refused] = []
     checked: dict[Ids, tuple[Ids, str, tuple[Warning, ...]]] = {}
     correction, usual = sender.correction, sender.warnings
@@ -154,7 +154,7 @@ _ids_of: Callable[[event_pb2.Event], Ids] = operator.attrgetter(*ID_FIELDS)
 def _identity(event_id: str) -> tuple[str, bytes]:
     """An event's id, which the server makes where there is none, and its key."""
     event_id = rules.event_id(event_id) if event_id else _new_id()
-    return event_id, event.key_of(event_id)
+    return event_id, key_of(event_id)
 
 
 def _odd_time(message: event_pb2.Event, event_id: str, sender: Sender) -> tuple[int, int, tuple[Warning, ...]]:

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from serving import Caller, event, refused, statuses
 
 from server import errors
-from server.events import event
+from server.events.event import id_of
 from server.store import events as stored_events
 from server.store import rollups, single
 from server.store.database import Database
@@ -101,7 +101,7 @@ async def test_an_id_of_any_kind_comes_back_as_it_was_sent(caller: Caller, datab
     assert (await caller.track(event(event_id=event_id))).result.event_id == event_id
     (kept,) = await serving.column(database, caller, "event_id")
     (key,) = await serving.column(database, caller, "event_key")
-    assert (kept or event.id_of(key)) == event_id
+    assert (kept or id_of(key)) == event_id
 
 
 async def test_a_batch_of_1000_is_taken_and_one_of_1001_is_not(caller: Caller) -> None:
