@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from server import errors, failpoints, prometheus, settings, telemetry
-from server.process import running
+from server.process import serving, terminal
 from server.settings import Settings
 from server.store import diagnosis, migrate, sessions
 from server.store.database import Database
@@ -37,11 +37,11 @@ def run(
     Needs DATABASE_URL and REDIS_URL. Any number of workers may run at once. Figures are exact with none, and there
     sooner where they are folded.
     """
-    with running.reported():
+    with terminal.reported():
         known = settings.load()
         telemetry.configure_logs(known.log_level, known.log_format)
         failpoints.arm(known.failpoint, allowed=known.allow_failpoints)
-        running.run(work(known, known.metrics_port if metrics_port is None else metrics_port))
+        serving.run(work(known, known.metrics_port if metrics_port is None else metrics_port))
 
 
 async def work(known: Settings, metrics_port: int) -> None:

@@ -50,7 +50,7 @@ class Granularity(enum.IntEnum):
 class CellKey(NamedTuple):
     """Names a cell. bucket is a quarter hour: its start in seconds since 1970 ÷ 900, in UTC.
 
-    slot is a shorter span of it that the cell is a part for, see server/catalog/slots.py; 0 for all of the quarter hour.
+    slot is a shorter span of it that the cell is a part for, see catalog/slots.py; 0 for all of the quarter hour.
     """
 
     dimension: int

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from server.cli import status
-from server.process import running
+from server.process import terminal
 from server.rollups import audit
 from server.rollups.audit import Progress, State
 from server.store import jobs as stored_jobs
@@ -41,7 +41,7 @@ async def run_round(database: Database) -> State | None:
         if await jobs.run_due(database, owner, [job]):
             return State.of(outcome)
         if not is_told:
-            running.note("a worker is auditing; waiting until it ends")
+            terminal.note("a worker is auditing; waiting until it ends")
             is_told = True
         await asyncio.sleep(_LOOK_SECONDS)
 
@@ -64,7 +64,7 @@ def _teller() -> Callable[[Progress], None]:
         nonlocal told_at
         if time.monotonic() - told_at >= _TELL_SECONDS or progress.covered == 1:
             told_at = time.monotonic()
-            running.note(
+            terminal.note(
                 f"{progress.covered:.0%} of the organizations, {progress.cells:,} cells,"
                 f" {progress.mismatches:,} mismatches"
             )

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from server import settings
-from server.cli import tenants
+from server.cli import place, tenants
 from server.cli.tenants import OPTIONS, AsJson, DataDir
-from server.process import running
+from server.process import serving, terminal
 from server.store import diagnosis
 
 app = typer.Typer(
@@ -52,7 +52,7 @@ def demo(
         raise typer.BadParameter("--live goes without --conversations")
     from server.local import demo
 
-    with running.reported():
+    with terminal.reported():
         raise typer.Exit(demo.run(data_dir, listen, conversations, live=live))
 
 
@@ -72,7 +72,7 @@ def up(
     """
     from server.local import up
 
-    with running.reported():
+    with terminal.reported():
         # As variables, so that they are checked like these and reach the children.
         if listen is not None:
             os.environ["TALLYWIRE_LISTEN"] = listen
@@ -93,7 +93,7 @@ def serve(processes: Processes = None) -> None:
     """
     if processes is not None:
         os.environ["TALLYWIRE_PROCESSES"] = str(processes)
-    running.serve()
+    serving.serve()
 
 
 @app.command()
@@ -102,14 +102,14 @@ def migrate(data_dir: DataDir = None) -> None:
 
     Any number of these may run at once; those who come late find nothing left to do.
     """
-    from server.local import up
+    from server.process import preparation
 
     async def work(url: str) -> str:
         async with diagnosis.database(url, migrated=False) as database:
-            return await up.prepare(database)
+            return await preparation.prepare(database)
 
-    with running.reported():
-        schema = running.run(work(running.place(data_dir).database_url))
+    with terminal.reported():
+        schema = serving.run(work(place.place(data_dir).database_url))
     typer.echo(f"the database has the schema {schema}")
 
 
@@ -126,8 +126,8 @@ def restored(data_dir: DataDir = None) -> None:
         async with diagnosis.database(url) as database, database.transaction() as connection:
             return await deployment.begin_epoch(connection)
 
-    with running.reported():
-        epoch = running.run(work(running.place(data_dir).database_url))
+    with terminal.reported():
+        epoch = serving.run(work(place.place(data_dir).database_url))
     typer.echo(f"the epoch {epoch} has begun")
 
 
@@ -136,12 +136,12 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show what waits, what ran last and what failed."""
     from server.cli import status
 
-    async def work(place: running.Place) -> status.Status:
+    async def work(place: place.Place) -> status.Status:
         async with diagnosis.database(place.database_url) as database:
             return await status.status(database, place.redis_url)
 
-    with running.reported():
-        found = running.run(work(running.place(data_dir)))
+    with terminal.reported():
+        found = serving.run(work(place.place(data_dir)))
     typer.echo(json.dumps(dataclasses.asdict(found), default=str) if as_json else status.render(found))
 
 
@@ -164,10 +164,10 @@ def audit(
             code = auditing.exit_code(await auditing.run_round(database)) if now else 0
             return await auditing.show(database), code
 
-    with running.reported():
+    with terminal.reported():
         known = settings.load()
         telemetry.configure_logs(known.log_level, known.log_format)
-        found, code = running.run(work(running.place(data_dir).database_url))
+        found, code = serving.run(work(place.place(data_dir).database_url))
     typer.echo(found)
     raise typer.Exit(code)
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from server.cli import option_values
-from server.process import running
+from server.cli import option_values, place
+from server.process import serving, terminal
 from server.store import diagnosis
 from server.store import organizations as stored
 from server.store.database import Database
@@ -88,7 +88,7 @@ def create_organization(
         bandwidth_rate_micros=bandwidth_rate_micros,
     )
 
-    async def work(database: Database, _place: running.Place) -> Organization:
+    async def work(database: Database, _place: place.Place) -> Organization:
         await accounts.create_organization(database, name, chosen)
         return await accounts.organization(database, name)
 
@@ -137,7 +137,7 @@ def change(
     if not chosen:
         raise typer.BadParameter("name at least one setting")
 
-    async def work(database: Database, _place: running.Place) -> Organization:
+    async def work(database: Database, _place: place.Place) -> Organization:
         await accounts.change_settings(database, name, chosen)
         return await accounts.organization(database, name)
 
@@ -152,7 +152,7 @@ def change(
 def list_organizations(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List all organizations."""
 
-    async def work(database: Database, _place: running.Place) -> tuple[list[Organization], dict[int, int]]:
+    async def work(database: Database, _place: place.Place) -> tuple[list[Organization], dict[int, int]]:
         async with database.transaction() as connection:
             return await stored.listed(connection), await stored.events_of_month(connection)
 
@@ -226,7 +226,7 @@ def create_key(
     """Make an API key. Its secret is printed now, alone on standard output, and never again."""
     expires_at = option_values.expiry(expires_in)
 
-    async def work(database: Database, place: running.Place) -> accounts.NewKey:
+    async def work(database: Database, place: place.Place) -> accounts.NewKey:
         hashes = Secrets(place.required_pepper())
         return await accounts.create_key(
             database, hashes, organization, name=name, scopes=set(scope), expires_at=expires_at
@@ -238,7 +238,7 @@ def create_key(
         scopes = sorted(set(scope))
         typer.echo(json.dumps({"key_id": made.key_id, "secret": made.secret, "scopes": scopes, "expires_at": until}))
         return
-    running.note(f"key {made.key_id} of {organization!r}; its secret is shown only now:")
+    terminal.note(f"key {made.key_id} of {organization!r}; its secret is shown only now:")
     typer.echo(made.secret)
 
 
@@ -250,7 +250,7 @@ def list_keys(
 ) -> None:
     """List the API keys of an organization, without their secrets."""
 
-    async def work(database: Database, _place: running.Place) -> list[ApiKey]:
+    async def work(database: Database, _place: place.Place) -> list[ApiKey]:
         owner = await accounts.organization(database, organization)
         async with database.transaction() as connection:
             return list(await stored.keys(connection, owner.organization_id))
@@ -281,7 +281,7 @@ def revoke_key(
 ) -> None:
     """Revoke an API key for good; servers refuse it within 10 seconds."""
 
-    async def work(database: Database, _place: running.Place) -> None:
+    async def work(database: Database, _place: place.Place) -> None:
         await accounts.revoke_key(database, key_id)
 
     _on_database(data_dir, work)
@@ -295,7 +295,7 @@ def forget_pseudonyms(data_dir: DataDir = None) -> None:
     The next server that starts decides on the key. Users who are known by an e-mail address count as new from then on.
     """
 
-    async def work(database: Database, _place: running.Place) -> None:
+    async def work(database: Database, _place: place.Place) -> None:
         await accounts.forget_pseudonyms(database)
 
     _on_database(data_dir, work)
@@ -303,22 +303,22 @@ def forget_pseudonyms(data_dir: DataDir = None) -> None:
 
 
 def _set_state(name: str, state: State, data_dir: Path | None) -> None:
-    async def work(database: Database, _place: running.Place) -> None:
+    async def work(database: Database, _place: place.Place) -> None:
         await accounts.set_state(database, name, state)
 
     _on_database(data_dir, work)
     typer.echo(f"organization {name!r} is {state.value}")
 
 
-def _on_database(data_dir: Path | None, work: Callable[[Database, running.Place], Awaitable[_Result]]) -> _Result:
+def _on_database(data_dir: Path | None, work: Callable[[Database, place.Place], Awaitable[_Result]]) -> _Result:
     """Does the work on the database of the place that is meant."""
 
-    async def connected(place: running.Place) -> _Result:
+    async def connected(place: place.Place) -> _Result:
         async with diagnosis.database(place.database_url) as database:
             return await work(database, place)
 
-    with running.reported():
-        return running.run(connected(running.place(data_dir)))
+    with terminal.reported():
+        return serving.run(connected(place.place(data_dir)))
 
 
 def _limit(value: int | None) -> str:

@@ -21,8 +21,9 @@ import tallywire
 from server import errors, settings
 from server.local import chitchat, data_folder, up
 from server.local.chitchat import Conversation
-from server.local.up import Site, Stop
-from server.process import children, port, running
+from server.local.up import Site
+from server.process import children, port, preparation, terminal
+from server.process.stop import Stop
 from server.store import diagnosis, organizations
 from server.store.database import Database
 from server.tenancy import accounts
@@ -129,7 +130,7 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
     stop = Stop()
     conversations = asyncio.create_task(asyncio.to_thread(list, chitchat.conversations(limit)))
     async with diagnosis.database(site.database_url, migrated=False) as database:
-        await up.prepare(database)
+        await preparation.prepare(database)
         key = await _kept_key(database, site)
         async with children.running(site.programs, report, stop.hurried) as family:
             done = False
@@ -144,10 +145,10 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
                     done = await family.during(show, stop.asked)
     if live and stop.number == signal.SIGINT:
         # How people end it.
-        running.note(f"everything is stopped, {tally.done:,} events are kept in {site.folder}")
+        terminal.note(f"everything is stopped, {tally.done:,} events are kept in {site.folder}")
         return 0
     if not done:
-        running.note(f"interrupted: everything is stopped, {tally.done:,} events are kept in {site.folder}")
+        terminal.note(f"interrupted: everything is stopped, {tally.done:,} events are kept in {site.folder}")
         return 128 + stop.number
     _farewell(console, site, key, tally)
     if tally.rejected:
@@ -196,7 +197,7 @@ def _invite(console: Console, site: Site, key: str) -> None:
     environment = f"TALLYWIRE_API_KEY={key} TALLYWIRE_ADDRESS={site.listen}"
     lines = [
         f"Playing {_LIVE_SPEED} times as fast as it happened. Look on in another terminal:\n",
-        f"  {environment} {running.client('watch')}",
+        f"  {environment} {terminal.client('watch')}",
         "\nCtrl-C ends it.",
     ]
     for line in lines:
@@ -291,12 +292,12 @@ def _farewell(console: Console, site: Site, key: str, tally: Tally) -> None:
     top = [agent_id for agent_id, _ in tally.messages.most_common(1)]
     lines = [
         f"\nEverything is stopped; the data is kept in {site.folder}. To keep going:\n",
-        f"  {running.python('server', 'up', '--data-dir', str(site.folder))}",
+        f"  {terminal.python('server', 'up', '--data-dir', str(site.folder))}",
         "\nand in another terminal:\n",
         f"  export TALLYWIRE_API_KEY={key}",
-        f"  {running.client('overview', *period)}",
-        *(f"  {running.client('agent', agent_id, *period)}" for agent_id in top),
-        f"  {running.client('usage', '--metric', 'total_messages', '--granularity', 'week', *period)}",
+        f"  {terminal.client('overview', *period)}",
+        *(f"  {terminal.client('agent', agent_id, *period)}" for agent_id in top),
+        f"  {terminal.client('usage', '--metric', 'total_messages', '--granularity', 'week', *period)}",
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

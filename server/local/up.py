@@ -6,14 +6,15 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from server import errors
 from server.local import data_folder, embedded
-from server.process import children, port, running
+from server.process import children, port, preparation, terminal
+from server.process.stop import Stop
 from server.settings import Settings
-from server.store import diagnosis, migrate, organizations, partitions
+from server.store import diagnosis, organizations
 from server.store.database import Database
 from server.tenancy import accounts
 from server.tenancy.accounts import NewKey, Scope, Secrets
@@ -56,23 +57,6 @@ class Site:
         # No two processes can have one port.
         environment["TALLYWIRE_METRICS_PORT"] = str(self.metrics_port and self.metrics_port + self.processes)
         return [*servers, children.Program(role="worker", grace=_WORKER_GRACE, environment=environment)]
-
-
-class Stop:
-    """Tells that somebody wants an end: asked for once, hurried from the second time on."""
-
-    def __init__(self, signals: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)) -> None:
-        self.asked = asyncio.Event()
-        self.hurried = asyncio.Event()
-        self.number = 0
-        for number in signals:
-            asyncio.get_running_loop().add_signal_handler(number, self._ask, number)
-
-    def _ask(self, number: int) -> None:
-        if self.asked.is_set():
-            self.hurried.set()
-        self.number = self.number or number
-        self.asked.set()
 
 
 def up(settings: Settings) -> None:
@@ -136,16 +120,6 @@ def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
         started.stop()
 
 
-async def prepare(database: Database) -> str:
-    """Brings the schema up to date, makes the partitions of the days ahead and returns the schema."""
-    schema = await migrate.upgrade(database)
-    diagnosis.checked_schema(await migrate.current(database))
-    today = (await database.condition()).now.date()
-    async with database.transaction() as connection:
-        await partitions.ensure(connection, today)
-    return schema
-
-
 async def first_key(database: Database, pepper: str) -> NewKey | None:
     """Makes an organization and its key where there is none at all; None where somebody has made one before."""
     async with database.transaction() as connection:
@@ -165,7 +139,7 @@ async def _up(here: Site) -> None:
     stop = Stop()
     async with diagnosis.database(here.database_url, migrated=False) as database:
         await diagnosis.check_redis(here.redis_url)
-        await prepare(database)
+        await preparation.prepare(database)
         async with children.running(here.programs, _report, stop.hurried) as family:
             if await family.ready(stop.asked):
                 data = f"its data in {here.folder}" if here.embedded else "the database of DATABASE_URL"
@@ -181,15 +155,15 @@ def _greet(here: Site, key: NewKey | None) -> None:
     elsewhere = () if here.folder == Path.home() / ".tallywire" else ("--data-dir", str(here.folder))
     if key is None:
         scopes = ("--scope", "ingest", "--scope", "read")
-        made = running.python("server", "keys", "create", *elsewhere, "ORGANIZATION", *scopes)
+        made = terminal.python("server", "keys", "create", *elsewhere, "ORGANIZATION", *scopes)
         say(f"To make a key, in another terminal: {made}")
         return
     environment = f"TALLYWIRE_API_KEY={key.secret} TALLYWIRE_ADDRESS={here.listen}"
     say(f"\nThe API key of the organization {ORGANIZATION!r}, shown only now:\n\n  {key.secret}\n")
     say("Try it in another terminal:\n")
     say(f"  export {environment}")
-    say(f"  {running.client('track', 'message.sent', '--agent', 'bot-1', '--set', 'response_time_ms=120')}")
-    say(f"  {running.client('overview', '--last', '1d')}\n")
+    say(f"  {terminal.client('track', 'message.sent', '--agent', 'bot-1', '--set', 'response_time_ms=120')}")
+    say(f"  {terminal.client('overview', '--last', '1d')}\n")
 
 
 def say(text: str) -> None:

@@ -39,10 +39,10 @@ def main() -> None:
 def _serve(channel: socket.socket, number: int | None) -> None:
     # Imported here, because the worker needs nothing of it.
     from server import settings
-    from server.process import running
+    from server.process import serving, terminal
 
-    with running.reported():
-        running.serve_here(settings.load(), number, ready=lambda _address: channel.sendall(READY))
+    with terminal.reported():
+        serving.serve_here(settings.load(), number, ready=lambda _address: channel.sendall(READY))
 
 
 def _end_with(parent: socket.socket, relayed: bool) -> None:

@@ -10,7 +10,8 @@ from alembic.script import ScriptDirectory
 from releases import CONTRACTION, EXPANSION, NextRelease
 
 from server import errors
-from server.local import embedded, up
+from server.local import embedded
+from server.process import preparation
 from server.store import diagnosis, migrate
 from server.store.database import Database
 
@@ -67,7 +68,7 @@ async def test_an_expansion_lets_this_code_run(own_database: Database, own_url: 
     found = diagnosis.checked_schema(await migrate.current(own_database))
     assert (found.schema, found.oldest_code) == (release.schema, migrate.oldest_code())
     # An earlier release that migrates finds nothing to do, and nothing that it does not know.
-    assert await up.prepare(own_database) == release.schema
+    assert await preparation.prepare(own_database) == release.schema
 
 
 async def test_a_contraction_ends_this_code_in_one_line(
@@ -76,7 +77,7 @@ async def test_a_contraction_ends_this_code_in_one_line(
     release = NextRelease(tmp_path, "contract", CONTRACTION)
     await release.migrate(own_url)
     with pytest.raises(errors.SetupError) as told:
-        await up.prepare(own_database)
+        await preparation.prepare(own_database)
     assert str(told.value) == (
         f"the database has the schema {release.schema}, for code of the schema {release.schema} or later, and this code"
         f" is of the schema {migrate.expected()}: run a newer version of the code"

@@ -2,8 +2,10 @@
 
 import pathlib
 
+from server import errors
 
-class EnginesError(Exception):
+
+class EnginesError(errors.SetupError):
     """The embedded engines cannot do what was asked."""
 
 

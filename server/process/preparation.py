@@ -1,0 +1,14 @@
+"""Brings a database to where this code can work on it."""
+
+from server.store import diagnosis, migrate, partitions
+from server.store.database import Database
+
+
+async def prepare(database: Database) -> str:
+    """Brings the schema up to date, makes the partitions of the days ahead and returns the schema."""
+    schema = await migrate.upgrade(database)
+    diagnosis.checked_schema(await migrate.current(database))
+    today = (await database.condition()).now.date()
+    async with database.transaction() as connection:
+        await partitions.ensure(connection, today)
+    return schema

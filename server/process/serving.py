@@ -1,0 +1,59 @@
+"""Runs the server as the environment says: in this process, or in several that share its port."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from server import settings, telemetry
+from server.process import port, terminal
+from server.store import diagnosis
+
+_Result = TypeVar("_Result")
+
+
+def run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Runs a coroutine on the faster event loop, where there is one for the system."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+def serve() -> None:
+    """Runs the server as the environment says, in one process or in several, until SIGTERM or SIGINT."""
+    with terminal.reported():
+        known = settings.load()
+        if known.processes == 1:
+            serve_here(known)
+        else:
+            # Imported here: nothing else needs it.
+            from server.process import supervisor
+
+            supervisor.serve(known)
+
+
+def serve_here(known: settings.Settings, number: int | None = None, ready: Callable[[str], None] | None = None) -> None:
+    """Runs the server in this process until SIGTERM or SIGINT; as one of several processes with its number.
+
+    Those share a port that their parent keeps for them. SetupError where it cannot start.
+    """
+    # Imported here: the other commands need neither gRPC nor the domain.
+    from server import app as server
+    from server import failpoints
+
+    async def checked() -> None:
+        url = known.required("database_url")
+        diagnosis.check_redis_url(known.required("redis_url"))
+        known.required("key_pepper")
+        if known.processes == 1:
+            # gRPC would say more lines about it than one.
+            port.free_address(known.listen)
+        async with diagnosis.database(url):
+            pass
+        with diagnosis.explained(url):
+            await server.serve(known, ready=ready)
+
+    telemetry.configure_logs(known.log_level, known.log_format, process=number)
+    failpoints.arm(known.failpoint, allowed=known.allow_failpoints)
+    run(checked())
