@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from server.catalog import cells
+from server import quarters
 from server.errors import Reason, Refused
 
 # Time zones are those of the package tzdata on every machine, and not those that the system happens to have.
 zoneinfo.reset_tzpath(())
 
-QUARTER = timedelta(seconds=cells.QUARTER_SECONDS)
+QUARTER = timedelta(seconds=quarters.QUARTER_SECONDS)
 _MINUTE = timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FLOOR = datetime(2000, 1, 1, tzinfo=UTC)
@@ -115,7 +115,7 @@ def resolve(start: datetime, end: datetime, zone: zoneinfo.ZoneInfo, now: dateti
     latest = ceil_bucket(now + MAX_AHEAD)
     if first < latest:
         last = min(last, latest)
-    if last - first > MAX_DAYS * cells.QUARTERS_PER_DAY:
+    if last - first > MAX_DAYS * quarters.QUARTERS_PER_DAY:
         raise Refused(
             Reason.TIME_RANGE_TOO_LARGE,
             f"the period is longer than {MAX_DAYS} days",
@@ -133,7 +133,7 @@ def previous(span: Span) -> Span | None:
 
 def choose_granularity(span: Span) -> Granularity:
     """The width that gives a readable number of points."""
-    days = span.length / cells.QUARTERS_PER_DAY
+    days = span.length / quarters.QUARTERS_PER_DAY
     if days <= 3:
         return Granularity.HOUR
     return Granularity.DAY if days <= 92 else Granularity.WEEK
@@ -166,7 +166,7 @@ def _hour_cuts(period: TimeRange) -> Iterator[int]:
     at = period.span.start
     while True:
         local = instant(at).astimezone(period.zone)
-        following = at + cells.QUARTERS_PER_HOUR - local.minute // 15
+        following = at + quarters.QUARTERS_PER_HOUR - local.minute // 15
         if instant(following).astimezone(period.zone).utcoffset() != local.utcoffset():
             following = next(
                 bucket
@@ -238,12 +238,12 @@ def last_days(period: TimeRange, days: int) -> TimeRange:
 class Segment(NamedTuple):
     """A run of rollup buckets of one width, [start, end) in quarter hours, which are a part of a span."""
 
-    granularity: cells.Granularity
+    granularity: quarters.Width
     start: int
     end: int
 
 
-_WIDTHS = sorted(cells.Granularity)
+_WIDTHS = sorted(quarters.Width)
 
 
 def segments(span: Span) -> list[Segment]:

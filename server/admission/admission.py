@@ -9,14 +9,15 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from server import telemetry
 from server.admission.event_loop import Arrivals
 from server.admission.fair_queue import FairSlots
 from server.admission.pressure import Pressure
+from server.admission.quotas import Quotas
 from server.admission.rates import Rates
 from server.errors import Reason, Refused
-from server.ingest.pipeline import Ingest
 from server.tally import Tally
 from server.tenancy.accounts import Principal
 from server.tenancy.limits import Defaults, Limits
@@ -36,6 +37,20 @@ class Bounds:
     lag_seconds: float
 
 
+class Backlog(Protocol):
+    """What admission asks of the queues of events that wait to be stored."""
+
+    @property
+    def quotas(self) -> Quotas:
+        """The events that organizations have stored in this month."""
+
+    def expected_wait(self, organization_id: int) -> float:
+        """Returns for how many seconds one more call would wait for its transaction to begin."""
+
+    async def give_way(self, organization_id: int) -> None:
+        """Waits a little where the organization is backlogged and others have work in flight."""
+
+
 class Admission:
     """Lets calls in or refuses them. Sending events and asking questions do not take room from each other."""
 
@@ -43,14 +58,14 @@ class Admission:
         self,
         bounds: Bounds,
         defaults: Defaults,
-        ingest: Ingest,
+        backlog: Backlog,
         rates: Rates,
         pressure: Pressure,
         arrivals: Arrivals,
     ) -> None:
         self._bounds = bounds
         self._defaults = defaults
-        self._ingest = ingest
+        self._backlog = backlog
         self._rates = rates
         self._pressure = pressure
         self._inflight, self._asking = Tally(), Tally()
@@ -83,11 +98,11 @@ class Admission:
         """The ladder, rung by rung."""
         refusal = self._rates.refusal(organization_id, limits)
         if refusal is not None:
-            quotas = self._ingest.quotas
+            quotas = self._backlog.quotas
             raise quotas.refusal(organization_id, limits.monthly_events, only_if_used_up=True) or refusal
         self._check_pressure()
         self._check_room(organization_id, size)
-        wait = self._reading.expected_wait(organization_id) + self._ingest.expected_wait(organization_id)
+        wait = self._reading.expected_wait(organization_id) + self._backlog.expected_wait(organization_id)
         if wait > self._bounds.queue_seconds:
             raise _overloaded("the organization's events would have to wait too long", self._bounds.queue_seconds / 2)
 
@@ -148,7 +163,7 @@ class Admission:
         awaited between them.
         """
         weight = principal.settings.weight
-        await self._ingest.give_way(principal.organization_id)
+        await self._backlog.give_way(principal.organization_id)
         async with self._reading.slot(principal.organization_id, cost=events, weight=weight):
             await self.arrivals.lull()  # in line, so that whoever is let in next is told of this wait, too
             with self.arrivals.working() as breathe:

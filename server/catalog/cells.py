@@ -13,9 +13,6 @@ from typing import NamedTuple
 from pyroaring import BitMap
 
 OTHER = "_other"  # the value that stands for all values of a dimension that have no cells of their own
-QUARTER_SECONDS = 900
-QUARTERS_PER_HOUR = 4
-QUARTERS_PER_DAY = 96
 
 
 class Dimension(enum.IntEnum):
@@ -27,24 +24,6 @@ class Dimension(enum.IntEnum):
     TEAM = 3
     EVENT_TYPE = 4
     STORAGE_KIND = 5
-
-
-class Granularity(enum.IntEnum):
-    """How wide a rollup's bucket is, in quarter hours; each divides the next.
-
-    Days of another zone than UTC are made of quarters, hours and six hours, long periods of days, eight and 32 days.
-    """
-
-    QUARTER = 1
-    HOUR = QUARTERS_PER_HOUR
-    SIX_HOURS = 6 * QUARTERS_PER_HOUR
-    DAY = QUARTERS_PER_DAY
-    EIGHT_DAYS = 8 * QUARTERS_PER_DAY
-    DAYS_32 = 32 * QUARTERS_PER_DAY
-
-    def floor(self, bucket: int) -> int:
-        """The first quarter hour of the bucket of this width that holds a quarter hour."""
-        return bucket - bucket % int(self)
 
 
 class CellKey(NamedTuple):

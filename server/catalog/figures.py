@@ -1,17 +1,26 @@
 """From cells to figures: how each kind of metric is read."""
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from server import histogram
 from server.catalog import cells, definitions
 from server.catalog.cells import Cell
 from server.catalog.definitions import Aggregation, Measure, Metric, Quantile, Ratio
-from server.store.reading import Wanted
 
 Figure = int | float | None
 Figures = Mapping[str, Figure]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to read of each cell: counters by their keys, histograms and sets by the numbers of their measures."""
+
+    counters: Sequence[int]
+    histograms: Sequence[int] = ()
+    sets: Sequence[int] = ()
 
 
 def figure(metric: Metric, cell: Cell) -> Figure:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from server import timerange
+from server import quarters, timerange
 from server.catalog import cells, definitions
 from server.catalog.cells import Cell, Dimension
 from server.events.event import Event
@@ -29,7 +29,7 @@ MINUTES_KEPT, FINE_MINUTES_KEPT = 65, 7
 # Places in time as one number each, which the events of a batch are grouped by: slots of five seconds, then minutes,
 # then quarter hours.
 _MINUTES, _QUARTERS = 1 << 40, 1 << 41
-FINE_PER_QUARTER, MINUTES_PER_QUARTER = cells.QUARTER_SECONDS // FINE, cells.QUARTER_SECONDS // MINUTE
+FINE_PER_QUARTER, MINUTES_PER_QUARTER = quarters.QUARTER_SECONDS // FINE, quarters.QUARTER_SECONDS // MINUTE
 
 # The place of a slot in its quarter hour, as it is stored.
 WHOLE = 0  # no slot: all of the quarter hour
@@ -82,7 +82,7 @@ class Recency:
         if times and min(times) >= self.fine_from:
             return [time // (FINE * _SECOND) for time in times]
         if times and max(times) < self.minutes_from:
-            return [_QUARTERS + time // (cells.QUARTER_SECONDS * _SECOND) for time in times]
+            return [_QUARTERS + time // (quarters.QUARTER_SECONDS * _SECOND) for time in times]
         return [self.place(time) for time in times]
 
     def place(self, time: int) -> int:
@@ -91,7 +91,7 @@ class Recency:
             return time // (FINE * _SECOND)
         if time >= self.minutes_from:
             return _MINUTES + time // (MINUTE * _SECOND)
-        return _QUARTERS + time // (cells.QUARTER_SECONDS * _SECOND)
+        return _QUARTERS + time // (quarters.QUARTER_SECONDS * _SECOND)
 
 
 def recency(now: int) -> Recency:

@@ -6,23 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from server.catalog.cells import Dimension
 from server.catalog.figures import Figure, Figures
 from server.store.rollups import AsOf
 from server.timerange import Granularity, Span, TimeRange
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """The part of the events that a question is about: a value of a dimension, or all of them."""
-
-    dimension: Dimension = Dimension.TOTAL
-    value: str = ""
-
-    @property
-    def is_whole(self) -> bool:
-        """True for the whole organization."""
-        return self.dimension is Dimension.TOTAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

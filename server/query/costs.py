@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from server.catalog import cells, definitions, figures
+from server import quarters
+from server.catalog import definitions, figures
 from server.catalog.cells import Cell
 from server.query.answers import Resource
 from server.store.organizations import Settings
 from server.timerange import Span
 
 _GIB = 2**30
-_RATE_PERIOD = 30 * cells.QUARTERS_PER_DAY
+_RATE_PERIOD = 30 * quarters.QUARTERS_PER_DAY
 _COST = definitions.MEASURE["cost_micros"]
 _STORAGE_CHANGE = definitions.MEASURE["storage_change_bytes"]
 _BANDWIDTH = (definitions.MEASURE["api_request_bytes"], definitions.MEASURE["api_response_bytes"])

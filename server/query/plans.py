@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from server import timerange
 from server.catalog import cells, counting, definitions
 from server.catalog.cells import Dimension
-from server.query.answers import Filter
+from server.catalog.filters import Filter
 from server.store.reading import EachType, Selection
 from server.timerange import Granularity, Span, TimeRange
 

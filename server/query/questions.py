@@ -9,17 +9,18 @@ from server.admission import request_limits
 from server.admission.query_slots import Turns
 from server.catalog import counting, definitions, figures
 from server.catalog.cells import OTHER, Cell, Dimension
-from server.catalog.figures import Figures
+from server.catalog.figures import Figures, Wanted
+from server.catalog.filters import Filter
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.query import costs, plans
-from server.query.answers import Absence, Agent, Change, Context, Filter, Overview, Period, TrendPoint, Trends
+from server.query.answers import Absence, Agent, Change, Context, Overview, Period, TrendPoint, Trends
 from server.query.plans import Plan
 from server.query.presence import presence
 from server.rollups import overflow
 from server.store import reading, statuses
 from server.store.database import Database, Driver
-from server.store.reading import Reading, Wanted
+from server.store.reading import Reading
 from server.store.rollups import AsOf
 from server.tenancy.accounts import Principal
 from server.timerange import Granularity, Span, TimeRange

@@ -7,8 +7,8 @@ and a reader sees each delta either unfolded or folded.
 from collections.abc import Mapping
 from datetime import datetime
 
-from server import failpoints, telemetry
-from server.catalog import cells, slots
+from server import failpoints, quarters, telemetry
+from server.catalog import slots
 from server.catalog.cells import Cell, Cells
 from server.catalog.slots import Counts, SlotKey
 from server.store import rollups
@@ -61,15 +61,15 @@ async def fold_all(database: Database, organization_id: int) -> int:
     return total
 
 
-def _by_rollup(quarters: Cells, widened_until: int) -> dict[RollupKey, Cell]:
+def _by_rollup(folded: Cells, widened_until: int) -> dict[RollupKey, Cell]:
     """The cells of quarter hours added up for the rollups that they belong to, each width from the one before.
 
     Rollups wider than a quarter hour are kept as far as they are widened; see server/rollups/widen.py for the others.
     """
     result: dict[RollupKey, Cell] = {}
-    finer = quarters
-    for width in sorted(cells.Granularity):
-        if width > cells.Granularity.QUARTER:
+    finer = folded
+    for width in sorted(quarters.Width):
+        if width > quarters.Width.QUARTER:
             end = width.floor(widened_until)
             finer = rollups.merge(
                 (key._replace(bucket=width.floor(key.bucket)), cell) for key, cell in finer.items() if key.bucket < end

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from server.catalog.cells import OTHER, Dimension
+from server.catalog.filters import Filter
 from server.errors import Reason, Refused
-from server.query.answers import Filter
 from server.store import members
 from server.store.database import Connection, Driver
 from server.store.members import Kind

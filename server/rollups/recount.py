@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from server import timerange
+from server import quarters, timerange
 from server.catalog import cells, counting, definitions
-from server.catalog.cells import Cell, Cells, Granularity
+from server.catalog.cells import Cell, Cells
 from server.events import outcomes
 from server.events.event import Event, conversation_key_of
 from server.events.outcomes import Closing, Conversation
+from server.quarters import Width
 from server.rollups import member_numbers
 from server.store import conversations, members, organizations, rollups
 from server.store import events as stored_events
@@ -90,7 +91,7 @@ class Snapshot:
     def last(self) -> int:
         """A quarter hour after everything that is stored."""
         latest = max(self.hours, default=0)
-        widest = max(Granularity)
+        widest = max(Width)
         return (max(latest, timerange.floor_bucket(self.kept.now)) // widest + 2) * widest
 
 
@@ -110,7 +111,7 @@ def windows(view: Snapshot, start: int, limit: int) -> Iterator[Span]:
         if hour > start and events and events + count > limit:
             yield Span(start=start, end=hour)
             start, events = hour, 0
-        if hour + Granularity.HOUR > start:
+        if hour + Width.HOUR > start:
             events += count
     yield Span(start=start, end=max(view.last, start))
 
@@ -131,9 +132,9 @@ async def check_window(view: Snapshot, span: Span, findings: Findings) -> Counte
     closed = await conversations.closed_between(view.driver, view.organization_id, start, end)
     for conversation in closed.values():
         counting.add_conversation(recount.cells, conversation)
-    for granularity in Granularity:
+    for granularity in Width:
         await _check_cells(view, granularity, span, recount.cells, findings)
-    for finer, wide in itertools.pairwise(sorted(Granularity)[1:]):  # windows are cut at hours
+    for finer, wide in itertools.pairwise(sorted(Width)[1:]):  # windows are cut at hours
         await _check_cut(view, finer, wide, span, findings)
     await _check_outcomes(view, span, recount.closings, closed, findings)
     await _check_keys(view, span, findings)
@@ -165,9 +166,7 @@ async def _numbers(view: Snapshot, events: Sequence[Event]) -> counting.Numbers:
     return member_numbers.of_members((key, view.known[key]) for key in keys)
 
 
-async def _check_cells(
-    view: Snapshot, granularity: Granularity, span: Span, recount: Cells, findings: Findings
-) -> None:
+async def _check_cells(view: Snapshot, granularity: Width, span: Span, recount: Cells, findings: Findings) -> None:
     """Holds the cells of one width that lie in a window as a whole against the recount."""
     whole = Span(start=-(-span.start // granularity) * granularity, end=granularity.floor(span.end))
     if whole.length <= 0:
@@ -177,7 +176,7 @@ async def _check_cells(
     await asyncio.sleep(0)  # all of this is work of this process; others want their turn
 
 
-async def _check_cut(view: Snapshot, finer: Granularity, wide: Granularity, span: Span, findings: Findings) -> None:
+async def _check_cut(view: Snapshot, finer: Width, wide: Width, span: Span, findings: Findings) -> None:
     """Holds a rollup's bucket that ends in this window and began in an earlier one against the finer rollups."""
     start = wide.floor(span.start)
     bucket = Span(start=start, end=start + wide)
@@ -188,7 +187,7 @@ async def _check_cut(view: Snapshot, finer: Granularity, wide: Granularity, span
     _compare(stored, _widened(parts, wide, bucket), Fault.ROLLUP, wide, findings)
 
 
-def _widened(finer: Cells, granularity: Granularity, span: Span) -> Cells:
+def _widened(finer: Cells, granularity: Width, span: Span) -> Cells:
     """Cells added up to cells of a larger width, as far as they lie in a span."""
     return rollups.merge(
         (key._replace(bucket=granularity.floor(key.bucket)), cell)
@@ -197,7 +196,7 @@ def _widened(finer: Cells, granularity: Granularity, span: Span) -> Cells:
     )
 
 
-def _compare(stored: Cells, expected: Cells, fault: Fault, granularity: Granularity, findings: Findings) -> None:
+def _compare(stored: Cells, expected: Cells, fault: Fault, granularity: Width, findings: Findings) -> None:
     findings.cells += len(stored.keys() | expected.keys())
     for key in cells.differences(stored, expected):
         findings.add(
@@ -266,6 +265,6 @@ async def _check_keys(view: Snapshot, span: Span, findings: Findings) -> None:
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     days = view.kept.key_retention_days
     if days is not None:
-        start = max(start, view.kept.now - timerange.QUARTER * cells.QUARTERS_PER_DAY * days)
+        start = max(start, view.kept.now - timerange.QUARTER * quarters.QUARTERS_PER_DAY * days)
     missing = await stored_events.without_key(view.driver, view.organization_id, start, end) if start < end else 0
     findings.add(Mismatch(fault=Fault.KEY, bucket=span.start), missing)

@@ -9,14 +9,14 @@ is whole at every commit.
 from itertools import pairwise
 
 from server import failpoints
-from server.catalog.cells import Granularity
+from server.quarters import Width
 from server.store import rollups, widths
 from server.store.database import Database, Driver
 from server.store.rollups import RollupKey
 from server.timerange import Span
 
 _VALUES = 200  # at a time, which bounds the memory
-_WIDTHS = sorted(Granularity)
+_WIDTHS = sorted(Width)
 
 
 async def widen(database: Database, organization_id: int) -> bool:
@@ -26,7 +26,7 @@ async def widen(database: Database, organization_id: int) -> bool:
         due = await widths.due_until(driver)
         if begun is None or begun >= due:
             return False
-        until = min(due, Granularity.DAY.floor(begun) + Granularity.DAY)
+        until = min(due, Width.DAY.floor(begun) + Width.DAY)
         await _widen(driver, organization_id, begun, until)
         await widths.advance(driver, organization_id, until)
         failpoints.reach("fold_before_commit")

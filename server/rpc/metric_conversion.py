@@ -10,9 +10,10 @@ from server.catalog import counting, definitions
 from server.catalog.cells import Dimension
 from server.catalog.definitions import Derived, Measure, Quantile, Ratio
 from server.catalog.figures import Figure, Figures
+from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.events import rules
-from server.query.answers import Absence, Agent, Change, Context, Filter, Overview, Period, Resource, TrendPoint, Trends
+from server.query.answers import Absence, Agent, Change, Context, Overview, Period, Resource, TrendPoint, Trends
 from server.timerange import Granularity, Span
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from google.protobuf import timestamp_pb2
 
+from server import quarters
 from server.admission.request_limits import AGENT_IDS
 from server.catalog import cells, definitions
 from server.catalog.cells import OTHER, CellKey, Dimension
@@ -201,7 +202,10 @@ def _concerns(key: CellKey, chosen: Part) -> bool:
 
 
 def _add_changes(message: realtime_service_pb2.WatchUpdatesResponse, key: CellKey, counters: Mapping[int, int]) -> None:
-    bucket, dimension = timestamp_pb2.Timestamp(seconds=key.bucket * cells.QUARTER_SECONDS), _DIMENSIONS[key.dimension]
+    bucket, dimension = (
+        timestamp_pb2.Timestamp(seconds=key.bucket * quarters.QUARTER_SECONDS),
+        _DIMENSIONS[key.dimension],
+    )
     for number in sorted({counter // cells.KEY_SPAN for counter in counters}):
         if number in _MEASURES:
             message.changes.add(

@@ -9,22 +9,14 @@ from typing import Any
 import asyncpg
 from pyroaring import BitMap
 
-from server import timerange
+from server import quarters, timerange
 from server.catalog import cells
 from server.catalog.cells import Cell
+from server.catalog.figures import Wanted
 from server.store import binary
 from server.store.database import Driver
 from server.store.members import Kind
 from server.store.rollups import AsOf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What to read of each cell: counters by their keys, histograms and sets by the numbers of their measures."""
-
-    counters: Sequence[int]
-    histograms: Sequence[int] = ()
-    sets: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +96,7 @@ _DELTAS = """
      AND value = s.value AND bucket >= s.first AND bucket < s.last OFFSET 0)
 """
 _WHOLE_UNTIL = "w.until - w.until % greatest(s.granularity, 1)"
-_DAYS_UNTIL = f"w.until - w.until % {int(cells.Granularity.DAY)}"
+_DAYS_UNTIL = f"w.until - w.until % {int(quarters.Width.DAY)}"
 
 
 def _rollups(columns: str, *, when: str = "") -> str:
@@ -113,8 +105,8 @@ def _rollups(columns: str, *, when: str = "") -> str:
         when=when,
         whole_until=_WHOLE_UNTIL,
         days_until=_DAYS_UNTIL,
-        day=int(cells.Granularity.DAY),
-        hour=int(cells.Granularity.HOUR),
+        day=int(quarters.Width.DAY),
+        hour=int(quarters.Width.HOUR),
     )
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import timerange
+from server import quarters, timerange
 from server.catalog import cells, slots
 from server.catalog.cells import Cell, CellKey, Cells
 from server.catalog.slots import Counts, SlotKey
@@ -201,7 +201,7 @@ def _rows(organization_id: int, rollups: Mapping[RollupKey, Cell]) -> Iterator[b
         yield _CELL.pack(len(_ROLLUP_COLUMNS), 4, organization_id, 2, key.dimension)
         yield binary.text(key.value)
         yield _ROLLUP.pack(2, key.granularity, 4, key.bucket)
-        if key.granularity > cells.Granularity.QUARTER:
+        if key.granularity > quarters.Width.QUARTER:
             for members in cell.sets.values():  # numbers are dense: over long times they are runs, of a few bytes
                 members.run_optimize()
         yield _packed(cell)
@@ -278,7 +278,7 @@ async def events_by_hour(driver: Driver, organization_id: int, events_key: int) 
         " GROUP BY bucket ORDER BY bucket",
         organization_id,
         int(cells.Dimension.TOTAL),
-        int(cells.Granularity.HOUR),
+        int(quarters.Width.HOUR),
         events_key,
     )
     return {row[0]: int(row[1]) for row in rows}
@@ -297,7 +297,7 @@ _STORED = f"""
 
 
 async def stored_between(
-    driver: Driver, organization_id: int, granularity: cells.Granularity, span: timerange.Span
+    driver: Driver, organization_id: int, granularity: quarters.Width, span: timerange.Span
 ) -> Cells:
     """What questions find of one width over a span that is whole in it, by cell, for the audit."""
     rows = await driver.fetch(_STORED, organization_id, int(granularity), span.start, span.end)
@@ -312,7 +312,7 @@ def merge(items: Iterable[tuple[CellKey, Cell]]) -> Cells:
     return merged
 
 
-def read(rows: Iterable[asyncpg.Record], granularity: cells.Granularity = cells.Granularity.QUARTER) -> Cells:
+def read(rows: Iterable[asyncpg.Record], granularity: quarters.Width = quarters.Width.QUARTER) -> Cells:
     """Rows of dimension, value, bucket and figures as cells of a width."""
     found: Cells = {}
     for row in rows:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.catalog.cells import Cells, Granularity
+from server.catalog.cells import Cells
+from server.quarters import Width
 from server.store import rollups
 from server.store.database import Driver
 from server.timerange import Span
@@ -56,7 +57,7 @@ async def values_after(driver: Driver, organization_id: int, after: Value, limit
 
 
 async def widened(
-    driver: Driver, organization_id: int, values: Sequence[Value], finer: Granularity, wide: Granularity, span: Span
+    driver: Driver, organization_id: int, values: Sequence[Value], finer: Width, wide: Width, span: Span
 ) -> Cells:
     """Cells of a width over a span that is whole in it, added up from rollups of a finer width."""
     rows = await driver.fetch(

@@ -14,8 +14,9 @@ from pyroaring import BitMap
 
 from server import timerange
 from server.catalog import definitions
-from server.catalog.cells import Cell, CellKey, Granularity
+from server.catalog.cells import Cell, CellKey
 from server.local import embedded
+from server.quarters import Width
 from server.store import organizations, rollups
 from server.store.rollups import RollupKey
 from server.timerange import Span
@@ -136,12 +137,12 @@ async def _repeat(world: World, history: History) -> None:
 
 async def _repeat_rollups(world: World, history: History) -> None:
     plan, first = history.plan, timerange.floor_bucket(history.first_day)
-    whole_day = Span(start=first, end=first + int(Granularity.DAY))
+    whole_day = Span(start=first, end=first + int(Width.DAY))
     async with world.database.maintenance() as driver:
         day = [
             (key, granularity, cell)
-            for granularity in Granularity
-            if granularity <= Granularity.DAY
+            for granularity in Width
+            if granularity <= Width.DAY
             for key, cell in (
                 await rollups.stored_between(driver, history.organization_id, granularity, whole_day)
             ).items()
@@ -158,11 +159,11 @@ async def _repeat_rollups(world: World, history: History) -> None:
 async def _widen(world: World, history: History) -> None:
     """Adds the days up to the rollups that are wider than a day."""
     first, last = timerange.floor_bucket(history.first_day), timerange.floor_bucket(history.end)
-    for width in (one for one in Granularity if one > Granularity.DAY):
+    for width in (one for one in Width if one > Width.DAY):
         for start in range(width.floor(first), last, int(width)):
             span = Span(start=start, end=start + int(width))
             async with world.database.maintenance() as driver:
-                days = await rollups.stored_between(driver, history.organization_id, Granularity.DAY, span)
+                days = await rollups.stored_between(driver, history.organization_id, Width.DAY, span)
                 wide = rollups.merge((key._replace(bucket=start), cell) for key, cell in days.items())
                 portion = {_key(key, width, 0): cell for key, cell in wide.items()}
                 await rollups.save(driver, history.organization_id, portion)
@@ -181,12 +182,12 @@ def _like(cell: Cell, turn: int, times: int) -> Cell:
     )
 
 
-def _key(key: CellKey, granularity: Granularity, day: int) -> RollupKey:
+def _key(key: CellKey, granularity: Width, day: int) -> RollupKey:
     return RollupKey(
         dimension=key.dimension,
         value=key.value,
         granularity=int(granularity),
-        bucket=key.bucket + day * int(Granularity.DAY),
+        bucket=key.bucket + day * int(Width.DAY),
     )
 
 

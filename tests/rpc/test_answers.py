@@ -10,8 +10,9 @@ from tiny_worlds import DAY, NOON, PART, THE_DAY, by_field, e, presence, sent, s
 
 from server import timerange
 from server.admission.query_slots import Turns
+from server.catalog.filters import Filter
 from server.clock import Clock
-from server.query.answers import Filter, Period
+from server.query.answers import Period
 from server.query.questions import Queries
 from server.store.database import Database
 from server.store.organizations import Settings

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from server.catalog import cells
-from server.catalog.cells import Cell, CellKey, Granularity
+from server.catalog.cells import Cell, CellKey
+from server.quarters import Width
 
 VECTORS = st.dictionaries(st.integers(cells.KEY_SPAN, cells.KEY_SPAN * 34), st.integers(-(10**12), 10**12), max_size=5)
 BINS = st.dictionaries(st.integers(cells.KEY_SPAN + 2, cells.KEY_SPAN * 34), st.integers(0, 10**6), max_size=5)
@@ -64,8 +65,8 @@ def test_counters_and_bins_add_and_sets_unite(left: Cell, right: Cell) -> None:
         assert set(result.sets.get(key, ())) == united
 
 
-@given(st.integers(-(10**6), 10**7), st.sampled_from(Granularity))
-def test_a_quarter_hour_is_in_the_bucket_that_begins_at_its_floor(bucket: int, granularity: Granularity) -> None:
+@given(st.integers(-(10**6), 10**7), st.sampled_from(Width))
+def test_a_quarter_hour_is_in_the_bucket_that_begins_at_its_floor(bucket: int, granularity: Width) -> None:
     first = granularity.floor(bucket)
     assert first <= bucket < first + granularity
     assert first % granularity == 0

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server import errors, timerange
-from server.catalog import cells
+from server import errors, quarters, timerange
 from server.timerange import Granularity, Span, TimeRange
 
 ZONES = sorted(timerange._zone_names().values())
@@ -91,7 +90,7 @@ def test_segments_partition_a_span(start: int, length: int) -> None:
     assert sum(one.end - one.start for one in found) == length
     assert (covered[0], covered[-1]) == (span.start, span.end) if length else not covered
     assert all(one.start < one.end and one.start % one.granularity == one.end % one.granularity == 0 for one in found)
-    widths = sorted(cells.Granularity)
+    widths = sorted(quarters.Width)
     for width, wider in itertools.pairwise(widths):
         # On either side fewer than would make one of the next width, and so no way with fewer rows.
         rows = [(one.end - one.start) // width for one in found if one.granularity is width]

@@ -12,8 +12,8 @@ import worlds
 from prometheus_client import REGISTRY
 
 from server import errors
-from server.catalog.cells import Granularity
 from server.cli import auditing
+from server.quarters import Width
 from server.rollups import audit, fold, recount
 from server.rollups.audit import Report, State
 from server.rollups.recount import Fault
@@ -57,18 +57,18 @@ COUNT_MORE = "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1"
 @pytest.mark.parametrize(
     ("change", "granularity", "window_events"),
     [
-        *((COUNT_MORE, granularity, events) for granularity in Granularity for events in (20, 100_000)),
-        ("UPDATE rollups SET bin_counts[1] = bin_counts[1] + 1", Granularity.HOUR, 100_000),
+        *((COUNT_MORE, granularity, events) for granularity in Width for events in (20, 100_000)),
+        ("UPDATE rollups SET bin_counts[1] = bin_counts[1] + 1", Width.HOUR, 100_000),
         (
             "UPDATE rollups SET sets[1] = (SELECT r.sets[2] FROM rollups r WHERE r.sets[2] IS NOT NULL LIMIT 1)",
-            Granularity.QUARTER,
+            Width.QUARTER,
             100_000,
         ),
-        ("DELETE FROM rollups", Granularity.DAY, 100_000),
+        ("DELETE FROM rollups", Width.DAY, 100_000),
     ],
 )
 async def test_a_rollup_that_was_changed_is_found(
-    own_database: Database, own_organization: int, change: str, granularity: Granularity, window_events: int
+    own_database: Database, own_organization: int, change: str, granularity: Width, window_events: int
 ) -> None:
     await fill(own_database, own_organization)
     picked = "SELECT ctid FROM rollups WHERE granularity = $1 AND bin_counts IS NOT NULL AND sets IS NOT NULL"

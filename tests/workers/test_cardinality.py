@@ -7,9 +7,10 @@ from collections import Counter
 import pytest
 import worlds
 
-from server.catalog.cells import OTHER, Cell, CellKey, Dimension, Granularity
+from server.catalog.cells import OTHER, Cell, CellKey, Dimension
 from server.cli import status
 from server.events.event import Event
+from server.quarters import Width
 from server.rollups import audit, fold
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import members
@@ -48,7 +49,7 @@ async def without_mismatch(database: Database, organization: int, events: int) -
     assert (report.mismatches, report.events) == (0, events)
 
 
-def of(figures: dict[tuple[Granularity, CellKey], Cell], *dimensions: Dimension) -> dict[object, Counter[int]]:
+def of(figures: dict[tuple[Width, CellKey], Cell], *dimensions: Dimension) -> dict[object, Counter[int]]:
     """Counters by width and bucket, those of all values of a dimension added up."""
     found: dict[object, Counter[int]] = {}
     for (granularity, key), cell in figures.items():

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import worlds
 
-from server.catalog.cells import Granularity
+from server.quarters import Width
 from server.rollups import audit, fold
 from server.store import organizations, partitions
 from server.store.database import Database
@@ -140,7 +140,7 @@ async def test_what_is_audited_begins_after_what_is_removed(own_database: Databa
         " WHERE organization_id = $1 AND dimension = 0 AND granularity = $2 AND bucket = $3"
     )
     assert await worlds.execute(own_database, tamper, organization, 1, first - 1) == "UPDATE 1"
-    day = Granularity.DAY.floor(first - 1)
+    day = Width.DAY.floor(first - 1)
     assert await worlds.execute(own_database, tamper, organization, 96, day) == "UPDATE 1"
     assert (await audit.check(own_database, organization)).mismatches == 0
     later = "SELECT min(bucket) FROM rollups WHERE organization_id = $1 AND granularity = 1 AND bucket >= $2"

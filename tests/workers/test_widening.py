@@ -9,11 +9,13 @@ import worlds
 
 from server import timerange
 from server.catalog import cells, definitions
-from server.catalog.cells import Cell, Dimension, Granularity
+from server.catalog.cells import Cell, Dimension
+from server.catalog.figures import Wanted
+from server.quarters import Width
 from server.rollups import audit, fold, widen
 from server.store import reading, widths
 from server.store.database import Database
-from server.store.reading import Selection, Wanted
+from server.store.reading import Selection
 from server.timerange import Span
 from workers.folding import Folding
 
@@ -22,7 +24,7 @@ DAYS = 17
 FIRST = timerange.floor_bucket(END - timedelta(days=DAYS)) // 4 * 4
 LAST = timerange.floor_bucket(END)
 BACK = "UPDATE folds SET widened_until = $1 WHERE organization_id = $2"
-WIDEST = max(Granularity)
+WIDEST = max(Width)
 MEASURES = [one.number for one in definitions.MEASURES]
 EVENTS = cells.count_key(definitions.MEASURE["events"].number)
 
@@ -56,7 +58,7 @@ async def check_answers(database: Database, organization: int, dice: random.Rand
     for one in selections:
         expected = Cell()
         for (granularity, key), cell in figures.items():
-            mine = (granularity, *key[:2]) == (Granularity.QUARTER, one.dimension, one.value)
+            mine = (granularity, *key[:2]) == (Width.QUARTER, one.dimension, one.value)
             if mine and one.span.start <= key.bucket < one.span.end:
                 expected.add(cell)
         expected.counters = {key: value for key, value in expected.counters.items() if key in counters}
@@ -101,11 +103,11 @@ async def test_wide_rollups_are_made_once_their_time_is_over(
     await worlds.keep_every_width(database, organization, FIRST)
     await worlds.store(database, organization, worlds.events(7, 300, end=END, days=DAYS))
     await fold.fold_all(database, organization)
-    assert await rows(database, organization) == {Granularity.QUARTER}
-    due[0] = Granularity.DAY.floor(LAST)
+    assert await rows(database, organization) == {Width.QUARTER}
+    due[0] = Width.DAY.floor(LAST)
     while await widen.widen(database, organization):
         pass
-    assert await rows(database, organization) == set(Granularity)
+    assert await rows(database, organization) == set(Width)
     narrow = (
         "SELECT min(bucket) FROM rollups WHERE organization_id = $1 AND granularity > 1 AND bucket + granularity > $2"
     )
@@ -117,10 +119,10 @@ async def test_wide_rollups_are_made_once_their_time_is_over(
     assert (await audit.check(database, organization)).mismatches == 0
 
 
-async def rows(database: Database, organization: int) -> set[Granularity]:
+async def rows(database: Database, organization: int) -> set[Width]:
     """The widths that an organization has rollups of."""
     found = "SELECT array_agg(DISTINCT granularity) FROM rollups WHERE organization_id = $1"
-    return {Granularity(one) for one in await worlds.value(database, found, organization)}
+    return {Width(one) for one in await worlds.value(database, found, organization)}
 
 
 async def test_a_worker_folds_and_widens_whatever_else_does(own_database: Database, own_organization: int) -> None:
@@ -134,5 +136,5 @@ async def test_a_worker_folds_and_widens_whatever_else_does(own_database: Databa
     )
     assert timerange.instant(int(str(until))) > datetime.now(UTC) - timedelta(hours=2)
     assert await worlds.unfolded(own_database, own_organization) == 0
-    assert await rows(own_database, own_organization) == set(Granularity)
+    assert await rows(own_database, own_organization) == set(Width)
     assert (await audit.check(own_database, own_organization, window_events=50)).mismatches == 0

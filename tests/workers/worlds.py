@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 
 from server import timerange
 from server.catalog import slots
-from server.catalog.cells import Cell, CellKey, Granularity
+from server.catalog.cells import Cell, CellKey
 from server.catalog.slots import Recency
 from server.events.event import Event, key_of
 from server.ingest.write import commit
+from server.quarters import Width
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import rollups
 from server.store.database import Database
 
-ALL_TIME = timerange.Span(start=0, end=100_000 * Granularity.DAY)
+ALL_TIME = timerange.Span(start=0, end=100_000 * Width.DAY)
 DAY = 86_400
 _CLOSING = ("ended", "resolved", "escalated", "abandoned", "reopened")
 
@@ -88,12 +89,12 @@ async def store(
         await commit(database, numbers, organization, ordered, recency)
 
 
-async def figures(database: Database, organization: int) -> dict[tuple[Granularity, CellKey], Cell]:
+async def figures(database: Database, organization: int) -> dict[tuple[Width, CellKey], Cell]:
     """Every figure that is stored of an organization, at each width, rollups and deltas added up, without zeros."""
     async with database.frozen() as driver:
         return {
             (granularity, key): plain
-            for granularity in Granularity
+            for granularity in Width
             for key, cell in (await rollups.stored_between(driver, organization, granularity, ALL_TIME)).items()
             if not (plain := _without_zeros(cell)).is_empty()
         }
