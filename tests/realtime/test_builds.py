@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 import pytest
 import subscribing
-from holding import PATIENCE, Held, until
+from held_queries import PATIENCE, Held, until
 from subscribing import authorization
 
 from server.app import Running

@@ -7,7 +7,8 @@ import serving
 from google.protobuf import duration_pb2, struct_pb2
 from serving import Accounts, Caller, event, refused, statuses
 
-from server.events import event, rules
+from server.events import rules
+from server.events.event import ID_FIELDS
 from server.store import organizations
 from server.store.database import Database
 from tallywire.v1 import event_pb2, event_service_pb2
@@ -119,7 +120,7 @@ async def test_without_backfill_events_are_at_most_35_days_old(accounts: Account
 # Ids that are none
 
 
-@pytest.mark.parametrize("field", event.ID_FIELDS)
+@pytest.mark.parametrize("field", ID_FIELDS)
 async def test_an_id_that_stands_for_none_counts_as_unset(caller: Caller, database: Database, field: str) -> None:
     values = [
         *rules.PLACEHOLDERS,
