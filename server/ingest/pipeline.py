@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from server import errors, log_throttle, telemetry
 from server.admission.event_loop import Arrivals
 from server.admission.quotas import Quotas
-from server.broadcast import Bell
+from server.broadcast import Broadcast
 from server.catalog import slots
 from server.catalog.slots import Recency
 from server.clock import Clock
@@ -60,7 +60,7 @@ class Ingest:
         self._on_commit = on_commit
         self.quotas = Quotas(database)
         self._lanes = Lanes(concurrency, self._may_join)
-        self._calm = Bell()  # rings when nothing is under way but of organizations that wait behind themselves
+        self._calm = Broadcast()  # notified when only backlogged organizations have work under way
         self._dispatching = False
         self._looking: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -127,16 +127,16 @@ class Ingest:
             return
         self._lanes.rest(lane)  # those that rest do not wait for each other
         try:
-            self._ring_if_calm()
+            self._notify_if_calm()
             await asyncio.sleep(min(_REST * seconds, _LONGEST_REST))
             if self._lanes.has_room and self._lanes.has_light:
                 await self._calm.wait(_LONGEST_REST)
         finally:
             self._lanes.go_on(lane)
 
-    def _ring_if_calm(self) -> None:
+    def _notify_if_calm(self) -> None:
         if not self._lanes.has_light:
-            self._calm.ring()
+            self._calm.notify_all()
 
     async def drain(self) -> None:
         """Returns when nothing is waiting or being written any more."""
@@ -186,7 +186,7 @@ class Ingest:
                 await self._rest(lane, all_of_it.seconds - waits.seconds)
         finally:
             gather = self._lanes.done(batch)
-            self._ring_if_calm()
+            self._notify_if_calm()
             self._dispatch()
         if gather:
             try:

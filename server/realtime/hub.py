@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from server.broadcast import Bell
+from server.broadcast import Broadcast
 from server.errors import Reason, Refused
 from server.events.event import Event
 from server.realtime import resume_tokens, update_cache, views
@@ -58,13 +58,13 @@ class Hub:
         self._lookups = lookups
         self._signals = signals
         self._organization_id = organization_id
-        self._news = Bell()  # rings whenever there may be something new
+        self._news = Broadcast()  # notified whenever there may be something new
         self._views = Views(
             lookups,
             builds,
             signals,
             codec.state,
-            self._news.ring,
+            self._news.notify_all,
             organization_id=organization_id,
             time_zone=time_zone,
         )
@@ -127,7 +127,7 @@ class Hub:
 
     def wake(self) -> None:
         """Makes everybody who waits for news look up."""
-        self._news.ring()
+        self._news.notify_all()
 
     def watching(self, part: Part) -> AbstractAsyncContextManager[None]:
         """Keeps the view of a part up to date for the length of the block."""
@@ -241,7 +241,7 @@ class Hub:
             self._recent.keep(fresh)
         self.revision = fresh[-1].update.revision if fresh else as_of.revision
         self._views.tell(as_of.revision, as_of.at)
-        self._news.ring()
+        self._news.notify_all()
 
     async def _read(self, connection: Connection, newest: int) -> list[Batch] | None:
         """The next page of updates; None where nobody reads them one by one, or they cannot be any more."""

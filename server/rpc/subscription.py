@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.broadcast import Bell
+from server.broadcast import Broadcast
 from server.errors import Reason, Refused
 from server.realtime.resume_tokens import Tokens
 from server.rpc import endings, gate
@@ -21,13 +21,13 @@ class Draining:
     """Whether the server is about to stop."""
 
     def __init__(self) -> None:
-        self._bell = Bell()
+        self._begun = Broadcast()
         self.has_begun = False
 
     def begin(self) -> None:
         """Wakes all who pause."""
         self.has_begun = True
-        self._bell.ring()
+        self._begun.notify_all()
 
     def check(self) -> None:
         """Refuses once it has begun: how subscriptions end."""
@@ -36,7 +36,7 @@ class Draining:
 
     def pause(self, seconds: float) -> Coroutine[None, None, None]:
         """Waits so long, but not longer than the server does."""
-        return self._bell.wait(0.0 if self.has_begun else seconds)
+        return self._begun.wait(0.0 if self.has_begun else seconds)
 
 
 class Stream:

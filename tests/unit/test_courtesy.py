@@ -66,7 +66,7 @@ async def test_it_goes_on_as_soon_as_the_others_have_nothing_under_way(monkeypat
     some = waiting(light=True)
     giving_way = asyncio.create_task(soon(some.give_way(HEAVY)))
     await asyncio.sleep(0)
-    some._calm.ring()
+    some._calm.notify_all()
     await giving_way
 
 
