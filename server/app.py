@@ -34,7 +34,7 @@ from server.settings import Settings
 from server.store import diagnosis, migrate, partitions, sessions
 from server.store.database import Condition, Database
 from server.store.deployment import Deployment
-from server.tasks.wakeups import Hints
+from server.tasks.wakeups import Wakeups
 from server.tenancy import accounts
 from server.tenancy.accounts import Secrets
 from server.tenancy.authentication import Authenticator
@@ -59,9 +59,9 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
             query_patience=settings.max_call_seconds,
             patience=_PATIENCE_SECONDS,
         )
-        hints = Hints(settings.required("redis_url"))
+        wakeups = Wakeups(settings.required("redis_url"))
         try:
-            running = Running(settings, database, hints, on_misfit=stop.set)
+            running = Running(settings, database, wakeups, on_misfit=stop.set)
             await running.start()
             _spare_the_collector()
             if ready is not None:
@@ -71,7 +71,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
             if running.misfit:
                 raise errors.SetupError(running.misfit)
         finally:
-            await hints.close()
+            await wakeups.close()
             await database.close()
 
 
@@ -96,7 +96,7 @@ class Running:
     """
 
     def __init__(
-        self, settings: Settings, database: Database, hints: Hints, *, on_misfit: Callable[[], None] = lambda: None
+        self, settings: Settings, database: Database, wakeups: Wakeups, *, on_misfit: Callable[[], None] = lambda: None
     ) -> None:
         pseudonym_key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
         secrets = Secrets(
@@ -106,7 +106,7 @@ class Running:
         self._secrets = secrets
         self._database = database
         self._clock = Clock()
-        self._hints = hints
+        self._wakeups = wakeups
         self._signals = Signals(settings.required("redis_url"), self._clock)
         self._arrivals = Arrivals()
         self._ingest = Ingest(
@@ -170,7 +170,7 @@ class Running:
 
     def _tell(self, organization_id: int) -> None:
         """Tells workers and subscribers of a commit."""
-        self._hints.fold(organization_id)
+        self._wakeups.fold(organization_id)
         self._signals.committed(organization_id)
 
     async def start(self) -> None:

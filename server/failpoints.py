@@ -16,7 +16,7 @@ Name = Literal[
     "ingest_before_commit",
     "ingest_after_commit",
     "signal_before_publish",
-    "hint_before_send",
+    "wakeup_before_send",
     "fold_before_commit",
     "job_before_record",
 ]

@@ -17,7 +17,7 @@ from server.local import embedded
 from server.settings import Settings
 from server.store import migrate, organizations, partitions
 from server.store.database import Database
-from server.tasks.wakeups import Hints
+from server.tasks.wakeups import Wakeups
 from server.tenancy import accounts
 from server.tenancy.accounts import Scope, Secrets
 from tallywire import AsyncClient
@@ -79,12 +79,12 @@ def settings(engines: embedded.Engines) -> Settings:
 @pytest.fixture(scope="session")
 async def server(settings: Settings, database: Database) -> AsyncIterator[Running]:
     """A server on a free port, without any worker."""
-    hints = Hints(settings.required("redis_url"))
-    running = Running(settings, database, hints)
+    wakeups = Wakeups(settings.required("redis_url"))
+    running = Running(settings, database, wakeups)
     await running.start()
     yield running
     await running.stop()
-    await hints.close()
+    await wakeups.close()
 
 
 _numbers = itertools.count(1)

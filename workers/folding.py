@@ -1,4 +1,4 @@
-"""What a worker folds: one organization because of a hint, or all that have deltas; both may run at once."""
+"""What a worker folds: one organization because of a wake-up, or all that have deltas; both may run at once."""
 
 import asyncio
 import contextlib

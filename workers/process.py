@@ -1,4 +1,4 @@
-"""A worker process: an arq worker that is woken by hints and by the clock, and what goes on without it.
+"""A worker process: an arq worker that is woken by wake-ups and by the clock, and what goes on without it.
 
 arq only says when to look. Where nothing has been heard of it for some seconds, because Redis is away or was emptied,
 the process looks by itself; what there is to do is in PostgreSQL alone.

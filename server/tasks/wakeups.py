@@ -1,7 +1,7 @@
-"""Hints: what a server tells the workers after a commit, so that they need not look for it.
+"""Wake-ups: a server names the organizations with new deltas to the workers after a commit.
 
-A hint may be lost, late or double. Workers find everything that is due in PostgreSQL by themselves; a hint only spares
-them the search. The queue's names are here, so that both of its ends have the same.
+A wake-up may be lost, late or doubled. Workers find everything that is due in PostgreSQL by themselves; a wake-up only
+spares them the search. The names of the queue stand here, so that both of its ends use the same ones.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ def dump(job: object) -> bytes:
     return json.dumps(job, default=lambda other: type(other).__name__).encode()
 
 
-class Hints:
-    """Tells the workers which organizations have deltas, each at most once a second; never waits and never raises."""
+class Wakeups:
+    """Names organizations that have deltas to the workers, each at most once a second; never waits and never raises."""
 
     def __init__(self, redis_url: str) -> None:
         self._connect = functools.partial(connect, redis_url)
@@ -51,7 +51,7 @@ class Hints:
         self._away = False
 
     def fold(self, organization_id: int) -> None:
-        """Says that an organization has deltas. What is too much is dropped: the workers find it anyway."""
+        """Notes that an organization has deltas. Beyond the most that may wait it is dropped: the workers find it anyway."""
         if len(self._waiting) < _MAX_WAITING:
             self._waiting.add(organization_id)
         self._wake.set()
@@ -78,7 +78,7 @@ class Hints:
 
     async def _send(self, queue: ArqRedis) -> bool:
         """Queues what waits; False, and one line of log per outage, where Redis is away."""
-        failpoints.reach("hint_before_send")
+        failpoints.reach("wakeup_before_send")
         waiting, self._waiting = self._waiting, set()
         try:
             for organization_id in waiting:
@@ -87,7 +87,7 @@ class Hints:
                 await queue.enqueue_job(FOLD_ORGANIZATION, organization_id, _job_id=job_id)
         except (RedisError, OSError, TimeoutError) as error:
             if not self._away:
-                _log.warning("Redis is away; the workers go on without hints", error=type(error).__name__)
+                _log.warning("Redis is away; the workers go on without wake-ups", error=type(error).__name__)
             self._away = True
             return False
         if self._away:

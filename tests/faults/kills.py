@@ -14,7 +14,7 @@ _SERVER_FAILPOINTS: Mapping[Name, float] = {
     "ingest_before_commit": 0.01,
     "ingest_after_commit": 0.01,
     "signal_before_publish": 0.01,
-    "hint_before_send": 0.15,
+    "wakeup_before_send": 0.15,
 }
 _WORKER_FAILPOINTS: Mapping[Name, float] = {"fold_before_commit": 0.1, "job_before_record": 0.2}
 

@@ -8,7 +8,7 @@ import pytest
 from server.app import Running
 from server.settings import Settings
 from server.store.database import Database
-from server.tasks.wakeups import Hints
+from server.tasks.wakeups import Wakeups
 from tallywire.v1 import realtime_service_pb2_grpc
 
 
@@ -16,12 +16,12 @@ from tallywire.v1 import realtime_service_pb2_grpc
 async def second_server(settings: Settings, server: Running) -> AsyncIterator[Running]:
     """Another server, with pools of its own."""
     database = Database(settings.required("database_url"))
-    hints = Hints(settings.required("redis_url"))
-    running = Running(settings, database, hints)
+    wakeups = Wakeups(settings.required("redis_url"))
+    running = Running(settings, database, wakeups)
     await running.start()
     yield running
     await running.stop()
-    await hints.close()
+    await wakeups.close()
     await database.close()
 
 

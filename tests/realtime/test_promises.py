@@ -20,7 +20,7 @@ from server.local import embedded
 from server.settings import Settings
 from server.store.database import Database
 from server.tasks import retention
-from server.tasks.wakeups import Hints
+from server.tasks.wakeups import Wakeups
 from tallywire import AsyncClient, Client, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
@@ -285,8 +285,8 @@ async def test_the_clients_go_on_when_their_server_is_started_again(
 ) -> None:
     """Plain iterators, asynchronous and ordinary ones, see every revision once; states go on, too."""
     key = tenant.key  # type: ignore[attr-defined]
-    hints = Hints(settings.required("redis_url"))
-    running = Running(settings, database, hints)
+    wakeups = Wakeups(settings.required("redis_url"))
+    running = Running(settings, database, wakeups)
     await running.start()
     address = running.address
     seen: list[list[int]] = [[], []]
@@ -327,9 +327,9 @@ async def test_the_clients_go_on_when_their_server_is_started_again(
             if number == 2:
                 await running.stop()
             if number == 4:
-                running = Running(settings.model_copy(update={"listen": address}), database, hints)
+                running = Running(settings.model_copy(update={"listen": address}), database, wakeups)
                 await running.start()
     assert seen == [list(range(1, 7))] * 2
     assert watching.result() == 6
     await running.stop()
-    await hints.close()
+    await wakeups.close()

@@ -18,7 +18,7 @@ from server.settings import Settings
 from server.store import updates
 from server.store.database import Connection, Database
 from server.tasks import retention
-from server.tasks.wakeups import Hints
+from server.tasks.wakeups import Wakeups
 from server.tenancy import accounts
 from server.tenancy.accounts import Scope, Secrets
 from tallywire import AsyncClient, event
@@ -286,8 +286,8 @@ async def test_a_server_that_drains_tells_where_to_go_on(
     settings: Settings, database: Database, client: AsyncClient, tenant: object, stubs: Stubs
 ) -> None:
     key = tenant.key  # type: ignore[attr-defined]
-    hints = Hints(settings.required("redis_url"))
-    third = Running(settings, database, hints)
+    wakeups = Wakeups(settings.required("redis_url"))
+    third = Running(settings, database, wakeups)
     await third.start()
     reader = Reader()
     async with grpc.aio.insecure_channel(third.address) as channel:
@@ -298,7 +298,7 @@ async def test_a_server_that_drains_tells_where_to_go_on(
         await anext(aiter(updates))
         await client.track(event("message.sent"))
         reader.take(await anext(aiter(updates)))
-        await asyncio.gather(third.stop(), hints.close())
+        await asyncio.gather(third.stop(), wakeups.close())
         for call in (updates, states):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await drained(call)
@@ -317,8 +317,8 @@ async def test_limits_and_revocation(
     key = await accounts.create_key(
         database, Secrets(settings.required("key_pepper")), name, name="reader", scopes=[Scope.READ]
     )
-    hints = Hints(settings.required("redis_url"))
-    third = Running(settings.model_copy(update={"max_subscriptions_per_organization": 2}), database, hints)
+    wakeups = Wakeups(settings.required("redis_url"))
+    third = Running(settings.model_copy(update={"max_subscriptions_per_organization": 2}), database, wakeups)
     await third.start()
     async with grpc.aio.insecure_channel(third.address) as channel:
         stub = realtime_service_pb2_grpc.RealtimeServiceStub(channel)
@@ -331,7 +331,7 @@ async def test_limits_and_revocation(
         async with asyncio.timeout(10):
             assert [(await subscribing.refusal(call))[1] for call in calls] == ["CREDENTIALS_INVALID"] * 2
     await third.stop()
-    await hints.close()
+    await wakeups.close()
 
 
 async def test_a_day_is_the_organizations_own(make_tenant: object, server: Running, stubs: Stubs) -> None:

@@ -19,7 +19,7 @@ from server.ingest import pipeline
 from server.settings import Settings
 from server.store import organizations
 from server.store.database import Database
-from server.tasks.wakeups import Hints
+from server.tasks.wakeups import Wakeups
 from server.tenancy import accounts
 from server.tenancy.accounts import Scope, Secrets
 from tallywire.v1 import (
@@ -44,14 +44,14 @@ async def running(settings: Settings, **changes: Any) -> AsyncIterator[Running]:
     """A server like the shared one but for some changes, with pools of its own, until the block ends."""
     settings = settings.model_copy(update=changes)
     database = Database(settings.required("database_url"), ingest_connections=4, query_connections=4)
-    hints = Hints(settings.required("redis_url"))
-    server = Running(settings, database, hints)
+    wakeups = Wakeups(settings.required("redis_url"))
+    server = Running(settings, database, wakeups)
     try:
         await server.start()
         yield server
         await server.stop()
     finally:
-        await hints.close()
+        await wakeups.close()
         await database.close()
 
 

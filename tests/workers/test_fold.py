@@ -91,7 +91,7 @@ async def test_a_fold_alone_does_not_wait_for_the_disk(database: Database, organ
             assert await driver.fetchval("SHOW synchronous_commit") == waits
 
 
-async def test_what_is_due_is_found_without_a_hint(own_database: Database, own_organization: int) -> None:
+async def test_what_is_due_is_found_without_a_wakeup(own_database: Database, own_organization: int) -> None:
     await worlds.store(own_database, own_organization, worlds.events(5, 300))
     deltas = await worlds.unfolded(own_database, own_organization)
     folds = Folding(own_database)

@@ -22,7 +22,7 @@ from server.rollups import audit, fold
 from server.settings import Settings
 from server.store.database import Database
 from server.tasks import jobs, wakeups
-from server.tasks.wakeups import Hints
+from server.tasks.wakeups import Wakeups
 from workers import __main__ as program
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -114,13 +114,13 @@ async def test_a_worker_folds_runs_the_jobs_and_ends_in_order(
     assert "warning" not in worker.log
 
 
-async def test_a_hint_is_followed_at_once(
+async def test_a_wakeup_is_followed_at_once(
     own_engines: embedded.Engines, own_database: Database, own_organization: int, workers: Workers
 ) -> None:
     worker = await workers.start()
     await worlds.store(own_database, own_organization, worlds.events(1, 50))
     await folded(own_database, own_organization)
-    sender = Hints(own_engines.redis_url)
+    sender = Wakeups(own_engines.redis_url)
     try:
         for seed in range(2, 5):
             await worlds.store(own_database, own_organization, worlds.events(seed, 50))

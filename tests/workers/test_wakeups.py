@@ -1,4 +1,4 @@
-"""Hints reach the queue when Redis is there, and harm nobody when it is not."""
+"""Wakeups reach the queue when Redis is there, and harm nobody when it is not."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from arq.connections import ArqRedis
 
 from server.local import embedded
 from server.tasks import wakeups
-from server.tasks.wakeups import Hints
+from server.tasks.wakeups import Wakeups
 from workers.process import _Worker
 
 
@@ -27,9 +27,9 @@ async def queue(own_engines: embedded.Engines) -> AsyncIterator[ArqRedis]:
 
 
 @pytest.fixture
-async def sender(own_engines: embedded.Engines) -> AsyncIterator[Hints]:
+async def sender(own_engines: embedded.Engines) -> AsyncIterator[Wakeups]:
     """What a server has."""
-    sender = Hints(own_engines.redis_url)
+    sender = Wakeups(own_engines.redis_url)
     yield sender
     await sender.close()
 
@@ -41,7 +41,7 @@ async def until(condition: Callable[[], Awaitable[bool]], patience: float = 10) 
         await asyncio.sleep(0.05)
 
 
-async def test_an_organization_is_queued_once_however_often_it_is_named(queue: ArqRedis, sender: Hints) -> None:
+async def test_an_organization_is_queued_once_however_often_it_is_named(queue: ArqRedis, sender: Wakeups) -> None:
     for _ in range(1000):
         sender.fold(1)
     sender.fold(2)
@@ -86,7 +86,7 @@ async def test_a_job_that_is_started_again_while_it_runs_ends_twice(queue: ArqRe
     assert (worker.jobs_complete, worker.jobs_failed) == (2, 0)
 
 
-async def test_what_is_queued_is_no_pickle(queue: ArqRedis, sender: Hints) -> None:
+async def test_what_is_queued_is_no_pickle(queue: ArqRedis, sender: Wakeups) -> None:
     sender.fold(7)
 
     async def there() -> bool:
@@ -98,7 +98,7 @@ async def test_what_is_queued_is_no_pickle(queue: ArqRedis, sender: Hints) -> No
 
 
 async def test_an_outage_is_logged_once_and_ends_by_itself(
-    own_engines: embedded.Engines, queue: ArqRedis, sender: Hints, monkeypatch: pytest.MonkeyPatch
+    own_engines: embedded.Engines, queue: ArqRedis, sender: Wakeups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wakeups, "_REST_SECONDS", 0.1)
     monkeypatch.setattr(wakeups, "_MAX_WAITING", 50)
@@ -127,7 +127,7 @@ async def _has(logs: list[structlog.typing.EventDict], level: str) -> bool:
 
 
 async def test_closing_ends_everything(own_engines: embedded.Engines) -> None:
-    unused, used = Hints(own_engines.redis_url), Hints(own_engines.redis_url)
+    unused, used = Wakeups(own_engines.redis_url), Wakeups(own_engines.redis_url)
     used.fold(1)
     await unused.close()
     await used.close()
