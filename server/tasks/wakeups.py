@@ -51,7 +51,7 @@ class Wakeups:
         self._away = False
 
     def fold(self, organization_id: int) -> None:
-        """Notes that an organization has deltas. Beyond the most that may wait it is dropped: the workers find it anyway."""
+        """Notes that an organization has deltas. Drops it beyond the most that may wait: workers find it anyway."""
         if len(self._waiting) < _MAX_WAITING:
             self._waiting.add(organization_id)
         self._wake.set()

@@ -1,4 +1,4 @@
-"""Wakeups reach the queue when Redis is there, and harm nobody when it is not."""
+"""Wake-ups reach the queue when Redis is there, and harm nobody when it is not."""
 
 import asyncio
 import json
