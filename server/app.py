@@ -21,7 +21,7 @@ from server.clock import Clock
 from server.ingest.pipeline import Ingest
 from server.query.questions import Queries
 from server.realtime.hubs import Hubs
-from server.realtime.notifications import Signals
+from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
 from server.rpc import certificates, realtime_conversion, transport
 from server.rpc.endings import StreamLimits
@@ -107,13 +107,13 @@ class Running:
         self._database = database
         self._clock = Clock()
         self._wakeups = wakeups
-        self._signals = Signals(settings.required("redis_url"), self._clock)
+        self._notifications = Notifications(settings.required("redis_url"), self._clock)
         self._arrivals = Arrivals()
         self._ingest = Ingest(
             database,
             self._arrivals,
             self._clock,
-            on_commit=self._tell,
+            on_commit=self._after_commit,
             concurrency=settings.ingest_connections,
             distinct=Limits(
                 agents=settings.max_distinct_agents,
@@ -132,7 +132,7 @@ class Running:
         )
         self._hubs = Hubs(
             database,
-            self._signals,
+            self._notifications,
             realtime_conversion.CODEC,
             connections=settings.realtime_connections,
             limit=settings.max_subscriptions,
@@ -168,10 +168,10 @@ class Running:
         self._epoch = ""
         self.address = settings.listen
 
-    def _tell(self, organization_id: int) -> None:
+    def _after_commit(self, organization_id: int) -> None:
         """Tells workers and subscribers of a commit."""
         self._wakeups.fold(organization_id)
-        self._signals.committed(organization_id)
+        self._notifications.committed(organization_id)
 
     async def start(self) -> None:
         """Checks the database, binds the port and serves."""
@@ -182,8 +182,8 @@ class Running:
         self._clock.set(condition.now)
         port = self._bind()
         prometheus.serve(self._settings.metrics_address, self._settings.metrics_port)
-        self._epoch = self._signals.epoch = found.epoch
-        self._signals.start(found.deployment_id)
+        self._epoch = self._notifications.epoch = found.epoch
+        self._notifications.start(found.deployment_id)
         self._rates.start(found.deployment_id)
         self._pressure.start()
         await self._server.start()
@@ -208,7 +208,7 @@ class Running:
         await self._ingest.drain()
         await self._pressure.close()
         await self._rates.close()
-        await self._signals.close()
+        await self._notifications.close()
         _log.info("stopped")
 
     async def _check_schema(self) -> Deployment:
@@ -279,9 +279,9 @@ class Running:
         if epoch == self._epoch:
             return
         _log.warning("the database was restored to an earlier point; subscriptions end", epoch=epoch)
-        self._epoch = self._signals.epoch = epoch
+        self._epoch = self._notifications.epoch = epoch
         self._ingest.forget()
-        self._hubs.tell_epoch(epoch)
+        self._hubs.set_epoch(epoch)
 
     async def _judge(self, condition: Condition) -> None:
         weak = condition.weak_settings

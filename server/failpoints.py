@@ -15,7 +15,7 @@ from server import errors
 Name = Literal[
     "ingest_before_commit",
     "ingest_after_commit",
-    "signal_before_publish",
+    "notification_before_publish",
     "wakeup_before_send",
     "fold_before_commit",
     "job_before_record",

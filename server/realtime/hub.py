@@ -1,6 +1,6 @@
 """A hub follows the revisions of one organization that somebody on this server watches, for all who do.
 
-It reads them in PostgreSQL, in order, whenever it is told that there is something new. Subscribers pull: each takes the
+It reads them in PostgreSQL, in order, whenever it is notified. Subscribers pull: each takes the
 newest state, or the updates after the revision where it stands, whenever it is ready, so that a reader that is slow
 costs no memory here. A state is worked out when somebody asks for it, once for all who do.
 """
@@ -18,7 +18,7 @@ from server.realtime import resume_tokens, update_cache, views
 from server.realtime.builds import Builds
 from server.realtime.follower import Follower
 from server.realtime.lookup_slots import Lookups
-from server.realtime.notifications import Signals
+from server.realtime.notifications import Notifications
 from server.realtime.resume_tokens import Position
 from server.realtime.update_cache import Batch, Recent
 from server.realtime.view import Part
@@ -49,20 +49,20 @@ class Hub:
         self,
         lookups: Lookups,
         builds: Builds,
-        signals: Signals,
+        notifications: Notifications,
         codec: Codec,
         *,
         organization_id: int,
         time_zone: str,
     ) -> None:
         self._lookups = lookups
-        self._signals = signals
+        self._notifications = notifications
         self._organization_id = organization_id
         self._news = Broadcast()  # notified whenever there may be something new
         self._views = Views(
             lookups,
             builds,
-            signals,
+            notifications,
             codec.state,
             self._news.notify_all,
             organization_id=organization_id,
@@ -78,12 +78,12 @@ class Hub:
 
     @property
     def at(self) -> datetime:
-        """The database's time, as it was last told."""
+        """The database's time, as last set."""
         return self._views.at
 
     async def start(self) -> None:
         """Finds out where the organization stands, and follows it from there."""
-        self._signals.listen(self._organization_id, self.look)
+        self._notifications.listen(self._organization_id, self.look)
         async with self._lookups.snapshot(self._organization_id) as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
         self.epoch, self.revision = as_of.epoch, as_of.revision
@@ -92,7 +92,7 @@ class Hub:
 
     async def stop(self) -> None:
         """Ends following."""
-        self._signals.forget(self._organization_id, self.look)
+        self._notifications.forget(self._organization_id, self.look)
         await self._follower.stop()
         await self._views.stop()
 
@@ -105,8 +105,8 @@ class Hub:
         """Whether the hub's epoch is: whoever subscribes gets another hub."""
         return self._next_epoch is not None
 
-    def tell_epoch(self, epoch: str) -> None:
-        """Tells the hub which epoch it is. Another one than the hub's ends its subscriptions."""
+    def set_epoch(self, epoch: str) -> None:
+        """Sets the epoch. Another one than the hub's ends its subscriptions."""
         if self.epoch and epoch != self.epoch:
             self._end(epoch)
 
@@ -119,11 +119,11 @@ class Hub:
         self._next_epoch = next_epoch
         self.wake()
 
-    def tell(self, revision: int, at: datetime) -> None:
-        """Tells the hub what the newest revision is, and the time: it looks, and its windows slide."""
+    def advance(self, revision: int, at: datetime) -> None:
+        """Sets the newest revision and the time: the hub looks, and its windows slide."""
         if revision != self.revision:
             self.look()
-        self._views.tell(revision, at)
+        self._views.advance(revision, at)
 
     def wake(self) -> None:
         """Makes everybody who waits for news look up."""
@@ -161,7 +161,7 @@ class Hub:
         """Where a reader begins: after the revision that its token names, or after the newest one."""
         async with self._lookups.snapshot(self._organization_id) as connection:
             as_of = await rollups.as_of(connection, self._organization_id)
-        self.tell_epoch(as_of.epoch)
+        self.set_epoch(as_of.epoch)
         self.check()
         if resumed is None:
             return as_of.revision
@@ -189,7 +189,7 @@ class Hub:
     async def _missed(self, revision: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
         """The next updates after a revision, from the database."""
         async with self._lookups.snapshot(self._organization_id) as connection:
-            self.tell_epoch(await deployment.epoch(connection))
+            self.set_epoch(await deployment.epoch(connection))
             self.check()
             read = await updates.after(connection, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
             following = without_gap(read, revision)
@@ -240,7 +240,7 @@ class Hub:
         else:
             self._recent.keep(fresh)
         self.revision = fresh[-1].update.revision if fresh else as_of.revision
-        self._views.tell(as_of.revision, as_of.at)
+        self._views.advance(as_of.revision, as_of.at)
         self._news.notify_all()
 
     async def _read(self, connection: Connection, newest: int) -> list[Batch] | None:

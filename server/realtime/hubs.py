@@ -1,5 +1,5 @@
 """The hubs of a server: one for each organization that somebody watches, made with the first subscriber, gone with the
-last. They are told once a second, all at once, where their organizations stand.
+last. One statement a second brings the newest revisions to all of them.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from server.realtime import lookup_slots
 from server.realtime.builds import Builds
 from server.realtime.hub import Codec, Hub
 from server.realtime.lookup_slots import Lookups
-from server.realtime.notifications import Signals
+from server.realtime.notifications import Notifications
 from server.realtime.states import States
 from server.realtime.view import Part
 from server.store import updates
@@ -44,7 +44,7 @@ class Hubs:
     def __init__(
         self,
         database: Database,
-        signals: Signals,
+        notifications: Notifications,
         codec: Codec,
         *,
         connections: int,
@@ -54,7 +54,7 @@ class Hubs:
         builds = max(1, connections // _BUILDING)
         self._builds = Builds(database, builds)
         self._lookups = Lookups(database, connections - builds)
-        self._signals = signals
+        self._notifications = notifications
         self._codec = codec
         self._limit = limit
         self._limit_each = limit_each
@@ -62,7 +62,7 @@ class Hubs:
         self._users = Tally()
         self._pulse: asyncio.Task[None] | None = None
         self._departures = memory.Departures()
-        self._states = States(signals, codec.state, self._builds)
+        self._states = States(notifications, codec.state, self._builds)
 
     def subscribed(self, organization_id: int, time_zone: str) -> AbstractAsyncContextManager[Hub]:
         """The organization's hub, for as long as one subscription lasts; refuses more than the limits."""
@@ -104,7 +104,7 @@ class Hubs:
             hub = Hub(
                 self._lookups,
                 self._builds,
-                self._signals,
+                self._notifications,
                 self._codec,
                 organization_id=organization_id,
                 time_zone=time_zone,
@@ -132,8 +132,9 @@ class Hubs:
                 )
 
     async def _beat(self) -> None:
-        """Tells every hub once a second where its organization stands and what time it is, with one statement for all.
-        While the database is away, nobody is told anything: windows do not move on without what belongs into them.
+        """Gives every hub, once a second, its organization's newest revision and the time, with one statement for all.
+
+        While the database is away no hub gets either: windows do not move on without the events that belong into them.
         """
         away = False
         while True:
@@ -149,13 +150,13 @@ class Hubs:
                 continue
             for organization_id, entry in list(self._entries.items()):
                 if entry.started.done():
-                    entry.hub.tell_epoch(epoch)
-                    entry.hub.tell(revisions.get(organization_id, 0), at)
+                    entry.hub.set_epoch(epoch)
+                    entry.hub.advance(revisions.get(organization_id, 0), at)
 
-    def tell_epoch(self, epoch: str) -> None:
+    def set_epoch(self, epoch: str) -> None:
         """Ends subscriptions of other epochs than this one, and forgets their states."""
         for entry in self._entries.values():
-            entry.hub.tell_epoch(epoch)
+            entry.hub.set_epoch(epoch)
         self._states.forget()
 
     async def state(self, organization_id: int, time_zone: str, part: Part) -> bytes:

@@ -1,7 +1,7 @@
 """Redis between servers: "look now" after commits, and realtime states for whoever asks next. All of it may be lost.
 
-PostgreSQL says what happened. A signal that is lost costs the second until the next look; a state that is lost is
-worked out anew. States are told by their time, so that none can come back from an old dump. Keys and channels carry the
+PostgreSQL says what happened. A notification that is lost costs the second until the next look; a state that is lost is
+worked out anew. States carry their time, so that none can come back from an old dump. Keys and channels carry the
 deployment, since two of them may use the same Redis.
 """
 
@@ -39,28 +39,28 @@ return 1
 """
 
 
-class Left(NamedTuple):
-    """A state that a server has left."""
+class SharedState(NamedTuple):
+    """A state that a server has shared."""
 
     revision: int
     encoded: bytes
 
 
 class _State(NamedTuple):
-    """A state to be left. Compared by revision, then by time in microseconds."""
+    """A state to be shared. Compared by revision, then by time in microseconds."""
 
     revision: int
     at: int
     encoded: bytes
 
 
-class Signals:
-    """Tells other servers of commits and hears of theirs. Ingest never waits for any of it, and none of it raises."""
+class Notifications:
+    """Notifies other servers of commits and hears of theirs. Ingest never waits for it, and nothing of it raises."""
 
     def __init__(self, redis_url: str, clock: Clock) -> None:
         self._clock = clock
         self._deployment = ""
-        self.epoch = ""  # of which states are left and loaded
+        self.epoch = ""  # of which states are shared and loaded
         self._redis = redis.asyncio.Redis.from_url(
             redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, socket_timeout=_TIMEOUT_SECONDS
         )
@@ -75,11 +75,11 @@ class Signals:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, deployment: str) -> None:
-        """Begins to tell the servers of this deployment, and to hear of them."""
+        """Begins to notify the servers of this deployment, and to hear of their commits."""
         self._deployment = deployment
         self._tasks = [
             asyncio.create_task(self._for_ever(name, work))
-            for name, work in (("tell", self._tell), ("listen", self._listen))
+            for name, work in (("publish", self._publish), ("listen", self._listen))
         ]
 
     def _channel(self, organization_id: int) -> str:
@@ -116,13 +116,13 @@ class Signals:
             del self._listeners[organization_id]
             self._changed.set()
 
-    def leave_state(self, organization_id: int, part: Part, revision: int, at: datetime, state: bytes) -> None:
-        """Leaves a state for other servers, as soon as Redis takes it and unless a newer one is there."""
-        key, left = self._state_key(organization_id, part), _State(revision, rules.microseconds(at), state)
-        self._states[key] = max(left, self._states.get(key, left))
+    def share_state(self, organization_id: int, part: Part, revision: int, at: datetime, state: bytes) -> None:
+        """Shares a state with other servers, as soon as Redis takes it and unless a newer one is there."""
+        key, shared = self._state_key(organization_id, part), _State(revision, rules.microseconds(at), state)
+        self._states[key] = max(shared, self._states.get(key, shared))
         self._wake.set()
 
-    async def load_state(self, organization_id: int, part: Part) -> Left | None:
+    async def load_state(self, organization_id: int, part: Part) -> SharedState | None:
         """A state that is at most 2 seconds old, in one round trip; None where Redis has none or is away."""
         key = self._state_key(organization_id, part)
         try:
@@ -131,7 +131,7 @@ class Signals:
             oldest = rules.microseconds(self._clock.now() - STATE_AGE)
             if revision is None or at is None or state is None or int(at) < oldest:
                 return None
-            return Left(int(revision), state)
+            return SharedState(int(revision), state)
         except Exception:  # noqa: BLE001 - whatever Redis does or holds, PostgreSQL has it
             return None
 
@@ -148,16 +148,16 @@ class Signals:
                 self._away.add(name)
                 await asyncio.sleep(_REST_SECONDS)
 
-    async def _tell(self) -> None:
+    async def _publish(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            failpoints.reach("signal_before_publish")
-            await self._tell_all()
-            self._away.discard("tell")
+            failpoints.reach("notification_before_publish")
+            await self._publish_all()
+            self._away.discard("publish")
 
-    async def _tell_all(self) -> None:
-        """Sends what there is to tell. Nothing of it is held after that, however long it takes until there is more."""
+    async def _publish_all(self) -> None:
+        """Publishes what waits. Nothing of it is held after that, however long it takes until there is more."""
         committed, self._committed = self._committed, set()
         states, self._states = self._states, {}
         pipeline = self._redis.pipeline(transaction=False)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from server.realtime import rebuild
 from server.realtime.builds import Builds
-from server.realtime.notifications import STATE_AGE, Left, Signals
+from server.realtime.notifications import STATE_AGE, Notifications, SharedState
 from server.realtime.view import Part
 from server.realtime.views import Encode
 
@@ -22,7 +22,7 @@ _Key: TypeAlias = "tuple[int, Part]"
 class _Making:
     """A state that is being worked out, and how many callers wait for it."""
 
-    task: asyncio.Task[Left]
+    task: asyncio.Task[SharedState]
     callers: int = 0
 
 
@@ -30,7 +30,7 @@ class _Making:
 class _Made:
     """A state that was worked out here."""
 
-    left: Left
+    state: SharedState
     begun_at: float
 
 
@@ -45,8 +45,8 @@ class _Answered:
 class States:
     """Gives every caller a state that is no older than the last one that this server has given out."""
 
-    def __init__(self, signals: Signals, encode: Encode, builds: Builds) -> None:
-        self._signals = signals
+    def __init__(self, notifications: Notifications, encode: Encode, builds: Builds) -> None:
+        self._notifications = notifications
         self._encode = encode
         self._builds = builds
         self._making: dict[_Key, _Making] = {}
@@ -55,9 +55,9 @@ class States:
         self._answered: OrderedDict[_Key, _Answered] = OrderedDict()
 
     async def get(self, organization_id: int, time_zone: str, part: Part) -> bytes:
-        """The encoded state of a part. What is worked out is left in Redis; Refused where too much is asked for."""
+        """The encoded state of a part. Shares what it works out in Redis; Refused where too much is asked for."""
         key = (organization_id, part)
-        found = await self._signals.load_state(organization_id, part)
+        found = await self._notifications.load_state(organization_id, part)
         while found is None or found.revision < self._revision_answered(key):
             found = self._kept(key) or await self._worked_out(organization_id, time_zone, part)
         now = time.monotonic()
@@ -70,14 +70,14 @@ class States:
         last = self._answered.get(key)
         return 0 if last is None or last.at < time.monotonic() - _REMEMBER_SECONDS else last.revision
 
-    def _kept(self, key: _Key) -> Left | None:
+    def _kept(self, key: _Key) -> SharedState | None:
         """What was worked out a moment ago, where it is not older than the last answer."""
         made = self._made.get(key)
         if made is None or time.monotonic() > made.begun_at + _KEEP_SECONDS:
             return None
-        return made.left if made.left.revision >= self._revision_answered(key) else None
+        return made.state if made.state.revision >= self._revision_answered(key) else None
 
-    async def _worked_out(self, organization_id: int, time_zone: str, part: Part) -> Left:
+    async def _worked_out(self, organization_id: int, time_zone: str, part: Part) -> SharedState:
         """Joins those who wait for the state; the last one who leaves ends the work."""
         key = (organization_id, part)
         making = self._making.get(key)
@@ -93,16 +93,16 @@ class States:
                 del self._making[key]  # whoever comes now begins anew
                 making.task.cancel()
 
-    async def _make(self, organization_id: int, time_zone: str, part: Part) -> Left:
+    async def _make(self, organization_id: int, time_zone: str, part: Part) -> SharedState:
         async with self._builds.snapshot(organization_id) as connection:
             begun_at = time.monotonic()
             view, as_of = await rebuild.view(connection, organization_id, time_zone, part)
         encoded = self._encode(view.state(as_of.at), view.revision, as_of.at, time_zone)
-        self._signals.leave_state(organization_id, part, view.revision, as_of.at, encoded)
-        left = Left(view.revision, encoded)
-        self._made[organization_id, part] = _Made(left=left, begun_at=begun_at)
+        self._notifications.share_state(organization_id, part, view.revision, as_of.at, encoded)
+        state = SharedState(view.revision, encoded)
+        self._made[organization_id, part] = _Made(state=state, begun_at=begun_at)
         self._made.move_to_end((organization_id, part))
-        return left
+        return state
 
     def forget(self) -> None:
         """Forgets every state: what comes may have smaller revisions."""

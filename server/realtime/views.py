@@ -19,13 +19,13 @@ from server.realtime import rebuild, resume_tokens
 from server.realtime.builds import Builds
 from server.realtime.follower import Follower
 from server.realtime.lookup_slots import Lookups
-from server.realtime.notifications import Signals
+from server.realtime.notifications import Notifications
 from server.realtime.view import Part, State, View
 from server.store.database import Connection
 from server.store.rollups import AsOf
 
 MAX_PARTS = 32  # of an organization that are watched at once on this server
-_LEAVE_SECONDS = 0.9  # between two states of a part that are left for other servers
+_SHARE_SECONDS = 0.9  # between two states of a part that are shared with other servers
 # Views are made anew after a rest of so many times as long as that took, in seconds.
 _REST, _LONGEST_REST = 5.0, 30.0
 
@@ -48,7 +48,7 @@ class Published:
 class _Watched:
     view: View
     published: Published
-    left_at: float = 0.0  # when its state was last left for other servers, by the loop's clock
+    shared_at: float = 0.0  # when its state was last shared with other servers, by the loop's clock
 
 
 class Views:
@@ -58,7 +58,7 @@ class Views:
         self,
         lookups: Lookups,
         builds: Builds,
-        signals: Signals,
+        notifications: Notifications,
         encode: Encode,
         changed: Callable[[], None],
         *,
@@ -66,7 +66,7 @@ class Views:
         time_zone: str,
     ) -> None:
         self._lookups = lookups
-        self._signals = signals
+        self._notifications = notifications
         self._encode = encode
         self._builds = builds
         self._changed = changed
@@ -77,11 +77,11 @@ class Views:
         self._making: dict[Part, asyncio.Task[None]] = {}
         self._follower = Follower(self._follow, organization_id, rest=_REST, longest_rest=_LONGEST_REST)
         self._epoch = ""
-        self._revision = 0  # the newest one, as it was last told
-        self.at = timerange.EPOCH  # the database's time, as it was last told
+        self._revision = 0  # the newest one, as last set
+        self.at = timerange.EPOCH  # the database's time, as last set
 
     def start(self, as_of: AsOf) -> None:
-        """Begins to follow what is told, from there."""
+        """Begins to follow revisions from there."""
         self._epoch, self._revision, self.at = as_of.epoch, as_of.revision, as_of.at
         self._follower.start()
 
@@ -89,8 +89,8 @@ class Views:
         """Ends following."""
         await self._follower.stop()
 
-    def tell(self, revision: int, at: datetime) -> None:
-        """Tells what the newest revision is, and the time: views are made anew, or their windows slide."""
+    def advance(self, revision: int, at: datetime) -> None:
+        """Sets the newest revision and the time: views are made anew, or their windows slide."""
         self._revision, self.at = revision, max(self.at, at)
         self._follower.wake()
 
@@ -153,7 +153,7 @@ class Views:
         return view
 
     async def _follow(self) -> None:
-        """Makes those views anew that are not of the newest revision or day, and leaves states for other servers now
+        """Makes those views anew that are not of the newest revision or day, and shares states with other servers now
         and then. Where one view cannot be made the others are, before the error is raised.
         """
         failure: Exception | None = None
@@ -162,7 +162,7 @@ class Views:
                 await self._refresh(watched)
             except Exception as error:  # noqa: BLE001 - raised below
                 failure = failure or error
-        self._leave_states()
+        self._share_states()
         self._changed()
         if failure is not None:
             raise failure
@@ -176,13 +176,13 @@ class Views:
                 with contextlib.suppress(Refused):  # the hub ends with its epoch
                     watched.view = await self._view(connection, part)
 
-    def _leave_states(self) -> None:
+    def _share_states(self) -> None:
         now = asyncio.get_running_loop().time()
         for watched in self._watched.values():
-            if now >= watched.left_at + _LEAVE_SECONDS:
+            if now >= watched.shared_at + _SHARE_SECONDS:
                 published = self._publish(watched)
                 if published.at != self.at:  # as it was, which is said as of now
-                    self._leave(watched, self._encode(published.state, published.revision, self.at, self._time_zone))
+                    self._share(watched, self._encode(published.state, published.revision, self.at, self._time_zone))
 
     def published(self, part: Part) -> Published:
         """The newest state of a part that is being watched."""
@@ -199,15 +199,15 @@ class Views:
                 state=state,
                 encoded=self._encode(state, watched.view.revision, self.at, self._time_zone),
             )
-            self._leave(watched, watched.published.encoded)
+            self._share(watched, watched.published.encoded)
         elif state is not old.state:
             watched.published = dataclasses.replace(old, state=state)  # equal, and next time found so at once
         return watched.published
 
-    def _leave(self, watched: _Watched, encoded: bytes) -> None:
-        watched.left_at = asyncio.get_running_loop().time()
+    def _share(self, watched: _Watched, encoded: bytes) -> None:
+        watched.shared_at = asyncio.get_running_loop().time()
         revision = watched.published.revision
-        self._signals.leave_state(self._organization_id, watched.view.part, revision, self.at, encoded)
+        self._notifications.share_state(self._organization_id, watched.view.part, revision, self.at, encoded)
 
 
 class _Watching(AbstractAsyncContextManager[None]):

@@ -13,7 +13,7 @@ from tests.faults.world import World
 _SERVER_FAILPOINTS: Mapping[Name, float] = {
     "ingest_before_commit": 0.01,
     "ingest_after_commit": 0.01,
-    "signal_before_publish": 0.01,
+    "notification_before_publish": 0.01,
     "wakeup_before_send": 0.15,
 }
 _WORKER_FAILPOINTS: Mapping[Name, float] = {"fold_before_commit": 0.1, "job_before_record": 0.2}

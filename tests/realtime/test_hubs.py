@@ -1,4 +1,4 @@
-"""Hubs, signals and the log of updates at their edges: gaps, limits, slow readers, outages, old states."""
+"""Hubs, notifications and the log of updates at their edges: gaps, limits, slow readers, outages, old states."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from server.app import Running
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.realtime.hubs import Hubs
-from server.realtime.notifications import Signals
+from server.realtime.notifications import Notifications
 from server.realtime.view import Part
 from server.rpc import realtime_conversion
 from server.settings import Settings
@@ -36,11 +36,11 @@ async def clock(database: Database) -> Clock:
 
 
 @pytest.fixture
-async def signals(settings: Settings, clock: Clock) -> AsyncIterator[Signals]:
-    signals = Signals(settings.required("redis_url"), clock)
-    signals.start("test")
-    yield signals
-    await signals.close()
+async def notifications(settings: Settings, clock: Clock) -> AsyncIterator[Notifications]:
+    notifications = Notifications(settings.required("redis_url"), clock)
+    notifications.start("test")
+    yield notifications
+    await notifications.close()
 
 
 async def track(client: AsyncClient, count: int) -> None:
@@ -100,8 +100,10 @@ async def test_pages_of_updates_are_bounded_by_their_events(
             assert [one.revision for one in found] == expected
 
 
-async def test_limits_hold_when_many_come_at_once(database: Database, signals: Signals, organization: int) -> None:
-    hubs = Hubs(database, signals, realtime_conversion.CODEC, connections=4, limit=100, limit_each=3)
+async def test_limits_hold_when_many_come_at_once(
+    database: Database, notifications: Notifications, organization: int
+) -> None:
+    hubs = Hubs(database, notifications, realtime_conversion.CODEC, connections=4, limit=100, limit_each=3)
     admitted, over = 0, asyncio.Event()
 
     async def subscribe() -> None:
@@ -122,9 +124,9 @@ async def test_limits_hold_when_many_come_at_once(database: Database, signals: S
 
 
 async def test_only_so_many_filters_are_watched_at_once(
-    database: Database, signals: Signals, organization: int
+    database: Database, notifications: Notifications, organization: int
 ) -> None:
-    hubs = Hubs(database, signals, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
+    hubs = Hubs(database, notifications, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
     async with hubs.subscribed(organization, "UTC") as hub, contextlib.AsyncExitStack() as stack:
         for number in range(32):
             await stack.enter_async_context(hub.watching(Part(channel=f"c{number}")))
@@ -134,9 +136,12 @@ async def test_only_so_many_filters_are_watched_at_once(
 
 
 async def test_organizations_in_which_nothing_happens_cost_one_statement_a_second(
-    database: Database, signals: Signals, make_tenant: Callable[[], Awaitable[object]], monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    notifications: Notifications,
+    make_tenant: Callable[[], Awaitable[object]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hubs = Hubs(database, signals, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
+    hubs = Hubs(database, notifications, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
     tenants = [await make_tenant() for _ in range(4)]
     snapshot, taken = database.realtime_snapshot, 0
 
@@ -161,16 +166,16 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
 
 
 async def test_deployments_on_one_redis_do_not_meet(
-    settings: Settings, signals: Signals, clock: Clock, organization: int
+    settings: Settings, notifications: Notifications, clock: Clock, organization: int
 ) -> None:
-    other, heard = Signals(settings.required("redis_url"), clock), asyncio.Event()
+    other, heard = Notifications(settings.required("redis_url"), clock), asyncio.Event()
     other.start("another")
     try:
         other.listen(organization, heard.set)
         await asyncio.sleep(0.5)
         heard.clear()  # at the beginning there may have been something
-        signals.leave_state(organization, Part(), 1, clock.now(), b"state")
-        signals.committed(organization)
+        notifications.share_state(organization, Part(), 1, clock.now(), b"state")
+        notifications.committed(organization)
         await asyncio.sleep(0.5)
         assert await other.load_state(organization, Part()) is None
         assert not heard.is_set()
@@ -179,15 +184,15 @@ async def test_deployments_on_one_redis_do_not_meet(
 
 
 async def test_an_older_state_never_takes_the_place_of_a_newer_one(
-    signals: Signals, clock: Clock, organization: int
+    notifications: Notifications, clock: Clock, organization: int
 ) -> None:
     now = clock.now()
     for revision, seconds, state in ((5, 0, b"right"), (5, -1, b"older"), (4, 1, b"behind")):
-        signals.leave_state(organization, Part(), revision, now + timedelta(seconds=seconds), state)
+        notifications.share_state(organization, Part(), revision, now + timedelta(seconds=seconds), state)
         await asyncio.sleep(0.1)
-        assert await signals.load_state(organization, Part()) == (5, b"right")
+        assert await notifications.load_state(organization, Part()) == (5, b"right")
     clock.set(now + timedelta(seconds=3))
-    assert await signals.load_state(organization, Part()) is None
+    assert await notifications.load_state(organization, Part()) is None
 
 
 async def test_a_state_of_a_quiet_organization_is_of_now(tenant: object, database: Database, stubs: Stubs) -> None:

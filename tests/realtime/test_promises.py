@@ -52,11 +52,11 @@ async def test_a_state_is_read_from_redis_in_one_round_trip_and_made_anew_withou
     await client.track(event("message.sent"))
     used: Counter[str] = Counter()
     for name, running in (("first", server), ("second", second_server)):
-        execute, snapshot = running._signals._redis.execute_command, running._database.realtime_snapshot
+        execute, snapshot = running._notifications._redis.execute_command, running._database.realtime_snapshot
 
         counted_command = functools.partial(_counted, used, f"{name}: ", execute)
         counted_snapshot = functools.partial(_counted, used, f"{name}: snapshot", snapshot)
-        monkeypatch.setattr(running._signals._redis, "execute_command", counted_command)
+        monkeypatch.setattr(running._notifications._redis, "execute_command", counted_command)
         monkeypatch.setattr(running._database, "realtime_snapshot", counted_snapshot)
     assert (await state(stubs[0], key)).metrics.messages_today == 1
     assert used == {"first: HMGET": 1, "first: snapshot": 1}
