@@ -201,7 +201,7 @@ class Running:
             await asyncio.gather(self._watcher, return_exceptions=True)
         await self._report(serving=False)
         # gRPC cancels what has reached the server and is not taken in when it stops.
-        await self._arrivals.quiet(min(_TAKE_IN_SECONDS, self._settings.drain_seconds))
+        await self._arrivals.let_calls_in(min(_TAKE_IN_SECONDS, self._settings.drain_seconds))
         self._services.events.drain()
         self._services.realtime.drain()
         await self._server.stop(self._settings.drain_seconds)

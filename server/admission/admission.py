@@ -159,15 +159,15 @@ class Admission:
 
     @contextlib.asynccontextmanager
     async def reading(self, principal: Principal, events: int) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """The turn in which the events of a call are read. What takes long is to be done in parts, and what this gives
-        awaited between them.
+        """Holds the turn in which the events of a call are read. Long work is done in parts; between two of them the
+        caller awaits the yield point that this gives.
         """
         weight = principal.settings.weight
         await self._backlog.give_way(principal.organization_id)
         async with self._reading.slot(principal.organization_id, cost=events, weight=weight):
-            await self.arrivals.lull()  # in line, so that whoever is let in next is told of this wait, too
-            with self.arrivals.working() as breathe:
-                yield breathe
+            await self.arrivals.yield_to_calls()  # in line: the wait of the next one has this wait in it
+            with self.arrivals.working() as yield_point:
+                yield yield_point
 
     def limits(self, principal: Principal) -> Limits:
         """The limits of the caller's organization."""
@@ -175,5 +175,5 @@ class Admission:
 
 
 def _overloaded(message: str, seconds: float) -> Refused:
-    """Told apart from each other, so that those that are refused together do not come back together."""
+    """Returns a refusal with a jittered delay, so that calls that are refused together do not come back together."""
     return Refused(Reason.OVERLOADED, message, retry_after=seconds * random.uniform(1.0, 2.0))  # noqa: S311

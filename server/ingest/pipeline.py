@@ -116,7 +116,7 @@ class Ingest:
         """To be awaited before each step of long work; adds how long that took."""
         with waits:
             await self.give_way(organization_id)
-            await self._arrivals.lull()
+            await self._arrivals.yield_to_calls()
 
     async def _rest(self, lane: Lane, seconds: float) -> None:
         """Pauses after a transaction of an organization that waits behind itself, while others have something under way
@@ -190,7 +190,7 @@ class Ingest:
             self._dispatch()
         if gather:
             try:
-                await self._arrivals.quiet()
+                await self._arrivals.let_calls_in()
             finally:
                 self._lanes.gathered()
                 self._dispatch()

@@ -116,10 +116,10 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     async def _store(self, principal: Principal, batch: WireBatch) -> Submission:
         """Stores those events of a batch that are in order and returns the results of all."""
         sender, read = self._sender(principal, batch.head), list[Event | Result]()
-        async with self._admission.reading(principal, batch.count) as breathe:
+        async with self._admission.reading(principal, batch.count) as yield_point:
             for part in batch.parts():
                 read += _read(part, sender)
-                await breathe()
+                await yield_point()
         new = [one for one in read if isinstance(one, Event)]
         submission = await self._ingest.submit(principal.organization_id, new, self._admission.limits(principal))
         stored = iter(submission.results)

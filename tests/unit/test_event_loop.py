@@ -36,11 +36,11 @@ async def test_long_work_lets_calls_in_that_have_come() -> None:
             taken_in += 1
 
     coming = asyncio.create_task(take_in())
-    with arrivals.working() as breathe:
-        await breathe()
+    with arrivals.working() as yield_point:
+        await yield_point()
         assert taken_in == 0  # little has been done
         clock.now += 0.01  # the work
-        await breathe()
+        await yield_point()
         assert taken_in == 20
     await coming
 
@@ -70,7 +70,7 @@ async def test_work_in_parts_behaves_as_the_same_work_at_once() -> None:
     async def answers() -> int:
         return await asyncio.sleep(0, 42)
 
-    assert await arrivals.between(answers(), arrivals.lull) == 42
+    assert await arrivals.between(answers(), arrivals.yield_to_calls) == 42
     task = asyncio.ensure_future(_awaited(arrivals, work()))
     await waits.wait()
     task.cancel()
@@ -80,7 +80,7 @@ async def test_work_in_parts_behaves_as_the_same_work_at_once() -> None:
 
 
 async def _awaited(arrivals: Arrivals, work: Any) -> Any:
-    return await arrivals.between(work, arrivals.lull)
+    return await arrivals.between(work, arrivals.yield_to_calls)
 
 
 async def test_each_step_of_long_work_gives_way() -> None:
@@ -102,17 +102,17 @@ async def test_each_step_of_long_work_gives_way() -> None:
 async def test_it_looks_for_calls_less_often_while_none_come() -> None:
     arrivals, looks = Arrivals(), 0
 
-    async def quiet() -> None:
+    async def one_turn() -> None:
         nonlocal looks
         looks += 1
 
-    arrivals.quiet = quiet  # type: ignore[method-assign]
+    arrivals.let_calls_in = one_turn  # type: ignore[method-assign]
 
     async def work(milliseconds: int) -> int:
         before = looks
         for _ in range(milliseconds // 6):
             arrivals._busy += 0.006
-            await arrivals.lull()
+            await arrivals.yield_to_calls()
         return looks - before
 
     assert await work(600) < 40
@@ -124,7 +124,7 @@ async def test_it_looks_for_calls_less_often_while_none_come() -> None:
         looks += 1
         arrivals.note()
 
-    arrivals.quiet = brings_a_call  # type: ignore[method-assign]
+    arrivals.let_calls_in = brings_a_call  # type: ignore[method-assign]
     assert await work(600) > 3 * rare
 
 
@@ -141,12 +141,12 @@ async def test_calls_that_go_on_coming_do_not_stop_work() -> None:
     try:
         async with asyncio.timeout(20):
             before = clock.now
-            await arrivals.quiet(0.5)
+            await arrivals.let_calls_in(0.5)
             assert clock.now - before == pytest.approx(0.5, abs=0.001)
             for _ in range(5):
                 with arrivals.working():
                     clock.now += 0.01  # the work
-                await arrivals.lull()
+                await arrivals.yield_to_calls()
     finally:
         coming.cancel()
 
@@ -165,11 +165,11 @@ async def test_calls_are_let_in_on_a_machine_that_gives_the_loop_a_turn_now_and_
     coming = asyncio.create_task(take_in())
     try:
         async with asyncio.timeout(20):
-            with arrivals.working() as breathe:
-                await breathe()
+            with arrivals.working() as yield_point:
+                await yield_point()
             assert 2 <= taken_in <= 4  # and work goes on
             arrivals = Arrivals(Clock(step=0.06))
-            await arrivals.quiet()  # with turns that are slower still, it does not wait for so many
+            await arrivals.let_calls_in()  # with turns that are slower still, it does not wait for so many
             assert taken_in <= 5
     finally:
         coming.cancel()
