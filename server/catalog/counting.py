@@ -7,9 +7,9 @@ from typing import NamedTuple
 from pyroaring import BitMap
 
 from server import histogram
-from server.catalog import cells, definitions, slots
+from server.catalog import cells, registry, slots
 from server.catalog.cells import Cell, CellKey, Cells, Dimension
-from server.catalog.definitions import Aggregation, Measure
+from server.catalog.metrics import Aggregation, Measure
 from server.catalog.slots import Recency
 from server.events import outcomes
 from server.events.event import Event
@@ -64,14 +64,14 @@ class _Plan(NamedTuple):
     has_agent_set: bool
 
 
-_EVENTS_KEY = cells.count_key(definitions.MEASURE["events"].number)
-_USERS = definitions.MEASURE["unique_users"].number
-_AGENTS = definitions.MEASURE["active_agents"].number
-_STORAGE = definitions.MEASURE["storage_change_bytes"].number
+_EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
+_USERS = registry.MEASURES["unique_users"].number
+_AGENTS = registry.MEASURES["active_agents"].number
+_STORAGE = registry.MEASURES["storage_change_bytes"].number
 
 
 def _plan(event_type: str) -> _Plan:
-    mine = [one for one in definitions.MEASURES if not one.event_types or event_type in one.event_types]
+    mine = [one for one in registry.MEASURES.values() if not one.event_types or event_type in one.event_types]
 
     def taken(aggregation: Aggregation) -> list[Measure]:
         return [one for one in mine if one.aggregation is aggregation]
@@ -92,7 +92,8 @@ def _plan(event_type: str) -> _Plan:
 
 _CUSTOM = _plan("")
 _PLANS = {
-    event_type: _plan(event_type) for event_type in {name for one in definitions.MEASURES for name in one.event_types}
+    event_type: _plan(event_type)
+    for event_type in {name for one in registry.MEASURES.values() for name in one.event_types}
 }
 
 _Group = tuple[int, str, str, str, str]  # place in time, agent, channel, team, event type
@@ -225,11 +226,11 @@ def closings_of(events: Iterable[Event], overflow: Overflow) -> list[outcomes.Cl
 
 
 _OUTCOME_KEYS: dict[outcomes.Kind, int] = {
-    kind: cells.count_key(definitions.MEASURE[f"conversations_{kind.name.lower()}"].number)
+    kind: cells.count_key(registry.MEASURES[f"conversations_{kind.name.lower()}"].number)
     for kind in outcomes.Kind
     if kind is not outcomes.Kind.REOPENED
 }
-_CLOSED_MESSAGES = definitions.MEASURE["closed_conversation_messages"].number
+_CLOSED_MESSAGES = registry.MEASURES["closed_conversation_messages"].number
 
 
 def add_conversation(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from server import histogram
-from server.catalog import cells, definitions
+from server.catalog import cells, registry
 from server.catalog.cells import Cell
-from server.catalog.definitions import Aggregation, Measure, Metric, Quantile, Ratio
+from server.catalog.metrics import Aggregation, Measure, Metric, Quantile, Ratio
 
 Figure = int | float | None
 Figures = Mapping[str, Figure]
@@ -30,7 +30,7 @@ def figure(metric: Metric, cell: Cell) -> Figure:
             return _term(cell, metric.name)
         case Quantile():
             return histogram.quantile(
-                cell.bins, metric.q, cells.first_bin_key(definitions.MEASURE[metric.measure].number)
+                cell.bins, metric.q, cells.first_bin_key(registry.MEASURES[metric.measure].number)
             )
         case Ratio():
             return _ratio(metric, cell)
@@ -38,14 +38,14 @@ def figure(metric: Metric, cell: Cell) -> Figure:
 
 def figures(names: Iterable[str], cell: Cell) -> dict[str, Figure]:
     """The values of several metrics in a cell, by name."""
-    return {name: figure(definitions.METRICS[name], cell) for name in names}
+    return {name: figure(registry.METRICS[name], cell) for name in names}
 
 
 def wanted(names: Iterable[str], *more: str) -> Wanted:
     """What to read for metrics, and for further measures; "name.count" is how many events carried a measure."""
-    metrics = [definitions.METRICS[name] for name in names]
+    metrics = [registry.METRICS[name] for name in names]
     terms = {term for metric in metrics if not isinstance(metric, Quantile) for term in _terms(metric)}.union(more)
-    histograms = {definitions.MEASURE[metric.measure].number for metric in metrics if isinstance(metric, Quantile)}
+    histograms = {registry.MEASURES[metric.measure].number for metric in metrics if isinstance(metric, Quantile)}
     return Wanted(
         counters=sorted({place.key for place in map(_place, terms) if not place.in_set}),
         histograms=sorted(histograms),
@@ -79,7 +79,7 @@ class _Place(NamedTuple):
 
 @functools.cache
 def _place(term: str) -> _Place:
-    measure = definitions.MEASURE[term.removesuffix(".count")]
+    measure = registry.MEASURES[term.removesuffix(".count")]
     if measure.aggregation is Aggregation.UNIQUE:
         return _Place(in_set=True, key=measure.number)
     counted = term.endswith(".count") or measure.aggregation in (Aggregation.COUNT, Aggregation.OUTCOME)

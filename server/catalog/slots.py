@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from server import quarters, timerange
-from server.catalog import cells, definitions
+from server.catalog import cells, registry
 from server.catalog.cells import Cell, Dimension
 from server.events.event import Event
 
@@ -35,10 +35,10 @@ FINE_PER_QUARTER, MINUTES_PER_QUARTER = quarters.QUARTER_SECONDS // FINE, quarte
 WHOLE = 0  # no slot: all of the quarter hour
 FIRST_MINUTE, FIRST_FINE = 1, 1 + MINUTES_PER_QUARTER
 
-RECEIVED = cells.count_key(definitions.MEASURE["messages_received"].number)
-SENT = cells.count_key(definitions.MEASURE["messages_sent"].number)
-FAILED = cells.count_key(definitions.MEASURE["failed_messages"].number)
-_RESPONSE_TIME = definitions.MEASURE["response_time_sum_ms"].number
+RECEIVED = cells.count_key(registry.MEASURES["messages_received"].number)
+SENT = cells.count_key(registry.MEASURES["messages_sent"].number)
+FAILED = cells.count_key(registry.MEASURES["failed_messages"].number)
+_RESPONSE_TIME = registry.MEASURES["response_time_sum_ms"].number
 RESPONSES, RESPONSE_TIME = cells.count_key(_RESPONSE_TIME), cells.sum_key(_RESPONSE_TIME)
 FIRST_BIN, LAST_BIN = cells.first_bin_key(_RESPONSE_TIME), (_RESPONSE_TIME + 1) * cells.KEY_SPAN - 1
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from server import quarters
-from server.catalog import definitions, figures
+from server.catalog import figures, metrics, registry
 from server.catalog.cells import Cell
 from server.query.answers import Resource
 from server.store.organizations import Settings
@@ -11,9 +11,9 @@ from server.timerange import Span
 
 _GIB = 2**30
 _RATE_PERIOD = 30 * quarters.QUARTERS_PER_DAY
-_COST = definitions.MEASURE["cost_micros"]
-_STORAGE_CHANGE = definitions.MEASURE["storage_change_bytes"]
-_BANDWIDTH = (definitions.MEASURE["api_request_bytes"], definitions.MEASURE["api_response_bytes"])
+_COST = registry.MEASURES["cost_micros"]
+_STORAGE_CHANGE = registry.MEASURES["storage_change_bytes"]
+_BANDWIDTH = (registry.MEASURES["api_request_bytes"], registry.MEASURES["api_response_bytes"])
 
 MEASURES = tuple(one.name for one in (_COST, _STORAGE_CHANGE, *_BANDWIDTH))
 
@@ -38,5 +38,5 @@ def estimate(
     return costs
 
 
-def _total(cell: Cell, measure: definitions.Measure) -> int:
+def _total(cell: Cell, measure: metrics.Measure) -> int:
     return int(figures.figure(measure, cell) or 0)

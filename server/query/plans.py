@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server import timerange
-from server.catalog import cells, counting, definitions
+from server.catalog import cells, counting, registry
 from server.catalog.cells import Dimension
 from server.catalog.filters import Filter
 from server.store.reading import EachType, Selection
@@ -14,7 +14,7 @@ MAX_EVENT_TYPES = 2000  # more than the largest limit and the types that the ser
 
 # What the cells of a read stand for. Series count up from SERIES.
 NOW, BEFORE, ELAPSED, REST, KINDS, SERIES = 0, 1, 2, 3, 10, 1000
-_EVENTS_KEY = cells.count_key(definitions.MEASURE["events"].number)
+_EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,13 @@ from datetime import datetime
 from server import timerange
 from server.admission import request_limits
 from server.admission.query_slots import Turns
-from server.catalog import counting, definitions, figures
+from server.catalog import counting, figures, metrics, registry
 from server.catalog.cells import OTHER, Cell, Dimension
 from server.catalog.figures import Figures, Wanted
 from server.catalog.filters import Filter
 from server.clock import Clock
 from server.errors import Reason, Refused
-from server.query import costs, plans
+from server.query import agent, costs, overview, plans, trends
 from server.query.answers import Absence, Agent, Change, Context, Overview, Period, TrendPoint, Trends
 from server.query.plans import Plan
 from server.query.presence import presence
@@ -25,8 +25,8 @@ from server.store.rollups import AsOf
 from server.tenancy.accounts import Principal
 from server.timerange import Granularity, Span, TimeRange
 
-_EVENTS = definitions.MEASURE["events"]
-_STORAGE_CHANGE = definitions.MEASURE["storage_change_bytes"]
+_EVENTS = registry.MEASURES["events"]
+_STORAGE_CHANGE = registry.MEASURES["storage_change_bytes"]
 _STORAGE_TERMS = (_STORAGE_CHANGE.name, f"{_STORAGE_CHANGE.name}.count")  # the count tells that there was a change
 
 
@@ -40,7 +40,7 @@ class Queries:
 
     async def overview(self, principal: Principal, period: Period, part: Filter) -> Overview:
         """The key figures of a period, for the organization or a part of it."""
-        wanted = figures.wanted(definitions.OVERVIEW, *_STORAGE_TERMS)
+        wanted = figures.wanted(overview.FIGURES, *_STORAGE_TERMS)
         async with self._turns.turn(principal), self._database.query() as driver:
             time_range, _, found = await self._read(
                 driver, principal, period, wanted, functools.partial(plans.overview, part)
@@ -48,8 +48,8 @@ class Queries:
             await overflow.check(driver, principal.organization_id, part, field="filter")
         points = _with_whole_period(found.points)
         return Overview(
-            context=_context(time_range, found.as_of, definitions.OVERVIEW),
-            figures=figures.figures(definitions.OVERVIEW, points[plans.NOW]),
+            context=_context(time_range, found.as_of, overview.FIGURES),
+            figures=figures.figures(overview.FIGURES, points[plans.NOW]),
             changes=_changes(time_range, points),
             storage_by_kind=_storage(points) if part.is_whole else None,
             events_by_type=_type_counts(found.types, points[plans.NOW]) if part.is_whole else None,
@@ -58,7 +58,7 @@ class Queries:
     async def agent(self, principal: Principal, agent_id: str, period: Period, trend_days: int) -> Agent:
         """The figures of one agent over a period, and its last days; refuses an agent that was never seen."""
         organization_id = principal.organization_id
-        wanted = figures.wanted((*definitions.AGENT, *definitions.AGENT_TREND))
+        wanted = figures.wanted((*agent.FIGURES, *agent.DAILY_FIGURES))
         part = Filter(dimension=Dimension.AGENT, value=agent_id)
         plan = functools.partial(plans.agent, part, trend_days)
         async with self._turns.turn(principal), self._database.query_snapshot() as driver:
@@ -70,13 +70,11 @@ class Queries:
         there = presence(changes, start, end, found.as_of.at)
         derived: Figures = {"available_time_ms": there.available_time_ms, "occupancy": there.occupancy}
         return Agent(
-            context=_context(time_range, found.as_of, definitions.AGENT),
+            context=_context(time_range, found.as_of, agent.FIGURES),
             agent_id=agent_id,
-            figures={**figures.figures(definitions.AGENT, found.points[plans.NOW]), **derived},
+            figures={**figures.figures(agent.FIGURES, found.points[plans.NOW]), **derived},
             trend=[
-                TrendPoint(
-                    span=span, figures=figures.figures(definitions.AGENT_TREND, found.points[plans.SERIES + index])
-                )
+                TrendPoint(span=span, figures=figures.figures(agent.DAILY_FIGURES, found.points[plans.SERIES + index]))
                 for index, span in enumerate(days)
             ],
         )
@@ -97,7 +95,7 @@ class Queries:
             time_range, spans, found = await self._read(driver, principal, period, wanted, plan)
             await overflow.check(driver, principal.organization_id, part, field="filter")
         points = [found.points[plans.SERIES + index] for index in range(len(spans))]
-        series = {name: [figures.figure(definitions.METRICS[name], cell) for cell in points] for name in names}
+        series = {name: [figures.figure(registry.METRICS[name], cell) for cell in points] for name in names}
         storage = _storage(found.points) if part.is_whole else None
         return Trends(
             context=_context(time_range, found.as_of, names),
@@ -139,7 +137,7 @@ def _resolve(principal: Principal, period: Period, now: datetime) -> TimeRange:
 
 
 def _context(time_range: TimeRange, as_of: AsOf, names: Iterable[str]) -> Context:
-    approximate = [name for name in names if isinstance(definitions.METRICS[name], definitions.Quantile)]
+    approximate = [name for name in names if isinstance(registry.METRICS[name], metrics.Quantile)]
     return Context(period=time_range, as_of=as_of, approximate=approximate)
 
 
@@ -154,12 +152,10 @@ def _with_whole_period(found: Mapping[int, Cell]) -> dict[int, Cell]:
 
 
 def _changes(time_range: TimeRange, found: Mapping[int, Cell]) -> dict[str, Change]:
-    return {
-        name: _change(definitions.METRICS[metric], time_range, found) for name, metric in definitions.CHANGES.items()
-    }
+    return {name: _change(registry.METRICS[metric], time_range, found) for name, metric in registry.CHANGES.items()}
 
 
-def _change(metric: definitions.Metric, time_range: TimeRange, found: Mapping[int, Cell]) -> Change:
+def _change(metric: metrics.Metric, time_range: TimeRange, found: Mapping[int, Cell]) -> Change:
     if plans.BEFORE not in found:
         return Change(percent=None, absence=Absence.BEFORE_FLOOR)
     if not time_range.elapsed.length:
@@ -186,10 +182,10 @@ def _type_counts(types: Mapping[str, int], whole: Cell) -> dict[str, int]:
 
 
 def _trend_metrics(names: Sequence[str]) -> list[str]:
-    wanted = list(dict.fromkeys(names)) or list(definitions.DEFAULT_TRENDS)
+    wanted = list(dict.fromkeys(names)) or list(trends.DEFAULT_METRICS)
     request_limits.METRICS.check(len(wanted))
     for name in wanted:
-        if name not in definitions.METRICS:
+        if name not in registry.METRICS:
             raise Refused(
                 Reason.UNKNOWN_METRIC,
                 "no metric of this name has a series; ListMetrics lists them",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from server.catalog import cells, definitions, figures, slots
+from server.catalog import cells, figures, registry, slots
 from server.realtime.view import FEED_LENGTH, MINUTES_SHOWN, Facts, Part, Today, Totals, View, day_of
 from server.rollups import overflow
 from server.store import activity, database, reading, rollups
@@ -57,5 +57,5 @@ async def _today(
     for cell in found.points.values():
         total.add(cell)
     return Today(
-        span=span, totals=Totals(*(int(figures.figure(definitions.METRICS[name], total) or 0) for name in _TODAY))
+        span=span, totals=Totals(*(int(figures.figure(registry.METRICS[name], total) or 0) for name in _TODAY))
     )

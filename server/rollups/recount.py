@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server import quarters, timerange
-from server.catalog import cells, counting, definitions
+from server.catalog import cells, counting, registry
 from server.catalog.cells import Cell, Cells
-from server.events import outcomes
+from server.events import event_types, outcomes
 from server.events.event import Event, conversation_key_of
 from server.events.outcomes import Closing, Conversation
 from server.quarters import Width
@@ -29,8 +29,8 @@ from server.timerange import Span
 WINDOW_EVENTS = 25_000
 _KEYS_AT_A_TIME = 5_000
 _EXAMPLES = 20
-_MESSAGE_TYPES = (definitions.RECEIVED, definitions.SENT)
-_EVENTS_KEY = cells.count_key(definitions.MEASURE["events"].number)
+_MESSAGE_TYPES = event_types.MESSAGES
+_EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
 _NOBODY = Member(2**32 - 1, overflow=False)  # stands for an id that has no number; it is nobody's
 
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 from google.protobuf import timestamp_pb2
 
 from server import histogram, timerange
-from server.catalog import counting, definitions
+from server.catalog import counting, metrics, registry
 from server.catalog.cells import Dimension
-from server.catalog.definitions import Derived, Measure, Quantile, Ratio
 from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
+from server.catalog.metrics import Derived, Measure, Quantile, Ratio
 from server.errors import Reason, Refused
 from server.events import rules
 from server.query.answers import Absence, Agent, Change, Context, Overview, Period, Resource, TrendPoint, Trends
@@ -165,7 +165,7 @@ def trends(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsRespons
     yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(_bucket, answer.buckets))
     for name, values in answer.series.items():
         series = metrics_service_pb2.Series(
-            metric=name, unit=definitions.METRICS[name].unit, values=[_series_value(name, value) for value in values]
+            metric=name, unit=registry.METRICS[name].unit, values=[_series_value(name, value) for value in values]
         )
         yield metrics_service_pb2.GetUsageTrendsResponse(series=[series])
 
@@ -177,14 +177,14 @@ def _bucket(span: Span) -> metrics_service_pb2.Bucket:
 def _series_value(name: str, value: Figure) -> metrics_service_pb2.SeriesValue:
     if value is None:
         return metrics_service_pb2.SeriesValue()
-    if definitions.is_integer(definitions.METRICS[name]):
+    if metrics.is_integer(registry.METRICS[name]):
         return metrics_service_pb2.SeriesValue(integer=int(value))
     return metrics_service_pb2.SeriesValue(number=value)
 
 
 def catalogue() -> metrics_service_pb2.ListMetricsResponse:
     """The message of the whole catalogue, by name."""
-    everything = (*definitions.METRICS.values(), *definitions.DERIVED)
+    everything = registry.ALL.values()
     return metrics_service_pb2.ListMetricsResponse(
         metrics=[_descriptor(metric) for metric in sorted(everything, key=lambda metric: metric.name)]
     )

@@ -8,7 +8,7 @@ from google.protobuf import timestamp_pb2
 
 from server import quarters
 from server.admission.request_limits import AGENT_IDS
-from server.catalog import cells, definitions
+from server.catalog import cells, registry
 from server.catalog.cells import OTHER, CellKey, Dimension
 from server.errors import Reason, Refused
 from server.events import rules
@@ -37,7 +37,7 @@ _STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] =
 _DIMENSIONS = {
     int(one): realtime_service_pb2.ChangeDimension.Value(f"CHANGE_DIMENSION_{one.name}") for one in Dimension
 }
-_MEASURES = {measure.number: measure.name for measure in definitions.MEASURES}
+_MEASURES = {measure.number: measure.name for measure in registry.MEASURES.values()}
 
 
 def part(message: realtime_service_pb2.RealtimeFilter) -> Part:

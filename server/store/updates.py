@@ -10,14 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from server.catalog import cells, definitions
+from server.catalog import cells, registry
 from server.catalog.cells import Cell, CellKey, Dimension
 from server.events.event import Event
 from server.store import events as stored_events
 from server.store.database import Connection, Driver
 from server.store.events import Revision
 
-_EVENTS_KEY = cells.count_key(definitions.MEASURE["events"].number)
+_EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
 _UPDATES_AT_ONCE, _EVENTS_AT_ONCE = 16, 100  # that are decoded between two turns of the event loop
 
 

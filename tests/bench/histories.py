@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pyroaring import BitMap
 
 from server import timerange
-from server.catalog import definitions
+from server.catalog import registry
 from server.catalog.cells import Cell, CellKey
 from server.local import embedded
 from server.quarters import Width
@@ -28,7 +28,7 @@ from tests.bench.world import Served, World
 COMES_BACK_AFTER = 30  # days
 AGENTS = 24
 _DAY = timedelta(days=1)
-_USERS = definitions.MEASURE["unique_users"].number
+_USERS = registry.MEASURES["unique_users"].number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

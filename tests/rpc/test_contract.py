@@ -8,8 +8,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from serving import Caller
 
 from server import errors
-from server.catalog import definitions
-from server.catalog.definitions import Derived, Quantile
+from server.catalog import registry
+from server.catalog.metrics import Derived, Quantile, is_integer
+from server.query import agent, overview
 from server.query.answers import Absence
 from server.rpc import services
 from tallywire.v1 import (
@@ -23,36 +24,36 @@ from tallywire.v1 import (
 async def test_the_catalogue_is_told_as_it_is(caller: Caller) -> None:
     answer = await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())
     told = {one.name: one for one in answer.metrics}
-    everything = {**definitions.METRICS, **{one.name: one for one in definitions.DERIVED}}
+    everything = registry.ALL
     assert [one.name for one in answer.metrics] == sorted(everything)
     for name, metric in everything.items():
         assert (told[name].description, told[name].unit) == (metric.description, metric.unit)
         assert told[name].has_series == (not isinstance(metric, Derived))
         assert (told[name].max_relative_error > 0) == isinstance(metric, Quantile)
         measure = metrics_service_pb2.METRIC_KIND_MEASURE
-        assert (told[name].kind == measure) == (name in definitions.MEASURE)
+        assert (told[name].kind == measure) == (name in registry.MEASURES)
 
 
 @pytest.mark.parametrize(
     ("message", "metrics"),
     [
-        (metrics_service_pb2.Overview, {*definitions.OVERVIEW, *definitions.CHANGES, "storage_used_bytes"}),
-        (metrics_service_pb2.AgentMetrics, {*definitions.AGENT, "available_time_ms", "occupancy"}),
-        (metrics_service_pb2.AgentTrendPoint, set(definitions.AGENT_TREND)),
+        (metrics_service_pb2.Overview, {*overview.FIGURES, *registry.CHANGES, "storage_used_bytes"}),
+        (metrics_service_pb2.AgentMetrics, {*agent.FIGURES, "available_time_ms", "occupancy"}),
+        (metrics_service_pb2.AgentTrendPoint, set(agent.DAILY_FIGURES)),
     ],
 )
 def test_the_fields_of_answers_are_metrics_and_have_presence(message: Any, metrics: set[str]) -> None:
     others = {"agent_id", "storage_by_kind", "events_by_type", "start", "end"}
     fields = {field.name: field for field in message.DESCRIPTOR.fields if field.name not in others}
     assert fields.keys() == metrics
-    known = {**definitions.METRICS, **{one.name: one for one in definitions.DERIVED}}
+    known = registry.ALL
     for name, field in fields.items():
         assert name in known
         assert field.has_presence
         if field.message_type is None:
             integer = field.type == descriptor_pb2.FieldDescriptorProto.TYPE_INT64
             metric = known[name]
-            whole = metric.unit in ("By", "ms") if isinstance(metric, Derived) else definitions.is_integer(metric)
+            whole = metric.unit in ("By", "ms") if isinstance(metric, Derived) else is_integer(metric)
             assert integer == whole
 
 

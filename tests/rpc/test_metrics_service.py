@@ -6,7 +6,8 @@ import pytest
 from serving import Caller
 from tiny_worlds import PART, THE_DAY, Figure, by_field, closing, e, presence, sent, stored_bytes
 
-from server.catalog import definitions
+from server.catalog import metrics, registry
+from server.query import overview
 from server.rollups import fold
 from server.store.database import Database
 from tallywire.v1 import (
@@ -214,7 +215,7 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
 
 
 def series_names() -> list[str]:
-    return list(definitions.METRICS)
+    return list(registry.METRICS)
 
 
 async def by_series(caller: Caller, **part: str) -> dict[str, Figure]:
@@ -226,8 +227,8 @@ async def by_series(caller: Caller, **part: str) -> dict[str, Figure]:
         for one in answer.series:
             (value,) = one.values
             kind = value.WhichOneof("value")
-            metric = definitions.METRICS[one.metric]
-            assert kind in (("integer",) if definitions.is_integer(metric) else ("number", None))
+            metric = registry.METRICS[one.metric]
+            assert kind in (("integer",) if metrics.is_integer(metric) else ("number", None))
             found[one.metric] = getattr(value, kind) if kind else None
     return found
 
@@ -263,19 +264,19 @@ async def test_the_figures_of_a_world(caller: Caller, database: Database, world:
 
 def test_every_metric_of_the_catalogue_is_in_a_world() -> None:
     told = {name for _, expected in WORLDS.values() for name, figure in expected.items() if figure is not None}
-    assert told == {*definitions.METRICS, *(one.name for one in definitions.DERIVED)}
+    assert told == registry.ALL.keys()
 
 
 async def test_zero_is_told_and_what_cannot_be_computed_is_absent(caller: Caller) -> None:
-    overview = (await caller.overview(THE_DAY)).overview
-    figures = by_field(overview)
-    integers = {name for name in definitions.OVERVIEW if definitions.is_integer(definitions.METRICS[name])}
+    answer = (await caller.overview(THE_DAY)).overview
+    figures = by_field(answer)
+    integers = {name for name in overview.FIGURES if metrics.is_integer(registry.METRICS[name])}
     assert {name for name, figure in figures.items() if figure == 0} == integers | {"storage_used_bytes"}
-    assert {name for name, figure in figures.items() if figure is None} == set(definitions.OVERVIEW) - integers | set(
-        definitions.CHANGES
+    assert {name for name, figure in figures.items() if figure is None} == set(overview.FIGURES) - integers | set(
+        registry.CHANGES
     )
-    assert not overview.events_by_type
-    assert not overview.storage_by_kind
+    assert not answer.events_by_type
+    assert not answer.storage_by_kind
 
 
 async def test_events_are_told_by_type_the_most_frequent_first(caller: Caller) -> None:

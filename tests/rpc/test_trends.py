@@ -11,7 +11,8 @@ from serving import Accounts, Caller, refused
 from tiny_worlds import DAY, NOON, THE_DAY, Figure, e, sent
 
 from server import timerange
-from server.catalog import definitions
+from server.catalog import registry
+from server.query import trends
 from server.query.answers import Trends
 from server.rpc import metric_conversion
 from server.store.organizations import Settings
@@ -127,7 +128,7 @@ async def test_a_range_is_widened_to_quarter_hours_and_says_so(caller: Caller) -
 async def test_unset_metrics_and_zone_have_defaults(accounts: Accounts) -> None:
     caller = await accounts.caller(settings=Settings(time_zone="Pacific/Auckland"))
     answer = await caller.trends(THE_DAY)
-    assert [one.metric for one in answer.series] == list(definitions.DEFAULT_TRENDS)
+    assert [one.metric for one in answer.series] == list(trends.DEFAULT_METRICS)
     assert answer.context.time_zone == "Pacific/Auckland"
     assert answer.granularity == time_pb2.GRANULARITY_HOUR
 
@@ -138,7 +139,7 @@ async def test_unset_metrics_and_zone_have_defaults(accounts: Accounts) -> None:
         (["nope"], "UNKNOWN_METRIC"),
         (["events", "occupancy"], "UNKNOWN_METRIC"),
         ([""], "UNKNOWN_METRIC"),
-        (list(definitions.METRICS)[:21], "TOO_MANY_METRICS"),
+        (list(registry.METRICS)[:21], "TOO_MANY_METRICS"),
     ],
 )
 async def test_metrics_that_cannot_be_had_are_refused(caller: Caller, metrics: list[str], reason: str) -> None:
@@ -156,7 +157,7 @@ async def test_a_long_answer_is_made_in_parts(caller: Caller, monkeypatch: pytes
             yield part
 
     monkeypatch.setattr(metric_conversion, "trends", noted)
-    names = sorted(definitions.METRICS)[:20]
+    names = sorted(registry.METRICS)[:20]
     hours = serving.period("2026-01-01T00:00", "2026-03-24T00:00")
     answer = await caller.trends(hours, *names, granularity=time_pb2.GRANULARITY_HOUR)
     assert [one.metric for one in answer.series] == names

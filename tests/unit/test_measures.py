@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server import histogram
-from server.catalog import cells, counting, definitions
+from server.catalog import cells, counting, registry
 from server.catalog.cells import OTHER, CellKey, Cells, Dimension
 from server.catalog.counting import Numbers, Overflow
 from server.events.event import Event
@@ -161,7 +161,7 @@ def test_an_event_counts_in_full_for_each_of_its_values(one: Event) -> None:
     assert bool(by_kind) == (one.event_type == "storage.changed")
     total = counted[CellKey(Dimension.TOTAL, "", one.bucket)]
     assert not any(cells.differences({key: counted[key]}, {key: total}) for key in values)
-    times, first_key = dict[int, int](), cells.first_bin_key(definitions.MEASURE["response_time_sum_ms"].number)
+    times, first_key = dict[int, int](), cells.first_bin_key(registry.MEASURES["response_time_sum_ms"].number)
     histogram.count([one.detail[name] for name in ("response_time_ms",) if name in one.detail], times, first_key)
     assert total.bins == times
 

@@ -21,7 +21,7 @@ import tallywire.cli.app
 import workers.__main__
 from server import app, errors, telemetry, timerange
 from server.admission import admission, request_limits
-from server.catalog import definitions
+from server.catalog import registry
 from server.cli import main
 from server.events import rules
 from server.local.embedded import binaries
@@ -37,7 +37,7 @@ TEXT = README.read_text(encoding="utf-8")
 
 def metrics_table() -> str:
     """The catalogue, by name as ListMetrics has it."""
-    everything = sorted((*definitions.METRICS.values(), *definitions.DERIVED), key=lambda metric: metric.name)
+    everything = sorted(registry.ALL.values(), key=lambda metric: metric.name)
     rows = (f"| `{one.name}` | {one.unit} | {one.description} |" for one in everything)
     return "\n".join(("| Metric | Unit | Definition |", "|---|---|---|", *rows))
 

@@ -8,7 +8,7 @@ import pytest
 import worlds
 
 from server import timerange
-from server.catalog import cells, definitions
+from server.catalog import cells, registry
 from server.catalog.cells import Cell, Dimension
 from server.catalog.figures import Wanted
 from server.quarters import Width
@@ -25,8 +25,8 @@ FIRST = timerange.floor_bucket(END - timedelta(days=DAYS)) // 4 * 4
 LAST = timerange.floor_bucket(END)
 BACK = "UPDATE folds SET widened_until = $1 WHERE organization_id = $2"
 WIDEST = max(Width)
-MEASURES = [one.number for one in definitions.MEASURES]
-EVENTS = cells.count_key(definitions.MEASURE["events"].number)
+MEASURES = [one.number for one in registry.MEASURES.values()]
+EVENTS = cells.count_key(registry.MEASURES["events"].number)
 
 
 @pytest.fixture

@@ -1,0 +1,24 @@
+"""Metrics of change: figures against the period of equal length just before."""
+
+from server.catalog.metrics import Definition, Derived, Unit
+
+METRICS: tuple[Definition, ...] = (
+    Derived(
+        name="messages_change",
+        description="Change of total_messages against the period of equal length just before.",
+        unit=Unit.PERCENT,
+        change_of="total_messages",
+    ),
+    Derived(
+        name="conversations_change",
+        description="Change of total_conversations against the period of equal length just before.",
+        unit=Unit.PERCENT,
+        change_of="total_conversations",
+    ),
+    Derived(
+        name="users_change",
+        description="Change of unique_users against the period of equal length just before.",
+        unit=Unit.PERCENT,
+        change_of="unique_users",
+    ),
+)

@@ -1,0 +1,16 @@
+"""Metrics of presence: how long an agent is at work. They are worked out by server/query/presence.py."""
+
+from server.catalog.metrics import Definition, Derived, Unit
+
+METRICS: tuple[Definition, ...] = (
+    Derived(
+        name="available_time_ms",
+        description="Time an agent spent in status available, from agent.status_changed.",
+        unit=Unit.MILLISECONDS,
+    ),
+    Derived(
+        name="occupancy",
+        description="Time an agent was busy ÷ time available or busy, from agent.status_changed.",
+        unit=Unit.FRACTION,
+    ),
+)

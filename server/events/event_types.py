@@ -1,0 +1,14 @@
+"""The event types that the service counts by, and the groups that they come in."""
+
+MESSAGE_RECEIVED = "message.received"
+MESSAGE_SENT = "message.sent"
+MESSAGES = (MESSAGE_RECEIVED, MESSAGE_SENT)
+CONVERSATIONS = (
+    "conversation.started",
+    "conversation.ended",
+    "conversation.resolved",
+    "conversation.escalated",
+    "conversation.abandoned",
+    "conversation.reopened",
+)
+CALLS = ("call.started", "call.answered", "call.ended", "call.abandoned")
