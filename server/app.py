@@ -35,9 +35,9 @@ from server.store import diagnosis, migrate, partitions, sessions
 from server.store.database import Condition, Database
 from server.store.deployment import Deployment
 from server.tasks.wakeups import Wakeups
-from server.tenancy import accounts
-from server.tenancy.accounts import Secrets
+from server.tenancy import pseudonyms
 from server.tenancy.authentication import Authenticator
+from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.limits import Defaults
 
 _WATCH_SECONDS = 2.0
@@ -99,7 +99,7 @@ class Running:
         self, settings: Settings, database: Database, wakeups: Wakeups, *, on_misfit: Callable[[], None] = lambda: None
     ) -> None:
         pseudonym_key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
-        secrets = Secrets(
+        secrets = KeyedHashes(
             settings.required("key_pepper"), accepted=settings.accepted_peppers, pseudonym_key=pseudonym_key
         )
         self._settings = settings
@@ -178,7 +178,7 @@ class Running:
         sessions.forget_lost_answers()
         found = await self._check_schema()
         condition = await self._check_condition()
-        await accounts.pin_pseudonyms(self._database, self._secrets)
+        await pseudonyms.pin_pseudonyms(self._database, self._secrets)
         self._clock.set(condition.now)
         port = self._bind()
         prometheus.serve(self._settings.metrics_address, self._settings.metrics_port)

@@ -6,6 +6,9 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from server.organizations.settings import OrganizationSettings
+from server.tenancy import administration, api_keys
+
 # Before gRPC is imported: its handlers of fork can end a child of ours before it has become PostgreSQL.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
@@ -15,11 +18,11 @@ import structlog
 from server.app import Running
 from server.local import embedded
 from server.settings import Settings
-from server.store import migrate, organizations, partitions
+from server.store import migrate, partitions
 from server.store.database import Database
 from server.tasks.wakeups import Wakeups
-from server.tenancy import accounts
-from server.tenancy.accounts import Scope, Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Scope
 from tallywire import AsyncClient
 
 # As the service itself does: the default draws every local variable of every frame, which takes seconds.
@@ -92,13 +95,13 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def make_tenant(database: Database) -> MakeTenant:
-    """Makes organizations: make_tenant(scopes=…, time_zone=…, any setting of organizations.Settings)."""
+    """Makes organizations: make_tenant(scopes=…, time_zone=…, any setting of OrganizationSettings)."""
 
     async def make(*, scopes: Collection[Scope] = (Scope.ADMIN,), time_zone: str = "UTC", **settings: object) -> Tenant:
         name = f"organization {next(_numbers)} of {os.getpid()}"
-        chosen = organizations.Settings(time_zone=time_zone, **settings)  # type: ignore[arg-type]
-        organization_id = await accounts.create_organization(database, name, chosen)
-        key = await accounts.create_key(database, Secrets(PEPPER), name, name="test", scopes=scopes)
+        chosen = OrganizationSettings(time_zone=time_zone, **settings)  # type: ignore[arg-type]
+        organization_id = await administration.create_organization(database, name, chosen)
+        key = await api_keys.create_key(database, KeyedHashes(PEPPER), name, name="test", scopes=scopes)
         return Tenant(organization_id=organization_id, name=name, key=key.secret)
 
     return make

@@ -19,8 +19,8 @@ from server.admission.quotas import Quotas
 from server.admission.rates import Rates
 from server.errors import Reason, Refused
 from server.tally import Tally
-from server.tenancy.accounts import Principal
 from server.tenancy.limits import Defaults, Limits
+from server.tenancy.principal import Principal
 
 SHARE = 4  # one organization may hold a quarter of what is under way
 # While memory is short: that part of the room for bytes, and so many questions and subscriptions of an organization.

@@ -7,7 +7,7 @@ from server import errors
 from server.admission.fair_queue import FairSlots, WaitedTooLong
 from server.errors import Reason, Refused
 from server.tally import Tally
-from server.tenancy.accounts import Principal
+from server.tenancy.principal import Principal
 
 PATIENCE = 1.0  # seconds for which a question waits for a database connection
 

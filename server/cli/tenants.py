@@ -10,14 +10,18 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from server.cli import option_values, place
+from server.organizations.api_key import ApiKey
+from server.organizations.organization import Organization, OrganizationState
+from server.organizations.settings import OrganizationSettings
 from server.process import serving, terminal
 from server.store import diagnosis
 from server.store import organizations as stored
 from server.store.database import Database
-from server.store.organizations import ApiKey, Organization, State
-from server.tenancy import accounts
-from server.tenancy.accounts import Scope, Secrets
+from server.tenancy import administration, api_keys
+from server.tenancy import pseudonyms as tenancy_pseudonyms
+from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.limits import UNLIMITED
+from server.tenancy.principal import Scope
 
 _Result = TypeVar("_Result")
 
@@ -78,7 +82,7 @@ def create_organization(
     as_json: AsJson = False,
 ) -> None:
     """Make an organization."""
-    chosen = stored.Settings(
+    chosen = OrganizationSettings(
         time_zone=time_zone,
         event_retention_days=event_retention_days,
         key_retention_days=key_retention_days,
@@ -89,8 +93,8 @@ def create_organization(
     )
 
     async def work(database: Database, _place: place.Place) -> Organization:
-        await accounts.create_organization(database, name, chosen)
-        return await accounts.organization(database, name)
+        await administration.create_organization(database, name, chosen)
+        return await administration.organization(database, name)
 
     made = _on_database(data_dir, work)
     if as_json:
@@ -138,8 +142,8 @@ def change(
         raise typer.BadParameter("name at least one setting")
 
     async def work(database: Database, _place: place.Place) -> Organization:
-        await accounts.change_settings(database, name, chosen)
-        return await accounts.organization(database, name)
+        await administration.change_settings(database, name, chosen)
+        return await administration.organization(database, name)
 
     changed = _on_database(data_dir, work)
     if as_json:
@@ -199,19 +203,19 @@ def list_organizations(data_dir: DataDir = None, as_json: AsJson = False) -> Non
 @organizations.command("suspend")
 def suspend(name: Name, data_dir: DataDir = None) -> None:
     """Refuse all calls of an organization until it is resumed."""
-    _set_state(name, State.SUSPENDED, data_dir)
+    _set_state(name, OrganizationState.SUSPENDED, data_dir)
 
 
 @organizations.command("resume")
 def resume(name: Name, data_dir: DataDir = None) -> None:
     """Let a suspended organization call again."""
-    _set_state(name, State.ACTIVE, data_dir)
+    _set_state(name, OrganizationState.ACTIVE, data_dir)
 
 
 @organizations.command("revoke")
 def revoke_organization(name: Name, data_dir: DataDir = None) -> None:
     """Refuse all calls of an organization for good. Its data stays."""
-    _set_state(name, State.REVOKED, data_dir)
+    _set_state(name, OrganizationState.REVOKED, data_dir)
 
 
 @keys.command("create")
@@ -226,9 +230,9 @@ def create_key(
     """Make an API key. Its secret is printed now, alone on standard output, and never again."""
     expires_at = option_values.expiry(expires_in)
 
-    async def work(database: Database, place: place.Place) -> accounts.NewKey:
-        hashes = Secrets(place.required_pepper())
-        return await accounts.create_key(
+    async def work(database: Database, place: place.Place) -> api_keys.NewKey:
+        hashes = KeyedHashes(place.required_pepper())
+        return await api_keys.create_key(
             database, hashes, organization, name=name, scopes=set(scope), expires_at=expires_at
         )
 
@@ -251,7 +255,7 @@ def list_keys(
     """List the API keys of an organization, without their secrets."""
 
     async def work(database: Database, _place: place.Place) -> list[ApiKey]:
-        owner = await accounts.organization(database, organization)
+        owner = await administration.organization(database, organization)
         async with database.transaction() as connection:
             return list(await stored.keys(connection, owner.organization_id))
 
@@ -282,7 +286,7 @@ def revoke_key(
     """Revoke an API key for good; servers refuse it within 10 seconds."""
 
     async def work(database: Database, _place: place.Place) -> None:
-        await accounts.revoke_key(database, key_id)
+        await api_keys.revoke_key(database, key_id)
 
     _on_database(data_dir, work)
     typer.echo(f"key {key_id} is revoked")
@@ -296,15 +300,15 @@ def forget_pseudonyms(data_dir: DataDir = None) -> None:
     """
 
     async def work(database: Database, _place: place.Place) -> None:
-        await accounts.forget_pseudonyms(database)
+        await tenancy_pseudonyms.forget_pseudonyms(database)
 
     _on_database(data_dir, work)
     typer.echo("the next server that starts decides on the key of pseudonyms")
 
 
-def _set_state(name: str, state: State, data_dir: Path | None) -> None:
+def _set_state(name: str, state: OrganizationState, data_dir: Path | None) -> None:
     async def work(database: Database, _place: place.Place) -> None:
-        await accounts.set_state(database, name, state)
+        await administration.set_state(database, name, state)
 
     _on_database(data_dir, work)
     typer.echo(f"organization {name!r} is {state.value}")

@@ -22,12 +22,13 @@ from server import errors, settings
 from server.local import chitchat, data_folder, up
 from server.local.chitchat import Conversation
 from server.local.up import Site
+from server.organizations.settings import OrganizationSettings
 from server.process import children, port, preparation, terminal
 from server.process.stop import Stop
 from server.store import diagnosis, organizations
 from server.store.database import Database
-from server.tenancy import accounts
-from server.tenancy.accounts import Secrets
+from server.tenancy import administration, api_keys
+from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.cli import render
 from tallywire.v1 import event_pb2, event_service_pb2
 
@@ -309,12 +310,12 @@ async def _kept_key(database: Database, site: Site) -> str:
         owner = await organizations.by_name(connection, ORGANIZATION)
         known = await organizations.keys(connection, owner.organization_id) if owner else ()
     kept = data_folder.read(site.folder, _KEY)
-    hashes = Secrets(site.key_pepper)
+    hashes = KeyedHashes(site.key_pepper)
     if kept and any(hashes.opens(kept, key) and key.revoked_at is None for key in known):
         return kept
     if owner is None:
-        await accounts.create_organization(database, ORGANIZATION, organizations.Settings(time_zone=TIME_ZONE))
-    made = await accounts.create_key(database, hashes, ORGANIZATION, name="demo", scopes=up.SCOPES)
+        await administration.create_organization(database, ORGANIZATION, OrganizationSettings(time_zone=TIME_ZONE))
+    made = await api_keys.create_key(database, hashes, ORGANIZATION, name="demo", scopes=up.SCOPES)
     data_folder.keep(site.folder, _KEY, made.secret)
     return made.secret
 

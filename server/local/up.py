@@ -11,13 +11,16 @@ from pathlib import Path
 
 from server import errors
 from server.local import data_folder, embedded
+from server.organizations.settings import OrganizationSettings
 from server.process import children, port, preparation, terminal
 from server.process.stop import Stop
 from server.settings import Settings
 from server.store import diagnosis, organizations
 from server.store.database import Database
-from server.tenancy import accounts
-from server.tenancy.accounts import NewKey, Scope, Secrets
+from server.tenancy import administration, api_keys
+from server.tenancy.api_keys import NewKey
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Scope
 
 Say = Callable[[str], None]
 
@@ -125,14 +128,14 @@ async def first_key(database: Database, pepper: str) -> NewKey | None:
     async with database.transaction() as connection:
         known = await organizations.listed(connection)
     if not known:
-        await accounts.create_organization(database, ORGANIZATION, organizations.Settings(time_zone="UTC"))
+        await administration.create_organization(database, ORGANIZATION, OrganizationSettings(time_zone="UTC"))
     elif [one.name for one in known] != [ORGANIZATION]:
         return None
-    owner = await accounts.organization(database, ORGANIZATION)
+    owner = await administration.organization(database, ORGANIZATION)
     async with database.transaction() as connection:
         if await organizations.keys(connection, owner.organization_id):
             return None
-    return await accounts.create_key(database, Secrets(pepper), ORGANIZATION, name="first", scopes=SCOPES)
+    return await api_keys.create_key(database, KeyedHashes(pepper), ORGANIZATION, name="first", scopes=SCOPES)
 
 
 async def _up(here: Site) -> None:

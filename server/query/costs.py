@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from server import quarters
 from server.catalog import figures, metrics, registry
 from server.catalog.cells import Cell
+from server.organizations.settings import OrganizationSettings
 from server.query.answers import Resource
-from server.store.organizations import Settings
 from server.timerange import Span
 
 _GIB = 2**30
@@ -19,7 +19,7 @@ MEASURES = tuple(one.name for one in (_COST, _STORAGE_CHANGE, *_BANDWIDTH))
 
 
 def estimate(
-    settings: Settings, spans: Sequence[Span], points: Sequence[Cell], *, storage_after: int
+    settings: OrganizationSettings, spans: Sequence[Span], points: Sequence[Cell], *, storage_after: int
 ) -> dict[Resource, int]:
     """What a period is estimated to have cost, in micros; a resource without a rate is left out.
 

@@ -22,7 +22,7 @@ from server.store import reading, statuses
 from server.store.database import Database, Driver
 from server.store.reading import Reading
 from server.store.rollups import AsOf
-from server.tenancy.accounts import Principal
+from server.tenancy.principal import Principal
 from server.timerange import Granularity, Span, TimeRange
 
 _EVENTS = registry.MEASURES["events"]

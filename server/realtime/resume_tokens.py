@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from server.errors import Reason, Refused
 from server.realtime.view import Part
-from server.tenancy.accounts import Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
 
 _MAX_LENGTH = 512
 _EPOCH_BYTES, _POSITION_BYTES = 16, 24
@@ -36,7 +36,7 @@ class Tokens:
 
     __slots__ = ("_described", "_secrets", "epoch")
 
-    def __init__(self, secrets: Secrets, subscription: Subscription) -> None:
+    def __init__(self, secrets: KeyedHashes, subscription: Subscription) -> None:
         part = subscription.part
         described = [subscription.organization_id, sorted(part.agent_ids), part.channel, subscription.include_events]
         self._described = json.dumps(described).encode()

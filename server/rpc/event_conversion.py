@@ -18,7 +18,8 @@ from server.events.event import ID_FIELDS, Event, Warning, key_of, uuid7_keys
 from server.events.fingerprint import Fingerprints
 from server.events.rules import Horizon
 from server.rpc import event_properties
-from server.tenancy.accounts import Principal, Scope, Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Principal, Scope
 from tallywire.v1 import event_pb2
 
 CLOCK_TOLERANCE = int(rules.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
@@ -29,7 +30,7 @@ class Sender:
     """What has to be known of a call to read its events. Times are microseconds since 1970."""
 
     principal: Principal
-    secrets: Secrets
+    secrets: KeyedHashes
     fingerprints: Fingerprints
     horizon: Horizon
     sent_at: int | None
@@ -40,7 +41,7 @@ class Sender:
     def of(
         cls,
         principal: Principal,
-        secrets: Secrets,
+        secrets: KeyedHashes,
         now: datetime,
         *,
         sent_at: timestamp_pb2.Timestamp | None = None,

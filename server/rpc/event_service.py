@@ -24,7 +24,8 @@ from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import Sender
 from server.rpc.requests import TooLarge, WireBatch
 from server.tally import Tally
-from server.tenancy.accounts import Principal, Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Principal
 from tallywire.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
 
 MAX_UNACKED_BATCHES = 32
@@ -41,7 +42,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         self,
         ingest: Ingest,
         admission: Admission,
-        secrets: Secrets,
+        secrets: KeyedHashes,
         clock: Clock,
         *,
         max_streams: int,

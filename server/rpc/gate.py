@@ -19,8 +19,8 @@ from server import errors, log_throttle, telemetry
 from server.admission.admission import Admission
 from server.errors import Reason, Refused
 from server.rpc import keyless, requests, statuses, unknown_fields
-from server.tenancy.accounts import Principal, Scope
 from server.tenancy.authentication import Authenticator
+from server.tenancy.principal import Principal, Scope
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"

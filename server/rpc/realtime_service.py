@@ -14,7 +14,8 @@ from server.realtime.view import Part
 from server.rpc import gate, realtime_conversion
 from server.rpc.endings import Lifetime
 from server.rpc.subscription import Context, Draining, Stream
-from server.tenancy.accounts import Principal, Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Principal
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 HEARTBEAT_SECONDS = 15.0
@@ -29,7 +30,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
     def __init__(
         self,
         hubs: Hubs,
-        secrets: Secrets,
+        secrets: KeyedHashes,
         *,
         max_seconds: float = 0,
         write_seconds: float = 60,

@@ -9,7 +9,7 @@ from server.rpc import reflection
 from server.rpc.event_service import EventService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
-from server.tenancy.accounts import Scope
+from server.tenancy.principal import Scope
 from tallywire.v1 import (
     event_service_pb2,
     event_service_pb2_grpc,

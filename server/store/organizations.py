@@ -1,6 +1,5 @@
 """Organizations, their settings and their API keys."""
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,62 +7,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.organizations.api_key import ApiKey
+from server.organizations.organization import Organization, OrganizationState
+from server.organizations.settings import OrganizationSettings
 from server.store.database import Driver
-
-
-class State(enum.StrEnum):
-    """Whether an organization may use the service."""
-
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    REVOKED = "revoked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What an organization has chosen. Days of None mean for ever, rates of None that there is no rate; limits of None
-    are the operator's defaults, and 0 is no limit.
-    """
-
-    time_zone: str
-    event_retention_days: int | None = None
-    key_retention_days: int | None = None
-    keep_user_details: bool = False
-    secret_keys: tuple[str, ...] = ()  # keys of properties that name secrets, beside those that do everywhere
-    storage_rate_micros: int | None = None  # per GiB and 30 days
-    bandwidth_rate_micros: int | None = None  # per GiB
-    events_per_second: int | None = None
-    burst_events: int | None = None
-    monthly_events: int | None = None
-    weight: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Organization:
-    """A tenant. raw_from_bucket: raw events that occurred before this quarter hour may be gone."""
-
-    organization_id: int
-    name: str
-    state: State
-    settings: Settings
-    raw_from_bucket: int
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """A credential as it is stored; the secret itself is not."""
-
-    key_id: str
-    organization_id: int
-    name: str
-    secret_hmac: bytes
-    pepper_id: str  # of the pepper that keys the hash
-    scopes: tuple[str, ...]
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
 
 _ORGANIZATION = (
     "o.organization_id, o.name, o.state, o.time_zone, o.event_retention_days, o.key_retention_days,"
@@ -80,8 +27,8 @@ def _organization(row: sa.Row[tuple[object, ...]]) -> Organization:
     return Organization(
         organization_id=row.organization_id,
         name=row.name,
-        state=State(row.state),
-        settings=Settings(
+        state=OrganizationState(row.state),
+        settings=OrganizationSettings(
             time_zone=row.time_zone,
             event_retention_days=row.event_retention_days,
             key_retention_days=row.key_retention_days,
@@ -113,7 +60,7 @@ def _api_key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
     )
 
 
-async def create(connection: AsyncConnection, name: str, settings: Settings) -> int | None:
+async def create(connection: AsyncConnection, name: str, settings: OrganizationSettings) -> int | None:
     """Makes an organization and returns its id; None where the name is taken."""
     organization_id: int | None = await connection.scalar(
         sa.text(
@@ -142,7 +89,7 @@ async def create(connection: AsyncConnection, name: str, settings: Settings) -> 
 _LIMITS = ("events_per_second", "burst_events", "monthly_events", "weight")
 
 
-def _limits_of(settings: Settings) -> dict[str, int | None]:
+def _limits_of(settings: OrganizationSettings) -> dict[str, int | None]:
     return {name: getattr(settings, name) for name in _LIMITS}
 
 
@@ -152,7 +99,7 @@ _CHANGEABLE = frozenset((*_LIMITS, "secret_keys"))
 async def change_settings(
     connection: AsyncConnection, name: str, chosen: Mapping[str, int | Sequence[str] | None]
 ) -> bool:
-    """Changes some settings of an organization, by their names in Settings; False where there is none of that name."""
+    """Changes some settings of an organization, by their names; False where there is none of that name."""
     if not chosen or not chosen.keys() <= _CHANGEABLE:  # the names become part of the statement
         raise ValueError(f"no settings that can be changed: {', '.join(chosen) or 'none'}")
     changes = ", ".join(f"{one} = :{one}" for one in chosen)
@@ -193,7 +140,7 @@ async def listed(connection: AsyncConnection) -> list[Organization]:
     return [_organization(row) for row in rows]
 
 
-async def set_state(connection: AsyncConnection, name: str, state: State) -> bool:
+async def set_state(connection: AsyncConnection, name: str, state: OrganizationState) -> bool:
     """Changes whether an organization may use the service; False where there is none of that name."""
     result = await connection.execute(
         sa.text("UPDATE organizations SET state = :state WHERE name = :name AND state <> 'revoked'"),

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from server import errors, timerange
+from server.organizations.organization import Organization
 from server.store import events, organizations, slots, updates
 from server.store import partitions as stored_partitions
 from server.store.database import Database
-from server.store.organizations import Organization
 from server.store.partitions import Partition
 
 Result = Mapping[str, object]

@@ -14,12 +14,14 @@ from typing import TypeVar
 from server import errors
 from server.clock import Clock
 from server.errors import Reason, Refused
+from server.organizations.api_key import ApiKey
+from server.organizations.organization import Organization, OrganizationState
 from server.store import organizations
 from server.store.database import Database
-from server.store.organizations import ApiKey, Organization, State
-from server.tenancy import accounts
-from server.tenancy.accounts import Principal, Scope, Secrets
+from server.tenancy import api_keys
 from server.tenancy.key_lookups import KeyLookups
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Principal, Scope
 
 _FRESH_SECONDS = 5.0  # a revoked key is refused everywhere within this and the time of one look-up
 _MOST_KEYS = 20_000  # that are remembered, and as many ids that are none
@@ -32,7 +34,7 @@ _BAD_PER_WINDOW, _WINDOW_SECONDS, _MOST_WINDOWS = 100, 10.0, 10_000
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_CREDENTIAL = re.compile(rf"{accounts.KEY_PREFIX}_([a-z2-7]{{16}})_[A-Za-z0-9_-]{{43}}")
+_CREDENTIAL = re.compile(rf"{api_keys.KEY_PREFIX}_([a-z2-7]{{16}})_[A-Za-z0-9_-]{{43}}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Authenticator:
     found to be none. Ids never seen before wait for a statement that they share; known keys do not wait behind them.
     """
 
-    def __init__(self, database: Database, hashes: Secrets, clock: Clock) -> None:
+    def __init__(self, database: Database, hashes: KeyedHashes, clock: Clock) -> None:
         self._database = database
         self._hashes = hashes
         self._clock = clock
@@ -96,7 +98,9 @@ class Authenticator:
     def known(self, credential: str) -> Principal | None:
         """The principal of a good credential that has been seen lately; None says nothing about it."""
         known = self._known.get(_key_id(credential) or "")
-        if known is None or known.fresh_until < time.monotonic() or known.organization.state is not State.ACTIVE:
+        if known is None or known.fresh_until < time.monotonic():
+            return None
+        if known.organization.state is not OrganizationState.ACTIVE:
             return None
         return self._principal(known, credential)
 
@@ -105,11 +109,11 @@ class Authenticator:
         if known is None or not self._hashes.opens(credential, known.key):
             return None
         state = known.organization.state
-        if known.key.revoked_at is not None or state is State.REVOKED:
+        if known.key.revoked_at is not None or state is OrganizationState.REVOKED:
             return None
         if _is_past(known.key.expires_at, self._clock.now()):
             return None
-        if state is State.SUSPENDED:
+        if state is OrganizationState.SUSPENDED:
             raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
         return known.principal
 

@@ -3,7 +3,7 @@
 import functools
 from dataclasses import dataclass
 
-from server.store.organizations import Settings
+from server.organizations.settings import OrganizationSettings
 
 UNLIMITED = 0
 _LEAST_BURST = 1000  # a full batch
@@ -28,7 +28,7 @@ class Defaults:
     monthly_events: int = UNLIMITED
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - there is one of these, for as long as the process lives
-    def of(self, settings: Settings) -> Limits:
+    def of(self, settings: OrganizationSettings) -> Limits:
         """The limits of an organization. An unset burst is two seconds' worth of the rate, at least a full batch."""
         rate = _chosen(settings.events_per_second, self.events_per_second)
         burst = _chosen(settings.burst_events, self.burst_events)

@@ -13,10 +13,12 @@ from pathlib import Path
 import asyncpg
 
 from server.local import embedded
-from server.store import migrate, organizations, partitions
+from server.organizations.settings import OrganizationSettings
+from server.store import migrate, partitions
 from server.store.database import Database
-from server.tenancy import accounts
-from server.tenancy.accounts import Scope, Secrets
+from server.tenancy import administration, api_keys
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Scope
 
 PEPPER = "a pepper that only the benchmarks know and that is long enough"
 _START_SECONDS = 30.0
@@ -73,9 +75,9 @@ class World:
 
     async def tenant(self, name: str) -> tuple[int, str]:
         """Makes an organization and returns its id and a key that may do everything."""
-        settings = organizations.Settings(time_zone="UTC")
-        organization_id = await accounts.create_organization(self.database, name, settings)
-        key = await accounts.create_key(self.database, Secrets(PEPPER), name, name="bench", scopes=[Scope.ADMIN])
+        settings = OrganizationSettings(time_zone="UTC")
+        organization_id = await administration.create_organization(self.database, name, settings)
+        key = await api_keys.create_key(self.database, KeyedHashes(PEPPER), name, name="bench", scopes=[Scope.ADMIN])
         return organization_id, key.secret
 
     async def keys(self, count: int) -> list[str]:

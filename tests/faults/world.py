@@ -14,11 +14,13 @@ from typing import TypeAlias
 
 from server.failpoints import Name
 from server.local import embedded
+from server.organizations.settings import OrganizationSettings
 from server.rollups import audit
-from server.store import migrate, organizations, partitions
+from server.store import migrate, partitions
 from server.store.database import Database
-from server.tenancy import accounts
-from server.tenancy.accounts import Scope, Secrets
+from server.tenancy import administration, api_keys
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Scope
 from tallywire import AsyncClient
 from tests.faults import supervisor, tables
 from tests.faults.checker import Stored
@@ -156,9 +158,9 @@ async def _tenant(
 ) -> Tenant:
     """An organization with its clients."""
     name, zone = f"organization {number}", _ZONES[number]
-    organization = await accounts.create_organization(database, name, organizations.Settings(time_zone=zone))
+    organization = await administration.create_organization(database, name, OrganizationSettings(time_zone=zone))
     scopes = (Scope.INGEST, Scope.READ, Scope.EVENTS)
-    key = await accounts.create_key(database, Secrets(PEPPER), name, name="faults", scopes=scopes)
+    key = await api_keys.create_key(database, KeyedHashes(PEPPER), name, name="faults", scopes=scopes)
     ahead = _WRONGEST_CLOCK * random.Random(f"{seed}/stray").uniform(-1, 1)
     servers, strays = [], []
     for target in targets:

@@ -58,15 +58,19 @@ def _larger(content: bytes) -> bytes:
 
 def fingerprints() -> None:
     """Answers every line on standard input."""
+    from server.organizations.settings import OrganizationSettings
     from server.rpc import event_conversion
-    from server.store.organizations import Settings
-    from server.tenancy.accounts import Principal, Scope, Secrets
+    from server.tenancy.keyed_hashes import KeyedHashes
+    from server.tenancy.principal import Principal, Scope
     from tallywire.v1 import event_pb2
 
     principal = Principal(
-        organization_id=1, key_id="key", scopes=frozenset([Scope.INGEST]), settings=Settings(time_zone="UTC")
+        organization_id=1,
+        key_id="key",
+        scopes=frozenset([Scope.INGEST]),
+        settings=OrganizationSettings(time_zone="UTC"),
     )
-    sender = event_conversion.Sender.of(principal, Secrets("x" * 32), NOW)
+    sender = event_conversion.Sender.of(principal, KeyedHashes("x" * 32), NOW)
     for line in sys.stdin:
         event = event_conversion.event(event_pb2.Event.FromString(bytes.fromhex(line)), sender)
         print(event.fingerprint, flush=True)

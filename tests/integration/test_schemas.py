@@ -16,17 +16,18 @@ import tallywire
 from server.app import Running
 from server.events import fingerprint
 from server.local.embedded import Engines
+from server.organizations.settings import OrganizationSettings
 from server.rpc import event_conversion
-from server.store.organizations import Settings
-from server.tenancy.accounts import Principal, Scope, Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Principal, Scope
 from tallywire.v1 import event_pb2, event_service_pb2
 from tests.conftest import PEPPER, Tenant
 
 _SCRIPT = [sys.executable, str(pathlib.Path(larger_schema.__file__))]
 _PRINCIPAL = Principal(
-    organization_id=1, key_id="key", scopes=frozenset([Scope.INGEST]), settings=Settings(time_zone="UTC")
+    organization_id=1, key_id="key", scopes=frozenset([Scope.INGEST]), settings=OrganizationSettings(time_zone="UTC")
 )
-_SENDER = event_conversion.Sender.of(_PRINCIPAL, Secrets("x" * 32), larger_schema.NOW)
+_SENDER = event_conversion.Sender.of(_PRINCIPAL, KeyedHashes("x" * 32), larger_schema.NOW)
 
 
 def _varint(number: int) -> bytes:

@@ -19,8 +19,9 @@ from server.store import updates
 from server.store.database import Connection, Database
 from server.tasks import retention
 from server.tasks.wakeups import Wakeups
-from server.tenancy import accounts
-from server.tenancy.accounts import Scope, Secrets
+from server.tenancy import api_keys
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Scope
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
@@ -314,8 +315,8 @@ async def test_limits_and_revocation(
 ) -> None:
     """Subscriptions are limited for each organization; one whose key is revoked ends within 10 seconds."""
     name = tenant.name  # type: ignore[attr-defined]
-    key = await accounts.create_key(
-        database, Secrets(settings.required("key_pepper")), name, name="reader", scopes=[Scope.READ]
+    key = await api_keys.create_key(
+        database, KeyedHashes(settings.required("key_pepper")), name, name="reader", scopes=[Scope.READ]
     )
     wakeups = Wakeups(settings.required("redis_url"))
     third = Running(settings.model_copy(update={"max_subscriptions_per_organization": 2}), database, wakeups)
@@ -327,7 +328,7 @@ async def test_limits_and_revocation(
             await anext(aiter(call))
         code, why, metadata = await subscribing.refusal(watch(stub, key.secret))
         assert (code, why, metadata["limit"]) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "SUBSCRIPTION_LIMIT", "2")
-        await accounts.revoke_key(database, key.key_id)
+        await api_keys.revoke_key(database, key.key_id)
         async with asyncio.timeout(10):
             assert [(await subscribing.refusal(call))[1] for call in calls] == ["CREDENTIALS_INVALID"] * 2
     await third.stop()

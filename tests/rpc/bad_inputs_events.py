@@ -13,7 +13,7 @@ from bad_inputs import World, outcome, row
 from google.protobuf import struct_pb2, timestamp_pb2
 from serving import Caller
 
-from server.store.organizations import Settings
+from server.organizations.settings import OrganizationSettings
 from tallywire.v1 import event_pb2
 
 
@@ -248,7 +248,7 @@ async def _(world: World) -> str:
 
 @row("E-030", "INVALID_ARGUMENT REQUIRED_FIELD occurred_at")
 async def _(world: World) -> str:
-    caller = await world.accounts.caller(settings=Settings(time_zone="UTC", key_retention_days=30))
+    caller = await world.accounts.caller(settings=OrganizationSettings(time_zone="UTC", key_retention_days=30))
     assert await outcome(caller.track(event_pb2.Event(event_id=serving.uuid7(), event_type="a.b"))) == "OK"
     return await outcome(caller.track(event_pb2.Event(event_id="no-time", event_type="a.b")))
 

@@ -10,9 +10,9 @@ import wire
 from bad_inputs import World, outcome, row
 from serving import Caller
 
-from server.store.organizations import State
-from server.tenancy import accounts, authentication
-from server.tenancy.accounts import Scope
+from server.organizations.organization import OrganizationState
+from server.tenancy import administration, api_keys, authentication
+from server.tenancy.principal import Scope
 from tallywire.v1 import metrics_service_pb2
 
 INVALID = "UNAUTHENTICATED CREDENTIALS_INVALID"
@@ -83,7 +83,7 @@ async def _refused_soon(world: World, caller: Caller) -> str:
 async def _(world: World) -> str:
     _forget_soon(world)
     assert await _track(world, world.caller) == "OK"
-    await accounts.revoke_key(world.accounts.database, world.caller.key.key_id)
+    await api_keys.revoke_key(world.accounts.database, world.caller.key.key_id)
     return await _refused_soon(world, world.caller)
 
 
@@ -97,7 +97,7 @@ async def _(world: World) -> str:
 async def _(world: World) -> str:
     _forget_soon(world)
     assert await _track(world, world.caller) == "OK"
-    await accounts.set_state(world.accounts.database, world.caller.name, State.REVOKED)
+    await administration.set_state(world.accounts.database, world.caller.name, OrganizationState.REVOKED)
     return await _refused_soon(world, world.caller)
 
 
@@ -105,9 +105,9 @@ async def _(world: World) -> str:
 async def _(world: World) -> str:
     _forget_soon(world)
     assert await _track(world, world.caller) == "OK"
-    await accounts.set_state(world.accounts.database, world.caller.name, State.SUSPENDED)
+    await administration.set_state(world.accounts.database, world.caller.name, OrganizationState.SUSPENDED)
     answer = await _refused_soon(world, world.caller)
-    await accounts.set_state(world.accounts.database, world.caller.name, State.ACTIVE)
+    await administration.set_state(world.accounts.database, world.caller.name, OrganizationState.ACTIVE)
     assert await _refused_soon(world, world.caller) == "OK"
     return answer
 

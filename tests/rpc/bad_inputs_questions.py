@@ -9,9 +9,9 @@ import serving
 from bad_inputs import World, outcome, row, told
 from google.protobuf import timestamp_pb2
 
+from server.organizations.settings import OrganizationSettings
 from server.query import questions
 from server.store import reading
-from server.store.organizations import Settings
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
 HOUR, DAY, WEEK, MONTH = (
@@ -163,7 +163,7 @@ async def _(world: World) -> str:
 
 @row("Q-025", "OK")
 async def _(world: World) -> str:
-    caller = await world.accounts.caller(settings=Settings(time_zone="Asia/Kathmandu"))
+    caller = await world.accounts.caller(settings=OrganizationSettings(time_zone="Asia/Kathmandu"))
     assert (await caller.overview(serving.today())).context.time_zone == "Asia/Kathmandu"
     return "OK"
 

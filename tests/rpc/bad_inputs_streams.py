@@ -11,7 +11,7 @@ from serving import Caller, batch, header, read_ack
 
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
-from server.tenancy import accounts, authentication
+from server.tenancy import api_keys, authentication
 
 
 async def _send(caller: Caller, *requests: Any) -> tuple[str, list[str], int]:
@@ -220,7 +220,7 @@ async def _(world: World) -> str:
     call = world.caller.stream()
     await call.write(_one(1))
     assert (await read_ack(call)).sequence == 1
-    await accounts.revoke_key(world.accounts.database, world.caller.key.key_id)
+    await api_keys.revoke_key(world.accounts.database, world.caller.key.key_id)
     await asyncio.sleep(0.3)
     await _write(call, _one(2))
     error = await serving.refused(read_ack(call))

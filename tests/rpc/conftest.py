@@ -18,14 +18,14 @@ from server.local.embedded import cluster
 from server.settings import Settings
 from server.store import migrate
 from server.store.database import Database
-from server.tenancy.accounts import Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
 
 
 @pytest.fixture(scope="session")
 async def accounts(server: Running, settings: Settings, database: Database) -> AsyncIterator[Accounts]:
     """Makes organizations that call the shared server."""
     async with grpc.aio.insecure_channel(server.address) as channel:
-        yield Accounts(database=database, secrets=Secrets(settings.required("key_pepper")), channel=channel)
+        yield Accounts(database=database, secrets=KeyedHashes(settings.required("key_pepper")), channel=channel)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def frail(frail_engines: embedded.Engines, settings: Settings) -> AsyncIte
     urls = {"database_url": SecretStr(frail_engines.database_url), "redis_url": SecretStr(frail_engines.redis_url)}
     database = Database(frail_engines.database_url, ingest_connections=1, query_connections=2)
     await migrate.upgrade(database)
-    secrets = Secrets(settings.required("key_pepper"))
+    secrets = KeyedHashes(settings.required("key_pepper"))
     async with serving.running(settings, **urls) as server, grpc.aio.insecure_channel(server.address) as channel:
         yield server, Accounts(database=database, secrets=secrets, channel=channel)
     await database.close()

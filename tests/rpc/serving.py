@@ -16,12 +16,13 @@ from google.rpc import error_details_pb2, status_pb2
 
 from server.app import Running
 from server.ingest import pipeline
+from server.organizations.settings import OrganizationSettings
 from server.settings import Settings
-from server.store import organizations
 from server.store.database import Database
 from server.tasks.wakeups import Wakeups
-from server.tenancy import accounts
-from server.tenancy.accounts import Scope, Secrets
+from server.tenancy import administration, api_keys
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Scope
 from tallywire.v1 import (
     answer_pb2,
     event_pb2,
@@ -32,7 +33,7 @@ from tallywire.v1 import (
     time_pb2,
 )
 
-UTC_SETTINGS = organizations.Settings(time_zone="UTC")
+UTC_SETTINGS = OrganizationSettings(time_zone="UTC")
 EVERYTHING = (Scope.INGEST, Scope.READ, Scope.BACKFILL)
 TRACK_EVENT = "/tallywire.v1.EventService/TrackEvent"
 TRACK_EVENTS = "/tallywire.v1.EventService/TrackEvents"
@@ -99,7 +100,7 @@ class Caller:
 
     organization_id: int
     name: str
-    key: accounts.NewKey
+    key: api_keys.NewKey
     channel: grpc.aio.Channel
 
     @property
@@ -174,18 +175,18 @@ class Accounts:
     """Makes organizations and keys for a server."""
 
     database: Database
-    secrets: Secrets
+    secrets: KeyedHashes
     channel: grpc.aio.Channel
 
-    async def caller(self, *, settings: organizations.Settings = UTC_SETTINGS, **key: Any) -> Caller:
+    async def caller(self, *, settings: OrganizationSettings = UTC_SETTINGS, **key: Any) -> Caller:
         """A new organization and a key of it."""
         name = f"test {uuid.uuid4().hex}"
-        organization_id = await accounts.create_organization(self.database, name, settings)
+        organization_id = await administration.create_organization(self.database, name, settings)
         return await self.another(
             Caller(
                 organization_id=organization_id,
                 name=name,
-                key=accounts.NewKey(key_id="", secret=""),
+                key=api_keys.NewKey(key_id="", secret=""),
                 channel=self.channel,
             ),
             **key,
@@ -199,7 +200,7 @@ class Accounts:
         expires_at: datetime | None = None,
     ) -> Caller:
         """The same organization with another key."""
-        key = await accounts.create_key(
+        key = await api_keys.create_key(
             self.database, self.secrets, caller.name, name="test", scopes=scopes, expires_at=expires_at
         )
         return replace(caller, key=key)

@@ -12,11 +12,11 @@ from server.clock import Clock
 from server.errors import StorageBusy
 from server.rpc import gate
 from server.store.database import Database
-from server.tenancy import accounts
-from server.tenancy.accounts import Secrets
+from server.tenancy import api_keys
 from server.tenancy.authentication import Authenticator
+from server.tenancy.keyed_hashes import KeyedHashes
 
-KEY = f"{accounts.KEY_PREFIX}_{'a' * 16}_{'b' * 43}"
+KEY = f"{api_keys.KEY_PREFIX}_{'a' * 16}_{'b' * 43}"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
 
 
 async def test_a_look_up_of_a_key_fails_quietly(nowhere: Database, complaints: list[dict[str, Any]]) -> None:
-    authenticator = Authenticator(nowhere, Secrets("p" * 32), Clock())
+    authenticator = Authenticator(nowhere, KeyedHashes("p" * 32), Clock())
     caller = asyncio.create_task(authenticator.authenticate(KEY))
     await asyncio.sleep(0)
     lookups = authenticator._strangers

@@ -20,11 +20,10 @@ from server import errors
 from server.admission import query_slots
 from server.admission.memory_shortage import Shortage
 from server.admission.pressure import Pressure
+from server.organizations.settings import OrganizationSettings
 from server.settings import Settings
-from server.store import organizations
 from server.store.database import Database
-from server.tenancy import accounts as server_accounts
-from server.tenancy import authentication
+from server.tenancy import administration, authentication
 
 RATE = "RESOURCE_EXHAUSTED+RetryInfo EVENT_RATE"
 QUOTA = "RESOURCE_EXHAUSTED EVENT_QUOTA"
@@ -34,7 +33,7 @@ QUERIES = "RESOURCE_EXHAUSTED+RetryInfo QUERY_CONCURRENCY"
 
 
 async def limited(accounts: Accounts, **limits: int) -> Caller:
-    return await accounts.caller(settings=organizations.Settings(time_zone="UTC", **limits))
+    return await accounts.caller(settings=OrganizationSettings(time_zone="UTC", **limits))
 
 
 def batch_of(count: int) -> list[Any]:
@@ -173,9 +172,9 @@ async def test_a_quota_that_is_raised_holds_without_a_restart(
     monkeypatch.setattr(authentication, "_FRESH_SECONDS", 0.0)
     caller = await limited(accounts, monthly_events=1)
     assert [await outcome(caller.track(event())) for _ in range(2)] == ["OK", QUOTA]
-    await server_accounts.change_settings(database, caller.name, {"monthly_events": 2})
+    await administration.change_settings(database, caller.name, {"monthly_events": 2})
     assert [await outcome(caller.track(event())) for _ in range(2)] == ["OK", QUOTA]
-    await server_accounts.change_settings(database, caller.name, {"monthly_events": 0})
+    await administration.change_settings(database, caller.name, {"monthly_events": 0})
     assert [await outcome(caller.track(event())) for _ in range(2)] == ["OK", "OK"]
 
 

@@ -12,11 +12,11 @@ from server import timerange
 from server.admission.query_slots import Turns
 from server.catalog.filters import Filter
 from server.clock import Clock
+from server.organizations.settings import OrganizationSettings
 from server.query.answers import Period
 from server.query.questions import Queries
 from server.store.database import Database
-from server.store.organizations import Settings
-from server.tenancy.accounts import Principal
+from server.tenancy.principal import Principal
 from tallywire.v1 import (
     answer_pb2,
     event_pb2,
@@ -180,7 +180,7 @@ async def test_storage_is_what_is_in_use_at_the_end_by_kind(caller: Caller) -> N
 async def test_costs_are_estimated_from_what_was_recorded_and_the_rate_card(accounts: Accounts) -> None:
     gib = 2**30
     caller = await accounts.caller(
-        settings=Settings(time_zone="UTC", storage_rate_micros=3_000_000, bandwidth_rate_micros=80_000)
+        settings=OrganizationSettings(time_zone="UTC", storage_rate_micros=3_000_000, bandwidth_rate_micros=80_000)
     )
     start = DAY - timedelta(days=30)
     await caller.track_all(

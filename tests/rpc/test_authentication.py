@@ -17,13 +17,12 @@ from serving import Accounts, Caller
 
 from server import errors
 from server.clock import Clock
+from server.organizations.organization import OrganizationState
 from server.rpc import realtime_service, subscription
 from server.settings import Settings
 from server.store import organizations
 from server.store.database import Database
-from server.store.organizations import State
-from server.tenancy import accounts as accounts_module
-from server.tenancy import authentication
+from server.tenancy import administration, api_keys, authentication
 from server.tenancy.authentication import Authenticator, BadCredentials
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from tests.faults.proxy import Link
@@ -128,7 +127,7 @@ class Work:
         """Sends a key that was revoked, keys that there never were, and what has not the form of a key."""
         async with connected(link, revoked) as caller:
             while not self.enough.is_set():
-                keys = (revoked.key.secret, accounts_module.new_key().secret, "tw_bad")
+                keys = (revoked.key.secret, api_keys.new_key().secret, "tw_bad")
                 for answer in await asyncio.gather(*(attempt(caller, key) for key in keys)):
                     self.flooded[answer] += 1
                 if self.flooded.total() >= 400:
@@ -153,7 +152,7 @@ async def test_a_flood_of_bad_keys_harms_nobody_behind_the_same_address(
     accounts: Accounts, link: Link, lookups: Lookups
 ) -> None:
     revoked = await accounts.caller()
-    await accounts_module.revoke_key(accounts.database, revoked.key.key_id)
+    await api_keys.revoke_key(accounts.database, revoked.key.key_id)
     tenants = [await accounts.caller() for _ in range(TENANTS)]
     work, began = Work(), time.monotonic()
     async with contextlib.AsyncExitStack() as stack, asyncio.timeout(60):
@@ -181,10 +180,11 @@ async def test_a_key_that_was_never_seen_gets_in_through_a_flood(accounts: Accou
 
 
 @pytest.mark.parametrize(
-    ("state", "reason"), [(State.REVOKED, "CREDENTIALS_INVALID"), (State.SUSPENDED, "TENANT_SUSPENDED")]
+    ("state", "reason"),
+    [(OrganizationState.REVOKED, "CREDENTIALS_INVALID"), (OrganizationState.SUSPENDED, "TENANT_SUSPENDED")],
 )
 async def test_calls_under_way_outlive_the_database_and_end_with_their_key(
-    accounts: Accounts, link: Link, lookups: Lookups, state: State, reason: str
+    accounts: Accounts, link: Link, lookups: Lookups, state: OrganizationState, reason: str
 ) -> None:
     async with asyncio.timeout(60), connected(link, await accounts.caller()) as caller:
         stream, subscription = caller.stream(), watch(caller)
@@ -193,7 +193,7 @@ async def test_calls_under_way_outlive_the_database_and_end_with_their_key(
         while len(lookups.asked) < tried + 3:
             await passes(stream, subscription)
         lookups.is_away = False
-        await accounts_module.set_state(accounts.database, caller.name, state)
+        await administration.set_state(accounts.database, caller.name, state)
         for one in (stream, subscription):
             assert serving.refusal(await refused_at_last(one)).reason == reason
 
@@ -220,7 +220,7 @@ async def test_a_key_that_is_remembered_is_not_looked_up_for_wrong_secrets(
 ) -> None:
     monkeypatch.setattr(authentication, "_FRESH_SECONDS", 60.0)
     authenticator = Authenticator(database, accounts.secrets, Clock())
-    right, never = (await accounts.caller()).key.secret, accounts_module.new_key().secret
+    right, never = (await accounts.caller()).key.secret, api_keys.new_key().secret
     for _ in range(20):
         for key, answer in (
             (right, "OK"),
@@ -234,7 +234,7 @@ async def test_a_key_that_is_remembered_is_not_looked_up_for_wrong_secrets(
 async def test_callers_who_wait_share_a_statement(accounts: Accounts, database: Database, lookups: Lookups) -> None:
     authenticator = Authenticator(database, accounts.secrets, Clock())
     keys = [(await accounts.caller()).key.secret for _ in range(3)]
-    strangers = [accounts_module.new_key().secret for _ in range(1000)]
+    strangers = [api_keys.new_key().secret for _ in range(1000)]
     answers = await asyncio.gather(*(answered(authenticator, key) for key in (*strangers, *keys, *keys)))
     assert answers == ["CREDENTIALS_INVALID"] * 1000 + ["OK"] * 6
     assert [len(key_ids) for key_ids in lookups.asked] == [1003]
@@ -265,7 +265,7 @@ async def test_what_is_remembered_of_bad_credentials_is_bounded(
     monkeypatch.setattr(authentication, "_MOST_WAITING", 50)
     monkeypatch.setattr(authentication, "_MOST_WINDOWS", 30)
     authenticator = Authenticator(database, accounts.secrets, Clock())
-    keys = [accounts_module.new_key().secret for _ in range(60)]
+    keys = [api_keys.new_key().secret for _ in range(60)]
     answers = Counter(await asyncio.gather(*(answered(authenticator, key) for key in keys)))
     assert answers == {"CREDENTIALS_INVALID": 50, "StorageBusy": 10}
     assert len(authenticator._bad._windows) == 30

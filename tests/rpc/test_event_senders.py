@@ -9,7 +9,7 @@ from serving import Accounts, Caller, event, refused, statuses
 
 from server.events import rules
 from server.events.event import ID_FIELDS
-from server.store import organizations
+from server.organizations.settings import OrganizationSettings
 from server.store.database import Database
 from tallywire.v1 import event_pb2, event_service_pb2
 
@@ -240,7 +240,7 @@ async def test_an_id_that_is_no_address_is_kept(caller: Caller, database: Databa
 async def test_user_details_are_kept_only_where_that_is_allowed(
     accounts: Accounts, database: Database, kept: bool
 ) -> None:
-    settings = organizations.Settings(time_zone="UTC", keep_user_details=kept)
+    settings = OrganizationSettings(time_zone="UTC", keep_user_details=kept)
     caller = await accounts.caller(settings=settings)
     one = event("user.logged_in", user_id="u", user=event_pb2.UserDetail(ip="203.0.113.9", user_agent="Browser/1"))
     await caller.track(one)
@@ -274,7 +274,7 @@ async def organizations_of(database: Database, caller: Caller, **chosen: object)
 
 
 async def test_an_organization_names_keys_of_its_own(accounts: Accounts, database: Database) -> None:
-    settings = organizations.Settings(time_zone="UTC", secret_keys=("badge number",))
+    settings = OrganizationSettings(time_zone="UTC", secret_keys=("badge number",))
     caller = await accounts.caller(settings=settings)
     one = event(properties=struct_pb2.Struct())
     one.properties.update(

@@ -16,8 +16,8 @@ from server.app import Running
 from server.rpc import keyless, services
 from server.settings import Settings
 from server.store.database import Database
-from server.tenancy import accounts as accounts_module
-from server.tenancy.accounts import Scope
+from server.tenancy import api_keys
+from server.tenancy.principal import Scope
 
 LONG = "x" * 3_000_000
 
@@ -40,7 +40,7 @@ async def test_a_call_without_a_good_key_is_refused_before_its_request_is_there(
     other = Scope.READ if services.SCOPES[method] is not Scope.READ else Scope.INGEST
     keys = {
         "": "UNAUTHENTICATED",
-        accounts_module.new_key().secret: "UNAUTHENTICATED",
+        api_keys.new_key().secret: "UNAUTHENTICATED",
         (await accounts.caller(scopes=[other])).key.secret: "PERMISSION_DENIED",
     }
     async with wire.connected(server.address) as connection:

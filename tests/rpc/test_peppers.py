@@ -18,8 +18,8 @@ from server.local import embedded
 from server.settings import Settings
 from server.store import migrate, organizations
 from server.store.database import Database
-from server.tenancy import accounts
-from server.tenancy.accounts import Secrets
+from server.tenancy import pseudonyms
+from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 OLD, NEW = "old" * 12, "new" * 12
@@ -52,7 +52,7 @@ class Deployment:
     async def caller(self, pepper: str) -> Caller:
         """A new organization with a key that is made with this pepper."""
         async with self.served(pepper, accepted=(OLD, NEW)) as channel:
-            hashes = Secrets(pepper)
+            hashes = KeyedHashes(pepper)
             return await serving.Accounts(database=self.database, secrets=hashes, channel=channel).caller()
 
     async def keys(self) -> dict[str, int]:
@@ -67,7 +67,7 @@ async def deployment(engines: embedded.Engines, settings: Settings) -> AsyncIter
     url = engines.create_database(f"peppers_{uuid.uuid4().hex[:8]}")
     database = Database(url)
     await migrate.upgrade(database)
-    await accounts.pin_pseudonyms(database, Secrets(OLD))
+    await pseudonyms.pin_pseudonyms(database, KeyedHashes(OLD))
     yield Deployment(settings.model_copy(update={"database_url": SecretStr(url)}), database)
     await database.close()
 
@@ -94,7 +94,7 @@ async def test_a_pepper_is_replaced_without_an_end_to_keys_tokens_and_pseudonyms
         caller = serving.through(used, channel)
         assert await greeted(caller) == "OK"
         old_token = await resumed(caller)
-    assert await deployment.keys() == {Secrets(OLD).pepper_id: 2}
+    assert await deployment.keys() == {KeyedHashes(OLD).pepper_id: 2}
     fresh = await deployment.caller(NEW)
     async with deployment.served(NEW, accepted=(OLD,)) as channel:
         caller = serving.through(used, channel)
@@ -104,7 +104,7 @@ async def test_a_pepper_is_replaced_without_an_end_to_keys_tokens_and_pseudonyms
         new_token = await resumed(caller, old_token)
         assert new_token != old_token
         assert await resumed(caller, new_token) == new_token
-    assert await deployment.keys() == {Secrets(OLD).pepper_id: 1, Secrets(NEW).pepper_id: 2}
+    assert await deployment.keys() == {KeyedHashes(OLD).pepper_id: 1, KeyedHashes(NEW).pepper_id: 2}
     async with deployment.served(NEW, pseudonyms=OLD) as channel:
         caller = serving.through(used, channel)
         assert await greeted(caller) == "OK"
@@ -119,7 +119,7 @@ async def test_a_server_that_would_change_pseudonyms_does_not_start(deployment: 
         with pytest.raises(errors.SetupError, match=r"TALLYWIRE_PSEUDONYM_KEY.*pseudonyms forget"):
             async with deployment.served(NEW, **wrong):
                 pass
-    await accounts.forget_pseudonyms(deployment.database)
+    await pseudonyms.forget_pseudonyms(deployment.database)
     async with deployment.served(NEW):
         pass
     with pytest.raises(errors.SetupError, match="TALLYWIRE_PSEUDONYM_KEY"):

@@ -13,8 +13,8 @@ from google.protobuf.message import Message
 from serving import Accounts, Caller, event
 
 from server.errors import Refused
+from server.organizations.settings import OrganizationSettings
 from server.rpc import gate
-from server.store import organizations
 from tallywire.v1 import event_service_pb2, metrics_service_pb2, realtime_service_pb2
 
 _CALLS = 5
@@ -99,7 +99,7 @@ async def _given_up(caller: Caller) -> object:
 async def test_a_call_that_fails_leaves_nothing_in_memory(
     accounts: Accounts, send: Send, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limited = organizations.Settings(time_zone="UTC", events_per_second=1, burst_events=1)
+    limited = OrganizationSettings(time_zone="UTC", events_per_second=1, burst_events=1)
     caller = await accounts.caller(settings=limited) if send is _over_the_rate else await accounts.caller()
     if send is _over_the_rate:
         await caller.track_all([event() for _ in range(60)])

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from serving import Caller
 
 from server.rpc import services
-from server.tenancy.accounts import Scope
+from server.tenancy.principal import Scope
 from tallywire.v1 import event_service_pb2
 
 _UNKNOWN = b"\xfa\xff\x03\x03new"  # field 8191, of two bytes in its tag, with a text

@@ -21,13 +21,13 @@ from server import settings as settings_module
 from server.app import Running
 from server.clock import Clock
 from server.local import embedded
+from server.organizations.organization import OrganizationState
 from server.rpc import services
 from server.settings import Settings
 from server.store.database import Database
-from server.store.organizations import State
-from server.tenancy import accounts as accounts_module
-from server.tenancy.accounts import Scope
+from server.tenancy import administration, api_keys
 from server.tenancy.authentication import Authenticator
+from server.tenancy.principal import Scope
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -183,7 +183,7 @@ async def first_update(caller: Caller, *, include_events: bool) -> Any:
 @pytest.mark.parametrize("names", [["weight = 1, state"], ["state"], ["weight", "name"], []])
 async def test_nothing_but_limits_is_set_as_a_limit(accounts: Accounts, caller: Caller, names: list[str]) -> None:
     with pytest.raises(ValueError, match="no settings that can be changed"):
-        await accounts_module.change_settings(accounts.database, caller.name, dict.fromkeys(names, 1))
+        await administration.change_settings(accounts.database, caller.name, dict.fromkeys(names, 1))
 
 
 async def test_a_scope_of_a_newer_version_is_no_fault(accounts: Accounts, caller: Caller) -> None:
@@ -207,7 +207,7 @@ async def test_a_revoked_key_is_refused_on_every_server_within_ten_seconds(
         callers = (caller, serving.through(caller, channel))
         for one in callers:
             await one.track(serving.event())
-        await accounts_module.revoke_key(accounts.database, caller.key.key_id)
+        await api_keys.revoke_key(accounts.database, caller.key.key_id)
         revoked = time.monotonic()
         for one in callers:
             while (answer := await outcome(one.track(serving.event()))) == "OK":
@@ -220,14 +220,14 @@ async def test_a_revoked_key_is_refused_on_every_server_within_ten_seconds(
 @pytest.mark.parametrize(
     ("state", "code", "reason"),
     [
-        (State.SUSPENDED, "FAILED_PRECONDITION", "TENANT_SUSPENDED"),
-        (State.REVOKED, "UNAUTHENTICATED", "CREDENTIALS_INVALID"),
+        (OrganizationState.SUSPENDED, "FAILED_PRECONDITION", "TENANT_SUSPENDED"),
+        (OrganizationState.REVOKED, "UNAUTHENTICATED", "CREDENTIALS_INVALID"),
     ],
 )
 async def test_an_organization_that_is_suspended_or_revoked_gets_nothing(
-    accounts: Accounts, caller: Caller, state: State, code: str, reason: str
+    accounts: Accounts, caller: Caller, state: OrganizationState, code: str, reason: str
 ) -> None:
-    await accounts_module.set_state(accounts.database, caller.name, state)
+    await administration.set_state(accounts.database, caller.name, state)
     call = caller.stream()
     for attempt in (caller.track(serving.event()), caller.overview(serving.today()), serving.read_ack(call)):
         assert serving.refusal(await refused(attempt)) == (code, reason, "", False)
@@ -249,7 +249,7 @@ async def test_a_good_key_whose_organization_is_away_does_not_use_up_the_limit(
 ) -> None:
     authenticator = Authenticator(database, accounts.secrets, Clock())
     caller = await accounts.caller()
-    await accounts_module.set_state(database, caller.name, State.SUSPENDED)
+    await administration.set_state(database, caller.name, OrganizationState.SUSPENDED)
     for _ in range(150):
         with pytest.raises(errors.Refused) as refusal:
             await authenticator.authenticate(caller.key.secret)

@@ -13,9 +13,9 @@ from tiny_worlds import DAY, NOON, THE_DAY, Figure, e, sent
 from server import timerange
 from server.catalog import registry
 from server.query import trends
+from server.organizations.settings import OrganizationSettings
 from server.query.answers import Trends
 from server.rpc import metric_conversion
-from server.store.organizations import Settings
 from tallywire.v1 import event_pb2, metrics_service_pb2, time_pb2
 
 
@@ -126,7 +126,7 @@ async def test_a_range_is_widened_to_quarter_hours_and_says_so(caller: Caller) -
 
 
 async def test_unset_metrics_and_zone_have_defaults(accounts: Accounts) -> None:
-    caller = await accounts.caller(settings=Settings(time_zone="Pacific/Auckland"))
+    caller = await accounts.caller(settings=OrganizationSettings(time_zone="Pacific/Auckland"))
     answer = await caller.trends(THE_DAY)
     assert [one.metric for one in answer.series] == list(trends.DEFAULT_METRICS)
     assert answer.context.time_zone == "Pacific/Auckland"

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from server.errors import Reason, Refused
 from server.events import event, rules
 from server.events.event import ID_FIELDS, Event
+from server.organizations.settings import OrganizationSettings
 from server.rpc import event_conversion
 from server.rpc.event_conversion import Sender
-from server.store.organizations import Settings
-from server.tenancy.accounts import Principal, Scope, Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Principal, Scope
 from tallywire.v1 import event_pb2
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -102,10 +103,12 @@ def sender_of(off: int | None, *scopes: Scope, correct: bool = False, **chosen: 
         organization_id=1,
         key_id="key",
         scopes=frozenset(scopes),
-        settings=Settings(time_zone="UTC", **chosen),  # type: ignore[arg-type]
+        settings=OrganizationSettings(time_zone="UTC", **chosen),  # type: ignore[arg-type]
     )
     sent_at = None if off is None else timestamp_pb2.Timestamp(seconds=_SECONDS + off)
-    return Sender.of(principal, Secrets("x" * 32), NOW, sent_at=sent_at, correct_clock=correct and sent_at is not None)
+    return Sender.of(
+        principal, KeyedHashes("x" * 32), NOW, sent_at=sent_at, correct_clock=correct and sent_at is not None
+    )
 
 
 @st.composite

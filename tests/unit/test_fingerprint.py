@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from server.events import fingerprint
 from server.events.fingerprint import Fingerprints
+from server.organizations.settings import OrganizationSettings
 from server.rpc import event_conversion
-from server.store.organizations import Settings
-from server.tenancy.accounts import Principal, Scope, Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Principal, Scope
 from tallywire.v1 import event_pb2
 
 GOLDEN = json.loads((pathlib.Path(__file__).parents[1] / "data" / "fingerprints.json").read_text())
@@ -25,10 +26,10 @@ _PRINCIPAL = Principal(
     organization_id=1,
     key_id="key",
     scopes=frozenset([Scope.INGEST, Scope.BACKFILL]),
-    settings=Settings(time_zone="UTC"),
+    settings=OrganizationSettings(time_zone="UTC"),
 )
 _SENDER = dataclasses.replace(
-    event_conversion.Sender.of(_PRINCIPAL, Secrets("x" * 32), datetime(2026, 3, 1, tzinfo=UTC)),
+    event_conversion.Sender.of(_PRINCIPAL, KeyedHashes("x" * 32), datetime(2026, 3, 1, tzinfo=UTC)),
     fingerprints=Fingerprints(_KEY),
 )
 

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from server.local import embedded
-from server.store import migrate, organizations, partitions
+from server.organizations.settings import OrganizationSettings
+from server.store import migrate, partitions
 from server.store.database import Database
-from server.tenancy import accounts
+from server.tenancy import administration
 
 _TEMPLATE = "workers_template"
 _numbers = itertools.count(1)
@@ -52,4 +53,4 @@ async def own_database(own_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def own_organization(own_database: Database) -> int:
     """An organization in the test's own database."""
-    return await accounts.create_organization(own_database, "acme", organizations.Settings(time_zone="UTC"))
+    return await administration.create_organization(own_database, "acme", OrganizationSettings(time_zone="UTC"))

@@ -13,15 +13,15 @@ from prometheus_client import REGISTRY
 
 from server import errors
 from server.cli import auditing
+from server.organizations.settings import OrganizationSettings
 from server.quarters import Width
 from server.rollups import audit, fold, recount
 from server.rollups.audit import Report, State
 from server.rollups.recount import Fault
 from server.store import jobs as stored_jobs
-from server.store import organizations
 from server.store.database import Database
 from server.tasks import jobs
-from server.tenancy import accounts
+from server.tenancy import administration
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)  # the job does not look at the time it is given
 
@@ -142,7 +142,7 @@ async def test_the_job_goes_round_and_keeps_what_it_found(
 ) -> None:
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
     monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
-    other = await accounts.create_organization(own_database, "other", organizations.Settings(time_zone="UTC"))
+    other = await administration.create_organization(own_database, "other", OrganizationSettings(time_zone="UTC"))
     for organization in (own_organization, other):
         await fill(own_database, organization)
     tamper = (
@@ -208,7 +208,7 @@ async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
     monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
     await fill(own_database, own_organization)
-    await accounts.create_organization(own_database, "other", organizations.Settings(time_zone="UTC"))
+    await administration.create_organization(own_database, "other", OrganizationSettings(time_zone="UTC"))
     states, last, at = list[State](), dict[str, object](), AT
     for _ in range(2):
         while True:

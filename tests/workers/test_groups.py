@@ -21,10 +21,11 @@ from server.ingest import pipeline
 from server.ingest.pipeline import Ingest
 from server.ingest.results import Status, Submission
 from server.ingest.write import Part, _store, commit, commit_group
+from server.organizations.settings import OrganizationSettings
 from server.rollups.member_numbers import NumberCache
-from server.store import conversations, organizations, single
+from server.store import conversations, single
 from server.store.database import Database
-from server.tenancy import accounts
+from server.tenancy import administration
 from server.tenancy.limits import Limits
 
 ACCEPTED, DUPLICATE, REJECTED = Status.ACCEPTED, Status.DUPLICATE, Status.REJECTED
@@ -33,8 +34,10 @@ ACCEPTED, DUPLICATE, REJECTED = Status.ACCEPTED, Status.DUPLICATE, Status.REJECT
 @pytest.fixture
 async def tenants(own_database: Database) -> list[int]:
     """Twelve organizations."""
-    settings = organizations.Settings(time_zone="UTC")
-    return [await accounts.create_organization(own_database, f"tenant {number}", settings) for number in range(12)]
+    settings = OrganizationSettings(time_zone="UTC")
+    return [
+        await administration.create_organization(own_database, f"tenant {number}", settings) for number in range(12)
+    ]
 
 
 @pytest.fixture
@@ -87,7 +90,7 @@ async def counted(database: Database, organization: int) -> tuple[int, int, int]
 async def assert_as_alone(database: Database, tenants: Sequence[int], sent: dict[int, Sequence[Event]]) -> None:
     """Every figure is what it is where the same events are stored one by one."""
     for organization, name in [(one, f"alone {one}") for one in tenants]:
-        alone = await accounts.create_organization(database, name, organizations.Settings(time_zone="UTC"))
+        alone = await administration.create_organization(database, name, OrganizationSettings(time_zone="UTC"))
         await worlds.store(database, alone, sent[organization], batch=1)
         ours, theirs = [_without_sets(await worlds.figures(database, one)) for one in (organization, alone)]
         assert ours == theirs
@@ -233,10 +236,10 @@ MEANWHILE = (
 async def test_a_conversation_that_changes_after_the_look_is_counted_as_it_is(
     own_database: Database, monkeypatch: pytest.MonkeyPatch, before: list[Event], holding: bool
 ) -> None:
-    look, numbers, settings = conversations.look, NumberCache(), organizations.Settings(time_zone="UTC")
+    look, numbers, settings = conversations.look, NumberCache(), OrganizationSettings(time_zone="UTC")
     for place, (ours, meanwhile) in enumerate(itertools.product(OURS, MEANWHILE)):
         names = [f"organization {place} {number}" for number in range(3)]
-        one, other, third = [await accounts.create_organization(own_database, name, settings) for name in names]
+        one, other, third = [await administration.create_organization(own_database, name, settings) for name in names]
         changing: list[asyncio.Task[None]] = []
 
         async def looked(*arguments: Any) -> Any:

@@ -6,17 +6,19 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import worlds
 
+from server.organizations.organization import Organization, OrganizationState
+from server.organizations.settings import OrganizationSettings
 from server.quarters import Width
 from server.rollups import audit, fold
-from server.store import organizations, partitions
+from server.store import partitions
 from server.store.database import Database
 from server.tasks import retention
-from server.tenancy import accounts
+from server.tenancy import administration
 
 
 async def make(database: Database, name: str, **settings: int) -> int:
-    chosen = organizations.Settings(time_zone="UTC", **settings)  # type: ignore[arg-type]
-    return await accounts.create_organization(database, name, chosen)
+    chosen = OrganizationSettings(time_zone="UTC", **settings)  # type: ignore[arg-type]
+    return await administration.create_organization(database, name, chosen)
 
 
 async def now(database: Database) -> datetime:
@@ -184,11 +186,11 @@ async def test_retention_goes_on_where_its_time_was_up(own_database: Database, m
 
 def test_a_day_expires_when_all_of_it_is_past() -> None:
     at = datetime(2025, 3, 31, 12, tzinfo=UTC)
-    tenant = organizations.Organization(
+    tenant = Organization(
         organization_id=1,
         name="one",
-        state=organizations.State.ACTIVE,
-        settings=organizations.Settings(time_zone="UTC", event_retention_days=30),
+        state=OrganizationState.ACTIVE,
+        settings=OrganizationSettings(time_zone="UTC", event_retention_days=30),
         raw_from_bucket=0,
         created_at=at,
     )

@@ -15,7 +15,7 @@ from server.rollups import audit
 from server.settings import Settings
 from server.store import migrate
 from server.store.database import Database
-from server.tenancy.accounts import Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.v1 import metrics_service_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests.integration import processes
 from tests.realtime import subscribing
@@ -60,7 +60,7 @@ class Site:
         """A new organization, for those who then call a server."""
         database = Database(self.url)
         async with grpc.aio.insecure_channel("127.0.0.1:1") as nowhere:
-            accounts = Accounts(database=database, secrets=Secrets(PEPPER), channel=nowhere)
+            accounts = Accounts(database=database, secrets=KeyedHashes(PEPPER), channel=nowhere)
             yield await accounts.caller()
         await database.close()
 

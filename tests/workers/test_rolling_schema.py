@@ -17,7 +17,7 @@ from server.rollups import audit, fold, widen
 from server.settings import Settings
 from server.store.database import Database
 from server.tasks import jobs
-from server.tenancy.accounts import Secrets
+from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests.integration import processes
 from tests.rpc import serving
@@ -51,7 +51,7 @@ async def served(own_settings: Settings) -> AsyncIterator[Running]:
 async def caller(served: Running, own_database: Database) -> AsyncIterator[Caller]:
     """An organization that calls it, over a connection that tries nothing again."""
     async with grpc.aio.insecure_channel(served.address) as channel:
-        yield await Accounts(database=own_database, secrets=Secrets(PEPPER), channel=channel).caller(
+        yield await Accounts(database=own_database, secrets=KeyedHashes(PEPPER), channel=channel).caller(
             scopes=[*serving.EVERYTHING, serving.Scope.EVENTS]
         )
 

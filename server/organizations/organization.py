@@ -1,0 +1,27 @@
+"""A tenant."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from server.organizations.settings import OrganizationSettings
+
+
+class OrganizationState(enum.StrEnum):
+    """Whether an organization may use the service."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """A tenant. raw_from_bucket: raw events that occurred before this quarter hour may be gone."""
+
+    organization_id: int
+    name: str
+    state: OrganizationState
+    settings: OrganizationSettings
+    raw_from_bucket: int
+    created_at: datetime

@@ -1,0 +1,71 @@
+"""API keys: making and revoking them."""
+
+import base64
+import dataclasses
+import secrets
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from server import errors
+from server.organizations.api_key import ApiKey
+from server.store import organizations
+from server.store.database import Database
+from server.tenancy import administration
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Scope
+
+KEY_PREFIX = "tw"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key that was just made. The secret is told once and is not kept."""
+
+    key_id: str
+    secret: str
+
+
+def new_key() -> NewKey:
+    """A key of 256 random bits, with a public id in front by which it can be listed and revoked."""
+    key_id = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+    return NewKey(key_id=key_id, secret=f"{KEY_PREFIX}_{key_id}_{secrets.token_urlsafe(32)}")
+
+
+async def create_key(
+    database: Database,
+    hashes: KeyedHashes,
+    organization_name: str,
+    *,
+    name: str,
+    scopes: Collection[Scope],
+    expires_at: datetime | None = None,
+) -> NewKey:
+    """Makes an API key; the secret is in the result and nowhere else."""
+    if not scopes:
+        raise errors.SetupError("a key needs at least one scope")
+    owner = await administration.organization(database, organization_name)
+    key = new_key()
+    async with database.transaction() as connection:
+        await organizations.add_key(
+            connection,
+            ApiKey(
+                key_id=key.key_id,
+                organization_id=owner.organization_id,
+                name=name,
+                secret_hmac=hashes.key_hash(key.secret),
+                pepper_id=hashes.pepper_id,
+                scopes=tuple(sorted(scopes)),
+                created_at=datetime.now(UTC),
+                expires_at=expires_at,
+                revoked_at=None,
+            ),
+        )
+    return key
+
+
+async def revoke_key(database: Database, key_id: str) -> None:
+    """Revokes a key for good; servers refuse it within 10 seconds."""
+    async with database.transaction() as connection:
+        found = await organizations.revoke_key(connection, key_id)
+    if not found:
+        raise errors.SetupError(f"there is no key with the id {key_id!r}")

@@ -1,0 +1,80 @@
+"""Hashes that only this deployment can make: of API keys, tokens, e-mail addresses and events."""
+
+import hmac
+from collections.abc import Collection
+
+from server.organizations.api_key import ApiKey
+
+
+class KeyedHashes:
+    """Keyed hashes with the service's peppers, which live outside the database. The first one makes what is new; what
+    the accepted ones have made is recognized, too.
+
+    The pseudonyms of e-mail addresses and the fingerprints of events have a key of their own, since they must stay the
+    same when the pepper changes.
+    """
+
+    def __init__(self, pepper: str, *, accepted: Collection[str] = (), pseudonym_key: str | None = None) -> None:
+        peppers = [one.encode() for one in (pepper, *accepted)]
+        self._pepper = peppers[0]
+        self._peppers = {_pepper_id(one): one for one in peppers}
+        self._pseudonym_keys = peppers if pseudonym_key is None else [pseudonym_key.encode()]
+        self._pseudonym_key = self._pseudonym_keys[0]
+        self.pepper_id = _pepper_id(self._pepper)  # tells peppers apart, and nothing about them
+
+    def key_hash(self, secret: str) -> bytes:
+        """What is stored of an API key, beside the pepper's id."""
+        return _key_hash(self._pepper, secret)
+
+    def opens(self, secret: str, key: ApiKey) -> bool:
+        """True where it is the secret of that key."""
+        pepper = self._peppers.get(key.pepper_id)
+        return pepper is not None and hmac.compare_digest(_key_hash(pepper, secret), key.secret_hmac)
+
+    def token_hash(self, content: bytes) -> bytes:
+        """What proves that a token with this content was made here, in 16 bytes."""
+        return _token_hash(self._pepper, content)
+
+    def proves(self, proof: bytes, content: bytes) -> bool:
+        """True where that is the proof that a token with this content was made here."""
+        return any(hmac.compare_digest(proof, _token_hash(pepper, content)) for pepper in self._peppers.values())
+
+    @property
+    def pseudonym_check(self) -> bytes:
+        """What tells whether two servers make the same pseudonyms."""
+        return _pseudonym_check(self._pseudonym_key)
+
+    def keep_pseudonyms(self, check: bytes) -> bool:
+        """Goes on making the pseudonyms whose check that is; False where none of the keys at hand makes them."""
+        for key in self._pseudonym_keys:
+            if hmac.compare_digest(_pseudonym_check(key), check):
+                self._pseudonym_key = key
+                return True
+        return False
+
+    def content_key(self, organization_id: int) -> bytes:
+        """The key of the fingerprints of an organization's events, which must stay the same as pseudonyms do."""
+        return hmac.digest(self._pseudonym_key, f"content:{organization_id}".encode(), "sha256")
+
+    def user_hash(self, organization_id: int, user_id: str) -> str:
+        """What is stored in place of an e-mail address: the same for the same address, and only within an
+        organization.
+        """
+        message = f"user:{organization_id}:{user_id.strip().casefold()}".encode()
+        return "email-" + hmac.digest(self._pseudonym_key, message, "sha256").hex()[:32]
+
+
+def _pepper_id(pepper: bytes) -> str:
+    return hmac.digest(pepper, b"pepper-id", "sha256").hex()[:8]
+
+
+def _key_hash(pepper: bytes, secret: str) -> bytes:
+    return hmac.digest(pepper, b"api-key:" + secret.encode(), "sha256")
+
+
+def _token_hash(pepper: bytes, content: bytes) -> bytes:
+    return hmac.digest(pepper, b"token:" + content, "sha256")[:16]
+
+
+def _pseudonym_check(key: bytes) -> bytes:
+    return hmac.digest(key, b"pseudonym-check", "sha256")
