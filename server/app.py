@@ -38,7 +38,7 @@ from server.tasks.wakeups import Wakeups
 from server.tenancy import pseudonyms
 from server.tenancy.authentication import Authenticator
 from server.tenancy.keyed_hashes import KeyedHashes
-from server.tenancy.limits import Defaults
+from server.tenancy.limits import DefaultLimits
 
 _WATCH_SECONDS = 2.0
 _PARTITIONS_EVERY = 1800.0
@@ -305,8 +305,8 @@ def _bounds(settings: Settings) -> Bounds:
     )
 
 
-def _defaults(settings: Settings) -> Defaults:
-    return Defaults(
+def _defaults(settings: Settings) -> DefaultLimits:
+    return DefaultLimits(
         events_per_second=settings.events_per_second,
         burst_events=settings.burst_events,
         monthly_events=settings.monthly_events,

@@ -19,7 +19,7 @@ from server.admission.quotas import Quotas
 from server.admission.rates import Rates
 from server.errors import Reason, Refused
 from server.tally import Tally
-from server.tenancy.limits import Defaults, Limits
+from server.tenancy.limits import DefaultLimits, OrganizationLimits
 from server.tenancy.principal import Principal
 
 SHARE = 4  # one organization may hold a quarter of what is under way
@@ -57,7 +57,7 @@ class Admission:
     def __init__(
         self,
         bounds: Bounds,
-        defaults: Defaults,
+        defaults: DefaultLimits,
         backlog: Backlog,
         rates: Rates,
         pressure: Pressure,
@@ -94,7 +94,7 @@ class Admission:
             return refusal.with_traceback(None)  # its frames know it, so that neither would go before a collection
         return None
 
-    def _climb(self, organization_id: int, limits: Limits, size: int) -> None:
+    def _climb(self, organization_id: int, limits: OrganizationLimits, size: int) -> None:
         """The ladder, rung by rung."""
         refusal = self._rates.refusal(organization_id, limits)
         if refusal is not None:
@@ -169,7 +169,7 @@ class Admission:
             with self.arrivals.working() as yield_point:
                 yield yield_point
 
-    def limits(self, principal: Principal) -> Limits:
+    def limits(self, principal: Principal) -> OrganizationLimits:
         """The limits of the caller's organization."""
         return self._defaults.of(principal.settings)
 

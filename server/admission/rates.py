@@ -18,7 +18,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from server.errors import Reason, Refused
-from server.tenancy.limits import Limits
+from server.tenancy.limits import OrganizationLimits
 
 _LEASE_SECONDS = 0.1
 _ANSWER_SECONDS = 0.25
@@ -92,18 +92,18 @@ class Rates:
             await asyncio.wait(pending, timeout=2 * _ANSWER_SECONDS)
         await self._redis.aclose()
 
-    def must_ask(self, organization_id: int, limits: Limits) -> bool:
+    def must_ask(self, organization_id: int, limits: OrganizationLimits) -> bool:
         """True where nothing can be said of an organization's rate before Redis is asked."""
         if not limits.events_per_second:
             return False
         bucket = self._bucket(organization_id)
         return bucket.tokens <= 0 and time.monotonic() >= bucket.empty_until
 
-    async def ask(self, organization_id: int, limits: Limits) -> None:
+    async def ask(self, organization_id: int, limits: OrganizationLimits) -> None:
         """Leases more for an organization."""
         await asyncio.shield(self._leasing(organization_id, self._bucket(organization_id), limits))
 
-    def refusal(self, organization_id: int, limits: Limits) -> Refused | None:
+    def refusal(self, organization_id: int, limits: OrganizationLimits) -> Refused | None:
         """The refusal of an organization whose rate is used up. What is let in must be charged before anything else
         runs.
         """
@@ -116,7 +116,7 @@ class Rates:
             retry_after=max(_LEAST_WAIT, bucket.empty_until - time.monotonic()),
         )
 
-    def charge(self, organization_id: int, limits: Limits, events: int) -> None:
+    def charge(self, organization_id: int, limits: OrganizationLimits, events: int) -> None:
         """Counts the events of a call that was let in, and leases more in good time."""
         if not limits.events_per_second:
             return
@@ -133,13 +133,13 @@ class Rates:
             bucket = self._buckets[organization_id] = _Bucket()
         return bucket
 
-    def _leasing(self, organization_id: int, bucket: _Bucket, limits: Limits) -> "asyncio.Task[None]":
+    def _leasing(self, organization_id: int, bucket: _Bucket, limits: OrganizationLimits) -> "asyncio.Task[None]":
         """The lease that is being asked for; calls that need it meanwhile share it."""
         if bucket.leasing is None:
             bucket.leasing = asyncio.create_task(self._ask(organization_id, bucket, limits))
         return bucket.leasing
 
-    async def _ask(self, organization_id: int, bucket: _Bucket, limits: Limits) -> None:
+    async def _ask(self, organization_id: int, bucket: _Bucket, limits: OrganizationLimits) -> None:
         debt = max(0, -bucket.tokens)
         wanted = max(0, _lease(limits) - max(0, bucket.tokens))
         try:
@@ -151,7 +151,7 @@ class Rates:
             bucket.leasing = None
 
     async def _grant(
-        self, organization_id: int, bucket: _Bucket, limits: Limits, debt: int, wanted: int
+        self, organization_id: int, bucket: _Bucket, limits: OrganizationLimits, debt: int, wanted: int
     ) -> tuple[int, float]:
         """What is granted, and the seconds to wait where that is nothing."""
         if self._watch is None:
@@ -169,7 +169,7 @@ class Rates:
                 return int(granted), float(wait)
         return self._grant_alone(bucket, limits, debt, wanted)
 
-    def _grant_alone(self, bucket: _Bucket, limits: Limits, debt: int, wanted: int) -> tuple[int, float]:
+    def _grant_alone(self, bucket: _Bucket, limits: OrganizationLimits, debt: int, wanted: int) -> tuple[int, float]:
         """What the script does, for this server's part."""
         now = time.monotonic()
         rate, burst = limits.events_per_second * self._share, max(1.0, limits.burst_events * self._share)
@@ -191,5 +191,5 @@ class Rates:
         self._watch = None
 
 
-def _lease(limits: Limits) -> int:
+def _lease(limits: OrganizationLimits) -> int:
     return min(limits.burst_events, max(1, int(limits.events_per_second * _LEASE_SECONDS)))

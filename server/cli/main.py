@@ -136,7 +136,7 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show what waits, what ran last and what failed."""
     from server.cli import status
 
-    async def work(place: place.Place) -> status.Status:
+    async def work(place: place.Place) -> status.ServiceStatus:
         async with diagnosis.database(place.database_url) as database:
             return await status.status(database, place.redis_url)
 

@@ -18,7 +18,7 @@ _HEADINGS = ("job", "last start", "last finish", "last failure", "next run", "ru
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class ServiceStatus:
     """One look at the service. None means that it could not be found out, or that there is nothing of the kind."""
 
     at: datetime
@@ -35,7 +35,7 @@ class Status:
     jobs: tuple[Job, ...]
 
 
-async def status(database: Database, redis_url: str | None) -> Status:
+async def status(database: Database, redis_url: str | None) -> ServiceStatus:
     """Looks at the database and at the queue. The database must have been migrated."""
     condition = await database.condition()
     found = await migrate.current(database)
@@ -45,7 +45,7 @@ async def status(database: Database, redis_url: str | None) -> Status:
         overflows = tuple(await members.overflows(connection))
         peppers = await organizations.keys_by_pepper(connection)
     audits = [audit.State.of(job.result) for job in known if job.name == audit.JOB]
-    return Status(
+    return ServiceStatus(
         at=condition.now,
         schema=found.schema if found else "none",
         expected_schema=migrate.expected(),
@@ -73,7 +73,7 @@ async def _queued(redis_url: str | None) -> int | None:
         await queue.aclose(close_connection_pool=True)
 
 
-def render(status: Status) -> str:
+def render(status: ServiceStatus) -> str:
     """The status as text for a terminal."""
     waiting = "nothing"
     if status.unfolded_deltas:
@@ -124,7 +124,7 @@ def _peppers(keys: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} of {pepper_id}" for pepper_id, number in keys.items()) or "no keys"
 
 
-def _table(status: Status) -> list[str]:
+def _table(status: ServiceStatus) -> list[str]:
     if not status.jobs:
         return ["no job has run yet: is there a worker?"]
     rows = [_HEADINGS, *(_row(job, status.at) for job in status.jobs)]

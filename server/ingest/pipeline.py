@@ -28,7 +28,7 @@ from server.ingest.write import Committed, Part, commit, commit_group
 from server.rollups import member_numbers
 from server.rollups.member_numbers import NumberCache
 from server.store.database import Database
-from server.tenancy.limits import Limits
+from server.tenancy.limits import OrganizationLimits
 
 _LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
 _REPEATING = 10_000  # organizations of which it is known that they repeat events
@@ -37,7 +37,7 @@ _REST = 3  # times as long as its transaction took, whoever waits behind itself 
 _LONGEST_REST = 0.3  # seconds, of each part of a rest: whoever rests gets its turn, too
 _COURTESY = 0.02  # seconds at most before a step: whoever waits behind itself goes on, too
 _GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
-_NO_LIMITS = Limits()
+_NO_LIMITS = OrganizationLimits()
 
 
 class Ingest:
@@ -73,7 +73,9 @@ class Ingest:
         self._numbers.forget()
         self._repeating.clear()
 
-    async def submit(self, organization_id: int, events: Sequence[Event], limits: Limits = _NO_LIMITS) -> Submission:
+    async def submit(
+        self, organization_id: int, events: Sequence[Event], limits: OrganizationLimits = _NO_LIMITS
+    ) -> Submission:
         """Stores events and returns when they are durable. Cancelling the caller does not cancel the transaction.
 
         Refused, and nothing stored, where they do not fit into the organization's events of the month.

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from server.admission.fair_queue import Queue, Shares
 from server.events.event import Event
 from server.ingest.results import Submission
-from server.tenancy.limits import Limits
+from server.tenancy.limits import OrganizationLimits
 
 MAX_BATCH_EVENTS = 1000
 GROUP_EVENTS = 128  # of all its organizations, up to which one statement costs less than the round trips of many
@@ -47,7 +47,7 @@ class Lane:
     """The calls of one organization that wait for a transaction."""
 
     organization_id: int
-    limits: Limits
+    limits: OrganizationLimits
     waiting: deque[Call] = field(default_factory=deque)
     events: int = 0  # that are waiting
     under_way: int = 0  # transactions
@@ -140,7 +140,7 @@ class Lanes:
         modest = self.has_light and self.is_heavy(lane.organization_id)
         return _MODEST_EVENTS if modest else MAX_BATCH_EVENTS
 
-    def add(self, organization_id: int, limits: Limits, call: Call) -> None:
+    def add(self, organization_id: int, limits: OrganizationLimits, call: Call) -> None:
         """A call begins to wait."""
         lane = self._lanes.get(organization_id)
         if lane is None:

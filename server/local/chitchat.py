@@ -20,7 +20,7 @@ PACKAGE = "chitchat_dataset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class RecordedConversation:
     """One conversation: its two sides, when each message was written and by whom, and what the people thought of it.
 
     agent_id is empty where nobody answered; messages are (sender, seconds since 1970); rating is from 1 to 5.
@@ -38,7 +38,7 @@ class Conversation:
         return len(self.messages) + 2 + (self.rating is not None)
 
 
-def conversations(limit: int | None = None) -> Iterator[Conversation]:
+def conversations(limit: int | None = None) -> Iterator[RecordedConversation]:
     """The conversations in the order of the data set, the first `limit` of them if given; SetupError without it."""
     with dataset().open("rb") as file:
         recorded: dict[str, dict[str, Any]] = json.load(file)
@@ -51,7 +51,7 @@ def events(limit: int | None = None) -> Iterator[event_pb2.Event]:
     return itertools.chain.from_iterable(map(events_of, conversations(limit)))
 
 
-def events_of(conversation: Conversation) -> Iterator[event_pb2.Event]:
+def events_of(conversation: RecordedConversation) -> Iterator[event_pb2.Event]:
     """The events of one conversation, in the order in which they happened."""
     (_, first), (_, last) = conversation.messages[0], conversation.messages[-1]
     yield _event(conversation, "conversation.started", "start", first)
@@ -68,7 +68,7 @@ def events_of(conversation: Conversation) -> Iterator[event_pb2.Event]:
 
 
 def _message(
-    conversation: Conversation, index: int, sender: str, seconds: int, before: tuple[str, int] | None
+    conversation: RecordedConversation, index: int, sender: str, seconds: int, before: tuple[str, int] | None
 ) -> event_pb2.Event:
     """A message of either side; one of the agent's tells how long the user waited if the one before was the user's."""
     if sender == conversation.user_id:
@@ -79,7 +79,7 @@ def _message(
     return event
 
 
-def _event(conversation: Conversation, event_type: str, suffix: str, seconds: int) -> event_pb2.Event:
+def _event(conversation: RecordedConversation, event_type: str, suffix: str, seconds: int) -> event_pb2.Event:
     event = event_pb2.Event(
         event_id=f"{conversation.conversation_id}:{suffix}",
         event_type=event_type,
@@ -91,14 +91,14 @@ def _event(conversation: Conversation, event_type: str, suffix: str, seconds: in
     return event
 
 
-def _conversation(conversation_id: str, record: dict[str, Any]) -> Conversation:
+def _conversation(conversation_id: str, record: dict[str, Any]) -> RecordedConversation:
     messages = tuple(
         (message["sender"], int(datetime.fromisoformat(message["timestamp"]).timestamp()))
         for turn in record["messages"]
         for message in turn
     )
     user_id = messages[0][0]
-    return Conversation(
+    return RecordedConversation(
         conversation_id=conversation_id,
         user_id=user_id,
         agent_id=next((sender for sender, _ in messages if sender != user_id), ""),

@@ -18,7 +18,7 @@ _PATIENCE = 1.0  # seconds; somebody who only looks whether the service runs hol
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class RunningService:
     """A service that runs in a data folder: what other commands need to work on the same data."""
 
     pid: int
@@ -34,7 +34,7 @@ class Hold:
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
-    def publish(self, running: Running) -> None:
+    def publish(self, running: RunningService) -> None:
         """Tells the other commands of the same user how to reach what runs here."""
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, json.dumps(dataclasses.asdict(running)).encode(), 0)
@@ -75,7 +75,7 @@ def hold(folder: Path) -> Iterator[Hold]:
         os.close(handle)
 
 
-def running(folder: Path) -> Running | None:
+def running(folder: Path) -> RunningService | None:
     """The service that runs in the folder; None if there is none, or one that has only begun to start."""
     try:
         handle = os.open(folder / _RUNNING, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -132,9 +132,9 @@ def _lock(handle: int, kind: int) -> bool:
     return True
 
 
-def _read(handle: int) -> Running | None:
+def _read(handle: int) -> RunningService | None:
     try:
-        return Running(**json.loads(os.pread(handle, 65536, 0)))
+        return RunningService(**json.loads(os.pread(handle, 65536, 0)))
     except (ValueError, TypeError):  # empty, or caught in the middle of a write
         return None
 

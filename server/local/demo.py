@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import tallywire
 from server import errors, settings
 from server.local import chitchat, data_folder, up
-from server.local.chitchat import Conversation
+from server.local.chitchat import RecordedConversation
 from server.local.up import Site
 from server.organizations.settings import OrganizationSettings
 from server.process import children, port, preparation, terminal
@@ -70,7 +70,7 @@ _REJECTED = event_service_pb2.EVENT_STATUS_REJECTED
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class ReplayTally:
     """What is known of the replay so far. Instants are in seconds since 1970, seconds what it took."""
 
     accepted: int = 0
@@ -135,7 +135,7 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
         key = await _kept_key(database, site)
         async with children.running(site.programs, report, stop.hurried) as family:
             done = False
-            tally = Tally()
+            tally = ReplayTally()
             if await family.ready(stop.asked):
                 async with tallywire.AsyncClient(site.listen, api_key=key, stamp_sent_at=False) as client:
                     if live:
@@ -158,7 +158,7 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
 
 
 async def _show(
-    console: Console, client: tallywire.AsyncClient, conversations: list[Conversation], tally: Tally
+    console: Console, client: tallywire.AsyncClient, conversations: list[RecordedConversation], tally: ReplayTally
 ) -> None:
     """Replays the conversations and prints what the service says of them."""
     with _progress(console, sum(one.event_count for one in conversations), tally):
@@ -174,7 +174,9 @@ async def _show(
         console.print("Duplicates were stored by an earlier run. They are counted once, so the figures are the same.")
 
 
-async def replay(client: tallywire.AsyncClient, conversations: Sequence[Conversation], tally: Tally) -> None:
+async def replay(
+    client: tallywire.AsyncClient, conversations: Sequence[RecordedConversation], tally: ReplayTally
+) -> None:
     """Sends the events of the conversations in batches, several of them at once."""
     events = itertools.chain.from_iterable(map(chitchat.events_of, conversations))
     batches = iter(lambda: list(itertools.islice(events, _BATCH)), [])
@@ -206,7 +208,7 @@ def _invite(console: Console, site: Site, key: str) -> None:
 
 
 async def _play(
-    console: Console, client: tallywire.AsyncClient, conversations: Sequence[Conversation], tally: Tally
+    console: Console, client: tallywire.AsyncClient, conversations: Sequence[RecordedConversation], tally: ReplayTally
 ) -> None:
     """Sends events when they happen again, those of the last hour at once, until it is cancelled."""
     with _counter(console, tally):
@@ -228,7 +230,7 @@ async def _due(events: Iterator[event_pb2.Event]) -> AsyncIterator[list[event_pb
             await asyncio.sleep(_LIVE_TICK)
 
 
-def moved(conversations: Iterable[Conversation], now: float) -> Iterator[event_pb2.Event]:
+def moved(conversations: Iterable[RecordedConversation], now: float) -> Iterator[event_pb2.Event]:
     """The events as they happen again, from an hour before `now` on and without an end, each time as new ones."""
     kept = [one for one in conversations if one.messages[-1][1] >= _LIVE_FROM - _LIVE_LEAD]
     for take in itertools.count():
@@ -251,7 +253,7 @@ def _again(event: event_pb2.Event, name: str, at: float) -> event_pb2.Event:
 
 
 @contextlib.contextmanager
-def _counter(console: Console, tally: Tally) -> Iterator[None]:
+def _counter(console: Console, tally: ReplayTally) -> Iterator[None]:
     """Shows how many events have been sent: in place in a terminal, else a line now and then."""
     began = time.monotonic()
 
@@ -266,7 +268,7 @@ def _counter(console: Console, tally: Tally) -> Iterator[None]:
             yield
 
 
-async def _print_figures(console: Console, client: tallywire.AsyncClient, tally: Tally) -> None:
+async def _print_figures(console: Console, client: tallywire.AsyncClient, tally: ReplayTally) -> None:
     """Prints the overview, the busiest agents and the daily usage of the whole period."""
     start, end = tally.period()
     days = (end.date() - start.date()).days
@@ -286,7 +288,7 @@ async def _print_figures(console: Console, client: tallywire.AsyncClient, tally:
     render.usage(console, chart)
 
 
-def _farewell(console: Console, site: Site, key: str, tally: Tally) -> None:
+def _farewell(console: Console, site: Site, key: str, tally: ReplayTally) -> None:
     """Tells how to keep going."""
     start, end = (instant.date().isoformat() for instant in tally.period())
     period = ("--from", start, "--to", end, "--zone", TIME_ZONE)
@@ -344,7 +346,7 @@ def _log(folder: Path) -> Iterator[children.Report]:
 
 
 @contextlib.contextmanager
-def _progress(console: Console, total: int, tally: Tally) -> Iterator[None]:
+def _progress(console: Console, total: int, tally: ReplayTally) -> Iterator[None]:
     """Shows how far the replay is: a bar in a terminal, else a line for every tenth."""
     if console.is_terminal:
         columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))

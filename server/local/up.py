@@ -93,7 +93,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
             processes=settings.processes,
         )
         hold.publish(
-            data_folder.Running(
+            data_folder.RunningService(
                 pid=os.getpid(),
                 listen=address,
                 database_url=database_url,

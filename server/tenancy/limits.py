@@ -10,7 +10,7 @@ _LEAST_BURST = 1000  # a full batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class OrganizationLimits:
     """What holds for one organization. 0 means that there is no limit."""
 
     events_per_second: int = UNLIMITED
@@ -20,7 +20,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
+class DefaultLimits:
     """The limits of organizations that have none of their own."""
 
     events_per_second: int = UNLIMITED
@@ -28,11 +28,11 @@ class Defaults:
     monthly_events: int = UNLIMITED
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - there is one of these, for as long as the process lives
-    def of(self, settings: OrganizationSettings) -> Limits:
+    def of(self, settings: OrganizationSettings) -> OrganizationLimits:
         """The limits of an organization. An unset burst is two seconds' worth of the rate, at least a full batch."""
         rate = _chosen(settings.events_per_second, self.events_per_second)
         burst = _chosen(settings.burst_events, self.burst_events)
-        return Limits(
+        return OrganizationLimits(
             events_per_second=rate,
             burst_events=burst or max(2 * rate, _LEAST_BURST),
             monthly_events=_chosen(settings.monthly_events, self.monthly_events),

@@ -9,7 +9,7 @@ import pytest
 
 from server import errors
 from server.local import chitchat
-from server.local.chitchat import Conversation
+from server.local.chitchat import RecordedConversation
 from tallywire.v1 import event_pb2
 
 EXPECTED = json.loads((pathlib.Path(__file__).parents[1] / "data" / "chitchat_expected.json").read_text())
@@ -24,7 +24,7 @@ def conversation(*messages: tuple[str, int], rating: int | None = None) -> list[
     senders = [sender for sender, _ in messages]
     return list(
         chitchat.events_of(
-            Conversation(
+            RecordedConversation(
                 conversation_id="c",
                 user_id=senders[0],
                 agent_id=next((sender for sender in senders if sender != senders[0]), ""),

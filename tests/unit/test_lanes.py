@@ -10,7 +10,7 @@ import pytest
 from server.events.event import Event
 from server.ingest import scheduler
 from server.ingest.scheduler import Batch, Call, Lane, Lanes
-from server.tenancy.limits import Limits
+from server.tenancy.limits import OrganizationLimits
 
 ANYBODY: Callable[[Lane], bool] = lambda lane: True  # noqa: E731
 
@@ -24,7 +24,7 @@ def call(events: int) -> Call:
 
 
 def add(to: Lanes, organization: int, events: int = 1, *, weight: int = 1) -> None:
-    to.add(organization, Limits(weight=weight), call(events))
+    to.add(organization, OrganizationLimits(weight=weight), call(events))
 
 
 def begun(from_: Lanes) -> list[tuple[bool, dict[int, int]]]:

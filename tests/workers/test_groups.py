@@ -26,7 +26,7 @@ from server.rollups.member_numbers import NumberCache
 from server.store import conversations, single
 from server.store.database import Database
 from server.tenancy import administration
-from server.tenancy.limits import Limits
+from server.tenancy.limits import OrganizationLimits
 
 ACCEPTED, DUPLICATE, REJECTED = Status.ACCEPTED, Status.DUPLICATE, Status.REJECTED
 
@@ -160,8 +160,8 @@ async def test_the_same_event_twice_in_a_group_is_accepted_once(
 async def test_an_exceeded_quota_refuses_its_own_calls_alone(
     own_database: Database, server: Ingest, tenants: Sequence[int]
 ) -> None:
-    await server.submit(tenants[0], [event("a"), event("b")], Limits(monthly_events=3))
-    calls = [server.submit(one, [event("c"), event("d")], Limits(monthly_events=3)) for one in tenants]
+    await server.submit(tenants[0], [event("a"), event("b")], OrganizationLimits(monthly_events=3))
+    calls = [server.submit(one, [event("c"), event("d")], OrganizationLimits(monthly_events=3)) for one in tenants]
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert isinstance(answers[0], Refused)
     assert answers[0].reason is errors.Reason.EVENT_QUOTA

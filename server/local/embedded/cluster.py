@@ -51,7 +51,7 @@ daemonize no
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class EnginePlan:
     """Holds everything that decides how the engines of one data folder are run."""
 
     folder: pathlib.Path
@@ -176,7 +176,7 @@ def pid_file(data: pathlib.Path) -> list[str]:
         return []
 
 
-def postgres(plan: Plan) -> dict[str, Any]:
+def postgres(plan: EnginePlan) -> dict[str, Any]:
     """Says how the keeper runs PostgreSQL."""
     # Without durability a power cut may cost the cluster, but killed processes still lose nothing.
     safety = "on" if plan.durable else "off"
@@ -192,7 +192,7 @@ def postgres(plan: Plan) -> dict[str, Any]:
     }
 
 
-def valkey(plan: Plan) -> dict[str, Any]:
+def valkey(plan: EnginePlan) -> dict[str, Any]:
     """Says how the keeper runs Valkey, whose settings go through a pipe: they hold the password."""
     return {
         "name": "valkey",

@@ -11,7 +11,7 @@ import urllib.parse
 from typing import Any, Self
 
 from server.local.embedded import account, binaries, cluster, errors, folder, link, probe
-from server.local.embedded.cluster import Plan
+from server.local.embedded.cluster import EnginePlan
 
 START_PATIENCE = 120.0  # seconds; recovery after a crash reads up to max_wal_size
 AGAIN_PATIENCE = 15.0  # seconds during which causes that pass by themselves are tried again
@@ -24,7 +24,7 @@ PASSING = ("pre-existing shared memory block", "already exists", *PORT_TAKEN)
 class Engines:
     """Are a running PostgreSQL and Valkey; `stop()`, leaving the context or the death of this process ends both."""
 
-    def __init__(self, plan: Plan, connection: link.Link) -> None:
+    def __init__(self, plan: EnginePlan, connection: link.Link) -> None:
         self._plan = plan
         self._link = connection
         self.postgres_pid = 0
@@ -109,7 +109,7 @@ class Engines:
                 self._run_valkey(again=last)
                 self._run_postgres(again=last)
                 break
-            except _PortTaken:
+            except _EnginePortTaken:
                 ports = folder.free_ports([])
                 access = dataclasses.replace(self._plan.access, postgres_port=ports[0], redis_port=ports[1])
                 folder.remember(self._plan.folder, access)
@@ -123,7 +123,7 @@ class Engines:
         self.redis_pid = self._run("Valkey", cluster.valkey(self._plan), probe.valkey_is_up, again)
 
     def _run(
-        self, title: str, request: dict[str, Any], is_up: collections.abc.Callable[[Plan, int], bool], again: bool
+        self, title: str, request: dict[str, Any], is_up: collections.abc.Callable[[EnginePlan, int], bool], again: bool
     ) -> int:
         """Spawns one engine until it is ready; causes that pass by themselves get a second chance."""
         started = time.monotonic()
@@ -137,13 +137,13 @@ class Engines:
                 return pid
             said = folder.tail(log, start=said_before)
             if not again and any(words in said for words in PORT_TAKEN):
-                raise _PortTaken(f"{title}: {said}")
+                raise _EnginePortTaken(f"{title}: {said}")
             if time.monotonic() - started > AGAIN_PATIENCE or not any(words in said for words in PASSING):
                 raise errors.EnginesFailed(f"{title} does not start: {said or f'see {log}'}")
             time.sleep(5 * LOOK_AGAIN)
 
     def _becomes_ready(
-        self, title: str, name: str, pid: int, is_up: collections.abc.Callable[[Plan, int], bool]
+        self, title: str, name: str, pid: int, is_up: collections.abc.Callable[[EnginePlan, int], bool]
     ) -> bool:
         """Waits until the engine is up; answers False if it ends before."""
         deadline = time.monotonic() + START_PATIENCE
@@ -156,7 +156,7 @@ class Engines:
         return False
 
 
-class _PortTaken(errors.EnginesFailed):
+class _EnginePortTaken(errors.EnginesFailed):
     """Another program listens on the port an engine was given."""
 
 
@@ -193,5 +193,5 @@ def _launch(data: pathlib.Path, durable: bool) -> Engines:
         reach, handles = cluster.reach(data / "postgres", runs_as)
         for handle in handles:
             open_here.callback(os.close, handle)
-        plan = Plan(folder=data, binaries=found, account=runs_as, access=access, durable=durable, reach=reach)
+        plan = EnginePlan(folder=data, binaries=found, account=runs_as, access=access, durable=durable, reach=reach)
         return Engines(plan, link.Link(folder.log(data, "keeper"), lock, handles))

@@ -59,7 +59,7 @@ class Engine:
         self.process.wait()
 
 
-class Keeper:
+class EngineKeeper:
     """Answers the owner's requests until the owner is gone."""
 
     def __init__(self, owner: int, lock: int, inherited: list[int]) -> None:
@@ -185,7 +185,7 @@ def main() -> None:
     """Runs the keeper until its owner is gone, deaf to the terminal: the owner decides when to stop."""
     owner, lock, *inherited = map(int, sys.argv[1:])
     os.umask(0o077)
-    keeper = Keeper(owner, lock, inherited)
+    keeper = EngineKeeper(owner, lock, inherited)
 
     def leave(_number: int, _frame: object) -> None:
         keeper.leaving = True

@@ -10,7 +10,7 @@ import asyncpg
 import redis
 
 from server.local.embedded import cluster, errors, folder
-from server.local.embedded.cluster import Plan
+from server.local.embedded.cluster import EnginePlan
 
 SETUP = (
     ("SELECT 1 FROM pg_roles WHERE rolname = $1", cluster.USER, 'CREATE ROLE "{0}" LOGIN CREATEDB CREATEROLE'),
@@ -19,13 +19,13 @@ SETUP = (
 NOT_SET_UP = "SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = $1"
 
 
-def postgres_is_up(plan: Plan, pid: int) -> bool:
+def postgres_is_up(plan: EnginePlan, pid: int) -> bool:
     """Answers whether the process we started is ready on our port: a stale pid file says "ready" as well."""
     lines = cluster.pid_file(plan.folder)
     return len(lines) >= 8 and (lines[0], lines[3], lines[7]) == (str(pid), str(plan.access.postgres_port), "ready")
 
 
-def valkey_is_up(plan: Plan, pid: int) -> bool:
+def valkey_is_up(plan: EnginePlan, pid: int) -> bool:
     """Answers whether the process that takes our password on our port is the one we started."""
     # Asked only once its own log says that it has the port: a stranger there would be told the password.
     log = folder.tail(plan.folder / "valkey.log", lines=20)
@@ -44,7 +44,7 @@ def valkey_is_up(plan: Plan, pid: int) -> bool:
     return bool(info["process_id"] == pid)
 
 
-def set_up(plan: Plan) -> None:
+def set_up(plan: EnginePlan) -> None:
     """Makes sure, with the administrator's password, that the service's role and database exist."""
 
     async def ensure(connection: "asyncpg.Connection[Any]") -> None:
@@ -57,18 +57,18 @@ def set_up(plan: Plan) -> None:
     _administer(plan, ensure)
 
 
-def create_database(plan: Plan, name: str, template: str | None) -> None:
+def create_database(plan: EnginePlan, name: str, template: str | None) -> None:
     """Makes a database owned by the service's role, a copy of the template if one is named."""
     source = f" TEMPLATE {quoted(template)}" if template is not None else ""
     execute(plan, f"CREATE DATABASE {quoted(name)} OWNER {quoted(cluster.USER)}{source}")
 
 
-def drop_database(plan: Plan, name: str) -> None:
+def drop_database(plan: EnginePlan, name: str) -> None:
     """Removes a database, open connections or not."""
     execute(plan, f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
 
 
-def execute(plan: Plan, statement: str) -> None:
+def execute(plan: EnginePlan, statement: str) -> None:
     """Runs one statement as the administrator, outside of a transaction."""
 
     async def run(connection: "asyncpg.Connection[Any]") -> None:
@@ -83,7 +83,7 @@ def quoted(name: str) -> str:
 
 
 def _administer(
-    plan: Plan, work: collections.abc.Callable[["asyncpg.Connection[Any]"], collections.abc.Awaitable[None]]
+    plan: EnginePlan, work: collections.abc.Callable[["asyncpg.Connection[Any]"], collections.abc.Awaitable[None]]
 ) -> None:
     async def connected() -> None:
         connection = await asyncpg.connect(
