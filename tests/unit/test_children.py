@@ -118,7 +118,7 @@ async def test_one_that_dies_comes_back_alone(make: Make, tmp_path: pathlib.Path
 # A child that says on standard output that it drains, and then does.
 DRAINING = """
 import os, pathlib, signal, socket, sys, threading, time
-from server import child
+from server.process import child
 
 def drain(*_):
     print("draining", flush=True)
