@@ -12,8 +12,8 @@ from tiny_worlds import DAY, NOON, THE_DAY, Figure, e, sent
 
 from server import timerange
 from server.catalog import registry
-from server.query import trends
 from server.organizations.settings import OrganizationSettings
+from server.query import trends
 from server.query.answers import Trends
 from server.rpc import metric_conversion
 from tallywire.v1 import event_pb2, metrics_service_pb2, time_pb2
