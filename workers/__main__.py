@@ -58,7 +58,7 @@ async def work(known: Settings, metrics_port: int) -> None:
             await diagnosis.check_redis(redis_url)
             prometheus.serve(known.metrics_address, metrics_port)
             folds = folding.Folding(database)
-            registry = jobs.registry(timedelta(hours=known.update_window_hours), give_way=folds.calm)
+            registry = jobs.registry(timedelta(hours=known.update_window_hours), give_way=folds.wait_until_idle)
             await _until_signalled(Process(database, redis_url, folds, registry), database)
         finally:
             await database.close()

@@ -19,7 +19,7 @@ _TURN_BATCHES = 5  # until it is another organization's turn
 _SWEEP_SECONDS = 10.0
 _WIDEN_SECONDS = 5.0
 _COMPLAINT_SECONDS = 60.0
-_COURTESY_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 0.5
 _SLOT_SECONDS = 5.0  # who waits for longer is found again by the next sweep; arq ends jobs that take much longer
 _log = structlog.get_logger(__name__)
 
@@ -32,8 +32,8 @@ class Folding:
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._sweeping = False
         self._under_way = 0
-        self._calm = asyncio.Event()
-        self._calm.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._complained_at = -_COMPLAINT_SECONDS
 
     async def organization(self, organization_id: int) -> int:
@@ -51,11 +51,11 @@ class Folding:
                     self._complain(error, organization_id=organization_id)
         return total
 
-    async def calm(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Returns once nothing is being folded, or after a moment: what is less urgent waits for that, not for ever."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_COURTESY_SECONDS):
-                await self._calm.wait()
+            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
+                await self._idle.wait()
 
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
@@ -71,13 +71,13 @@ class Folding:
     def _working(self) -> Iterator[None]:
         """Something is folded in the block."""
         self._under_way += 1
-        self._calm.clear()
+        self._idle.clear()
         try:
             yield
         finally:
             self._under_way -= 1
             if not self._under_way:
-                self._calm.set()
+                self._idle.set()
 
     async def due(self) -> int:
         """Folds and widens what there is, for a limited time, and returns how many deltas; 0 where it already does."""

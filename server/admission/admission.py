@@ -47,7 +47,7 @@ class Backlog(Protocol):
     def expected_wait(self, organization_id: int) -> float:
         """Returns for how many seconds one more call would wait for its transaction to begin."""
 
-    async def give_way(self, organization_id: int) -> None:
+    async def back_off(self, organization_id: int) -> None:
         """Waits a little where the organization is backlogged and others have work in flight."""
 
 
@@ -163,7 +163,7 @@ class Admission:
         caller awaits the yield point that this gives.
         """
         weight = principal.settings.weight
-        await self._backlog.give_way(principal.organization_id)
+        await self._backlog.back_off(principal.organization_id)
         async with self._reading.slot(principal.organization_id, cost=events, weight=weight):
             await self.arrivals.yield_to_calls()  # in line: the wait of the next one has this wait in it
             with self.arrivals.working() as yield_point:

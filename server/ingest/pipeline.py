@@ -23,20 +23,20 @@ from server.events import rules
 from server.events.event import Event
 from server.ingest import results
 from server.ingest.results import Outcome, Submission
-from server.ingest.scheduler import Batch, Call, Lane, Lanes, Taken
+from server.ingest.scheduler import OrganizationQueue, Scheduler, TakenCalls, WaitingCall, WriteBatch
 from server.ingest.write import Committed, Part, commit, commit_group
 from server.rollups import member_numbers
 from server.rollups.member_numbers import NumberCache
 from server.store.database import Database
 from server.tenancy.limits import OrganizationLimits
 
-_LONG_BATCH = 50  # events, from which on preparing and sending them keeps the loop busy for long
-_REPEATING = 10_000  # organizations of which it is known that they repeat events
-_WARY_BATCHES = 20  # a wrong guess costs about what a right one saves on two batches
-_REST = 3  # times as long as its transaction took, whoever waits behind itself rests for others
-_LONGEST_REST = 0.3  # seconds, of each part of a rest: whoever rests gets its turn, too
-_COURTESY = 0.02  # seconds at most before a step: whoever waits behind itself goes on, too
-_GIVE_UP_AFTER = 10.0  # seconds of trying again before the caller is told to
+_LONG_BATCH = 50  # events, from which on preparing and sending them keeps the event loop busy for long
+_MOST_REPEATING = 10_000  # organizations of which it is remembered that they repeat events
+_BATCHES_WITH_DUPLICATES = 20  # expected after one: a wrong guess costs about what a right one saves on two batches
+_BACKOFF_TIMES = 3  # times the length of its transaction, for which a backlogged organization backs off
+_LONGEST_BACKOFF = 0.3  # seconds, of each part of a backoff: a backlogged organization gets its turn, too
+_STEP_BACKOFF = 0.02  # seconds at most before each step of a backlogged organization's transaction
+_GIVE_UP_AFTER = 10.0  # seconds of retrying, after which the caller is asked to retry
 _NO_LIMITS = OrganizationLimits()
 
 
@@ -59,19 +59,19 @@ class Ingest:
         self._numbers = NumberCache(distinct)
         self._on_commit = on_commit
         self.quotas = Quotas(database)
-        self._lanes = Lanes(concurrency, self._may_join)
-        self._calm = Broadcast()  # notified when only backlogged organizations have work under way
+        self._scheduler = Scheduler(concurrency, self._may_join)
+        self._short_queues_done = Broadcast()  # notified when only backlogged organizations have work under way
         self._dispatching = False
         self._looking: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
-        # For how many batches duplicates are expected of an organization, those in which they came last at the end.
-        self._repeating: OrderedDict[int, int] = OrderedDict()
+        # For how many more batches of an organization duplicates are expected; the latest to have some are at the end.
+        self._duplicates_expected: OrderedDict[int, int] = OrderedDict()
         self.weak = False  # true while the database could lose what is acknowledged
 
     def forget(self) -> None:
-        """Forgets what it knows of the database: after a restore to an earlier point."""
+        """Forgets everything known of the database: after a restore to an earlier point."""
         self._numbers.forget()
-        self._repeating.clear()
+        self._duplicates_expected.clear()
 
     async def submit(
         self, organization_id: int, events: Sequence[Event], limits: OrganizationLimits = _NO_LIMITS
@@ -84,89 +84,95 @@ class Ingest:
             return Submission(results=(), revision=0)
         if self.weak:
             raise Refused(Reason.DURABILITY_WEAK, "the database is not set up to be durable", retry_after=5.0)
-        call = Call(
+        call = WaitingCall(
             events=events,
             since=time.monotonic(),
             done=asyncio.get_running_loop().create_future(),
         )
-        self._lanes.add(organization_id, limits, call)
+        self._scheduler.add(organization_id, limits, call)
         telemetry.PENDING_EVENTS.inc(len(events))
         self._dispatch_soon()
         return await call.done
 
     def expected_wait(self, organization_id: int) -> float:
-        """For how many seconds one more call of the organization would wait for its transaction to begin."""
-        lane = self._lanes.get(organization_id)
-        if lane is None or not lane.waiting:
+        """Returns for how many seconds one more call of the organization would wait for its transaction to begin."""
+        queue = self._scheduler.get(organization_id)
+        if queue is None or not queue.waiting:
             return 0.0
-        return max(time.monotonic() - lane.waiting[0].since, lane.pace * (1 + lane.events / self._lanes.most(lane)))
+        return max(
+            time.monotonic() - queue.waiting[0].since,
+            queue.pace * (1 + queue.events / self._scheduler.batch_limit(queue)),
+        )
 
-    async def give_way(self, organization_id: int) -> None:
-        """Waits a little, for an organization that waits behind itself, while others have something under way that do
-        not, and do not wait for a place of its own.
+    async def back_off(self, organization_id: int) -> None:
+        """Waits for up to 20 ms if this organization is backlogged, another one has work in flight, and a transaction
+        slot is free.
         """
-        if self._is_in_the_way(organization_id):
-            await self._calm.wait(_COURTESY)
+        if self._must_back_off(organization_id):
+            await self._short_queues_done.wait(_STEP_BACKOFF)
 
-    def _is_in_the_way(self, organization_id: int) -> bool:
-        """True where an organization waits behind itself, and others have something under way that do not, and could
-        begin.
-        """
-        return self._lanes.has_room and self._lanes.has_light and self._lanes.is_heavy(organization_id)
+    def _must_back_off(self, organization_id: int) -> bool:
+        """True where an organization is backlogged, another one has work in flight, and a transaction slot is free."""
+        return (
+            self._scheduler.has_room
+            and self._scheduler.has_short_queues
+            and self._scheduler.is_backlogged(organization_id)
+        )
 
     async def _before_step(self, organization_id: int, waits: "_Stopwatch") -> None:
-        """To be awaited before each step of long work; adds how long that took."""
+        """Backs off and yields to the event loop before a step of long work; adds the seconds to `waits`."""
         with waits:
-            await self.give_way(organization_id)
+            await self.back_off(organization_id)
             await self._arrivals.yield_to_calls()
 
-    async def _rest(self, lane: Lane, seconds: float) -> None:
-        """Pauses after a transaction of an organization that waits behind itself, while others have something under way
-        that do not: for three times as long as it took, so that they have most of the processors' time, and then until
-        they are done.
-        """
-        if not self._is_in_the_way(lane.organization_id):
-            return
-        self._lanes.rest(lane)  # those that rest do not wait for each other
-        try:
-            self._notify_if_calm()
-            await asyncio.sleep(min(_REST * seconds, _LONGEST_REST))
-            if self._lanes.has_room and self._lanes.has_light:
-                await self._calm.wait(_LONGEST_REST)
-        finally:
-            self._lanes.go_on(lane)
+    async def _back_off(self, queue: OrganizationQueue, seconds: float) -> None:
+        """Pauses after a transaction of a backlogged organization while others have work in flight.
 
-    def _notify_if_calm(self) -> None:
-        if not self._lanes.has_light:
-            self._calm.notify_all()
+        The pause is three times as long as the transaction, so that the others have most of the processors' time; it
+        then lasts until they are done.
+        """
+        if not self._must_back_off(queue.organization_id):
+            return
+        self._scheduler.back_off(queue)  # organizations that back off do not wait for each other
+        try:
+            self._notify_if_done()
+            await asyncio.sleep(min(_BACKOFF_TIMES * seconds, _LONGEST_BACKOFF))
+            if self._scheduler.has_room and self._scheduler.has_short_queues:
+                await self._short_queues_done.wait(_LONGEST_BACKOFF)
+        finally:
+            self._scheduler.resume(queue)
+
+    def _notify_if_done(self) -> None:
+        if not self._scheduler.has_short_queues:
+            self._short_queues_done.notify_all()
 
     async def drain(self) -> None:
-        """Returns when nothing is waiting or being written any more."""
+        """Returns once no call waits or is being written."""
         self._dispatch()
         while self._running:
             await asyncio.wait(self._running)
 
-    def _may_join(self, lane: Lane) -> bool:
-        """True where all events of an organization are likely to be new, and to fit into its month."""
-        organization_id = lane.organization_id
+    def _may_join(self, queue: OrganizationQueue) -> bool:
+        """True where the events of an organization are probably new, and probably fit into its month."""
+        organization_id = queue.organization_id
         return (
-            organization_id not in self._repeating
-            and self.quotas.refusal(organization_id, lane.limits.monthly_events) is None
+            organization_id not in self._duplicates_expected
+            and self.quotas.refusal(organization_id, queue.limits.monthly_events) is None
         )
 
     def _dispatch_soon(self) -> None:
-        """Begins transactions once all the calls that have just come in are waiting."""
+        """Begins transactions once all the calls that have just come in are queued."""
         if not self._dispatching:
             self._dispatching = True
             asyncio.get_running_loop().call_soon(self._dispatch)
 
     def _dispatch(self) -> None:
         self._dispatching = False
-        while (batch := self._lanes.next()) is not None:
+        while (batch := self._scheduler.next()) is not None:
             task = asyncio.create_task(self._run(batch))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        patience = self._lanes.patience()
+        patience = self._scheduler.seconds_to_next_group()
         if patience is not None and self._looking is None:
             self._looking = asyncio.get_running_loop().call_later(patience, self._look_again)
 
@@ -174,37 +180,37 @@ class Ingest:
         self._looking = None
         self._dispatch()
 
-    async def _run(self, batch: Batch) -> None:
+    async def _run(self, batch: WriteBatch) -> None:
         try:
             if batch.is_group:
                 await self._settle_group(batch.taken)
             elif batch.taken[0].size < _LONG_BATCH:
                 await self._settle(batch.taken[0])
             else:
-                lane, waits = batch.taken[0].lane, _Stopwatch()
+                queue, waits = batch.taken[0].queue, _Stopwatch()
                 with _Stopwatch() as all_of_it:
-                    before_step = functools.partial(self._before_step, lane.organization_id, waits)
+                    before_step = functools.partial(self._before_step, queue.organization_id, waits)
                     await self._arrivals.between(self._settle(batch.taken[0]), before_step)
-                await self._rest(lane, all_of_it.seconds - waits.seconds)
+                await self._back_off(queue, all_of_it.seconds - waits.seconds)
         finally:
-            gather = self._lanes.done(batch)
-            self._notify_if_calm()
+            gather = self._scheduler.done(batch)
+            self._notify_if_done()
             self._dispatch()
         if gather:
             try:
                 await self._arrivals.let_calls_in()
             finally:
-                self._lanes.gathered()
+                self._scheduler.gathered()
                 self._dispatch()
 
-    async def _settle_group(self, group: Sequence[Taken]) -> None:
-        """Writes the events of a group and answers the calls. What is not stored so waits to be stored by itself, where
-        its fate is found out.
+    async def _settle_group(self, group: Sequence[TakenCalls]) -> None:
+        """Writes the events of a group and answers the calls. Calls that are not stored are queued again, to be
+        stored by themselves.
         """
-        begun, doubtful = time.monotonic(), True
+        begun, maybe_stored = time.monotonic(), True
         try:
             outcomes = await self._write_group(group)
-            doubtful = False
+            maybe_stored = False
         except (errors.StorageUnavailable, errors.StorageRejected) as error:
             telemetry.COMMIT_RETRIES.inc()
             log_throttle.write("info", "a group is stored one by one", str(error), reason=str(error))
@@ -213,20 +219,20 @@ class Ingest:
             log_throttle.write("error", "a group could not be stored", error=error)
             outcomes = {}
         for taken in group:
-            outcome = outcomes.get(taken.lane.organization_id)
+            outcome = outcomes.get(taken.queue.organization_id)
             if outcome is None:
-                self._lanes.put_back(taken, begun, doubtful=doubtful)
+                self._scheduler.put_back(taken, begun, maybe_stored=maybe_stored)
             else:
                 self._answer(taken.calls, outcome)
                 telemetry.PENDING_EVENTS.dec(taken.size)
 
-    async def _write_group(self, group: Sequence[Taken]) -> Mapping[int, Outcome]:
+    async def _write_group(self, group: Sequence[TakenCalls]) -> Mapping[int, Outcome]:
         """Writes a group in one transaction; the outcomes of those organizations whose events are stored."""
         parts = [
             Part(
-                organization_id=taken.lane.organization_id,
+                organization_id=taken.queue.organization_id,
                 events=list(results.distinct(taken.events).values()),
-                quota=taken.lane.limits.monthly_events,
+                quota=taken.queue.limits.monthly_events,
             )
             for taken in group
         ]
@@ -235,7 +241,7 @@ class Ingest:
                 committed = await commit_group(self._database, self._numbers, parts, self._recency())
         finally:
             for part in parts:
-                self._on_commit(part.organization_id)  # also where the answer to a commit was lost
+                self._on_commit(part.organization_id)  # also if the answer to a commit was lost
         outcomes = {}
         for part in parts:
             if (one := committed.get(part.organization_id)) is not None:
@@ -244,29 +250,29 @@ class Ingest:
         telemetry.BATCH_EVENTS.observe(sum(len(part.events) for part in parts if part.organization_id in committed))
         return outcomes
 
-    async def _settle(self, taken: Taken) -> None:
+    async def _settle(self, taken: TakenCalls) -> None:
         """Writes the events of the calls and answers each; nothing that happens escapes to the runner."""
-        lane, calls = taken.lane, taken.calls
+        queue, calls = taken.queue, taken.calls
         events = taken.events
         try:
-            while calls := await self._fitting(lane, calls):
+            while calls := await self._fitting(queue, calls):
                 try:
                     self._answer(calls, await self._write(taken, [one for call in calls for one in call.events]))
                     break
                 except errors.QuotaExceeded as exceeded:
                     # Nothing of the batch is stored. Each call by itself may fit.
-                    self.quotas.note(lane.organization_id, exceeded)
+                    self.quotas.note(queue.organization_id, exceeded)
         except Refused as refusal:
             _fail(calls, refusal)
         except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
-            log_throttle.write("error", "ingest failed", error=error, organization_id=lane.organization_id)
+            log_throttle.write("error", "ingest failed", error=error, organization_id=queue.organization_id)
             _fail(calls, None)
         finally:
             telemetry.PENDING_EVENTS.dec(len(events))
 
-    async def _fitting(self, lane: Lane, calls: Sequence[Call]) -> list[Call]:
+    async def _fitting(self, queue: OrganizationQueue, calls: Sequence[WaitingCall]) -> list[WaitingCall]:
         """The calls that fit into the events of the month as far as they are known; answers the others."""
-        organization_id, limit = lane.organization_id, lane.limits.monthly_events
+        organization_id, limit = queue.organization_id, queue.limits.monthly_events
         refusal = self.quotas.refusal(organization_id, limit)
         if refusal is None:
             return list(calls)
@@ -277,7 +283,7 @@ class Ingest:
         _fail([call for call, fit in zip(calls, fits, strict=True) if not fit], refusal)
         return [call for call, fit in zip(calls, fits, strict=True) if fit]
 
-    def _answer(self, calls: Sequence[Call], outcome: Outcome) -> None:
+    def _answer(self, calls: Sequence[WaitingCall], outcome: Outcome) -> None:
         found = outcome.results([event for call in calls for event in call.events])
         position = 0
         for call in calls:
@@ -287,16 +293,16 @@ class Ingest:
                 call.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
         results.count(found)
 
-    async def _write(self, taken: Taken, events: Sequence[Event]) -> Outcome:
+    async def _write(self, taken: TakenCalls, events: Sequence[Event]) -> Outcome:
         outcome = Outcome()
         try:
             await self._write_distinct(taken, list(results.distinct(events).values()), outcome)
         finally:
-            self._on_commit(taken.lane.organization_id)  # also where the answer to a commit was lost
+            self._on_commit(taken.queue.organization_id)  # also if the answer to a commit was lost
         return outcome
 
     async def _write_distinct(
-        self, taken: Taken, events: Sequence[Event], outcome: Outcome, *, part: bool = False
+        self, taken: TakenCalls, events: Sequence[Event], outcome: Outcome, *, part: bool = False
     ) -> None:
         """Writes distinct events sorted by key; a batch that the database refuses is split to find the culprit."""
         try:
@@ -308,7 +314,7 @@ class Ingest:
             outcome.refused.update((event.event_key, results.OVER_QUOTA) for event in events)
         except errors.StorageRejected as error:
             if len(events) == 1:
-                who = taken.lane.organization_id
+                who = taken.queue.organization_id
                 log_throttle.write("error", "the database refused an event", who, error=error, organization_id=who)
                 outcome.refused[events[0].event_key] = results.REFUSED
                 return
@@ -316,10 +322,10 @@ class Ingest:
             await self._write_distinct(taken, events[:half], outcome, part=True)
             await self._write_distinct(taken, events[half:], outcome, part=True)
 
-    async def _commit(self, taken: Taken, events: Sequence[Event]) -> Committed:
+    async def _commit(self, taken: TakenCalls, events: Sequence[Event]) -> Committed:
         """Commits, again and again while the database is away, for a limited time."""
-        organization_id, quota = taken.lane.organization_id, taken.lane.limits.monthly_events
-        hopeful = self._is_hopeful(organization_id) and not taken.doubtful
+        organization_id, quota = taken.queue.organization_id, taken.queue.limits.monthly_events
+        optimistic = self._guess_new(organization_id) and not taken.maybe_stored
         give_up_at, pause = (taken.tried_since or time.monotonic()) + _GIVE_UP_AFTER, 0.02
         while True:
             try:
@@ -330,12 +336,12 @@ class Ingest:
                         organization_id,
                         events,
                         self._recency(),
-                        hopeful=hopeful,
+                        optimistic=optimistic,
                         quota=quota,
                     )
             except errors.StorageUnavailable as error:
                 telemetry.COMMIT_RETRIES.inc()
-                hopeful = False  # the attempt may have succeeded all the same
+                optimistic = False  # the attempt may have succeeded all the same
                 if time.monotonic() + pause > give_up_at:
                     log_throttle.write("warning", "storage unavailable", str(error), reason=str(error))
                     raise _unavailable() from error
@@ -344,20 +350,20 @@ class Ingest:
             else:
                 telemetry.BATCH_EVENTS.observe(len(events))
                 if committed.stored:
-                    self._repeating[organization_id] = _WARY_BATCHES
-                    if len(self._repeating) > _REPEATING:
-                        self._repeating.popitem(last=False)
+                    self._duplicates_expected[organization_id] = _BATCHES_WITH_DUPLICATES
+                    if len(self._duplicates_expected) > _MOST_REPEATING:
+                        self._duplicates_expected.popitem(last=False)
                 return committed
 
     def _recency(self) -> Recency:
         return slots.recency(rules.microseconds(self._clock.now()))
 
-    def _is_hopeful(self, organization_id: int) -> bool:
-        """True where all events are likely to be new: not for some batches after one that held duplicates."""
-        wary = self._repeating.pop(organization_id, 0)
-        if wary > 1:
-            self._repeating[organization_id] = wary - 1
-        return not wary
+    def _guess_new(self, organization_id: int) -> bool:
+        """Returns whether all events are probably new; counts down the batches in which duplicates are expected."""
+        batches = self._duplicates_expected.pop(organization_id, 0)
+        if batches > 1:
+            self._duplicates_expected[organization_id] = batches - 1
+        return not batches
 
 
 class _Stopwatch:
@@ -381,7 +387,7 @@ def _unavailable() -> Refused:
     )
 
 
-def _fail(calls: Sequence[Call], refusal: Refused | None) -> None:
+def _fail(calls: Sequence[WaitingCall], refusal: Refused | None) -> None:
     """Answers calls with a refusal, or with a fault of the server where there is none."""
     for call in calls:
         if not call.done.done():

@@ -68,23 +68,23 @@ async def commit(
     events: Sequence[Event],
     recency: Recency,
     *,
-    hopeful: bool = False,
+    optimistic: bool = False,
     quota: int = UNLIMITED,
 ) -> Committed:
     """Stores those events that are new and counts them, in one transaction. Events are distinct, sorted by key.
 
-    May be repeated whatever happened to an earlier attempt: what that one committed is found stored. hopeful: all are
-    taken to be new, which is quicker if it is true; if it is not, the work is done twice. QuotaExceeded, and nothing
+    May be repeated whatever happened to an earlier attempt: events that it committed are found stored. optimistic: all
+    events are assumed to be new, which is quicker if true and does the work twice if not. QuotaExceeded, and nothing
     stored, where this month would then hold more events than the quota.
     """
     async with database.ingest() as driver:
         known = await numbers.of(driver, organization_id, events)
         committed = None
-        if hopeful and len(events) <= _FEW:
+        if optimistic and len(events) <= _FEW:
             part = Part(organization_id=organization_id, events=events, quota=quota)
             stored = await _store_together(driver, [part], {organization_id: known}, recency)
             committed = stored.get(organization_id)
-        elif hopeful:
+        elif optimistic:
             committed = await _store_new(driver, organization_id, events, known.numbers, recency, quota)
         if committed is None:
             async with driver.transaction():

@@ -168,7 +168,7 @@ def _number(result: Result, name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-class _Courtesy:
+class _Backoff:
     """Gives way before some work, and again once enough of it has been done."""
 
     def __init__(self, give_way: GiveWay) -> None:
@@ -222,7 +222,7 @@ async def _go_on(
     told: Callable[[Progress], None] | None = None,
 ) -> Result:
     begun, covered = time.monotonic(), 0.0
-    courtesy = _Courtesy(give_way)
+    backoff = _Backoff(give_way)
     async with database.transaction() as connection:
         ids = [one.organization_id for one in await organizations.listed(connection)]
     for before, organization_id in enumerate(ids):
@@ -232,7 +232,7 @@ async def _go_on(
             rotation.organization_id, rotation.bucket = organization_id, 0
         more = True
         while more:
-            more = await courtesy.before(functools.partial(_check_next_or_skip, database, rotation))
+            more = await backoff.before(functools.partial(_check_next_or_skip, database, rotation))
             covered = (before + (rotation.seen if more else 1)) / len(ids)
             if told is not None:
                 told(Progress(covered=covered, cells=rotation.cells, mismatches=rotation.found))

@@ -22,10 +22,10 @@ class Mistake:
 
 
 # So that events come to the steps of the longer transaction, where the mistake is.
-_NEVER_HOPEFUL = Edit(
+_NEVER_OPTIMISTIC = Edit(
     path="server/ingest/write.py",
-    old="        if hopeful and",
-    new="        hopeful = False\n        if hopeful and",
+    old="        if optimistic and",
+    new="        optimistic = False\n        if optimistic and",
 )
 
 MISTAKES: Mapping[str, Mistake] = {
@@ -50,7 +50,7 @@ MISTAKES: Mapping[str, Mistake] = {
             early = asyncio.create_task(self._write_group(group))
             self._running.add(early)
             early.add_done_callback(lambda t: (self._running.discard(t), t.exception()))
-            outcomes = {taken.lane.organization_id: _early(taken.events) for taken in group}
+            outcomes = {taken.queue.organization_id: _early(taken.events) for taken in group}
 """,
             ),
             Edit(
@@ -142,7 +142,7 @@ def _unavailable() -> Refused:
     ),
     "dedupe-in-redis": Mistake(
         edits=(
-            _NEVER_HOPEFUL,
+            _NEVER_OPTIMISTIC,
             Edit(
                 path="server/ingest/pipeline.py",
                 old="        return (\n            organization_id not in",
@@ -186,7 +186,7 @@ async def _count(
     ),
     "revision-taken-ahead": Mistake(
         edits=(
-            _NEVER_HOPEFUL,
+            _NEVER_OPTIMISTIC,
             Edit(
                 path="server/ingest/write.py",
                 old="        known = await numbers.of(driver, organization_id, events)\n",

@@ -106,12 +106,12 @@ class World:
     events: list[Event] = field(default_factory=list)
     _numbers: NumberCache = field(default_factory=NumberCache)
 
-    async def store(self, events: Sequence[Event], *, hopeful: bool = True) -> None:
+    async def store(self, events: Sequence[Event], *, optimistic: bool = True) -> None:
         """Stores events as ingest does."""
         self.events += events
         ordered = sorted(events, key=lambda one: one.event_key)
         recency = slots.recency(self.times.now)
-        await commit(self.database, self._numbers, self.organization, ordered, recency, hopeful=hopeful)
+        await commit(self.database, self._numbers, self.organization, ordered, recency, optimistic=optimistic)
 
     async def state(self, part: Part) -> State:
         """What a new view of a part shows."""
@@ -185,7 +185,7 @@ async def test_a_view_is_what_a_count_of_all_events_comes_to(world: World, seed:
     for _ in range(25):
         count = dice.choice((1, 3, 20, 20, 300))
         some = [event(dice, world.times.now - dice.choice(ages) * SECOND) for _ in range(count)]
-        await world.store(some, hopeful=dice.random() < 0.7)
+        await world.store(some, optimistic=dice.random() < 0.7)
         if dice.random() < 0.5:
             await fold.fold(world.database, world.organization, limit=dice.choice((5, 50, 5000)))
         if dice.random() < 0.3:

@@ -111,9 +111,9 @@ async def test_an_audit_waits_for_folds_and_not_for_ever(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await worlds.store(own_database, own_organization, worlds.events(8, 300))
-    monkeypatch.setattr(folding, "_COURTESY_SECONDS", 60.0)
+    monkeypatch.setattr(folding, "_LONGEST_WAIT_SECONDS", 60.0)
     folds = Folding(own_database)
-    (job,) = (job for job in jobs.registry(timedelta(hours=1), give_way=folds.calm) if job.name == "audit")
+    (job,) = (job for job in jobs.registry(timedelta(hours=1), give_way=folds.wait_until_idle) if job.name == "audit")
     async with _held(own_database):
         folding_it = asyncio.create_task(folds.organization(own_organization))
         await asyncio.sleep(0)
@@ -124,7 +124,7 @@ async def test_an_audit_waits_for_folds_and_not_for_ever(
         assert (await auditing)["organizations"] == 1
         assert await folding_it > 0
 
-    monkeypatch.setattr(folding, "_COURTESY_SECONDS", 0.1)
+    monkeypatch.setattr(folding, "_LONGEST_WAIT_SECONDS", 0.1)
     await worlds.store(own_database, own_organization, worlds.events(9, 10))
     async with _held(own_database):
         folding_it = asyncio.create_task(folds.organization(own_organization))

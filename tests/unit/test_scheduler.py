@@ -1,4 +1,4 @@
-"""Lanes: what is stored next, and with whom."""
+"""The scheduler of ingest: what is stored next, and with whom."""
 
 import asyncio
 import random
@@ -9,48 +9,48 @@ import pytest
 
 from server.events.event import Event
 from server.ingest import scheduler
-from server.ingest.scheduler import Batch, Call, Lane, Lanes
+from server.ingest.scheduler import OrganizationQueue, Scheduler, WaitingCall, WriteBatch
 from server.tenancy.limits import OrganizationLimits
 
-ANYBODY: Callable[[Lane], bool] = lambda lane: True  # noqa: E731
+ANYBODY: Callable[[OrganizationQueue], bool] = lambda queue: True  # noqa: E731
 
 
 MANY = scheduler._SMALL + 1  # events of one organization, with which it shares no statement
 
 
-def call(events: int) -> Call:
+def call(events: int) -> WaitingCall:
     some = [Event(str(n), b"", 0, "", 0, "", "", "", "", "", "", "", "", {}, "", ()) for n in range(events)]
-    return Call(events=some, since=0.0, done=asyncio.Future())
+    return WaitingCall(events=some, since=0.0, done=asyncio.Future())
 
 
-def add(to: Lanes, organization: int, events: int = 1, *, weight: int = 1) -> None:
+def add(to: Scheduler, organization: int, events: int = 1, *, weight: int = 1) -> None:
     to.add(organization, OrganizationLimits(weight=weight), call(events))
 
 
-def begun(from_: Lanes) -> list[tuple[bool, dict[int, int]]]:
+def begun(from_: Scheduler) -> list[tuple[bool, dict[int, int]]]:
     """The batches that begin now: whether each is a group, and how many events of which organization it has."""
     return [shape(batch) for batch in batches(from_)]
 
 
-def batches(from_: Lanes) -> list[Batch]:
+def batches(from_: Scheduler) -> list[WriteBatch]:
     found = []
     while (batch := from_.next()) is not None:
         found.append(batch)
     return found
 
 
-def shape(batch: Batch) -> tuple[bool, dict[int, int]]:
-    return batch.is_group, {taken.lane.organization_id: len(taken.events) for taken in batch.taken}
+def shape(batch: WriteBatch) -> tuple[bool, dict[int, int]]:
+    return batch.is_group, {taken.queue.organization_id: len(taken.events) for taken in batch.taken}
 
 
-def finish(in_: Lanes, batch: Batch) -> None:
+def finish(in_: Scheduler, batch: WriteBatch) -> None:
     """A batch is stored, and all calls that were about to come have come."""
     in_.done(batch)
     in_.gathered()
 
 
 async def test_after_little_the_next_waits_for_what_is_about_to_come() -> None:
-    some = Lanes(3, ANYBODY)
+    some = Scheduler(3, ANYBODY)
     add(some, 1)
     (group,) = batches(some)
     add(some, 1)
@@ -68,7 +68,7 @@ async def test_after_little_the_next_waits_for_what_is_about_to_come() -> None:
 
 @pytest.mark.parametrize("events", [scheduler.GROUP_EVENTS + 1, scheduler._LITTLE + 1])
 async def test_after_much_the_next_begins_at_once(events: int) -> None:
-    some = Lanes(1, ANYBODY)
+    some = Scheduler(1, ANYBODY)
     add(some, 1, events)
     (alone,) = batches(some)
     add(some, 2)
@@ -77,7 +77,7 @@ async def test_after_much_the_next_begins_at_once(events: int) -> None:
 
 
 async def test_a_call_with_much_does_not_wait_for_what_is_about_to_come() -> None:
-    some = Lanes(3, ANYBODY)
+    some = Scheduler(3, ANYBODY)
     add(some, 1)
     (group,) = batches(some)
     assert some.done(group)
@@ -87,7 +87,7 @@ async def test_a_call_with_much_does_not_wait_for_what_is_about_to_come() -> Non
 
 
 async def test_small_ones_make_a_group_and_what_comes_meanwhile_the_next() -> None:
-    some = Lanes(3, ANYBODY)
+    some = Scheduler(3, ANYBODY)
     for organization in range(5):
         add(some, organization, 2)
     (group,) = batches(some)
@@ -100,7 +100,7 @@ async def test_small_ones_make_a_group_and_what_comes_meanwhile_the_next() -> No
 
 
 async def test_what_is_large_or_unlikely_to_be_new_goes_alone() -> None:
-    some = Lanes(9, lambda lane: lane.organization_id != 3)
+    some = Scheduler(9, lambda queue: queue.organization_id != 3)
     add(some, 1, MANY)
     add(some, 2, MANY - 1)
     add(some, 3)
@@ -108,18 +108,20 @@ async def test_what_is_large_or_unlikely_to_be_new_goes_alone() -> None:
 
 
 async def test_a_group_is_bounded_and_the_rest_is_next() -> None:
-    some = Lanes(9, ANYBODY)
+    some = Scheduler(9, ANYBODY)
     for organization in range(10):
         add(some, organization, scheduler.GROUP_EVENTS // 4)
     (group,) = batches(some)
     assert len(group.taken) == 4
     finish(some, group)
     (following,) = batches(some)
-    assert not {one.lane.organization_id for one in group.taken} & {one.lane.organization_id for one in following.taken}
+    assert not {one.queue.organization_id for one in group.taken} & {
+        one.queue.organization_id for one in following.taken
+    }
 
 
 async def test_an_organization_with_a_transaction_under_way_is_in_no_group() -> None:
-    some = Lanes(9, ANYBODY)
+    some = Scheduler(9, ANYBODY)
     add(some, 1, MANY)
     (alone,) = batches(some)
     add(some, 1)
@@ -136,13 +138,13 @@ async def test_a_group_that_lasts_keeps_the_next_one_waiting_for_a_moment_only(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(scheduler.time, "monotonic", lambda: now)
-    some = Lanes(3, ANYBODY)
+    some = Scheduler(3, ANYBODY)
     add(some, 1)
     (first,) = batches(some)
-    assert some.patience() is None
+    assert some.seconds_to_next_group() is None
     add(some, 2)
     assert not batches(some)
-    patience = some.patience()
+    patience = some.seconds_to_next_group()
     assert patience is not None
     now += patience
     assert begun(some) == [(True, {2: 1})]
@@ -152,24 +154,24 @@ async def test_a_group_that_lasts_keeps_the_next_one_waiting_for_a_moment_only(
 
 
 async def test_what_is_put_back_goes_alone_and_first() -> None:
-    some = Lanes(9, ANYBODY)
+    some = Scheduler(9, ANYBODY)
     add(some, 1, 2)
     add(some, 2, 2)
     (group,) = batches(some)
     first, second = group.taken
-    add(some, first.lane.organization_id, 3)
-    some.put_back(first, tried_since=5.0, doubtful=True)
+    add(some, first.queue.organization_id, 3)
+    some.put_back(first, tried_since=5.0, maybe_stored=True)
     finish(some, group)
     (again,) = batches(some)
     assert not again.is_group
     (taken,) = again.taken
     assert [len(one.events) for one in taken.calls] == [2, 3]
     assert (taken.tried_since, second.tried_since) == (5.0, None)
-    assert (taken.doubtful, first.lane.doubtful, second.doubtful) == (True, False, False)
+    assert (taken.maybe_stored, first.queue.maybe_stored, second.maybe_stored) == (True, False, False)
 
 
 async def test_large_and_small_ones_take_turns_by_what_they_store() -> None:
-    some = Lanes(1, ANYBODY)
+    some = Scheduler(1, ANYBODY)
     for _ in range(4):
         add(some, 1, 1000)
     for organization in range(2, 12):
@@ -186,7 +188,7 @@ async def test_large_and_small_ones_take_turns_by_what_they_store() -> None:
 
 
 async def test_weights_count() -> None:
-    some, order = Lanes(1, ANYBODY), []
+    some, order = Scheduler(1, ANYBODY), []
     for organization, weight in ((1, 3), (2, 1)):
         for _ in range(40):
             add(some, organization, 1000, weight=weight)
@@ -198,7 +200,7 @@ async def test_weights_count() -> None:
 
 
 async def test_a_second_batch_of_an_organization_where_many_events_wait() -> None:
-    some = Lanes(9, ANYBODY)
+    some = Scheduler(9, ANYBODY)
     add(some, 1, 1000)
     add(some, 1, 99)
     (first,) = batches(some)
@@ -213,98 +215,98 @@ async def test_a_second_batch_of_an_organization_where_many_events_wait() -> Non
 
 
 async def test_whoever_waits_behind_itself_is_heavy_and_takes_less_beside_others() -> None:
-    some = Lanes(1, ANYBODY)
+    some = Scheduler(1, ANYBODY)
     for _ in range(20):
         add(some, 1, 100)
-    assert some.is_heavy(1)
-    assert not some.has_light
+    assert some.is_backlogged(1)
+    assert not some.has_short_queues
     (batch,) = batches(some)
     assert shape(batch) == (False, {1: scheduler.MAX_BATCH_EVENTS}), "alone it takes as much as there may be"
     add(some, 2, 200)
-    assert some.has_light
-    assert not some.is_heavy(2)
-    assert not some.is_heavy(3), "it has nothing"
+    assert some.has_short_queues
+    assert not some.is_backlogged(2)
+    assert not some.is_backlogged(3), "it has nothing"
     finish(some, batch)
     sizes = dict[int, int]()
     while batch := some.next():
         sizes.update(shape(batch)[1])
         finish(some, batch)
         if 2 not in sizes:
-            assert sizes == {1: scheduler._MODEST_EVENTS}
+            assert sizes == {1: scheduler._BACKLOGGED_BATCH_EVENTS}
     assert sizes[2] == 200
 
 
-async def test_where_all_send_too_much_nobody_is_heavy() -> None:
-    some = Lanes(1, ANYBODY)
+async def test_where_all_send_too_much_nobody_is_backlogged() -> None:
+    some = Scheduler(1, ANYBODY)
     for organization in range(10):
         for _ in range(20):
             add(some, organization, 100)
-    assert not any(some.is_heavy(organization) for organization in range(10))
+    assert not any(some.is_backlogged(organization) for organization in range(10))
 
 
 async def test_whose_turn_it_is_just_now_does_not_make_another_heavy() -> None:
-    some = Lanes(9, ANYBODY)
+    some = Scheduler(9, ANYBODY)
     for organization in (0, 1):
         for _ in range(9):
             add(some, organization, 100)
         assert some.next()
     for _ in range(10):
         add(some, 2, 100)
-    assert not some.is_heavy(2), "what is under way counts"
+    assert not some.is_backlogged(2), "what is under way counts"
 
 
 async def test_what_it_has_under_way_itself_does_not_make_it_lighter() -> None:
-    some = Lanes(1, ANYBODY)
+    some = Scheduler(1, ANYBODY)
     for _ in range(20):
         add(some, 1, 100)
     assert some.next()
     add(some, 2, 100)
-    assert some.is_heavy(1)
+    assert some.is_backlogged(1)
 
 
 async def test_two_can_be_heavy_beside_others() -> None:
-    some = Lanes(1, ANYBODY)
+    some = Scheduler(1, ANYBODY)
     for organization in range(2):
         for _ in range(50):
             add(some, organization, 100)
     for organization in range(2, 10):
         add(some, organization, 100)
-    assert [some.is_heavy(organization) for organization in range(3)] == [True, True, False]
-    assert some.has_light
+    assert [some.is_backlogged(organization) for organization in range(3)] == [True, True, False]
+    assert some.has_short_queues
     for organization in range(2, 10):
         found = some.get(organization)
         assert found is not None
-        some.rest(found)
-    assert not some.has_light, "the heavy ones are not light to each other"
+        some.back_off(found)
+    assert not some.has_short_queues, "backlogged organizations do not wait for each other"
 
 
 async def test_whoever_has_more_weight_may_have_more_waiting() -> None:
-    some = Lanes(1, ANYBODY)
+    some = Scheduler(1, ANYBODY)
     for _ in range(20):
         add(some, 1, 100, weight=5)
         add(some, 2, 100)
     for organization in range(3, 9):
         add(some, organization, 50)
-    assert [some.is_heavy(1), some.is_heavy(2)] == [False, True]
+    assert [some.is_backlogged(1), some.is_backlogged(2)] == [False, True]
 
 
 async def test_little_is_not_heavy_however_little_others_have() -> None:
-    some = Lanes(1, ANYBODY)
+    some = Scheduler(1, ANYBODY)
     add(some, 1, 1)
-    add(some, 2, scheduler._HEAVY_EVENTS - 1)
-    assert not some.is_heavy(2)
+    add(some, 2, scheduler._BACKLOG_EVENTS - 1)
+    assert not some.is_backlogged(2)
     add(some, 2, 1)
-    assert some.is_heavy(2)
+    assert some.is_backlogged(2)
 
 
 async def test_what_is_put_back_counts_until_it_is_stored() -> None:
-    some = Lanes(9, ANYBODY)
+    some = Scheduler(9, ANYBODY)
     for organization in range(3):
         add(some, organization, 30)
     (group,) = batches(some)
     assert some._events == 90
     for taken in group.taken:
-        some.put_back(taken, 1.0, doubtful=False)
+        some.put_back(taken, 1.0, maybe_stored=False)
     finish(some, group)
     assert some._events == 90
     for batch in batches(some):
@@ -312,11 +314,11 @@ async def test_what_is_put_back_counts_until_it_is_stored() -> None:
     assert some._events == 0
 
 
-class Unwalked(dict[int, Lane]):
-    """Lanes that nobody may walk over."""
+class Unwalked(dict[int, OrganizationQueue]):
+    """Scheduler that nobody may walk over."""
 
     def __iter__(self) -> NoReturn:
-        raise AssertionError("all lanes are walked over")
+        raise AssertionError("all queues are walked over")
 
     keys = values = items = __iter__  # type: ignore[assignment]
 
@@ -324,47 +326,47 @@ class Unwalked(dict[int, Lane]):
 async def test_what_a_transaction_costs_does_not_depend_on_how_many_lanes_there_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    some, offered, offer = Lanes(3, ANYBODY), 0, Lanes._offer
-    some._lanes = Unwalked()
+    some, offered, offer = Scheduler(3, ANYBODY), 0, Scheduler._offer
+    some._queues = Unwalked()
 
-    def counted(self: Lanes, lane: Lane) -> None:
+    def counted(self: Scheduler, queue: OrganizationQueue) -> None:
         nonlocal offered
         offered += 1
-        offer(self, lane)
+        offer(self, queue)
 
-    for organization in range(1000):  # each waits behind a transaction of its own, in lanes of its own
+    for organization in range(1000):  # each waits behind a transaction of its own, in queues of its own
         add(some, organization, MANY)
     under_way = batches(some)
     add(some, 2000)
-    monkeypatch.setattr(Lanes, "_offer", counted)
+    monkeypatch.setattr(Scheduler, "_offer", counted)
     for _ in range(20):
         finish(some, under_way.pop(0))
         under_way += batches(some)
-        assert some.has_light
-        some.most(under_way[-1].taken[0].lane)
+        assert some.has_short_queues
+        some.batch_limit(under_way[-1].taken[0].queue)
     assert offered < 200
 
 
 async def test_nothing_is_kept_of_lanes_that_have_nothing() -> None:
-    some = Lanes(3, ANYBODY)
+    some = Scheduler(3, ANYBODY)
     for organization in range(100):
         add(some, organization, 2 * scheduler.MAX_BATCH_EVENTS if organization % 2 else 1)
         add(some, organization)
     while found := batches(some):
         for batch in found:
-            some.rest(batch.taken[0].lane)
-            some.go_on(batch.taken[0].lane)
+            some.back_off(batch.taken[0].queue)
+            some.resume(batch.taken[0].queue)
             finish(some, batch)
-    assert not some._lanes
-    assert not some._not_light
+    assert not some._queues
+    assert not some._long_or_backing_off
     assert not some._held_back
-    assert not some.has_light
+    assert not some.has_short_queues
 
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_light_is_what_has_little_and_does_not_rest(seed: int) -> None:
-    dice, some = random.Random(seed), Lanes(4, ANYBODY)
-    under_way = list[Batch]()
+    dice, some = random.Random(seed), Scheduler(4, ANYBODY)
+    under_way = list[WriteBatch]()
     for _ in range(300):
         match dice.randrange(4):
             case 0:
@@ -375,11 +377,11 @@ async def test_light_is_what_has_little_and_does_not_rest(seed: int) -> None:
                 batch = under_way.pop(dice.randrange(len(under_way)))
                 if dice.random() < 0.2:
                     for taken in batch.taken:
-                        some.put_back(taken, 0.0, doubtful=True)
+                        some.put_back(taken, 0.0, maybe_stored=True)
                 finish(some, batch)
             case _:
-                for lane in list(some._lanes.values()):
-                    dice.choice((some.rest, some.go_on))(lane)
-        assert some.has_light == any(
-            lane.events < scheduler._HEAVY_EVENTS and not lane.resting for lane in some._lanes.values()
+                for queue in list(some._queues.values()):
+                    dice.choice((some.back_off, some.resume))(queue)
+        assert some.has_short_queues == any(
+            queue.events < scheduler._BACKLOG_EVENTS and not queue.backing_off for queue in some._queues.values()
         )
