@@ -136,7 +136,7 @@ async def test_a_duplicate_and_a_conflict_of_one_organization_are_its_own(
 ) -> None:
     await server.submit(tenants[0], [event("a")])
     await server.submit(tenants[1], [event("a", fingerprint=2)])
-    server._repeating.clear()
+    server._duplicates_expected.clear()
     before = transactions()
     answers = await asyncio.gather(*(server.submit(one, [event("a"), event("b")]) for one in tenants))
     assert transactions() - before == 3
@@ -380,7 +380,7 @@ async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle
             async with asyncio.timeout(30):
                 await asyncio.gather(*calls)
             for server in servers:
-                server._repeating.clear()  # so that groups go on meeting what the other server has stored
+                server._duplicates_expected.clear()  # so that groups go on meeting what the other server has stored
     finally:
         for server, pool in zip(servers, pools, strict=True):
             await server.drain()
