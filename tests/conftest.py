@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ from server.tasks.wakeups import Wakeups
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
 from tallywire import AsyncClient
+
+# A shell starts what runs in the background of a script with SIGINT ignored, which children inherit: tests that send
+# Ctrl-C to a child expect what a terminal's user gets.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # As the service itself does: the default draws every local variable of every frame, which takes seconds.
 structlog.configure(
