@@ -39,6 +39,9 @@ structlog.configure(
     ]
 )
 
+# Fixtures for every folder, which pytest finds here only.
+pytest_plugins = ["tests.support.callers", "tests.support.commands", "tests.support.own_databases"]
+
 PEPPER = "a pepper that only the tests know and that is long enough"
 
 

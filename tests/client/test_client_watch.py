@@ -23,7 +23,7 @@ from scripted import Fail
 from tallywire.cli import dashboard, figures, trends
 from tallywire.cli.dashboard import View
 from tallywire.v1 import realtime_service_pb2
-from tests.terminals import Terminal
+from tests.support.terminals import Terminal
 
 RISING = {card.name: 1 for row in dashboard.CARDS for card in row}
 LEAVES_THE_SCREEN, SHOWS_THE_CURSOR = "\x1b[?1049l", "\x1b[?25h"

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-from tests import bombs
 from tests.bench.processes import Aside
 from tests.bench.world import World
-from tests.bombs import BOMBS, Bomb
 from tests.load.plan import Phase
 from tests.load.running import Load, Verdict, lateness, lost, memory, percentile, tenants
+from tests.support import bombs
+from tests.support.bombs import BOMBS, Bomb
 
 TENANTS, BATCH = 4, 20
 CALLS = 25.0  # a second, of each of the others

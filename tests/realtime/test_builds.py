@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 import pytest
-import subscribing
 from held_queries import PATIENCE, Held, until
-from subscribing import authorization
 
 from server.app import Running
 from server.realtime import rebuild
@@ -17,6 +15,8 @@ from server.realtime.hubs import Hubs
 from server.realtime.view import Part
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
+from tests.support import subscribing
+from tests.support.subscribing import authorization
 
 if TYPE_CHECKING:
     from tests.conftest import Tenant

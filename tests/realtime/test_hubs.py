@@ -8,8 +8,6 @@ from datetime import timedelta
 import grpc
 import pytest
 import sqlalchemy as sa
-import subscribing
-from subscribing import authorization
 
 from server.app import Running
 from server.clock import Clock
@@ -24,6 +22,8 @@ from server.store.database import Database
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
+from tests.support import subscribing
+from tests.support.subscribing import authorization
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
 

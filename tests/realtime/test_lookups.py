@@ -8,9 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-import subscribing
 from held_queries import PATIENCE, Held, until
-from subscribing import authorization
 
 from server.app import Running
 from server.realtime.lookup_slots import CATCHING_UP, Lookups
@@ -19,6 +17,8 @@ from server.store.database import Database
 from tallywire import AsyncClient, event
 from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
 from tallywire.v1 import realtime_service_pb2 as messages
+from tests.support import subscribing
+from tests.support.subscribing import authorization
 
 if TYPE_CHECKING:
     import grpc

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-from subscribing import authorization
 
 from server.admission import memory
 from server.local import embedded
@@ -16,6 +15,7 @@ from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
 from tests.bench.world import Served, World
+from tests.support.subscribing import authorization
 
 SUBSCRIBERS, PER_CHANNEL = 400, 100
 KEPT = 0.75  # of what the first wave takes, at most

@@ -12,8 +12,6 @@ import grpc
 import pydantic
 import pytest
 import redis.asyncio
-import subscribing
-from subscribing import Reader, authorization
 
 from server.app import Running
 from server.local import embedded
@@ -24,6 +22,8 @@ from server.tasks.wakeups import Wakeups
 from tallywire import AsyncClient, Client, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
+from tests.support import subscribing
+from tests.support.subscribing import Reader, authorization
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
 

@@ -8,9 +8,7 @@ from zoneinfo import ZoneInfo
 import grpc
 import pytest
 import redis.asyncio
-import subscribing
 from google.protobuf import duration_pb2
-from subscribing import Reader, authorization
 
 from server.app import Running
 from server.local import embedded
@@ -26,6 +24,8 @@ from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
 from tests.faults.promises import Table
+from tests.support import subscribing
+from tests.support.subscribing import Reader, authorization
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
 FAST = duration_pb2.Duration(nanos=100_000_000)

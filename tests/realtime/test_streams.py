@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 import grpc
 import pytest
 import redis.asyncio
-import subscribing
-from subscribing import Reader, authorization, kept
 
 from server.app import Running
 from server.local import embedded
@@ -17,6 +15,8 @@ from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
 from tests.faults import promises
 from tests.faults.promises import Content
+from tests.support import subscribing
+from tests.support.subscribing import Reader, authorization, kept
 
 SEEDS = 20
 BATCHES = 25

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 from google.protobuf import duration_pb2
-from subscribing import authorization
 
 from server import errors
 from server.app import Running
@@ -24,6 +23,7 @@ from server.store.rollups import AsOf
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
+from tests.support.subscribing import authorization
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
 LEAST, MOST = duration_pb2.Duration(nanos=100_000_000), duration_pb2.Duration(seconds=60)

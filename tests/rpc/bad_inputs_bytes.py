@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import serving
-from bad_inputs import World, outcome, row
 from google.protobuf import struct_pb2
 
 from tallywire.v1 import event_pb2, event_service_pb2
+from tests.support import serving
+from tests.support.bad_inputs import World, outcome, row
 
 MALFORMED = "INVALID_ARGUMENT MALFORMED_MESSAGE"
 

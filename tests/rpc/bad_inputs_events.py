@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import grpc
-import serving
-from bad_inputs import World, outcome, row
 from google.protobuf import struct_pb2, timestamp_pb2
-from serving import Caller
 
 from server.organizations.settings import OrganizationSettings
 from tallywire.v1 import event_pb2
+from tests.support import serving
+from tests.support.bad_inputs import World, outcome, row
+from tests.support.serving import Caller
 
 
 def _structure(**values: object) -> struct_pb2.Struct:

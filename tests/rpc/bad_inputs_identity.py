@@ -5,15 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import grpc
-import serving
-import wire
-from bad_inputs import World, outcome, row
-from serving import Caller
 
 from server.organizations.organization import OrganizationState
 from server.tenancy import administration, api_keys, authentication
 from server.tenancy.principal import Scope
 from tallywire.v1 import metrics_service_pb2
+from tests.support import serving, wire
+from tests.support.bad_inputs import World, outcome, row
+from tests.support.serving import Caller
 
 INVALID = "UNAUTHENTICATED CREDENTIALS_INVALID"
 MISSING = "UNAUTHENTICATED CREDENTIALS_MISSING"

@@ -2,11 +2,10 @@
 
 import asyncio
 
-import serving
-from bad_inputs import World, outcome, row
-from serving import Caller, batch, read_ack
-
 from server.ingest import pipeline
+from tests.support import serving
+from tests.support.bad_inputs import World, outcome, row
+from tests.support.serving import Caller, batch, read_ack
 
 
 async def _count(caller: Caller) -> int:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import grpc
-import serving
-from bad_inputs import World, outcome, row, told
 from google.protobuf import timestamp_pb2
 
 from server.organizations.settings import OrganizationSettings
 from server.query import questions
 from server.store import reading
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
+from tests.support import serving
+from tests.support.bad_inputs import World, outcome, row, told
 
 HOUR, DAY, WEEK, MONTH = (
     time_pb2.GRANULARITY_HOUR,

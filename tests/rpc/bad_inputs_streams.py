@@ -4,14 +4,13 @@ import asyncio
 from typing import Any
 
 import grpc
-import serving
-import wire
-from bad_inputs import World, row, told
-from serving import Caller, batch, header, read_ack
 
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 from server.tenancy import api_keys, authentication
+from tests.support import serving, wire
+from tests.support.bad_inputs import World, row, told
+from tests.support.serving import Caller, batch, header, read_ack
 
 
 async def _send(caller: Caller, *requests: Any) -> tuple[str, list[str], int]:

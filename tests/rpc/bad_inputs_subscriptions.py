@@ -4,14 +4,14 @@ import base64
 from typing import Any
 
 import grpc
-import serving
-from bad_inputs import World, outcome, row
 from google.protobuf import duration_pb2
-from serving import Caller
 
 from server.realtime.resume_tokens import Subscription, Tokens
 from server.realtime.view import Part
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
+from tests.support import serving
+from tests.support.bad_inputs import World, outcome, row
+from tests.support.serving import Caller
 
 INVALID = "INVALID_ARGUMENT RESUME_TOKEN_INVALID resume_after"
 

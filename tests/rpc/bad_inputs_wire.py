@@ -8,13 +8,12 @@ import tracemalloc
 from collections.abc import Collection
 
 import grpc
-import serving
-import wire
-from bad_inputs import World, outcome, row
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 
 from server.rpc import transport
+from tests.support import serving, wire
+from tests.support.bad_inputs import World, outcome, row
 
 
 def _resident() -> int:

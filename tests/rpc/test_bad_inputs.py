@@ -2,7 +2,6 @@
 
 import asyncio
 
-import bad_inputs
 import bad_inputs_bytes
 import bad_inputs_events
 import bad_inputs_identity
@@ -13,12 +12,13 @@ import bad_inputs_subscriptions
 import bad_inputs_to_come
 import bad_inputs_wire
 import pytest
-from bad_inputs import ROWS, Frail, Row, World
-from serving import Accounts, Caller
 
 from server.app import Running
 from server.local import embedded
 from server.settings import Settings
+from tests.support import bad_inputs
+from tests.support.bad_inputs import ROWS, Frail, Row, World
+from tests.support.serving import Accounts, Caller
 
 TABLE = bad_inputs.table()
 LISTED = {name: reason for name, reason in bad_inputs_to_come.CANDIDATES.items() if name in TABLE}

@@ -3,17 +3,16 @@
 import pathlib
 import shutil
 
-import certificates
 import grpc
 import pytest
-import serving
-from certificates import Certificates, Pair
-from serving import Caller
 from structlog.testing import capture_logs
 
 from server import errors
 from server.app import Running
 from server.settings import Settings
+from tests.support import certificates, serving
+from tests.support.certificates import Certificates, Pair
+from tests.support.serving import Caller
 
 
 @pytest.fixture(scope="module")

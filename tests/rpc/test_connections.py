@@ -6,9 +6,6 @@ from collections.abc import AsyncIterator, Iterable
 
 import grpc
 import pytest
-import serving
-import wire
-from serving import Caller
 
 from server import app
 from server.app import Running
@@ -17,6 +14,8 @@ from server.rpc.endings import StreamLimits
 from server.settings import Settings
 from tallywire import AsyncClient, TallywireError
 from tallywire.v1 import event_pb2, event_service_pb2_grpc, realtime_service_pb2, realtime_service_pb2_grpc
+from tests.support import serving, wire
+from tests.support.serving import Caller
 
 _CALLS = 3000
 # The stub alone: nothing that is lost is tried again unseen, and no other test is on the connection.

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
-from serving import Caller
 
 from server import errors
 from server.catalog import registry
@@ -19,6 +18,7 @@ from tallywire.v1 import (
     metrics_service_pb2,
     realtime_service_pb2,
 )
+from tests.support.serving import Caller
 
 
 async def test_the_catalogue_is_told_as_it_is(caller: Caller) -> None:

@@ -8,10 +8,8 @@ from typing import Any
 
 import grpc
 import pytest
-import serving
 from grpc._cython import cygrpc
 from prometheus_client import REGISTRY
-from serving import Accounts, Caller
 from structlog.testing import capture_logs
 
 from server import log_throttle
@@ -20,6 +18,8 @@ from server.local import embedded
 from server.query.questions import Queries
 from server.rpc.subscription import Stream
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
+from tests.support import serving
+from tests.support.serving import Accounts, Caller
 
 _WATCH = "/tallywire.v1.RealtimeService/WatchMetrics"
 

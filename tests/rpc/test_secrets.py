@@ -14,15 +14,15 @@ from typing import Any
 import asyncpg
 import grpc
 import pytest
-import serving
 from google.protobuf import struct_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from serving import Accounts, Caller, refused
 
 from server.app import Running
 from server.local import embedded
 from server.settings import Settings
 from tallywire.v1 import event_pb2, metrics_service_pb2
+from tests.support import serving
+from tests.support.serving import Accounts, Caller, refused
 
 PLANTED = "hunter2-of-the-tenant"
 

@@ -9,12 +9,8 @@ from typing import Any
 import asyncpg
 import grpc
 import pytest
-import serving
-from bad_inputs import outcome
-from certificates import Certificates, Pair
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr, ValidationError
-from serving import Accounts, Caller, refused
 
 from server import errors
 from server import settings as settings_module
@@ -29,6 +25,10 @@ from server.tenancy import administration, api_keys
 from server.tenancy.authentication import Authenticator
 from server.tenancy.principal import Scope
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
+from tests.support import serving
+from tests.support.bad_inputs import outcome
+from tests.support.certificates import Certificates, Pair
+from tests.support.serving import Accounts, Caller, refused
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -1,0 +1,119 @@
+"""`demo --live` and its readers as whole programs: what they show outlives kills, and everything ends cleanly."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support import processes
+from tests.support.processes import Foreground
+from tests.support.terminals import Terminal
+
+Read = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def live(tmp_path: pathlib.Path) -> Iterator[Foreground]:
+    """The demo, playing."""
+    demo = Foreground("demo", "--live", environment=processes.environment(tmp_path), logs=tmp_path / "logs")
+    demo.says("Ctrl-C ends it.")
+    yield demo
+    demo.end()
+
+
+@pytest.fixture
+def readers(live: Foreground, tmp_path: pathlib.Path) -> dict[str, str]:
+    """The environment in which the demo invites to read."""
+    invited = re.search(r"TALLYWIRE_API_KEY=(\S+) TALLYWIRE_ADDRESS=(\S+) .*watch", live.out)
+    assert invited
+    return processes.environment(tmp_path, TALLYWIRE_API_KEY=invited[1], TALLYWIRE_ADDRESS=invited[2])
+
+
+@pytest.fixture
+def terminal(readers: dict[str, str]) -> Iterator[Terminal]:
+    """A terminal that shows the dashboard."""
+    terminal = Terminal(readers, "watch", "--interval", "0.1")
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def read(readers: dict[str, str]) -> Iterator[Read]:
+    """Runs the command `tallywire` as the demo invites to, with its lines added to a file."""
+    started = []
+
+    def read(shown: pathlib.Path, *arguments: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "tallywire.cli", *arguments]
+        with shown.open("ab") as out:
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, env=readers)
+        started.append(child)
+        return child
+
+    yield read
+    for child in started:
+        child.kill()
+        child.wait()
+
+
+def lines(shown: pathlib.Path) -> list[dict[str, object]]:
+    """The whole lines so far."""
+    text = shown.read_text() if shown.exists() else ""
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def grows(shown: pathlib.Path, by: int = 2) -> None:
+    """Waits for some more lines."""
+    before = len(lines(shown))
+    assert processes.until(lambda: len(lines(shown)) >= before + by)
+
+
+def test_readers_of_the_live_demo_outlive_kills(
+    live: Foreground, read: Read, terminal: Terminal, tmp_path: pathlib.Path
+) -> None:
+    states, updates, position = tmp_path / "states", tmp_path / "updates", tmp_path / "position"
+    watching = read(states, "watch", "--json", "--interval", "0.1")
+    reading = read(updates, "updates", "--resume", str(position))
+    grows(states)
+    grows(updates)
+    terminal.wait_for("● live")
+
+    # A reader that is killed goes on where it was.
+    reading.kill()
+    reading.wait()
+    reading = read(updates, "updates", "--resume", str(position))
+    grows(updates)
+
+    # A server that is killed is started again, and all readers find it.
+    killed = live.child("server")
+    os.kill(killed, signal.SIGKILL)
+    terminal.wait_for("reconnecting…")
+    assert processes.until(lambda: live.child("server") not in (0, killed))
+    grows(states)
+    grows(updates)
+    terminal.wait_for("● live")
+    live.look()
+
+    os.write(terminal.master, b"q")
+    assert terminal.end() == 0
+    for child in (watching, reading):
+        child.send_signal(signal.SIGINT)
+        assert child.wait(20) == 130
+    shown = [line["metrics"] for line in lines(states)]
+    assert all(isinstance(one, dict) and one["messages_today"] > 0 for one in shown)
+    today = [one["messages_today"] for one in shown]  # type: ignore[index]
+    assert today == sorted(today)
+    revisions = [line["revision"] for line in lines(updates)]
+    first = revisions[0]
+    assert isinstance(first, int)
+    assert revisions == list(range(first, first + len(revisions)))
+
+    live.interrupt()
+    assert live.process.wait(30) == 0
+    assert live.is_gone(5)
+    assert re.fullmatch(r"everything is stopped, [\d,]+ events are kept in .*/demo\n", live.err)

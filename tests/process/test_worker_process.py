@@ -1,0 +1,271 @@
+"""`python -m workers` as an operator runs it, and what it survives."""
+
+import asyncio
+import contextlib
+import functools
+import operator
+import os
+import pathlib
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from server import errors
+from server.local import embedded
+from server.rollups import audit, fold
+from server.settings import Settings
+from server.store.database import Database
+from server.tasks import jobs, wakeups
+from server.tasks.wakeups import Wakeups
+from tests.support import worlds
+from workers import __main__ as program
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    return kept | {"PYTHONUNBUFFERED": "1"} | variables
+
+
+class Worker:
+    """A worker process."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: pathlib.Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text()
+
+    async def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Sends a signal and returns the exit code."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(how)
+        return await asyncio.wait_for(self.process.wait(), 20)
+
+
+class Workers:
+    """Starts workers on the test's database and ends them with it."""
+
+    def __init__(self, folder: pathlib.Path, variables: dict[str, str]) -> None:
+        self._folder = folder
+        self._variables = variables
+        self.started: list[Worker] = []
+
+    async def start(self) -> Worker:
+        log = self._folder / f"worker-{len(self.started)}.log"
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "workers", cwd=ROOT, env=environment(**self._variables), stderr=output
+            )
+        worker = Worker(process, log)
+        self.started.append(worker)
+        return worker
+
+
+@pytest.fixture
+async def workers(own_engines: embedded.Engines, own_url: str, tmp_path: pathlib.Path) -> AsyncIterator[Workers]:
+    """Workers on the test's own database."""
+    variables = {"DATABASE_URL": own_url, "REDIS_URL": own_engines.redis_url}
+    workers = Workers(tmp_path, variables)
+    yield workers
+    for worker in workers.started:
+        await worker.end(signal.SIGKILL)
+        print(worker.log)  # shown where the test has failed
+        assert "Traceback" not in worker.log
+        for secret in variables.values():
+            assert secret not in worker.log
+
+
+async def until(look: Callable[[], Awaitable[object]], enough: Callable[[object], bool], patience: float = 20) -> float:
+    """Looks again and again until it has seen enough, and returns the seconds that it took."""
+    began = time.monotonic()
+    while not enough(await look()):
+        assert time.monotonic() - began < patience
+        await asyncio.sleep(0.05)
+    return time.monotonic() - began
+
+
+async def folded(database: Database, organization: int, patience: float = 20) -> float:
+    """Waits until an organization has no deltas left and returns the seconds that it took."""
+    return await until(lambda: worlds.unfolded(database, organization), lambda left: left == 0, patience)
+
+
+async def test_a_worker_folds_runs_the_jobs_and_ends_in_order(
+    own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(1, 500))
+    before = await worlds.figures(own_database, own_organization)
+    worker = await workers.start()
+    await folded(own_database, own_organization)
+    done = "SELECT count(*) FROM jobs WHERE runs > 0 AND failures = 0"
+    await until(lambda: worlds.value(own_database, done), lambda done: done == len(jobs.REGISTRY))
+    assert await worlds.figures(own_database, own_organization) == before
+    assert await worker.end(signal.SIGINT) == 0
+    assert "error" not in worker.log
+    assert "warning" not in worker.log
+
+
+async def test_a_wakeup_is_followed_at_once(
+    own_engines: embedded.Engines, own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    worker = await workers.start()
+    await worlds.store(own_database, own_organization, worlds.events(1, 50))
+    await folded(own_database, own_organization)
+    sender = Wakeups(own_engines.redis_url)
+    try:
+        for seed in range(2, 5):
+            await worlds.store(own_database, own_organization, worlds.events(seed, 50))
+            sender.fold(own_organization)
+            assert await folded(own_database, own_organization) < 3
+    finally:
+        await sender.close()
+    assert await worker.end() == 0
+
+
+async def test_workers_that_are_killed_while_they_fold_change_no_figure(
+    own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    for seed in range(4):
+        await worlds.store(own_database, own_organization, worlds.events(seed, 1500, days=30), batch=60)
+    before = await worlds.figures(own_database, own_organization)
+    dice = random.Random(5)
+    deltas = await worlds.unfolded(own_database, own_organization)
+    assert deltas > 5 * fold.BATCH_DELTAS
+    for _ in range(2):
+        worker = await workers.start()
+        await until(lambda: worlds.unfolded(own_database, own_organization), functools.partial(operator.ne, deltas))
+        await asyncio.sleep(dice.random() * 0.2)
+        assert await worker.end(signal.SIGKILL) == -signal.SIGKILL
+        assert await worlds.figures(own_database, own_organization) == before
+        deltas = await worlds.unfolded(own_database, own_organization)
+        assert deltas
+    await workers.start()
+    await workers.start()
+    await folded(own_database, own_organization, 60)
+    assert await worlds.figures(own_database, own_organization) == before
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+async def test_folding_goes_on_without_redis_and_after_it(
+    own_engines: embedded.Engines, own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    worker = await workers.start()
+    seeds = iter(range(100))
+
+    async def more() -> float:
+        await worlds.store(own_database, own_organization, worlds.events(next(seeds), 50))
+        return await folded(own_database, own_organization)
+
+    await more()
+    queue = wakeups.connect(own_engines.redis_url)
+    await queue.flushall()
+    assert await more() < 6
+    await asyncio.to_thread(own_engines.stop_redis)
+    try:
+        assert await more() < 8
+        await asyncio.sleep(2)
+        assert await more() < 8
+    finally:
+        await asyncio.to_thread(own_engines.restart_redis)
+    assert await more() < 6
+    # arq is back, too: its cron marks what it ran.
+    await until(lambda: queue.keys("arq:in-progress:fold_due:*"), bool)
+    await queue.aclose(close_connection_pool=True)
+    assert worker.process.returncode is None
+    assert worker.log.count("a part of the worker stopped") == 1
+    assert await worker.end() == 0
+
+
+async def test_a_worker_outlives_a_restart_of_the_database(
+    own_engines: embedded.Engines, own_url: str, own_database: Database, own_organization: int, workers: Workers
+) -> None:
+    worker = await workers.start()
+    await worlds.store(own_database, own_organization, worlds.events(1, 50))
+    await folded(own_database, own_organization)
+    await asyncio.to_thread(own_engines.stop_postgres)
+    await asyncio.sleep(3)
+    await asyncio.to_thread(own_engines.restart_postgres)
+    fresh = Database(own_url)  # the other one's connections have died with the database
+    await worlds.store(fresh, own_organization, worlds.events(2, 50))
+    assert await folded(fresh, own_organization) < 15
+    await fresh.close()
+    assert await worker.end() == 0
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"DATABASE_URL": None}, "DATABASE_URL is not set"),
+        ({"REDIS_URL": None}, "REDIS_URL is not set"),
+        ({"DATABASE_URL": "mysql://localhost/x"}, "not of PostgreSQL"),
+        ({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, "nothing listens at 127.0.0.1:1"),
+        ({"REDIS_URL": "http://localhost"}, "REDIS_URL is not a URL of Redis"),
+        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "nothing answers at 127.0.0.1:1"),
+    ],
+)
+async def test_settings_that_cannot_work_are_told(
+    own_engines: embedded.Engines, own_url: str, change: dict[str, str | None], complaint: str
+) -> None:
+    variables = {"DATABASE_URL": own_url, "REDIS_URL": own_engines.redis_url} | change
+    with pytest.raises(errors.SetupError, match=complaint) as raised:
+        await program.work(Settings(**variables), 0)  # type: ignore[arg-type]  # fields are set by their variables
+    assert "secret" not in str(raised.value)
+
+
+async def test_a_database_that_was_not_migrated_is_told(own_engines: embedded.Engines) -> None:
+    empty = own_engines.create_database("not_migrated")
+    known = Settings(DATABASE_URL=empty, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
+    with pytest.raises(errors.SetupError, match="python -m server migrate"):
+        await program.work(known, 0)
+
+
+async def test_a_port_that_is_taken_is_told(own_engines: embedded.Engines, own_url: str, taken_port: int) -> None:
+    known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
+    with pytest.raises(errors.SetupError, match="TALLYWIRE_METRICS_ADDRESS or TALLYWIRE_METRICS_PORT"):
+        await program.work(known, taken_port)
+
+
+async def test_metrics_are_served_at_the_address_that_is_set(own_engines: embedded.Engines, own_url: str) -> None:
+    elsewhere = {"metrics_address": "192.0.2.1"}  # an address that nobody has
+    known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url, **elsewhere)  # type: ignore[call-arg, arg-type]
+    with pytest.raises(errors.SetupError, match=r"192\.0\.2\.1"):
+        await program.work(known, 9464)
+
+
+async def test_a_worker_that_cannot_begin_says_so_in_one_line(own_engines: embedded.Engines) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "workers"),
+        cwd=ROOT,
+        env=environment(DATABASE_URL="postgresql://u:secret@127.0.0.1:1/x", REDIS_URL=own_engines.redis_url),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, complaint = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, output) == (1, b"")
+    (line,) = complaint.decode().splitlines()
+    assert "nothing listens at 127.0.0.1:1" in line
+
+
+async def test_help_says_what_it_is() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "workers", "--help", cwd=ROOT, stdout=asyncio.subprocess.PIPE, env=environment()
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    assert b"DATABASE_URL and REDIS_URL" in output

@@ -1,0 +1,286 @@
+"""MetricsService: small worlds whose figures can be worked out by hand, asked for by every road there is."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from server.catalog import metrics, registry
+from server.query import overview
+from server.rollups import fold
+from server.store.database import Database
+from tallywire.v1 import (
+    event_pb2,
+    time_pb2,
+)
+from tests.support.serving import Caller
+from tests.support.tiny_worlds import PART, THE_DAY, Figure, by_field, closing, e, presence, sent, stored_bytes
+
+CONVERSATION = [
+    e("conversation.started", 0, conversation_id="c", user_id="u1"),
+    e("message.received", 1, conversation_id="c", user_id="u1"),
+    sent(2, "c", response_time_ms=10, prompt_tokens=10, completion_tokens=5, cost_micros=200),
+    sent(3, "c", response_time_ms=20, failed=True, fallback=True, knowledge_hit=True, cost_micros=100),
+    sent(4, "c", failed=False),
+    sent(5, "c", response_time_ms=0),
+    e("conversation.resolved", 6, conversation_id="c", user_id="u2"),
+]
+
+# A world is events and the figures that they must give. Every metric of the catalogue stands in one at least.
+WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
+    "a conversation": (
+        CONVERSATION,
+        {
+            "events": 7,
+            "total_conversations": 1,
+            "conversation_count": 1,
+            "messages_received": 1,
+            "messages_sent": 4,
+            "total_messages": 5,
+            "message_count": 5,
+            "failed_messages": 1,
+            "fallback_messages": 1,
+            "knowledge_messages": 1,
+            "error_rate": 1 / 4,
+            "success_rate": 3 / 4,
+            "fallback_rate": 1 / 4,
+            "knowledge_hit_rate": 1 / 4,
+            "response_time_sum_ms": 30,
+            "response_time_count": 3,
+            "avg_response_time_ms": 10,
+            "p50_response_time_ms": 10,
+            "p90_response_time_ms": 18,
+            "p95_response_time_ms": 19,
+            "p99_response_time_ms": 19.8,
+            "prompt_tokens": 10,
+            "completion_tokens": 5,
+            "token_usage": 15,
+            "cost_micros": 300,
+            "cost_per_conversation_micros": 300,
+            "unique_users": 2,
+            "active_agents": 1,
+            "conversations_resolved": 1,
+            "conversations_closed": 1,
+            "closed_conversation_messages": 5,
+            "avg_messages_per_conversation": 5,
+            "resolution_rate": 1,
+        },
+    ),
+    "response times that are all the same": (
+        [sent(minute, response_time_ms=3000) for minute in range(50)],
+        {
+            "response_time_count": 50,
+            "avg_response_time_ms": 3000,
+            "p50_response_time_ms": 3000,
+            "p90_response_time_ms": 3000,
+            "p95_response_time_ms": 3000,
+            "p99_response_time_ms": 3000,
+        },
+    ),
+    "nothing but an agent": (
+        [e("agent.created")],
+        {
+            "events": 1,
+            "messages_sent": 0,
+            "total_messages": 0,
+            "unique_users": 0,
+            "active_agents": 0,
+            "token_usage": 0,
+            "rating_count": 0,
+            "conversations_closed": 0,
+            "error_rate": None,
+            "success_rate": None,
+            "avg_response_time_ms": None,
+            "p50_response_time_ms": None,
+            "p99_response_time_ms": None,
+            "satisfaction_score": None,
+            "resolution_rate": None,
+            "ended_rate": None,
+            "avg_messages_per_conversation": None,
+            "fallback_rate": None,
+            "knowledge_hit_rate": None,
+            "cost_per_conversation_micros": None,
+            "avg_handle_time_ms": None,
+            "avg_wait_ms": None,
+            "conversion_rate": None,
+            "storage_used_bytes": 0,
+            "available_time_ms": None,
+            "occupancy": None,
+            "messages_change": None,
+        },
+    ),
+    "ratings": (
+        [e("feedback.submitted", feedback=event_pb2.FeedbackDetail(rating=rating)) for rating in (4, 5, 5)]
+        + [e("feedback.submitted", feedback=event_pb2.FeedbackDetail(comment_length=3))],
+        {"rating_sum": 14, "rating_count": 3, "satisfaction_score": 14 / 3},
+    ),
+    "calls of interfaces": (
+        [
+            e("api.called", api=event_pb2.ApiDetail(request_bytes=100, response_bytes=5000)),
+            e("api.called", api=event_pb2.ApiDetail(response_bytes=1)),
+            e("api.called"),
+        ],
+        {"api_calls": 3, "api_request_bytes": 100, "api_response_bytes": 5001},
+    ),
+    "storage": (
+        [stored_bytes(1000), stored_bytes(500, event_pb2.STORAGE_KIND_UPLOAD), stored_bytes(-200)],
+        {"storage_change_bytes": 1300, "storage_used_bytes": 1300},
+    ),
+    "workflows": (
+        [e("workflow.executed"), e("workflow.executed"), e("workflow.failed"), e("workflow.created")],
+        {"workflow_executions": 2, "workflow_failures": 1},
+    ),
+    "outcomes": (
+        [
+            *closing("c1", "resolved", "escalated"),
+            *closing("c2", "ended", "resolved"),
+            *closing("c3", "abandoned"),
+            *closing("c4", "ended"),
+            *closing("c5", "resolved", "reopened"),
+            sent(0, "c1"),
+            sent(0, "c4"),
+            sent(0, "c5"),
+        ],
+        {
+            "conversations_escalated": 1,
+            "conversations_resolved": 1,
+            "conversations_abandoned": 1,
+            "conversations_ended": 1,
+            "conversations_closed": 4,
+            "escalation_rate": 1 / 4,
+            "resolution_rate": 1 / 4,
+            "abandonment_rate": 1 / 4,
+            "ended_rate": 1 / 4,
+            "closed_conversation_messages": 2,
+            "avg_messages_per_conversation": 1 / 2,
+            "total_conversations": 0,
+        },
+    ),
+    "telephone": (
+        [
+            e("call.answered", call=event_pb2.CallDetail(wait_ms=4000)),
+            e("call.answered"),
+            e("call.abandoned", call=event_pb2.CallDetail(wait_ms=9000)),
+            e("call.ended", call=event_pb2.CallDetail(talk_ms=60_000, hold_ms=5000, wrap_up_ms=10_000)),
+            e("call.ended", call=event_pb2.CallDetail(talk_ms=30_000)),
+        ],
+        {
+            "calls_handled": 2,
+            "talk_ms": 90_000,
+            "hold_ms": 5000,
+            "wrap_up_ms": 10_000,
+            "avg_handle_time_ms": 52_500,
+            "wait_ms": 4000,
+            "avg_wait_ms": 4000,
+            "active_agents": 1,
+        },
+    ),
+    "leads": (
+        [e("lead.created"), e("lead.converted"), e("lead.lost"), e("lead.lost"), e("lead.lost")],
+        {"leads_converted": 1, "leads_lost": 3, "conversion_rate": 1 / 4},
+    ),
+    "tasks": ([e("task.created"), e("task.completed"), e("task.completed")], {"tasks_completed": 2}),
+    "presence": (
+        [
+            presence(0, event_pb2.AGENT_STATUS_AVAILABLE),
+            presence(30, event_pb2.AGENT_STATUS_BUSY),
+            presence(40, event_pb2.AGENT_STATUS_AWAY),
+            presence(60, event_pb2.AGENT_STATUS_OFFLINE),
+        ],
+        {"available_time_ms": 30 * 60_000, "occupancy": 1 / 4, "active_agents": 0},
+    ),
+    "presence that began before and goes on after": (
+        [presence(-24 * 60, event_pb2.AGENT_STATUS_BUSY), presence(0, event_pb2.AGENT_STATUS_AVAILABLE)],
+        {"available_time_ms": 12 * 3600_000, "occupancy": 1 / 2},
+    ),
+    "growth": (
+        [
+            *(e("message.sent", -24 * 60 + minute, user_id="u1") for minute in range(2)),
+            *(e("message.sent", minute, user_id=f"u{minute}") for minute in range(3)),
+            e("conversation.started", -24 * 60, conversation_id="c1"),
+            e("conversation.started", -24 * 60, conversation_id="c2"),
+            e("conversation.started", 0, conversation_id="c3"),
+        ],
+        {"messages_change": 50, "users_change": 200, "conversations_change": -50, "total_messages": 3},
+    ),
+    "users and agents": (
+        [
+            e("message.received", user_id="u1"),
+            e("message.received", 60, user_id="u1"),
+            e("custom.thing", 120, user_id="u2"),
+            e("message.received", -24 * 60, user_id="u3"),
+        ],
+        {"unique_users": 2, "active_agents": 1, "users_change": 100},
+    ),
+}
+
+
+def series_names() -> list[str]:
+    return list(registry.METRICS)
+
+
+async def by_series(caller: Caller, **part: str) -> dict[str, Figure]:
+    """Every figure of the day from its series, which has one point."""
+    found: dict[str, Figure] = {}
+    names = series_names()
+    for first in range(0, len(names), 20):
+        answer = await caller.trends(THE_DAY, *names[first : first + 20], granularity=time_pb2.GRANULARITY_DAY, **part)
+        for one in answer.series:
+            (value,) = one.values
+            kind = value.WhichOneof("value")
+            metric = registry.METRICS[one.metric]
+            assert kind in (("integer",) if metrics.is_integer(metric) else ("number", None))
+            found[one.metric] = getattr(value, kind) if kind else None
+    return found
+
+
+async def every_road(caller: Caller) -> dict[str, dict[str, Figure]]:
+    """The figures of the day by every road that leads to them."""
+    roads = {
+        "overview": by_field((await caller.overview(THE_DAY)).overview),
+        "agent": by_field((await caller.agent("bot", THE_DAY)).agent),
+        "series": await by_series(caller),
+    }
+    for name, value in PART.items():
+        roads[f"overview by {name}"] = by_field((await caller.overview(THE_DAY, **{name: value})).overview)
+        roads[f"series by {name}"] = await by_series(caller, **{name: value})
+        assert roads[f"overview by {name}"].pop("storage_used_bytes") is None
+    return roads
+
+
+@pytest.mark.parametrize("world", WORLDS)
+async def test_the_figures_of_a_world(caller: Caller, database: Database, world: str) -> None:
+    """By every road, before and after folding, and in whatever order the events arrive."""
+    events, expected = WORLDS[world]
+    for one in reversed(events):
+        await caller.track(one)
+    before = await every_road(caller)
+    for road, found in before.items():
+        told = {name: figure for name, figure in expected.items() if name in found}
+        assert {name: found[name] for name in told} == pytest.approx(told), road
+    assert expected.keys() <= {name for found in before.values() for name in found}
+    assert await fold.fold_all(database, caller.organization_id) > 0
+    assert await every_road(caller) == before
+
+
+def test_every_metric_of_the_catalogue_is_in_a_world() -> None:
+    told = {name for _, expected in WORLDS.values() for name, figure in expected.items() if figure is not None}
+    assert told == registry.ALL.keys()
+
+
+async def test_zero_is_told_and_what_cannot_be_computed_is_absent(caller: Caller) -> None:
+    answer = (await caller.overview(THE_DAY)).overview
+    figures = by_field(answer)
+    integers = {name for name in overview.FIGURES if metrics.is_integer(registry.METRICS[name])}
+    assert {name for name, figure in figures.items() if figure == 0} == integers | {"storage_used_bytes"}
+    assert {name for name, figure in figures.items() if figure is None} == set(overview.FIGURES) - integers | set(
+        registry.CHANGES
+    )
+    assert not answer.events_by_type
+    assert not answer.storage_by_kind
+
+
+async def test_events_are_told_by_type_the_most_frequent_first(caller: Caller) -> None:
+    await caller.track_all([e("b.b"), e("a.a"), e("c.c"), e("c.c"), e("elsewhen", -24 * 60)])
+    overview = (await caller.overview(THE_DAY)).overview
+    assert [(one.event_type, one.events) for one in overview.events_by_type] == [("c.c", 2), ("a.a", 1), ("b.b", 1)]
+    assert not (await caller.overview(THE_DAY, agent_id="bot")).overview.events_by_type

@@ -1,0 +1,166 @@
+"""GetUsageTrends: buckets that follow the clock on the wall, without gaps."""
+
+import zoneinfo
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from server import timerange
+from server.catalog import registry
+from server.organizations.settings import OrganizationSettings
+from server.query import trends
+from server.query.answers import Trends
+from server.rpc import metric_conversion
+from tallywire.v1 import event_pb2, metrics_service_pb2, time_pb2
+from tests.support import serving
+from tests.support.serving import Accounts, Caller, refused
+from tests.support.tiny_worlds import DAY, NOON, THE_DAY, Figure, e, sent
+
+
+def lengths(answer: Any) -> list[float]:
+    """The hours of each bucket."""
+    return [(one.end.seconds - one.start.seconds) / 3600 for one in answer.buckets]
+
+
+def values(answer: Any, metric: str) -> list[Figure]:
+    (series,) = (one for one in answer.series if one.metric == metric)
+    assert len(series.values) == len(answer.buckets)
+    return [getattr(one, one.WhichOneof("value")) if one.WhichOneof("value") else None for one in series.values]
+
+
+def quarters(start: datetime, end: datetime) -> list[event_pb2.Event]:
+    """An event in every quarter hour."""
+    count = (end - start) // timerange.QUARTER
+    return [serving.event("a.b", at=start + number * timerange.QUARTER) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours", "points"),
+    [
+        ("Europe/Berlin", "2024-03-31", 23, 23),
+        ("Europe/Berlin", "2024-10-27", 25, 25),
+        ("Australia/Lord_Howe", "2024-10-06", 23.5, 24),
+        ("Australia/Lord_Howe", "2024-04-07", 24.5, 25),
+        ("Asia/Kathmandu", "2024-05-15", 24, 24),
+        ("America/St_Johns", "2024-03-10", 23, 23),
+    ],
+)
+async def test_days_and_hours_where_clocks_change(
+    caller: Caller, zone: str, day: str, hours: float, points: int
+) -> None:
+    local = datetime.fromisoformat(day).replace(tzinfo=zoneinfo.ZoneInfo(zone))
+    before, start = (one.astimezone(UTC) for one in (local - timedelta(days=1), local))
+    end, after = ((local + timedelta(days=days)).astimezone(UTC) for days in (1, 2))
+    await caller.track_all(quarters(before, after))
+    days = await caller.trends(serving.period(before, after, zone), "events", granularity=time_pb2.GRANULARITY_DAY)
+    assert lengths(days) == [24, hours, 24]
+    assert values(days, "events") == [96, hours * 4, 96]
+    by_hour = await caller.trends(serving.period(start, end, zone), "events", granularity=time_pb2.GRANULARITY_HOUR)
+    assert len(by_hour.buckets) == points
+    assert values(by_hour, "events") == [length * 4 for length in lengths(by_hour)]
+    assert sum(lengths(by_hour)) == hours
+    assert (by_hour.context.time_zone, by_hour.granularity) == (zone, time_pb2.GRANULARITY_HOUR)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "start", "end", "expected"),
+    [
+        (
+            time_pb2.GRANULARITY_WEEK,
+            "2024-12-25",
+            "2025-01-14",
+            [("2024-12-25", 5), ("2024-12-30", 7), ("2025-01-06", 7), ("2025-01-13", 1)],
+        ),
+        (
+            time_pb2.GRANULARITY_MONTH,
+            "2024-01-31",
+            "2024-04-02",
+            [("2024-01-31", 1), ("2024-02-01", 29), ("2024-03-01", 31), ("2024-04-01", 1)],
+        ),
+        (time_pb2.GRANULARITY_MONTH, "2023-12-01", "2024-02-01", [("2023-12-01", 31), ("2024-01-01", 31)]),
+    ],
+)
+async def test_weeks_are_those_of_iso_and_months_those_of_the_calendar(
+    caller: Caller, granularity: int, start: str, end: str, expected: list[tuple[str, int]]
+) -> None:
+    first, last = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (start, end))
+    days = [first + timedelta(days=number) for number in range((last - first).days)]
+    await caller.track_all(serving.event("a.b", at=day, user_id="u") for day in days)
+    answer = await caller.trends(serving.period(first, last), "events", "unique_users", granularity=granularity)
+    begins = [one.start.ToJsonString()[:10] for one in answer.buckets]
+    assert list(zip(begins, values(answer, "events"), strict=True)) == expected
+    assert values(answer, "unique_users") == [1] * len(expected)
+
+
+async def test_gaps_are_zero_where_something_is_counted_and_absent_elsewhere(caller: Caller) -> None:
+    await caller.track_all([sent(0, response_time_ms=7), sent(2 * 24 * 60, response_time_ms=9)])
+    period = serving.period(DAY - timedelta(days=1), DAY + timedelta(days=4))
+    answer = await caller.trends(
+        period, "messages_sent", "avg_response_time_ms", "p95_response_time_ms", "unique_users"
+    )
+    assert answer.granularity == time_pb2.GRANULARITY_DAY
+    assert values(answer, "messages_sent") == [0, 1, 0, 1, 0]
+    assert values(answer, "avg_response_time_ms") == [None, 7, None, 9, None]
+    assert values(answer, "p95_response_time_ms") == [None, 7, None, 9, None]
+    assert values(answer, "unique_users") == [0] * 5
+    assert [one.unit for one in answer.series] == ["1", "ms", "ms", "1"]
+    assert list(answer.context.approximation.metrics) == ["p95_response_time_ms"]
+    assert answer.context.approximation.max_relative_error == 0.01
+
+
+async def test_an_answer_without_percentiles_is_exact(caller: Caller) -> None:
+    answer = await caller.trends(THE_DAY, "events", "avg_response_time_ms")
+    assert not answer.context.HasField("approximation")
+    assert not answer.context.still_running
+
+
+async def test_a_range_is_widened_to_quarter_hours_and_says_so(caller: Caller) -> None:
+    await caller.track_all([e("a.b", minute) for minute in (0, 14.9, 15, 29.9, 30)])
+    period = serving.period(NOON + timedelta(minutes=16), NOON + timedelta(minutes=17))
+    answer = await caller.overview(period)
+    assert answer.overview.events == 2
+    assert answer.context.start.ToDatetime(UTC) == NOON + timedelta(minutes=15)
+    assert answer.context.end.ToDatetime(UTC) == NOON + timedelta(minutes=30)
+
+
+async def test_unset_metrics_and_zone_have_defaults(accounts: Accounts) -> None:
+    caller = await accounts.caller(settings=OrganizationSettings(time_zone="Pacific/Auckland"))
+    answer = await caller.trends(THE_DAY)
+    assert [one.metric for one in answer.series] == list(trends.DEFAULT_METRICS)
+    assert answer.context.time_zone == "Pacific/Auckland"
+    assert answer.granularity == time_pb2.GRANULARITY_HOUR
+
+
+@pytest.mark.parametrize(
+    ("metrics", "reason"),
+    [
+        (["nope"], "UNKNOWN_METRIC"),
+        (["events", "occupancy"], "UNKNOWN_METRIC"),
+        ([""], "UNKNOWN_METRIC"),
+        (list(registry.METRICS)[:21], "TOO_MANY_METRICS"),
+    ],
+)
+async def test_metrics_that_cannot_be_had_are_refused(caller: Caller, metrics: list[str], reason: str) -> None:
+    error = await refused(caller.trends(THE_DAY, *metrics))
+    assert serving.refusal(error) == ("INVALID_ARGUMENT", reason, "metrics", False)
+
+
+async def test_a_long_answer_is_made_in_parts(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[metrics_service_pb2.GetUsageTrendsResponse] = []
+    trends = metric_conversion.trends
+
+    def noted(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsResponse]:
+        for part in trends(answer):
+            parts.append(part)
+            yield part
+
+    monkeypatch.setattr(metric_conversion, "trends", noted)
+    names = sorted(registry.METRICS)[:20]
+    hours = serving.period("2026-01-01T00:00", "2026-03-24T00:00")
+    answer = await caller.trends(hours, *names, granularity=time_pb2.GRANULARITY_HOUR)
+    assert [one.metric for one in answer.series] == names
+    assert {len(one.values) for one in answer.series} == {len(answer.buckets)} == {82 * 24}
+    assert max(len(part.series) for part in parts) == 1
+    assert sum(len(part.series) + bool(part.buckets) for part in parts) == 21

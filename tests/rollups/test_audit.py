@@ -1,0 +1,313 @@
+"""The audit finds whatever does not agree with raw events, and nothing else."""
+
+import asyncio
+import itertools
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+from prometheus_client import REGISTRY
+
+from server import errors
+from server.cli import auditing
+from server.organizations.settings import OrganizationSettings
+from server.quarters import Width
+from server.rollups import audit, fold, recount
+from server.rollups.audit import Report, State
+from server.rollups.recount import Fault
+from server.store import jobs as stored_jobs
+from server.store.database import Database
+from server.tasks import jobs
+from server.tenancy import administration
+from tests.support import worlds
+
+AT = datetime(2025, 1, 1, tzinfo=UTC)  # the job does not look at the time it is given
+
+
+async def fill(database: Database, organization: int, *, seed: int = 1, folded: bool = True) -> None:
+    await worlds.store(database, organization, worlds.events(seed, 400))
+    if folded:
+        await worlds.keep_every_width(database, organization)
+        await fold.fold_all(database, organization)
+
+
+async def faults(database: Database, organization: int, *, window_events: int = 100_000) -> set[Fault]:
+    report = await audit.check(database, organization, window_events=window_events)
+    assert (report.mismatches > 0) == bool(report.examples)
+    return {one.fault for one in report.examples}
+
+
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("window_events", [1, 20, 100_000])
+async def test_what_ingest_and_fold_store_agrees(
+    own_database: Database, own_organization: int, window_events: int, folded: bool
+) -> None:
+    await fill(own_database, own_organization, folded=folded)
+    await worlds.store(own_database, own_organization, worlds.events(2, 50))
+    report = await audit.check(own_database, own_organization, window_events=window_events)
+    assert (report.mismatches, report.events) == (0, 450)
+    assert report.cells > 300
+
+
+COUNT_MORE = "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1"
+
+
+@pytest.mark.parametrize(
+    ("change", "granularity", "window_events"),
+    [
+        *((COUNT_MORE, granularity, events) for granularity in Width for events in (20, 100_000)),
+        ("UPDATE rollups SET bin_counts[1] = bin_counts[1] + 1", Width.HOUR, 100_000),
+        (
+            "UPDATE rollups SET sets[1] = (SELECT r.sets[2] FROM rollups r WHERE r.sets[2] IS NOT NULL LIMIT 1)",
+            Width.QUARTER,
+            100_000,
+        ),
+        ("DELETE FROM rollups", Width.DAY, 100_000),
+    ],
+)
+async def test_a_rollup_that_was_changed_is_found(
+    own_database: Database, own_organization: int, change: str, granularity: Width, window_events: int
+) -> None:
+    await fill(own_database, own_organization)
+    picked = "SELECT ctid FROM rollups WHERE granularity = $1 AND bin_counts IS NOT NULL AND sets IS NOT NULL"
+    once = f"{change} WHERE ctid = ({picked} ORDER BY dimension DESC, value, bucket LIMIT 1)"
+    assert (await worlds.execute(own_database, once, int(granularity))).endswith(" 1")
+    report = await audit.check(own_database, own_organization, window_events=window_events)
+    # Where a rollup is checked against finer ones, those are met twice.
+    assert 1 <= report.mismatches <= 2
+    assert int(granularity) in {one.granularity for one in report.examples}
+    assert all(one.measures for one in report.examples)
+
+
+async def test_a_cell_that_should_not_be_there_is_found(own_database: Database, own_organization: int) -> None:
+    await fill(own_database, own_organization)
+    phantom = (
+        "INSERT INTO rollups (organization_id, dimension, value, granularity, bucket, counter_keys, counter_amounts)"
+        " VALUES ($1, 1, 'nobody', 1, 1100000, '{8192}', '{1}')"
+    )
+    await worlds.execute(own_database, phantom, own_organization)
+    report = await audit.check(own_database, own_organization)
+    assert report.mismatches == 1
+    (found,) = report.examples
+    assert (found.fault, found.dimension, found.bucket, found.measures) == (Fault.CELL, 1, 1_100_000, (1,))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("UPDATE deltas SET counter_amounts[1] = counter_amounts[1] + 1", {Fault.CELL}),
+        ("DELETE FROM deltas", {Fault.CELL}),
+        ("DELETE FROM events", {Fault.CELL}),
+        ("DELETE FROM event_keys", {Fault.KEY}),
+        ("UPDATE conversations SET messages = messages + 1", {Fault.CELL, Fault.MESSAGES}),
+        ("UPDATE conversations SET agent_id = 'nobody'", {Fault.CELL, Fault.OUTCOME}),
+        ("UPDATE conversations SET outcome = NULL, closed_at = NULL", {Fault.CELL, Fault.OUTCOME}),
+        ("UPDATE members SET external_id = 'nobody' WHERE kind = 1 AND external_id = 'user-1'", {Fault.CELL}),
+        ("DELETE FROM conversation_closings", {Fault.CLOSING, Fault.OUTCOME}),
+    ],
+)
+async def test_whatever_else_was_changed_is_found(
+    own_database: Database, own_organization: int, change: str, expected: set[Fault]
+) -> None:
+    await fill(own_database, own_organization, folded=False)
+    table = change.split()[2 if change.startswith("DELETE") else 1]
+    where = {
+        "conversations": " WHERE closed_at IS NOT NULL AND team_id IS NULL",
+        "conversation_closings": " WHERE kind <> 0",
+        "events": " WHERE event_type LIKE 'order.%'",
+    }.get(table, "")
+    if " WHERE " not in change:
+        change += f" WHERE (tableoid, ctid) = (SELECT tableoid, ctid FROM {table}{where} LIMIT 1)"
+    assert (await worlds.execute(own_database, change)).endswith(" 1")
+    assert await faults(own_database, own_organization) == expected
+
+
+async def test_messages_without_a_conversation_are_found(own_database: Database, own_organization: int) -> None:
+    await fill(own_database, own_organization)
+    await worlds.execute(
+        own_database, "INSERT INTO conversations VALUES ($1, 3, NULL, NULL, NULL, NULL, NULL, 'x')", own_organization
+    )
+    assert await faults(own_database, own_organization) == {Fault.MESSAGES}
+
+
+async def test_an_unknown_organization_is_an_error(own_database: Database) -> None:
+    with pytest.raises(ValueError, match="no organization 4711"):
+        await audit.check(own_database, 4711)
+
+
+async def test_the_job_goes_round_and_keeps_what_it_found(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
+    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    other = await administration.create_organization(own_database, "other", OrganizationSettings(time_zone="UTC"))
+    for organization in (own_organization, other):
+        await fill(own_database, organization)
+    tamper = (
+        "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1 WHERE organization_id = $1 AND granularity = 1"
+        " AND dimension = 1 AND value = 'ada' AND bucket = (SELECT min(bucket) FROM rollups"
+        " WHERE organization_id = $1 AND granularity = 1 AND dimension = 1 AND value = 'ada')"
+    )
+    assert await worlds.execute(own_database, tamper, own_organization) == "UPDATE 1"
+    with structlog.testing.capture_logs() as logs:
+        runs = [await audit.run(own_database, AT, {})]
+        while runs[-1]["cursor"] is not None:
+            runs.append(await audit.run(own_database, AT, runs[-1]))
+    assert len(runs) >= 4
+    assert {run["mismatches"] for run in runs} == {1}
+    assert (runs[-1]["organizations"], runs[-1]["found"]) == (2, 1)
+    (line,) = (log for log in logs if log["log_level"] == "error")
+    assert (line["organization_id"], line["dimension"], line["granularity"]) == (own_organization, 1, 1)
+    assert not {"ada", "bot-7", "bot-9"} & set(map(str, line.values()))
+    # Mended: it stays published until everything was looked at again.
+    await worlds.execute(own_database, tamper.replace("+ 1 WHERE", "- 1 WHERE"), own_organization)
+    runs = [await audit.run(own_database, AT, runs[-1])]
+    while runs[-1]["cursor"] is not None:
+        runs.append(await audit.run(own_database, AT, runs[-1]))
+    assert {run["mismatches"] for run in runs[:-1]} == {1}
+    assert runs[-1]["mismatches"] == 0
+
+
+async def test_the_job_gives_way_now_and_then(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    await fill(own_database, own_organization)
+    times = 0
+
+    async def give_way() -> None:
+        nonlocal times
+        times += 1
+
+    for busy, least, most in ((0.0, 3, 100), (60.0, 1, 1)):
+        monkeypatch.setattr(audit, "_BUSY_SECONDS", busy)
+        times = 0
+        assert (await audit.run(own_database, AT, {}, give_way=give_way))["cursor"] is None
+        assert least <= times <= most
+
+
+async def test_the_job_publishes_its_count(own_database: Database, own_organization: int) -> None:
+    await fill(own_database, own_organization)
+    await worlds.execute(own_database, "UPDATE rollups SET counter_amounts[1] = 0 WHERE granularity = 96")
+    (job,) = (job for job in jobs.REGISTRY if job.name == "audit")
+    await jobs.run_due(own_database, "me", [job])
+    async with own_database.transaction() as connection:
+        (stored,) = await stored_jobs.listed(connection)
+    assert isinstance(mismatches := stored.result["mismatches"], int)
+    assert mismatches > 0
+    assert REGISTRY.get_sample_value("tallywire_audit_mismatches") == mismatches
+    audit.publish({})
+    assert REGISTRY.get_sample_value("tallywire_audit_mismatches") == 0
+
+
+async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next_one_has_got(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
+    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    await fill(own_database, own_organization)
+    await administration.create_organization(own_database, "other", OrganizationSettings(time_zone="UTC"))
+    states, last, at = list[State](), dict[str, object](), AT
+    for _ in range(2):
+        while True:
+            last = json.loads(json.dumps(await audit.run(own_database, at, last)))  # as it is kept
+            states.append(State.of(last))
+            at += timedelta(minutes=10)
+            if last["cursor"] is None:
+                break
+    assert State.of({}) is None
+    rounds = [list(some) for _, some in itertools.groupby(states[:-1], key=lambda one: one.full)]
+    (first, second) = rounds
+    assert len(first) >= 4
+    assert {one.full for one in first} == {None}
+    second_full = states[-1].full
+    for some, full in ((first, None), (second, second[0].full)):
+        covered = [one.covered for one in some if one.covered]
+        assert covered == sorted(covered)
+        assert 0 < covered[0] < covered[-1] < 1
+        assert full is None or full.began_at == AT
+    assert second_full is not None
+    assert second[0].full is not None
+    assert second_full.began_at == AT + timedelta(minutes=10) * len([*first, second[0]])
+    assert second_full.ended_at >= second_full.began_at > second[0].full.ended_at
+    audit.publish(last)
+    for name, value in (("began", second_full.began_at), ("ended", second_full.ended_at)):
+        told = REGISTRY.get_sample_value(f"tallywire_audit_full_round_{name}_timestamp_seconds")
+        assert told == value.timestamp()
+    assert REGISTRY.get_sample_value("tallywire_audit_covered_ratio") == 0
+    assert REGISTRY.get_sample_value("tallywire_audit_full_round_skipped") == 0
+
+
+async def kept(database: Database) -> State | None:
+    """What the audit's job has kept."""
+    async with database.transaction() as connection:
+        (stored,) = await stored_jobs.listed(connection)
+    return State.of(stored.result)
+
+
+async def test_a_round_of_now_is_whole_and_is_kept_as_those_of_workers_are(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)
+    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    monkeypatch.setattr(auditing, "_TELL_SECONDS", 0.0)
+    await fill(own_database, own_organization)
+    (job,) = (job for job in jobs.REGISTRY if job.name == "audit")
+    await jobs.run_due(own_database, "a worker", [job])
+    assert (await kept(own_database)).full is None  # it has looked at one window
+    state = await auditing.run_round(own_database)
+    assert state == await kept(own_database)
+    assert (state.mismatches, auditing.exit_code(state)) == (0, 0)
+    assert re.search(r"^100% of the organizations, [\d,]+ cells, 0 mismatches$", capsys.readouterr().err, re.MULTILINE)
+    await worlds.execute(own_database, "UPDATE rollups SET counter_amounts[1] = 0 WHERE granularity = 96")
+    assert auditing.exit_code(await auditing.run_round(own_database)) == auditing.MISMATCHED
+    assert re.match(
+        r"\d+ MISMATCHES: see the workers' log; last full round \d s ago", await auditing.show(own_database)
+    )
+
+
+async def test_a_round_of_now_waits_for_a_worker_that_is_auditing(
+    own_database: Database, own_organization: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await fill(own_database, own_organization)
+    async with own_database.transaction() as connection:
+        lease = await stored_jobs.claim(connection, "audit", "a worker", timedelta(minutes=10))
+    assert lease is not None
+    waiting = asyncio.create_task(auditing.run_round(own_database))
+    told = ""
+    async with asyncio.timeout(30):
+        while "waiting" not in (told := told + capsys.readouterr().err):  # noqa: ASYNC110 - it is only printed
+            await asyncio.sleep(0.01)
+    assert not waiting.done()
+    async with own_database.transaction() as connection:
+        await stored_jobs.finish(connection, lease, timedelta(minutes=10), {})
+    assert auditing.exit_code(await waiting) == 0
+
+
+async def test_a_round_that_leaves_an_organization_out_says_so(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_slow(*_: object) -> bool:
+        raise errors.StorageUnavailable("it takes too long")
+
+    monkeypatch.setattr(audit, "_check_next", too_slow)
+    state = await auditing.run_round(own_database)
+    assert state.full.skipped == 1
+    assert auditing.exit_code(state) == 1
+    assert "1 ORGANIZATIONS LEFT OUT" in await auditing.show(own_database)
+
+
+async def test_a_round_that_fails_says_so(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(audit, "_check_next", fail)
+    assert auditing.exit_code(await auditing.run_round(own_database)) == 1
+
+
+def test_a_report_holds_no_value_of_a_tenant() -> None:
+    assert set(Report.__slots__) == {"organization_id", "events", "cells", "mismatches", "examples"}

@@ -1,0 +1,56 @@
+"""Fixtures: databases of the test's own, for workers, which fold and remove whatever they find."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from server.local import embedded
+from server.organizations.settings import OrganizationSettings
+from server.store import migrate, partitions
+from server.store.database import Database
+from server.tenancy import administration
+
+_TEMPLATE = "workers_template"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Engines]:
+    """PostgreSQL and a Valkey that tests may stop and empty."""
+    with embedded.start(tmp_path_factory.mktemp("workers")) as engines:
+        yield engines
+
+
+@pytest.fixture(scope="session")
+async def template(own_engines: embedded.Engines) -> str:
+    """A migrated database to make others from."""
+    database = Database(own_engines.create_database(_TEMPLATE), ingest_connections=1, other_connections=1)
+    await migrate.upgrade(database)
+    condition = await database.condition()
+    async with database.transaction() as connection:
+        await partitions.ensure(connection, condition.now.date())
+    await database.close()
+    return _TEMPLATE
+
+
+@pytest.fixture
+def own_url(own_engines: embedded.Engines, template: str) -> Iterator[str]:
+    """The URL of a migrated database that is the test's alone."""
+    name = f"workers_{next(_numbers)}"
+    yield own_engines.create_database(name, template=template)
+    own_engines.drop_database(name)
+
+
+@pytest.fixture
+async def own_database(own_url: str) -> AsyncIterator[Database]:
+    """The database that is the test's alone."""
+    database = Database(own_url, ingest_connections=3, other_connections=6)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def own_organization(own_database: Database) -> int:
+    """An organization in the test's own database."""
+    return await administration.create_organization(own_database, "acme", OrganizationSettings(time_zone="UTC"))
