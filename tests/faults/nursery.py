@@ -17,6 +17,7 @@ import sys
 import time
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 _FORKS = sys.platform == "linux"
@@ -108,7 +109,11 @@ def _become(request: dict[str, Any], log: int) -> NoReturn:
 
 
 def _set_clock(seconds: float) -> None:
-    """Makes this process believe that its machine's clock is off, below all of the service's own code."""
+    """Makes this process believe that its machine's clock is off, below all of the service's own code.
+
+    gRPC keeps the true clock: it reads the machine's in C, and takes differences between that and Python's. On a
+    machine whose clock is off the two agree.
+    """
 
     class Kind(type):
         def __instancecheck__(cls, value: object) -> bool:
@@ -129,6 +134,10 @@ def _set_clock(seconds: float) -> None:
         for name, value in list(vars(module).items()):
             if id(value) in wrong:
                 setattr(module, name, wrong[id(value)])
+    true: Any = SimpleNamespace(**vars(time))
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "grpc" and vars(module).get("time") is time:
+            vars(module)["time"] = true
     time.time, time.time_ns = wrong[id(time.time)], wrong[id(time.time_ns)]
 
 
