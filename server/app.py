@@ -48,7 +48,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
-    """Serves until SIGTERM or SIGINT; SetupError where it cannot start. ready is told the address once it serves."""
+    """Serves until SIGTERM or SIGINT; SetupError where it cannot start. ready gets the address once it serves."""
     stop = asyncio.Event()
     with _signals(stop):
         database = Database(

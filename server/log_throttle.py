@@ -17,12 +17,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class _Cause:
-    """What is being counted, and since when it has not been told."""
+    """What is being counted, and since when it has not been written."""
 
     level: str
     event: str
     fields: Mapping[str, object]
-    told_until: float
+    written_until: float
     more: int = 0
 
 
@@ -36,7 +36,7 @@ class Lines:
     def write(
         self, level: str, event: str, cause: object = None, *, error: BaseException | None = None, **fields: Any
     ) -> Mapping[str, Any]:
-        """Writes the line, with the error's frames, or counts it where its cause has just been told.
+        """Writes the line, with the error's frames, or counts it where its cause has just been written.
 
         Errors of one kind from one place are one cause. Returns the fields under which the log tells of it: those of
         the cause's first line.
@@ -46,10 +46,10 @@ class Lines:
         if key not in self._causes and len(self._causes) >= _MOST_CAUSES:
             key, fields = event, {}
         known = self._causes.get(key)
-        if known is not None and now < known.told_until + _LATE:
+        if known is not None and now < known.written_until + _LATE:
             known.more += 1
             return known.fields
-        self._causes[key] = _Cause(level=level, event=event, fields=fields, told_until=now + self._seconds)
+        self._causes[key] = _Cause(level=level, event=event, fields=fields, written_until=now + self._seconds)
         self._count_on(key)
         getattr(_log, level)(event, **fields, **({} if error is None else {"exc_info": error}))
         return fields
@@ -67,7 +67,7 @@ class Lines:
             del self._causes[key]
             return
         getattr(_log, cause.level)(cause.event, **cause.fields, times=cause.more, seconds=self._seconds)
-        cause.more, cause.told_until = 0, time.monotonic() + self._seconds
+        cause.more, cause.written_until = 0, time.monotonic() + self._seconds
         self._count_on(key)
 
 

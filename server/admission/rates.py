@@ -128,7 +128,7 @@ class Rates:
     def _bucket(self, organization_id: int) -> _Bucket:
         bucket = self._buckets.get(organization_id)
         if bucket is None:
-            if len(self._buckets) >= _BUCKETS:  # what is forgotten is less than a lease, and debts that are being told
+            if len(self._buckets) >= _BUCKETS:  # forgets less than a lease, and debts that are being reported
                 self._buckets = {key: one for key, one in self._buckets.items() if one.leasing is not None}
             bucket = self._buckets[organization_id] = _Bucket()
         return bucket

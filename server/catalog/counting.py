@@ -100,8 +100,8 @@ _Group = tuple[int, str, str, str, str]  # place in time, agent, channel, team, 
 
 
 def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slots.QUARTERS_ALONE) -> Cells:
-    """The cells that events add up to, outcomes of conversations aside. What has occurred lately is told apart by slots
-    as well, where that matters for figures of now.
+    """The cells that events add up to, outcomes of conversations aside. What has occurred lately is distinguished by
+    slots as well, where that matters for figures of now.
     """
     groups: dict[_Group, list[Event]] = {}
     for event, place in zip(events, recency.places(events), strict=True):
@@ -238,8 +238,8 @@ def add_conversation(
 ) -> None:
     """Adds what a conversation counts for while it is closed; a sign of −1 takes it back.
 
-    No figure of now has any of it. It is told apart by slots all the same, since most often it then belongs to a cell
-    that the closing event has made already.
+    No figure of now has any of it. It is distinguished by slots all the same, since most often it then belongs to a
+    cell that the closing event has made already.
     """
     outcome = conversation.outcome
     if outcome is None:

@@ -1,7 +1,7 @@
 """Slots: short spans of time, by which figures of now are kept for the last hour.
 
-A slot is five seconds or a minute wide. Ingest decides by the age of an event how finely it is told apart; its figures
-are those of its quarter hour as well, and only there once they are an hour old.
+A slot is five seconds or a minute wide. Ingest decides by the age of an event how finely it is distinguished; its
+figures are those of its quarter hour as well, and only there once they are an hour old.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ DIMENSIONS = (Dimension.TOTAL, Dimension.AGENT, Dimension.CHANNEL)
 _FINE_AGE, _MINUTE_AGE = 6 * 60, 62 * 60
 _SECOND = 1_000_000
 _ONE_MINUTE = timedelta(minutes=1)
-# So many minutes back what is folded is kept, and told apart by five seconds.
+# So many minutes back what is folded is kept, and distinguished by five seconds.
 MINUTES_KEPT, FINE_MINUTES_KEPT = 65, 7
 
 # Places in time as one number each, which the events of a batch are grouped by: slots of five seconds, then minutes,
@@ -69,7 +69,7 @@ def slot_of(bucket: int, place: int) -> Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recency:
-    """How finely times are told apart: by five seconds and by minute from an instant on, in microseconds since 1970,
+    """How finely times are distinguished: by five seconds and by minute from an instant on, in microseconds since 1970,
     by quarter hour before that.
     """
 
@@ -95,7 +95,7 @@ class Recency:
 
 
 def recency(now: int) -> Recency:
-    """How finely times are told apart at an instant, in microseconds since 1970."""
+    """How finely times are distinguished at an instant, in microseconds since 1970."""
     return Recency(fine_from=now - _FINE_AGE * _SECOND, minutes_from=now - _MINUTE_AGE * _SECOND)
 
 

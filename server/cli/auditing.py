@@ -34,15 +34,15 @@ async def run_round(database: Database) -> State | None:
     """
     owner = f"{socket.gethostname()}:{os.getpid()}:audit"
     job, outcome = _job()
-    is_told = False
+    is_announced = False
     while True:
         async with database.transaction() as connection:
             await stored_jobs.wake(connection, audit.JOB)
         if await jobs.run_due(database, owner, [job]):
             return State.of(outcome)
-        if not is_told:
+        if not is_announced:
             terminal.note("a worker is auditing; waiting until it ends")
-            is_told = True
+            is_announced = True
         await asyncio.sleep(_LOOK_SECONDS)
 
 
@@ -58,12 +58,12 @@ def _job() -> tuple[jobs.Job, dict[str, object]]:
 
 
 def _teller() -> Callable[[Progress], None]:
-    told_at = 0.0
+    shown_at = 0.0
 
     def tell(progress: Progress) -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at >= _TELL_SECONDS or progress.covered == 1:
-            told_at = time.monotonic()
+        nonlocal shown_at
+        if time.monotonic() - shown_at >= _TELL_SECONDS or progress.covered == 1:
+            shown_at = time.monotonic()
             terminal.note(
                 f"{progress.covered:.0%} of the organizations, {progress.cells:,} cells,"
                 f" {progress.mismatches:,} mismatches"

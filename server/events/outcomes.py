@@ -64,9 +64,9 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
-    """How a conversation stands, and who took part in it last. The time is in microseconds since 1970, the outcome None
-    while it is open.
+class ConversationSummary:
+    """A conversation as it stands, and who took part in it last. The time is in microseconds since 1970; the outcome
+    is None while it is open.
     """
 
     conversation_id: str

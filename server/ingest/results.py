@@ -79,7 +79,7 @@ class Outcome:
             telemetry.OVERFLOWED_EVENTS.inc(len(overflowed & committed.new))
 
     def revision_of(self, results: Sequence[Result]) -> int:
-        """The revision that a sender is told who got these results."""
+        """Returns the revision to answer with these results."""
         return self.revision if any(result.status is Status.ACCEPTED for result in results) else 0
 
     def results(self, events: Sequence[Event]) -> list[Result]:

@@ -103,10 +103,10 @@ async def _store_together(
     most_are_open: parts that close and reopen nothing are stored without a look at their conversations, which saves a
     round trip. One with a conversation that is closed is left out then.
     """
-    talking = [_Talking(part, known[part.organization_id].numbers, recency) for part in parts]
-    wanted = [key for one in talking if one.closings or not most_are_open for key in one.conversations()]
+    prepared = [_PartToBe(part, known[part.organization_id].numbers, recency) for part in parts]
+    wanted = [key for one in prepared if one.closings or not most_are_open for key in one.conversations()]
     seen = await conversations.look(driver, wanted) if wanted else {}
-    counted = [part for one in talking if (part := one.counted(seen)) is not None]
+    counted = [part for one in prepared if (part := one.counted(seen)) is not None]
     if not counted:
         return {}
     failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
@@ -129,8 +129,8 @@ async def _store_together(
     }
 
 
-class _Talking:
-    """A part, what it adds up to but for its conversations, and those: what becomes of them, by how they stand."""
+class _PartToBe:
+    """A part of a group before its conversations are known: what its events add up to without those."""
 
     def __init__(self, part: Part, numbers: counting.Numbers, recency: Recency) -> None:
         self.closings = counting.closings_of(part.events, numbers.overflow)
@@ -151,10 +151,10 @@ class _Talking:
         ]
 
     def counted(self, seen: Mapping[tuple[int, bytes], Seen]) -> single.Part | None:
-        """The part as it is stored, with what its conversations make different; None where one of them has been closed
-        and reopened too often to tell. To be asked once.
+        """Returns the part as it is stored, with the figures that its conversations change; None where one of them was
+        closed and reopened too often to work that out here. To be called once.
         """
-        talks = []
+        conversation_changes = []
         for key in sorted(self._activities):
             activity, closings = self._activities[key], self._closings.get(key, ())
             found = seen.get((self._part.organization_id, key), _UNSEEN)
@@ -166,11 +166,13 @@ class _Talking:
             after = Conversation(messages=before.messages + activity.messages, outcome=outcome)
             counting.add_conversation(self._changes, after, +1, self._recency)
             matters = before.outcome is not None or outcome is not None
-            talks.append(single.Talk(key, activity, outcome, found.version if matters else None))
+            conversation_changes.append(
+                single.ConversationChange(key, activity, outcome, found.version if matters else None)
+            )
         return single.Part(
             organization_id=self._part.organization_id,
             events=self._part.events,
-            talks=talks,
+            conversation_changes=conversation_changes,
             closings=self.closings,
             changes=self._changes,
             quota=self._part.quota,

@@ -16,7 +16,7 @@ from server.catalog.cells import Dimension
 from server.catalog.figures import Figure
 from server.catalog.slots import Counts, Slot
 from server.events.event import Event
-from server.events.outcomes import Talk
+from server.events.outcomes import ConversationSummary
 from server.timerange import Span
 
 MINUTES_SHOWN = 60  # with the one that is running
@@ -80,7 +80,7 @@ class State:
 
     figures: Mapping[str, Figure]
     minutes: Sequence[Minute]
-    conversations: Sequence[Talk]
+    conversations: Sequence[ConversationSummary]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class Facts:
     messages: Mapping[Slot, Counts] | None
     today: Today
     open_by_minute: Mapping[int, int]
-    conversations: Sequence[Talk]
+    conversations: Sequence[ConversationSummary]
 
 
 class _Past(NamedTuple):

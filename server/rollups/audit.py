@@ -207,9 +207,9 @@ async def run(database: Database, now: datetime, last: Result, *, give_way: Give
     return await _go_on(database, now, _Rotation.resumed(last, now), seconds=_RUN_SECONDS, give_way=give_way)
 
 
-async def run_round(database: Database, now: datetime, last: Result, told: Callable[[Progress], None]) -> Result:
-    """Does a whole round from its beginning, however long it takes; told hears of every window."""
-    return await _go_on(database, now, _Rotation.begun(last, now), seconds=math.inf, told=told)
+async def run_round(database: Database, now: datetime, last: Result, report: Callable[[Progress], None]) -> Result:
+    """Does a whole round from its beginning, however long it takes; report is called for every window."""
+    return await _go_on(database, now, _Rotation.begun(last, now), seconds=math.inf, report=report)
 
 
 async def _go_on(
@@ -219,7 +219,7 @@ async def _go_on(
     *,
     seconds: float,
     give_way: GiveWay = at_once,
-    told: Callable[[Progress], None] | None = None,
+    report: Callable[[Progress], None] | None = None,
 ) -> Result:
     begun, covered = time.monotonic(), 0.0
     backoff = _Backoff(give_way)
@@ -234,8 +234,8 @@ async def _go_on(
         while more:
             more = await backoff.before(functools.partial(_check_next_or_skip, database, rotation))
             covered = (before + (rotation.seen if more else 1)) / len(ids)
-            if told is not None:
-                told(Progress(covered=covered, cells=rotation.cells, mismatches=rotation.found))
+            if report is not None:
+                report(Progress(covered=covered, cells=rotation.cells, mismatches=rotation.found))
             if more and time.monotonic() - begun > seconds:
                 return rotation.result(covered=covered)
         rotation.organizations += 1

@@ -112,13 +112,13 @@ def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Re
     correction, usual = sender.correction, sender.warnings
     earliest, latest = sender.window
     said_of, fingerprint_of, make = fingerprint.content, sender.fingerprints.of, tuple.__new__
-    for message, (event_id, event_type, told), key in zip(messages, heads, keys, strict=True):
+    for message, (event_id, event_type, stamp), key in zip(messages, heads, keys, strict=True):
         try:
             if key is None:
                 event_id, key = _identity(event_id)  # noqa: PLW2901
             if event_type not in rules.FAMILIES:
                 rules.event_type(event_type)
-            said_at, nanos, warnings = told.seconds * 1_000_000 + told.nanos // 1000, told.nanos, usual
+            said_at, nanos, warnings = stamp.seconds * 1_000_000 + stamp.nanos // 1000, stamp.nanos, usual
             if earliest <= said_at <= latest and 0 <= nanos < 1_000_000_000:
                 occurred_at = said_at + correction
             else:
@@ -159,14 +159,14 @@ def _identity(event_id: str) -> tuple[str, bytes]:
 
 
 def _odd_time(message: event_pb2.Event, event_id: str, sender: Sender) -> tuple[int, int, tuple[Warning, ...]]:
-    """The time of occurrence of an event that tells none, or one that is not within the window: as told, as it is
+    """The time of occurrence of an event that gives none, or one that is not within the window: as given, as it is
     stored, and what there is to say about it.
     """
     if not message.HasField("occurred_at"):
         at = rules.default_time(event_id, sender.horizon)
         return fingerprint.NO_TIME, at, (Warning.TIME_DEFAULTED,)
-    told = message.occurred_at
-    at = rules.timestamp("occurred_at", told.seconds, told.nanos)
+    given = message.occurred_at
+    at = rules.timestamp("occurred_at", given.seconds, given.nanos)
     if sender.sent_at is not None and at > sender.sent_at + CLOCK_TOLERANCE:
         raise Refused(Reason.INVALID_TIMESTAMP, "occurred_at is later than sent_at", field="occurred_at")
     return at, rules.occurred_at(at + sender.correction, sender.horizon), sender.warnings

@@ -1,4 +1,4 @@
-"""What became of events, for their senders: as a message, and as the bytes of many."""
+"""The results of events for their senders: as a message, and as the bytes of many."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,12 @@ _STATUSES = {
 
 def message(result: Result) -> event_service_pb2.EventResult:
     """The message of what became of an event."""
-    told = event_service_pb2.EventResult(event_id=result.event_id, status=_STATUSES[result.status])
+    answer = event_service_pb2.EventResult(event_id=result.event_id, status=_STATUSES[result.status])
     if result.rejection is not None:
-        told.rejection.CopyFrom(_rejection_message(result.rejection))
+        answer.rejection.CopyFrom(_rejection_message(result.rejection))
     for warning in result.warnings:
-        told.warnings.append(event_service_pb2.EventWarning.Value(f"EVENT_WARNING_{warning.name}"))
-    return told
+        answer.warnings.append(event_service_pb2.EventWarning.Value(f"EVENT_WARNING_{warning.name}"))
+    return answer
 
 
 def _rejection_message(rejection: Rejection) -> event_service_pb2.Rejection:
@@ -35,12 +35,12 @@ def _rejection_message(rejection: Rejection) -> event_service_pb2.Rejection:
 
 
 def skew(submission: Submission) -> duration_pb2.Duration | None:
-    """How far the sender's clock seems to be ahead, where that is worth telling."""
+    """How far the sender's clock seems to be ahead, where that is worth saying."""
     if not submission.clock_skew:
         return None
-    told = duration_pb2.Duration()
-    told.FromMicroseconds(submission.clock_skew)
-    return told
+    answer = duration_pb2.Duration()
+    answer.FromMicroseconds(submission.clock_skew)
+    return answer
 
 
 def track_response(submission: Submission) -> bytes:

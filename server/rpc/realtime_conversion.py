@@ -13,7 +13,7 @@ from server.catalog.cells import OTHER, CellKey, Dimension
 from server.errors import Reason, Refused
 from server.events import rules
 from server.events.event import Event
-from server.events.outcomes import Kind, Talk
+from server.events.outcomes import ConversationSummary, Kind
 from server.realtime.hub import Codec
 from server.realtime.update_cache import Batch
 from server.realtime.view import Minute, Part, State
@@ -126,15 +126,15 @@ def _minute(minute: Minute) -> realtime_service_pb2.RealtimeMinute:
     )
 
 
-def _conversation(talk: Talk) -> realtime_service_pb2.ConversationState:
+def _conversation(summary: ConversationSummary) -> realtime_service_pb2.ConversationState:
     return realtime_service_pb2.ConversationState(
-        conversation_id=talk.conversation_id,
-        status=_STATUSES[talk.outcome],
-        agent_id=talk.agent_id,
-        user_id=talk.user_id,
-        channel=talk.channel,
-        last_activity_at=_timestamp(talk.last_activity),
-        message_count=talk.messages,
+        conversation_id=summary.conversation_id,
+        status=_STATUSES[summary.outcome],
+        agent_id=summary.agent_id,
+        user_id=summary.user_id,
+        channel=summary.channel,
+        last_activity_at=_timestamp(summary.last_activity),
+        message_count=summary.messages,
     )
 
 

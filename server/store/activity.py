@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from server import timerange
-from server.events.outcomes import Talk
+from server.events.outcomes import ConversationSummary
 from server.store.database import Driver
 
 _AMONG = 5000  # of an organization's conversations, the latest, whoever is named is looked for
@@ -48,7 +48,9 @@ async def open_by_minute(driver: Driver, organization_id: int, narrowing: Narrow
     return {row[0]: row[1] for row in rows}
 
 
-async def latest(driver: Driver, organization_id: int, narrowing: Narrowing, since: int, limit: int) -> list[Talk]:
+async def latest(
+    driver: Driver, organization_id: int, narrowing: Narrowing, since: int, limit: int
+) -> list[ConversationSummary]:
     """The conversations with the latest activity, latest first: of those with any from a minute on, or else among some
     thousands of the organization's latest.
     """
@@ -70,12 +72,12 @@ async def latest(driver: Driver, organization_id: int, narrowing: Narrowing, sin
             narrowing.values,
             limit - len(rows),
         )
-    return [_talk(row) for row in rows]
+    return [_summary(row) for row in rows]
 
 
-def _talk(row: asyncpg.Record) -> Talk:
+def _summary(row: asyncpg.Record) -> ConversationSummary:
     conversation_id, agent_id, user_id, channel, latest_at, messages, outcome = row
-    return Talk(
+    return ConversationSummary(
         conversation_id=conversation_id,
         agent_id=agent_id or "",
         user_id=user_id or "",

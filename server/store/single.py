@@ -107,11 +107,12 @@ _RARER_STEPS = f""", closed AS (
 # them by organization and key, so that nobody waits in a circle. Each step waits for the one before it because it asks
 # how many rows that one made.
 #
-# A part is what one organization stores. Its figures depend on how its conversations stood, of which a talk tells: the
-# version that their row must have, or none where it must be new or open and stays open. What is spoilt is left out: a
-# part with an event that is stored already, or with a conversation that is not as its talk says. What becomes so after
-# the statement has begun fails it, at the lock: a key by itself, the others by a division. Versions are good for that
-# since every transaction that stores a closing makes a new one of its conversation.
+# A part is what one organization stores. Its figures depend on how its conversations stood: a ConversationChange names
+# the version that a conversation's row must have, or none where the row must be new, or open and stay open. A
+# conflicting part is left out: an event of it is stored already, or a conversation is not as its change says. If a row
+# changes after the snapshot was taken, the statement aborts: a duplicate key by its constraint, a changed conversation
+# by an assertion (division by zero). xmin works as a version because every transaction that stores a closing updates
+# the conversation.
 _LOCKING_STEPS = f"""
     WITH parts AS MATERIALIZED (
         SELECT * FROM unnest($1::integer[], $2::integer[], $3::bigint[], $4::bytea[]) WITH ORDINALITY
@@ -120,7 +121,7 @@ _LOCKING_STEPS = f"""
         SELECT * FROM {_unnest("given", _GIVEN)}
     ), added AS MATERIALIZED (
         SELECT * FROM {_unnest("added", _ADDED, _GIVEN)}
-    ), spoilt AS MATERIALIZED (
+    ), conflicting AS MATERIALIZED (
         SELECT g.part FROM given g CROSS JOIN LATERAL (SELECT FROM event_keys
             WHERE organization_id = g.organization_id AND event_key = g.event_key OFFSET 0) AS known
         UNION ALL
@@ -131,16 +132,16 @@ _LOCKING_STEPS = f"""
     ), keys AS (
         INSERT INTO event_keys (organization_id, event_key, fingerprint, occurred_hour)
         SELECT organization_id, event_key, fingerprint, occurred_at / 3600000000 FROM given
-        WHERE part NOT IN (SELECT part FROM spoilt) ORDER BY organization_id, event_key
+        WHERE part NOT IN (SELECT part FROM conflicting) ORDER BY organization_id, event_key
         RETURNING organization_id
-    ), talks AS (
+    ), conversation_changes AS (
         INSERT INTO conversations AS c (organization_id, conversation_key, messages, outcome, closed_at, agent_id,
             channel, team_id, conversation_id, latest_at, latest_minute, latest_agent_id, latest_user_id,
             latest_channel)
         SELECT organization_id, conversation_key, messages, outcome, {_instant("closed_at")}, agent_id, channel,
             team_id, conversation_id, {_instant("latest_at")}, latest_at / 60000000, latest_agent_id, latest_user_id,
             latest_channel
-        FROM added WHERE part NOT IN (SELECT part FROM spoilt) AND (SELECT count(*) FROM keys) > 0
+        FROM added WHERE part NOT IN (SELECT part FROM conflicting) AND (SELECT count(*) FROM keys) > 0
         ORDER BY organization_id, conversation_key
         ON CONFLICT (organization_id, conversation_key) DO UPDATE SET messages = c.messages + excluded.messages,
             outcome = excluded.outcome, closed_at = excluded.closed_at, agent_id = excluded.agent_id,
@@ -153,9 +154,9 @@ _LOCKING_STEPS = f"""
     ), taken AS (
         INSERT INTO revisions AS r (organization_id, revision, revised_at, month_events)
         SELECT organization_id, 1, clock_timestamp(), events FROM parts
-        WHERE part NOT IN (SELECT part FROM spoilt)
-            AND 1 / (CASE WHEN (SELECT count(*) FROM talks) =
-                (SELECT count(*) FROM added WHERE part NOT IN (SELECT part FROM spoilt)) THEN 1 ELSE 0 END) = 1
+        WHERE part NOT IN (SELECT part FROM conflicting)
+            AND 1 / (CASE WHEN (SELECT count(*) FROM conversation_changes) =
+                (SELECT count(*) FROM added WHERE part NOT IN (SELECT part FROM conflicting)) THEN 1 ELSE 0 END) = 1
         ORDER BY organization_id
         {REVISE}, organization_id
     )"""  # noqa: S608 - constants of the store
@@ -184,7 +185,7 @@ def _statement(further_steps: str = "") -> str:
             set_keys::integer[], sets::bytea[]
         FROM numbered, {_unnest("cells", _CELLS, _GIVEN, _ADDED)}
         WHERE revisions[part] IS NOT NULL
-    ), told AS (
+    ), logged AS (
         INSERT INTO updates (organization_id, revision, created_at, events, changes)
         SELECT organization_id, revisions[part], times[part], events, changes
         FROM numbered, parts WHERE revisions[part] IS NOT NULL
@@ -197,9 +198,9 @@ def _statement(further_steps: str = "") -> str:
 _STORE, _STORE_RARER = _statement(), _statement(_RARER_STEPS)
 
 
-class Talk(NamedTuple):
-    """What becomes of a conversation. version: that of its row that must still be there, since figures depend on it;
-    None: it must be open, and stay so, or be new.
+class ConversationChange(NamedTuple):
+    """A change of a conversation. version: the version that its row must still have, since figures depend on it; None
+    where the row must be new, or open and stay open.
     """
 
     conversation_key: bytes
@@ -214,22 +215,24 @@ class Part:
 
     organization_id: int
     events: Sequence[Event]
-    talks: Sequence[Talk]
+    conversation_changes: Sequence[ConversationChange]
     closings: Sequence[Closing]
     changes: Mapping[CellKey, Cell]
     quota: int  # events of a month, 0: none
 
     @property
     def is_delicate(self) -> bool:
-        """True where somebody else's change of a conversation would make it wrong, so that nothing is stored then."""
-        return bool(self.closings) or any(talk.version is not None for talk in self.talks)
+        """True where a concurrent change of a conversation would make its figures wrong, so that nothing is stored
+        then.
+        """
+        return bool(self.closings) or any(change.version is not None for change in self.conversation_changes)
 
 
 async def store(driver: Driver, parts: Sequence[Part]) -> dict[int, Revision] | None:
     """Stores parts of different organizations, outside of any transaction; returns the revisions of those stored.
 
-    A part is left out where an event of it is stored already or a conversation of it is not as its talk says. None, and
-    nothing stored, where that comes about meanwhile, or where a month would hold more events than its quota.
+    A part is left out where an event of it is stored already or a conversation of it is not as its change says. None,
+    and nothing stored, where that happens meanwhile, or where a month would hold more events than its quota.
     """
     has_rarer = any(event.event_type in _RARER for part in parts for event in part.events)
     try:
@@ -259,7 +262,7 @@ def _texts(values: Sequence[str]) -> str:
     """The text of an array of texts, of which an empty one becomes NULL."""
     if not values:
         return "{}"
-    # Each is put between two NULs, which none may hold, so that it can be told from what is beside it.
+    # Each is put between two NULs, which none may hold, so that it differs from what is beside it.
     joined = "\0\0".join(values)
     if joined.count("\0") != 2 * (len(values) - 1):
         raise errors.StorageRejected("a text holds U+0000")
@@ -308,7 +311,7 @@ _detail = json.JSONEncoder(separators=(",", ":")).encode
 
 def _added(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
     for number, part in enumerate(parts, 1):
-        for key, (conversation_id, messages, *latest), one, version in part.talks:
+        for key, (conversation_id, messages, *latest), one, version in part.conversation_changes:
             after = (one.kind.value, one.closed_at, one.agent_id, one.channel, one.team_id) if one else _OPEN
             yield number, part.organization_id, key, messages, version or "", *after, conversation_id, *latest
 

@@ -100,7 +100,7 @@ def _counter(name: str) -> str:
     return f"coalesce(counter_amounts[array_position(counter_keys, ${_KEYS[name]})], 0)"
 
 
-# The first slot of those that are told apart by five seconds is $11; before it, minutes are made of them.
+# The first slot of those that are distinguished by five seconds is $11; before it, minutes are made of them.
 _FOLDED = f"""
     SELECT CASE WHEN seconds = {slots.FINE} AND slot < $11 THEN {slots.MINUTE} ELSE seconds END AS seconds,
         CASE WHEN seconds = {slots.FINE} AND slot < $11 THEN slot / {slots.FINE_PER_MINUTE} ELSE slot END AS slot,

@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 class Job:
     """Something to do every interval. run gets the database's time and the last success's result, and returns the next.
 
-    A result that holds UNFINISHED as true means that there is more to do: the job is due again at once. publish is told
+    A result that holds UNFINISHED as true means that there is more to do: the job is due again at once. publish gets
     the last result by every worker, not only by the one that ran the job.
     """
 
