@@ -122,9 +122,9 @@ async def test_a_quota_is_never_exceeded_and_refuses_whole_calls(accounts: Accou
     await caller.track_all(first)
     error = await refused(caller.track_all(batch_of(3)))
     assert serving.refusal(error) == ("RESOURCE_EXHAUSTED", "EVENT_QUOTA", "", False)
-    told = serving.info(error)
-    assert (told["limit"], told["left"]) == ("10", "2")
-    assert told["resets_at"].endswith("-01T00:00:00Z")
+    reported = serving.info(error)
+    assert (reported["limit"], reported["left"]) == ("10", "2")
+    assert reported["resets_at"].endswith("-01T00:00:00Z")
     assert violations(error) == [(f"organization:{caller.organization_id}", error.details())]
     assert set(serving.statuses((await caller.track_all(first)).results)) == {"DUPLICATE"}
     assert await outcome(caller.track_all(batch_of(2))) == "OK"
@@ -178,7 +178,7 @@ async def test_a_quota_that_is_raised_holds_without_a_restart(
     assert [await outcome(caller.track(event())) for _ in range(2)] == ["OK", "OK"]
 
 
-async def test_a_spent_quota_is_told_before_the_rate(accounts: Accounts) -> None:
+async def test_a_spent_quota_is_reported_before_the_rate(accounts: Accounts) -> None:
     caller = await limited(accounts, monthly_events=2, events_per_second=1, burst_events=3)
     answers = [await outcome(caller.track(event())) for _ in range(6)]
     assert answers[:3] == ["OK", "OK", QUOTA]

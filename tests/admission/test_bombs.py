@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from tests.support import bombs, serving
-from tests.support.bad_inputs import outcome, told
+from tests.support.bad_inputs import outcome, reported
 from tests.support.bombs import BOMBS, Bomb
 from tests.support.serving import Accounts, Caller, event
 
@@ -64,7 +64,7 @@ async def send(caller: Caller, bomb: Bomb) -> str:
     try:
         return bombs.fates(await caller.channel.unary_unary(bomb.method)(bomb.body(), **options))
     except grpc.aio.AioRpcError as error:
-        return told(error)
+        return reported(error)
 
 
 @pytest.mark.parametrize("name", BOMBS)

@@ -247,16 +247,16 @@ def test_limits_of_an_organization(migrated: dict[str, str]) -> None:
         return done.stdout
 
     assert processes.invoke("organizations", "create", "Limited", environment=migrated).returncode == 0
-    told = change("--events-per-second", "2000", "--burst", "5000", "--weight", "3")
-    assert told == (
+    reported = change("--events-per-second", "2000", "--burst", "5000", "--weight", "3")
+    assert reported == (
         "organization 'Limited': events per second 2,000 (up to 5,000 at once), per month default, weight 3\n"
     )
     made = json.loads(change("--monthly-events", "1000000", "--json"))
     assert (made["events_per_second"], made["burst_events"], made["monthly_events"]) == (2000, 5000, 1_000_000)
     listed = processes.invoke("organizations", "list", environment=migrated).stdout
     assert re.search(r"\bLimited +active +UTC .* 2,000 +1,000,000 +0 +3 ", listed)
-    told = change("--events-per-second", "unlimited", "--burst", "default", "--monthly-events", "default")
-    assert told == "organization 'Limited': events per second unlimited, per month default, weight 3\n"
+    reported = change("--events-per-second", "unlimited", "--burst", "default", "--monthly-events", "default")
+    assert reported == "organization 'Limited': events per second unlimited, per month default, weight 3\n"
     unknown = processes.invoke("organizations", "set", "Nobody", "--weight", "2", environment=migrated)
     assert processes.error(unknown).startswith("there is no organization named 'Nobody'")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import told
+import subscription_log
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
@@ -122,7 +122,7 @@ class Script(
         self.hold = threading.Event()
         self.hold.set()
         self.lock = threading.Lock()
-        self.live = told.Live(abort)
+        self.live = subscription_log.Live(abort)
 
     def play(self, *steps: Fail | Slow | Reject | EndAfter) -> None:
         """Appends steps to the script."""

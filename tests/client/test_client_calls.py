@@ -40,7 +40,7 @@ def test_track(client: tallywire.Client, script: scripted.Script) -> None:
     assert script.metadata[0]["user-agent"].startswith("tallywire-python/")
 
 
-def test_sent_at_is_this_clock_unless_told_otherwise(running: scripted.Running, script: scripted.Script) -> None:
+def test_sent_at_is_this_clock_unless_reported_otherwise(running: scripted.Running, script: scripted.Script) -> None:
     for stamp in (True, False):
         with tallywire.Client(running.address, api_key="k", stamp_sent_at=stamp) as client:
             client.track(tallywire.event("a.b"))
@@ -235,7 +235,7 @@ def test_errors_survive_pickling(client: tallywire.Client, script: scripted.Scri
     _check(pickle.loads(pickle.dumps(caught.value)))  # noqa: S301 - its own bytes
 
 
-def test_a_status_without_details_is_told_as_it_is(client: tallywire.Client, script: scripted.Script) -> None:
+def test_a_status_without_details_is_reported_as_it_is(client: tallywire.Client, script: scripted.Script) -> None:
     script.play(Fail(code=code_pb2.UNAUTHENTICATED, message="who?", bare=True))
     with pytest.raises(tallywire.Unauthenticated) as caught:
         client.metrics()

@@ -106,7 +106,7 @@ def test_errors_are_one_line_and_code_1(run: Run, script: scripted.Script, step:
     assert result.stderr.count("\n") == 1
 
 
-def test_no_server_is_told_at_once(run: Run, nobody: str) -> None:
+def test_no_server_is_reported_at_once(run: Run, nobody: str) -> None:
     begin = time.monotonic()
     for arguments in (["overview"], ["track", "a.b"]):
         result = run(*arguments, "--address", nobody)

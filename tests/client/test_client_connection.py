@@ -48,7 +48,7 @@ def test_everything_else_is_tls_unless_asked(target: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a\n", "ä"])
-def test_malformed_keys_are_refused_without_being_told(key: str) -> None:
+def test_malformed_keys_are_refused_without_being_reported(key: str) -> None:
     with pytest.raises(ValueError, match="api_key") as caught:
         connection.connection("localhost:1", api_key=key)
     assert not key or key not in str(caught.value)

@@ -146,7 +146,7 @@ def test_custom_types_take_any_detail() -> None:
     assert built.task.HasField("points")
 
 
-def test_an_empty_detail_is_still_told() -> None:
+def test_an_empty_detail_is_still_reported() -> None:
     assert tallywire.event("message.sent", detail=event_pb2.MessageDetail()).WhichOneof("detail") == "message"
 
 

@@ -200,8 +200,8 @@ def test_a_signal_that_ends_the_process_waits_for_what_was_taken(
     process = begun(program(WAITING.format(before="")))
     number = getattr(signal, name)
     process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told) == (-number, "")
+    _, reported = process.communicate(timeout=60)
+    assert (process.returncode, reported) == (-number, "")
     assert len(script.stored) == 1
 
 
@@ -210,9 +210,9 @@ def test_a_signal_tells_what_could_not_be_sent(program: Program, nobody: str) ->
     command[-1] = nobody
     process = begun(command)
     process.terminate()
-    _, told = process.communicate(timeout=60)
+    _, reported = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
-    assert "1 event is lost" in told
+    assert "1 event is lost" in reported
 
 
 def test_a_handler_that_stood_there_is_called_after_what_was_taken_is_sent(
@@ -246,9 +246,9 @@ def test_signals_may_come_in_the_middle_of_everything(program: Program, script: 
     assert script.arrived.wait(30)
     process.terminate()
     process.terminate()
-    said, told = process.communicate(timeout=60)
+    said, reported = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
-    assert len(script.stored) >= int(said.split()[-1]), told
+    assert len(script.stored) >= int(said.split()[-1]), reported
 
 
 def test_a_child_that_a_pool_terminates_sends_what_it_took(program: Program, script: scripted.Script) -> None:
@@ -289,6 +289,6 @@ def test_the_first_process_of_a_container_ends_too(program: Program, script: scr
     """
     ending = begun(program(textwrap.dedent(body) + WAITING.format(before="")))
     ending.terminate()
-    _, told = ending.communicate(timeout=60)
-    assert (ending.returncode, told) == (128 + signal.SIGTERM, "")
+    _, reported = ending.communicate(timeout=60)
+    assert (ending.returncode, reported) == (128 + signal.SIGTERM, "")
     assert len(script.stored) == 1

@@ -130,7 +130,7 @@ def test_requests_go_on_without_the_metrics_server_and_nothing_is_lost(server: S
     ],
     indirect=["server"],
 )
-def test_what_uwsgi_does_not_let_a_tracker_do_is_told(server: Server, tmp_path: Path, said: str) -> None:
+def test_what_uwsgi_does_not_let_a_tracker_do_is_reported(server: Server, tmp_path: Path, said: str) -> None:
     server.wait_until_up()
     server.request()
     deadline = time.monotonic() + 30

@@ -11,10 +11,10 @@ from typing import Any
 import grpc
 import pytest
 import scripted
-import told
+import subscription_log
 from google.rpc import code_pb2
 from scripted import Fail
-from told import Cut, Say
+from subscription_log import Cut, Say
 
 import tallywire
 from tallywire import ledgers
@@ -41,7 +41,7 @@ FINAL = [
 
 
 @pytest.fixture
-def live(script: scripted.Script) -> told.Live:
+def live(script: scripted.Script) -> subscription_log.Live:
     """The subscriptions of the server."""
     return script.live
 
@@ -63,7 +63,7 @@ async def ataken(stream: Any, count: int) -> list[Any]:
 
 
 @contextlib.contextmanager
-def committing(live: told.Live, count: int) -> Iterator[None]:
+def committing(live: subscription_log.Live, count: int) -> Iterator[None]:
     """Commits revisions one after the other, meanwhile."""
 
     def commit() -> None:
@@ -81,7 +81,7 @@ def committing(live: told.Live, count: int) -> Iterator[None]:
 @pytest.mark.parametrize("parts", [1, 3])
 @pytest.mark.parametrize("steps", BREAKS)
 def test_every_revision_comes_once_and_whole(
-    client: tallywire.Client, live: told.Live, steps: tuple[Any, ...], parts: int
+    client: tallywire.Client, live: subscription_log.Live, steps: tuple[Any, ...], parts: int
 ) -> None:
     live.steps.extend(steps)
     live.parts, live.revision = parts, 7
@@ -100,7 +100,7 @@ def test_every_revision_comes_once_and_whole(
 @pytest.mark.parametrize("parts", [1, 3])
 @pytest.mark.parametrize("steps", BREAKS)
 async def test_every_revision_comes_once_and_whole_to_asyncio(
-    aclient: tallywire.AsyncClient, live: told.Live, steps: tuple[Any, ...], parts: int
+    aclient: tallywire.AsyncClient, live: subscription_log.Live, steps: tuple[Any, ...], parts: int
 ) -> None:
     live.steps.extend(steps)
     live.parts, live.revision = parts, 7
@@ -115,7 +115,11 @@ async def test_every_revision_comes_once_and_whole_to_asyncio(
 
 @pytest.mark.parametrize(("step", "kind"), FINAL)
 async def test_final_errors_end_a_subscription(
-    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live, step: Fail, kind: type[Exception]
+    client: tallywire.Client,
+    aclient: tallywire.AsyncClient,
+    live: subscription_log.Live,
+    step: Fail,
+    kind: type[Exception],
 ) -> None:
     live.steps.extend([step, step])
     stream = client.updates(resume_after="t1")
@@ -130,20 +134,20 @@ async def test_final_errors_end_a_subscription(
 
 
 WRONG = [
-    [*told.update(2), *told.update(4)],
-    [*told.update(2), *told.update(2)],
-    [*told.update(2), *told.update(1)],
-    [*told.update(2), told.bookmark(3)],
-    [told.bookmark(2), *told.update(2)],
-    [told.update(2, 2)[0], *told.update(3)],
-    [told.update(2, 2)[0], told.bookmark(2)],
-    [told.Update(revision=2)],
+    [*subscription_log.update(2), *subscription_log.update(4)],
+    [*subscription_log.update(2), *subscription_log.update(2)],
+    [*subscription_log.update(2), *subscription_log.update(1)],
+    [*subscription_log.update(2), subscription_log.bookmark(3)],
+    [subscription_log.bookmark(2), *subscription_log.update(2)],
+    [subscription_log.update(2, 2)[0], *subscription_log.update(3)],
+    [subscription_log.update(2, 2)[0], subscription_log.bookmark(2)],
+    [subscription_log.Update(revision=2)],
 ]
 
 
 @pytest.mark.parametrize("messages", WRONG)
 async def test_what_does_not_follow_is_an_error(
-    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live, messages: list[Any]
+    client: tallywire.Client, aclient: tallywire.AsyncClient, live: subscription_log.Live, messages: list[Any]
 ) -> None:
     live.steps.extend([Say(messages=messages)] * 2)
     with pytest.raises(tallywire.OutOfSequence) as caught:
@@ -154,8 +158,15 @@ async def test_what_does_not_follow_is_an_error(
         [update async for update in aclient.updates()]
 
 
-def test_bookmarks_move_the_token_and_come_only_if_asked_for(client: tallywire.Client, live: told.Live) -> None:
-    said = [told.bookmark(5), told.bookmark(5), *told.update(6), told.bookmark(6)]
+def test_bookmarks_move_the_token_and_come_only_if_asked_for(
+    client: tallywire.Client, live: subscription_log.Live
+) -> None:
+    said = [
+        subscription_log.bookmark(5),
+        subscription_log.bookmark(5),
+        *subscription_log.update(6),
+        subscription_log.bookmark(6),
+    ]
     live.steps.append(Say(messages=said, then=Cut(after=0, failure=FINAL[0][0])))
     stream = client.updates()
     assert (next(stream).revision, stream.resume_token) == (6, "t6")
@@ -165,20 +176,34 @@ def test_bookmarks_move_the_token_and_come_only_if_asked_for(client: tallywire.C
     stream.close()
 
 
-def test_a_bookmark_is_where_a_quiet_reader_goes_on(client: tallywire.Client, live: told.Live) -> None:
-    live.steps.append(Say(messages=[told.bookmark(5)]))
+def test_a_bookmark_is_where_a_quiet_reader_goes_on(client: tallywire.Client, live: subscription_log.Live) -> None:
+    live.steps.append(Say(messages=[subscription_log.bookmark(5)]))
     live.revision = 9
     assert [update.revision for update in taken(client.updates(), 4)] == [6, 7, 8, 9]
     assert [request.resume_after for request in live.requests] == ["", "t5"]
 
 
-def test_states_never_go_back(client: tallywire.Client, live: told.Live) -> None:
-    live.steps.append(Say(messages=[told.state(5), told.heartbeat(8), told.state(8)]))
-    live.steps.append(Say(messages=[told.state(6), told.heartbeat(7), told.state(7), told.state(8), told.state(9)]))
-    live.steps.append(Say(messages=[told.heartbeat(4), told.heartbeat(9), told.state(11)]))
+def test_states_never_go_back(client: tallywire.Client, live: subscription_log.Live) -> None:
+    live.steps.append(
+        Say(messages=[subscription_log.state(5), subscription_log.heartbeat(8), subscription_log.state(8)])
+    )
+    live.steps.append(
+        Say(
+            messages=[
+                subscription_log.state(6),
+                subscription_log.heartbeat(7),
+                subscription_log.state(7),
+                subscription_log.state(8),
+                subscription_log.state(9),
+            ]
+        )
+    )
+    live.steps.append(
+        Say(messages=[subscription_log.heartbeat(4), subscription_log.heartbeat(9), subscription_log.state(11)])
+    )
     assert [response.revision for response in taken(client.watch(min_interval=0.25), 5)] == [5, 8, 8, 9, 11]
     assert live.requests[0].min_interval.ToTimedelta().total_seconds() == 0.25
-    live.steps.append(Say(messages=[told.state(5), told.heartbeat(8)]))
+    live.steps.append(Say(messages=[subscription_log.state(5), subscription_log.heartbeat(8)]))
     stream = client.watch(agent_ids=["a", "b"], heartbeats=True)
     assert [response.HasField("state") for response in taken(stream, 2)] == [True, False]
     assert list(live.requests[-1].filter.agent_ids) == ["a", "b"]
@@ -187,16 +212,18 @@ def test_states_never_go_back(client: tallywire.Client, live: told.Live) -> None
 def test_revisions_that_stay_behind_are_an_error() -> None:
     now = 0.0
     ledger = ledgers.States(None, 1.0, heartbeats=True, clock=lambda: now)
-    assert ledger.take(told.heartbeat(5)) is not None
+    assert ledger.take(subscription_log.heartbeat(5)) is not None
     for now in (1.0, 60.0):  # noqa: B007 - the clock reads it
-        assert ledger.take(told.heartbeat(4)) is None
+        assert ledger.take(subscription_log.heartbeat(4)) is None
     now = 62.0
     with pytest.raises(tallywire.OutOfSequence):
-        ledger.take(told.heartbeat(4))
+        ledger.take(subscription_log.heartbeat(4))
 
 
 @pytest.mark.parametrize("steps", BREAKS)
-async def test_watching_goes_on(aclient: tallywire.AsyncClient, live: told.Live, steps: tuple[Any, ...]) -> None:
+async def test_watching_goes_on(
+    aclient: tallywire.AsyncClient, live: subscription_log.Live, steps: tuple[Any, ...]
+) -> None:
     live.steps.extend(steps)
     seen = []
     with committing(live, 20):
@@ -208,11 +235,11 @@ async def test_watching_goes_on(aclient: tallywire.AsyncClient, live: told.Live,
     assert seen == sorted(seen)
 
 
-def test_a_server_that_comes_back_is_found(live: told.Live, script: scripted.Script) -> None:
+def test_a_server_that_comes_back_is_found(live: subscription_log.Live, script: scripted.Script) -> None:
     first = scripted.start(script=script)
-    told_: list[tuple[str, float]] = []
+    reported_: list[tuple[str, float]] = []
     with tallywire.Client(first.address, api_key="k") as client:
-        stream = client.updates(on_retry=lambda error, wait: told_.append((error.code.name, wait)))
+        stream = client.updates(on_retry=lambda error, wait: reported_.append((error.code.name, wait)))
         live.steps.append(Cut(after=99))
         threading.Timer(0.2, live.commit).start()
         assert next(stream).revision == 1
@@ -224,8 +251,8 @@ def test_a_server_that_comes_back_is_found(live: told.Live, script: scripted.Scr
         found: list[scripted.Running] = []
         again.start()
         assert [update.revision for update in taken(stream, 2)] == [2, 3]
-        assert {name for name, _ in told_} == {"UNAVAILABLE"}
-        assert all(0 < wait <= 5 for _, wait in told_)
+        assert {name for name, _ in reported_} == {"UNAVAILABLE"}
+        assert all(0 < wait <= 5 for _, wait in reported_)
         stream.close()
         found[0].server.stop(None).wait(5)
 
@@ -235,7 +262,9 @@ def test_patience_has_an_end_if_it_is_given_one(nobody: str) -> None:
         next(client.watch(retry_for=0.5))
 
 
-async def test_a_step_that_is_cancelled_loses_nothing(aclient: tallywire.AsyncClient, live: told.Live) -> None:
+async def test_a_step_that_is_cancelled_loses_nothing(
+    aclient: tallywire.AsyncClient, live: subscription_log.Live
+) -> None:
     stream = aclient.updates()
     seen: list[int] = []
     with committing(live, 30):
@@ -247,7 +276,7 @@ async def test_a_step_that_is_cancelled_loses_nothing(aclient: tallywire.AsyncCl
 
 
 async def test_what_is_left_behind_ends_its_call(
-    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live
+    client: tallywire.Client, aclient: tallywire.AsyncClient, live: subscription_log.Live
 ) -> None:
     async for _ in aclient.watch():
         break
@@ -264,7 +293,7 @@ async def test_what_is_left_behind_ends_its_call(
 
 
 async def test_closing_ends_a_loop_that_waits(
-    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live
+    client: tallywire.Client, aclient: tallywire.AsyncClient, live: subscription_log.Live
 ) -> None:
     astream, stream = aclient.updates(), client.updates()
     waiting = asyncio.create_task(ataken(astream, 1))
@@ -278,7 +307,9 @@ async def test_closing_ends_a_loop_that_waits(
     await asyncio.to_thread(live.wait_until, lambda: live.ended_calls == 2)
 
 
-async def test_closing_the_client_ends_its_subscriptions(running: scripted.Running, live: told.Live) -> None:
+async def test_closing_the_client_ends_its_subscriptions(
+    running: scripted.Running, live: subscription_log.Live
+) -> None:
     client, aclient = (kind(running.address, api_key="k") for kind in (tallywire.Client, tallywire.AsyncClient))
     blocked = asyncio.create_task(asyncio.to_thread(next, client.updates()))
     waiting = asyncio.create_task(ataken(aclient.updates(), 1))
@@ -291,7 +322,10 @@ async def test_closing_the_client_ends_its_subscriptions(running: scripted.Runni
 
 
 async def test_a_silent_connection_is_replaced(
-    client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live, monkeypatch: pytest.MonkeyPatch
+    client: tallywire.Client,
+    aclient: tallywire.AsyncClient,
+    live: subscription_log.Live,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ledgers, "SILENCE", 0.3)
     problems: asyncio.Queue[str] = asyncio.Queue()
@@ -310,7 +344,7 @@ async def test_a_silent_connection_is_replaced(
     await astream.close()
 
 
-async def test_realtime(client: tallywire.Client, aclient: tallywire.AsyncClient, live: told.Live) -> None:
+async def test_realtime(client: tallywire.Client, aclient: tallywire.AsyncClient, live: subscription_log.Live) -> None:
     live.revision = 3
     assert (await asyncio.to_thread(client.realtime, channel="web")).as_of_revision == 3
     assert (await aclient.realtime(agent_ids=["a"])).metrics.messages_last_minute == 148

@@ -204,7 +204,7 @@ def test_nothing_raises(
     assert [record.getMessage()[:20] for record in caplog.records] == ["1 event is lost: 1 ×", "2 events are lost: 2"]
 
 
-def test_losses_are_told_with_numbers_and_reasons(
+def test_losses_are_reported_with_numbers_and_reasons(
     running: scripted.Running, script: scripted.Script, caplog: pytest.LogCaptureFixture
 ) -> None:
     dropped: list[tuple[str, str]] = []
@@ -261,7 +261,7 @@ def test_a_line_is_due_each_minute_while_something_is_lost(
     ]
 
 
-def test_what_is_lost_before_a_quiet_time_is_told_by_the_thread(
+def test_what_is_lost_before_a_quiet_time_is_reported_by_the_thread(
     running: scripted.Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(losses, "INTERVAL", 0.2)

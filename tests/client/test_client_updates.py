@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 import scripted
-import told
+import subscription_log
 from google.rpc import code_pb2
 from scripted import Fail
 
@@ -25,7 +25,7 @@ KILLS = 6
 
 
 @pytest.fixture
-def live(script: scripted.Script) -> told.Live:
+def live(script: scripted.Script) -> subscription_log.Live:
     """The subscriptions of the server."""
     return script.live
 
@@ -91,7 +91,7 @@ def killed(running: scripted.Running, stdout: IO[str], token: Path, shown: Path)
 
 
 def test_in_a_file_every_update_stands_once_whoever_kills_the_reader(
-    running: scripted.Running, live: told.Live, tmp_path: Path
+    running: scripted.Running, live: subscription_log.Live, tmp_path: Path
 ) -> None:
     token, shown = tmp_path / "token", tmp_path / "updates.jsonl"
     updates_begin(token)
@@ -106,7 +106,7 @@ def test_in_a_file_every_update_stands_once_whoever_kills_the_reader(
             behind += whole[-1] > kept(token)["revision"]
             assert whole[-1] <= kept(token)["revision"] + 1
             with shown.open("a") as raw:  # what a kill in the middle of a line leaves
-                raw.write(told_line(whole[-1] + 1)[: random.Random(behind).randrange(100)])
+                raw.write(reported_line(whole[-1] + 1)[: random.Random(behind).randrange(100)])
         child = start(running, stdout, "--resume", str(token))
         size = shown.stat().st_size
         wait_for(lambda: shown.stat().st_size > size + 1_000)
@@ -116,10 +116,12 @@ def test_in_a_file_every_update_stands_once_whoever_kills_the_reader(
     assert (kept(token)["revision"], kept(token)["ended"]) == (seen[-1], True)
 
 
-def test_a_line_that_its_position_does_not_know_of(running: scripted.Running, live: told.Live, tmp_path: Path) -> None:
+def test_a_line_that_its_position_does_not_know_of(
+    running: scripted.Running, live: subscription_log.Live, tmp_path: Path
+) -> None:
     token, shown = tmp_path / "token", tmp_path / "updates.jsonl"
     live.commit(3)
-    shown.write_text(told_line(1) + told_line(2))
+    shown.write_text(reported_line(1) + reported_line(2))
     token.write_text(json.dumps({"resume_token": "t1", "revision": 1, "ended": False}))
     with shown.open("a") as stdout:
         child = start(running, stdout, "--resume", str(token))
@@ -130,7 +132,9 @@ def test_a_line_that_its_position_does_not_know_of(running: scripted.Running, li
     token.write_text(json.dumps({"resume_token": "t1", "revision": 1, "ended": False}))
     child = start(running, subprocess.PIPE, "--resume", str(token))
     assert child.stdout is not None
-    assert child.stdout.read(1 + len(told_line(2)) + len(told_line(3))) == "\n" + told_line(2) + told_line(3)
+    assert child.stdout.read(1 + len(reported_line(2)) + len(reported_line(3))) == "\n" + reported_line(
+        2
+    ) + reported_line(3)
     end(child)
 
 
@@ -139,13 +143,13 @@ def updates_begin(token: Path) -> None:
     token.write_text(json.dumps({"resume_token": "t0", "revision": 0, "ended": True}))
 
 
-def told_line(revision: int) -> str:
+def reported_line(revision: int) -> str:
     """Returns the line of an update."""
-    return updates.line(told.update(revision)[0]).decode()
+    return updates.line(subscription_log.update(revision)[0]).decode()
 
 
 def test_on_a_pipe_at_most_the_last_line_comes_twice(
-    running: scripted.Running, live: told.Live, tmp_path: Path
+    running: scripted.Running, live: subscription_log.Live, tmp_path: Path
 ) -> None:
     token, shown = tmp_path / "token", tmp_path / "read-from-the-pipe"
     updates_begin(token)
@@ -162,7 +166,7 @@ def test_on_a_pipe_at_most_the_last_line_comes_twice(
     assert len(seen) <= seen[-1] + KILLS
 
 
-def test_lines_say_everything(running: scripted.Running, live: told.Live, tmp_path: Path) -> None:
+def test_lines_say_everything(running: scripted.Running, live: subscription_log.Live, tmp_path: Path) -> None:
     live.parts = 2
     token = tmp_path / "token"
     child = start(running, subprocess.PIPE, "--resume", str(token), "--events", "--agent", "a", "--agent", "b")
@@ -183,7 +187,7 @@ def test_lines_say_everything(running: scripted.Running, live: told.Live, tmp_pa
 
 
 def test_a_pipe_whose_reader_has_enough_is_no_traceback(
-    running: scripted.Running, live: told.Live, tmp_path: Path
+    running: scripted.Running, live: subscription_log.Live, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     with start(running, subprocess.PIPE, "--resume", str(token)) as child:
@@ -206,7 +210,7 @@ def test_a_pipe_whose_reader_has_enough_is_no_traceback(
     ],
 )
 def test_tokens_that_are_refused(
-    running: scripted.Running, live: told.Live, tmp_path: Path, reason: str, code: int, said: str
+    running: scripted.Running, live: subscription_log.Live, tmp_path: Path, reason: str, code: int, said: str
 ) -> None:
     token = tmp_path / "token"
     updates_begin(token)
@@ -225,7 +229,9 @@ def end_by_itself(child: "subprocess.Popen[str]") -> tuple[int, str]:
     return child.returncode, complaint
 
 
-def test_a_gap_across_readers_is_an_error(running: scripted.Running, live: told.Live, tmp_path: Path) -> None:
+def test_a_gap_across_readers_is_an_error(
+    running: scripted.Running, live: subscription_log.Live, tmp_path: Path
+) -> None:
     token = tmp_path / "token"
     token.write_text(json.dumps({"resume_token": "t5", "revision": 4, "ended": True}))
     live.commit(9)
@@ -264,14 +270,14 @@ def mended(path: Path, mode: str = "ab") -> Position | None:
 
 @pytest.mark.parametrize("mode", ["ab", "r+b"])
 @pytest.mark.parametrize(
-    "torn", ["", "{", '{"revision": ', told_line(3)[:-1], '{"revision": 3, "x": "' + "y" * 200_000]
+    "torn", ["", "{", '{"revision": ', reported_line(3)[:-1], '{"revision": 3, "x": "' + "y" * 200_000]
 )
 def test_torn_lines_are_cut_off(tmp_path: Path, torn: str, mode: str) -> None:
     path = tmp_path / "updates.jsonl"
-    long = told_line(2).replace("agent", "agent" * 50_000)
-    path.write_text(told_line(1) + long + torn)
+    long = reported_line(2).replace("agent", "agent" * 50_000)
+    path.write_text(reported_line(1) + long + torn)
     assert mended(path, mode) == Position(resume_token="t2", revision=2)
-    assert path.read_text() == told_line(1) + long + "+"
+    assert path.read_text() == reported_line(1) + long + "+"
     path.write_text(torn)
     assert mended(path, mode) is None
     assert path.read_text() == "+"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import scripted
 import states
-import told
+import subscription_log
 from google.rpc import code_pb2
 from rich.console import Console
 from scripted import Fail
@@ -222,7 +222,7 @@ def test_a_restart_is_survived(terminal: Any, running: scripted.Running) -> None
 
 def test_an_error_is_one_line_below_the_screen(terminal: Any, script: scripted.Script) -> None:
     revoked = Fail(code=code_pb2.UNAUTHENTICATED, reason="CREDENTIALS_INVALID")
-    script.live.steps.append(told.Cut(after=1, failure=revoked))
+    script.live.steps.append(subscription_log.Cut(after=1, failure=revoked))
     shown = terminal()
     shown.wait_for(LEAVES_THE_SCREEN)
     shown.wait_for("tallywire: UNAUTHENTICATED (CREDENTIALS_INVALID)")
@@ -270,7 +270,7 @@ def test_a_pipe_gets_pictures(running: scripted.Running, script: scripted.Script
         assert child.wait(20) == 0
 
 
-def test_no_server_and_wrong_options_are_told_at_once(nobody: str) -> None:
+def test_no_server_and_wrong_options_are_reported_at_once(nobody: str) -> None:
     for arguments, code, said in (
         (["--address", nobody], 1, f"no connection to {nobody}"),
         (["--interval", "0"], 2, "interval"),

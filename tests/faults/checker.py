@@ -185,7 +185,7 @@ def _bounds(one: _Organization) -> Iterator[Violation]:
 
 def _order(one: _Organization) -> Iterator[Violation]:
     """The revision of answers never goes back for a client, and is at least that of what it was told before."""
-    told = sorted((call.ended, call.revision) for call in one.calls if call.revision)
+    reported = sorted((call.ended, call.revision) for call in one.calls if call.revision)
     last: dict[str, int] = defaultdict(int)
     for read in sorted(one.history.reads, key=lambda read: read.began):
         if read.organization != one.stored.organization:
@@ -194,7 +194,7 @@ def _order(one: _Organization) -> Iterator[Violation]:
             text = f"{read.client} saw {last[read.client]}, then {read.revision} from {read.server} at {read.began:.3f}"
             yield _violation("revision went back", one, text)
         last[read.client] = max(last[read.client], read.revision)
-        known = max((revision for at, revision in told if at < read.began), default=0)
+        known = max((revision for at, revision in reported if at < read.began), default=0)
         if read.revision < known:
             text = f"{known} was acknowledged before {read.server} answered as of {read.revision} at {read.began:.3f}"
             yield _violation("own write not read", one, text)

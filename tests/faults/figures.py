@@ -44,9 +44,9 @@ async def compare(
     overview = (await client.overview(start, end)).overview
     found += _differences("overview", _values(overview, model.overview(facts, conversations)))
     found += _percentiles("overview", overview, facts)
-    told = {one.event_type: one.events for one in overview.events_by_type}
+    reported = {one.event_type: one.events for one in overview.events_by_type}
     found += _differences(
-        "events by type", {name: (told.get(name), count) for name, count in model.by_type(facts).items()}
+        "events by type", {name: (reported.get(name), count) for name, count in model.by_type(facts).items()}
     )
     for channel in ("web", "phone"):
         answer = await client.overview(start, end, channel=channel)
@@ -83,10 +83,10 @@ async def _compare_days(
     found: list[str] = []
     days = [bucket.start.ToDatetime(UTC).astimezone(ZoneInfo(zone)).date() for bucket in answer.buckets]
     for position, day in enumerate(days):
-        told = {one.metric: _value(one.values[position]) for one in answer.series}
+        reported = {one.metric: _value(one.values[position]) for one in answer.series}
         wanted = expected.pop(day, nothing)
         found += _differences(
-            f"{agent or 'all'} on {day} in {zone}", {name: (told[name], wanted[name]) for name in _DAILY}
+            f"{agent or 'all'} on {day} in {zone}", {name: (reported[name], wanted[name]) for name in _DAILY}
         )
     return found + [f"{agent or 'all'} in {zone}: no point for {day}" for day in expected]
 
@@ -104,19 +104,19 @@ def _values(message: Any, expected: Mapping[str, Figure]) -> dict[str, tuple[Fig
 
 
 def _differences(where: str, pairs: Mapping[str, tuple[Figure, Figure]]) -> Iterator[str]:
-    for name, (told, wanted) in pairs.items():
-        same = told == wanted
-        if isinstance(told, float) and wanted is not None:
-            same = math.isclose(told, wanted, rel_tol=1e-9)
+    for name, (reported, wanted) in pairs.items():
+        same = reported == wanted
+        if isinstance(reported, float) and wanted is not None:
+            same = math.isclose(reported, wanted, rel_tol=1e-9)
         if not same:
-            yield f"{where}: {name} is {told}, the model says {wanted}"
+            yield f"{where}: {name} is {reported}, the model says {wanted}"
 
 
 def _percentiles(where: str, message: Any, facts: Sequence[Fact]) -> Iterator[str]:
     for name, q in _PERCENTILES.items():
-        told = getattr(message, name) if message.HasField(name) else None
+        reported = getattr(message, name) if message.HasField(name) else None
         wanted = model.percentile(facts, q)
-        if (told is None) != (wanted is None) or (
-            told is not None and wanted is not None and not math.isclose(told, wanted, rel_tol=_ERROR)
+        if (reported is None) != (wanted is None) or (
+            reported is not None and wanted is not None and not math.isclose(reported, wanted, rel_tol=_ERROR)
         ):
-            yield f"{where}: {name} is {told}, the model says {wanted}"
+            yield f"{where}: {name} is {reported}, the model says {wanted}"

@@ -128,8 +128,8 @@ class Fullness:
                     results = clients.results_of(await plain.track_batch([message(fact)], timeout=2 * _FULL))
                 except TallywireError as error:
                     failed = client.failed(server, error)
-                    told = "" if error.retry_after is None else " with RetryInfo"
-                    self._answers[f"{error.code.name} {error.reason}{told}".strip()] += 1
+                    reported = "" if error.retry_after is None else " with RetryInfo"
+                    self._answers[f"{error.code.name} {error.reason}{reported}".strip()] += 1
                 client.sent(server, [fact], began, results, error=failed)  # some are stored while it fills
                 await asyncio.sleep(0.05)
 

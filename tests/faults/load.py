@@ -47,7 +47,7 @@ async def _audit_now_and_then(world: World, stop: asyncio.Event) -> None:
 
 def idle(history: History, *, watched: bool) -> Iterator[Violation]:
     """A run in which nothing happened has shown nothing; watched: nor has one in which subscribers heard nothing."""
-    told = {
+    reported = {
         "reads": len(history.reads),
         "faults": len(history.faults),
         "acknowledged events": sum(len(call.results) for call in history.calls),
@@ -55,5 +55,5 @@ def idle(history: History, *, watched: bool) -> Iterator[Violation]:
         "resumptions": len(history.resumed),
     }
     for what, least in {**_LEAST, **(_LEAST_WATCHED if watched else {})}.items():
-        if told[what] < least:
-            yield Violation(check="idle", text=f"only {told[what]} {what}, a run needs {least}")
+        if reported[what] < least:
+            yield Violation(check="idle", text=f"only {reported[what]} {what}, a run needs {least}")

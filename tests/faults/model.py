@@ -163,13 +163,13 @@ def by_type(facts: Iterable[Fact]) -> dict[str, int]:
 
 def by_day(facts: Iterable[Fact], conversations: Iterable[Closed], zone: ZoneInfo) -> dict[date, Mapping[str, Figure]]:
     """The key figures of each day of a zone on which anything happened."""
-    told: dict[date, list[Fact]] = defaultdict(list)
+    reported: dict[date, list[Fact]] = defaultdict(list)
     ended: dict[date, list[Closed]] = defaultdict(list)
     for fact in facts:
-        told[fact.occurred_at.astimezone(zone).date()].append(fact)
+        reported[fact.occurred_at.astimezone(zone).date()].append(fact)
     for one in conversations:
         ended[one.closed_at.astimezone(zone).date()].append(one)
-    return {day: overview(told[day], ended[day]) for day in sorted(told.keys() | ended.keys())}
+    return {day: overview(reported[day], ended[day]) for day in sorted(reported.keys() | ended.keys())}
 
 
 def _added(facts: Iterable[Fact], name: str) -> int:

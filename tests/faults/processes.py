@@ -116,8 +116,8 @@ class Life:
         if self.code != failpoints.EXIT_CODE:
             return None
         lines = self.log.read_text(errors="replace").splitlines()
-        told = next((line for line in reversed(lines) if "failpoint reached" in line), "")
-        found = _FAILPOINT.search(told)
+        reported = next((line for line in reversed(lines) if "failpoint reached" in line), "")
+        found = _FAILPOINT.search(reported)
         return found[0] if found else None
 
     def last_words(self) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ class Program:
         self._nursery = nursery
         self._logs = logs
         self._pid: int | None = None
-        self._killed = self._told = self._stopping = False
+        self._killed = self._reported = self._stopping = False
         self._ended = asyncio.Event()  # not set while there is a process, or about to be
         self._keeper: asyncio.Task[None] | None = None
 
@@ -176,7 +176,7 @@ class Program:
 
     async def restart(self) -> None:
         """Asks the process to end with SIGTERM and returns when it has; it is started again as ever."""
-        self._told = True
+        self._reported = True
         self._terminate()
         await self.ended()
 
@@ -204,12 +204,12 @@ class Program:
 
     async def _live(self) -> None:
         log = self._logs / f"{self.name}.{len(self.lives)}.log"
-        self._killed = self._told = False
+        self._killed = self._reported = False
         began = now()
         self._ended.clear()
         armed = self._environment.get("FAILPOINT")
         self._pid, ended = await self._nursery.start(self.name, self._arguments, self._environment, log)
-        if self._stopping or self._told:  # meanwhile
+        if self._stopping or self._reported:  # meanwhile
             self._terminate()
         elif armed != self._environment.get("FAILPOINT"):  # armed or disarmed meanwhile
             self.kill()
@@ -222,7 +222,7 @@ class Program:
                 ended=now(),
                 code=code,
                 killed=self._killed,
-                stopped=self._stopping or self._told,
+                stopped=self._stopping or self._reported,
                 log=log,
             )
         )

@@ -40,9 +40,9 @@ class Excess:
 
 async def excess(cluster: Cluster, database: Database) -> list[Excess]:
     """Everything there is too much of at this moment."""
-    told = await asyncio.gather(*(asyncio.to_thread(_scraped, port) for port in cluster.metrics_ports))
+    reported = await asyncio.gather(*(asyncio.to_thread(_scraped, port) for port in cluster.metrics_ports))
     found = [
-        one for port, metrics in zip(cluster.metrics_ports, told, strict=True) for one in _of_server(port, metrics)
+        one for port, metrics in zip(cluster.metrics_ports, reported, strict=True) for one in _of_server(port, metrics)
     ]
     return [*found, *await _of_database(cluster, database)]
 

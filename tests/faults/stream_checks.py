@@ -37,16 +37,16 @@ def judge(
     stored and facts are by organization, facts then by event id. complete: all subscribers had the time to get to the
     head; otherwise what they were told last counts as that.
     """
-    told: dict[tuple[int, str], list[Delivered]] = defaultdict(list)
+    reported: dict[tuple[int, str], list[Delivered]] = defaultdict(list)
     resumed: dict[tuple[int, str], dict[int, int]] = defaultdict(dict)
     for entry in history.delivered:
-        told[entry.organization, entry.subscriber].append(entry)
+        reported[entry.organization, entry.subscriber].append(entry)
     for one in history.resumed:
         resumed[one.organization, one.subscriber][one.connection] = one.after
     found: list[Violation] = []
     for subscription in subscriptions:
         key = (subscription.organization, subscription.subscriber)
-        mine = [entry.delivery for entry in told[key]]
+        mine = [entry.delivery for entry in reported[key]]
         contents = _contents(stored[subscription.organization], subscription.interest, facts[subscription.organization])
         newest = stored[subscription.organization].revision if complete else max(one.revision for one in mine)
         for check, problems in _problems(mine, resumed[key], contents, newest):
@@ -54,7 +54,7 @@ def judge(
                 Violation(
                     check=check,
                     text=f"organization {subscription.organization}, {subscription.subscriber}: {problem}",
-                    evidence=_around(told[key], problem),
+                    evidence=_around(reported[key], problem),
                 )
                 for problem in itertools.islice(problems, _EXAMPLES)
             ]
@@ -62,14 +62,14 @@ def judge(
 
 
 def _problems(
-    told: Sequence[Delivery], resumed: Mapping[int, int], contents: Mapping[int, Content], newest: int
+    reported: Sequence[Delivery], resumed: Mapping[int, int], contents: Mapping[int, Content], newest: int
 ) -> Iterator[tuple[str, Iterator[str]]]:
-    yield "stream out of order", promises.ordered(told)
-    yield "stream repeats", promises.unique(told)
-    yield "stream gap", promises.reliable(told, newest)
-    yield "update not whole", promises.atomic(told, contents)
-    yield "resumed elsewhere", promises.resumable(told, resumed)
-    yield "bookmark", promises.bookmarkable(told)
+    yield "stream out of order", promises.ordered(reported)
+    yield "stream repeats", promises.unique(reported)
+    yield "stream gap", promises.reliable(reported, newest)
+    yield "update not whole", promises.atomic(reported, contents)
+    yield "resumed elsewhere", promises.resumable(reported, resumed)
+    yield "bookmark", promises.bookmarkable(reported)
 
 
 def _contents(stored: Stored, interest: Interest, facts: Mapping[str, Fact]) -> dict[int, Content]:
@@ -84,14 +84,14 @@ def _contents(stored: Stored, interest: Interest, facts: Mapping[str, Fact]) -> 
     }
 
 
-def _around(told: Sequence[Delivered], problem: str) -> tuple[str, ...]:
+def _around(reported: Sequence[Delivered], problem: str) -> tuple[str, ...]:
     """The deliveries at the revision that a problem names first, with their neighbours."""
     number = next((int(word) for word in problem.split() if word.isdigit()), 0)
-    at = next((position for position, one in enumerate(told) if one.delivery.revision >= number), len(told))
+    at = next((position for position, one in enumerate(reported) if one.delivery.revision >= number), len(reported))
     return tuple(
         f"{one.at:.3f} connection {one.delivery.connection} to {one.server}:"
         f" {'bookmark' if one.delivery.bookmark else 'revision'} {one.delivery.revision}, {one.delivery.counted} events"
-        for one in told[max(0, at - 2) : at + 3]
+        for one in reported[max(0, at - 2) : at + 3]
     )
 
 

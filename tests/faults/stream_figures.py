@@ -72,12 +72,13 @@ async def compare_table(
     for series in answer.series:
         ask = reader.table.counts if series.metric in _TAKEN else reader.table.sums
         made = _by_hour(ask(series.metric, dimension=dimension, value=value))
-        told = Counter({hour: one.integer for hour, one in zip(hours, series.values, strict=True) if one.integer})
-        differing = sorted(hour for hour in made | told if made[hour] != told[hour])
+        reported = Counter({hour: one.integer for hour, one in zip(hours, series.values, strict=True) if one.integer})
+        differing = sorted(hour for hour in made | reported if made[hour] != reported[hour])
         if differing:
             hour = differing[0]
             found.append(
-                f"{series.metric} at {hour}: {made[hour]} by updates, {told[hour]} by trends; {len(differing)} differ"
+                f"{series.metric} at {hour}: {made[hour]} by updates, {reported[hour]} by trends;"
+                f" {len(differing)} differ"
             )
     if not found:
         return []
@@ -101,19 +102,19 @@ async def compare_states(client: AsyncClient, tenant: Tenant, interests: Sequenc
         at = state.as_of_time.ToDatetime(UTC)
         wanted = model.now([fact for fact in facts if interest.holds(fact)], facts, at, midnight(at, tenant.time_zone))
         for name, figure in wanted.items():
-            told = getattr(state.metrics, name) if state.metrics.HasField(name) else None  # type: ignore[arg-type]
-            if not _same(told, figure):
-                found.append(f"{name} {interest.channel or 'of all'} is {told} as of {at}, the model says {figure}")
+            reported = getattr(state.metrics, name) if state.metrics.HasField(name) else None  # type: ignore[arg-type]
+            if not _same(reported, figure):
+                found.append(f"{name} {interest.channel or 'of all'} is {reported} as of {at}, the model says {figure}")
     if not found:
         return []
     text = f"organization {tenant.organization}: {found[0]}"
     return [Violation(check="figures of now", text=text, evidence=tuple(found[1:]))]
 
 
-def _same(told: Figure, wanted: Figure) -> bool:
-    if told is None or wanted is None:
-        return told is wanted
-    return math.isclose(told, wanted, rel_tol=1e-9)
+def _same(reported: Figure, wanted: Figure) -> bool:
+    if reported is None or wanted is None:
+        return reported is wanted
+    return math.isclose(reported, wanted, rel_tol=1e-9)
 
 
 def midnight(at: datetime, time_zone: str) -> datetime:

@@ -116,7 +116,7 @@ def test_they_are_not_armed_without_permission() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "fold_before_commit", "fold_before_commit:2", "unknown:0.5", "a:1,", "a:nan"])
-def test_a_wrong_failpoint_is_told(text: str) -> None:
+def test_a_wrong_failpoint_is_reported(text: str) -> None:
     with pytest.raises(errors.SetupError, match="name:probability"):
         failpoints.arm(text, allowed=True)
 
@@ -150,5 +150,5 @@ print(900 < asyncio.run(remaining()) < 1100)
 
 def test_a_process_can_be_given_a_wrong_clock() -> None:
     """Only the service's own view of it changes: its instants are still instants to it, and deadlines stay true."""
-    told = subprocess.run([sys.executable, "-c", _CLOCK], cwd=supervisor.ROOT, text=True, capture_output=True)
-    assert told.stdout.splitlines() == ["3600 3600", "True 0", "True"], told.stderr
+    reported = subprocess.run([sys.executable, "-c", _CLOCK], cwd=supervisor.ROOT, text=True, capture_output=True)
+    assert reported.stdout.splitlines() == ["3600 3600", "True 0", "True"], reported.stderr

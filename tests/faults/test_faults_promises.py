@@ -35,9 +35,9 @@ CONTENTS = {revision: Content(counted=revision, event_ids=update(1, revision).ev
 PROMISES: dict[str, Problems] = {
     "ordered": promises.ordered,
     "unique": promises.unique,
-    "reliable": lambda told: promises.reliable(told, 4),
-    "atomic": lambda told: promises.atomic(told, CONTENTS),
-    "resumable": lambda told: promises.resumable(told, RESUMED),
+    "reliable": lambda reported: promises.reliable(reported, 4),
+    "atomic": lambda reported: promises.atomic(reported, CONTENTS),
+    "resumable": lambda reported: promises.resumable(reported, RESUMED),
     "bookmarkable": promises.bookmarkable,
 }
 
@@ -47,7 +47,7 @@ def without(position: int) -> tuple[Delivery, ...]:
 
 
 @pytest.mark.parametrize(
-    ("told", "broken"),
+    ("reported", "broken"),
     [
         (GOOD, set()),
         (without(2), {"reliable"}),
@@ -64,8 +64,8 @@ def without(position: int) -> tuple[Delivery, ...]:
         ((*GOOD[:5], update(2, 4, resumable=False), GOOD[6]), {"bookmarkable"}),
     ],
 )
-def test_each_promise_finds_what_breaks_it(told: Sequence[Delivery], broken: set[str]) -> None:
-    assert {name for name, problems in PROMISES.items() if list(problems(told))} == broken
+def test_each_promise_finds_what_breaks_it(reported: Sequence[Delivery], broken: set[str]) -> None:
+    assert {name for name, problems in PROMISES.items() if list(problems(reported))} == broken
 
 
 def test_states_must_not_go_back() -> None:
@@ -99,11 +99,11 @@ ORGANIZATION, AT = 7, datetime(2026, 3, 1, tzinfo=UTC)
 INTEREST = Interest(agent_ids=("ada",), include_events=True)
 
 
-def found(told: Sequence[Delivery], *, shown: Sequence[int] = ()) -> set[str]:
+def found(reported: Sequence[Delivery], *, shown: Sequence[int] = ()) -> set[str]:
     """The checks that a history does not pass in which every event of revisions 1 to 4 is ada's, and eve has others."""
     history = History()
     common = {"organization": ORGANIZATION, "subscriber": "reader", "server": "one", "at": 1.0}
-    for delivery in told:
+    for delivery in reported:
         history.add(Delivered(**common, delivery=delivery))  # type: ignore[arg-type]
     for connection, after in RESUMED.items():
         history.add(Resumed(**common, connection=connection, after=after))  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ def through(link: Link, engines: embedded.Engines) -> str:
     return engines.database_url.replace(f":{parts.port}/", f":{link.port}/")
 
 
-async def test_a_session_that_was_not_told_of_its_end_keeps_no_lock(
+async def test_a_session_that_was_not_reported_of_its_end_keeps_no_lock(
     engines: embedded.Engines, database: Database, link: Link
 ) -> None:
     mine = Database(through(link, engines), ingest_connections=1)

@@ -81,7 +81,7 @@ async def _streamed(
 
 
 @pytest.mark.parametrize("late", [timedelta(minutes=6), timedelta(minutes=40), timedelta(minutes=-40)])
-async def test_times_stay_where_they_are_and_a_suspicious_clock_is_told_with_its_size(
+async def test_times_stay_where_they_are_and_a_suspicious_clock_is_reported_with_its_size(
     caller: Caller, database: Database, late: timedelta
 ) -> None:
     sent_at = serving.now() - late

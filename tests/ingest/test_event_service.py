@@ -32,9 +32,9 @@ async def test_results_are_as_many_as_the_events_and_in_their_order(caller: Call
     sent = [event(), event("Bad"), event(event_id=""), event(event_id="0"), event()]
     answer = await caller.track_all(sent)
     assert statuses(answer.results) == ["ACCEPTED", "INVALID_EVENT_TYPE", "ACCEPTED", "PLACEHOLDER_ID", "ACCEPTED"]
-    told = [one.event_id for one in answer.results]
-    assert [told[0], told[1], told[3], told[4]] == [one.event_id for one in sent if one.event_id]
-    assert len(told[2]) == 36
+    reported = [one.event_id for one in answer.results]
+    assert [reported[0], reported[1], reported[3], reported[4]] == [one.event_id for one in sent if one.event_id]
+    assert len(reported[2]) == 36
     assert await count(caller) == 3
 
 

@@ -171,7 +171,7 @@ async def test_a_stream_takes_in_no_more_than_it_may_leave_unacknowledged(
     assert await count(caller) == 60
 
 
-async def test_a_client_that_reads_nothing_is_told_so_once_it_reads(
+async def test_a_client_that_reads_nothing_is_reported_so_once_it_reads(
     caller: Caller, server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server._services.events, "_limits", StreamLimits(acknowledgement=0.3))

@@ -63,13 +63,15 @@ class Load:
                 assert [await _line(process) for process in processes] == [b"ready\n"] * len(processes)
             self.started_at = time.time() + _LEAD
             async with asyncio.timeout(limit):
-                told = await asyncio.gather(*(process.communicate(b"%f\n" % self.started_at) for process in processes))
+                reported = await asyncio.gather(
+                    *(process.communicate(b"%f\n" % self.started_at) for process in processes)
+                )
         finally:
             for process in processes:
                 if process.returncode is None:
                     process.kill()
                     await process.wait()
-        return sorted((Call(*one) for out, _ in told for one in json.loads(out)), key=lambda call: call.due)
+        return sorted((Call(*one) for out, _ in reported for one in json.loads(out)), key=lambda call: call.due)
 
     def organization(self, tenant: int) -> int:
         """The organization of a tenant's number, whichever generator used it."""

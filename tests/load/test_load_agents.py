@@ -10,6 +10,6 @@ from tests.load import agents
 async def test_a_crowd_of_agents(engines: embedded.Engines, capsys: pytest.CaptureFixture[str]) -> None:
     async with World.on(engines, "crowd") as world:
         good = await agents.run(world, agents=4_000, seconds=1, limit=100)
-    told = capsys.readouterr().out
-    assert good, told
-    assert "3,900 messages under _other" in told
+    reported = capsys.readouterr().out
+    assert good, reported
+    assert "3,900 messages under _other" in reported

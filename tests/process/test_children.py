@@ -65,7 +65,7 @@ async def test_the_first_of_a_role_starts_alone_and_all_stop_together(make: Make
     assert sorted(said) == [("good 1", "it works"), ("good 2", "it works")]
 
 
-async def test_one_that_has_to_be_killed_is_told(make: Make) -> None:
+async def test_one_that_has_to_be_killed_is_reported(make: Make) -> None:
     async with children.running(make("stubborn"), lambda *_: None, asyncio.Event()) as family:
         assert await family.ready(asyncio.Event())
         began = time.monotonic()
@@ -74,7 +74,7 @@ async def test_one_that_has_to_be_killed_is_told(make: Make) -> None:
 
 
 @pytest.mark.parametrize("relayed", [True, False])
-async def test_one_that_cannot_start_ends_all_and_is_told_once(
+async def test_one_that_cannot_start_ends_all_and_is_reported_once(
     make: Make, tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str], relayed: bool
 ) -> None:
     said: list[tuple[str, str]] = []

@@ -219,7 +219,7 @@ def taken_port() -> Iterator[int]:
         ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "nothing answers at 127.0.0.1:1"),
     ],
 )
-async def test_settings_that_cannot_work_are_told(
+async def test_settings_that_cannot_work_are_reported(
     own_engines: embedded.Engines, own_url: str, change: dict[str, str | None], complaint: str
 ) -> None:
     variables = {"DATABASE_URL": own_url, "REDIS_URL": own_engines.redis_url} | change
@@ -228,14 +228,14 @@ async def test_settings_that_cannot_work_are_told(
     assert "secret" not in str(raised.value)
 
 
-async def test_a_database_that_was_not_migrated_is_told(own_engines: embedded.Engines) -> None:
+async def test_a_database_that_was_not_migrated_is_reported(own_engines: embedded.Engines) -> None:
     empty = own_engines.create_database("not_migrated")
     known = Settings(DATABASE_URL=empty, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
     with pytest.raises(errors.SetupError, match="python -m server migrate"):
         await program.work(known, 0)
 
 
-async def test_a_port_that_is_taken_is_told(own_engines: embedded.Engines, own_url: str, taken_port: int) -> None:
+async def test_a_port_that_is_taken_is_reported(own_engines: embedded.Engines, own_url: str, taken_port: int) -> None:
     known = Settings(DATABASE_URL=own_url, REDIS_URL=own_engines.redis_url)  # type: ignore[call-arg]
     with pytest.raises(errors.SetupError, match="TALLYWIRE_METRICS_ADDRESS or TALLYWIRE_METRICS_PORT"):
         await program.work(known, taken_port)

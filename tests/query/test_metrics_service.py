@@ -255,19 +255,19 @@ async def test_the_figures_of_a_world(caller: Caller, database: Database, world:
         await caller.track(one)
     before = await every_road(caller)
     for road, found in before.items():
-        told = {name: figure for name, figure in expected.items() if name in found}
-        assert {name: found[name] for name in told} == pytest.approx(told), road
+        reported = {name: figure for name, figure in expected.items() if name in found}
+        assert {name: found[name] for name in reported} == pytest.approx(reported), road
     assert expected.keys() <= {name for found in before.values() for name in found}
     assert await fold.fold_all(database, caller.organization_id) > 0
     assert await every_road(caller) == before
 
 
 def test_every_metric_of_the_catalogue_is_in_a_world() -> None:
-    told = {name for _, expected in WORLDS.values() for name, figure in expected.items() if figure is not None}
-    assert told == registry.ALL.keys()
+    reported = {name for _, expected in WORLDS.values() for name, figure in expected.items() if figure is not None}
+    assert reported == registry.ALL.keys()
 
 
-async def test_zero_is_told_and_what_cannot_be_computed_is_absent(caller: Caller) -> None:
+async def test_zero_is_reported_and_what_cannot_be_computed_is_absent(caller: Caller) -> None:
     answer = (await caller.overview(THE_DAY)).overview
     figures = by_field(answer)
     integers = {name for name in overview.FIGURES if metrics.is_integer(registry.METRICS[name])}
@@ -279,7 +279,7 @@ async def test_zero_is_told_and_what_cannot_be_computed_is_absent(caller: Caller
     assert not answer.storage_by_kind
 
 
-async def test_events_are_told_by_type_the_most_frequent_first(caller: Caller) -> None:
+async def test_events_are_reported_by_type_the_most_frequent_first(caller: Caller) -> None:
     await caller.track_all([e("b.b"), e("a.a"), e("c.c"), e("c.c"), e("elsewhen", -24 * 60)])
     overview = (await caller.overview(THE_DAY)).overview
     assert [(one.event_type, one.events) for one in overview.events_by_type] == [("c.c", 2), ("a.a", 1), ("b.b", 1)]

@@ -207,7 +207,7 @@ async def test_a_state_of_a_quiet_organization_is_of_now(tenant: object, databas
     call.cancel()
 
 
-async def test_a_reader_that_stops_is_told_so_and_counts_until_then(
+async def test_a_reader_that_stops_is_reported_so_and_counts_until_then(
     client: AsyncClient,
     tenant: object,
     organization: int,

@@ -71,7 +71,7 @@ async def test_a_state_is_read_from_redis_in_one_round_trip_and_made_anew_withou
     assert used == {"second: HMGET": 1, "second: snapshot": 1}
 
 
-async def test_what_an_old_dump_brings_back_is_not_told(
+async def test_what_an_old_dump_brings_back_is_not_reported(
     client: AsyncClient, tenant: object, engines: embedded.Engines, stubs: Stubs
 ) -> None:
     key = tenant.key  # type: ignore[attr-defined]

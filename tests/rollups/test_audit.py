@@ -234,8 +234,8 @@ async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next
     assert second_full.ended_at >= second_full.began_at > second[0].full.ended_at
     audit.publish(last)
     for name, value in (("began", second_full.began_at), ("ended", second_full.ended_at)):
-        told = REGISTRY.get_sample_value(f"tallywire_audit_full_round_{name}_timestamp_seconds")
-        assert told == value.timestamp()
+        reported = REGISTRY.get_sample_value(f"tallywire_audit_full_round_{name}_timestamp_seconds")
+        assert reported == value.timestamp()
     assert REGISTRY.get_sample_value("tallywire_audit_covered_ratio") == 0
     assert REGISTRY.get_sample_value("tallywire_audit_full_round_skipped") == 0
 
@@ -276,9 +276,9 @@ async def test_a_round_of_now_waits_for_a_worker_that_is_auditing(
         lease = await stored_jobs.claim(connection, "audit", "a worker", timedelta(minutes=10))
     assert lease is not None
     waiting = asyncio.create_task(auditing.run_round(own_database))
-    told = ""
+    reported = ""
     async with asyncio.timeout(30):
-        while "waiting" not in (told := told + capsys.readouterr().err):  # noqa: ASYNC110 - it is only printed
+        while "waiting" not in (reported := reported + capsys.readouterr().err):  # noqa: ASYNC110 - it is only printed
             await asyncio.sleep(0.01)
     assert not waiting.done()
     async with own_database.transaction() as connection:

@@ -53,7 +53,7 @@ async def send(caller: Caller) -> list[list[str]]:
     return [serving.warnings(result) for answer in answers for result in answer.results]
 
 
-async def test_senders_are_told_and_nothing_is_lost(limited: Caller, database: Database) -> None:
+async def test_senders_are_reported_and_nothing_is_lost(limited: Caller, database: Database) -> None:
     before = telemetry.OVERFLOWED_EVENTS._value.get()
     warnings = await send(limited)
     over = ["CARDINALITY_OVERFLOW"]

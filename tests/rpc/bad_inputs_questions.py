@@ -12,7 +12,7 @@ from server.query import questions
 from server.store import reading
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from tests.support import serving
-from tests.support.bad_inputs import World, outcome, row, told
+from tests.support.bad_inputs import World, outcome, reported, row
 
 HOUR, DAY, WEEK, MONTH = (
     time_pb2.GRANULARITY_HOUR,
@@ -124,7 +124,7 @@ async def _(world: World) -> str:
     period = serving.period("2024-01-01", "2025-02-04")
     error = await serving.refused(world.caller.trends(period, granularity=HOUR))
     assert serving.info(error)["limit"] == "2000"
-    return told(error)
+    return reported(error)
 
 
 def _hours(answer: metrics_service_pb2.GetUsageTrendsResponse) -> list[float]:
@@ -244,7 +244,7 @@ async def _(world: World) -> str:
 async def _(world: World) -> str:
     error = await serving.refused(world.caller.trends(serving.today(), "events", "nope"))
     assert serving.info(error)["metric"] == "nope"
-    return told(error)
+    return reported(error)
 
 
 @row("Q-068", "OK", because="there are metrics for whoever asks for none")

@@ -9,7 +9,7 @@ from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
 from server.tenancy import api_keys, authentication
 from tests.support import serving, wire
-from tests.support.bad_inputs import World, row, told
+from tests.support.bad_inputs import World, reported, row
 from tests.support.serving import Caller, batch, header, read_ack
 
 
@@ -30,7 +30,7 @@ async def _send(caller: Caller, *requests: Any) -> tuple[str, list[str], int]:
     except grpc.aio.AioRpcError as ending:
         error = ending
     assert serving.last_acked(error) == last
-    return told(error), acks, last
+    return reported(error), acks, last
 
 
 async def _write(call: Any, request: Any) -> None:
@@ -116,7 +116,7 @@ async def _(world: World) -> str:
         await asyncio.sleep(1)
         error = await serving.refused(_read_all(call))
         assert 0 < serving.last_acked(error) < MAX_UNACKED_BATCHES
-        return told(error)
+        return reported(error)
 
 
 async def _read_all(call: Any) -> None:
@@ -175,12 +175,12 @@ async def _raw_end(world: World, *bodies: bytes) -> grpc.aio.AioRpcError:
 async def _(world: World) -> str:
     error = await _raw_end(world, b"\xff" * 20)
     assert serving.last_acked(error) == 1
-    return told(error)
+    return reported(error)
 
 
 @row("S-023", "RESOURCE_EXHAUSTED", keeps=1)
 async def _(world: World) -> str:
-    return told(await _raw_end(world, bytes(5 << 20)))
+    return reported(await _raw_end(world, bytes(5 << 20)))
 
 
 @row("S-024", "OK", keeps=2000)
@@ -224,7 +224,7 @@ async def _(world: World) -> str:
     await _write(call, _one(2))
     error = await serving.refused(read_ack(call))
     assert serving.last_acked(error) == 1
-    return told(error)
+    return reported(error)
 
 
 @row("S-032", "UNAVAILABLE+RetryInfo DRAINING", keeps=1)
@@ -238,7 +238,7 @@ async def _(world: World) -> str:
         error = await serving.refused(read_ack(call))
         assert serving.last_acked(error) == 1
         await stopping
-        return told(error)
+        return reported(error)
 
 
 @row("S-036", "OK", keeps=50)
@@ -266,4 +266,4 @@ async def _(world: World) -> str:
         assert await serving.rest(call) == []
     answer, acks, _ = await _send(world.other, _one(1))
     assert (answer, acks) == ("OK", ["ACCEPTED"])
-    return told(error)
+    return reported(error)

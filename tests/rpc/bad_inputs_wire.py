@@ -120,7 +120,7 @@ async def _(world: World) -> str:
 def _changed(name: str, value: str | None) -> list[tuple[str | bytes, str | bytes]]:
     """The headers of a call with another value of one of them, or without it."""
     pairs = wire.request(serving.TRACK_EVENT, ("grpc-timeout", "5S"))
-    return [(key, value if key == name else told) for key, told in pairs if key != name or value is not None]
+    return [(key, value if key == name else reported) for key, reported in pairs if key != name or value is not None]
 
 
 async def _with(world: World, pairs: list[tuple[str | bytes, str | bytes]]) -> str:

@@ -69,9 +69,9 @@ async def test_a_row(row: Row, world: World) -> None:
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_a_row_says_what_the_table_says(row: Row) -> None:
-    told = TABLE[row.id]
+    reported = TABLE[row.id]
     status, *rest = row.expected.split()
-    agrees = told["status"] in (status, "-") and (not rest or rest[0] in told["detail"])
+    agrees = reported["status"] in (status, "-") and (not rest or rest[0] in reported["detail"])
     assert agrees or row.because
 
 

@@ -117,7 +117,7 @@ def no_authority(place: Place, others: Certificates) -> None:
 
 
 @pytest.mark.parametrize("spoil", [damaged, of_another, gone, no_authority])
-async def test_what_is_no_good_is_told_once_and_what_was_before_stays(
+async def test_what_is_no_good_is_reported_once_and_what_was_before_stays(
     settings: Settings,
     caller: Caller,
     certificate: Certificates,

@@ -21,17 +21,17 @@ from tallywire.v1 import (
 from tests.support.serving import Caller
 
 
-async def test_the_catalogue_is_told_as_it_is(caller: Caller) -> None:
+async def test_the_catalogue_is_reported_as_it_is(caller: Caller) -> None:
     answer = await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())
-    told = {one.name: one for one in answer.metrics}
+    reported = {one.name: one for one in answer.metrics}
     everything = registry.ALL
     assert [one.name for one in answer.metrics] == sorted(everything)
     for name, metric in everything.items():
-        assert (told[name].description, told[name].unit) == (metric.description, metric.unit)
-        assert told[name].has_series == (not isinstance(metric, Derived))
-        assert (told[name].max_relative_error > 0) == isinstance(metric, Quantile)
+        assert (reported[name].description, reported[name].unit) == (metric.description, metric.unit)
+        assert reported[name].has_series == (not isinstance(metric, Derived))
+        assert (reported[name].max_relative_error > 0) == isinstance(metric, Quantile)
         measure = metrics_service_pb2.METRIC_KIND_MEASURE
-        assert (told[name].kind == measure) == (name in registry.MEASURES)
+        assert (reported[name].kind == measure) == (name in registry.MEASURES)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_the_fields_of_answers_are_metrics_and_have_presence(message: Any, metri
 
 
 def test_the_reasons_of_the_contract_and_of_the_service_are_the_same() -> None:
-    told = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118
-    assert told - {"UNSPECIFIED"} == set(errors.Reason.__members__)
+    reported = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118
+    assert reported - {"UNSPECIFIED"} == set(errors.Reason.__members__)
 
 
 def test_the_comment_of_each_reason_gives_its_status() -> None:
@@ -85,8 +85,8 @@ def test_ci_looks_for_what_breaks_generated_code_too() -> None:
 
 
 def test_the_reasons_of_absence_are_the_same() -> None:
-    told = {name.removeprefix("ABSENCE_REASON_") for name in answer_pb2.AbsenceReason.keys()}  # noqa: SIM118
-    assert told - {"UNSPECIFIED"} == set(Absence.__members__)
+    reported = {name.removeprefix("ABSENCE_REASON_") for name in answer_pb2.AbsenceReason.keys()}  # noqa: SIM118
+    assert reported - {"UNSPECIFIED"} == set(Absence.__members__)
 
 
 def test_every_rpc_has_a_scope() -> None:

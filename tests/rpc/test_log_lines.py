@@ -31,14 +31,14 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def told() -> Iterator[list[Any]]:
+def reported() -> Iterator[list[Any]]:
     """The lines of the log during the test."""
     with capture_logs() as lines:
         yield lines
 
 
 async def test_a_database_that_is_away_is_a_line_and_not_one_for_each_call(
-    frail_engines: embedded.Engines, frail: tuple[Running, Accounts], told: list[Any]
+    frail_engines: embedded.Engines, frail: tuple[Running, Accounts], reported: list[Any]
 ) -> None:
     caller = await frail[1].caller()
     await caller.overview(serving.today())
@@ -52,13 +52,13 @@ async def test_a_database_that_is_away_is_a_line_and_not_one_for_each_call(
                 assert serving.refusal(one).reason == "STORAGE_UNAVAILABLE"
     finally:
         await asyncio.to_thread(frail_engines.restart_postgres)
-    lines = collections.Counter((line["event"], line["reason"]) for line in told if "reason" in line)
+    lines = collections.Counter((line["event"], line["reason"]) for line in reported if "reason" in line)
     assert ("storage unavailable", "the connection to the database is lost") in lines
     assert max(lines.values()) <= 2 + (time.monotonic() - begun) / 5
 
 
-async def test_faults_of_one_cause_are_a_line_and_its_request_id_is_told_to_each_caller(
-    caller: Caller, told: list[Any], monkeypatch: pytest.MonkeyPatch
+async def test_faults_of_one_cause_are_a_line_and_its_request_id_is_reported_to_each_caller(
+    caller: Caller, reported: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
@@ -66,7 +66,7 @@ async def test_faults_of_one_cause_are_a_line_and_its_request_id_is_told_to_each
     monkeypatch.setattr(Queries, "overview", fail)
     errors = [await serving.refused(caller.overview(serving.today())) for _ in range(20)]
     assert {serving.refusal(error).reason for error in errors} == {"INTERNAL"}
-    lines = [line for line in told if line["event"] == "call failed"]
+    lines = [line for line in reported if line["event"] == "call failed"]
     assert len([line for line in lines if "exc_info" in line]) == 1
     (request_id,) = {line["request_id"] for line in lines}
     assert {serving.info(error)["request_id"] for error in errors} == {request_id}
@@ -77,7 +77,7 @@ def cancelled(method: str) -> float:
 
 
 async def test_a_reader_that_has_left_is_no_fault(
-    caller: Caller, told: list[Any], monkeypatch: pytest.MonkeyPatch
+    caller: Caller, reported: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> None:
         raise cygrpc.ExecuteBatchError("Failed grpc_call_start_batch")
@@ -90,6 +90,6 @@ async def test_a_reader_that_has_left_is_no_fault(
         error = await serving.refused(call.read())
         assert error.code() is grpc.StatusCode.CANCELLED
     assert cancelled(_WATCH) == before + 3
-    left = [line for line in told if line["event"] == "a caller has left"]
+    left = [line for line in reported if line["event"] == "a caller has left"]
     assert [line["log_level"] for line in left] == ["info"]
-    assert not [line for line in told if line["log_level"] == "error"]
+    assert not [line for line in reported if line["log_level"] == "error"]

@@ -157,16 +157,16 @@ async def test_no_error_and_no_log_tells_a_secret(
         "INVALID_VALUE",
         "INTERNAL",
     ]
-    told = logged + "".join(repr(error) + repr(error.trailing_metadata()) for error in found)
+    reported = logged + "".join(repr(error) + repr(error.trailing_metadata()) for error in found)
     password = frail_engines.database_url.partition("://")[2].partition("@")[0].partition(":")[2]
     assert password
     for secret in (PLANTED, caller.key.secret, settings.required("key_pepper"), password, "Failing row", "SELECT"):
-        assert secret not in told
+        assert secret not in reported
     for error in found:
         assert "Traceback" not in repr(error)
 
 
 def test_settings_print_no_secret(settings: Settings) -> None:
-    told = repr(settings) + str(settings) + settings.model_dump_json()
+    reported = repr(settings) + str(settings) + settings.model_dump_json()
     for name in ("key_pepper", "database_url", "redis_url"):
-        assert settings.required(name) not in told
+        assert settings.required(name) not in reported

@@ -88,7 +88,7 @@ def test_without_tls_loopback_is_served(listen: str) -> None:
 @pytest.mark.parametrize(
     "listen", ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1", "localhost.example.org:1", ":1"]
 )
-def test_without_tls_nothing_but_loopback_is_served_unless_told(listen: str, certificate: Certificates) -> None:
+def test_without_tls_nothing_but_loopback_is_served_unless_reported(listen: str, certificate: Certificates) -> None:
     with pytest.raises(ValidationError, match="TALLYWIRE_ALLOW_PLAINTEXT"):
         Settings(listen=listen)
     assert Settings(listen=listen, allow_plaintext=True).allow_plaintext
@@ -238,10 +238,10 @@ async def test_what_is_stored_of_a_key_does_not_open_anything(accounts: Accounts
     async with accounts.database.maintenance() as driver:
         row = await driver.fetchrow("SELECT * FROM api_keys WHERE key_id = $1", caller.key.key_id)
     assert row is not None
-    told = " ".join(str(value) for value in row.values())
-    assert caller.key.key_id in told
-    assert caller.key.secret not in told
-    assert caller.key.secret.rpartition("_")[2] not in told
+    reported = " ".join(str(value) for value in row.values())
+    assert caller.key.key_id in reported
+    assert caller.key.secret not in reported
+    assert caller.key.secret.rpartition("_")[2] not in reported
 
 
 async def test_a_good_key_whose_organization_is_away_does_not_use_up_the_limit(

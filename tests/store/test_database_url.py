@@ -36,7 +36,7 @@ async def test_urls_of_hosters_are_understood(engines: embedded.Engines, scheme:
         await database.close()
 
 
-async def test_a_pooler_that_shares_sessions_is_told_in_one_line(engines: embedded.Engines) -> None:
+async def test_a_pooler_that_shares_sessions_is_reported_in_one_line(engines: embedded.Engines) -> None:
     async with poolers.in_front_of(engines.database_url) as url:
         with pytest.raises(errors.SetupError, match="a pooler, such as PgBouncer, shares sessions"):
             async with diagnosis.database(url, migrated=False):
@@ -48,7 +48,7 @@ async def test_a_pooler_that_shares_sessions_is_told_in_one_line(engines: embedd
 
 
 @pytest.mark.parametrize("state", ["42P05", "26000"])
-def test_errors_that_only_poolers_make_are_told_as_such(state: str) -> None:
+def test_errors_that_only_poolers_make_are_reported_as_such(state: str) -> None:
     error = errors.StorageUnavailable("database error")
     error.__cause__ = type("OfPostgres", (Exception,), {"sqlstate": state})()
     assert "a pooler" in diagnosis.explain(error, "postgresql://u@h/d")

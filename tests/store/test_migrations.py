@@ -50,14 +50,14 @@ def test_every_migration_says_which_code_may_run_on_it() -> None:
     assert migrate.oldest_code() == oldest
 
 
-async def test_a_schema_that_is_too_old_is_told(
+async def test_a_schema_that_is_too_old_is_reported(
     own_database: Database, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema, release = migrate.expected(), NextRelease(tmp_path, "expand", EXPANSION)
     monkeypatch.setattr(migrate, "FOLDER", release.folder)
-    with pytest.raises(errors.SetupError) as told:
+    with pytest.raises(errors.SetupError) as reported:
         diagnosis.checked_schema(await migrate.current(own_database))
-    assert str(told.value) == (
+    assert str(reported.value) == (
         f"the database has the schema {schema} and this code needs {release.schema}: run `python -m server migrate`"
     )
 
@@ -76,9 +76,9 @@ async def test_a_contraction_ends_this_code_in_one_line(
 ) -> None:
     release = NextRelease(tmp_path, "contract", CONTRACTION)
     await release.migrate(own_url)
-    with pytest.raises(errors.SetupError) as told:
+    with pytest.raises(errors.SetupError) as reported:
         await preparation.prepare(own_database)
-    assert str(told.value) == (
+    assert str(reported.value) == (
         f"the database has the schema {release.schema}, for code of the schema {release.schema} or later, and this code"
         f" is of the schema {migrate.expected()}: run a newer version of the code"
     )

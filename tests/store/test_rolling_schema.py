@@ -186,7 +186,7 @@ async def test_a_server_and_a_worker_end_with_a_word_at_a_contraction(
     await asyncio.wait_for(started.wait(), 60)
     release = NextRelease(tmp_path, "contract", CONTRACTION)
     await release.migrate(own_settings.required("database_url"))
-    told = await asyncio.wait_for(asyncio.gather(serving_here, working, return_exceptions=True), 60)
-    for error in told:
+    reported = await asyncio.wait_for(asyncio.gather(serving_here, working, return_exceptions=True), 60)
+    for error in reported:
         assert isinstance(error, errors.SetupError)
         assert f"for code of the schema {release.schema} or later" in str(error)

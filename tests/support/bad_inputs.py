@@ -95,11 +95,11 @@ async def outcome(call: Awaitable[object]) -> str:
     try:
         await call
     except grpc.aio.AioRpcError as error:
-        return told(error)
+        return reported(error)
     return "OK"
 
 
-def told(error: grpc.aio.AioRpcError) -> str:
+def reported(error: grpc.aio.AioRpcError) -> str:
     """What an error says, in the form of a row's expectation."""
     said = serving.refusal(error)
     return " ".join(filter(None, (said.code + ("+RetryInfo" if said.retry else ""), said.reason, said.field)))

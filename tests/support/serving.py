@@ -64,9 +64,9 @@ def now() -> datetime:
 
 def stamp(at: datetime | str) -> timestamp_pb2.Timestamp:
     """A time as a message; texts are ISO 8601, UTC where they do not say."""
-    told = datetime.fromisoformat(at) if isinstance(at, str) else at
+    reported = datetime.fromisoformat(at) if isinstance(at, str) else at
     message = timestamp_pb2.Timestamp()
-    message.FromDatetime(told if told.tzinfo else told.replace(tzinfo=UTC))
+    message.FromDatetime(reported if reported.tzinfo else reported.replace(tzinfo=UTC))
     return message
 
 
@@ -329,8 +329,8 @@ def info(error: grpc.aio.AioRpcError) -> dict[str, str]:
 
 def last_acked(error: grpc.aio.AioRpcError) -> int:
     """The trailer of a stream that says how far it got."""
-    (told,) = (value for key, value in error.trailing_metadata() or () if key == "last-acked-sequence")
-    return int(told)
+    (reported,) = (value for key, value in error.trailing_metadata() or () if key == "last-acked-sequence")
+    return int(reported)
 
 
 async def refused(call: Any) -> grpc.aio.AioRpcError:

@@ -163,11 +163,11 @@ async def test_a_worker_that_ends_leaves_its_job_to_the_next(own_database: Datab
 
 async def test_every_worker_publishes_the_last_result(own_database: Database) -> None:
     published: list[Result] = []
-    told = job(count, publish=published.append)
-    await jobs.run_due(own_database, "me", [told])
-    await jobs.run_due(own_database, "other", [told])
+    reported = job(count, publish=published.append)
+    await jobs.run_due(own_database, "me", [reported])
+    await jobs.run_due(own_database, "other", [reported])
     assert published == [{"turns": 1}, {"turns": 1}]
 
 
-def test_errors_of_the_store_are_told_in_its_own_words() -> None:
+def test_errors_of_the_store_are_reported_in_its_own_words() -> None:
     assert jobs.describe(errors.StorageUnavailable("database error 40P01")) == "database error 40P01"

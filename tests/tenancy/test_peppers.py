@@ -139,7 +139,7 @@ async def test_a_server_that_would_change_pseudonyms_does_not_start(deployment: 
         ("PSEUDONYM_KEY", "", True),
     ],
 )
-def test_peppers_are_checked_and_not_told(
+def test_peppers_are_checked_and_not_reported(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, *, good: bool
 ) -> None:
     monkeypatch.setenv(f"TALLYWIRE_{name}", value)

@@ -49,7 +49,7 @@ def test_what_is_no_address_is_none(one: str) -> None:
 
 
 @pytest.mark.parametrize("separator", [":", ", ", ";", " and "])
-def test_an_id_with_an_address_in_it_is_told_from_others(separator: str) -> None:
+def test_an_id_with_an_address_in_it_is_reported_from_others(separator: str) -> None:
     one = addresses.normal_form(f"tenant 1{separator}{_PLAIN}")
     other = addresses.normal_form(f"tenant 2{separator}{_PLAIN}")
     assert one is not None

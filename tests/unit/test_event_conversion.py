@@ -125,10 +125,10 @@ def senders(draw: st.DrawFn) -> Sender:
 
 def one_by_one(given: Sequence[event_pb2.Event], sender: Sender) -> list[object]:
     """What event_conversion.event says of each event."""
-    return [_told(lambda message=message: event_conversion.event(message, sender)) for message in given]
+    return [_reported(lambda message=message: event_conversion.event(message, sender)) for message in given]
 
 
-def _told(read: Callable[[], Event]) -> object:
+def _reported(read: Callable[[], Event]) -> object:
     try:
         return read()
     except Refused as refusal:

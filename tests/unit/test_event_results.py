@@ -35,15 +35,15 @@ _RESULTS = st.lists(
 @given(_RESULTS, st.integers(0, 2**62), st.integers(0, 2**62))
 def test_responses_are_what_generated_code_would_make(results: Sequence[Result], revision: int, sequence: int) -> None:
     submission = Submission(results=results, revision=revision)
-    told = [event_results.message(result) for result in results]
+    reported = [event_results.message(result) for result in results]
     response = event_service_pb2.TrackEventsResponse.FromString(event_results.track_response(submission))
-    assert response == event_service_pb2.TrackEventsResponse(results=told, revision=revision)
+    assert response == event_service_pb2.TrackEventsResponse(results=reported, revision=revision)
     (ack,) = event_service_pb2.StreamEventsResponse.FromString(event_results.stream_response(sequence, submission)).acks
-    assert ack == event_service_pb2.StreamAck(sequence=sequence, results=told, revision=revision)
+    assert ack == event_service_pb2.StreamAck(sequence=sequence, results=reported, revision=revision)
 
 
 def test_a_response_takes_no_more_bytes_than_a_message() -> None:
     results = [Result(f"018f2a3b-4c5d-7e6f-8a9b-{number:012x}", Status.ACCEPTED, None, ()) for number in range(500)]
-    told = event_service_pb2.TrackEventsResponse(results=map(event_results.message, results), revision=7)
+    reported = event_service_pb2.TrackEventsResponse(results=map(event_results.message, results), revision=7)
     written = event_results.track_response(Submission(results=results, revision=7))
-    assert len(written) == told.ByteSize()
+    assert len(written) == reported.ByteSize()

@@ -59,10 +59,10 @@ def close_together(draw: st.DrawFn) -> list[int]:
 @given(close_together() | st.lists(MAGNITUDES, min_size=1, max_size=60), st.sampled_from(QUANTILES))
 @settings(deadline=None, max_examples=300)
 def test_a_percentile_lies_between_the_smallest_and_the_greatest_value(values: list[int], q: float) -> None:
-    told = histogram.quantile(histogram_of(values), q)
-    assert told is not None
-    assert min(values) <= told <= max(values)
-    assert told == pytest.approx(percentile_cont(values, q), rel=histogram.RELATIVE_ERROR)
+    reported = histogram.quantile(histogram_of(values), q)
+    assert reported is not None
+    assert min(values) <= reported <= max(values)
+    assert reported == pytest.approx(percentile_cont(values, q), rel=histogram.RELATIVE_ERROR)
 
 
 @given(close_together(), close_together(), st.sampled_from(QUANTILES))
@@ -77,8 +77,8 @@ def test_what_was_added_can_be_taken_back(kept: list[int], gone: list[int], q: f
 @given(st.lists(MAGNITUDES, min_size=1, max_size=60), st.sampled_from(QUANTILES))
 @settings(deadline=None)
 def test_percentiles_are_those_of_sql_within_one_percent(values: list[int], q: float) -> None:
-    exact, told = percentile_cont(values, q), histogram.quantile(histogram_of(values), q)
-    assert told == pytest.approx(exact, rel=histogram.RELATIVE_ERROR)
+    exact, reported = percentile_cont(values, q), histogram.quantile(histogram_of(values), q)
+    assert reported == pytest.approx(exact, rel=histogram.RELATIVE_ERROR)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -86,8 +86,8 @@ def test_percentiles_of_many_values_are_those_of_sql_within_one_percent(seed: in
     source = random.Random(seed)
     values = [min(int(source.lognormvariate(7, 2)), histogram.MAXIMUM) for _ in range(5000)]
     for q in QUANTILES:
-        told = histogram.quantile(histogram_of(values), q)
-        assert told == pytest.approx(percentile_cont(values, q), rel=histogram.RELATIVE_ERROR)
+        reported = histogram.quantile(histogram_of(values), q)
+        assert reported == pytest.approx(percentile_cont(values, q), rel=histogram.RELATIVE_ERROR)
 
 
 @given(st.lists(MAGNITUDES, min_size=1, max_size=20), st.sampled_from(QUANTILES))

@@ -42,8 +42,8 @@ def changes(name: str) -> Iterator[Change]:
     at = struct.unpack(f">{times}q", data[: 8 * times])
     kind_of = data[8 * times : 9 * times]
     offsets = [struct.unpack(">l", data[9 * times + 6 * kind :][:4])[0] for kind in range(kinds)]
-    told = [(one, offsets[kind]) for one, kind in zip(at, kind_of, strict=True)]
-    for (_, before), (instant, after) in itertools.pairwise(told):
+    reported = [(one, offsets[kind]) for one, kind in zip(at, kind_of, strict=True)]
+    for (_, before), (instant, after) in itertools.pairwise(reported):
         if before != after and instant >= timerange.FLOOR.timestamp():
             yield Change(datetime.fromtimestamp(instant, UTC), timedelta(seconds=before), timedelta(seconds=after))
 

@@ -87,14 +87,14 @@ def test_tables_are_those_of_the_code() -> None:
 
 
 def test_every_rpc_is_there_with_its_scope() -> None:
-    told = {name.strip("`"): scope for name, scope, _ in rows("It is in `protos/tallywire/v1`")}
+    reported = {name.strip("`"): scope for name, scope, _ in rows("It is in `protos/tallywire/v1`")}
     known = {path.rpartition(".")[2].replace("/", "."): scope.value for path, scope in services.SCOPES.items()}
-    assert told == known
+    assert reported == known
 
 
 def test_every_setting_is_there_with_its_default() -> None:
-    told = {variable.strip("`"): default for variable, default, _ in rows("### Settings")}
-    assert told == {_variable(name): _default(field.default) for name, field in Settings.model_fields.items()}
+    reported = {variable.strip("`"): default for variable, default, _ in rows("### Settings")}
+    assert reported == {_variable(name): _default(field.default) for name, field in Settings.model_fields.items()}
 
 
 def _variable(name: str) -> str:
@@ -121,9 +121,9 @@ def test_other_variables_exist() -> None:
 
 
 def test_every_status_has_its_row_in_the_retry_table() -> None:
-    told = {code for row in rows("**Retries**") for code in re.findall(r"`([A-Z_]+)`", row[0])}
-    assert told <= {code.name for code in grpc.StatusCode}
-    assert {reason.status.name for reason in errors.Reason} | {"OK", "CANCELLED", "UNKNOWN"} <= told
+    reported = {code for row in rows("**Retries**") for code in re.findall(r"`([A-Z_]+)`", row[0])}
+    assert reported <= {code.name for code in grpc.StatusCode}
+    assert {reason.status.name for reason in errors.Reason} | {"OK", "CANCELLED", "UNKNOWN"} <= reported
 
 
 def test_reasons_exist() -> None:
@@ -133,7 +133,7 @@ def test_reasons_exist() -> None:
 
 
 def test_limits_are_those_of_the_code() -> None:
-    told = {row[0]: row[1] for row in rows("**Limits**")}
+    reported = {row[0]: row[1] for row in rows("**Limits**")}
     options: dict[str, Any] = dict(transport.OPTIONS)
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     expected = {
@@ -163,7 +163,7 @@ def test_limits_are_those_of_the_code() -> None:
         "A stream of events without a whole message": f"{defaults['max_stream_idle_seconds']:g} seconds",
         "Duration of a call, streams aside": f"{defaults['max_call_seconds']:g} seconds",
     }
-    assert {name: told[name] for name, limit in expected.items() if limit not in told[name]} == {}
+    assert {name: reported[name] for name, limit in expected.items() if limit not in reported[name]} == {}
 
 
 def test_paths_exist() -> None:
@@ -218,10 +218,10 @@ def test_commands_and_their_options_exist(start: str, application: typer.Typer, 
 
 def test_the_commands_in_tables_exist() -> None:
     groups: Any = typer.main.get_command(main.app)
-    told = {row[0].strip("`").split()[-1]: row[1] for row in rows("### Processes") if "-m server" in row[0]}
-    assert set(told) == set(groups.commands) - {"demo"}
+    reported = {row[0].strip("`").split()[-1]: row[1] for row in rows("### Processes") if "-m server" in row[0]}
+    assert set(reported) == set(groups.commands) - {"demo"}
     for group in ("organizations", "keys"):
-        assert set(re.findall(r"`(\w+)`", told[group])) == set(groups.commands[group].commands)
+        assert set(re.findall(r"`(\w+)`", reported[group])) == set(groups.commands[group].commands)
 
 
 def test_the_quick_start_is_two_lines() -> None:

@@ -49,7 +49,7 @@ def test_below_its_limit_nothing_is_done(world: World, lines: Lines) -> None:
     assert (world.shortage.is_on, world.releases, lines) == (False, 0, [])
 
 
-def test_a_burst_is_told_once_and_its_end_with_the_number_of_refusals(world: World, lines: Lines) -> None:
+def test_a_burst_is_reported_once_and_its_end_with_the_number_of_refusals(world: World, lines: Lines) -> None:
     world.hold(150, 5)
     assert (world.shortage.is_on, world.releases) == (True, 1)
     for _ in range(7):
@@ -71,7 +71,7 @@ def test_it_does_not_end_and_begin_by_turns_at_the_limit(world: World, lines: Li
     assert len(lines) == 1
 
 
-def test_one_that_lasts_is_told_every_minute_and_freed_every_ten_seconds(world: World, lines: Lines) -> None:
+def test_one_that_lasts_is_reported_every_minute_and_freed_every_ten_seconds(world: World, lines: Lines) -> None:
     world.hold(150, 10)
     world.shortage.refused()
     world.hold(150, 300)

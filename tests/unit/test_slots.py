@@ -41,15 +41,15 @@ def test_slots_add_up_to_quarter_hours(events: Sequence[Event], recency: slots.R
 
 @given(EVERYWHERE, RECENCIES)
 def test_an_update_tells_each_cell_once_whatever_its_slots(events: Sequence[Event], recency: slots.Recency) -> None:
-    def told(changes: Cells) -> tuple[int, list[object]]:
+    def reported(changes: Cells) -> tuple[int, list[object]]:
         encoded = updates.encode(changes)
         return encoded.events, sorted(json.loads(zlib.decompress(encoded.content)), key=lambda one: one[:3])
 
     def plain(events: int, content: list[object]) -> tuple[int, list[object]]:
         return events, [[*key, sorted(pairs)] for *key, pairs in content]  # type: ignore[misc]
 
-    split = told(counting.of_events(events, numbers(counting.NO_OVERFLOW), recency))
-    whole = told(counting.of_events(events, numbers(counting.NO_OVERFLOW)))
+    split = reported(counting.of_events(events, numbers(counting.NO_OVERFLOW), recency))
+    whole = reported(counting.of_events(events, numbers(counting.NO_OVERFLOW)))
     assert plain(*split) == plain(*whole)
 
 
@@ -69,7 +69,7 @@ def test_an_event_counts_in_the_slot_in_which_it_occurred(events: Sequence[Event
     ("age", "seconds"),
     [(-60, slots.FINE), (0, slots.FINE), (300, slots.FINE), (400, slots.MINUTE), (3600, slots.MINUTE), (4000, 0)],
 )
-def test_what_is_older_is_told_apart_less_finely(age: int, seconds: int) -> None:
+def test_what_is_older_is_distinguished_less_finely(age: int, seconds: int) -> None:
     now = 1_800_000_123 * SECOND
     bucket, place = slots.split(slots.recency(now).place(now - age * SECOND))
     assert bucket == (now - age * SECOND) // QUARTER

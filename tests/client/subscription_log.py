@@ -75,14 +75,14 @@ class Live(realtime_service_pb2_grpc.RealtimeServiceServicer):
             self._abort(context, step)
         return step
 
-    def _played(self, request: Any, context: Any, told: Iterator[Any]) -> Iterator[Any]:
+    def _played(self, request: Any, context: Any, reported: Iterator[Any]) -> Iterator[Any]:
         step = self._begin(request, context)
         with self.changed:
             self.open_calls += 1
             self.changed.notify_all()
         context.add_callback(self._ended)
         cut = step.then if isinstance(step, Say) else step
-        messages = iter(step.messages) if isinstance(step, Say) else told
+        messages = iter(step.messages) if isinstance(step, Say) else reported
         yield from itertools.islice(messages, step.after) if isinstance(step, Cut) else messages
         if cut is not None and cut.failure is not None:
             self._abort(context, cut.failure)
