@@ -47,8 +47,13 @@ def test_a_refusal_holds_all_calls_and_halves_how_many_there_are() -> None:
     assert pace.wait() == HELD
     clock.now += HELD
     assert pace.wait() > 0, "ten are still under way, and ten is what there may be"
+    assert not pace.is_held_for(0.001), "it is their ends that others wait for, and no time"
     pace.end(calls[10], None)
     assert len(begun(pace)) == 1
+    for call in calls[11:]:
+        pace.end(call, None)
+    assert len(begun(pace)) == 9
+    assert pace.under_way == 10
 
 
 def test_calls_that_were_under_way_at_a_refusal_are_one_refusal() -> None:
@@ -56,8 +61,16 @@ def test_calls_that_were_under_way_at_a_refusal_are_one_refusal() -> None:
     pace = pacing.Pace(clock)
     for call in begun(pace, 16):
         pace.end(call, refusal())
-    clock.now += HELD
-    assert len(begun(pace)) == 8
+    for call_again in (8, 4):
+        assert pace.wait() == HELD
+        clock.now += HELD * 0.9
+        assert begun(pace) == [], "none before its time"
+        clock.now += HELD * 0.1
+        calls = begun(pace)
+        assert len(calls) == call_again
+        assert pace.wait() > 0
+        for call in calls:
+            pace.end(call, refusal())
 
 
 def test_successes_let_more_in_until_nothing_is_held_back() -> None:
@@ -88,16 +101,26 @@ def test_successes_let_more_in_until_nothing_is_held_back() -> None:
     ],
 )
 def test_other_ends_hold_nothing_back(error: Exception | None) -> None:
-    pace = pacing.Pace()
+    pace = pacing.Pace(Clock())
     pace.end(pace.begin(), error)
-    assert len(begun(pace)) == 1000
+    assert not pace.is_held_for(0.001)
+    calls = begun(pace)
+    assert len(calls) == 1000
+    pace.end(calls[0], refusal())
+    assert (pace.wait(), pace.is_held_for(HELD)) == (HELD, True), "as a refusal for want of room does"
 
 
 @pytest.mark.parametrize("retry_after", [None, float("inf")])
 def test_a_refusal_without_a_time_holds_nothing_back_for_ever(retry_after: float | None) -> None:
-    pace = pacing.Pace()
+    clock = Clock()
+    pace = pacing.Pace(clock)
     pace.end(pace.begin(), refusal(retry_after))
-    assert len(begun(pace)) == 1
+    assert not pace.is_held_for(0.001)
+    (only,) = begun(pace)
+    clock.now += 3600
+    assert begun(pace) == [], "one at a time, until it has gone well"
+    pace.end(only, None)
+    assert len(begun(pace)) == 2
 
 
 async def test_the_last_to_come_is_the_first_to_be_served() -> None:
@@ -135,7 +158,7 @@ async def test_a_turn_that_does_not_come_is_given_up_with_the_refusal() -> None:
 
 
 async def test_a_call_that_is_cancelled_gives_its_turn_back() -> None:
-    turns = pacing.AsyncTurns()
+    turns = pacing.AsyncTurns(pace := pacing.Pace())
     with contextlib.suppress(errors.Unavailable):
         async with turns.turn(5):
             raise refusal(0.1)
@@ -156,24 +179,24 @@ async def test_a_call_that_is_cancelled_gives_its_turn_back() -> None:
     task.cancel()
     second.cancel()  # in the moment in which it is granted
     await asyncio.gather(task, second, return_exceptions=True)
-    async with asyncio.timeout(2), turns.turn(5):
-        pass
-    assert turns._pace._under_way == 0
+    async with asyncio.timeout(20), turns.turn(5):
+        assert pace.under_way == 1
+    assert pace.under_way == 0
 
 
 async def test_a_turn_within_the_handling_of_an_error_is_an_ordinary_one() -> None:
-    turns = pacing.AsyncTurns()
+    turns = pacing.AsyncTurns(pace := pacing.Pace())
     try:
         async with turns.turn(5):
             raise refusal(0.1)
     except errors.Unavailable:
         async with turns.turn(5):
-            assert turns._pace._under_way == 1
-    assert turns._pace._under_way == 0
+            assert pace.under_way == 1
+    assert pace.under_way == 0
 
 
 def test_threads_take_turns() -> None:
-    turns, under_way, most = pacing.Turns(), 0, 0
+    turns, under_way, most = pacing.Turns(pace := pacing.Pace()), 0, 0
     lock = threading.Lock()
     with contextlib.suppress(errors.Unavailable), turns.turn(5):
         raise refusal(0.2)
@@ -195,7 +218,7 @@ def test_threads_take_turns() -> None:
         at = sorted(pool.map(call, range(60)))
     assert at[0] >= 0.19
     assert 1 < most < 15, "one at first, then more and more"
-    assert not turns._waiting
+    assert pace.under_way == 0
     with contextlib.suppress(errors.Unavailable), turns.turn(5):
         raise refusal(5)
     with pytest.raises(pacing.GivenUp), turns.turn(0.05):

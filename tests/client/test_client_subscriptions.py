@@ -225,14 +225,19 @@ async def test_watching_goes_on(
     aclient: tallywire.AsyncClient, live: subscription_log.Live, steps: tuple[Any, ...]
 ) -> None:
     live.steps.extend(steps)
-    seen = []
-    with committing(live, 20):
-        async with asyncio.timeout(20):
-            async for response in aclient.watch():
+    seen: list[int] = []
+    stream = aclient.watch(channel="web")
+    async with asyncio.timeout(20), stream:
+        for revision in range(1, 21):
+            live.commit()
+            while revision not in seen:
+                response = await anext(stream)
+                assert response.HasField("state")
                 seen.append(response.revision)
-                if response.revision == 20:
-                    break
-    assert seen == sorted(seen)
+    assert seen == sorted(seen), "it never goes back"
+    assert len(live.requests) == len(steps) + 1, "each connection that was lost is replaced, once"
+    assert all(seen.count(revision) <= len(live.requests) for revision in seen), "each connection tells of it once"
+    assert {request.filter.channel for request in live.requests} == {"web"}
 
 
 def test_a_server_that_comes_back_is_found(live: subscription_log.Live, script: scripted.Script) -> None:

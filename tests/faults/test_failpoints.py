@@ -79,11 +79,14 @@ async def test_each_is_reached_and_nothing_is_lost_or_counted_twice(tmp_path: Pa
 
 async def test_a_process_that_ends_at_once_has_a_log(tmp_path: Path) -> None:
     async with Nursery.opened(supervisor.ROOT) as nursery:
+        _, ended = await nursery.start("whole", ["this"], {}, whole := tmp_path / "whole.log")
+        assert await ended == 0
+        assert "The Zen of Python" in whole.read_text()
         for number in range(50):
             pid, ended = await nursery.start(str(number), ["this"], {}, log := tmp_path / f"{number}.log")
             nursery.signal(pid, signal.SIGKILL)
-            await ended
-            assert log.exists()
+            assert await ended in (-signal.SIGKILL, 0)
+            assert whole.read_text().startswith(log.read_text()), "what was written until then, however little"
 
 
 @pytest.mark.parametrize("first", ["armed", "disarmed"])

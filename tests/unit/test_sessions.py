@@ -20,4 +20,4 @@ def test_only_lost_answers_are_forgotten(error: Exception, reported: bool, caplo
 
     with asyncio.Runner() as runner:
         runner.run(leave())
-    assert ("never retrieved" in caplog.text) is reported
+    assert bool(caplog.records) is reported

@@ -44,7 +44,7 @@ class Pace:
         """Holds nothing back."""
         self._clock = clock
         self._limit = math.inf
-        self._under_way = 0
+        self.under_way = 0
         self._held_until = -math.inf
         self._cut_at = -math.inf
         self.refusal: errors.TallywireError = errors.Unavailable("the server is overloaded")
@@ -56,7 +56,7 @@ class Pace:
         """
         if (held := self._held_until - self._clock()) > 0:
             return held
-        return 0.0 if self._under_way + 1 <= self._limit else _LOOK_AGAIN
+        return 0.0 if self.under_way + 1 <= self._limit else _LOOK_AGAIN
 
     def is_held_for(self, seconds: float) -> bool:
         """Returns whether no call can begin for so long."""
@@ -64,12 +64,12 @@ class Pace:
 
     def begin(self) -> float:
         """Counts a call as under way and returns what is to be told when it has ended."""
-        self._under_way += 1
+        self.under_way += 1
         return self._clock()
 
     def end(self, begun: float, error: BaseException | None) -> None:
         """Takes note of how a call has ended."""
-        self._under_way -= 1
+        self.under_way -= 1
         if error is None:
             self._limit += 1 / self._limit
             if self._limit > _MOST:
@@ -80,7 +80,7 @@ class Pace:
             self._held_until = max(self._held_until, now + _hold(error))
             if begun > self._cut_at:  # what was under way at the last cut says nothing about it
                 self._cut_at = now
-                self._limit = max(1.0, min(self._limit, self._under_way + 1) / 2)
+                self._limit = max(1.0, min(self._limit, self.under_way + 1) / 2)
 
 
 def _hold(refusal: errors.TallywireError) -> float:
