@@ -19,7 +19,7 @@ from server.admission.query_slots import Turns
 from server.admission.rates import Rates
 from server.clock import Clock
 from server.ingest.pipeline import Ingest
-from server.query.questions import Queries
+from server.query.queries import Queries
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits

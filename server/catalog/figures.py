@@ -1,26 +1,17 @@
 """From cells to figures: how each kind of metric is read."""
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from server import histogram
 from server.catalog import cells, registry
 from server.catalog.cells import Cell
 from server.catalog.metrics import Aggregation, Measure, Metric, Quantile, Ratio
+from server.catalog.selections import Wanted
 
 Figure = int | float | None
 Figures = Mapping[str, Figure]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What to read of each cell: counters by their keys, histograms and sets by the numbers of their measures."""
-
-    counters: Sequence[int]
-    histograms: Sequence[int] = ()
-    sets: Sequence[int] = ()
 
 
 def figure(metric: Metric, cell: Cell) -> Figure:

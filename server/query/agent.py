@@ -1,4 +1,23 @@
-"""GetAgentMetrics: the figures of one agent."""
+"""GetAgentMetrics: the figures of one agent over a period, and of its last days."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from server import timerange
+from server.catalog import figures
+from server.catalog.cells import OTHER, Dimension
+from server.catalog.figures import Figures
+from server.catalog.filters import Filter
+from server.catalog.selections import Selection
+from server.errors import Reason, Refused
+from server.query.answers import Context, Period, TrendPoint
+from server.query.presence import presence
+from server.query.queries import Queries
+from server.rollups import overflow
+from server.store import statuses
+from server.tenancy.principal import Principal
+from server.timerange import Granularity, TimeRange
 
 FIGURES = (
     "conversation_count",
@@ -49,3 +68,65 @@ DAILY_FIGURES = (
     "p95_response_time_ms",
     "satisfaction_score",
 )
+_WANTED = figures.wanted((*FIGURES, *DAILY_FIGURES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentQuestion:
+    """Asks for the figures of one agent, with a trend of so many last days of the period."""
+
+    agent_id: str
+    period: Period
+    trend_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """The figures of one agent and its daily trend."""
+
+    context: Context
+    agent_id: str
+    figures: Figures
+    trend: Sequence[TrendPoint]
+
+
+async def answer(queries: Queries, principal: Principal, question: AgentQuestion) -> Agent:
+    """Answers the question; refuses an agent without any event."""
+    organization_id, agent_id = principal.organization_id, question.agent_id
+    part = Filter(dimension=Dimension.AGENT, value=agent_id)
+    make_plan = functools.partial(plan, part, question.trend_days)
+    async with queries.snapshot(principal) as driver:
+        read = await queries.read(driver, principal, question.period, _WANTED, make_plan)
+        if not await overflow.check(driver, organization_id, part, field="agent_id"):
+            raise Refused(Reason.AGENT_NOT_FOUND, "no event has ever carried this agent_id", field="agent_id")
+        start, end = timerange.instant(read.period.span.start), timerange.instant(read.period.span.end)
+        changes = await statuses.changes(driver, organization_id, agent_id, start, end) if agent_id != OTHER else []
+    there = presence(changes, start, end, read.found.as_of.at)
+    derived: Figures = {"available_time_ms": there.available_time_ms, "occupancy": there.occupancy}
+    found = read.found.cells
+    return Agent(
+        context=Context.of(read.period, read.found.as_of, FIGURES),
+        agent_id=agent_id,
+        figures={**figures.figures(FIGURES, found[read.plan.period]), **derived},
+        trend=[TrendPoint(span=day.span, figures=figures.figures(DAILY_FIGURES, found[day])) for day in read.plan.days],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPlan:
+    """What to read: the period as a whole, and a number of last days."""
+
+    period: Selection
+    days: Sequence[Selection]
+    event_types: None = None
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the plan's selections."""
+        yield self.period
+        yield from self.days
+
+
+def plan(part: Filter, trend_days: int, period: TimeRange) -> AgentPlan:
+    """Returns what to read."""
+    days = timerange.buckets(timerange.last_days(period, trend_days), Granularity.DAY)
+    return AgentPlan(period=Selection.of(part, period.span), days=[Selection.of(part, day) for day in days])

@@ -1,59 +1,46 @@
-"""Questions and answers as values: what query.py takes and gives."""
+"""What questions and answers have in common, as values."""
 
-import enum
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from server.catalog.figures import Figure, Figures
-from server.store.rollups import AsOf
-from server.timerange import Granularity, Span, TimeRange
+from server import timerange
+from server.catalog import registry
+from server.catalog.figures import Figures
+from server.catalog.metrics import Quantile
+from server.catalog.selections import AsOf
+from server.tenancy.principal import Principal
+from server.timerange import Span, TimeRange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """The period as it was asked for. Without a zone, it is the organization's own."""
+    """The period as it was asked for. Without a zone, it is in the organization's own."""
 
     start: datetime
     end: datetime
     zone: zoneinfo.ZoneInfo | None
 
+    def resolved(self, principal: Principal, now: datetime) -> TimeRange:
+        """Returns the period in quarter hours, as it is at an instant."""
+        zone = self.zone or timerange.zone(principal.settings.time_zone)
+        return timerange.resolve(self.start, self.end, zone, now)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What an answer is about; approximate names its figures that are not exact."""
+    """What an answer is about. approximate names its figures that are not exact."""
 
     period: TimeRange
     as_of: AsOf
     approximate: Sequence[str] = ()
 
-
-class Absence(enum.Enum):
-    """Why a change cannot be computed."""
-
-    NO_BASELINE = enum.auto()
-    BEFORE_FLOOR = enum.auto()
-    TOO_EARLY = enum.auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A change in percent, or why there is none."""
-
-    percent: float | None
-    absence: Absence | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """The key figures. The mappings are None where a filter leaves them without meaning."""
-
-    context: Context
-    figures: Figures
-    changes: Mapping[str, Change]
-    storage_by_kind: Mapping[str, int] | None
-    events_by_type: Mapping[str, int] | None
+    @classmethod
+    def of(cls, period: TimeRange, as_of: AsOf, names: Iterable[str]) -> "Context":
+        """Returns the context of an answer with figures of these names."""
+        approximate = [name for name in names if isinstance(registry.METRICS[name], Quantile)]
+        return cls(period=period, as_of=as_of, approximate=approximate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,33 +49,3 @@ class TrendPoint:
 
     span: Span
     figures: Figures
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
-    """The figures of one agent and its daily trend."""
-
-    context: Context
-    agent_id: str
-    figures: Figures
-    trend: Sequence[TrendPoint]
-
-
-class Resource(enum.Enum):
-    """Something that costs."""
-
-    MODEL_CALLS = enum.auto()
-    STORAGE = enum.auto()
-    BANDWIDTH = enum.auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trends:
-    """Series over the same buckets. The mappings are None where a filter leaves them without meaning."""
-
-    context: Context
-    granularity: Granularity
-    buckets: Sequence[Span]
-    series: Mapping[str, Sequence[Figure]]
-    storage_by_kind: Mapping[str, int] | None
-    estimated_costs: Mapping[Resource, int] | None

@@ -1,13 +1,22 @@
 """Estimated costs by resource, from recorded costs and the organization's rate card."""
 
+import enum
 from collections.abc import Sequence
 
 from server import quarters
 from server.catalog import figures, metrics, registry
 from server.catalog.cells import Cell
 from server.organizations.settings import OrganizationSettings
-from server.query.answers import Resource
 from server.timerange import Span
+
+
+class Resource(enum.Enum):
+    """Something that costs."""
+
+    MODEL_CALLS = enum.auto()
+    STORAGE = enum.auto()
+    BANDWIDTH = enum.auto()
+
 
 _GIB = 2**30
 _RATE_PERIOD = 30 * quarters.QUARTERS_PER_DAY

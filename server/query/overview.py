@@ -1,5 +1,24 @@
-"""GetOverview: the key figures of a period."""
+"""GetOverview: the key figures of a period, for the organization or a part of it."""
 
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from server import timerange
+from server.catalog import cells, figures, registry
+from server.catalog.cells import OTHER, Cell
+from server.catalog.figures import Figures
+from server.catalog.filters import Filter
+from server.catalog.selections import EventTypeCounts, Selection
+from server.query import changes, storage
+from server.query.answers import Context, Period
+from server.query.changes import Absence, Change
+from server.query.queries import Queries
+from server.rollups import overflow
+from server.tenancy.principal import Principal
+from server.timerange import Span, TimeRange
+
+MAX_EVENT_TYPES = 2000  # more than the largest limit and the types that the service knows
 FIGURES = (
     "events",
     "messages_received",
@@ -32,3 +51,103 @@ FIGURES = (
     "conversations_abandoned",
     "conversations_ended",
 )
+_EVENTS = registry.MEASURES["events"]
+_WANTED = figures.wanted(FIGURES, *storage.TERMS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewQuestion:
+    """Asks for the key figures of a part of the organization."""
+
+    period: Period
+    part: Filter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The key figures. The mappings are None where a filter leaves them without meaning."""
+
+    context: Context
+    figures: Figures
+    changes: Mapping[str, Change]
+    storage_by_kind: Mapping[str, int] | None
+    events_by_type: Mapping[str, int] | None
+
+
+async def answer(queries: Queries, principal: Principal, question: OverviewQuestion) -> Overview:
+    """Answers the question."""
+    part = question.part
+    async with queries.connection(principal) as driver:
+        read = await queries.read(driver, principal, question.period, _WANTED, functools.partial(plan, part))
+        await overflow.check(driver, principal.organization_id, part, field="filter")
+    whole = _whole_period(read.plan, read.found.cells)
+    return Overview(
+        context=Context.of(read.period, read.found.as_of, FIGURES),
+        figures=figures.figures(FIGURES, whole),
+        changes=_changes(read.plan, read.found.cells),
+        storage_by_kind=storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None,
+        events_by_type=_type_counts(read.found.event_types, whole) if part.is_whole else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewPlan:
+    """What to read. The changes compare what has passed of the period with as much of the period before."""
+
+    elapsed: Selection
+    rest: Selection | None  # what has not passed of a period that is still running
+    before: Selection | None  # None where the period before begins before the first day that is kept
+    storage: Mapping[str, Selection]
+    event_types: EventTypeCounts | None
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the plan's selections."""
+        yield self.elapsed
+        if self.rest is not None:
+            yield self.rest
+        if self.before is not None:
+            yield self.before
+        yield from self.storage.values()
+
+
+def plan(part: Filter, period: TimeRange) -> OverviewPlan:
+    """Returns what to read: for the whole organization storage and event types, too."""
+    span, elapsed = period.span, period.elapsed
+    before = timerange.previous(span)
+    return OverviewPlan(
+        elapsed=Selection.of(part, elapsed),
+        rest=None if elapsed == span else Selection.of(part, Span(start=elapsed.end, end=span.end)),
+        before=None
+        if before is None
+        else Selection.of(part, Span(start=before.start, end=before.start + elapsed.length), bins=False),
+        storage=storage.selections(part, span.end),
+        event_types=EventTypeCounts(counter=cells.count_key(_EVENTS.number), span=span, limit=MAX_EVENT_TYPES)
+        if part.is_whole
+        else None,
+    )
+
+
+def _whole_period(chosen: OverviewPlan, found: Mapping[Selection, Cell]) -> Cell:
+    if chosen.rest is None:
+        return found[chosen.elapsed]
+    whole = Cell()
+    whole.add(found[chosen.elapsed])
+    whole.add(found[chosen.rest])
+    return whole
+
+
+def _changes(chosen: OverviewPlan, found: Mapping[Selection, Cell]) -> dict[str, Change]:
+    if chosen.before is None:
+        return changes.absent(Absence.BEFORE_FLOOR)
+    if not chosen.elapsed.span.length:
+        return changes.absent(Absence.TOO_EARLY)
+    return changes.changes(found[chosen.elapsed], found[chosen.before])
+
+
+def _type_counts(types: Mapping[str, int], whole: Cell) -> dict[str, int]:
+    """Returns the number of events by type, the most frequent first; types that did not occur are left out.
+
+    Types over the limit are one row, OTHER, which is what the others leave of all events: the rows always add up.
+    """
+    counts = {**types, OTHER: int(figures.figure(_EVENTS, whole) or 0) - sum(types.values())}
+    return {name: count for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if count}

@@ -1,4 +1,23 @@
-"""GetUsageTrends: series of metrics."""
+"""GetUsageTrends: series of metrics over the buckets of a time zone, without gaps."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from server import timerange
+from server.admission import request_limits
+from server.catalog import figures, registry
+from server.catalog.figures import Figure
+from server.catalog.filters import Filter
+from server.catalog.selections import Selection
+from server.errors import Reason, Refused
+from server.query import costs, storage
+from server.query.answers import Context, Period
+from server.query.costs import Resource
+from server.query.queries import Queries
+from server.rollups import overflow
+from server.tenancy.principal import Principal
+from server.timerange import Granularity, Span, TimeRange
 
 DEFAULT_METRICS = (
     "total_messages",
@@ -8,3 +27,89 @@ DEFAULT_METRICS = (
     "api_calls",
     "cost_micros",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrendsQuestion:
+    """Asks for series. Without a granularity the service chooses one; without metrics they are DEFAULT_METRICS."""
+
+    period: Period
+    part: Filter
+    granularity: Granularity | None
+    metrics: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trends:
+    """Series over the same buckets. The mappings are None where a filter leaves them without meaning."""
+
+    context: Context
+    granularity: Granularity
+    buckets: Sequence[Span]
+    series: Mapping[str, Sequence[Figure]]
+    storage_by_kind: Mapping[str, int] | None
+    estimated_costs: Mapping[Resource, int] | None
+
+
+async def answer(queries: Queries, principal: Principal, question: TrendsQuestion) -> Trends:
+    """Answers the question; refuses a metric that is not in the catalogue."""
+    part, names = question.part, _metrics(question.metrics)
+    wanted = figures.wanted(names, *((*costs.MEASURES, *storage.TERMS) if part.is_whole else ()))
+    make_plan = functools.partial(plan, part, question.granularity)
+    async with queries.connection(principal) as driver:
+        read = await queries.read(driver, principal, question.period, wanted, make_plan)
+        await overflow.check(driver, principal.organization_id, part, field="filter")
+    spans = [point.span for point in read.plan.series]
+    points = [read.found.cells[point] for point in read.plan.series]
+    in_use = storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None
+    return Trends(
+        context=Context.of(read.period, read.found.as_of, names),
+        granularity=_width(question.granularity, read.period),
+        buckets=spans,
+        series={name: [figures.figure(registry.METRICS[name], cell) for cell in points] for name in names},
+        storage_by_kind=in_use,
+        estimated_costs=None
+        if in_use is None
+        else costs.estimate(principal.settings, spans, points, storage_after=sum(in_use.values())),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrendsPlan:
+    """What to read: the period cut into the points of a series; for the whole organization storage, too."""
+
+    series: Sequence[Selection]
+    storage: Mapping[str, Selection]
+    event_types: None = None
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the plan's selections."""
+        yield from self.series
+        yield from self.storage.values()
+
+
+def plan(part: Filter, granularity: Granularity | None, period: TimeRange) -> TrendsPlan:
+    """Returns what to read."""
+    spans = timerange.buckets(period, _width(granularity, period))
+    return TrendsPlan(
+        series=[Selection.of(part, span) for span in spans], storage=storage.selections(part, period.span.end)
+    )
+
+
+def _width(granularity: Granularity | None, period: TimeRange) -> Granularity:
+    """Returns the width of a series' points that was asked for, or one that suits the period."""
+    return granularity or timerange.choose_granularity(period.span)
+
+
+def _metrics(names: Sequence[str]) -> list[str]:
+    chosen = list(dict.fromkeys(names)) or list(DEFAULT_METRICS)
+    request_limits.METRICS.check(len(chosen))
+    for name in chosen:
+        if name not in registry.METRICS:
+            raise Refused(
+                Reason.UNKNOWN_METRIC,
+                "no metric of this name has a series; ListMetrics lists them",
+                field="metrics",
+                metadata={"metric": name[:64]},
+            )
+    return chosen

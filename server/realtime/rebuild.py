@@ -3,14 +3,13 @@
 from datetime import datetime
 
 from server.catalog import cells, figures, registry, slots
+from server.catalog.selections import AsOf, Selection
 from server.realtime.view import FEED_LENGTH, MINUTES_SHOWN, Facts, Part, Today, Totals, View, day_of
 from server.rollups import overflow
 from server.store import activity, database, reading, rollups
 from server.store import slots as stored_slots
 from server.store.activity import Narrowing
 from server.store.database import Connection, Driver
-from server.store.reading import Selection
-from server.store.rollups import AsOf
 
 _STATEMENT_SECONDS = 5.0  # after which PostgreSQL ends a statement of a view
 _FINE_MINUTES = 6  # with the one that is running: five minutes end within it
@@ -48,13 +47,10 @@ async def _today(
     span = day_of(now, time_zone)
     if not separate:
         return Today(span=span, totals=None)
-    selections = [
-        Selection(point=point, dimension=part.dimension, value=value, span=span)
-        for point, value in enumerate(part.values)
-    ]
+    selections = [Selection(dimension=part.dimension, value=value, span=span) for value in part.values]
     found = await reading.read(driver, organization_id, selections, figures.wanted(_TODAY))
     total = cells.Cell()
-    for cell in found.points.values():
+    for cell in found.cells.values():
         total.add(cell)
     return Today(
         span=span, totals=Totals(*(int(figures.figure(registry.METRICS[name], total) or 0) for name in _TODAY))

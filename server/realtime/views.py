@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from server import timerange
+from server.catalog.selections import AsOf
 from server.errors import Reason, Refused
 from server.realtime import rebuild, resume_tokens
 from server.realtime.builds import Builds
@@ -22,7 +23,6 @@ from server.realtime.lookup_slots import Lookups
 from server.realtime.notifications import Notifications
 from server.realtime.view import Part, State, View
 from server.store.database import Connection
-from server.store.rollups import AsOf
 
 MAX_PARTS = 32  # of an organization that are watched at once on this server
 _SHARE_SECONDS = 0.9  # between two states of a part that are shared with other servers

@@ -2,8 +2,7 @@
 
 import collections
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -12,41 +11,10 @@ from pyroaring import BitMap
 from server import quarters, timerange
 from server.catalog import cells
 from server.catalog.cells import Cell
-from server.catalog.figures import Wanted
+from server.catalog.selections import AsOf, EventTypeCounts, Reading, Selection, Wanted
 from server.store import binary
 from server.store.database import Driver
 from server.store.members import Kind
-from server.store.rollups import AsOf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """What one cell of an answer is made of: a value of a dimension over a span. point is the caller's name for it."""
-
-    point: int
-    dimension: cells.Dimension
-    value: str
-    span: timerange.Span
-    bins: bool = True  # False where the cell's histograms are not wanted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EachType:
-    """Asks for one counter of every event type over a span, of at most that many types, the first in order."""
-
-    counter: int
-    span: timerange.Span
-    limit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What was read, all of it as of one revision. types is the counter of each event type that has any."""
-
-    as_of: AsOf
-    points: Mapping[int, Cell]
-    types: Mapping[str, int]
-
 
 _LARGEST = 2**63 - 1  # as in rollups: a sum beyond it stays there
 
@@ -213,17 +181,17 @@ async def read(
     organization_id: int,
     selections: Sequence[Selection],
     wanted: Wanted,
-    each_type: EachType | None = None,
+    event_types: EventTypeCounts | None = None,
 ) -> Reading:
-    """The figures of each selection, by its point, in one statement, which sees one instant."""
+    """Reads the figures of each selection in one statement, which sees one instant."""
     rows = await driver.fetch(
-        _statement(len(wanted.counters), len(wanted.sets), with_types=each_type is not None),
+        _statement(len(wanted.counters), len(wanted.sets), with_types=event_types is not None),
         organization_id,
         *_places(selections),
         list(wanted.counters),
         list(wanted.histograms),
         list(wanted.sets),
-        *(() if each_type is None else _type_arguments(each_type)),
+        *(() if event_types is None else _type_arguments(event_types)),
     )
     found: dict[int, list[asyncpg.Record]] = collections.defaultdict(list)
     types: dict[str, int] = {}
@@ -239,8 +207,8 @@ async def read(
     (as_of,) = instants
     return Reading(
         as_of=as_of,
-        points={one.point: _cell(found[one.point], wanted) if one.point in found else Cell() for one in selections},
-        types=types,
+        cells={one: _cell(found[point], wanted) if point in found else Cell() for point, one in enumerate(selections)},
+        event_types=types,
     )
 
 
@@ -285,11 +253,11 @@ def _places(selections: Sequence[Selection]) -> Iterator[object]:
     """The parameters that say where the figures are: the parts, segments of rollups, and spans of deltas."""
     parts: dict[tuple[cells.Dimension, str, bool], int] = {}
     segments, spans = [], []
-    for one in selections:
+    for point, one in enumerate(selections):
         part = parts.setdefault((one.dimension, one.value, one.bins), len(parts) + 1)
-        spans.append((one.point, part, one.span.start, one.span.end))
+        spans.append((point, part, one.span.start, one.span.end))
         for granularity, first, last in timerange.segments(one.span):
-            segments.append((one.point, part, first, last, granularity))
+            segments.append((point, part, first, last, granularity))
     yield from _columns(parts, 3)
     yield from map(_text, _columns(segments, 5))
     yield from map(_text, _columns(spans, 4))
@@ -299,7 +267,7 @@ def _text(numbers: Sequence[int]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def _type_arguments(asked: EachType) -> Iterator[object]:
+def _type_arguments(asked: EventTypeCounts) -> Iterator[object]:
     widths = [(first, last, int(granularity)) for granularity, first, last in timerange.segments(asked.span)]
     yield asked.limit
     yield from _columns([*widths, (asked.span.start, asked.span.end, _NO_WIDTH)], 3)

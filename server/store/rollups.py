@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server import quarters, timerange
 from server.catalog import cells, slots
 from server.catalog.cells import Cell, CellKey, Cells
+from server.catalog.selections import AsOf
 from server.catalog.slots import Counts, SlotKey
 from server.store import binary
 from server.store.database import Driver
@@ -321,15 +322,6 @@ def read(rows: Iterable[asyncpg.Record], granularity: quarters.Width = quarters.
         if first is not cell:
             first.add(cell)
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsOf:
-    """What a snapshot holds: every event up to a revision (0: none yet) of an epoch, and the database's time."""
-
-    epoch: str
-    revision: int
-    at: datetime
 
 
 async def as_of(connection: AsyncConnection, organization_id: int) -> AsOf:

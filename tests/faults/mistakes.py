@@ -210,17 +210,18 @@ async def _count(
     "cached-answer": Mistake(
         edits=(
             Edit(
-                path="server/query/questions.py",
-                old="    async def overview(self, principal: Principal, period: Period, part: Filter) -> Overview:\n",
+                path="server/query/overview.py",
+                old="async def answer(queries: Queries, principal: Principal, question: OverviewQuestion)",
                 new="""\
-    async def overview(self, principal, period, part):
-        kept = self.__dict__.setdefault('kept', {})
-        key = principal.organization_id, repr((period, part)), __import__('time').time() // 0.5
-        if key not in kept:
-            kept[key] = await self._overview(principal, period, part)
-        return kept[key]
+async def answer(queries, principal, question):
+    kept = queries.__dict__.setdefault('kept', {})
+    key = principal.organization_id, repr(question), __import__('time').time() // 0.5
+    if key not in kept:
+        kept[key] = await _answer(queries, principal, question)
+    return kept[key]
 
-    async def _overview(self, principal: Principal, period: Period, part: Filter) -> Overview:
+
+async def _answer(queries: Queries, principal: Principal, question: OverviewQuestion)\
 """,
             ),
         ),

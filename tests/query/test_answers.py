@@ -10,8 +10,10 @@ from server.admission.query_slots import Turns
 from server.catalog.filters import Filter
 from server.clock import Clock
 from server.organizations.settings import OrganizationSettings
+from server.query import overview
 from server.query.answers import Period
-from server.query.questions import Queries
+from server.query.overview import OverviewQuestion
+from server.query.queries import Queries
 from server.store.database import Database
 from server.tenancy.principal import Principal
 from tallywire.v1 import (
@@ -148,7 +150,8 @@ async def test_the_time_is_the_databases_whatever_the_servers_copy_says(
     )
     start = serving.now() - timedelta(days=1)
     period = Period(start=start, end=start + timedelta(days=2), zone=None)
-    answer = await Queries(database, clock, Turns(1, limit=1, limit_each=1)).overview(principal, period, Filter())
+    queries = Queries(database, clock, Turns(1, limit=1, limit_each=1))
+    answer = await overview.answer(queries, principal, OverviewQuestion(period=period, part=Filter()))
     assert abs(answer.context.as_of.at - serving.now()) < timedelta(minutes=1)
     assert answer.context.period.now == answer.context.as_of.at
     assert answer.context.period.span.end == timerange.ceil_bucket(answer.context.as_of.at + timerange.MAX_AHEAD)

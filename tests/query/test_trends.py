@@ -11,8 +11,8 @@ from server import timerange
 from server.catalog import registry
 from server.organizations.settings import OrganizationSettings
 from server.query import trends
-from server.query.answers import Trends
-from server.rpc import metric_conversion
+from server.query.trends import Trends
+from server.rpc.questions import trends as trends_messages
 from tallywire.v1 import event_pb2, metrics_service_pb2, time_pb2
 from tests.support import serving
 from tests.support.serving import Accounts, Caller, refused
@@ -149,14 +149,14 @@ async def test_metrics_that_cannot_be_had_are_refused(caller: Caller, metrics: l
 
 async def test_a_long_answer_is_made_in_parts(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     parts: list[metrics_service_pb2.GetUsageTrendsResponse] = []
-    trends = metric_conversion.trends
+    pieces = trends_messages.pieces
 
     def noted(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsResponse]:
-        for part in trends(answer):
+        for part in pieces(answer):
             parts.append(part)
             yield part
 
-    monkeypatch.setattr(metric_conversion, "trends", noted)
+    monkeypatch.setattr(trends_messages, "pieces", noted)
     names = sorted(registry.METRICS)[:20]
     hours = serving.period("2026-01-01T00:00", "2026-03-24T00:00")
     answer = await caller.trends(hours, *names, granularity=time_pb2.GRANULARITY_HOUR)

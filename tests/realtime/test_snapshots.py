@@ -13,6 +13,7 @@ import pytest
 
 from server import histogram
 from server.catalog import slots
+from server.catalog.selections import AsOf
 from server.events import outcomes
 from server.events.event import Event, key_of
 from server.ingest.write import commit
@@ -23,7 +24,6 @@ from server.rollups.member_numbers import NumberCache
 from server.store import database as stored
 from server.store import rollups
 from server.store.database import Connection, Database
-from server.store.rollups import AsOf
 from server.tasks import retention
 
 SECOND, MINUTE = 1_000_000, 60_000_000

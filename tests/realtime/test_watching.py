@@ -13,13 +13,13 @@ from google.protobuf import duration_pb2
 
 from server import errors
 from server.app import Running
+from server.catalog.selections import AsOf
 from server.realtime import rebuild, views
 from server.realtime.hub import Hub
 from server.realtime.view import Part, View
 from server.rpc.subscription import Stream
 from server.store import rollups, updates
 from server.store.database import Connection
-from server.store.rollups import AsOf
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc

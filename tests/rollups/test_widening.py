@@ -9,12 +9,11 @@ import pytest
 from server import timerange
 from server.catalog import cells, registry
 from server.catalog.cells import Cell, Dimension
-from server.catalog.figures import Wanted
+from server.catalog.selections import Selection, Wanted
 from server.quarters import Width
 from server.rollups import audit, fold, widen
 from server.store import reading, widths
 from server.store.database import Database
-from server.store.reading import Selection
 from server.timerange import Span
 from tests.support import worlds
 from workers.folding import Folding
@@ -45,8 +44,8 @@ async def check_answers(database: Database, organization: int, dice: random.Rand
     """Holds what questions read, over spans that begin and end anywhere, against quarter hours and deltas added up."""
     cuts = [sorted(dice.sample(range(FIRST - 9, LAST + 9), 2)) for _ in range(40)]
     selections = [
-        Selection(point=number, dimension=dimension, value=value, span=Span(start=start, end=end))
-        for number, (start, end) in enumerate([*cuts, [WIDEST.floor(FIRST), WIDEST.floor(LAST) + WIDEST]])
+        Selection(dimension=dimension, value=value, span=Span(start=start, end=end))
+        for start, end in [*cuts, [WIDEST.floor(FIRST), WIDEST.floor(LAST) + WIDEST]]
         for dimension, value in [dice.choice(((Dimension.TOTAL, ""), (Dimension.AGENT, "ada")))]
     ]
     figures = await worlds.figures(database, organization)
@@ -54,7 +53,7 @@ async def check_answers(database: Database, organization: int, dice: random.Rand
     counters = [EVENTS, *dice.sample(others, dice.randrange(len(others)))]
     wanted = Wanted(counters=counters, histograms=MEASURES, sets=MEASURES)
     async with database.query() as driver:
-        points = (await reading.read(driver, organization, selections, wanted)).points
+        found = (await reading.read(driver, organization, selections, wanted)).cells
     for one in selections:
         expected = Cell()
         for (granularity, key), cell in figures.items():
@@ -62,9 +61,9 @@ async def check_answers(database: Database, organization: int, dice: random.Rand
             if mine and one.span.start <= key.bucket < one.span.end:
                 expected.add(cell)
         expected.counters = {key: value for key, value in expected.counters.items() if key in counters}
-        assert points[one.point] == expected
-    assert points[len(cuts)].bins
-    assert points[len(cuts)].sets
+        assert found[one] == expected
+    assert found[selections[-1]].bins
+    assert found[selections[-1]].sets
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -8,7 +8,7 @@ import grpc
 from google.protobuf import timestamp_pb2
 
 from server.organizations.settings import OrganizationSettings
-from server.query import questions
+from server.query import queries
 from server.store import reading
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from tests.support import serving
@@ -282,7 +282,7 @@ async def _(world: World) -> str:
         grpc.aio.insecure_channel(server.address) as channel,
     ):
         caller = serving.through(world.caller, channel)
-        world.monkeypatch.setattr(questions.reading, "read", held)
+        world.monkeypatch.setattr(queries.reading, "read", held)
         asked = [asyncio.create_task(outcome(caller.overview(serving.today()))) for _ in range(50)]
         await caller.track(serving.event())
         await asyncio.wait(asked, timeout=0.5)

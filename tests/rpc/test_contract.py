@@ -10,7 +10,7 @@ from server import errors
 from server.catalog import registry
 from server.catalog.metrics import Derived, Quantile, is_integer
 from server.query import agent, overview
-from server.query.answers import Absence
+from server.query.changes import Absence
 from server.rpc import services
 from tallywire.v1 import (
     answer_pb2,

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from server import log_throttle
 from server.app import Running
 from server.local import embedded
-from server.query.questions import Queries
+from server.query import overview
 from server.rpc.subscription import Stream
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from tests.support import serving
@@ -63,7 +63,7 @@ async def test_faults_of_one_cause_are_a_line_and_its_request_id_is_reported_to_
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Queries, "overview", fail)
+    monkeypatch.setattr(overview, "answer", fail)
     errors = [await serving.refused(caller.overview(serving.today())) for _ in range(20)]
     assert {serving.refusal(error).reason for error in errors} == {"INTERNAL"}
     lines = [line for line in reported if line["event"] == "call failed"]

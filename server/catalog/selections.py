@@ -1,0 +1,63 @@
+"""What a question reads and what comes back, as values: the store takes and gives them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from server.catalog.cells import Cell, Dimension
+from server.catalog.filters import Filter
+from server.timerange import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to read of each cell: counters by their keys, histograms and sets by the numbers of their measures."""
+
+    counters: Sequence[int]
+    histograms: Sequence[int] = ()
+    sets: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which figures one cell of an answer is made of: a value of a dimension over a span.
+
+    With bins=False the cell has no histograms. A selection is also the name by which a reading gives its cell.
+    """
+
+    dimension: Dimension
+    value: str
+    span: Span
+    bins: bool = True
+
+    @classmethod
+    def of(cls, part: Filter, span: Span, *, bins: bool = True) -> "Selection":
+        """Returns the selection of a part of the organization over a span."""
+        return cls(dimension=part.dimension, value=part.value, span=span, bins=bins)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypeCounts:
+    """Asks for one counter of every event type over a span, of at most `limit` types, the first in order."""
+
+    counter: int
+    span: Span
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsOf:
+    """What a snapshot holds: every event up to a revision (0: none yet) of an epoch, and the database's time."""
+
+    epoch: str
+    revision: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What was read, all of it as of one revision. event_types has the counter of each event type that has any."""
+
+    as_of: AsOf
+    cells: Mapping[Selection, Cell]
+    event_types: Mapping[str, int]

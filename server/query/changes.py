@@ -1,0 +1,39 @@
+"""Changes: figures of a period against those of the period of equal length just before."""
+
+import enum
+from dataclasses import dataclass
+
+from server.catalog import figures, registry
+from server.catalog.cells import Cell
+
+
+class Absence(enum.Enum):
+    """Why a change cannot be computed."""
+
+    NO_BASELINE = enum.auto()
+    BEFORE_FLOOR = enum.auto()
+    TOO_EARLY = enum.auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change in percent, or why there is none."""
+
+    percent: float | None
+    absence: Absence | None = None
+
+
+def absent(absence: Absence) -> dict[str, Change]:
+    """Returns every change of the catalogue as absent for that reason."""
+    return dict.fromkeys(registry.CHANGES, Change(percent=None, absence=absence))
+
+
+def changes(now: Cell, before: Cell) -> dict[str, Change]:
+    """Returns every change of the catalogue, by name."""
+    return {name: _change(metric, now, before) for name, metric in registry.CHANGES.items()}
+
+
+def _change(name: str, now: Cell, before: Cell) -> Change:
+    metric = registry.METRICS[name]
+    percent = figures.change(figures.figure(metric, now), figures.figure(metric, before))
+    return Change(percent=percent, absence=Absence.NO_BASELINE if percent is None else None)

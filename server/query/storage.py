@@ -1,0 +1,28 @@
+"""The storage in use at an instant: its changes added up from the beginning, by kind."""
+
+from collections.abc import Mapping
+
+from server import timerange
+from server.catalog import counting, figures, registry
+from server.catalog.cells import Cell, Dimension
+from server.catalog.filters import Filter
+from server.catalog.selections import Selection
+from server.timerange import Span
+
+_CHANGE = registry.MEASURES["storage_change_bytes"]
+TERMS = (_CHANGE.name, f"{_CHANGE.name}.count")  # the count shows that there was a change
+
+
+def selections(part: Filter, end: int) -> dict[str, Selection]:
+    """Returns what to read up to a quarter hour, by kind; nothing for a part of the organization, which has none."""
+    span = Span(start=timerange.floor_bucket(timerange.FLOOR), end=end)
+    return {
+        kind: Selection(dimension=Dimension.STORAGE_KIND, value=kind, span=span, bins=False)
+        for kind in (counting.STORAGE_KINDS if part.is_whole else ())
+    }
+
+
+def in_use(chosen: Mapping[str, Selection], cells: Mapping[Selection, Cell]) -> dict[str, int]:
+    """Returns the bytes in use by kind; kinds without any change are left out."""
+    found = {kind: cells[selection] for kind, selection in chosen.items()}
+    return {kind: int(figures.figure(_CHANGE, cell) or 0) for kind, cell in found.items() if cell.counters}

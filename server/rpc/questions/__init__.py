@@ -1,0 +1,1 @@
+"""Messages of MetricsService from and to values, a module per question."""

@@ -1,0 +1,50 @@
+"""GetAgentMetrics between its messages and its values."""
+
+from server.errors import Reason, Refused
+from server.events import rules
+from server.query.agent import Agent, AgentQuestion
+from server.query.answers import TrendPoint
+from server.rpc.questions import shared
+from server.timerange import MAX_DAYS
+from tallywire.v1 import metrics_service_pb2
+
+DEFAULT_TREND_DAYS = 7
+
+
+def question(request: metrics_service_pb2.GetAgentMetricsRequest) -> AgentQuestion:
+    """Returns the question of a request; raises Refused for a field that says nothing valid."""
+    if not request.agent_id:
+        raise rules.required("agent_id")
+    return AgentQuestion(
+        agent_id=rules.identifier("agent_id", request.agent_id),
+        period=shared.period(request.time_range),
+        trend_days=_trend_days(request.trend_days),
+    )
+
+
+def _trend_days(days: int) -> int:
+    if not 0 <= days <= MAX_DAYS:
+        raise Refused(
+            Reason.VALUE_OUT_OF_RANGE,
+            f"must be from 1 to {MAX_DAYS}",
+            field="trend_days",
+            metadata={"minimum": "1", "maximum": str(MAX_DAYS)},
+        )
+    return days or DEFAULT_TREND_DAYS
+
+
+def response(answer: Agent) -> metrics_service_pb2.GetAgentMetricsResponse:
+    """Returns the message of an answer."""
+    message = metrics_service_pb2.AgentMetrics(agent_id=answer.agent_id)
+    shared.set_figures(message, answer.figures)
+    return metrics_service_pb2.GetAgentMetricsResponse(
+        context=shared.context(answer.context), agent=message, trend=map(_trend_point, answer.trend)
+    )
+
+
+def _trend_point(point: TrendPoint) -> metrics_service_pb2.AgentTrendPoint:
+    message = metrics_service_pb2.AgentTrendPoint(
+        start=shared.timestamp(point.span.start), end=shared.timestamp(point.span.end)
+    )
+    shared.set_figures(message, point.figures)
+    return message

@@ -1,0 +1,78 @@
+"""GetUsageTrends between its messages and its values."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+
+from server.catalog import metrics, registry
+from server.catalog.figures import Figure
+from server.errors import Reason, Refused
+from server.query.costs import Resource
+from server.query.trends import Trends, TrendsQuestion
+from server.rpc.questions import shared
+from server.timerange import Granularity, Span
+from tallywire.v1 import metrics_service_pb2, time_pb2
+
+_GRANULARITIES: Mapping[int, Granularity | None] = {
+    time_pb2.GRANULARITY_UNSPECIFIED: None,
+    **{time_pb2.Granularity.Value(f"GRANULARITY_{one.name}"): one for one in Granularity},
+}
+_RESOURCES = {one: metrics_service_pb2.CostResource.Value(f"COST_RESOURCE_{one.name}") for one in Resource}
+
+
+def question(request: metrics_service_pb2.GetUsageTrendsRequest) -> TrendsQuestion:
+    """Returns the question of a request; raises Refused for a field that says nothing valid."""
+    return TrendsQuestion(
+        period=shared.period(request.time_range),
+        part=shared.part(request.filter),
+        granularity=_granularity(request.granularity),
+        metrics=request.metrics,
+    )
+
+
+def _granularity(number: int) -> Granularity | None:
+    if number not in _GRANULARITIES:
+        raise Refused(Reason.INVALID_ENUM, "not a known granularity", field="granularity")
+    return _GRANULARITIES[number]
+
+
+async def encoded_response(answer: Trends) -> bytes:
+    """Returns the message of an answer as it goes over the wire, and lets others run between its series."""
+    encoded = bytearray()
+    for piece in pieces(answer):
+        encoded += piece.SerializeToString()
+        await asyncio.sleep(0)
+    return bytes(encoded)
+
+
+def pieces(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsResponse]:
+    """Yields parts that are one message when they are encoded one behind the other.
+
+    A part has one series at most, so that 20 of 2,000 points each do not hold up everybody else.
+    """
+    yield metrics_service_pb2.GetUsageTrendsResponse(
+        context=shared.context(answer.context),
+        granularity=time_pb2.Granularity.Value(f"GRANULARITY_{answer.granularity.name}"),
+        storage_by_kind=shared.storage(answer.storage_by_kind),
+        estimated_costs=[
+            metrics_service_pb2.EstimatedCost(resource=_RESOURCES[resource], cost_micros=cost)
+            for resource, cost in (answer.estimated_costs or {}).items()
+        ],
+    )
+    yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(_bucket, answer.buckets))
+    for name, values in answer.series.items():
+        series = metrics_service_pb2.Series(
+            metric=name, unit=registry.METRICS[name].unit, values=[_series_value(name, value) for value in values]
+        )
+        yield metrics_service_pb2.GetUsageTrendsResponse(series=[series])
+
+
+def _bucket(span: Span) -> metrics_service_pb2.Bucket:
+    return metrics_service_pb2.Bucket(start=shared.timestamp(span.start), end=shared.timestamp(span.end))
+
+
+def _series_value(name: str, value: Figure) -> metrics_service_pb2.SeriesValue:
+    if value is None:
+        return metrics_service_pb2.SeriesValue()
+    if metrics.is_integer(registry.METRICS[name]):
+        return metrics_service_pb2.SeriesValue(integer=int(value))
+    return metrics_service_pb2.SeriesValue(number=value)
