@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -103,30 +103,71 @@ def overview(facts: Sequence[Fact], conversations: Sequence[Closed]) -> dict[str
     return {**figures, **{name: outcomes[name] for name in _OUTCOMES}}
 
 
-def now(part: Sequence[Fact], everything: Sequence[Fact], at: datetime, midnight: datetime) -> dict[str, Figure]:
-    """The figures of now, as of an instant, of a part of the facts; a day begins at midnight and lasts 24 hours."""
-    second = at.replace(microsecond=0)
+def now(part: Sequence[Fact], at: datetime, midnight: datetime) -> dict[str, Figure]:
+    """The figures of now, as of an instant, of a part of the facts; a day begins at midnight and lasts 24 hours.
+
+    A window ends with the five seconds that are running, and is made of whole five seconds or, for the hour, minutes.
+    """
+    slots, end = {fact.event_id: _slot(fact.occurred_at) for fact in part}, _slot(at)
     hour, five_minutes, minute = (
-        [fact for fact in part if second - timedelta(seconds=width) < fact.occurred_at.replace(microsecond=0) <= second]
-        for width in (3600, 300, 60)
+        [fact for fact in part if first <= slots[fact.event_id] <= end]
+        for first in (_minute(at) * 12 - 59 * 12, end - 59, end - 11)
     )
     day = overview([fact for fact in part if midnight <= fact.occurred_at < midnight + timedelta(days=1)], ())
-    active = {
-        fact.conversation_id
-        for fact in hour
-        if fact.event_type.startswith("message.") or fact.event_type == "conversation.started"
-    } - {one.conversation_id for one in closed(everything)}
     lately = overview(hour, ())
     return {
-        "active_conversations": len(active - {""}),
         "messages_last_minute": overview(minute, ())["total_messages"],
         "messages_last_hour": lately["total_messages"],
         "avg_response_time_ms": overview(five_minutes, ())["avg_response_time_ms"],
+        "p50_response_time_ms": percentile(five_minutes, 0.5),
+        "p95_response_time_ms": percentile(five_minutes, 0.95),
         "success_rate": lately["success_rate"],
         "messages_today": day["total_messages"],
         "conversations_today": day["total_conversations"],
         "tokens_today": day["token_usage"],
     }
+
+
+def messages_by_minute(part: Iterable[Fact], at: datetime) -> list[int]:
+    """The messages of each of the 60 minutes that end with the one that is running, up to its five seconds."""
+    last, end = _minute(at), _slot(at)
+    spoken = (fact for fact in part if fact.event_type.startswith("message.") and _slot(fact.occurred_at) <= end)
+    counts = Counter(_minute(fact.occurred_at) for fact in spoken)
+    return [counts[minute] for minute in range(last - 59, last + 1)]
+
+
+def active(everything: Iterable[Fact], at: datetime, name: str = "", values: Collection[str] = ()) -> tuple[int, int]:
+    """How many conversations are active as of an instant, at least and at most: those that are not closed and were
+    started, spoken in or reopened in the minute of that instant or the 59 before.
+
+    With the name of a field, only those that were last with one of its values. A range, since an earlier event's value
+    may stay where later ones came before it and have none.
+    """
+    everything = list(everything)
+    over = {one.conversation_id for one in closed(everything)}
+    activity: dict[str, list[Fact]] = defaultdict(list)
+    for fact in everything:
+        if fact.conversation_id and fact.event_type.startswith(("message.", "conversation.")):
+            activity[fact.conversation_id].append(fact)
+    least = most = 0
+    for conversation, some in activity.items():
+        some.sort(key=lambda one: one.occurred_at)
+        if conversation in over or _minute(some[-1].occurred_at) < _minute(at) - 59:
+            continue
+        last = getattr(some[-1], name) if name else ""
+        possible = {last} if last or not name else {getattr(one, name) for one in some} - {""}
+        least += not name or (bool(possible) and possible <= set(values))
+        most += not name or not possible.isdisjoint(values)
+    return least, most
+
+
+def _slot(at: datetime) -> int:
+    """Which five seconds an instant is in, counted since 1970."""
+    return int(at.timestamp()) // 5
+
+
+def _minute(at: datetime) -> int:
+    return int(at.timestamp()) // 60
 
 
 def agent(facts: Sequence[Fact], conversations: Sequence[Closed]) -> dict[str, Figure]:

@@ -14,6 +14,7 @@ from tests.faults.checker import Violation
 from tests.faults.clients import Tenant
 from tests.faults.model import Figure
 from tests.faults.subscribers import Interest, Reader, Watcher
+from tests.faults.workload import Fact
 
 _TAKEN = ("events", "messages_received", "messages_sent", "total_conversations", "conversations_resolved")
 _ADDED = ("response_time_sum_ms", "completion_tokens", "cost_micros")
@@ -23,6 +24,7 @@ _TODAY = {
     "tokens_today": "token_usage",
 }
 _LOOK_AGAIN = 0.1  # seconds
+_ROUNDING, _ERROR = 1e-9, 0.01  # of figures, and of percentiles
 
 
 async def until_at_head(readers: Sequence[Reader], newest: Mapping[int, int]) -> None:
@@ -98,23 +100,37 @@ async def compare_states(client: AsyncClient, tenant: Tenant, interests: Sequenc
     found: list[str] = []
     for interest in interests:
         state = await client.realtime(agent_ids=interest.agent_ids, channel=interest.channel or None)
-        facts = list(tenant.all_facts.values())
-        at = state.as_of_time.ToDatetime(UTC)
-        wanted = model.now([fact for fact in facts if interest.holds(fact)], facts, at, midnight(at, tenant.time_zone))
-        for name, figure in wanted.items():
-            reported = getattr(state.metrics, name) if state.metrics.HasField(name) else None  # type: ignore[arg-type]
-            if not _same(reported, figure):
-                found.append(f"{name} {interest.channel or 'of all'} is {reported} as of {at}, the model says {figure}")
+        found += _differences(state, interest, list(tenant.all_facts.values()), tenant.time_zone)
     if not found:
         return []
     text = f"organization {tenant.organization}: {found[0]}"
     return [Violation(check="figures of now", text=text, evidence=tuple(found[1:]))]
 
 
-def _same(reported: Figure, wanted: Figure) -> bool:
+def _differences(
+    state: messages.RealtimeState, interest: Interest, facts: Sequence[Fact], time_zone: str
+) -> Iterator[str]:
+    at = state.as_of_time.ToDatetime(UTC)
+    where = f"{interest.channel or 'of all'}, as of {at}"
+    part = [fact for fact in facts if interest.holds(fact)]
+    for name, figure in model.now(part, at, midnight(at, time_zone)).items():
+        reported = getattr(state.metrics, name) if state.metrics.HasField(name) else None  # type: ignore[arg-type]
+        if not _same(reported, figure, error=_ERROR if name.startswith("p") else _ROUNDING):
+            yield f"{name} {where}, is {reported}, the model says {figure}"
+    least, most = model.active(facts, at, *interest.narrowing)
+    if not least <= state.metrics.active_conversations <= most:
+        yield (
+            f"active_conversations {where}, is {state.metrics.active_conversations}, the model says {least} to {most}"
+        )
+    minutes, wanted = [one.messages for one in state.minutes], model.messages_by_minute(part, at)
+    if minutes != wanted:
+        yield f"the messages of minutes {where}, are {minutes}, the model says {wanted}"
+
+
+def _same(reported: Figure, wanted: Figure, *, error: float) -> bool:
     if reported is None or wanted is None:
         return reported is wanted
-    return math.isclose(reported, wanted, rel_tol=1e-9)
+    return math.isclose(reported, wanted, rel_tol=error)
 
 
 def midnight(at: datetime, time_zone: str) -> datetime:

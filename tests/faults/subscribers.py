@@ -37,6 +37,11 @@ class Interest:
         """It as a filter of the contract."""
         return messages.RealtimeFilter(agent_ids=self.agent_ids, channel=self.channel)
 
+    @property
+    def narrowing(self) -> tuple[str, Sequence[str]]:
+        """The field of an event that it is narrowed by, and the values; no field for everything."""
+        return ("agent_id", self.agent_ids) if self.agent_ids else ("channel" if self.channel else "", (self.channel,))
+
     def holds(self, fact: Fact) -> bool:
         """True where an event is subscribed to."""
         if self.agent_ids:
