@@ -13,7 +13,7 @@ from tests.faults.supervisor import Cluster
 
 _LOOK_AGAIN = 0.2  # seconds
 _OLD = 5.0  # seconds; no transaction of an idle service is open for longer
-# Of a server, at most. It opens up to 18 connections to the database, as the README says.
+# Of a server, at most. It opens up to 24 connections to the database, as docs/operations/sizing.md says.
 _LIMITS: Mapping[str, float] = {
     "tallywire_inflight_bytes": 0,
     "tallywire_open_streams": 0,

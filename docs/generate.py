@@ -1,0 +1,101 @@
+"""Writes the parts of the documentation that are made from the code: run it after a change of the catalogue.
+
+`.venv/bin/python docs/generate.py` writes the tables between the markers anew. With --check it only says which pages
+are behind the code, and ends with 1 if any is.
+"""
+
+import pathlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from server import telemetry
+from server.catalog import registry
+from server.catalog.metrics import Aggregation, Definition, Derived, Measure, Quantile, Ratio
+
+DOCS = pathlib.Path(__file__).parent
+
+
+def metrics_table() -> str:
+    """Returns the catalogue, in the order of names as in ListMetrics."""
+    everything = sorted(registry.ALL.values(), key=lambda metric: metric.name)
+    rows = (
+        f"| `{one.name}` | {one.unit} | {one.description} | {_origin(one)} | {_series(one)} |" for one in everything
+    )
+    return "\n".join(("| Metric | Unit | Definition | From | Series |", "|---|---|---|---|---|", *rows))
+
+
+def _origin(metric: Definition) -> str:
+    """Returns the events that a metric counts, or what it is computed from."""
+    match metric:
+        case Measure():
+            types = ", ".join(f"`{one}`" for one in metric.event_types) or _every(metric)
+            return types + (f": `{metric.field}`" if metric.field else "")
+        case Ratio():
+            above = _sum(metric.numerators) + "".join(f" − `{one}`" for one in metric.subtrahends)
+            divided = metric.denominators and (metric.subtrahends or len(metric.numerators) > 1)
+            above = f"({above})" if divided else above
+            below = _sum(metric.denominators)
+            below = f"({below})" if len(metric.denominators) > 1 else below
+            return f"{above} ÷ {below}" if metric.denominators else above
+        case Quantile():
+            return f"`{metric.measure}`"
+        case Derived():
+            return ""
+
+
+def _every(measure: Measure) -> str:
+    is_outcome = measure.aggregation in (Aggregation.OUTCOME, Aggregation.OUTCOME_SUM)
+    return "conversations as they close" if is_outcome else "every event"
+
+
+def _sum(names: tuple[str, ...]) -> str:
+    return " + ".join(f"`{one}`" for one in names)
+
+
+def _series(metric: Definition) -> str:
+    return "no" if isinstance(metric, Derived) else "yes"
+
+
+def prometheus_table() -> str:
+    """Returns the service's own metrics, in the order of their file."""
+    found = [one for one in vars(telemetry).values() if isinstance(one, MetricWrapperBase)]
+    return "\n".join(("| Metric | Labels | Meaning |", "|---|---|---|", *map(_prometheus_row, found)))
+
+
+def _prometheus_row(metric: MetricWrapperBase) -> str:
+    (described,) = metric.describe()
+    name = described.name + ("_total" if described.type == "counter" else "")
+    return f"| `{name}` | {', '.join(metric._labelnames)} | {described.documentation} |"
+
+
+TABLES: Mapping[str, Callable[[], str]] = {"metrics": metrics_table, "prometheus": prometheus_table}
+
+
+def refreshed() -> Iterator[tuple[pathlib.Path, str, str]]:
+    """Yields each page that has a generated table: its file, its text, and the text as the code has it now."""
+    for page in sorted(DOCS.rglob("*.md")):
+        before = after = page.read_text(encoding="utf-8")
+        for name, table in TABLES.items():
+            begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+            if begin in after:
+                head, _, rest = after.partition(begin)
+                after = f"{head}{begin}{table()}\n{end}{rest.partition(end)[2]}"
+        if any(f"<!-- {name}:begin -->" in before for name in TABLES):
+            yield page, before, after
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the pages, or checks them; returns the exit code."""
+    stale = [(page, text) for page, before, text in refreshed() if before != text]
+    for page, text in stale:
+        if "--check" in arguments:
+            print(f"{page} is behind the code: run .venv/bin/python docs/generate.py", file=sys.stderr)
+        else:
+            page.write_text(text, encoding="utf-8")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
