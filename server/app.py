@@ -15,7 +15,7 @@ from server.admission.admission import Admission, Bounds
 from server.admission.event_loop import Arrivals
 from server.admission.memory_shortage import Shortage
 from server.admission.pressure import Pressure
-from server.admission.query_slots import Turns
+from server.admission.query_slots import QuerySlots
 from server.admission.rates import Rates
 from server.clock import Clock
 from server.ingest.pipeline import Ingest
@@ -127,7 +127,7 @@ class Running:
         admission = Admission(
             _bounds(settings), _defaults(settings), self._ingest, self._rates, self._pressure, self._arrivals
         )
-        turns = Turns(
+        turns = QuerySlots(
             settings.query_connections, limit=settings.max_queries, limit_each=settings.max_queries_per_organization
         )
         self._hubs = Hubs(

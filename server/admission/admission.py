@@ -37,7 +37,7 @@ class Bounds:
     lag_seconds: float
 
 
-class Backlog(Protocol):
+class IngestQueues(Protocol):
     """What admission asks of the queues of events that wait to be stored."""
 
     @property
@@ -58,7 +58,7 @@ class Admission:
         self,
         bounds: Bounds,
         defaults: DefaultLimits,
-        backlog: Backlog,
+        backlog: IngestQueues,
         rates: Rates,
         pressure: Pressure,
         arrivals: Arrivals,

@@ -12,7 +12,7 @@ from server.tenancy.principal import Principal
 PATIENCE = 1.0  # seconds for which a question waits for a database connection
 
 
-class Turns:
+class QuerySlots:
     """Lets so many questions be answered at once, and so many more wait; of one organization only a part of those."""
 
     def __init__(self, at_once: int, *, limit: int, limit_each: int) -> None:

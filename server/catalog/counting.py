@@ -225,10 +225,10 @@ def closings_of(events: Iterable[Event], overflow: Overflow) -> list[outcomes.Cl
     return found
 
 
-_OUTCOME_KEYS: dict[outcomes.Kind, int] = {
+_OUTCOME_KEYS: dict[outcomes.ClosingKind, int] = {
     kind: cells.count_key(registry.MEASURES[f"conversations_{kind.name.lower()}"].number)
-    for kind in outcomes.Kind
-    if kind is not outcomes.Kind.REOPENED
+    for kind in outcomes.ClosingKind
+    if kind is not outcomes.ClosingKind.REOPENED
 }
 _CLOSED_MESSAGES = registry.MEASURES["closed_conversation_messages"].number
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from server.cli import status
 from server.process import terminal
 from server.rollups import audit
-from server.rollups.audit import Progress, State
+from server.rollups.audit import AuditState, Progress
 from server.store import jobs as stored_jobs
 from server.store.database import Database
 from server.tasks import jobs
@@ -26,7 +26,7 @@ async def show(database: Database) -> str:
     return status.render_audit(await _state(database), now)
 
 
-async def run_round(database: Database) -> State | None:
+async def run_round(database: Database) -> AuditState | None:
     """Does a full round, as soon as no worker is auditing, and returns what it has found; None where it failed.
 
     It holds the job meanwhile, so that no worker begins with it, and the next one begins with a round of its own. A
@@ -39,7 +39,7 @@ async def run_round(database: Database) -> State | None:
         async with database.transaction() as connection:
             await stored_jobs.wake(connection, audit.JOB)
         if await jobs.run_due(database, owner, [job]):
-            return State.of(outcome)
+            return AuditState.of(outcome)
         if not is_announced:
             terminal.note("a worker is auditing; waiting until it ends")
             is_announced = True
@@ -72,13 +72,13 @@ def _teller() -> Callable[[Progress], None]:
     return tell
 
 
-async def _state(database: Database) -> State | None:
+async def _state(database: Database) -> AuditState | None:
     async with database.snapshot() as connection:
         known = {job.name: job for job in await stored_jobs.listed(connection)}
-    return State.of(known[audit.JOB].result) if audit.JOB in known else None
+    return AuditState.of(known[audit.JOB].result) if audit.JOB in known else None
 
 
-def exit_code(state: State | None) -> int:
+def exit_code(state: AuditState | None) -> int:
     """0 where all organizations were looked at and all agrees; MISMATCHED where something differs, else 1."""
     if state is None or state.full is None:
         return 1

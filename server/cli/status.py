@@ -10,8 +10,8 @@ from server.catalog.cells import OTHER
 from server.rollups import audit
 from server.store import jobs, members, migrate, organizations, rollups
 from server.store.database import Database
-from server.store.jobs import Job
-from server.store.members import Overflow
+from server.store.jobs import JobRecord
+from server.store.members import OverflowCount
 from server.tasks import wakeups
 
 _HEADINGS = ("job", "last start", "last finish", "last failure", "next run", "runs", "failures", "now")
@@ -29,10 +29,10 @@ class ServiceStatus:
     unfolded_organizations: int
     oldest_unfolded: timedelta | None  # how long the oldest delta has been waiting
     queued_jobs: int | None  # None: Redis cannot be reached
-    audit: audit.State | None  # None: there was no audit yet
-    overflows: tuple[Overflow, ...]  # the kinds of values of which some are over their limit
+    audit: audit.AuditState | None  # None: there was no audit yet
+    overflows: tuple[OverflowCount, ...]  # the kinds of values of which some are over their limit
     keys_by_pepper: Mapping[str, int]  # keys in use, by the id of the pepper of their hashes
-    jobs: tuple[Job, ...]
+    jobs: tuple[JobRecord, ...]
 
 
 async def status(database: Database, redis_url: str | None) -> ServiceStatus:
@@ -44,7 +44,7 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
         known = tuple(await jobs.listed(connection))
         overflows = tuple(await members.overflows(connection))
         peppers = await organizations.keys_by_pepper(connection)
-    audits = [audit.State.of(job.result) for job in known if job.name == audit.JOB]
+    audits = [audit.AuditState.of(job.result) for job in known if job.name == audit.JOB]
     return ServiceStatus(
         at=condition.now,
         schema=found.schema if found else "none",
@@ -97,7 +97,7 @@ def _queue(jobs: int | None) -> str:
     return "Redis cannot be reached; workers go on without it" if jobs is None else f"{jobs:,} jobs"
 
 
-def render_audit(state: audit.State | None, now: datetime) -> str:
+def render_audit(state: audit.AuditState | None, now: datetime) -> str:
     """What the audit has found, and how old that is."""
     if state is None:
         return "not yet"
@@ -113,7 +113,7 @@ def render_audit(state: audit.State | None, now: datetime) -> str:
     return ", ".join(lines)
 
 
-def _overflows(overflows: Sequence[Overflow]) -> str:
+def _overflows(overflows: Sequence[OverflowCount]) -> str:
     if not overflows:
         return "nothing"
     counted = (f"{one.ids:,} {one.kind}s of {one.organizations:,} organizations" for one in overflows)
@@ -132,7 +132,7 @@ def _table(status: ServiceStatus) -> list[str]:
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _row(job: Job, now: datetime) -> Sequence[str]:
+def _row(job: JobRecord, now: datetime) -> Sequence[str]:
     return (
         job.name,
         _ago(job.started_at, now),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from server.events.event import Event, conversation_key_of
 
 
-class Kind(enum.IntEnum):
+class ClosingKind(enum.IntEnum):
     """What a closing or reopening event says; of several, the highest wins. The numbers are stored and never change."""
 
     REOPENED = 0
@@ -19,11 +19,11 @@ class Kind(enum.IntEnum):
 
 
 KIND_OF_EVENT_TYPE = {
-    "conversation.reopened": Kind.REOPENED,
-    "conversation.ended": Kind.ENDED,
-    "conversation.abandoned": Kind.ABANDONED,
-    "conversation.resolved": Kind.RESOLVED,
-    "conversation.escalated": Kind.ESCALATED,
+    "conversation.reopened": ClosingKind.REOPENED,
+    "conversation.ended": ClosingKind.ENDED,
+    "conversation.abandoned": ClosingKind.ABANDONED,
+    "conversation.resolved": ClosingKind.RESOLVED,
+    "conversation.escalated": ClosingKind.ESCALATED,
 }
 
 
@@ -33,17 +33,17 @@ class Closing(NamedTuple):
     conversation_key: bytes
     occurred_at: int
     event_key: bytes
-    kind: Kind
+    kind: ClosingKind
     agent_id: str
     channel: str
     team_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ConversationOutcome:
     """How and when a conversation was closed, and to whom and what that is attributed."""
 
-    kind: Kind
+    kind: ClosingKind
     closed_at: int
     agent_id: str
     channel: str
@@ -60,7 +60,7 @@ class Conversation:
     """What is kept of a conversation: its messages so far, and its outcome as it has been counted."""
 
     messages: int
-    outcome: Outcome | None
+    outcome: ConversationOutcome | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,21 +94,23 @@ def closing_of(event: Event) -> Closing | None:
     )
 
 
-def outcome(closings: Iterable[Closing]) -> Outcome | None:
+def outcome(closings: Iterable[Closing]) -> ConversationOutcome | None:
     """The outcome that a conversation's closing and reopening events add up to; None while it is open.
 
     Only events later than the last reopening count. The earliest of them says when it was closed; the highest kind says
     how, and of several of that kind the earliest, then the lowest event key, says by whom.
     """
     events = list(closings)
-    reopened = max((one.occurred_at for one in events if one.kind is Kind.REOPENED), default=None)
+    reopened = max((one.occurred_at for one in events if one.kind is ClosingKind.REOPENED), default=None)
     closed = [
-        one for one in events if one.kind is not Kind.REOPENED and (reopened is None or one.occurred_at > reopened)
+        one
+        for one in events
+        if one.kind is not ClosingKind.REOPENED and (reopened is None or one.occurred_at > reopened)
     ]
     if not closed:
         return None
     decisive = min(closed, key=lambda one: (-one.kind, one.occurred_at, one.event_key))
-    return Outcome(
+    return ConversationOutcome(
         kind=decisive.kind,
         closed_at=min(one.occurred_at for one in closed),
         agent_id=decisive.agent_id,

@@ -22,9 +22,9 @@ from server.errors import Reason, Refused
 from server.events import rules
 from server.events.event import Event
 from server.ingest import results
-from server.ingest.results import Outcome, Submission
+from server.ingest.results import Submission, WriteOutcome
 from server.ingest.scheduler import OrganizationQueue, Scheduler, TakenCalls, WaitingCall, WriteBatch
-from server.ingest.write import Committed, Part, commit, commit_group
+from server.ingest.write import Committed, OrganizationEvents, commit, commit_group
 from server.rollups import member_numbers
 from server.rollups.member_numbers import NumberCache
 from server.store.database import Database
@@ -226,10 +226,10 @@ class Ingest:
                 self._answer(taken.calls, outcome)
                 telemetry.PENDING_EVENTS.dec(taken.size)
 
-    async def _write_group(self, group: Sequence[TakenCalls]) -> Mapping[int, Outcome]:
+    async def _write_group(self, group: Sequence[TakenCalls]) -> Mapping[int, WriteOutcome]:
         """Writes a group in one transaction; the outcomes of those organizations whose events are stored."""
         parts = [
-            Part(
+            OrganizationEvents(
                 organization_id=taken.queue.organization_id,
                 events=list(results.distinct(taken.events).values()),
                 quota=taken.queue.limits.monthly_events,
@@ -245,7 +245,7 @@ class Ingest:
         outcomes = {}
         for part in parts:
             if (one := committed.get(part.organization_id)) is not None:
-                outcome = outcomes[part.organization_id] = Outcome()
+                outcome = outcomes[part.organization_id] = WriteOutcome()
                 outcome.add(one, part.events)
         telemetry.BATCH_EVENTS.observe(sum(len(part.events) for part in parts if part.organization_id in committed))
         return outcomes
@@ -283,7 +283,7 @@ class Ingest:
         _fail([call for call, fit in zip(calls, fits, strict=True) if not fit], refusal)
         return [call for call, fit in zip(calls, fits, strict=True) if fit]
 
-    def _answer(self, calls: Sequence[WaitingCall], outcome: Outcome) -> None:
+    def _answer(self, calls: Sequence[WaitingCall], outcome: WriteOutcome) -> None:
         found = outcome.results([event for call in calls for event in call.events])
         position = 0
         for call in calls:
@@ -293,8 +293,8 @@ class Ingest:
                 call.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
         results.count(found)
 
-    async def _write(self, taken: TakenCalls, events: Sequence[Event]) -> Outcome:
-        outcome = Outcome()
+    async def _write(self, taken: TakenCalls, events: Sequence[Event]) -> WriteOutcome:
+        outcome = WriteOutcome()
         try:
             await self._write_distinct(taken, list(results.distinct(events).values()), outcome)
         finally:
@@ -302,7 +302,7 @@ class Ingest:
         return outcome
 
     async def _write_distinct(
-        self, taken: TakenCalls, events: Sequence[Event], outcome: Outcome, *, part: bool = False
+        self, taken: TakenCalls, events: Sequence[Event], outcome: WriteOutcome, *, part: bool = False
     ) -> None:
         """Writes distinct events sorted by key; a batch that the database refuses is split to find the culprit."""
         try:

@@ -12,7 +12,7 @@ from server.events.event import Event, Warning
 from server.ingest.write import Committed
 
 
-class Status(enum.Enum):
+class EventStatus(enum.Enum):
     """What became of an event."""
 
     ACCEPTED = "accepted"
@@ -24,7 +24,7 @@ class Result(NamedTuple):
     """What became of one event, for its sender."""
 
     event_id: str
-    status: Status
+    status: EventStatus
     rejection: Rejection | None
     warnings: tuple[Warning, ...]
 
@@ -56,7 +56,7 @@ def distinct(events: Sequence[Event]) -> dict[bytes, Event]:
 
 
 @dataclass(slots=True, kw_only=True)
-class Outcome:
+class WriteOutcome:
     """What writing an organization's batch did, in one transaction or several."""
 
     revision: int = 0
@@ -80,7 +80,7 @@ class Outcome:
 
     def revision_of(self, results: Sequence[Result]) -> int:
         """Returns the revision to answer with these results."""
-        return self.revision if any(result.status is Status.ACCEPTED for result in results) else 0
+        return self.revision if any(result.status is EventStatus.ACCEPTED for result in results) else 0
 
     def results(self, events: Sequence[Event]) -> list[Result]:
         """What became of events as they were sent, in their order."""
@@ -91,21 +91,21 @@ class Outcome:
             if key in self.overflowed:
                 warnings = (*warnings, Warning.CARDINALITY_OVERFLOW)
             if (refused := self.refused.get(key)) is not None:
-                results.append(Result(event.event_id, Status.REJECTED, refused, ()))
+                results.append(Result(event.event_id, EventStatus.REJECTED, refused, ()))
             elif not fingerprint.same(self.fingerprints[key], event.fingerprint):
-                results.append(Result(event.event_id, Status.REJECTED, _CONFLICT, ()))
+                results.append(Result(event.event_id, EventStatus.REJECTED, _CONFLICT, ()))
             elif key in unclaimed:
                 unclaimed.discard(key)
-                results.append(Result(event.event_id, Status.ACCEPTED, None, warnings))
+                results.append(Result(event.event_id, EventStatus.ACCEPTED, None, warnings))
             else:
-                results.append(Result(event.event_id, Status.DUPLICATE, None, warnings))
+                results.append(Result(event.event_id, EventStatus.DUPLICATE, None, warnings))
         return results
 
 
 def count(results: Sequence[Result]) -> None:
     """Counts what became of events, for operators."""
     statuses = [result.status for result in results]
-    for status in Status:
+    for status in EventStatus:
         found = statuses.count(status)
         if found:
             telemetry.EVENTS.labels(status.value).inc(found)

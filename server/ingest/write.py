@@ -25,7 +25,7 @@ _FEW = 250  # new events of an organization, up to which one statement costs les
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class OrganizationEvents:
     """What one organization adds to a group: distinct events, sorted by key."""
 
     organization_id: int
@@ -44,7 +44,7 @@ class Committed:
 
 
 async def commit_group(
-    database: Database, numbers: NumberCache, parts: Sequence[Part], recency: Recency
+    database: Database, numbers: NumberCache, parts: Sequence[OrganizationEvents], recency: Recency
 ) -> Mapping[int, Committed]:
     """Stores what a few new events of different organizations change, in one statement that is its own transaction.
 
@@ -81,7 +81,7 @@ async def commit(
         known = await numbers.of(driver, organization_id, events)
         committed = None
         if optimistic and len(events) <= _FEW:
-            part = Part(organization_id=organization_id, events=events, quota=quota)
+            part = OrganizationEvents(organization_id=organization_id, events=events, quota=quota)
             stored = await _store_together(driver, [part], {organization_id: known}, recency)
             committed = stored.get(organization_id)
         elif optimistic:
@@ -96,7 +96,12 @@ async def commit(
 
 
 async def _store_together(
-    driver: Driver, parts: Sequence[Part], known: Mapping[int, Known], recency: Recency, *, most_are_open: bool = False
+    driver: Driver,
+    parts: Sequence[OrganizationEvents],
+    known: Mapping[int, Known],
+    recency: Recency,
+    *,
+    most_are_open: bool = False,
 ) -> dict[int, Committed]:
     """Stores parts by one statement, outside of any transaction; those that are left out are not in the answer.
 
@@ -132,7 +137,7 @@ async def _store_together(
 class _PartToBe:
     """A part of a group before its conversations are known: what its events add up to without those."""
 
-    def __init__(self, part: Part, numbers: counting.Numbers, recency: Recency) -> None:
+    def __init__(self, part: OrganizationEvents, numbers: counting.Numbers, recency: Recency) -> None:
         self.closings = counting.closings_of(part.events, numbers.overflow)
         self._part = part
         self._recency = recency
@@ -150,7 +155,7 @@ class _PartToBe:
             if activity.messages or key in self._closings
         ]
 
-    def counted(self, seen: Mapping[tuple[int, bytes], Seen]) -> single.Part | None:
+    def counted(self, seen: Mapping[tuple[int, bytes], Seen]) -> single.CountedEvents | None:
         """Returns the part as it is stored, with the figures that its conversations change; None where one of them was
         closed and reopened too often to work that out here. To be called once.
         """
@@ -169,7 +174,7 @@ class _PartToBe:
             conversation_changes.append(
                 single.ConversationChange(key, activity, outcome, found.version if matters else None)
             )
-        return single.Part(
+        return single.CountedEvents(
             organization_id=self._part.organization_id,
             events=self._part.events,
             conversation_changes=conversation_changes,
@@ -304,7 +309,7 @@ def _activity(conversation_id: str, events: list[Event]) -> Activity:
 
 async def _outcomes(
     driver: Driver, organization_id: int, closings: Sequence[outcomes.Closing], touched: set[bytes]
-) -> dict[bytes, outcomes.Outcome | None]:
+) -> dict[bytes, outcomes.ConversationOutcome | None]:
     """The outcomes of the conversations that got a closing or reopening event."""
     if not closings:
         return {}

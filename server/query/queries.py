@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from server.admission.query_slots import Turns
+from server.admission.query_slots import QuerySlots
 from server.catalog.selections import EventTypeCounts, Reading, Selection, Wanted
 from server.clock import Clock
 from server.query.answers import Period
@@ -41,7 +41,7 @@ class Read(Generic[PlanT]):
 class Queries:
     """The way of questions to the database. The clock tells the database's time."""
 
-    def __init__(self, database: Database, clock: Clock, turns: Turns) -> None:
+    def __init__(self, database: Database, clock: Clock, turns: QuerySlots) -> None:
         self._database = database
         self._clock = clock
         self._turns = turns

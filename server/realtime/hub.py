@@ -21,7 +21,7 @@ from server.realtime.lookup_slots import Lookups
 from server.realtime.notifications import Notifications
 from server.realtime.resume_tokens import Position
 from server.realtime.update_cache import Batch, Recent
-from server.realtime.view import Part
+from server.realtime.view import ViewFilter
 from server.realtime.views import Published, Views
 from server.rollups import overflow
 from server.store import deployment, rollups, updates
@@ -129,16 +129,16 @@ class Hub:
         """Makes everybody who waits for news look up."""
         self._news.notify_all()
 
-    def watching(self, part: Part) -> AbstractAsyncContextManager[None]:
+    def watching(self, part: ViewFilter) -> AbstractAsyncContextManager[None]:
         """Keeps the view of a part up to date for the length of the block."""
         return self._views.watching(part)
 
-    async def undecided(self, part: Part, values: Collection[str]) -> set[str]:
+    async def undecided(self, part: ViewFilter, values: Collection[str]) -> set[str]:
         """Those of the part's values that no event has carried yet; refuses one whose changes go to OTHER."""
         async with self._lookups.snapshot(self._organization_id) as connection:
             return await overflow.undecided(connection, self._organization_id, part.dimension, values)
 
-    def published(self, part: Part) -> Published:
+    def published(self, part: ViewFilter) -> Published:
         """The newest state of a part that is being watched."""
         return self._views.published(part)
 
@@ -176,7 +176,9 @@ class Hub:
             )
         return resumed.revision
 
-    async def updates_after(self, revision: int, limit: int, part: Part, *, include_events: bool) -> Sequence[Batch]:
+    async def updates_after(
+        self, revision: int, limit: int, part: ViewFilter, *, include_events: bool
+    ) -> Sequence[Batch]:
         """The updates after a revision, in order and without a gap; Refused where some are not kept any more."""
         if revision >= self.revision:
             return ()
@@ -203,7 +205,7 @@ class Hub:
                 )
             return await self._batches(connection, following, events=include_events)
 
-    async def _prepared(self, batches: Sequence[Batch], part: Part, *, include_events: bool) -> Sequence[Batch]:
+    async def _prepared(self, batches: Sequence[Batch], part: ViewFilter, *, include_events: bool) -> Sequence[Batch]:
         """Makes the messages of many updates, a little at a time."""
         steps, made = self._recent.prepared(batches, part, include_events=include_events), list[Batch]()
         while True:
@@ -216,7 +218,7 @@ class Hub:
                 else:
                     return made
 
-    async def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
+    async def encoded(self, batch: Batch, part: ViewFilter, *, include_events: bool) -> Sequence[bytes]:
         """The messages of an update for a part; the last one still lacks the resume token."""
         return await self._recent.encoded(batch, part, include_events=include_events)
 

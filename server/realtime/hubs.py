@@ -18,7 +18,7 @@ from server.realtime.hub import Codec, Hub
 from server.realtime.lookup_slots import Lookups
 from server.realtime.notifications import Notifications
 from server.realtime.states import States
-from server.realtime.view import Part
+from server.realtime.view import ViewFilter
 from server.store import updates
 from server.store.database import Database
 from server.tally import Tally
@@ -159,7 +159,7 @@ class Hubs:
             entry.hub.set_epoch(epoch)
         self._states.forget()
 
-    async def state(self, organization_id: int, time_zone: str, part: Part) -> bytes:
+    async def state(self, organization_id: int, time_zone: str, part: ViewFilter) -> bytes:
         """The encoded state of a part, as Codec makes it. Refused where too many other filters wait for theirs."""
         return await self._states.get(organization_id, time_zone, part)
 

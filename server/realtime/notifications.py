@@ -17,7 +17,7 @@ import structlog
 from server import failpoints
 from server.clock import Clock
 from server.events import rules
-from server.realtime.view import Part
+from server.realtime.view import ViewFilter
 
 _STATE_MILLISECONDS = 1500
 STATE_AGE = timedelta(seconds=2)
@@ -85,7 +85,7 @@ class Notifications:
     def _channel(self, organization_id: int) -> str:
         return f"tallywire:{self._deployment}:{{{organization_id}}}:revision"
 
-    def _state_key(self, organization_id: int, part: Part) -> str:
+    def _state_key(self, organization_id: int, part: ViewFilter) -> str:
         described = "\0".join((part.channel, *sorted(part.agent_ids)))
         digest = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
         return f"tallywire:{self._deployment}:{{{organization_id}}}:realtime:{self.epoch}:{digest}"
@@ -116,13 +116,13 @@ class Notifications:
             del self._listeners[organization_id]
             self._changed.set()
 
-    def share_state(self, organization_id: int, part: Part, revision: int, at: datetime, state: bytes) -> None:
+    def share_state(self, organization_id: int, part: ViewFilter, revision: int, at: datetime, state: bytes) -> None:
         """Shares a state with other servers, as soon as Redis takes it and unless a newer one is there."""
         key, shared = self._state_key(organization_id, part), _State(revision, rules.microseconds(at), state)
         self._states[key] = max(shared, self._states.get(key, shared))
         self._wake.set()
 
-    async def load_state(self, organization_id: int, part: Part) -> SharedState | None:
+    async def load_state(self, organization_id: int, part: ViewFilter) -> SharedState | None:
         """A state that is at most 2 seconds old, in one round trip; None where Redis has none or is away."""
         key = self._state_key(organization_id, part)
         try:

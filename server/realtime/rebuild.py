@@ -4,7 +4,7 @@ from datetime import datetime
 
 from server.catalog import cells, figures, registry, slots
 from server.catalog.selections import AsOf, Selection
-from server.realtime.view import FEED_LENGTH, MINUTES_SHOWN, Facts, Part, Today, Totals, View, day_of
+from server.realtime.view import FEED_LENGTH, MINUTES_SHOWN, Facts, Today, Totals, View, ViewFilter, day_of
 from server.rollups import overflow
 from server.store import activity, database, reading, rollups
 from server.store import slots as stored_slots
@@ -16,7 +16,7 @@ _FINE_MINUTES = 6  # with the one that is running: five minutes end within it
 _TODAY = ("total_messages", "total_conversations", "token_usage")
 
 
-async def view(connection: Connection, organization_id: int, time_zone: str, part: Part) -> tuple[View, AsOf]:
+async def view(connection: Connection, organization_id: int, time_zone: str, part: ViewFilter) -> tuple[View, AsOf]:
     """The view of a part as of the connection's snapshot. What is read and kept is bounded by the slots of an hour and
     the values of the part, whatever the number of events; the conversations of the hour are counted by an index.
     """
@@ -42,7 +42,7 @@ async def view(connection: Connection, organization_id: int, time_zone: str, par
 
 
 async def _today(
-    driver: Driver, organization_id: int, part: Part, now: datetime, time_zone: str, *, separate: bool
+    driver: Driver, organization_id: int, part: ViewFilter, now: datetime, time_zone: str, *, separate: bool
 ) -> Today:
     span = day_of(now, time_zone)
     if not separate:

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 
 from server.errors import Reason, Refused
-from server.realtime.view import Part
+from server.realtime.view import ViewFilter
 from server.tenancy.keyed_hashes import KeyedHashes
 
 _MAX_LENGTH = 512
@@ -15,11 +15,11 @@ _EPOCH_BYTES, _POSITION_BYTES = 16, 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
+class SubscriptionScope:
     """What a subscriber asked for; the same on every resumption."""
 
     organization_id: int
-    part: Part
+    part: ViewFilter
     include_events: bool
 
 
@@ -36,7 +36,7 @@ class Tokens:
 
     __slots__ = ("_described", "_secrets", "epoch")
 
-    def __init__(self, secrets: KeyedHashes, subscription: Subscription) -> None:
+    def __init__(self, secrets: KeyedHashes, subscription: SubscriptionScope) -> None:
         part = subscription.part
         described = [subscription.organization_id, sorted(part.agent_ids), part.channel, subscription.include_events]
         self._described = json.dumps(described).encode()

@@ -9,13 +9,13 @@ from typing import TypeAlias
 from server.realtime import rebuild
 from server.realtime.builds import Builds
 from server.realtime.notifications import STATE_AGE, Notifications, SharedState
-from server.realtime.view import Part
+from server.realtime.view import ViewFilter
 from server.realtime.views import Encode
 
 _KEEP_SECONDS = 0.7  # for which a state that was worked out here answers later calls, too
 # A state that Redis gives is at most STATE_AGE old: it cannot be older than what was answered before that.
 _REMEMBER_SECONDS = 2 * STATE_AGE.total_seconds()
-_Key: TypeAlias = "tuple[int, Part]"
+_Key: TypeAlias = "tuple[int, ViewFilter]"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class States:
         self._made: OrderedDict[_Key, _Made] = OrderedDict()
         self._answered: OrderedDict[_Key, _Answered] = OrderedDict()
 
-    async def get(self, organization_id: int, time_zone: str, part: Part) -> bytes:
+    async def get(self, organization_id: int, time_zone: str, part: ViewFilter) -> bytes:
         """The encoded state of a part. Shares what it works out in Redis; Refused where too much is asked for."""
         key = (organization_id, part)
         found = await self._notifications.load_state(organization_id, part)
@@ -77,7 +77,7 @@ class States:
             return None
         return made.state if made.state.revision >= self._revision_answered(key) else None
 
-    async def _worked_out(self, organization_id: int, time_zone: str, part: Part) -> SharedState:
+    async def _worked_out(self, organization_id: int, time_zone: str, part: ViewFilter) -> SharedState:
         """Joins those who wait for the state; the last one who leaves ends the work."""
         key = (organization_id, part)
         making = self._making.get(key)
@@ -93,7 +93,7 @@ class States:
                 del self._making[key]  # whoever comes now begins anew
                 making.task.cancel()
 
-    async def _make(self, organization_id: int, time_zone: str, part: Part) -> SharedState:
+    async def _make(self, organization_id: int, time_zone: str, part: ViewFilter) -> SharedState:
         async with self._builds.snapshot(organization_id) as connection:
             begun_at = time.monotonic()
             view, as_of = await rebuild.view(connection, organization_id, time_zone, part)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from server.events.event import Event
-from server.realtime.view import Part
+from server.realtime.view import ViewFilter
 from server.store.updates import Update
 
 _KEPT_UPDATES, _KEPT_WEIGHT = 512, 20_000
@@ -36,7 +36,7 @@ class Batch:
 
 # The messages of an update for a part, with or without its events. The last one still lacks the resume token. An empty
 # one is no message: there the work may be interrupted.
-Encode = Callable[[Batch, Part, bool], Iterator[bytes]]
+Encode = Callable[[Batch, ViewFilter, bool], Iterator[bytes]]
 
 
 class Recent:
@@ -46,7 +46,7 @@ class Recent:
         self._encode = encode
         self._batches: deque[Batch] = deque()
         self._weight = 0
-        self._encoded: OrderedDict[tuple[int, Part, bool], Sequence[bytes]] = OrderedDict()
+        self._encoded: OrderedDict[tuple[int, ViewFilter, bool], Sequence[bytes]] = OrderedDict()
         self._encoding = asyncio.Lock()
         self._bytes = 0
 
@@ -73,7 +73,7 @@ class Recent:
         found = itertools.islice(self._batches, first, first + limit)
         return list(itertools.takewhile(lambda one: one.whole or not include_events, found))
 
-    async def encoded(self, batch: Batch, part: Part, *, include_events: bool) -> Sequence[bytes]:
+    async def encoded(self, batch: Batch, part: ViewFilter, *, include_events: bool) -> Sequence[bytes]:
         """The messages of an update, made once for all who are about to send it, and a little at a time."""
         if batch.messages:
             return batch.messages
@@ -94,7 +94,7 @@ class Recent:
             self._keep_encoded(key, messages)
         return messages
 
-    def _keep_encoded(self, key: tuple[int, Part, bool], messages: Sequence[bytes]) -> None:
+    def _keep_encoded(self, key: tuple[int, ViewFilter, bool], messages: Sequence[bytes]) -> None:
         if self._batches and key[0] >= self._batches[0].update.revision:
             self._encoded[key] = messages
             self._bytes += sum(map(len, messages))
@@ -102,7 +102,7 @@ class Recent:
                 _, dropped = self._encoded.popitem(last=False)
                 self._bytes -= sum(map(len, dropped))
 
-    def prepared(self, batches: Iterable[Batch], part: Part, *, include_events: bool) -> Iterator[Batch | None]:
+    def prepared(self, batches: Iterable[Batch], part: ViewFilter, *, include_events: bool) -> Iterator[Batch | None]:
         """Updates with their messages in place of their events, for one reader; None where work may be interrupted."""
         for batch in batches:
             messages = list[bytes]()

@@ -25,7 +25,7 @@ FEED_LENGTH = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ViewFilter:
     """The events that a view is about: of some agents, of a channel, or all."""
 
     agent_ids: frozenset[str] = frozenset()
@@ -75,7 +75,7 @@ class Minute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class ViewState:
     """What a view shows at an instant."""
 
     figures: Mapping[str, Figure]
@@ -106,7 +106,7 @@ class _Past(NamedTuple):
 class View:
     """The state of one part of an organization as of a revision, at that instant and whenever it is asked for later."""
 
-    def __init__(self, part: Part, facts: Facts, revision: int, now: datetime) -> None:
+    def __init__(self, part: ViewFilter, facts: Facts, revision: int, now: datetime) -> None:
         self.part = part
         self.revision = revision
         self._today = facts.today
@@ -115,13 +115,13 @@ class View:
         self._messages = dict(facts.messages or {})
         self._at = _fine_slot(now)
         self._settled: dict[int, _Past] = {}  # the minutes that are over; their histograms are not kept
-        self._state: State | None = None
+        self._state: ViewState | None = None
 
     def is_over(self, now: datetime) -> bool:
         """True where the day whose totals are kept is not the current one any more."""
         return not self._today.span.start <= timerange.floor_bucket(now) < self._today.span.end
 
-    def state(self, now: datetime) -> State:
+    def state(self, now: datetime) -> ViewState:
         """What the view shows at an instant; not before one that it was asked for earlier."""
         at = max(_fine_slot(now), self._at)
         if self._state is None or at > self._at:
@@ -129,7 +129,7 @@ class View:
             self._state = self._made(at)
         return self._state
 
-    def _made(self, at: int) -> State:
+    def _made(self, at: int) -> ViewState:
         minute = at // slots.FINE_PER_MINUTE
         today = self._today.totals or (None, None, None)
         figures: dict[str, Figure] = {
@@ -145,7 +145,7 @@ class View:
             hour = [self._past(number, at) for number in range(minute - MINUTES_SHOWN + 1, minute + 1)]
             figures |= self._windows(at, hour)
             minutes = [minute.shown for minute in hour]
-        return State(figures=figures, minutes=minutes, conversations=self._conversations)
+        return ViewState(figures=figures, minutes=minutes, conversations=self._conversations)
 
     def _windows(self, at: int, hour: Sequence[_Past]) -> dict[str, Figure]:
         """The figures of the windows that end with a slot."""

@@ -21,7 +21,7 @@ from server.realtime.builds import Builds
 from server.realtime.follower import Follower
 from server.realtime.lookup_slots import Lookups
 from server.realtime.notifications import Notifications
-from server.realtime.view import Part, State, View
+from server.realtime.view import View, ViewFilter, ViewState
 from server.store.database import Connection
 
 MAX_PARTS = 32  # of an organization that are watched at once on this server
@@ -30,7 +30,7 @@ _SHARE_SECONDS = 0.9  # between two states of a part that are shared with other 
 _REST, _LONGEST_REST = 5.0, 30.0
 
 # The bytes of a state, as of a revision and an instant, in a time zone: what GetRealtimeMetrics answers.
-Encode = Callable[[State, int, datetime, str], bytes]
+Encode = Callable[[ViewState, int, datetime, str], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Published:
     version: int
     revision: int
     at: datetime
-    state: State
+    state: ViewState
     encoded: bytes
 
 
@@ -72,9 +72,9 @@ class Views:
         self._changed = changed
         self._organization_id = organization_id
         self._time_zone = time_zone
-        self._wanted: Counter[Part] = Counter()  # by how many
-        self._watched: dict[Part, _Watched] = {}
-        self._making: dict[Part, asyncio.Task[None]] = {}
+        self._wanted: Counter[ViewFilter] = Counter()  # by how many
+        self._watched: dict[ViewFilter, _Watched] = {}
+        self._making: dict[ViewFilter, asyncio.Task[None]] = {}
         self._follower = Follower(self._follow, organization_id, rest=_REST, longest_rest=_LONGEST_REST)
         self._epoch = ""
         self._revision = 0  # the newest one, as last set
@@ -94,11 +94,11 @@ class Views:
         self._revision, self.at = revision, max(self.at, at)
         self._follower.wake()
 
-    def watching(self, part: Part) -> AbstractAsyncContextManager[None]:
+    def watching(self, part: ViewFilter) -> AbstractAsyncContextManager[None]:
         """Keeps the view of a part up to date for the length of the block."""
         return _Watching(self, part)
 
-    async def join(self, part: Part) -> None:
+    async def join(self, part: ViewFilter) -> None:
         """One more watches a part, whose view is there from now on; each who joins leaves once."""
         if part not in self._wanted and len(self._wanted) >= MAX_PARTS:
             raise Refused(
@@ -116,7 +116,7 @@ class Views:
             self.leave(part)
             raise
 
-    def leave(self, part: Part) -> None:
+    def leave(self, part: ViewFilter) -> None:
         """One less watches a part; its view goes with the last one."""
         self._wanted[part] -= 1
         if not self._wanted[part]:
@@ -125,7 +125,7 @@ class Views:
             if part in self._making:
                 self._making.pop(part).cancel()
 
-    def _make_soon(self, part: Part) -> asyncio.Task[None]:
+    def _make_soon(self, part: ViewFilter) -> asyncio.Task[None]:
         task = self._making[part] = self._builds.begin(self._organization_id, lambda: self._make(part))
 
         def done(task: asyncio.Task[None]) -> None:
@@ -135,7 +135,7 @@ class Views:
         task.add_done_callback(done)
         return task
 
-    async def _make(self, part: Part) -> None:
+    async def _make(self, part: ViewFilter) -> None:
         async with self._builds.snapshot(self._organization_id) as connection:
             view = await self._view(connection, part)
         state = view.state(self.at)
@@ -144,7 +144,7 @@ class Views:
         self._watched[part] = _Watched(view=view, published=published)
         self._follower.wake()  # it may have missed something meanwhile
 
-    async def _view(self, connection: Connection, part: Part) -> View:
+    async def _view(self, connection: Connection, part: ViewFilter) -> View:
         """A new view; Refused where it is of another epoch than those who watch, in which revisions only grow."""
         view, as_of = await rebuild.view(connection, self._organization_id, self._time_zone, part)
         if as_of.epoch != self._epoch:
@@ -184,7 +184,7 @@ class Views:
                 if published.at != self.at:  # as it was, which is said as of now
                     self._share(watched, self._encode(published.state, published.revision, self.at, self._time_zone))
 
-    def published(self, part: Part) -> Published:
+    def published(self, part: ViewFilter) -> Published:
         """The newest state of a part that is being watched."""
         return self._publish(self._watched[part])
 
@@ -215,7 +215,7 @@ class _Watching(AbstractAsyncContextManager[None]):
 
     __slots__ = ("_part", "_views")
 
-    def __init__(self, views: Views, part: Part) -> None:
+    def __init__(self, views: Views, part: ViewFilter) -> None:
         self._views = views
         self._part = part
 

@@ -75,7 +75,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class AuditState:
     """What the audit has found, and how much that says. covered is the share of organizations that the round under way
     has looked at, one of which it has seen half by half; 0 where none is under way.
     """
@@ -85,7 +85,7 @@ class State:
     covered: float
 
     @classmethod
-    def of(cls, result: Result) -> "State | None":
+    def of(cls, result: Result) -> "AuditState | None":
         """What the job has kept; None where it has not run yet."""
         if "mismatches" not in result:
             return None
@@ -293,7 +293,7 @@ def _tell(organization_id: int, mismatch: Mismatch) -> None:
 
 def publish(result: Result) -> None:
     """Shows Prometheus the last audit's count of mismatches, and how old the last full round is."""
-    state = State.of(result)
+    state = AuditState.of(result)
     telemetry.MISMATCHES.set(0 if state is None else state.mismatches)
     telemetry.AUDIT_COVERED.set(0 if state is None else state.covered)
     if state is not None and state.full is not None:

@@ -8,10 +8,10 @@ from server.events import rules
 from server.events.event import Event
 from server.store import members
 from server.store.database import Driver
-from server.store.members import Candidate, Kind, Member
+from server.store.members import Candidate, Member, MemberKind
 
 _CAPACITY = 300_000  # about 60 MB when all of it is used
-_LIMITED = (Kind.AGENT, Kind.EVENT_TYPE, Kind.CHANNEL, Kind.TEAM)
+_LIMITED = (MemberKind.AGENT, MemberKind.EVENT_TYPE, MemberKind.CHANNEL, MemberKind.TEAM)
 Learned = Mapping[members.Key, Member]
 
 
@@ -28,12 +28,12 @@ class Limits:
     channels: int = 1_000
     teams: int = 1_000
 
-    def candidate(self, kind: Kind, external_id: str) -> Candidate:
+    def candidate(self, kind: MemberKind, external_id: str) -> Candidate:
         """The id and the limit that it falls under."""
         return Candidate(kind, external_id, self._limit(kind, external_id))
 
-    def _limit(self, kind: Kind, external_id: str) -> int | None:
-        if kind is Kind.USER or (kind is Kind.EVENT_TYPE and external_id in rules.FAMILIES):
+    def _limit(self, kind: MemberKind, external_id: str) -> int | None:
+        if kind is MemberKind.USER or (kind is MemberKind.EVENT_TYPE and external_id in rules.FAMILIES):
             return None
         if external_id == cells.OTHER:
             return 0
@@ -63,17 +63,17 @@ class _Shelf:
             self.overflow.add(external_id)
 
 
-_Generation = dict[tuple[int, Kind], _Shelf]
+_Generation = dict[tuple[int, MemberKind], _Shelf]
 
 
-def ids_of(events: Sequence[Event]) -> dict[Kind, set[str]]:
+def ids_of(events: Sequence[Event]) -> dict[MemberKind, set[str]]:
     """The ids that have to be known to count events, by kind."""
-    found: dict[Kind, set[str]] = {
-        Kind.USER: {event.user_id for event in events},
-        Kind.AGENT: {event.agent_id for event in events},
-        Kind.EVENT_TYPE: {event.event_type for event in events},
-        Kind.CHANNEL: {event.channel for event in events},
-        Kind.TEAM: {event.team_id for event in events},
+    found: dict[MemberKind, set[str]] = {
+        MemberKind.USER: {event.user_id for event in events},
+        MemberKind.AGENT: {event.agent_id for event in events},
+        MemberKind.EVENT_TYPE: {event.event_type for event in events},
+        MemberKind.CHANNEL: {event.channel for event in events},
+        MemberKind.TEAM: {event.team_id for event in events},
     }
     for ids in found.values():
         ids.discard("")
@@ -82,21 +82,21 @@ def ids_of(events: Sequence[Event]) -> dict[Kind, set[str]]:
 
 def of_members(known: Iterable[tuple[members.Key, Member]]) -> counting.Numbers:
     """What is known of ids, in the form in which events are counted by it."""
-    shelves = {kind: _Shelf() for kind in Kind}
+    shelves = {kind: _Shelf() for kind in MemberKind}
     for (kind, external_id), member in known:
         shelves[kind].put(external_id, member)
     return _numbers(shelves)
 
 
-def _numbers(shelves: Mapping[Kind, _Shelf]) -> counting.Numbers:
+def _numbers(shelves: Mapping[MemberKind, _Shelf]) -> counting.Numbers:
     return counting.Numbers(
-        users=shelves[Kind.USER].numbers,
-        agents=shelves[Kind.AGENT].numbers,
+        users=shelves[MemberKind.USER].numbers,
+        agents=shelves[MemberKind.AGENT].numbers,
         overflow=counting.Overflow(
-            agents=shelves[Kind.AGENT].overflow,
-            channels=shelves[Kind.CHANNEL].overflow,
-            teams=shelves[Kind.TEAM].overflow,
-            event_types=shelves[Kind.EVENT_TYPE].overflow,
+            agents=shelves[MemberKind.AGENT].overflow,
+            channels=shelves[MemberKind.CHANNEL].overflow,
+            teams=shelves[MemberKind.TEAM].overflow,
+            event_types=shelves[MemberKind.EVENT_TYPE].overflow,
         ),
     )
 
@@ -153,14 +153,14 @@ class NumberCache:
         for (kind, external_id), member in known.learned.items():
             self._put(known.organization_id, kind, external_id, member)
 
-    def _put(self, organization_id: int, kind: Kind, external_id: str, member: Member) -> None:
+    def _put(self, organization_id: int, kind: MemberKind, external_id: str, member: Member) -> None:
         if self._size >= self._capacity:
             self._old, self._young, self._size = self._young, {}, 0
         shelf = self._young.setdefault((organization_id, kind), _Shelf())
         self._size += external_id not in shelf.numbers
         shelf.put(external_id, member)
 
-    def _remembered(self, organization_id: int, kind: Kind, ids: set[str]) -> _Shelf:
+    def _remembered(self, organization_id: int, kind: MemberKind, ids: set[str]) -> _Shelf:
         """Those of the ids that are remembered."""
         found = _Shelf()
         for generation in (self._young, self._old):

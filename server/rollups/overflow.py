@@ -7,13 +7,13 @@ from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.store import members
 from server.store.database import Connection, Driver
-from server.store.members import Kind
+from server.store.members import MemberKind
 
-KINDS: Mapping[Dimension, Kind] = {
-    Dimension.AGENT: Kind.AGENT,
-    Dimension.CHANNEL: Kind.CHANNEL,
-    Dimension.TEAM: Kind.TEAM,
-    Dimension.EVENT_TYPE: Kind.EVENT_TYPE,
+KINDS: Mapping[Dimension, MemberKind] = {
+    Dimension.AGENT: MemberKind.AGENT,
+    Dimension.CHANNEL: MemberKind.CHANNEL,
+    Dimension.TEAM: MemberKind.TEAM,
+    Dimension.EVENT_TYPE: MemberKind.EVENT_TYPE,
 }
 
 

@@ -26,7 +26,7 @@ CLOCK_TOLERANCE = int(rules.CLOCK_TOLERANCE.total_seconds() * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class SenderFacts:
     """What has to be known of a call to read its events. Times are microseconds since 1970."""
 
     principal: Principal
@@ -46,7 +46,7 @@ class Sender:
         *,
         sent_at: timestamp_pb2.Timestamp | None = None,
         correct_clock: bool = False,
-    ) -> "Sender":
+    ) -> "SenderFacts":
         """The sender of a call that is being received now."""
         if correct_clock and sent_at is None:
             raise rules.required("sent_at")
@@ -86,7 +86,7 @@ class Sender:
         return max(self.horizon.earliest - self.correction, 1), latest  # a time of 0 may be one that is not set
 
 
-def event(message: event_pb2.Event, sender: Sender) -> Event:
+def event(message: event_pb2.Event, sender: SenderFacts) -> Event:
     """The event of a message, checked; Refused says what is wrong with it."""
     (one,) = read((message,), sender)
     if isinstance(one, Refused):
@@ -98,7 +98,7 @@ _Head: TypeAlias = tuple[str, str, timestamp_pb2.Timestamp]
 _head_of: Callable[[event_pb2.Event], _Head] = operator.attrgetter("event_id", "event_type", "occurred_at")
 
 
-def read(messages: Iterable[event_pb2.Event], sender: Sender) -> list[Event | Refused]:
+def read(messages: Iterable[event_pb2.Event], sender: SenderFacts) -> list[Event | Refused]:
     """The event of each message, checked, or why there is none.
 
     What can be looked at for all of them at once is, and ids that come together are checked once: events of a batch
@@ -158,7 +158,7 @@ def _identity(event_id: str) -> tuple[str, bytes]:
     return event_id, key_of(event_id)
 
 
-def _odd_time(message: event_pb2.Event, event_id: str, sender: Sender) -> tuple[int, int, tuple[Warning, ...]]:
+def _odd_time(message: event_pb2.Event, event_id: str, sender: SenderFacts) -> tuple[int, int, tuple[Warning, ...]]:
     """The time of occurrence of an event that gives none, or one that is not within the window: as given, as it is
     stored, and what there is to say about it.
     """
@@ -172,7 +172,7 @@ def _odd_time(message: event_pb2.Event, event_id: str, sender: Sender) -> tuple[
     return at, rules.occurred_at(at + sender.correction, sender.horizon), sender.warnings
 
 
-def _identified(given: Ids, sender: Sender) -> tuple[Ids, str, tuple[Warning, ...]]:
+def _identified(given: Ids, sender: SenderFacts) -> tuple[Ids, str, tuple[Warning, ...]]:
     """The ids of an event as they are stored, as they were sent, for its fingerprint, and what there is to say of them;
     refused where one is not what an id may be.
     """
@@ -198,7 +198,7 @@ _Detail: TypeAlias = tuple[dict[str, int | str], str, tuple[tuple[int, str], ...
 _NO_DETAIL: _Detail = ({}, "", ())  # its fields are never changed
 
 
-def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> _Detail:
+def _detail(message: event_pb2.Event, event_type: str, sender: SenderFacts) -> _Detail:
     """The fields of an event's typed detail that are set, each within its limits; and as they were sent, for the
     fingerprint: those of the first release, and those of later ones.
     """
@@ -226,7 +226,7 @@ def _detail(message: event_pb2.Event, event_type: str, sender: Sender) -> _Detai
     return {} if family == "user" and not sender.principal.settings.keep_user_details else fields, said, later
 
 
-def _properties(message: event_pb2.Event, sender: Sender) -> event_properties.Properties:
+def _properties(message: event_pb2.Event, sender: SenderFacts) -> event_properties.Properties:
     # All else has its own limit; only properties can be larger on the wire than what is made of them.
     if _is_large(message):
         raise rules.event_too_large()

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from google.protobuf import duration_pb2
 
 from server.errors import Rejection
-from server.ingest.results import Result, Status, Submission
+from server.ingest.results import EventStatus, Result, Submission
 from tallywire.v1 import error_reason_pb2, event_service_pb2
 
 _STATUSES = {
-    Status.ACCEPTED: event_service_pb2.EVENT_STATUS_ACCEPTED,
-    Status.DUPLICATE: event_service_pb2.EVENT_STATUS_DUPLICATE,
-    Status.REJECTED: event_service_pb2.EVENT_STATUS_REJECTED,
+    EventStatus.ACCEPTED: event_service_pb2.EVENT_STATUS_ACCEPTED,
+    EventStatus.DUPLICATE: event_service_pb2.EVENT_STATUS_DUPLICATE,
+    EventStatus.REJECTED: event_service_pb2.EVENT_STATUS_REJECTED,
 }
 
 
@@ -93,7 +93,9 @@ def _repeated(tag: int, results: Sequence[Result]) -> bytes:
     for result in results:
         event_id, status, rejection, warnings = result
         if rejection is None and not warnings and 0 < len(event_id) <= _SHORT and event_id.isascii():
-            parts.append(f"{heads[len(event_id)]}{event_id}{_ACCEPTED if status is Status.ACCEPTED else _DUPLICATE}")
+            parts.append(
+                f"{heads[len(event_id)]}{event_id}{_ACCEPTED if status is EventStatus.ACCEPTED else _DUPLICATE}"
+            )
         else:
             parts.append(_length_delimited(tag, message(result).SerializeToString()).decode("latin-1"))
     return "".join(parts).encode("latin-1")

@@ -18,10 +18,10 @@ from server.events import rules
 from server.events.event import Event
 from server.ingest import results
 from server.ingest.pipeline import Ingest
-from server.ingest.results import Result, Status, Submission
+from server.ingest.results import EventStatus, Result, Submission
 from server.rpc import endings, event_conversion, event_results, gate
 from server.rpc.endings import Lifetime, StreamLimits
-from server.rpc.event_conversion import Sender
+from server.rpc.event_conversion import SenderFacts
 from server.rpc.requests import TooLarge, WireBatch
 from server.tally import Tally
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -109,10 +109,10 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         request: event_service_pb2.TrackEventRequest
         | event_service_pb2.TrackEventsRequest
         | event_service_pb2.StreamBatch,
-    ) -> Sender:
+    ) -> SenderFacts:
         sent_at: timestamp_pb2.Timestamp | None = request.sent_at if request.HasField("sent_at") else None
         now, correct = self._clock.now(), request.correct_clock
-        return Sender.of(principal, self._secrets, now, sent_at=sent_at, correct_clock=correct)
+        return SenderFacts.of(principal, self._secrets, now, sent_at=sent_at, correct_clock=correct)
 
     async def _store(self, principal: Principal, batch: WireBatch) -> Submission:
         """Stores those events of a batch that are in order and returns the results of all."""
@@ -153,7 +153,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
             telemetry.OPEN_STREAMS.dec()
 
 
-def _read(part: Sequence[event_pb2.Event] | TooLarge, sender: Sender) -> list[Event | Result]:
+def _read(part: Sequence[event_pb2.Event] | TooLarge, sender: SenderFacts) -> list[Event | Result]:
     """Each event of a part of a batch, or its rejection."""
     if isinstance(part, TooLarge):
         return [_rejected(part.event_id, rules.event_too_large())]
@@ -165,7 +165,7 @@ def _read(part: Sequence[event_pb2.Event] | TooLarge, sender: Sender) -> list[Ev
 
 def _rejected(event_id: str, refusal: Refused) -> Result:
     # An id that is refused for its length or bytes is not echoed at length.
-    return Result(event_id[: rules.MAX_EVENT_ID], Status.REJECTED, refusal.rejection, ())
+    return Result(event_id[: rules.MAX_EVENT_ID], EventStatus.REJECTED, refusal.rejection, ())
 
 
 _Pending = tuple[int, "asyncio.Task[Submission]"]

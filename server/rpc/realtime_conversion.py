@@ -13,10 +13,10 @@ from server.catalog.cells import OTHER, CellKey, Dimension
 from server.errors import Reason, Refused
 from server.events import rules
 from server.events.event import Event
-from server.events.outcomes import ConversationSummary, Kind
+from server.events.outcomes import ClosingKind, ConversationSummary
 from server.realtime.hub import Codec
 from server.realtime.update_cache import Batch
-from server.realtime.view import Minute, Part, State
+from server.realtime.view import Minute, ViewFilter, ViewState
 from tallywire.v1 import event_pb2, realtime_service_pb2
 
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
@@ -24,14 +24,14 @@ _MESSAGE_BYTES = 2 * 1024 * 1024  # clients take 4 MiB unless they are set up ot
 _PIECE = 16  # changed cells or events that are encoded at a time,
 _PIECE_CHARACTERS = 8 * 1024  # or fewer events, whose properties are longer: one alone may take four milliseconds
 _MORE = realtime_service_pb2.WatchUpdatesResponse(more=True).SerializeToString()
-_EVERYTHING = Part()
+_EVERYTHING = ViewFilter()
 
 _STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] = {
     None: realtime_service_pb2.CONVERSATION_STATUS_ACTIVE,
     **{
         int(kind): realtime_service_pb2.ConversationStatus.Value(f"CONVERSATION_STATUS_{kind.name}")
-        for kind in Kind
-        if kind is not Kind.REOPENED
+        for kind in ClosingKind
+        if kind is not ClosingKind.REOPENED
     },
 }
 _DIMENSIONS = {
@@ -40,7 +40,7 @@ _DIMENSIONS = {
 _MEASURES = {measure.number: measure.name for measure in registry.MEASURES.values()}
 
 
-def part(message: realtime_service_pb2.RealtimeFilter) -> Part:
+def part(message: realtime_service_pb2.RealtimeFilter) -> ViewFilter:
     """The part of the organization that a subscription is about."""
     named = len(message.agent_ids)
     AGENT_IDS.check(
@@ -52,7 +52,7 @@ def part(message: realtime_service_pb2.RealtimeFilter) -> Part:
         if not agent_id:
             raise rules.required("filter.agent_ids")
         _value("filter.agent_ids", agent_id)
-    return Part(agent_ids=frozenset(message.agent_ids), channel=_value("filter.channel", message.channel))
+    return ViewFilter(agent_ids=frozenset(message.agent_ids), channel=_value("filter.channel", message.channel))
 
 
 def _value(field: str, value: str) -> str:
@@ -76,7 +76,7 @@ def interval(request: realtime_service_pb2.WatchMetricsRequest) -> float:
     return seconds
 
 
-def state(shown: State, revision: int, at: datetime, time_zone: str) -> bytes:
+def state(shown: ViewState, revision: int, at: datetime, time_zone: str) -> bytes:
     """The bytes of GetRealtimeMetricsResponse, which are the beginning of WatchMetricsResponse, too: made once for all
     who ask or watch.
     """
@@ -142,7 +142,7 @@ def _timestamp(microseconds: int) -> timestamp_pb2.Timestamp:
     return timestamp_pb2.Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1000)
 
 
-def update(batch: Batch, chosen: Part, include_events: bool) -> Iterator[bytes]:
+def update(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[bytes]:
     """The messages of an update: one, or several where it is too large for one. The last one lacks its token.
 
     An empty one is no message: it comes whenever a little work is done, for others to be let go first.
@@ -164,7 +164,7 @@ def _empty(batch: Batch) -> bytes:
     ).SerializeToString()
 
 
-def _pieces(batch: Batch, chosen: Part, include_events: bool) -> Iterator[bytes]:
+def _pieces(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[bytes]:
     """What an update holds, a few changes or events at a time, each piece much smaller than a message may be."""
     changed = [(key, counters) for key, counters in batch.update.changes.items() if _concerns(key, chosen)]
     for start in range(0, len(changed), _PIECE):
@@ -188,14 +188,14 @@ def _few(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
         yield events[first:]
 
 
-def has_overflow(batches: Iterable[Batch], chosen: Part) -> bool:
+def has_overflow(batches: Iterable[Batch], chosen: ViewFilter) -> bool:
     """True where an update holds changes of values that the filter could name and that have no cells of their own."""
     return any(
         key.dimension == chosen.dimension and key.value == OTHER for batch in batches for key in batch.update.changes
     )
 
 
-def _concerns(key: CellKey, chosen: Part) -> bool:
+def _concerns(key: CellKey, chosen: ViewFilter) -> bool:
     if chosen.agent_ids:
         return key.dimension == Dimension.AGENT and key.value in chosen.agent_ids
     return not chosen.channel or (key.dimension == Dimension.CHANNEL and key.value == chosen.channel)

@@ -8,9 +8,9 @@ from server import errors
 from server.errors import Reason, Refused
 from server.realtime.hub import Hub
 from server.realtime.hubs import Hubs
-from server.realtime.resume_tokens import Subscription, Tokens
+from server.realtime.resume_tokens import SubscriptionScope, Tokens
 from server.realtime.update_cache import Batch
-from server.realtime.view import Part
+from server.realtime.view import ViewFilter
 from server.rpc import gate, realtime_conversion
 from server.rpc.endings import Lifetime
 from server.rpc.subscription import Context, Draining, Stream
@@ -70,7 +70,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
             finally:
                 stream.leave_token()
 
-    async def _send_states(self, stream: Stream, hub: Hub, part: Part, interval: float) -> None:
+    async def _send_states(self, stream: Stream, hub: Hub, part: ViewFilter, interval: float) -> None:
         """Sends the newest state at once and whenever it has changed, and heartbeats in between."""
         version, loop = 0, asyncio.get_running_loop()
         state_at, heartbeat_at = 0.0, loop.time() + self._heartbeat_seconds
@@ -108,7 +108,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
                 finally:
                     stream.leave_token()
 
-    async def _send_updates(self, stream: Stream, hub: Hub, part: Part, *, include_events: bool) -> None:
+    async def _send_updates(self, stream: Stream, hub: Hub, part: ViewFilter, *, include_events: bool) -> None:
         """Sends whatever comes. The first message is a bookmark: from there on nothing is missed."""
         loop = asyncio.get_running_loop()
         undecided = await hub.undecided(part, part.values)
@@ -136,8 +136,10 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
             if batches:
                 bookmark_at = loop.time() + self._heartbeat_seconds
 
-    def _stream(self, context: Context, principal: Principal, part: Part, *, include_events: bool = False) -> Stream:
-        asked = Subscription(organization_id=principal.organization_id, part=part, include_events=include_events)
+    def _stream(
+        self, context: Context, principal: Principal, part: ViewFilter, *, include_events: bool = False
+    ) -> Stream:
+        asked = SubscriptionScope(organization_id=principal.organization_id, part=part, include_events=include_events)
         lifetime = Lifetime(context, self._max_seconds)
         return Stream(
             context, Tokens(self._secrets, asked), self._draining, lifetime, write_seconds=self._write_seconds
@@ -148,7 +150,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         return self._hubs.subscribed(principal.organization_id, principal.settings.time_zone)
 
 
-async def _next(stream: Stream, hub: Hub, part: Part, *, include_events: bool) -> Sequence[Batch]:
+async def _next(stream: Stream, hub: Hub, part: ViewFilter, *, include_events: bool) -> Sequence[Batch]:
     """The next updates, none while the database is away; a refusal for those that are gone names a token to go on
     with.
     """

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from server import timerange
-from server.events.outcomes import Closing, Conversation, Kind, Outcome
+from server.events.outcomes import Closing, ClosingKind, Conversation, ConversationOutcome
 from server.store.database import Driver
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -79,13 +79,13 @@ async def add_activity(
     return {row[0]: Conversation(messages=row[1], outcome=_outcome(row[2:])) for row in rows}
 
 
-def _outcome(columns: Sequence[Any]) -> Outcome | None:
+def _outcome(columns: Sequence[Any]) -> ConversationOutcome | None:
     """An outcome of its columns, in the order of the table's."""
     kind, closed_at, agent_id, channel, team_id = columns
     if kind is None:
         return None
-    return Outcome(
-        kind=Kind(kind),
+    return ConversationOutcome(
+        kind=ClosingKind(kind),
         closed_at=_microseconds(closed_at),
         agent_id=agent_id or "",
         channel=channel or "",
@@ -94,7 +94,7 @@ def _outcome(columns: Sequence[Any]) -> Outcome | None:
 
 
 def _closing(row: Sequence[Any]) -> Closing:
-    return Closing(row[0], _microseconds(row[1]), row[2], Kind(row[3]), row[4] or "", row[5] or "", row[6] or "")
+    return Closing(row[0], _microseconds(row[1]), row[2], ClosingKind(row[3]), row[4] or "", row[5] or "", row[6] or "")
 
 
 class Seen(NamedTuple):
@@ -178,7 +178,9 @@ async def closings(driver: Driver, organization_id: int, keys: Collection[bytes]
     return {key: list(group) for key, group in groupby(found, key=lambda closing: closing.conversation_key)}
 
 
-async def outcomes(driver: Driver, organization_id: int, keys: Collection[bytes]) -> dict[bytes, Outcome | None]:
+async def outcomes(
+    driver: Driver, organization_id: int, keys: Collection[bytes]
+) -> dict[bytes, ConversationOutcome | None]:
     """The outcomes of conversations by their closing and reopening events: the rule of outcomes.outcome, in SQL.
 
     In SQL because a conversation may have any number of them, and a commit must not carry them all here.
@@ -199,7 +201,9 @@ async def outcomes(driver: Driver, organization_id: int, keys: Collection[bytes]
     return {**dict.fromkeys(keys), **{row[0]: _outcome(row[1:]) for row in rows}}
 
 
-async def set_outcomes(driver: Driver, organization_id: int, outcomes: Mapping[bytes, Outcome | None]) -> None:
+async def set_outcomes(
+    driver: Driver, organization_id: int, outcomes: Mapping[bytes, ConversationOutcome | None]
+) -> None:
     """Records the outcomes that have been counted, of conversations that are locked."""
     items = sorted(outcomes.items())
     await driver.execute(

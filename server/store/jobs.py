@@ -21,7 +21,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class JobRecord:
     """A job as the status command shows it."""
 
     name: str
@@ -109,7 +109,7 @@ async def wake(connection: AsyncConnection, name: str) -> None:
     await connection.execute(sa.text("UPDATE jobs SET next_run_at = now() WHERE name = :name"), {"name": name})
 
 
-async def listed(connection: AsyncConnection) -> list[Job]:
+async def listed(connection: AsyncConnection) -> list[JobRecord]:
     """Every job that has ever been claimed."""
     rows = await connection.execute(
         sa.text(
@@ -118,7 +118,7 @@ async def listed(connection: AsyncConnection) -> list[Job]:
         )
     )
     return [
-        Job(
+        JobRecord(
             name=row.name,
             next_run_at=row.next_run_at,
             running_by=row.lease_owner,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.store.database import Driver
 
 
-class Kind(enum.IntEnum):
+class MemberKind(enum.IntEnum):
     """What a member is; the numbers are stored and never change."""
 
     USER = 1
@@ -31,12 +31,12 @@ class Member(NamedTuple):
 class Candidate(NamedTuple):
     """An id to be enrolled. limit: how many of its kind may have cells of their own; None where it is not limited."""
 
-    kind: Kind
+    kind: MemberKind
     external_id: str
     limit: int | None
 
 
-Key = tuple[Kind, str]
+Key = tuple[MemberKind, str]
 
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
 _KNOWN = """
@@ -51,7 +51,7 @@ async def known(driver: Driver, organization_id: int, keys: Collection[Key]) -> 
     """Those of the ids that are enrolled."""
     ids = list(keys)
     rows = await driver.fetch(_KNOWN, organization_id, [int(kind) for kind, _ in ids], [one for _, one in ids])
-    return {(Kind(row[0]), row[1]): Member(row[2], row[3]) for row in rows}
+    return {(MemberKind(row[0]), row[1]): Member(row[2], row[3]) for row in rows}
 
 
 # Ids without a number get one here, in turns: whoever enrols ids of an organization advances its counter, and so locks
@@ -143,12 +143,12 @@ async def _enrol(driver: Driver, wanted: Mapping[int, Collection[Candidate]]) ->
     for organization_id, kind, external_id, number, overflow in await driver.fetch(
         _ENROL, organizations, kinds, ids, limits
     ):
-        found[organization_id][Kind(kind), external_id] = Member(number, overflow)
+        found[organization_id][MemberKind(kind), external_id] = Member(number, overflow)
     return found
 
 
 async def find(
-    connection: AsyncConnection, organization_id: int, kind: Kind, ids: Collection[str]
+    connection: AsyncConnection, organization_id: int, kind: MemberKind, ids: Collection[str]
 ) -> dict[str, Member]:
     """Those of the ids of a kind that the organization has ever had an event with."""
     rows = await connection.execute(
@@ -161,14 +161,14 @@ async def find(
     return {row.external_id: Member(row.number, row.overflow) for row in rows}
 
 
-async def has_overflow(driver: Driver, organization_id: int, kind: Kind) -> bool:
+async def has_overflow(driver: Driver, organization_id: int, kind: MemberKind) -> bool:
     """True where ids of the kind are counted under cells.OTHER."""
     statement = "SELECT overflowed > 0 FROM member_counts WHERE organization_id = $1 AND kind = $2"
     return bool(await driver.fetchval(statement, organization_id, int(kind)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overflow:
+class OverflowCount:
     """How many ids of a kind, in words, are counted under cells.OTHER, and of how many organizations."""
 
     kind: str
@@ -176,7 +176,7 @@ class Overflow:
     organizations: int
 
 
-async def overflows(connection: AsyncConnection) -> list[Overflow]:
+async def overflows(connection: AsyncConnection) -> list[OverflowCount]:
     """The kinds whose limit some organization has passed."""
     rows = await connection.execute(
         sa.text(
@@ -185,6 +185,8 @@ async def overflows(connection: AsyncConnection) -> list[Overflow]:
         )
     )
     return [
-        Overflow(kind=Kind(row.kind).name.lower().replace("_", " "), ids=int(row.ids), organizations=row.organizations)
+        OverflowCount(
+            kind=MemberKind(row.kind).name.lower().replace("_", " "), ids=int(row.ids), organizations=row.organizations
+        )
         for row in rows
     ]

@@ -14,7 +14,7 @@ from server.catalog.cells import Cell
 from server.catalog.selections import AsOf, EventTypeCounts, Reading, Selection, Wanted
 from server.store import binary
 from server.store.database import Driver
-from server.store.members import Kind
+from server.store.members import MemberKind
 
 _LARGEST = 2**63 - 1  # as in rollups: a sum beyond it stays there
 
@@ -151,7 +151,7 @@ def _statement(counters: int, sets: int, *, with_types: bool) -> str:
     types = _TYPES.format(
         sum=_sum("r.counter_amounts[array_position(r.counter_keys, $21)]"),
         dimension=int(cells.Dimension.EVENT_TYPE),
-        member=int(Kind.EVENT_TYPE),
+        member=int(MemberKind.EVENT_TYPE),
         widened=_WIDENED,
         rollups=_rollups(_COUNTER_COLUMNS, when=f"s.granularity > {_NO_WIDTH} AND"),
         deltas=_DELTAS.format(columns=_COUNTER_COLUMNS, when=f"s.granularity = {_NO_WIDTH} AND"),

@@ -17,7 +17,7 @@ _CONNECT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class SessionKind:
     """What sessions are for. timeout is the longest that a command may take, in seconds; None: no limit."""
 
     application_name: str
@@ -56,16 +56,16 @@ _INGEST_SETTINGS = {
 # Every question is answered from ranges of primary keys, also by a plan that was made when the tables were small.
 _QUERY_SETTINGS = {**_SETTINGS, "enable_seqscan": "off"}
 
-INGEST = Kind(application_name="tallywire ingest", settings=_INGEST_SETTINGS, timeout=60)
-QUERY = Kind(application_name="tallywire query", settings=_QUERY_SETTINGS, timeout=60)
-REALTIME = Kind(application_name="tallywire realtime", settings=_QUERY_SETTINGS, timeout=60)
-OTHER = Kind(application_name="tallywire", settings=_SETTINGS, timeout=120)
+INGEST = SessionKind(application_name="tallywire ingest", settings=_INGEST_SETTINGS, timeout=60)
+QUERY = SessionKind(application_name="tallywire query", settings=_QUERY_SETTINGS, timeout=60)
+REALTIME = SessionKind(application_name="tallywire realtime", settings=_QUERY_SETTINGS, timeout=60)
+OTHER = SessionKind(application_name="tallywire", settings=_SETTINGS, timeout=120)
 # One of its sessions holds the turn to migrate, in a transaction that waits for the other and for its turn.
 _MIGRATION_SETTINGS = {**_SETTINGS, "idle_in_transaction_session_timeout": "0", "lock_timeout": "0"}
-MIGRATION = Kind(application_name="tallywire migration", settings=_MIGRATION_SETTINGS, timeout=None)
+MIGRATION = SessionKind(application_name="tallywire migration", settings=_MIGRATION_SETTINGS, timeout=None)
 
 
-async def _open(dsn: str, kind: Kind) -> Driver:
+async def _open(dsn: str, kind: SessionKind) -> Driver:
     """Opens a connection, and asks for its identity in the statement that sets it up.
 
     What a session is set to does not go with the address: poolers let only few names pass.
@@ -87,7 +87,7 @@ _SET_UP = (
 )
 
 
-def connector(url: str, kind: Kind) -> Callable[[], Awaitable[Driver]]:
+def connector(url: str, kind: SessionKind) -> Callable[[], Awaitable[Driver]]:
     """Opens connections of the bare driver; the URL means what it means to an engine."""
     dsn = address.dsn(url)
 
@@ -97,7 +97,7 @@ def connector(url: str, kind: Kind) -> Callable[[], Awaitable[Driver]]:
     return connect
 
 
-def engine(url: str, kind: Kind, connections: int, *, wait: int = 10) -> AsyncEngine:
+def engine(url: str, kind: SessionKind, connections: int, *, wait: int = 10) -> AsyncEngine:
     """SQLAlchemy's pool of so many connections; wait is the longest for a free one, in seconds."""
     made = create_async_engine(
         "postgresql+asyncpg://",

@@ -13,7 +13,7 @@ import asyncpg
 from server import errors
 from server.catalog.cells import Cell, CellKey
 from server.events.event import ID_FIELDS, Event
-from server.events.outcomes import KIND_OF_EVENT_TYPE, Closing, Outcome
+from server.events.outcomes import KIND_OF_EVENT_TYPE, Closing, ConversationOutcome
 from server.store import rollups, updates
 from server.store.conversations import LATEST, Activity
 from server.store.database import Driver
@@ -205,12 +205,12 @@ class ConversationChange(NamedTuple):
 
     conversation_key: bytes
     activity: Activity  # that is added
-    outcome: Outcome | None  # from now on
+    outcome: ConversationOutcome | None  # from now on
     version: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class CountedEvents:
     """What one organization stores: distinct events, what becomes of conversations, and all that they change."""
 
     organization_id: int
@@ -228,7 +228,7 @@ class Part:
         return bool(self.closings) or any(change.version is not None for change in self.conversation_changes)
 
 
-async def store(driver: Driver, parts: Sequence[Part]) -> dict[int, Revision] | None:
+async def store(driver: Driver, parts: Sequence[CountedEvents]) -> dict[int, Revision] | None:
     """Stores parts of different organizations, outside of any transaction; returns the revisions of those stored.
 
     A part is left out where an event of it is stored already or a conversation of it is not as its change says. None,
@@ -279,7 +279,7 @@ def _integers(values: Sequence[int | None]) -> str:
     return "{" + str(list(values))[1:-1].replace("None", "NULL") + "}"
 
 
-def _asked(parts: Sequence[Part]) -> Sequence[Sequence[object]]:
+def _asked(parts: Sequence[CountedEvents]) -> Sequence[Sequence[object]]:
     encoded = [updates.encode(part.changes) for part in parts]
     return (
         [part.organization_id for part in parts],
@@ -289,7 +289,7 @@ def _asked(parts: Sequence[Part]) -> Sequence[Sequence[object]]:
     )
 
 
-def _given(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
+def _given(parts: Sequence[CountedEvents]) -> Iterable[tuple[Any, ...]]:
     for number, part in enumerate(parts, 1):
         for event in part.events:
             yield (
@@ -309,7 +309,7 @@ def _given(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
 _detail = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def _added(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
+def _added(parts: Sequence[CountedEvents]) -> Iterable[tuple[Any, ...]]:
     for number, part in enumerate(parts, 1):
         for key, (conversation_id, messages, *latest), one, version in part.conversation_changes:
             after = (one.kind.value, one.closed_at, one.agent_id, one.channel, one.team_id) if one else _OPEN
@@ -319,13 +319,13 @@ def _added(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
 _OPEN = (None, None, "", "", "")
 
 
-def _closings(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
+def _closings(parts: Sequence[CountedEvents]) -> Iterable[tuple[Any, ...]]:
     for number, part in enumerate(parts, 1):
         for key, at, event_key, kind, *ids in part.closings:
             yield number, part.organization_id, key, at, event_key, kind.value, *ids
 
 
-def _cells(parts: Sequence[Part]) -> Iterable[tuple[Any, ...]]:
+def _cells(parts: Sequence[CountedEvents]) -> Iterable[tuple[Any, ...]]:
     for number, part in enumerate(parts, 1):
         for (dimension, value, bucket, slot), cell in part.changes.items():
             if not cell.is_empty():

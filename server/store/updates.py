@@ -31,7 +31,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class KeptRevisions:
     """The revisions that are kept: from oldest to newest. oldest is newest + 1 where none is."""
 
     oldest: int
@@ -84,7 +84,7 @@ def _changes(content: bytes) -> dict[CellKey, dict[int, int]]:
     }
 
 
-async def window(connection: Connection, organization_id: int) -> Window:
+async def window(connection: Connection, organization_id: int) -> KeptRevisions:
     """The revisions that are kept of an organization."""
     row = (
         await connection.execute(
@@ -95,7 +95,7 @@ async def window(connection: Connection, organization_id: int) -> Window:
             {"organization": organization_id},
         )
     ).one()
-    return Window(oldest=row.newest + 1 if row.oldest is None else row.oldest, newest=row.newest)
+    return KeptRevisions(oldest=row.newest + 1 if row.oldest is None else row.oldest, newest=row.newest)
 
 
 async def after(

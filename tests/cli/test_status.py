@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from server.cli import status
 from server.local import embedded
 from server.rollups import fold
-from server.rollups.audit import Round, State
+from server.rollups.audit import AuditState, Round
 from server.store import migrate
 from server.store.database import Database
 from server.tasks import jobs, wakeups
@@ -65,7 +65,10 @@ async def test_what_is_wrong_stands_out(own_database: Database) -> None:
     assert found.queued_jobs is None
     assert (await status.status(own_database, None)).queued_jobs is None
     bad = dataclasses.replace(
-        found, schema="9999", weak_settings=("fsync = off",), audit=State(mismatches=1234, full=None, covered=0.123)
+        found,
+        schema="9999",
+        weak_settings=("fsync = off",),
+        audit=AuditState(mismatches=1234, full=None, covered=0.123),
     )
     text = status.render(bad)
     assert "Redis cannot be reached" in text
@@ -73,7 +76,7 @@ async def test_what_is_wrong_stands_out(own_database: Database) -> None:
     assert "1,234 MISMATCHES: see the workers' log so far; no full round yet, 12% of the organizations" in text
     began = bad.at - timedelta(days=3, hours=5)
     full = Round(began_at=began, ended_at=began + timedelta(hours=7), skipped=2)
-    old = dataclasses.replace(bad, audit=State(mismatches=0, full=full, covered=0.5))
+    old = dataclasses.replace(bad, audit=AuditState(mismatches=0, full=full, covered=0.5))
     assert (
         "audit             no mismatch; last full round 2 d 22 h ago, in 7 h 0 min, 2 ORGANIZATIONS LEFT OUT of it,"
         " 50% of the organizations in the next one"

@@ -25,9 +25,9 @@ def test_a_server_that_cancels_gets_a_new_time_of_sending(client: tallywire.Clie
 def test_an_event_that_waits_for_a_connection_is_stamped_again(monkeypatch: pytest.MonkeyPatch, nobody: str) -> None:
     monkeypatch.setattr(retries, "STAMP_AGE", 0.2)
     stamped: list[int] = []
-    clock = requests.Clock(stamp=True, correct=False)
-    sent_at = requests.Clock.sent_at
-    monkeypatch.setattr(requests.Clock, "sent_at", lambda self: stamped.append(1) or sent_at(clock))
+    clock = requests.ClientClock(stamp=True, correct=False)
+    sent_at = requests.ClientClock.sent_at
+    monkeypatch.setattr(requests.ClientClock, "sent_at", lambda self: stamped.append(1) or sent_at(clock))
     with (
         tallywire.Client(nobody, api_key="k", timeout=1.0) as client,
         pytest.raises(tallywire.TallywireError),

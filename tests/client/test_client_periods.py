@@ -23,7 +23,7 @@ def asked(
     *,
     now: datetime = NOW,
     organization: str = "America/New_York",
-) -> period.Period:
+) -> period.AskedPeriod:
     """Returns the period that options ask about."""
     question = period.Question(last=last, start=start, end=end, zone=zone, now=now)
     question.check()

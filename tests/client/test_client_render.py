@@ -135,7 +135,7 @@ def test_states_of_points(
     bucket, context = metrics_service_pb2.Bucket(), answer_pb2.AnswerContext(time_zone=zone)
     for stamp, text in ((bucket.start, start), (bucket.end, end), (context.as_of_time, now)):
         stamp.FromJsonString(text + ":00Z")
-    assert points.states([bucket], granularity, context) == [points.State(state)]
+    assert points.states([bucket], granularity, context) == [points.PointState(state)]
 
 
 def test_an_empty_answer_renders() -> None:

@@ -211,7 +211,7 @@ def test_states_never_go_back(client: tallywire.Client, live: subscription_log.L
 
 def test_revisions_that_stay_behind_are_an_error() -> None:
     now = 0.0
-    ledger = ledgers.States(None, 1.0, heartbeats=True, clock=lambda: now)
+    ledger = ledgers.StatesLedger(None, 1.0, heartbeats=True, clock=lambda: now)
     assert ledger.take(subscription_log.heartbeat(5)) is not None
     for now in (1.0, 60.0):  # noqa: B007 - the clock reads it
         assert ledger.take(subscription_log.heartbeat(4)) is None

@@ -371,7 +371,7 @@ def test_wrong_arguments_raise_at_once() -> None:
 def test_a_thread_survives_what_should_not_happen(
     tracker: tallywire.Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: object) -> buffer.Tally:
+    def broken(*_: object) -> buffer.BatchTally:
         raise LookupError("a bug")
 
     with monkeypatch.context() as patched:

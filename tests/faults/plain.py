@@ -15,7 +15,7 @@ from tallywire.v1 import (
     metrics_service_pb2_grpc,
 )
 
-_CLOCK: Final = requests.Clock(stamp=True, correct=False)
+_CLOCK: Final = requests.ClientClock(stamp=True, correct=False)
 
 
 class PlainClient:

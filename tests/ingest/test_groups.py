@@ -18,8 +18,8 @@ from server.errors import Refused
 from server.events.event import Event, key_of
 from server.ingest import pipeline
 from server.ingest.pipeline import Ingest
-from server.ingest.results import Status, Submission
-from server.ingest.write import Part, _store, commit, commit_group
+from server.ingest.results import EventStatus, Submission
+from server.ingest.write import OrganizationEvents, _store, commit, commit_group
 from server.organizations.settings import OrganizationSettings
 from server.rollups.member_numbers import NumberCache
 from server.store import conversations, single
@@ -28,7 +28,7 @@ from server.tenancy import administration
 from server.tenancy.limits import OrganizationLimits
 from tests.support import worlds
 
-ACCEPTED, DUPLICATE, REJECTED = Status.ACCEPTED, Status.DUPLICATE, Status.REJECTED
+ACCEPTED, DUPLICATE, REJECTED = EventStatus.ACCEPTED, EventStatus.DUPLICATE, EventStatus.REJECTED
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def event(event_id: str, event_type: str = "message.sent", *, conversation: str 
     )
 
 
-def statuses(submission: Submission) -> list[Status]:
+def statuses(submission: Submission) -> list[EventStatus]:
     return [one.status for one in submission.results]
 
 
@@ -252,8 +252,10 @@ async def test_a_conversation_that_changes_after_the_look_is_counted_as_it_is(
             return seen
 
         await worlds.store(own_database, one, before, batch=1)
-        parts = [Part(organization_id=each, events=sorted(ours, key=_key), quota=0) for each in (one, other)]
-        parts.append(Part(organization_id=third, events=OPEN, quota=0))
+        parts = [
+            OrganizationEvents(organization_id=each, events=sorted(ours, key=_key), quota=0) for each in (one, other)
+        ]
+        parts.append(OrganizationEvents(organization_id=third, events=OPEN, quota=0))
         with monkeypatch.context() as patch:
             patch.setattr(conversations, "look", looked)
             _IS_HELD.clear()
@@ -358,7 +360,7 @@ async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle
     pools = [Database(own_url, ingest_connections=3, other_connections=1) for _ in range(2)]
     servers = [Ingest(pool, Arrivals(), Clock(), on_commit=lambda _: None, concurrency=3) for pool in pools]
     retries = REGISTRY.get_sample_value("tallywire_commit_retries_total")
-    answers: defaultdict[tuple[int, str], list[Status]] = defaultdict(list)
+    answers: defaultdict[tuple[int, str], list[EventStatus]] = defaultdict(list)
     revisions: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
 
     async def send(number: int, organization: int, some: Sequence[Event]) -> None:
@@ -414,7 +416,10 @@ async def test_groups_lock_in_one_order_whatever_their_own(
     async def store(number: int, turn: int) -> None:
         name = f"{turn}" if same else f"{turn} {number}"
         some = [sorted((event(f"{name} {n}", conversation=f"{n}") for n in range(3)), key=_key) for _ in tenants]
-        parts = [Part(organization_id=one, events=mine, quota=0) for one, mine in zip(tenants, some, strict=True)]
+        parts = [
+            OrganizationEvents(organization_id=one, events=mine, quota=0)
+            for one, mine in zip(tenants, some, strict=True)
+        ]
         stored.update(
             (await commit_group(pools[number], numbers, dice.sample(parts, len(parts)), QUARTERS_ALONE)).keys()
         )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from server import timerange
-from server.admission.query_slots import Turns
+from server.admission.query_slots import QuerySlots
 from server.catalog.filters import Filter
 from server.clock import Clock
 from server.organizations.settings import OrganizationSettings
@@ -150,7 +150,7 @@ async def test_the_time_is_the_databases_whatever_the_servers_copy_says(
     )
     start = serving.now() - timedelta(days=1)
     period = Period(start=start, end=start + timedelta(days=2), zone=None)
-    queries = Queries(database, clock, Turns(1, limit=1, limit_each=1))
+    queries = Queries(database, clock, QuerySlots(1, limit=1, limit_each=1))
     answer = await overview.answer(queries, principal, OverviewQuestion(period=period, part=Filter()))
     assert abs(answer.context.as_of.at - serving.now()) < timedelta(minutes=1)
     assert answer.context.period.now == answer.context.as_of.at

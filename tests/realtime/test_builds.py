@@ -12,7 +12,7 @@ from server.app import Running
 from server.realtime import rebuild
 from server.realtime.builds import MAX_BUILDS
 from server.realtime.hubs import Hubs
-from server.realtime.view import Part
+from server.realtime.view import ViewFilter
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
 from tests.support import subscribing
@@ -125,7 +125,7 @@ async def test_a_caller_who_stays_gets_the_state_when_another_one_leaves(
     tenant: "Tenant", stub: Any, held: Held, hubs: Hubs
 ) -> None:
     leaving, staying = (realtime(stub, tenant, "web") for _ in range(2))
-    key = (tenant.organization_id, Part(channel="web"))
+    key = (tenant.organization_id, ViewFilter(channel="web"))
     await until(lambda: key in hubs._states._making and hubs._states._making[key].callers == 2)
     leaving.cancel()
     await until(lambda: hubs._states._making[key].callers == 1)

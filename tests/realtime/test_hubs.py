@@ -14,7 +14,7 @@ from server.clock import Clock
 from server.errors import Reason, Refused
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
-from server.realtime.view import Part
+from server.realtime.view import ViewFilter
 from server.rpc import realtime_conversion
 from server.settings import Settings
 from server.store import updates
@@ -78,7 +78,7 @@ async def test_retention_goes_by_revision_wherever_rows_lie(
             {"one": organization},
         )
         assert await updates.remove_before(connection, organization, now, 2) == 2
-        assert await updates.window(connection, organization) == updates.Window(oldest=3, newest=6)
+        assert await updates.window(connection, organization) == updates.KeptRevisions(oldest=3, newest=6)
         assert [one.revision for one in await updates.after(connection, organization, 0, limit=9, events=9)] == [
             3,
             4,
@@ -129,10 +129,10 @@ async def test_only_so_many_filters_are_watched_at_once(
     hubs = Hubs(database, notifications, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
     async with hubs.subscribed(organization, "UTC") as hub, contextlib.AsyncExitStack() as stack:
         for number in range(32):
-            await stack.enter_async_context(hub.watching(Part(channel=f"c{number}")))
+            await stack.enter_async_context(hub.watching(ViewFilter(channel=f"c{number}")))
         with pytest.raises(Refused, match="filters"):
-            await stack.enter_async_context(hub.watching(Part(channel="another")))
-        await stack.enter_async_context(hub.watching(Part(channel="c0")))
+            await stack.enter_async_context(hub.watching(ViewFilter(channel="another")))
+        await stack.enter_async_context(hub.watching(ViewFilter(channel="c0")))
 
 
 async def test_organizations_in_which_nothing_happens_cost_one_statement_a_second(
@@ -154,7 +154,7 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
         watched = []
         for tenant in tenants:
             hub = await stack.enter_async_context(hubs.subscribed(tenant.organization_id, "UTC"))  # type: ignore[attr-defined]
-            await stack.enter_async_context(hub.watching(Part()))
+            await stack.enter_async_context(hub.watching(ViewFilter()))
             watched.append(hub)
         await asyncio.sleep(0.5)
         at = [hub.at for hub in watched]
@@ -174,10 +174,10 @@ async def test_deployments_on_one_redis_do_not_meet(
         other.listen(organization, heard.set)
         await asyncio.sleep(0.5)
         heard.clear()  # at the beginning there may have been something
-        notifications.share_state(organization, Part(), 1, clock.now(), b"state")
+        notifications.share_state(organization, ViewFilter(), 1, clock.now(), b"state")
         notifications.committed(organization)
         await asyncio.sleep(0.5)
-        assert await other.load_state(organization, Part()) is None
+        assert await other.load_state(organization, ViewFilter()) is None
         assert not heard.is_set()
     finally:
         await other.close()
@@ -188,11 +188,11 @@ async def test_an_older_state_never_takes_the_place_of_a_newer_one(
 ) -> None:
     now = clock.now()
     for revision, seconds, state in ((5, 0, b"right"), (5, -1, b"older"), (4, 1, b"behind")):
-        notifications.share_state(organization, Part(), revision, now + timedelta(seconds=seconds), state)
+        notifications.share_state(organization, ViewFilter(), revision, now + timedelta(seconds=seconds), state)
         await asyncio.sleep(0.1)
-        assert await notifications.load_state(organization, Part()) == (5, b"right")
+        assert await notifications.load_state(organization, ViewFilter()) == (5, b"right")
     clock.set(now + timedelta(seconds=3))
-    assert await notifications.load_state(organization, Part()) is None
+    assert await notifications.load_state(organization, ViewFilter()) is None
 
 
 async def test_a_state_of_a_quiet_organization_is_of_now(tenant: object, database: Database, stubs: Stubs) -> None:

@@ -18,7 +18,7 @@ from server.events import outcomes
 from server.events.event import Event, key_of
 from server.ingest.write import commit
 from server.realtime import rebuild
-from server.realtime.view import Part, State
+from server.realtime.view import ViewFilter, ViewState
 from server.rollups import fold
 from server.rollups.member_numbers import NumberCache
 from server.store import database as stored
@@ -28,7 +28,12 @@ from server.tasks import retention
 
 SECOND, MINUTE = 1_000_000, 60_000_000
 AGENTS, CHANNELS = ("ann", "bob", "cid"), ("web", "phone")
-PARTS = (Part(), Part(agent_ids=frozenset({"ann"})), Part(agent_ids=frozenset({"ann", "cid"})), Part(channel="web"))
+PARTS = (
+    ViewFilter(),
+    ViewFilter(agent_ids=frozenset({"ann"})),
+    ViewFilter(agent_ids=frozenset({"ann", "cid"})),
+    ViewFilter(channel="web"),
+)
 _TYPES = (
     *("message.received", "message.sent") * 4,
     "conversation.started",
@@ -113,13 +118,13 @@ class World:
         recency = slots.recency(self.times.now)
         await commit(self.database, self._numbers, self.organization, ordered, recency, optimistic=optimistic)
 
-    async def state(self, part: Part) -> State:
+    async def state(self, part: ViewFilter) -> ViewState:
         """What a new view of a part shows."""
         async with self.database.snapshot() as connection:
             view, as_of = await rebuild.view(connection, self.organization, "UTC", part)
         return view.state(as_of.at)
 
-    async def check(self, part: Part) -> None:
+    async def check(self, part: ViewFilter) -> None:
         """Asserts that a new view shows what a count of all events comes to."""
         state, now = await self.state(part), self.times.now
         said = [one for one in self.events if one.event_type.startswith("message.") and part.holds(one)]
@@ -144,7 +149,7 @@ class World:
         ]
         self._check_conversations(part, state)
 
-    def _check_conversations(self, part: Part, state: State) -> None:
+    def _check_conversations(self, part: ViewFilter, state: ViewState) -> None:
         known: dict[str, list[Event]] = {}
         for one in self.events:
             if one.event_type != "api.called":
@@ -166,7 +171,7 @@ class World:
             assert (shown.outcome is None) == (one.conversation_id not in closed)
 
 
-def _outcome(events: Sequence[Event]) -> outcomes.Outcome | None:
+def _outcome(events: Sequence[Event]) -> outcomes.ConversationOutcome | None:
     closings = (outcomes.closing_of(one) for one in events)
     return outcomes.outcome(closing for closing in closings if closing is not None)
 
@@ -205,7 +210,7 @@ async def test_slots_that_are_over_become_minutes_and_go(world: World) -> None:
         most = max(most, await kept(world, 5))
         assert await kept(world, 60) <= 91
         world.times.now += MINUTE
-    await world.check(Part())
+    await world.check(ViewFilter())
     assert 1 < most <= 8 * 12
     assert await kept(world, 60) > 60
     world.times.now += 120 * MINUTE
@@ -231,7 +236,7 @@ async def test_a_clock_that_is_set_back_is_right_to_the_minute(world: World) -> 
         world.times.now += step * SECOND
         await world.store([event(dice, world.times.now - ago * SECOND) for ago in range(30)])
         await fold.fold(world.database, world.organization, limit=40)
-        state = await world.state(Part())
+        state = await world.state(ViewFilter())
         minutes = [one.occurred_at // MINUTE for one in world.events if one.event_type.startswith("message.")]
         now = world.times.now // MINUTE
         found = state.figures["messages_last_hour"]
@@ -255,7 +260,7 @@ async def test_a_view_reads_no_event_and_as_much_of_a_busy_hour_as_of_a_quiet_on
     assert max(rows) < 500, "slots of an hour twice, minutes of activity, conversations shown"
 
 
-async def watched(world: World, part: Part) -> tuple[list[str], int]:
+async def watched(world: World, part: ViewFilter) -> tuple[list[str], int]:
     """The statements that making a view takes, and what the view keeps."""
     statements: list[str] = []
 
@@ -282,8 +287,8 @@ async def test_a_view_that_takes_too_long_ends_and_leaves_its_connection(
         await driver.execute("LOCK TABLE slot_rollups IN ACCESS EXCLUSIVE MODE")
         async with asyncio.timeout(30):
             with pytest.raises(Exception, match="57014"):
-                await world.state(Part())
-    await world.check(Part())
+                await world.state(ViewFilter())
+    await world.check(ViewFilter())
     async with world.database.snapshot() as connection:
         found = await (await stored.driver_of(connection)).fetchval("SHOW statement_timeout")
     assert found == "0"

@@ -16,7 +16,7 @@ from server.app import Running
 from server.catalog.selections import AsOf
 from server.realtime import rebuild, views
 from server.realtime.hub import Hub
-from server.realtime.view import Part, View
+from server.realtime.view import View, ViewFilter
 from server.rpc.subscription import Stream
 from server.store import rollups, updates
 from server.store.database import Connection
@@ -174,7 +174,7 @@ async def test_a_new_part_does_not_keep_the_others_waiting(
     await first(old)
     made, go_on, make = asyncio.Event(), asyncio.Event(), views.snapshots.view
 
-    async def slowly(connection: object, organization_id: int, time_zone: str, part: Part) -> object:
+    async def slowly(connection: object, organization_id: int, time_zone: str, part: ViewFilter) -> object:
         found = await make(connection, organization_id, time_zone, part)  # type: ignore[arg-type]
         if part.channel:
             made.set()
@@ -230,7 +230,7 @@ async def test_a_view_that_cannot_be_made_anew_does_not_hold_up_the_others(
     for call in (web, all_of_it):
         await first(call)
 
-    async def failing(connection: Connection, organization_id: int, time_zone: str, part: Part) -> object:
+    async def failing(connection: Connection, organization_id: int, time_zone: str, part: ViewFilter) -> object:
         if fails and part.channel:
             raise errors.StorageUnavailable("database error 57014")
         return await make(connection, organization_id, time_zone, part)

@@ -15,7 +15,7 @@ from server.cli import auditing
 from server.organizations.settings import OrganizationSettings
 from server.quarters import Width
 from server.rollups import audit, fold, recount
-from server.rollups.audit import Report, State
+from server.rollups.audit import AuditState, Report
 from server.rollups.recount import Fault
 from server.store import jobs as stored_jobs
 from server.store.database import Database
@@ -209,15 +209,15 @@ async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next
     monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
     await fill(own_database, own_organization)
     await administration.create_organization(own_database, "other", OrganizationSettings(time_zone="UTC"))
-    states, last, at = list[State](), dict[str, object](), AT
+    states, last, at = list[AuditState](), dict[str, object](), AT
     for _ in range(2):
         while True:
             last = json.loads(json.dumps(await audit.run(own_database, at, last)))  # as it is kept
-            states.append(State.of(last))
+            states.append(AuditState.of(last))
             at += timedelta(minutes=10)
             if last["cursor"] is None:
                 break
-    assert State.of({}) is None
+    assert AuditState.of({}) is None
     rounds = [list(some) for _, some in itertools.groupby(states[:-1], key=lambda one: one.full)]
     (first, second) = rounds
     assert len(first) >= 4
@@ -240,11 +240,11 @@ async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next
     assert REGISTRY.get_sample_value("tallywire_audit_full_round_skipped") == 0
 
 
-async def kept(database: Database) -> State | None:
+async def kept(database: Database) -> AuditState | None:
     """What the audit's job has kept."""
     async with database.transaction() as connection:
         (stored,) = await stored_jobs.listed(connection)
-    return State.of(stored.result)
+    return AuditState.of(stored.result)
 
 
 async def test_a_round_of_now_is_whole_and_is_kept_as_those_of_workers_are(

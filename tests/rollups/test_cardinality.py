@@ -14,7 +14,7 @@ from server.rollups import audit, fold
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import members
 from server.store.database import Database
-from server.store.members import Candidate, Kind, Member
+from server.store.members import Candidate, Member, MemberKind
 from tests.support import worlds
 
 FEW = Limits(agents=1, channels=1, teams=0, event_types=1)
@@ -25,7 +25,7 @@ def many_agents(seed: int, count: int, agents: int) -> list[Event]:
     return [one._replace(agent_id=f"agent-{dice.randrange(agents)}") for one in worlds.events(seed, count)]
 
 
-async def decided(database: Database, organization: int, kind: Kind) -> dict[str, bool]:
+async def decided(database: Database, organization: int, kind: MemberKind) -> dict[str, bool]:
     """The values of a kind, and whether they are over the limit."""
     async with database.frozen() as driver:
         rows = await driver.fetch(
@@ -39,7 +39,7 @@ async def decided(database: Database, organization: int, kind: Kind) -> dict[str
             int(kind),
         )
     limited = Counter(row[1] for row in rows)
-    if kind is not Kind.EVENT_TYPE:  # of which some are not limited, and not counted
+    if kind is not MemberKind.EVENT_TYPE:  # of which some are not limited, and not counted
         assert tuple(counts or (0, 0)) == (limited[False], limited[True])
     return {row[0]: row[1] for row in rows}
 
@@ -92,7 +92,7 @@ async def test_another_limit_changes_nothing_that_was_decided(own_database: Data
         await without_mismatch(own_database, own_organization, 120 * (seed + 1))
         await fold.fold_all(own_database, own_organization)
         await without_mismatch(own_database, own_organization, 120 * (seed + 1))
-        now = await decided(own_database, own_organization, Kind.AGENT)
+        now = await decided(own_database, own_organization, MemberKind.AGENT)
         assert before.items() <= now.items()
         separate = sum(not overflow for overflow in now.values())
         new = len(now) - len(before)
@@ -118,13 +118,13 @@ async def test_servers_that_meet_new_values_at_once_agree(
         await worlds.store(database, own_organization, some, batch=7, numbers=numbers)
 
     await asyncio.gather(*(send(*server, seed) for seed, server in enumerate(servers * 2)))
-    found = await decided(own_database, own_organization, Kind.AGENT)
+    found = await decided(own_database, own_organization, MemberKind.AGENT)
     assert Counter(found.values()) == {False: 50, True: 120 + 4 * 30 - 50}
     for database, numbers in servers:  # what they remember is what was decided
         async with database.ingest() as driver:
             events = [worlds.events(9, 1)[0]._replace(agent_id=agent) for agent in shared]
             known = await numbers.of(driver, own_organization, events)
-        assert not known.learned.keys() & {(Kind.AGENT, agent) for agent in shared}
+        assert not known.learned.keys() & {(MemberKind.AGENT, agent) for agent in shared}
         assert known.numbers.overflow.agents == {agent for agent in shared if found[agent]}
     await other.close()
     await without_mismatch(own_database, own_organization, 4 * 150)
@@ -135,7 +135,9 @@ async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
 ) -> None:
     def agents(first: int, last: int) -> dict[int, list[Candidate]]:
         limits = Limits(agents=6)
-        return {own_organization: [limits.candidate(Kind.AGENT, f"agent-{number}") for number in range(first, last)]}
+        return {
+            own_organization: [limits.candidate(MemberKind.AGENT, f"agent-{number}") for number in range(first, last)]
+        }
 
     async def later() -> dict[members.Key, Member]:
         async with own_database.ingest() as driver:
@@ -183,7 +185,7 @@ async def test_a_decision_without_events_stands(own_database: Database, own_orga
     async with own_database.ingest() as driver:  # a server that ends before its events are stored
         lost = await NumberCache(Limits(agents=4)).of(driver, own_organization, events)
     await worlds.store(own_database, own_organization, events, limits=Limits(agents=1000))
-    found = await decided(own_database, own_organization, Kind.AGENT)
+    found = await decided(own_database, own_organization, MemberKind.AGENT)
     assert {agent for agent, overflow in found.items() if overflow} == lost.numbers.overflow.agents
     assert len(found) - len(lost.numbers.overflow.agents) == 4
     await without_mismatch(own_database, own_organization, 60)
@@ -195,7 +197,7 @@ async def test_what_the_cache_forgets_is_looked_up(own_database: Database, own_o
         await worlds.store(own_database, own_organization, many_agents(seed, 100, 60), batch=11, numbers=numbers)
         kept = sum(len(shelf.numbers) for generation in (numbers._young, numbers._old) for shelf in generation.values())
         assert kept <= 30 + 2
-    assert Counter((await decided(own_database, own_organization, Kind.AGENT)).values())[False] == 20
+    assert Counter((await decided(own_database, own_organization, MemberKind.AGENT)).values())[False] == 20
     await without_mismatch(own_database, own_organization, 500)
 
 
@@ -203,7 +205,7 @@ async def test_known_event_types_are_not_limited(own_database: Database, own_org
     types = ["a.b", "message.sent", "call.ended", "c.d", "message.received"]
     events = [event._replace(event_type=one, detail={}) for event, one in zip(worlds.events(1, 5), types, strict=True)]
     await worlds.store(own_database, own_organization, events, batch=1, limits=FEW)
-    found = await decided(own_database, own_organization, Kind.EVENT_TYPE)
+    found = await decided(own_database, own_organization, MemberKind.EVENT_TYPE)
     assert [one for one, overflow in found.items() if overflow] == ["c.d"]
     await without_mismatch(own_database, own_organization, 5)
 
@@ -217,8 +219,8 @@ async def test_a_value_with_the_name_of_the_others_is_one_of_them(
     ]
     events[0] = events[0]._replace(event_type=OTHER, detail={})
     await worlds.store(own_database, own_organization, events, limits=Limits(agents=1))
-    assert await decided(own_database, own_organization, Kind.AGENT) == {OTHER: True, "ada": False}
-    assert (await decided(own_database, own_organization, Kind.EVENT_TYPE))[OTHER]
+    assert await decided(own_database, own_organization, MemberKind.AGENT) == {OTHER: True, "ada": False}
+    assert (await decided(own_database, own_organization, MemberKind.EVENT_TYPE))[OTHER]
     await without_mismatch(own_database, own_organization, 40)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import grpc
 from google.protobuf import duration_pb2
 
-from server.realtime.resume_tokens import Subscription, Tokens
-from server.realtime.view import Part
+from server.realtime.resume_tokens import SubscriptionScope, Tokens
+from server.realtime.view import ViewFilter
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from tests.support import serving
 from tests.support.bad_inputs import World, outcome, row
@@ -69,7 +69,7 @@ async def _(world: World) -> str:
 
 @row("S-051", "OUT_OF_RANGE FUTURE_REVISION resume_after")
 async def _(world: World) -> str:
-    mine = Subscription(organization_id=world.caller.organization_id, part=Part(), include_events=False)
+    mine = SubscriptionScope(organization_id=world.caller.organization_id, part=ViewFilter(), include_events=False)
     tokens = Tokens(world.accounts.secrets, mine)
     tokens.epoch = (await world.caller.overview(serving.today())).context.epoch
     token = tokens.after(7)

@@ -70,7 +70,7 @@ def fingerprints() -> None:
         scopes=frozenset([Scope.INGEST]),
         settings=OrganizationSettings(time_zone="UTC"),
     )
-    sender = event_conversion.Sender.of(principal, KeyedHashes("x" * 32), NOW)
+    sender = event_conversion.SenderFacts.of(principal, KeyedHashes("x" * 32), NOW)
     for line in sys.stdin:
         event = event_conversion.event(event_pb2.Event.FromString(bytes.fromhex(line)), sender)
         print(event.fingerprint, flush=True)

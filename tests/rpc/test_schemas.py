@@ -27,7 +27,7 @@ _SCRIPT = [sys.executable, str(pathlib.Path(larger_schema.__file__))]
 _PRINCIPAL = Principal(
     organization_id=1, key_id="key", scopes=frozenset([Scope.INGEST]), settings=OrganizationSettings(time_zone="UTC")
 )
-_SENDER = event_conversion.Sender.of(_PRINCIPAL, KeyedHashes("x" * 32), larger_schema.NOW)
+_SENDER = event_conversion.SenderFacts.of(_PRINCIPAL, KeyedHashes("x" * 32), larger_schema.NOW)
 
 
 def _varint(number: int) -> bytes:

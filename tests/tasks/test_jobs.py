@@ -26,7 +26,7 @@ async def count(database: Database, now: datetime, last: Result) -> Result:
     return {"turns": int(str(last.get("turns", 0))) + 1}
 
 
-async def stored(database: Database) -> stored_jobs.Job:
+async def stored(database: Database) -> stored_jobs.JobRecord:
     async with database.transaction() as connection:
         return (await stored_jobs.listed(connection))[0]
 

@@ -15,7 +15,7 @@ from server.events import event, rules
 from server.events.event import ID_FIELDS, Event
 from server.organizations.settings import OrganizationSettings
 from server.rpc import event_conversion
-from server.rpc.event_conversion import Sender
+from server.rpc.event_conversion import SenderFacts
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Principal, Scope
 from tallywire.v1 import event_pb2
@@ -97,7 +97,7 @@ def messages(draw: st.DrawFn) -> event_pb2.Event:
     return message
 
 
-def sender_of(off: int | None, *scopes: Scope, correct: bool = False, **chosen: object) -> Sender:
+def sender_of(off: int | None, *scopes: Scope, correct: bool = False, **chosen: object) -> SenderFacts:
     """A sender whose clock is off by so many seconds; None: who does not tell the time."""
     principal = Principal(
         organization_id=1,
@@ -106,13 +106,13 @@ def sender_of(off: int | None, *scopes: Scope, correct: bool = False, **chosen: 
         settings=OrganizationSettings(time_zone="UTC", **chosen),  # type: ignore[arg-type]
     )
     sent_at = None if off is None else timestamp_pb2.Timestamp(seconds=_SECONDS + off)
-    return Sender.of(
+    return SenderFacts.of(
         principal, KeyedHashes("x" * 32), NOW, sent_at=sent_at, correct_clock=correct and sent_at is not None
     )
 
 
 @st.composite
-def senders(draw: st.DrawFn) -> Sender:
+def senders(draw: st.DrawFn) -> SenderFacts:
     """A sender, with or without scopes, limits and a clock that is right."""
     return sender_of(
         draw(st.sampled_from(_CLOCKS)),
@@ -123,7 +123,7 @@ def senders(draw: st.DrawFn) -> Sender:
     )
 
 
-def one_by_one(given: Sequence[event_pb2.Event], sender: Sender) -> list[object]:
+def one_by_one(given: Sequence[event_pb2.Event], sender: SenderFacts) -> list[object]:
     """What event_conversion.event says of each event."""
     return [_reported(lambda message=message: event_conversion.event(message, sender)) for message in given]
 
@@ -135,7 +135,7 @@ def _reported(read: Callable[[], Event]) -> object:
         return refusal.rejection
 
 
-def same(given: Sequence[event_pb2.Event], sender: Sender) -> bool:
+def same(given: Sequence[event_pb2.Event], sender: SenderFacts) -> bool:
     """True where the events read together are those read one by one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(event_conversion, "_new_id", lambda: "018f2a3b-4c5d-7e6f-8a9b-0123456789ab")
@@ -147,7 +147,7 @@ def same(given: Sequence[event_pb2.Event], sender: Sender) -> bool:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(messages(), max_size=6), senders())
-def test_a_batch_is_its_events(given: Sequence[event_pb2.Event], sender: Sender) -> None:
+def test_a_batch_is_its_events(given: Sequence[event_pb2.Event], sender: SenderFacts) -> None:
     assert same(given, sender)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from server.errors import Reason, Rejection
 from server.events.event import Warning
-from server.ingest.results import Result, Status, Submission
+from server.ingest.results import EventStatus, Result, Submission
 from server.rpc import event_results
 from tallywire.v1 import event_service_pb2
 
@@ -25,8 +25,8 @@ _REJECTIONS = st.builds(
 _WARNINGS = st.lists(st.sampled_from(Warning), max_size=2).map(tuple)
 _RESULTS = st.lists(
     st.one_of(
-        st.builds(Result, _IDS, st.sampled_from([Status.ACCEPTED, Status.DUPLICATE]), st.none(), _WARNINGS),
-        st.builds(Result, _IDS, st.just(Status.REJECTED), _REJECTIONS, st.just(())),
+        st.builds(Result, _IDS, st.sampled_from([EventStatus.ACCEPTED, EventStatus.DUPLICATE]), st.none(), _WARNINGS),
+        st.builds(Result, _IDS, st.just(EventStatus.REJECTED), _REJECTIONS, st.just(())),
     ),
     max_size=8,
 )
@@ -43,7 +43,9 @@ def test_responses_are_what_generated_code_would_make(results: Sequence[Result],
 
 
 def test_a_response_takes_no_more_bytes_than_a_message() -> None:
-    results = [Result(f"018f2a3b-4c5d-7e6f-8a9b-{number:012x}", Status.ACCEPTED, None, ()) for number in range(500)]
+    results = [
+        Result(f"018f2a3b-4c5d-7e6f-8a9b-{number:012x}", EventStatus.ACCEPTED, None, ()) for number in range(500)
+    ]
     reported = event_service_pb2.TrackEventsResponse(results=map(event_results.message, results), revision=7)
     written = event_results.track_response(Submission(results=results, revision=7))
     assert len(written) == reported.ByteSize()

@@ -29,7 +29,7 @@ _PRINCIPAL = Principal(
     settings=OrganizationSettings(time_zone="UTC"),
 )
 _SENDER = dataclasses.replace(
-    event_conversion.Sender.of(_PRINCIPAL, KeyedHashes("x" * 32), datetime(2026, 3, 1, tzinfo=UTC)),
+    event_conversion.SenderFacts.of(_PRINCIPAL, KeyedHashes("x" * 32), datetime(2026, 3, 1, tzinfo=UTC)),
     fingerprints=Fingerprints(_KEY),
 )
 

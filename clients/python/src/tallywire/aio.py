@@ -63,7 +63,7 @@ class AsyncClient:
             insecure=insecure,
         )
         self._timeout = timeout
-        self._clock = requests.Clock(stamp=stamp_sent_at, correct=correct_clock)
+        self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
         self._turns = pacing.AsyncTurns()
         # Opened with the first call: an asyncio channel belongs to the loop that runs when it is made.
         self._opened: aio_binding.Bound | None = None
@@ -154,7 +154,7 @@ class AsyncClient:
         seconds without progress raise its error. An error of `batches` is raised after the acknowledgements of what it
         gave before. Whoever leaves the loop early wraps the call in contextlib.aclosing.
         """
-        feed = aio_stream.Feed(streams.Window(limit=max_unacked, clock=self._clock))
+        feed = aio_stream.Feed(streams.UnackedWindow(limit=max_unacked, clock=self._clock))
         feeder = asyncio.create_task(feed.take(batches))
         tries = streams.attempts(retry_for)
         try:
@@ -286,12 +286,12 @@ class AsyncClient:
         age, every few minutes, are replaced without a word. Revisions never go back.
         A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
         """
-        ledger = ledgers.States(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
+        ledger = ledgers.StatesLedger(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
 
         def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchMetricsResponse]":
             return self._bound().realtime.WatchMetrics(ledger.request(), metadata=self._connection.metadata)
 
-        return aio_subscription.AsyncSubscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
+        return aio_subscription.AsyncSubscription(connect, ledger, ledgers.RetryLimit(retry_for), on_retry)
 
     def updates(
         self,
@@ -321,7 +321,7 @@ class AsyncClient:
         def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchUpdatesResponse]":
             return self._bound().realtime.WatchUpdates(ledger.request(), metadata=self._connection.metadata)
 
-        return aio_subscription.AsyncSubscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
+        return aio_subscription.AsyncSubscription(connect, ledger, ledgers.RetryLimit(retry_for), on_retry)
 
     def _bound(self) -> aio_binding.Bound:
         """Returns the connection and the stubs of the running loop; those of a loop that is closed are replaced."""

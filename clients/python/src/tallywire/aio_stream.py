@@ -21,7 +21,7 @@ _REFUSAL: Final = 0.2  # seconds
 class Feed:
     """A window that tasks can wait on."""
 
-    def __init__(self, window: streams.Window) -> None:
+    def __init__(self, window: streams.UnackedWindow) -> None:
         self.window = window
         self._changed = asyncio.Condition()
         self._masked = False

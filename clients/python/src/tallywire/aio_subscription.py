@@ -25,7 +25,7 @@ class AsyncSubscription(Generic[_Response]):
         self,
         connect: Callable[[], "Call[_Response]"],
         ledger: ledgers.Ledger[Any, _Response],
-        patience: ledgers.Patience,
+        patience: ledgers.RetryLimit,
         on_retry: ledgers.OnRetry | None,
     ) -> None:
         self._connect = connect

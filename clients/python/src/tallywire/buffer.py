@@ -28,7 +28,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class BatchTally:
     """What became of one batch."""
 
     sent: int = 0
@@ -58,7 +58,7 @@ class Buffer:
     settled: int = field(default=0, init=False)
     _waiting: deque[_Entry] = field(default_factory=deque, init=False)
     _bytes: int = field(default=0, init=False)
-    _tally: Tally = field(default_factory=Tally, init=False)
+    _tally: BatchTally = field(default_factory=BatchTally, init=False)
 
     def __len__(self) -> int:
         """Returns how many events wait; those on their way are not among them."""
@@ -74,7 +74,7 @@ class Buffer:
         self.taken += 1
         pending = self.taken - self.settled
         if pending > self.max_events or self._bytes + size > self.max_bytes:
-            self.settle(Tally(dropped=1), 1, 0)
+            self.settle(BatchTally(dropped=1), 1, 0)
             return False
         self._waiting.append(_Entry(event, size, now))
         self._bytes += size
@@ -92,11 +92,11 @@ class Buffer:
             total += entry.size
         return batch, total
 
-    def settle(self, tally: Tally, events: int, size: int) -> None:
+    def settle(self, tally: BatchTally, events: int, size: int) -> None:
         """Counts what became of `events` events of `size` bytes."""
         self.settled += events
         self._bytes -= size
-        self._tally = Tally(
+        self._tally = BatchTally(
             sent=self._tally.sent + tally.sent,
             duplicates=self._tally.duplicates + tally.duplicates,
             rejected=self._tally.rejected + tally.rejected,
@@ -108,7 +108,7 @@ class Buffer:
         """Counts everything that waits as dropped, and returns it."""
         dropped, size = [entry.event for entry in self._waiting], sum(entry.size for entry in self._waiting)
         self._waiting.clear()
-        self.settle(Tally(dropped=len(dropped)), len(dropped), size)
+        self.settle(BatchTally(dropped=len(dropped)), len(dropped), size)
         return dropped
 
     def stats(self) -> Stats:

@@ -62,7 +62,7 @@ class Client:
         )
         cooperative.warn_of_eventlet("Client")
         self._timeout = timeout
-        self._clock = requests.Clock(stamp=stamp_sent_at, correct=correct_clock)
+        self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
         self._turns = pacing.Turns()
         self._closed = False
         self._channel = self._connection.open()
@@ -153,7 +153,7 @@ class Client:
         same ids; `retry_for` seconds without progress raise its error. Raises ValueError for a batch over 1,000 events
         or 3.5 MiB.
         """
-        window = streams.Window(limit=max_unacked, clock=self._clock)
+        window = streams.UnackedWindow(limit=max_unacked, clock=self._clock)
         tries = streams.attempts(retry_for)
         source = iter(batches)
         while True:
@@ -171,7 +171,7 @@ class Client:
             time.sleep(wait)
 
     def _stream_once(
-        self, source: Iterator[Iterable[event_pb2.Event]], window: streams.Window, timeout: float
+        self, source: Iterator[Iterable[event_pb2.Event]], window: streams.UnackedWindow, timeout: float
     ) -> Iterator[event_service_pb2.StreamAck]:
         """Yields the acknowledgements of one connection until all is acknowledged. Raises Broken if it fails before."""
         outbox: queue.SimpleQueue[event_service_pb2.StreamEventsRequest | None] = queue.SimpleQueue()
@@ -279,12 +279,12 @@ class Client:
         age, every few minutes, are replaced without a word. Revisions never go back.
         A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
         """
-        ledger = ledgers.States(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
+        ledger = ledgers.StatesLedger(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
 
         def connect() -> subscription.Call[realtime_service_pb2.WatchMetricsResponse]:
             return self._realtime.WatchMetrics(ledger.request(), metadata=self._connection.metadata)
 
-        return subscription.Subscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
+        return subscription.Subscription(connect, ledger, ledgers.RetryLimit(retry_for), on_retry)
 
     def updates(
         self,
@@ -314,7 +314,7 @@ class Client:
         def connect() -> subscription.Call[realtime_service_pb2.WatchUpdatesResponse]:
             return self._realtime.WatchUpdates(ledger.request(), metadata=self._connection.metadata)
 
-        return subscription.Subscription(connect, ledger, ledgers.Patience(retry_for), on_retry)
+        return subscription.Subscription(connect, ledger, ledgers.RetryLimit(retry_for), on_retry)
 
     def _call(
         self,
@@ -358,7 +358,7 @@ class Client:
 
 def _send(
     source: Iterator[Iterable[event_pb2.Event]],
-    window: streams.Window,
+    window: streams.UnackedWindow,
     outbox: "queue.SimpleQueue[event_service_pb2.StreamEventsRequest | None]",
 ) -> None:
     """Sends what was not sent on this connection yet, then new batches while there is room."""

@@ -42,7 +42,7 @@ class Ledger(Protocol[_RequestOut, _Response]):
         """Enters a message and returns what there is to yield. Raises OutOfSequence."""
 
 
-class States:
+class StatesLedger:
     """The ledger of WatchMetrics: revisions never go back, on whichever server the stream goes on."""
 
     resume_token: Final = ""
@@ -142,7 +142,7 @@ class Updates:
             raise _out_of_sequence("a revision that does not follow", expected, response.revision)
 
 
-class Patience:
+class RetryLimit:
     """Decides whether a subscription goes on after an error, and when."""
 
     def __init__(self, retry_for: float | None) -> None:

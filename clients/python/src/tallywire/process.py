@@ -20,7 +20,7 @@ _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") 
 _LAST: Final = -100  # the priority of a finalizer of multiprocessing: after its queues and its own children
 
 
-class Ending(Protocol):
+class BackgroundSender(Protocol):
     """What sends events in the background."""
 
     def begin_close(self) -> None:
@@ -49,13 +49,13 @@ class Forking(Protocol):
         """Lets go of the sender of the parent, in a forked child."""
 
 
-_senders: "weakref.WeakSet[Ending]" = weakref.WeakSet()
+_senders: "weakref.WeakSet[BackgroundSender]" = weakref.WeakSet()
 _trackers: "weakref.WeakSet[Forking]" = weakref.WeakSet()
 # The parent's, seen from a forked child: to finalize their connections would disturb sockets that are shared.
-_left_behind: list[Ending] = []
+_left_behind: list[BackgroundSender] = []
 
 
-def register(sender: Ending) -> None:
+def register(sender: BackgroundSender) -> None:
     """Has a sender closed at the end of the process, and kept out of gRPC while it forks."""
     _senders.add(sender)
 

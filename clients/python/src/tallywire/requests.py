@@ -32,7 +32,7 @@ _GRANULARITIES: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class RequestPart:
     """Some consecutive events of a batch: to be sent together, or already refused because no request can carry them."""
 
     events: Sequence[event_pb2.Event]
@@ -44,22 +44,22 @@ def size(event: event_pb2.Event) -> int:
     return event.ByteSize() + 6
 
 
-def parts(batch: Iterable[event_pb2.Event]) -> Iterator[Part]:
+def parts(batch: Iterable[event_pb2.Event]) -> Iterator[RequestPart]:
     """Yields a batch of any size as parts that each fit in a request, in order; events without an id get one."""
     gathered: list[event_pb2.Event] = []
     total = 0
     for event in map(ids.ensure_id, batch):
         extent = size(event)
         if gathered and (len(gathered) == MAX_EVENTS or total + extent > MAX_BYTES):
-            yield Part(events=gathered)
+            yield RequestPart(events=gathered)
             gathered, total = [], 0
         if extent > MAX_BYTES:
-            yield Part(events=[event], refused=_too_large(event))
+            yield RequestPart(events=[event], refused=_too_large(event))
             continue
         gathered.append(event)
         total += extent
     if gathered:
-        yield Part(events=gathered)
+        yield RequestPart(events=gathered)
 
 
 def _too_large(event: event_pb2.Event) -> event_service_pb2.EventResult:
@@ -75,7 +75,7 @@ def _too_large(event: event_pb2.Event) -> event_service_pb2.EventResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class ClientClock:
     """What requests with events say of this machine's clock: with `stamp` what it shows, anew with each request.
 
     `correct` asks for the times of the events to be moved by as much as it is wrong.
@@ -94,12 +94,12 @@ class Clock:
         return events.timestamp(datetime.now(UTC), "sent_at") if self.stamp else None
 
 
-def track_event(event: event_pb2.Event, clock: Clock) -> event_service_pb2.TrackEventRequest:
+def track_event(event: event_pb2.Event, clock: ClientClock) -> event_service_pb2.TrackEventRequest:
     """Returns the request for one event, stamped anew with each call."""
     return event_service_pb2.TrackEventRequest(event=event, sent_at=clock.sent_at(), correct_clock=clock.correct)
 
 
-def track_events(batch: Iterable[event_pb2.Event], clock: Clock) -> event_service_pb2.TrackEventsRequest:
+def track_events(batch: Iterable[event_pb2.Event], clock: ClientClock) -> event_service_pb2.TrackEventsRequest:
     """Returns the request for a batch that fits, stamped anew with each call."""
     return event_service_pb2.TrackEventsRequest(events=batch, sent_at=clock.sent_at(), correct_clock=clock.correct)
 

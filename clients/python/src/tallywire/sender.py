@@ -20,7 +20,7 @@ _STATUSES: Final = event_service_pb2.EventStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class SenderSettings:
     """How a sender works; the arguments of Tracker."""
 
     max_events: int
@@ -29,14 +29,14 @@ class Settings:
     flush_interval: float
     retry_for: float
     shutdown_timeout: float
-    clock: requests.Clock
+    clock: requests.ClientClock
     on_drop: losses.OnDrop | None
 
 
 class Sender:
     """Sends events in the background, in the process that made it. Nothing but flush(), close() and pause() waits."""
 
-    def __init__(self, to: connection.Connection, settings: Settings) -> None:
+    def __init__(self, to: connection.Connection, settings: SenderSettings) -> None:
         self._connection = to
         self._settings = settings
         threads = cooperative.threads()
@@ -151,7 +151,7 @@ class Sender:
         """Puts an event in the buffer and wakes the thread if there is reason to; or says why not. Holds the lock."""
         if self._close_by is not None:
             self._buffer.taken += 1
-            self._buffer.settle(buffer.Tally(dropped=1), 1, 0)
+            self._buffer.settle(buffer.BatchTally(dropped=1), 1, 0)
             return "the tracker was closed before it came"
         if not self._buffer.put(event, size, time.monotonic()):
             return "the buffer of the tracker is full"
@@ -196,7 +196,7 @@ class Sender:
             tally, lost = self._deliver(waiting)
         except Exception:  # noqa: BLE001 - the thread lives on, for the batches to come
             _log.exception("a batch of %d events could not be sent", len(waiting))
-            tally, lost = buffer.Tally(failed=len(waiting)), _failed(waiting, "fault", "a fault of the client")
+            tally, lost = buffer.BatchTally(failed=len(waiting)), _failed(waiting, "fault", "a fault of the client")
         self._lose(lost)  # first: whoever waits for the outcome has been told of it
         with self._lock:
             self._buffer.settle(tally, len(waiting), size)
@@ -226,7 +226,7 @@ class Sender:
                     return self._buffer.take(self._settings.batch_size)
                 self._work.wait(due)
 
-    def _deliver(self, batch: Sequence[event_pb2.Event]) -> tuple[buffer.Tally, list[losses.Loss]]:
+    def _deliver(self, batch: Sequence[event_pb2.Event]) -> tuple[buffer.BatchTally, list[losses.Loss]]:
         """Sends a batch, again while its outcome is unknown and time is left, and returns what became of it."""
         tries = retries.Attempts(
             timeout=self._settings.retry_for, attempt=retries.STAMP_AGE, retryable=retries.BACKGROUND
@@ -241,7 +241,7 @@ class Sender:
             wait = tries.next_wait(error)
             if wait is None or not self._pause_for(wait):
                 kind = f"failed {error.code} {error.reason}"
-                return buffer.Tally(failed=len(batch)), _failed(batch, kind, f"given up: {error}")
+                return buffer.BatchTally(failed=len(batch)), _failed(batch, kind, f"given up: {error}")
             self._losses.log_if_due()
 
     def _call(self, batch: Sequence[event_pb2.Event], timeout: float) -> event_service_pb2.TrackEventsResponse:
@@ -287,7 +287,7 @@ def _failed(batch: Sequence[event_pb2.Event], kind: str, reason: str) -> list[lo
 
 def _counted(
     batch: Sequence[event_pb2.Event], response: event_service_pb2.TrackEventsResponse
-) -> tuple[buffer.Tally, list[losses.Loss]]:
+) -> tuple[buffer.BatchTally, list[losses.Loss]]:
     """Counts the results of a batch, and returns those of its events that were rejected or have no result as losses."""
     statuses = [result.status for result in response.results]
     lost = []
@@ -299,7 +299,7 @@ def _counted(
     failed = len(batch) - sent - duplicates - len(lost)
     if failed:
         lost += _failed(batch[-failed:], "no result", "the server gave no result")
-    return buffer.Tally(sent=sent, duplicates=duplicates, rejected=len(lost) - failed, failed=failed), lost
+    return buffer.BatchTally(sent=sent, duplicates=duplicates, rejected=len(lost) - failed, failed=failed), lost
 
 
 def _rejected(event: event_pb2.Event, rejection: event_service_pb2.Rejection) -> losses.Loss:

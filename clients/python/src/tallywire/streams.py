@@ -25,11 +25,11 @@ class Broken(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class Window:
+class UnackedWindow:
     """The batches that are not acknowledged yet, oldest first, and how many of them this connection has sent."""
 
     limit: int
-    clock: requests.Clock
+    clock: requests.ClientClock
     closed: bool = field(default=False, init=False)
     _unacked: deque[tuple[int, list[event_pb2.Event]]] = field(default_factory=deque, init=False)
     _sent: int = field(default=0, init=False)
@@ -95,7 +95,7 @@ def attempts(retry_for: float) -> retries.Attempts:
     return retries.Attempts(timeout=retry_for, attempt=MAX_AGE, retryable=retries.INGEST)
 
 
-def wait_before_retry(tries: retries.Attempts, window: Window, error: errors.TallywireError) -> float:
+def wait_before_retry(tries: retries.Attempts, window: UnackedWindow, error: errors.TallywireError) -> float:
     """Returns the seconds to wait before a new connection, the books rewound; raises the error if it is final."""
     if window.idle:
         # Nothing was outstanding: an idle connection that reached its age is no failure.

@@ -37,7 +37,7 @@ class Subscription(Generic[_Response]):
         self,
         connect: Callable[[], Call[_Response]],
         ledger: ledgers.Ledger[Any, _Response],
-        patience: ledgers.Patience,
+        patience: ledgers.RetryLimit,
         on_retry: ledgers.OnRetry | None,
     ) -> None:
         self._connect = connect

@@ -63,14 +63,14 @@ class Tracker:
         )
         if handle_signals:
             process.handle_signals()
-        self._settings = sender.Settings(
+        self._settings = sender.SenderSettings(
             max_events=max_events,
             max_bytes=max_bytes,
             batch_size=batch_size,
             flush_interval=flush_interval,
             retry_for=retry_for,
             shutdown_timeout=shutdown_timeout,
-            clock=requests.Clock(stamp=True, correct=correct_clock),
+            clock=requests.ClientClock(stamp=True, correct=correct_clock),
             on_drop=on_drop,
         )
         self._sender: sender.Sender | None = None

@@ -30,7 +30,7 @@ _Form = Callable[[float], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class DashboardView:
     """What there is to see. Ages are in seconds; `problem` is empty while the connection stands."""
 
     title: str
@@ -83,7 +83,7 @@ _STATUSES: Final[Mapping[int, tuple[str, str]]] = {
 }
 
 
-def render(view: View, width: int, height: int) -> RenderableType:
+def render(view: DashboardView, width: int, height: int) -> RenderableType:
     """Returns the dashboard, exactly `height` lines of at most `width` columns where there is room for it at all."""
     state = view.state or realtime_service_pb2.RealtimeState()
     where = figures.zone(state.time_zone)
@@ -113,7 +113,7 @@ def _chart_lines(height: int) -> tuple[int, ...]:
     return tuple(lines + min(spare, _TALLER) for lines in _CHARTS)
 
 
-def _header(view: View, where: tzinfo) -> Table:
+def _header(view: DashboardView, where: tzinfo) -> Table:
     """Returns what is watched, and as of when."""
     left = Text("tallywire watch", style="bold", no_wrap=True, overflow="ellipsis")
     left.append(f" · {figures.plain(view.title)}", style="not bold dim")
@@ -124,7 +124,7 @@ def _header(view: View, where: tzinfo) -> Table:
     return _sides(left, right)
 
 
-def _footer(view: View) -> Table:
+def _footer(view: DashboardView) -> Table:
     """Returns the state of the connection and the revision."""
     left = Text(no_wrap=True, overflow="ellipsis")
     if view.problem:

@@ -118,7 +118,7 @@ def question(last: str | None, start: str | None, end: str | None, zone: str | N
     return asked
 
 
-def asked(question: period.Question, server: client.Client) -> period.Period:
+def asked(question: period.Question, server: client.Client) -> period.AskedPeriod:
     """Returns the period, for dates after a look at the organization's zone. Raises WrongUsage."""
     quarter = timedelta(minutes=15)
     return question.period(lambda: server.overview(question.now - quarter, question.now).context.time_zone)

@@ -15,7 +15,7 @@ _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
+class AskedPeriod:
     """The interval [start, end) of aware datetimes, and the zone of its buckets; None is the organization's."""
 
     start: datetime
@@ -37,7 +37,7 @@ class Question:
         """Raises WrongUsage for what makes no sense in any zone."""
         _period(self.last, self.start, self.end, self.zone, self.now, _zone(self.zone) if self.zone else _EARLIEST)
 
-    def period(self, organization: Callable[[], str]) -> Period:
+    def period(self, organization: Callable[[], str]) -> AskedPeriod:
         """Returns the period. Dates are midnights in the zone, without one in the organization's. Raises WrongUsage."""
         where: tzinfo = UTC
         if self.zone:
@@ -49,19 +49,19 @@ class Question:
 
 def _period(
     last: str | None, start: str | None, end: str | None, zone: str | None, now: datetime, where: tzinfo
-) -> Period:
+) -> AskedPeriod:
     """Returns the period whose dates are midnights in a zone."""
     if last is not None and (start or end):
         raise WrongUsage("--last goes without --from and --to")
     if end and not start:
         raise WrongUsage("--to needs --from")
     if start is None:
-        return Period(start=now - _length(last or DEFAULT_LAST), end=now, time_zone=zone)
+        return AskedPeriod(start=now - _length(last or DEFAULT_LAST), end=now, time_zone=zone)
     begin = instant(start, where, "--from")
     until = instant(end, where, "--to") if end else now
     if until <= begin:
         raise WrongUsage("--to is not later than --from" if end else "--from lies in the future")
-    return Period(start=begin, end=until, time_zone=zone)
+    return AskedPeriod(start=begin, end=until, time_zone=zone)
 
 
 def instant(text: str, where: tzinfo | None, option: str) -> datetime:

@@ -13,7 +13,7 @@ from tallywire.v1 import answer_pb2, time_pb2
 _QUARTER: Final = timedelta(minutes=15)  # what the service counts by, and rounds the ends of buckets to
 
 
-class State(StrEnum):
+class PointState(StrEnum):
     """How much of its hour, day, week or month a point has counted."""
 
     WHOLE = "whole"
@@ -24,10 +24,10 @@ class State(StrEnum):
     @property
     def word(self) -> str:
         """Returns what tables say of it; nothing of a whole one."""
-        return "" if self is State.WHOLE else self.value.replace("_", " ")
+        return "" if self is PointState.WHOLE else self.value.replace("_", " ")
 
 
-class Span(Protocol):
+class PointSpan(Protocol):
     """A bucket of a series, or a day of a trend."""
 
     @property
@@ -40,37 +40,37 @@ class Span(Protocol):
 
 
 def states(
-    spans: Sequence[Span], granularity: time_pb2.Granularity.ValueType, context: answer_pb2.AnswerContext
-) -> list[State]:
+    spans: Sequence[PointSpan], granularity: time_pb2.Granularity.ValueType, context: answer_pb2.AnswerContext
+) -> list[PointState]:
     """Returns the state of each point of an answer, at the time of the snapshot that answered."""
     where = figures.zone(context.time_zone)
     now = context.as_of_time.ToDatetime(tzinfo=UTC)
     return [_state(span, granularity, where, now) for span in spans]
 
 
-def summary(states: Sequence[State]) -> list[str]:
+def summary(states: Sequence[PointState]) -> list[str]:
     """Returns what a heading says of the points that are not whole."""
     notes = []
-    if State.CUT in (states[:1] or ()):
+    if PointState.CUT in (states[:1] or ()):
         notes.append("first point cut")
-    begun = [state for state in states if state is not State.NOT_BEGUN]
-    if len(begun) > 1 and begun[-1] is State.CUT:
+    begun = [state for state in states if state is not PointState.NOT_BEGUN]
+    if len(begun) > 1 and begun[-1] is PointState.CUT:
         notes.append("last point cut")
-    if State.RUNNING in states:
+    if PointState.RUNNING in states:
         notes.append("last point running" if len(begun) > 1 else "point running")
     if later := len(states) - len(begun):
         notes.append(f"{later} not begun")
     return notes
 
 
-def _state(span: Span, granularity: time_pb2.Granularity.ValueType, where: tzinfo, now: datetime) -> State:
+def _state(span: PointSpan, granularity: time_pb2.Granularity.ValueType, where: tzinfo, now: datetime) -> PointState:
     start, end = span.start.ToDatetime(tzinfo=UTC), span.end.ToDatetime(tzinfo=UTC)
     if now <= start:
-        return State.NOT_BEGUN
+        return PointState.NOT_BEGUN
     ends_whole = _is_boundary(end, granularity, where)
     if now < end or (not ends_whole and _name(now, granularity, where) == _name(start, granularity, where)):
-        return State.RUNNING
-    return State.WHOLE if ends_whole and _is_boundary(start, granularity, where) else State.CUT
+        return PointState.RUNNING
+    return PointState.WHOLE if ends_whole and _is_boundary(start, granularity, where) else PointState.CUT
 
 
 def _is_boundary(instant: datetime, granularity: time_pb2.Granularity.ValueType, where: tzinfo) -> bool:

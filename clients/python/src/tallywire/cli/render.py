@@ -189,19 +189,19 @@ def _values(series: metrics_service_pb2.Series) -> list[float | None]:
     return [figures.of_series(value) for value in series.values]
 
 
-def _begun(series: metrics_service_pb2.Series, states: Sequence[points.State]) -> list[float | None]:
+def _begun(series: metrics_service_pb2.Series, states: Sequence[points.PointState]) -> list[float | None]:
     """Returns the points of a series that have begun: the others are no zeros."""
     pairs = zip(_values(series), states, strict=False)
-    return [value for value, state in pairs if state is not points.State.NOT_BEGUN]
+    return [value for value, state in pairs if state is not points.PointState.NOT_BEGUN]
 
 
-def _extremes(series: metrics_service_pb2.Series, states: Sequence[points.State]) -> tuple[str, str, str]:
+def _extremes(series: metrics_service_pb2.Series, states: Sequence[points.PointState]) -> tuple[str, str, str]:
     """Returns the least, the greatest and the latest value of a series, as they are written.
 
     Parts of an hour or a day are no match for whole ones, and count only where there is no whole one.
     """
     form = figures.BY_UNIT.get(series.unit, figures.count)
-    whole = [value for value, state in zip(_values(series), states, strict=False) if state is points.State.WHOLE]
+    whole = [value for value, state in zip(_values(series), states, strict=False) if state is points.PointState.WHOLE]
     values = whole or _begun(series, states)
     known = [value for value in values if value is not None]
     least, greatest = (min(known), max(known)) if known else (None, None)
@@ -215,7 +215,7 @@ def _written(value: float | None, form: _Form) -> str:
 
 
 def _points(
-    console: Console, response: metrics_service_pb2.GetUsageTrendsResponse, states: Sequence[points.State]
+    console: Console, response: metrics_service_pb2.GetUsageTrendsResponse, states: Sequence[points.PointState]
 ) -> None:
     """Prints the only series of an answer bucket by bucket, with a bar chart: pale where a point is not whole."""
     series, where = response.series[0], figures.zone(response.context.time_zone)
@@ -225,11 +225,11 @@ def _points(
     table = _table(("Start", "left"), ("Value", "right"), ("", "left"))
     for bucket, value, state in zip(response.buckets, values, states, strict=False):
         label = figures.bucket(bucket.start, where, response.granularity)
-        if state is points.State.NOT_BEGUN:
+        if state is points.PointState.NOT_BEGUN:
             table.add_row(label, figures.ABSENT, state.word)
             continue
         bar = figures.bar(value, top, _BAR - 8)
-        if state is not points.State.WHOLE:
+        if state is not points.PointState.WHOLE:
             bar = f"{'░' * len(bar)} {state.word}".strip()
         table.add_row(label, _written(value, form), bar)
     console.print(table)
@@ -239,13 +239,13 @@ def _trend(
     console: Console,
     trend: Sequence[metrics_service_pb2.AgentTrendPoint],
     where: tzinfo,
-    states: Sequence[points.State],
+    states: Sequence[points.PointState],
 ) -> None:
     """Prints the daily trend of an agent."""
     right = ("Conversations", "Messages", "Response", "p95", "Rating")
     table = _table(("Day", "left"), *((label, "right") for label in right), ("", "left"))
     for point, state in zip(trend, states, strict=True):
-        if state is points.State.NOT_BEGUN:
+        if state is points.PointState.NOT_BEGUN:
             table.add_row(figures.instant(point.start, where, "%Y-%m-%d"), *(figures.ABSENT,) * len(right), state.word)
             continue
         table.add_row(

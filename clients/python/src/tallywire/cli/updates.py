@@ -30,7 +30,7 @@ _Updates = AsyncSubscription[realtime_service_pb2.WatchUpdatesResponse]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class ReaderPosition:
     """Where a reader stands: after a revision. `ended` is true when it has ended in order, with its last line whole."""
 
     resume_token: str
@@ -57,7 +57,7 @@ class Output:
             os.fsync(self._descriptor)
         self.is_whole = True
 
-    def mend(self) -> Position | None:
+    def mend(self) -> ReaderPosition | None:
         """Cuts a torn line off the end of a file, and returns the position after its last line.
 
         Raises WrongUsage for a file that ends in something else, or cannot be read.
@@ -79,9 +79,9 @@ class Keeper:
 
     def __init__(self, path: Path) -> None:
         self._path = Path(os.path.realpath(path))  # a link stays one
-        self._last: Position | None = None
+        self._last: ReaderPosition | None = None
 
-    def load(self) -> Position | None:
+    def load(self) -> ReaderPosition | None:
         """Returns the position, None without the file. Raises WrongUsage for a file that holds something else."""
         try:
             position = _position(self._path.read_bytes())
@@ -91,7 +91,7 @@ class Keeper:
             raise WrongUsage(f"{self._path} holds no position: remove it to begin with what happens from now on")
         return position
 
-    def save(self, position: Position) -> None:
+    def save(self, position: ReaderPosition) -> None:
         """Replaces the file, so that it holds the one position or the other at any time."""
         if position == self._last:
             return
@@ -139,7 +139,7 @@ async def run(
                 keeper.end()
 
 
-def _begin(output: Output, keeper: Keeper) -> Position | None:
+def _begin(output: Output, keeper: Keeper) -> ReaderPosition | None:
     """Returns the position to go on after, None to begin with what happens from now on."""
     kept, printed = keeper.load(), output.mend() if output.is_file else None
     if kept is None:
@@ -153,7 +153,7 @@ def _begin(output: Output, keeper: Keeper) -> Position | None:
     return start
 
 
-async def _print(stream: _Updates, output: Output, keeper: Keeper | None, start: Position | None) -> None:
+async def _print(stream: _Updates, output: Output, keeper: Keeper | None, start: ReaderPosition | None) -> None:
     """Prints each update and then keeps its position; nothing comes between the two but the end of the process."""
     expected = start.revision + 1 if start else None
     async with stream:
@@ -164,7 +164,7 @@ async def _print(stream: _Updates, output: Output, keeper: Keeper | None, start:
             if not update.bookmark:
                 output.write(line(update))
             if keeper is not None:
-                keeper.save(Position(resume_token=update.resume_token, revision=update.revision))
+                keeper.save(ReaderPosition(resume_token=update.resume_token, revision=update.revision))
 
 
 def line(update: realtime_service_pb2.WatchUpdatesResponse) -> bytes:
@@ -183,12 +183,12 @@ def _does_not_follow(expected: int, revision: int) -> errors.OutOfSequence:
     )
 
 
-def _position(text: bytes) -> Position | None:
+def _position(text: bytes) -> ReaderPosition | None:
     """Returns the position that a line or the file of a Keeper tells, None where it tells none."""
     try:
         match json.loads(text):
             case {"resume_token": str(token), "revision": int(revision), **others}:
-                return Position(resume_token=token, revision=revision, ended=others.get("ended") is True)
+                return ReaderPosition(resume_token=token, revision=revision, ended=others.get("ended") is True)
     except ValueError:
         pass
     return None

@@ -29,7 +29,7 @@ class Board:
     heard_at: float = 0.0
     problem: str = ""
     problem_at: float = 0.0
-    going: trends.Trends = field(default_factory=trends.Trends)
+    going: trends.RecentStates = field(default_factory=trends.RecentStates)
 
     def heard(self, response: realtime_service_pb2.WatchMetricsResponse) -> None:
         """Takes a state or a heartbeat: the connection stands."""
@@ -44,10 +44,10 @@ class Board:
             self.problem_at = time.monotonic()
         self.problem = error.message
 
-    def view(self) -> dashboard.View:
+    def view(self) -> dashboard.DashboardView:
         """Returns what there is to see now."""
         now = time.monotonic()
-        return dashboard.View(
+        return dashboard.DashboardView(
             title=self.title,
             hint=self.hint,
             state=self.state,
