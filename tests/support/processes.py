@@ -19,7 +19,7 @@ from server.local.embedded import keeper
 
 ROOT = pathlib.Path(__file__).parents[2]
 PATIENCE = 60.0
-SECRET = re.compile(r"\bam_[a-z2-7]{16}_[A-Za-z0-9_-]{43}\b")
+SECRET = re.compile(r"\btw_[a-z2-7]{16}_[A-Za-z0-9_-]{43}\b")
 
 
 def environment(home: pathlib.Path, **variables: str) -> dict[str, str]:
