@@ -20,6 +20,7 @@ from server.admission.rates import Rates
 from server.clock import Clock
 from server.ingest.pipeline import Ingest
 from server.query.queries import Queries
+from server.organizations.errors import PseudonymKeyChanged
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
@@ -178,7 +179,14 @@ class Running:
         sessions.forget_lost_answers()
         found = await self._check_schema()
         condition = await self._check_condition()
-        await pseudonyms.pin_pseudonyms(self._database, self._secrets)
+        try:
+            await pseudonyms.pin_pseudonyms(self._database, self._secrets)
+        except PseudonymKeyChanged as error:
+            raise errors.SetupError(
+                f"{error}, so every such user would count as a new one: add that key, once the value of"
+                " TALLYWIRE_KEY_PEPPER, to TALLYWIRE_KEY_PEPPERS_ACCEPTED, or set TALLYWIRE_PSEUDONYM_KEY to it; if it"
+                " is lost, run `python -m server pseudonyms forget`"
+            ) from None
         self._clock.set(condition.now)
         port = self._bind()
         prometheus.serve(self._settings.metrics_address, self._settings.metrics_port)

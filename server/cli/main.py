@@ -9,19 +9,19 @@ from typing import Annotated
 import typer
 
 from server import settings
-from server.cli import place, tenants
-from server.cli.tenants import OPTIONS, AsJson, DataDir
+from server.cli import keys, organizations, place, pseudonyms
+from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.process import serving, terminal
 from server.store import diagnosis
 
 app = typer.Typer(
     name="python -m server",
     help="tallywire, a metrics service for AI agents and call centres. Begin with `demo` or `up`.",
-    **OPTIONS,
+    **APP_OPTIONS,
 )
-app.add_typer(tenants.organizations, name="organizations")
-app.add_typer(tenants.keys, name="keys")
-app.add_typer(tenants.pseudonyms, name="pseudonyms")
+app.add_typer(organizations.app, name="organizations")
+app.add_typer(keys.app, name="keys")
+app.add_typer(pseudonyms.app, name="pseudonyms")
 
 Listen = Annotated[
     str | None,

@@ -12,12 +12,12 @@ from server.catalog.slots import Recency
 from server.events import outcomes
 from server.events.event import Event, conversation_key_of
 from server.events.outcomes import Conversation
+from server.organizations.setting import UNLIMITED
 from server.rollups.member_numbers import Known, NumberCache
 from server.store import conversations, rollups, single, statuses, updates
 from server.store import events as stored_events
 from server.store.conversations import Activity, Seen
 from server.store.database import Database, Driver
-from server.tenancy.limits import UNLIMITED
 
 _MESSAGE_TYPES = ("message.received", "message.sent")
 _CONVERSATION_TYPES = frozenset((*_MESSAGE_TYPES, "conversation.started", *outcomes.KIND_OF_EVENT_TYPE))

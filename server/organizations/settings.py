@@ -1,22 +1,100 @@
-"""What can be set for one organization."""
+"""What can be set for one organization.
 
-from dataclasses import dataclass
+A further setting is an entry here and a column of its name in the table organizations. Its part in every statement, its
+option of `organizations create` and `organizations set`, and its row in the documentation come from the entry.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from server.organizations import setting
+from server.organizations.setting import Flag, Names, Setting, Value, WholeNumber, ZoneName, entry
+
+_DAYS = WholeNumber(least=1, most=36_500, unset="for ever", unit=" days")
+_RATE = WholeNumber(least=0, most=2**62, unset="no price")
+_LIMIT = WholeNumber(least=1, most=2**31 - 1, unset="default", may_be_unlimited=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationSettings:
     """What an organization has chosen. Days of None mean for ever, rates of None that there is no rate; limits of None
     are the operator's defaults, and 0 is no limit.
     """
 
-    time_zone: str
-    event_retention_days: int | None = None
-    key_retention_days: int | None = None
-    keep_user_details: bool = False
-    secret_keys: tuple[str, ...] = ()  # keys of properties that name secrets, beside those that do everywhere
-    storage_rate_micros: int | None = None  # per GiB and 30 days
-    bandwidth_rate_micros: int | None = None  # per GiB
-    events_per_second: int | None = None
-    burst_events: int | None = None
-    monthly_events: int | None = None
-    weight: int = 1
+    time_zone: str = entry(
+        "UTC",
+        ZoneName(),
+        "IANA time zone of the organization's days, for questions that name none.",
+        heading="TIME ZONE",
+    )
+    event_retention_days: int | None = entry(
+        None, _DAYS, "Days for which raw events are kept. Metrics stay for ever.", heading="EVENTS KEPT"
+    )
+    key_retention_days: int | None = entry(
+        None, _DAYS, "Days for which an event that is sent again is recognized.", heading="KEYS KEPT"
+    )
+    keep_user_details: bool = entry(False, Flag(), "Keep what events say about users beside their ids.")
+    storage_rate_micros: int | None = entry(
+        None, _RATE, "Price of storage per GiB and 30 days, in millionths of the currency."
+    )
+    bandwidth_rate_micros: int | None = entry(None, _RATE, "Price of bandwidth per GiB, in millionths of the currency.")
+    events_per_second: int | None = entry(
+        None,
+        _LIMIT,
+        "Events that the organization may send per second.",
+        changeable=True,
+        heading="PER SECOND",
+        always_told=True,
+    )
+    burst_events: int | None = entry(
+        None,
+        WholeNumber(least=1, most=2**31 - 1, unset="default"),
+        "Events that the organization may send at once after a pause.",
+        changeable=True,
+        option="--burst",
+        summary=" (up to {} at once)",
+    )
+    monthly_events: int | None = entry(
+        None,
+        WholeNumber(least=1, most=2**62, unset="default", may_be_unlimited=True),
+        "Events that the organization may store in a calendar month of UTC.",
+        changeable=True,
+        heading="PER MONTH",
+        summary=", per month {}",
+        always_told=True,
+    )
+    weight: int = entry(
+        1,
+        WholeNumber(least=1, most=100),
+        "Share of the service that the organization gets when several compete for it.",
+        changeable=True,
+        heading="WEIGHT",
+        always_told=True,
+    )
+    secret_keys: tuple[str, ...] = entry(
+        (),
+        Names(most=100),
+        "Name of a property whose values are never stored, beside the names that always mean secrets. Repeatable.",
+        changeable=True,
+        option="--secret-key",
+    )
+
+    def checked(self) -> "OrganizationSettings":
+        """Returns the settings as they are stored; raises InvalidSetting where one cannot have its value."""
+        settings = setting.declared(type(self))
+        values: dict[str, Any] = {one.name: one.checked(getattr(self, one.name)) for one in settings}
+        return dataclasses.replace(self, **values)
+
+
+SETTINGS: Mapping[str, Setting] = {one.name: one for one in setting.declared(OrganizationSettings)}
+
+
+def checked_changes(chosen: Mapping[str, Value]) -> dict[str, Value]:
+    """Returns changes of settings, by name, as they are stored.
+
+    Raises InvalidSetting for a value that a setting cannot have, and ValueError for what is no setting that can change.
+    """
+    if not chosen or not all(name in SETTINGS and SETTINGS[name].changeable for name in chosen):
+        raise ValueError(f"no settings that can be changed: {', '.join(chosen) or 'none'}")
+    return {name: SETTINGS[name].checked(value) for name, value in chosen.items()}

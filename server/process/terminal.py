@@ -12,6 +12,7 @@ from typing import NoReturn
 import typer
 
 from server import errors
+from server.organizations.errors import OrganizationError
 
 INTERRUPTED = 130
 
@@ -21,7 +22,7 @@ def reported() -> Iterator[None]:
     """Ends the process with one line on standard error for whatever the operator can mend."""
     try:
         yield
-    except (errors.SetupError, errors.StorageUnavailable, errors.StorageRejected) as error:
+    except (errors.SetupError, errors.StorageUnavailable, errors.StorageRejected, OrganizationError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)

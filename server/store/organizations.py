@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.organizations.api_key import ApiKey
 from server.organizations.organization import Organization, OrganizationState
+from server.organizations.setting import Value
 from server.organizations.settings import OrganizationSettings
+from server.store import setting_columns
 from server.store.database import Driver
 
+_SETTINGS = setting_columns.names(OrganizationSettings)
 _ORGANIZATION = (
-    "o.organization_id, o.name, o.state, o.time_zone, o.event_retention_days, o.key_retention_days,"
-    " o.keep_user_details, o.secret_keys, o.storage_rate_micros, o.bandwidth_rate_micros, o.events_per_second,"
-    " o.burst_events, o.monthly_events, o.weight, o.raw_from_bucket, o.created_at"
+    f"o.organization_id, o.name, o.state, {', '.join(f'o.{one}' for one in _SETTINGS)}, o.raw_from_bucket, o.created_at"
 )
 _API_KEY = (
     "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.pepper_id, k.scopes,"
@@ -28,19 +29,7 @@ def _organization(row: sa.Row[tuple[object, ...]]) -> Organization:
         organization_id=row.organization_id,
         name=row.name,
         state=OrganizationState(row.state),
-        settings=OrganizationSettings(
-            time_zone=row.time_zone,
-            event_retention_days=row.event_retention_days,
-            key_retention_days=row.key_retention_days,
-            keep_user_details=row.keep_user_details,
-            secret_keys=tuple(row.secret_keys),
-            storage_rate_micros=row.storage_rate_micros,
-            bandwidth_rate_micros=row.bandwidth_rate_micros,
-            events_per_second=row.events_per_second,
-            burst_events=row.burst_events,
-            monthly_events=row.monthly_events,
-            weight=row.weight,
-        ),
+        settings=setting_columns.read(OrganizationSettings, row),
         raw_from_bucket=row.raw_from_bucket,
         created_at=row.created_at,
     )
@@ -62,50 +51,26 @@ def _api_key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
 
 async def create(connection: AsyncConnection, name: str, settings: OrganizationSettings) -> int | None:
     """Makes an organization and returns its id; None where the name is taken."""
+    chosen = {one: getattr(settings, one) for one in _SETTINGS}
     organization_id: int | None = await connection.scalar(
         sa.text(
-            "INSERT INTO organizations (name, time_zone, event_retention_days, key_retention_days, keep_user_details,"
-            " secret_keys, storage_rate_micros, bandwidth_rate_micros, events_per_second, burst_events,"
-            " monthly_events, weight)"
-            " VALUES (:name, :time_zone, :event_days, :key_days, :keep_user_details, :secret_keys, :storage_rate,"
-            " :bandwidth_rate, :events_per_second, :burst_events, :monthly_events, :weight)"
+            f"INSERT INTO organizations (name, {', '.join(_SETTINGS)})"  # noqa: S608
+            f" VALUES (:name, {', '.join(f':{one}' for one in _SETTINGS)})"
             " ON CONFLICT (name) DO NOTHING RETURNING organization_id"
         ),
-        {
-            "name": name,
-            "time_zone": settings.time_zone,
-            "event_days": settings.event_retention_days,
-            "key_days": settings.key_retention_days,
-            "keep_user_details": settings.keep_user_details,
-            "secret_keys": list(settings.secret_keys),
-            "storage_rate": settings.storage_rate_micros,
-            "bandwidth_rate": settings.bandwidth_rate_micros,
-            **_limits_of(settings),
-        },
+        {"name": name, **setting_columns.written(chosen)},
     )
     return organization_id
 
 
-_LIMITS = ("events_per_second", "burst_events", "monthly_events", "weight")
-
-
-def _limits_of(settings: OrganizationSettings) -> dict[str, int | None]:
-    return {name: getattr(settings, name) for name in _LIMITS}
-
-
-_CHANGEABLE = frozenset((*_LIMITS, "secret_keys"))
-
-
-async def change_settings(
-    connection: AsyncConnection, name: str, chosen: Mapping[str, int | Sequence[str] | None]
-) -> bool:
-    """Changes some settings of an organization, by their names; False where there is none of that name."""
-    if not chosen or not chosen.keys() <= _CHANGEABLE:  # the names become part of the statement
-        raise ValueError(f"no settings that can be changed: {', '.join(chosen) or 'none'}")
+async def change_settings(connection: AsyncConnection, name: str, chosen: Mapping[str, Value]) -> bool:
+    """Changes settings of an organization, by their names; False where there is none of that name."""
+    if not chosen or not chosen.keys() <= set(_SETTINGS):  # the names become part of the statement
+        raise ValueError(f"no settings: {', '.join(chosen) or 'none'}")
     changes = ", ".join(f"{one} = :{one}" for one in chosen)
     result = await connection.execute(
-        sa.text(f"UPDATE organizations SET {changes} WHERE name = :name"),  # noqa: S608
-        {"name": name, **chosen},
+        sa.text(f"UPDATE organizations SET {changes} WHERE name = :organization_name"),  # noqa: S608
+        {"organization_name": name, **setting_columns.written(chosen)},
     )
     return result.rowcount > 0
 

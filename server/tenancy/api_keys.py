@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from server import errors
 from server.organizations.api_key import ApiKey
+from server.organizations.errors import KeyNotFound, ScopesMissing
 from server.store import organizations
 from server.store.database import Database
 from server.tenancy import administration
@@ -40,9 +40,12 @@ async def create_key(
     scopes: Collection[Scope],
     expires_at: datetime | None = None,
 ) -> NewKey:
-    """Makes an API key; the secret is in the result and nowhere else."""
+    """Makes an API key; its secret is in the result and nowhere else.
+
+    Raises OrganizationNotFound, and ScopesMissing where the key could do nothing.
+    """
     if not scopes:
-        raise errors.SetupError("a key needs at least one scope")
+        raise ScopesMissing
     owner = await administration.organization(database, organization_name)
     key = new_key()
     async with database.transaction() as connection:
@@ -64,8 +67,8 @@ async def create_key(
 
 
 async def revoke_key(database: Database, key_id: str) -> None:
-    """Revokes a key for good; servers refuse it within 10 seconds."""
+    """Revokes a key for good; servers refuse it within 10 seconds. Raises KeyNotFound."""
     async with database.transaction() as connection:
         found = await organizations.revoke_key(connection, key_id)
     if not found:
-        raise errors.SetupError(f"there is no key with the id {key_id!r}")
+        raise KeyNotFound(key_id)

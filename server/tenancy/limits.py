@@ -3,9 +3,9 @@
 import functools
 from dataclasses import dataclass
 
+from server.organizations.setting import UNLIMITED
 from server.organizations.settings import OrganizationSettings
 
-UNLIMITED = 0
 _LEAST_BURST = 1000  # a full batch
 
 

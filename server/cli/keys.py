@@ -1,0 +1,115 @@
+"""The commands for API keys."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from server.cli import connected, option_values, place, tables
+from server.cli.options import APP_OPTIONS, AsJson, DataDir
+from server.organizations.api_key import ApiKey
+from server.process import terminal
+from server.store import organizations
+from server.store.database import Database
+from server.tenancy import administration, api_keys
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Scope
+
+_SCOPES = (
+    "What it may do; may be repeated. ingest: send events. read: ask questions, watch figures. events: see raw events"
+    " with their properties, on top of read. backfill: send events of any age, on top of ingest. admin: everything."
+)
+app = typer.Typer(help="Make, list and revoke API keys.", **APP_OPTIONS)
+
+
+@app.command("create")
+def create_key(
+    organization: Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Whose key it is.")],
+    scope: Annotated[list[Scope], typer.Option(help=_SCOPES)],
+    name: Annotated[str, typer.Option(help="What it is for, as `keys list` shows it.")] = "",
+    expires_in: Annotated[str | None, typer.Option(metavar="90d", help="30m, 12h, 90d or 8w. Default: never.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an API key. Its secret is printed now, alone on standard output, and never again."""
+    expires_at = option_values.expiry(expires_in)
+
+    async def work(database: Database, place: place.Place) -> api_keys.NewKey:
+        hashes = KeyedHashes(place.required_pepper())
+        return await api_keys.create_key(
+            database, hashes, organization, name=name, scopes=set(scope), expires_at=expires_at
+        )
+
+    made = connected.on_database(data_dir, work)
+    if as_json:
+        until = tables.iso(expires_at)
+        scopes = sorted(set(scope))
+        typer.echo(json.dumps({"key_id": made.key_id, "secret": made.secret, "scopes": scopes, "expires_at": until}))
+        return
+    terminal.note(f"key {made.key_id} of {organization!r}; its secret is shown only now:")
+    typer.echo(made.secret)
+
+
+@app.command("list")
+def list_keys(
+    organization: Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Whose keys.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the API keys of an organization, without their secrets."""
+
+    async def work(database: Database, _place: place.Place) -> list[ApiKey]:
+        owner = await administration.organization(database, organization)
+        async with database.transaction() as connection:
+            return list(await organizations.keys(connection, owner.organization_id))
+
+    found = connected.on_database(data_dir, work)
+    if as_json:
+        typer.echo(json.dumps([_key(one) for one in found]))
+        return
+    heading = ("KEY ID", "NAME", "SCOPES", "STATE", "EXPIRES", "CREATED")
+    rows = [
+        (
+            one.key_id,
+            one.name or "-",
+            ",".join(one.scopes),
+            _key_state(one),
+            tables.instant(one.expires_at) if one.expires_at else "never",
+            tables.instant(one.created_at),
+        )
+        for one in found
+    ]
+    tables.print_table(heading, rows)
+
+
+@app.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="Its id, as `keys list` shows it.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Revoke an API key for good; servers refuse it within 10 seconds."""
+
+    async def work(database: Database, _place: place.Place) -> None:
+        await api_keys.revoke_key(database, key_id)
+
+    connected.on_database(data_dir, work)
+    typer.echo(f"key {key_id} is revoked")
+
+
+def _key(one: ApiKey) -> dict[str, object]:
+    return {
+        "key_id": one.key_id,
+        "name": one.name,
+        "scopes": list(one.scopes),
+        "state": _key_state(one),
+        "created_at": tables.iso(one.created_at),
+        "expires_at": tables.iso(one.expires_at),
+        "revoked_at": tables.iso(one.revoked_at),
+    }
+
+
+def _key_state(one: ApiKey) -> str:
+    if one.revoked_at is not None:
+        return "revoked"
+    return "expired" if one.expires_at is not None and one.expires_at <= datetime.now(UTC) else "active"

@@ -1,0 +1,134 @@
+"""The commands for organizations."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from server.cli import connected, place, setting_options, tables
+from server.cli.options import APP_OPTIONS, AsJson, DataDir
+from server.organizations.organization import Organization, OrganizationState
+from server.organizations.settings import SETTINGS, OrganizationSettings
+from server.store import organizations
+from server.store.database import Database
+from server.tenancy import administration
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The organization's name.")]
+
+_ALL = tuple(SETTINGS.values())
+_CHANGEABLE = tuple(one for one in _ALL if one.changeable)
+_LISTED = tuple((one, one.heading) for one in _ALL if one.heading is not None)
+
+app = typer.Typer(help="Make, list, limit, suspend, resume and revoke organizations.", **APP_OPTIONS)
+
+
+@app.command("create")
+@setting_options.with_options(_ALL)
+def create_organization(name: Name, data_dir: DataDir = None, as_json: AsJson = False, **typed: Any) -> None:
+    """Make an organization."""
+    chosen: dict[str, Any] = setting_options.parsed(_ALL, typed)
+
+    async def work(database: Database, _place: place.Place) -> Organization:
+        await administration.create_organization(database, name, OrganizationSettings(**chosen))
+        return await administration.organization(database, name)
+
+    made = connected.on_database(data_dir, work)
+    if as_json:
+        typer.echo(json.dumps(_organization(made)))
+    else:
+        typer.echo(f"organization {made.name!r} made, with the id {made.organization_id}")
+
+
+@app.command("set")
+@setting_options.with_options(_CHANGEABLE)
+def change(name: Name, data_dir: DataDir = None, as_json: AsJson = False, **typed: Any) -> None:
+    """Set limits and secret keys of an organization.
+
+    Servers follow within 10 seconds. The keys given replace earlier ones; `default` takes them back.
+    """
+    chosen = setting_options.parsed(_CHANGEABLE, typed)
+    if not chosen:
+        raise typer.BadParameter("name at least one setting")
+
+    async def work(database: Database, _place: place.Place) -> Organization:
+        await administration.change_settings(database, name, chosen)
+        return await administration.organization(database, name)
+
+    changed = connected.on_database(data_dir, work)
+    if as_json:
+        typer.echo(json.dumps(_organization(changed)))
+    else:
+        typer.echo(f"organization {changed.name!r}: {setting_options.told(_CHANGEABLE, changed.settings)}")
+
+
+@app.command("list")
+def list_organizations(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List all organizations."""
+
+    async def work(database: Database, _place: place.Place) -> tuple[list[Organization], dict[int, int]]:
+        async with database.transaction() as connection:
+            return await organizations.listed(connection), await organizations.events_of_month(connection)
+
+    found, used = connected.on_database(data_dir, work)
+    if as_json:
+        typer.echo(
+            json.dumps([{**_organization(one), "events_of_month": used.get(one.organization_id, 0)} for one in found])
+        )
+        return
+    columns = [_columns(one, used.get(one.organization_id, 0)) for one in found]
+    heading = ("ID", "NAME", "STATE", *_headings(), "CREATED")
+    tables.print_table(heading, columns)
+
+
+def _headings() -> list[str]:
+    found: list[str] = []
+    for one, heading in _LISTED:
+        found += [heading, "THIS MONTH"] if one.name == "monthly_events" else [heading]
+    return found
+
+
+def _columns(one: Organization, used: int) -> list[str]:
+    found = [str(one.organization_id), one.name, one.state.value]
+    for setting, _ in _LISTED:
+        found.append(setting.shown(getattr(one.settings, setting.name)))
+        if setting.name == "monthly_events":
+            found.append(f"{used:,}")
+    return [*found, tables.instant(one.created_at)]
+
+
+@app.command("suspend")
+def suspend(name: Name, data_dir: DataDir = None) -> None:
+    """Refuse all calls of an organization until it is resumed."""
+    _set_state(name, OrganizationState.SUSPENDED, data_dir)
+
+
+@app.command("resume")
+def resume(name: Name, data_dir: DataDir = None) -> None:
+    """Let a suspended organization call again."""
+    _set_state(name, OrganizationState.ACTIVE, data_dir)
+
+
+@app.command("revoke")
+def revoke_organization(name: Name, data_dir: DataDir = None) -> None:
+    """Refuse all calls of an organization for good. Its data stays."""
+    _set_state(name, OrganizationState.REVOKED, data_dir)
+
+
+def _set_state(name: str, state: OrganizationState, data_dir: Path | None) -> None:
+    async def work(database: Database, _place: place.Place) -> None:
+        await administration.set_state(database, name, state)
+
+    connected.on_database(data_dir, work)
+    typer.echo(f"organization {name!r} is {state.value}")
+
+
+def _organization(one: Organization) -> dict[str, object]:
+    return {
+        "organization_id": one.organization_id,
+        "name": one.name,
+        "state": one.state.value,
+        **dataclasses.asdict(one.settings),
+        "created_at": tables.iso(one.created_at),
+    }

@@ -1,0 +1,81 @@
+"""Why a request about organizations or API keys cannot be carried out, each with its status.
+
+The messages are for whoever made the request, over whatever entrance; the command line adds which command helps.
+"""
+
+from typing import ClassVar
+
+from server.errors import Status
+
+
+class OrganizationError(Exception):
+    """The request cannot be carried out as it is; nothing was changed."""
+
+    status: ClassVar[Status] = Status.INVALID_ARGUMENT
+
+
+class OrganizationNotFound(OrganizationError):
+    """No organization has that name."""
+
+    status = Status.NOT_FOUND
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no organization named {name!r}")
+
+
+class OrganizationRevoked(OrganizationError):
+    """The state of an organization cannot change: it is revoked, which is for good, or does not exist."""
+
+    status = Status.FAILED_PRECONDITION
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no organization named {name!r} that is not revoked")
+
+
+class OrganizationExists(OrganizationError):
+    """The name is taken."""
+
+    status = Status.ALREADY_EXISTS
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is an organization named {name!r} already")
+
+
+class InvalidOrganizationName(OrganizationError):
+    """The name is empty, too long or not printable."""
+
+    def __init__(self) -> None:
+        super().__init__("an organization's name has 1 to 100 printable characters")
+
+
+class InvalidSetting(OrganizationError):
+    """A value that a setting cannot have."""
+
+    def __init__(self, setting: str, message: str) -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
+class ScopesMissing(OrganizationError):
+    """A key without a scope could do nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("a key needs at least one scope")
+
+
+class KeyNotFound(OrganizationError):
+    """No API key has that id."""
+
+    status = Status.NOT_FOUND
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no key with the id {key_id!r}")
+
+
+class PseudonymKeyChanged(OrganizationError):
+    """E-mail addresses would get other pseudonyms than they have in this database."""
+
+    status = Status.FAILED_PRECONDITION
+
+    def __init__(self) -> None:
+        super().__init__("the pseudonyms of e-mail addresses in this database were made with another key")
