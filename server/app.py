@@ -19,8 +19,8 @@ from server.admission.query_slots import QuerySlots
 from server.admission.rates import Rates
 from server.clock import Clock
 from server.ingest.pipeline import Ingest
-from server.query.queries import Queries
 from server.organizations.errors import PseudonymKeyChanged
+from server.query.queries import Queries
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
