@@ -11,8 +11,8 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
         edits=(
             Edit(
                 path="server/realtime/hub.py",
-                old="        return resumed\n",
-                new="        return min(resumed + 1, newest)\n",
+                old="        return resumed.revision\n",
+                new="        return min(resumed.revision + 1, as_of.revision)\n",
             ),
         ),
         checks=_GAPS,
@@ -21,8 +21,8 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
         edits=(
             Edit(
                 path="server/realtime/hub.py",
-                old="        return resumed\n",
-                new="        return max(resumed - 1, 0)\n",
+                old="        return resumed.revision\n",
+                new="        return max(resumed.revision - 1, 0)\n",
             ),
         ),
         checks=_GAPS,
@@ -42,7 +42,7 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
         edits=(
             *MISTAKES["revision-taken-ahead"].edits,
             Edit(
-                path="server/realtime/views.py",
+                path="server/realtime/hub.py",
                 old="    return [one for number, one in enumerate(found, revision + 1) if one.revision == number]\n",
                 new="    return list(found)\n",
             ),
@@ -88,8 +88,8 @@ STREAM_MISTAKES: Mapping[str, Mistake] = {
         edits=(
             Edit(
                 path="server/realtime/notifications.py",
-                old="{{{organization_id}}}:realtime:{digest}",
-                new="realtime:{digest}",
+                old="{{{organization_id}}}:realtime:{self.epoch}:{digest}",
+                new="realtime:{self.epoch}:{digest}",
             ),
         ),
         checks=frozenset(("figures of now",)),
