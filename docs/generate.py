@@ -13,6 +13,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from server import telemetry
 from server.catalog import registry
 from server.catalog.metrics import Aggregation, Definition, Derived, Measure, Quantile, Ratio
+from server.cli import setting_options
+from server.organizations.settings import SETTINGS
 
 DOCS = pathlib.Path(__file__).parent
 
@@ -70,7 +72,16 @@ def _prometheus_row(metric: MetricWrapperBase) -> str:
     return f"| `{name}` | {', '.join(metric._labelnames)} | {described.documentation} |"
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"metrics": metrics_table, "prometheus": prometheus_table}
+def organization_table() -> str:
+    """Returns what can be set for an organization."""
+    return setting_options.documentation(SETTINGS.values()).rstrip()
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "metrics": metrics_table,
+    "prometheus": prometheus_table,
+    "organization": organization_table,
+}
 
 
 def refreshed() -> Iterator[tuple[pathlib.Path, str, str]]:

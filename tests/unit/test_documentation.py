@@ -71,18 +71,6 @@ def _default(value: object) -> str:
             return f"`{value}`"
 
 
-def test_every_setting_of_an_organization_is_there() -> None:
-    group: Any = typer.main.get_command(main.app)
-    told: dict[str, set[str]] = {"create": set(), "set": set()}
-    for options, where, _ in rows(SETTINGS, "## Settings of an organization"):
-        for command in re.findall(r"\w+", where):
-            told[command] |= set(re.findall(r"--[a-z-]+", options))
-    common = {"--data-dir", "--json", "--help", "-h"}
-    for command, options in told.items():
-        known = {one for given in group.commands["organizations"].commands[command].params for one in given.opts}
-        assert options == {one for one in known if one.startswith("--")} - common
-
-
 def test_names_in_capitals_exist() -> None:
     settings = {_variable(name) for name in Settings.model_fields}
     settings |= {binaries.POSTGRES_VARIABLE, binaries.VALKEY_VARIABLE, "TALLYWIRE_ADDRESS", "TALLYWIRE_API_KEY"}
