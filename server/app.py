@@ -1,16 +1,13 @@
-"""The server process: puts the parts together, watches the database, and stops without losing anything."""
+"""The composition root: every part of a server is made once and handed over here."""
 
-import asyncio
-import contextlib
-import gc
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import grpc
 import structlog
 from grpc_health.v1 import health
 
-from server import errors, log_throttle, prometheus, telemetry
+from server import errors, prometheus, telemetry
 from server.admission.admission import Admission, Bounds
 from server.admission.event_loop import Arrivals
 from server.admission.memory_shortage import Shortage
@@ -19,12 +16,14 @@ from server.admission.query_slots import QuerySlots
 from server.admission.rates import Rates
 from server.clock import Clock
 from server.ingest.pipeline import Ingest
-from server.organizations.errors import PseudonymKeyChanged
+from server.lifecycle import garbage_collection, preconditions
+from server.lifecycle.database_watch import DatabaseState, DatabaseWatch
+from server.lifecycle.stop import Stop
 from server.query.queries import Queries
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
-from server.rpc import certificates, realtime_conversion, transport
+from server.rpc import realtime_conversion, transport
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
@@ -32,17 +31,13 @@ from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import FIELD_SCOPES, SCOPES, Services
 from server.settings import Settings
-from server.store import diagnosis, migrate, partitions, sessions
-from server.store.database import Condition, Database
-from server.store.deployment import Deployment
+from server.store import sessions
+from server.store.database import Database
 from server.tasks.wakeups import Wakeups
-from server.tenancy import pseudonyms
 from server.tenancy.authentication import Authenticator
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.limits import DefaultLimits
 
-_WATCH_SECONDS = 2.0
-_PARTITIONS_EVERY = 1800.0
 _PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
 _TAKE_IN_SECONDS = 1.0  # at most, of a server that stops, in which calls that have reached it are let in
 _log = structlog.get_logger(__name__)
@@ -50,43 +45,30 @@ _log = structlog.get_logger(__name__)
 
 async def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT; SetupError where it cannot start. ready gets the address once it serves."""
-    stop = asyncio.Event()
-    with _signals(stop):
-        database = Database(
-            settings.required("database_url"),
-            ingest_connections=settings.ingest_connections,
-            query_connections=settings.query_connections,
-            realtime_connections=settings.realtime_connections,
-            query_patience=settings.max_call_seconds,
-            patience=_PATIENCE_SECONDS,
-        )
-        wakeups = Wakeups(settings.required("redis_url"))
-        try:
-            running = Running(settings, database, wakeups, on_misfit=stop.set)
-            await running.start()
-            _spare_the_collector()
-            if ready is not None:
-                ready(running.address)
-            await stop.wait()
-            await running.stop()
-            if running.misfit:
-                raise errors.SetupError(running.misfit)
-        finally:
-            await wakeups.close()
-            await database.close()
-
-
-@contextlib.contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for one in signals:
-        loop.add_signal_handler(one, stop.set)
+    database = Database(
+        settings.required("database_url"),
+        ingest_connections=settings.ingest_connections,
+        query_connections=settings.query_connections,
+        realtime_connections=settings.realtime_connections,
+        query_patience=settings.max_call_seconds,
+        patience=_PATIENCE_SECONDS,
+    )
+    wakeups = Wakeups(settings.required("redis_url"))
+    stop = Stop((signal.SIGTERM, signal.SIGINT))
     try:
-        yield
+        running = Running(settings, database, wakeups, on_misfit=stop.asked.set)
+        await running.start()
+        garbage_collection.spare_collector()
+        if ready is not None:
+            ready(running.address)
+        await stop.asked.wait()
+        await running.stop()
+        if running.misfit:
+            raise errors.SetupError(running.misfit)
     finally:
-        for one in signals:
-            loop.remove_signal_handler(one)
+        await wakeups.close()
+        await database.close()
+        stop.release()
 
 
 class Running:
@@ -99,37 +81,31 @@ class Running:
     def __init__(
         self, settings: Settings, database: Database, wakeups: Wakeups, *, on_misfit: Callable[[], None] = lambda: None
     ) -> None:
-        pseudonym_key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
-        secrets = KeyedHashes(
-            settings.required("key_pepper"), accepted=settings.accepted_peppers, pseudonym_key=pseudonym_key
-        )
+        redis_url = settings.required("redis_url")
         self._settings = settings
-        self._secrets = secrets
         self._database = database
-        self._clock = Clock()
         self._wakeups = wakeups
-        self._notifications = Notifications(settings.required("redis_url"), self._clock)
+        self._secrets = KeyedHashes.from_settings(settings)
+        self._clock = Clock()
+        self._notifications = Notifications(redis_url, self._clock)
         self._arrivals = Arrivals()
+        self._pressure = Pressure(Shortage(settings.max_memory_mib * 2**20))
+        self._rates = Rates(redis_url, share=settings.rate_share)
         self._ingest = Ingest(
             database,
             self._arrivals,
             self._clock,
             on_commit=self._after_commit,
             concurrency=settings.ingest_connections,
-            distinct=Limits(
-                agents=settings.max_distinct_agents,
-                channels=settings.max_distinct_channels,
-                teams=settings.max_distinct_teams,
-                event_types=settings.max_distinct_event_types,
-            ),
+            distinct=Limits.from_settings(settings),
         )
-        self._pressure = Pressure(Shortage(settings.max_memory_mib * 2**20))
-        self._rates = Rates(settings.required("redis_url"), share=settings.rate_share)
-        admission = Admission(
-            _bounds(settings), _defaults(settings), self._ingest, self._rates, self._pressure, self._arrivals
-        )
-        turns = QuerySlots(
-            settings.query_connections, limit=settings.max_queries, limit_each=settings.max_queries_per_organization
+        self._admission = Admission(
+            Bounds.from_settings(settings),
+            DefaultLimits.from_settings(settings),
+            self._ingest,
+            self._rates,
+            self._pressure,
+            self._arrivals,
         )
         self._hubs = Hubs(
             database,
@@ -139,35 +115,47 @@ class Running:
             limit=settings.max_subscriptions,
             limit_each=settings.max_subscriptions_per_organization,
         )
-        self._services = Services(
-            events=EventService(
-                self._ingest,
-                admission,
-                secrets,
-                self._clock,
-                max_streams=settings.max_streams_per_organization,
-                limits=_stream_limits(settings),
-            ),
-            metrics=MetricsService(Queries(database, self._clock, turns)),
-            realtime=RealtimeService(self._hubs, secrets, max_seconds=_stream_limits(settings).age),
+        self._services = self._make_services()
+        self._server = self._make_server()
+        self._watch = DatabaseWatch(database, self._clock, on_look=self._report_memory, on_state=self._follow)
+        self._on_misfit = on_misfit
+        self._serving = False
+        self.misfit: str | None = None
+        self.epoch = ""
+        self.address = settings.listen
+
+    def _make_services(self) -> Services:
+        settings = self._settings
+        limits = StreamLimits.from_settings(settings)
+        slots = QuerySlots(
+            settings.query_connections, limit=settings.max_queries, limit_each=settings.max_queries_per_organization
+        )
+        events = EventService(
+            self._ingest,
+            self._admission,
+            self._secrets,
+            self._clock,
+            max_streams=settings.max_streams_per_organization,
+            limits=limits,
+        )
+        return Services(
+            events=events,
+            metrics=MetricsService(Queries(self._database, self._clock, slots)),
+            realtime=RealtimeService(self._hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )
-        authenticator = Authenticator(database, secrets, self._clock)
+
+    def _make_server(self) -> grpc.aio.Server:
         gate = Gate(
-            authenticator,
+            Authenticator(self._database, self._secrets, self._clock),
             SCOPES,
-            admission,
+            self._admission,
             field_scopes=FIELD_SCOPES,
-            max_call_seconds=settings.max_call_seconds,
+            max_call_seconds=self._settings.max_call_seconds,
         )
-        self._server = grpc.aio.server(interceptors=(gate,), options=transport.options(settings))
-        self._services.register(self._server)
-        self._watcher: asyncio.Task[None] | None = None
-        self._serving = False
-        self._on_misfit = on_misfit
-        self.misfit: str | None = None
-        self._epoch = ""
-        self.address = settings.listen
+        server = grpc.aio.server(interceptors=(gate,), options=transport.options(self._settings))
+        self._services.register(server)
+        return server
 
     def _after_commit(self, organization_id: int) -> None:
         """Tells workers and subscribers of a commit."""
@@ -177,36 +165,25 @@ class Running:
     async def start(self) -> None:
         """Checks the database, binds the port and serves."""
         sessions.forget_lost_answers()
-        found = await self._check_schema()
-        condition = await self._check_condition()
-        try:
-            await pseudonyms.pin_pseudonyms(self._database, self._secrets)
-        except PseudonymKeyChanged as error:
-            raise errors.SetupError(
-                f"{error}, so every such user would count as a new one: add that key, once the value of"
-                " TALLYWIRE_KEY_PEPPER, to TALLYWIRE_KEY_PEPPERS_ACCEPTED, or set TALLYWIRE_PSEUDONYM_KEY to it; if it"
-                " is lost, run `python -m server pseudonyms forget`"
-            ) from None
-        self._clock.set(condition.now)
-        port = self._bind()
+        found = await preconditions.met(self._database, self._secrets)
+        self._clock.set(found.condition.now)
+        port = transport.bind(self._server, self._settings)
         prometheus.serve(self._settings.metrics_address, self._settings.metrics_port)
-        self._epoch = self._notifications.epoch = found.epoch
-        self._notifications.start(found.deployment_id)
-        self._rates.start(found.deployment_id)
+        self.epoch = self._notifications.epoch = found.deployment.epoch
+        self._notifications.start(found.deployment.deployment_id)
+        self._rates.start(found.deployment.deployment_id)
         self._pressure.start()
         await self._server.start()
         self.address = f"{self._settings.listen.rpartition(':')[0]}:{port}"
         await self._report(serving=True)
-        await self._services.report_memory(short=self._pressure.shortage.is_on)
-        self._watcher = asyncio.create_task(self._watch())
+        await self._report_memory()
+        self._watch.start()
         _log.info("serving", address=self.address, tls=self._settings.tls_certificate is not None)
 
     async def stop(self) -> None:
         """Refuses new calls, lets those under way finish, and returns when every event is written."""
         _log.info("draining")
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
+        await self._watch.close()
         await self._report(serving=False)
         # gRPC cancels what has reached the server and is not taken in when it stops.
         await self._arrivals.let_calls_in(min(_TAKE_IN_SECONDS, self._settings.drain_seconds))
@@ -219,84 +196,34 @@ class Running:
         await self._notifications.close()
         _log.info("stopped")
 
-    async def _check_schema(self) -> Deployment:
-        return diagnosis.checked_schema(await migrate.current(self._database))
-
-    async def _check_condition(self) -> Condition:
-        condition = await self._database.condition()
-        if condition.weak_settings:
-            raise errors.SetupError(
-                "the database could lose acknowledged events: set it to be durable, it says "
-                + ", ".join(condition.weak_settings)
-            )
-        async with self._database.transaction() as connection:
-            await partitions.ensure(connection, condition.now.date())
-        return condition
-
-    def _bind(self) -> int:
-        listen = self._settings.listen
-        try:
-            credentials = certificates.credentials(self._settings)
-            if credentials is None:
-                return self._server.add_insecure_port(listen)
-            return self._server.add_secure_port(listen, credentials)
-        except RuntimeError as error:
-            raise errors.SetupError(
-                f"cannot listen on {listen}: the port is taken or the address is not this machine's;"
-                " choose another with TALLYWIRE_LISTEN"
-            ) from error
-
-    async def _watch(self) -> None:
-        """Follows the database's clock, settings and schema, and tells health checks and ingest what they mean."""
-        loop = asyncio.get_running_loop()
-        partitions_due = loop.time() + _PARTITIONS_EVERY
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            await self._services.report_memory(short=self._pressure.shortage.is_on)
-            try:
-                condition = await self._database.condition()
-                self._clock.set(condition.now)
-                if await self._fits():
-                    await self._judge(condition)
-                if loop.time() > partitions_due:
-                    async with self._database.transaction() as connection:
-                        await partitions.ensure(connection, condition.now.date())
-                    partitions_due = loop.time() + _PARTITIONS_EVERY
-            except errors.StorageUnavailable as error:
-                log_throttle.write("warning", "storage unavailable", str(error), reason=str(error))
-                await self._report(serving=False)
-            except Exception as error:  # noqa: BLE001 - the watch outlives whatever happens
-                log_throttle.write("error", "the watch on the database failed; it goes on", error=error)
-
-    async def _fits(self) -> bool:
-        """Whether this code can run on the database's schema, as it is now."""
-        found = await migrate.current(self._database)
-        if found is None:
-            raise errors.StorageUnavailable("the database has no schema; is it being restored?")
-        self._follow(found.epoch)
-        fault = diagnosis.schema_fault(found)
-        if fault and not self.misfit:
-            _log.error("this server stops", reason=fault)
-            self.misfit = fault
-            await self._report(serving=False)
+    async def _follow(self, found: DatabaseState) -> None:
+        """Tells the parts what a look at the database means for them."""
+        if found.epoch is not None and found.epoch != self.epoch:
+            self._begin_epoch(found.epoch)
+        stops = found.misfit is not None and self.misfit is None
+        if stops:
+            _log.error("this server stops", reason=found.misfit)
+            self.misfit = found.misfit
+        if found.epoch is not None and found.misfit is None:
+            self._refuse_events(found.weak_settings)
+        await self._report(serving=found.is_usable)
+        if stops:
             self._on_misfit()
-        return not fault
 
-    def _follow(self, epoch: str) -> None:
+    def _begin_epoch(self, epoch: str) -> None:
         """Ends what belongs to an epoch that is over: subscriptions, and what is remembered of the database."""
-        if epoch == self._epoch:
-            return
         _log.warning("the database was restored to an earlier point; subscriptions end", epoch=epoch)
-        self._epoch = self._notifications.epoch = epoch
+        self.epoch = self._notifications.epoch = epoch
         self._ingest.forget()
         self._hubs.set_epoch(epoch)
 
-    async def _judge(self, condition: Condition) -> None:
-        weak = condition.weak_settings
-        if weak and not self._ingest.weak:
-            _log.error("the database could lose acknowledged events; nothing is taken in", settings=weak)
-        self._ingest.weak = bool(weak)
-        await self._report(serving=not weak)
+    def _refuse_events(self, weak_settings: tuple[str, ...]) -> None:
+        """Makes ingest refuse events while the database could lose them."""
+        if weak_settings and not self._ingest.weak:
+            _log.error(
+                "the database could lose acknowledged events; events are refused meanwhile", settings=weak_settings
+            )
+        self._ingest.weak = bool(weak_settings)
 
     async def _report(self, *, serving: bool) -> None:
         if serving != self._serving:
@@ -304,31 +231,5 @@ class Running:
             telemetry.SERVING.set(serving)
             await self._services.report(serving=serving)
 
-
-def _bounds(settings: Settings) -> Bounds:
-    return Bounds(
-        inflight_bytes=settings.max_inflight_mib * 2**20,
-        queue_seconds=settings.max_queue_seconds,
-        lag_seconds=settings.max_lag_seconds,
-    )
-
-
-def _defaults(settings: Settings) -> DefaultLimits:
-    return DefaultLimits(
-        events_per_second=settings.events_per_second,
-        burst_events=settings.burst_events,
-        monthly_events=settings.monthly_events,
-    )
-
-
-def _stream_limits(settings: Settings) -> StreamLimits:
-    # What is left of a connection that is to end is over before gRPC cuts it.
-    age = settings.connection_grace_seconds if settings.max_connection_seconds else 0
-    return StreamLimits(age=age, idle=settings.max_stream_idle_seconds)
-
-
-def _spare_the_collector() -> None:
-    """Lets the garbage collector look at fewer objects, less often: events come by the thousand and hold no cycles."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    async def _report_memory(self) -> None:
+        await self._services.report_memory(short=self._pressure.shortage.is_on)

@@ -9,7 +9,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from server import telemetry
 from server.admission.event_loop import Arrivals
@@ -18,6 +18,7 @@ from server.admission.pressure import Pressure
 from server.admission.quotas import Quotas
 from server.admission.rates import Rates
 from server.errors import Reason, Refused
+from server.settings import Settings
 from server.tally import Tally
 from server.tenancy.limits import DefaultLimits, OrganizationLimits
 from server.tenancy.principal import Principal
@@ -35,6 +36,15 @@ class Bounds:
     inflight_bytes: int
     queue_seconds: float
     lag_seconds: float
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Returns the bounds that the operator has set."""
+        return cls(
+            inflight_bytes=settings.max_inflight_mib * 2**20,
+            queue_seconds=settings.max_queue_seconds,
+            lag_seconds=settings.max_lag_seconds,
+        )
 
 
 class IngestQueues(Protocol):

@@ -19,12 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import tallywire
 from server import errors, settings
+from server.lifecycle.stop import Stop
 from server.local import chitchat, data_folder, up
 from server.local.chitchat import RecordedConversation
 from server.local.up import Site
 from server.organizations.settings import OrganizationSettings
 from server.process import children, port, preparation, terminal
-from server.process.stop import Stop
 from server.store import diagnosis, organizations
 from server.store.database import Database
 from server.tenancy import administration, api_keys

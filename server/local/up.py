@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from server import errors
+from server.lifecycle.stop import Stop
 from server.local import data_folder, embedded
 from server.organizations.settings import OrganizationSettings
 from server.process import children, port, preparation, terminal
-from server.process.stop import Stop
 from server.settings import Settings
 from server.store import diagnosis, organizations
 from server.store.database import Database

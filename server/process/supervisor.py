@@ -7,8 +7,8 @@ import signal
 import structlog
 
 from server import errors, telemetry
+from server.lifecycle.stop import Stop
 from server.process import children, port
-from server.process.stop import Stop
 from server.settings import Settings
 
 _log = structlog.get_logger(__name__)

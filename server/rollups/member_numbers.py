@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from server.catalog import cells, counting
 from server.events import rules
 from server.events.event import Event
+from server.settings import Settings
 from server.store import members
 from server.store.database import Driver
 from server.store.members import Candidate, Member, MemberKind
@@ -27,6 +29,16 @@ class Limits:
     event_types: int = 1_000
     channels: int = 1_000
     teams: int = 1_000
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Returns the limits that the operator has set."""
+        return cls(
+            agents=settings.max_distinct_agents,
+            channels=settings.max_distinct_channels,
+            teams=settings.max_distinct_teams,
+            event_types=settings.max_distinct_event_types,
+        )
 
     def candidate(self, kind: MemberKind, external_id: str) -> Candidate:
         """The id and the limit that it falls under."""

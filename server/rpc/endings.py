@@ -4,11 +4,12 @@ import math
 import random
 import time
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 import grpc
 
 from server.errors import Reason, Refused
+from server.settings import Settings
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -25,6 +26,15 @@ class StreamLimits:
     age: float = 0
     idle: float = 0  # without a whole message
     acknowledgement: float = 60  # until one is read
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Returns the limits that the operator has set.
+
+        What is left of a connection that is to end is over before gRPC cuts it.
+        """
+        age = settings.connection_grace_seconds if settings.max_connection_seconds else 0
+        return cls(age=age, idle=settings.max_stream_idle_seconds)
 
 
 class Lifetime:

@@ -1,5 +1,9 @@
 """How the server's connections behave: their limits, their pings, and how long they last."""
 
+import grpc
+
+from server import errors
+from server.rpc import certificates
 from server.settings import Settings
 
 OPTIONS = (
@@ -23,6 +27,23 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
     # parent that keeps others away.
     reuse = ("grpc.so_reuseport", int(settings.processes > 1))
     return (*OPTIONS, reuse, *_age(settings))
+
+
+def bind(server: grpc.aio.Server, settings: Settings) -> int:
+    """Makes a server listen on the address of the settings, with TLS where it is set, and returns the port.
+
+    Raises SetupError where nobody can listen there, or where the files of TLS are no good.
+    """
+    try:
+        credentials = certificates.credentials(settings)
+        if credentials is None:
+            return server.add_insecure_port(settings.listen)
+        return server.add_secure_port(settings.listen, credentials)
+    except RuntimeError as error:
+        raise errors.SetupError(
+            f"cannot listen on {settings.listen}: the port is taken or the address is not this machine's;"
+            " choose another with TALLYWIRE_LISTEN"
+        ) from error
 
 
 def _age(settings: Settings) -> tuple[tuple[str, int], ...]:

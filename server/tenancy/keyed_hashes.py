@@ -2,8 +2,10 @@
 
 import hmac
 from collections.abc import Collection
+from typing import Self
 
 from server.organizations.api_key import ApiKey
+from server.settings import Settings
 
 
 class KeyedHashes:
@@ -21,6 +23,12 @@ class KeyedHashes:
         self._pseudonym_keys = peppers if pseudonym_key is None else [pseudonym_key.encode()]
         self._pseudonym_key = self._pseudonym_keys[0]
         self.pepper_id = _pepper_id(self._pepper)  # tells peppers apart, and nothing about them
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Returns the hashes of the peppers that the operator has set."""
+        pseudonym_key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
+        return cls(settings.required("key_pepper"), accepted=settings.accepted_peppers, pseudonym_key=pseudonym_key)
 
     def key_hash(self, secret: str) -> bytes:
         """What is stored of an API key, beside the pepper's id."""

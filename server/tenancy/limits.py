@@ -2,9 +2,11 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Self
 
 from server.organizations.setting import UNLIMITED
 from server.organizations.settings import OrganizationSettings
+from server.settings import Settings
 
 _LEAST_BURST = 1000  # a full batch
 
@@ -26,6 +28,15 @@ class DefaultLimits:
     events_per_second: int = UNLIMITED
     burst_events: int = UNLIMITED
     monthly_events: int = UNLIMITED
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Returns the defaults that the operator has set."""
+        return cls(
+            events_per_second=settings.events_per_second,
+            burst_events=settings.burst_events,
+            monthly_events=settings.monthly_events,
+        )
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - there is one of these, for as long as the process lives
     def of(self, settings: OrganizationSettings) -> OrganizationLimits:

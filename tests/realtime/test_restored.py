@@ -162,7 +162,7 @@ async def test_a_server_that_runs_meanwhile_ends_subscriptions_and_forgets(site:
         for subscription in subscriptions:
             assert (await end(subscription))[:2] == (grpc.StatusCode.OUT_OF_RANGE, "RESTORED")
         async with asyncio.timeout(60):
-            while server._epoch != begun:  # noqa: ASYNC110 - the server looks by itself
+            while server.epoch != begun:  # noqa: ASYNC110 - the server looks by itself
                 await asyncio.sleep(0.05)
         # Other users have their numbers now.
         await send(here, "dan", "eve")

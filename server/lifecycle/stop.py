@@ -12,8 +12,14 @@ class Stop:
         self.asked = asyncio.Event()
         self.hurried = asyncio.Event()
         self.number = 0
-        for number in signals:
+        self._signals = tuple(signals)
+        for number in self._signals:
             asyncio.get_running_loop().add_signal_handler(number, self._ask, number)
+
+    def release(self) -> None:
+        """Leaves the signals to what handled them before."""
+        for number in self._signals:
+            asyncio.get_running_loop().remove_signal_handler(number)
 
     def _ask(self, number: int) -> None:
         if self.asked.is_set():

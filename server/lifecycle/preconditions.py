@@ -1,0 +1,52 @@
+"""What has to be so before a server serves."""
+
+from dataclasses import dataclass
+
+from server import errors
+from server.organizations.errors import PseudonymKeyChanged
+from server.store import diagnosis, migrate, partitions
+from server.store.database import Condition, Database
+from server.store.deployment import Deployment
+from server.tenancy import pseudonyms
+from server.tenancy.keyed_hashes import KeyedHashes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preconditions:
+    """What the database said when everything was as it has to be."""
+
+    deployment: Deployment
+    condition: Condition
+
+
+async def met(database: Database, hashes: KeyedHashes) -> Preconditions:
+    """Checks schema, durability and pseudonyms, and makes the partitions of the days ahead.
+
+    Raises SetupError, in one line for the operator, where the server must not start.
+    """
+    deployment = diagnosis.checked_schema(await migrate.current(database))
+    condition = await database.condition()
+    if condition.weak_settings:
+        raise errors.SetupError(
+            f"PostgreSQL runs with {', '.join(condition.weak_settings)}, and could lose acknowledged events: turn it on"
+        )
+    await ensure_partitions(database, condition)
+    await _pin_pseudonyms(database, hashes)
+    return Preconditions(deployment=deployment, condition=condition)
+
+
+async def ensure_partitions(database: Database, condition: Condition) -> None:
+    """Makes the partitions of the day of the database's clock and of the days ahead, where they are missing."""
+    async with database.transaction() as connection:
+        await partitions.ensure(connection, condition.now.date())
+
+
+async def _pin_pseudonyms(database: Database, hashes: KeyedHashes) -> None:
+    try:
+        await pseudonyms.pin_pseudonyms(database, hashes)
+    except PseudonymKeyChanged as error:
+        raise errors.SetupError(
+            f"{error}, so every such user would count as a new one: add that key, once the value of"
+            " TALLYWIRE_KEY_PEPPER, to TALLYWIRE_KEY_PEPPERS_ACCEPTED, or set TALLYWIRE_PSEUDONYM_KEY to it; if the key"
+            " is lost, run `python -m server pseudonyms forget`"
+        ) from None
