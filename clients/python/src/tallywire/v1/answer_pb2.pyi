@@ -29,7 +29,7 @@ class _AbsenceReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     ABSENCE_REASON_UNSPECIFIED: _AbsenceReason.ValueType  # 0
     """The figure is there."""
     ABSENCE_REASON_NO_BASELINE: _AbsenceReason.ValueType  # 1
-    """The earlier period counted 0, so that a change in percent has no meaning."""
+    """The earlier period counted 0, so a change in percent has no meaning."""
     ABSENCE_REASON_BEFORE_FLOOR: _AbsenceReason.ValueType  # 2
     """The earlier period begins before 2000-01-01, which is not kept."""
     ABSENCE_REASON_TOO_EARLY: _AbsenceReason.ValueType  # 3
@@ -41,7 +41,7 @@ class AbsenceReason(_AbsenceReason, metaclass=_AbsenceReasonEnumTypeWrapper):
 ABSENCE_REASON_UNSPECIFIED: AbsenceReason.ValueType  # 0
 """The figure is there."""
 ABSENCE_REASON_NO_BASELINE: AbsenceReason.ValueType  # 1
-"""The earlier period counted 0, so that a change in percent has no meaning."""
+"""The earlier period counted 0, so a change in percent has no meaning."""
 ABSENCE_REASON_BEFORE_FLOOR: AbsenceReason.ValueType  # 2
 """The earlier period begins before 2000-01-01, which is not kept."""
 ABSENCE_REASON_TOO_EARLY: AbsenceReason.ValueType  # 3
@@ -50,7 +50,7 @@ global___AbsenceReason = AbsenceReason
 
 @typing.final
 class AnswerContext(google.protobuf.message.Message):
-    """AnswerContext says what an answer is about and how far it can be relied on. Every answer that holds numbers has one."""
+    """AnswerContext says what an answer is about, and how exact it is. Every answer with numbers has one."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -63,18 +63,19 @@ class AnswerContext(google.protobuf.message.Message):
     APPROXIMATION_FIELD_NUMBER: builtins.int
     EPOCH_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
-    """time_zone is the canonical IANA name of the zone that made the buckets."""
+    """time_zone is the canonical IANA name of the zone of the buckets."""
     as_of_revision: builtins.int
-    """as_of_revision is the organization's revision in the snapshot that answered: every event acknowledged with this or a
-    lower revision is in the figures, and none with a higher one. It never goes back within an epoch.
+    """as_of_revision is the organization's revision in the snapshot that the answer was read from. The figures hold every
+    event that was acknowledged with this or a lower revision, and no event with a higher one. It never goes back
+    within an epoch.
     """
     still_running: builtins.bool
-    """still_running is true while the period has not ended at as_of_time, so that figures will still grow as a matter of
-    course. (Late events can change a period that has ended, too; as_of_revision tells.)
+    """still_running is true if the period has not ended at as_of_time: its figures will grow. (Late events can change a
+    period that has ended, too; compare as_of_revision.)
     """
     epoch: builtins.str
-    """epoch names the time in which revisions can be compared: another one begins when the database is restored to an earlier point,
-    and numbers of revisions come again. Opaque.
+    """epoch names the time in which revisions can be compared. A new epoch begins when the database is restored to an
+    earlier point, since numbers of revisions then come again. Opaque.
     """
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -82,8 +83,8 @@ class AnswerContext(google.protobuf.message.Message):
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """end is the first instant that was not counted, in UTC: the end asked for, moved forward to a quarter hour, and, where the
-        period has begun, not beyond the last instant that an event can have now.
+        """end is the first instant that was not counted, in UTC: the end asked for, moved forward to a quarter hour. If the
+        period has already started, end is not later than the last instant that an event may have now.
         """
 
     @property
@@ -92,7 +93,7 @@ class AnswerContext(google.protobuf.message.Message):
 
     @property
     def approximation(self) -> global___Approximation:
-        """approximation names the figures of this answer that are not exact and by how much. Unset: all are exact."""
+        """approximation names the figures of this answer that are not exact, and bounds their error. Unset: all are exact."""
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class Approximation(google.protobuf.message.Message):
     METRICS_FIELD_NUMBER: builtins.int
     MAX_RELATIVE_ERROR_FIELD_NUMBER: builtins.int
     max_relative_error: builtins.float
-    """max_relative_error is the most by which a figure can be off, as a fraction of the exact one: 0.01 is 1 %."""
+    """max_relative_error is the most by which a figure can be off, as a fraction of the exact figure: 0.01 is 1 %."""
     @property
     def metrics(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """metrics are the names of the approximate figures, as in ListMetrics."""
@@ -137,8 +138,8 @@ global___Approximation = Approximation
 
 @typing.final
 class Change(google.protobuf.message.Message):
-    """Change compares a figure with the period of equal length just before. While the period is still running, the quarter
-    hours that have passed are compared with equally many of the earlier period.
+    """Change compares a figure with the same figure of the period of equal length just before. If the period is still
+    running, the quarter hours that have passed are compared with equally many of the earlier period.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -146,9 +147,9 @@ class Change(google.protobuf.message.Message):
     PERCENT_FIELD_NUMBER: builtins.int
     ABSENCE_REASON_FIELD_NUMBER: builtins.int
     percent: builtins.float
-    """percent is (now − before) ÷ before × 100. Unset when it cannot be computed; absence_reason says why."""
+    """percent is (now − before) ÷ before × 100. Unset if it cannot be computed; absence_reason then says why."""
     absence_reason: global___AbsenceReason.ValueType
-    """absence_reason is set when percent is not."""
+    """absence_reason is set if percent is not."""
     def __init__(
         self,
         *,
@@ -163,9 +164,10 @@ global___Change = Change
 
 @typing.final
 class Filter(google.protobuf.message.Message):
-    """Filter narrows a question to a part of the organization's events. At most one field may be set (TOO_MANY_FILTERS).
-    A value that no event carried gives zeros, not an error. A value that has no figures of its own, since it came after the limit of
-    distinct ones was reached, is refused (CARDINALITY_OVERFLOW); "_other" gives the figures of all of those together.
+    """Filter narrows a question to a part of the organization's events. At most one field may be set (TOO_MANY_FILTERS). A
+    value that no event carried gives zeros, not an error. A value without figures of its own, because it was first seen
+    after the limit of distinct values was reached, is refused (CARDINALITY_OVERFLOW); "_other" gives the figures of all
+    such values together.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor

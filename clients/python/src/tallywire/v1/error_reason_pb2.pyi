@@ -25,9 +25,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     ERROR_REASON_MALFORMED_MESSAGE: _ErrorReason.ValueType  # 1
-    """INVALID_ARGUMENT. The request's bytes are not the message that was expected: cut, damaged, or text that is not UTF-8."""
+    """INVALID_ARGUMENT. The request's bytes are not the expected message: cut, damaged, or text that is not UTF-8."""
     ERROR_REASON_REQUIRED_FIELD: _ErrorReason.ValueType  # 2
-    """INVALID_ARGUMENT. A field that must be set is not."""
+    """INVALID_ARGUMENT. A required field is not set."""
     ERROR_REASON_FIELD_TOO_LONG: _ErrorReason.ValueType  # 3
     """INVALID_ARGUMENT. A text is longer than allowed. Metadata: limit, in bytes."""
     ERROR_REASON_NUL_CHARACTER: _ErrorReason.ValueType  # 4
@@ -35,8 +35,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_INVALID_CHARACTER: _ErrorReason.ValueType  # 5
     """INVALID_ARGUMENT. A text holds a character that the field does not allow."""
     ERROR_REASON_PLACEHOLDER_ID: _ErrorReason.ValueType  # 6
-    """INVALID_ARGUMENT. An id that is needed stands for no id ("0", "null", "undefined", "[object Object]", the nil UUID …): all clients that send
-    it would become one event, conversation or agent. Other ids count as unset then, with a warning of the same name.
+    """INVALID_ARGUMENT. A required id is a placeholder ("0", "null", "undefined", "[object Object]", the nil UUID …):
+    everything from all clients that send it would become one event, conversation or agent. In other fields
+    placeholders count as unset, with a warning of the same name.
     """
     ERROR_REASON_INVALID_EVENT_TYPE: _ErrorReason.ValueType  # 7
     """INVALID_ARGUMENT. event_type is not dot-separated parts of [a-z0-9_]."""
@@ -45,13 +46,13 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_INVALID_ENUM: _ErrorReason.ValueType  # 9
     """INVALID_ARGUMENT. An enum has a number that this server does not know."""
     ERROR_REASON_INVALID_VALUE: _ErrorReason.ValueType  # 10
-    """INVALID_ARGUMENT. A value is of the right type and makes no sense."""
+    """INVALID_ARGUMENT. A value has the right type but makes no sense."""
     ERROR_REASON_VALUE_OUT_OF_RANGE: _ErrorReason.ValueType  # 11
     """OUT_OF_RANGE. A number is outside its limits. Metadata: minimum, maximum."""
     ERROR_REASON_NOT_A_NUMBER: _ErrorReason.ValueType  # 12
     """INVALID_ARGUMENT. A number is NaN or infinite."""
     ERROR_REASON_DETAIL_MISMATCH: _ErrorReason.ValueType  # 13
-    """INVALID_ARGUMENT. detail is of another family than event_type."""
+    """INVALID_ARGUMENT. detail belongs to another family than event_type."""
     ERROR_REASON_TOO_MANY_PROPERTIES: _ErrorReason.ValueType  # 14
     """INVALID_ARGUMENT. properties has more than 100 keys. Metadata: limit."""
     ERROR_REASON_PROPERTIES_TOO_DEEP: _ErrorReason.ValueType  # 15
@@ -63,43 +64,49 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_TOO_MANY_EVENTS: _ErrorReason.ValueType  # 18
     """INVALID_ARGUMENT. A batch holds more than 1,000 events. Metadata: limit."""
     ERROR_REASON_EVENT_TOO_OLD: _ErrorReason.ValueType  # 19
-    """OUT_OF_RANGE. occurred_at is too long ago: more than 35 days without the scope backfill, before 2000-01-01, or before the
-    time for which the organization keeps event ids. Metadata: earliest, RFC 3339.
+    """OUT_OF_RANGE. occurred_at is too long ago: more than 35 days without the scope backfill, before 2000-01-01, or
+    before the time from which the organization keeps event ids. Metadata: earliest, RFC 3339.
     """
     ERROR_REASON_EVENT_IN_FUTURE: _ErrorReason.ValueType  # 20
     """OUT_OF_RANGE. occurred_at is more than an hour ahead. Metadata: latest, RFC 3339."""
     ERROR_REASON_EVENT_ID_CONFLICT: _ErrorReason.ValueType  # 21
-    """ALREADY_EXISTS. An event with this id and other content is stored; the first one stands."""
+    """ALREADY_EXISTS. An event with this id and other content is stored; the first event stands."""
     ERROR_REASON_INVALID_DURATION: _ErrorReason.ValueType  # 22
-    """INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them is beyond what a Duration may hold."""
+    """INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them exceeds what a Duration may
+    hold.
+    """
     ERROR_REASON_REQUEST_TOO_LARGE: _ErrorReason.ValueType  # 23
-    """INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata: limit, in bytes."""
+    """INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata:
+    limit, in bytes.
+    """
     ERROR_REASON_CREDENTIALS_MISSING: _ErrorReason.ValueType  # 30
-    """UNAUTHENTICATED. No "authorization" metadata, or not of the form "Bearer KEY"."""
+    """UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"."""
     ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 31
-    """UNAUTHENTICATED. The key is unknown, expired, revoked, or of an organization that is no more."""
+    """UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked."""
     ERROR_REASON_AMBIGUOUS_CREDENTIALS: _ErrorReason.ValueType  # 32
     """UNAUTHENTICATED. More than one credential was sent."""
     ERROR_REASON_AUTH_RATE_LIMIT: _ErrorReason.ValueType  # 33
-    """RESOURCE_EXHAUSTED with RetryInfo. This key is bad, and came from this address more than 100 times within 10 seconds. Good keys
-    from the same address are let in.
+    """RESOURCE_EXHAUSTED with RetryInfo. This key is bad, and this address has sent it more than 100 times within 10
+    seconds. Good keys from the same address are let in.
     """
     ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 34
-    """PERMISSION_DENIED. The key does not have the scope that the RPC, or a field that is set in the request, needs. Metadata: scope."""
+    """PERMISSION_DENIED. The key lacks the scope that the RPC, or a field that is set in the request, needs. Metadata:
+    scope.
+    """
     ERROR_REASON_TENANT_SUSPENDED: _ErrorReason.ValueType  # 35
     """FAILED_PRECONDITION. The organization is suspended."""
     ERROR_REASON_INVALID_TIME_RANGE: _ErrorReason.ValueType  # 40
     """INVALID_ARGUMENT. end is not later than start."""
     ERROR_REASON_TIME_RANGE_TOO_LARGE: _ErrorReason.ValueType  # 41
-    """INVALID_ARGUMENT. More than 400 days. Metadata: limit_days."""
+    """INVALID_ARGUMENT. The period is longer than 400 days. Metadata: limit_days."""
     ERROR_REASON_TIME_BEFORE_FLOOR: _ErrorReason.ValueType  # 42
     """OUT_OF_RANGE. start is before 2000-01-01T00:00:00Z."""
     ERROR_REASON_INVALID_TIME_ZONE: _ErrorReason.ValueType  # 43
-    """INVALID_ARGUMENT. Not the name of an IANA time zone."""
+    """INVALID_ARGUMENT. time_zone is not the name of an IANA time zone."""
     ERROR_REASON_TOO_MANY_POINTS: _ErrorReason.ValueType  # 44
     """INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit."""
     ERROR_REASON_UNKNOWN_METRIC: _ErrorReason.ValueType  # 45
-    """INVALID_ARGUMENT. No metric of this name, or none that has a series. Metadata: metric."""
+    """INVALID_ARGUMENT. There is no metric of this name, or it has no series. Metadata: metric."""
     ERROR_REASON_TOO_MANY_METRICS: _ErrorReason.ValueType  # 46
     """INVALID_ARGUMENT. More metrics than allowed. Metadata: limit."""
     ERROR_REASON_TOO_MANY_FILTERS: _ErrorReason.ValueType  # 47
@@ -107,102 +114,111 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_AGENT_NOT_FOUND: _ErrorReason.ValueType  # 48
     """NOT_FOUND. The organization has never sent an event that carries this agent_id."""
     ERROR_REASON_CARDINALITY_OVERFLOW: _ErrorReason.ValueType  # 49
-    """FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen when the
-    organization had reached its limit of distinct ones, and is counted with others. Metadata: counted_under, the value ("_other") to ask
-    for instead, which gives the figures of all of them together.
+    """FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen
+    after the organization had reached its limit of distinct values, and is counted together with others. Metadata:
+    counted_under, the value ("_other") that gives the figures of all of them.
     """
     ERROR_REASON_UNKNOWN_FIELD: _ErrorReason.ValueType  # 50
-    """INVALID_ARGUMENT. A question or subscription holds a field that this server does not know. Ignoring it could answer for more than was
-    asked, as with a filter; events may hold such fields. Metadata: path of the message that holds it (empty: the request), and number,
-    the field's.
+    """INVALID_ARGUMENT. A question or subscription has a field that this server does not know. If the server ignored the
+    field, a filter for example, it would answer for more than was asked. Events may have such fields. Metadata: path
+    of the message that has the field (empty: the request), and number, that of the field.
     """
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
-    """INVALID_ARGUMENT. A batch's sequence is more than one above the one before. Trailer: last-acked-sequence. Metadata: expected."""
+    """INVALID_ARGUMENT. The sequence of a batch is more than one above the one before. Trailer: last-acked-sequence.
+    Metadata: expected.
+    """
     ERROR_REASON_ACK_BACKLOG: _ErrorReason.ValueType  # 62
-    """RESOURCE_EXHAUSTED. The client does not read its acknowledgements. What is not acknowledged has an unknown outcome. Trailer:
-    last-acked-sequence.
+    """RESOURCE_EXHAUSTED. The client does not read its acknowledgements. The outcome of what is not acknowledged is
+    unknown. Trailer: last-acked-sequence.
     """
     ERROR_REASON_STREAM_LIMIT: _ErrorReason.ValueType  # 63
     """RESOURCE_EXHAUSTED with RetryInfo. The organization has too many streams on this server. Metadata: limit."""
     ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 64
-    """UNAVAILABLE with RetryInfo. The server is about to stop: connect again, to any server. Trailer: last-acked-sequence."""
+    """UNAVAILABLE with RetryInfo. The server is about to stop: connect again, to any server. Trailer:
+    last-acked-sequence.
+    """
     ERROR_REASON_STREAM_AGE: _ErrorReason.ValueType  # 65
-    """UNAVAILABLE with RetryInfo. The stream or subscription has lasted as long as one may: connect again and go on, so that calls spread
-    over servers that were added. Trailer: last-acked-sequence, or resume-token.
+    """UNAVAILABLE with RetryInfo. The stream or subscription has lasted as long as one may, so that calls spread over
+    servers that were added: connect again and go on. Trailer: last-acked-sequence, or resume-token.
     """
     ERROR_REASON_STREAM_IDLE: _ErrorReason.ValueType  # 66
-    """UNAVAILABLE with RetryInfo. No whole message has come on the stream for minutes. Trailer: last-acked-sequence."""
+    """UNAVAILABLE with RetryInfo. No whole message has arrived on the stream for minutes. Trailer: last-acked-sequence."""
     ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 80
-    """INVALID_ARGUMENT. resume_after is damaged, forged, of another organization, or goes with another filter."""
+    """INVALID_ARGUMENT. resume_after is damaged or forged, or belongs to another organization or another filter."""
     ERROR_REASON_FUTURE_REVISION: _ErrorReason.ValueType  # 81
-    """OUT_OF_RANGE. resume_after is of a revision that has not been yet. Metadata: revision."""
+    """OUT_OF_RANGE. resume_after refers to a revision that the organization has not reached (was the database restored
+    from a backup?). Metadata: revision.
+    """
     ERROR_REASON_COMPACTED: _ErrorReason.ValueType  # 82
-    """OUT_OF_RANGE. The updates after resume_after are not kept any more. Metadata: oldest_revision and oldest_token, to resume
-    with what there is; read the figures anew by GetUsageTrends.
+    """OUT_OF_RANGE. The updates after resume_after are no longer kept: read the figures anew by GetUsageTrends. Metadata:
+    oldest_revision and oldest_token, from which the stream can go on.
     """
     ERROR_REASON_INTERVAL_OUT_OF_RANGE: _ErrorReason.ValueType  # 83
-    """INVALID_ARGUMENT. min_interval is not from 100 milliseconds to 1 minute. Metadata: minimum_ms, maximum_ms."""
+    """INVALID_ARGUMENT. min_interval is not within 100 milliseconds to 1 minute. Metadata: minimum_ms, maximum_ms."""
     ERROR_REASON_SUBSCRIPTION_LIMIT: _ErrorReason.ValueType  # 84
-    """RESOURCE_EXHAUSTED with RetryInfo. The organization, or the server, has too many subscriptions, or WatchMetrics too many
-    different filters in the organization. Metadata: limit.
+    """RESOURCE_EXHAUSTED with RetryInfo. The organization or the server has too many subscriptions, or the organization
+    watches too many different filters with WatchMetrics. Metadata: limit.
     """
     ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 85
-    """RESOURCE_EXHAUSTED. The client does not read. Trailer: resume-token."""
+    """RESOURCE_EXHAUSTED. The client does not read its updates. Trailer: resume-token."""
     ERROR_REASON_RESTORED: _ErrorReason.ValueType  # 86
-    """OUT_OF_RANGE. The database was restored to an earlier point. Revisions that have come since are not those that the subscription, or
-    resume_after, counts on: read the figures anew, and subscribe without resume_after. Metadata: epoch, the one of now.
+    """OUT_OF_RANGE. The database was restored to an earlier point. The revisions since then are not those that the
+    subscription, or resume_after, refers to: read the figures anew, and subscribe without resume_after. Metadata:
+    epoch, the present one.
     """
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 70
-    """UNAVAILABLE with RetryInfo. The database cannot be reached. Nothing is lost that was acknowledged."""
+    """UNAVAILABLE with RetryInfo. The database cannot be reached. No acknowledged event is lost."""
     ERROR_REASON_DURABILITY_WEAK: _ErrorReason.ValueType  # 71
-    """UNAVAILABLE with RetryInfo. The database is set up so that an acknowledged event could be lost; nothing is taken in until
-    the operator mends it.
+    """UNAVAILABLE with RetryInfo. The database is configured so that an acknowledged event could be lost. The server
+    stores nothing until the operator has corrected that.
     """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 72
-    """UNAVAILABLE with RetryInfo. The server cannot keep up; it, or the organization, has as many bytes or calls under way as may be,
-    which are fewer while the server is short of memory; or the organization's events have been waiting too long. Nothing of
-    this call is stored: it was refused before it was read.
+    """UNAVAILABLE with RetryInfo. The server cannot keep up; or the server or the organization has as many bytes or calls
+    in flight as it may have, which is less while the server is short of memory; or the organization's events have been
+    queued for too long. Nothing of this call is stored: it was refused before it was read.
     """
     ERROR_REASON_STORAGE_BUSY: _ErrorReason.ValueType  # 76
     """UNAVAILABLE with RetryInfo. No database connection became free within a second: others are being served."""
     ERROR_REASON_QUERY_CONCURRENCY: _ErrorReason.ValueType  # 73
-    """RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once, of the organization or on the server, or too many filters whose
-    realtime figures are being worked out. Metadata: limit, where it is the limit of those filters.
+    """RESOURCE_EXHAUSTED with RetryInfo. The organization or the server has too many questions at once, or the
+    organization has too many filters whose realtime figures are being worked out. Metadata: limit, if it is the limit
+    of filters.
     """
     ERROR_REASON_DEADLINE: _ErrorReason.ValueType  # 74
-    """DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed; a stream or subscription ends a second (or a tenth of its
-    time) before the caller's, with its trailer: last-acked-sequence, or resume-token.
+    """DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed. The server ends a stream or subscription a
+    second (or a tenth of its time) before the caller's deadline, so that its trailer arrives: last-acked-sequence, or
+    resume-token.
     """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 75
-    """INTERNAL. A fault of the server; its log has the particulars under the request id, which calls that fail for one
-    cause within seconds share. Metadata: request_id.
+    """INTERNAL. A fault of the server. The server's log has the details under the request id; calls that fail for one
+    cause within seconds share an id. Metadata: request_id.
     """
     ERROR_REASON_EVENT_QUOTA: _ErrorReason.ValueType  # 90
-    """RESOURCE_EXHAUSTED, with QuotaFailure and without RetryInfo. The call has more new events than the organization may still store
-    in this calendar month of UTC. Nothing of the call is stored, not even what would fit: send less, or wait for
-    resets_at, or ask the operator. Events that are stored already cost nothing and stay DUPLICATE. Metadata: limit, left,
-    resets_at (RFC 3339).
+    """RESOURCE_EXHAUSTED, with QuotaFailure and without RetryInfo. The call has more new events than the organization may
+    still store in this calendar month of UTC. Nothing of the call is stored, not even what would fit: send less, wait
+    for resets_at, or ask the operator. Events that are stored already cost nothing and stay DUPLICATE. Metadata:
+    limit, left, resets_at (RFC 3339).
     """
     ERROR_REASON_EVENT_RATE: _ErrorReason.ValueType  # 91
-    """RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may; nothing of the call is stored. A
-    stream is first slowed down. Metadata: limit, in events per second.
+    """RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may. Nothing of the call
+    is stored. A stream is slowed down first. Metadata: limit, in events per second.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service,
-    without the prefix ERROR_REASON_. Errors about one field carry a google.rpc.BadRequest naming it as well, and the metadata
-    key "field". Errors that go away by waiting carry a google.rpc.RetryInfo: RESOURCE_EXHAUSTED is worth retrying
-    only with one. The comment of each reason gives its status and its further metadata keys.
+    """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
+    the prefix ERROR_REASON_. An error about one field also carries a google.rpc.BadRequest that names the field, and the
+    metadata key "field". An error that goes away by waiting carries a google.rpc.RetryInfo: retry RESOURCE_EXHAUSTED
+    only if it has one. The comment of each reason gives its status and its further metadata keys.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_MALFORMED_MESSAGE: ErrorReason.ValueType  # 1
-"""INVALID_ARGUMENT. The request's bytes are not the message that was expected: cut, damaged, or text that is not UTF-8."""
+"""INVALID_ARGUMENT. The request's bytes are not the expected message: cut, damaged, or text that is not UTF-8."""
 ERROR_REASON_REQUIRED_FIELD: ErrorReason.ValueType  # 2
-"""INVALID_ARGUMENT. A field that must be set is not."""
+"""INVALID_ARGUMENT. A required field is not set."""
 ERROR_REASON_FIELD_TOO_LONG: ErrorReason.ValueType  # 3
 """INVALID_ARGUMENT. A text is longer than allowed. Metadata: limit, in bytes."""
 ERROR_REASON_NUL_CHARACTER: ErrorReason.ValueType  # 4
@@ -210,8 +226,9 @@ ERROR_REASON_NUL_CHARACTER: ErrorReason.ValueType  # 4
 ERROR_REASON_INVALID_CHARACTER: ErrorReason.ValueType  # 5
 """INVALID_ARGUMENT. A text holds a character that the field does not allow."""
 ERROR_REASON_PLACEHOLDER_ID: ErrorReason.ValueType  # 6
-"""INVALID_ARGUMENT. An id that is needed stands for no id ("0", "null", "undefined", "[object Object]", the nil UUID …): all clients that send
-it would become one event, conversation or agent. Other ids count as unset then, with a warning of the same name.
+"""INVALID_ARGUMENT. A required id is a placeholder ("0", "null", "undefined", "[object Object]", the nil UUID …):
+everything from all clients that send it would become one event, conversation or agent. In other fields
+placeholders count as unset, with a warning of the same name.
 """
 ERROR_REASON_INVALID_EVENT_TYPE: ErrorReason.ValueType  # 7
 """INVALID_ARGUMENT. event_type is not dot-separated parts of [a-z0-9_]."""
@@ -220,13 +237,13 @@ ERROR_REASON_INVALID_TIMESTAMP: ErrorReason.ValueType  # 8
 ERROR_REASON_INVALID_ENUM: ErrorReason.ValueType  # 9
 """INVALID_ARGUMENT. An enum has a number that this server does not know."""
 ERROR_REASON_INVALID_VALUE: ErrorReason.ValueType  # 10
-"""INVALID_ARGUMENT. A value is of the right type and makes no sense."""
+"""INVALID_ARGUMENT. A value has the right type but makes no sense."""
 ERROR_REASON_VALUE_OUT_OF_RANGE: ErrorReason.ValueType  # 11
 """OUT_OF_RANGE. A number is outside its limits. Metadata: minimum, maximum."""
 ERROR_REASON_NOT_A_NUMBER: ErrorReason.ValueType  # 12
 """INVALID_ARGUMENT. A number is NaN or infinite."""
 ERROR_REASON_DETAIL_MISMATCH: ErrorReason.ValueType  # 13
-"""INVALID_ARGUMENT. detail is of another family than event_type."""
+"""INVALID_ARGUMENT. detail belongs to another family than event_type."""
 ERROR_REASON_TOO_MANY_PROPERTIES: ErrorReason.ValueType  # 14
 """INVALID_ARGUMENT. properties has more than 100 keys. Metadata: limit."""
 ERROR_REASON_PROPERTIES_TOO_DEEP: ErrorReason.ValueType  # 15
@@ -238,43 +255,49 @@ ERROR_REASON_EVENT_TOO_LARGE: ErrorReason.ValueType  # 17
 ERROR_REASON_TOO_MANY_EVENTS: ErrorReason.ValueType  # 18
 """INVALID_ARGUMENT. A batch holds more than 1,000 events. Metadata: limit."""
 ERROR_REASON_EVENT_TOO_OLD: ErrorReason.ValueType  # 19
-"""OUT_OF_RANGE. occurred_at is too long ago: more than 35 days without the scope backfill, before 2000-01-01, or before the
-time for which the organization keeps event ids. Metadata: earliest, RFC 3339.
+"""OUT_OF_RANGE. occurred_at is too long ago: more than 35 days without the scope backfill, before 2000-01-01, or
+before the time from which the organization keeps event ids. Metadata: earliest, RFC 3339.
 """
 ERROR_REASON_EVENT_IN_FUTURE: ErrorReason.ValueType  # 20
 """OUT_OF_RANGE. occurred_at is more than an hour ahead. Metadata: latest, RFC 3339."""
 ERROR_REASON_EVENT_ID_CONFLICT: ErrorReason.ValueType  # 21
-"""ALREADY_EXISTS. An event with this id and other content is stored; the first one stands."""
+"""ALREADY_EXISTS. An event with this id and other content is stored; the first event stands."""
 ERROR_REASON_INVALID_DURATION: ErrorReason.ValueType  # 22
-"""INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them is beyond what a Duration may hold."""
+"""INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them exceeds what a Duration may
+hold.
+"""
 ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 23
-"""INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata: limit, in bytes."""
+"""INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata:
+limit, in bytes.
+"""
 ERROR_REASON_CREDENTIALS_MISSING: ErrorReason.ValueType  # 30
-"""UNAUTHENTICATED. No "authorization" metadata, or not of the form "Bearer KEY"."""
+"""UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"."""
 ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 31
-"""UNAUTHENTICATED. The key is unknown, expired, revoked, or of an organization that is no more."""
+"""UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked."""
 ERROR_REASON_AMBIGUOUS_CREDENTIALS: ErrorReason.ValueType  # 32
 """UNAUTHENTICATED. More than one credential was sent."""
 ERROR_REASON_AUTH_RATE_LIMIT: ErrorReason.ValueType  # 33
-"""RESOURCE_EXHAUSTED with RetryInfo. This key is bad, and came from this address more than 100 times within 10 seconds. Good keys
-from the same address are let in.
+"""RESOURCE_EXHAUSTED with RetryInfo. This key is bad, and this address has sent it more than 100 times within 10
+seconds. Good keys from the same address are let in.
 """
 ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 34
-"""PERMISSION_DENIED. The key does not have the scope that the RPC, or a field that is set in the request, needs. Metadata: scope."""
+"""PERMISSION_DENIED. The key lacks the scope that the RPC, or a field that is set in the request, needs. Metadata:
+scope.
+"""
 ERROR_REASON_TENANT_SUSPENDED: ErrorReason.ValueType  # 35
 """FAILED_PRECONDITION. The organization is suspended."""
 ERROR_REASON_INVALID_TIME_RANGE: ErrorReason.ValueType  # 40
 """INVALID_ARGUMENT. end is not later than start."""
 ERROR_REASON_TIME_RANGE_TOO_LARGE: ErrorReason.ValueType  # 41
-"""INVALID_ARGUMENT. More than 400 days. Metadata: limit_days."""
+"""INVALID_ARGUMENT. The period is longer than 400 days. Metadata: limit_days."""
 ERROR_REASON_TIME_BEFORE_FLOOR: ErrorReason.ValueType  # 42
 """OUT_OF_RANGE. start is before 2000-01-01T00:00:00Z."""
 ERROR_REASON_INVALID_TIME_ZONE: ErrorReason.ValueType  # 43
-"""INVALID_ARGUMENT. Not the name of an IANA time zone."""
+"""INVALID_ARGUMENT. time_zone is not the name of an IANA time zone."""
 ERROR_REASON_TOO_MANY_POINTS: ErrorReason.ValueType  # 44
 """INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit."""
 ERROR_REASON_UNKNOWN_METRIC: ErrorReason.ValueType  # 45
-"""INVALID_ARGUMENT. No metric of this name, or none that has a series. Metadata: metric."""
+"""INVALID_ARGUMENT. There is no metric of this name, or it has no series. Metadata: metric."""
 ERROR_REASON_TOO_MANY_METRICS: ErrorReason.ValueType  # 46
 """INVALID_ARGUMENT. More metrics than allowed. Metadata: limit."""
 ERROR_REASON_TOO_MANY_FILTERS: ErrorReason.ValueType  # 47
@@ -282,86 +305,95 @@ ERROR_REASON_TOO_MANY_FILTERS: ErrorReason.ValueType  # 47
 ERROR_REASON_AGENT_NOT_FOUND: ErrorReason.ValueType  # 48
 """NOT_FOUND. The organization has never sent an event that carries this agent_id."""
 ERROR_REASON_CARDINALITY_OVERFLOW: ErrorReason.ValueType  # 49
-"""FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen when the
-organization had reached its limit of distinct ones, and is counted with others. Metadata: counted_under, the value ("_other") to ask
-for instead, which gives the figures of all of them together.
+"""FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen
+after the organization had reached its limit of distinct values, and is counted together with others. Metadata:
+counted_under, the value ("_other") that gives the figures of all of them.
 """
 ERROR_REASON_UNKNOWN_FIELD: ErrorReason.ValueType  # 50
-"""INVALID_ARGUMENT. A question or subscription holds a field that this server does not know. Ignoring it could answer for more than was
-asked, as with a filter; events may hold such fields. Metadata: path of the message that holds it (empty: the request), and number,
-the field's.
+"""INVALID_ARGUMENT. A question or subscription has a field that this server does not know. If the server ignored the
+field, a filter for example, it would answer for more than was asked. Events may have such fields. Metadata: path
+of the message that has the field (empty: the request), and number, that of the field.
 """
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61
-"""INVALID_ARGUMENT. A batch's sequence is more than one above the one before. Trailer: last-acked-sequence. Metadata: expected."""
+"""INVALID_ARGUMENT. The sequence of a batch is more than one above the one before. Trailer: last-acked-sequence.
+Metadata: expected.
+"""
 ERROR_REASON_ACK_BACKLOG: ErrorReason.ValueType  # 62
-"""RESOURCE_EXHAUSTED. The client does not read its acknowledgements. What is not acknowledged has an unknown outcome. Trailer:
-last-acked-sequence.
+"""RESOURCE_EXHAUSTED. The client does not read its acknowledgements. The outcome of what is not acknowledged is
+unknown. Trailer: last-acked-sequence.
 """
 ERROR_REASON_STREAM_LIMIT: ErrorReason.ValueType  # 63
 """RESOURCE_EXHAUSTED with RetryInfo. The organization has too many streams on this server. Metadata: limit."""
 ERROR_REASON_DRAINING: ErrorReason.ValueType  # 64
-"""UNAVAILABLE with RetryInfo. The server is about to stop: connect again, to any server. Trailer: last-acked-sequence."""
+"""UNAVAILABLE with RetryInfo. The server is about to stop: connect again, to any server. Trailer:
+last-acked-sequence.
+"""
 ERROR_REASON_STREAM_AGE: ErrorReason.ValueType  # 65
-"""UNAVAILABLE with RetryInfo. The stream or subscription has lasted as long as one may: connect again and go on, so that calls spread
-over servers that were added. Trailer: last-acked-sequence, or resume-token.
+"""UNAVAILABLE with RetryInfo. The stream or subscription has lasted as long as one may, so that calls spread over
+servers that were added: connect again and go on. Trailer: last-acked-sequence, or resume-token.
 """
 ERROR_REASON_STREAM_IDLE: ErrorReason.ValueType  # 66
-"""UNAVAILABLE with RetryInfo. No whole message has come on the stream for minutes. Trailer: last-acked-sequence."""
+"""UNAVAILABLE with RetryInfo. No whole message has arrived on the stream for minutes. Trailer: last-acked-sequence."""
 ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 80
-"""INVALID_ARGUMENT. resume_after is damaged, forged, of another organization, or goes with another filter."""
+"""INVALID_ARGUMENT. resume_after is damaged or forged, or belongs to another organization or another filter."""
 ERROR_REASON_FUTURE_REVISION: ErrorReason.ValueType  # 81
-"""OUT_OF_RANGE. resume_after is of a revision that has not been yet. Metadata: revision."""
+"""OUT_OF_RANGE. resume_after refers to a revision that the organization has not reached (was the database restored
+from a backup?). Metadata: revision.
+"""
 ERROR_REASON_COMPACTED: ErrorReason.ValueType  # 82
-"""OUT_OF_RANGE. The updates after resume_after are not kept any more. Metadata: oldest_revision and oldest_token, to resume
-with what there is; read the figures anew by GetUsageTrends.
+"""OUT_OF_RANGE. The updates after resume_after are no longer kept: read the figures anew by GetUsageTrends. Metadata:
+oldest_revision and oldest_token, from which the stream can go on.
 """
 ERROR_REASON_INTERVAL_OUT_OF_RANGE: ErrorReason.ValueType  # 83
-"""INVALID_ARGUMENT. min_interval is not from 100 milliseconds to 1 minute. Metadata: minimum_ms, maximum_ms."""
+"""INVALID_ARGUMENT. min_interval is not within 100 milliseconds to 1 minute. Metadata: minimum_ms, maximum_ms."""
 ERROR_REASON_SUBSCRIPTION_LIMIT: ErrorReason.ValueType  # 84
-"""RESOURCE_EXHAUSTED with RetryInfo. The organization, or the server, has too many subscriptions, or WatchMetrics too many
-different filters in the organization. Metadata: limit.
+"""RESOURCE_EXHAUSTED with RetryInfo. The organization or the server has too many subscriptions, or the organization
+watches too many different filters with WatchMetrics. Metadata: limit.
 """
 ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 85
-"""RESOURCE_EXHAUSTED. The client does not read. Trailer: resume-token."""
+"""RESOURCE_EXHAUSTED. The client does not read its updates. Trailer: resume-token."""
 ERROR_REASON_RESTORED: ErrorReason.ValueType  # 86
-"""OUT_OF_RANGE. The database was restored to an earlier point. Revisions that have come since are not those that the subscription, or
-resume_after, counts on: read the figures anew, and subscribe without resume_after. Metadata: epoch, the one of now.
+"""OUT_OF_RANGE. The database was restored to an earlier point. The revisions since then are not those that the
+subscription, or resume_after, refers to: read the figures anew, and subscribe without resume_after. Metadata:
+epoch, the present one.
 """
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 70
-"""UNAVAILABLE with RetryInfo. The database cannot be reached. Nothing is lost that was acknowledged."""
+"""UNAVAILABLE with RetryInfo. The database cannot be reached. No acknowledged event is lost."""
 ERROR_REASON_DURABILITY_WEAK: ErrorReason.ValueType  # 71
-"""UNAVAILABLE with RetryInfo. The database is set up so that an acknowledged event could be lost; nothing is taken in until
-the operator mends it.
+"""UNAVAILABLE with RetryInfo. The database is configured so that an acknowledged event could be lost. The server
+stores nothing until the operator has corrected that.
 """
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 72
-"""UNAVAILABLE with RetryInfo. The server cannot keep up; it, or the organization, has as many bytes or calls under way as may be,
-which are fewer while the server is short of memory; or the organization's events have been waiting too long. Nothing of
-this call is stored: it was refused before it was read.
+"""UNAVAILABLE with RetryInfo. The server cannot keep up; or the server or the organization has as many bytes or calls
+in flight as it may have, which is less while the server is short of memory; or the organization's events have been
+queued for too long. Nothing of this call is stored: it was refused before it was read.
 """
 ERROR_REASON_STORAGE_BUSY: ErrorReason.ValueType  # 76
 """UNAVAILABLE with RetryInfo. No database connection became free within a second: others are being served."""
 ERROR_REASON_QUERY_CONCURRENCY: ErrorReason.ValueType  # 73
-"""RESOURCE_EXHAUSTED with RetryInfo. Too many questions at once, of the organization or on the server, or too many filters whose
-realtime figures are being worked out. Metadata: limit, where it is the limit of those filters.
+"""RESOURCE_EXHAUSTED with RetryInfo. The organization or the server has too many questions at once, or the
+organization has too many filters whose realtime figures are being worked out. Metadata: limit, if it is the limit
+of filters.
 """
 ERROR_REASON_DEADLINE: ErrorReason.ValueType  # 74
-"""DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed; a stream or subscription ends a second (or a tenth of its
-time) before the caller's, with its trailer: last-acked-sequence, or resume-token.
+"""DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed. The server ends a stream or subscription a
+second (or a tenth of its time) before the caller's deadline, so that its trailer arrives: last-acked-sequence, or
+resume-token.
 """
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 75
-"""INTERNAL. A fault of the server; its log has the particulars under the request id, which calls that fail for one
-cause within seconds share. Metadata: request_id.
+"""INTERNAL. A fault of the server. The server's log has the details under the request id; calls that fail for one
+cause within seconds share an id. Metadata: request_id.
 """
 ERROR_REASON_EVENT_QUOTA: ErrorReason.ValueType  # 90
-"""RESOURCE_EXHAUSTED, with QuotaFailure and without RetryInfo. The call has more new events than the organization may still store
-in this calendar month of UTC. Nothing of the call is stored, not even what would fit: send less, or wait for
-resets_at, or ask the operator. Events that are stored already cost nothing and stay DUPLICATE. Metadata: limit, left,
-resets_at (RFC 3339).
+"""RESOURCE_EXHAUSTED, with QuotaFailure and without RetryInfo. The call has more new events than the organization may
+still store in this calendar month of UTC. Nothing of the call is stored, not even what would fit: send less, wait
+for resets_at, or ask the operator. Events that are stored already cost nothing and stay DUPLICATE. Metadata:
+limit, left, resets_at (RFC 3339).
 """
 ERROR_REASON_EVENT_RATE: ErrorReason.ValueType  # 91
-"""RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may; nothing of the call is stored. A
-stream is first slowed down. Metadata: limit, in events per second.
+"""RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may. Nothing of the call
+is stored. A stream is slowed down first. Metadata: limit, in events per second.
 """
 global___ErrorReason = ErrorReason

@@ -82,7 +82,7 @@ global___AgentStatus = AgentStatus
 @typing.final
 class Event(google.protobuf.message.Message):
     """Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
-    event_id); the organization comes from the credential alone.
+    event_id). The organization comes from the credential alone.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -116,51 +116,57 @@ class Event(google.protobuf.message.Message):
     API_FIELD_NUMBER: builtins.int
     STORAGE_FIELD_NUMBER: builtins.int
     event_id: builtins.str
-    """event_id is made by the client and kept across retries: the same id is counted once, for ever. 1 to 128 visible ASCII
-    characters; UUIDv7 is recommended and the fastest. The same id with other content is refused (EVENT_ID_CONFLICT);
-    "0", "-1", "null", "none", "undefined", "nan", "true", "[object Object]", the nil UUID and their like are refused (PLACEHOLDER_ID). Unset:
-    the server makes one and returns it, and sending the event again counts it again.
+    """event_id is made by the client and kept across retries: the service counts the same id once, for ever. 1 to 128
+    visible ASCII characters; UUIDv7 is recommended and the fastest. The same id with other content is refused
+    (EVENT_ID_CONFLICT). Placeholders such as "0", "-1", "null", "none", "undefined", "nan", "true", "[object Object]"
+    and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes an id and returns it; sending the event
+    again then counts it again.
     """
     event_type: builtins.str
     """event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of [a-z0-9_] in
-    dot-separated parts. Required. A type that this service does not know is stored and counted as a custom event.
+    dot-separated parts. Required. The service stores an event whose type it does not know, and counts it as a custom
+    event.
     """
     agent_id: builtins.str
-    """agent_id is who did the work: an AI agent, a bot or a human agent. At most 256 bytes, as are all ids below. In each of them, what
-    stands for no id (see event_id; also blanks) counts as unset, with the warning PLACEHOLDER_ID. An
-    organization has a limit of distinct agents, channels, teams and custom event types with figures of their own (10,000 agents and 1,000 of
-    each other unless the operator chose otherwise). Whatever is first seen beyond it is counted under "_other" for good,
-    with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself. Totals and distinct agents stay exact.
+    """agent_id is who did the work: an AI agent, a bot or a human agent.
+
+    agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
+    counts as unset, with the warning PLACEHOLDER_ID.
+
+    An organization has a limit of distinct agents, channels, teams and custom event types with figures of their own:
+    10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
+    limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
+    Totals and the number of distinct agents stay exact.
     """
     user_id: builtins.str
-    """user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann@example.org>", percent-encoded …), is replaced by a
-    keyed hash before it is stored.
+    """user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann@example.org>", percent-encoded
+    …), is replaced by a keyed hash before it is stored.
     """
     conversation_id: builtins.str
     """conversation_id groups the events of one conversation. Required for events of type conversation.*."""
     channel: builtins.str
-    """channel is where it happened: "web", "whatsapp", "phone"."""
+    """channel is where the event happened: "web", "whatsapp", "phone"."""
     team_id: builtins.str
     """team_id is the team that the agent worked for."""
     campaign_id: builtins.str
-    """campaign_id is the campaign that it belongs to."""
+    """campaign_id is the campaign that the event belongs to."""
     resource_type: builtins.str
-    """resource_type is the kind of thing that it was about, for example "document"."""
+    """resource_type is the kind of thing that the event is about, for example "document"."""
     resource_id: builtins.str
-    """resource_id is which one."""
+    """resource_id says which thing of that kind."""
     @property
     def occurred_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """occurred_at is when it happened. Unset: the time at which the server received it, with the warning TIME_DEFAULTED.
-        At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill, never before
-        2000-01-01T00:00:00Z, and at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
+        """occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
+        TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
+        2000-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
         """
 
     @property
     def properties(self) -> google.protobuf.struct_pb2.Struct:
-        """properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), text of at most 32 KiB, nested at most 8 deep, 16 KiB in
-        all as JSON, as they were sent. Values under keys that name secrets (userPassword, x-api-key, card_number …) are replaced before
-        they are stored, with the warning REDACTED; true, false and null are kept.
-        Whole numbers from 2^53 on get the warning PRECISION: send them as text.
+        """properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), texts of at most 32
+        KiB, at most 8 levels deep, at most 16 KiB in all as JSON, as they were sent. Values under keys that name secrets
+        (userPassword, x-api-key, card_number …) are replaced before they are stored, with the warning REDACTED; true,
+        false and null are kept. Whole numbers from 2^53 on get the warning PRECISION: send them as text.
         """
 
     @property
@@ -267,9 +273,9 @@ global___Event = Event
 
 @typing.final
 class ConversationDetail(google.protobuf.message.Message):
-    """ConversationDetail says how a conversation went. A closed conversation has exactly one outcome. Of the closing events after the
-    last conversation.reopened, by occurred_at, the earliest says when it was closed and the highest of escalated >
-    resolved > abandoned > ended says how and by which agent, in whatever order they arrive.
+    """ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
+    events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
+    conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -277,7 +283,9 @@ class ConversationDetail(google.protobuf.message.Message):
     OUTCOME_FIELD_NUMBER: builtins.int
     HANDOFF_REASON_FIELD_NUMBER: builtins.int
     outcome: builtins.str
-    """outcome is the caller's own word for how it ended, for example "refund granted". At most 256 bytes. Stored."""
+    """outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
+    Stored.
+    """
     handoff_reason: builtins.str
     """handoff_reason is why a human took over. At most 256 bytes. Stored."""
     def __init__(
@@ -323,11 +331,11 @@ class MessageDetail(google.protobuf.message.Message):
     failed: builtins.bool
     """failed is true when the agent could not answer."""
     error_code: builtins.str
-    """error_code says how it failed. At most 256 bytes. Stored."""
+    """error_code says how the message failed. At most 256 bytes. Stored."""
     fallback: builtins.bool
     """fallback is true when the agent answered with a stock phrase because it did not understand."""
     knowledge_hit: builtins.bool
-    """knowledge_hit is true when the answer was found in the organization's own knowledge."""
+    """knowledge_hit is true when the agent found the answer in the organization's own knowledge."""
     def __init__(
         self,
         *,
@@ -406,15 +414,17 @@ class QualityDetail(google.protobuf.message.Message):
     overall: builtins.int
     """overall is the score as a whole, 0 to 10000."""
     helpfulness: builtins.int
-    """helpfulness, 0 to 10000."""
+    """helpfulness is the score for helpfulness, 0 to 10000."""
     accuracy: builtins.int
-    """accuracy, 0 to 10000."""
+    """accuracy is the score for accuracy, 0 to 10000."""
     politeness: builtins.int
-    """politeness, 0 to 10000."""
+    """politeness is the score for politeness, 0 to 10000."""
     scorer: builtins.str
     """scorer is who or what scored. At most 256 bytes."""
     rubric_version: builtins.str
-    """rubric_version says by which rules; scores of different versions are never mixed. At most 256 bytes."""
+    """rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
+    most 256 bytes.
+    """
     def __init__(
         self,
         *,
@@ -452,9 +462,9 @@ class ContentGapDetail(google.protobuf.message.Message):
     QUESTION_FIELD_NUMBER: builtins.int
     CONFIDENCE_FIELD_NUMBER: builtins.int
     topic: builtins.str
-    """topic is what it was about. At most 256 bytes."""
+    """topic is what the question was about. At most 256 bytes."""
     question: builtins.str
-    """question is an example in the user's words. At most 1,024 bytes."""
+    """question is an example of the question in the user's words. At most 1,024 bytes."""
     confidence: builtins.int
     """confidence is how sure the detector is, in ten-thousandths, 0 to 10000."""
     def __init__(
@@ -487,7 +497,7 @@ class KnowledgeDetail(google.protobuf.message.Message):
     bytes: builtins.int
     """bytes is the size of the document."""
     kind: global___StorageKind.ValueType
-    """kind is what was stored."""
+    """kind is the kind of storage that the document takes up."""
     hits: builtins.int
     """hits is the number of results found."""
     def __init__(
@@ -537,11 +547,11 @@ class CallDetail(google.protobuf.message.Message):
     wait_ms: builtins.int
     """wait_ms is how long the caller waited, on call.answered and call.abandoned."""
     talk_ms: builtins.int
-    """talk_ms is how long they talked, on call.ended."""
+    """talk_ms is how long caller and agent talked, on call.ended."""
     hold_ms: builtins.int
     """hold_ms is how long the caller was on hold, on call.ended."""
     wrap_up_ms: builtins.int
-    """wrap_up_ms is how long the agent worked on it afterwards, on call.ended."""
+    """wrap_up_ms is how long the agent worked on the call after it, on call.ended."""
     def __init__(
         self,
         *,
@@ -598,7 +608,7 @@ global___LeadDetail = LeadDetail
 
 @typing.final
 class CampaignDetail(google.protobuf.message.Message):
-    """CampaignDetail is about a campaign; campaign_id on the event says which."""
+    """CampaignDetail is about a campaign; campaign_id of the event says which one."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -651,7 +661,7 @@ class WorkflowDetail(google.protobuf.message.Message):
 
     DURATION_MS_FIELD_NUMBER: builtins.int
     duration_ms: builtins.int
-    """duration_ms is how long it ran, in milliseconds."""
+    """duration_ms is how long the workflow ran, in milliseconds."""
     def __init__(
         self,
         *,
@@ -777,9 +787,11 @@ class StorageDetail(google.protobuf.message.Message):
     BYTES_DELTA_FIELD_NUMBER: builtins.int
     KIND_FIELD_NUMBER: builtins.int
     bytes_delta: builtins.int
-    """bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on storage.changed."""
+    """bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on
+    storage.changed.
+    """
     kind: global___StorageKind.ValueType
-    """kind is what took them up."""
+    """kind is what takes up these bytes."""
     def __init__(
         self,
         *,

@@ -34,9 +34,9 @@ class _EventStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     EVENT_STATUS_ACCEPTED: _EventStatus.ValueType  # 1
     """Stored and counted now."""
     EVENT_STATUS_DUPLICATE: _EventStatus.ValueType  # 2
-    """Was stored and counted before, with the same content. A success: do not send it again."""
+    """Was stored and counted before, with the same content. A success: do not send the event again."""
     EVENT_STATUS_REJECTED: _EventStatus.ValueType  # 3
-    """Not stored. Sending it again unchanged gives the same result."""
+    """Not stored. Sending the event again unchanged gives the same result."""
 
 class EventStatus(_EventStatus, metaclass=_EventStatusEnumTypeWrapper):
     """EventStatus is what became of an event."""
@@ -46,9 +46,9 @@ EVENT_STATUS_UNSPECIFIED: EventStatus.ValueType  # 0
 EVENT_STATUS_ACCEPTED: EventStatus.ValueType  # 1
 """Stored and counted now."""
 EVENT_STATUS_DUPLICATE: EventStatus.ValueType  # 2
-"""Was stored and counted before, with the same content. A success: do not send it again."""
+"""Was stored and counted before, with the same content. A success: do not send the event again."""
 EVENT_STATUS_REJECTED: EventStatus.ValueType  # 3
-"""Not stored. Sending it again unchanged gives the same result."""
+"""Not stored. Sending the event again unchanged gives the same result."""
 global___EventStatus = EventStatus
 
 class _EventWarning:
@@ -60,46 +60,54 @@ class _EventWarningEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     EVENT_WARNING_UNSPECIFIED: _EventWarning.ValueType  # 0
     """Never sent."""
     EVENT_WARNING_TIME_DEFAULTED: _EventWarning.ValueType  # 1
-    """occurred_at was unset: the time of receipt stands in."""
+    """occurred_at was unset: the time of receipt is used."""
     EVENT_WARNING_REDACTED: _EventWarning.ValueType  # 2
     """A property that looked like a secret was replaced."""
     EVENT_WARNING_CLOCK_CORRECTED: _EventWarning.ValueType  # 3
-    """occurred_at was moved because the sender's clock is off and the request asked for it (correct_clock)."""
+    """occurred_at was moved, because the sender's clock is off and the request asked for it (correct_clock)."""
     EVENT_WARNING_CARDINALITY_OVERFLOW: _EventWarning.ValueType  # 4
-    """The event's agent, channel, team or event type came when the organization had reached its limit of them: what the event
-    counts is in all totals, and under "_other" where figures are by that value. The event itself keeps its values.
+    """The event's agent, channel, team or event type was first seen after the organization had reached its limit of them.
+    All totals count the event, and figures by that value count it under "_other". The event itself keeps its values.
     """
     EVENT_WARNING_CLOCK_SKEW: _EventWarning.ValueType  # 5
-    """sent_at is more than 5 minutes off the server's clock; clock_skew of the response says by how much. occurred_at was kept."""
+    """sent_at is more than 5 minutes off the server's clock; clock_skew of the response says by how much. occurred_at was
+    kept.
+    """
     EVENT_WARNING_PLACEHOLDER_ID: _EventWarning.ValueType  # 6
-    """An id or name of the event, other than event_id, stands for none ("undefined", "null", blanks): it is kept and counted as unset."""
+    """An id or name of the event, other than event_id, is a placeholder ("undefined", "null", blanks): it is kept and
+    counted as unset.
+    """
     EVENT_WARNING_PRECISION: _EventWarning.ValueType  # 7
-    """A number of properties is a whole one from 2^53 on, where one and its neighbour may be the same in a Struct: it may have been
-    rounded on its way. Send such numbers as text.
+    """properties hold a whole number from 2^53 on. There a Struct cannot tell a number from its neighbour, so it may have
+    been rounded on its way. Send such numbers as text.
     """
 
 class EventWarning(_EventWarning, metaclass=_EventWarningEnumTypeWrapper):
-    """EventWarning tells of something changed on the way in, or counted in another way than the sender might think."""
+    """EventWarning says what the server changed in an event, or counts in another way than the sender might expect."""
 
 EVENT_WARNING_UNSPECIFIED: EventWarning.ValueType  # 0
 """Never sent."""
 EVENT_WARNING_TIME_DEFAULTED: EventWarning.ValueType  # 1
-"""occurred_at was unset: the time of receipt stands in."""
+"""occurred_at was unset: the time of receipt is used."""
 EVENT_WARNING_REDACTED: EventWarning.ValueType  # 2
 """A property that looked like a secret was replaced."""
 EVENT_WARNING_CLOCK_CORRECTED: EventWarning.ValueType  # 3
-"""occurred_at was moved because the sender's clock is off and the request asked for it (correct_clock)."""
+"""occurred_at was moved, because the sender's clock is off and the request asked for it (correct_clock)."""
 EVENT_WARNING_CARDINALITY_OVERFLOW: EventWarning.ValueType  # 4
-"""The event's agent, channel, team or event type came when the organization had reached its limit of them: what the event
-counts is in all totals, and under "_other" where figures are by that value. The event itself keeps its values.
+"""The event's agent, channel, team or event type was first seen after the organization had reached its limit of them.
+All totals count the event, and figures by that value count it under "_other". The event itself keeps its values.
 """
 EVENT_WARNING_CLOCK_SKEW: EventWarning.ValueType  # 5
-"""sent_at is more than 5 minutes off the server's clock; clock_skew of the response says by how much. occurred_at was kept."""
+"""sent_at is more than 5 minutes off the server's clock; clock_skew of the response says by how much. occurred_at was
+kept.
+"""
 EVENT_WARNING_PLACEHOLDER_ID: EventWarning.ValueType  # 6
-"""An id or name of the event, other than event_id, stands for none ("undefined", "null", blanks): it is kept and counted as unset."""
+"""An id or name of the event, other than event_id, is a placeholder ("undefined", "null", blanks): it is kept and
+counted as unset.
+"""
 EVENT_WARNING_PRECISION: EventWarning.ValueType  # 7
-"""A number of properties is a whole one from 2^53 on, where one and its neighbour may be the same in a Struct: it may have been
-rounded on its way. Send such numbers as text.
+"""properties hold a whole number from 2^53 on. There a Struct cannot tell a number from its neighbour, so it may have
+been rounded on its way. Send such numbers as text.
 """
 global___EventWarning = EventWarning
 
@@ -113,9 +121,9 @@ class TrackEventRequest(google.protobuf.message.Message):
     SENT_AT_FIELD_NUMBER: builtins.int
     CORRECT_CLOCK_FIELD_NUMBER: builtins.int
     correct_clock: builtins.bool
-    """correct_clock asks for occurred_at to be moved by the whole difference between sent_at and the server's clock where that is
-    more than 5 minutes, with the warning CLOCK_CORRECTED. For devices whose clocks are known to be wrong, and never
-    for events that are old or were recorded elsewhere. Needs sent_at (REQUIRED_FIELD).
+    """correct_clock asks the server to move occurred_at by the difference between sent_at and its own clock, if that is
+    more than 5 minutes; events get the warning CLOCK_CORRECTED. Use it for devices whose clocks are known to be wrong,
+    and never for events that are old or whose times were recorded elsewhere. Needs sent_at (REQUIRED_FIELD).
     """
     @property
     def event(self) -> tallywire.v1.event_pb2.Event:
@@ -123,10 +131,11 @@ class TrackEventRequest(google.protobuf.message.Message):
 
     @property
     def sent_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """sent_at is the sender's clock when it sent this; take it anew at every try. If it is more than 5 minutes off the server's
-        clock, every event with a time of its own gets the warning CLOCK_SKEW, and clock_skew of the response says by how much.
-        Times are not moved: the difference may as well be time on the way. An event may not have happened more than 5 minutes
-        after it was sent (INVALID_TIMESTAMP). Unset: the sender's clock is trusted.
+        """sent_at is what the sender's clock showed when it sent this; set it anew for every attempt. If it is more than 5
+        minutes off the server's clock, every event with a time of its own gets the warning CLOCK_SKEW, and clock_skew of
+        the response says by how much. The server does not move times for that: the difference may as well be time on the
+        way. An event may not have occurred more than 5 minutes after sent_at (INVALID_TIMESTAMP). Unset: the server trusts
+        the sender's clock.
         """
 
     def __init__(
@@ -158,8 +167,8 @@ class TrackEventResponse(google.protobuf.message.Message):
 
     @property
     def clock_skew(self) -> google.protobuf.duration_pb2.Duration:
-        """clock_skew is how far sent_at was ahead of the server's clock when the request arrived; negative: behind. Set only where it is
-        more than 5 minutes.
+        """clock_skew is how far sent_at was ahead of the server's clock when the request arrived; negative: behind. Set only
+        if it is more than 5 minutes.
         """
 
     def __init__(
@@ -238,7 +247,7 @@ global___TrackEventsResponse = TrackEventsResponse
 
 @typing.final
 class StreamEventsRequest(google.protobuf.message.Message):
-    """StreamEventsRequest is a header, at most once and first, or a batch."""
+    """StreamEventsRequest is a batch, or a header, which may come once and first."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -246,7 +255,7 @@ class StreamEventsRequest(google.protobuf.message.Message):
     BATCH_FIELD_NUMBER: builtins.int
     @property
     def header(self) -> global___StreamHeader:
-        """header says who sends. Optional; a second one ends the stream (STREAM_HEADER_DUPLICATE)."""
+        """header names the sender. Optional; a second one ends the stream (STREAM_HEADER_DUPLICATE)."""
 
     @property
     def batch(self) -> global___StreamBatch:
@@ -293,9 +302,9 @@ class StreamBatch(google.protobuf.message.Message):
     SENT_AT_FIELD_NUMBER: builtins.int
     CORRECT_CLOCK_FIELD_NUMBER: builtins.int
     sequence: builtins.int
-    """sequence numbers the batches of one stream: from any number ≥ 1, then one more each time (SEQUENCE_GAP; a negative one is
-    VALUE_OUT_OF_RANGE). A number that was
-    sent before is taken as a repetition. It serves for acknowledgement only; what is counted once is decided by event_id.
+    """sequence numbers the batches of one stream: the first is any number from 1 on, each further one is one more
+    (SEQUENCE_GAP; a negative number is VALUE_OUT_OF_RANGE). A number that was sent before is taken as a repetition. It
+    serves acknowledgements only: event_id decides what is counted once.
     """
     correct_clock: builtins.bool
     """correct_clock is as in TrackEventRequest."""
@@ -342,7 +351,9 @@ global___StreamEventsResponse = StreamEventsResponse
 
 @typing.final
 class StreamAck(google.protobuf.message.Message):
-    """StreamAck acknowledges one batch: its accepted events are durable and counted."""
+    """StreamAck acknowledges one batch: its accepted events are durable and counted. The revisions of one stream's
+    acknowledgements need not ascend.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -395,7 +406,9 @@ class EventResult(google.protobuf.message.Message):
 
     @property
     def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___EventWarning.ValueType]:
-        """warnings tell what was changed on the way in, or is counted in another way. Nothing needs to be done."""
+        """warnings say what the server changed in the event, or counts in another way than the sender might expect. The
+        sender need not do anything.
+        """
 
     def __init__(
         self,
@@ -423,7 +436,7 @@ class Rejection(google.protobuf.message.Message):
     field: builtins.str
     """field is the path of the field at fault within the event, for example "message.prompt_tokens"."""
     reason: tallywire.v1.error_reason_pb2.ErrorReason.ValueType
-    """reason is the machine's word for it."""
+    """reason is the cause, for programs."""
     message: builtins.str
     """message is for people. At most 200 characters."""
     code: builtins.int

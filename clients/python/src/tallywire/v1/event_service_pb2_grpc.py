@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class EventServiceStub(object):
-    """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
-    before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
-    ids again, it is always safe. All RPCs need the scope ingest.
+    """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
+    before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
+    with the same ids again, which is always safe. All RPCs need the scope ingest.
     """
 
     def __init__(self, channel):
@@ -56,14 +56,14 @@ class EventServiceStub(object):
 
 
 class EventServiceServicer(object):
-    """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
-    before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
-    ids again, it is always safe. All RPCs need the scope ingest.
+    """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
+    before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
+    with the same ids again, which is always safe. All RPCs need the scope ingest.
     """
 
     def TrackEvent(self, request, context):
-        """TrackEvent stores one event. A refused event fails the call with the status that belongs to the reason, so that OK
+        """TrackEvent stores one event. A refused event fails the call with the status that belongs to the reason, so OK
         always means stored. Concurrent calls share transactions: many calls in flight are cheap.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -71,18 +71,19 @@ class EventServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def TrackEvents(self, request, context):
-        """TrackEvents stores up to 1,000 events (4 MiB). The call succeeds whenever it was understood, even if every event of it was
-        refused: read the results. A refused event does not keep its neighbours from being stored.
+        """TrackEvents stores up to 1,000 events (4 MiB). The call succeeds whenever the server understood it, even if every
+        event was refused: read the results. A refused event does not keep its neighbours from being stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamEvents(self, request_iterator, context):
-        """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged;
-        then the server stops reading until it has caught up. When the stream ends, whatever was not acknowledged has an unknown
-        outcome: send it again on a new stream, to any server. The trailer last-acked-sequence says how far the stream came, whatever
-        the server ended it for; streams end after some minutes (STREAM_AGE) and where nothing comes (STREAM_IDLE).
+        """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged; then the
+        server stops reading until it has caught up. When the stream ends, the outcome of every batch without an
+        acknowledgement is unknown: send these batches again on a new stream, to any server. Whatever the server ended the
+        stream for, the trailer last-acked-sequence says how far it came. Streams end after some minutes (STREAM_AGE), and
+        when nothing comes (STREAM_IDLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,10 +116,10 @@ def add_EventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventService(object):
-    """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
-    before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
-    ids again, it is always safe. All RPCs need the scope ingest.
+    """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
+    before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
+    with the same ids again, which is always safe. All RPCs need the scope ingest.
     """
 
     @staticmethod

@@ -18,10 +18,10 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class EventServiceStub:
-    """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
-    before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
-    ids again, it is always safe. All RPCs need the scope ingest.
+    """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
+    before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
+    with the same ids again, which is always safe. All RPCs need the scope ingest.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -29,7 +29,7 @@ class EventServiceStub:
         tallywire.v1.event_service_pb2.TrackEventRequest,
         tallywire.v1.event_service_pb2.TrackEventResponse,
     ]
-    """TrackEvent stores one event. A refused event fails the call with the status that belongs to the reason, so that OK
+    """TrackEvent stores one event. A refused event fails the call with the status that belongs to the reason, so OK
     always means stored. Concurrent calls share transactions: many calls in flight are cheap.
     """
 
@@ -37,32 +37,33 @@ class EventServiceStub:
         tallywire.v1.event_service_pb2.TrackEventsRequest,
         tallywire.v1.event_service_pb2.TrackEventsResponse,
     ]
-    """TrackEvents stores up to 1,000 events (4 MiB). The call succeeds whenever it was understood, even if every event of it was
-    refused: read the results. A refused event does not keep its neighbours from being stored.
+    """TrackEvents stores up to 1,000 events (4 MiB). The call succeeds whenever the server understood it, even if every
+    event was refused: read the results. A refused event does not keep its neighbours from being stored.
     """
 
     StreamEvents: grpc.StreamStreamMultiCallable[
         tallywire.v1.event_service_pb2.StreamEventsRequest,
         tallywire.v1.event_service_pb2.StreamEventsResponse,
     ]
-    """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged;
-    then the server stops reading until it has caught up. When the stream ends, whatever was not acknowledged has an unknown
-    outcome: send it again on a new stream, to any server. The trailer last-acked-sequence says how far the stream came, whatever
-    the server ended it for; streams end after some minutes (STREAM_AGE) and where nothing comes (STREAM_IDLE).
+    """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged; then the
+    server stops reading until it has caught up. When the stream ends, the outcome of every batch without an
+    acknowledgement is unknown: send these batches again on a new stream, to any server. Whatever the server ended the
+    stream for, the trailer last-acked-sequence says how far it came. Streams end after some minutes (STREAM_AGE), and
+    when nothing comes (STREAM_IDLE).
     """
 
 class EventServiceAsyncStub:
-    """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
-    before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
-    ids again, it is always safe. All RPCs need the scope ingest.
+    """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
+    before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
+    with the same ids again, which is always safe. All RPCs need the scope ingest.
     """
 
     TrackEvent: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.event_service_pb2.TrackEventRequest,
         tallywire.v1.event_service_pb2.TrackEventResponse,
     ]
-    """TrackEvent stores one event. A refused event fails the call with the status that belongs to the reason, so that OK
+    """TrackEvent stores one event. A refused event fails the call with the status that belongs to the reason, so OK
     always means stored. Concurrent calls share transactions: many calls in flight are cheap.
     """
 
@@ -70,25 +71,26 @@ class EventServiceAsyncStub:
         tallywire.v1.event_service_pb2.TrackEventsRequest,
         tallywire.v1.event_service_pb2.TrackEventsResponse,
     ]
-    """TrackEvents stores up to 1,000 events (4 MiB). The call succeeds whenever it was understood, even if every event of it was
-    refused: read the results. A refused event does not keep its neighbours from being stored.
+    """TrackEvents stores up to 1,000 events (4 MiB). The call succeeds whenever the server understood it, even if every
+    event was refused: read the results. A refused event does not keep its neighbours from being stored.
     """
 
     StreamEvents: grpc.aio.StreamStreamMultiCallable[
         tallywire.v1.event_service_pb2.StreamEventsRequest,
         tallywire.v1.event_service_pb2.StreamEventsResponse,
     ]
-    """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged;
-    then the server stops reading until it has caught up. When the stream ends, whatever was not acknowledged has an unknown
-    outcome: send it again on a new stream, to any server. The trailer last-acked-sequence says how far the stream came, whatever
-    the server ended it for; streams end after some minutes (STREAM_AGE) and where nothing comes (STREAM_IDLE).
+    """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged; then the
+    server stops reading until it has caught up. When the stream ends, the outcome of every batch without an
+    acknowledgement is unknown: send these batches again on a new stream, to any server. Whatever the server ended the
+    stream for, the trailer last-acked-sequence says how far it came. Streams end after some minutes (STREAM_AGE), and
+    when nothing comes (STREAM_IDLE).
     """
 
 class EventServiceServicer(metaclass=abc.ABCMeta):
-    """EventService takes events in. An event is acknowledged after it is durable and counted in every metric, and never
-    before; an acknowledged event is counted exactly once for ever. Every event gets its own result. When a call fails
-    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN the outcome is unknown: send the same events with the same
-    ids again, it is always safe. All RPCs need the scope ingest.
+    """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
+    before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
+    with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
+    with the same ids again, which is always safe. All RPCs need the scope ingest.
     """
 
     @abc.abstractmethod
@@ -97,7 +99,7 @@ class EventServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.event_service_pb2.TrackEventRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.event_service_pb2.TrackEventResponse, collections.abc.Awaitable[tallywire.v1.event_service_pb2.TrackEventResponse]]:
-        """TrackEvent stores one event. A refused event fails the call with the status that belongs to the reason, so that OK
+        """TrackEvent stores one event. A refused event fails the call with the status that belongs to the reason, so OK
         always means stored. Concurrent calls share transactions: many calls in flight are cheap.
         """
 
@@ -107,8 +109,8 @@ class EventServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.event_service_pb2.TrackEventsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.event_service_pb2.TrackEventsResponse, collections.abc.Awaitable[tallywire.v1.event_service_pb2.TrackEventsResponse]]:
-        """TrackEvents stores up to 1,000 events (4 MiB). The call succeeds whenever it was understood, even if every event of it was
-        refused: read the results. A refused event does not keep its neighbours from being stored.
+        """TrackEvents stores up to 1,000 events (4 MiB). The call succeeds whenever the server understood it, even if every
+        event was refused: read the results. A refused event does not keep its neighbours from being stored.
         """
 
     @abc.abstractmethod
@@ -117,10 +119,11 @@ class EventServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[tallywire.v1.event_service_pb2.StreamEventsRequest],
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[tallywire.v1.event_service_pb2.StreamEventsResponse], collections.abc.AsyncIterator[tallywire.v1.event_service_pb2.StreamEventsResponse]]:
-        """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged;
-        then the server stops reading until it has caught up. When the stream ends, whatever was not acknowledged has an unknown
-        outcome: send it again on a new stream, to any server. The trailer last-acked-sequence says how far the stream came, whatever
-        the server ended it for; streams end after some minutes (STREAM_AGE) and where nothing comes (STREAM_IDLE).
+        """StreamEvents stores batches as they come and acknowledges each. Up to 32 batches may be unacknowledged; then the
+        server stops reading until it has caught up. When the stream ends, the outcome of every batch without an
+        acknowledgement is unknown: send these batches again on a new stream, to any server. Whatever the server ended the
+        stream for, the trailer last-acked-sequence says how far it came. Streams end after some minutes (STREAM_AGE), and
+        when nothing comes (STREAM_IDLE).
         """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

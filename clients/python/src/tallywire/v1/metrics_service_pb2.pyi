@@ -89,7 +89,7 @@ class GetOverviewRequest(google.protobuf.message.Message):
 
     @property
     def filter(self) -> tallywire.v1.answer_pb2.Filter:
-        """filter narrows it to one agent, channel or team. Unset: the whole organization."""
+        """filter narrows the question to one agent, channel or team. Unset: the whole organization."""
 
     def __init__(
         self,
@@ -188,9 +188,9 @@ class Overview(google.protobuf.message.Message):
     response_time_count: builtins.int
     """Messages sent that carry a response time."""
     response_time_sum_ms: builtins.int
-    """Their response times added up, in milliseconds."""
+    """Response times of these messages added up, in milliseconds."""
     avg_response_time_ms: builtins.float
-    """Their mean response time, in milliseconds. Absent without any."""
+    """Mean response time of these messages, in milliseconds. Absent without any."""
     p50_response_time_ms: builtins.float
     """Median response time, in milliseconds, at most 1 % off, as are the other percentiles. Absent without any."""
     p90_response_time_ms: builtins.float
@@ -235,19 +235,19 @@ class Overview(google.protobuf.message.Message):
     """Closed conversations that ended without another outcome."""
     @property
     def messages_change(self) -> tallywire.v1.answer_pb2.Change:
-        """total_messages against the period before."""
+        """total_messages, compared with the period before."""
 
     @property
     def conversations_change(self) -> tallywire.v1.answer_pb2.Change:
-        """total_conversations against the period before."""
+        """total_conversations, compared with the period before."""
 
     @property
     def users_change(self) -> tallywire.v1.answer_pb2.Change:
-        """unique_users against the period before."""
+        """unique_users, compared with the period before."""
 
     @property
     def storage_by_kind(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___StorageUsage]:
-        """storage_used_bytes by what takes it up. Empty with a filter."""
+        """storage_used_bytes by kind. Empty with a filter."""
 
     @property
     def events_by_type(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EventTypeCount]:
@@ -369,7 +369,7 @@ class StorageUsage(google.protobuf.message.Message):
     KIND_FIELD_NUMBER: builtins.int
     BYTES_FIELD_NUMBER: builtins.int
     kind: tallywire.v1.event_pb2.StorageKind.ValueType
-    """kind is what takes it up."""
+    """kind is what takes up the storage."""
     bytes: builtins.int
     """bytes is how much."""
     def __init__(
@@ -391,7 +391,9 @@ class EventTypeCount(google.protobuf.message.Message):
     EVENT_TYPE_FIELD_NUMBER: builtins.int
     EVENTS_FIELD_NUMBER: builtins.int
     event_type: builtins.str
-    """event_type is the type. "_other" stands for all types that came after the limit of distinct ones was reached."""
+    """event_type is the type. "_other" stands for all types that were first seen after the limit of distinct types was
+    reached.
+    """
     events: builtins.int
     """events is how many."""
     def __init__(
@@ -416,7 +418,9 @@ class GetAgentMetricsRequest(google.protobuf.message.Message):
     agent_id: builtins.str
     """agent_id is the agent, as on its events. Required, at most 256 bytes."""
     trend_days: builtins.int
-    """trend_days is how many calendar days of the time zone the trend covers, up to the day on which the period ends, 1 to 400. Unset: 7."""
+    """trend_days is the number of calendar days of the time zone that the trend covers, up to the day on which the period
+    ends: 1 to 400. Unset: 7.
+    """
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required."""
@@ -468,7 +472,7 @@ global___GetAgentMetricsResponse = GetAgentMetricsResponse
 
 @typing.final
 class AgentMetrics(google.protobuf.message.Message):
-    """AgentMetrics holds the figures of one agent. What is counted is what happened under its agent_id on the event itself."""
+    """AgentMetrics holds the figures of one agent. Events count that carry its agent_id themselves."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -532,13 +536,13 @@ class AgentMetrics(google.protobuf.message.Message):
     conversations_closed: builtins.int
     """Conversations closed in the period."""
     conversations_resolved: builtins.int
-    """Those that the agent resolved alone."""
+    """Closed conversations that the agent resolved alone."""
     conversations_escalated: builtins.int
-    """Those that a human took over."""
+    """Closed conversations that a human took over."""
     conversations_abandoned: builtins.int
-    """Those that the user walked away from."""
+    """Closed conversations that the user walked away from."""
     conversations_ended: builtins.int
-    """Those that ended without another outcome."""
+    """Closed conversations that ended without another outcome."""
     resolution_rate: builtins.float
     """Resolved ÷ closed. The four rates add up to 1; all are absent without closed conversations."""
     escalation_rate: builtins.float
@@ -554,9 +558,9 @@ class AgentMetrics(google.protobuf.message.Message):
     response_time_count: builtins.int
     """Messages sent that carry a response time."""
     response_time_sum_ms: builtins.int
-    """Their response times added up, in milliseconds."""
+    """Response times of these messages added up, in milliseconds."""
     avg_response_time_ms: builtins.float
-    """Their mean response time, in milliseconds."""
+    """Mean response time of these messages, in milliseconds."""
     p50_response_time_ms: builtins.float
     """Median response time, in milliseconds, at most 1 % off, as are the other percentiles."""
     p90_response_time_ms: builtins.float
@@ -592,7 +596,7 @@ class AgentMetrics(google.protobuf.message.Message):
     avg_wait_ms: builtins.float
     """Waiting time ÷ calls answered that carry one, in milliseconds."""
     available_time_ms: builtins.int
-    """Time in status available, in milliseconds. Absent if the agent's status has never been told, and for "_other"."""
+    """Time in status available, in milliseconds. Absent if no event has ever told the agent's status, and for "_other"."""
     occupancy: builtins.float
     """Time busy ÷ time available or busy. Absent if both are 0, and for "_other"."""
     leads_converted: builtins.int
@@ -766,7 +770,7 @@ class AgentTrendPoint(google.protobuf.message.Message):
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """end is the first instant after it."""
+        """end is the first instant after the day."""
 
     def __init__(
         self,
@@ -805,20 +809,22 @@ class GetUsageTrendsRequest(google.protobuf.message.Message):
     METRICS_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
-    """granularity is the width of a point. Unset: chosen by the length of the period. At most 2,000 points."""
+    """granularity is the width of a point. Unset: the server chooses by the length of the period. At most 2,000 points."""
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
-        """time_range is the period. Required. A first or last bucket that lies partly outside is cut at the bound."""
+        """time_range is the period. Required. A first or last bucket that lies partly outside of the period is cut at the
+        bound.
+        """
 
     @property
     def metrics(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """metrics are the names of at most 20 metrics with a series (see ListMetrics). Unset: total_messages,
-        total_conversations, token_usage, unique_users, api_calls and cost_micros. A name given twice counts once.
+        total_conversations, token_usage, unique_users, api_calls and cost_micros. A name that is given twice counts once.
         """
 
     @property
     def filter(self) -> tallywire.v1.answer_pb2.Filter:
-        """filter narrows it to one agent, channel or team. Unset: the whole organization."""
+        """filter narrows the question to one agent, channel or team. Unset: the whole organization."""
 
     def __init__(
         self,
@@ -865,8 +871,8 @@ class GetUsageTrendsResponse(google.protobuf.message.Message):
 
     @property
     def estimated_costs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EstimatedCost]:
-        """estimated_costs are by resource. An estimate: model calls from the cost recorded on messages, the others from the organization's
-        rate card. A resource without a rate is left out. Empty with a filter.
+        """estimated_costs are estimates by resource. Model calls: the cost recorded on messages. Others: the organization's
+        rate card; a resource without a rate is left out. Empty with a filter.
         """
 
     def __init__(
@@ -894,11 +900,11 @@ class Bucket(google.protobuf.message.Message):
     END_FIELD_NUMBER: builtins.int
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """start is its first instant."""
+        """start is the first instant of the bucket."""
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """end is the first instant after it."""
+        """end is the first instant after the bucket."""
 
     def __init__(
         self,
@@ -926,7 +932,9 @@ class Series(google.protobuf.message.Message):
     """unit is the unit of the values, as in ListMetrics."""
     @property
     def values(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SeriesValue]:
-        """values are as many as the buckets. Counts and sums are 0 where nothing happened; averages, rates and percentiles absent."""
+        """values are as many as the buckets. Where nothing happened, counts and sums are 0, and averages, rates and
+        percentiles are absent.
+        """
 
     def __init__(
         self,
@@ -941,7 +949,7 @@ global___Series = Series
 
 @typing.final
 class SeriesValue(google.protobuf.message.Message):
-    """SeriesValue is one figure. Neither set: the figure is absent."""
+    """SeriesValue is one figure. If neither field is set, the figure is absent."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1032,26 +1040,28 @@ class MetricDescriptor(google.protobuf.message.Message):
     HAS_SERIES_FIELD_NUMBER: builtins.int
     MAX_RELATIVE_ERROR_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """name is its name everywhere: in fields, series and the README."""
+    """name is the metric's name everywhere: in fields, series and documentation."""
     description: builtins.str
     """description says what is counted, over which events."""
     unit: builtins.str
-    """unit is one of "1" (a count), "ms", "By" (bytes), "micros" (millionths of the organization's currency), "tokens", "fraction", "rating", "%"."""
+    """unit is one of "1" (a count), "ms", "By" (bytes), "micros" (millionths of the organization's currency), "tokens",
+    "fraction", "rating", "%".
+    """
     kind: global___MetricKind.ValueType
-    """kind tells stored measures from computed ones."""
+    """kind tells stored measures from computed metrics."""
     has_series: builtins.bool
-    """has_series is true where GetUsageTrends takes the name."""
+    """has_series is true if GetUsageTrends takes the name."""
     max_relative_error: builtins.float
     """max_relative_error is 0 for exact metrics, else the bound of the error as a fraction."""
     @property
     def event_types(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """event_types are the events that it counts. Empty: events of any type, a computed metric, or one that is taken from
-        conversations as they close.
+        """event_types are the types of the events that the metric counts. Empty: events of any type, a computed metric, or a
+        metric that is taken from conversations as they close.
         """
 
     @property
     def inputs(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """inputs are the names of what a computed metric is made of, numerator first."""
+        """inputs are the names of the metrics that a computed metric is made of, numerator first."""
 
     def __init__(
         self,

@@ -27,10 +27,10 @@ if _version_not_supported:
 
 class MetricsServiceStub(object):
     """MetricsService answers questions. Every answer is exact as of the revision in its context, whether or not any worker
-    is running: what was acknowledged before the call is in it. Figures that cannot be computed are absent; 0 means a computed
-    zero. Rates are fractions from 0 to 1, durations milliseconds, money millionths of the organization's currency. An average is sum
-    ÷ count over the whole range. The names of the figures are those of ListMetrics, which defines them. All RPCs need the scope
-    read.
+    is running: it holds what was acknowledged before the call. A figure that cannot be computed is absent; 0 means a
+    computed zero. Rates are fractions from 0 to 1, durations are milliseconds, money is in millionths of the
+    organization's currency. An average is sum ÷ count over the whole period. ListMetrics defines the figures by their
+    names. All RPCs need the scope read.
     """
 
     def __init__(self, channel):
@@ -63,37 +63,38 @@ class MetricsServiceStub(object):
 
 class MetricsServiceServicer(object):
     """MetricsService answers questions. Every answer is exact as of the revision in its context, whether or not any worker
-    is running: what was acknowledged before the call is in it. Figures that cannot be computed are absent; 0 means a computed
-    zero. Rates are fractions from 0 to 1, durations milliseconds, money millionths of the organization's currency. An average is sum
-    ÷ count over the whole range. The names of the figures are those of ListMetrics, which defines them. All RPCs need the scope
-    read.
+    is running: it holds what was acknowledged before the call. A figure that cannot be computed is absent; 0 means a
+    computed zero. Rates are fractions from 0 to 1, durations are milliseconds, money is in millionths of the
+    organization's currency. An average is sum ÷ count over the whole period. ListMetrics defines the figures by their
+    names. All RPCs need the scope read.
     """
 
     def GetOverview(self, request, context):
-        """GetOverview answers with the key figures of the organization, or of one agent, channel or team of it.
+        """GetOverview returns the key figures of the organization, or of one of its agents, channels or teams.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAgentMetrics(self, request, context):
-        """GetAgentMetrics answers with everything about one agent, and a daily trend. An agent that the organization has never
-        seen is NOT_FOUND (AGENT_NOT_FOUND). An agent that came after the organization's limit of distinct agents was reached has no figures
-        of its own (CARDINALITY_OVERFLOW); those of all such agents together are under the agent_id "_other".
+        """GetAgentMetrics returns everything about one agent, and a daily trend. If the organization has never sent an event
+        with this agent_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND). An agent that was first seen after the
+        organization had reached its limit of distinct agents has no figures of its own (CARDINALITY_OVERFLOW); the
+        agent_id "_other" gives those of all such agents together.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUsageTrends(self, request, context):
-        """GetUsageTrends answers with series of one or more metrics by hour, day, week or month of any time zone, without gaps.
+        """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListMetrics(self, request, context):
-        """ListMetrics answers with the catalogue: every metric's name, unit and definition.
+        """ListMetrics returns the catalogue: name, unit and definition of every metric.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,10 +133,10 @@ def add_MetricsServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class MetricsService(object):
     """MetricsService answers questions. Every answer is exact as of the revision in its context, whether or not any worker
-    is running: what was acknowledged before the call is in it. Figures that cannot be computed are absent; 0 means a computed
-    zero. Rates are fractions from 0 to 1, durations milliseconds, money millionths of the organization's currency. An average is sum
-    ÷ count over the whole range. The names of the figures are those of ListMetrics, which defines them. All RPCs need the scope
-    read.
+    is running: it holds what was acknowledged before the call. A figure that cannot be computed is absent; 0 means a
+    computed zero. Rates are fractions from 0 to 1, durations are milliseconds, money is in millionths of the
+    organization's currency. An average is sum ÷ count over the whole period. ListMetrics defines the figures by their
+    names. All RPCs need the scope read.
     """
 
     @staticmethod

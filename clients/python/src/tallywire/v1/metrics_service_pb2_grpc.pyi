@@ -19,10 +19,10 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 
 class MetricsServiceStub:
     """MetricsService answers questions. Every answer is exact as of the revision in its context, whether or not any worker
-    is running: what was acknowledged before the call is in it. Figures that cannot be computed are absent; 0 means a computed
-    zero. Rates are fractions from 0 to 1, durations milliseconds, money millionths of the organization's currency. An average is sum
-    ÷ count over the whole range. The names of the figures are those of ListMetrics, which defines them. All RPCs need the scope
-    read.
+    is running: it holds what was acknowledged before the call. A figure that cannot be computed is absent; 0 means a
+    computed zero. Rates are fractions from 0 to 1, durations are milliseconds, money is in millionths of the
+    organization's currency. An average is sum ÷ count over the whole period. ListMetrics defines the figures by their
+    names. All RPCs need the scope read.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -30,70 +30,72 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.GetOverviewRequest,
         tallywire.v1.metrics_service_pb2.GetOverviewResponse,
     ]
-    """GetOverview answers with the key figures of the organization, or of one agent, channel or team of it."""
+    """GetOverview returns the key figures of the organization, or of one of its agents, channels or teams."""
 
     GetAgentMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetAgentMetricsRequest,
         tallywire.v1.metrics_service_pb2.GetAgentMetricsResponse,
     ]
-    """GetAgentMetrics answers with everything about one agent, and a daily trend. An agent that the organization has never
-    seen is NOT_FOUND (AGENT_NOT_FOUND). An agent that came after the organization's limit of distinct agents was reached has no figures
-    of its own (CARDINALITY_OVERFLOW); those of all such agents together are under the agent_id "_other".
+    """GetAgentMetrics returns everything about one agent, and a daily trend. If the organization has never sent an event
+    with this agent_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND). An agent that was first seen after the
+    organization had reached its limit of distinct agents has no figures of its own (CARDINALITY_OVERFLOW); the
+    agent_id "_other" gives those of all such agents together.
     """
 
     GetUsageTrends: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetUsageTrendsRequest,
         tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse,
     ]
-    """GetUsageTrends answers with series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
+    """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
 
     ListMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
     ]
-    """ListMetrics answers with the catalogue: every metric's name, unit and definition."""
+    """ListMetrics returns the catalogue: name, unit and definition of every metric."""
 
 class MetricsServiceAsyncStub:
     """MetricsService answers questions. Every answer is exact as of the revision in its context, whether or not any worker
-    is running: what was acknowledged before the call is in it. Figures that cannot be computed are absent; 0 means a computed
-    zero. Rates are fractions from 0 to 1, durations milliseconds, money millionths of the organization's currency. An average is sum
-    ÷ count over the whole range. The names of the figures are those of ListMetrics, which defines them. All RPCs need the scope
-    read.
+    is running: it holds what was acknowledged before the call. A figure that cannot be computed is absent; 0 means a
+    computed zero. Rates are fractions from 0 to 1, durations are milliseconds, money is in millionths of the
+    organization's currency. An average is sum ÷ count over the whole period. ListMetrics defines the figures by their
+    names. All RPCs need the scope read.
     """
 
     GetOverview: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetOverviewRequest,
         tallywire.v1.metrics_service_pb2.GetOverviewResponse,
     ]
-    """GetOverview answers with the key figures of the organization, or of one agent, channel or team of it."""
+    """GetOverview returns the key figures of the organization, or of one of its agents, channels or teams."""
 
     GetAgentMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetAgentMetricsRequest,
         tallywire.v1.metrics_service_pb2.GetAgentMetricsResponse,
     ]
-    """GetAgentMetrics answers with everything about one agent, and a daily trend. An agent that the organization has never
-    seen is NOT_FOUND (AGENT_NOT_FOUND). An agent that came after the organization's limit of distinct agents was reached has no figures
-    of its own (CARDINALITY_OVERFLOW); those of all such agents together are under the agent_id "_other".
+    """GetAgentMetrics returns everything about one agent, and a daily trend. If the organization has never sent an event
+    with this agent_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND). An agent that was first seen after the
+    organization had reached its limit of distinct agents has no figures of its own (CARDINALITY_OVERFLOW); the
+    agent_id "_other" gives those of all such agents together.
     """
 
     GetUsageTrends: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetUsageTrendsRequest,
         tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse,
     ]
-    """GetUsageTrends answers with series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
+    """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
 
     ListMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
     ]
-    """ListMetrics answers with the catalogue: every metric's name, unit and definition."""
+    """ListMetrics returns the catalogue: name, unit and definition of every metric."""
 
 class MetricsServiceServicer(metaclass=abc.ABCMeta):
     """MetricsService answers questions. Every answer is exact as of the revision in its context, whether or not any worker
-    is running: what was acknowledged before the call is in it. Figures that cannot be computed are absent; 0 means a computed
-    zero. Rates are fractions from 0 to 1, durations milliseconds, money millionths of the organization's currency. An average is sum
-    ÷ count over the whole range. The names of the figures are those of ListMetrics, which defines them. All RPCs need the scope
-    read.
+    is running: it holds what was acknowledged before the call. A figure that cannot be computed is absent; 0 means a
+    computed zero. Rates are fractions from 0 to 1, durations are milliseconds, money is in millionths of the
+    organization's currency. An average is sum ÷ count over the whole period. ListMetrics defines the figures by their
+    names. All RPCs need the scope read.
     """
 
     @abc.abstractmethod
@@ -102,7 +104,7 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetOverviewRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetOverviewResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetOverviewResponse]]:
-        """GetOverview answers with the key figures of the organization, or of one agent, channel or team of it."""
+        """GetOverview returns the key figures of the organization, or of one of its agents, channels or teams."""
 
     @abc.abstractmethod
     def GetAgentMetrics(
@@ -110,9 +112,10 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetAgentMetricsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetAgentMetricsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetAgentMetricsResponse]]:
-        """GetAgentMetrics answers with everything about one agent, and a daily trend. An agent that the organization has never
-        seen is NOT_FOUND (AGENT_NOT_FOUND). An agent that came after the organization's limit of distinct agents was reached has no figures
-        of its own (CARDINALITY_OVERFLOW); those of all such agents together are under the agent_id "_other".
+        """GetAgentMetrics returns everything about one agent, and a daily trend. If the organization has never sent an event
+        with this agent_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND). An agent that was first seen after the
+        organization had reached its limit of distinct agents has no figures of its own (CARDINALITY_OVERFLOW); the
+        agent_id "_other" gives those of all such agents together.
         """
 
     @abc.abstractmethod
@@ -121,7 +124,7 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetUsageTrendsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse]]:
-        """GetUsageTrends answers with series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
+        """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
 
     @abc.abstractmethod
     def ListMetrics(
@@ -129,6 +132,6 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.ListMetricsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.ListMetricsResponse]]:
-        """ListMetrics answers with the catalogue: every metric's name, unit and definition."""
+        """ListMetrics returns the catalogue: name, unit and definition of every metric."""
 
 def add_MetricsServiceServicer_to_server(servicer: MetricsServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

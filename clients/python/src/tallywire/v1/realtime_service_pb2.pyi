@@ -80,7 +80,7 @@ class _ChangeDimensionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper
     """One kind of storage."""
 
 class ChangeDimension(_ChangeDimension, metaclass=_ChangeDimensionEnumTypeWrapper):
-    """ChangeDimension is what a cell is kept by."""
+    """ChangeDimension is what a cell is grouped by."""
 
 CHANGE_DIMENSION_UNSPECIFIED: ChangeDimension.ValueType  # 0
 """Never sent."""
@@ -100,8 +100,8 @@ global___ChangeDimension = ChangeDimension
 
 @typing.final
 class RealtimeFilter(google.protobuf.message.Message):
-    """RealtimeFilter narrows a subscription. At most one field may be set (TOO_MANY_FILTERS). Unset: the whole organization. "_other" is
-    no value of an event and refused (INVALID_VALUE).
+    """RealtimeFilter narrows a subscription. At most one field may be set (TOO_MANY_FILTERS). Unset: the whole
+    organization. "_other" is not a value of events, and is refused (INVALID_VALUE).
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -112,7 +112,9 @@ class RealtimeFilter(google.protobuf.message.Message):
     """channel keeps the events that carry this channel. At most 256 bytes."""
     @property
     def agent_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """agent_ids keeps the events that carry one of these agents. At most 100 (TOO_MANY_FILTERS), of at most 256 bytes each."""
+        """agent_ids keeps the events that carry one of these agents. At most 100 (TOO_MANY_FILTERS), of at most 256 bytes
+        each.
+        """
 
     def __init__(
         self,
@@ -133,7 +135,7 @@ class GetRealtimeMetricsRequest(google.protobuf.message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     @property
     def filter(self) -> global___RealtimeFilter:
-        """filter narrows them."""
+        """filter narrows the figures to a part of the organization."""
 
     def __init__(
         self,
@@ -176,13 +178,13 @@ class WatchMetricsRequest(google.protobuf.message.Message):
     MIN_INTERVAL_FIELD_NUMBER: builtins.int
     @property
     def filter(self) -> global___RealtimeFilter:
-        """filter narrows them."""
+        """filter narrows the figures to a part of the organization."""
 
     @property
     def min_interval(self) -> google.protobuf.duration_pb2.Duration:
-        """min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE; INVALID_DURATION where
-        seconds and nanos disagree). Unset or 0: 1 second.
-        Heartbeats come in between where it is long.
+        """min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE;
+        INVALID_DURATION if seconds and nanos disagree in sign). Unset or 0: 1 second. If it is longer than 15 seconds,
+        heartbeats come in between.
         """
 
     def __init__(
@@ -198,14 +200,16 @@ global___WatchMetricsRequest = WatchMetricsRequest
 
 @typing.final
 class WatchMetricsResponse(google.protobuf.message.Message):
-    """WatchMetricsResponse is a state or a heartbeat, which only tells the newest revision. Revisions never go back within a stream."""
+    """WatchMetricsResponse is a state, or a heartbeat, which says the newest revision and nothing else. Revisions never go
+    back within a stream.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     STATE_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     revision: builtins.int
-    """revision is the organization's revision that the state, or the heartbeat, is as of."""
+    """revision is the organization's revision of the state or the heartbeat."""
     @property
     def state(self) -> global___RealtimeState:
         """state is the newest state. Unset in a heartbeat."""
@@ -223,9 +227,10 @@ global___WatchMetricsResponse = WatchMetricsResponse
 
 @typing.final
 class RealtimeState(google.protobuf.message.Message):
-    """RealtimeState is what is happening, as of a revision and an instant. Windows are by occurred_at and end at as_of_time; late
-    events do not enter them. A window is made of whole slots and the slot that is running: of five seconds for the last minute
-    (55 to 60 seconds) and the last 5 minutes, of a minute for the last hour (59 to 60 minutes).
+    """RealtimeState is what is happening, as of a revision and an instant. Windows are by occurred_at and end at
+    as_of_time; late events do not enter them. A window consists of whole slots and the slot that is running: slots of
+    five seconds for the last minute (55 to 60 seconds) and the last 5 minutes, slots of a minute for the last hour (59
+    to 60 minutes).
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -237,9 +242,9 @@ class RealtimeState(google.protobuf.message.Message):
     MINUTES_FIELD_NUMBER: builtins.int
     CONVERSATIONS_FIELD_NUMBER: builtins.int
     as_of_revision: builtins.int
-    """as_of_revision is the organization's revision that is counted."""
+    """as_of_revision is the organization's revision up to which events are counted."""
     time_zone: builtins.str
-    """time_zone is the organization's zone, whose midnight begins today."""
+    """time_zone is the organization's zone, at whose midnight today begins."""
     @property
     def as_of_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """as_of_time is the database's time at which the windows end."""
@@ -250,15 +255,16 @@ class RealtimeState(google.protobuf.message.Message):
 
     @property
     def minutes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RealtimeMinute]:
-        """minutes are the last 60 minutes, oldest first; the last one is the minute that is running. None where the filter names a
-        value without figures of its own (see CARDINALITY_OVERFLOW).
+        """minutes are the last 60 minutes, oldest first; the last one is the minute that is running. Empty if the filter
+        names a value without figures of its own (see CARDINALITY_OVERFLOW).
         """
 
     @property
     def conversations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ConversationState]:
-        """conversations are the 20 with the latest activity, latest first: of those with any in the last hour, else among the
-        organization's latest 5,000 before that. Activity is to be started, spoken in, closed or reopened. A filter keeps those
-        that were last with one of its agents, or on its channel.
+        """conversations are the 20 conversations with the latest activity, latest first. Activity means being started, spoken
+        in, closed or reopened. Those with activity in the last hour come first; if they are fewer than 20, more are looked
+        for among the organization's latest 5,000 before that. A filter keeps the conversations that were last with one of
+        its agents, or on its channel.
         """
 
     def __init__(
@@ -278,8 +284,8 @@ global___RealtimeState = RealtimeState
 
 @typing.final
 class RealtimeMetrics(google.protobuf.message.Message):
-    """RealtimeMetrics are the figures of the last minutes and of today. Absent: cannot be computed. All but active_conversations are
-    absent where the filter names a value without figures of its own (see CARDINALITY_OVERFLOW).
+    """RealtimeMetrics are the figures of the last minutes and of today. A figure that cannot be computed is absent. If the
+    filter names a value without figures of its own (see CARDINALITY_OVERFLOW), all but active_conversations are absent.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -295,13 +301,13 @@ class RealtimeMetrics(google.protobuf.message.Message):
     CONVERSATIONS_TODAY_FIELD_NUMBER: builtins.int
     TOKENS_TODAY_FIELD_NUMBER: builtins.int
     active_conversations: builtins.int
-    """Conversations started, spoken in or reopened within the last hour that are not closed. With a filter: of those that were last
-    with one of its agents, or on its channel.
+    """Conversations started, spoken in or reopened within the last hour that are not closed. With a filter: of the
+    conversations that were last with one of its agents, or on its channel.
     """
     messages_last_minute: builtins.int
     """Messages received and sent in the last minute."""
     messages_last_hour: builtins.int
-    """Messages received and sent in the last hour: those of minutes."""
+    """Messages received and sent in the last hour: the sum over minutes."""
     avg_response_time_ms: builtins.float
     """Mean response time of the last 5 minutes, in milliseconds."""
     p50_response_time_ms: builtins.float
@@ -311,7 +317,7 @@ class RealtimeMetrics(google.protobuf.message.Message):
     success_rate: builtins.float
     """1 − failed ÷ sent messages of the last hour."""
     messages_today: builtins.int
-    """Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over the day."""
+    """Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over that day."""
     conversations_today: builtins.int
     """Conversations started since midnight."""
     tokens_today: builtins.int
@@ -373,7 +379,7 @@ class RealtimeMinute(google.protobuf.message.Message):
     """95th percentile of the response time, in milliseconds. Absent without any."""
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """start is its first instant."""
+        """start is the first instant of the minute."""
 
     def __init__(
         self,
@@ -408,18 +414,20 @@ class ConversationState(google.protobuf.message.Message):
     conversation_id: builtins.str
     """conversation_id is the conversation."""
     status: global___ConversationStatus.ValueType
-    """status is how it stands."""
+    """status is how the conversation stands."""
     agent_id: builtins.str
-    """agent_id is the agent on the latest of the events that start, close or reopen it or are its messages, and that carry one."""
+    """agent_id is the agent on the latest event that carries one, of those that start, close or reopen the conversation
+    or are its messages.
+    """
     user_id: builtins.str
-    """user_id is the user on the latest of those events that carries one."""
+    """user_id is the user on the latest of these events that carries one."""
     channel: builtins.str
-    """channel is the channel on the latest of those events that carries one."""
+    """channel is the channel on the latest of these events that carries one."""
     message_count: builtins.int
     """message_count is the number of its messages."""
     @property
     def last_activity_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """last_activity_at is when the latest of those events occurred."""
+        """last_activity_at is when the latest of these events occurred."""
 
     def __init__(
         self,
@@ -447,19 +455,20 @@ class WatchUpdatesRequest(google.protobuf.message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     INCLUDE_EVENTS_FIELD_NUMBER: builtins.int
     resume_after: builtins.str
-    """resume_after is the resume_token of the last update that was received: the stream goes on with the next revision. Unset: it
-    begins with the next revision after now. A token that is damaged, forged or of another organization is refused
-    (RESUME_TOKEN_INVALID), one older than the window as well (COMPACTED), and one of before a restore (RESTORED).
+    """resume_after is the resume_token of the last update that was received: the stream goes on with the next revision.
+    Unset: the stream begins with the next revision after now. Refused are a token that is damaged, forged or of
+    another organization (RESUME_TOKEN_INVALID), one older than the window (COMPACTED), and one from before a restore
+    (RESTORED).
     """
     include_events: builtins.bool
-    """include_events adds the events themselves, with their properties. It needs the scope events beside read (SCOPE_MISSING). Part
-    of the token, too.
+    """include_events adds the events themselves, with their properties. It needs the scope events beside read
+    (SCOPE_MISSING), and is part of the token, too.
     """
     @property
     def filter(self) -> global___RealtimeFilter:
-        """filter narrows the changes and events; revisions without any still come, empty. It is part of the token and may not change on
-        resuming (RESUME_TOKEN_INVALID). The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW) as soon as a value of it is one
-        without figures of its own.
+        """filter narrows the changes and events; revisions without any still come, empty. The filter is part of the token and
+        may not change on resuming (RESUME_TOKEN_INVALID). The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW)
+        as soon as the filter names a value without figures of its own.
         """
 
     def __init__(
@@ -476,8 +485,8 @@ global___WatchUpdatesRequest = WatchUpdatesRequest
 
 @typing.final
 class WatchUpdatesResponse(google.protobuf.message.Message):
-    """WatchUpdatesResponse is one revision, or a bookmark: a token without a revision, when nothing has happened for 15 seconds and
-    once at the beginning.
+    """WatchUpdatesResponse is a revision, or a bookmark: a token without a revision, sent once at the beginning and
+    whenever nothing has happened for 15 seconds.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -490,14 +499,14 @@ class WatchUpdatesResponse(google.protobuf.message.Message):
     EVENTS_FIELD_NUMBER: builtins.int
     MORE_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
-    """resume_token is what to resume after. Opaque."""
+    """resume_token is what to give as resume_after. Opaque."""
     revision: builtins.int
-    """revision is the revision, one more than the one before. In a bookmark it is the last one sent."""
+    """revision is the revision, one more than the one before. In a bookmark it is the last revision that was sent."""
     bookmark: builtins.bool
-    """bookmark is true when this is no update."""
+    """bookmark is true if this is a bookmark and not an update."""
     more: builtins.bool
-    """more is true when the changes and events of the revision do not fit into one message, of about 2 MiB, and another one follows
-    with the rest of them. Only the last one has the resume_token.
+    """more is true if the changes and events of the revision do not fit into one message, of about 2 MiB, and another
+    message follows with the rest. Only the last one has the resume_token.
     """
     @property
     def committed_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -505,12 +514,12 @@ class WatchUpdatesResponse(google.protobuf.message.Message):
 
     @property
     def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MeasureChange]:
-        """changes are what the revision added to the measures, also what it took back."""
+        """changes are what the revision added to the measures; what it took back is negative."""
 
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tallywire.v1.event_pb2.Event]:
-        """events are those of the revision as they are stored, if they were asked for and are still kept. The detail of a custom event
-        type is not among them.
+        """events are those of the revision as they are stored, if they were asked for and are still kept. They lack the
+        detail of custom event types.
         """
 
     def __init__(
@@ -531,7 +540,7 @@ global___WatchUpdatesResponse = WatchUpdatesResponse
 
 @typing.final
 class MeasureChange(google.protobuf.message.Message):
-    """MeasureChange is what a revision added to a measure in one cell: a quarter hour of one value of a dimension."""
+    """MeasureChange is what a revision added to a measure in one cell: one quarter hour of one value of one dimension."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -542,17 +551,17 @@ class MeasureChange(google.protobuf.message.Message):
     COUNT_FIELD_NUMBER: builtins.int
     SUM_FIELD_NUMBER: builtins.int
     dimension: global___ChangeDimension.ValueType
-    """dimension is what value is a value of."""
+    """dimension is the dimension that value belongs to."""
     value: builtins.str
-    """value is the agent, channel or team, the event type, or the kind of storage. Empty for the total. "_other" stands for all
-    values that came after the limit of distinct ones was reached.
+    """value is the agent, channel, team, event type or kind of storage. Empty for the total. "_other" stands for all
+    values that were first seen after the limit of distinct values was reached.
     """
     measure: builtins.str
     """measure is the name of the measure, as in ListMetrics."""
     count: builtins.int
-    """count is how often it was taken; negative when it was taken back."""
+    """count is how often the measure was taken; negative if it was taken back."""
     sum: builtins.int
-    """sum is the values added up, for measures that have values."""
+    """sum is the values added up, for measures with values."""
     @property
     def bucket(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """bucket is the first instant of the quarter hour."""

@@ -26,9 +26,8 @@ if _version_not_supported:
 
 
 class RealtimeServiceStub(object):
-    """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read; raw
-    events need the scope events as well.
+    """RealtimeService says what is happening now. It counts the same accepted, deduplicated events as every other answer,
+    in the order of their revisions. All RPCs need the scope read; raw events need the scope events, too.
     """
 
     def __init__(self, channel):
@@ -55,13 +54,12 @@ class RealtimeServiceStub(object):
 
 
 class RealtimeServiceServicer(object):
-    """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read; raw
-    events need the scope events as well.
+    """RealtimeService says what is happening now. It counts the same accepted, deduplicated events as every other answer,
+    in the order of their revisions. All RPCs need the scope read; raw events need the scope events, too.
     """
 
     def GetRealtimeMetrics(self, request, context):
-        """GetRealtimeMetrics answers with the figures of the last minutes, of the organization or a part of it. The answer may be
+        """GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
         up to 2 seconds old; as_of_revision says what is in it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -69,9 +67,9 @@ class RealtimeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchMetrics(self, request, context):
-        """WatchMetrics sends the figures at once and then whenever they have changed, at most once per min_interval. A reader
-        that is slow gets the newest state and never a queue of old ones. A heartbeat comes after every 15
-        seconds without a state. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
+        """WatchMetrics sends the figures at once, and again whenever they have changed, at most once per min_interval. A slow
+        reader gets the newest state, and never a queue of old ones. After 15 seconds without a state comes a heartbeat.
+        The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,9 +77,9 @@ class RealtimeServiceServicer(object):
 
     def WatchUpdates(self, request, context):
         """WatchUpdates sends every revision of the organization once, in order, without a gap, with what it changed. To go on
-        after the stream has ended, call again with the last resume_token, on any server. It ends with UNAVAILABLE (DRAINING) before the
-        server stops, and with OUT_OF_RANGE (COMPACTED) when the reader has fallen behind the window that is kept (24 hours unless
-        the operator chose longer).
+        after the stream has ended, call again with the last resume_token, on any server. The stream ends with UNAVAILABLE
+        (DRAINING) before the server stops, and with OUT_OF_RANGE (COMPACTED) if the reader has fallen behind the window
+        that is kept (24 hours, unless the operator chose longer).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,9 +112,8 @@ def add_RealtimeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RealtimeService(object):
-    """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read; raw
-    events need the scope events as well.
+    """RealtimeService says what is happening now. It counts the same accepted, deduplicated events as every other answer,
+    in the order of their revisions. All RPCs need the scope read; raw events need the scope events, too.
     """
 
     @staticmethod

@@ -18,9 +18,8 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class RealtimeServiceStub:
-    """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read; raw
-    events need the scope events as well.
+    """RealtimeService says what is happening now. It counts the same accepted, deduplicated events as every other answer,
+    in the order of their revisions. All RPCs need the scope read; raw events need the scope events, too.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -28,7 +27,7 @@ class RealtimeServiceStub:
         tallywire.v1.realtime_service_pb2.GetRealtimeMetricsRequest,
         tallywire.v1.realtime_service_pb2.GetRealtimeMetricsResponse,
     ]
-    """GetRealtimeMetrics answers with the figures of the last minutes, of the organization or a part of it. The answer may be
+    """GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
     up to 2 seconds old; as_of_revision says what is in it.
     """
 
@@ -36,9 +35,9 @@ class RealtimeServiceStub:
         tallywire.v1.realtime_service_pb2.WatchMetricsRequest,
         tallywire.v1.realtime_service_pb2.WatchMetricsResponse,
     ]
-    """WatchMetrics sends the figures at once and then whenever they have changed, at most once per min_interval. A reader
-    that is slow gets the newest state and never a queue of old ones. A heartbeat comes after every 15
-    seconds without a state. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
+    """WatchMetrics sends the figures at once, and again whenever they have changed, at most once per min_interval. A slow
+    reader gets the newest state, and never a queue of old ones. After 15 seconds without a state comes a heartbeat.
+    The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
     """
 
     WatchUpdates: grpc.UnaryStreamMultiCallable[
@@ -46,22 +45,21 @@ class RealtimeServiceStub:
         tallywire.v1.realtime_service_pb2.WatchUpdatesResponse,
     ]
     """WatchUpdates sends every revision of the organization once, in order, without a gap, with what it changed. To go on
-    after the stream has ended, call again with the last resume_token, on any server. It ends with UNAVAILABLE (DRAINING) before the
-    server stops, and with OUT_OF_RANGE (COMPACTED) when the reader has fallen behind the window that is kept (24 hours unless
-    the operator chose longer).
+    after the stream has ended, call again with the last resume_token, on any server. The stream ends with UNAVAILABLE
+    (DRAINING) before the server stops, and with OUT_OF_RANGE (COMPACTED) if the reader has fallen behind the window
+    that is kept (24 hours, unless the operator chose longer).
     """
 
 class RealtimeServiceAsyncStub:
-    """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read; raw
-    events need the scope events as well.
+    """RealtimeService says what is happening now. It counts the same accepted, deduplicated events as every other answer,
+    in the order of their revisions. All RPCs need the scope read; raw events need the scope events, too.
     """
 
     GetRealtimeMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.realtime_service_pb2.GetRealtimeMetricsRequest,
         tallywire.v1.realtime_service_pb2.GetRealtimeMetricsResponse,
     ]
-    """GetRealtimeMetrics answers with the figures of the last minutes, of the organization or a part of it. The answer may be
+    """GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
     up to 2 seconds old; as_of_revision says what is in it.
     """
 
@@ -69,9 +67,9 @@ class RealtimeServiceAsyncStub:
         tallywire.v1.realtime_service_pb2.WatchMetricsRequest,
         tallywire.v1.realtime_service_pb2.WatchMetricsResponse,
     ]
-    """WatchMetrics sends the figures at once and then whenever they have changed, at most once per min_interval. A reader
-    that is slow gets the newest state and never a queue of old ones. A heartbeat comes after every 15
-    seconds without a state. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
+    """WatchMetrics sends the figures at once, and again whenever they have changed, at most once per min_interval. A slow
+    reader gets the newest state, and never a queue of old ones. After 15 seconds without a state comes a heartbeat.
+    The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
     """
 
     WatchUpdates: grpc.aio.UnaryStreamMultiCallable[
@@ -79,15 +77,14 @@ class RealtimeServiceAsyncStub:
         tallywire.v1.realtime_service_pb2.WatchUpdatesResponse,
     ]
     """WatchUpdates sends every revision of the organization once, in order, without a gap, with what it changed. To go on
-    after the stream has ended, call again with the last resume_token, on any server. It ends with UNAVAILABLE (DRAINING) before the
-    server stops, and with OUT_OF_RANGE (COMPACTED) when the reader has fallen behind the window that is kept (24 hours unless
-    the operator chose longer).
+    after the stream has ended, call again with the last resume_token, on any server. The stream ends with UNAVAILABLE
+    (DRAINING) before the server stops, and with OUT_OF_RANGE (COMPACTED) if the reader has fallen behind the window
+    that is kept (24 hours, unless the operator chose longer).
     """
 
 class RealtimeServiceServicer(metaclass=abc.ABCMeta):
-    """RealtimeService tells what is happening now. It counts the same accepted, deduplicated events as every other answer, in the
-    order of their revisions. All RPCs need the scope read; raw
-    events need the scope events as well.
+    """RealtimeService says what is happening now. It counts the same accepted, deduplicated events as every other answer,
+    in the order of their revisions. All RPCs need the scope read; raw events need the scope events, too.
     """
 
     @abc.abstractmethod
@@ -96,7 +93,7 @@ class RealtimeServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.realtime_service_pb2.GetRealtimeMetricsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.realtime_service_pb2.GetRealtimeMetricsResponse, collections.abc.Awaitable[tallywire.v1.realtime_service_pb2.GetRealtimeMetricsResponse]]:
-        """GetRealtimeMetrics answers with the figures of the last minutes, of the organization or a part of it. The answer may be
+        """GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
         up to 2 seconds old; as_of_revision says what is in it.
         """
 
@@ -106,9 +103,9 @@ class RealtimeServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.realtime_service_pb2.WatchMetricsRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[tallywire.v1.realtime_service_pb2.WatchMetricsResponse], collections.abc.AsyncIterator[tallywire.v1.realtime_service_pb2.WatchMetricsResponse]]:
-        """WatchMetrics sends the figures at once and then whenever they have changed, at most once per min_interval. A reader
-        that is slow gets the newest state and never a queue of old ones. A heartbeat comes after every 15
-        seconds without a state. The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
+        """WatchMetrics sends the figures at once, and again whenever they have changed, at most once per min_interval. A slow
+        reader gets the newest state, and never a queue of old ones. After 15 seconds without a state comes a heartbeat.
+        The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
         """
 
     @abc.abstractmethod
@@ -118,9 +115,9 @@ class RealtimeServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[tallywire.v1.realtime_service_pb2.WatchUpdatesResponse], collections.abc.AsyncIterator[tallywire.v1.realtime_service_pb2.WatchUpdatesResponse]]:
         """WatchUpdates sends every revision of the organization once, in order, without a gap, with what it changed. To go on
-        after the stream has ended, call again with the last resume_token, on any server. It ends with UNAVAILABLE (DRAINING) before the
-        server stops, and with OUT_OF_RANGE (COMPACTED) when the reader has fallen behind the window that is kept (24 hours unless
-        the operator chose longer).
+        after the stream has ended, call again with the last resume_token, on any server. The stream ends with UNAVAILABLE
+        (DRAINING) before the server stops, and with OUT_OF_RANGE (COMPACTED) if the reader has fallen behind the window
+        that is kept (24 hours, unless the operator chose longer).
         """
 
 def add_RealtimeServiceServicer_to_server(servicer: RealtimeServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

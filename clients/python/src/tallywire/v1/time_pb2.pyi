@@ -27,7 +27,7 @@ class _GranularityEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     GRANULARITY_UNSPECIFIED: _Granularity.ValueType  # 0
     """The server chooses: hours up to 3 days, days up to 92 days, weeks up to 400 days. The answer says what it chose."""
     GRANULARITY_HOUR: _Granularity.ValueType  # 1
-    """One hour of the wall clock. Where a clock change cuts an hour in two, each part is a point."""
+    """One hour of the wall clock. Where a change of the clocks cuts an hour in two, each part is a point."""
     GRANULARITY_DAY: _Granularity.ValueType  # 2
     """One calendar day."""
     GRANULARITY_WEEK: _Granularity.ValueType  # 3
@@ -36,14 +36,14 @@ class _GranularityEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """One calendar month."""
 
 class Granularity(_Granularity, metaclass=_GranularityEnumTypeWrapper):
-    """Granularity is the width of one point of a series. Buckets follow the clock on the wall of the time zone that was
-    asked for: a day has 23, 24 or 25 hours (or 23.5 and 24.5), weeks begin on Monday (ISO 8601), months are calendar months.
+    """Granularity is the width of one point of a series. Buckets follow the wall clock of the time zone that was asked for:
+    a day has 23, 24 or 25 hours (or 23.5 and 24.5), weeks begin on Monday (ISO 8601), months are calendar months.
     """
 
 GRANULARITY_UNSPECIFIED: Granularity.ValueType  # 0
 """The server chooses: hours up to 3 days, days up to 92 days, weeks up to 400 days. The answer says what it chose."""
 GRANULARITY_HOUR: Granularity.ValueType  # 1
-"""One hour of the wall clock. Where a clock change cuts an hour in two, each part is a point."""
+"""One hour of the wall clock. Where a change of the clocks cuts an hour in two, each part is a point."""
 GRANULARITY_DAY: Granularity.ValueType  # 2
 """One calendar day."""
 GRANULARITY_WEEK: Granularity.ValueType  # 3
@@ -54,11 +54,12 @@ global___Granularity = Granularity
 
 @typing.final
 class TimeRange(google.protobuf.message.Message):
-    """TimeRange is the period a question is about: the half-open interval [start, end) of when events occurred.
+    """TimeRange is the period that a question is about: the half-open interval [start, end) of the times at which events
+    occurred.
 
-    Figures are kept per quarter of an hour, so start is moved back and end is moved forward to the next quarter hour
-    (UTC); AnswerContext says which bounds were used. Every IANA time zone has had offsets that are multiples of 15
-    minutes since 1980, so midnight in any zone is such a bound.
+    Figures are kept per quarter of an hour. So start is moved back, and end is moved forward, to a quarter hour (UTC);
+    AnswerContext says which bounds were used. Since 1980 the offset of every IANA time zone has been a multiple of 15
+    minutes, so midnight in any zone is such a bound.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -67,9 +68,9 @@ class TimeRange(google.protobuf.message.Message):
     END_FIELD_NUMBER: builtins.int
     TIME_ZONE_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
-    """time_zone is the IANA name of the zone whose hours, days, weeks and months make the buckets of a series, for example
-    "Asia/Kathmandu". Unset: the organization's own zone. Upper and lower case are not told apart; the answer says
-    the canonical name. Offsets such as "+05:45" are refused (INVALID_TIME_ZONE).
+    """time_zone is the IANA name of the zone whose hours, days, weeks and months are the buckets of a series, for example
+    "Asia/Kathmandu". Unset: the organization's own zone. Upper and lower case make no difference; the answer has the
+    canonical name. Offsets such as "+05:45" are refused (INVALID_TIME_ZONE).
     """
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -77,9 +78,9 @@ class TimeRange(google.protobuf.message.Message):
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """end is the first instant after the period. Required, later than start (INVALID_TIME_RANGE). Where the period
-        has begun, an end beyond the last instant that an event can have (one hour ahead of now) is moved back to there. At most 400 days after start
-        (TIME_RANGE_TOO_LARGE).
+        """end is the first instant after the period. Required, later than start (INVALID_TIME_RANGE), and at most 400 days
+        after start (TIME_RANGE_TOO_LARGE). If the period has already started, end is clamped to one hour from now, the
+        latest time that an event may have.
         """
 
     def __init__(
