@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import tomllib
 from typing import Any
 
 import grpc
@@ -205,6 +206,24 @@ def test_requests_of_other_tools_are_messages_of_the_contract() -> None:
         service, _, method = name.partition("/")
         described = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(method)
         json_format.ParseDict(body, message_factory.GetMessageClass(described.input_type)())
+
+
+def test_rooms_are_those_of_the_import_contracts() -> None:
+    page = PAGES["docs/design/rooms.md"]
+    (picture,) = blocks("text", page)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (one["layers"] for one in contracts if one["id"] == "rooms")
+    last = -1
+    for layer in layers:
+        places = []
+        for room in re.findall(r"\((\w+)\)", layer):
+            found = re.search(rf"\b{room}\b", picture)
+            assert found is not None, f"the picture of docs/design/rooms.md lacks {room}"
+            places.append(found.start())
+        assert min(places) > last, f"{layer} stands above what is below it"
+        last = max(places)
+    folders = {path.parent.name for path in (ROOT / "server").glob("*/__init__.py")}
+    assert folders == set(re.findall(r"^\| `server/(\w+)/` \|", page, re.MULTILINE))
 
 
 def test_the_quick_start_is_two_lines() -> None:
