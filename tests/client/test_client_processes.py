@@ -283,9 +283,9 @@ def test_handlers_are_set_in_the_main_thread_only(running: scripted.Running) -> 
 def test_the_first_process_of_a_container_ends_too(program: Program, script: scripted.Script) -> None:
     # The kernel gives no signal to the first process of a container that would do its default there: as here.
     body = """
-    from tallywire import process
-    give, given = process._signal, []
-    process._signal = lambda number: given or given.append(give(number))
+    from tallywire import lifecycle
+    give, given = lifecycle._signal, []
+    lifecycle._signal = lambda number: given or given.append(give(number))
     """
     ending = begun(program(textwrap.dedent(body) + WAITING.format(before="")))
     ending.terminate()

@@ -9,7 +9,7 @@ import answers
 import pytest
 from rich.console import Console
 
-from tallywire.cli import figures, jsonout, points, render
+from tallywire.cli import formatting, json_output, points, render
 from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 
@@ -157,7 +157,7 @@ def test_an_empty_answer_renders() -> None:
     ],
 )
 def test_short_counts(value: float, text: str) -> None:
-    assert figures.short(value) == text
+    assert formatting.short(value) == text
 
 
 @pytest.mark.parametrize(
@@ -172,11 +172,11 @@ def test_short_counts(value: float, text: str) -> None:
     ],
 )
 def test_durations(value: float, text: str) -> None:
-    assert figures.milliseconds(value) == text
+    assert formatting.milliseconds(value) == text
 
 
 def test_json_has_every_key_and_null_for_what_is_absent() -> None:
-    document = json.loads(json.dumps(jsonout.of(answers.overview())))
+    document = json.loads(json.dumps(json_output.of(answers.overview())))
     fields = metrics_service_pb2.Overview.DESCRIPTOR.fields_by_name
     assert set(document["overview"]) == set(fields)
     assert document["overview"]["satisfaction_score"] is None
@@ -185,7 +185,7 @@ def test_json_has_every_key_and_null_for_what_is_absent() -> None:
     assert document["overview"]["users_change"] == {"percent": None, "absence_reason": "ABSENCE_REASON_NO_BASELINE"}
     assert document["overview"]["conversations_change"] is None
     assert document["context"]["start"] == "2026-01-04T18:15:00Z"
-    usage = json.loads(json.dumps(jsonout.of(answers.usage())))
+    usage = json.loads(json.dumps(json_output.of(answers.usage())))
     assert usage["granularity"] == "GRANULARITY_DAY"
     assert usage["series"][2]["values"][:2] == [{"integer": 0, "number": None}, {"integer": None, "number": None}]
     assert usage["storage_by_kind"] == []

@@ -17,7 +17,7 @@ from scripted import Fail
 from subscription_log import Cut, Say
 
 import tallywire
-from tallywire import ledgers
+from tallywire import progress
 
 DRAINING = Fail(reason="DRAINING", retry_after=0.01)
 LIMIT = Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="SUBSCRIPTION_LIMIT", retry_after=0.01)
@@ -211,7 +211,7 @@ def test_states_never_go_back(client: tallywire.Client, live: subscription_log.L
 
 def test_revisions_that_stay_behind_are_an_error() -> None:
     now = 0.0
-    ledger = ledgers.StatesLedger(None, 1.0, heartbeats=True, clock=lambda: now)
+    ledger = progress.StateProgress(None, 1.0, heartbeats=True, clock=lambda: now)
     assert ledger.take(subscription_log.heartbeat(5)) is not None
     for now in (1.0, 60.0):  # noqa: B007 - the clock reads it
         assert ledger.take(subscription_log.heartbeat(4)) is None
@@ -332,7 +332,7 @@ async def test_a_silent_connection_is_replaced(
     live: subscription_log.Live,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ledgers, "SILENCE", 0.3)
+    monkeypatch.setattr(progress, "SILENCE", 0.3)
     problems: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 

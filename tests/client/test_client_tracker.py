@@ -12,7 +12,7 @@ from google.rpc import code_pb2
 from scripted import Fail, Reject, Slow
 
 import tallywire
-from tallywire import buffer, losses, sender
+from tallywire import buffer, lost_events, sender
 from tallywire.v1 import event_pb2
 
 Options = dict[str, Any]
@@ -243,11 +243,11 @@ def test_a_line_is_due_each_minute_while_something_is_lost(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = 1_000.0
-    monkeypatch.setattr(losses.time, "monotonic", lambda: now)
-    kept = losses.Losses(None, threading)
+    monkeypatch.setattr(lost_events.time, "monotonic", lambda: now)
+    kept = lost_events.LostEvents(None, threading)
 
     def lose() -> bool:
-        return kept.add([losses.Loss(event=None, kind="full", reason="full")])
+        return kept.add([lost_events.LostEvent(event=None, kind="full", reason="full")])
 
     assert (kept.seconds_until_line(), lose(), lose(), lose()) == (None, False, True, False)
     now += 20
@@ -264,7 +264,7 @@ def test_a_line_is_due_each_minute_while_something_is_lost(
 def test_what_is_lost_before_a_quiet_time_is_reported_by_the_thread(
     running: scripted.Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(losses, "INTERVAL", 0.2)
+    monkeypatch.setattr(lost_events, "INTERVAL", 0.2)
     with tallywire.Tracker(running.address, api_key="k") as tracker:
         tracker.track("message.sent", latency=1)
         tracker.track("message.sent", latency=1)
@@ -371,7 +371,7 @@ def test_wrong_arguments_raise_at_once() -> None:
 def test_a_thread_survives_what_should_not_happen(
     tracker: tallywire.Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: object) -> buffer.BatchTally:
+    def broken(*_: object) -> buffer.BatchOutcome:
         raise LookupError("a bug")
 
     with monkeypatch.context() as patched:

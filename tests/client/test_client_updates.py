@@ -19,7 +19,7 @@ from google.rpc import code_pb2
 from scripted import Fail
 
 from tallywire.cli import problems, updates
-from tallywire.cli.updates import Keeper, Output, ReaderPosition
+from tallywire.cli.updates import Output, PositionFile, SavedPosition
 
 KILLS = 6
 
@@ -245,7 +245,7 @@ def test_a_file_that_holds_no_position_is_left_alone(tmp_path: Path, text: str) 
     token = tmp_path / "token"
     token.write_text(text)
     with pytest.raises(problems.WrongUsage, match="holds no position"):
-        Keeper(token).load()
+        PositionFile(token).load()
     assert token.read_text() == text
 
 
@@ -253,15 +253,15 @@ def test_positions_replace_one_another_also_behind_a_link(tmp_path: Path) -> Non
     (tmp_path / "folder").mkdir()
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "folder" / "token")
-    assert Keeper(link).load() is None
+    assert PositionFile(link).load() is None
     for revision in (1, 2):
-        Keeper(link).save(ReaderPosition(resume_token=f"t{revision}", revision=revision))
-    assert Keeper(link).load() == ReaderPosition(resume_token="t2", revision=2)
+        PositionFile(link).save(SavedPosition(resume_token=f"t{revision}", revision=revision))
+    assert PositionFile(link).load() == SavedPosition(resume_token="t2", revision=2)
     assert link.is_symlink()
     assert [one.name for one in (tmp_path / "folder").iterdir()] == ["token"]
 
 
-def mended(path: Path, mode: str = "ab") -> ReaderPosition | None:
+def mended(path: Path, mode: str = "ab") -> SavedPosition | None:
     with path.open(mode) as file:
         found = Output(file.fileno()).mend()
         os.write(file.fileno(), b"+")
@@ -276,7 +276,7 @@ def test_torn_lines_are_cut_off(tmp_path: Path, torn: str, mode: str) -> None:
     path = tmp_path / "updates.jsonl"
     long = reported_line(2).replace("agent", "agent" * 50_000)
     path.write_text(reported_line(1) + long + torn)
-    assert mended(path, mode) == ReaderPosition(resume_token="t2", revision=2)
+    assert mended(path, mode) == SavedPosition(resume_token="t2", revision=2)
     assert path.read_text() == reported_line(1) + long + "+"
     path.write_text(torn)
     assert mended(path, mode) is None

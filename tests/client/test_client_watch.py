@@ -20,8 +20,8 @@ from google.rpc import code_pb2
 from rich.console import Console
 from scripted import Fail
 
-from tallywire.cli import dashboard, figures, trends
-from tallywire.cli.dashboard import DashboardView
+from tallywire.cli import dashboard, formatting, trends
+from tallywire.cli.dashboard import Dashboard
 from tallywire.v1 import realtime_service_pb2
 from tests.support.terminals import Terminal
 
@@ -29,7 +29,7 @@ RISING = {card.name: 1 for row in dashboard.CARDS for card in row}
 LEAVES_THE_SCREEN, SHOWS_THE_CURSOR = "\x1b[?1049l", "\x1b[?25h"
 
 
-def drawn(view: DashboardView, width: int = 80, height: int = 24, **options: Any) -> str:
+def drawn(view: Dashboard, width: int = 80, height: int = 24, **options: Any) -> str:
     """Returns the picture as text, checked to be of its size."""
     console = Console(file=io.StringIO(), width=width, height=height, **options)
     console.print(dashboard.render(view, width, height))
@@ -42,10 +42,10 @@ def drawn(view: DashboardView, width: int = 80, height: int = 24, **options: Any
     return text
 
 
-def view(**changes: Any) -> DashboardView:
+def view(**changes: Any) -> Dashboard:
     """Returns a view of a made state."""
     facts = {"title": "everything", "state": states.state(), "revision": 12_345, "age": 0.4, "trends": RISING}
-    return DashboardView(**{**facts, "hint": "q quits", **changes})
+    return Dashboard(**{**facts, "hint": "q quits", **changes})
 
 
 def test_the_picture_without_colour() -> None:
@@ -97,11 +97,11 @@ def test_every_size_is_filled_exactly(width: int, height: int, conversations: in
     text = drawn(view(state=states.state(conversations=conversations)), width, height, color_system=None)
     assert text.count("web") == min(conversations, text.count("web"))
     assert "live" in text.splitlines()[-1]
-    drawn(DashboardView(title="x" * 300), width, height, color_system=None)
+    drawn(Dashboard(title="x" * 300), width, height, color_system=None)
 
 
 def test_what_is_wrong_with_the_connection() -> None:
-    assert "○ connecting…" in drawn(DashboardView(title="everything"), color_system=None)
+    assert "○ connecting…" in drawn(Dashboard(title="everything"), color_system=None)
     text = drawn(view(problem="no\x1b[5m route", problem_age=12.4, age=65), color_system=None)
     assert "○ reconnecting… for 12 s · figures of 1 min ago · no?[5m route" in text
     assert "live" not in text.splitlines()[-1]
@@ -110,9 +110,9 @@ def test_what_is_wrong_with_the_connection() -> None:
 
 def test_an_empty_state_is_dashes() -> None:
     text = drawn(
-        DashboardView(title="agent a", state=realtime_service_pb2.RealtimeState(time_zone="UTC")), color_system=None
+        Dashboard(title="agent a", state=realtime_service_pb2.RealtimeState(time_zone="UTC")), color_system=None
     )
-    assert text.count(figures.ABSENT) == 10
+    assert text.count(formatting.ABSENT) == 10
     assert "agent a" in text
 
 
@@ -133,7 +133,7 @@ def test_one_outlier_does_not_flatten_a_chart() -> None:
 
 
 def test_trends_compare_with_a_minute_before() -> None:
-    going = trends.RecentStates()
+    going = trends.MinuteTrends()
     assert going.of("messages_last_minute") is None
     for second in range(0, 200, 2):
         values = {"messages_last_minute": second, "p95_response_time_ms": 1_000 - second, "messages_last_hour": 5_000}

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 
-from tallywire import errors, pacing, retries
+from tallywire import concurrency_limit, errors, retries
 from tallywire.v1 import event_service_pb2
 from tests.bench.made import Recipe, made_up
 from tests.load.plan import Call, Plan, key_text
@@ -59,10 +59,10 @@ class Generator:
         self._templates = itertools.cycle([Template(plan.batch, plan.days, seed) for seed in range(_TEMPLATES)])
         self._calls: list[Call] = []
         self._numbers = [itertools.count() for _ in plan.keys]
-        self._turns = [pacing.AsyncTurns() for _ in plan.keys]
+        self._slots = [concurrency_limit.AsyncCallSlots() for _ in plan.keys]
 
     async def run(self) -> list[Call]:
-        """Makes them all and returns what became of each."""
+        """Makes them all and reslots what became of each."""
         options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
         channels = [grpc.aio.insecure_channel(self._plan.address, options=options) for _ in range(_CONNECTIONS)]
         self._track = [one.unary_unary("/tallywire.v1.EventService/TrackEvents") for one in channels]
@@ -114,11 +114,11 @@ class Generator:
         request, code, refusals = b"", None, 0
         while code is None:
             try:
-                async with self._turns[tenant].turn(tries.next_timeout() / 2) if self._plan.obedient else nullcontext():
+                async with self._slots[tenant].slot(tries.next_timeout() / 2) if self._plan.obedient else nullcontext():
                     request = request or next(self._templates).request(global_tenant, number)
                     await self._try(tenant, number, request, tries.next_timeout())
                 code = grpc.StatusCode.OK
-            except pacing.GivenUp as given_up:
+            except concurrency_limit.NoSlot as given_up:
                 code = given_up.refusal.code
             except errors.TallywireError as error:
                 refusals += 1

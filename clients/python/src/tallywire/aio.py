@@ -11,17 +11,17 @@ import grpc
 import grpc.aio
 
 from tallywire import (
-    aio_binding,
     aio_stream,
+    aio_stubs,
     aio_subscription,
+    concurrency_limit,
     connection,
     errors,
     ids,
-    ledgers,
-    pacing,
+    progress,
     requests,
     retries,
-    streams,
+    stream_batches,
 )
 from tallywire.v1 import (
     event_pb2,
@@ -64,17 +64,17 @@ class AsyncClient:
         )
         self._timeout = timeout
         self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
-        self._turns = pacing.AsyncTurns()
+        self._slots = concurrency_limit.AsyncCallSlots()
         # Opened with the first call: an asyncio channel belongs to the loop that runs when it is made.
-        self._opened: aio_binding.Bound | None = None
+        self._opened: aio_stubs.Stubs | None = None
         self._closed = False
 
     def __repr__(self) -> str:
-        """Returns the class and the address; never the key."""
+        """Reslots the class and the address; never the key."""
         return f"{type(self).__name__}({self._connection.target!r})"
 
     async def __aenter__(self) -> Self:
-        """Returns the client itself."""
+        """Reslots the client itself."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -106,7 +106,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
     ) -> event_service_pb2.EventResult:
-        """Stores one event and returns ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
+        """Stores one event and reslots ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
 
         An event without an event_id gets one for this call; to send it again later, build it with event().
         """
@@ -121,7 +121,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
     ) -> list[event_service_pb2.EventResult]:
-        """Stores any number of events and returns a result for each, in their order; read them, some may be REJECTED.
+        """Stores any number of events and reslots a result for each, in their order; read them, some may be REJECTED.
 
         Over 1,000 events or 3.5 MiB they go as several requests, each with the whole timeout. If one fails for good,
         the error's `results` hold those of the events before it.
@@ -154,9 +154,9 @@ class AsyncClient:
         seconds without progress raise its error. An error of `batches` is raised after the acknowledgements of what it
         gave before. Whoever leaves the loop early wraps the call in contextlib.aclosing.
         """
-        feed = aio_stream.Feed(streams.UnackedWindow(limit=max_unacked, clock=self._clock))
+        feed = aio_stream.Feed(stream_batches.UnackedBatches(limit=max_unacked, clock=self._clock))
         feeder = asyncio.create_task(feed.take(batches))
-        tries = streams.attempts(retry_for)
+        tries = stream_batches.attempts(retry_for)
         try:
             while not feed.window.finished:
                 try:
@@ -164,8 +164,8 @@ class AsyncClient:
                         async for ack in acks:
                             tries.restart()
                             yield ack
-                except streams.Broken as broken:
-                    wait = streams.wait_before_retry(tries, feed.window, broken.error)
+                except stream_batches.StreamBroken as broken:
+                    wait = stream_batches.wait_before_retry(tries, feed.window, broken.error)
                     await asyncio.sleep(wait)
             await feeder
         finally:
@@ -187,16 +187,16 @@ class AsyncClient:
                 for ack in await feed.acknowledged(response):
                     yield ack
         except grpc.aio.AioRpcError as error:
-            raise streams.Broken(feed.told(error)) from error
+            raise stream_batches.StreamBroken(feed.told(error)) from error
         except asyncio.CancelledError:
-            if self._closed and not aio_binding.is_cancelled():
+            if self._closed and not aio_stubs.is_cancelled():
                 raise errors.closed() from None
             raise
         finally:
             call.cancel()
             await aio_stream.stop(sender)
         if not feed.window.finished:
-            raise streams.Broken(streams.ended_early())
+            raise stream_batches.StreamBroken(stream_batches.ended_early())
 
     async def overview(
         self,
@@ -209,7 +209,7 @@ class AsyncClient:
         team_id: str | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetOverviewResponse:
-        """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
+        """Reslots the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
         request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
         return await self._call(self._bound().metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
@@ -223,7 +223,7 @@ class AsyncClient:
         trend_days: int | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Returns the figures of one agent with a daily trend.
+        """Reslots the figures of one agent with a daily trend.
 
         Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
         """
@@ -243,7 +243,7 @@ class AsyncClient:
         team_id: str | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
-        """Returns series over [start, end); without a granularity or metrics the server chooses."""
+        """Reslots series over [start, end); without a granularity or metrics the server chooses."""
         period = requests.time_range(start, end, time_zone)
         request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
         return await self._call(self._bound().metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
@@ -253,7 +253,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
     ) -> metrics_service_pb2.ListMetricsResponse:
-        """Returns the catalogue: every metric with its unit and definition."""
+        """Reslots the catalogue: every metric with its unit and definition."""
         request = metrics_service_pb2.ListMetricsRequest()
         return await self._call(self._bound().metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
 
@@ -264,8 +264,8 @@ class AsyncClient:
         channel: str | None = None,
         timeout: float | None = None,
     ) -> realtime_service_pb2.RealtimeState:
-        """Returns what is happening now, in all or for some agents or one channel."""
-        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=ledgers.narrowed(agent_ids, channel))
+        """Reslots what is happening now, in all or for some agents or one channel."""
+        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=progress.narrowed(agent_ids, channel))
         response = await self._call(self._bound().realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
         return response.state
 
@@ -277,7 +277,7 @@ class AsyncClient:
         min_interval: float = 1.0,
         heartbeats: bool = False,
         retry_for: float | None = None,
-        on_retry: ledgers.OnRetry | None = None,
+        on_retry: progress.OnRetry | None = None,
     ) -> aio_subscription.AsyncSubscription[realtime_service_pb2.WatchMetricsResponse]:
         """Yields the newest state at once and whenever it has changed, every `min_interval` seconds at most.
 
@@ -286,12 +286,12 @@ class AsyncClient:
         age, every few minutes, are replaced without a word. Revisions never go back.
         A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
         """
-        ledger = ledgers.StatesLedger(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
+        seen = progress.StateProgress(progress.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
 
         def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchMetricsResponse]":
-            return self._bound().realtime.WatchMetrics(ledger.request(), metadata=self._connection.metadata)
+            return self._bound().realtime.WatchMetrics(seen.request(), metadata=self._connection.metadata)
 
-        return aio_subscription.AsyncSubscription(connect, ledger, ledgers.RetryLimit(retry_for), on_retry)
+        return aio_subscription.AsyncSubscription(connect, seen, progress.ReconnectPolicy(retry_for), on_retry)
 
     def updates(
         self,
@@ -302,7 +302,7 @@ class AsyncClient:
         include_events: bool = False,
         bookmarks: bool = False,
         retry_for: float | None = None,
-        on_retry: ledgers.OnRetry | None = None,
+        on_retry: progress.OnRetry | None = None,
     ) -> aio_subscription.AsyncSubscription[realtime_service_pb2.WatchUpdatesResponse]:
         """Yields every revision once, in order, without a gap and whole, from now on or after a token.
 
@@ -315,24 +315,24 @@ class AsyncClient:
         OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
         InvalidArgument with RESUME_TOKEN_INVALID; OutOfSequence for a revision that does not follow the last one.
         """
-        narrowed = ledgers.narrowed(agent_ids, channel)
-        ledger = ledgers.Updates(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
+        narrowed = progress.narrowed(agent_ids, channel)
+        seen = progress.UpdateProgress(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
 
         def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchUpdatesResponse]":
-            return self._bound().realtime.WatchUpdates(ledger.request(), metadata=self._connection.metadata)
+            return self._bound().realtime.WatchUpdates(seen.request(), metadata=self._connection.metadata)
 
-        return aio_subscription.AsyncSubscription(connect, ledger, ledgers.RetryLimit(retry_for), on_retry)
+        return aio_subscription.AsyncSubscription(connect, seen, progress.ReconnectPolicy(retry_for), on_retry)
 
-    def _bound(self) -> aio_binding.Bound:
-        """Returns the connection and the stubs of the running loop; those of a loop that is closed are replaced."""
+    def _bound(self) -> aio_stubs.Stubs:
+        """Reslots the connection and the stubs of the running loop; those of a loop that is closed are replaced."""
         if self._closed:
             raise errors.closed()
         loop, bound = asyncio.get_running_loop(), self._opened
         if bound is None or bound.loop is not loop:
             if bound is not None and not bound.loop.is_closed():
                 raise RuntimeError("this AsyncClient is in use on another event loop: make one for each loop")
-            self._opened = bound = aio_binding.bind(loop, self._connection.open_async())
-            self._turns = pacing.AsyncTurns()
+            self._opened = bound = aio_stubs.bind(loop, self._connection.open_async())
+            self._slots = concurrency_limit.AsyncCallSlots()
         return bound
 
     async def _call(
@@ -342,16 +342,16 @@ class AsyncClient:
         retryable: frozenset[grpc.StatusCode],
         timeout: float | None,
     ) -> _Response:
-        """Returns the answer of a method, tried again as long as that helps and time suffices."""
+        """Reslots the answer of a method, tried again as long as that helps and time suffices."""
         total = self._timeout if timeout is None else timeout
         sends_events = retryable is retries.INGEST
         attempt = min(total, retries.STAMP_AGE) if sends_events else total
         tries = retries.Attempts(timeout=total, attempt=attempt, retryable=retryable)
         while True:
             try:
-                async with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
+                async with self._slots.slot(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
                     return await self._try(method, build(), tries.next_timeout())
-            except pacing.GivenUp as given_up:
+            except concurrency_limit.NoSlot as given_up:
                 raise tries.given_up(given_up.refusal) from None
             except errors.TallywireError as error:
                 if self._closed:
@@ -364,14 +364,14 @@ class AsyncClient:
     async def _try(
         self, method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
     ) -> _Response:
-        """Returns the answer of a method, asked once."""
+        """Reslots the answer of a method, asked once."""
         call = method(request, timeout=timeout, metadata=self._connection.metadata)
         try:
             return await call
         except grpc.aio.AioRpcError as failure:
             raise errors.from_rpc(failure) from failure
         except asyncio.CancelledError:
-            if self._closed and not aio_binding.is_cancelled():
+            if self._closed and not aio_stubs.is_cancelled():
                 raise errors.closed() from None
             raise
         finally:

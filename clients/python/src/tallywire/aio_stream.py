@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import grpc
 import grpc.aio
 
-from tallywire import errors, streams
+from tallywire import errors, stream_batches
 from tallywire.v1 import event_pb2, event_service_pb2
 
 _Call: TypeAlias = (
@@ -21,7 +21,7 @@ _REFUSAL: Final = 0.2  # seconds
 class Feed:
     """A window that tasks can wait on."""
 
-    def __init__(self, window: streams.UnackedWindow) -> None:
+    def __init__(self, window: stream_batches.UnackedBatches) -> None:
         self.window = window
         self._changed = asyncio.Condition()
         self._masked = False

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 import grpc
 import grpc.aio
 
-from tallywire import errors, ledgers
+from tallywire import errors, progress
 
 _Response = TypeVar("_Response")
 Call: TypeAlias = "grpc.aio.UnaryStreamCall[Any, _Response]"
@@ -24,12 +24,12 @@ class AsyncSubscription(Generic[_Response]):
     def __init__(
         self,
         connect: Callable[[], "Call[_Response]"],
-        ledger: ledgers.Ledger[Any, _Response],
-        patience: ledgers.RetryLimit,
-        on_retry: ledgers.OnRetry | None,
+        seen: progress.SubscriptionProgress[Any, _Response],
+        patience: progress.ReconnectPolicy,
+        on_retry: progress.OnRetry | None,
     ) -> None:
         self._connect = connect
-        self._ledger = ledger
+        self._seen = seen
         self._patience = patience
         self._on_retry = on_retry
         self._call: Call[_Response] | None = None
@@ -38,7 +38,7 @@ class AsyncSubscription(Generic[_Response]):
     @property
     def resume_token(self) -> str:
         """The token after the last update that was yielded, to pass as resume_after; empty before and for watch()."""
-        return self._ledger.resume_token
+        return self._seen.resume_token
 
     def __aiter__(self) -> Self:
         """Returns the subscription itself."""
@@ -53,7 +53,7 @@ class AsyncSubscription(Generic[_Response]):
                 except errors.TallywireError as error:
                     await self._pause(error)
                     continue
-                taken = self._ledger.take(response)
+                taken = self._seen.take(response)
                 if taken is not None:
                     return taken
         except errors.TallywireError:
@@ -87,20 +87,20 @@ class AsyncSubscription(Generic[_Response]):
     async def _received(self) -> _Response:
         """Returns the next message of the connection, which is opened if need be. Raises the error of its end."""
         try:
-            async with asyncio.timeout(ledgers.SILENCE):
+            async with asyncio.timeout(progress.SILENCE):
                 response = await self._opened().read()
         except TimeoutError:
-            raise self._after(ledgers.silent()) from None
+            raise self._after(progress.silent()) from None
         except asyncio.CancelledError:
             self._drop()
             if _is_cancelled():
                 raise
             # A call that was cancelled here raises this in whoever reads from it.
-            raise ledgers.ended() from None
+            raise progress.ended() from None
         except grpc.aio.AioRpcError as failure:
             raise self._after(errors.from_rpc(failure)) from failure
         if response is grpc.aio.EOF:
-            raise self._after(ledgers.ended())
+            raise self._after(progress.ended())
         self._patience.heard()
         return cast("_Response", response)
 
@@ -115,7 +115,7 @@ class AsyncSubscription(Generic[_Response]):
     def _after(self, error: errors.TallywireError) -> errors.TallywireError:
         """Lets go of the connection and returns what its end means."""
         self._drop()
-        return ledgers.lost(error)
+        return progress.lost(error)
 
     def _drop(self) -> None:
         call, self._call = self._call, None
@@ -127,7 +127,7 @@ class AsyncSubscription(Generic[_Response]):
         if self._closed.is_set():
             return
         wait = self._patience.wait_before_retry(error)
-        if self._on_retry is not None and not ledgers.is_routine(error):
+        if self._on_retry is not None and not progress.is_routine(error):
             self._on_retry(error, wait)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closed.wait(), wait)

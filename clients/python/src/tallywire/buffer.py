@@ -28,7 +28,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchTally:
+class BatchOutcome:
     """What became of one batch."""
 
     sent: int = 0
@@ -39,7 +39,7 @@ class BatchTally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _WaitingEvent:
     """One event that waits, since when, and its size in bytes."""
 
     event: event_pb2.Event
@@ -48,7 +48,7 @@ class _Entry:
 
 
 @dataclass(slots=True, kw_only=True)
-class Buffer:
+class EventBuffer:
     """Events that wait or are on their way, at most `max_events` and `max_bytes` of them. Not safe between threads."""
 
     max_events: int
@@ -56,9 +56,9 @@ class Buffer:
     invalid: int = 0
     taken: int = field(default=0, init=False)
     settled: int = field(default=0, init=False)
-    _waiting: deque[_Entry] = field(default_factory=deque, init=False)
+    _waiting: deque[_WaitingEvent] = field(default_factory=deque, init=False)
     _bytes: int = field(default=0, init=False)
-    _tally: BatchTally = field(default_factory=BatchTally, init=False)
+    _tally: BatchOutcome = field(default_factory=BatchOutcome, init=False)
 
     def __len__(self) -> int:
         """Returns how many events wait; those on their way are not among them."""
@@ -74,9 +74,9 @@ class Buffer:
         self.taken += 1
         pending = self.taken - self.settled
         if pending > self.max_events or self._bytes + size > self.max_bytes:
-            self.settle(BatchTally(dropped=1), 1, 0)
+            self.settle(BatchOutcome(dropped=1), 1, 0)
             return False
-        self._waiting.append(_Entry(event, size, now))
+        self._waiting.append(_WaitingEvent(event, size, now))
         self._bytes += size
         return True
 
@@ -92,11 +92,11 @@ class Buffer:
             total += entry.size
         return batch, total
 
-    def settle(self, tally: BatchTally, events: int, size: int) -> None:
+    def settle(self, tally: BatchOutcome, events: int, size: int) -> None:
         """Counts what became of `events` events of `size` bytes."""
         self.settled += events
         self._bytes -= size
-        self._tally = BatchTally(
+        self._tally = BatchOutcome(
             sent=self._tally.sent + tally.sent,
             duplicates=self._tally.duplicates + tally.duplicates,
             rejected=self._tally.rejected + tally.rejected,
@@ -108,7 +108,7 @@ class Buffer:
         """Counts everything that waits as dropped, and returns it."""
         dropped, size = [entry.event for entry in self._waiting], sum(entry.size for entry in self._waiting)
         self._waiting.clear()
-        self.settle(BatchTally(dropped=len(dropped)), len(dropped), size)
+        self.settle(BatchOutcome(dropped=len(dropped)), len(dropped), size)
         return dropped
 
     def stats(self) -> Stats:

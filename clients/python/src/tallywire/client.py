@@ -10,7 +10,18 @@ from typing import Self, TypeVar
 
 import grpc
 
-from tallywire import connection, cooperative, errors, ids, ledgers, pacing, requests, retries, streams, subscription
+from tallywire import (
+    concurrency_limit,
+    connection,
+    errors,
+    green_threads,
+    ids,
+    progress,
+    requests,
+    retries,
+    stream_batches,
+    subscription,
+)
 from tallywire.v1 import (
     event_pb2,
     event_service_pb2,
@@ -60,10 +71,10 @@ class Client:
             private_key=private_key,
             insecure=insecure,
         )
-        cooperative.warn_of_eventlet("Client")
+        green_threads.warn_of_eventlet("Client")
         self._timeout = timeout
         self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
-        self._turns = pacing.Turns()
+        self._slots = concurrency_limit.CallSlots()
         self._closed = False
         self._channel = self._connection.open()
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
@@ -71,11 +82,11 @@ class Client:
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
 
     def __repr__(self) -> str:
-        """Returns the class and the address; never the key."""
+        """Reslots the class and the address; never the key."""
         return f"{type(self).__name__}({self._connection.target!r})"
 
     def __enter__(self) -> Self:
-        """Returns the client itself."""
+        """Reslots the client itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,7 +120,7 @@ class Client:
         raise errors.Unavailable(f"no connection to {self._connection.target}", grpc.StatusCode.UNAVAILABLE)
 
     def track(self, event: event_pb2.Event, *, timeout: float | None = None) -> event_service_pb2.EventResult:
-        """Stores one event and returns ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
+        """Stores one event and reslots ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
 
         An event without an event_id gets one for this call; to send it again later, build it with event().
         """
@@ -120,7 +131,7 @@ class Client:
     def track_batch(
         self, events: Iterable[event_pb2.Event], *, timeout: float | None = None
     ) -> list[event_service_pb2.EventResult]:
-        """Stores any number of events and returns a result for each, in their order; read them, some may be REJECTED.
+        """Stores any number of events and reslots a result for each, in their order; read them, some may be REJECTED.
 
         Over 1,000 events or 3.5 MiB they go as several requests, each with the whole timeout. If one fails for good,
         the error's `results` hold those of the events before it.
@@ -153,8 +164,8 @@ class Client:
         same ids; `retry_for` seconds without progress raise its error. Raises ValueError for a batch over 1,000 events
         or 3.5 MiB.
         """
-        window = streams.UnackedWindow(limit=max_unacked, clock=self._clock)
-        tries = streams.attempts(retry_for)
+        window = stream_batches.UnackedBatches(limit=max_unacked, clock=self._clock)
+        tries = stream_batches.attempts(retry_for)
         source = iter(batches)
         while True:
             if self._closed:
@@ -164,14 +175,14 @@ class Client:
                     tries.restart()
                     yield ack
                 return
-            except streams.Broken as broken:
+            except stream_batches.StreamBroken as broken:
                 if self._closed:
                     raise errors.closed() from broken
-                wait = streams.wait_before_retry(tries, window, broken.error)
+                wait = stream_batches.wait_before_retry(tries, window, broken.error)
             time.sleep(wait)
 
     def _stream_once(
-        self, source: Iterator[Iterable[event_pb2.Event]], window: streams.UnackedWindow, timeout: float
+        self, source: Iterator[Iterable[event_pb2.Event]], window: stream_batches.UnackedBatches, timeout: float
     ) -> Iterator[event_service_pb2.StreamAck]:
         """Yields the acknowledgements of one connection until all is acknowledged. Raises Broken if it fails before."""
         outbox: queue.SimpleQueue[event_service_pb2.StreamEventsRequest | None] = queue.SimpleQueue()
@@ -187,9 +198,9 @@ class Client:
                 try:
                     response = next(call)
                 except StopIteration:
-                    raise streams.Broken(streams.ended_early()) from None
+                    raise stream_batches.StreamBroken(stream_batches.ended_early()) from None
                 except grpc.RpcError as error:
-                    raise streams.Broken(errors.from_rpc(error)) from error
+                    raise stream_batches.StreamBroken(errors.from_rpc(error)) from error
                 yield from window.acknowledged(response)
         finally:
             outbox.put(None)
@@ -206,7 +217,7 @@ class Client:
         team_id: str | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetOverviewResponse:
-        """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
+        """Reslots the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
         request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
         return self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
@@ -220,7 +231,7 @@ class Client:
         trend_days: int | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Returns the figures of one agent with a daily trend.
+        """Reslots the figures of one agent with a daily trend.
 
         Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
         """
@@ -240,13 +251,13 @@ class Client:
         team_id: str | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
-        """Returns series over [start, end); without a granularity or metrics the server chooses."""
+        """Reslots series over [start, end); without a granularity or metrics the server chooses."""
         period = requests.time_range(start, end, time_zone)
         request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
         return self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
 
     def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
-        """Returns the catalogue: every metric with its unit and definition."""
+        """Reslots the catalogue: every metric with its unit and definition."""
         request = metrics_service_pb2.ListMetricsRequest()
         return self._call(self._metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
 
@@ -257,8 +268,8 @@ class Client:
         channel: str | None = None,
         timeout: float | None = None,
     ) -> realtime_service_pb2.RealtimeState:
-        """Returns what is happening now, in all or for some agents or one channel."""
-        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=ledgers.narrowed(agent_ids, channel))
+        """Reslots what is happening now, in all or for some agents or one channel."""
+        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=progress.narrowed(agent_ids, channel))
         response = self._call(self._realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
         return response.state
 
@@ -270,7 +281,7 @@ class Client:
         min_interval: float = 1.0,
         heartbeats: bool = False,
         retry_for: float | None = None,
-        on_retry: ledgers.OnRetry | None = None,
+        on_retry: progress.OnRetry | None = None,
     ) -> subscription.Subscription[realtime_service_pb2.WatchMetricsResponse]:
         """Yields the newest state at once and whenever it has changed, every `min_interval` seconds at most.
 
@@ -279,12 +290,12 @@ class Client:
         age, every few minutes, are replaced without a word. Revisions never go back.
         A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
         """
-        ledger = ledgers.StatesLedger(ledgers.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
+        seen = progress.StateProgress(progress.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
 
         def connect() -> subscription.Call[realtime_service_pb2.WatchMetricsResponse]:
-            return self._realtime.WatchMetrics(ledger.request(), metadata=self._connection.metadata)
+            return self._realtime.WatchMetrics(seen.request(), metadata=self._connection.metadata)
 
-        return subscription.Subscription(connect, ledger, ledgers.RetryLimit(retry_for), on_retry)
+        return subscription.Subscription(connect, seen, progress.ReconnectPolicy(retry_for), on_retry)
 
     def updates(
         self,
@@ -295,7 +306,7 @@ class Client:
         include_events: bool = False,
         bookmarks: bool = False,
         retry_for: float | None = None,
-        on_retry: ledgers.OnRetry | None = None,
+        on_retry: progress.OnRetry | None = None,
     ) -> subscription.Subscription[realtime_service_pb2.WatchUpdatesResponse]:
         """Yields every revision once, in order, without a gap and whole, from now on or after a token.
 
@@ -308,13 +319,13 @@ class Client:
         OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
         InvalidArgument with RESUME_TOKEN_INVALID; OutOfSequence for a revision that does not follow the last one.
         """
-        narrowed = ledgers.narrowed(agent_ids, channel)
-        ledger = ledgers.Updates(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
+        narrowed = progress.narrowed(agent_ids, channel)
+        seen = progress.UpdateProgress(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
 
         def connect() -> subscription.Call[realtime_service_pb2.WatchUpdatesResponse]:
-            return self._realtime.WatchUpdates(ledger.request(), metadata=self._connection.metadata)
+            return self._realtime.WatchUpdates(seen.request(), metadata=self._connection.metadata)
 
-        return subscription.Subscription(connect, ledger, ledgers.RetryLimit(retry_for), on_retry)
+        return subscription.Subscription(connect, seen, progress.ReconnectPolicy(retry_for), on_retry)
 
     def _call(
         self,
@@ -323,16 +334,16 @@ class Client:
         retryable: frozenset[grpc.StatusCode],
         timeout: float | None,
     ) -> _Response:
-        """Returns the answer of a method, tried again as long as that helps and time suffices."""
+        """Reslots the answer of a method, tried again as long as that helps and time suffices."""
         total = self._timeout if timeout is None else timeout
         sends_events = retryable is retries.INGEST
         attempt = min(total, retries.STAMP_AGE) if sends_events else total
         tries = retries.Attempts(timeout=total, attempt=attempt, retryable=retryable)
         while True:
             try:
-                with self._turns.turn(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
+                with self._slots.slot(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
                     return self._try(method, build(), tries.next_timeout())
-            except pacing.GivenUp as given_up:
+            except concurrency_limit.NoSlot as given_up:
                 raise tries.given_up(given_up.refusal) from None
             except errors.TallywireError as error:
                 if self._closed:
@@ -345,7 +356,7 @@ class Client:
     def _try(
         self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
     ) -> _Response:
-        """Returns the answer of a method, asked once."""
+        """Reslots the answer of a method, asked once."""
         try:
             return method(request, timeout=timeout, metadata=self._connection.metadata)
         except grpc.RpcError as failure:
@@ -358,7 +369,7 @@ class Client:
 
 def _send(
     source: Iterator[Iterable[event_pb2.Event]],
-    window: streams.UnackedWindow,
+    window: stream_batches.UnackedBatches,
     outbox: "queue.SimpleQueue[event_service_pb2.StreamEventsRequest | None]",
 ) -> None:
     """Sends what was not sent on this connection yet, then new batches while there is room."""

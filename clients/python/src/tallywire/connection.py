@@ -9,7 +9,7 @@ from typing import Final
 import grpc
 import grpc.aio
 
-from tallywire import cooperative, version
+from tallywire import green_threads, version
 
 _OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     ("grpc.primary_user_agent", f"tallywire-python/{version.VERSION}"),
@@ -36,7 +36,7 @@ class Connection:
 
     def open(self) -> grpc.Channel:
         """Returns a new channel; it connects with the first call."""
-        cooperative.prepare()
+        green_threads.prepare()
         if self.tls is None:
             return grpc.insecure_channel(self.target, options=self._options())
         return grpc.secure_channel(self.target, self.tls, options=self._options())

@@ -11,7 +11,7 @@ from google.protobuf import struct_pb2, timestamp_pb2
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from tallywire import ids, values
+from tallywire import field_values, ids
 from tallywire.v1 import event_pb2
 
 Detail = (
@@ -114,19 +114,19 @@ def event(
     """
     built = event_pb2.Event(
         event_type=event_type,
-        event_id=values.identity("event_id", event_id) or ids.uuid7(),
+        event_id=field_values.identity("event_id", event_id) or ids.uuid7(),
         occurred_at=timestamp(datetime.now(UTC) if occurred_at is None else occurred_at, "occurred_at"),
-        agent_id=values.identity("agent_id", agent_id),
-        user_id=values.identity("user_id", user_id),
-        conversation_id=values.identity("conversation_id", conversation_id),
+        agent_id=field_values.identity("agent_id", agent_id),
+        user_id=field_values.identity("user_id", user_id),
+        conversation_id=field_values.identity("conversation_id", conversation_id),
         channel=channel or "",
-        team_id=values.identity("team_id", team_id),
-        campaign_id=values.identity("campaign_id", campaign_id),
+        team_id=field_values.identity("team_id", team_id),
+        campaign_id=field_values.identity("campaign_id", campaign_id),
         resource_type=resource_type or "",
-        resource_id=values.identity("resource_id", resource_id),
+        resource_id=field_values.identity("resource_id", resource_id),
     )
     if properties is not None and not isinstance(properties, Mapping):
-        raise values.WrongType("properties", f"properties is a mapping, not {type(properties).__name__}")
+        raise field_values.WrongType("properties", f"properties is a mapping, not {type(properties).__name__}")
     if properties:
         built.properties.CopyFrom(_struct(properties, "properties"))
     if detail is not None:
@@ -164,9 +164,11 @@ def from_text(event_type: str, name: str, text: str) -> object:
 def timestamp(instant: datetime, name: str) -> timestamp_pb2.Timestamp:
     """Returns an aware datetime as a Timestamp. Raises TypeError for other types, ValueError for naive datetimes."""
     if not isinstance(instant, datetime):
-        raise values.WrongType(name, f"{name} is a datetime, not {type(instant).__name__}")
+        raise field_values.WrongType(name, f"{name} is a datetime, not {type(instant).__name__}")
     if instant.utcoffset() is None:
-        raise values.WrongValue(name, f"{name} has no time zone: pass an aware datetime, such as datetime.now(UTC)")
+        raise field_values.WrongValue(
+            name, f"{name} has no time zone: pass an aware datetime, such as datetime.now(UTC)"
+        )
     stamp = timestamp_pb2.Timestamp()
     stamp.FromDatetime(instant)
     return stamp
@@ -219,9 +221,9 @@ def _checked(field: FieldDescriptor, value: object) -> int | str | bool:
     if field.type == FieldDescriptor.TYPE_STRING and isinstance(value, str):
         return value
     if field.type in _INTEGERS:
-        return values.whole(field.name, value, _INTEGERS[field.type])
+        return field_values.whole(field.name, value, _INTEGERS[field.type])
     wanted = "a bool" if field.type == FieldDescriptor.TYPE_BOOL else "a str"
-    raise values.WrongType(field.name, f"{field.name} is {wanted}, not {value!r:.80} ({type(value).__name__})")
+    raise field_values.WrongType(field.name, f"{field.name} is {wanted}, not {value!r:.80} ({type(value).__name__})")
 
 
 def _enum_number(name: str, enum: EnumDescriptor, value: object) -> int:
@@ -234,7 +236,7 @@ def _enum_number(name: str, enum: EnumDescriptor, value: object) -> int:
             if candidate in enum.values_by_name:
                 return enum.values_by_name[candidate].number
     choices = ", ".join(entry.name.removeprefix(prefix).lower() for entry in enum.values[1:])
-    raise values.WrongValue(name, f"{name} is one of {choices}, not {value!r:.80}")
+    raise field_values.WrongValue(name, f"{name} is one of {choices}, not {value!r:.80}")
 
 
 def _struct(properties: Mapping[str, object], path: str) -> struct_pb2.Struct:
@@ -242,9 +244,9 @@ def _struct(properties: Mapping[str, object], path: str) -> struct_pb2.Struct:
     struct = struct_pb2.Struct()
     for key, value in properties.items():
         if not isinstance(key, str):
-            raise values.WrongType(path, f"{path} has a key that is no text: {key!r}")
+            raise field_values.WrongType(path, f"{path} has a key that is no text: {key!r}")
         if not key or key.isspace():
-            raise values.WrongValue(path, f"{path} has a key that is blank: {key!r}")
+            raise field_values.WrongValue(path, f"{path} has a key that is blank: {key!r}")
         struct.fields[key].CopyFrom(_value(value, f"{path}.{key}"))
     return struct
 
@@ -262,7 +264,7 @@ def _value(value: object, path: str) -> struct_pb2.Value:
             return _value(operator.index(value), path)
         case int() | float():
             if not math.isfinite(value) or (isinstance(value, int) and abs(value) > _MAX_EXACT_INTEGER):
-                raise values.WrongValue(
+                raise field_values.WrongValue(
                     path, f"{path} is not a number that JSON keeps exactly: {value!r}; send it as text"
                 )
             return struct_pb2.Value(number_value=value)
@@ -272,4 +274,4 @@ def _value(value: object, path: str) -> struct_pb2.Value:
             items = [_value(item, f"{path}[{index}]") for index, item in enumerate(value)]
             return struct_pb2.Value(list_value=struct_pb2.ListValue(values=items))
         case _:
-            raise values.WrongType(path, f"{path} is of type {type(value).__name__}, which is not JSON")
+            raise field_values.WrongType(path, f"{path} is of type {type(value).__name__}, which is not JSON")

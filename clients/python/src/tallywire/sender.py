@@ -10,7 +10,7 @@ from typing import Final
 
 import grpc
 
-from tallywire import buffer, connection, cooperative, errors, losses, process, requests, retries
+from tallywire import buffer, connection, errors, green_threads, lifecycle, lost_events, requests, retries
 from tallywire.v1 import error_reason_pb2, event_pb2, event_service_pb2, event_service_pb2_grpc
 
 _log = logging.getLogger("tallywire")
@@ -20,7 +20,7 @@ _STATUSES: Final = event_service_pb2.EventStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SenderSettings:
+class SenderOptions:
     """How a sender works; the arguments of Tracker."""
 
     max_events: int
@@ -30,18 +30,18 @@ class SenderSettings:
     retry_for: float
     shutdown_timeout: float
     clock: requests.ClientClock
-    on_drop: losses.OnDrop | None
+    on_drop: lost_events.OnDrop | None
 
 
-class Sender:
+class BackgroundSender:
     """Sends events in the background, in the process that made it. Nothing but flush(), close() and pause() waits."""
 
-    def __init__(self, to: connection.Connection, settings: SenderSettings) -> None:
+    def __init__(self, to: connection.Connection, settings: SenderOptions) -> None:
         self._connection = to
         self._settings = settings
-        threads = cooperative.threads()
-        self._buffer = buffer.Buffer(max_events=settings.max_events, max_bytes=settings.max_bytes)
-        self._losses = losses.Losses(settings.on_drop, threads)
+        threads = green_threads.threads()
+        self._buffer = buffer.EventBuffer(max_events=settings.max_events, max_bytes=settings.max_bytes)
+        self._losses = lost_events.LostEvents(settings.on_drop, threads)
         # Reentrant, so that put() may be called from a finalizer that interrupts put().
         self._lock: threading.RLock = threads.RLock()
         self._work: threading.Condition = threads.Condition(self._lock)  # something for the thread to do
@@ -54,7 +54,7 @@ class Sender:
         self._channel: grpc.Channel | None = None
         self._flush_to = 0  # events up to this count are wanted out at once
         self._close_by: float | None = None
-        process.register(self)
+        lifecycle.register(self)
 
     def put(self, event: event_pb2.Event, size: int) -> bool:
         """Takes an event in, or counts it as dropped and returns False."""
@@ -62,10 +62,10 @@ class Sender:
             refused = self._take_in(event, size)
         if refused is None:
             return True
-        self._lose([losses.Loss(event=event, kind=refused, reason=refused)])
+        self._lose([lost_events.LostEvent(event=event, kind=refused, reason=refused)])
         return False
 
-    def invalid(self, loss: losses.Loss) -> None:
+    def invalid(self, loss: lost_events.LostEvent) -> None:
         """Counts what is no event that could be sent."""
         with self._lock:
             self._buffer.invalid += 1
@@ -110,7 +110,7 @@ class Sender:
             thread = self._thread
             self.begin_close(timeout)
             left = self._seconds_left()
-        if thread is not None and thread is not cooperative.threads().current_thread():
+        if thread is not None and thread is not green_threads.threads().current_thread():
             thread.join(max(0.0, left))
             if thread.is_alive():
                 self._abandon()
@@ -120,13 +120,13 @@ class Sender:
             self._done.notify_all()
             final = self._buffer.stats()
         reason = "the tracker was closed before it was sent"
-        self._losses.add([losses.Loss(event=event, kind=reason, reason=reason) for event in lost])
+        self._losses.add([lost_events.LostEvent(event=event, kind=reason, reason=reason) for event in lost])
         self._losses.log()
         return not (lost or final.pending) and final.failed == failed_before
 
     def pause(self) -> None:
         """Keeps the thread out of gRPC: a call under way may end within a moment, or is cancelled and made again."""
-        wait = cooperative.may_wait()
+        wait = green_threads.may_wait()
         self._may_call.clear()
         self._paused = self._calling.acquire(timeout=_BEFORE_FORK if wait else 0)
         if not self._paused:
@@ -151,17 +151,17 @@ class Sender:
         """Puts an event in the buffer and wakes the thread if there is reason to; or says why not. Holds the lock."""
         if self._close_by is not None:
             self._buffer.taken += 1
-            self._buffer.settle(buffer.BatchTally(dropped=1), 1, 0)
+            self._buffer.settle(buffer.BatchOutcome(dropped=1), 1, 0)
             return "the tracker was closed before it came"
         if not self._buffer.put(event, size, time.monotonic()):
             return "the buffer of the tracker is full"
-        if self._thread is None and not process.is_about_to_fork():
+        if self._thread is None and not lifecycle.is_about_to_fork():
             self._start_thread()
         if len(self._buffer) == 1 or len(self._buffer) >= self._settings.batch_size:
             self._work.notify()
         return None
 
-    def _lose(self, lost: Sequence[losses.Loss]) -> None:
+    def _lose(self, lost: Sequence[lost_events.LostEvent]) -> None:
         """Tells of losses; the thread logs those that no line tells of yet, without the lock: logging may wait."""
         if self._losses.add(lost):
             with self._lock:
@@ -171,8 +171,10 @@ class Sender:
 
     def _start_thread(self) -> None:
         """Starts the background thread. Holds the lock."""
-        process.watch_the_end()
-        thread: threading.Thread = cooperative.threads().Thread(target=self._run, name="tallywire-tracker", daemon=True)
+        lifecycle.watch_the_end()
+        thread: threading.Thread = green_threads.threads().Thread(
+            target=self._run, name="tallywire-tracker", daemon=True
+        )
         # At the end of a process no thread can be started: close() will count what waits as dropped.
         with contextlib.suppress(RuntimeError):
             thread.start()
@@ -196,7 +198,7 @@ class Sender:
             tally, lost = self._deliver(waiting)
         except Exception:  # noqa: BLE001 - the thread lives on, for the batches to come
             _log.exception("a batch of %d events could not be sent", len(waiting))
-            tally, lost = buffer.BatchTally(failed=len(waiting)), _failed(waiting, "fault", "a fault of the client")
+            tally, lost = buffer.BatchOutcome(failed=len(waiting)), _failed(waiting, "fault", "a fault of the client")
         self._lose(lost)  # first: whoever waits for the outcome has been told of it
         with self._lock:
             self._buffer.settle(tally, len(waiting), size)
@@ -226,7 +228,7 @@ class Sender:
                     return self._buffer.take(self._settings.batch_size)
                 self._work.wait(due)
 
-    def _deliver(self, batch: Sequence[event_pb2.Event]) -> tuple[buffer.BatchTally, list[losses.Loss]]:
+    def _deliver(self, batch: Sequence[event_pb2.Event]) -> tuple[buffer.BatchOutcome, list[lost_events.LostEvent]]:
         """Sends a batch, again while its outcome is unknown and time is left, and returns what became of it."""
         tries = retries.Attempts(
             timeout=self._settings.retry_for, attempt=retries.STAMP_AGE, retryable=retries.BACKGROUND
@@ -241,7 +243,7 @@ class Sender:
             wait = tries.next_wait(error)
             if wait is None or not self._pause_for(wait):
                 kind = f"failed {error.code} {error.reason}"
-                return buffer.BatchTally(failed=len(batch)), _failed(batch, kind, f"given up: {error}")
+                return buffer.BatchOutcome(failed=len(batch)), _failed(batch, kind, f"given up: {error}")
             self._losses.log_if_due()
 
     def _call(self, batch: Sequence[event_pb2.Event], timeout: float) -> event_service_pb2.TrackEventsResponse:
@@ -280,14 +282,14 @@ class Sender:
         return float("inf") if self._close_by is None else self._close_by - time.monotonic()
 
 
-def _failed(batch: Sequence[event_pb2.Event], kind: str, reason: str) -> list[losses.Loss]:
+def _failed(batch: Sequence[event_pb2.Event], kind: str, reason: str) -> list[lost_events.LostEvent]:
     """Returns the losses that a batch is which was given up."""
-    return [losses.Loss(event=event, kind=kind, reason=reason) for event in batch]
+    return [lost_events.LostEvent(event=event, kind=kind, reason=reason) for event in batch]
 
 
 def _counted(
     batch: Sequence[event_pb2.Event], response: event_service_pb2.TrackEventsResponse
-) -> tuple[buffer.BatchTally, list[losses.Loss]]:
+) -> tuple[buffer.BatchOutcome, list[lost_events.LostEvent]]:
     """Counts the results of a batch, and returns those of its events that were rejected or have no result as losses."""
     statuses = [result.status for result in response.results]
     lost = []
@@ -299,15 +301,15 @@ def _counted(
     failed = len(batch) - sent - duplicates - len(lost)
     if failed:
         lost += _failed(batch[-failed:], "no result", "the server gave no result")
-    return buffer.BatchTally(sent=sent, duplicates=duplicates, rejected=len(lost) - failed, failed=failed), lost
+    return buffer.BatchOutcome(sent=sent, duplicates=duplicates, rejected=len(lost) - failed, failed=failed), lost
 
 
-def _rejected(event: event_pb2.Event, rejection: event_service_pb2.Rejection) -> losses.Loss:
+def _rejected(event: event_pb2.Event, rejection: event_service_pb2.Rejection) -> lost_events.LostEvent:
     """Returns the loss that a rejected event is."""
     names = error_reason_pb2.ErrorReason
     name = names.Name(rejection.reason) if rejection.reason in names.values() else str(rejection.reason)
     reason = name.removeprefix("ERROR_REASON_")
-    return losses.Loss(
+    return lost_events.LostEvent(
         event=event,
         kind=f"rejected {event.event_type} {reason} {rejection.field}",
         reason=f"{event.event_type} rejected: {reason} {rejection.field}: {rejection.message}",

@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import grpc
 
-from tallywire import errors, ledgers
+from tallywire import errors, progress
 
 _Response = TypeVar("_Response")
 _ResponseOut = TypeVar("_ResponseOut", covariant=True)
@@ -36,21 +36,21 @@ class Subscription(Generic[_Response]):
     def __init__(
         self,
         connect: Callable[[], Call[_Response]],
-        ledger: ledgers.Ledger[Any, _Response],
-        patience: ledgers.RetryLimit,
-        on_retry: ledgers.OnRetry | None,
+        seen: progress.SubscriptionProgress[Any, _Response],
+        patience: progress.ReconnectPolicy,
+        on_retry: progress.OnRetry | None,
     ) -> None:
         self._connect = connect
-        self._ledger = ledger
+        self._seen = seen
         self._patience = patience
         self._on_retry = on_retry
-        self._watched: _Watched[_Response] | None = None
+        self._watched: _SilenceWatch[_Response] | None = None
         self._closed = threading.Event()
 
     @property
     def resume_token(self) -> str:
         """The token after the last update that was yielded, to pass as resume_after; empty before and for watch()."""
-        return self._ledger.resume_token
+        return self._seen.resume_token
 
     def __iter__(self) -> Self:
         """Returns the subscription itself."""
@@ -65,7 +65,7 @@ class Subscription(Generic[_Response]):
                 except errors.TallywireError as error:
                     self._pause(error)
                     continue
-                taken = self._ledger.take(response)
+                taken = self._seen.take(response)
                 if taken is not None:
                     return taken
         except errors.TallywireError:
@@ -97,20 +97,20 @@ class Subscription(Generic[_Response]):
         try:
             response = watched.next()
         except StopIteration:
-            error = ledgers.ended()
+            error = progress.ended()
         except grpc.RpcError as failure:
-            error = ledgers.silent() if watched.was_silent else errors.from_rpc(failure)
+            error = progress.silent() if watched.was_silent else errors.from_rpc(failure)
         else:
             self._patience.heard()
             return response
         self._drop()
-        raise ledgers.lost(error)
+        raise progress.lost(error)
 
-    def _opened(self) -> "_Watched[_Response]":
+    def _opened(self) -> "_SilenceWatch[_Response]":
         watched = self._watched
         if watched is None:
             try:
-                watched = _Watched(self._connect())
+                watched = _SilenceWatch(self._connect())
             except ValueError:
                 raise errors.closed() from None
             self._watched = watched
@@ -128,12 +128,12 @@ class Subscription(Generic[_Response]):
         if self._closed.is_set():
             return
         wait = self._patience.wait_before_retry(error)
-        if self._on_retry is not None and not ledgers.is_routine(error):
+        if self._on_retry is not None and not progress.is_routine(error):
             self._on_retry(error, wait)
         self._closed.wait(wait)
 
 
-class _Watched(Generic[_Response]):
+class _SilenceWatch(Generic[_Response]):
     """A call that is cancelled when it has been waited for too long: blocking reads know no timeout of their own."""
 
     def __init__(self, call: Call[_Response]) -> None:
@@ -158,9 +158,9 @@ class _Watched(Generic[_Response]):
 
     def _watch(self) -> None:
         """Looks now and then how long the reader has been waiting."""
-        while not self._done.wait(ledgers.SILENCE / 10):
+        while not self._done.wait(progress.SILENCE / 10):
             since = self._waiting_since
-            if since is not None and time.monotonic() - since > ledgers.SILENCE:
+            if since is not None and time.monotonic() - since > progress.SILENCE:
                 self.was_silent = True
                 self._call.cancel()
                 return

@@ -3,7 +3,7 @@
 import _thread
 from typing import Any, Final, Self
 
-from tallywire import buffer, connection, cooperative, events, ids, losses, process, requests, sender
+from tallywire import buffer, connection, events, green_threads, ids, lifecycle, lost_events, requests, sender
 from tallywire.v1 import event_pb2
 
 _making: Final = _thread.allocate_lock()
@@ -46,7 +46,7 @@ class Tracker:
         retry_for: float = 300.0,
         shutdown_timeout: float = 5.0,
         correct_clock: bool = False,
-        on_drop: losses.OnDrop | None = None,
+        on_drop: lost_events.OnDrop | None = None,
         handle_signals: bool = False,
     ) -> None:
         if not 1 <= batch_size <= requests.MAX_EVENTS:
@@ -62,8 +62,8 @@ class Tracker:
             insecure=insecure,
         )
         if handle_signals:
-            process.handle_signals()
-        self._settings = sender.SenderSettings(
+            lifecycle.handle_signals()
+        self._settings = sender.SenderOptions(
             max_events=max_events,
             max_bytes=max_bytes,
             batch_size=batch_size,
@@ -73,8 +73,8 @@ class Tracker:
             clock=requests.ClientClock(stamp=True, correct=correct_clock),
             on_drop=on_drop,
         )
-        self._sender: sender.Sender | None = None
-        process.register_tracker(self)
+        self._sender: sender.BackgroundSender | None = None
+        lifecycle.register_tracker(self)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""
@@ -106,7 +106,7 @@ class Tracker:
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Sends what waits without further delay; True once each event taken before has an outcome, see stats()."""
-        return cooperative.waiting(self._current().flush, timeout)
+        return green_threads.waiting(self._current().flush, timeout)
 
     def close(self, timeout: float | None = None) -> bool:
         """Sends what waits for up to `timeout` seconds (default: shutdown_timeout) and stops; later events are dropped.
@@ -114,13 +114,13 @@ class Tracker:
         Returns whether every event that waited had its outcome in time. What had none is counted as dropped, or as
         failed if it was on its way. Closing again does nothing.
         """
-        return cooperative.waiting(self._current().close, timeout)
+        return green_threads.waiting(self._current().close, timeout)
 
     def forget(self) -> None:
         """Becomes empty: for the client itself, in a forked child."""
         self._sender = None
 
-    def _current(self) -> sender.Sender:
+    def _current(self) -> sender.BackgroundSender:
         """Returns the sender of this process, made with its first use: its locks are those of the threads of then.
 
         Servers such as gunicorn load a program, fork, and replace the threads by green ones only after that.
@@ -130,7 +130,7 @@ class Tracker:
             with _making:
                 current = self._sender
                 if current is None:
-                    self._sender = current = sender.Sender(self._connection, self._settings)
+                    self._sender = current = sender.BackgroundSender(self._connection, self._settings)
         return current
 
 
@@ -143,8 +143,10 @@ def _copied(event: event_pb2.Event, fields: dict[str, Any]) -> event_pb2.Event:
     return ids.ensure_id(copy)
 
 
-def _invalid(event: object, error: Exception) -> losses.Loss:
+def _invalid(event: object, error: Exception) -> lost_events.LostEvent:
     """Returns the loss that an event is which cannot be built or sent."""
     name = event if isinstance(event, str) else getattr(event, "event_type", type(event).__name__)
     built = event if isinstance(event, event_pb2.Event) else None
-    return losses.Loss(event=built, kind=f"invalid {name} {getattr(error, 'field', error)}", reason=f"{name}: {error}")
+    return lost_events.LostEvent(
+        event=built, kind=f"invalid {name} {getattr(error, 'field', error)}", reason=f"{name}: {error}"
+    )

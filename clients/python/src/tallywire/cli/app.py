@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tallywire import events, version
-from tallywire.cli import fields, jsonout, options, period, problems, render, replay, updates, watch
+from tallywire.cli import json_output, key_values, options, period, problems, render, replay, updates, watch
 from tallywire.v1 import event_service_pb2, time_pb2
 
 application = typer.Typer(
@@ -80,8 +80,8 @@ def track(
             channel=channel,
             team_id=team,
             campaign_id=campaign,
-            properties=fields.properties(property_ or []),
-            **fields.detail(event_type, set_ or []),
+            properties=key_values.properties(property_ or []),
+            **key_values.detail(event_type, set_ or []),
         )
     except (TypeError, ValueError) as error:
         raise problems.WrongUsage(str(error)) from None
@@ -89,7 +89,7 @@ def track(
     with options.connect(address, key, ca, cert, cert_key, insecure, stamp_sent_at=not at) as server:
         result = server.track(event)
     if as_json:
-        jsonout.emit(jsonout.of(result))
+        json_output.emit(json_output.of(result))
     else:
         status = event_service_pb2.EventStatus.Name(result.status).removeprefix("EVENT_STATUS_").lower()
         typer.echo(f"{status} {result.event_id}")
@@ -121,7 +121,7 @@ def overview(
             asked.start, asked.end, time_zone=asked.time_zone, agent_id=agent, channel=channel, team_id=team
         )
     if as_json:
-        jsonout.emit(jsonout.of(response))
+        json_output.emit(json_output.of(response))
     else:
         render.overview(Console(), response)
 
@@ -149,7 +149,7 @@ def agent(
         asked = options.asked(question, server)
         response = server.agent(agent_id, asked.start, asked.end, time_zone=asked.time_zone, trend_days=trend_days)
     if as_json:
-        jsonout.emit(jsonout.with_states(response, "trend", time_pb2.GRANULARITY_DAY))
+        json_output.emit(json_output.with_states(response, "trend", time_pb2.GRANULARITY_DAY))
     else:
         render.agent(Console(), response)
 
@@ -190,7 +190,7 @@ def usage(
             team_id=team,
         )
     if as_json:
-        jsonout.emit(jsonout.with_states(response, "buckets", response.granularity))
+        json_output.emit(json_output.with_states(response, "buckets", response.granularity))
     else:
         render.usage(Console(), response)
 
@@ -283,7 +283,7 @@ def replay_file(
             run.run(stack.enter_context(_progress(source, path, quiet=as_json)))
         finally:
             if as_json:
-                jsonout.emit(run.summary.as_json())
+                json_output.emit(run.summary.as_json())
             else:
                 typer.echo(str(run.summary))
     if not run.summary.clean:

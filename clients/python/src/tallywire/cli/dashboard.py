@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from tallywire.cli import figures
+from tallywire.cli import formatting
 from tallywire.v1 import realtime_service_pb2
 
 _LABEL: Final = 20  # columns left of a chart
@@ -30,7 +30,7 @@ _Form = Callable[[float], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DashboardView:
+class Dashboard:
     """What there is to see. Ages are in seconds; `problem` is empty while the connection stands."""
 
     title: str
@@ -53,7 +53,7 @@ class _Card:
 
 def _amount(value: float) -> str:
     """Returns a count in at most nine characters."""
-    return figures.count(value) if abs(value) < 10_000_000 else figures.short(value)
+    return formatting.count(value) if abs(value) < 10_000_000 else formatting.short(value)
 
 
 CARDS: Final[tuple[tuple[_Card, ...], ...]] = (
@@ -61,15 +61,15 @@ CARDS: Final[tuple[tuple[_Card, ...], ...]] = (
         _Card(name="active_conversations", label="Active now", form=_amount),
         _Card(name="messages_last_minute", label="Msgs 1min", form=_amount),
         _Card(name="messages_last_hour", label="Msgs 1h", form=_amount),
-        _Card(name="success_rate", label="Success 1h", form=figures.fraction),
-        _Card(name="avg_response_time_ms", label="Resp. mean", form=figures.milliseconds, better=-1),
+        _Card(name="success_rate", label="Success 1h", form=formatting.fraction),
+        _Card(name="avg_response_time_ms", label="Resp. mean", form=formatting.milliseconds, better=-1),
     ),
     (
         _Card(name="messages_today", label="Msgs today", form=_amount, better=0),
         _Card(name="conversations_today", label="Conv today", form=_amount, better=0),
         _Card(name="tokens_today", label="Tok. today", form=_amount, better=0),
-        _Card(name="p50_response_time_ms", label="Resp. p50", form=figures.milliseconds, better=-1),
-        _Card(name="p95_response_time_ms", label="Resp. p95", form=figures.milliseconds, better=-1),
+        _Card(name="p50_response_time_ms", label="Resp. p50", form=formatting.milliseconds, better=-1),
+        _Card(name="p95_response_time_ms", label="Resp. p95", form=formatting.milliseconds, better=-1),
     ),
 )
 """The figures in their places; response times are those of the last five minutes."""
@@ -83,10 +83,10 @@ _STATUSES: Final[Mapping[int, tuple[str, str]]] = {
 }
 
 
-def render(view: DashboardView, width: int, height: int) -> RenderableType:
+def render(view: Dashboard, width: int, height: int) -> RenderableType:
     """Returns the dashboard, exactly `height` lines of at most `width` columns where there is room for it at all."""
     state = view.state or realtime_service_pb2.RealtimeState()
-    where = figures.zone(state.time_zone)
+    where = formatting.zone(state.time_zone)
     charts = _chart_lines(height)
     room = height - _HEADER - _FOOTER
     parts: list[RenderableType] = [_header(view, where)]
@@ -113,24 +113,24 @@ def _chart_lines(height: int) -> tuple[int, ...]:
     return tuple(lines + min(spare, _TALLER) for lines in _CHARTS)
 
 
-def _header(view: DashboardView, where: tzinfo) -> Table:
+def _header(view: Dashboard, where: tzinfo) -> Table:
     """Returns what is watched, and as of when."""
     left = Text("tallywire watch", style="bold", no_wrap=True, overflow="ellipsis")
-    left.append(f" · {figures.plain(view.title)}", style="not bold dim")
+    left.append(f" · {formatting.plain(view.title)}", style="not bold dim")
     right = Text(no_wrap=True)
     if view.state is not None:
-        right.append(figures.instant(view.state.as_of_time, where, "%H:%M:%S"), style="bold")
-        right.append(f" {figures.plain(view.state.time_zone)}", style="dim")
+        right.append(formatting.instant(view.state.as_of_time, where, "%H:%M:%S"), style="bold")
+        right.append(f" {formatting.plain(view.state.time_zone)}", style="dim")
     return _sides(left, right)
 
 
-def _footer(view: DashboardView) -> Table:
+def _footer(view: Dashboard) -> Table:
     """Returns the state of the connection and the revision."""
     left = Text(no_wrap=True, overflow="ellipsis")
     if view.problem:
         left.append(f"○ reconnecting… for {view.problem_age:.0f} s", style="bold yellow")
         left.append(f" · figures of {_ago(view.age)}" if view.state else "", style="yellow")
-        left.append(f" · {figures.plain(view.problem)}", style="dim")
+        left.append(f" · {formatting.plain(view.problem)}", style="dim")
     elif view.state is None:
         left.append("○ connecting…", style="yellow")
     else:
@@ -174,7 +174,7 @@ def _cards(
 
 def _figure(card: _Card, metrics: Message, trend: int | None) -> Text:
     """Returns a figure with its arrow: green where it gets better, red where it gets worse."""
-    text = Text(figures.field(metrics, card.name, card.form), style="bold", no_wrap=True, overflow="ellipsis")
+    text = Text(formatting.field(metrics, card.name, card.form), style="bold", no_wrap=True, overflow="ellipsis")
     if card.better and trend is not None and metrics.HasField(card.name):
         style = {1: "green", 0: "dim", -1: "red"}[trend * card.better]
         text.append(f" {_ARROWS[trend]}", style=style)
@@ -189,14 +189,14 @@ def _charts(
     minutes = state.minutes[-columns:]
     each = max(1, columns // max(1, len(minutes)))
     messages: list[float | None] = [minute.messages for minute in minutes]
-    yield from _chart("Messages per minute", messages, figures.count, "cyan", lines[0], each)
+    yield from _chart("Messages per minute", messages, formatting.count, "cyan", lines[0], each)
     for (label, name, style), height in zip(
         (("Response p50", "p50_response_time_ms", "green"), ("Response p95", "p95_response_time_ms", "magenta")),
         lines[1:],
         strict=True,
     ):
         values = [_optional(minute, name) for minute in minutes]
-        yield from _chart(label, values, figures.milliseconds, style, height, each, cut=True)
+        yield from _chart(label, values, formatting.milliseconds, style, height, each, cut=True)
     yield _axis(minutes, where, each)
 
 
@@ -241,7 +241,7 @@ def bar_lines(values: Sequence[float | None], height: int, top: float) -> list[s
 def _axis(minutes: Sequence[realtime_service_pb2.RealtimeMinute], where: tzinfo, each: int) -> Text:
     """Returns the times of some minutes, below them."""
     marks = "".join(
-        figures.instant(minutes[index].start, where, "%H:%M").ljust(_MARKS * each)
+        formatting.instant(minutes[index].start, where, "%H:%M").ljust(_MARKS * each)
         for index in range(0, len(minutes), _MARKS)
     )
     end = "now" if minutes else ""
@@ -261,8 +261,8 @@ def _feed(conversations: Sequence[realtime_service_pb2.ConversationState], now: 
     for one in conversations:
         word, style = _STATUSES.get(one.status, ("?", "dim"))
         age = (now - one.last_activity_at.ToDatetime(tzinfo=UTC)).total_seconds()
-        who = (Text(figures.plain(text)) for text in (one.conversation_id, one.agent_id, one.user_id, one.channel))
-        table.add_row(Text(word, style=style), *who, figures.short(one.message_count), _ago(age))
+        who = (Text(formatting.plain(text)) for text in (one.conversation_id, one.agent_id, one.user_id, one.channel))
+        table.add_row(Text(word, style=style), *who, formatting.short(one.message_count), _ago(age))
     return table
 
 

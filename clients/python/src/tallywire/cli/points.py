@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from google.protobuf import timestamp_pb2
 
-from tallywire.cli import figures
+from tallywire.cli import formatting
 from tallywire.v1 import answer_pb2, time_pb2
 
 _QUARTER: Final = timedelta(minutes=15)  # what the service counts by, and rounds the ends of buckets to
@@ -43,7 +43,7 @@ def states(
     spans: Sequence[PointSpan], granularity: time_pb2.Granularity.ValueType, context: answer_pb2.AnswerContext
 ) -> list[PointState]:
     """Returns the state of each point of an answer, at the time of the snapshot that answered."""
-    where = figures.zone(context.time_zone)
+    where = formatting.zone(context.time_zone)
     now = context.as_of_time.ToDatetime(tzinfo=UTC)
     return [_state(span, granularity, where, now) for span in spans]
 

@@ -9,7 +9,7 @@ from typing import NoReturn, ParamSpec, TypeVar
 import typer
 
 from tallywire import errors
-from tallywire.cli import figures
+from tallywire.cli import formatting
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -45,7 +45,7 @@ def reported(command: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def note(text: str) -> None:
     """Writes one line on stderr."""
-    sys.stderr.write(figures.plain(text) + "\n")
+    sys.stderr.write(formatting.plain(text) + "\n")
     sys.stderr.flush()
 
 

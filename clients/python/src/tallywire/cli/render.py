@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tallywire.cli import figures, points
+from tallywire.cli import formatting, points
 from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 _Form = Callable[[float], str]
@@ -22,50 +22,50 @@ _BAR: Final = 40
 
 # (field, what it is called, how it is written); Overview and AgentMetrics name the same figure alike.
 _RESPONSE: Final[tuple[_Row, ...]] = (
-    ("avg_response_time_ms", "Response time, mean", figures.milliseconds),
-    ("p50_response_time_ms", "Response time, median", figures.milliseconds),
-    ("p90_response_time_ms", "Response time, p90", figures.milliseconds),
-    ("p95_response_time_ms", "Response time, p95", figures.milliseconds),
-    ("p99_response_time_ms", "Response time, p99", figures.milliseconds),
+    ("avg_response_time_ms", "Response time, mean", formatting.milliseconds),
+    ("p50_response_time_ms", "Response time, median", formatting.milliseconds),
+    ("p90_response_time_ms", "Response time, p90", formatting.milliseconds),
+    ("p95_response_time_ms", "Response time, p95", formatting.milliseconds),
+    ("p99_response_time_ms", "Response time, p99", formatting.milliseconds),
 )
 _QUALITY: Final[tuple[_Row, ...]] = (
-    ("error_rate", "Error rate", figures.fraction),
-    ("success_rate", "Success rate", figures.fraction),
-    ("satisfaction_score", "Satisfaction (1–5)", figures.rating),
-    ("rating_count", "Ratings", figures.count),
+    ("error_rate", "Error rate", formatting.fraction),
+    ("success_rate", "Success rate", formatting.fraction),
+    ("satisfaction_score", "Satisfaction (1–5)", formatting.rating),
+    ("rating_count", "Ratings", formatting.count),
 )
 _OUTCOMES: Final[tuple[_Row, ...]] = (
-    ("conversations_closed", "Conversations closed", figures.count),
-    ("conversations_resolved", "· resolved", figures.count),
-    ("conversations_escalated", "· escalated", figures.count),
-    ("conversations_abandoned", "· abandoned", figures.count),
-    ("conversations_ended", "· ended otherwise", figures.count),
+    ("conversations_closed", "Conversations closed", formatting.count),
+    ("conversations_resolved", "· resolved", formatting.count),
+    ("conversations_escalated", "· escalated", formatting.count),
+    ("conversations_abandoned", "· abandoned", formatting.count),
+    ("conversations_ended", "· ended otherwise", formatting.count),
 )
 _RESOURCES: Final[tuple[_Row, ...]] = (
-    ("prompt_tokens", "Tokens read", figures.count),
-    ("completion_tokens", "Tokens written", figures.count),
-    ("token_usage", "Tokens", figures.count),
-    ("cost_micros", "Cost (currency units)", figures.money),
-    ("api_calls", "API and tool calls", figures.count),
+    ("prompt_tokens", "Tokens read", formatting.count),
+    ("completion_tokens", "Tokens written", formatting.count),
+    ("token_usage", "Tokens", formatting.count),
+    ("cost_micros", "Cost (currency units)", formatting.money),
+    ("api_calls", "API and tool calls", formatting.count),
 )
 _OVERVIEW: Final[tuple[tuple[_Row, ...], ...]] = (
     (
-        ("events", "Events", figures.count),
-        ("total_messages", "Messages", figures.count),
-        ("messages_received", "· received", figures.count),
-        ("messages_sent", "· sent", figures.count),
-        ("total_conversations", "Conversations", figures.count),
-        ("active_agents", "Active agents", figures.count),
-        ("unique_users", "Unique users", figures.count),
+        ("events", "Events", formatting.count),
+        ("total_messages", "Messages", formatting.count),
+        ("messages_received", "· received", formatting.count),
+        ("messages_sent", "· sent", formatting.count),
+        ("total_conversations", "Conversations", formatting.count),
+        ("active_agents", "Active agents", formatting.count),
+        ("unique_users", "Unique users", formatting.count),
     ),
     _RESPONSE,
     _QUALITY,
     _OUTCOMES,
     (
         *_RESOURCES,
-        ("storage_used_bytes", "Storage in use", figures.size),
-        ("workflow_executions", "Workflows run", figures.count),
-        ("workflow_failures", "· failed", figures.count),
+        ("storage_used_bytes", "Storage in use", formatting.size),
+        ("workflow_executions", "Workflows run", formatting.count),
+        ("workflow_failures", "· failed", formatting.count),
     ),
 )
 _CHANGES: Final = {
@@ -75,37 +75,37 @@ _CHANGES: Final = {
 }
 _AGENT: Final[tuple[tuple[_Row, ...], ...]] = (
     (
-        ("conversation_count", "Conversations", figures.count),
-        ("message_count", "Messages", figures.count),
-        ("messages_received", "· received", figures.count),
-        ("messages_sent", "· sent", figures.count),
-        ("unique_users", "Unique users", figures.count),
-        ("avg_messages_per_conversation", "Messages per conversation", figures.rating),
+        ("conversation_count", "Conversations", formatting.count),
+        ("message_count", "Messages", formatting.count),
+        ("messages_received", "· received", formatting.count),
+        ("messages_sent", "· sent", formatting.count),
+        ("unique_users", "Unique users", formatting.count),
+        ("avg_messages_per_conversation", "Messages per conversation", formatting.rating),
     ),
     (
         *_OUTCOMES,
-        ("resolution_rate", "Resolution rate", figures.fraction),
-        ("escalation_rate", "Escalation rate", figures.fraction),
-        ("abandonment_rate", "Abandonment rate", figures.fraction),
+        ("resolution_rate", "Resolution rate", formatting.fraction),
+        ("escalation_rate", "Escalation rate", formatting.fraction),
+        ("abandonment_rate", "Abandonment rate", formatting.fraction),
     ),
     _RESPONSE,
     (
         *_QUALITY,
-        ("fallback_rate", "Fallback rate", figures.fraction),
-        ("knowledge_hit_rate", "Knowledge hit rate", figures.fraction),
+        ("fallback_rate", "Fallback rate", formatting.fraction),
+        ("knowledge_hit_rate", "Knowledge hit rate", formatting.fraction),
     ),
-    (*_RESOURCES, ("cost_per_conversation_micros", "Cost per conversation", figures.money)),
+    (*_RESOURCES, ("cost_per_conversation_micros", "Cost per conversation", formatting.money)),
 )
 # Shown where one of them is there: they are about people, and most agents are not.
 _HUMAN: Final[tuple[_Row, ...]] = (
-    ("calls_handled", "Calls handled", figures.count),
-    ("avg_handle_time_ms", "Handle time, mean", figures.milliseconds),
-    ("avg_wait_ms", "Waiting time, mean", figures.milliseconds),
-    ("available_time_ms", "Time available", figures.milliseconds),
-    ("occupancy", "Occupancy", figures.fraction),
-    ("leads_converted", "Leads converted", figures.count),
-    ("conversion_rate", "Conversion rate", figures.fraction),
-    ("tasks_completed", "Tasks completed", figures.count),
+    ("calls_handled", "Calls handled", formatting.count),
+    ("avg_handle_time_ms", "Handle time, mean", formatting.milliseconds),
+    ("avg_wait_ms", "Waiting time, mean", formatting.milliseconds),
+    ("available_time_ms", "Time available", formatting.milliseconds),
+    ("occupancy", "Occupancy", formatting.fraction),
+    ("leads_converted", "Leads converted", formatting.count),
+    ("conversion_rate", "Conversion rate", formatting.fraction),
+    ("tasks_completed", "Tasks completed", formatting.count),
 )
 
 
@@ -116,8 +116,8 @@ def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse
     table = _table(("Figure", "left"), ("Value", "right"), ("Change", "right"))
     for section in _OVERVIEW:
         for name, label, form in section:
-            change = figures.change(answer, _CHANGES[name]) if name in _CHANGES else ""
-            table.add_row(label, figures.field(answer, name, form), change)
+            change = formatting.change(answer, _CHANGES[name]) if name in _CHANGES else ""
+            table.add_row(label, formatting.field(answer, name, form), change)
         table.add_section()
     console.print(table)
     if answer.events_by_type:
@@ -127,13 +127,13 @@ def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse
 
 def agent(console: Console, response: metrics_service_pb2.GetAgentMetricsResponse) -> None:
     """Prints the figures of one agent and its daily trend."""
-    answer, where = response.agent, figures.zone(response.context.time_zone)
-    console.print(_heading(f"Agent {figures.plain(answer.agent_id)}", response.context))
+    answer, where = response.agent, formatting.zone(response.context.time_zone)
+    console.print(_heading(f"Agent {formatting.plain(answer.agent_id)}", response.context))
     table = _table(("Figure", "left"), ("Value", "right"))
     human = any(answer.HasField("available_time_ms") or getattr(answer, name) for name, _, _ in _HUMAN)
     for section in (*_AGENT, _HUMAN) if human else _AGENT:
         for name, label, form in section:
-            table.add_row(label, figures.field(answer, name, form))
+            table.add_row(label, formatting.field(answer, name, form))
         table.add_section()
     console.print(table)
     if response.trend:
@@ -153,14 +153,14 @@ def agents(console: Console, responses: Sequence[metrics_service_pb2.GetAgentMet
     for response in responses:
         answer = response.agent
         table.add_row(
-            Text(figures.plain(answer.agent_id)),
-            figures.field(answer, "conversation_count", figures.short),
-            figures.field(answer, "message_count", figures.short),
-            figures.field(answer, "unique_users", figures.short),
-            figures.field(answer, "resolution_rate", figures.fraction),
-            figures.field(answer, "p95_response_time_ms", figures.milliseconds),
-            figures.field(answer, "satisfaction_score", figures.rating),
-            figures.sparkline([_optional(point, "message_count") for point in response.trend], 7),
+            Text(formatting.plain(answer.agent_id)),
+            formatting.field(answer, "conversation_count", formatting.short),
+            formatting.field(answer, "message_count", formatting.short),
+            formatting.field(answer, "unique_users", formatting.short),
+            formatting.field(answer, "resolution_rate", formatting.fraction),
+            formatting.field(answer, "p95_response_time_ms", formatting.milliseconds),
+            formatting.field(answer, "satisfaction_score", formatting.rating),
+            formatting.sparkline([_optional(point, "message_count") for point in response.trend], 7),
         )
     console.print(table)
 
@@ -171,13 +171,13 @@ def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse
     states = points.states(response.buckets, response.granularity, response.context)
     console.print(_heading(f"Usage by {width}", response.context, points.summary(states)))
     right = ("Least", "Greatest", "Latest")
-    rows = [(figures.plain(one.metric), _begun(one, states), *_extremes(one, states)) for one in response.series]
+    rows = [(formatting.plain(one.metric), _begun(one, states), *_extremes(one, states)) for one in response.series]
     # The line of bars gets what the figures leave of the width.
     widths = [max(map(len, texts)) for texts in zip(*((row[0], *row[2:]) for row in rows), strict=True)]
     room = console.width - sum(max(width, 8) for width in widths) - 2 * len(right)
     table = _table(("Metric", "left"), ("Trend", "left"), *((label, "right") for label in right))
     for name, values, *texts in rows:
-        table.add_row(Text(name), figures.sparkline(values, max(_TREND_LEAST, min(_TREND, room - 2))), *texts)
+        table.add_row(Text(name), formatting.sparkline(values, max(_TREND_LEAST, min(_TREND, room - 2))), *texts)
     console.print(table)
     if len(response.series) == 1:
         console.print()
@@ -186,7 +186,7 @@ def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse
 
 def _values(series: metrics_service_pb2.Series) -> list[float | None]:
     """Returns the points of a series."""
-    return [figures.of_series(value) for value in series.values]
+    return [formatting.of_series(value) for value in series.values]
 
 
 def _begun(series: metrics_service_pb2.Series, states: Sequence[points.PointState]) -> list[float | None]:
@@ -200,7 +200,7 @@ def _extremes(series: metrics_service_pb2.Series, states: Sequence[points.PointS
 
     Parts of an hour or a day are no match for whole ones, and count only where there is no whole one.
     """
-    form = figures.BY_UNIT.get(series.unit, figures.count)
+    form = formatting.BY_UNIT.get(series.unit, formatting.count)
     whole = [value for value, state in zip(_values(series), states, strict=False) if state is points.PointState.WHOLE]
     values = whole or _begun(series, states)
     known = [value for value in values if value is not None]
@@ -211,24 +211,24 @@ def _extremes(series: metrics_service_pb2.Series, states: Sequence[points.PointS
 
 def _written(value: float | None, form: _Form) -> str:
     """Returns a figure, or a dash when it is absent."""
-    return figures.ABSENT if value is None else form(value)
+    return formatting.ABSENT if value is None else form(value)
 
 
 def _points(
     console: Console, response: metrics_service_pb2.GetUsageTrendsResponse, states: Sequence[points.PointState]
 ) -> None:
     """Prints the only series of an answer bucket by bucket, with a bar chart: pale where a point is not whole."""
-    series, where = response.series[0], figures.zone(response.context.time_zone)
-    form = figures.BY_UNIT.get(series.unit, figures.count)
+    series, where = response.series[0], formatting.zone(response.context.time_zone)
+    form = formatting.BY_UNIT.get(series.unit, formatting.count)
     values = _values(series)
     top = max((value for value in values if value is not None), default=0.0)
     table = _table(("Start", "left"), ("Value", "right"), ("", "left"))
     for bucket, value, state in zip(response.buckets, values, states, strict=False):
-        label = figures.bucket(bucket.start, where, response.granularity)
+        label = formatting.bucket(bucket.start, where, response.granularity)
         if state is points.PointState.NOT_BEGUN:
-            table.add_row(label, figures.ABSENT, state.word)
+            table.add_row(label, formatting.ABSENT, state.word)
             continue
-        bar = figures.bar(value, top, _BAR - 8)
+        bar = formatting.bar(value, top, _BAR - 8)
         if state is not points.PointState.WHOLE:
             bar = f"{'░' * len(bar)} {state.word}".strip()
         table.add_row(label, _written(value, form), bar)
@@ -246,15 +246,17 @@ def _trend(
     table = _table(("Day", "left"), *((label, "right") for label in right), ("", "left"))
     for point, state in zip(trend, states, strict=True):
         if state is points.PointState.NOT_BEGUN:
-            table.add_row(figures.instant(point.start, where, "%Y-%m-%d"), *(figures.ABSENT,) * len(right), state.word)
+            table.add_row(
+                formatting.instant(point.start, where, "%Y-%m-%d"), *(formatting.ABSENT,) * len(right), state.word
+            )
             continue
         table.add_row(
-            figures.instant(point.start, where, "%Y-%m-%d"),
-            figures.field(point, "conversation_count"),
-            figures.field(point, "message_count"),
-            figures.field(point, "avg_response_time_ms", figures.milliseconds),
-            figures.field(point, "p95_response_time_ms", figures.milliseconds),
-            figures.field(point, "satisfaction_score", figures.rating),
+            formatting.instant(point.start, where, "%Y-%m-%d"),
+            formatting.field(point, "conversation_count"),
+            formatting.field(point, "message_count"),
+            formatting.field(point, "avg_response_time_ms", formatting.milliseconds),
+            formatting.field(point, "p95_response_time_ms", formatting.milliseconds),
+            formatting.field(point, "satisfaction_score", formatting.rating),
             state.word,
         )
     console.print(table)
@@ -264,11 +266,11 @@ def _event_types(console: Console, types: Sequence[metrics_service_pb2.EventType
     """Prints the most frequent event types with bars, and how many others there are."""
     table = _table(("Event type", "left"), ("Events", "right"), ("", "left"))
     for entry in types[:_EVENT_TYPES]:
-        name = Text(figures.plain(entry.event_type))
-        table.add_row(name, figures.count(entry.events), figures.bar(entry.events, types[0].events, 24))
+        name = Text(formatting.plain(entry.event_type))
+        table.add_row(name, formatting.count(entry.events), formatting.bar(entry.events, types[0].events, 24))
     if len(types) > _EVENT_TYPES:
         rest = sum(entry.events for entry in types[_EVENT_TYPES:])
-        table.add_row(f"{len(types) - _EVENT_TYPES} others", figures.count(rest), "")
+        table.add_row(f"{len(types) - _EVENT_TYPES} others", formatting.count(rest), "")
     console.print(table)
 
 
@@ -282,15 +284,15 @@ def _table(*columns: tuple[str, str]) -> Table:
 
 def _heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] = ()) -> Text:
     """Returns the title with the period, its zone and how fresh the answer is."""
-    where = figures.zone(context.time_zone)
-    period = f"{figures.instant(context.start, where)} to {figures.instant(context.end, where)}"
+    where = formatting.zone(context.time_zone)
+    period = f"{formatting.instant(context.start, where)} to {formatting.instant(context.end, where)}"
     notes = [f"revision {context.as_of_revision:,}"]
     if context.still_running:
         notes.append("still running")
     if context.approximation.metrics:
         notes.append(f"percentiles within {context.approximation.max_relative_error * 100:g} %")
     heading = Text(f"\n{title}", style="bold")
-    lines = (f"{period} {figures.plain(context.time_zone)}", " · ".join(notes), " · ".join(more))
+    lines = (f"{period} {formatting.plain(context.time_zone)}", " · ".join(notes), " · ".join(more))
     heading.append("".join(f"\n{line}" for line in lines if line) + "\n", style="dim")
     return heading
 

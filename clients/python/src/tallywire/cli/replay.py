@@ -9,7 +9,7 @@ from typing import Final
 from google.protobuf import json_format, timestamp_pb2
 
 from tallywire import client, errors, events, ids
-from tallywire.cli import jsonout
+from tallywire.cli import json_output
 from tallywire.v1 import error_reason_pb2, event_pb2, event_service_pb2
 
 BATCH: Final = 500
@@ -32,7 +32,7 @@ class Problem:
         where = f" {self.field}:" if self.field else ""
         return f"line {self.line}: {self.reason}:{where} {self.message}"
 
-    def as_json(self) -> jsonout.Json:
+    def as_json(self) -> json_output.Json:
         """Returns the problem as JSON."""
         return {
             "line": self.line,
@@ -65,7 +65,7 @@ class Summary:
         counts = f"{self.accepted:,} accepted, {self.duplicate:,} duplicate, {self.rejected:,} rejected"
         return f"{counts}, {self.bad_lines:,} unreadable" if self.bad_lines else counts
 
-    def as_json(self) -> jsonout.Json:
+    def as_json(self) -> json_output.Json:
         """Returns the summary as JSON with stable keys."""
         return {
             "lines": self.lines,

@@ -11,7 +11,7 @@ SPAN, LEAST = 60.0, 5.0  # seconds between what is compared; less than that whil
 _STEADY: Final = 0.02
 
 
-class RecentStates:
+class MinuteTrends:
     """The states of the last minute."""
 
     def __init__(self) -> None:

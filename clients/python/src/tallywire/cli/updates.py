@@ -20,7 +20,7 @@ import grpc
 
 from tallywire import aio, errors
 from tallywire.aio_subscription import AsyncSubscription
-from tallywire.cli import ending, jsonout
+from tallywire.cli import json_output, stop_request
 from tallywire.cli.problems import WrongUsage
 from tallywire.v1 import realtime_service_pb2
 
@@ -30,7 +30,7 @@ _Updates = AsyncSubscription[realtime_service_pb2.WatchUpdatesResponse]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReaderPosition:
+class SavedPosition:
     """Where a reader stands: after a revision. `ended` is true when it has ended in order, with its last line whole."""
 
     resume_token: str
@@ -57,7 +57,7 @@ class Output:
             os.fsync(self._descriptor)
         self.is_whole = True
 
-    def mend(self) -> ReaderPosition | None:
+    def mend(self) -> SavedPosition | None:
         """Cuts a torn line off the end of a file, and returns the position after its last line.
 
         Raises WrongUsage for a file that ends in something else, or cannot be read.
@@ -74,14 +74,14 @@ class Output:
             return _position(_whole(readable, _after_newline(readable, end - 1), end)) if end else None
 
 
-class Keeper:
+class PositionFile:
     """The file that holds the position."""
 
     def __init__(self, path: Path) -> None:
         self._path = Path(os.path.realpath(path))  # a link stays one
-        self._last: ReaderPosition | None = None
+        self._last: SavedPosition | None = None
 
-    def load(self) -> ReaderPosition | None:
+    def load(self) -> SavedPosition | None:
         """Returns the position, None without the file. Raises WrongUsage for a file that holds something else."""
         try:
             position = _position(self._path.read_bytes())
@@ -91,7 +91,7 @@ class Keeper:
             raise WrongUsage(f"{self._path} holds no position: remove it to begin with what happens from now on")
         return position
 
-    def save(self, position: ReaderPosition) -> None:
+    def save(self, position: SavedPosition) -> None:
         """Replaces the file, so that it holds the one position or the other at any time."""
         if position == self._last:
             return
@@ -120,8 +120,8 @@ async def run(
     include_events: bool,
 ) -> int:
     """Prints updates until somebody ends it, and returns the exit code."""
-    end = ending.Ending()
-    keeper = Keeper(resume) if resume else None
+    end = stop_request.StopRequest()
+    keeper = PositionFile(resume) if resume else None
     start = _begin(output, keeper) if keeper else None
     async with server:
         await server.connect()
@@ -139,7 +139,7 @@ async def run(
                 keeper.end()
 
 
-def _begin(output: Output, keeper: Keeper) -> ReaderPosition | None:
+def _begin(output: Output, keeper: PositionFile) -> SavedPosition | None:
     """Returns the position to go on after, None to begin with what happens from now on."""
     kept, printed = keeper.load(), output.mend() if output.is_file else None
     if kept is None:
@@ -153,7 +153,7 @@ def _begin(output: Output, keeper: Keeper) -> ReaderPosition | None:
     return start
 
 
-async def _print(stream: _Updates, output: Output, keeper: Keeper | None, start: ReaderPosition | None) -> None:
+async def _print(stream: _Updates, output: Output, keeper: PositionFile | None, start: SavedPosition | None) -> None:
     """Prints each update and then keeps its position; nothing comes between the two but the end of the process."""
     expected = start.revision + 1 if start else None
     async with stream:
@@ -164,12 +164,12 @@ async def _print(stream: _Updates, output: Output, keeper: Keeper | None, start:
             if not update.bookmark:
                 output.write(line(update))
             if keeper is not None:
-                keeper.save(ReaderPosition(resume_token=update.resume_token, revision=update.revision))
+                keeper.save(SavedPosition(resume_token=update.resume_token, revision=update.revision))
 
 
 def line(update: realtime_service_pb2.WatchUpdatesResponse) -> bytes:
     """Returns an update as a line, its revision and token first."""
-    document = jsonout.of(update)
+    document = json_output.of(update)
     names = ("revision", "resume_token", "committed_at", "changes", "events")
     ordered = {name: document[name] for name in names} if isinstance(document, dict) else document
     return json.dumps(ordered, ensure_ascii=False, allow_nan=False).encode() + b"\n"
@@ -183,12 +183,12 @@ def _does_not_follow(expected: int, revision: int) -> errors.OutOfSequence:
     )
 
 
-def _position(text: bytes) -> ReaderPosition | None:
-    """Returns the position that a line or the file of a Keeper tells, None where it tells none."""
+def _position(text: bytes) -> SavedPosition | None:
+    """Returns the position that a line or the file of a PositionFile tells, None where it tells none."""
     try:
         match json.loads(text):
             case {"resume_token": str(token), "revision": int(revision), **others}:
-                return ReaderPosition(resume_token=token, revision=revision, ended=others.get("ended") is True)
+                return SavedPosition(resume_token=token, revision=revision, ended=others.get("ended") is True)
     except ValueError:
         pass
     return None

@@ -8,9 +8,9 @@ from typing import Final
 
 from rich.console import Console, RenderableType
 
-from tallywire import aio, errors, ledgers
+from tallywire import aio, errors, progress
 from tallywire.aio_subscription import AsyncSubscription
-from tallywire.cli import dashboard, ending, jsonout, terminal, trends
+from tallywire.cli import dashboard, json_output, stop_request, terminal, trends
 from tallywire.v1 import realtime_service_pb2
 
 _INTERRUPTED: Final = 130
@@ -29,7 +29,7 @@ class Board:
     heard_at: float = 0.0
     problem: str = ""
     problem_at: float = 0.0
-    going: trends.RecentStates = field(default_factory=trends.RecentStates)
+    going: trends.MinuteTrends = field(default_factory=trends.MinuteTrends)
 
     def heard(self, response: realtime_service_pb2.WatchMetricsResponse) -> None:
         """Takes a state or a heartbeat: the connection stands."""
@@ -44,10 +44,10 @@ class Board:
             self.problem_at = time.monotonic()
         self.problem = error.message
 
-    def view(self) -> dashboard.DashboardView:
+    def view(self) -> dashboard.Dashboard:
         """Returns what there is to see now."""
         now = time.monotonic()
-        return dashboard.DashboardView(
+        return dashboard.Dashboard(
             title=self.title,
             hint=self.hint,
             state=self.state,
@@ -63,11 +63,11 @@ async def run(
     server: aio.AsyncClient, *, agent_ids: list[str], channel: str | None, interval: float, as_json: bool
 ) -> int:
     """Watches until somebody ends it, and returns the exit code."""
-    end = ending.Ending()
+    end = stop_request.StopRequest()
     async with server:
         await server.connect()
 
-        def subscribe(on_retry: ledgers.OnRetry | None) -> _States:
+        def subscribe(on_retry: progress.OnRetry | None) -> _States:
             return server.watch(
                 agent_ids=agent_ids, channel=channel, min_interval=interval, heartbeats=not as_json, on_retry=on_retry
             )
@@ -94,10 +94,10 @@ async def _print_lines(states: _States) -> None:
     """Prints each state as a line of JSON."""
     async with states:
         async for response in states:
-            jsonout.emit(jsonout.of(response.state))
+            json_output.emit(json_output.of(response.state))
 
 
-async def _frames(console: Console, board: Board, subscribe: Callable[[ledgers.OnRetry], _States]) -> None:
+async def _frames(console: Console, board: Board, subscribe: Callable[[progress.OnRetry], _States]) -> None:
     """Prints the dashboard again and again, one below the other, and whatever happens to the connection at once."""
     printed_at, was_lost = 0.0, False
 
@@ -122,7 +122,10 @@ async def _frames(console: Console, board: Board, subscribe: Callable[[ledgers.O
 
 
 async def _live(
-    console: Console, board: Board, subscribe: Callable[[ledgers.OnRetry], _States], end: ending.Ending
+    console: Console,
+    board: Board,
+    subscribe: Callable[[progress.OnRetry], _States],
+    end: stop_request.StopRequest,
 ) -> None:
     """Keeps the dashboard on the screen."""
 

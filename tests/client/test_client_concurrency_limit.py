@@ -13,7 +13,8 @@ from google.rpc import code_pb2
 from scripted import Fail
 
 import tallywire
-from tallywire import errors, pacing
+from tallywire import errors
+from tallywire.concurrency_limit import AsyncCallSlots, CallSlots, ConcurrencyLimit, NoSlot
 
 HELD = 0.5  # seconds
 
@@ -29,61 +30,61 @@ class Clock:
         return self.now
 
 
-def begun(pace: pacing.Pace, most: int = 1000) -> list[float]:
+def begun(limit: ConcurrencyLimit, most: int = 1000) -> list[float]:
     """Begins as many calls as may begin."""
     found: list[float] = []
-    while not pace.wait() and len(found) < most:
-        found.append(pace.begin())
+    while not limit.wait() and len(found) < most:
+        found.append(limit.begin())
     return found
 
 
 def test_a_refusal_holds_all_calls_and_halves_how_many_there_are() -> None:
     clock = Clock()
-    pace = pacing.Pace(clock)
-    calls = begun(pace, 20)
-    assert pace.wait() == 0
+    limit = ConcurrencyLimit(clock)
+    calls = begun(limit, 20)
+    assert limit.wait() == 0
     for call in calls[:10]:
-        pace.end(call, refusal())
-    assert pace.wait() == HELD
+        limit.end(call, refusal())
+    assert limit.wait() == HELD
     clock.now += HELD
-    assert pace.wait() > 0, "ten are still under way, and ten is what there may be"
-    assert not pace.is_held_for(0.001), "it is their ends that others wait for, and no time"
-    pace.end(calls[10], None)
-    assert len(begun(pace)) == 1
+    assert limit.wait() > 0, "ten are still under way, and ten is what there may be"
+    assert not limit.is_held_for(0.001), "it is their ends that others wait for, and no time"
+    limit.end(calls[10], None)
+    assert len(begun(limit)) == 1
     for call in calls[11:]:
-        pace.end(call, None)
-    assert len(begun(pace)) == 9
-    assert pace.under_way == 10
+        limit.end(call, None)
+    assert len(begun(limit)) == 9
+    assert limit.under_way == 10
 
 
 def test_calls_that_were_under_way_at_a_refusal_are_one_refusal() -> None:
     clock = Clock()
-    pace = pacing.Pace(clock)
-    for call in begun(pace, 16):
-        pace.end(call, refusal())
+    limit = ConcurrencyLimit(clock)
+    for call in begun(limit, 16):
+        limit.end(call, refusal())
     for call_again in (8, 4):
-        assert pace.wait() == HELD
+        assert limit.wait() == HELD
         clock.now += HELD * 0.9
-        assert begun(pace) == [], "none before its time"
+        assert begun(limit) == [], "none before its time"
         clock.now += HELD * 0.1
-        calls = begun(pace)
+        calls = begun(limit)
         assert len(calls) == call_again
-        assert pace.wait() > 0
+        assert limit.wait() > 0
         for call in calls:
-            pace.end(call, refusal())
+            limit.end(call, refusal())
 
 
 def test_successes_let_more_in_until_nothing_is_held_back() -> None:
     clock = Clock()
-    pace = pacing.Pace(clock)
-    pace.end(pace.begin(), refusal())
+    limit = ConcurrencyLimit(clock)
+    limit.end(limit.begin(), refusal())
     clock.now += HELD
     widest = []
     for _ in range(200):
-        calls = begun(pace)
+        calls = begun(limit)
         widest.append(len(calls))
         for call in calls:
-            pace.end(call, None)
+            limit.end(call, None)
     assert widest[0] == 1
     assert widest[:20] == sorted(widest[:20])
     assert widest[20] < 25, "by about one a round"
@@ -101,38 +102,38 @@ def test_successes_let_more_in_until_nothing_is_held_back() -> None:
     ],
 )
 def test_other_ends_hold_nothing_back(error: Exception | None) -> None:
-    pace = pacing.Pace(Clock())
-    pace.end(pace.begin(), error)
-    assert not pace.is_held_for(0.001)
-    calls = begun(pace)
+    limit = ConcurrencyLimit(Clock())
+    limit.end(limit.begin(), error)
+    assert not limit.is_held_for(0.001)
+    calls = begun(limit)
     assert len(calls) == 1000
-    pace.end(calls[0], refusal())
-    assert (pace.wait(), pace.is_held_for(HELD)) == (HELD, True), "as a refusal for want of room does"
+    limit.end(calls[0], refusal())
+    assert (limit.wait(), limit.is_held_for(HELD)) == (HELD, True), "as a refusal for want of room does"
 
 
 @pytest.mark.parametrize("retry_after", [None, float("inf")])
 def test_a_refusal_without_a_time_holds_nothing_back_for_ever(retry_after: float | None) -> None:
     clock = Clock()
-    pace = pacing.Pace(clock)
-    pace.end(pace.begin(), refusal(retry_after))
-    assert not pace.is_held_for(0.001)
-    (only,) = begun(pace)
+    limit = ConcurrencyLimit(clock)
+    limit.end(limit.begin(), refusal(retry_after))
+    assert not limit.is_held_for(0.001)
+    (only,) = begun(limit)
     clock.now += 3600
-    assert begun(pace) == [], "one at a time, until it has gone well"
-    pace.end(only, None)
-    assert len(begun(pace)) == 2
+    assert begun(limit) == [], "one at a time, until it has gone well"
+    limit.end(only, None)
+    assert len(begun(limit)) == 2
 
 
 async def test_the_last_to_come_is_the_first_to_be_served() -> None:
-    turns, order = pacing.AsyncTurns(), list[int]()
+    slots, order = AsyncCallSlots(), list[int]()
 
     async def call(number: int) -> None:
-        async with turns.turn(5):
+        async with slots.slot(5):
             order.append(number)
             await asyncio.sleep(0)
 
     with contextlib.suppress(errors.Unavailable):
-        async with turns.turn(5):
+        async with slots.slot(5):
             raise refusal(0.1)
     async with asyncio.TaskGroup() as group:
         for number in range(5):
@@ -141,30 +142,30 @@ async def test_the_last_to_come_is_the_first_to_be_served() -> None:
 
 
 async def test_a_turn_that_does_not_come_is_given_up_with_the_refusal() -> None:
-    turns = pacing.AsyncTurns()
+    slots = AsyncCallSlots()
     with contextlib.suppress(errors.Unavailable):
-        async with turns.turn(5):
+        async with slots.slot(5):
             raise refusal(0.4)
     found = []
     for _ in range(2):
-        with pytest.raises(pacing.GivenUp) as given_up:
-            async with turns.turn(0.05):
+        with pytest.raises(NoSlot) as given_up:
+            async with slots.slot(0.05):
                 pytest.fail("it is held back")
         found.append(given_up.value.refusal)
     assert [(one.reason, one.retry_after) for one in found] == [("OVERLOADED", 0.4)] * 2
     assert found[0] is not found[1]
-    async with turns.turn(5):  # those who have given up are not in the way
+    async with slots.slot(5):  # those who have given up are not in the way
         pass
 
 
 async def test_a_call_that_is_cancelled_gives_its_turn_back() -> None:
-    turns = pacing.AsyncTurns(pace := pacing.Pace())
+    slots = AsyncCallSlots(limit := ConcurrencyLimit())
     with contextlib.suppress(errors.Unavailable):
-        async with turns.turn(5):
+        async with slots.slot(5):
             raise refusal(0.1)
 
     async def call() -> None:
-        async with turns.turn(5):
+        async with slots.slot(5):
             await asyncio.sleep(60)
 
     for wait in (0.0, 0.05, 0.2):  # while it waits, and while it is under way
@@ -179,32 +180,32 @@ async def test_a_call_that_is_cancelled_gives_its_turn_back() -> None:
     task.cancel()
     second.cancel()  # in the moment in which it is granted
     await asyncio.gather(task, second, return_exceptions=True)
-    async with asyncio.timeout(20), turns.turn(5):
-        assert pace.under_way == 1
-    assert pace.under_way == 0
+    async with asyncio.timeout(20), slots.slot(5):
+        assert limit.under_way == 1
+    assert limit.under_way == 0
 
 
 async def test_a_turn_within_the_handling_of_an_error_is_an_ordinary_one() -> None:
-    turns = pacing.AsyncTurns(pace := pacing.Pace())
+    slots = AsyncCallSlots(limit := ConcurrencyLimit())
     try:
-        async with turns.turn(5):
+        async with slots.slot(5):
             raise refusal(0.1)
     except errors.Unavailable:
-        async with turns.turn(5):
-            assert pace.under_way == 1
-    assert pace.under_way == 0
+        async with slots.slot(5):
+            assert limit.under_way == 1
+    assert limit.under_way == 0
 
 
-def test_threads_take_turns() -> None:
-    turns, under_way, most = pacing.Turns(pace := pacing.Pace()), 0, 0
+def test_threads_take_slots() -> None:
+    slots, under_way, most = CallSlots(limit := ConcurrencyLimit()), 0, 0
     lock = threading.Lock()
-    with contextlib.suppress(errors.Unavailable), turns.turn(5):
+    with contextlib.suppress(errors.Unavailable), slots.slot(5):
         raise refusal(0.2)
     begin = time.monotonic()
 
     def call(_: int) -> float:
         nonlocal under_way, most
-        with turns.turn(10):
+        with slots.slot(10):
             at = time.monotonic() - begin
             with lock:
                 under_way += 1
@@ -218,10 +219,10 @@ def test_threads_take_turns() -> None:
         at = sorted(pool.map(call, range(60)))
     assert at[0] >= 0.19
     assert 1 < most < 15, "one at first, then more and more"
-    assert pace.under_way == 0
-    with contextlib.suppress(errors.Unavailable), turns.turn(5):
+    assert limit.under_way == 0
+    with contextlib.suppress(errors.Unavailable), slots.slot(5):
         raise refusal(5)
-    with pytest.raises(pacing.GivenUp), turns.turn(0.05):
+    with pytest.raises(NoSlot), slots.slot(0.05):
         pytest.fail("it is held back")
 
 

@@ -1,8 +1,8 @@
-"""How many calls that send events a client has under way, once a server has said that it has too much to do.
+"""A limit on how many calls that send events a client has under way, once a server has refused one for overload.
 
-A refusal costs a server almost as much as a small call. A client that goes on sending while it is refused makes the
-overload worse, for itself first of all. So the calls of one client wait here for each other: one refusal holds all of
-them back for as long as the server asks for, halves how many may be under way, and every success lets a few more in:
+A refusal costs a server almost as much as a small call. A client that goes on sending while the server refuses makes
+the overload worse, for itself first of all. So the calls of one client share a limit: a refusal holds all of them back
+for as long as the server asks, and halves how many may be under way; every success raises the limit a little. This is
 additive increase, multiplicative decrease (Chiu and Jain, 1989). A client that is never refused never waits.
 """
 
@@ -22,8 +22,8 @@ _LOOK_AGAIN: Final = 1.0  # seconds
 _LONGEST_HOLD: Final = 5.0
 
 
-class GivenUp(Exception):
-    """A turn does not come in time. Holds the refusal that calls wait for, an error of its own for each."""
+class NoSlot(Exception):
+    """No slot became free in time; `refusal` is a copy of the refusal that all calls wait for."""
 
     def __init__(self, refusal: errors.TallywireError) -> None:
         super().__init__(refusal.message)
@@ -31,14 +31,14 @@ class GivenUp(Exception):
 
 
 def _copy(refusal: errors.TallywireError) -> errors.TallywireError:
-    """The same without its traceback, which would keep a request and the frames of its sender alive."""
+    """Returns a copy without the traceback, which would keep a request and the frames of its sender alive."""
     return type(refusal)(
         refusal.message, refusal.code, refusal.reason, refusal.field, refusal.metadata, refusal.retry_after
     )
 
 
-class Pace:
-    """Decides; waiting is left to those who ask."""
+class ConcurrencyLimit:
+    """The number of calls that may be under way. It decides only; the classes of slots wait."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Holds nothing back."""
@@ -63,12 +63,12 @@ class Pace:
         return self._held_until - self._clock() >= seconds
 
     def begin(self) -> float:
-        """Counts a call as under way and returns what is to be told when it has ended."""
+        """Counts a call as under way. Returns what end() needs to know of its begin."""
         self.under_way += 1
         return self._clock()
 
     def end(self, begun: float, error: BaseException | None) -> None:
-        """Takes note of how a call has ended."""
+        """Counts a call as ended, and adapts the limit to how it has ended."""
         self.under_way -= 1
         if error is None:
             self._limit += 1 / self._limit
@@ -84,17 +84,17 @@ class Pace:
 
 
 def _hold(refusal: errors.TallywireError) -> float:
-    """Seconds for which nothing is sent after a refusal: none where it asks not to be called again, or does not say.
+    """Returns the seconds for which nothing is sent after a refusal: 0 without a RetryInfo, or with one for ever.
 
-    However long it asks for, a call now and then finds out whether that is still so.
+    A hold is short, however long the server asks for: a call now and then finds out whether the overload is over.
     """
     asked = refusal.retry_after
     return min(asked, _LONGEST_HOLD) if asked is not None and math.isfinite(asked) else 0.0
 
 
 @contextlib.contextmanager
-def _told(end: Callable[[float, BaseException | None], None], begun: float) -> Iterator[None]:
-    """Tells how the block has ended, and keeps no error."""
+def _reporting(end: Callable[[float, BaseException | None], None], begun: float) -> Iterator[None]:
+    """Reports how the block has ended, and keeps no reference to its error."""
     try:
         yield
     except BaseException as error:
@@ -104,29 +104,29 @@ def _told(end: Callable[[float, BaseException | None], None], begun: float) -> I
         end(begun, None)
 
 
-class AsyncTurns:
-    """The turns of an AsyncClient's calls. While they wait, the last to come is the first to be served.
+class AsyncCallSlots:
+    """The slots of an AsyncClient's calls. The newest call that waits gets the next slot.
 
-    Served in their order, all would wait until it is almost too late for them, and much would be sent in vain.
+    In order of arrival, every call would wait until its timeout is nearly over, and much would be sent in vain.
     """
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, limit: ConcurrencyLimit | None = None) -> None:
         """Holds nothing back."""
-        self._pace = pace or Pace()
+        self._limit = limit or ConcurrencyLimit()
         self._waiting: list[asyncio.Future[float]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.asynccontextmanager
-    async def turn(self, timeout: float) -> AsyncIterator[None]:
-        """Holds a turn for the length of the block; GivenUp when none comes in that many seconds."""
-        begun = await self._granted(timeout) if self._pace.wait() else self._pace.begin()
-        with _told(self._end, begun):
+    async def slot(self, timeout: float) -> AsyncIterator[None]:
+        """Holds a slot for the length of the block. Raises NoSlot when none is free within `timeout` seconds."""
+        begun = await self._granted(timeout) if self._limit.wait() else self._limit.begin()
+        with _reporting(self._end, begun):
             yield
 
     async def _granted(self, timeout: float) -> float:
-        """Waits for a turn and returns when it began."""
-        if self._pace.is_held_for(timeout):
-            raise GivenUp(self._pace.refusal)
+        """Waits for a slot and returns when the call began."""
+        if self._limit.is_held_for(timeout):
+            raise NoSlot(self._limit.refusal)
         granted: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._waiting.append(granted)
         self._admit()
@@ -137,66 +137,66 @@ class AsyncTurns:
             if granted in self._waiting:
                 self._waiting.remove(granted)
             elif not granted.cancelled():
-                self._end(granted.result(), error)  # granted in the moment in which it was given up
+                self._end(granted.result(), error)  # granted in the moment in which the caller stopped waiting
             if isinstance(error, TimeoutError):
-                raise GivenUp(self._pace.refusal) from None
+                raise NoSlot(self._limit.refusal) from None
             raise
 
     def _end(self, begun: float, failure: BaseException | None) -> None:
-        self._pace.end(begun, failure)
+        self._limit.end(begun, failure)
         self._admit()
 
     def _admit(self) -> None:
-        """Grants as many turns as there may be now, and comes back when there may be more."""
-        while self._waiting and not self._pace.wait():
+        """Grants the slots that are free now, and looks again when more may be."""
+        while self._waiting and not self._limit.wait():
             granted = self._waiting.pop()
             if not granted.done():
-                granted.set_result(self._pace.begin())
+                granted.set_result(self._limit.begin())
         if self._waiting and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._pace.wait(), self._look_again)
+            self._timer = asyncio.get_running_loop().call_later(self._limit.wait(), self._look_again)
 
     def _look_again(self) -> None:
         self._timer = None
         self._admit()
 
 
-class Turns:
-    """The same for a Client's calls, from whatever threads."""
+class CallSlots:
+    """The slots of a Client's calls, which may come from several threads. The newest that waits gets the next slot."""
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, limit: ConcurrencyLimit | None = None) -> None:
         """Holds nothing back."""
-        self._pace = pace or Pace()
+        self._limit = limit or ConcurrencyLimit()
         self._lock = threading.Lock()
         self._waiting: list[threading.Event] = []
 
     @contextlib.contextmanager
-    def turn(self, timeout: float) -> Iterator[None]:
-        """Holds a turn for the length of the block; GivenUp when none comes in that many seconds."""
+    def slot(self, timeout: float) -> Iterator[None]:
+        """Holds a slot for the length of the block. Raises NoSlot when none is free within `timeout` seconds."""
         begun = self._begin(timeout)
-        with _told(self._end, begun):
+        with _reporting(self._end, begun):
             yield
 
     def _end(self, begun: float, failure: BaseException | None) -> None:
         with self._lock:
-            self._pace.end(begun, failure)
+            self._limit.end(begun, failure)
             self._wake()
 
     def _begin(self, timeout: float) -> float:
-        """Waits for a turn and returns when it began."""
+        """Waits for a slot and returns when the call began."""
         give_up_at, woken = time.monotonic() + timeout, threading.Event()
         with self._lock:
             self._waiting.append(woken)
         try:
             while True:
                 with self._lock:
-                    seconds = self._pace.wait()
+                    seconds = self._limit.wait()
                     if not seconds and self._waiting[-1] is woken:
-                        return self._pace.begin()
+                        return self._limit.begin()
                     woken.clear()
                     left = give_up_at - time.monotonic()
-                    held = self._pace.is_held_for(left)
+                    held = self._limit.is_held_for(left)
                 if left <= 0 or held:
-                    raise GivenUp(self._pace.refusal)
+                    raise NoSlot(self._limit.refusal)
                 woken.wait(min(seconds or left, left))
         finally:
             with self._lock:
@@ -204,6 +204,6 @@ class Turns:
                 self._wake()
 
     def _wake(self) -> None:
-        """Wakes the last to come, where it may begin."""
-        if self._waiting and not self._pace.wait():
+        """Wakes the newest call that waits, if it may begin."""
+        if self._waiting and not self._limit.wait():
             self._waiting[-1].set()

@@ -22,7 +22,7 @@ OnDrop = Callable[[event_pb2.Event | None, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
+class LostEvent:
     """An event that will not be stored, or whose outcome stays unknown, and why.
 
     `kind` is what losses have in common that are counted together; `event` is None for what never became one.
@@ -33,7 +33,7 @@ class Loss:
     reason: str
 
 
-class Losses:
+class LostEvents:
     """The losses of one tracker. Safe between threads, and in the middle of itself."""
 
     def __init__(self, on_drop: OnDrop | None, threads: ModuleType) -> None:
@@ -44,7 +44,7 @@ class Losses:
         self._examples: dict[str, str] = {}
         self._told_at: float | None = None
 
-    def add(self, losses: Sequence[Loss]) -> bool:
+    def add(self, losses: Sequence[LostEvent]) -> bool:
         """Counts losses, tells of each, and logs a line unless there was one within the last minute.
 
         Returns whether somebody must see to the next line: these are the first losses that it is about.
@@ -87,7 +87,7 @@ class Losses:
         events = "1 event is lost" if counts.total() == 1 else f"{counts.total():,} events are lost"
         _log.warning("%s: %s", events, "; ".join(parts))
 
-    def _tell_of(self, loss: Loss) -> None:
+    def _tell_of(self, loss: LostEvent) -> None:
         """Tells whoever asked for it of one loss; losses that this causes are counted only."""
         if self._on_drop is None or getattr(self._telling, "now", False):
             return

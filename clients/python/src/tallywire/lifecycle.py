@@ -11,7 +11,7 @@ import weakref
 from types import FrameType
 from typing import Any, Final, Protocol
 
-from tallywire import cooperative
+from tallywire import green_threads
 
 _log = logging.getLogger("tallywire")
 
@@ -20,7 +20,7 @@ _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") 
 _LAST: Final = -100  # the priority of a finalizer of multiprocessing: after its queues and its own children
 
 
-class BackgroundSender(Protocol):
+class Closable(Protocol):
     """What sends events in the background."""
 
     def begin_close(self) -> None:
@@ -42,25 +42,25 @@ class BackgroundSender(Protocol):
         """Goes on."""
 
 
-class Forking(Protocol):
+class ForkAware(Protocol):
     """What has a sender in each process."""
 
     def forget(self) -> None:
         """Lets go of the sender of the parent, in a forked child."""
 
 
-_senders: "weakref.WeakSet[BackgroundSender]" = weakref.WeakSet()
-_trackers: "weakref.WeakSet[Forking]" = weakref.WeakSet()
+_senders: "weakref.WeakSet[Closable]" = weakref.WeakSet()
+_trackers: "weakref.WeakSet[ForkAware]" = weakref.WeakSet()
 # The parent's, seen from a forked child: to finalize their connections would disturb sockets that are shared.
-_left_behind: list[BackgroundSender] = []
+_left_behind: list[Closable] = []
 
 
-def register(sender: BackgroundSender) -> None:
+def register(sender: Closable) -> None:
     """Has a sender closed at the end of the process, and kept out of gRPC while it forks."""
     _senders.add(sender)
 
 
-def register_tracker(tracker: Forking) -> None:
+def register_tracker(tracker: ForkAware) -> None:
     """Has a tracker told of forks."""
     _trackers.add(tracker)
 
@@ -74,7 +74,7 @@ def close_all() -> None:
         sender.close()
 
 
-class _Watched:
+class _WatchedProcess:
     """The process whose end is watched where atexit does not run."""
 
     pid = 0
@@ -85,9 +85,9 @@ def watch_the_end() -> None:
 
     Children of multiprocessing and of Celery's pool end by os._exit().
     """
-    if _Watched.pid == os.getpid():
+    if _WatchedProcess.pid == os.getpid():
         return
-    _Watched.pid = os.getpid()
+    _WatchedProcess.pid = os.getpid()
     parents = sys.modules.get("multiprocessing.process")
     if parents is not None and parents.parent_process() is not None:
         from multiprocessing import util
@@ -170,7 +170,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     """
     if number not in _Signals.under_way:
         _Signals.under_way[number] = False
-        cooperative.begin(_send_then_signal, number)
+        green_threads.begin(_send_then_signal, number)
     elif _Signals.under_way[number]:
         del _Signals.under_way[number]
         _take_course(number, frame)
@@ -213,7 +213,7 @@ def _take_course(number: int, frame: FrameType | None) -> None:
 def _signal(number: int) -> None:
     """Gives this process a signal, in its main thread, which a handler needs to run."""
     main = threading.main_thread().ident
-    if main is not None and hasattr(signal, "pthread_kill") and not cooperative.is_patched():
+    if main is not None and hasattr(signal, "pthread_kill") and not green_threads.is_patched():
         signal.pthread_kill(main, number)
     elif os.name == "posix":
         os.kill(os.getpid(), number)

@@ -16,7 +16,7 @@ MAX_UNACKED: Final = 32  # the server stops reading beyond
 MAX_AGE: Final = 120.0
 
 
-class Broken(Exception):
+class StreamBroken(Exception):
     """The connection under a stream failed; `error` says how. Tells it from errors of the source of the batches."""
 
     def __init__(self, error: errors.TallywireError) -> None:
@@ -25,7 +25,7 @@ class Broken(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class UnackedWindow:
+class UnackedBatches:
     """The batches that are not acknowledged yet, oldest first, and how many of them this connection has sent."""
 
     limit: int
@@ -95,7 +95,7 @@ def attempts(retry_for: float) -> retries.Attempts:
     return retries.Attempts(timeout=retry_for, attempt=MAX_AGE, retryable=retries.INGEST)
 
 
-def wait_before_retry(tries: retries.Attempts, window: UnackedWindow, error: errors.TallywireError) -> float:
+def wait_before_retry(tries: retries.Attempts, window: UnackedBatches, error: errors.TallywireError) -> float:
     """Returns the seconds to wait before a new connection, the books rewound; raises the error if it is final."""
     if window.idle:
         # Nothing was outstanding: an idle connection that reached its age is no failure.

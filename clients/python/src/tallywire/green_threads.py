@@ -17,7 +17,7 @@ _log = logging.getLogger("tallywire")
 _Result = TypeVar("_Result")
 
 
-class _Told:
+class _Done:
     """What was said or done once for the process."""
 
     gevent = False
@@ -26,8 +26,8 @@ class _Told:
 
 def prepare() -> None:
     """Makes gRPC wait as the green threads of this process do. Called before a channel opens."""
-    if not _Told.gevent and _under_gevent():
-        _Told.gevent = True
+    if not _Done.gevent and _under_gevent():
+        _Done.gevent = True
         # Imported here: it is of no use to others, and experimental.
         from grpc.experimental import gevent as grpc_gevent
 
@@ -36,8 +36,8 @@ def prepare() -> None:
 
 def warn_of_eventlet(what: str) -> None:
     """Says once that calls of `what` stop every green thread of eventlet."""
-    if not _Told.eventlet and _eventlet() is not None:
-        _Told.eventlet = True
+    if not _Done.eventlet and _eventlet() is not None:
+        _Done.eventlet = True
         _log.warning(
             "eventlet has patched this process, and gRPC does not know it: each call of a %s stops all green threads"
             " until it is answered. Use a Tracker, or eventlet.tpool.execute",

@@ -28,7 +28,7 @@ _RequestOut = TypeVar("_RequestOut", covariant=True)
 _Response = TypeVar("_Response")
 
 
-class Ledger(Protocol[_RequestOut, _Response]):
+class SubscriptionProgress(Protocol[_RequestOut, _Response]):
     """What both kinds of subscription know about themselves."""
 
     @property
@@ -42,7 +42,7 @@ class Ledger(Protocol[_RequestOut, _Response]):
         """Enters a message and returns what there is to yield. Raises OutOfSequence."""
 
 
-class StatesLedger:
+class StateProgress:
     """The ledger of WatchMetrics: revisions never go back, on whichever server the stream goes on."""
 
     resume_token: Final = ""
@@ -87,7 +87,7 @@ class StatesLedger:
             raise _out_of_sequence("revisions have gone back and stay there", self._revision, revision)
 
 
-class Updates:
+class UpdateProgress:
     """The ledger of WatchUpdates: every revision once, in order, without a gap, whole."""
 
     def __init__(
@@ -142,7 +142,7 @@ class Updates:
             raise _out_of_sequence("a revision that does not follow", expected, response.revision)
 
 
-class RetryLimit:
+class ReconnectPolicy:
     """Decides whether a subscription goes on after an error, and when."""
 
     def __init__(self, retry_for: float | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class Ending:
+class StopRequest:
     """Tells that somebody wants an end: by a key, or by a signal that nobody has told this process to ignore."""
 
     def __init__(self) -> None:

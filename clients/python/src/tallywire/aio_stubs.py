@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Stubs:
     """A connection and its stubs, which belong to one event loop."""
 
     loop: asyncio.AbstractEventLoop
@@ -26,9 +26,9 @@ class Bound:
     realtime: "RealtimeServiceAsyncStub"
 
 
-def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Bound:
+def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
     """Returns a connection with its stubs."""
-    return Bound(
+    return Stubs(
         loop=loop,
         channel=channel,
         events=cast("EventServiceAsyncStub", event_service_pb2_grpc.EventServiceStub(channel)),
