@@ -1,0 +1,51 @@
+"""SQL statements that are files: server/store/sql/NAME.sql, read once, when the module that uses them is imported.
+
+A file begins with a comment that says what the statement is for. Its parameters have names, as :organization_id; the
+driver knows $1, $2, … only, so they are numbered here in the order in which they first appear. Names in capitals, as
+:LARGEST, are constants of the code: their values become part of the text.
+"""
+
+import importlib.resources
+import re
+from dataclasses import dataclass
+
+_COMMENT = re.compile(r"--[^\n]*")
+_CONSTANT = re.compile(r"(?<![:\w]):([A-Z][A-Z_]*)\b")
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z][a-z0-9_]*)\b")
+_FOLDER = importlib.resources.files("server.store") / "sql"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement as the driver takes it, and the names of its parameters in their order."""
+
+    text: str
+    parameters: tuple[str, ...]
+
+    def arguments(self, **values: object) -> list[object]:
+        """Returns the values of all parameters in their order; raises TypeError for one too few or too many."""
+        if len(values) != len(self.parameters) or not values.keys() >= set(self.parameters):
+            raise TypeError(f"the statement takes {sorted(self.parameters)}, and not {sorted(values)}")
+        return [values[name] for name in self.parameters]
+
+
+def text(name: str) -> str:
+    """Returns a file's statement without its comments, its parameters by name."""
+    lines = _COMMENT.sub("", (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")).splitlines()
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def load(*names: str, **constants: int | str) -> Statement:
+    """Returns the statement that files make, one behind the other."""
+    return numbered("\n".join(map(text, names)), **constants)
+
+
+def numbered(named: str, **constants: int | str) -> Statement:
+    """Returns a statement with the values of its constants and the numbers of its parameters."""
+    order: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return f"${order.setdefault(found[1], len(order) + 1)}"
+
+    filled = _CONSTANT.sub(lambda found: str(constants[found[1]]), named)
+    return Statement(text=_PARAMETER.sub(number, filled), parameters=tuple(order))
