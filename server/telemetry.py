@@ -12,14 +12,14 @@ from server import log_throttle
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-EVENTS = Counter("tallywire_events", "Events by what became of them.", ["status"])
+EVENTS = Counter("tallywire_events", "Events by their result: accepted, duplicate or rejected.", ["status"])
 OVERFLOWED_EVENTS = Counter(
     "tallywire_overflowed_events",
-    "Accepted events of which an agent, channel, team or event type is over its limit, and counted under _other.",
+    "Accepted events with an agent, channel, team or event type over its limit, which is counted under _other.",
 )
-PENDING_EVENTS = Gauge("tallywire_pending_events", "Events that wait for a transaction or are in one.")
+PENDING_EVENTS = Gauge("tallywire_pending_events", "Events that are queued for a transaction or are in one.")
 BATCH_EVENTS = Histogram(
-    "tallywire_batch_events", "Events per transaction.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+    "tallywire_batch_events", "Events per ingest transaction.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 )
 COMMIT_SECONDS = Histogram("tallywire_commit_seconds", "Duration of ingest transactions.", buckets=_SECONDS)
 COMMIT_RETRIES = Counter("tallywire_commit_retries", "Ingest transactions that were tried again.")
@@ -27,28 +27,32 @@ RPC_SECONDS = Histogram("tallywire_rpc_seconds", "Duration of RPCs.", ["method",
 OPEN_STREAMS = Gauge("tallywire_open_streams", "Streams of events that are open.")
 SUBSCRIPTIONS = Gauge("tallywire_subscriptions", "Subscriptions that are open.")
 REFUSALS = Counter("tallywire_refusals", "Calls that were refused, by reason.", ["reason"])
-INFLIGHT_BYTES = Gauge("tallywire_inflight_bytes", "Bytes of the calls that send events and have no answer yet.")
-LOOP_LAG = Gauge("tallywire_loop_lag_seconds", "By how much the event loop was late just now.")
+INFLIGHT_BYTES = Gauge("tallywire_inflight_bytes", "Bytes of calls that send events and have no answer yet.")
+LOOP_LAG = Gauge("tallywire_loop_lag_seconds", "Delay of the event loop when it was last measured.")
 MEMORY_SHORT = Gauge(
-    "tallywire_memory_short", "1 while the server holds more memory than it may, and leaves less room for each."
+    "tallywire_memory_short", "1 while the server is above its memory limit and leaves less room for calls."
 )
 SERVING = Gauge("tallywire_serving", "1 while the service reports itself as serving.")
 FOLDED_DELTAS = Counter("tallywire_folded_deltas", "Deltas folded into rollups.")
 FOLD_SECONDS = Histogram("tallywire_fold_seconds", "Duration of fold transactions.", buckets=_SECONDS)
 JOB_RUNS = Counter("tallywire_job_runs", "Runs of background jobs.", ["job", "outcome"])
-MISMATCHES = Gauge("tallywire_audit_mismatches", "Cells that differed from raw events in the last audit. Must be 0.")
+MISMATCHES = Gauge(
+    "tallywire_audit_mismatches",
+    "Cells that differed from raw events in the last or the present round of the audit. Must be 0.",
+)
 AUDIT_ROUND_BEGAN = Gauge(
     "tallywire_audit_full_round_began_timestamp_seconds",
-    "When the last full round of the audit began, since 1970: as old is what the mismatches say. 0: there was none.",
+    "Unix time at which the last full round of the audit began. What the audit says is this old. 0: no round yet.",
 )
 AUDIT_ROUND_ENDED = Gauge(
-    "tallywire_audit_full_round_ended_timestamp_seconds", "When that round ended, since 1970. 0: there was none."
+    "tallywire_audit_full_round_ended_timestamp_seconds", "Unix time at which that round ended. 0: no round yet."
 )
 AUDIT_SKIPPED = Gauge(
-    "tallywire_audit_full_round_skipped", "Organizations that it left out, since they could not be read. Must be 0."
+    "tallywire_audit_full_round_skipped",
+    "Organizations that the last full round left out because they could not be read. Must be 0.",
 )
 AUDIT_COVERED = Gauge(
-    "tallywire_audit_covered_ratio", "Share of the organizations that the audit's round under way has looked at."
+    "tallywire_audit_covered_ratio", "Share of the organizations that the present round of the audit has looked at."
 )
 
 
