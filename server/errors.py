@@ -137,7 +137,7 @@ class Refused(Exception):
         self.quota = quota  # whose quota is used up, where that is why
 
     def again(self) -> "Refused":
-        """The same refusal for another caller: an exception that is raised twice carries both callers' frames."""
+        """Returns the same refusal for another caller; an exception raised twice would carry both callers' frames."""
         return Refused(
             self.reason,
             self.message,
@@ -149,7 +149,7 @@ class Refused(Exception):
 
     @property
     def rejection(self) -> Rejection:
-        """The same refusal as the result of one event of a batch."""
+        """Returns the same refusal as the result of one event of a batch."""
         return Rejection(reason=self.reason, message=self.message, field=self.field, metadata=self.metadata)
 
 

@@ -14,7 +14,7 @@ _MOST_ACCEPTED = 4  # peppers: each is tried for a token
 
 
 class Settings(BaseSettings):
-    """Everything that can be set from outside. Secrets print as stars."""
+    """All settings of the service, read from the environment. Secrets print as stars."""
 
     model_config = SettingsConfigDict(env_prefix="TALLYWIRE_", frozen=True, extra="ignore")
 
@@ -117,11 +117,11 @@ class Settings(BaseSettings):
 
     @property
     def accepted_peppers(self) -> tuple[str, ...]:
-        """The peppers that are accepted beside the one that is used."""
+        """Returns the peppers that are accepted beside the one that is used."""
         return _listed(self.key_peppers_accepted)
 
     def required(self, name: str) -> str:
-        """A secret that the caller cannot do without."""
+        """Returns a secret that the caller cannot do without; SetupError where it is not set."""
         value: SecretStr | None = getattr(self, name)
         if value is None:
             variable = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}.get(name, f"TALLYWIRE_{name.upper()}")
@@ -135,12 +135,12 @@ def _listed(value: SecretStr | None) -> tuple[str, ...]:
 
 
 def is_loopback(address: str) -> bool:
-    """True where host:port can only be reached from this machine."""
+    """Returns whether host:port can only be reached from this machine."""
     return is_loopback_host(address.rpartition(":")[0].strip("[]"))
 
 
 def is_loopback_host(host: str) -> bool:
-    """True for a name or an address that stands for this machine alone."""
+    """Returns whether a name or an address stands for this machine alone."""
     if host == "localhost":
         return True
     try:
@@ -150,7 +150,7 @@ def is_loopback_host(host: str) -> bool:
 
 
 def load() -> Settings:
-    """The settings of this process; SetupError in one line where one of them is wrong."""
+    """Returns the settings of this process; SetupError in one line where one of them is wrong."""
     try:
         return Settings()
     except ValidationError as error:

@@ -21,7 +21,7 @@ _TELL_SECONDS = 2.0
 
 
 async def show(database: Database) -> str:
-    """What the last rounds have found, in a line."""
+    """Returns the findings of the last rounds, in a line."""
     now = (await database.condition()).now
     return status.render_audit(await _state(database), now)
 
@@ -47,7 +47,7 @@ async def run_round(database: Database) -> AuditState | None:
 
 
 def _job() -> tuple[jobs.Job, dict[str, object]]:
-    """The audit's job as a full round, and where what comes of it is found."""
+    """Returns the audit's job as a full round, and where its findings are put."""
     outcome: dict[str, object] = {}
 
     async def run(database: Database, now: datetime, last: jobs.Result) -> jobs.Result:
@@ -79,7 +79,7 @@ async def _state(database: Database) -> AuditState | None:
 
 
 def exit_code(state: AuditState | None) -> int:
-    """0 where all organizations were looked at and all agrees; MISMATCHED where something differs, else 1."""
+    """Returns 0 where all organizations were audited and all agrees, MISMATCHED where something differs, else 1."""
     if state is None or state.full is None:
         return 1
     return MISMATCHED if state.mismatches else int(state.full.skipped > 0)

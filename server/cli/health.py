@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def check(known: Settings) -> str:
-    """The address of the server, which serves; SetupError where it does not.
+    """Returns the address of the server, which serves; SetupError where it does not.
 
     With mutual TLS the check shows the server's own certificate, so that one must be of the client CA as well.
     """
@@ -52,7 +52,7 @@ def check(known: Settings) -> str:
 
 
 def _target(listen: str) -> str:
-    """An address to reach a server at that listens on every address, too."""
+    """Returns an address at which a server can be reached, also one that listens on every address."""
     host, _, port = listen.rpartition(":")
     local = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}  # noqa: S104 - to be replaced
     return f"{local.get(host, host)}:{port}"
@@ -76,7 +76,7 @@ def _channel(known: Settings, target: str) -> grpc.Channel:
 
 
 def _certified_name(target: str, certificate: Path, own: tuple[Path, Path] | None) -> str | None:
-    """A name in the server's certificate, learned with a handshake; None if it has none."""
+    """Returns a name in the server's certificate, learned with a handshake; None if it has none."""
     context = ssl.create_default_context(cafile=str(certificate))
     if own is not None:
         context.load_cert_chain(*own)

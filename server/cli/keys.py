@@ -1,12 +1,13 @@
 """The commands for API keys."""
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from server.cli import connected, option_values, place, tables
+from server.cli import connected, place, tables
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.organizations.api_key import ApiKey
 from server.process import terminal
@@ -17,23 +18,30 @@ from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
 
 _SCOPES = (
-    "What it may do; may be repeated. ingest: send events. read: ask questions, watch figures. events: see raw events"
+    "What the key may do; repeatable. ingest: send events. read: ask questions, watch figures. events: see raw events"
     " with their properties, on top of read. backfill: send events of any age, on top of ingest. admin: everything."
 )
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 app = typer.Typer(help="Make, list and revoke API keys.", **APP_OPTIONS)
 
 
 @app.command("create")
 def create_key(
-    organization: Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Whose key it is.")],
+    organization: Annotated[str, typer.Argument(metavar="ORGANIZATION", help="The organization that gets the key.")],
     scope: Annotated[list[Scope], typer.Option(help=_SCOPES)],
-    name: Annotated[str, typer.Option(help="What it is for, as `keys list` shows it.")] = "",
-    expires_in: Annotated[str | None, typer.Option(metavar="90d", help="30m, 12h, 90d or 8w. Default: never.")] = None,
+    name: Annotated[str, typer.Option(help="What the key is for; `keys list` shows this.")] = "",
+    expires_in: Annotated[
+        str | None,
+        typer.Option(metavar="90d", help="How long the key is valid: 30m, 12h, 90d or 8w. Default: for ever."),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an API key. Its secret is printed now, alone on standard output, and never again."""
-    expires_at = option_values.expiry(expires_in)
+    """Make an API key and print its secret.
+
+    The secret is shown only this once, and is all that goes to standard output.
+    """
+    expires_at = _expiry(expires_in)
 
     async def work(database: Database, place: place.Place) -> api_keys.NewKey:
         hashes = KeyedHashes(place.required_pepper())
@@ -53,7 +61,7 @@ def create_key(
 
 @app.command("list")
 def list_keys(
-    organization: Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Whose keys.")],
+    organization: Annotated[str, typer.Argument(metavar="ORGANIZATION", help="The organization whose keys to list.")],
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -85,7 +93,7 @@ def list_keys(
 
 @app.command("revoke")
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="Its id, as `keys list` shows it.")],
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, as `keys list` shows it.")],
     data_dir: DataDir = None,
 ) -> None:
     """Revoke an API key for good; servers refuse it within 10 seconds."""
@@ -113,3 +121,13 @@ def _key_state(one: ApiKey) -> str:
     if one.revoked_at is not None:
         return "revoked"
     return "expired" if one.expires_at is not None and one.expires_at <= datetime.now(UTC) else "active"
+
+
+def _expiry(text: str | None) -> datetime | None:
+    """Returns the instant that far from now; raises BadParameter."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not a time such as 30m, 12h, 90d or 8w", param_hint="--expires-in")
+    return datetime.now(UTC) + timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -25,7 +25,7 @@ app.add_typer(pseudonyms.app, name="pseudonyms")
 
 Listen = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="Where to serve gRPC. Default: TALLYWIRE_LISTEN, or 127.0.0.1:50051."),
+    typer.Option(metavar="HOST:PORT", help="Address to serve gRPC on. Default: TALLYWIRE_LISTEN, or 127.0.0.1:50051."),
 ]
 Processes = Annotated[
     int | None,
@@ -36,17 +36,23 @@ Processes = Annotated[
 @app.command()
 def demo(
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where to keep its data. Default: the folder demo in that of `up`.")
+        Path | None, typer.Option(help="Folder for the demo's data. Default: the folder demo inside that of `up`.")
     ] = None,
     listen: Listen = None,
-    conversations: Annotated[int | None, typer.Option(min=1, help="Replay only that many. Default: all 7,168.")] = None,
+    conversations: Annotated[
+        int | None, typer.Option(min=1, help="Number of conversations to replay. Default: all 7,168.")
+    ] = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Let days of them happen now, in fast motion, until Ctrl-C.")
+        bool,
+        typer.Option(
+            "--live", help="Replay days of conversations as if they happened now, in fast motion, until Ctrl-C."
+        ),
     ] = False,
 ) -> None:
     """Replay real conversations and show their figures.
 
-    258,145 messages of the data set chitchat go through everything, in engines and a folder of the demo's own.
+    The demo sends the 258,145 messages of the public data set chitchat through the whole service. It starts engines of
+    its own and keeps the data in a folder of its own.
     """
     if live and conversations is not None:
         raise typer.BadParameter("--live goes without --conversations")
@@ -59,16 +65,16 @@ def demo(
 @app.command()
 def up(
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where to keep the data. Default: TALLYWIRE_DATA_DIR, or ~/.tallywire.")
+        Path | None, typer.Option(help="Folder for the data. Default: TALLYWIRE_DATA_DIR, or ~/.tallywire.")
     ] = None,
     listen: Listen = None,
     processes: Processes = None,
 ) -> None:
-    """Run everything here until Ctrl-C.
+    """Run the whole service on this machine until Ctrl-C.
 
-    That is server, worker, and PostgreSQL and Valkey as embedded engines; with DATABASE_URL and REDIS_URL set, those
-    are used instead. Each process has Prometheus metrics on a port of its own, from TALLYWIRE_METRICS_PORT on: the
-    servers first, then the worker.
+    Starts a server, a worker, and PostgreSQL and Valkey as embedded engines. If DATABASE_URL and REDIS_URL are set, the
+    service uses those instead of embedded engines. Each process serves Prometheus metrics on a port of its own: the
+    first server on TALLYWIRE_METRICS_PORT, further servers on the ports after it, then the worker.
     """
     from server.local import up
 
@@ -88,8 +94,8 @@ def serve(processes: Processes = None) -> None:
     """Run the gRPC server until SIGTERM.
 
     Needs DATABASE_URL, REDIS_URL and TALLYWIRE_KEY_PEPPER, and a database that is migrated. One process uses one
-    core; several share the port, and are brought back when they die. Their Prometheus metrics are on ports of their
-    own, from TALLYWIRE_METRICS_PORT on. More than one needs Linux.
+    core. Several processes share the port, which needs Linux, and are started again when they die. Each serves
+    Prometheus metrics on a port of its own, the first on TALLYWIRE_METRICS_PORT.
     """
     if processes is not None:
         os.environ["TALLYWIRE_PROCESSES"] = str(processes)
@@ -100,7 +106,7 @@ def serve(processes: Processes = None) -> None:
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's schema up to date.
 
-    Any number of these may run at once; those who come late find nothing left to do.
+    Several of these may run at once: one migrates, the others wait for it and find nothing left to do.
     """
     from server.process import preparation
 
@@ -115,10 +121,10 @@ def migrate(data_dir: DataDir = None) -> None:
 
 @app.command()
 def restored(data_dir: DataDir = None) -> None:
-    """Say that the database was restored to an earlier point.
+    """Begin a new epoch after a restore of the database.
 
-    To be run after each restore, before servers and workers start again. Revisions then have numbers that others had:
-    this begins a new epoch, so that nobody takes them for those. Subscribers are told to begin anew.
+    Run this after each restore to an earlier point, before servers and workers start again. Revisions after a restore
+    have numbers that lost revisions had before; the epoch tells the two apart. Subscribers are told to begin anew.
     """
     from server.store import deployment
 
@@ -133,7 +139,7 @@ def restored(data_dir: DataDir = None) -> None:
 
 @app.command()
 def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show what waits, what ran last and what failed."""
+    """Show the backlog, the last runs of jobs, and what failed."""
     from server.cli import status
 
     async def work(place: place.Place) -> status.ServiceStatus:
@@ -148,13 +154,13 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @app.command()
 def audit(
     data_dir: DataDir = None,
-    now: Annotated[bool, typer.Option("--now", help="Do a full round now, and end with what it has found.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Run a full round now, and report its findings.")] = False,
 ) -> None:
-    """Show what the audit has found, or do a full round now.
+    """Show the findings of the audit, or run a round now.
 
-    A round counts all raw events again and compares every figure. Workers do rounds little by little; with --now one is
-    done at once, beside them, and shown in `status` as theirs are. The exit code is then 0 where all agrees, 3 where
-    anything differs (the lines of this command tell where), and 1 where not all organizations could be looked at.
+    A round counts all raw events again and compares every figure with them. Workers run rounds in small steps; --now
+    runs one at once, beside the workers, and `status` shows it like theirs. With --now the exit code is 0 if all
+    figures agree, 3 if any differs (the output says where), and 1 if some organizations could not be audited.
     """
     from server import telemetry
     from server.cli import auditing
@@ -174,9 +180,9 @@ def audit(
 
 @app.command()
 def health() -> None:
-    """Ask this machine's server whether it serves.
+    """Ask the server on this machine whether it serves.
 
-    It is asked at TALLYWIRE_LISTEN, with TLS as set. The exit code is 0 if it serves, else 1.
+    The question goes to TALLYWIRE_LISTEN, with TLS if TLS is set. The exit code is 0 if the server serves, else 1.
     """
     from server.cli import health
 

@@ -16,7 +16,7 @@ APP_OPTIONS: dict[str, Any] = {
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        help="Work on the `up` that runs in this folder. Default: DATABASE_URL, or the `up` of the usual folder."
+        help="Use the service that `up` runs in this folder. Default: DATABASE_URL, or what runs in ~/.tallywire."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

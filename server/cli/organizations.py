@@ -46,7 +46,7 @@ def create_organization(name: Name, data_dir: DataDir = None, as_json: AsJson = 
 def change(name: Name, data_dir: DataDir = None, as_json: AsJson = False, **typed: Any) -> None:
     """Set limits and secret keys of an organization.
 
-    Servers follow within 10 seconds. The keys given replace earlier ones; `default` takes them back.
+    Servers follow within 10 seconds. `default` takes a setting back; secret keys replace those set before.
     """
     chosen = setting_options.parsed(_CHANGEABLE, typed)
     if not chosen:

@@ -14,7 +14,7 @@ app = typer.Typer(help="Forget the key of pseudonyms.", **APP_OPTIONS)
 def forget_pseudonyms(data_dir: DataDir = None) -> None:
     """Give e-mail addresses new pseudonyms, after their key was lost.
 
-    The next server that starts decides on the key. Users who are known by an e-mail address count as new from then on.
+    The next server that starts chooses the key. From then on, users who are known by an e-mail address count as new.
     """
 
     async def work(database: Database, _place: place.Place) -> None:

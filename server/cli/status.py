@@ -74,7 +74,7 @@ async def _queued(redis_url: str | None) -> int | None:
 
 
 def render(status: ServiceStatus) -> str:
-    """The status as text for a terminal."""
+    """Returns the status as text for a terminal."""
     waiting = "nothing"
     if status.unfolded_deltas:
         since = "" if status.oldest_unfolded is None else f", the oldest for {_span(status.oldest_unfolded)}"
@@ -98,7 +98,7 @@ def _queue(jobs: int | None) -> str:
 
 
 def render_audit(state: audit.AuditState | None, now: datetime) -> str:
-    """What the audit has found, and how old that is."""
+    """Returns what the audit has found, and how old the findings are."""
     if state is None:
         return "not yet"
     found = "no mismatch" if not state.mismatches else f"{state.mismatches:,} MISMATCHES: see the workers' log"
@@ -150,7 +150,7 @@ def _ago(at: datetime | None, now: datetime) -> str:
 
 
 def _span(span: timedelta) -> str:
-    """A length of time in its two largest units."""
+    """Returns a length of time in its two largest units."""
     seconds = int(span.total_seconds())
     days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
     if days:

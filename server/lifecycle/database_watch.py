@@ -24,7 +24,7 @@ class DatabaseState:
 
     @property
     def is_usable(self) -> bool:
-        """True where events can be stored and questions answered."""
+        """Returns whether events can be stored and questions answered."""
         return self.epoch is not None and self.misfit is None and not self.weak_settings
 
 

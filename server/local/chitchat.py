@@ -34,12 +34,12 @@ class RecordedConversation:
 
     @property
     def event_count(self) -> int:
-        """How many events events_of() makes of it."""
+        """Returns how many events events_of() makes of the conversation."""
         return len(self.messages) + 2 + (self.rating is not None)
 
 
 def conversations(limit: int | None = None) -> Iterator[RecordedConversation]:
-    """The conversations in the order of the data set, the first `limit` of them if given; SetupError without it."""
+    """Yields the conversations in the order of the data set, at most `limit`; SetupError without the data set."""
     with dataset().open("rb") as file:
         recorded: dict[str, dict[str, Any]] = json.load(file)
     for conversation_id, record in itertools.islice(recorded.items(), limit):
@@ -47,12 +47,12 @@ def conversations(limit: int | None = None) -> Iterator[RecordedConversation]:
 
 
 def events(limit: int | None = None) -> Iterator[event_pb2.Event]:
-    """The events of all conversations, or of the first `limit`."""
+    """Yields the events of all conversations, or of the first `limit`."""
     return itertools.chain.from_iterable(map(events_of, conversations(limit)))
 
 
 def events_of(conversation: RecordedConversation) -> Iterator[event_pb2.Event]:
-    """The events of one conversation, in the order in which they happened."""
+    """Yields the events of one conversation, in the order in which they happened."""
     (_, first), (_, last) = conversation.messages[0], conversation.messages[-1]
     yield _event(conversation, "conversation.started", "start", first)
     before: tuple[str, int] | None = None
@@ -70,7 +70,7 @@ def events_of(conversation: RecordedConversation) -> Iterator[event_pb2.Event]:
 def _message(
     conversation: RecordedConversation, index: int, sender: str, seconds: int, before: tuple[str, int] | None
 ) -> event_pb2.Event:
-    """A message of either side; one of the agent's tells how long the user waited if the one before was the user's."""
+    """Returns a message of either side; an agent's that answers the user tells how long the user waited."""
     if sender == conversation.user_id:
         return _event(conversation, "message.received", str(index), seconds)
     event = _event(conversation, "message.sent", str(index), seconds)
@@ -108,14 +108,14 @@ def _conversation(conversation_id: str, record: dict[str, Any]) -> RecordedConve
 
 
 def _rating(scores: list[int]) -> int | None:
-    """Three scores from 1 to 10 as one rating from 1 to 5: half their mean, rounded half up, in whole numbers."""
+    """Returns three scores from 1 to 10 as one rating from 1 to 5: half their mean, rounded half up."""
     if not scores:
         return None
     return min(5, max(1, (sum(scores) + len(scores)) // (2 * len(scores))))
 
 
 def dataset() -> Path:
-    """The data inside the installed package, which is located and not imported; SetupError without it."""
+    """Returns the folder of data in the installed package, which is not imported; SetupError without the package."""
     spec = importlib.util.find_spec(PACKAGE)
     for folder in spec.submodule_search_locations or () if spec else ():
         path = Path(folder) / "dataset.json"

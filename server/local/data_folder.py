@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import fcntl
-import json
 import os
 import secrets
 import time
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from server import errors
+from server.local import private_files
 
 _RUNNING = "running.json"
 _PEPPER = "pepper"
@@ -36,33 +36,29 @@ class Hold:
 
     def publish(self, running: RunningService) -> None:
         """Tells the other commands of the same user how to reach what runs here."""
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, json.dumps(dataclasses.asdict(running)).encode(), 0)
+        private_files.write_record(self._handle, dataclasses.asdict(running))
 
 
 def prepare(folder: Path) -> None:
     """Makes the folder, private to this user; SetupError where that cannot be."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = folder.stat().st_uid
-    except FileExistsError:
-        raise errors.SetupError(f"{folder} is a file: choose another folder with --data-dir") from None
+        private_files.make_folder(folder)
+    except private_files.FolderRefused as refusal:
+        raise errors.SetupError(f"{folder} {refusal}: choose another folder with --data-dir") from None
     except OSError as error:
         raise _unusable(folder, error) from None
-    if os.geteuid() not in (0, owner):
-        raise errors.SetupError(f"{folder} belongs to another user: choose a folder of your own with --data-dir")
 
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[Hold]:
     """Takes the folder until the end of the block; SetupError while another process has it."""
     try:
-        handle = os.open(folder / _RUNNING, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        handle = private_files.open_lock(folder / _RUNNING)
     except OSError as error:
         raise _unusable(folder, error) from None
     try:
         deadline = time.monotonic() + _PATIENCE
-        while not _lock(handle, fcntl.LOCK_EX):
+        while not private_files.try_lock(handle):
             if time.monotonic() > deadline:
                 other = _read(handle)
                 by = f" (pid {other.pid})" if other else ""
@@ -76,7 +72,7 @@ def hold(folder: Path) -> Iterator[Hold]:
 
 
 def running(folder: Path) -> RunningService | None:
-    """The service that runs in the folder; None if there is none, or one that has only begun to start."""
+    """Returns the service that runs in the folder; None if none runs, or one has only begun to start."""
     try:
         handle = os.open(folder / _RUNNING, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -85,13 +81,13 @@ def running(folder: Path) -> RunningService | None:
         raise _unusable(folder, error) from None
     try:
         # A lock is gone with its process, so that a file left by one that was killed is not believed.
-        return None if _lock(handle, fcntl.LOCK_SH) else _read(handle)
+        return None if private_files.try_lock(handle, fcntl.LOCK_SH) else _read(handle)
     finally:
         os.close(handle)
 
 
 def pepper(folder: Path) -> str:
-    """The folder's own pepper, made when it is first needed: whoever holds the folder may call this."""
+    """Returns the folder's own pepper, made when it is first needed; only for whoever holds the folder."""
     known = read(folder, _PEPPER)
     if known is None:
         known = secrets.token_hex(32)
@@ -100,7 +96,7 @@ def pepper(folder: Path) -> str:
 
 
 def read(folder: Path, name: str) -> str | None:
-    """A secret kept in the folder; None if there is none."""
+    """Returns a secret that is kept in the folder; None if there is none."""
     try:
         return (folder / name).read_text(encoding="ascii").strip() or None
     except FileNotFoundError:
@@ -111,31 +107,16 @@ def read(folder: Path, name: str) -> str | None:
 
 def keep(folder: Path, name: str, secret: str) -> None:
     """Keeps a secret, readable for this user alone; a crash leaves the old file or the new one."""
-    fresh = folder / f"{name}.new"
     try:
-        fresh.unlink(missing_ok=True)
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secret + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(folder / name)
+        private_files.replace(folder / name, secret + "\n")
     except OSError as error:
         raise _unusable(folder, error) from None
 
 
-def _lock(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _read(handle: int) -> RunningService | None:
     try:
-        return RunningService(**json.loads(os.pread(handle, 65536, 0)))
-    except (ValueError, TypeError):  # empty, or caught in the middle of a write
+        return RunningService(**private_files.read_record(handle))
+    except TypeError:  # empty, or caught in the middle of a write
         return None
 
 

@@ -84,7 +84,7 @@ class ReplayTally:
 
     @property
     def done(self) -> int:
-        """How many events have a result."""
+        """Returns how many events have a result."""
         return self.accepted + self.duplicate + self.rejected
 
     def add(self, events: Sequence[event_pb2.Event], results: Sequence[event_service_pb2.EventResult]) -> None:
@@ -104,7 +104,7 @@ class ReplayTally:
             self.last = max(self.last, event.occurred_at.seconds)
 
     def period(self) -> tuple[datetime, datetime]:
-        """The days on which something happened, from the first midnight to the last."""
+        """Returns the days on which something happened, from the first midnight to the last."""
         first, last = (datetime.fromtimestamp(instant, ZoneInfo(TIME_ZONE)) for instant in (self.first, self.last))
         return _midnight(first), _midnight(last + timedelta(days=1))
 
@@ -231,7 +231,7 @@ async def _due(events: Iterator[event_pb2.Event]) -> AsyncIterator[list[event_pb
 
 
 def moved(conversations: Iterable[RecordedConversation], now: float) -> Iterator[event_pb2.Event]:
-    """The events as they happen again, from an hour before `now` on and without an end, each time as new ones."""
+    """Yields the events as they happen again, from an hour before `now` on and for ever, each time as new ones."""
     kept = [one for one in conversations if one.messages[-1][1] >= _LIVE_FROM - _LIVE_LEAD]
     for take in itertools.count():
         first = _LIVE_FROM if take else _LIVE_FROM - _LIVE_LEAD
@@ -243,7 +243,7 @@ def moved(conversations: Iterable[RecordedConversation], now: float) -> Iterator
 
 
 def _again(event: event_pb2.Event, name: str, at: float) -> event_pb2.Event:
-    """The event once more: with ids of its own, at another time, and as much faster as everything is."""
+    """Returns the event once more: with ids of its own, at another time, and as much faster as everything is."""
     event.event_id = f"{event.event_id}@{name}"
     event.conversation_id = f"{event.conversation_id}@{name}"
     event.occurred_at.FromMicroseconds(round(at * 1_000_000))
@@ -307,7 +307,7 @@ def _farewell(console: Console, site: Site, key: str, tally: ReplayTally) -> Non
 
 
 async def _kept_key(database: Database, site: Site) -> str:
-    """The secret of the demo's key: that of an earlier run as long as it is good, or a new one."""
+    """Returns the secret of the demo's key: that of an earlier run as long as it is good, or a new one."""
     async with database.transaction() as connection:
         owner = await organizations.by_name(connection, ORGANIZATION)
         known = await organizations.keys(connection, owner.organization_id) if owner else ()

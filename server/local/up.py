@@ -45,7 +45,7 @@ class Site:
 
     @property
     def programs(self) -> list[children.Program]:
-        """The children, in the order in which they are stopped."""
+        """Returns the children, in the order in which they are stopped."""
         environment = {
             **os.environ,
             "DATABASE_URL": self.database_url,
@@ -106,7 +106,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
 
 @contextlib.contextmanager
 def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
-    """The URLs of the database and of Redis: those that are set, or embedded ones that run during the block."""
+    """Yields the URLs of the database and of Redis: those that are set, or embedded ones that run during the block."""
     if settings.database_url is not None and settings.redis_url is not None:
         yield settings.required("database_url"), settings.required("redis_url")
         return

@@ -68,14 +68,14 @@ class WholeNumber:
 
     @property
     def words(self) -> str:
-        """What can be said in place of a number."""
+        """Returns the words that can stand in place of a number."""
         if self.unset is None:
             return ""
         return "unlimited or default" if self.may_be_unlimited else "or default"
 
     @property
     def choices(self) -> str:
-        """The values that it can have, in words."""
+        """Returns the values that it can have, in words."""
         return f"a number from {self.least:,} to {self.most:,}" + (f", {self.words}" if self.words else "")
 
     def shown(self, value: Any) -> str:

@@ -47,19 +47,22 @@ class Program:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Returns the name that people see."""
         return self.role if self.number is None else f"{self.role} {self.number}"
 
     @property
     def arguments(self) -> list[str]:
-        """What to tell the child."""
+        """Returns the arguments of the child."""
         return [*([child.RELAYED] if self.relayed else []), *self.name.split()]
 
 
 def servers(
     count: int, environment: Mapping[str, str], *, drain_seconds: float, metrics_port: int, relayed: bool = True
 ) -> list[Program]:
-    """A server as so many processes; where Prometheus is on, each has a port of its own, from metrics_port on."""
+    """Returns the programs of a server with so many processes.
+
+    Where Prometheus is on, each has a port of its own, from metrics_port on.
+    """
     return [
         Program(
             role="server",
@@ -182,7 +185,7 @@ class Child:
             self._report(self.program.name, text)
 
     def _last_words(self, code: int) -> str:
-        """The error that the process reported, or else the last thing that it said."""
+        """Returns the error that the process reported, or else the last line that it wrote."""
         lines = [line for line in self._tail if line.startswith("error: ")] or list(self._tail)
         said = lines[-1].removeprefix("error: ") if lines else _ended(code)
         return f"the {self.program.name} does not start: {said}"

@@ -15,7 +15,7 @@ class PortTaken(errors.SetupError):
 
 
 def free_address(listen: str, setting: str = _SETTING) -> str:
-    """The address itself if a server can listen there, with a port in place of 0.
+    """Returns the address, with a port in place of 0, if a server can listen there.
 
     PortTaken, which names the setting to change, if it cannot; SetupError if it is no address.
     """

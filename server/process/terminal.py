@@ -44,12 +44,12 @@ def note(text: str) -> None:
 
 
 def python(module: str, *arguments: str) -> str:
-    """The command line, as typed in this folder, that runs a module with this very interpreter."""
+    """Returns the command line, as typed in this folder, that runs a module with this very interpreter."""
     return shlex.join([_typed("python", Path(sys.executable)), "-m", module, *arguments])
 
 
 def client(*arguments: str) -> str:
-    """The command line, as typed in this folder, of the client's command beside this interpreter."""
+    """Returns the command line, as typed in this folder, of the client's command beside this interpreter."""
     installed = Path(sys.executable).with_name("tallywire")
     if installed.exists():
         return shlex.join([_typed("tallywire", installed), *arguments])

@@ -76,7 +76,7 @@ async def change_settings(connection: AsyncConnection, name: str, chosen: Mappin
 
 
 async def events_of_month(connection: AsyncConnection) -> dict[int, int]:
-    """How many events each organization has stored in this month of UTC; those without any are left out."""
+    """Returns how many events each organization has stored in this month of UTC, without those that have none."""
     rows = await connection.execute(
         sa.text(
             "SELECT organization_id, month_events FROM revisions WHERE month_events > 0"
@@ -87,7 +87,7 @@ async def events_of_month(connection: AsyncConnection) -> dict[int, int]:
 
 
 async def by_name(connection: AsyncConnection, name: str) -> Organization | None:
-    """The organization of that name."""
+    """Returns the organization of that name; None where there is none."""
     row = (
         await connection.execute(
             sa.text(f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = :name"),  # noqa: S608
@@ -98,7 +98,7 @@ async def by_name(connection: AsyncConnection, name: str) -> Organization | None
 
 
 async def listed(connection: AsyncConnection) -> list[Organization]:
-    """Every organization, by id."""
+    """Returns every organization, by id."""
     rows = await connection.execute(
         sa.text(f"SELECT {_ORGANIZATION} FROM organizations o ORDER BY o.organization_id")  # noqa: S608
     )
@@ -135,7 +135,7 @@ class Kept:
 
 
 async def kept(driver: Driver, organization_id: int) -> Kept | None:
-    """What must still be there; None where there is no such organization."""
+    """Returns what must still be there; None where there is no such organization."""
     row = await driver.fetchrow(
         "SELECT now(), raw_from_bucket, key_retention_days FROM organizations WHERE organization_id = $1",
         organization_id,
@@ -165,7 +165,7 @@ async def add_key(connection: AsyncConnection, key: ApiKey) -> None:
 async def keys_with_organizations(
     connection: AsyncConnection, key_ids: Sequence[str]
 ) -> list[tuple[ApiKey, Organization]]:
-    """The credentials of those ids that there are, and whose each is."""
+    """Returns the credentials that have those ids, each with its organization."""
     rows = await connection.execute(
         sa.text(
             f"SELECT {_ORGANIZATION}, {_API_KEY}"  # noqa: S608
@@ -177,7 +177,7 @@ async def keys_with_organizations(
 
 
 async def keys(connection: AsyncConnection, organization_id: int) -> Sequence[ApiKey]:
-    """The organization's credentials, oldest first."""
+    """Returns the organization's credentials, oldest first."""
     rows = await connection.execute(
         sa.text(
             f"SELECT {_API_KEY} FROM api_keys k WHERE organization_id = :organization"  # noqa: S608
@@ -214,7 +214,7 @@ async def renew_key_hash(connection: AsyncConnection, key: ApiKey, *, instead_of
 
 
 async def keys_by_pepper(connection: AsyncConnection) -> dict[str, int]:
-    """How many credentials that can still be used each pepper keys, by its id."""
+    """Returns how many usable credentials each pepper keys, by the id of the pepper."""
     rows = await connection.execute(
         sa.text(
             "SELECT k.pepper_id, count(*) AS keys FROM api_keys k JOIN organizations o USING (organization_id)"
@@ -226,7 +226,7 @@ async def keys_by_pepper(connection: AsyncConnection) -> dict[str, int]:
 
 
 async def pin_pseudonyms(connection: AsyncConnection, check: bytes) -> bytes:
-    """The check of the deployment's pseudonyms; from now on this one where there was none."""
+    """Returns the check of the deployment's pseudonyms, which is this one where there was none."""
     pinned: bytes = await connection.scalar(
         sa.text("UPDATE deployment SET pseudonym_check = coalesce(pseudonym_check, :check) RETURNING pseudonym_check"),
         {"check": check},

@@ -1,4 +1,7 @@
-"""Authentication: whose an API key is, remembered for seconds, so that nobody pays for the mistakes of others."""
+"""Authentication: finds out whose an API key is, and remembers it for seconds.
+
+Bad credentials cost their sender only: nobody else waits for them.
+"""
 
 import asyncio
 import contextlib
@@ -25,7 +28,7 @@ from server.tenancy.principal import Principal, Scope
 
 _FRESH_SECONDS = 5.0  # a revoked key is refused everywhere within this and the time of one look-up
 _MOST_KEYS = 20_000  # that are remembered, and as many ids that are none
-# Ids that were never seen share statements with so many seconds between them: what a flood of them may cost.
+# Look-ups of ids that were never seen share a statement every so many seconds, which bounds the cost of a flood.
 _STRANGERS_PAUSE = 0.05
 _MOST_WAITING = 5_000
 # A call under way waits so long for the answer about its key, and goes on with the last answer where none comes.
@@ -66,7 +69,7 @@ class Authenticator:
         self._ask_again_at = 0.0
 
     async def authenticate(self, credential: str) -> Principal | None:
-        """The principal of a credential; None where it is bad."""
+        """Returns the principal of a credential; None where the credential is bad."""
         key_id = _key_id(credential)
         known = await self._current(key_id) if key_id is not None else None
         principal = self._principal(known, credential)
@@ -75,11 +78,11 @@ class Authenticator:
         return principal
 
     def refusal(self, credential: str, peer: str) -> Refused:
-        """Counts a bad credential and gives its refusal, which asks a peer to wait that repeats one too often."""
+        """Counts a bad credential and returns its refusal, which asks a peer to wait that repeats one too often."""
         return self._bad.refusal(peer, _key_id(credential))
 
     async def confirm(self, credential: str, last: Principal) -> Principal:
-        """The principal of a call under way, as it is now; last is what an earlier question gave.
+        """Returns the principal of a call under way, as it is now; last is what an earlier call gave.
 
         Refuses a key that was revoked or has expired, or whose organization was suspended or revoked. The last answer
         stands while the database cannot be asked.
@@ -96,7 +99,7 @@ class Authenticator:
         return principal
 
     def known(self, credential: str) -> Principal | None:
-        """The principal of a good credential that has been seen lately; None says nothing about it."""
+        """Returns the principal of a good credential that was seen lately; None says nothing about the credential."""
         known = self._known.get(_key_id(credential) or "")
         if known is None or known.fresh_until < time.monotonic():
             return None
@@ -105,7 +108,7 @@ class Authenticator:
         return self._principal(known, credential)
 
     def _principal(self, known: _Known | None, credential: str) -> Principal | None:
-        """The principal where the credential opens that key now, None where it does not; refuses the suspended."""
+        """Returns the principal where the credential opens that key now, else None; refuses suspended organizations."""
         if known is None or not self._hashes.opens(credential, known.key):
             return None
         state = known.organization.state
@@ -128,7 +131,7 @@ class Authenticator:
                 await organizations.renew_key_hash(connection, known.key, instead_of=before.pepper_id)
 
     async def _current_soon(self, key_id: str) -> _Known | None:
-        """What is known of a key now; StorageUnavailable where that takes long, or has just been tried in vain."""
+        """Returns what is known of a key; raises StorageUnavailable where asking takes long or has just failed."""
         fresh = self._known.get(key_id)
         if fresh is not None and fresh.fresh_until >= time.monotonic():
             return fresh
@@ -142,7 +145,7 @@ class Authenticator:
             raise errors.StorageUnavailable("the database cannot be asked about a key") from None
 
     async def _current(self, key_id: str) -> _Known | None:
-        """What is known of a key, at most _FRESH_SECONDS ago; None where there is none of that id."""
+        """Returns what was known of a key at most _FRESH_SECONDS ago; None where no key has that id."""
         known, now = self._known.get(key_id), time.monotonic()
         if known is None:
             return None if self._unknown.get(key_id, 0.0) >= now else await self._strangers.find(key_id)
@@ -176,7 +179,7 @@ class BadCredentials:
         self._windows: OrderedDict[tuple[str, str | None], _Window] = OrderedDict()  # by when they began
 
     def refusal(self, peer: str, key_id: str | None) -> Refused:
-        """Counts one more and gives its refusal; key_id is None where the credential has not the form of a key."""
+        """Counts one more and returns its refusal; key_id is None where the credential is not formed like a key."""
         now, who = time.monotonic(), (peer, key_id)
         window = self._windows.get(who)
         if window is None or window.ends <= now:
@@ -198,7 +201,7 @@ def _invalid() -> Refused:
 
 
 def _key_id(credential: str) -> str | None:
-    """The public id in a credential of the right form."""
+    """Returns the public id in a credential of the right form."""
     found = _CREDENTIAL.fullmatch(credential)
     return found[1] if found else None
 

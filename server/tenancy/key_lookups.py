@@ -30,7 +30,7 @@ class KeyLookups(Generic[_Found]):
         self._next_at = 0.0
 
     async def find(self, key_id: str) -> _Found | None:
-        """What is known of a key; None where there is none of that id.
+        """Returns what is known of a key; None where no key has that id.
 
         Raises StorageUnavailable, and StorageBusy where too many wait.
         """

@@ -9,11 +9,10 @@ from server.settings import Settings
 
 
 class KeyedHashes:
-    """Keyed hashes with the service's peppers, which live outside the database. The first one makes what is new; what
-    the accepted ones have made is recognized, too.
+    """Hashes keyed with the service's peppers, which live outside the database.
 
-    The pseudonyms of e-mail addresses and the fingerprints of events have a key of their own, since they must stay the
-    same when the pepper changes.
+    The first pepper makes new hashes; hashes of the accepted peppers are recognized. The pseudonyms of e-mail addresses
+    and the fingerprints of events have a key of their own, since they must stay the same when the pepper changes.
     """
 
     def __init__(self, pepper: str, *, accepted: Collection[str] = (), pseudonym_key: str | None = None) -> None:
@@ -31,29 +30,29 @@ class KeyedHashes:
         return cls(settings.required("key_pepper"), accepted=settings.accepted_peppers, pseudonym_key=pseudonym_key)
 
     def key_hash(self, secret: str) -> bytes:
-        """What is stored of an API key, beside the pepper's id."""
+        """Returns what is stored of an API key, beside the pepper's id."""
         return _key_hash(self._pepper, secret)
 
     def opens(self, secret: str, key: ApiKey) -> bool:
-        """True where it is the secret of that key."""
+        """Returns whether the secret is that of the key."""
         pepper = self._peppers.get(key.pepper_id)
         return pepper is not None and hmac.compare_digest(_key_hash(pepper, secret), key.secret_hmac)
 
     def token_hash(self, content: bytes) -> bytes:
-        """What proves that a token with this content was made here, in 16 bytes."""
+        """Returns the 16 bytes that prove that a token with this content was made here."""
         return _token_hash(self._pepper, content)
 
     def proves(self, proof: bytes, content: bytes) -> bool:
-        """True where that is the proof that a token with this content was made here."""
+        """Returns whether the proof shows that a token with this content was made here."""
         return any(hmac.compare_digest(proof, _token_hash(pepper, content)) for pepper in self._peppers.values())
 
     @property
     def pseudonym_check(self) -> bytes:
-        """What tells whether two servers make the same pseudonyms."""
+        """Returns what tells whether two servers make the same pseudonyms."""
         return _pseudonym_check(self._pseudonym_key)
 
     def keep_pseudonyms(self, check: bytes) -> bool:
-        """Goes on making the pseudonyms whose check that is; False where none of the keys at hand makes them."""
+        """Goes on making the pseudonyms that have this check; False where none of the keys makes them."""
         for key in self._pseudonym_keys:
             if hmac.compare_digest(_pseudonym_check(key), check):
                 self._pseudonym_key = key
@@ -61,13 +60,11 @@ class KeyedHashes:
         return False
 
     def content_key(self, organization_id: int) -> bytes:
-        """The key of the fingerprints of an organization's events, which must stay the same as pseudonyms do."""
+        """Returns the key of the fingerprints of an organization's events; like pseudonyms it must stay the same."""
         return hmac.digest(self._pseudonym_key, f"content:{organization_id}".encode(), "sha256")
 
     def user_hash(self, organization_id: int, user_id: str) -> str:
-        """What is stored in place of an e-mail address: the same for the same address, and only within an
-        organization.
-        """
+        """Returns what is stored in place of an e-mail address: one per address and organization."""
         message = f"user:{organization_id}:{user_id.strip().casefold()}".encode()
         return "email-" + hmac.digest(self._pseudonym_key, message, "sha256").hex()[:32]
 

@@ -40,7 +40,7 @@ class DefaultLimits:
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - there is one of these, for as long as the process lives
     def of(self, settings: OrganizationSettings) -> OrganizationLimits:
-        """The limits of an organization. An unset burst is two seconds' worth of the rate, at least a full batch."""
+        """Returns an organization's limits. An unset burst is two seconds' worth of the rate, at least a full batch."""
         rate = _chosen(settings.events_per_second, self.events_per_second)
         burst = _chosen(settings.burst_events, self.burst_events)
         return OrganizationLimits(

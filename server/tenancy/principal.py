@@ -28,5 +28,5 @@ class Principal:
     expires_at: datetime | None = None  # of the key
 
     def may(self, scope: Scope) -> bool:
-        """True where the key has the scope, or all of them."""
+        """Returns whether the key has the scope, or all of them."""
         return scope in self.scopes or Scope.ADMIN in self.scopes

@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 HOST_POSTGRES = pathlib.Path("/usr/lib/postgresql/15/bin")
 OWNER = """
 import json, os, pathlib, sys, time
-from server import embedded
+from server.local import embedded
 engines = embedded.start(pathlib.Path(sys.argv[1]))
 print(json.dumps([os.getpid(), engines.keeper_pid, engines.postgres_pid, engines.redis_pid, engines.database_url]))
 sys.stdout.flush()
@@ -339,7 +339,7 @@ def test_missing_programs_name_the_way_out(tmp_path: pathlib.Path, monkeypatch: 
 
 def test_errors_say_what_to_do(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(embedded.EnginesFailed, match="is a file, not a folder"):
+    with pytest.raises(embedded.EnginesFailed, match="is a file: use a data folder of your own"):
         embedded.start(tmp_path / "file")
     (tmp_path / "data" / "postgres").mkdir(parents=True)
     with pytest.raises(embedded.EnginesFailed, match="passwords is missing"):

@@ -12,7 +12,8 @@ import sys
 import tempfile
 from typing import Any
 
-from server.local.embedded import errors, folder, keeper
+from server.local import private_files
+from server.local.embedded import errors, keeper
 from server.local.embedded.account import Account
 from server.local.embedded.binaries import Binaries
 from server.local.embedded.folder import Access
@@ -103,7 +104,7 @@ def create(data: pathlib.Path, binaries: Binaries, account: Account, access: Acc
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    folder.sync(data)
+    private_files.sync(data)
 
 
 def _initdb(fresh: pathlib.Path, binaries: Binaries, account: Account, access: Access, lock: int) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import json
 import os
 import pathlib
@@ -14,6 +13,7 @@ import socket
 import time
 from typing import Any
 
+from server.local import private_files
 from server.local.embedded import errors, keeper
 
 LOG_LIMIT = 4 << 20  # bytes; a longer log is put aside once, at start
@@ -37,22 +37,19 @@ class Access:
 def prepare(folder: pathlib.Path) -> None:
     """Makes the folder, private to this account; refuses one that another account could have laid out."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = folder.stat().st_uid
-    except FileExistsError:
-        raise errors.EnginesFailed(f"{folder} is a file, not a folder") from None
-    if os.geteuid() not in (0, owner):
-        raise errors.EnginesFailed(f"{folder} belongs to uid {owner}: use a data folder of your own")
+        private_files.make_folder(folder)
+    except private_files.FolderRefused as refusal:
+        raise errors.EnginesFailed(f"{folder} {refusal}: use a data folder of your own") from None
 
 
 def lock(folder: pathlib.Path) -> tuple[int, dict[str, Any]]:
     """Takes the folder for this process; returns the open lock and what the last holder wrote into it."""
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    handle = private_files.open_lock(folder / "lock")
     try:
         deadline = time.monotonic() + PATIENCE
         asked = False
-        while not _try_lock(handle):
-            record = _read(handle)
+        while not private_files.try_lock(handle):
+            record = private_files.read_record(handle)
             if _alive(record.get("owner")) and _alive(record.get("keeper", record.get("owner"))):
                 raise errors.EnginesInUse(folder, record["owner"][0])
             if not asked and record and not _alive(record.get("keeper")):
@@ -60,29 +57,12 @@ def lock(folder: pathlib.Path) -> tuple[int, dict[str, Any]]:
             if time.monotonic() > deadline:
                 raise errors.EnginesInUse(folder, (record.get("owner") or [None])[0])
             time.sleep(0.05)
-        last = _read(handle)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps({"owner": [os.getpid(), keeper.stamp(os.getpid())]}).encode(), 0)
+        last = private_files.read_record(handle)
+        private_files.write_record(handle, {"owner": [os.getpid(), keeper.stamp(os.getpid())]})
     except BaseException:
         os.close(handle)
         raise
     return handle, last
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _read(handle: int) -> dict[str, Any]:
-    try:
-        record = json.loads(os.pread(handle, 65536, 0))
-    except ValueError:  # empty, or caught in the middle of a write
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _alive(holder: list[Any] | None) -> bool:
@@ -124,26 +104,8 @@ def access(folder: pathlib.Path) -> Access:
 
 
 def remember(folder: pathlib.Path, found: Access) -> None:
-    """Stores passwords and ports so that a crash leaves the old file or the new one, never half of it."""
-    fresh = folder / "access.json.new"
-    with contextlib.suppress(FileNotFoundError):
-        fresh.unlink()
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        json.dump(dataclasses.asdict(found), file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(folder / "access.json")
-    sync(folder)
-
-
-def sync(folder: pathlib.Path) -> None:
-    """Makes renames within the folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """Stores passwords and ports."""
+    private_files.replace(folder / "access.json", json.dumps(dataclasses.asdict(found)))
 
 
 def free_ports(preferred: list[int]) -> tuple[int, int]:

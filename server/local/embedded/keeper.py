@@ -2,6 +2,10 @@
 
 Runs as a program of its own (`python keeper.py <owner pid> <lock descriptor> <descriptors for the engines>…`), so
 it imports nothing but the standard library. Requests and answers are lines of JSON on standard input, a socket.
+
+Servers and workers have a supervisor of another kind (server.process.children): they end with their parent and are
+started again when they die. Engines are programs of others that know no parent: somebody has to outlive the owner,
+however it ends, to stop them in order, and to run them as another account where the owner is root.
 """
 
 import collections.abc
