@@ -62,7 +62,7 @@ class Generator:
         self._slots = [concurrency_limit.AsyncCallSlots() for _ in plan.keys]
 
     async def run(self) -> list[Call]:
-        """Makes them all and reslots what became of each."""
+        """Makes them all and returns what became of each."""
         options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
         channels = [grpc.aio.insecure_channel(self._plan.address, options=options) for _ in range(_CONNECTIONS)]
         self._track = [one.unary_unary("/tallywire.v1.EventService/TrackEvents") for one in channels]

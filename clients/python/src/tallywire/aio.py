@@ -70,11 +70,11 @@ class AsyncClient:
         self._closed = False
 
     def __repr__(self) -> str:
-        """Reslots the class and the address; never the key."""
+        """Returns the class and the address; never the key."""
         return f"{type(self).__name__}({self._connection.target!r})"
 
     async def __aenter__(self) -> Self:
-        """Reslots the client itself."""
+        """Returns the client itself."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -106,7 +106,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
     ) -> event_service_pb2.EventResult:
-        """Stores one event and reslots ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
+        """Stores one event and returns ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
 
         An event without an event_id gets one for this call; to send it again later, build it with event().
         """
@@ -121,7 +121,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
     ) -> list[event_service_pb2.EventResult]:
-        """Stores any number of events and reslots a result for each, in their order; read them, some may be REJECTED.
+        """Stores any number of events and returns a result for each, in their order; read them, some may be REJECTED.
 
         Over 1,000 events or 3.5 MiB they go as several requests, each with the whole timeout. If one fails for good,
         the error's `results` hold those of the events before it.
@@ -209,7 +209,7 @@ class AsyncClient:
         team_id: str | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetOverviewResponse:
-        """Reslots the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
+        """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
         request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
         return await self._call(self._bound().metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
@@ -223,7 +223,7 @@ class AsyncClient:
         trend_days: int | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Reslots the figures of one agent with a daily trend.
+        """Returns the figures of one agent with a daily trend.
 
         Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
         """
@@ -243,7 +243,7 @@ class AsyncClient:
         team_id: str | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
-        """Reslots series over [start, end); without a granularity or metrics the server chooses."""
+        """Returns series over [start, end); without a granularity or metrics the server chooses."""
         period = requests.time_range(start, end, time_zone)
         request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
         return await self._call(self._bound().metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
@@ -253,7 +253,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
     ) -> metrics_service_pb2.ListMetricsResponse:
-        """Reslots the catalogue: every metric with its unit and definition."""
+        """Returns the catalogue: every metric with its unit and definition."""
         request = metrics_service_pb2.ListMetricsRequest()
         return await self._call(self._bound().metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
 
@@ -264,7 +264,7 @@ class AsyncClient:
         channel: str | None = None,
         timeout: float | None = None,
     ) -> realtime_service_pb2.RealtimeState:
-        """Reslots what is happening now, in all or for some agents or one channel."""
+        """Returns what is happening now, in all or for some agents or one channel."""
         request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=progress.narrowed(agent_ids, channel))
         response = await self._call(self._bound().realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
         return response.state
@@ -324,7 +324,7 @@ class AsyncClient:
         return aio_subscription.AsyncSubscription(connect, seen, progress.ReconnectPolicy(retry_for), on_retry)
 
     def _bound(self) -> aio_stubs.Stubs:
-        """Reslots the connection and the stubs of the running loop; those of a loop that is closed are replaced."""
+        """Returns the connection and the stubs of the running loop; those of a loop that is closed are replaced."""
         if self._closed:
             raise errors.closed()
         loop, bound = asyncio.get_running_loop(), self._opened
@@ -342,7 +342,7 @@ class AsyncClient:
         retryable: frozenset[grpc.StatusCode],
         timeout: float | None,
     ) -> _Response:
-        """Reslots the answer of a method, tried again as long as that helps and time suffices."""
+        """Returns the answer of a method, tried again as long as that helps and time suffices."""
         total = self._timeout if timeout is None else timeout
         sends_events = retryable is retries.INGEST
         attempt = min(total, retries.STAMP_AGE) if sends_events else total
@@ -364,7 +364,7 @@ class AsyncClient:
     async def _try(
         self, method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
     ) -> _Response:
-        """Reslots the answer of a method, asked once."""
+        """Returns the answer of a method, asked once."""
         call = method(request, timeout=timeout, metadata=self._connection.metadata)
         try:
             return await call

@@ -82,11 +82,11 @@ class Client:
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
 
     def __repr__(self) -> str:
-        """Reslots the class and the address; never the key."""
+        """Returns the class and the address; never the key."""
         return f"{type(self).__name__}({self._connection.target!r})"
 
     def __enter__(self) -> Self:
-        """Reslots the client itself."""
+        """Returns the client itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,7 +120,7 @@ class Client:
         raise errors.Unavailable(f"no connection to {self._connection.target}", grpc.StatusCode.UNAVAILABLE)
 
     def track(self, event: event_pb2.Event, *, timeout: float | None = None) -> event_service_pb2.EventResult:
-        """Stores one event and reslots ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
+        """Stores one event and returns ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
 
         An event without an event_id gets one for this call; to send it again later, build it with event().
         """
@@ -131,7 +131,7 @@ class Client:
     def track_batch(
         self, events: Iterable[event_pb2.Event], *, timeout: float | None = None
     ) -> list[event_service_pb2.EventResult]:
-        """Stores any number of events and reslots a result for each, in their order; read them, some may be REJECTED.
+        """Stores any number of events and returns a result for each, in their order; read them, some may be REJECTED.
 
         Over 1,000 events or 3.5 MiB they go as several requests, each with the whole timeout. If one fails for good,
         the error's `results` hold those of the events before it.
@@ -217,7 +217,7 @@ class Client:
         team_id: str | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetOverviewResponse:
-        """Reslots the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
+        """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
         request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
         return self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
@@ -231,7 +231,7 @@ class Client:
         trend_days: int | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Reslots the figures of one agent with a daily trend.
+        """Returns the figures of one agent with a daily trend.
 
         Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
         """
@@ -251,13 +251,13 @@ class Client:
         team_id: str | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
-        """Reslots series over [start, end); without a granularity or metrics the server chooses."""
+        """Returns series over [start, end); without a granularity or metrics the server chooses."""
         period = requests.time_range(start, end, time_zone)
         request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
         return self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
 
     def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
-        """Reslots the catalogue: every metric with its unit and definition."""
+        """Returns the catalogue: every metric with its unit and definition."""
         request = metrics_service_pb2.ListMetricsRequest()
         return self._call(self._metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
 
@@ -268,7 +268,7 @@ class Client:
         channel: str | None = None,
         timeout: float | None = None,
     ) -> realtime_service_pb2.RealtimeState:
-        """Reslots what is happening now, in all or for some agents or one channel."""
+        """Returns what is happening now, in all or for some agents or one channel."""
         request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=progress.narrowed(agent_ids, channel))
         response = self._call(self._realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
         return response.state
@@ -334,7 +334,7 @@ class Client:
         retryable: frozenset[grpc.StatusCode],
         timeout: float | None,
     ) -> _Response:
-        """Reslots the answer of a method, tried again as long as that helps and time suffices."""
+        """Returns the answer of a method, tried again as long as that helps and time suffices."""
         total = self._timeout if timeout is None else timeout
         sends_events = retryable is retries.INGEST
         attempt = min(total, retries.STAMP_AGE) if sends_events else total
@@ -356,7 +356,7 @@ class Client:
     def _try(
         self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
     ) -> _Response:
-        """Reslots the answer of a method, asked once."""
+        """Returns the answer of a method, asked once."""
         try:
             return method(request, timeout=timeout, metadata=self._connection.metadata)
         except grpc.RpcError as failure:
