@@ -7,11 +7,8 @@ turn, calls would pile up in gRPC until their deadlines, where the server cannot
 import asyncio
 import contextlib
 import time
-import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
 
-_T = TypeVar("_T")
 _BUSY_SECONDS = 0.005  # of work, after which the loop looks for calls; longer each time that there are none,
 _MOST_BUSY_SECONDS = 0.02  # up to this
 _IDLE_TURNS = 8  # gRPC needs seven from when a call can be taken in to when it is noted
@@ -53,32 +50,14 @@ class Arrivals:
         finally:
             self._busy += self._clock() - begun
 
-    @types.coroutine
-    def between(
-        self, work: Coroutine[Any, Any, _T], give_way: Callable[[], Coroutine[Any, Any, None]]
-    ) -> Generator[Any, Any, _T]:
-        """Does long work that waits now and then, for the database say, and gives way each time before it goes on."""
-        step: Callable[[Any], Any] = work.send
-        value: Any = None
-        while True:
-            try:
-                yield from give_way().__await__()
-            except asyncio.CancelledError as error:
-                step, value = work.throw, error
-            begun = self._clock()
-            try:
-                awaited = step(value)
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
-            finally:
-                self._busy += self._clock() - begun
-            try:
-                step, value = work.send, (yield awaited)
-            except GeneratorExit:
-                work.close()
-                raise
-            except BaseException as error:  # noqa: BLE001 - what it waits for has failed, or it is cancelled
-                step, value = work.throw, error
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """Counts the time of the block as work that keeps the event loop busy."""
+        begun = self._clock()
+        try:
+            yield
+        finally:
+            self._busy += self._clock() - begun
 
     async def yield_to_calls(self) -> None:
         """Returns at once after little work; after more of it, once no further call comes in.

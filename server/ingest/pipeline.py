@@ -5,11 +5,12 @@ transactions are under way makes the next ones. So they grow with the load and a
 """
 
 import asyncio
+import contextlib
 import functools
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from server import errors, log_throttle, telemetry
 from server.admission.event_loop import Arrivals
@@ -21,10 +22,10 @@ from server.clock import Clock
 from server.errors import Reason, Refused
 from server.events import rules
 from server.events.event import Event
-from server.ingest import results
+from server.ingest import results, write
 from server.ingest.results import Submission, WriteOutcome
 from server.ingest.scheduler import OrganizationQueue, Scheduler, TakenCalls, WaitingCall, WriteBatch
-from server.ingest.write import Committed, OrganizationEvents, commit, commit_group
+from server.ingest.write import Committed, OrganizationEvents, Step
 from server.rollups import member_numbers
 from server.rollups.member_numbers import NumberCache
 from server.store.database import Database
@@ -119,11 +120,14 @@ class Ingest:
             and self._scheduler.is_backlogged(organization_id)
         )
 
-    async def _before_step(self, organization_id: int, waits: "_Stopwatch") -> None:
-        """Backs off and yields to the event loop before a step of long work; adds the seconds to `waits`."""
+    @contextlib.asynccontextmanager
+    async def _step(self, organization_id: int, waits: "_Stopwatch") -> AsyncIterator[None]:
+        """Backs off and yields to the event loop before a step of long work; adds the seconds of that to `waits`."""
         with waits:
             await self.back_off(organization_id)
             await self._arrivals.yield_to_calls()
+        with self._arrivals.busy():
+            yield
 
     async def _back_off(self, queue: OrganizationQueue, seconds: float) -> None:
         """Pauses after a transaction of a backlogged organization while others have work in flight.
@@ -169,7 +173,7 @@ class Ingest:
     def _dispatch(self) -> None:
         self._dispatching = False
         while (batch := self._scheduler.next()) is not None:
-            task = asyncio.create_task(self._run(batch))
+            task = asyncio.create_task(self._store_group(batch) if batch.is_group else self._store_one(batch))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         patience = self._scheduler.seconds_to_next_group()
@@ -180,18 +184,11 @@ class Ingest:
         self._looking = None
         self._dispatch()
 
-    async def _run(self, batch: WriteBatch) -> None:
+    @contextlib.asynccontextmanager
+    async def _transaction(self, batch: WriteBatch) -> AsyncIterator[None]:
+        """Stores a batch in the block; then its slot is free, and the next transactions begin."""
         try:
-            if batch.is_group:
-                await self._settle_group(batch.taken)
-            elif batch.taken[0].size < _LONG_BATCH:
-                await self._settle(batch.taken[0])
-            else:
-                queue, waits = batch.taken[0].queue, _Stopwatch()
-                with _Stopwatch() as all_of_it:
-                    before_step = functools.partial(self._before_step, queue.organization_id, waits)
-                    await self._arrivals.between(self._settle(batch.taken[0]), before_step)
-                await self._back_off(queue, all_of_it.seconds - waits.seconds)
+            yield
         finally:
             gather = self._scheduler.done(batch)
             self._notify_if_done()
@@ -203,72 +200,95 @@ class Ingest:
                 self._scheduler.gathered()
                 self._dispatch()
 
-    async def _settle_group(self, group: Sequence[TakenCalls]) -> None:
-        """Writes the events of a group and answers the calls. Calls that are not stored are queued again, to be
+    async def _store_group(self, batch: WriteBatch) -> None:
+        """Stores the events of a group and answers the calls. Calls that are not stored are queued again, to be
         stored by themselves.
         """
-        begun, maybe_stored = time.monotonic(), True
-        try:
-            outcomes = await self._write_group(group)
-            maybe_stored = False
-        except (errors.StorageUnavailable, errors.StorageRejected) as error:
-            telemetry.COMMIT_RETRIES.inc()
-            log_throttle.write("info", "a group is stored one by one", str(error), reason=str(error))
-            outcomes = {}
-        except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
-            log_throttle.write("error", "a group could not be stored", error=error)
-            outcomes = {}
-        for taken in group:
-            outcome = outcomes.get(taken.queue.organization_id)
-            if outcome is None:
-                self._scheduler.put_back(taken, begun, maybe_stored=maybe_stored)
-            else:
-                self._answer(taken.calls, outcome)
-                telemetry.PENDING_EVENTS.dec(taken.size)
+        async with self._transaction(batch):
+            begun, maybe_stored = time.monotonic(), True
+            parts = [_part(taken, taken.events) for taken in batch.taken]
+            stored: Mapping[int, Committed] = {}
+            try:
+                with telemetry.COMMIT_SECONDS.time():
+                    stored = await write.store(self._database, self._numbers, parts, self._recency(), is_group=True)
+                maybe_stored = False
+            except (errors.StorageUnavailable, errors.StorageRejected) as error:
+                telemetry.COMMIT_RETRIES.inc()
+                log_throttle.write("info", "a group is stored one by one", str(error), reason=str(error))
+            except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
+                log_throttle.write("error", "a group could not be stored", error=error)
+            finally:
+                for part in parts:
+                    self._on_commit(part.organization_id)  # also if the answer to a commit was lost
+            for taken, part in zip(batch.taken, parts, strict=True):
+                if (committed := stored.get(part.organization_id)) is None:
+                    self._scheduler.put_back(taken, begun, maybe_stored=maybe_stored)
+                else:
+                    self._answer(taken.calls, _outcome(committed, part.events))
+                    telemetry.PENDING_EVENTS.dec(taken.size)
+            if not maybe_stored:
+                telemetry.BATCH_EVENTS.observe(sum(len(one.events) for one in parts if one.organization_id in stored))
 
-    async def _write_group(self, group: Sequence[TakenCalls]) -> Mapping[int, WriteOutcome]:
-        """Writes a group in one transaction; the outcomes of those organizations whose events are stored."""
-        parts = [
-            OrganizationEvents(
-                organization_id=taken.queue.organization_id,
-                events=list(results.distinct(taken.events).values()),
-                quota=taken.queue.limits.monthly_events,
-            )
-            for taken in group
-        ]
-        try:
-            with telemetry.COMMIT_SECONDS.time():
-                committed = await commit_group(self._database, self._numbers, parts, self._recency())
-        finally:
-            for part in parts:
-                self._on_commit(part.organization_id)  # also if the answer to a commit was lost
-        outcomes = {}
-        for part in parts:
-            if (one := committed.get(part.organization_id)) is not None:
-                outcome = outcomes[part.organization_id] = WriteOutcome()
-                outcome.add(one, part.events)
-        telemetry.BATCH_EVENTS.observe(sum(len(part.events) for part in parts if part.organization_id in committed))
-        return outcomes
-
-    async def _settle(self, taken: TakenCalls) -> None:
-        """Writes the events of the calls and answers each; nothing that happens escapes to the runner."""
+    async def _store_one(self, batch: WriteBatch) -> None:
+        """Stores the calls of one organization and answers each; nothing that happens escapes to the runner."""
+        (taken,) = batch.taken
         queue, calls = taken.queue, taken.calls
-        events = taken.events
+        is_long, waits = taken.size >= _LONG_BATCH, _Stopwatch()
+        step = functools.partial(self._step, queue.organization_id, waits) if is_long else write.at_once
+        async with self._transaction(batch):
+            begun = time.monotonic()
+            try:
+                while calls := await self._fitting(queue, calls):
+                    try:
+                        outcome = await self._write(taken, calls, step)
+                    except errors.QuotaExceeded as exceeded:
+                        # Nothing of the batch is stored. Each call by itself may fit.
+                        self.quotas.note(queue.organization_id, exceeded)
+                    else:
+                        async with step():
+                            self._answer(calls, outcome)
+                        break
+            except Refused as refusal:
+                _fail(calls, refusal)
+            except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
+                log_throttle.write("error", "ingest failed", error=error, organization_id=queue.organization_id)
+                _fail(calls, None)
+            finally:
+                telemetry.PENDING_EVENTS.dec(taken.size)
+            if is_long:
+                await self._back_off(queue, time.monotonic() - begun - waits.seconds)
+
+    async def _write(self, taken: TakenCalls, calls: Sequence[WaitingCall], step: Step) -> WriteOutcome:
+        """Writes the events of calls; what the database refuses is halved to find the culprit.
+
+        Tries again and again while the database is away, for a limited time.
+        """
+        async with step():
+            whole = _part(taken, [event for call in calls for event in call.events])
+        organization_id, outcome, waiting = whole.organization_id, WriteOutcome(), [whole]
         try:
-            while calls := await self._fitting(queue, calls):
+            while waiting:
+                part = waiting.pop()
                 try:
-                    self._answer(calls, await self._write(taken, [one for call in calls for one in call.events]))
-                    break
-                except errors.QuotaExceeded as exceeded:
-                    # Nothing of the batch is stored. Each call by itself may fit.
-                    self.quotas.note(queue.organization_id, exceeded)
-        except Refused as refusal:
-            _fail(calls, refusal)
-        except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
-            log_throttle.write("error", "ingest failed", error=error, organization_id=queue.organization_id)
-            _fail(calls, None)
+                    committed = await self._commit(taken, part, step)
+                except errors.QuotaExceeded:
+                    if part is whole:
+                        raise
+                    # Other parts may be stored.
+                    outcome.refused.update((event.event_key, results.OVER_QUOTA) for event in part.events)
+                except errors.StorageRejected as error:
+                    if len(part.events) > 1:
+                        waiting += reversed(part.halves())
+                        continue
+                    who = organization_id
+                    log_throttle.write("error", "the database refused an event", who, error=error, organization_id=who)
+                    outcome.refused[part.events[0].event_key] = results.REFUSED
+                else:
+                    async with step():
+                        outcome.add(committed, part.events)
         finally:
-            telemetry.PENDING_EVENTS.dec(len(events))
+            self._on_commit(organization_id)  # also if the answer to a commit was lost
+        return outcome
 
     async def _fitting(self, queue: OrganizationQueue, calls: Sequence[WaitingCall]) -> list[WaitingCall]:
         """The calls that fit into the events of the month as far as they are known; answers the others."""
@@ -293,51 +313,16 @@ class Ingest:
                 call.done.set_result(Submission(results=mine, revision=outcome.revision_of(mine)))
         results.count(found)
 
-    async def _write(self, taken: TakenCalls, events: Sequence[Event]) -> WriteOutcome:
-        outcome = WriteOutcome()
-        try:
-            await self._write_distinct(taken, list(results.distinct(events).values()), outcome)
-        finally:
-            self._on_commit(taken.queue.organization_id)  # also if the answer to a commit was lost
-        return outcome
-
-    async def _write_distinct(
-        self, taken: TakenCalls, events: Sequence[Event], outcome: WriteOutcome, *, part: bool = False
-    ) -> None:
-        """Writes distinct events sorted by key; a batch that the database refuses is split to find the culprit."""
-        try:
-            outcome.add(await self._commit(taken, events), events)
-        except errors.QuotaExceeded:
-            if not part:
-                raise
-            # Other parts may be stored.
-            outcome.refused.update((event.event_key, results.OVER_QUOTA) for event in events)
-        except errors.StorageRejected as error:
-            if len(events) == 1:
-                who = taken.queue.organization_id
-                log_throttle.write("error", "the database refused an event", who, error=error, organization_id=who)
-                outcome.refused[events[0].event_key] = results.REFUSED
-                return
-            half = len(events) // 2
-            await self._write_distinct(taken, events[:half], outcome, part=True)
-            await self._write_distinct(taken, events[half:], outcome, part=True)
-
-    async def _commit(self, taken: TakenCalls, events: Sequence[Event]) -> Committed:
-        """Commits, again and again while the database is away, for a limited time."""
-        organization_id, quota = taken.queue.organization_id, taken.queue.limits.monthly_events
+    async def _commit(self, taken: TakenCalls, part: OrganizationEvents, step: Step) -> Committed:
+        """Stores a part, again and again while the database is away, for a limited time."""
+        organization_id = part.organization_id
         optimistic = self._guess_new(organization_id) and not taken.maybe_stored
         give_up_at, pause = (taken.tried_since or time.monotonic()) + _GIVE_UP_AFTER, 0.02
         while True:
             try:
                 with telemetry.COMMIT_SECONDS.time():
-                    committed = await commit(
-                        self._database,
-                        self._numbers,
-                        organization_id,
-                        events,
-                        self._recency(),
-                        optimistic=optimistic,
-                        quota=quota,
+                    stored = await write.store(
+                        self._database, self._numbers, [part], self._recency(), optimistic=optimistic, step=step
                     )
             except errors.StorageUnavailable as error:
                 telemetry.COMMIT_RETRIES.inc()
@@ -348,12 +333,16 @@ class Ingest:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, 1.0)
             else:
-                telemetry.BATCH_EVENTS.observe(len(events))
+                committed = stored[organization_id]
+                telemetry.BATCH_EVENTS.observe(len(part.events))
                 if committed.stored:
-                    self._duplicates_expected[organization_id] = _BATCHES_WITH_DUPLICATES
-                    if len(self._duplicates_expected) > _MOST_REPEATING:
-                        self._duplicates_expected.popitem(last=False)
+                    self._expect_duplicates(organization_id)
                 return committed
+
+    def _expect_duplicates(self, organization_id: int) -> None:
+        self._duplicates_expected[organization_id] = _BATCHES_WITH_DUPLICATES
+        if len(self._duplicates_expected) > _MOST_REPEATING:
+            self._duplicates_expected.popitem(last=False)
 
     def _recency(self) -> Recency:
         return slots.recency(rules.microseconds(self._clock.now()))
@@ -379,6 +368,21 @@ class _Stopwatch:
 
     def __exit__(self, *_: object) -> None:
         self.seconds += time.monotonic() - self._begun
+
+
+def _part(taken: TakenCalls, events: Sequence[Event]) -> OrganizationEvents:
+    """Returns events of calls as they are written: each once, sorted by key."""
+    return OrganizationEvents(
+        organization_id=taken.queue.organization_id,
+        events=list(results.distinct(events).values()),
+        quota=taken.queue.limits.monthly_events,
+    )
+
+
+def _outcome(committed: Committed, events: Sequence[Event]) -> WriteOutcome:
+    outcome = WriteOutcome()
+    outcome.add(committed, events)
+    return outcome
 
 
 def _unavailable() -> Refused:

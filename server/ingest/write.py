@@ -1,7 +1,10 @@
 """One transaction of ingest: keys, conversations, events, deltas, revision. Acknowledge after it and never before."""
 
+import contextlib
+import dataclasses
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from server import errors, failpoints
@@ -12,7 +15,6 @@ from server.catalog.slots import Recency
 from server.events import outcomes
 from server.events.event import Event, conversation_key_of
 from server.events.outcomes import Conversation
-from server.organizations.setting import UNLIMITED
 from server.rollups.member_numbers import Known, NumberCache
 from server.store import conversations, rollups, single, statuses, updates
 from server.store import events as stored_events
@@ -32,6 +34,12 @@ class OrganizationEvents:
     events: Sequence[Event]
     quota: int
 
+    def halves(self) -> "tuple[OrganizationEvents, OrganizationEvents]":
+        """The earlier and the later half of the events, by key."""
+        middle = len(self.events) // 2
+        first, second = self.events[:middle], self.events[middle:]
+        return dataclasses.replace(self, events=first), dataclasses.replace(self, events=second)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
@@ -43,67 +51,69 @@ class Committed:
     overflow: Overflow  # of all the events, new or not
 
 
-async def commit_group(
-    database: Database, numbers: NumberCache, parts: Sequence[OrganizationEvents], recency: Recency
-) -> Mapping[int, Committed]:
-    """Stores what a few new events of different organizations change, in one statement that is its own transaction.
-
-    What is not stored is left out and has to be committed by itself: that of an organization with an event that is
-    stored already, a message to a conversation that is closed, or a conversation that somebody else changes, and
-    everything where, for instance, one quota is exceeded.
-    """
-    async with database.ingest() as driver:
-        known = await numbers.of_all(driver, {part.organization_id: part.events for part in parts})
-        committed = await _store_together(driver, parts, known, recency, most_are_open=True)
-        failpoints.reach("ingest_after_commit")
-    for organization_id in committed:
-        numbers.keep(known[organization_id])
-    return committed
+# Before each long step of a transaction whoever stores a large batch may wait, and measure the step.
+Step = Callable[[], AbstractAsyncContextManager[None]]
 
 
-async def commit(
+def at_once() -> AbstractAsyncContextManager[None]:
+    """A step of a small batch, which neither waits nor is measured."""
+    return contextlib.nullcontext()
+
+
+async def store(
     database: Database,
     numbers: NumberCache,
-    organization_id: int,
-    events: Sequence[Event],
+    parts: Sequence[OrganizationEvents],
     recency: Recency,
     *,
+    is_group: bool = False,
     optimistic: bool = False,
-    quota: int = UNLIMITED,
-) -> Committed:
-    """Stores those events that are new and counts them, in one transaction. Events are distinct, sorted by key.
+    step: Step = at_once,
+) -> dict[int, Committed]:
+    """Stores those events that are new and counts them, in one transaction; returns what it did by organization.
 
-    May be repeated whatever happened to an earlier attempt: events that it committed are found stored. optimistic: all
-    events are assumed to be new, which is quicker if true and does the work twice if not. QuotaExceeded, and nothing
-    stored, where this month would then hold more events than the quota.
+    May be repeated whatever happened to an earlier attempt: events that it committed are found stored.
+
+    Without is_group there is one part, which is stored whatever it takes. QuotaExceeded, and nothing stored, where the
+    month would then hold more events than the quota. optimistic: all events are assumed to be new, which is quicker if
+    true and does the work twice if not.
+
+    A group is stored by one statement, and its parts are assumed to be new. The answer leaves out parts that have to be
+    stored by themselves: one with an event that is stored already, with a message to a closed conversation, or with a
+    conversation that another server changes at the same time; and all parts where, for instance, a quota is exceeded.
     """
     async with database.ingest() as driver:
-        known = await numbers.of(driver, organization_id, events)
-        committed = None
-        if optimistic and len(events) <= _FEW:
-            part = OrganizationEvents(organization_id=organization_id, events=events, quota=quota)
-            stored = await _store_together(driver, [part], {organization_id: known}, recency)
-            committed = stored.get(organization_id)
-        elif optimistic:
-            committed = await _store_new(driver, organization_id, events, known.numbers, recency, quota)
-        if committed is None:
-            async with driver.transaction():
-                committed = await _store(driver, organization_id, events, known.numbers, recency, quota)
+        events = {part.organization_id: part.events for part in parts}
+        known = await numbers.of_all(driver, events)
+        committed: dict[int, Committed] = {}
+        if is_group or (optimistic and len(parts[0].events) <= _FEW):
+            counted = await _counted(driver, parts, known, recency, most_are_open=is_group)
+            failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
+            for organization_id, revision in (await single.store(driver, counted)).items():
+                new = {event.event_key for event in events[organization_id]}
+                overflow = known[organization_id].numbers.overflow
+                committed[organization_id] = Committed(revision=revision.number, new=new, stored={}, overflow=overflow)
+        if not is_group and not committed:
+            (part,) = parts
+            mine = known[part.organization_id].numbers
+            alone = await _store_alone(driver, part, mine, recency, step, optimistic=optimistic)
+            committed[part.organization_id] = alone
         failpoints.reach("ingest_after_commit")
-    if committed.revision:
-        numbers.keep(known)
+    for organization_id, one in committed.items():
+        if one.revision:
+            numbers.keep(known[organization_id])
     return committed
 
 
-async def _store_together(
+async def _counted(
     driver: Driver,
     parts: Sequence[OrganizationEvents],
     known: Mapping[int, Known],
     recency: Recency,
     *,
-    most_are_open: bool = False,
-) -> dict[int, Committed]:
-    """Stores parts by one statement, outside of any transaction; those that are left out are not in the answer.
+    most_are_open: bool,
+) -> list[single.CountedEvents]:
+    """Returns parts as one statement stores them, without those of which it cannot be told how conversations end.
 
     most_are_open: parts that close and reopen nothing are stored without a look at their conversations, which saves a
     round trip. One with a conversation that is closed is left out then.
@@ -111,27 +121,7 @@ async def _store_together(
     prepared = [_PartToBe(part, known[part.organization_id].numbers, recency) for part in parts]
     wanted = [key for one in prepared if one.closings or not most_are_open for key in one.conversations()]
     seen = await conversations.look(driver, wanted) if wanted else {}
-    counted = [part for one in prepared if (part := one.counted(seen)) is not None]
-    if not counted:
-        return {}
-    failpoints.reach("ingest_before_commit")  # there is no moment between the statement and its commit
-    revisions = await single.store(driver, counted)
-    if revisions is None:
-        # Conversations that several servers change all the time are not to be at the expense of other organizations.
-        robust = [part for part in counted if not part.is_delicate]
-        revisions = await single.store(driver, robust) if 0 < len(robust) < len(counted) else None
-    if revisions is None:
-        return {}
-    return {
-        part.organization_id: Committed(
-            revision=revisions[part.organization_id].number,
-            new={event.event_key for event in part.events},
-            stored={},
-            overflow=known[part.organization_id].numbers.overflow,
-        )
-        for part in parts
-        if part.organization_id in revisions
-    }
+    return [part for one in prepared if (part := one.counted(seen)) is not None]
 
 
 class _PartToBe:
@@ -187,58 +177,54 @@ class _PartToBe:
 _UNSEEN = Seen(None, Conversation(messages=0, outcome=None), ())
 
 
-async def _store_new(
+async def _store_alone(
     driver: Driver,
-    organization_id: int,
-    events: Sequence[Event],
+    part: OrganizationEvents,
     numbers: counting.Numbers,
     recency: Recency,
-    quota: int,
-) -> Committed | None:
-    """Stores events all of which are new; None, with nothing stored, where one of them is not."""
-    try:
-        async with driver.transaction():
-            await stored_events.add_keys(driver, organization_id, events)
-            return await _count(driver, organization_id, events, numbers, recency, {}, quota)
-    except stored_events.KeyTaken:
-        return None
-
-
-async def _store(
-    driver: Driver,
-    organization_id: int,
-    events: Sequence[Event],
-    numbers: counting.Numbers,
-    recency: Recency,
-    quota: int,
+    step: Step,
+    *,
+    optimistic: bool,
 ) -> Committed:
-    new = await stored_events.claim_keys(driver, organization_id, events)
-    stored: dict[bytes, int] = {}
-    if len(new) < len(events):
-        old = [event.event_key for event in events if event.event_key not in new]
-        stored = await stored_events.fingerprints(driver, organization_id, old)
-    if not new:
-        return Committed(revision=0, new=new, stored=stored, overflow=numbers.overflow)
-    fresh = [event for event in events if event.event_key in new]
-    return await _count(driver, organization_id, fresh, numbers, recency, stored, quota)
+    """Stores a part in a transaction of several statements: on the guess that all events are new, then by a look."""
+    organization_id, events = part.organization_id, part.events
+    if optimistic and len(events) > _FEW:
+        with contextlib.suppress(stored_events.KeyTaken):
+            async with driver.transaction():
+                await stored_events.add_keys(driver, organization_id, events)
+                return await _count(driver, part, numbers, recency, {}, step)
+    async with driver.transaction():
+        new = await stored_events.claim_keys(driver, organization_id, events)
+        stored: dict[bytes, int] = {}
+        if len(new) < len(events):
+            old = [event.event_key for event in events if event.event_key not in new]
+            stored = await stored_events.fingerprints(driver, organization_id, old)
+        if not new:
+            return Committed(revision=0, new=new, stored=stored, overflow=numbers.overflow)
+        fresh = [event for event in events if event.event_key in new]
+        return await _count(driver, dataclasses.replace(part, events=fresh), numbers, recency, stored, step)
 
 
 async def _count(
     driver: Driver,
-    organization_id: int,
-    fresh: Sequence[Event],
+    part: OrganizationEvents,
     numbers: counting.Numbers,
     recency: Recency,
     stored: dict[bytes, int],
-    quota: int,
+    step: Step,
 ) -> Committed:
     """Stores and counts events whose keys have been claimed."""
-    changes = counting.of_events(fresh, numbers, recency)
-    await _count_conversations(driver, organization_id, fresh, numbers.overflow, recency, changes)
+    organization_id, fresh, quota = part.organization_id, part.events, part.quota
+    async with step():
+        changes = counting.of_events(fresh, numbers, recency)
+        added, closings = _activities(fresh), counting.closings_of(fresh, numbers.overflow)
+    if added:
+        await _count_conversations(driver, organization_id, added, closings, recency, changes)
     changed_statuses = [event for event in fresh if event.event_type == "agent.status_changed" and event.agent_id]
     if changed_statuses:
         await statuses.append(driver, organization_id, changed_statuses)
-    deltas, update = rollups.encode(changes), updates.encode(changes)
+    async with step():
+        deltas, update = rollups.encode(changes), updates.encode(changes)
     revision = await stored_events.next_revision(driver, organization_id, len(fresh))
     if quota and revision.month_events > quota:
         raise errors.QuotaExceeded(used=revision.month_events - len(fresh), limit=quota, at=revision.at)
@@ -253,17 +239,13 @@ async def _count(
 async def _count_conversations(
     driver: Driver,
     organization_id: int,
-    events: Sequence[Event],
-    overflow: Overflow,
+    added: Mapping[bytes, Activity],
+    closings: Sequence[outcomes.Closing],
     recency: Recency,
     changes: Cells,
 ) -> None:
     """Adds messages to their conversations, and to changes whatever that and new closing events make different."""
-    added = _activities(events)
-    closings = counting.closings_of(events, overflow)
     touched = {closing.conversation_key for closing in closings}
-    if not added:
-        return
     found = await conversations.add_activity(driver, organization_id, added)
     outcome = await _outcomes(driver, organization_id, closings, touched)
     different = {key: now for key, now in outcome.items() if now != found[key].outcome}

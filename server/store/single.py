@@ -228,24 +228,33 @@ class CountedEvents:
         return bool(self.closings) or any(change.version is not None for change in self.conversation_changes)
 
 
-async def store(driver: Driver, parts: Sequence[CountedEvents]) -> dict[int, Revision] | None:
+async def store(driver: Driver, parts: Sequence[CountedEvents]) -> dict[int, Revision]:
     """Stores parts of different organizations, outside of any transaction; returns the revisions of those stored.
 
-    A part is left out where an event of it is stored already or a conversation of it is not as its change says. None,
-    and nothing stored, where that happens meanwhile, or where a month would hold more events than its quota.
+    A part is left out where an event of it is stored already or a conversation of it is not as its change says. Where
+    that happens meanwhile, those parts are tried once more whose figures do not depend on conversations: organizations
+    whose conversations several servers change all the time are not to hold up others. Nothing is stored where a month
+    would hold more events than its quota.
     """
+    robust = [part for part in parts if not part.is_delicate]
+    for some in (parts, robust) if 0 < len(robust) < len(parts) else (parts,) if parts else ():
+        try:
+            return await _try(driver, some)
+        except (asyncpg.UniqueViolationError, asyncpg.DivisionByZeroError):
+            continue
+    return {}
+
+
+async def _try(driver: Driver, parts: Sequence[CountedEvents]) -> dict[int, Revision]:
     has_rarer = any(event.event_type in _RARER for part in parts for event in part.events)
-    try:
-        rows = await driver.fetch(
-            _STORE_RARER if has_rarer else _STORE,
-            *_asked(parts),
-            *_arrays(_given(parts), _GIVEN),
-            *_arrays(_added(parts), _ADDED),
-            *_arrays(_cells(parts), _CELLS),
-            *(_arrays(_closings(parts), _CLOSINGS) if has_rarer else ()),
-        )
-    except (asyncpg.UniqueViolationError, asyncpg.DivisionByZeroError):
-        return None
+    rows = await driver.fetch(
+        _STORE_RARER if has_rarer else _STORE,
+        *_asked(parts),
+        *_arrays(_given(parts), _GIVEN),
+        *_arrays(_added(parts), _ADDED),
+        *_arrays(_cells(parts), _CELLS),
+        *(_arrays(_closings(parts), _CLOSINGS) if has_rarer else ()),
+    )
     return {row[3]: Revision(number=row[0], at=row[1], month_events=row[2]) for row in rows}
 
 

@@ -24,8 +24,8 @@ class Mistake:
 # So that events come to the steps of the longer transaction, where the mistake is.
 _NEVER_OPTIMISTIC = Edit(
     path="server/ingest/write.py",
-    old="        if optimistic and",
-    new="        optimistic = False\n        if optimistic and",
+    old="        if is_group or (optimistic and",
+    new="        optimistic = False\n        if is_group or (optimistic and",
 )
 
 MISTAKES: Mapping[str, Mistake] = {
@@ -33,24 +33,33 @@ MISTAKES: Mapping[str, Mistake] = {
         edits=(
             Edit(
                 path="server/ingest/pipeline.py",
-                old="                    self._answer(calls, await self._write(taken, [one for call in calls for one in"
-                " call.events]))\n",
+                old="                        outcome = await self._write(taken, calls, step)\n",
                 new="""\
-                    events = [one for call in calls for one in call.events]
-                    early = asyncio.create_task(self._write(taken, events))
-                    self._running.add(early)
-                    early.add_done_callback(lambda t: (self._running.discard(t), t.exception()))
-                    self._answer(calls, _early(events))
+                        early = asyncio.create_task(self._write(taken, calls, step))
+                        self._running.add(early)
+                        early.add_done_callback(lambda t: (self._running.discard(t), t.exception()))
+                        outcome = _early([one for call in calls for one in call.events])
 """,
             ),
             Edit(
                 path="server/ingest/pipeline.py",
-                old="            outcomes = await self._write_group(group)\n",
+                old="                    stored = await write.store("
+                "self._database, self._numbers, parts, self._recency(), is_group=True)\n",
                 new="""\
-            early = asyncio.create_task(self._write_group(group))
-            self._running.add(early)
-            early.add_done_callback(lambda t: (self._running.discard(t), t.exception()))
-            outcomes = {taken.queue.organization_id: _early(taken.events) for taken in group}
+                    early = asyncio.create_task(
+                        write.store(self._database, self._numbers, parts, self._recency(), is_group=True)
+                    )
+                    self._running.add(early)
+                    early.add_done_callback(lambda t: (self._running.discard(t), t.exception()))
+                    stored = {
+                        part.organization_id: Committed(
+                            revision=0,
+                            new={event.event_key for event in part.events},
+                            stored={},
+                            overflow=__import__("server.catalog.counting", fromlist=["x"]).NO_OVERFLOW,
+                        )
+                        for part in parts
+                    }
 """,
             ),
             Edit(
@@ -58,7 +67,7 @@ MISTAKES: Mapping[str, Mistake] = {
                 old="def _unavailable() -> Refused:\n",
                 new="""\
 def _early(events):
-    return Outcome(
+    return WriteOutcome(
         fingerprints={event.event_key: event.fingerprint for event in events},
         new={event.event_key for event in events},
     )
@@ -107,10 +116,10 @@ def _unavailable() -> Refused:
         edits=(
             Edit(
                 path="server/ingest/write.py",
-                old="    new = await stored_events.claim_keys(driver, organization_id, events)\n",
+                old="        new = await stored_events.claim_keys(driver, organization_id, events)\n",
                 new="""\
-    await stored_events.claim_keys(driver, organization_id, events)
-    new = {event.event_key for event in events}
+        await stored_events.claim_keys(driver, organization_id, events)
+        new = {event.event_key for event in events}
 """,
             ),
         ),
@@ -150,16 +159,16 @@ def _unavailable() -> Refused:
             ),
             Edit(
                 path="server/ingest/write.py",
-                old="    new = await stored_events.claim_keys(driver, organization_id, events)\n",
+                old="        new = await stored_events.claim_keys(driver, organization_id, events)\n",
                 new="""\
-    await stored_events.claim_keys(driver, organization_id, events)
-    new = await _marked(organization_id, events)
+        await stored_events.claim_keys(driver, organization_id, events)
+        new = await _marked(organization_id, events)
 """,
             ),
             Edit(
                 path="server/ingest/write.py",
-                old="        stored = await stored_events.fingerprints(driver, organization_id, old)\n",
-                new="        stored = {one.event_key: one.fingerprint for one in events if one.event_key in old}\n",
+                old="            stored = await stored_events.fingerprints(driver, organization_id, old)\n",
+                new="            stored = {one.event_key: one.fingerprint for one in events if one.event_key in old}\n",
             ),
             Edit(
                 path="server/ingest/write.py",
@@ -189,11 +198,11 @@ async def _count(
             _NEVER_OPTIMISTIC,
             Edit(
                 path="server/ingest/write.py",
-                old="        known = await numbers.of(driver, organization_id, events)\n",
+                old="        known = await numbers.of_all(driver, events)\n",
                 new="""\
         global elsewhere
         elsewhere = database
-        known = await numbers.of(driver, organization_id, events)
+        known = await numbers.of_all(driver, events)
 """,
             ),
             Edit(

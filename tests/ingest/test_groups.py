@@ -16,14 +16,14 @@ from server.catalog.slots import QUARTERS_ALONE
 from server.clock import Clock
 from server.errors import Refused
 from server.events.event import Event, key_of
-from server.ingest import pipeline
+from server.ingest import write
 from server.ingest.pipeline import Ingest
 from server.ingest.results import EventStatus, Submission
-from server.ingest.write import OrganizationEvents, _store, commit, commit_group
+from server.ingest.write import OrganizationEvents
 from server.organizations.settings import OrganizationSettings
 from server.rollups.member_numbers import NumberCache
-from server.store import conversations, single
-from server.store.database import Database
+from server.store import conversations, single, updates
+from server.store.database import Database, Driver
 from server.tenancy import administration
 from server.tenancy.limits import OrganizationLimits
 from tests.support import worlds
@@ -259,13 +259,13 @@ async def test_a_conversation_that_changes_after_the_look_is_counted_as_it_is(
         with monkeypatch.context() as patch:
             patch.setattr(conversations, "look", looked)
             _IS_HELD.clear()
-            stored = await commit_group(own_database, numbers, parts, QUARTERS_ALONE)
+            stored = await write.store(own_database, numbers, parts, QUARTERS_ALONE, is_group=True)
         await changing[0]
         assert third in stored
         assert holding or other in stored
         for part in parts:
             if part.organization_id not in stored:
-                await commit(own_database, numbers, part.organization_id, part.events, QUARTERS_ALONE)
+                await write.store(own_database, numbers, [part], QUARTERS_ALONE)
         await assert_as_alone(own_database, [one, other], {one: [*before, *meanwhile, *ours], other: ours})
 
 
@@ -274,15 +274,20 @@ _IS_HELD = asyncio.Event()
 
 async def _change(database: Database, organization: int, some: Sequence[Event], *, until_waited_for: bool) -> None:
     """Stores events, and commits once somebody waits for that."""
-    async with database.ingest() as driver:
-        known = await NumberCache().of(driver, organization, some)
-        async with driver.transaction():
-            await _store(driver, organization, sorted(some, key=_key), known.numbers, QUARTERS_ALONE, 0)
-            _IS_HELD.set()
-            if until_waited_for:
-                async with asyncio.timeout(5):
-                    while not await driver.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
-                        await asyncio.sleep(0.001)
+    append = updates.append
+
+    async def held(driver: Driver, *arguments: Any) -> None:
+        await append(driver, *arguments)
+        _IS_HELD.set()
+        if until_waited_for:
+            async with asyncio.timeout(5):
+                while not await driver.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+
+    part = OrganizationEvents(organization_id=organization, events=sorted(some, key=_key), quota=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(updates, "append", held)
+        await write.store(database, NumberCache(), [part], QUARTERS_ALONE)
 
 
 async def test_a_value_that_the_database_refuses_is_rejected_alone(
@@ -318,14 +323,15 @@ async def test_a_lost_answer_to_a_group_is_found_out_for_each(
 async def test_an_organization_whose_transaction_lasts_keeps_no_other_waiting(
     own_database: Database, server: Ingest, tenants: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written, begun, go_on = pipeline.commit, asyncio.Event(), asyncio.Event()
+    written, begun, go_on = write.store, asyncio.Event(), asyncio.Event()
 
-    async def held(*arguments: object, **options: object) -> object:
-        begun.set()
-        await go_on.wait()
+    async def held(*arguments: Any, **options: Any) -> object:
+        if any(part.organization_id == tenants[0] for part in arguments[2]):
+            begun.set()
+            await go_on.wait()
         return await written(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "commit", held)
+    monkeypatch.setattr(write, "store", held)
     slow = [asyncio.create_task(server.submit(tenants[0], [event(f"a{number}") for number in range(100)]))]
     async with asyncio.timeout(5):
         await begun.wait()
@@ -421,7 +427,7 @@ async def test_groups_lock_in_one_order_whatever_their_own(
             for one, mine in zip(tenants, some, strict=True)
         ]
         stored.update(
-            (await commit_group(pools[number], numbers, dice.sample(parts, len(parts)), QUARTERS_ALONE)).keys()
+            await write.store(pools[number], numbers, dice.sample(parts, len(parts)), QUARTERS_ALONE, is_group=True)
         )
 
     try:

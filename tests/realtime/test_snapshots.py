@@ -16,7 +16,8 @@ from server.catalog import slots
 from server.catalog.selections import AsOf
 from server.events import outcomes
 from server.events.event import Event, key_of
-from server.ingest.write import commit
+from server.ingest import write
+from server.ingest.write import OrganizationEvents
 from server.realtime import rebuild
 from server.realtime.view import ViewFilter, ViewState
 from server.rollups import fold
@@ -116,7 +117,8 @@ class World:
         self.events += events
         ordered = sorted(events, key=lambda one: one.event_key)
         recency = slots.recency(self.times.now)
-        await commit(self.database, self._numbers, self.organization, ordered, recency, optimistic=optimistic)
+        part = OrganizationEvents(organization_id=self.organization, events=ordered, quota=0)
+        await write.store(self.database, self._numbers, [part], recency, optimistic=optimistic)
 
     async def state(self, part: ViewFilter) -> ViewState:
         """What a new view of a part shows."""

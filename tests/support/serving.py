@@ -15,7 +15,7 @@ from google.protobuf import timestamp_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from server.app import Running
-from server.ingest import pipeline
+from server.ingest import write
 from server.organizations.settings import OrganizationSettings
 from server.settings import Settings
 from server.store.database import Database
@@ -245,23 +245,16 @@ async def _nothing(_: Collection[int]) -> None:
 
 def around_commits(monkeypatch: pytest.MonkeyPatch, *, before: Waits = _nothing, after: Waits = _nothing) -> None:
     """Makes transactions of ingest wait before they begin and after they have committed, told whose events they are."""
-    commit, commit_group = pipeline.commit, pipeline.commit_group
+    store = write.store
 
-    async def one(database: Database, numbers: Any, organization_id: int, *rest: Any, **options: Any) -> Any:
-        await before([organization_id])
-        committed = await commit(database, numbers, organization_id, *rest, **options)
-        await after([organization_id])
-        return committed
-
-    async def group(database: Database, numbers: Any, parts: Any, *rest: Any) -> Any:
+    async def around(database: Database, numbers: Any, parts: Any, *rest: Any, **options: Any) -> Any:
         organizations = [part.organization_id for part in parts]
         await before(organizations)
-        committed = await commit_group(database, numbers, parts, *rest)
+        committed = await store(database, numbers, parts, *rest, **options)
         await after(organizations)
         return committed
 
-    monkeypatch.setattr(pipeline, "commit", one)
-    monkeypatch.setattr(pipeline, "commit_group", group)
+    monkeypatch.setattr(write, "store", around)
 
 
 def committing_slowly(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:

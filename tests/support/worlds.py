@@ -10,7 +10,8 @@ from server.catalog import slots
 from server.catalog.cells import Cell, CellKey
 from server.catalog.slots import Recency
 from server.events.event import Event, key_of
-from server.ingest.write import commit
+from server.ingest import write
+from server.ingest.write import OrganizationEvents
 from server.quarters import Width
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import rollups
@@ -86,7 +87,8 @@ async def store(
     recency = recency or slots.recency(int(time.time() * 1_000_000))
     for start in range(0, len(some), batch):
         ordered = sorted(some[start : start + batch], key=lambda event: event.event_key)
-        await commit(database, numbers, organization, ordered, recency)
+        part = OrganizationEvents(organization_id=organization, events=ordered, quota=0)
+        await write.store(database, numbers, [part], recency)
 
 
 async def figures(database: Database, organization: int) -> dict[tuple[Width, CellKey], Cell]:

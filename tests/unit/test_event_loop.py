@@ -1,9 +1,6 @@
 """Long work lets calls in, in parts as at once."""
 
 import asyncio
-import contextlib
-import time
-from typing import Any
 
 import pytest
 
@@ -45,62 +42,30 @@ async def test_long_work_lets_calls_in_that_have_come() -> None:
     await coming
 
 
-async def test_work_in_parts_behaves_as_the_same_work_at_once() -> None:
-    arrivals, waits, seen = Arrivals(), asyncio.Event(), list[str]()
+async def test_work_that_waits_for_others_is_measured_without_its_waits() -> None:
+    clock = Clock()
+    arrivals, looks = Arrivals(clock), 0
 
-    async def work() -> str:
-        time.sleep(0.01)  # noqa: ASYNC251 - the work
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.01):
-                await asyncio.sleep(5)
-        with pytest.raises(ZeroDivisionError):
-            await fails()
-        try:
-            waits.set()
-            await asyncio.sleep(5)
-        except asyncio.CancelledError:
-            seen.append("cancelled")
-            raise
-        return "never"
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
 
-    async def fails() -> None:
-        await asyncio.sleep(0)
-        raise ZeroDivisionError
-
-    async def answers() -> int:
-        return await asyncio.sleep(0, 42)
-
-    assert await arrivals.between(answers(), arrivals.yield_to_calls) == 42
-    task = asyncio.ensure_future(_awaited(arrivals, work()))
-    await waits.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert seen == ["cancelled"]
-
-
-async def _awaited(arrivals: Arrivals, work: Any) -> Any:
-    return await arrivals.between(work, arrivals.yield_to_calls)
-
-
-async def test_each_step_of_long_work_gives_way() -> None:
-    arrivals, seen = Arrivals(), list[str]()
-
-    async def gives_way() -> None:
-        seen.append("gives way")
-        await asyncio.sleep(0)
-
-    async def work() -> None:
-        for step in ("one", "two"):
-            seen.append(step)
-            await asyncio.sleep(0)
-
-    await arrivals.between(work(), gives_way)
-    assert seen == ["gives way", "one", "gives way", "two", "gives way"]
+    arrivals.let_calls_in = look  # type: ignore[method-assign]
+    for _ in range(20):
+        with arrivals.busy():
+            pass
+        clock.now += 1.0  # it waits, for the database say
+        await arrivals.yield_to_calls()
+    assert looks == 0
+    with arrivals.busy():
+        clock.now += 0.1
+    await arrivals.yield_to_calls()
+    assert looks == 1
 
 
 async def test_it_looks_for_calls_less_often_while_none_come() -> None:
-    arrivals, looks = Arrivals(), 0
+    clock = Clock()
+    arrivals, looks = Arrivals(clock), 0
 
     async def one_turn() -> None:
         nonlocal looks
@@ -111,7 +76,8 @@ async def test_it_looks_for_calls_less_often_while_none_come() -> None:
     async def work(milliseconds: int) -> int:
         before = looks
         for _ in range(milliseconds // 6):
-            arrivals._busy += 0.006
+            with arrivals.busy():
+                clock.now += 0.006
             await arrivals.yield_to_calls()
         return looks - before
 
