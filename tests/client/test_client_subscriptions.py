@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -211,7 +212,7 @@ def test_states_never_go_back(client: tallywire.Client, live: subscription_log.L
 
 def test_revisions_that_stay_behind_are_an_error() -> None:
     now = 0.0
-    ledger = progress.StateProgress(None, 1.0, heartbeats=True, clock=lambda: now)
+    ledger = progress.StateProgress({}, 1.0, heartbeats=True, clock=lambda: now)
     assert ledger.take(subscription_log.heartbeat(5)) is not None
     for now in (1.0, 60.0):  # noqa: B007 - the clock reads it
         assert ledger.take(subscription_log.heartbeat(4)) is None
@@ -356,3 +357,21 @@ async def test_realtime(client: tallywire.Client, aclient: tallywire.AsyncClient
     assert [request.filter.channel for request in live.requests] == ["web", ""]
     with pytest.raises(TypeError, match="not one text"):
         client.watch(agent_ids="a")
+
+
+async def test_an_argument_that_is_unknown_is_refused_at_once(
+    client: tallywire.Client, aclient: tallywire.AsyncClient
+) -> None:
+    unknown: dict[str, Any] = {"agent": "a"}
+    now = datetime.now(UTC)
+    for one in (client, aclient):
+        for subscribe in (one.watch, one.updates):
+            with pytest.raises(TypeError, match="agent"):
+                subscribe(**unknown)
+    with pytest.raises(TypeError, match="agent"):
+        client.overview(now, now, **unknown)
+    with pytest.raises(TypeError, match="agent"):
+        await aclient.overview(now, now, **unknown)
+    for make in (tallywire.Client, tallywire.AsyncClient, tallywire.Tracker):
+        with pytest.raises(TypeError, match="agent"):
+            make("127.0.0.1:1", api_key="k", **unknown)

@@ -5,7 +5,7 @@ import contextlib
 import functools
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 import grpc
 import grpc.aio
@@ -46,22 +46,12 @@ class AsyncClient:
         target: str,
         *,
         api_key: str,
-        root_certificates: bytes | None = None,
-        certificate_chain: bytes | None = None,
-        private_key: bytes | None = None,
-        insecure: bool = False,
         timeout: float = 30.0,
         stamp_sent_at: bool = True,
         correct_clock: bool = False,
+        **options: Unpack[connection.ConnectionOptions],
     ) -> None:
-        self._connection = connection.connection(
-            target,
-            api_key=api_key,
-            root_certificates=root_certificates,
-            certificate_chain=certificate_chain,
-            private_key=private_key,
-            insecure=insecure,
-        )
+        self._connection = connection.connection(target, api_key=api_key, **options)
         self._timeout = timeout
         self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
         self._slots = concurrency_limit.AsyncCallSlots()
@@ -106,10 +96,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
     ) -> event_service_pb2.EventResult:
-        """Stores one event and returns ACCEPTED or DUPLICATE; a rejected event raises the error of its reason.
-
-        An event without an event_id gets one for this call; to send it again later, build it with event().
-        """
+        """Stores one event and returns ACCEPTED or DUPLICATE, as Client.track() does."""
         event = ids.ensure_id(event)
         build = functools.partial(requests.track_event, event, self._clock)
         response = await self._call(self._bound().events.TrackEvent, build, retries.INGEST, timeout)
@@ -121,23 +108,16 @@ class AsyncClient:
         *,
         timeout: float | None = None,
     ) -> list[event_service_pb2.EventResult]:
-        """Stores any number of events and returns a result for each, in their order; read them, some may be REJECTED.
-
-        Over 1,000 events or 3.5 MiB they go as several requests, each with the whole timeout. If one fails for good,
-        the error's `results` hold those of the events before it.
-        """
+        """Stores any number of events and returns a result for each, as Client.track_batch() does."""
         results: list[event_service_pb2.EventResult] = []
-        for part in requests.parts(events):
-            if part.refused is not None:
-                results.append(part.refused)
-                continue
-            build = functools.partial(requests.track_events, part.events, self._clock)
-            try:
+        with errors.carrying(results):
+            for part in requests.parts(events):
+                if part.refused is not None:
+                    results.append(part.refused)
+                    continue
+                build = functools.partial(requests.track_events, part.events, self._clock)
                 response = await self._call(self._bound().events.TrackEvents, build, retries.INGEST, timeout)
-            except errors.TallywireError as error:
-                error.results = tuple(results)
-                raise
-            results.extend(response.results)
+                results.extend(response.results)
         return results
 
     async def stream(
@@ -204,13 +184,11 @@ class AsyncClient:
         end: datetime,
         *,
         time_zone: str | None = None,
-        agent_id: str | None = None,
-        channel: str | None = None,
-        team_id: str | None = None,
         timeout: float | None = None,
+        **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetOverviewResponse:
-        """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
-        request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
+        """Returns the key figures of [start, end), as Client.overview() does."""
+        request = requests.overview(start, end, time_zone, only)
         return await self._call(self._bound().metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
     async def agent(
@@ -223,10 +201,7 @@ class AsyncClient:
         trend_days: int | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Returns the figures of one agent with a daily trend.
-
-        Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
-        """
+        """Returns the figures of one agent with a daily trend, as Client.agent() does."""
         request = requests.agent(agent_id, start, end, time_zone, trend_days)
         return await self._call(self._bound().metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
 
@@ -238,14 +213,12 @@ class AsyncClient:
         granularity: requests.GranularityName | None = None,
         metrics: Sequence[str] = (),
         time_zone: str | None = None,
-        agent_id: str | None = None,
-        channel: str | None = None,
-        team_id: str | None = None,
         timeout: float | None = None,
+        **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
-        """Returns series over [start, end); without a granularity or metrics the server chooses."""
+        """Returns series over [start, end), as Client.usage() does."""
         period = requests.time_range(start, end, time_zone)
-        request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
+        request = requests.usage(period, granularity, metrics, only)
         return await self._call(self._bound().metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
 
     async def metrics(
@@ -265,63 +238,38 @@ class AsyncClient:
         timeout: float | None = None,
     ) -> realtime_service_pb2.RealtimeState:
         """Returns what is happening now, in all or for some agents or one channel."""
-        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=progress.narrowed(agent_ids, channel))
+        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=requests.realtime_filter(agent_ids, channel))
         response = await self._call(self._bound().realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
         return response.state
 
     def watch(
         self,
         *,
-        agent_ids: Sequence[str] = (),
-        channel: str | None = None,
         min_interval: float = 1.0,
         heartbeats: bool = False,
-        retry_for: float | None = None,
-        on_retry: progress.OnRetry | None = None,
+        **options: Unpack[progress.SubscriptionOptions],
     ) -> aio_subscription.AsyncSubscription[realtime_service_pb2.WatchMetricsResponse]:
-        """Yields the newest state at once and whenever it has changed, every `min_interval` seconds at most.
-
-        It outlasts servers: a connection that is lost is replaced, after a jittered wait that `on_retry` is told with
-        the error, and `retry_for` seconds in a row without one raise the error (None: never); those that end by their
-        age, every few minutes, are replaced without a word. Revisions never go back.
-        A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
-        """
-        seen = progress.StateProgress(progress.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
-
-        def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchMetricsResponse]":
-            return self._bound().realtime.WatchMetrics(seen.request(), metadata=self._connection.metadata)
-
-        return aio_subscription.AsyncSubscription(connect, seen, progress.ReconnectPolicy(retry_for), on_retry)
+        """Yields the newest state at once and whenever it has changed, as Client.watch() does."""
+        return aio_subscription.AsyncSubscription(
+            lambda request: self._bound().realtime.WatchMetrics(request, metadata=self._connection.metadata),
+            progress.StateProgress(options, min_interval, heartbeats=heartbeats),
+            options,
+        )
 
     def updates(
         self,
         *,
         resume_after: str = "",
-        agent_ids: Sequence[str] = (),
-        channel: str | None = None,
         include_events: bool = False,
         bookmarks: bool = False,
-        retry_for: float | None = None,
-        on_retry: progress.OnRetry | None = None,
+        **options: Unpack[progress.SubscriptionOptions],
     ) -> aio_subscription.AsyncSubscription[realtime_service_pb2.WatchUpdatesResponse]:
-        """Yields every revision once, in order, without a gap and whole, from now on or after a token.
-
-        Connections are replaced as in watch(). To go on in another process, keep the iterator's `resume_token` once an
-        update is dealt with, and pass it as `resume_after` with the same filter. Bookmarks, which move the token while
-        nothing happens, come only if asked for; the first one says that from then on nothing is missed. include_events
-        needs a key with the scope events, too.
-
-        Raises Restored when the service was restored from a backup, also in the midst of it: begin anew. Raises
-        OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
-        InvalidArgument with RESUME_TOKEN_INVALID; OutOfSequence for a revision that does not follow the last one.
-        """
-        narrowed = progress.narrowed(agent_ids, channel)
-        seen = progress.UpdateProgress(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
-
-        def connect() -> "aio_subscription.Call[realtime_service_pb2.WatchUpdatesResponse]":
-            return self._bound().realtime.WatchUpdates(seen.request(), metadata=self._connection.metadata)
-
-        return aio_subscription.AsyncSubscription(connect, seen, progress.ReconnectPolicy(retry_for), on_retry)
+        """Yields every revision once, in order, without a gap and whole, as Client.updates() does."""
+        return aio_subscription.AsyncSubscription(
+            lambda request: self._bound().realtime.WatchUpdates(request, metadata=self._connection.metadata),
+            progress.UpdateProgress(options, resume_after, include_events=include_events, bookmarks=bookmarks),
+            options,
+        )
 
     def _bound(self) -> aio_stubs.Stubs:
         """Returns the connection and the stubs of the running loop; those of a loop that is closed are replaced."""
@@ -343,22 +291,16 @@ class AsyncClient:
         timeout: float | None,
     ) -> _Response:
         """Returns the answer of a method, tried again as long as that helps and time suffices."""
-        total = self._timeout if timeout is None else timeout
+        tries = retries.of_call(self._timeout if timeout is None else timeout, retryable)
         sends_events = retryable is retries.INGEST
-        attempt = min(total, retries.STAMP_AGE) if sends_events else total
-        tries = retries.Attempts(timeout=total, attempt=attempt, retryable=retryable)
         while True:
             try:
                 async with self._slots.slot(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
                     return await self._try(method, build(), tries.next_timeout())
-            except concurrency_limit.NoSlot as given_up:
-                raise tries.given_up(given_up.refusal) from None
+            except concurrency_limit.NoSlot as none:
+                raise tries.given_up(none.refusal) from None
             except errors.TallywireError as error:
-                if self._closed:
-                    raise errors.closed() from error.__cause__
-                wait = tries.next_wait(error)
-                if wait is None:
-                    raise tries.verdict(error) from error.__cause__
+                wait = tries.wait_or_raise(error, closed=self._closed)
             await asyncio.sleep(wait)
 
     async def _try(

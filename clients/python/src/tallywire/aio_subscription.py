@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 import grpc
 import grpc.aio
 
-from tallywire import errors, progress
+from tallywire import aio_stubs, errors, progress
 
 _Response = TypeVar("_Response")
 Call: TypeAlias = "grpc.aio.UnaryStreamCall[Any, _Response]"
@@ -23,15 +23,13 @@ class AsyncSubscription(Generic[_Response]):
 
     def __init__(
         self,
-        connect: Callable[[], "Call[_Response]"],
+        connect: Callable[[Any], "Call[_Response]"],
         seen: progress.SubscriptionProgress[Any, _Response],
-        patience: progress.ReconnectPolicy,
-        on_retry: progress.OnRetry | None,
+        options: progress.SubscriptionOptions,
     ) -> None:
         self._connect = connect
         self._seen = seen
-        self._patience = patience
-        self._on_retry = on_retry
+        self._policy = progress.ReconnectPolicy(options)
         self._call: Call[_Response] | None = None
         self._closed = asyncio.Event()
 
@@ -93,7 +91,7 @@ class AsyncSubscription(Generic[_Response]):
             raise self._after(progress.silent()) from None
         except asyncio.CancelledError:
             self._drop()
-            if _is_cancelled():
+            if aio_stubs.is_cancelled():
                 raise
             # A call that was cancelled here raises this in whoever reads from it.
             raise progress.ended() from None
@@ -101,13 +99,13 @@ class AsyncSubscription(Generic[_Response]):
             raise self._after(errors.from_rpc(failure)) from failure
         if response is grpc.aio.EOF:
             raise self._after(progress.ended())
-        self._patience.heard()
+        self._policy.heard()
         return cast("_Response", response)
 
     def _opened(self) -> "Call[_Response]":
         if self._call is None:
             try:
-                self._call = self._connect()
+                self._call = self._connect(self._seen.request())
             except grpc.aio.UsageError:
                 raise errors.closed() from None
         return self._call
@@ -126,14 +124,6 @@ class AsyncSubscription(Generic[_Response]):
         """Waits before the next connection, or raises the error if it is final."""
         if self._closed.is_set():
             return
-        wait = self._patience.wait_before_retry(error)
-        if self._on_retry is not None and not progress.is_routine(error):
-            self._on_retry(error, wait)
+        wait = self._policy.wait_before_retry(error)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closed.wait(), wait)
-
-
-def _is_cancelled() -> bool:
-    """Returns whether it is this task that is being cancelled."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -6,7 +6,7 @@ import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 import grpc
 
@@ -39,15 +39,18 @@ _Response = TypeVar("_Response")
 class Client:
     """Tracks events and reads figures over one connection; it is safe to share between threads.
 
-    Certificates are PEM. Without any, a loopback address is spoken to in plaintext and every other one with TLS and the
-    system's roots; `insecure=True` asks for plaintext everywhere. `timeout` is the total of one call in seconds, all
-    its tries included, unless the call is given its own. `stamp_sent_at` sends this machine's clock along with events,
-    anew with each try, so that the server can warn of one that is more than 5 minutes off; pass False when importing
-    what was recorded elsewhere. `correct_clock` asks the server to move the times of events by that difference: for
-    devices whose clocks are known to be wrong, and never for events that are old or whose times come from elsewhere.
+    `timeout` is the total of one call in seconds, with all its tries, unless the call is given its own.
+    `stamp_sent_at` sends this machine's clock along with events, read again for each try, so that the server can warn
+    of a clock that is more than 5 minutes off; pass False to import events that were recorded elsewhere.
+    `correct_clock` asks the server to move the times of events by that difference: for devices whose clocks are known
+    to be wrong, and never for events that are old or whose times come from elsewhere.
 
-    Calls raise subclasses of TallywireError. Events are tried again with the same ids until the timeout when their
-    outcome is unknown; questions when the server says when to come back.
+    Certificates are PEM: root_certificates, certificate_chain and private_key. Without any, a connection to a loopback
+    address is plaintext, and every other one is TLS with the system's root certificates; `insecure=True` asks for
+    plaintext everywhere.
+
+    Calls raise subclasses of TallywireError. A call that sends events is tried again with the same ids until the
+    timeout when its outcome is unknown; a question is tried again when the server says when.
     """
 
     def __init__(
@@ -55,22 +58,12 @@ class Client:
         target: str,
         *,
         api_key: str,
-        root_certificates: bytes | None = None,
-        certificate_chain: bytes | None = None,
-        private_key: bytes | None = None,
-        insecure: bool = False,
         timeout: float = 30.0,
         stamp_sent_at: bool = True,
         correct_clock: bool = False,
+        **options: Unpack[connection.ConnectionOptions],
     ) -> None:
-        self._connection = connection.connection(
-            target,
-            api_key=api_key,
-            root_certificates=root_certificates,
-            certificate_chain=certificate_chain,
-            private_key=private_key,
-            insecure=insecure,
-        )
+        self._connection = connection.connection(target, api_key=api_key, **options)
         green_threads.warn_of_eventlet("Client")
         self._timeout = timeout
         self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
@@ -137,17 +130,14 @@ class Client:
         the error's `results` hold those of the events before it.
         """
         results: list[event_service_pb2.EventResult] = []
-        for part in requests.parts(events):
-            if part.refused is not None:
-                results.append(part.refused)
-                continue
-            build = functools.partial(requests.track_events, part.events, self._clock)
-            try:
+        with errors.carrying(results):
+            for part in requests.parts(events):
+                if part.refused is not None:
+                    results.append(part.refused)
+                    continue
+                build = functools.partial(requests.track_events, part.events, self._clock)
                 response = self._call(self._events.TrackEvents, build, retries.INGEST, timeout)
-            except errors.TallywireError as error:
-                error.results = tuple(results)
-                raise
-            results.extend(response.results)
+                results.extend(response.results)
         return results
 
     def stream(
@@ -212,13 +202,11 @@ class Client:
         end: datetime,
         *,
         time_zone: str | None = None,
-        agent_id: str | None = None,
-        channel: str | None = None,
-        team_id: str | None = None,
         timeout: float | None = None,
+        **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetOverviewResponse:
         """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
-        request = requests.overview(start, end, time_zone, requests.narrowed(agent_id, channel, team_id))
+        request = requests.overview(start, end, time_zone, only)
         return self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
     def agent(
@@ -246,14 +234,12 @@ class Client:
         granularity: requests.GranularityName | None = None,
         metrics: Sequence[str] = (),
         time_zone: str | None = None,
-        agent_id: str | None = None,
-        channel: str | None = None,
-        team_id: str | None = None,
         timeout: float | None = None,
+        **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
         """Returns series over [start, end); without a granularity or metrics the server chooses."""
         period = requests.time_range(start, end, time_zone)
-        request = requests.usage(period, granularity, metrics, requests.narrowed(agent_id, channel, team_id))
+        request = requests.usage(period, granularity, metrics, only)
         return self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
 
     def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
@@ -269,63 +255,55 @@ class Client:
         timeout: float | None = None,
     ) -> realtime_service_pb2.RealtimeState:
         """Returns what is happening now, in all or for some agents or one channel."""
-        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=progress.narrowed(agent_ids, channel))
+        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=requests.realtime_filter(agent_ids, channel))
         response = self._call(self._realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
         return response.state
 
     def watch(
         self,
         *,
-        agent_ids: Sequence[str] = (),
-        channel: str | None = None,
         min_interval: float = 1.0,
         heartbeats: bool = False,
-        retry_for: float | None = None,
-        on_retry: progress.OnRetry | None = None,
+        **options: Unpack[progress.SubscriptionOptions],
     ) -> subscription.Subscription[realtime_service_pb2.WatchMetricsResponse]:
         """Yields the newest state at once and whenever it has changed, every `min_interval` seconds at most.
 
-        It outlasts servers: a connection that is lost is replaced, after a jittered wait that `on_retry` is told with
-        the error, and `retry_for` seconds in a row without one raise the error (None: never); those that end by their
-        age, every few minutes, are replaced without a word. Revisions never go back.
-        A heartbeat has a revision and no state; they come every 15 seconds of quiet, and only if asked for.
+        The subscription outlasts servers: a connection that is lost is replaced after a jittered wait, of which
+        `on_retry` gets the error and the seconds; `retry_for` seconds in a row without a connection raise the error
+        (None: never). A connection that ends by its age, every few minutes, is replaced silently. Revisions never go
+        back. `agent_ids` or `channel` narrow it. A heartbeat has a revision and no state; heartbeats come every 15
+        seconds while nothing changes, and only if asked for.
         """
-        seen = progress.StateProgress(progress.narrowed(agent_ids, channel), min_interval, heartbeats=heartbeats)
-
-        def connect() -> subscription.Call[realtime_service_pb2.WatchMetricsResponse]:
-            return self._realtime.WatchMetrics(seen.request(), metadata=self._connection.metadata)
-
-        return subscription.Subscription(connect, seen, progress.ReconnectPolicy(retry_for), on_retry)
+        return subscription.Subscription(
+            lambda request: self._realtime.WatchMetrics(request, metadata=self._connection.metadata),
+            progress.StateProgress(options, min_interval, heartbeats=heartbeats),
+            options,
+        )
 
     def updates(
         self,
         *,
         resume_after: str = "",
-        agent_ids: Sequence[str] = (),
-        channel: str | None = None,
         include_events: bool = False,
         bookmarks: bool = False,
-        retry_for: float | None = None,
-        on_retry: progress.OnRetry | None = None,
+        **options: Unpack[progress.SubscriptionOptions],
     ) -> subscription.Subscription[realtime_service_pb2.WatchUpdatesResponse]:
         """Yields every revision once, in order, without a gap and whole, from now on or after a token.
 
         Connections are replaced as in watch(). To go on in another process, keep the iterator's `resume_token` once an
-        update is dealt with, and pass it as `resume_after` with the same filter. Bookmarks, which move the token while
-        nothing happens, come only if asked for; the first one says that from then on nothing is missed. include_events
-        needs a key with the scope events, too.
+        update is dealt with, and pass it as `resume_after` with the same `agent_ids` or `channel`. Bookmarks move the
+        token while nothing happens; they come only if asked for, and the first one says that nothing is missed from
+        then on. include_events needs a key with the scope events, too.
 
-        Raises Restored when the service was restored from a backup, also in the midst of it: begin anew. Raises
+        Raises Restored when the service was restored from a backup, also during the subscription: begin anew. Raises
         OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;
         InvalidArgument with RESUME_TOKEN_INVALID; OutOfSequence for a revision that does not follow the last one.
         """
-        narrowed = progress.narrowed(agent_ids, channel)
-        seen = progress.UpdateProgress(narrowed, resume_after, include_events=include_events, bookmarks=bookmarks)
-
-        def connect() -> subscription.Call[realtime_service_pb2.WatchUpdatesResponse]:
-            return self._realtime.WatchUpdates(seen.request(), metadata=self._connection.metadata)
-
-        return subscription.Subscription(connect, seen, progress.ReconnectPolicy(retry_for), on_retry)
+        return subscription.Subscription(
+            lambda request: self._realtime.WatchUpdates(request, metadata=self._connection.metadata),
+            progress.UpdateProgress(options, resume_after, include_events=include_events, bookmarks=bookmarks),
+            options,
+        )
 
     def _call(
         self,
@@ -335,22 +313,16 @@ class Client:
         timeout: float | None,
     ) -> _Response:
         """Returns the answer of a method, tried again as long as that helps and time suffices."""
-        total = self._timeout if timeout is None else timeout
+        tries = retries.of_call(self._timeout if timeout is None else timeout, retryable)
         sends_events = retryable is retries.INGEST
-        attempt = min(total, retries.STAMP_AGE) if sends_events else total
-        tries = retries.Attempts(timeout=total, attempt=attempt, retryable=retryable)
         while True:
             try:
                 with self._slots.slot(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
                     return self._try(method, build(), tries.next_timeout())
-            except concurrency_limit.NoSlot as given_up:
-                raise tries.given_up(given_up.refusal) from None
+            except concurrency_limit.NoSlot as none:
+                raise tries.given_up(none.refusal) from None
             except errors.TallywireError as error:
-                if self._closed:
-                    raise errors.closed() from error.__cause__
-                wait = tries.next_wait(error)
-                if wait is None:
-                    raise tries.verdict(error) from error.__cause__
+                wait = tries.wait_or_raise(error, closed=self._closed)
             time.sleep(wait)
 
     def _try(

@@ -4,7 +4,7 @@ import importlib.resources
 import ipaddress
 import json
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypedDict
 
 import grpc
 import grpc.aio
@@ -24,6 +24,19 @@ _OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.ping_timeout_ms", 10_000),
 )
+
+
+class ConnectionOptions(TypedDict, total=False):
+    """The arguments with which Client, AsyncClient and Tracker say how to reach a server, beside target and api_key.
+
+    Certificates are PEM. Without any, a connection to a loopback address is plaintext, and every other one is TLS with
+    the system's root certificates; `insecure` asks for plaintext everywhere.
+    """
+
+    root_certificates: bytes | None
+    certificate_chain: bytes | None
+    private_key: bytes | None
+    insecure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +93,9 @@ def connection(
     private_key: bytes | None = None,
     insecure: bool = False,
 ) -> Connection:
-    """Returns how to reach `target`.
+    """Returns how to reach `target`; the arguments are those of ConnectionOptions.
 
-    Certificates are PEM. Without any, a loopback address is spoken to in plaintext and every other one with TLS and the
-    system's roots; `insecure` asks for plaintext everywhere. Raises ValueError for contradictions and malformed keys.
+    Raises ValueError for options that contradict each other and for malformed keys.
     """
     if not target or target != target.strip():
         raise ValueError("target is host:port, for example 127.0.0.1:50051")

@@ -1,6 +1,7 @@
 """The exceptions of the client: one class per status that a caller may want to tell apart."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, cast
 
 import grpc
@@ -170,3 +171,13 @@ def from_rpc(error: grpc.RpcError) -> TallywireError:
         details.metadata,
         retry_after,
     )
+
+
+@contextlib.contextmanager
+def carrying(results: list[event_service_pb2.EventResult]) -> Iterator[None]:
+    """Adds to an error that the block raises the results of the events before it."""
+    try:
+        yield
+    except TallywireError as error:
+        error.results = tuple(results)
+        raise

@@ -1,19 +1,20 @@
-"""The ledgers of the subscriptions: what has come, what may come next, what to ask for, and when to try again."""
+"""The progress of subscriptions, for both clients: what has come, what may come next, and when to connect again."""
 
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypedDict, TypeVar
 
 import grpc
 from google.protobuf import duration_pb2
 
-from tallywire import errors, retries
+from tallywire import errors, requests, retries
 from tallywire.v1 import realtime_service_pb2
 
 # Messages come every 15 seconds at least: a connection that is silent for longer has died without telling.
 SILENCE: Final = 45.0
 _BEHIND: Final = 60.0  # seconds for a server that lags behind another one to catch up
+_ROUTINE: Final = frozenset({"STREAM_AGE"})  # connections end by their age every few minutes
 _MASKS: Final = frozenset(
     {
         grpc.StatusCode.CANCELLED,
@@ -26,6 +27,19 @@ _MASKS: Final = frozenset(
 OnRetry = Callable[[errors.TallywireError, float], None]
 _RequestOut = TypeVar("_RequestOut", covariant=True)
 _Response = TypeVar("_Response")
+
+
+class SubscriptionOptions(TypedDict, total=False):
+    """The arguments that all subscriptions have.
+
+    A connection that is lost is replaced after a jittered wait; `on_retry` is called with the error and the seconds of
+    that wait. `retry_for` seconds in a row without a connection raise the error; None waits for ever.
+    """
+
+    agent_ids: Sequence[str]
+    channel: str | None
+    retry_for: float | None
+    on_retry: OnRetry | None
 
 
 class SubscriptionProgress(Protocol[_RequestOut, _Response]):
@@ -49,7 +63,7 @@ class StateProgress:
 
     def __init__(
         self,
-        narrowed: realtime_service_pb2.RealtimeFilter | None,
+        options: SubscriptionOptions,
         min_interval: float,
         *,
         heartbeats: bool,
@@ -57,7 +71,7 @@ class StateProgress:
     ) -> None:
         interval = duration_pb2.Duration()
         interval.FromNanoseconds(round(min_interval * 1e9))
-        self._request = realtime_service_pb2.WatchMetricsRequest(filter=narrowed, min_interval=interval)
+        self._request = realtime_service_pb2.WatchMetricsRequest(filter=_filter(options), min_interval=interval)
         self._heartbeats = heartbeats
         self._clock = clock
         self._revision = 0
@@ -92,13 +106,13 @@ class UpdateProgress:
 
     def __init__(
         self,
-        narrowed: realtime_service_pb2.RealtimeFilter | None,
+        options: SubscriptionOptions,
         resume_after: str,
         *,
         include_events: bool,
         bookmarks: bool,
     ) -> None:
-        self._request = realtime_service_pb2.WatchUpdatesRequest(filter=narrowed, include_events=include_events)
+        self._request = realtime_service_pb2.WatchUpdatesRequest(filter=_filter(options), include_events=include_events)
         self._bookmarks = bookmarks
         self._revision: int | None = None  # unknown until the first message after a caller's token
         self._begun: realtime_service_pb2.WatchUpdatesResponse | None = None
@@ -145,7 +159,9 @@ class UpdateProgress:
 class ReconnectPolicy:
     """Decides whether a subscription goes on after an error, and when."""
 
-    def __init__(self, retry_for: float | None) -> None:
+    def __init__(self, options: SubscriptionOptions) -> None:
+        retry_for = options.get("retry_for")
+        self._on_retry = options.get("on_retry")
         self._tries = retries.Attempts(
             timeout=math.inf if retry_for is None else retry_for,
             attempt=math.inf,
@@ -159,12 +175,14 @@ class ReconnectPolicy:
         self._tries.failures = 0
 
     def wait_before_retry(self, error: errors.TallywireError) -> float:
-        """Returns the seconds to wait before a new connection; raises the error if it is final."""
+        """Returns the seconds to wait before a new connection, once on_retry knows; raises the error if it is final."""
         if not self._tries.failures:
             self._tries.restart()  # time runs from the first failure in a row
         wait = self._tries.next_wait(error) if self._may_retry(error) else None
         if wait is None:
             raise error
+        if self._on_retry is not None and error.reason not in _ROUTINE:
+            self._on_retry(error, wait)
         return wait
 
     def _may_retry(self, error: errors.TallywireError) -> bool:
@@ -183,11 +201,6 @@ def lost(error: errors.TallywireError) -> errors.TallywireError:
     return error
 
 
-def is_routine(error: errors.TallywireError) -> bool:
-    """Returns whether a connection has ended because connections do, every few minutes: nothing to tell anybody of."""
-    return error.reason == "STREAM_AGE"
-
-
 def ended() -> errors.TallywireError:
     """Returns the error for a stream that the server ended without a status of its own."""
     return errors.Unavailable("the server ended the stream", grpc.StatusCode.UNAVAILABLE)
@@ -198,13 +211,11 @@ def silent() -> errors.TallywireError:
     return errors.Unavailable(f"nothing was heard for {SILENCE:.0f} seconds", grpc.StatusCode.UNAVAILABLE)
 
 
-def narrowed(agent_ids: Sequence[str], channel: str | None) -> realtime_service_pb2.RealtimeFilter | None:
-    """Returns the filter, or None without any; the server takes agents or a channel."""
-    if isinstance(agent_ids, str):
-        raise TypeError("agent_ids is a sequence of ids, not one text")
-    if not (agent_ids or channel):
-        return None
-    return realtime_service_pb2.RealtimeFilter(agent_ids=agent_ids, channel=channel or "")
+def _filter(options: SubscriptionOptions) -> realtime_service_pb2.RealtimeFilter | None:
+    """Returns the filter of a subscription. Raises TypeError for an argument that subscriptions do not have."""
+    if unknown := options.keys() - SubscriptionOptions.__annotations__.keys():
+        raise TypeError(f"a subscription has no argument {min(unknown)!r}")
+    return requests.realtime_filter(options.get("agent_ids", ()), options.get("channel"))
 
 
 def _out_of_sequence(what: str, expected: int | None, revision: int) -> errors.OutOfSequence:

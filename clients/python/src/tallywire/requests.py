@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict
 
 from google.protobuf import timestamp_pb2
 
@@ -14,6 +14,7 @@ from tallywire.v1 import (
     event_pb2,
     event_service_pb2,
     metrics_service_pb2,
+    realtime_service_pb2,
     time_pb2,
 )
 
@@ -29,6 +30,14 @@ _GRANULARITIES: Final = {
     "week": time_pb2.GRANULARITY_WEEK,
     "month": time_pb2.GRANULARITY_MONTH,
 }
+
+
+class Only(TypedDict, total=False):
+    """The arguments that narrow an answer to one agent, channel or team."""
+
+    agent_id: str | None
+    channel: str | None
+    team_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +113,9 @@ def track_events(batch: Iterable[event_pb2.Event], clock: ClientClock) -> event_
     return event_service_pb2.TrackEventsRequest(events=batch, sent_at=clock.sent_at(), correct_clock=clock.correct)
 
 
-def overview(
-    start: datetime, end: datetime, zone: str | None, filter_: answer_pb2.Filter | None
-) -> metrics_service_pb2.GetOverviewRequest:
+def overview(start: datetime, end: datetime, zone: str | None, only: Only) -> metrics_service_pb2.GetOverviewRequest:
     """Returns the request for the key figures of a period."""
-    return metrics_service_pb2.GetOverviewRequest(time_range=time_range(start, end, zone), filter=filter_)
+    return metrics_service_pb2.GetOverviewRequest(time_range=time_range(start, end, zone), filter=answer_filter(**only))
 
 
 def agent(
@@ -124,7 +131,7 @@ def usage(
     period: time_pb2.TimeRange,
     granularity: GranularityName | None,
     metrics: Sequence[str],
-    filter_: answer_pb2.Filter | None,
+    only: Only,
 ) -> metrics_service_pb2.GetUsageTrendsRequest:
     """Returns the request for series. Raises ValueError for an unknown granularity."""
     if granularity is not None and granularity not in _GRANULARITIES:
@@ -135,7 +142,7 @@ def usage(
         time_range=period,
         granularity=_GRANULARITIES[granularity] if granularity else time_pb2.GRANULARITY_UNSPECIFIED,
         metrics=metrics,
-        filter=filter_,
+        filter=answer_filter(**only),
     )
 
 
@@ -146,8 +153,19 @@ def time_range(start: datetime, end: datetime, zone: str | None) -> time_pb2.Tim
     )
 
 
-def narrowed(agent_id: str | None, channel: str | None, team_id: str | None) -> answer_pb2.Filter | None:
+def answer_filter(
+    *, agent_id: str | None = None, channel: str | None = None, team_id: str | None = None
+) -> answer_pb2.Filter | None:
     """Returns the filter, or None without any; the server takes one field at most."""
     if not (agent_id or channel or team_id):
         return None
     return answer_pb2.Filter(agent_id=agent_id or "", channel=channel or "", team_id=team_id or "")
+
+
+def realtime_filter(agent_ids: Sequence[str], channel: str | None) -> realtime_service_pb2.RealtimeFilter | None:
+    """Returns the filter, or None without any; the server takes agents or a channel."""
+    if isinstance(agent_ids, str):
+        raise TypeError("agent_ids is a sequence of ids, not one text")
+    if not (agent_ids or channel):
+        return None
+    return realtime_service_pb2.RealtimeFilter(agent_ids=agent_ids, channel=channel or "")

@@ -81,8 +81,23 @@ class Attempts:
         """Returns the error to raise where no further try is made: one that leaves the outcome open, if any does."""
         return self.unknown or refusal
 
+    def wait_or_raise(self, error: errors.TallywireError, *, closed: bool) -> float:
+        """Returns the seconds to wait before the next try. Raises the error of the whole call if there is none."""
+        if closed:
+            raise errors.closed() from error.__cause__
+        wait = self.next_wait(error)
+        if wait is None:
+            raise self.verdict(error) from error.__cause__
+        return wait
+
     def verdict(self, error: errors.TallywireError) -> errors.TallywireError:
         """Returns the error to raise: when the last try merely ran out of time, what the server said before it."""
         if error.code is grpc.StatusCode.DEADLINE_EXCEEDED and self.last is not None:
             return self.last
         return error
+
+
+def of_call(timeout: float, retryable: frozenset[grpc.StatusCode]) -> Attempts:
+    """Returns the attempts of a unary call; one try with events ends before its time of sending is too old."""
+    attempt = min(timeout, STAMP_AGE) if retryable is INGEST else timeout
+    return Attempts(timeout=timeout, attempt=attempt, retryable=retryable)

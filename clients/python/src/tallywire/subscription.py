@@ -35,15 +35,13 @@ class Subscription(Generic[_Response]):
 
     def __init__(
         self,
-        connect: Callable[[], Call[_Response]],
+        connect: Callable[[Any], Call[_Response]],
         seen: progress.SubscriptionProgress[Any, _Response],
-        patience: progress.ReconnectPolicy,
-        on_retry: progress.OnRetry | None,
+        options: progress.SubscriptionOptions,
     ) -> None:
         self._connect = connect
         self._seen = seen
-        self._patience = patience
-        self._on_retry = on_retry
+        self._policy = progress.ReconnectPolicy(options)
         self._watched: _SilenceWatch[_Response] | None = None
         self._closed = threading.Event()
 
@@ -101,7 +99,7 @@ class Subscription(Generic[_Response]):
         except grpc.RpcError as failure:
             error = progress.silent() if watched.was_silent else errors.from_rpc(failure)
         else:
-            self._patience.heard()
+            self._policy.heard()
             return response
         self._drop()
         raise progress.lost(error)
@@ -110,7 +108,7 @@ class Subscription(Generic[_Response]):
         watched = self._watched
         if watched is None:
             try:
-                watched = _SilenceWatch(self._connect())
+                watched = _SilenceWatch(self._connect(self._seen.request()))
             except ValueError:
                 raise errors.closed() from None
             self._watched = watched
@@ -127,9 +125,7 @@ class Subscription(Generic[_Response]):
         """Waits before the next connection, or raises the error if it is final."""
         if self._closed.is_set():
             return
-        wait = self._patience.wait_before_retry(error)
-        if self._on_retry is not None and not progress.is_routine(error):
-            self._on_retry(error, wait)
+        wait = self._policy.wait_before_retry(error)
         self._closed.wait(wait)
 
 

@@ -1,7 +1,7 @@
 """Tracking for services that must not wait: a bounded buffer and a background thread."""
 
 import _thread
-from typing import Any, Final, Self
+from typing import Any, Final, Self, Unpack
 
 from tallywire import buffer, connection, events, green_threads, ids, lifecycle, lost_events, requests, sender
 from tallywire.v1 import event_pb2
@@ -35,10 +35,6 @@ class Tracker:
         target: str,
         *,
         api_key: str,
-        root_certificates: bytes | None = None,
-        certificate_chain: bytes | None = None,
-        private_key: bytes | None = None,
-        insecure: bool = False,
         max_events: int = 10_000,
         max_bytes: int = 16 * 1024 * 1024,
         batch_size: int = 500,
@@ -48,19 +44,13 @@ class Tracker:
         correct_clock: bool = False,
         on_drop: lost_events.OnDrop | None = None,
         handle_signals: bool = False,
+        **options: Unpack[connection.ConnectionOptions],
     ) -> None:
         if not 1 <= batch_size <= requests.MAX_EVENTS:
             raise ValueError(f"batch_size is from 1 to {requests.MAX_EVENTS}, not {batch_size}")
         if min(max_events, max_bytes) < 1:
             raise ValueError("max_events and max_bytes are at least 1")
-        self._connection = connection.connection(
-            target,
-            api_key=api_key,
-            root_certificates=root_certificates,
-            certificate_chain=certificate_chain,
-            private_key=private_key,
-            insecure=insecure,
-        )
+        self._connection = connection.connection(target, api_key=api_key, **options)
         if handle_signals:
             lifecycle.handle_signals()
         self._settings = sender.SenderOptions(
