@@ -1,6 +1,7 @@
 -- Reads one counter of every event type that has cells of its own; continues read_figures.sql.
 --
--- Parameters, besides those of read_figures.sql
+-- Parameters
+--   organization_id                    integer
 --   type_limit                         integer: the most event types to read, the first in order
 --   type_firsts, type_lasts, type_widths
 --                                      integer[]: the quarter hours [first, last) to read in rollups of each width; those
