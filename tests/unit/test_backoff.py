@@ -1,106 +1,143 @@
-"""Whoever waits behind itself goes on later while others have something under way, but goes on."""
+"""A backlogged organization lets others go first, but goes on; nobody else waits."""
 
 import asyncio
-import time
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
-from test_scheduler import add
 
 from server.admission.event_loop import Arrivals
+from server.catalog.counting import NO_OVERFLOW
 from server.clock import Clock
-from server.ingest import pipeline
+from server.events.event import Event
+from server.ingest import write
 from server.ingest.pipeline import Ingest
-from server.ingest.scheduler import OrganizationQueue, TakenCalls
+from server.ingest.write import Committed, OrganizationEvents
 
-BACKLOGGED, PROMPT = 1, 2
+BACKLOGGED, PROMPT, OTHER_BACKLOGGED = 1, 2, 3
+_ENOUGH = 60  # seconds: a test that takes as long has failed
 
 
-def waiting(*, with_prompt: bool) -> Ingest:
-    """With calls of one that waits behind itself, and of another one if so said."""
-    found = Ingest(cast("Any", None), Arrivals(), Clock(), on_commit=lambda _: None, concurrency=1)
-    for _ in range(20):
-        add(found._scheduler, BACKLOGGED, 100)
-    if with_prompt:
-        add(found._scheduler, PROMPT, 1)
+class Store:
+    """Stands for the write path: transactions of held organizations wait, all others take a moment."""
+
+    def __init__(self) -> None:
+        self.held: set[int] = set()
+        self.transactions = Counter[int]()
+        self._released = asyncio.Event()
+
+    async def __call__(self, _: Any, __: Any, parts: list[OrganizationEvents], *___: Any, **____: Any) -> Any:
+        await asyncio.sleep(0.002)
+        for part in parts:
+            self.transactions[part.organization_id] += 1
+        if any(part.organization_id in self.held for part in parts):
+            await self._released.wait()
+        return {
+            part.organization_id: Committed(
+                revision=1, new={event.event_key for event in part.events}, stored={}, overflow=NO_OVERFLOW
+            )
+            for part in parts
+        }
+
+    def release(self) -> None:
+        """Lets all transactions go on."""
+        self.held.clear()
+        self._released.set()
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    found = Store()
+    monkeypatch.setattr(write, "store", found)
     return found
 
 
-def queue(of: Ingest, organization: int) -> OrganizationQueue:
-    found = of._scheduler.get(organization)
-    assert found is not None
-    return found
+@pytest.fixture
+def tasks() -> Iterator[list["asyncio.Task[Any]"]]:
+    """Calls under way; none may fail."""
+    found: list[asyncio.Task[Any]] = []
+    yield found
+    assert all(task.done() and task.exception() is None for task in found)
 
 
-async def seconds(waits: Any) -> float:
-    begun = time.monotonic()
-    await waits
-    return time.monotonic() - begun
+def made(concurrency: int) -> Ingest:
+    return Ingest(cast("Any", None), Arrivals(), Clock(), on_commit=lambda _: None, concurrency=concurrency)
 
 
-async def soon(waits: Any) -> None:
-    """Fails where it takes as long as what is set to a minute here."""
-    async with asyncio.timeout(20):
-        await waits
+_KEYS = iter(range(1 << 30))
 
 
-async def test_it_waits_a_little_beside_others() -> None:
-    assert await seconds(waiting(with_prompt=True).back_off(BACKLOGGED)) >= pipeline._STEP_BACKOFF * 0.9
+def events(count: int) -> list[Event]:
+    given: dict[str, Any] = dict.fromkeys(Event._fields, "")
+    given.update(fingerprint=0, occurred_at=0, detail={}, warnings=())
+    return [Event(**{**given, "event_key": next(_KEYS).to_bytes(16, "big")}) for _ in range(count)]
 
 
-async def test_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_STEP_BACKOFF", 60)
-    monkeypatch.setattr(pipeline, "_LONGEST_BACKOFF", 60)
-    beside, alone = waiting(with_prompt=True), waiting(with_prompt=False)
-    await soon(beside.back_off(PROMPT))
-    await soon(beside._back_off(queue(beside, PROMPT), 60))
-    await soon(alone.back_off(BACKLOGGED))
-    await soon(alone._back_off(queue(alone, BACKLOGGED), 60))
-    beside._scheduler._free = 0
-    await soon(beside.back_off(BACKLOGGED))
-    await soon(beside._back_off(queue(beside, BACKLOGGED), 60))
+async def sent(ingest: Ingest, tasks: list["asyncio.Task[Any]"], organization: int, *, calls: int, size: int) -> None:
+    """Sends calls that are queued, or under way, when this returns."""
+    tasks += [asyncio.create_task(ingest.submit(organization, events(size))) for _ in range(calls)]
+    await asyncio.sleep(0.02)
 
 
-async def test_it_goes_on_as_soon_as_the_others_have_nothing_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_STEP_BACKOFF", 60)
-    some = waiting(with_prompt=True)
-    giving_way = asyncio.create_task(soon(some.back_off(BACKLOGGED)))
+async def test_only_the_backlogged_one_waits_and_it_goes_on(store: Store, tasks: list["asyncio.Task[Any]"]) -> None:
+    store.held = {BACKLOGGED, PROMPT}
+    ingest = made(concurrency=9)
+    await sent(ingest, tasks, BACKLOGGED, calls=60, size=100)
+    alone = asyncio.ensure_future(ingest.back_off(BACKLOGGED))
     await asyncio.sleep(0)
-    some._short_queues_done.notify_all()
-    await giving_way
+    assert alone.done(), "alone it does not wait"
+    await sent(ingest, tasks, PROMPT, calls=1, size=100)
+    prompt, backlogged = (asyncio.ensure_future(ingest.back_off(one)) for one in (PROMPT, BACKLOGGED))
+    await asyncio.sleep(0)
+    assert prompt.done()
+    assert not backlogged.done()
+    async with asyncio.timeout(_ENOUGH):
+        await backlogged  # though the others are never done
+        store.release()
+        await ingest.drain()
+        await asyncio.gather(*tasks)
 
 
-async def test_it_rests_until_the_others_are_done_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    beside = waiting(with_prompt=True)
-    least = pipeline._BACKOFF_TIMES * 0.02 + pipeline._LONGEST_BACKOFF
-    assert await seconds(beside._back_off(queue(beside, BACKLOGGED), 0.02)) >= least * 0.9
-    monkeypatch.setattr(pipeline, "_BACKOFF_TIMES", 1e9)
-    await soon(beside._back_off(queue(beside, BACKLOGGED), 60))
+async def test_nobody_waits_where_no_transaction_could_begin(store: Store, tasks: list["asyncio.Task[Any]"]) -> None:
+    store.held = {BACKLOGGED, PROMPT}
+    ingest = made(concurrency=2)
+    await sent(ingest, tasks, PROMPT, calls=1, size=100)
+    await sent(ingest, tasks, BACKLOGGED, calls=60, size=100)
+    backlogged = asyncio.ensure_future(ingest.back_off(BACKLOGGED))
+    await asyncio.sleep(0)
+    assert backlogged.done()
+    store.release()
+    async with asyncio.timeout(_ENOUGH):
+        await ingest.drain()
+        await asyncio.gather(*tasks)
 
 
-async def test_those_that_rest_wait_for_others_and_not_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through transactions, in which nothing is done here."""
-    monkeypatch.setattr(pipeline, "_LONGEST_BACKOFF", 60)
-    some = Ingest(cast("Any", None), Arrivals(), Clock(), on_commit=lambda _: None, concurrency=20)
-    stored, others_are_done, other_backlogged = list[int](), asyncio.Event(), 3
+async def test_others_have_most_of_the_transactions_and_all_is_stored(
+    store: Store, tasks: list["asyncio.Task[Any]"]
+) -> None:
+    ingest = made(concurrency=9)
+    await sent(ingest, tasks, BACKLOGGED, calls=600, size=100)
+    before = store.transactions.copy()
+    async with asyncio.timeout(_ENOUGH):
+        for _ in range(40):
+            await ingest.submit(PROMPT, events(1))
+        meanwhile = store.transactions - before
+        assert meanwhile[PROMPT] == 40
+        assert meanwhile[BACKLOGGED] < 40
+        await ingest.drain()
+        await asyncio.gather(*tasks)
 
-    async def settle(taken: TakenCalls) -> None:
-        stored.append(taken.queue.organization_id)
-        if taken.queue.organization_id not in (BACKLOGGED, other_backlogged):
-            await others_are_done.wait()
 
-    monkeypatch.setattr(some, "_settle", settle)
-    for organization in (BACKLOGGED, other_backlogged):
-        for _ in range(100):
-            add(some._scheduler, organization, 100)
-    for organization in range(10, 20):
-        add(some._scheduler, organization, 60)
-    some._dispatch()
-    backlogged = [queue(some, organization) for organization in (BACKLOGGED, other_backlogged)]
-    async with asyncio.timeout(20):
-        while not (all(one.backing_off for one in backlogged) and len(some._short_queues_done._waiting) == 2):  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.01)
-    assert [stored.count(one) for one in (BACKLOGGED, other_backlogged)] == [1, 1]
-    others_are_done.set()
-    await soon(some.drain())
-    assert not some._scheduler._queues
+async def test_those_that_back_off_do_not_wait_for_each_other(store: Store, tasks: list["asyncio.Task[Any]"]) -> None:
+    ingest = made(concurrency=20)
+    store.held = set(range(10, 20))
+    for organization in (BACKLOGGED, OTHER_BACKLOGGED):
+        await sent(ingest, tasks, organization, calls=100, size=100)
+    for organization in store.held:
+        await sent(ingest, tasks, organization, calls=1, size=60)
+    store.release()
+    async with asyncio.timeout(_ENOUGH):
+        await ingest.drain()
+        await asyncio.gather(*tasks)
+    assert ingest.expected_wait(BACKLOGGED) == ingest.expected_wait(OTHER_BACKLOGGED) == 0
