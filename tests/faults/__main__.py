@@ -15,7 +15,7 @@ from server import failpoints
 from tests.faults import disks, fullness, mutants, power, run
 from tests.faults.fullness import Fullness
 from tests.faults.kills import KILLS
-from tests.faults.mistakes import Mistake
+from tests.faults.mistake import Mistake
 from tests.faults.network import Network
 from tests.faults.power import PowerCuts
 from tests.faults.rolling import Rolling
@@ -53,15 +53,16 @@ async def _all(seeds: range, seconds: float, folder: Path, scenarios: Scenarios)
 async def _mutants(
     mistakes: Mapping[str, Mistake], first: int, seconds: float, folder: Path, scenarios: Scenarios
 ) -> bool:
-    """Runs code with each of the mistakes until one of its checks finds it, and prints a table."""
+    """Runs the service with each of the mistakes until one of its checks finds it, and prints a table."""
     found = True
     print(f"{'mistake':30} {'seed':>4}  found by")
     for name, mistake in mistakes.items():
         place = folder / name
-        tree = mutants.make(mistake, place / "tree")
         others: set[str] = set()
         for seed in range(first, first + _MUTANT_SEEDS):
-            verdict = await run.run(seed, seconds, _made(place / f"seed-{seed}"), tree=tree, scenario=scenarios(seed))
+            verdict = await run.run(
+                seed, seconds, _made(place / f"seed-{seed}"), mistake=name, scenario=scenarios(seed)
+            )
             by = [check for check in verdict.checks if check in mistake.checks]
             others |= set(verdict.checks) - mistake.checks
             if by:
@@ -81,7 +82,7 @@ def _made(folder: Path) -> Path:
 def _mistakes(arguments: argparse.Namespace) -> Mapping[str, Mistake]:
     """The mistakes that the code is to have, one at a time."""
     if arguments.without_fsync:
-        return {"without-fsync": power.BLIND}
+        return mutants.UNFLUSHED
     if arguments.mutant == "all":
         return mutants.MUTANTS
     return {arguments.mutant: mutants.MUTANTS[arguments.mutant]} if arguments.mutant else {}

@@ -1,24 +1,25 @@
-"""Copies of the code with a mistake in them, to see that the harness finds it."""
+"""Mutants: the service with a mistake in it, to see that the harness finds it.
 
-import shutil
+A process makes a mistake in itself where its environment names one, before it begins to work.
+"""
+
+import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from tests.faults.mistakes import MISTAKES, Mistake
-from tests.faults.stream_mistakes import STREAM_MISTAKES
-from tests.faults.supervisor import ROOT
+from tests.faults import ingest_mistakes, store_mistakes, stream_mistakes
+from tests.faults.mistake import Mistake
+from tests.faults.nursery import MISTAKE
 
-MUTANTS: Mapping[str, Mistake] = {**MISTAKES, **STREAM_MISTAKES}
+MUTANTS: Mapping[str, Mistake] = {
+    **ingest_mistakes.MISTAKES,
+    **store_mistakes.MISTAKES,
+    **stream_mistakes.MISTAKES,
+}
+# Only power cuts show what a database loses that does not flush; the service must not see that it does not.
+UNFLUSHED: Mapping[str, Mistake] = {"without-fsync": store_mistakes.BLIND}
 
 
-def make(mistake: Mistake, folder: Path) -> Path:
-    """Copies the code into a folder and makes the mistake there."""
-    for package in ("server", "workers"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for edit in mistake.edits:
-        path = folder / edit.path
-        text = path.read_text(encoding="utf-8")
-        if edit.old not in text:
-            raise ValueError(f"{edit.path} is no longer what the mistake was made for")
-        path.write_text(text.replace(edit.old, edit.new, 1), encoding="utf-8")
-    return folder
+def make_named() -> None:
+    """Makes the mistake that this process's environment names, if any."""
+    if name := os.environ.get(MISTAKE):
+        {**MUTANTS, **UNFLUSHED}[name].make()

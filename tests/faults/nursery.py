@@ -25,6 +25,7 @@ _PRELOADED = ("server.cli.main", "server.store.diagnosis", "server.app", "worker
 _PR_SET_PDEATHSIG = 1
 _TICK = 0.02
 CLOCK = "FAULTS_CLOCK_SECONDS"  # by how much a process's own clock is ahead; only where it is forked
+MISTAKE = "FAULTS_MISTAKE"  # what it does wrong, a name of tests/faults/mutants.py; only where it is forked
 _DATED = ("server", "workers", "arq", "redis", "tallywire")  # packages whose clock that is
 
 
@@ -85,7 +86,7 @@ def _fork(request: dict[str, Any]) -> int:
 
 
 def _become(request: dict[str, Any], log: int) -> NoReturn:
-    """Turns a fork into the program `python -m …` with a file for its log."""
+    """Turns a fork into the program `python -m …` with a file for its log, its own clock and its own mistake."""
     code = 1
     try:
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -95,6 +96,8 @@ def _become(request: dict[str, Any], log: int) -> NoReturn:
         os.environ.update(request["environment"])
         if CLOCK in os.environ:
             _set_clock(float(os.environ[CLOCK]))
+        if MISTAKE in os.environ:
+            importlib.import_module("tests.faults.mutants").make_named()
         sys.argv = list(request["arguments"])
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
         code = 0

@@ -18,7 +18,6 @@ from server.local import embedded
 from tests.faults import checker, disks, load
 from tests.faults.checker import Violation
 from tests.faults.history import Fault, now
-from tests.faults.mistakes import Edit, Mistake
 from tests.faults.scenario import Scenario
 from tests.faults.verdict import Hang
 from tests.faults.world import World
@@ -27,13 +26,6 @@ SECONDS_EACH = 20.0  # at most
 _MEGABYTES = 2048
 _LOAD = (0.5, 2.0)  # seconds before a cut
 _UNMOUNT_SECONDS = 20.0
-# The service must not see that its database does not flush what it commits.
-BLIND = Mistake(
-    edits=(
-        Edit(path="server/store/database.py", old="            if value not in safe\n", new="            if False\n"),
-    ),
-    checks=frozenset(("lost ack", "lost disk")),
-)
 
 
 class PowerCuts:

@@ -17,6 +17,7 @@ from tests.faults.history import now
 from tests.faults.nursery import CLOCK
 
 _NURSERY = Path(__file__).with_name("nursery.py")
+_ROOT = _NURSERY.parents[2]
 _GOODBYE_SECONDS = 20.0
 _PAUSE = 0.05  # seconds between an end and the next start
 _AT_WORK = re.compile(r"\b(serving|working)\b")  # what a process logs once it has started
@@ -36,15 +37,15 @@ class Nursery:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(cls, tree: Path) -> AsyncIterator["Nursery"]:
-        """A nursery for the code in a folder. What it has started ends with it."""
+    async def opened(cls) -> AsyncIterator["Nursery"]:
+        """A nursery. What it has started ends with it."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(_NURSERY),
             str(os.getpid()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            cwd=tree,
+            cwd=_ROOT,
         )
         assert process.stdin is not None
         assert process.stdout is not None

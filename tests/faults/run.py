@@ -24,19 +24,20 @@ from tests.faults.checker import Violation
 from tests.faults.history import History
 from tests.faults.kills import KILLS
 from tests.faults.scenario import Scenario
-from tests.faults.supervisor import ROOT
 from tests.faults.verdict import Hang, Verdict
 from tests.faults.workload import PLANTED_MAIL
 from tests.faults.world import World
 
 
-async def run(seed: int, seconds: float, folder: Path, *, tree: Path = ROOT, scenario: Scenario = KILLS) -> Verdict:
-    """Runs the code in a folder under faults that the seed chooses. History and logs stay in the run's folder."""
+async def run(seed: int, seconds: float, folder: Path, *, mistake: str = "", scenario: Scenario = KILLS) -> Verdict:
+    """Runs the service, or the mutant of it that is named, under faults that the seed chooses. History and logs stay in
+    the folder.
+    """
     verdict = Verdict(seed=seed, seconds=seconds, folder=folder, option=scenario.option)
     history = History(folder / "history.jsonl")
     try:
         with verdict.complaints():
-            await _run(verdict, history, tree, scenario)
+            await _run(verdict, history, mistake, scenario)
     except Hang as hang:
         verdict.violations.append(hang.violation)
     except TallywireError as error:  # of a question that was asked once no fault came any more
@@ -59,7 +60,7 @@ async def run(seed: int, seconds: float, folder: Path, *, tree: Path = ROOT, sce
     return verdict
 
 
-async def _run(verdict: Verdict, history: History, tree: Path, scenario: Scenario) -> None:
+async def _run(verdict: Verdict, history: History, mistake: str, scenario: Scenario) -> None:
     async with contextlib.AsyncExitStack() as stack:
         async with verdict.phase("start"):
             data = stack.enter_context(worlds.data_folder(verdict.logs, scenario.data))
@@ -69,7 +70,7 @@ async def _run(verdict: Verdict, history: History, tree: Path, scenario: Scenari
                     data,
                     verdict.logs,
                     history,
-                    tree=tree,
+                    mistake=mistake,
                     start=scenario.start,
                     urls=scenario.urls,
                     targets=scenario.targets,

@@ -20,6 +20,7 @@ from server.failpoints import Name
 from server.local import embedded
 from tests.faults.checker import Violation
 from tests.faults.history import History
+from tests.faults.nursery import MISTAKE
 from tests.faults.processes import Nursery, Program
 
 ROOT = Path(__file__).parents[2]
@@ -84,23 +85,24 @@ async def cluster(
     *,
     servers: int,
     workers: int,
-    tree: Path,
     urls: Urls,
     failpoints: Mapping[str, Mapping[Name, float]],
     clocks: Mapping[str, float],
     settings: Mapping[str, str],
+    mistake: str,
 ) -> AsyncIterator[Cluster]:
-    """Runs servers and workers on engines that are there and migrated, from the code in a folder; ends them all.
+    """Runs servers and workers on engines that are there and migrated; ends them all.
 
     urls are those by which they reach PostgreSQL and Redis. failpoints: the chances of a process, by its name, to end
     itself where it reaches them. clocks: by how many seconds its own clock is ahead. settings: more of the servers'.
+    mistake: the name of what all processes do wrong, or empty.
     """
-    ports = _free_ports(2 * servers)
+    ports, wrong = _free_ports(2 * servers), {MISTAKE: mistake} if mistake else {}
     addresses, metrics_ports = [f"127.0.0.1:{port}" for port in ports[:servers]], ports[servers:]
-    async with Nursery.opened(tree) as nursery:
+    async with Nursery.opened() as nursery:
 
         def program(name: str, number: int, *arguments: str, **variables: str) -> Program:
-            environment = {**_environment(urls(f"{name}-{number}"), number), **variables}
+            environment = {**_environment(urls(f"{name}-{number}"), number), **variables, **wrong}
             return Program(f"{name}-{number}", arguments, environment=environment, nursery=nursery, logs=logs)
 
         running = Cluster(

@@ -78,7 +78,7 @@ async def test_each_is_reached_and_nothing_is_lost_or_counted_twice(tmp_path: Pa
 
 
 async def test_a_process_that_ends_at_once_has_a_log(tmp_path: Path) -> None:
-    async with Nursery.opened(supervisor.ROOT) as nursery:
+    async with Nursery.opened() as nursery:
         _, ended = await nursery.start("whole", ["this"], {}, whole := tmp_path / "whole.log")
         assert await ended == 0
         assert "The Zen of Python" in whole.read_text()
@@ -91,7 +91,7 @@ async def test_a_process_that_ends_at_once_has_a_log(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", ["armed", "disarmed"])
 async def test_a_process_that_is_about_to_start_has_the_failpoints_of_now(tmp_path: Path, first: str) -> None:
-    async with Nursery.opened(supervisor.ROOT) as nursery:
+    async with Nursery.opened() as nursery:
         arguments = ["http.server", "--bind", "127.0.0.1", "0"]
         program = Program("one", arguments, environment={}, nursery=nursery, logs=tmp_path)
         if first == "armed":

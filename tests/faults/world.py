@@ -27,7 +27,7 @@ from tests.faults.checker import Stored
 from tests.faults.clients import Client, Server, Tenant
 from tests.faults.history import Audit, History, now
 from tests.faults.strays import Stray
-from tests.faults.supervisor import NO_FAILPOINTS, NO_SETTINGS, PEPPER, ROOT, Cluster, Urls
+from tests.faults.supervisor import NO_FAILPOINTS, NO_SETTINGS, PEPPER, Cluster, Urls
 from tests.faults.workload import SPREAD, Business
 
 _WRONGEST_CLOCK = timedelta(days=3)  # of a client
@@ -110,14 +110,14 @@ async def opened(
     logs: Path,
     history: History,
     *,
-    tree: Path = ROOT,
     start: Start = embedded.start,
     urls: EngineWays = by_url,
     targets: ServerWays = by_address,
     failpoints: Mapping[str, Mapping[Name, float]] = NO_FAILPOINTS,
     settings: Mapping[str, str] = NO_SETTINGS,
+    mistake: str = "",
 ) -> AsyncIterator[World]:
-    """A world that serves the code in a folder, with an empty database in another one, as the seed chooses."""
+    """A world with an empty database in a folder, as the seed chooses; with a mistake in it, where one is named."""
     dice = random.Random(f"{seed}/run")
     async with contextlib.AsyncExitStack() as stack:
         engines = stack.enter_context(start(folder))
@@ -131,7 +131,7 @@ async def opened(
                 logs,
                 servers=2,
                 workers=dice.choice((1, 2)),
-                tree=tree,
+                mistake=mistake,
                 urls=await stack.enter_async_context(urls(engines)),
                 failpoints=failpoints,
                 clocks={f"server-{dice.randrange(2)}": dice.choice((-_HOUR, _HOUR))},
