@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -10,6 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
+
+# Before gRPC is imported: its handlers of fork can end a child of ours before it has become Redis.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 from server import failpoints
 from tests.faults import disks, fullness, mutants, power, run
