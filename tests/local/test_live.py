@@ -91,6 +91,7 @@ def test_readers_of_the_live_demo_outlive_kills(
 
     # A server that is killed is started again, and all readers find it.
     killed = live.child("server")
+    assert killed  # a signal to 0 would reach the tests themselves
     os.kill(killed, signal.SIGKILL)
     terminal.wait_for("reconnecting…")
     assert processes.until(lambda: live.child("server") not in (0, killed))

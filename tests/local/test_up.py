@@ -96,6 +96,7 @@ def test_a_child_that_dies_is_started_again(start: Start) -> None:
     (key,) = set(processes.SECRET.findall(up.out))
     for name in ("worker", "server"):
         before = up.child(name)
+        assert before  # a signal to 0 would reach the tests themselves
         os.kill(before, signal.SIGKILL)
         assert processes.until(lambda name=name, before=before: up.child(name) not in (0, before))
         assert f"{name:<6} | ended by SIGKILL unexpectedly, starts again in 0.5 s" in up.err
@@ -119,7 +120,9 @@ def test_a_second_ctrl_c_hurries(start: Start) -> None:
     up = start("up", "--listen", "127.0.0.1:0", TALLYWIRE_DRAIN_SECONDS="60")
     up.says("serves gRPC")
     # A stopped process does not end by itself.
-    os.kill(up.child("server"), signal.SIGSTOP)
+    server = up.child("server")
+    assert server
+    os.kill(server, signal.SIGSTOP)
     up.interrupt()
     up.says("Stopping")
     up.interrupt()

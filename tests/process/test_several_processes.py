@@ -134,6 +134,7 @@ async def test_two_processes(start: Start, settings: Settings, database: Databas
 
     # One dies: the other goes on, and soon there are two again.
     before = served.child("server 1")
+    assert before  # a signal to 0 would reach the tests themselves
     os.kill(before, signal.SIGKILL)
     async with calls(pair, tenant.key) as senders:
         await asyncio.to_thread(served.logs, "ended by SIGKILL unexpectedly, starts again in 0.5 s")
