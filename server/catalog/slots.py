@@ -153,3 +153,17 @@ def counts_of(cell: Cell) -> Counts:
         response_time=get(RESPONSE_TIME, 0),
         bins={key - FIRST_BIN: count for key, count in cell.bins.items() if FIRST_BIN <= key <= LAST_BIN},
     )
+
+
+def cell_of(counts: Counts) -> Cell:
+    """Returns the counts as a cell, from which figures are computed; the inverse of counts_of."""
+    return Cell(
+        {
+            RECEIVED: counts.messages - counts.sent,
+            SENT: counts.sent,
+            FAILED: counts.failed,
+            RESPONSES: counts.responses,
+            RESPONSE_TIME: counts.response_time,
+        },
+        {key + FIRST_BIN: count for key, count in counts.bins.items()},
+    )

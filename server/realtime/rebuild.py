@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from server.catalog import cells, figures, registry, slots
+from server.catalog import cells, figures, realtime_figures, registry, slots
+from server.catalog.realtime_figures import Window
 from server.catalog.selections import AsOf, Selection
-from server.realtime.view import FEED_LENGTH, MINUTES_SHOWN, Facts, Today, Totals, View, ViewFilter, day_of
+from server.realtime.view import FEED_LENGTH, MINUTES_SHOWN, Facts, Today, View, ViewFilter, day_of
 from server.rollups import overflow
 from server.store import activity, database, reading, rollups
 from server.store import slots as stored_slots
@@ -13,7 +14,7 @@ from server.store.database import Connection, Driver
 
 _STATEMENT_SECONDS = 5.0  # after which PostgreSQL ends a statement of a view
 _FINE_MINUTES = 6  # with the one that is running: five minutes end within it
-_TODAY = ("total_messages", "total_conversations", "token_usage")
+_TODAY = realtime_figures.of_window(Window.TODAY)
 
 
 async def view(connection: Connection, organization_id: int, time_zone: str, part: ViewFilter) -> tuple[View, AsOf]:
@@ -46,12 +47,13 @@ async def _today(
 ) -> Today:
     span = day_of(now, time_zone)
     if not separate:
-        return Today(span=span, totals=None)
+        return Today(span=span, figures={})
     selections = [Selection(dimension=part.dimension, value=value, span=span) for value in part.values]
-    found = await reading.read(driver, organization_id, selections, figures.wanted(_TODAY))
+    found = await reading.read(driver, organization_id, selections, figures.wanted(_TODAY.values()))
     total = cells.Cell()
     for cell in found.cells.values():
         total.add(cell)
     return Today(
-        span=span, totals=Totals(*(int(figures.figure(registry.METRICS[name], total) or 0) for name in _TODAY))
+        span=span,
+        figures={name: figures.figure(registry.METRICS[metric], total) for name, metric in _TODAY.items()},
     )

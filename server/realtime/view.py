@@ -5,15 +5,17 @@ of an hour. Windows are by slots of occurrence and end with the one of now, so t
 events fall outside of them.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from server import histogram, timerange
-from server.catalog import slots
+from server.catalog import figures, realtime_figures, registry, slots
 from server.catalog.cells import Dimension
 from server.catalog.figures import Figure
+from server.catalog.realtime_figures import Window
 from server.catalog.slots import Counts, Slot
 from server.events.event import Event
 from server.events.outcomes import ConversationSummary
@@ -22,6 +24,10 @@ from server.timerange import Span
 MINUTES_SHOWN = 60  # with the one that is running
 _MINUTE_SLOTS, _FIVE_MINUTES_SLOTS = slots.FINE_PER_MINUTE, 5 * slots.FINE_PER_MINUTE  # with the one that is running
 FEED_LENGTH = 20
+
+_NO_BINS: dict[int, int] = {}  # shared by all minutes that are over: nobody adds to it
+_OPEN = realtime_figures.of_window(Window.OPEN)
+_BY_WINDOW = {window: realtime_figures.of_window(window) for window in Window}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +54,12 @@ class ViewFilter:
         return not self.channel or event.channel == self.channel
 
 
-class Totals(NamedTuple):
-    """What happened on a day."""
-
-    messages: int
-    conversations: int
-    tokens: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Today:
-    """The totals of the organization's current day up to a revision; None where the part has no cells of its own."""
+    """The figures of the organization's current day up to a revision; empty where the part has no cells of its own."""
 
     span: Span
-    totals: Totals | None
+    figures: Mapping[str, Figure]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +97,7 @@ class _Past(NamedTuple):
     """A minute up to an instant: what is shown of it, and what the figures of the hour are made of."""
 
     shown: Minute
-    sent: int
-    failed: int
+    counts: Counts  # without histograms
 
 
 class View:
@@ -131,35 +128,28 @@ class View:
 
     def _made(self, at: int) -> ViewState:
         minute = at // slots.FINE_PER_MINUTE
-        today = self._today.totals or (None, None, None)
-        figures: dict[str, Figure] = {
-            "active_conversations": sum(
-                count for latest, count in self._open_by_minute.items() if latest > minute - MINUTES_SHOWN
-            ),
-            "messages_today": today[0],
-            "conversations_today": today[1],
-            "tokens_today": today[2],
-        }
+        going_on = sum(count for latest, count in self._open_by_minute.items() if latest > minute - MINUTES_SHOWN)
+        shown: dict[str, Figure] = {**dict.fromkeys(_OPEN, going_on), **self._today.figures}
         minutes: list[Minute] = []
         if self._has_figures:
             hour = [self._past(number, at) for number in range(minute - MINUTES_SHOWN + 1, minute + 1)]
-            figures |= self._windows(at, hour)
+            shown |= self._windows(at, hour)
             minutes = [minute.shown for minute in hour]
-        return ViewState(figures=figures, minutes=minutes, conversations=self._conversations)
+        return ViewState(figures=shown, minutes=minutes, conversations=self._conversations)
 
     def _windows(self, at: int, hour: Sequence[_Past]) -> dict[str, Figure]:
-        """The figures of the windows that end with a slot."""
-        five_minutes = _total(self._fine(at - _FIVE_MINUTES_SLOTS + 1, at))
-        responses, bins = five_minutes.responses, five_minutes.bins
-        sent, failed = sum(one.sent for one in hour), sum(one.failed for one in hour)
-        return {
-            "messages_last_minute": sum(one.messages for one in self._fine(at - _MINUTE_SLOTS + 1, at)),
-            "messages_last_hour": sum(one.shown.messages for one in hour),
-            "avg_response_time_ms": five_minutes.response_time / responses if responses else None,
-            "p50_response_time_ms": histogram.quantile(bins, 0.5),
-            "p95_response_time_ms": histogram.quantile(bins, 0.95),
-            "success_rate": (sent - failed) / sent if sent else None,
+        """Returns the figures of the windows that end with a slot."""
+        windows = {
+            Window.LAST_MINUTE: self._fine(at - _MINUTE_SLOTS + 1, at),
+            Window.FIVE_MINUTES: self._fine(at - _FIVE_MINUTES_SLOTS + 1, at),
+            Window.LAST_HOUR: [one.counts for one in hour],
         }
+        found: dict[str, Figure] = {}
+        for window, parts in windows.items():
+            cell = slots.cell_of(_total(parts))
+            for name, metric in _BY_WINDOW[window].items():
+                found[name] = figures.figure(registry.METRICS[metric], cell)
+        return found
 
     def _past(self, minute: int, at: int) -> _Past:
         """What happened in a minute up to a slot."""
@@ -175,7 +165,7 @@ class View:
             p50_response_time_ms=histogram.quantile(counts.bins, 0.5),
             p95_response_time_ms=histogram.quantile(counts.bins, 0.95),
         )
-        past = _Past(shown=shown, sent=counts.sent, failed=counts.failed)
+        past = _Past(shown=shown, counts=dataclasses.replace(counts, bins=_NO_BINS))
         if last <= at:
             self._settled[minute] = past
             self._settled.pop(minute - MINUTES_SHOWN, None)

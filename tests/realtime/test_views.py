@@ -11,7 +11,7 @@ from server.catalog.cells import CellKey, Dimension
 from server.catalog.slots import Counts, Slot
 from server.events.event import Event
 from server.realtime.update_cache import Batch
-from server.realtime.view import Facts, Today, Totals, View, ViewFilter, day_of
+from server.realtime.view import Facts, Today, View, ViewFilter, day_of
 from server.rpc import realtime_conversion
 from server.store.updates import Update
 from tallywire.v1 import realtime_service_pb2
@@ -37,7 +37,7 @@ def slotted(events: list[Event], now: int) -> dict[Slot, Counts]:
 
 
 def view(found: dict[Slot, Counts], open_by_minute: dict[int, int] | None = None) -> View:
-    today = Today(span=day_of(NOW, "UTC"), totals=Totals(messages=0, conversations=0, tokens=0))
+    today = Today(span=day_of(NOW, "UTC"), figures={"messages_today": 0, "conversations_today": 0, "tokens_today": 0})
     facts = Facts(messages=found, today=today, open_by_minute=open_by_minute or {}, conversations=())
     return View(ViewFilter(), facts, 0, NOW)
 
@@ -99,7 +99,7 @@ def test_conversations_are_active_for_an_hour_after_their_latest_minute() -> Non
 
 
 def test_a_part_without_cells_of_its_own_shows_no_windows() -> None:
-    today = Today(span=day_of(NOW, "UTC"), totals=None)
+    today = Today(span=day_of(NOW, "UTC"), figures={})
     facts = Facts(messages=None, today=today, open_by_minute={START // 60: 3}, conversations=())
     state = View(ViewFilter(channel="c"), facts, 0, NOW).state(NOW)
     assert {name: value for name, value in state.figures.items() if value is not None} == {"active_conversations": 3}

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 
 from server import errors
-from server.catalog import registry
+from server.catalog import realtime_figures, registry
 from server.catalog.metrics import Derived, Quantile, is_integer
 from server.query import agent, overview
 from server.query.changes import Absence
@@ -55,6 +55,16 @@ def test_the_fields_of_answers_are_metrics_and_have_presence(message: Any, metri
             metric = known[name]
             whole = metric.unit in ("By", "ms") if isinstance(metric, Derived) else is_integer(metric)
             assert integer == whole
+
+
+def test_the_fields_of_realtime_are_the_figures_of_the_catalogue() -> None:
+    fields = {field.name: field for field in realtime_service_pb2.RealtimeMetrics.DESCRIPTOR.fields}
+    assert fields.keys() == {one.name for one in realtime_figures.FIGURES}
+    for one in realtime_figures.FIGURES:
+        field = fields[one.name]
+        assert field.has_presence
+        integer = field.type == descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+        assert integer == (not one.metric or is_integer(registry.METRICS[one.metric]))
 
 
 def test_the_reasons_of_the_contract_and_of_the_service_are_the_same() -> None:

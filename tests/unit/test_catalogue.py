@@ -2,8 +2,9 @@
 
 from collections import Counter
 
-from server.catalog import registry
+from server.catalog import realtime_figures, registry
 from server.catalog.metrics import Aggregation, Derived, Measure, Quantile, Ratio
+from server.catalog.realtime_figures import Window
 from server.query import agent, overview, trends
 
 
@@ -32,3 +33,18 @@ def test_what_answers_hold_is_in_the_catalogue() -> None:
     for figures in (overview.FIGURES, agent.FIGURES, agent.DAILY_FIGURES, trends.DEFAULT_METRICS):
         assert set(figures) <= registry.METRICS.keys()
         assert len(set(figures)) == len(figures)
+
+
+def test_realtime_figures_are_metrics_that_their_windows_know() -> None:
+    of_messages = {"messages_received", "messages_sent", "failed_messages", "response_time_sum_ms"}
+    for one in realtime_figures.FIGURES:
+        if one.window is Window.OPEN:
+            assert not one.metric
+            continue
+        metric = registry.METRICS[one.metric]
+        assert metric.unit == one.unit, one.name
+        if one.window is Window.TODAY:
+            continue
+        assert isinstance(metric, Ratio) or (isinstance(metric, Quantile) and one.window is not Window.LAST_HOUR)
+        used = metric.inputs if isinstance(metric, Ratio) else (metric.measure,)
+        assert {name.removesuffix(".count") for name in used} <= of_messages, one.name
