@@ -12,7 +12,7 @@ from server.catalog import counting
 from server.catalog.cells import Cells
 from server.catalog.counting import Overflow
 from server.catalog.slots import Recency
-from server.events import outcomes
+from server.events import event_types, outcomes
 from server.events.event import Event, conversation_key_of
 from server.events.outcomes import Conversation
 from server.rollups.member_numbers import Known, NumberCache
@@ -21,8 +21,7 @@ from server.store import events as stored_events
 from server.store.conversations import Activity, Seen
 from server.store.database import Database, Driver
 
-_MESSAGE_TYPES = ("message.received", "message.sent")
-_CONVERSATION_TYPES = frozenset((*_MESSAGE_TYPES, "conversation.started", *outcomes.KIND_OF_EVENT_TYPE))
+_CONVERSATION_TYPES = frozenset((*event_types.MESSAGES, "conversation.started", *outcomes.KIND_OF_EVENT_TYPE))
 _FEW = 250  # new events of an organization, up to which one statement costs less than the steps of a transaction
 
 
@@ -281,7 +280,7 @@ def _activity(conversation_id: str, events: list[Event]) -> Activity:
     events.sort(key=_occurred_at, reverse=True)
     return Activity(
         conversation_id=conversation_id,
-        messages=sum(event.event_type in _MESSAGE_TYPES for event in events),
+        messages=sum(event.event_type in event_types.MESSAGES for event in events),
         at=events[0].occurred_at,
         agent_id=next((event.agent_id for event in events if event.agent_id), ""),
         user_id=next((event.user_id for event in events if event.user_id), ""),

@@ -80,18 +80,13 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
                 field=result.rejection.field,
                 metadata=result.rejection.metadata,
             )
-        return event_service_pb2.TrackEventResponse(
-            result=event_results.message(result),
-            revision=submission.revision,
-            clock_skew=event_results.skew(submission),
-        )
+        return event_results.track_event_response(submission)
 
-    # The responses to batches are bytes already, which the gate lets through.
     async def TrackEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
         self, request: WireBatch, context: _Context
-    ) -> bytes:
+    ) -> event_service_pb2.TrackEventsResponse:
         """Stores a batch; each event gets its own result."""
-        return event_results.track_response(await self._store(gate.caller().principal, request))
+        return event_results.track_events_response(await self._store(gate.caller().principal, request))
 
     # Responses are written to the context and not yielded, so that a client that does not read them can be told so.
     async def StreamEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
@@ -288,7 +283,7 @@ class _Stream:
         while (pending := await self._pending.get()) is not None:
             sequence, submitted = pending
             submission = await submitted
-            response = event_results.stream_response(sequence, submission)
+            response = event_results.stream_events_response(sequence, submission)
             # Never cut short: gRPC sends no status past a message that it has begun. While it waits, nothing is read.
             begun = time.monotonic()
             await self._context.write(response)

@@ -1,4 +1,4 @@
-"""Responses to batches are, byte for byte in meaning, the messages that generated code would make."""
+"""Responses hold the result of every event, in the order in which they were sent."""
 
 from collections.abc import Sequence
 
@@ -32,20 +32,32 @@ _RESULTS = st.lists(
 )
 
 
+_NAMES = {
+    EventStatus.ACCEPTED: "EVENT_STATUS_ACCEPTED",
+    EventStatus.DUPLICATE: "EVENT_STATUS_DUPLICATE",
+    EventStatus.REJECTED: "EVENT_STATUS_REJECTED",
+}
+
+
 @given(_RESULTS, st.integers(0, 2**62), st.integers(0, 2**62))
-def test_responses_are_what_generated_code_would_make(results: Sequence[Result], revision: int, sequence: int) -> None:
+def test_every_response_has_the_results_in_order(results: Sequence[Result], revision: int, sequence: int) -> None:
     submission = Submission(results=results, revision=revision)
-    reported = [event_results.message(result) for result in results]
-    response = event_service_pb2.TrackEventsResponse.FromString(event_results.track_response(submission))
-    assert response == event_service_pb2.TrackEventsResponse(results=reported, revision=revision)
-    (ack,) = event_service_pb2.StreamEventsResponse.FromString(event_results.stream_response(sequence, submission)).acks
-    assert ack == event_service_pb2.StreamAck(sequence=sequence, results=reported, revision=revision)
-
-
-def test_a_response_takes_no_more_bytes_than_a_message() -> None:
-    results = [
-        Result(f"018f2a3b-4c5d-7e6f-8a9b-{number:012x}", EventStatus.ACCEPTED, None, ()) for number in range(500)
-    ]
-    reported = event_service_pb2.TrackEventsResponse(results=map(event_results.message, results), revision=7)
-    written = event_results.track_response(Submission(results=results, revision=7))
-    assert len(written) == reported.ByteSize()
+    response = event_results.track_events_response(submission)
+    (ack,) = event_results.stream_events_response(sequence, submission).acks
+    assert (response.revision, ack.revision, ack.sequence) == (revision, revision, sequence)
+    assert list(response.results) == list(ack.results)
+    assert len(response.results) == len(results)
+    for message, result in zip(response.results, results, strict=True):
+        assert (message.event_id, event_service_pb2.EventStatus.Name(message.status)) == (
+            result.event_id,
+            _NAMES[result.status],
+        )
+        assert [event_service_pb2.EventWarning.Name(one) for one in message.warnings] == [
+            f"EVENT_WARNING_{one.name}" for one in result.warnings
+        ]
+        assert message.HasField("rejection") == (result.rejection is not None)
+        if result.rejection is not None:
+            assert message.rejection.message == result.rejection.message[:200]
+            assert message.rejection.field == result.rejection.field
+        alone = event_results.track_event_response(Submission(results=[result], revision=revision))
+        assert (alone.result, alone.revision) == (message, revision)
