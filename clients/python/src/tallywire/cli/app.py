@@ -48,7 +48,9 @@ def _root(
 
 @application.command()
 @problems.reported
+@options.grouped
 def track(
+    *,
     event_type: Annotated[str, typer.Argument(metavar="TYPE", help="What happened, such as message.sent.")],
     agent: Annotated[str | None, typer.Option("--agent", help="Who did the work.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="Who was served.")] = None,
@@ -60,12 +62,7 @@ def track(
     at: Annotated[str | None, typer.Option("--at", help="When, as an RFC 3339 instant. Default: now.")] = None,
     property_: Annotated[list[str] | None, typer.Option("--property", help="key=value; JSON, or text.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A number of its detail: key=value.")] = None,
-    address: options.Address = options.DEFAULT_ADDRESS,
-    key: options.Key = None,
-    ca: options.Ca = None,
-    cert: options.Cert = None,
-    cert_key: options.CertKey = None,
-    insecure: options.Insecure = False,
+    to: options.ServerOptions,
     as_json: options.AsJson = False,
 ) -> None:
     """Store one event. Fails if the event is rejected; a duplicate is a success."""
@@ -86,7 +83,7 @@ def track(
     except (TypeError, ValueError) as error:
         raise problems.WrongUsage(str(error)) from None
     # A time that was given is meant as it stands, whatever this machine's clock says.
-    with options.connect(address, key, ca, cert, cert_key, insecure, stamp_sent_at=not at) as server:
+    with to.connect(stamp_sent_at=not at) as server:
         result = server.track(event)
     if as_json:
         json_output.emit(json_output.of(result))
@@ -97,29 +94,19 @@ def track(
 
 @application.command()
 @problems.reported
+@options.grouped
 def overview(
-    last: options.Last = None,
-    start: options.From = None,
-    end: options.To = None,
-    zone: options.Zone = None,
-    agent: options.Agent = None,
-    channel: options.Channel = None,
-    team: options.Team = None,
-    address: options.Address = options.DEFAULT_ADDRESS,
-    key: options.Key = None,
-    ca: options.Ca = None,
-    cert: options.Cert = None,
-    cert_key: options.CertKey = None,
-    insecure: options.Insecure = False,
+    *,
+    of: options.PeriodOptions,
+    only: options.FilterOptions,
+    to: options.ServerOptions,
     as_json: options.AsJson = False,
 ) -> None:
     """Show the key figures of a period, of everything or of one agent, channel or team."""
-    question = options.question(last, start, end, zone)
-    with options.connect(address, key, ca, cert, cert_key, insecure) as server:
+    question = of.question()
+    with to.connect() as server:
         asked = options.asked(question, server)
-        response = server.overview(
-            asked.start, asked.end, time_zone=asked.time_zone, agent_id=agent, channel=channel, team_id=team
-        )
+        response = server.overview(asked.start, asked.end, time_zone=asked.time_zone, **only.arguments())
     if as_json:
         json_output.emit(json_output.of(response))
     else:
@@ -128,24 +115,18 @@ def overview(
 
 @application.command()
 @problems.reported
+@options.grouped
 def agent(
+    *,
     agent_id: Annotated[str, typer.Argument(metavar="AGENT_ID", help="The agent, as on its events.")],
-    last: options.Last = None,
-    start: options.From = None,
-    end: options.To = None,
-    zone: options.Zone = None,
+    of: options.PeriodOptions,
     trend_days: Annotated[int | None, typer.Option(min=1, max=400, help="Days of the trend. Default: 7.")] = None,
-    address: options.Address = options.DEFAULT_ADDRESS,
-    key: options.Key = None,
-    ca: options.Ca = None,
-    cert: options.Cert = None,
-    cert_key: options.CertKey = None,
-    insecure: options.Insecure = False,
+    to: options.ServerOptions,
     as_json: options.AsJson = False,
 ) -> None:
     """Show the figures of one agent, with a daily trend."""
-    question = options.question(last, start, end, zone)
-    with options.connect(address, key, ca, cert, cert_key, insecure) as server:
+    question = of.question()
+    with to.connect() as server:
         asked = options.asked(question, server)
         response = server.agent(agent_id, asked.start, asked.end, time_zone=asked.time_zone, trend_days=trend_days)
     if as_json:
@@ -156,28 +137,20 @@ def agent(
 
 @application.command()
 @problems.reported
+@options.grouped
 def usage(
-    last: options.Last = None,
-    start: options.From = None,
-    end: options.To = None,
-    zone: options.Zone = None,
+    *,
+    of: options.PeriodOptions,
     granularity: options.Granularity = None,
     metric: Annotated[list[str] | None, typer.Option("--metric", help="A metric's name; may be repeated.")] = None,
-    agent: options.Agent = None,
-    channel: options.Channel = None,
-    team: options.Team = None,
-    address: options.Address = options.DEFAULT_ADDRESS,
-    key: options.Key = None,
-    ca: options.Ca = None,
-    cert: options.Cert = None,
-    cert_key: options.CertKey = None,
-    insecure: options.Insecure = False,
+    only: options.FilterOptions,
+    to: options.ServerOptions,
     as_json: options.AsJson = False,
 ) -> None:
     """Show series over a period; a single metric as a bar chart, point by point."""
-    question = options.question(last, start, end, zone)
+    question = of.question()
     width = options.granularity(granularity)
-    with options.connect(address, key, ca, cert, cert_key, insecure) as server:
+    with to.connect() as server:
         asked = options.asked(question, server)
         response = server.usage(
             asked.start,
@@ -185,9 +158,7 @@ def usage(
             granularity=width,
             metrics=metric or [],
             time_zone=asked.time_zone,
-            agent_id=agent,
-            channel=channel,
-            team_id=team,
+            **only.arguments(),
         )
     if as_json:
         json_output.emit(json_output.with_states(response, "buckets", response.granularity))
@@ -197,72 +168,65 @@ def usage(
 
 @application.command(name="watch")
 @problems.reported
+@options.grouped
 def watch_now(
-    agent: options.Agents = None,
-    channel: options.Channel = None,
+    *,
+    only: options.SubscriptionFilterOptions,
     interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two states, at least.")] = 1.0,
-    address: options.Address = options.DEFAULT_ADDRESS,
-    key: options.Key = None,
-    ca: options.Ca = None,
-    cert: options.Cert = None,
-    cert_key: options.CertKey = None,
-    insecure: options.Insecure = False,
+    to: options.ServerOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print each state as a line of JSON.")] = False,
 ) -> None:
     """Show what is happening now, live, until q or Ctrl-C.
 
     It outlasts restarts of the server. An arrow compares a figure with what it was a minute before.
     """
-    server = options.asynchronous(address, key, ca, cert, cert_key, insecure)
-    code = asyncio.run(watch.run(server, agent_ids=agent or [], channel=channel, interval=interval, as_json=as_json))
+    server = to.asynchronous()
+    code = asyncio.run(
+        watch.run(server, agent_ids=only.agent or [], channel=only.channel, interval=interval, as_json=as_json)
+    )
     raise typer.Exit(code)
 
 
 @application.command(name="updates")
 @problems.reported
+@options.grouped
 def print_updates(
+    *,
     resume: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep the position in FILE, and go on after it.")
     ] = None,
     with_events: Annotated[
         bool, typer.Option("--events", help="Print the events, too; needs the scope events.")
     ] = False,
-    agent: options.Agents = None,
-    channel: options.Channel = None,
-    address: options.Address = options.DEFAULT_ADDRESS,
-    key: options.Key = None,
-    ca: options.Ca = None,
-    cert: options.Cert = None,
-    cert_key: options.CertKey = None,
-    insecure: options.Insecure = False,
+    only: options.SubscriptionFilterOptions,
+    to: options.ServerOptions,
 ) -> None:
     """Print every update as a line of JSON, from now on or after the position in FILE.
 
     With --resume, a reader that is killed and started again has every update: in a file that stdout is appended to
     (>>) exactly once; on a pipe the last line may come twice, and its revision tells.
     """
-    server = options.asynchronous(address, key, ca, cert, cert_key, insecure)
+    server = to.asynchronous()
     output = updates.Output(sys.stdout.fileno())
     code = asyncio.run(
-        updates.run(server, output, resume=resume, agent_ids=agent or [], channel=channel, include_events=with_events)
+        updates.run(
+            server, output, resume=resume, agent_ids=only.agent or [], channel=only.channel, include_events=with_events
+        )
     )
     raise typer.Exit(code)
 
 
 @application.command(name="replay")
 @problems.reported
+@options.grouped
 def replay_file(
+    *,
     file: Annotated[str, typer.Argument(metavar="FILE", help="JSON lines, one event each; - is stdin.")],
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Skip lines that are no events.")] = False,
     source_name: Annotated[
         str, typer.Option("--source", help="Where the lines come from: tells equal ones of other sources apart.")
     ] = "",
-    address: options.Address = options.DEFAULT_ADDRESS,
-    key: options.Key = None,
-    ca: options.Ca = None,
-    cert: options.Cert = None,
-    cert_key: options.CertKey = None,
-    insecure: options.Insecure = False,
+    to: options.ServerOptions,
     as_json: options.AsJson = False,
 ) -> None:
     """Store the events of a file, one JSON object per line with the names of the proto.
@@ -277,7 +241,7 @@ def replay_file(
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(_opened(path))
         # The times of a file were recorded elsewhere: this machine's clock says nothing about them.
-        server = stack.enter_context(options.connect(address, key, ca, cert, cert_key, insecure, stamp_sent_at=False))
+        server = stack.enter_context(to.connect(stamp_sent_at=False))
         run = replay.Replay(server, identities, keep_going, lambda problem: problems.note(str(problem)))
         try:
             run.run(stack.enter_context(_progress(source, path, quiet=as_json)))

@@ -1,14 +1,16 @@
-"""The options that commands share, and the client that they lead to."""
+"""The options that commands share, each defined once, in groups that a command takes as one parameter."""
 
 import functools
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final, TypeVar, get_args
+from typing import Annotated, Any, Final, TypeVar, get_args
 
 import typer
 
-from tallywire import aio, client
+from tallywire import aio, client, requests
 from tallywire.cli import period
 from tallywire.cli.problems import WrongUsage
 from tallywire.requests import GranularityName
@@ -45,59 +47,113 @@ Granularity = Annotated[
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 _Client = TypeVar("_Client")
+_Result = TypeVar("_Result")
 
 
-def connect(
-    address: str,
-    key: str | None,
-    ca: Path | None,
-    cert: Path | None,
-    cert_key: Path | None,
-    insecure: bool,
-    *,
-    stamp_sent_at: bool = True,
-) -> client.Client:
-    """Returns a connected client. Raises WrongUsage for options that make no sense, Unavailable without a server."""
-    make = functools.partial(client.Client, stamp_sent_at=stamp_sent_at)
-    opened = _made(make, address, key, ca, cert, cert_key, insecure)
-    try:
-        opened.connect()
-    except BaseException:
-        opened.close()
-        raise
-    return opened
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """The options that say how to reach the server."""
+
+    address: Address = DEFAULT_ADDRESS
+    key: Key = None
+    ca: Ca = None
+    cert: Cert = None
+    cert_key: CertKey = None
+    insecure: Insecure = False
+
+    def connect(self, *, stamp_sent_at: bool = True) -> client.Client:
+        """Returns a connected client. Raises WrongUsage for options that make no sense, else Unavailable."""
+        opened = self._made(functools.partial(client.Client, stamp_sent_at=stamp_sent_at))
+        try:
+            opened.connect()
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def asynchronous(self) -> aio.AsyncClient:
+        """Returns a client for an event loop, not connected yet. Raises WrongUsage for options that make no sense."""
+        return self._made(aio.AsyncClient)
+
+    def _made(self, make: Callable[..., _Client]) -> _Client:
+        """Returns the client that the options describe. Raises WrongUsage."""
+        if not self.key:
+            raise WrongUsage("there is no API key: set TALLYWIRE_API_KEY (or pass --key)")
+        try:
+            return make(
+                self.address,
+                api_key=self.key,
+                root_certificates=_read(self.ca, "--ca"),
+                certificate_chain=_read(self.cert, "--cert"),
+                private_key=_read(self.cert_key, "--cert-key"),
+                insecure=self.insecure,
+            )
+        except ValueError as error:
+            raise WrongUsage(str(error)) from None
 
 
-def asynchronous(
-    address: str, key: str | None, ca: Path | None, cert: Path | None, cert_key: Path | None, insecure: bool
-) -> aio.AsyncClient:
-    """Returns a client for an event loop, not connected yet. Raises WrongUsage for options that make no sense."""
-    return _made(aio.AsyncClient, address, key, ca, cert, cert_key, insecure)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodOptions:
+    """The options that say which period a question is about."""
+
+    last: Last = None
+    start: From = None
+    end: To = None
+    zone: Zone = None
+
+    def question(self) -> period.Question:
+        """Returns which period the options ask about. Raises WrongUsage."""
+        asked = period.Question(last=self.last, start=self.start, end=self.end, zone=self.zone, now=datetime.now(UTC))
+        asked.check()
+        return asked
 
 
-def _made(
-    make: Callable[..., _Client],
-    address: str,
-    key: str | None,
-    ca: Path | None,
-    cert: Path | None,
-    cert_key: Path | None,
-    insecure: bool,
-) -> _Client:
-    """Returns the client that the options describe. Raises WrongUsage."""
-    if not key:
-        raise WrongUsage("there is no API key: set TALLYWIRE_API_KEY (or pass --key)")
-    try:
-        return make(
-            address,
-            api_key=key,
-            root_certificates=_read(ca, "--ca"),
-            certificate_chain=_read(cert, "--cert"),
-            private_key=_read(cert_key, "--cert-key"),
-            insecure=insecure,
-        )
-    except ValueError as error:
-        raise WrongUsage(str(error)) from None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterOptions:
+    """The options that narrow an answer."""
+
+    agent: Agent = None
+    channel: Channel = None
+    team: Team = None
+
+    def arguments(self) -> requests.Only:
+        """Returns them as the arguments of a client's question."""
+        return {"agent_id": self.agent, "channel": self.channel, "team_id": self.team}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionFilterOptions:
+    """The options that narrow a subscription."""
+
+    agent: Agents = None
+    channel: Channel = None
+
+
+_GROUPS: Final = (ServerOptions, PeriodOptions, FilterOptions, SubscriptionFilterOptions)
+
+
+def grouped(command: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Gives a command the options of each group that it takes as a parameter, in the place of that parameter."""
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[type[Any], list[str]]] = {}
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        group = parameter.annotation
+        if group not in _GROUPS:
+            parameters.append(parameter)
+            continue
+        fields = inspect.signature(group, eval_str=True).parameters.values()
+        groups[parameter.name] = (group, [one.name for one in fields])
+        parameters.extend(fields)
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> _Result:
+        made = {name: group(**{one: given.pop(one) for one in names}) for name, (group, names) in groups.items()}
+        return command(**given, **made)
+
+    plain = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    vars(wrapper)["__signature__"] = inspect.Signature(plain)
+    wrapper.__annotations__ = {one.name: one.annotation for one in plain}
+    return wrapper
 
 
 def granularity(text: str | None) -> GranularityName | None:
@@ -109,13 +165,6 @@ def granularity(text: str | None) -> GranularityName | None:
         if choice == text:
             return choice
     raise WrongUsage(f"--granularity is one of {', '.join(choices)}, not {text!r}")
-
-
-def question(last: str | None, start: str | None, end: str | None, zone: str | None) -> period.Question:
-    """Returns which period the options ask about. Raises WrongUsage."""
-    asked = period.Question(last=last, start=start, end=end, zone=zone, now=datetime.now(UTC))
-    asked.check()
-    return asked
 
 
 def asked(question: period.Question, server: client.Client) -> period.AskedPeriod:
