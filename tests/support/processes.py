@@ -133,7 +133,7 @@ class Foreground:
 
     def child(self, name: str) -> int:
         """The pid of a child, such as "server", "server 2" or "worker"; 0 where there is none."""
-        listed = subprocess.run(["ps", "-axo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(["ps", "-axwwo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
         for pid, parent, line in (row.split(None, 2) for row in listed.splitlines()):
             if int(parent) == self.process.pid and re.search(rf"server\.process\.child (--relayed )?{name}$", line):
                 return int(pid)
