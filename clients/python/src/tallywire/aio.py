@@ -167,7 +167,7 @@ class AsyncClient:
                 for ack in await feed.acknowledged(response):
                     yield ack
         except grpc.aio.AioRpcError as error:
-            raise stream_batches.StreamBroken(feed.told(error)) from error
+            raise stream_batches.StreamBroken(feed.error_of(error)) from error
         except asyncio.CancelledError:
             if self._closed and not aio_stubs.is_cancelled():
                 raise errors.closed() from None

@@ -47,7 +47,7 @@ class Feed:
         if self._masked:
             # Gives a server that refuses the stream the time to say why before anything is written.
             await asyncio.sleep(_REFUSAL)
-        # A call that has ended refuses writes; whoever reads from it learns why.
+        # A call that has ended refuses writes; its reader gets the reason.
         with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError):
             while True:
                 async with self._changed:
@@ -58,11 +58,12 @@ class Feed:
                 await call.write(request)
             await call.done_writing()
 
-    def told(self, error: grpc.aio.AioRpcError) -> errors.TallywireError:
-        """Returns what the end of a connection says.
+    def error_of(self, error: grpc.aio.AioRpcError) -> errors.TallywireError:
+        """Returns the error with which a connection has ended.
 
         A write that meets the end of its call makes grpc.aio put INTERNAL in the place of the server's own status
-        (github.com/grpc/grpc/issues/36066). The stream broke, that much is known; the next connection tells why.
+        (github.com/grpc/grpc/issues/36066). Then only the break is known; the next connection gets
+        the reason.
         """
         self._masked = error.code() is grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core"
         if self._masked:

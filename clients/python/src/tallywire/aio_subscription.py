@@ -15,7 +15,7 @@ Call: TypeAlias = "grpc.aio.UnaryStreamCall[Any, _Response]"
 
 
 class AsyncSubscription(Generic[_Response]):
-    """An asynchronous iterator over what the server tells; it connects with the first step.
+    """An asynchronous iterator over the messages of the server; it connects with the first step.
 
     It ends when it is closed: at the end of `async with`, by close(), or when nobody refers to it any more. Cancelling
     a step, as asyncio.wait_for does, loses nothing: the next one connects anew and goes on.

@@ -1,7 +1,7 @@
 """Programs with green threads: a wait inside gRPC, which is not Python's, would stop all of them.
 
-Under gevent gRPC is told to wait as gevent does. It knows nothing of eventlet: there the background thread is one of
-the system's, with locks of the system's, and whoever waits for it does so in eventlet's pool of such threads.
+Under gevent, gRPC is set to wait as gevent does. gRPC does not know eventlet: there the background thread and its locks
+are the system's, and a caller waits for them in eventlet's pool of system threads.
 """
 
 import _thread
@@ -18,7 +18,7 @@ _Result = TypeVar("_Result")
 
 
 class _Done:
-    """What was said or done once for the process."""
+    """What was done once for the process: gRPC prepared for gevent, and the warning about eventlet."""
 
     gevent = False
     eventlet = False
@@ -86,7 +86,7 @@ def may_wait() -> bool:
 
 
 def _under_gevent() -> bool:
-    """Returns whether gevent has replaced what waits in this process."""
+    """Returns whether gevent has replaced the blocking calls of this process."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and (monkey.is_module_patched("threading") or monkey.is_module_patched("socket"))
 

@@ -24,13 +24,13 @@ class Closable(Protocol):
     """What sends events in the background."""
 
     def begin_close(self) -> None:
-        """Lets the time begin in which what waits may still be sent."""
+        """Starts the time in which buffered events may still be sent."""
 
     def close(self) -> bool:
         """Waits for that time at most, and counts what was not sent."""
 
     def begin_flush(self) -> None:
-        """Sends what waits without further delay."""
+        """Starts to send the buffered events at once."""
 
     def flush(self) -> bool:
         """Waits until that is done."""
@@ -61,7 +61,7 @@ def register(sender: Closable) -> None:
 
 
 def register_tracker(tracker: ForkAware) -> None:
-    """Has a tracker told of forks."""
+    """Registers a tracker, which becomes empty in a forked child."""
     _trackers.add(tracker)
 
 
@@ -99,7 +99,8 @@ def watch_the_end() -> None:
     uwsgi = sys.modules.get("uwsgi")
     if uwsgi is not None and "gevent" in uwsgi.opt:
         _log.warning(
-            "uWSGI's gevent loop ends a process without a word to Python: what waits then is lost. Use --threads"
+            "uWSGI's gevent loop ends a process without Python's exit handlers, so buffered events are lost:"
+            " use --threads instead"
         )
     elif uwsgi is not None and not {"enable-threads", "threads"} & uwsgi.opt.keys():
         _log.warning(
@@ -113,7 +114,7 @@ def _celery_ends(**_: object) -> None:
 
 
 def is_about_to_fork() -> bool:
-    """Returns whether this is the master of uWSGI: it forks without a word to Python, and runs no threads before."""
+    """Returns whether this is uWSGI's master: it forks without Python's fork handlers, and has no threads then."""
     uwsgi = sys.modules.get("uwsgi")
     if uwsgi is None or "master" not in uwsgi.opt:
         return False
@@ -121,7 +122,7 @@ def is_about_to_fork() -> bool:
 
 
 def _before_fork() -> None:
-    """Keeps the senders out of gRPC: a thread that is inside it when the process forks spoils gRPC for the child."""
+    """Keeps the senders out of gRPC: a fork while a thread is inside it leaves the child a broken gRPC."""
     for sender in list(_senders):
         sender.pause()
 
@@ -133,7 +134,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Gives every tracker a sender of its own; what waits belongs to the parent."""
+    """Gives every tracker a sender of its own; the buffered events belong to the parent."""
     _Signals.under_way.clear()
     _left_behind.extend(_senders)
     _senders.clear()
@@ -149,9 +150,9 @@ class _Signals:
 
 
 def handle_signals() -> None:
-    """Has SIGTERM and SIGHUP send what waits before they do what they did. Raises ValueError outside the main thread.
+    """Makes SIGTERM and SIGHUP send buffered events before they take effect. Raises ValueError outside the main thread.
 
-    Signals that are ignored stay so, and so does a handler that is not Python's.
+    A signal that is ignored stays ignored, and a handler that is not Python's stays in place.
     """
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("handle_signals needs the main thread, the only one that may set handlers")
@@ -164,7 +165,7 @@ def handle_signals() -> None:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    """Sends what waits at the first call, beside what runs; that done, the signal comes again and takes its course.
+    """Starts to send buffered events at the first call. Afterwards the signal is sent again and takes effect.
 
     A handler may interrupt anything, also a thread that holds the locks of a tracker: so nothing waits here.
     """
@@ -177,7 +178,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _send_then_signal(number: int) -> None:
-    """Sends what waits and gives the signal again, to the main thread."""
+    """Sends buffered events, and then sends the signal again, to the main thread."""
     try:
         if callable(_Signals.before[number]):
             _flush_all()
@@ -189,7 +190,7 @@ def _send_then_signal(number: int) -> None:
 
 
 def _flush_all() -> None:
-    """Sends what waits, as long as the slowest needs; the senders stay open, for a handler that goes on."""
+    """Sends buffered events, as long as the slowest sender needs; the senders stay open, as a handler may go on."""
     senders = list(_senders)
     for sender in senders:
         sender.begin_flush()
@@ -205,7 +206,7 @@ def _take_course(number: int, frame: FrameType | None) -> None:
         return
     signal.signal(number, signal.SIG_DFL)
     _signal(number)
-    # Only the first process of a container gets here, which the kernel lets live: whoever stops it wants its end.
+    # Only the first process of a container gets here: the kernel does not end it by a signal, so it exits by itself.
     time.sleep(0.1)
     os._exit(128 + number)
 

@@ -1,4 +1,4 @@
-"""What was lost and why: counted, told to whoever asked for it, and logged in one line a minute at most."""
+"""Lost events and why they were lost: counted, reported to on_drop, and logged in one line a minute at most."""
 
 import logging
 import threading
@@ -25,7 +25,7 @@ OnDrop = Callable[[event_pb2.Event | None, str], None]
 class LostEvent:
     """An event that will not be stored, or whose outcome stays unknown, and why.
 
-    `kind` is what losses have in common that are counted together; `event` is None for what never became one.
+    `kind` is common to the losses that are counted together; `event` is None for what never became one.
     """
 
     event: event_pb2.Event | None
@@ -34,7 +34,7 @@ class LostEvent:
 
 
 class LostEvents:
-    """The losses of one tracker. Safe between threads, and in the middle of itself."""
+    """The lost events of one tracker. Safe between threads, and re-entrant."""
 
     def __init__(self, on_drop: OnDrop | None, threads: ModuleType) -> None:
         self._on_drop = on_drop
@@ -45,9 +45,9 @@ class LostEvents:
         self._told_at: float | None = None
 
     def add(self, losses: Sequence[LostEvent]) -> bool:
-        """Counts losses, tells of each, and logs a line unless there was one within the last minute.
+        """Counts lost events, calls on_drop with each, and logs a line unless there was one within the last minute.
 
-        Returns whether somebody must see to the next line: these are the first losses that it is about.
+        Returns whether the caller must have the next line logged when it is due: these are its first events.
         """
         with self._lock:
             first = not self._counts
@@ -88,7 +88,7 @@ class LostEvents:
         _log.warning("%s: %s", events, "; ".join(parts))
 
     def _tell_of(self, loss: LostEvent) -> None:
-        """Tells whoever asked for it of one loss; losses that this causes are counted only."""
+        """Calls on_drop with one lost event; events that are lost inside on_drop are only counted."""
         if self._on_drop is None or getattr(self._telling, "now", False):
             return
         self._telling.now = True

@@ -186,12 +186,12 @@ class ReconnectPolicy:
         return wait
 
     def _may_retry(self, error: errors.TallywireError) -> bool:
-        """Returns whether an error may pass: limits are told to whoever begins, and waited for by whoever goes on."""
+        """Returns whether to try again: a limit is final for a new subscription, not for one that was connected."""
         return error.code is not grpc.StatusCode.RESOURCE_EXHAUSTED or self._connected
 
 
 def lost(error: errors.TallywireError) -> errors.TallywireError:
-    """Returns what the end of a connection says: Unavailable for all that the service itself has not said.
+    """Returns the error that ends a connection: Unavailable for every status that is not the service's own.
 
     A server that is killed, and whatever stands between, ends a stream with other statuses as well. A reader that was
     too slow goes on where it was.

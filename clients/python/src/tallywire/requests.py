@@ -94,7 +94,7 @@ class ClientClock:
     correct: bool
 
     def __post_init__(self) -> None:
-        """Refuses to correct a clock of which nothing is said."""
+        """Raises ValueError for a correction without the clock to correct."""
         if self.correct and not self.stamp:
             raise ValueError("correct_clock needs stamp_sent_at: the server compares that with its own clock")
 

@@ -91,7 +91,7 @@ class Attempts:
         return wait
 
     def verdict(self, error: errors.TallywireError) -> errors.TallywireError:
-        """Returns the error to raise: when the last try merely ran out of time, what the server said before it."""
+        """Returns the error to raise: if the last try only ran out of time, the server's answer to an earlier one."""
         if error.code is grpc.StatusCode.DEADLINE_EXCEEDED and self.last is not None:
             return self.last
         return error

@@ -77,13 +77,13 @@ class BackgroundSender:
             return self._buffer.stats()
 
     def begin_flush(self) -> None:
-        """Sends what waits without further delay."""
+        """Starts to send the buffered events at once."""
         with self._lock:
             self._flush_to = self._buffer.taken
             self._work.notify()
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Sends what waits, and waits for the outcome of each event taken before; True if all have one in time."""
+        """Sends buffered events, and waits for the outcome of each event taken before; True if all have one in time."""
         seconds = self._settings.shutdown_timeout if timeout is None else timeout
         with self._lock:
             self._flush_to = goal = self._buffer.taken
@@ -91,7 +91,7 @@ class BackgroundSender:
             return self._done.wait_for(lambda: self._buffer.settled >= goal, seconds)
 
     def begin_close(self, timeout: float | None = None) -> None:
-        """Lets the time begin in which what waits may still be sent; later events are dropped."""
+        """Starts the time in which buffered events may still be sent; later events are dropped."""
         seconds = self._settings.shutdown_timeout if timeout is None else timeout
         with self._lock:
             if self._close_by is None:
@@ -99,7 +99,7 @@ class BackgroundSender:
             self._work.notify_all()
 
     def close(self, timeout: float | None = None) -> bool:
-        """Sends what waits while the time suffices, and stops. Returns whether every event had its outcome in time.
+        """Sends buffered events while time is left, and stops. Returns whether every event had its outcome in time.
 
         What had none is counted as dropped, or as failed if it was on its way.
         """
@@ -148,7 +148,7 @@ class BackgroundSender:
             channel.close()
 
     def _take_in(self, event: event_pb2.Event, size: int) -> str | None:
-        """Puts an event in the buffer and wakes the thread if there is reason to; or says why not. Holds the lock."""
+        """Buffers an event and wakes the thread if there is reason to; or returns why not. Holds the lock."""
         if self._close_by is not None:
             self._buffer.taken += 1
             self._buffer.settle(buffer.BatchOutcome(dropped=1), 1, 0)
@@ -162,7 +162,7 @@ class BackgroundSender:
         return None
 
     def _lose(self, lost: Sequence[lost_events.LostEvent]) -> None:
-        """Tells of losses; the thread logs those that no line tells of yet, without the lock: logging may wait."""
+        """Reports lost events; the thread logs those that are in no line yet, without the lock: logging may block."""
         if self._losses.add(lost):
             with self._lock:
                 if self._thread is None and self._close_by is None:
@@ -175,7 +175,7 @@ class BackgroundSender:
         thread: threading.Thread = green_threads.threads().Thread(
             target=self._run, name="tallywire-tracker", daemon=True
         )
-        # At the end of a process no thread can be started: close() will count what waits as dropped.
+        # At the end of a process no thread can be started: close() will count the buffered events as dropped.
         with contextlib.suppress(RuntimeError):
             thread.start()
             self._thread = thread
@@ -199,7 +199,7 @@ class BackgroundSender:
         except Exception:  # noqa: BLE001 - the thread lives on, for the batches to come
             _log.exception("a batch of %d events could not be sent", len(waiting))
             tally, lost = buffer.BatchOutcome(failed=len(waiting)), _failed(waiting, "fault", "a fault of the client")
-        self._lose(lost)  # first: whoever waits for the outcome has been told of it
+        self._lose(lost)  # first: on_drop has been called when flush() returns
         with self._lock:
             self._buffer.settle(tally, len(waiting), size)
             self._done.notify_all()

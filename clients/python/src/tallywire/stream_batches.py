@@ -1,4 +1,4 @@
-"""The books of one StreamEvents call: which batches are sent, which are acknowledged, which must be sent again."""
+"""The batches of one StreamEvents call: which are sent, which are acknowledged, which must be sent again."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ MAX_AGE: Final = 120.0
 
 
 class StreamBroken(Exception):
-    """The connection under a stream failed; `error` says how. Tells it from errors of the source of the batches."""
+    """The connection under a stream failed; `error` says how. Errors of the source of the batches are others."""
 
     def __init__(self, error: errors.TallywireError) -> None:
         super().__init__(str(error))
@@ -96,7 +96,7 @@ def attempts(retry_for: float) -> retries.Attempts:
 
 
 def wait_before_retry(tries: retries.Attempts, window: UnackedBatches, error: errors.TallywireError) -> float:
-    """Returns the seconds to wait before a new connection, the books rewound; raises the error if it is final."""
+    """Returns the seconds before a new connection, all batches unsent again; raises the error if it is final."""
     if window.idle:
         # Nothing was outstanding: an idle connection that reached its age is no failure.
         tries.restart()

@@ -27,7 +27,7 @@ class Call(Protocol[_ResponseOut]):
 
 
 class Subscription(Generic[_Response]):
-    """An iterator over what the server tells; it connects with the first step.
+    """An iterator over the messages of the server; it connects with the first step.
 
     It ends when it is closed: at the end of `with`, by close(), which any thread may call, or when nobody refers to it
     any more.

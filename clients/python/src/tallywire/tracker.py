@@ -95,11 +95,11 @@ class Tracker:
         return self._current().stats()
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Sends what waits without further delay; True once each event taken before has an outcome, see stats()."""
+        """Sends the buffered events at once; True once each event taken before has an outcome, see stats()."""
         return green_threads.waiting(self._current().flush, timeout)
 
     def close(self, timeout: float | None = None) -> bool:
-        """Sends what waits for up to `timeout` seconds (default: shutdown_timeout) and stops; later events are dropped.
+        """Sends the buffered events for up to `timeout` seconds (default: shutdown_timeout) and stops taking events.
 
         Returns whether every event that waited had its outcome in time. What had none is counted as dropped, or as
         failed if it was on its way. Closing again does nothing.

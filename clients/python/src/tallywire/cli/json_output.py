@@ -50,7 +50,7 @@ def emit(document: Json) -> None:
 def _field(message: Message, field: "FieldDescriptor | UpbField") -> Json:
     """Returns one field as JSON."""
     value = getattr(message, field.name)
-    # Told by the value: how a descriptor says it is repeated differs between the protobuf versions we run on.
+    # Decided by the value: the descriptor's attribute for repeated fields differs between versions of protobuf.
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_value(field, item) for item in value]
     if field.has_presence and not message.HasField(field.name):

@@ -49,7 +49,7 @@ def states(
 
 
 def summary(states: Sequence[PointState]) -> list[str]:
-    """Returns what a heading says of the points that are not whole."""
+    """Returns the notes for a heading about the points that are not whole."""
     notes = []
     if PointState.CUT in (states[:1] or ()):
         notes.append("first point cut")
@@ -80,7 +80,7 @@ def _is_boundary(instant: datetime, granularity: time_pb2.Granularity.ValueType,
 
 
 def _name(instant: datetime, granularity: time_pb2.Granularity.ValueType, where: tzinfo) -> object:
-    """Returns what tells the hour, day, week or month of an instant from every other one."""
+    """Returns a key of the hour, day, week or month of an instant."""
     local = instant.astimezone(where)
     match granularity:
         case time_pb2.GRANULARITY_HOUR:

@@ -1,4 +1,4 @@
-"""What goes wrong, said in one line on stderr with what to do, and the exit code that goes with it."""
+"""Errors of commands: one line on stderr with what to do, and the exit code."""
 
 import functools
 import os

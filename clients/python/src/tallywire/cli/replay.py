@@ -203,7 +203,7 @@ def _parse(line: bytes) -> tuple[dict[str, object], event_pb2.Event]:
         if not isinstance(document, dict):
             raise _BadLine("not a JSON object")
         _check_time(document)
-        # What JSON itself would keep, and a Struct, whose numbers are doubles, would change without a word.
+        # What JSON itself would keep, and a Struct, whose numbers are doubles, would change silently.
         events.event("a.b", properties=document.get("properties"))
         json_format.ParseDict(document, event)
     except (ValueError, TypeError, RecursionError, json_format.ParseError) as error:
@@ -214,7 +214,7 @@ def _parse(line: bytes) -> tuple[dict[str, object], event_pb2.Event]:
 
 
 def _check_time(document: dict[str, object]) -> None:
-    """Raises _BadLine for a time that is no instant: what the parser says of it is written for programmers."""
+    """Raises _BadLine for a time that is no instant; the parser's own message is for programmers."""
     for name in ("occurred_at", "occurredAt"):
         value = document.get(name)
         if value is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class StopRequest:
-    """Tells that somebody wants an end: by a key, or by a signal that nobody has told this process to ignore."""
+    """A request to stop: a key, or a signal that this process was not started to ignore."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()

@@ -160,7 +160,7 @@ async def _print(stream: _Updates, output: Output, keeper: PositionFile | None, 
         async for update in stream:
             if expected is not None and update.revision != expected - update.bookmark:
                 raise _does_not_follow(expected, update.revision)
-            expected = None  # from here on the stream itself sees to it
+            expected = None  # from here on the stream itself checks the order
             if not update.bookmark:
                 output.write(line(update))
             if keeper is not None:
@@ -184,7 +184,7 @@ def _does_not_follow(expected: int, revision: int) -> errors.OutOfSequence:
 
 
 def _position(text: bytes) -> SavedPosition | None:
-    """Returns the position that a line or the file of a PositionFile tells, None where it tells none."""
+    """Returns the position in a line or in a PositionFile, None where there is none."""
     try:
         match json.loads(text):
             case {"resume_token": str(token), "revision": int(revision), **others}:
