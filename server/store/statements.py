@@ -24,9 +24,13 @@ class Statement:
 
     def arguments(self, **values: object) -> list[object]:
         """Returns the values of all parameters in their order; raises TypeError for one too few or too many."""
-        if len(values) != len(self.parameters) or not values.keys() >= set(self.parameters):
-            raise TypeError(f"the statement takes {sorted(self.parameters)}, and not {sorted(values)}")
-        return [values[name] for name in self.parameters]
+        try:
+            found = [values[name] for name in self.parameters]
+        except KeyError as error:
+            raise TypeError(f"the statement needs {error.args[0]}") from None
+        if len(values) != len(found):
+            raise TypeError(f"the statement does not take {sorted(values.keys() - set(self.parameters))}")
+        return found
 
 
 def text(name: str) -> str:

@@ -31,12 +31,14 @@ WITH widened AS MATERIALIZED (
     FROM unnest(:segment_points::text::integer[], :segment_parts::text::integer[], :segment_firsts::text::integer[],
         :segment_lasts::text::integer[], :segment_widths::text::integer[]) AS s(point, part, first, last, granularity)
     CROSS JOIN widened
-), spans AS MATERIALIZED (
+), spans AS NOT MATERIALIZED (
+    -- Used three times: reading them anew costs less than keeping them.
     SELECT point, (:dimensions::smallint[])[part] AS dimension, (:names::text[])[part] AS value,
         (:with_bins::boolean[])[part] AND cardinality(:histograms::integer[]) > 0 AS bins,
         first, last
     FROM unnest(:span_points::text::integer[], :span_parts::text::integer[], :span_firsts::text::integer[],
         :span_lasts::text::integer[]) AS s(point, part, first, last)
+    OFFSET 0
 )
 -- Rollups are few for each point. They are added up by the service, which costs less than sorting what they hold by
 -- key here. Counters and bins come as bytes: for the driver to decode them one by one costs half as much again.
