@@ -14,7 +14,7 @@ from server.local import embedded
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
-from tests.bench.world import Served, World
+from tests.harness.bench.world import Served, World
 from tests.support.subscribing import authorization
 
 SUBSCRIBERS, PER_CHANNEL, WAVES = 400, 100, 4

@@ -23,7 +23,7 @@ from server.tenancy.principal import Scope
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
-from tests.faults.promises import Table
+from tests.harness.faults.promises import Table
 from tests.support import subscribing
 from tests.support.subscribing import Reader, authorization
 

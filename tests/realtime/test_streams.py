@@ -13,8 +13,8 @@ from server.local import embedded
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
-from tests.faults import promises
-from tests.faults.promises import Content
+from tests.harness.faults import promises
+from tests.harness.faults.promises import Content
 from tests.support import subscribing
 from tests.support.subscribing import Reader, authorization, kept
 

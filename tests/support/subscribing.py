@@ -8,7 +8,7 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 from tallywire.v1 import realtime_service_pb2 as messages
-from tests.faults import promises
+from tests.harness.faults import promises
 
 
 def authorization(key: str) -> tuple[tuple[str, str], ...]:

@@ -22,7 +22,7 @@ from server.store.database import Database
 from server.tenancy import administration, api_keys, authentication
 from server.tenancy.authentication import Authenticator, BadCredentials
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
-from tests.faults.proxy import Link
+from tests.harness.faults.proxy import Link
 from tests.support import serving
 from tests.support.bad_inputs import outcome
 from tests.support.serving import Accounts, Caller

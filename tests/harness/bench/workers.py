@@ -1,0 +1,140 @@
+"""What needs a worker or several processes: folding, what events take up once folded, and a second server process."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from tests.harness.bench import sending
+from tests.harness.bench.made import Recipe, json_bytes, live, made_up
+from tests.harness.bench.report import Figure, at_least, at_most, of_rounds
+from tests.harness.bench.suite import Bench
+from tests.harness.bench.world import World, until
+
+_TABLES = ("events", "event_keys", "rollups", "deltas")
+_DAY_TENANTS = 10
+_SIZE = (
+    "SELECT sum(pg_total_relation_size(oid))::bigint FROM (SELECT $1::regclass AS oid UNION ALL"
+    " SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::regclass) AS parts"
+)
+# Not in pg_stat_activity, which does not change within a transaction.
+_STANDS_READY = (
+    "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+    " WHERE d.datname = current_database() AND NOT l.granted)"
+)
+_WHOLE = (
+    "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c"
+    " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'"
+)
+
+
+async def fold(bench: Bench) -> Sequence[Figure]:
+    """How fast a worker folds what ingest leaves behind, beside that ingest."""
+    taken, folded = [], []
+    async with bench.world("fold") as world, world.server() as served:
+        keys = await bench.senders(world, served)
+        for number in range(bench.of(3, 1)):
+            events = bench.of(100_000, 5_000)
+            await bench.load.run(sending.make_batches, "fold", live(events, number), keys)
+            await world.checkpoint()
+            taken.append(await bench.load.run(sending.send_batches, served.address, "fold"))
+            await world.checkpoint()
+            folded.append(await _fold(world, events))
+    return [
+        Figure(
+            name="fold",
+            what=f"one worker folds the deltas that stand for those events, {bench.tenants} organizations, events/s",
+            against="TrackEvents taking them in before, without a worker, events/s",
+            unit="events/s",
+            measured=folded,
+            yardstick=taken,
+            result=of_rounds(folded, taken),
+            must=at_least(3),
+            aim=at_least(10),
+        )
+    ]
+
+
+async def _fold(world: World, events: int) -> float:
+    """Events/s from the moment at which a worker that stands ready is let go to the last delta."""
+    async with world.connected() as connection, world.worker():
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE folds, deltas IN EXCLUSIVE MODE")
+            await until(connection, _STANDS_READY)
+        started = time.perf_counter()
+        await until(connection, "SELECT NOT EXISTS (SELECT FROM deltas)")
+        return events / (time.perf_counter() - started)
+
+
+async def storage(bench: Bench) -> Sequence[Figure]:
+    """What a day of events takes up in the database after fold and vacuum, beside the events as JSON."""
+    each = bench.of(20_000, 500)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    span = timedelta(days=1)
+    recipe = Recipe(events=each * _DAY_TENANTS, start=today - span, span=span, users=2000, agents=48, seed=1)
+    raw = json_bytes(made_up(recipe))
+    async with bench.world("storage") as world, world.server() as served, world.worker():
+        keys = await world.keys(_DAY_TENANTS)  # every event of theirs is measured
+        await bench.load.run(sending.make_batches, "storage", recipe, keys)
+        await bench.load.run(sending.send_batches, served.address, "storage")
+        await world.until_folded()
+        sizes, whole = await _sizes(world)
+    per_event = {f"{name}, bytes per event": size / recipe.events for name, size in sizes.items()}
+    stored = sum(sizes.values()) / recipe.events
+    return [
+        Figure(
+            name="storage",
+            what=f"{', '.join(_TABLES)} with indexes and toast after fold and vacuum, of a day of {_DAY_TENANTS}"
+            f" organizations with {each:,} events each, bytes per event",
+            against="the events as JSON without white space, bytes per event",
+            unit="bytes per event",
+            measured=[stored],
+            yardstick=[raw / recipe.events],
+            result=stored * recipe.events / raw,
+            must=at_most(2),
+            aim=at_most(1),
+            details={**per_event, "all tables, bytes per event": whole / recipe.events},
+        )
+    ]
+
+
+async def _sizes(world: World) -> tuple[dict[str, int], int]:
+    async with world.connected() as connection:
+        await connection.execute("VACUUM (ANALYZE)")
+        return {name: await connection.fetchval(_SIZE, name) for name in _TABLES}, await connection.fetchval(_WHOLE)
+
+
+async def processes(bench: Bench) -> Sequence[Figure]:
+    """Ingest by two server processes on one port, beside one process."""
+    about = {
+        "name": "processes",
+        "what": "TrackEvents as in ingest, `serve --processes 2`, events/s",
+        "against": "one process, events/s",
+    }
+    if not await _has_processes():
+        return [Figure(**about, note="`python -m server serve` has no option --processes")]
+    one, two = [], []
+    async with (
+        bench.world("processes") as world,
+        world.server() as single,
+        world.server(processes=2) as double,
+    ):
+        keys = await bench.senders(world, single, double)
+        for number in bench.rounds:
+            for position, (served, rates) in enumerate(((single, one), (double, two))):
+                recipe = live(bench.of(40_000, 5_000), 2 * number + position)
+                await bench.load.run(sending.make_batches, "processes", recipe, keys)
+                await world.checkpoint()
+                rates.append(await bench.load.run(sending.send_batches, served.address, "processes"))
+    return [
+        Figure(**about, unit="events/s", measured=two, yardstick=one, result=of_rounds(two, one), must=at_least(1.2))
+    ]
+
+
+async def _has_processes() -> bool:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "server", "serve", "--help", stdout=asyncio.subprocess.PIPE
+    )
+    shown, _ = await process.communicate()
+    return b"--processes" in shown

@@ -1,0 +1,157 @@
+"""Every failpoint is reached and ends its process; what was committed by then is there, and counted once."""
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from server import errors, failpoints
+from server.failpoints import Name
+from server.store import jobs
+from server.tasks.jobs import REGISTRY
+from tallywire import TallywireError, event
+from tallywire.v1 import event_pb2, event_service_pb2
+from tests.harness.faults import supervisor
+from tests.harness.faults import world as worlds
+from tests.harness.faults.clients import Tenant
+from tests.harness.faults.history import History
+from tests.harness.faults.processes import Nursery, Program
+from tests.harness.faults.world import World
+
+_SECONDS = 60.0
+_OF_WORKERS = ("fold_before_commit", "job_before_record")
+
+
+async def _reach(world: World, program: Program, name: Name, tenant: Tenant) -> list[event_pb2.Event]:
+    """Uses the service until the program has ended itself at a failpoint; returns what was sent to it."""
+    sent: list[event_pb2.Event] = []
+    before = len(program.lives)
+    await _wake_jobs(world)  # a worker looks for them when it starts, and then only now and then
+    program.arm({name: 1})
+    program.kill()
+    async with asyncio.timeout(_SECONDS):
+        while not any(life.failpoint() for life in program.lives[before:]):
+            sent.append(event("message.sent"))
+            with contextlib.suppress(TallywireError):
+                await tenant.servers[0].client.track(sent[-1], timeout=1)
+            if name == "job_before_record":
+                await _wake_jobs(world)
+            await asyncio.sleep(0.02)
+    await program.disarm()
+    assert {life.failpoint() for life in program.lives[before:]} - {None} == {name}
+    return sent
+
+
+async def _wake_jobs(world: World) -> None:
+    """Makes every job due; the one that a killed worker was running waits for its lease."""
+    for job in REGISTRY:
+        async with world.database.transaction() as connection:
+            await jobs.wake(connection, job.name)
+
+
+async def test_each_is_reached_and_nothing_is_lost_or_counted_twice(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    with worlds.data_folder(logs) as data:
+        async with worlds.opened(1, data, logs, History()) as world:
+            tenant = world.tenants[0]
+            client = tenant.servers[1].client
+            total = 0
+            for name in failpoints.NAMES:
+                programs = world.cluster.workers if name in _OF_WORKERS else world.cluster.servers
+                sent = await _reach(world, programs[0], name, tenant)
+                results = [result.status for result in await client.track_batch(sent)]
+                last = event_service_pb2.EVENT_STATUS_DUPLICATE
+                if name == "ingest_before_commit":
+                    last = event_service_pb2.EVENT_STATUS_ACCEPTED
+                assert results[-1] == last, name
+                total += len(sent)
+            now = datetime.now(UTC)
+            answer = await client.overview(now - timedelta(hours=1), now + timedelta(minutes=15))
+            assert answer.overview.events == total
+            await asyncio.gather(*(program.stop() for program in world.cluster.programs))
+            assert not list(supervisor.judge_lives(world.cluster.programs))
+
+
+async def test_a_process_that_ends_at_once_has_a_log(tmp_path: Path) -> None:
+    async with Nursery.opened() as nursery:
+        _, ended = await nursery.start("whole", ["this"], {}, whole := tmp_path / "whole.log")
+        assert await ended == 0
+        assert "The Zen of Python" in whole.read_text()
+        for number in range(50):
+            pid, ended = await nursery.start(str(number), ["this"], {}, log := tmp_path / f"{number}.log")
+            nursery.signal(pid, signal.SIGKILL)
+            assert await ended in (-signal.SIGKILL, 0)
+            assert whole.read_text().startswith(log.read_text()), "what was written until then, however little"
+
+
+@pytest.mark.parametrize("first", ["armed", "disarmed"])
+async def test_a_process_that_is_about_to_start_has_the_failpoints_of_now(tmp_path: Path, first: str) -> None:
+    async with Nursery.opened() as nursery:
+        arguments = ["http.server", "--bind", "127.0.0.1", "0"]
+        program = Program("one", arguments, environment={}, nursery=nursery, logs=tmp_path)
+        if first == "armed":
+            program.arm({"fold_before_commit": 1})
+        program.start()
+        await asyncio.sleep(0)  # it is asked for and not there yet
+        assert not program.is_up
+        async with asyncio.timeout(20):
+            if first == "armed":
+                await program.disarm()
+            else:
+                program.arm({"fold_before_commit": 1})
+                await program.ended()
+        assert program.lives[0].killed
+        program.kill()
+        await program.stop()
+
+
+def test_they_are_not_armed_without_permission() -> None:
+    before = failpoints.reach
+    failpoints.arm("fold_before_commit:1", allowed=False)
+    failpoints.arm(None, allowed=True)
+    assert failpoints.reach is before
+    failpoints.reach("fold_before_commit")
+
+
+@pytest.mark.parametrize("text", ["", "fold_before_commit", "fold_before_commit:2", "unknown:0.5", "a:1,", "a:nan"])
+def test_a_wrong_failpoint_is_reported(text: str) -> None:
+    with pytest.raises(errors.SetupError, match="name:probability"):
+        failpoints.arm(text, allowed=True)
+
+
+_CLOCK = """
+import asyncio, grpc, server.clock, time
+from datetime import UTC, datetime
+from tests.harness.faults import nursery
+
+async def remaining():
+    async def echo(request, context):
+        return str(context.time_remaining()).encode()
+
+    grpc_server = grpc.aio.server()
+    handlers = {"left": grpc.unary_unary_rpc_method_handler(echo)}
+    grpc_server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("time", handlers),))
+    address = f"127.0.0.1:{grpc_server.add_insecure_port('127.0.0.1:0')}"
+    await grpc_server.start()
+    async with grpc.aio.insecure_channel(address) as channel:
+        left = float(await channel.unary_unary("/time/left")(b"", timeout=1000))
+    await grpc_server.stop(0)
+    return left
+
+before = time.time()
+nursery._set_clock(-3600)
+print(round(before - time.time()), round(before - server.clock.Clock().now().timestamp()))
+print(isinstance(datetime.now(UTC), server.clock.datetime), round(before - datetime.now(UTC).timestamp()))
+print(900 < asyncio.run(remaining()) < 1100)
+"""
+
+
+def test_a_process_can_be_given_a_wrong_clock() -> None:
+    """Only the service's own view of it changes: its instants are still instants to it, and deadlines stay true."""
+    reported = subprocess.run([sys.executable, "-c", _CLOCK], cwd=supervisor.ROOT, text=True, capture_output=True)
+    assert reported.stdout.splitlines() == ["3600 3600", "True 0", "True"], reported.stderr

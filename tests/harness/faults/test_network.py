@@ -1,0 +1,92 @@
+"""Links that are slow, torn, half-open or silent lose nothing, and nobody waits for them for ever."""
+
+import asyncio
+import random
+import urllib.parse
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server import errors
+from server.local import embedded
+from server.store.database import Database
+from tests.harness.faults import run
+from tests.harness.faults.network import Network
+from tests.harness.faults.proxy import Harm, Link
+
+
+async def test_a_harmed_network_loses_nothing(tmp_path: Path) -> None:
+    verdict = await run.run(3, 2.0, tmp_path, scenario=Network(3).scenario)
+    print(verdict)
+    assert verdict.good, f"\n{verdict}"
+
+
+@pytest.fixture
+async def link(engines: embedded.Engines) -> AsyncIterator[Link]:
+    """A link to PostgreSQL."""
+    parts = urllib.parse.urlsplit(engines.database_url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    async with Link.opened("postgres", parts.hostname, parts.port, random.Random(1)) as link:
+        yield link
+
+
+def through(link: Link, engines: embedded.Engines) -> str:
+    """The database's URL by way of the link."""
+    parts = urllib.parse.urlsplit(engines.database_url)
+    return engines.database_url.replace(f":{parts.port}/", f":{link.port}/")
+
+
+async def test_a_session_that_was_not_reported_of_its_end_keeps_no_lock(
+    engines: embedded.Engines, database: Database, link: Link
+) -> None:
+    mine = Database(through(link, engines), ingest_connections=1)
+    begun = asyncio.Event()
+
+    async def rows() -> AsyncIterator[bytes]:
+        yield b""
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def copy() -> None:
+        async with mine.ingest() as driver, driver.transaction():
+            await driver.execute("SELECT pg_advisory_xact_lock(20261120)")
+            await driver.execute("CREATE TEMPORARY TABLE filled (one bytea)")
+            await driver.copy_to_table("filled", source=rows())
+
+    copying = asyncio.create_task(copy())
+    await begun.wait()
+    link.lose_near()  # PostgreSQL goes on waiting for the rest of the rows
+    with pytest.raises(errors.StorageUnavailable):
+        await asyncio.wait_for(copying, timeout=5)
+    async with mine.ingest() as driver, driver.transaction():
+        await driver.execute("SET LOCAL lock_timeout = '5s'")
+        await driver.execute("SELECT pg_advisory_xact_lock(20261120)")
+    await mine.close()
+
+
+async def test_a_silent_connection_is_cut_and_those_of_its_age_are_not_used(
+    engines: embedded.Engines, link: Link
+) -> None:
+    mine = Database(through(link, engines), patience=0.5)
+    await asyncio.gather(mine.condition(), mine.condition(), mine.condition())
+    async with mine.snapshot():
+        pass
+    link.harm(Harm.BLACK_HOLE)
+    link.heal()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(errors.StorageUnavailable):
+        await mine.condition()
+    assert 0.4 < loop.time() - began < 5
+    link.harm(Harm.BLACK_HOLE)
+    with pytest.raises(errors.StorageUnavailable):
+        async with mine.maintenance() as driver:
+            await driver.execute("SELECT 1")
+    link.heal()
+    async with asyncio.timeout(5):  # those of the other pool, too, which have a minute
+        await mine.condition()
+        async with mine.snapshot():
+            pass
+    await mine.close()
