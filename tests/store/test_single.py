@@ -3,7 +3,7 @@
 import pytest
 
 from server import errors
-from server.store import single
+from server.store import array_texts
 from server.store.database import Database
 
 TEXTS = [
@@ -31,15 +31,15 @@ INTEGERS = [0, -1, None, 2**63 - 1, -(2**63)]
 
 @pytest.mark.parametrize("values", [[], *([one] for one in TEXTS), TEXTS, ["", *TEXTS[::-1], ""], [""] * 5])
 async def test_texts_are_what_postgresql_reads(database: Database, values: list[str]) -> None:
-    found = await read(database, "text", single._texts(values))
+    found = await read(database, "text", array_texts.texts(values))
     assert found == [one or None for one in values]
 
 
 async def test_bytes_and_integers_are_what_postgresql_reads(database: Database) -> None:
     for values in (BYTES, []):
-        assert await read(database, "bytea", single._byteas(values)) == values
+        assert await read(database, "bytea", array_texts.byteas(values)) == values
     for numbers in (INTEGERS, []):
-        assert await read(database, "bigint", single._integers(numbers)) == numbers
+        assert await read(database, "bigint", array_texts.integers(numbers)) == numbers
 
 
 async def read(database: Database, kind: str, array: str) -> object:
@@ -51,4 +51,4 @@ async def read(database: Database, kind: str, array: str) -> object:
 @pytest.mark.parametrize("values", [["\0"], ["a\0\0b", "c"], ["a", "b\0"], ["\0", "\0"]])
 def test_a_nul_moves_nothing_into_another_row(values: list[str]) -> None:
     with pytest.raises(errors.StorageRejected):
-        single._texts(values)
+        array_texts.texts(values)
