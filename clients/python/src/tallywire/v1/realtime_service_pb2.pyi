@@ -417,7 +417,8 @@ class ConversationState(google.protobuf.message.Message):
     """status is how the conversation stands."""
     agent_id: builtins.str
     """agent_id is the agent on the latest event that carries one, of those that start, close or reopen the conversation
-    or are its messages.
+    or are its messages. Where a later event without an agent arrived before the latest one with an agent, the agent of
+    an earlier event stays; user_id and channel likewise.
     """
     user_id: builtins.str
     """user_id is the user on the latest of these events that carries one."""
