@@ -126,7 +126,7 @@ def test_requests_go_on_without_the_metrics_server_and_nothing_is_lost(server: S
     ("server", "said"),
     [
         ((UWSGI, False), "use --enable-threads"),
-        (([*UWSGI, "--gevent=9", "--gevent-monkey-patch"], False), "Use --threads"),
+        (([*UWSGI, "--gevent=9", "--gevent-monkey-patch"], False), "use --threads instead"),
     ],
     indirect=["server"],
 )

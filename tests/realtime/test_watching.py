@@ -172,7 +172,7 @@ async def test_a_new_part_does_not_keep_the_others_waiting(
     await client.track(event("message.sent", channel="web", conversation_id="a"))
     old = watch(stubs[0], key)
     await first(old)
-    made, go_on, make = asyncio.Event(), asyncio.Event(), views.snapshots.view
+    made, go_on, make = asyncio.Event(), asyncio.Event(), views.rebuild.view
 
     async def slowly(connection: object, organization_id: int, time_zone: str, part: ViewFilter) -> object:
         found = await make(connection, organization_id, time_zone, part)  # type: ignore[arg-type]
@@ -181,7 +181,7 @@ async def test_a_new_part_does_not_keep_the_others_waiting(
             await go_on.wait()
         return found
 
-    monkeypatch.setattr(views.snapshots, "view", slowly)
+    monkeypatch.setattr(views.rebuild, "view", slowly)
     new = [watch(stubs[0], key, channel="web") for _ in range(3)]
     reads = [asyncio.ensure_future(one.read()) for one in new]
     async with asyncio.timeout(5):

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterable
 import grpc
 import pytest
 
-from server import app
 from server.app import Running
 from server.rpc import endings, gate
 from server.rpc.endings import StreamLimits
@@ -90,13 +89,13 @@ class Connections:
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
     """The connections to all servers of the process during the test."""
-    seen, peer = Connections(), gate._peer
+    seen, answering = Connections(), gate._Answering
 
-    def noted(context: grpc.aio.ServicerContext) -> str:
+    def noted(method: str, context: grpc.aio.ServicerContext) -> gate._Answering:
         seen.note(context.peer())
-        return peer(context)
+        return answering(method, context)
 
-    monkeypatch.setattr(gate, "_peer", noted)
+    monkeypatch.setattr(gate, "_Answering", noted)
     return seen
 
 
@@ -107,7 +106,8 @@ _CUT = {"max_connection_seconds": 0.5, "connection_grace_seconds": 0.5}
 @contextlib.asynccontextmanager
 async def ageing(settings: Settings, monkeypatch: pytest.MonkeyPatch, *, cut: bool = False) -> AsyncIterator[Running]:
     """A server whose connections last for half a second. It ends streams after about one, or else they are cut."""
-    monkeypatch.setattr(app, "_stream_limits", lambda _: StreamLimits(age=0 if cut else 1))
+    limits = StreamLimits(age=0 if cut else 1)
+    monkeypatch.setattr(StreamLimits, "from_settings", lambda _: limits)
     async with serving.running(settings, **(_CUT if cut else _ENDED)) as server:
         yield server
 

@@ -39,6 +39,10 @@ KEYS = {
 }
 
 
+# How ranges of an index are read, and where the plan says which. A bitmap is made of the same ranges.
+CONDITIONS = {"Index Scan": "Index Cond", "Index Only Scan": "Index Cond", "Bitmap Heap Scan": "Recheck Cond"}
+
+
 def nodes(plan: Any) -> Iterator[dict[str, Any]]:
     """A plan's node and all below it."""
     yield plan
@@ -59,8 +63,8 @@ def check(found: list[dict[str, Any]]) -> set[str]:
     for node in found:
         name = node.get("Relation Name")
         if name in tables and node["Node Type"] != "ModifyTable":
-            assert node["Node Type"] in ("Index Scan", "Index Only Scan"), node
-            assert all(f"{column} " in node["Index Cond"] for column in KEYS[name]), node
+            assert node["Node Type"] in CONDITIONS, node
+            assert all(f"{column} " in node[CONDITIONS[node["Node Type"]]] for column in KEYS[name]), node
     return tables
 
 
