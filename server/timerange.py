@@ -8,7 +8,7 @@ import bisect
 import enum
 import functools
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -85,7 +85,8 @@ def ceil_bucket(at: datetime) -> int:
 
 
 @functools.cache
-def _zone_names() -> dict[str, str]:
+def zone_names() -> Mapping[str, str]:
+    """Returns the names of the IANA zones that are accepted, each under its case-folded form."""
     names = zoneinfo.available_timezones() - {"Factory", "localtime", "posixrules"}
     return {name.casefold(): name for name in names}
 
@@ -95,7 +96,7 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
 
     The name is looked up in the list of zones and is never a path or a POSIX rule.
     """
-    canonical = _zone_names().get(name.casefold()) if len(name) <= 64 else None
+    canonical = zone_names().get(name.casefold()) if len(name) <= 64 else None
     if canonical is None:
         raise Refused(
             Reason.INVALID_TIME_ZONE,

@@ -1,4 +1,9 @@
-"""What every test stands on: real engines, a real server on a socket, and an organization of its own."""
+"""What every test stands on: real engines, a real server on a socket, and an organization of its own.
+
+Fixtures import the service themselves, here and in tests/support: unit tests, which use none of them, start without it.
+"""
+
+from __future__ import annotations
 
 import itertools
 import os
@@ -6,25 +11,22 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
-
-from server.organizations.settings import OrganizationSettings
-from server.tenancy import administration, api_keys
+from typing import TYPE_CHECKING
 
 # Before gRPC is imported: its handlers of fork can end a child of ours before it has become PostgreSQL.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
+import hypothesis
 import pytest
 import structlog
 
-from server.app import Running
-from server.local import embedded
-from server.settings import Settings
-from server.store import migrate, partitions
-from server.store.database import Database
-from server.tasks.wakeups import Wakeups
-from server.tenancy.keyed_hashes import KeyedHashes
-from server.tenancy.principal import Scope
-from tallywire import AsyncClient
+if TYPE_CHECKING:
+    from server.app import Running
+    from server.local import embedded
+    from server.settings import Settings
+    from server.store.database import Database
+    from server.tenancy.principal import Scope
+    from tallywire import AsyncClient
 
 # A shell starts what runs in the background of a script with SIGINT ignored, which children inherit: tests that send
 # Ctrl-C to a child expect what a terminal's user gets.
@@ -38,6 +40,11 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+# The fast loop tries few examples of each property; .ci/run tries many. Neither depends on how fast the machine is.
+hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 # Fixtures for every folder, which pytest finds here only.
 pytest_plugins = ["tests.support.callers", "tests.support.commands", "tests.support.own_databases"]
@@ -60,6 +67,8 @@ MakeTenant = Callable[..., Awaitable[Tenant]]
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Engines]:
     """PostgreSQL and Valkey for the whole session."""
+    from server.local import embedded
+
     with embedded.start(tmp_path_factory.mktemp("engines")) as engines:
         yield engines
 
@@ -67,6 +76,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Engin
 @pytest.fixture(scope="session")
 async def database(engines: embedded.Engines) -> AsyncIterator[Database]:
     """The migrated database that the tests share."""
+    from server.store import migrate, partitions
+    from server.store.database import Database
+
     database = Database(engines.database_url)
     await migrate.upgrade(database)
     condition = await database.condition()
@@ -79,6 +91,8 @@ async def database(engines: embedded.Engines) -> AsyncIterator[Database]:
 @pytest.fixture(scope="session")
 def settings(engines: embedded.Engines) -> Settings:
     """The settings of the server that the tests share."""
+    from server.settings import Settings
+
     return Settings(
         DATABASE_URL=engines.database_url,  # type: ignore[call-arg]  # fields are set by their environment names
         REDIS_URL=engines.redis_url,
@@ -91,6 +105,9 @@ def settings(engines: embedded.Engines) -> Settings:
 @pytest.fixture(scope="session")
 async def server(settings: Settings, database: Database) -> AsyncIterator[Running]:
     """A server on a free port, without any worker."""
+    from server.app import Running
+    from server.tasks.wakeups import Wakeups
+
     wakeups = Wakeups(settings.required("redis_url"))
     running = Running(settings, database, wakeups)
     await running.start()
@@ -104,7 +121,14 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def make_tenant(database: Database) -> MakeTenant:
-    """Makes organizations: make_tenant(scopes=…, time_zone=…, any setting of OrganizationSettings)."""
+    """Makes organizations: make_tenant(scopes=…, time_zone=…, any setting of OrganizationSettings).
+
+    Their keys may do everything unless scopes are given.
+    """
+    from server.organizations.settings import OrganizationSettings
+    from server.tenancy import administration, api_keys
+    from server.tenancy.keyed_hashes import KeyedHashes
+    from server.tenancy.principal import Scope
 
     async def make(*, scopes: Collection[Scope] = (Scope.ADMIN,), time_zone: str = "UTC", **settings: object) -> Tenant:
         name = f"organization {next(_numbers)} of {os.getpid()}"
@@ -131,6 +155,8 @@ def organization(tenant: Tenant) -> int:
 @pytest.fixture
 async def client(server: Running, tenant: Tenant) -> AsyncIterator[AsyncClient]:
     """A client with the key of the test's organization."""
+    from tallywire import AsyncClient
+
     async with AsyncClient(server.address, api_key=tenant.key) as client:
         yield client
 

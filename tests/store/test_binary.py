@@ -24,7 +24,7 @@ _ROW = st.tuples(
 async def test_values_come_back_as_they_were_packed(database: Database) -> None:
     rows: list[tuple[object, ...]] = []
 
-    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(_ROW)
     def packed(row: tuple[str, list[int], list[int], list[bytes], datetime]) -> None:
         rows.append(row)
@@ -64,7 +64,7 @@ _EVENTS = st.lists(
 async def test_events_come_back_as_they_were_stored(database: Database) -> None:
     stored: list[Event] = []
 
-    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(_EVENTS)
     def collect(made: list[Event]) -> None:
         stored.extend(one._replace(event_key=key_of(one.event_id)) for one in made)

@@ -1,16 +1,22 @@
 """The fixture for commands in the foreground, which end with the test."""
 
+from __future__ import annotations
+
 import pathlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import processes
+if TYPE_CHECKING:
+    from tests.support import processes
 
 
 @pytest.fixture
 def start(tmp_path: pathlib.Path) -> Iterator[processes.Start]:
     """Starts commands that run in the foreground, and ends them after the test."""
+    from tests.support import processes
+
     started: list[processes.Foreground] = []
 
     def start(*arguments: str, **variables: str) -> processes.Foreground:

@@ -1,15 +1,16 @@
 """Fixtures: databases of the test's own, for workers, which fold and remove whatever they find."""
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from server.local import embedded
-from server.organizations.settings import OrganizationSettings
-from server.store import migrate, partitions
-from server.store.database import Database
-from server.tenancy import administration
+if TYPE_CHECKING:
+    from server.local import embedded
+    from server.store.database import Database
 
 _TEMPLATE = "workers_template"
 _numbers = itertools.count(1)
@@ -18,6 +19,8 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Engines]:
     """PostgreSQL and a Valkey that tests may stop and empty."""
+    from server.local import embedded
+
     with embedded.start(tmp_path_factory.mktemp("workers")) as engines:
         yield engines
 
@@ -25,6 +28,9 @@ def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.E
 @pytest.fixture(scope="session")
 async def template(own_engines: embedded.Engines) -> str:
     """A migrated database to make others from."""
+    from server.store import migrate, partitions
+    from server.store.database import Database
+
     database = Database(own_engines.create_database(_TEMPLATE), ingest_connections=1, other_connections=1)
     await migrate.upgrade(database)
     condition = await database.condition()
@@ -45,6 +51,8 @@ def own_url(own_engines: embedded.Engines, template: str) -> Iterator[str]:
 @pytest.fixture
 async def own_database(own_url: str) -> AsyncIterator[Database]:
     """The database that is the test's alone."""
+    from server.store.database import Database
+
     database = Database(own_url, ingest_connections=3, other_connections=6)
     yield database
     await database.close()
@@ -53,4 +61,7 @@ async def own_database(own_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def own_organization(own_database: Database) -> int:
     """An organization in the test's own database."""
+    from server.organizations.settings import OrganizationSettings
+    from server.tenancy import administration
+
     return await administration.create_organization(own_database, "acme", OrganizationSettings(time_zone="UTC"))

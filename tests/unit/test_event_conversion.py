@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 from google.protobuf import json_format, timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import Reason, Refused
@@ -145,7 +145,6 @@ def same(given: Sequence[event_pb2.Event], sender: SenderFacts) -> bool:
     return [one.rejection if isinstance(one, Refused) else one for one in together] == apart
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(messages(), max_size=6), senders())
 def test_a_batch_is_its_events(given: Sequence[event_pb2.Event], sender: SenderFacts) -> None:
     assert same(given, sender)

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server import histogram
@@ -57,7 +57,6 @@ def close_together(draw: st.DrawFn) -> list[int]:
 
 
 @given(close_together() | st.lists(MAGNITUDES, min_size=1, max_size=60), st.sampled_from(QUANTILES))
-@settings(deadline=None, max_examples=300)
 def test_a_percentile_lies_between_the_smallest_and_the_greatest_value(values: list[int], q: float) -> None:
     reported = histogram.quantile(histogram_of(values), q)
     assert reported is not None
@@ -66,7 +65,6 @@ def test_a_percentile_lies_between_the_smallest_and_the_greatest_value(values: l
 
 
 @given(close_together(), close_together(), st.sampled_from(QUANTILES))
-@settings(deadline=None)
 def test_what_was_added_can_be_taken_back(kept: list[int], gone: list[int], q: float) -> None:
     made = histogram_of(kept + gone)
     for key, amount in histogram_of(gone).items():
@@ -75,7 +73,6 @@ def test_what_was_added_can_be_taken_back(kept: list[int], gone: list[int], q: f
 
 
 @given(st.lists(MAGNITUDES, min_size=1, max_size=60), st.sampled_from(QUANTILES))
-@settings(deadline=None)
 def test_percentiles_are_those_of_sql_within_one_percent(values: list[int], q: float) -> None:
     exact, reported = percentile_cont(values, q), histogram.quantile(histogram_of(values), q)
     assert reported == pytest.approx(exact, rel=histogram.RELATIVE_ERROR)
@@ -101,7 +98,6 @@ def test_histograms_beside_each_other_do_not_mix(values: list[int], q: float) ->
 
 
 @given(st.lists(MAGNITUDES, max_size=20), st.lists(MAGNITUDES, min_size=1, max_size=20))
-@settings(deadline=None)
 def test_merging_histograms_is_merging_their_values(left: list[int], right: list[int]) -> None:
     merged = histogram_of(left)
     for key, amount in histogram_of(right).items():

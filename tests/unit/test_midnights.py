@@ -5,7 +5,7 @@ import itertools
 import struct
 import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 import pytest
@@ -56,13 +56,15 @@ def _length(counts: Sequence[int], size: int) -> int:
 
 def distinct() -> Mapping[tuple[Change, ...], str]:
     """A zone, the first by its name, for each history of clock changes: many have the same one."""
-    return {tuple(changes(name)): name for name in sorted(timerange._zone_names().values(), reverse=True)}
+    return {tuple(changes(name)): name for name in sorted(timerange.zone_names().values(), reverse=True)}
 
 
 def wrong_minutes(change: Change, day: date) -> dict[int, int]:
     """How many minutes are on the wrong side if a day began so many minutes after a change, by quarter hour."""
     minutes = range(-AROUND, AROUND)
-    late = [change.day(minute) >= day for minute in minutes]
+    begins = datetime.combine(day, time(), UTC)  # on the wall, as the clock before and after the change shows it
+    before_it, after_it = ((begins - change.at - ahead) / MINUTE for ahead in (change.before, change.after))
+    late = [minute >= (before_it if minute < 0 else after_it) for minute in minutes]
     before = list(itertools.accumulate(late, initial=0))
     after = list(itertools.accumulate((not one for one in reversed(late)), initial=0))
     after.reverse()

@@ -1,7 +1,7 @@
 """One line of a cause, and then how often it came."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,42 +9,58 @@ from structlog.testing import capture_logs
 from server import log_throttle
 from server.log_throttle import Lines
 
-_SECONDS = 0.2
+_SECONDS = 3600.0  # far longer than any test: time passes when the test says so
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1500):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it has not come to be so")
+class Timers:
+    """Stands for the event loop: what is to be called later is called when the test says so."""
+
+    def __init__(self) -> None:
+        self._calls: list[Callable[[], None]] = []
+
+    def call_later(self, _: float, function: Callable[..., None], *arguments: object) -> None:
+        """Keeps the call."""
+        self._calls.append(lambda: function(*arguments))
+
+    def elapse(self) -> int:
+        """Makes the calls that are due after the seconds of the lines; returns how many further ones were asked for."""
+        due, self._calls = self._calls, []
+        for call in due:
+            call()
+        return len(self._calls)
 
 
 @pytest.fixture
-async def lines() -> AsyncIterator[Lines]:
-    """Lines of a fifth of a second, of which nothing is left after the test."""
-    lines = Lines(_SECONDS)
-    yield lines
-    await until(lambda: not lines._causes)
+def timers(monkeypatch: pytest.MonkeyPatch) -> Timers:
+    """The timers of the lines."""
+    timers = Timers()
+    monkeypatch.setattr(log_throttle, "asyncio", SimpleNamespace(get_running_loop=lambda: timers))
+    return timers
 
 
-async def test_a_cause_is_reported_at_once_and_then_counted(lines: Lines) -> None:
+@pytest.fixture
+def lines(timers: Timers) -> Lines:
+    """Lines that count for as long as the test wants."""
+    return Lines(_SECONDS)
+
+
+def test_a_cause_is_reported_at_once_and_then_counted(lines: Lines, timers: Timers) -> None:
     with capture_logs() as reported:
         for _ in range(500):
             lines.write("warning", "away", "refused", reason="refused")
         assert reported == [{"event": "away", "log_level": "warning", "reason": "refused"}]
-        await until(lambda: len(reported) == 2)
-        assert reported[1] == {**reported[0], "times": 499, "seconds": _SECONDS}
+        timers.elapse()
+        assert reported[1:] == [{**reported[0], "times": 499, "seconds": _SECONDS}]
         lines.write("warning", "away", "refused", reason="refused")
-        await until(lambda: len(reported) == 3)
-        assert reported[2]["times"] == 1
-        await until(lambda: not lines._causes)
+        timers.elapse()
+        assert [line["times"] for line in reported[2:]] == [1]
+        assert timers.elapse() == 0, "a cause that no longer comes is forgotten"
         lines.write("warning", "away", "refused", reason="refused")
     assert len(reported) == 4
     assert "times" not in reported[3]
 
 
-async def test_causes_are_distinguished_by_what_they_are(lines: Lines) -> None:
+def test_causes_are_distinguished_by_what_they_are(lines: Lines) -> None:
     with capture_logs() as reported:
         for cause in ("refused", "lost", "refused"):
             lines.write("warning", "away", cause, reason=cause)
@@ -65,7 +81,9 @@ def failure(one: bool) -> ValueError:
         return error
 
 
-async def test_errors_are_distinguished_by_their_place_and_found_by_the_first_lines_fields(lines: Lines) -> None:
+def test_errors_are_distinguished_by_their_place_and_found_by_the_first_lines_fields(
+    lines: Lines, timers: Timers
+) -> None:
     with capture_logs() as reported:
         found = [
             lines.write("error", "failed", error=failure(one), request_id=number)["request_id"]
@@ -74,19 +92,21 @@ async def test_errors_are_distinguished_by_their_place_and_found_by_the_first_li
         assert [line["request_id"] for line in reported] == [0, 2]
         assert all(isinstance(line["exc_info"], ValueError) for line in reported)
         assert found == [0, 0, 2, 0, 2]
-        await until(lambda: len(reported) == 4)
+        timers.elapse()
     assert [(line["request_id"], line["times"]) for line in reported[2:]] == [(0, 2), (2, 1)]
     assert not any("exc_info" in line for line in reported[2:])
 
 
-async def test_however_many_causes_there_are_the_lines_are_few(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_however_many_causes_there_are_the_lines_are_few(
+    lines: Lines, timers: Timers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(log_throttle, "_MOST_CAUSES", 5)
     with capture_logs() as reported:
         for number in range(100):
             lines.write("warning", "odd", number, number=number)
         assert len(reported) == 6
-        await until(lambda: len(reported) == 7)
-    assert reported[6]["times"] == 94
+        timers.elapse()
+    assert [line["times"] for line in reported[6:]] == [94]
 
 
 def test_without_an_event_loop_every_line_is_written() -> None:
