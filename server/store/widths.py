@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.catalog.cells import Cells
 from server.quarters import Width
-from server.store import rollups
+from server.store import rollups, statements
 from server.store.database import Driver
 from server.timerange import Span
 
@@ -33,26 +33,14 @@ async def due(connection: AsyncConnection) -> list[int]:
     return list(found)
 
 
+_VALUES = statements.load("read_values")
+
+
 async def values_after(driver: Driver, organization_id: int, after: Value, limit: int) -> list[Value]:
     """The next values that have any rollups, in order, found by hopping through the index."""
-    rows = await driver.fetch(
-        """
-        WITH RECURSIVE hop AS (
-            (SELECT dimension, value FROM rollups WHERE organization_id = $1 AND (dimension, value) > ($2, $3)
-             ORDER BY dimension, value LIMIT 1)
-            UNION ALL
-            SELECT n.dimension, n.value FROM hop CROSS JOIN LATERAL (
-                SELECT dimension, value FROM rollups
-                WHERE organization_id = $1 AND (dimension, value) > (hop.dimension, hop.value)
-                ORDER BY dimension, value LIMIT 1
-            ) AS n
-        )
-        SELECT dimension, value FROM hop LIMIT $4
-        """,
-        organization_id,
-        *after,
-        limit,
-    )
+    dimension, value = after
+    given = _VALUES.arguments(organization_id=organization_id, dimension=dimension, value=value, limit=limit)
+    rows = await driver.fetch(_VALUES.text, *given)
     return [(row[0], row[1]) for row in rows]
 
 
