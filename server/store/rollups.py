@@ -16,14 +16,16 @@ from server.catalog import cells, slots
 from server.catalog.cells import Cell, CellKey, Cells
 from server.catalog.selections import AsOf
 from server.catalog.slots import Counts, SlotKey
-from server.store import binary
+from server.store import binary, statements
 from server.store.database import Driver
 from server.store.events import Revision
 
 _FIGURES = ("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "set_keys", "sets")
 
-# How far the rollups are widened: see server/rollups/widen.py. Without a row nothing has been folded.
-_UNTIL = "SELECT coalesce((SELECT widened_until FROM folds WHERE organization_id = $1), 0) AS until"
+_TAKE = statements.load("take_deltas")
+_LOAD, _SAVE = statements.load("read_rollups"), statements.load("save_rollups")
+_STORED = statements.load("read_stored_figures")
+_BY_HOUR = statements.load("read_events_by_hour", HOUR=int(quarters.Width.HOUR), TOTAL=int(cells.Dimension.TOTAL))
 
 _LARGEST = 2**63 - 1  # what a column holds; a figure beyond it stays there, and the service goes on
 
@@ -151,13 +153,8 @@ class Taken:
 
 async def take_deltas(driver: Driver, organization_id: int, limit: int) -> Taken:
     """Deletes up to that many of the organization's deltas, in the order of their cells, and returns them."""
-    rows = await driver.fetch(
-        "DELETE FROM deltas WHERE organization_id = $1 AND ctid = ANY(ARRAY("  # noqa: S608 - constants of this file
-        "SELECT ctid FROM deltas WHERE organization_id = $1 ORDER BY dimension, value, bucket, revision LIMIT $2"
-        f")) RETURNING dimension, value, bucket, {', '.join(_FIGURES)}, slot",
-        organization_id,
-        limit,
-    )
+    given = _TAKE.arguments(organization_id=organization_id, limit=limit)
+    rows = await driver.fetch(_TAKE.text, *given)
     return Taken(deltas=len(rows), slots=_slots(rows), cells=read(rows))
 
 
@@ -175,19 +172,14 @@ def _slots(rows: Iterable[asyncpg.Record]) -> dict[SlotKey, Counts]:
 
 async def load(driver: Driver, organization_id: int, keys: Sequence[RollupKey]) -> dict[RollupKey, Cell]:
     """The rollup rows of those keys that there are."""
-    figures = ", ".join(f"r.{name}" for name in _FIGURES)
-    rows = await driver.fetch(
-        f"SELECT r.dimension, r.value, r.granularity, r.bucket, {figures}"  # noqa: S608 - constants of this file
-        " FROM unnest($2::smallint[], $3::text[], $4::smallint[], $5::integer[])"
-        " AS k(dimension, value, granularity, bucket)"
-        " CROSS JOIN LATERAL (SELECT * FROM rollups WHERE organization_id = $1 AND dimension = k.dimension"
-        " AND value = k.value AND granularity = k.granularity AND bucket = k.bucket OFFSET 0) AS r",
-        organization_id,
-        [key.dimension for key in keys],
-        [key.value for key in keys],
-        [key.granularity for key in keys],
-        [key.bucket for key in keys],
+    given = _LOAD.arguments(
+        organization_id=organization_id,
+        dimensions=[key.dimension for key in keys],
+        names=[key.value for key in keys],
+        widths=[key.granularity for key in keys],
+        buckets=[key.bucket for key in keys],
     )
+    rows = await driver.fetch(_LOAD.text, *given)
     return {
         RollupKey(dimension=row[0], value=row[1], granularity=row[2], bucket=row[3]): _cell(row[4:]) for row in rows
     }
@@ -212,13 +204,7 @@ async def save(driver: Driver, organization_id: int, rollups: Mapping[RollupKey,
     """Writes rollup rows, in place of those that were there."""
     await driver.execute("CREATE TEMPORARY TABLE IF NOT EXISTS rollup_stage (LIKE rollups) ON COMMIT DELETE ROWS")
     await binary.copy(driver, "rollup_stage", _ROLLUP_COLUMNS, _rows(organization_id, rollups))
-    columns = ", ".join(_ROLLUP_COLUMNS)
-    await driver.execute(
-        "WITH staged AS (DELETE FROM rollup_stage RETURNING *)"  # noqa: S608 - constants of this file
-        f" INSERT INTO rollups ({columns}) SELECT {columns} FROM staged"
-        " ON CONFLICT (organization_id, dimension, value, granularity, bucket) DO UPDATE SET "
-        + ", ".join(f"{name} = excluded.{name}" for name in _FIGURES)
-    )
+    await driver.execute(_SAVE.text)
 
 
 async def note_fold(driver: Driver, organization_id: int, deltas: int) -> datetime:
@@ -268,40 +254,17 @@ async def backlog(connection: AsyncConnection) -> Backlog:
 
 async def events_by_hour(driver: Driver, organization_id: int, events_key: int) -> dict[int, int]:
     """How many events occurred in each hour that has any, by its first quarter hour, in order."""
-    rows = await driver.fetch(
-        f"SELECT bucket, sum(amount) FROM (WITH f AS ({_UNTIL})"  # noqa: S608 - constants of this file
-        " SELECT bucket - bucket % $3 AS bucket, counter_keys, counter_amounts FROM rollups, f"
-        " WHERE organization_id = $1 AND dimension = $2 AND value = ''"
-        " AND (granularity = $3 AND bucket < until OR granularity = 1 AND bucket >= until)"
-        " UNION ALL SELECT bucket - bucket % $3, counter_keys, counter_amounts FROM deltas"
-        " WHERE organization_id = $1 AND dimension = $2 AND value = ''"
-        ") AS c, unnest(counter_keys, counter_amounts) AS u(key, amount) WHERE key = $4"
-        " GROUP BY bucket ORDER BY bucket",
-        organization_id,
-        int(cells.Dimension.TOTAL),
-        int(quarters.Width.HOUR),
-        events_key,
-    )
+    given = _BY_HOUR.arguments(organization_id=organization_id, counter=events_key)
+    rows = await driver.fetch(_BY_HOUR.text, *given)
     return {row[0]: int(row[1]) for row in rows}
-
-
-# The rollups of a width as far as they are kept, then quarter hours; deltas of all of it.
-_STORED = f"""
-    WITH f AS (SELECT until - until % $2 AS until FROM ({_UNTIL}) AS f)
-    SELECT dimension, value, bucket, {", ".join(_FIGURES)} FROM rollups, f
-    WHERE organization_id = $1 AND bucket >= $3 AND bucket < $4
-        AND (granularity = $2 AND ($2 = 1 OR bucket < until) OR granularity = 1 AND bucket >= until AND $2 > 1)
-    UNION ALL
-    SELECT dimension, value, bucket, {", ".join(_FIGURES)} FROM deltas
-    WHERE organization_id = $1 AND bucket >= $3 AND bucket < $4
-"""  # noqa: S608 - constants of this file
 
 
 async def stored_between(
     driver: Driver, organization_id: int, granularity: quarters.Width, span: timerange.Span
 ) -> Cells:
     """What questions find of one width over a span that is whole in it, by cell, for the audit."""
-    rows = await driver.fetch(_STORED, organization_id, int(granularity), span.start, span.end)
+    given = _STORED.arguments(organization_id=organization_id, width=int(granularity), first=span.start, last=span.end)
+    rows = await driver.fetch(_STORED.text, *given)
     return read(rows, granularity)
 
 

@@ -15,8 +15,8 @@
 -- than their kind's (none, or 0) are ranked among themselves.
 WITH asked AS MATERIALIZED (
     SELECT a.*, m.number, m.overflow
-    FROM unnest(:organizations::integer[], :kinds::smallint[], :external_ids::text[], :limits::integer[]) WITH ORDINALITY
-        AS a(organization_id, kind, external_id, "limit", ordinal)
+    FROM unnest(:organizations::integer[], :kinds::smallint[], :external_ids::text[], :limits::integer[])
+        WITH ORDINALITY AS a(organization_id, kind, external_id, "limit", ordinal)
     LEFT JOIN LATERAL (SELECT number, overflow FROM members WHERE organization_id = a.organization_id
         AND kind = a.kind AND external_id = a.external_id OFFSET 0) AS m ON true
 ), wanted AS MATERIALIZED (

@@ -4,8 +4,8 @@
 --   organization_id                    integer
 --   type_limit                         integer: the most event types to read, the first in order
 --   type_firsts, type_lasts, type_widths
---                                      integer[]: the quarter hours [first, last) to read in rollups of each width; those
---                                      of width 0 are the deltas to read
+--                                      integer[]: the quarter hours [first, last) to read in rollups of each width;
+--                                      those of width 0 are the deltas to read
 --   type_counter                       integer: the key of the counter
 UNION ALL
 SELECT NULL, s.value, :TYPE_COUNTER, NULL, NULL, NULL, NULL, NULL, NULL

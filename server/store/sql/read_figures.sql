@@ -5,14 +5,14 @@
 --
 -- Parameters
 --   organization_id                    integer
---   dimensions, names, with_bins       smallint[], text[], boolean[]: the few values that selections are about; segments
---                                      and spans name one by its place ("part")
+--   dimensions, names, with_bins       smallint[], text[], boolean[]: the few values that selections are about;
+--                                      segments and spans name one by its place ("part")
 --   segment_points, segment_parts, segment_firsts, segment_lasts, segment_widths
 --                                      the rollups to read: quarter hours [first, last) in rollups of a width
 --   span_points, span_parts, span_firsts, span_lasts
 --                                      the deltas to read: quarter hours [first, last)
---                                      Both come as the texts of integer arrays: there may be thousands of elements, and
---                                      the driver looks at each element of a list.
+--                                      Both come as the texts of integer arrays: there may be thousands of elements,
+--                                      and the driver looks at each element of a list.
 --   counters                           integer[]: the keys of the counters to read
 --   histograms                         integer[]: the numbers of the measures whose bins to read
 --   sets                               integer[]: the numbers of the measures whose sets to read

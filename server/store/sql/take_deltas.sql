@@ -1,0 +1,15 @@
+-- Deletes deltas of an organization, those of the same cell one after the other, and returns them.
+--
+-- Parameters
+--   organization_id                    integer
+--   limit                              bigint: how many to delete at most
+--
+-- The inner order is that of the primary key, so that its first rows are read and no others.
+DELETE FROM deltas
+WHERE organization_id = :organization_id AND ctid = ANY(ARRAY(
+    SELECT ctid FROM deltas
+    WHERE organization_id = :organization_id
+    ORDER BY dimension, value, bucket, revision
+    LIMIT :limit
+))
+RETURNING dimension, value, bucket, counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets, slot
