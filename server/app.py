@@ -72,7 +72,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
 
 
 class Running:
-    """A server with all its parts.
+    """A server with all its parts; those that others look at are attributes.
 
     on_misfit is called once this code cannot run on the database's schema any more; misfit says why. Whoever runs the
     server stops it then.
@@ -83,11 +83,11 @@ class Running:
     ) -> None:
         redis_url = settings.required("redis_url")
         self._settings = settings
-        self._database = database
+        self.database = database
         self._wakeups = wakeups
         self._secrets = KeyedHashes.from_settings(settings)
         self._clock = Clock()
-        self._notifications = Notifications(redis_url, self._clock)
+        self.notifications = Notifications(redis_url, self._clock)
         self._arrivals = Arrivals()
         self._pressure = Pressure(Shortage(settings.max_memory_mib * 2**20))
         self._rates = Rates(redis_url, share=settings.rate_share)
@@ -107,15 +107,15 @@ class Running:
             self._pressure,
             self._arrivals,
         )
-        self._hubs = Hubs(
+        self.hubs = Hubs(
             database,
-            self._notifications,
+            self.notifications,
             realtime_conversion.CODEC,
             connections=settings.realtime_connections,
             limit=settings.max_subscriptions,
             limit_each=settings.max_subscriptions_per_organization,
         )
-        self._services = self._make_services()
+        self.services = self._make_services()
         self._server = self._make_server()
         self._watch = DatabaseWatch(database, self._clock, on_look=self._report_memory, on_state=self._follow)
         self._on_misfit = on_misfit
@@ -140,37 +140,37 @@ class Running:
         )
         return Services(
             events=events,
-            metrics=MetricsService(Queries(self._database, self._clock, slots)),
-            realtime=RealtimeService(self._hubs, self._secrets, max_seconds=limits.age),
+            metrics=MetricsService(Queries(self.database, self._clock, slots)),
+            realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )
 
     def _make_server(self) -> grpc.aio.Server:
         gate = Gate(
-            Authenticator(self._database, self._secrets, self._clock),
+            Authenticator(self.database, self._secrets, self._clock),
             SCOPES,
             self._admission,
             field_scopes=FIELD_SCOPES,
             max_call_seconds=self._settings.max_call_seconds,
         )
         server = grpc.aio.server(interceptors=(gate,), options=transport.options(self._settings))
-        self._services.register(server)
+        self.services.register(server)
         return server
 
     def _after_commit(self, organization_id: int) -> None:
         """Tells workers and subscribers of a commit."""
         self._wakeups.fold(organization_id)
-        self._notifications.committed(organization_id)
+        self.notifications.committed(organization_id)
 
     async def start(self) -> None:
         """Checks the database, binds the port and serves."""
         sessions.forget_lost_answers()
-        found = await preconditions.met(self._database, self._secrets)
+        found = await preconditions.met(self.database, self._secrets)
         self._clock.set(found.condition.now)
         port = transport.bind(self._server, self._settings)
         prometheus.serve(self._settings.metrics_address, self._settings.metrics_port)
-        self.epoch = self._notifications.epoch = found.deployment.epoch
-        self._notifications.start(found.deployment.deployment_id)
+        self.epoch = self.notifications.epoch = found.deployment.epoch
+        self.notifications.start(found.deployment.deployment_id)
         self._rates.start(found.deployment.deployment_id)
         self._pressure.start()
         await self._server.start()
@@ -187,13 +187,13 @@ class Running:
         await self._report(serving=False)
         # gRPC cancels what has reached the server and is not taken in when it stops.
         await self._arrivals.let_calls_in(min(_TAKE_IN_SECONDS, self._settings.drain_seconds))
-        self._services.events.drain()
-        self._services.realtime.drain()
+        self.services.events.drain()
+        self.services.realtime.drain()
         await self._server.stop(self._settings.drain_seconds)
         await self._ingest.drain()
         await self._pressure.close()
         await self._rates.close()
-        await self._notifications.close()
+        await self.notifications.close()
         _log.info("stopped")
 
     async def _follow(self, found: DatabaseState) -> None:
@@ -213,9 +213,9 @@ class Running:
     def _begin_epoch(self, epoch: str) -> None:
         """Ends what belongs to an epoch that is over: subscriptions, and what is remembered of the database."""
         _log.warning("the database was restored to an earlier point; subscriptions end", epoch=epoch)
-        self.epoch = self._notifications.epoch = epoch
+        self.epoch = self.notifications.epoch = epoch
         self._ingest.forget()
-        self._hubs.set_epoch(epoch)
+        self.hubs.set_epoch(epoch)
 
     def _refuse_events(self, weak_settings: tuple[str, ...]) -> None:
         """Makes ingest refuse events while the database could lose them."""
@@ -229,7 +229,7 @@ class Running:
         if serving != self._serving:
             self._serving = serving
             telemetry.SERVING.set(serving)
-            await self._services.report(serving=serving)
+            await self.services.report(serving=serving)
 
     async def _report_memory(self) -> None:
-        await self._services.report_memory(short=self._pressure.shortage.is_on)
+        await self.services.report_memory(short=self._pressure.shortage.is_on)

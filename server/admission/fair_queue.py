@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-_MOST_SHARES = 1000
+MOST_SHARES = 1000  # that are remembered
 
 
 class WaitedTooLong(Exception):
@@ -28,6 +28,9 @@ class Shares:
         self._now = 0.0  # the start of the latest turn
         self._finish: dict[int, float] = {}
 
+    def __len__(self) -> int:
+        return len(self._finish)
+
     def start(self, organization_id: int) -> float:
         """The virtual time at which the next turn of an organization would start: the least one is next."""
         return max(self._now, self._finish.get(organization_id, 0.0))
@@ -36,8 +39,8 @@ class Shares:
         """A turn begins; cost is what it costs, divided by the organization's weight."""
         self._now = self.start(organization_id)
         self._finish[organization_id] = self._now + cost
-        if len(self._finish) > _MOST_SHARES:  # keeps those who are furthest ahead: the others lose little by it
-            self._finish = dict(heapq.nlargest(_MOST_SHARES // 2, self._finish.items(), key=operator.itemgetter(1)))
+        if len(self._finish) > MOST_SHARES:  # keeps those who are furthest ahead: the others lose little by it
+            self._finish = dict(heapq.nlargest(MOST_SHARES // 2, self._finish.items(), key=operator.itemgetter(1)))
 
     def clear(self) -> None:
         """Makes everybody even, once nobody wants anything."""
@@ -120,6 +123,16 @@ class FairSlots:
             yield
         finally:
             self._release()
+
+    @property
+    def waiting_organizations(self) -> int:
+        """Returns how many organizations wait for a slot."""
+        return len(self._lines)
+
+    def waiting(self, organization_id: int) -> int:
+        """Returns how many of an organization wait for a slot."""
+        line = self._lines.get(organization_id)
+        return 0 if line is None else len(line.waiting)
 
     def expected_wait(self, organization_id: int) -> float:
         """For how many seconds one more of the organization would wait, by what the last ones did."""

@@ -22,7 +22,7 @@ def main() -> None:
     arguments = [one for one in sys.argv[1:] if one != RELAYED]
     relayed = RELAYED in sys.argv[1:]
     channel = socket.socket(fileno=0)
-    threading.Thread(target=_end_with, args=(channel, relayed), name="parent", daemon=True).start()
+    threading.Thread(target=end_with, args=(channel, relayed), name="parent", daemon=True).start()
     # Also before the program has its own handlers, so that an early end is an end and not a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     match arguments:
@@ -45,7 +45,7 @@ def _serve(channel: socket.socket, number: int | None) -> None:
         serving.serve_here(settings.load(), number, ready=lambda _address: channel.sendall(READY))
 
 
-def _end_with(parent: socket.socket, relayed: bool) -> None:
+def end_with(parent: socket.socket, relayed: bool) -> None:
     """Waits for the parent's death, asks this process to end and, should that take too long, ends its whole group."""
     while parent.recv(1):
         pass

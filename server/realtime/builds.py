@@ -25,25 +25,25 @@ class Builds:
 
     def __init__(self, database: Database, at_once: int) -> None:
         self._lookups = Lookups(database, at_once)
-        self._begun = Tally()
+        self.begun = Tally()  # views that wait to be made or are being made, by organization
 
     def begin(self, organization_id: int, make: Callable[[], Coroutine[Any, Any, _Made]]) -> asyncio.Task[_Made]:
         """Begins to make a new view, in a task that whoever waits for it cancels when nobody does any more.
 
         Refused where MAX_BUILDS of the organization have begun. An error of the task is not logged as unseen.
         """
-        if self._begun[organization_id] >= MAX_BUILDS:
+        if self.begun[organization_id] >= MAX_BUILDS:
             raise Refused(
                 Reason.QUERY_CONCURRENCY,
                 f"the realtime figures of {MAX_BUILDS} filters of this organization are being worked out already",
                 metadata={"limit": str(MAX_BUILDS)},
                 retry_after=_RETRY_SECONDS,
             )
-        self._begun.add(organization_id)
+        self.begun.add(organization_id)
         task = asyncio.create_task(make())
 
         def done(task: asyncio.Task[_Made]) -> None:
-            self._begun.add(organization_id, -1)
+            self.begun.add(organization_id, -1)
             _ = task.cancelled() or task.exception()
 
         task.add_done_callback(done)

@@ -52,17 +52,17 @@ class Hubs:
         limit_each: int,
     ) -> None:
         builds = max(1, connections // _BUILDING)
-        self._builds = Builds(database, builds)
-        self._lookups = Lookups(database, connections - builds)
+        self.builds = Builds(database, builds)
+        self.lookups = Lookups(database, connections - builds)
         self._notifications = notifications
         self._codec = codec
         self._limit = limit
         self._limit_each = limit_each
         self._entries: dict[int, _Entry] = {}
-        self._users = Tally()
+        self.subscriptions = Tally()  # by organization
         self._pulse: asyncio.Task[None] | None = None
         self._departures = memory.Departures()
-        self._states = States(notifications, codec.state, self._builds)
+        self.states = States(notifications, codec.state, self.builds)
 
     def subscribed(self, organization_id: int, time_zone: str) -> AbstractAsyncContextManager[Hub]:
         """The organization's hub, for as long as one subscription lasts; refuses more than the limits."""
@@ -71,7 +71,7 @@ class Hubs:
     async def join(self, organization_id: int, time_zone: str) -> "_Entry":
         """A subscription begins; each that has joined leaves once."""
         self._check(organization_id)
-        self._users.add(organization_id)  # before anything is waited for
+        self.subscriptions.add(organization_id)  # before anything is waited for
         entry = self._entry(organization_id, time_zone)
         entry.users += 1
         telemetry.SUBSCRIPTIONS.inc()
@@ -86,7 +86,7 @@ class Hubs:
         """A subscription has ended; the hub goes with the last one."""
         telemetry.SUBSCRIPTIONS.dec()
         self._departures.note()
-        self._users.add(organization_id, -1)
+        self.subscriptions.add(organization_id, -1)
         entry.users -= 1
         failed = entry.started.done() and (entry.started.cancelled() or entry.started.exception() is not None)
         if (failed or not entry.users) and self._entries.get(organization_id) is entry:
@@ -102,8 +102,8 @@ class Hubs:
         entry = self._entries.get(organization_id)
         if entry is None or entry.hub.is_over:
             hub = Hub(
-                self._lookups,
-                self._builds,
+                self.lookups,
+                self.builds,
                 self._notifications,
                 self._codec,
                 organization_id=organization_id,
@@ -121,7 +121,7 @@ class Hubs:
             entry.hub.wake()
 
     def _check(self, organization_id: int) -> None:
-        each, total = self._users[organization_id], self._users.total
+        each, total = self.subscriptions[organization_id], self.subscriptions.total
         for count, limit, whose in ((each, self._limit_each, "organization"), (total, self._limit, "server")):
             if count >= limit:
                 raise Refused(
@@ -140,7 +140,7 @@ class Hubs:
         while True:
             await asyncio.sleep(PULSE_SECONDS)
             try:
-                async with self._lookups.snapshot(lookup_slots.EVERYBODY) as connection:
+                async with self.lookups.snapshot(lookup_slots.EVERYBODY) as connection:
                     epoch, at, revisions = await updates.newest(connection, list(self._entries))
                 away = False
             except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
@@ -157,11 +157,11 @@ class Hubs:
         """Ends subscriptions of other epochs than this one, and forgets their states."""
         for entry in self._entries.values():
             entry.hub.set_epoch(epoch)
-        self._states.forget()
+        self.states.forget()
 
     async def state(self, organization_id: int, time_zone: str, part: ViewFilter) -> bytes:
         """The encoded state of a part, as Codec makes it. Refused where too many other filters wait for theirs."""
-        return await self._states.get(organization_id, time_zone, part)
+        return await self.states.get(organization_id, time_zone, part)
 
 
 class _Subscribed(AbstractAsyncContextManager[Hub]):

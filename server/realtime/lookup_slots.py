@@ -25,7 +25,7 @@ class Lookups:
     def __init__(self, database: Database, at_once: int) -> None:
         self._database = database
         self._slots = FairSlots(at_once)
-        self._catching_up = FairSlots(CATCHING_UP)
+        self.catch_up_slots = FairSlots(CATCHING_UP)
         self._pieces = FairSlots(1)
 
     @contextlib.asynccontextmanager
@@ -36,7 +36,7 @@ class Lookups:
 
     def catching_up(self, organization_id: int) -> AbstractAsyncContextManager[None]:
         """A turn in which a page of what a subscription has missed is read and made into messages."""
-        return self._catching_up.slot(organization_id)
+        return self.catch_up_slots.slot(organization_id)
 
     @contextlib.asynccontextmanager
     async def piece(self, organization_id: int) -> AsyncIterator[Callable[[], bool]]:

@@ -54,6 +54,11 @@ class States:
         self._made: OrderedDict[_Key, _Made] = OrderedDict()
         self._answered: OrderedDict[_Key, _Answered] = OrderedDict()
 
+    def callers(self, organization_id: int, part: ViewFilter) -> int:
+        """Returns how many callers wait for a state that is being worked out."""
+        making = self._making.get((organization_id, part))
+        return 0 if making is None else making.callers
+
     async def get(self, organization_id: int, time_zone: str, part: ViewFilter) -> bytes:
         """The encoded state of a part. Shares what it works out in Redis; Refused where too much is asked for."""
         key = (organization_id, part)

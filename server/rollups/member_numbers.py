@@ -127,6 +127,11 @@ class NumberCache:
         self._old: _Generation = {}
         self._size = 0  # of the younger one
 
+    @property
+    def remembered(self) -> int:
+        """Returns how many members are remembered."""
+        return sum(len(shelf.numbers) for generation in (self._young, self._old) for shelf in generation.values())
+
     async def of(self, driver: Driver, organization_id: int, events: Sequence[Event]) -> Known:
         """What of_all() says of one organization."""
         return (await self.of_all(driver, {organization_id: events}))[organization_id]

@@ -52,9 +52,9 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         self._admission = admission
         self._secrets = secrets
         self._clock = clock
-        self._max_streams = max_streams
-        self._limits = limits
-        self._streams = Tally()
+        self.max_streams = max_streams
+        self.limits = limits
+        self.streams = Tally()
         self._draining = asyncio.Event()
 
     def drain(self) -> None:
@@ -95,7 +95,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         """Stores batches as they come and acknowledges them in order."""
         context.set_trailing_metadata(((_LAST_ACKED, "0"),))  # of one that is not let in, too
         with self._stream_slot(gate.caller().principal.organization_id):
-            stream = _Stream(self, request_iterator, context, self._draining, self._limits)
+            stream = _Stream(self, request_iterator, context, self._draining, self.limits)
             await stream.run()
 
     def _sender(
@@ -132,19 +132,19 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     def _stream_slot(self, organization_id: int) -> Iterator[None]:
         if self._draining.is_set():
             raise endings.draining()
-        if self._streams[organization_id] >= self._max_streams:
+        if self.streams[organization_id] >= self.max_streams:
             raise Refused(
                 Reason.STREAM_LIMIT,
                 "too many streams of this organization on this server",
-                metadata={"limit": str(self._max_streams)},
+                metadata={"limit": str(self.max_streams)},
                 retry_after=5.0,
             )
-        self._streams.add(organization_id)
+        self.streams.add(organization_id)
         telemetry.OPEN_STREAMS.inc()
         try:
             yield
         finally:
-            self._streams.add(organization_id, -1)
+            self.streams.add(organization_id, -1)
             telemetry.OPEN_STREAMS.dec()
 
 

@@ -39,8 +39,8 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         self._hubs = hubs
         self._secrets = secrets
         self._max_seconds = max_seconds  # of a subscription; 0: no limit
-        self._write_seconds = write_seconds
-        self._heartbeat_seconds = heartbeat_seconds
+        self.write_seconds = write_seconds
+        self.heartbeat_seconds = heartbeat_seconds
         self._draining = Draining()
 
     def drain(self) -> None:
@@ -73,7 +73,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
     async def _send_states(self, stream: Stream, hub: Hub, part: ViewFilter, interval: float) -> None:
         """Sends the newest state at once and whenever it has changed, and heartbeats in between."""
         version, loop = 0, asyncio.get_running_loop()
-        state_at, heartbeat_at = 0.0, loop.time() + self._heartbeat_seconds
+        state_at, heartbeat_at = 0.0, loop.time() + self.heartbeat_seconds
         while True:
             hub.check()
             message, may_send = b"", loop.time() >= state_at
@@ -82,7 +82,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
             if message or loop.time() >= heartbeat_at:
                 stream.revision = max(stream.revision, hub.published(part).revision)
                 await stream.write(message + realtime_conversion.heartbeat(stream.revision))
-                heartbeat_at = loop.time() + self._heartbeat_seconds
+                heartbeat_at = loop.time() + self.heartbeat_seconds
                 state_at = loop.time() + interval if message else state_at
             else:
                 patience = min(stream.patience(_CHECK_SECONDS), max(heartbeat_at - loop.time(), 0.01))
@@ -120,7 +120,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
                 undecided = await hub.undecided(part, undecided)
             if loop.time() >= bookmark_at:
                 await stream.write(realtime_conversion.bookmark(stream.revision, stream.tokens.after(stream.revision)))
-                bookmark_at = loop.time() + self._heartbeat_seconds
+                bookmark_at = loop.time() + self.heartbeat_seconds
             elif not batches:
                 await hub.news(min(stream.patience(_CHECK_SECONDS), max(bookmark_at - loop.time(), 0.01)))
             await stream.check()
@@ -134,16 +134,14 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
                 stream.revision = revision
                 await stream.check()
             if batches:
-                bookmark_at = loop.time() + self._heartbeat_seconds
+                bookmark_at = loop.time() + self.heartbeat_seconds
 
     def _stream(
         self, context: Context, principal: Principal, part: ViewFilter, *, include_events: bool = False
     ) -> Stream:
         asked = SubscriptionScope(organization_id=principal.organization_id, part=part, include_events=include_events)
         lifetime = Lifetime(context, self._max_seconds)
-        return Stream(
-            context, Tokens(self._secrets, asked), self._draining, lifetime, write_seconds=self._write_seconds
-        )
+        return Stream(context, Tokens(self._secrets, asked), self._draining, lifetime, write_seconds=self.write_seconds)
 
     def _subscribed(self, principal: Principal) -> AbstractAsyncContextManager[Hub]:
         self._draining.check()

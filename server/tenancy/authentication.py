@@ -178,6 +178,9 @@ class BadCredentials:
     def __init__(self) -> None:
         self._windows: OrderedDict[tuple[str, str | None], _Window] = OrderedDict()  # by when they began
 
+    def __len__(self) -> int:
+        return len(self._windows)
+
     def refusal(self, peer: str, key_id: str | None) -> Refused:
         """Counts one more and returns its refusal; key_id is None where the credential is not formed like a key."""
         now, who = time.monotonic(), (peer, key_id)

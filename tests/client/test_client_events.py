@@ -165,7 +165,7 @@ def test_every_family_is_a_field_of_the_contract() -> None:
 @pytest.mark.parametrize("event_type", sorted(events.FAMILY_OF))
 def test_every_type_takes_every_field_of_its_detail(event_type: str) -> None:
     sample = {"int32": 3, "int64": 3, "bool": True, "string": "x"}
-    fields = events._fields_of(event_type)
+    fields = events.detail_fields(event_type)
     kinds = {5: "int32", 3: "int64", 8: "bool", 9: "string"}
     given = {name: 1 if field.enum_type else sample[kinds[field.type]] for name, field in fields.items()}
     built = tallywire.event(event_type, **given)  # type: ignore[arg-type]

@@ -6,10 +6,12 @@ from typing import Any
 import grpc
 import pytest
 
+from server.admission.admission import Admission
 from server.app import Running
 from server.errors import Reason, Refused
+from server.ingest.pipeline import Ingest
 from server.rpc.endings import StreamLimits
-from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
+from server.rpc.event_service import MAX_UNACKED_BATCHES
 from server.settings import Settings
 from tallywire.v1 import event_service_pb2
 from tests.support import serving
@@ -81,7 +83,7 @@ async def test_a_stream_that_errs_acknowledges_first_what_came_before(
 async def test_a_stream_that_is_not_let_in_says_that_it_came_nowhere(
     caller: Caller, server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server._services.events, "_max_streams", 0)
+    monkeypatch.setattr(server.services.events, "max_streams", 0)
     refusal, last, _ = await ended(caller)
     assert (refusal.reason, last) == ("STREAM_LIMIT", 0)
 
@@ -95,7 +97,7 @@ async def test_a_stream_of_an_organization_at_its_rate_says_how_far_it_came(
     call = caller.stream()
     await call.write(batch(5, [event()]))
     await read_ack(call)
-    monkeypatch.setattr(server._services.events._admission, "check_events", check)
+    monkeypatch.setattr(Admission, "check_events", check)
     await call.write(batch(6, [event()]))
     error = await refused(rest(call))
     assert (serving.refusal(error).reason, serving.last_acked(error)) == ("EVENT_RATE", 5)
@@ -125,7 +127,7 @@ async def test_a_client_that_is_gone_leaves_no_stream_behind(caller: Caller, ser
         await call.write(batch(1, [event()]))
         await read_ack(call)
         call.cancel()
-        await serving.eventually(lambda: not len(server._services.events._streams))
+        await serving.eventually(lambda: not len(server.services.events.streams))
     await serving.eventually(lambda: len(asyncio.all_tasks()) <= tasks)
     assert await count(caller) == 25
 
@@ -146,15 +148,15 @@ async def test_a_stream_that_is_cancelled_during_a_commit_has_stored_and_counts_
 async def test_a_stream_takes_in_no_more_than_it_may_leave_unacknowledged(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, go_on, taken = EventService._store, asyncio.Event(), 0
+    submit, go_on, taken = Ingest.submit, asyncio.Event(), 0
 
-    async def held(self: EventService, *arguments: Any) -> Any:
+    async def held(self: Ingest, *arguments: Any) -> Any:
         nonlocal taken
         taken += 1
         await go_on.wait()
-        return await store(self, *arguments)
+        return await submit(self, *arguments)
 
-    monkeypatch.setattr(EventService, "_store", held)
+    monkeypatch.setattr(Ingest, "submit", held)
     call = caller.stream()
 
     async def write() -> None:
@@ -174,7 +176,7 @@ async def test_a_stream_takes_in_no_more_than_it_may_leave_unacknowledged(
 async def test_a_client_that_reads_nothing_is_reported_so_once_it_reads(
     caller: Caller, server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server._services.events, "_limits", StreamLimits(acknowledgement=0.3))
+    monkeypatch.setattr(server.services.events, "limits", StreamLimits(acknowledgement=0.3))
     bad = [event("Bad", event_id=f"{number:0128}") for number in range(1000)]
     options = (("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1))
     async with grpc.aio.insecure_channel(server.address, options=options) as channel:
@@ -196,7 +198,7 @@ async def test_a_draining_server_acknowledges_what_it_has_and_sends_the_streams_
         for sequence in (1, 2, 3):
             await call.write(batch(sequence, [event()]))
         assert (await read_ack(call)).sequence == 1
-        server._services.events.drain()
+        server.services.events.drain()
         error = await refused(rest(call))
         assert serving.refusal(error) == ("UNAVAILABLE", "DRAINING", "", True)
         assert serving.last_acked(error) == await count(here)

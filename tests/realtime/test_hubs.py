@@ -119,8 +119,8 @@ async def test_limits_hold_when_many_come_at_once(
     assert admitted == 3
     assert [one.reason for one in outcomes if isinstance(one, Refused)] == [Reason.SUBSCRIPTION_LIMIT] * 47
     async with hubs.subscribed(organization, "UTC"):
-        assert (len(hubs._users), hubs._users.total) == (1, 1)
-    assert (len(hubs._users), hubs._users.total) == (0, 0)
+        assert (len(hubs.subscriptions), hubs.subscriptions.total) == (1, 1)
+    assert (len(hubs.subscriptions), hubs.subscriptions.total) == (0, 0)
 
 
 async def test_only_so_many_filters_are_watched_at_once(
@@ -216,8 +216,8 @@ async def test_a_reader_that_stops_is_reported_so_and_counts_until_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = tenant.key  # type: ignore[attr-defined]
-    service = server._services.realtime
-    monkeypatch.setattr(service, "_write_seconds", 0.3)
+    service = server.services.realtime
+    monkeypatch.setattr(service, "write_seconds", 0.3)
     reader = await subscribing.begin(stubs[0], key, include_events=True)
     for _ in range(8):
         await client.track_batch([event("message.sent", properties={"text": "x" * 3000}) for _ in range(200)])
@@ -229,8 +229,8 @@ async def test_a_reader_that_stops_is_reported_so_and_counts_until_then(
         first = await anext(aiter(call))
         assert first.bookmark  # also before what has been missed
         await asyncio.sleep(0.8)
-        assert service._hubs._users[organization] == 1
+        assert server.hubs.subscriptions[organization] == 1
         async with asyncio.timeout(10):
             assert (await subscribing.refusal(call))[1] == "SLOW_CONSUMER"
-            while service._hubs._users[organization]:  # noqa: ASYNC110 - the server does not say when it lets go
+            while server.hubs.subscriptions[organization]:  # noqa: ASYNC110 - the server does not say when it lets go
                 await asyncio.sleep(0.05)

@@ -79,11 +79,10 @@ async def test_questions_do_not_wait_for_subscriptions_that_catch_up(
     stubs: list[realtime_service_pb2_grpc.RealtimeServiceStub],
     held: Held,
 ) -> None:
-    other, database = await make_tenant(), server._database
+    other = await make_tenant()
     subscribe = await behind(stubs[0], tenant, server.address)
     readers = [asyncio.create_task(caught_up(subscribe)) for _ in range(READERS)]
     await until(lambda: len(held.begun) == CATCHING_UP)
-    assert database._query.pool.checkedout() == 0
     await asyncio.gather(*(overview(channels[0], other) for _ in range(QUESTIONS)))
     assert not held.let_go.is_set()
     assert len(held.begun) == CATCHING_UP
@@ -104,8 +103,7 @@ async def test_a_subscription_waits_for_a_turn_and_for_no_queue_of_another_organ
     readers = [asyncio.create_task(caught_up(mine)) for _ in range(READERS)]
     await until(lambda: held.begun.count(tenant.organization_id) == CATCHING_UP)
     readers.append(asyncio.create_task(caught_up(theirs)))
-    slots = server._services.realtime._hubs._lookups._catching_up
-    await until(lambda: other.organization_id in slots._queue)
+    await until(lambda: server.hubs.lookups.catch_up_slots.waiting(other.organization_id) == 1)
     held.let_go.set()
     await asyncio.gather(*readers)
     assert held.begun.index(other.organization_id) <= CATCHING_UP + 1

@@ -27,7 +27,7 @@ class Site:
     """A database that has a backup, and servers on it."""
 
     def __init__(self, engines: embedded.Engines, folder: pathlib.Path, name: str) -> None:
-        self._engines, self._folder, self._name = engines, folder, name
+        self._engines, self._folder, self.name = engines, folder, name
         self.url = engines.create_database(name, template="workers_template")
         self.settings = Settings(
             DATABASE_URL=self.url,  # type: ignore[call-arg]  # fields are set by their environment names
@@ -39,12 +39,12 @@ class Site:
 
     def back_up(self) -> None:
         """Keeps the database as it is; nobody may be connected."""
-        self._engines.create_database(f"{self._name}_backup", template=self._name)
+        self._engines.create_database(f"{self.name}_backup", template=self.name)
 
     def restore(self) -> None:
         """Puts the backup in its place, whoever is connected."""
-        self._engines.drop_database(self._name)
-        self._engines.create_database(self._name, template=f"{self._name}_backup")
+        self._engines.drop_database(self.name)
+        self._engines.create_database(self.name, template=f"{self.name}_backup")
 
     async def say_restored(self) -> str:
         """Does what the operator does then; returns the epoch."""
@@ -68,7 +68,7 @@ async def site(own_engines: embedded.Engines, template: str, tmp_path: pathlib.P
     """The test's own database; its backup has one organization, which has stored two events."""
     site = Site(own_engines, tmp_path, f"restored_{tmp_path.name[-12:]}")
     yield site
-    for name in (site._name, f"{site._name}_backup"):
+    for name in (site.name, f"{site.name}_backup"):
         own_engines.drop_database(name)
 
 

@@ -117,9 +117,9 @@ async def test_quiet_streams_are_heard_of(
 ) -> None:
     """Heartbeats tell the current revision, also within a long interval; bookmarks tell where to go on."""
     key = tenant.key  # type: ignore[attr-defined]
-    service = server._services.realtime
-    assert service._heartbeat_seconds == 15
-    monkeypatch.setattr(service, "_heartbeat_seconds", 0.2)
+    service = server.services.realtime
+    assert service.heartbeat_seconds == 15
+    monkeypatch.setattr(service, "heartbeat_seconds", 0.2)
     states = watch(stubs[0], key, MOST)
     reading = stubs[0].WatchUpdates(messages.WatchUpdatesRequest(), metadata=authorization(key))
     await first(states)
@@ -251,7 +251,7 @@ async def test_subscribers_share_one_hub_and_leave_nothing_behind(
     client: AsyncClient, tenant: object, server: Running, stubs: Stubs
 ) -> None:
     key, organization = tenant.key, tenant.organization_id  # type: ignore[attr-defined]
-    hubs = server._services.realtime._hubs
+    hubs = server.hubs
 
     def alive() -> Counter[type]:
         gc.collect()
@@ -260,7 +260,7 @@ async def test_subscribers_share_one_hub_and_leave_nothing_behind(
 
     async def until_gone() -> None:
         async with asyncio.timeout(5):
-            while hubs._users.total:  # noqa: ASYNC110 - the server does not say when it lets go
+            while hubs.subscriptions.total:  # noqa: ASYNC110 - the server does not say when it lets go
                 await asyncio.sleep(0.02)
             await asyncio.sleep(0.2)
 
@@ -271,7 +271,7 @@ async def test_subscribers_share_one_hub_and_leave_nothing_behind(
         calls += [stubs[0].WatchUpdates(messages.WatchUpdatesRequest(), metadata=authorization(key)) for _ in range(20)]
         await client.track(event("message.sent", channel="c0"))
         await asyncio.gather(*(call.read() for call in calls))
-        assert hubs._entries[organization].users == 80
+        assert hubs.subscriptions[organization] == 80
         during = alive() - before
         assert (during[Hub], during[View], during[Stream]) == (1, 4, 80)
         while calls:

@@ -195,8 +195,7 @@ async def test_what_the_cache_forgets_is_looked_up(own_database: Database, own_o
     numbers = NumberCache(Limits(agents=20), capacity=30)
     for seed in range(5):
         await worlds.store(own_database, own_organization, many_agents(seed, 100, 60), batch=11, numbers=numbers)
-        kept = sum(len(shelf.numbers) for generation in (numbers._young, numbers._old) for shelf in generation.values())
-        assert kept <= 30 + 2
+        assert numbers.remembered <= 30 + 2
     assert Counter((await decided(own_database, own_organization, MemberKind.AGENT)).values())[False] == 20
     await without_mismatch(own_database, own_organization, 500)
 

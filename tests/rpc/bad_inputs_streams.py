@@ -5,8 +5,9 @@ from typing import Any
 
 import grpc
 
+from server.ingest.pipeline import Ingest
 from server.rpc.endings import StreamLimits
-from server.rpc.event_service import MAX_UNACKED_BATCHES, EventService
+from server.rpc.event_service import MAX_UNACKED_BATCHES
 from server.tenancy import api_keys, authentication
 from tests.support import serving, wire
 from tests.support.bad_inputs import World, reported, row
@@ -106,7 +107,7 @@ async def _(world: World) -> str:
 @row("S-018", "RESOURCE_EXHAUSTED ACK_BACKLOG")
 async def _(world: World) -> str:
     # A stall of half a second ends the stream, not a number of acks. Rejections make large acks of little work.
-    world.monkeypatch.setattr(world.server._services.events, "_limits", StreamLimits(acknowledgement=0.5))
+    world.monkeypatch.setattr(world.server.services.events, "limits", StreamLimits(acknowledgement=0.5))
     options = (("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1))
     async with grpc.aio.insecure_channel(world.server.address, options=options) as channel:
         call = channel.stream_stream("/tallywire.v1.EventService/StreamEvents")(metadata=world.caller.metadata)
@@ -133,15 +134,15 @@ async def _error(call: Any) -> grpc.aio.AioRpcError:
 @row("S-019", "OK", keeps=100)
 async def _(world: World) -> str:
     # 100 batches for 10,001: the server takes 32 and stops reading until it has caught up.
-    store, taken, go_on = EventService._store, 0, asyncio.Event()
+    submit, taken, go_on = Ingest.submit, 0, asyncio.Event()
 
-    async def held(self: EventService, *arguments: Any) -> Any:
+    async def held(self: Ingest, *arguments: Any) -> Any:
         nonlocal taken
         taken += 1
         await go_on.wait()
-        return await store(self, *arguments)
+        return await submit(self, *arguments)
 
-    world.monkeypatch.setattr(EventService, "_store", held)
+    world.monkeypatch.setattr(Ingest, "submit", held)
     sending = asyncio.create_task(_send(world.caller, *map(_one, range(1, 101))))
     await asyncio.sleep(0.5)
     assert taken == MAX_UNACKED_BATCHES

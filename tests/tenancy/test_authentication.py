@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -238,7 +239,6 @@ async def test_callers_who_wait_share_a_statement(accounts: Accounts, database: 
     answers = await asyncio.gather(*(answered(authenticator, key) for key in (*strangers, *keys, *keys)))
     assert answers == ["CREDENTIALS_INVALID"] * 1000 + ["OK"] * 6
     assert [len(key_ids) for key_ids in lookups.asked] == [1003]
-    assert not authenticator._strangers._waiting
 
 
 @pytest.mark.parametrize("forgotten", [False, True])
@@ -251,24 +251,30 @@ async def test_an_expired_key_ends_its_calls_while_the_database_is_away(
     principal = await authenticator.authenticate(caller.key.secret)
     assert principal is not None
     lookups.is_away = True
-    if forgotten:  # others took its place
-        authenticator._known.clear()
+    if forgotten:  # as where others took its place
+        authenticator = Authenticator(database, accounts.secrets, clock)
     assert await authenticator.confirm(caller.key.secret, principal) == principal
     clock.set(serving.now() + timedelta(hours=2))
     with pytest.raises(errors.Refused, match="expired"):
         await authenticator.confirm(caller.key.secret, principal)
 
 
-async def test_what_is_remembered_of_bad_credentials_is_bounded(
+async def test_so_many_unknown_keys_wait_for_a_look_up(
     database: Database, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(authentication, "_MOST_WAITING", 50)
-    monkeypatch.setattr(authentication, "_MOST_WINDOWS", 30)
     authenticator = Authenticator(database, accounts.secrets, Clock())
     keys = [api_keys.new_key().secret for _ in range(60)]
     answers = Counter(await asyncio.gather(*(answered(authenticator, key) for key in keys)))
     assert answers == {"CREDENTIALS_INVALID": 50, "StorageBusy": 10}
-    assert len(authenticator._bad._windows) == 30
+
+
+def test_bad_credentials_of_so_many_senders_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authentication, "_MOST_WINDOWS", 30)
+    bad = BadCredentials()
+    for number in range(60):
+        bad.refusal("10.0.0.1", str(number))
+        assert len(bad) <= 30
 
 
 async def answered(authenticator: Authenticator, key: str) -> str:
@@ -280,7 +286,7 @@ async def answered(authenticator: Authenticator, key: str) -> str:
     return "OK" if principal is not None else authenticator.refusal(key, "peer").reason.name
 
 
-def test_bad_credentials_are_counted_by_peer_and_key() -> None:
+def test_bad_credentials_are_counted_by_peer_and_key(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = BadCredentials()
     answers = [bad.refusal("10.0.0.1", "one").reason.name for _ in range(120)]
     assert answers == ["CREDENTIALS_INVALID"] * 100 + ["AUTH_RATE_LIMIT"] * 20
@@ -289,5 +295,6 @@ def test_bad_credentials_are_counted_by_peer_and_key() -> None:
     limited = bad.refusal("10.0.0.1", "one")
     assert limited.retry_after is not None
     assert 0 < limited.retry_after <= 10
-    bad._windows["10.0.0.1", "one"].ends = time.monotonic()
+    later = time.monotonic() + limited.retry_after
+    monkeypatch.setattr(authentication, "time", SimpleNamespace(monotonic=lambda: later))
     assert bad.refusal("10.0.0.1", "one").reason.name == "CREDENTIALS_INVALID"

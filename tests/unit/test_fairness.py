@@ -1,12 +1,12 @@
 """Fair slots: who gets the next one."""
 
 import asyncio
+import contextlib
 import random
 
 import pytest
 
-from server.admission import fair_queue
-from server.admission.fair_queue import FairSlots, WaitedTooLong
+from server.admission.fair_queue import MOST_SHARES, FairSlots, Shares, WaitedTooLong
 
 
 async def served(slots: FairSlots, wishes: list[tuple[int, float, int]]) -> list[int]:
@@ -101,8 +101,10 @@ async def test_never_too_many_and_nobody_forgotten_whoever_gives_up(seed: int) -
     async with asyncio.timeout(5):
         await asyncio.wait(tasks)
     assert (held, most) == (0, 3)
-    assert slots._free == 3
-    assert not slots._lines
+    assert slots.waiting_organizations == 0
+    async with asyncio.timeout(5), contextlib.AsyncExitStack() as stack:
+        for _ in range(3):  # all are free again
+            await stack.enter_async_context(slots.slot(1))
 
 
 async def test_nothing_is_kept_of_organizations_that_want_nothing_any_more() -> None:
@@ -114,13 +116,19 @@ async def test_nothing_is_kept_of_organizations_that_want_nothing_any_more() -> 
         async with slots.slot(1001):
             tasks = [asyncio.create_task(_once(slots, organization)) for organization in range(2000, 3000)]
             await asyncio.sleep(0)
-            assert len(slots._lines) == 1000
+            assert slots.waiting_organizations == 1000
             for task in tasks[::2]:
                 task.cancel()
         await asyncio.wait(tasks)
-        assert not slots._lines
-        assert slots._queue.first() is None
-        assert len(slots._shares._finish) <= fair_queue._MOST_SHARES
+        assert slots.waiting_organizations == 0
+
+
+def test_few_shares_are_remembered_and_of_those_who_are_furthest_ahead() -> None:
+    shares = Shares()
+    for organization in range(2 * MOST_SHARES):
+        shares.begin(organization, 1000.0 if organization == 7 else 1.0)
+        assert len(shares) <= MOST_SHARES
+    assert shares.start(7) >= 1000
 
 
 async def _once(slots: FairSlots, organization: int) -> None:
@@ -136,6 +144,6 @@ async def test_who_gives_up_costs_the_same_however_many_wait_before_and_behind()
         for task in tasks[1::2]:
             task.cancel()
         await asyncio.sleep(0)
-        assert len(slots._lines[1].waiting) == 500  # those that are left, at once
+        assert slots.waiting(1) == 500  # those that are left, at once
     await asyncio.wait(tasks)
-    assert not slots._lines
+    assert slots.waiting_organizations == 0

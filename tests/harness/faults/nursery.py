@@ -95,7 +95,7 @@ def _become(request: dict[str, Any], log: int) -> NoReturn:
         os.environ.clear()
         os.environ.update(request["environment"])
         if CLOCK in os.environ:
-            _set_clock(float(os.environ[CLOCK]))
+            set_clock(float(os.environ[CLOCK]))
         if MISTAKE in os.environ:
             importlib.import_module("tests.harness.faults.mutants").make_named()
         sys.argv = list(request["arguments"])
@@ -111,7 +111,7 @@ def _become(request: dict[str, Any], log: int) -> NoReturn:
         os._exit(code)
 
 
-def _set_clock(seconds: float) -> None:
+def set_clock(seconds: float) -> None:
     """Makes this process believe that its machine's clock is off, below all of the service's own code.
 
     gRPC keeps the true clock: it reads the machine's in C, and takes differences between that and Python's. On a

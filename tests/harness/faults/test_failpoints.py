@@ -144,7 +144,7 @@ async def remaining():
     return left
 
 before = time.time()
-nursery._set_clock(-3600)
+nursery.set_clock(-3600)
 print(round(before - time.time()), round(before - server.clock.Clock().now().timestamp()))
 print(isinstance(datetime.now(UTC), server.clock.datetime), round(before - datetime.now(UTC).timestamp()))
 print(900 < asyncio.run(remaining()) < 1100)

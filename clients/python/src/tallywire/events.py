@@ -132,7 +132,7 @@ def event(
     if detail is not None:
         _attach(built, detail)
     given = {name: value for name, value in fields.items() if value is not None}
-    if fields.keys() - _fields_of(event_type).keys():
+    if fields.keys() - detail_fields(event_type).keys():
         raise TypeError(_unknown(event_type, fields))
     if given:
         _fill(built, given)
@@ -141,12 +141,12 @@ def event(
 
 def fields_of(event_type: str) -> tuple[str, ...]:
     """Returns the names of the detail fields that event() takes for a type; none for custom types."""
-    return tuple(_fields_of(event_type))
+    return tuple(detail_fields(event_type))
 
 
 def from_text(event_type: str, name: str, text: str) -> object:
     """Returns the value of a detail field written as text: 120, true, available. Raises as event() does."""
-    field = _fields_of(event_type).get(name)
+    field = detail_fields(event_type).get(name)
     if field is None:
         raise TypeError(_unknown(event_type, {name: text}))
     if field.type in _INTEGERS:
@@ -174,7 +174,7 @@ def timestamp(instant: datetime, name: str) -> timestamp_pb2.Timestamp:
     return stamp
 
 
-def _fields_of(event_type: str) -> Mapping[str, FieldDescriptor]:
+def detail_fields(event_type: str) -> Mapping[str, FieldDescriptor]:
     """Returns the fields of the detail that belongs to a type, by name."""
     family = FAMILY_OF.get(event_type)
     return _DETAILS[family].fields_by_name if family else {}
@@ -182,7 +182,7 @@ def _fields_of(event_type: str) -> Mapping[str, FieldDescriptor]:
 
 def _unknown(event_type: str, fields: Mapping[str, object]) -> str:
     """Returns what to say about keywords that a type does not take."""
-    choices = _fields_of(event_type)
+    choices = detail_fields(event_type)
     names = ", ".join(sorted(fields.keys() - choices.keys()))
     if not choices:
         return f"{event_type} is a custom event type and takes no {names}: pass detail=MessageDetail(...) or properties"
@@ -206,7 +206,7 @@ def _attach(built: event_pb2.Event, detail: Message) -> None:
 def _fill(built: event_pb2.Event, given: Mapping[str, object]) -> None:
     """Sets single fields of an event's detail, each checked against its descriptor."""
     target: Message = getattr(built, FAMILY_OF[built.event_type])
-    known = _fields_of(built.event_type)
+    known = detail_fields(built.event_type)
     for name, value in given.items():
         setattr(target, name, _checked(known[name], value))
     target.SetInParent()
