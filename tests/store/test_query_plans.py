@@ -119,7 +119,7 @@ FILL = (
         counter_amounts)
     SELECT organization, 2, 'agent-' || agent, :quarter - ago, 1 + revision % 15, revision, now(), '{1}', '{1}'
     FROM generate_series(1, 10) AS organization, generate_series(1, 10) AS agent, generate_series(0, 9) AS ago,
-        generate_series(1, 30) AS revision
+        generate_series(1, 100) AS revision
     """,
     """
     INSERT INTO slot_rollups
@@ -212,3 +212,11 @@ async def test_statements_read_ranges_of_indexes(large: Database, statement: str
         explaining = Explaining(driver, generic=generic)
         await run(cast("Driver", explaining))
     assert check(explaining.nodes, keys) == set(keys)
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["of these values", "of any values"])
+async def test_of_a_large_backlog_a_fold_reads_what_it_takes_in(large: Database, generic: bool) -> None:
+    async with large.maintenance() as driver:
+        explaining = Explaining(driver, generic=generic)
+        await rollups.take_deltas(cast("Driver", explaining), 3, 100)  # of 10,000
+    assert not [node for node in explaining.nodes if "Sort" in node["Node Type"]]

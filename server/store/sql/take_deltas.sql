@@ -4,7 +4,8 @@
 --   organization_id                    integer
 --   limit                              bigint: how many to delete at most
 --
--- The inner order is that of the primary key, so that its first rows are read and no others.
+-- The inner order is that of the primary key: of a backlog that is much larger than the limit, no more rows are read
+-- than are taken.
 DELETE FROM deltas
 WHERE organization_id = :organization_id AND ctid = ANY(ARRAY(
     SELECT ctid FROM deltas
