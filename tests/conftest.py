@@ -82,8 +82,8 @@ async def database(engines: embedded.Engines) -> AsyncIterator[Database]:
     database = Database(engines.database_url)
     await migrate.upgrade(database)
     condition = await database.condition()
-    async with database.transaction() as connection:
-        await partitions.ensure(connection, condition.now.date())
+    async with database.transaction() as driver:
+        await partitions.ensure(driver, condition.now.date())
     yield database
     await database.close()
 

@@ -100,8 +100,8 @@ class Folding:
         """Gives every organization that has deltas a turn, in any order."""
         if time.monotonic() > deadline:
             return 0
-        async with self._database.transaction() as connection:
-            waiting = await rollups.unfolded(connection)
+        async with self._database.transaction() as driver:
+            waiting = await rollups.unfolded(driver)
         random.shuffle(waiting)
         queue = iter(waiting)
         with self._working():
@@ -112,8 +112,8 @@ class Folding:
     async def _widen(self) -> None:
         """Widens what can be, after folding, so that little comes late; for a limited time that is its own."""
         deadline = time.monotonic() + _WIDEN_SECONDS
-        async with self._database.transaction() as connection:
-            waiting = await widths.due(connection)
+        async with self._database.transaction() as driver:
+            waiting = await widths.due(driver)
         random.shuffle(waiting)
         for organization_id in waiting:
             if time.monotonic() > deadline:

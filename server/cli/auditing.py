@@ -36,8 +36,8 @@ async def run_round(database: Database) -> AuditState | None:
     job, outcome = _job()
     is_announced = False
     while True:
-        async with database.transaction() as connection:
-            await stored_jobs.wake(connection, audit.JOB)
+        async with database.transaction() as driver:
+            await stored_jobs.wake(driver, audit.JOB)
         if await jobs.run_due(database, owner, [job]):
             return AuditState.of(outcome)
         if not is_announced:
@@ -73,8 +73,8 @@ def _teller() -> Callable[[Progress], None]:
 
 
 async def _state(database: Database) -> AuditState | None:
-    async with database.snapshot() as connection:
-        known = {job.name: job for job in await stored_jobs.listed(connection)}
+    async with database.snapshot() as driver:
+        known = {job.name: job for job in await stored_jobs.listed(driver)}
     return AuditState.of(known[audit.JOB].result) if audit.JOB in known else None
 
 

@@ -69,8 +69,8 @@ def list_keys(
 
     async def work(database: Database, _place: place.Place) -> list[ApiKey]:
         owner = await administration.organization(database, organization)
-        async with database.transaction() as connection:
-            return list(await organizations.keys(connection, owner.organization_id))
+        async with database.transaction() as driver:
+            return list(await organizations.keys(driver, owner.organization_id))
 
     found = connected.on_database(data_dir, work)
     if as_json:

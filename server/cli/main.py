@@ -129,8 +129,8 @@ def restored(data_dir: DataDir = None) -> None:
     from server.store import deployment
 
     async def work(url: str) -> str:
-        async with diagnosis.database(url) as database, database.transaction() as connection:
-            return await deployment.begin_epoch(connection)
+        async with diagnosis.database(url) as database, database.transaction() as driver:
+            return await deployment.begin_epoch(driver)
 
     with terminal.reported():
         epoch = serving.run(work(place.place(data_dir).database_url))

@@ -68,8 +68,8 @@ def list_organizations(data_dir: DataDir = None, as_json: AsJson = False) -> Non
     """List all organizations."""
 
     async def work(database: Database, _place: place.Place) -> tuple[list[Organization], dict[int, int]]:
-        async with database.transaction() as connection:
-            return await organizations.listed(connection), await organizations.events_of_month(connection)
+        async with database.transaction() as driver:
+            return await organizations.listed(driver), await organizations.events_of_month(driver)
 
     found, used = connected.on_database(data_dir, work)
     if as_json:

@@ -39,11 +39,11 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
     """Looks at the database and at the queue. The database must have been migrated."""
     condition = await database.condition()
     found = await migrate.current(database)
-    async with database.snapshot() as connection:
-        backlog = await rollups.backlog(connection)
-        known = tuple(await jobs.listed(connection))
-        overflows = tuple(await members.overflows(connection))
-        peppers = await organizations.keys_by_pepper(connection)
+    async with database.snapshot() as driver:
+        backlog = await rollups.backlog(driver)
+        known = tuple(await jobs.listed(driver))
+        overflows = tuple(await members.overflows(driver))
+        peppers = await organizations.keys_by_pepper(driver)
     audits = [audit.AuditState.of(job.result) for job in known if job.name == audit.JOB]
     return ServiceStatus(
         at=condition.now,

@@ -37,8 +37,8 @@ async def met(database: Database, hashes: KeyedHashes) -> Preconditions:
 
 async def ensure_partitions(database: Database, condition: Condition) -> None:
     """Makes the partitions of the day of the database's clock and of the days ahead, where they are missing."""
-    async with database.transaction() as connection:
-        await partitions.ensure(connection, condition.now.date())
+    async with database.transaction() as driver:
+        await partitions.ensure(driver, condition.now.date())
 
 
 async def _pin_pseudonyms(database: Database, hashes: KeyedHashes) -> None:

@@ -308,9 +308,9 @@ def _farewell(console: Console, site: Site, key: str, tally: ReplayTally) -> Non
 
 async def _kept_key(database: Database, site: Site) -> str:
     """Returns the secret of the demo's key: that of an earlier run as long as it is good, or a new one."""
-    async with database.transaction() as connection:
-        owner = await organizations.by_name(connection, ORGANIZATION)
-        known = await organizations.keys(connection, owner.organization_id) if owner else ()
+    async with database.transaction() as driver:
+        owner = await organizations.by_name(driver, ORGANIZATION)
+        known = await organizations.keys(driver, owner.organization_id) if owner else ()
     kept = data_folder.read(site.folder, _KEY)
     hashes = KeyedHashes(site.key_pepper)
     if kept and any(hashes.opens(kept, key) and key.revoked_at is None for key in known):

@@ -125,15 +125,15 @@ def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
 
 async def first_key(database: Database, pepper: str) -> NewKey | None:
     """Makes an organization and its key where there is none at all; None where somebody has made one before."""
-    async with database.transaction() as connection:
-        known = await organizations.listed(connection)
+    async with database.transaction() as driver:
+        known = await organizations.listed(driver)
     if not known:
         await administration.create_organization(database, ORGANIZATION, OrganizationSettings(time_zone="UTC"))
     elif [one.name for one in known] != [ORGANIZATION]:
         return None
     owner = await administration.organization(database, ORGANIZATION)
-    async with database.transaction() as connection:
-        if await organizations.keys(connection, owner.organization_id):
+    async with database.transaction() as driver:
+        if await organizations.keys(driver, owner.organization_id):
             return None
     return await api_keys.create_key(database, KeyedHashes(pepper), ORGANIZATION, name="first", scopes=SCOPES)
 

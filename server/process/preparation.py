@@ -9,6 +9,6 @@ async def prepare(database: Database) -> str:
     schema = await migrate.upgrade(database)
     diagnosis.checked_schema(await migrate.current(database))
     today = (await database.condition()).now.date()
-    async with database.transaction() as connection:
-        await partitions.ensure(connection, today)
+    async with database.transaction() as driver:
+        await partitions.ensure(driver, today)
     return schema

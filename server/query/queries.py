@@ -55,7 +55,7 @@ class Queries:
     @contextlib.asynccontextmanager
     async def snapshot(self, principal: Principal) -> AsyncIterator[Driver]:
         """Holds a turn and a connection for the block, all of which sees one instant."""
-        async with self._turns.turn(principal), self._database.query_snapshot() as driver:
+        async with self._turns.turn(principal), self._database.snapshot() as driver:
             yield driver
 
     async def read(

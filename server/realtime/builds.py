@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from server.errors import Reason, Refused
 from server.realtime.lookup_slots import Lookups
-from server.store.database import Connection, Database
+from server.store.database import Database, Driver
 from server.tally import Tally
 
 MAX_BUILDS = 32  # of one organization that wait or are under way
@@ -49,6 +49,6 @@ class Builds:
         task.add_done_callback(done)
         return task
 
-    def snapshot(self, organization_id: int) -> AbstractAsyncContextManager[Connection]:
+    def snapshot(self, organization_id: int) -> AbstractAsyncContextManager[Driver]:
         """What a view is made from, when it is the organization's turn."""
         return self._lookups.snapshot(organization_id)

@@ -25,7 +25,7 @@ from server.realtime.view import ViewFilter
 from server.realtime.views import Published, Views
 from server.rollups import overflow
 from server.store import deployment, rollups, updates
-from server.store.database import Connection
+from server.store.database import Driver
 from server.store.updates import Update
 
 _REST, _LONGEST_REST = 8.0, 0.1  # a look is followed by a rest of so many times its duration, in seconds
@@ -84,8 +84,8 @@ class Hub:
     async def start(self) -> None:
         """Finds out where the organization stands, and follows it from there."""
         self._notifications.listen(self._organization_id, self.look)
-        async with self._lookups.snapshot(self._organization_id) as connection:
-            as_of = await rollups.as_of(connection, self._organization_id)
+        async with self._lookups.snapshot(self._organization_id) as driver:
+            as_of = await rollups.as_of(driver, self._organization_id)
         self.epoch, self.revision = as_of.epoch, as_of.revision
         self._views.start(as_of)
         self._follower.start()
@@ -135,8 +135,8 @@ class Hub:
 
     async def undecided(self, part: ViewFilter, values: Collection[str]) -> set[str]:
         """Those of the part's values that no event has carried yet; refuses one whose changes go to OTHER."""
-        async with self._lookups.snapshot(self._organization_id) as connection:
-            return await overflow.undecided(connection, self._organization_id, part.dimension, values)
+        async with self._lookups.snapshot(self._organization_id) as driver:
+            return await overflow.undecided(driver, self._organization_id, part.dimension, values)
 
     def published(self, part: ViewFilter) -> Published:
         """The newest state of a part that is being watched."""
@@ -159,8 +159,8 @@ class Hub:
 
     async def position(self, resumed: Position | None) -> int:
         """Where a reader begins: after the revision that its token names, or after the newest one."""
-        async with self._lookups.snapshot(self._organization_id) as connection:
-            as_of = await rollups.as_of(connection, self._organization_id)
+        async with self._lookups.snapshot(self._organization_id) as driver:
+            as_of = await rollups.as_of(driver, self._organization_id)
         self.set_epoch(as_of.epoch)
         self.check()
         if resumed is None:
@@ -190,20 +190,20 @@ class Hub:
 
     async def _missed(self, revision: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
         """The next updates after a revision, from the database."""
-        async with self._lookups.snapshot(self._organization_id) as connection:
-            self.set_epoch(await deployment.epoch(connection))
+        async with self._lookups.snapshot(self._organization_id) as driver:
+            self.set_epoch(await deployment.epoch(driver))
             self.check()
-            read = await updates.after(connection, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
+            read = await updates.after(driver, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
             following = without_gap(read, revision)
             if not following:
-                oldest = read[0].revision if read else (await updates.window(connection, self._organization_id)).oldest
+                oldest = read[0].revision if read else (await updates.window(driver, self._organization_id)).oldest
                 raise Refused(
                     Reason.COMPACTED,
                     "the updates after this token are not kept any more; read the figures anew",
                     field="resume_after",
                     metadata={"oldest_revision": str(oldest)},
                 )
-            return await self._batches(connection, following, events=include_events)
+            return await self._batches(driver, following, events=include_events)
 
     async def _prepared(self, batches: Sequence[Batch], part: ViewFilter, *, include_events: bool) -> Sequence[Batch]:
         """Makes the messages of many updates, a little at a time."""
@@ -222,21 +222,21 @@ class Hub:
         """The messages of an update for a part; the last one still lacks the resume token."""
         return await self._recent.encoded(batch, part, include_events=include_events)
 
-    async def _batches(self, connection: Connection, found: Sequence[Update], *, events: bool) -> list[Batch]:
+    async def _batches(self, driver: Driver, found: Sequence[Update], *, events: bool) -> list[Batch]:
         read: Mapping[int, Sequence[Event]] = {}
         if events and found:
-            read = await updates.events_of(connection, self._organization_id, found[0], found[-1])
+            read = await updates.events_of(driver, self._organization_id, found[0], found[-1])
         return [Batch(update=one, events=read.get(one.revision, ()), whole=events) for one in found]
 
     async def _look(self) -> None:
         """Finds out what is new, and keeps it at hand where somebody reads updates, in the order of revisions."""
-        async with self._lookups.snapshot(self._organization_id) as connection:
-            as_of = await rollups.as_of(connection, self._organization_id)
+        async with self._lookups.snapshot(self._organization_id) as driver:
+            as_of = await rollups.as_of(driver, self._organization_id)
             # Within an epoch revisions only grow. Where they do not, the database was restored and nobody has said so.
             if as_of.epoch != self.epoch or as_of.revision < self.revision:
                 self._end(as_of.epoch)
                 return
-            fresh = await self._read(connection, as_of.revision)
+            fresh = await self._read(driver, as_of.revision)
         if fresh is None:
             self._recent.forget()  # what is kept has no gap
         else:
@@ -245,14 +245,14 @@ class Hub:
         self._views.advance(as_of.revision, as_of.at)
         self._news.notify_all()
 
-    async def _read(self, connection: Connection, newest: int) -> list[Batch] | None:
+    async def _read(self, driver: Driver, newest: int) -> list[Batch] | None:
         """The next page of updates; None where nobody reads them one by one, or they cannot be any more."""
         behind = newest - self.revision
         if not self._readers or behind > _PAGE_REVISIONS:
             return None
         if not behind:
             return []
-        found = await updates.after(connection, self._organization_id, self.revision, limit=behind, events=_PAGE_EVENTS)
+        found = await updates.after(driver, self._organization_id, self.revision, limit=behind, events=_PAGE_EVENTS)
         found = without_gap(found, self.revision)
         self._pages = self._pages + 1 if found and found[-1].revision < newest else 0
         if not found or self._pages > _CATCH_UP_PAGES:
@@ -260,7 +260,7 @@ class Hub:
             return None
         if self._pages:
             self.look()
-        return await self._batches(connection, found, events=self._event_readers > 0)
+        return await self._batches(driver, found, events=self._event_readers > 0)
 
 
 def without_gap(found: Sequence[Update], revision: int) -> list[Update]:

@@ -140,8 +140,8 @@ class Hubs:
         while True:
             await asyncio.sleep(PULSE_SECONDS)
             try:
-                async with self.lookups.snapshot(lookup_slots.EVERYBODY) as connection:
-                    epoch, at, revisions = await updates.newest(connection, list(self._entries))
+                async with self.lookups.snapshot(lookup_slots.EVERYBODY) as driver:
+                    epoch, at, revisions = await updates.newest(driver, list(self._entries))
                 away = False
             except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
                 if not away:

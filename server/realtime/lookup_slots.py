@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 from server.admission.fair_queue import FairSlots
-from server.store.database import Connection, Database
+from server.store.database import Database, Driver, Purpose
 
 EVERYBODY = 0  # stands for all organizations where one look-up is for the subscriptions of all; no organization has it
 CATCHING_UP = 1  # subscriptions at once, of all organizations, that have a page made; the others wait for a turn
@@ -29,10 +29,10 @@ class Lookups:
         self._pieces = FairSlots(1)
 
     @contextlib.asynccontextmanager
-    async def snapshot(self, organization_id: int) -> AsyncIterator[Connection]:
+    async def snapshot(self, organization_id: int) -> AsyncIterator[Driver]:
         """A read-only view of one instant, when it is the organization's turn."""
-        async with self._slots.slot(organization_id), self._database.realtime_snapshot() as connection:
-            yield connection
+        async with self._slots.slot(organization_id), self._database.snapshot(Purpose.REALTIME) as driver:
+            yield driver
 
     def catching_up(self, organization_id: int) -> AbstractAsyncContextManager[None]:
         """A turn in which a page of what a subscription has missed is read and made into messages."""

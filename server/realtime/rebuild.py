@@ -10,23 +10,22 @@ from server.rollups import overflow
 from server.store import activity, database, reading, rollups
 from server.store import slots as stored_slots
 from server.store.activity import Narrowing
-from server.store.database import Connection, Driver
+from server.store.database import Driver
 
 _STATEMENT_SECONDS = 5.0  # after which PostgreSQL ends a statement of a view
 _FINE_MINUTES = 6  # with the one that is running: five minutes end within it
 _TODAY = realtime_figures.of_window(Window.TODAY)
 
 
-async def view(connection: Connection, organization_id: int, time_zone: str, part: ViewFilter) -> tuple[View, AsOf]:
-    """The view of a part as of the connection's snapshot. What is read and kept is bounded by the slots of an hour and
+async def view(driver: Driver, organization_id: int, time_zone: str, part: ViewFilter) -> tuple[View, AsOf]:
+    """The view of a part as of the driver's snapshot. What is read and kept is bounded by the slots of an hour and
     the values of the part, whatever the number of events; the conversations of the hour are counted by an index.
     """
-    as_of = await rollups.as_of(connection, organization_id)
-    driver = await database.driver_of(connection)
+    as_of = await rollups.as_of(driver, organization_id)
     await database.limit_statements(driver, _STATEMENT_SECONDS)
     minute = slots.minute_of(as_of.at)
     since = minute - MINUTES_SHOWN + 1
-    separate = not await overflow.without_cells(connection, organization_id, part.dimension, part.values)
+    separate = not await overflow.without_cells(driver, organization_id, part.dimension, part.values)
     narrowing = Narrowing(agent_ids=part.agent_ids, channel=part.channel)
     messages = None
     if separate:

@@ -99,9 +99,9 @@ class States:
                 making.task.cancel()
 
     async def _make(self, organization_id: int, time_zone: str, part: ViewFilter) -> SharedState:
-        async with self._builds.snapshot(organization_id) as connection:
+        async with self._builds.snapshot(organization_id) as driver:
             begun_at = time.monotonic()
-            view, as_of = await rebuild.view(connection, organization_id, time_zone, part)
+            view, as_of = await rebuild.view(driver, organization_id, time_zone, part)
         encoded = self._encode(view.state(as_of.at), view.revision, as_of.at, time_zone)
         self._notifications.share_state(organization_id, part, view.revision, as_of.at, encoded)
         state = SharedState(view.revision, encoded)

@@ -22,7 +22,7 @@ from server.realtime.follower import Follower
 from server.realtime.lookup_slots import Lookups
 from server.realtime.notifications import Notifications
 from server.realtime.view import View, ViewFilter, ViewState
-from server.store.database import Connection
+from server.store.database import Driver
 
 MAX_PARTS = 32  # of an organization that are watched at once on this server
 _SHARE_SECONDS = 0.9  # between two states of a part that are shared with other servers
@@ -136,17 +136,17 @@ class Views:
         return task
 
     async def _make(self, part: ViewFilter) -> None:
-        async with self._builds.snapshot(self._organization_id) as connection:
-            view = await self._view(connection, part)
+        async with self._builds.snapshot(self._organization_id) as driver:
+            view = await self._view(driver, part)
         state = view.state(self.at)
         encoded = self._encode(state, view.revision, self.at, self._time_zone)
         published = Published(version=1, revision=view.revision, at=self.at, state=state, encoded=encoded)
         self._watched[part] = _Watched(view=view, published=published)
         self._follower.wake()  # it may have missed something meanwhile
 
-    async def _view(self, connection: Connection, part: ViewFilter) -> View:
+    async def _view(self, driver: Driver, part: ViewFilter) -> View:
         """A new view; Refused where it is of another epoch than those who watch, in which revisions only grow."""
-        view, as_of = await rebuild.view(connection, self._organization_id, self._time_zone, part)
+        view, as_of = await rebuild.view(driver, self._organization_id, self._time_zone, part)
         if as_of.epoch != self._epoch:
             raise resume_tokens.restored(as_of.epoch)
         self.at = max(self.at, as_of.at)
@@ -171,10 +171,10 @@ class Views:
         part, old = watched.view.part, watched.view
         if old.revision >= self._revision and not old.is_over(self.at):
             return
-        async with self._lookups.snapshot(self._organization_id) as connection:
+        async with self._lookups.snapshot(self._organization_id) as driver:
             if self._watched.get(part) is watched:  # somebody still watches it
                 with contextlib.suppress(Refused):  # the hub ends with its epoch
-                    watched.view = await self._view(connection, part)
+                    watched.view = await self._view(driver, part)
 
     def _share_states(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -19,7 +19,7 @@ from server import errors, telemetry
 from server.rollups import recount
 from server.rollups.recount import Findings, Mismatch
 from server.store import organizations
-from server.store.database import Database
+from server.store.database import Database, Purpose
 from server.timerange import Span
 
 Result = Mapping[str, object]
@@ -47,7 +47,7 @@ async def check(database: Database, organization_id: int, *, window_events: int 
     """Recounts all of an organization in one snapshot; ValueError where there is no such organization."""
     findings = Findings()
     messages: Counter[bytes] = Counter()
-    async with database.frozen() as driver:
+    async with database.snapshot(Purpose.OTHER) as driver:
         view = await recount.snapshot(driver, organization_id)
         if view is None:
             raise ValueError(f"there is no organization {organization_id}")
@@ -223,8 +223,8 @@ async def _go_on(
 ) -> Result:
     begun, covered = time.monotonic(), 0.0
     backoff = _Backoff(give_way)
-    async with database.transaction() as connection:
-        ids = [one.organization_id for one in await organizations.listed(connection)]
+    async with database.transaction() as driver:
+        ids = [one.organization_id for one in await organizations.listed(driver)]
     for before, organization_id in enumerate(ids):
         if organization_id < rotation.organization_id:
             continue
@@ -260,7 +260,7 @@ async def _check_next_or_skip(database: Database, rotation: _Rotation) -> bool:
 async def _check_next(database: Database, rotation: _Rotation) -> bool:
     """Checks the organization's next window in a snapshot of its own; False when that was the last one."""
     findings = Findings()
-    async with database.frozen() as driver:
+    async with database.snapshot(Purpose.OTHER) as driver:
         view = await recount.snapshot(driver, rotation.organization_id)
         if view is None:
             return False

@@ -6,7 +6,7 @@ from server.catalog.cells import OTHER, Dimension
 from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.store import members
-from server.store.database import Connection, Driver
+from server.store.database import Driver
 from server.store.members import MemberKind
 
 KINDS: Mapping[Dimension, MemberKind] = {
@@ -34,23 +34,19 @@ async def check(driver: Driver, organization_id: int, part: Filter, *, field: st
     return found is not None
 
 
-async def without_cells(
-    connection: Connection, organization_id: int, dimension: Dimension, values: Sequence[str]
-) -> set[str]:
+async def without_cells(driver: Driver, organization_id: int, dimension: Dimension, values: Sequence[str]) -> set[str]:
     """Those of the values that are counted under OTHER."""
     if dimension not in KINDS:
         return set()
-    found = await members.find(connection, organization_id, KINDS[dimension], values)
+    found = await members.find(driver, organization_id, KINDS[dimension], values)
     return {value for value, member in found.items() if member.overflow}
 
 
-async def undecided(
-    connection: Connection, organization_id: int, dimension: Dimension, values: Collection[str]
-) -> set[str]:
+async def undecided(driver: Driver, organization_id: int, dimension: Dimension, values: Collection[str]) -> set[str]:
     """Those of a filter's values that no event has carried yet; refuses one that is counted under OTHER."""
     if dimension not in KINDS or not values:
         return set()
-    found = await members.find(connection, organization_id, KINDS[dimension], values)
+    found = await members.find(driver, organization_id, KINDS[dimension], values)
     if any(member.overflow for member in found.values()):
         raise refusal("filter")
     return set(values) - found.keys()

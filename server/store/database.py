@@ -1,26 +1,29 @@
 """Connections to PostgreSQL: separate pools for ingest, questions, subscriptions and everything else, and errors in the
 service's own words.
+
+They are the bare driver's. SQLAlchemy is for migrations alone, which Alembic runs.
 """
 
 import asyncio
 import contextlib
-import functools
+import enum
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import errors
 from server.store import pool, sessions
 from server.store.patience import Patience
 from server.store.pool import Identity, Pool
+from server.store.sessions import SessionKind
 
 Driver: TypeAlias = pool.Driver
-Connection: TypeAlias = AsyncConnection
 ConfigurationError = asyncpg.exceptions.ClientConfigurationError  # of a URL
 
 # The class of errors that a value causes. Everything else is the operator's: a lost connection, a full disk, a missing
@@ -30,6 +33,8 @@ _LOCKED_OUT = ("40P01", "55P03")  # a deadlock, and a lock that was not to be ha
 
 # Seconds for which ingest may use a connection: a transaction takes milliseconds, and its callers wait.
 _INGEST_PATIENCE = 10.0
+# Seconds for which what neither writes events nor reads figures waits for a free connection.
+_OTHER_WAIT = 10.0
 _GOODBYE_SECONDS = 2.0
 # What is raised where a connection is no longer to be used.
 _LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
@@ -43,11 +48,22 @@ class Condition:
     weak_settings: tuple[str, ...]
 
 
+class Purpose(enum.Enum):
+    """What a connection is for. Each purpose has a pool, so that none waits for another."""
+
+    INGEST = enum.auto()
+    QUERY = enum.auto()
+    REALTIME = enum.auto()
+    OTHER = enum.auto()
+
+
 class Database:
     """Holds the pools. One per process; close it when done.
 
-    patience and query_patience are the seconds after which a connection in use is taken for lost. Without the first,
-    what is neither ingest nor a question has as long as its statements may take, as long jobs need.
+    There are three ways to a connection: ingest() to write events, snapshot() to read, with query() for a single
+    statement, and transaction() for everything else. patience and query_patience are the seconds after which a
+    connection in use is taken for lost. Without the first, what is neither ingest nor reading has as long as its
+    statements may take, as long jobs need.
     """
 
     def __init__(
@@ -61,44 +77,59 @@ class Database:
         query_patience: float = 60,
         patience: float | None = None,
     ) -> None:
+        self._url = url
         together = Patience()
-        self._ingest = Pool(
-            sessions.connector(url, sessions.INGEST),
-            ingest_connections,
-            together,
-            use=_INGEST_PATIENCE,
-            wait=1,
-            age=sessions.RECYCLE_SECONDS,
-        )
-        self._query = sessions.engine(url, sessions.QUERY, query_connections, wait=1)
-        self._realtime = sessions.engine(url, sessions.REALTIME, realtime_connections, wait=1)
-        self._other = sessions.engine(url, sessions.OTHER, other_connections)
-        self._to_migrate = functools.partial(sessions.engine, url, sessions.MIGRATION, 1)
-        together.watch(self._query, query_patience)
-        together.watch(self._realtime, query_patience)
-        if patience is not None:
-            together.watch(self._other, patience)
+
+        def pool(kind: SessionKind, size: int, use: float | None, *, wait: float = 1) -> Pool:
+            connect = sessions.connector(url, kind)
+            return Pool(connect, size, together, use=use, wait=wait, age=sessions.RECYCLE_SECONDS)
+
+        self._pools = {
+            Purpose.INGEST: pool(sessions.INGEST, ingest_connections, _INGEST_PATIENCE),
+            Purpose.QUERY: pool(sessions.QUERY, query_connections, query_patience),
+            Purpose.REALTIME: pool(sessions.REALTIME, realtime_connections, query_patience),
+            Purpose.OTHER: pool(sessions.OTHER, other_connections, patience, wait=_OTHER_WAIT),
+        }
         self._lost: set[Identity] = set()  # sessions behind connections that were lost
-        reading: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self._reading = self._query.execution_options(**reading)
-        self._reading_realtime = self._realtime.execution_options(**reading)
 
     async def close(self) -> None:
         """Closes every connection; those that are silent are left to the end of the process."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
-                await asyncio.gather(
-                    self._ingest.close(), *(one.dispose() for one in (self._query, self._realtime, self._other))
-                )
+                await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
-    @contextlib.asynccontextmanager
-    async def ingest(self) -> AsyncIterator[Driver]:
-        """A driver connection of the ingest pool, outside of any transaction.
+    def ingest(self) -> AbstractAsyncContextManager[Driver]:
+        """Gives a connection that writes events, outside of any transaction.
 
         Transactions on it belong to one life of the database: it does not survive a crash in between.
         """
+        return self._connection(Purpose.INGEST)
+
+    def query(self) -> AbstractAsyncContextManager[Driver]:
+        """Gives a connection for a single statement of a question: it sees one instant without a transaction."""
+        return self._connection(Purpose.QUERY)
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self, purpose: Purpose = Purpose.QUERY) -> AsyncIterator[Driver]:
+        """Gives a read-only view of one instant: everything read in the block belongs together."""
+        async with (
+            self._connection(purpose) as driver,
+            driver.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield driver
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Driver]:
+        """Gives a read-committed transaction, committed at the end of the block."""
+        async with self._connection(Purpose.OTHER) as driver, driver.transaction():
+            yield driver
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, purpose: Purpose) -> AsyncIterator[Driver]:
+        """Gives a connection of a pool. One that is lost or left in the middle of a statement is not used again."""
+        pool = self._pools[purpose]
         with translated():
-            driver = await self._ingest.take()
+            driver = await pool.take()
             try:
                 if self._lost:
                     await self._bury(driver)
@@ -108,48 +139,7 @@ class Database:
                 driver.terminate()
                 raise
             finally:
-                self._ingest.give(driver)
-
-    @contextlib.asynccontextmanager
-    async def query(self) -> AsyncIterator[Driver]:
-        """A driver connection of the query pool, for a single statement: it sees one instant without a transaction."""
-        async with self._driver(self._query) as driver:
-            yield driver
-
-    @contextlib.asynccontextmanager
-    async def query_snapshot(self) -> AsyncIterator[Driver]:
-        """What snapshot() gives, on a driver connection."""
-        async with (
-            self._driver(self._query) as driver,
-            driver.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield driver
-
-    @contextlib.asynccontextmanager
-    async def maintenance(self) -> AsyncIterator[Driver]:
-        """A transaction on a driver connection, committed at the end of the block."""
-        async with self._driver(self._other) as driver, driver.transaction():
-            yield driver
-
-    @contextlib.asynccontextmanager
-    async def frozen(self) -> AsyncIterator[Driver]:
-        """What snapshot() gives, on a driver connection: for reading raw events in portions."""
-        async with self._driver(self._other) as driver, driver.transaction(isolation="repeatable_read", readonly=True):
-            yield driver
-
-    @contextlib.asynccontextmanager
-    async def _driver(self, engine: AsyncEngine) -> AsyncIterator[Driver]:
-        with translated():
-            async with engine.connect() as connection:
-                driver = await driver_of(connection)
-                try:
-                    if self._lost:
-                        await self._bury(driver)
-                    yield driver
-                except _LOST:
-                    self._lost.add(driver.identity)
-                    await connection.invalidate()
-                    raise
+                pool.give(driver)
 
     async def _bury(self, driver: Driver) -> None:
         """Ends the sessions of connections that were lost.
@@ -162,36 +152,14 @@ class Database:
         self._lost.difference_update(lost)
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A read-committed transaction, committed at the end of the block."""
-        with translated():
-            async with self._other.begin() as connection:
-                yield connection
-
-    @contextlib.asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A read-only view of one instant: everything read in the block belongs together."""
-        with translated():
-            async with self._reading.begin() as connection:
-                yield connection
-
-    @contextlib.asynccontextmanager
     async def migration(self) -> AsyncIterator[AsyncConnection]:
-        """A connection of the block's own that has all the time it needs. The block commits what it does."""
+        """Gives migrations a connection of SQLAlchemy that has all the time it needs. The block commits its work."""
         with translated():
-            engine = self._to_migrate()
             try:
-                async with engine.connect() as connection:
+                async with sessions.migration_engine(self._url).connect() as connection:
                     yield connection
-            finally:
-                await engine.dispose()
-
-    @contextlib.asynccontextmanager
-    async def realtime_snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """What snapshot() gives, on one of the connections that are for subscriptions."""
-        with translated():
-            async with self._reading_realtime.begin() as connection:
-                yield connection
+            except sa.exc.DBAPIError as error:
+                raise _of_driver(error) from error
 
     async def is_shared(self) -> bool:
         """Whether two connections were given the same session: then a pooler gives it to others in between."""
@@ -200,24 +168,18 @@ class Database:
 
     async def condition(self) -> Condition:
         """The database's clock and whether what it commits is durable."""
-        async with self.transaction() as connection:
-            row = (await connection.execute(_CONDITION)).one()
+        async with self.transaction() as driver:
+            (row,) = await driver.fetch(_CONDITION)
         weak = tuple(
-            f"{name} = {value}"
-            for name, value, safe in (
-                ("fsync", row.fsync, ("on",)),
-                ("full_page_writes", row.full_page_writes, ("on",)),
-                ("synchronous_commit", row.synchronous_commit, ("on", "remote_apply")),
+            f"{name} = {row[name]}"
+            for name, safe in (
+                ("fsync", ("on",)),
+                ("full_page_writes", ("on",)),
+                ("synchronous_commit", ("on", "remote_apply")),
             )
-            if value not in safe
+            if row[name] not in safe
         )
-        return Condition(now=row.now, weak_settings=weak)
-
-
-async def driver_of(connection: AsyncConnection) -> Driver:
-    """The driver connection of a snapshot that has been read from before; it sees the same."""
-    driver: Driver = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
-    return driver
+        return Condition(now=row["now"], weak_settings=weak)
 
 
 async def limit_statements(driver: Driver, seconds: float) -> None:
@@ -225,7 +187,7 @@ async def limit_statements(driver: Driver, seconds: float) -> None:
     await driver.execute("SELECT set_config('statement_timeout', $1, true)", str(int(seconds * 1000)))
 
 
-_CONDITION = sa.text(
+_CONDITION = (
     "SELECT clock_timestamp() AS now, current_setting('fsync') AS fsync,"
     " current_setting('full_page_writes') AS full_page_writes,"
     " current_setting('synchronous_commit') AS synchronous_commit"
@@ -240,7 +202,7 @@ _BURY = (
 
 def is_locked_out(error: errors.StorageUnavailable) -> bool:
     """Whether a transaction failed since others hold what it needs, and may succeed when it is tried again."""
-    return isinstance(error.__cause__, Exception) and _sqlstate(error.__cause__) in _LOCKED_OUT
+    return isinstance(error.__cause__, asyncpg.PostgresError) and error.__cause__.sqlstate in _LOCKED_OUT
 
 
 @contextlib.contextmanager
@@ -248,19 +210,18 @@ def translated() -> Iterator[None]:
     """Raises StorageUnavailable or StorageRejected for whatever the driver raises; no SQL or DSN gets past it."""
     try:
         yield
-    except (sa.exc.DBAPIError, asyncpg.PostgresError) as error:
-        state = _sqlstate(error)
+    except asyncpg.PostgresError as error:
+        state: str | None = error.sqlstate
         if state is not None and state.startswith(_DATA_EXCEPTION):
             raise errors.StorageRejected(f"database error {state}") from error
         raise errors.StorageUnavailable(f"database error {state or 'without a state'}") from error
-    except sa.exc.TimeoutError as error:
-        raise errors.StorageBusy("no database connection is free") from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
         if isinstance(error, asyncpg.exceptions.DataError | ValueError):
             raise errors.StorageRejected("the database driver refused a value") from error
         raise errors.StorageUnavailable("the connection to the database is lost") from error
 
 
-def _sqlstate(error: Exception) -> str | None:
-    state: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
-    return state
+def _of_driver(error: sa.exc.DBAPIError) -> BaseException:
+    """Returns the driver's error, around which SQLAlchemy puts two of its own."""
+    wrapped = error.orig
+    return error if wrapped is None else wrapped.__cause__ or wrapped

@@ -6,9 +6,7 @@ that come then have the numbers of others that were.
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
-from server.store.database import Connection
+from server.store.database import Driver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,32 +19,32 @@ class Deployment:
     epoch: str  # which no other had
 
 
-async def look(connection: Connection) -> Deployment | None:
+async def look(driver: Driver) -> Deployment | None:
     """The deployment of a database; None where it has never been migrated."""
-    if not await connection.scalar(_IS_MIGRATED):
+    if not await driver.fetchval(_IS_MIGRATED):
         return None
-    row = (await connection.execute(_LOOK)).one_or_none()
+    row = await driver.fetchrow(_LOOK)
     if row is None:
         return None  # while it is being restored
     return Deployment(
-        deployment_id=str(row.deployment_id),
-        schema=row.version_num,
-        oldest_code=row.oldest_code,
-        epoch=row.epoch,
+        deployment_id=str(row["deployment_id"]),
+        schema=row["version_num"],
+        oldest_code=row["oldest_code"],
+        epoch=row["epoch"],
     )
 
 
-async def epoch(connection: Connection) -> str:
+async def epoch(driver: Driver) -> str:
     """The epoch of a snapshot."""
-    return str(await connection.scalar(_EPOCH))
+    return str(await driver.fetchval(_EPOCH))
 
 
-async def begin_epoch(connection: Connection) -> str:
+async def begin_epoch(driver: Driver) -> str:
     """Begins a new epoch and returns its name."""
-    return str(await connection.scalar(_BEGIN_EPOCH))
+    return str(await driver.fetchval(_BEGIN_EPOCH))
 
 
-_IS_MIGRATED = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('deployment') IS NOT NULL")
-_LOOK = sa.text("SELECT deployment_id, version_num, oldest_code, epoch::text FROM deployment, alembic_version")
-_EPOCH = sa.text("SELECT epoch::text FROM deployment WHERE only_row")
-_BEGIN_EPOCH = sa.text("UPDATE deployment SET epoch = gen_random_uuid() RETURNING epoch::text")
+_IS_MIGRATED = "SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('deployment') IS NOT NULL"
+_LOOK = "SELECT deployment_id, version_num, oldest_code, epoch::text FROM deployment, alembic_version"
+_EPOCH = "SELECT epoch::text FROM deployment WHERE only_row"
+_BEGIN_EPOCH = "UPDATE deployment SET epoch = gen_random_uuid() RETURNING epoch::text"

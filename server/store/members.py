@@ -5,9 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from server.store import statements
 from server.store.database import Driver
 
@@ -99,18 +96,16 @@ async def _enrol(driver: Driver, wanted: Mapping[int, Collection[Candidate]]) ->
     return found
 
 
-async def find(
-    connection: AsyncConnection, organization_id: int, kind: MemberKind, ids: Collection[str]
-) -> dict[str, Member]:
+async def find(driver: Driver, organization_id: int, kind: MemberKind, ids: Collection[str]) -> dict[str, Member]:
     """Those of the ids of a kind that the organization has ever had an event with."""
-    rows = await connection.execute(
-        sa.text(
-            "SELECT external_id, number, overflow FROM members WHERE organization_id = :organization AND kind = :kind"
-            " AND external_id = ANY(CAST(:ids AS text[]))"
-        ),
-        {"organization": organization_id, "kind": int(kind), "ids": list(ids)},
+    rows = await driver.fetch(
+        "SELECT external_id, number, overflow FROM members WHERE organization_id = $1 AND kind = $2"
+        " AND external_id = ANY($3::text[])",
+        organization_id,
+        int(kind),
+        list(ids),
     )
-    return {row.external_id: Member(row.number, row.overflow) for row in rows}
+    return {row["external_id"]: Member(row["number"], row["overflow"]) for row in rows}
 
 
 async def has_overflow(driver: Driver, organization_id: int, kind: MemberKind) -> bool:
@@ -128,17 +123,17 @@ class OverflowCount:
     organizations: int
 
 
-async def overflows(connection: AsyncConnection) -> list[OverflowCount]:
+async def overflows(driver: Driver) -> list[OverflowCount]:
     """The kinds whose limit some organization has passed."""
-    rows = await connection.execute(
-        sa.text(
-            "SELECT kind, sum(overflowed) AS ids, count(*) AS organizations FROM member_counts WHERE overflowed > 0"
-            " GROUP BY kind ORDER BY kind"
-        )
+    rows = await driver.fetch(
+        "SELECT kind, sum(overflowed)::bigint AS ids, count(*) AS organizations FROM member_counts"
+        " WHERE overflowed > 0 GROUP BY kind ORDER BY kind"
     )
     return [
         OverflowCount(
-            kind=MemberKind(row.kind).name.lower().replace("_", " "), ids=int(row.ids), organizations=row.organizations
+            kind=MemberKind(row["kind"]).name.lower().replace("_", " "),
+            ids=row["ids"],
+            organizations=row["organizations"],
         )
         for row in rows
     ]

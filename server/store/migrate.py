@@ -80,8 +80,8 @@ def oldest_code() -> str:
 
 async def current(database: Database) -> deployment.Deployment | None:
     """The database's schema and what may run on it; None where it has never been migrated."""
-    async with database.transaction() as connection:
-        return await deployment.look(connection)
+    async with database.transaction() as driver:
+        return await deployment.look(driver)
 
 
 @functools.cache

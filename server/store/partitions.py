@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from server import timerange
+from server.store import statements
+from server.store.database import Driver
 
 DAYS_AHEAD = 7
 # Two callers must not make the same partition; the number is arbitrary and ours.
@@ -25,77 +24,70 @@ def _name(day: date) -> str:
     return f"events_{day:%Y%m%d}"
 
 
-async def listed(connection: AsyncConnection) -> list[Partition]:
+def _day(name: str) -> date:
+    return datetime.strptime(name, "events_%Y%m%d").replace(tzinfo=UTC).date()
+
+
+async def listed(driver: Driver) -> list[Partition]:
     """The partitions there are, oldest first."""
-    rows = await connection.scalars(
-        sa.text(
-            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-            " WHERE i.inhparent = 'events'::regclass ORDER BY 1"
-        )
+    rows = await driver.fetch(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = 'events'::regclass ORDER BY 1"
     )
-    return [
-        Partition(name=name, day=datetime.strptime(name, "events_%Y%m%d").replace(tzinfo=UTC).date()) for name in rows
-    ]
+    return [Partition(name=row["relname"], day=_day(row["relname"])) for row in rows]
 
 
-async def ensure(connection: AsyncConnection, today: date, days: int = DAYS_AHEAD) -> int:
+async def ensure(driver: Driver, today: date, days: int = DAYS_AHEAD) -> int:
     """Makes the partitions of yesterday up to that many days ahead, and returns how many were missing.
 
     Yesterday's is made too: a transaction that began before midnight may commit after it. Each is made on its own and
     then attached: unlike CREATE TABLE … PARTITION OF, that waits for nobody who reads or writes events.
     """
-    await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    existing = {partition.day for partition in await listed(connection)}
+    await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    existing = {partition.day for partition in await listed(driver)}
     missing = [day for day in (today + timedelta(days=offset) for offset in range(-1, days + 1)) if day not in existing]
     for day in missing:
         name, following = _name(day), day + timedelta(days=1)
-        await connection.execute(sa.text(f"CREATE TABLE {name} (LIKE events INCLUDING ALL)"))
-        await connection.execute(
-            sa.text(
-                f"ALTER TABLE events ATTACH PARTITION {name}"
-                f" FOR VALUES FROM ('{day.isoformat()} 00:00+00') TO ('{following.isoformat()} 00:00+00')"
-            )
+        await driver.execute(f"CREATE TABLE {name} (LIKE events INCLUDING ALL)")
+        await driver.execute(
+            f"ALTER TABLE events ATTACH PARTITION {name}"
+            f" FOR VALUES FROM ('{day.isoformat()} 00:00+00') TO ('{following.isoformat()} 00:00+00')"
         )
     return len(missing)
 
 
-async def organizations(connection: AsyncConnection, partition: Partition) -> list[int]:
+async def organizations(driver: Driver, partition: Partition) -> list[int]:
     """The organizations that have events in a partition, found by hopping through the index."""
-    rows = await connection.scalars(
-        sa.text(
-            f"WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM {partition.name} UNION ALL"  # noqa: S608
-            f" SELECT (SELECT min(organization_id) FROM {partition.name} WHERE organization_id > hop.id) FROM hop"
-            " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
-        )
+    rows = await driver.fetch(
+        f"WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM {partition.name} UNION ALL"  # noqa: S608
+        f" SELECT (SELECT min(organization_id) FROM {partition.name} WHERE organization_id > hop.id) FROM hop"
+        " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
     )
-    return list(rows)
+    return [row["id"] for row in rows]
 
 
-async def last_bucket(connection: AsyncConnection, partition: Partition, organization_id: int) -> int | None:
+async def last_bucket(driver: Driver, partition: Partition, organization_id: int) -> int | None:
     """The latest quarter hour in which one of the organization's events in a partition occurred; None without any."""
-    latest: datetime | None = await connection.scalar(
-        sa.text(f"SELECT max(occurred_at) FROM {partition.name} WHERE organization_id = :organization"),  # noqa: S608
-        {"organization": organization_id},
-    )
+    statement = f"SELECT max(occurred_at) FROM {partition.name} WHERE organization_id = $1"  # noqa: S608
+    latest: datetime | None = await driver.fetchval(statement, organization_id)
     return None if latest is None else timerange.floor_bucket(latest)
 
 
-async def remove_events(connection: AsyncConnection, partition: Partition, organization_id: int, limit: int) -> int:
+async def remove_events(driver: Driver, partition: Partition, organization_id: int, limit: int) -> int:
     """Removes that many of the organization's events from a partition, and returns how many there were."""
-    removed = await connection.execute(
-        sa.text(
-            f"DELETE FROM {partition.name} WHERE ctid = ANY(ARRAY("  # noqa: S608 - a partition's name is made of its day
-            f"SELECT ctid FROM {partition.name} WHERE organization_id = :organization LIMIT :limit))"
-        ),
-        {"organization": organization_id, "limit": limit},
+    removed = await driver.execute(
+        f"DELETE FROM {partition.name} WHERE ctid = ANY(ARRAY("  # noqa: S608 - a partition's name is made of its day
+        f"SELECT ctid FROM {partition.name} WHERE organization_id = $1 LIMIT $2))",
+        organization_id,
+        limit,
     )
-    return removed.rowcount
+    return statements.rows(removed)
 
 
-async def drop(connection: AsyncConnection, partition: Partition) -> None:
+async def drop(driver: Driver, partition: Partition) -> None:
     """Drops a day of receipt with every raw event in it; StorageUnavailable where events are in use just now.
 
     It locks all of events, so that everybody queues behind it: it waits for less than anybody would notice.
     """
-    await connection.execute(sa.text("SET LOCAL lock_timeout = '100ms'"))
-    await connection.execute(sa.text(f"DROP TABLE IF EXISTS {partition.name}"))
+    await driver.execute("SET LOCAL lock_timeout = '100ms'")
+    await driver.execute(f"DROP TABLE IF EXISTS {partition.name}")

@@ -7,13 +7,6 @@ connection stays taken for as long again.
 import asyncio
 from typing import Protocol
 
-import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import ConnectionPoolEntry
-
-_OPENED, _CUT = "tallywire opened", "tallywire cut"
-
 
 class Terminable(Protocol):
     """A connection of the driver."""
@@ -32,18 +25,6 @@ class Patience:
     def __init__(self) -> None:
         self._distrusted = float("-inf")  # whatever was opened before
 
-    def watch(self, engine: AsyncEngine, seconds: float) -> None:
-        """Gives the connections of an engine that many seconds for each use."""
-
-        def taken(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
-            if not self.trusts(entry.info[_OPENED]):
-                connection.driver_connection.terminate()
-                raise sa.exc.DisconnectionError
-            entry.info[_CUT] = self.cut_after(seconds, connection.driver_connection)
-
-        for name, hear in (("connect", _opened), ("checkout", taken), ("checkin", _returned)):
-            sa.event.listen(engine.sync_engine, name, hear)
-
     def trusts(self, opened: float) -> bool:
         """Whether a connection that was opened at that time of the event loop may be used again."""
         return opened >= self._distrusted
@@ -56,13 +37,3 @@ class Patience:
     def _cut(self, connection: Terminable, taken_at: float) -> None:
         self._distrusted = max(self._distrusted, taken_at)
         connection.terminate()
-
-
-def _opened(_: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-    entry.info[_OPENED] = asyncio.get_running_loop().time()
-
-
-def _returned(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-    cut = entry.info.pop(_CUT, None)
-    if cut is not None:
-        cut.cancel()

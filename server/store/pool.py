@@ -1,7 +1,4 @@
-"""A pool of the driver's own connections, for short statements that come by the thousand.
-
-SQLAlchemy's pool takes a connection out through several greenlets, which costs about as much as such a statement.
-"""
+"""A pool of the driver's own connections, for short statements that come by the thousand."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,11 +20,7 @@ class Identity:
 
 
 class Driver(asyncpg.Connection):
-    """The driver's own connection, which knows the identity of its session.
-
-    Ingest and fold use it directly: COPY is not part of SQLAlchemy, and its execution layer costs more than these
-    statements do.
-    """
+    """The driver's own connection, which knows the identity of its session."""
 
     __slots__ = ("identity",)
     identity: Identity
@@ -36,8 +29,8 @@ class Driver(asyncpg.Connection):
 class Pool:
     """At most so many connections, opened when they are needed; the one given back last is used again first.
 
-    Whoever has taken one gives it back. use is the seconds after which a connection in use is taken for lost, wait the
-    longest for a free one, and age the longest that one is kept.
+    Whoever has taken one gives it back. use is the seconds after which a connection in use is taken for lost, and None
+    where its use may take any time; wait is the longest for a free one, and age the longest that one is kept.
     """
 
     def __init__(
@@ -46,7 +39,7 @@ class Pool:
         size: int,
         patience: Patience,
         *,
-        use: float,
+        use: float | None,
         wait: float,
         age: float,
     ) -> None:
@@ -74,12 +67,14 @@ class Pool:
         except BaseException:
             self._free.release()
             raise
-        self._cuts[driver] = self._patience.cut_after(self._use, driver)
+        if self._use is not None:
+            self._cuts[driver] = self._patience.cut_after(self._use, driver)
         return driver
 
     def give(self, driver: Driver) -> None:
         """Takes a connection back; ends it where something of its use is left on it."""
-        self._cuts.pop(driver).cancel()
+        if driver in self._cuts:
+            self._cuts.pop(driver).cancel()
         if self._closed or driver.is_closed() or driver.is_in_transaction():
             self._end(driver)
         else:

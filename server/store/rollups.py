@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import asyncpg
-import sqlalchemy as sa
 from pyroaring import BitMap
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import quarters, timerange
 from server.catalog import cells, slots
@@ -218,16 +216,14 @@ async def note_fold(driver: Driver, organization_id: int, deltas: int) -> dateti
     return at
 
 
-async def unfolded(connection: AsyncConnection) -> list[int]:
+async def unfolded(driver: Driver) -> list[int]:
     """The organizations that have deltas, found by hopping through the index."""
-    rows = await connection.scalars(
-        sa.text(
-            "WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM deltas UNION ALL"
-            " SELECT (SELECT min(organization_id) FROM deltas WHERE organization_id > hop.id) FROM hop"
-            " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
-        )
+    rows = await driver.fetch(
+        "WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM deltas UNION ALL"
+        " SELECT (SELECT min(organization_id) FROM deltas WHERE organization_id > hop.id) FROM hop"
+        " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
     )
-    return list(rows)
+    return [row["id"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,17 +235,13 @@ class Backlog:
     oldest: datetime | None
 
 
-async def backlog(connection: AsyncConnection) -> Backlog:
+async def backlog(driver: Driver) -> Backlog:
     """How much has not been folded yet, and since when."""
-    row = (
-        await connection.execute(
-            sa.text(
-                "SELECT count(*) AS deltas, count(DISTINCT organization_id) AS organizations,"
-                " min(created_at) AS oldest FROM deltas"
-            )
-        )
-    ).one()
-    return Backlog(deltas=row.deltas, organizations=row.organizations, oldest=row.oldest)
+    (row,) = await driver.fetch(
+        "SELECT count(*) AS deltas, count(DISTINCT organization_id) AS organizations, min(created_at) AS oldest"
+        " FROM deltas"
+    )
+    return Backlog(deltas=row["deltas"], organizations=row["organizations"], oldest=row["oldest"])
 
 
 async def events_by_hour(driver: Driver, organization_id: int, events_key: int) -> dict[int, int]:
@@ -287,15 +279,11 @@ def read(rows: Iterable[asyncpg.Record], granularity: quarters.Width = quarters.
     return found
 
 
-async def as_of(connection: AsyncConnection, organization_id: int) -> AsOf:
+async def as_of(driver: Driver, organization_id: int) -> AsOf:
     """The epoch, the revision and the time of a snapshot."""
-    row = (
-        await connection.execute(
-            sa.text(
-                "SELECT clock_timestamp() AS at, epoch::text, coalesce((SELECT revision FROM revisions"
-                " WHERE organization_id = :organization), 0) AS revision FROM deployment WHERE only_row"
-            ),
-            {"organization": organization_id},
-        )
-    ).one()
-    return AsOf(epoch=row.epoch, revision=row.revision, at=row.at)
+    (row,) = await driver.fetch(
+        "SELECT clock_timestamp() AS at, epoch::text, coalesce((SELECT revision FROM revisions"
+        " WHERE organization_id = $1), 0) AS revision FROM deployment WHERE only_row",
+        organization_id,
+    )
+    return AsOf(epoch=row["epoch"], revision=row["revision"], at=row["at"])

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from server.store import address
 from server.store.pool import Driver, Identity
@@ -88,7 +88,7 @@ _SET_UP = (
 
 
 def connector(url: str, kind: SessionKind) -> Callable[[], Awaitable[Driver]]:
-    """Opens connections of the bare driver; the URL means what it means to an engine."""
+    """Returns what opens sessions of a kind."""
     dsn = address.dsn(url)
 
     async def connect() -> Driver:
@@ -97,26 +97,11 @@ def connector(url: str, kind: SessionKind) -> Callable[[], Awaitable[Driver]]:
     return connect
 
 
-def engine(url: str, kind: SessionKind, connections: int, *, wait: int = 10) -> AsyncEngine:
-    """SQLAlchemy's pool of so many connections; wait is the longest for a free one, in seconds."""
-    made = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connector(url, kind),
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=wait,
-        pool_recycle=RECYCLE_SECONDS,
-        pool_use_lifo=True,
-        hide_parameters=True,  # values of tenants stay out of logs and exceptions
+def migration_engine(url: str) -> AsyncEngine:
+    """Returns SQLAlchemy's way to connections for migrations, which keeps none open."""
+    return create_async_engine(
+        "postgresql+asyncpg://", async_creator=connector(url, MIGRATION), poolclass=NullPool, hide_parameters=True
     )
-    sa.event.listen(made.sync_engine, "checkout", _refuse_dead)
-    return made
-
-
-def _refuse_dead(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -> None:
-    """Makes the pool replace a connection that the database has closed meanwhile, without asking it each time."""
-    if connection.driver_connection.is_closed():
-        raise sa.exc.DisconnectionError
 
 
 def forget_lost_answers() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+import asyncpg
+
 from server.organizations import setting
 from server.organizations.setting import Value
 
@@ -19,7 +21,7 @@ def written(chosen: Mapping[str, Value]) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items()}
 
 
-def read(settings: type[_Settings], row: object) -> _Settings:
-    """Returns the settings in a row that has their columns as attributes."""
-    values = {name: getattr(row, name) for name in names(settings)}
+def read(settings: type[_Settings], row: asyncpg.Record) -> _Settings:
+    """Returns the settings in a row that has their columns."""
+    values = {name: row[name] for name in names(settings)}
     return settings(**{name: tuple(one) if isinstance(one, list) else one for name, one in values.items()})

@@ -4,13 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
-import sqlalchemy as sa
 
 from server import timerange
 from server.catalog import cells, slots
 from server.catalog.slots import Counts, Slot, SlotKey
 from server.store import binary, statements
-from server.store.database import Connection, Driver
+from server.store.database import Driver
 
 _CONSTANTS = {
     "FINE": slots.FINE,
@@ -105,14 +104,13 @@ def _counts(rows: Sequence[asyncpg.Record]) -> dict[Slot, Counts]:
     return found
 
 
-async def remove_before(connection: Connection, before: datetime, limit: int) -> int:
+async def remove_before(driver: Driver, before: datetime, limit: int) -> int:
     """Removes that many slots that are over before an instant, of any organization. Returns how many there were."""
     seconds = int((before - timerange.EPOCH).total_seconds())
-    removed = await connection.execute(
-        sa.text(
-            "DELETE FROM slot_rollups WHERE ctid = ANY(ARRAY(SELECT ctid FROM slot_rollups"
-            " WHERE (slot + 1) * seconds::bigint <= :seconds LIMIT :limit))"
-        ),
-        {"seconds": seconds, "limit": limit},
+    removed = await driver.execute(
+        "DELETE FROM slot_rollups WHERE ctid = ANY(ARRAY(SELECT ctid FROM slot_rollups"
+        " WHERE (slot + 1) * seconds::bigint <= $1 LIMIT $2))",
+        seconds,
+        limit,
     )
-    return removed.rowcount
+    return statements.rows(removed)

@@ -33,6 +33,11 @@ class Statement:
         return found
 
 
+def rows(status: str) -> int:
+    """Returns how many rows a statement has changed, of what the driver returns of it: "UPDATE 3"."""
+    return int(status.rpartition(" ")[2])
+
+
 def text(name: str) -> str:
     """Returns a file's statement without its comments, its parameters by name."""
     lines = _COMMENT.sub("", (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")).splitlines()

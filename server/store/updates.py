@@ -6,15 +6,15 @@ import zlib
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import sqlalchemy as sa
+import asyncpg
 
 from server.catalog import cells, registry
 from server.catalog.cells import Cell, CellKey, Dimension
 from server.events.event import Event
 from server.store import events as stored_events
-from server.store.database import Connection, Driver
+from server.store import statements
+from server.store.database import Driver
 from server.store.events import Revision
 
 _EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
@@ -84,43 +84,39 @@ def _changes(content: bytes) -> dict[CellKey, dict[int, int]]:
     }
 
 
-async def window(connection: Connection, organization_id: int) -> KeptRevisions:
+async def window(driver: Driver, organization_id: int) -> KeptRevisions:
     """The revisions that are kept of an organization."""
-    row = (
-        await connection.execute(
-            sa.text(
-                "SELECT coalesce((SELECT revision FROM revisions WHERE organization_id = :organization), 0) AS newest,"
-                " (SELECT min(revision) FROM updates WHERE organization_id = :organization) AS oldest"
-            ),
-            {"organization": organization_id},
-        )
-    ).one()
-    return KeptRevisions(oldest=row.newest + 1 if row.oldest is None else row.oldest, newest=row.newest)
+    (row,) = await driver.fetch(
+        "SELECT coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0) AS newest,"
+        " (SELECT min(revision) FROM updates WHERE organization_id = $1) AS oldest",
+        organization_id,
+    )
+    newest, oldest = row["newest"], row["oldest"]
+    return KeptRevisions(oldest=newest + 1 if oldest is None else oldest, newest=newest)
 
 
-async def after(
-    connection: Connection, organization_id: int, revision: int, *, limit: int, events: int
-) -> list[Update]:
+async def after(driver: Driver, organization_id: int, revision: int, *, limit: int, events: int) -> list[Update]:
     """The updates after a revision, in order: at most so many, and no more once they have that many events.
 
     The first may not be the next one: then some are gone.
     """
-    rows = await connection.execute(
-        sa.text(
-            "SELECT revision, created_at, changes FROM ("
-            "SELECT revision, created_at, changes, sum(events) OVER (ORDER BY revision) - events AS before FROM ("
-            "SELECT * FROM updates WHERE organization_id = :organization AND revision > :revision"
-            " ORDER BY revision LIMIT :limit) AS u) AS u WHERE before < :events ORDER BY revision"
-        ),
-        {"organization": organization_id, "revision": revision, "limit": limit, "events": events},
+    rows = await driver.fetch(
+        "SELECT revision, created_at, changes FROM ("
+        "SELECT revision, created_at, changes, sum(events) OVER (ORDER BY revision) - events AS before FROM ("
+        "SELECT * FROM updates WHERE organization_id = $1 AND revision > $2"
+        " ORDER BY revision LIMIT $3) AS u) AS u WHERE before < $4 ORDER BY revision",
+        organization_id,
+        revision,
+        limit,
+        events,
     )
     return [
-        Update(revision=row.revision, at=row.created_at, changes=_changes(row.changes))
+        Update(revision=row["revision"], at=row["created_at"], changes=_changes(row["changes"]))
         async for row in _by_portions(rows, _UPDATES_AT_ONCE)
     ]
 
 
-async def _by_portions(rows: Iterable[Any], portion: int) -> AsyncIterator[Any]:
+async def _by_portions(rows: Iterable[asyncpg.Record], portion: int) -> AsyncIterator[asyncpg.Record]:
     """The same rows; the event loop may do something else after each portion."""
     for number, row in enumerate(rows, 1):
         yield row
@@ -128,58 +124,45 @@ async def _by_portions(rows: Iterable[Any], portion: int) -> AsyncIterator[Any]:
             await asyncio.sleep(0)
 
 
-async def events_of(
-    connection: Connection, organization_id: int, first: Update, last: Update
-) -> dict[int, list[Event]]:
+async def events_of(driver: Driver, organization_id: int, first: Update, last: Update) -> dict[int, list[Event]]:
     """The raw events of the updates from first to last that are still kept, by revision."""
-    rows = await connection.execute(
-        sa.text(
-            f"SELECT {stored_events.SELECTED} FROM events"  # noqa: S608 - constants
-            " WHERE organization_id = :organization AND revision >= :first AND revision <= :last"
-            " AND received_at >= :since AND received_at <= :until ORDER BY revision, occurred_at, event_key"
-        ),
-        {
-            "organization": organization_id,
-            "first": first.revision,
-            "last": last.revision,
-            "since": first.at,
-            "until": last.at,
-        },
+    rows = await driver.fetch(
+        f"SELECT {stored_events.SELECTED} FROM events WHERE organization_id = $1"  # noqa: S608 - constants
+        " AND revision BETWEEN $2 AND $3 AND received_at BETWEEN $4 AND $5 ORDER BY revision, occurred_at, event_key",
+        organization_id,
+        first.revision,
+        last.revision,
+        first.at,
+        last.at,
     )
     found: dict[int, list[Event]] = {}
     async for row in _by_portions(rows, _EVENTS_AT_ONCE):
-        found.setdefault(row.revision, []).append(stored_events.read(tuple(row)))
+        found.setdefault(row["revision"], []).append(stored_events.read(tuple(row)))
     return found
 
 
-async def remove_before(connection: Connection, organization_id: int, before: datetime, limit: int) -> int:
+async def remove_before(driver: Driver, organization_id: int, before: datetime, limit: int) -> int:
     """Removes that many of an organization's updates made before an instant, oldest revision first: what is kept has
     no gap. Returns how many there were.
     """
-    removed = await connection.execute(
-        sa.text(
-            "DELETE FROM updates WHERE organization_id = :organization AND revision < least("
-            " (SELECT min(revision) + :limit FROM updates WHERE organization_id = :organization),"
-            " coalesce((SELECT revision FROM updates WHERE organization_id = :organization AND created_at >= :before"
-            " ORDER BY created_at, revision LIMIT 1), 9223372036854775807))"
-        ),
-        {"organization": organization_id, "before": before, "limit": limit},
+    removed = await driver.execute(
+        "DELETE FROM updates WHERE organization_id = $1 AND revision < least("
+        " (SELECT min(revision) + $3 FROM updates WHERE organization_id = $1),"
+        " coalesce((SELECT revision FROM updates WHERE organization_id = $1 AND created_at >= $2"
+        " ORDER BY created_at, revision LIMIT 1), 9223372036854775807))",
+        organization_id,
+        before,
+        limit,
     )
-    return removed.rowcount
+    return statements.rows(removed)
 
 
-async def newest(connection: Connection, organization_ids: Collection[int]) -> tuple[str, datetime, dict[int, int]]:
+async def newest(driver: Driver, organization_ids: Collection[int]) -> tuple[str, datetime, dict[int, int]]:
     """The epoch, the database's time, and the newest revision of each organization that has one."""
-    rows = await connection.execute(
-        sa.text(
-            "SELECT epoch::text, clock_timestamp() AS at, organization_id, revision FROM deployment LEFT JOIN revisions"
-            " ON organization_id = ANY(CAST(:organizations AS integer[]))"
-        ),
-        {"organizations": list(organization_ids)},
+    rows = await driver.fetch(
+        "SELECT epoch::text, clock_timestamp() AS at, organization_id, revision FROM deployment LEFT JOIN revisions"
+        " ON organization_id = ANY($1::integer[])",
+        list(organization_ids),
     )
-    found = list(rows)
-    return (
-        found[0].epoch,
-        found[0].at,
-        {row.organization_id: row.revision for row in found if row.organization_id is not None},
-    )
+    revisions = {row["organization_id"]: row["revision"] for row in rows if row["organization_id"] is not None}
+    return rows[0]["epoch"], rows[0]["at"], revisions

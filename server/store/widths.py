@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from server.catalog.cells import Cells
 from server.quarters import Width
 from server.store import rollups, statements
@@ -25,12 +22,10 @@ async def due_until(driver: Driver) -> int:
     return until
 
 
-async def due(connection: AsyncConnection) -> list[int]:
+async def due(driver: Driver) -> list[int]:
     """The organizations that can be widened further."""
-    found = await connection.scalars(
-        sa.text(f"SELECT organization_id FROM folds WHERE widened_until < {_DUE}")  # noqa: S608 - as above
-    )
-    return list(found)
+    rows = await driver.fetch(f"SELECT organization_id FROM folds WHERE widened_until < {_DUE}")  # noqa: S608 - as above
+    return [row["organization_id"] for row in rows]
 
 
 _VALUES = statements.load("read_values")

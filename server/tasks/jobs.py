@@ -66,15 +66,15 @@ REGISTRY = registry(timedelta(hours=24))
 
 async def run_due(database: Database, owner: str, registry: Sequence[Job] = REGISTRY) -> int:
     """Runs the jobs that are due and that nobody else is running, and returns how many. Raises StorageUnavailable."""
-    async with database.transaction() as connection:
-        known = {job.name: job for job in await stored_jobs.listed(connection)}
+    async with database.transaction() as driver:
+        known = {job.name: job for job in await stored_jobs.listed(driver)}
     ran = 0
     for job in registry:
         before = known.get(job.name)
         if before is not None and job.publish is not None:
             job.publish(before.result)
-        async with database.transaction() as connection:
-            lease = await stored_jobs.claim(connection, job.name, owner, job.lease)
+        async with database.transaction() as driver:
+            lease = await stored_jobs.claim(driver, job.name, owner, job.lease)
         if lease is not None:
             await _run(database, job, lease)
             ran += 1
@@ -114,8 +114,8 @@ async def _while_held(database: Database, job: Job, lease: Lease) -> Result:
 async def _renewed(database: Database, job: Job, lease: Lease) -> bool:
     """False where the lease has gone to somebody else; True also where nobody can tell, which the job's end will."""
     try:
-        async with database.transaction() as connection:
-            return await stored_jobs.renew(connection, lease, job.lease)
+        async with database.transaction() as driver:
+            return await stored_jobs.renew(driver, lease, job.lease)
     except errors.StorageUnavailable:
         return True
 
@@ -123,8 +123,8 @@ async def _renewed(database: Database, job: Job, lease: Lease) -> bool:
 async def _finish(database: Database, job: Job, lease: Lease, result: Result) -> None:
     again_in = timedelta(0) if result.get(UNFINISHED) else job.interval
     failpoints.reach("job_before_record")
-    async with database.transaction() as connection:
-        held = await stored_jobs.finish(connection, lease, again_in, result)
+    async with database.transaction() as driver:
+        held = await stored_jobs.finish(driver, lease, again_in, result)
     telemetry.JOB_RUNS.labels(job.name, "finished" if held else "lost").inc()
     if not held:
         _log.warning("another worker has taken the job over", job=job.name, epoch=lease.epoch)
@@ -136,8 +136,8 @@ async def _fail(database: Database, job: Job, lease: Lease, error: str) -> None:
     again_in = retry_in(job.interval, lease.since_failure)
     telemetry.JOB_RUNS.labels(job.name, "failed").inc()
     _log.error("a job failed", job=job.name, error=error, again_in_seconds=round(again_in.total_seconds()))
-    async with database.transaction() as connection:
-        await stored_jobs.fail(connection, lease, again_in, error)
+    async with database.transaction() as driver:
+        await stored_jobs.fail(driver, lease, again_in, error)
 
 
 def retry_in(interval: timedelta, since_failure: timedelta | None) -> timedelta:
@@ -149,8 +149,8 @@ def retry_in(interval: timedelta, since_failure: timedelta | None) -> timedelta:
 async def _give_back(database: Database, lease: Lease) -> None:
     """Leaves the job to the next worker where this one is ending; else it would wait for the lease to expire."""
     try:
-        async with asyncio.timeout(_GOODBYE_SECONDS), database.transaction() as connection:
-            await stored_jobs.release(connection, lease)
+        async with asyncio.timeout(_GOODBYE_SECONDS), database.transaction() as driver:
+            await stored_jobs.release(driver, lease)
     except (errors.StorageUnavailable, TimeoutError):
         _log.info("the job waits until its lease expires", job=lease.name)
 

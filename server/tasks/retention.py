@@ -39,17 +39,17 @@ _log = structlog.get_logger(__name__)
 
 async def partitions(database: Database, now: datetime, last: Result) -> Result:
     """Makes the partitions of the days ahead."""
-    async with database.transaction() as connection:
-        made = await stored_partitions.ensure(connection, now.date())
+    async with database.transaction() as driver:
+        made = await stored_partitions.ensure(driver, now.date())
     return {"made": made}
 
 
 async def event_retention(database: Database, now: datetime, last: Result) -> Result:
     """Removes the raw events that their organizations no longer keep. Rollups, deltas and conversations stay."""
     deadline = time.monotonic() + _RUN_SECONDS
-    async with database.transaction() as connection:
-        tenants = {one.organization_id: one for one in await organizations.listed(connection)}
-        days = await stored_partitions.listed(connection)
+    async with database.transaction() as driver:
+        tenants = {one.organization_id: one for one in await organizations.listed(driver)}
+        days = await stored_partitions.listed(driver)
     removed = dropped = 0
     for partition in days:
         expired, others = await _owners(database, partition, tenants, now)
@@ -68,8 +68,8 @@ async def _owners(
     database: Database, partition: Partition, tenants: Mapping[int, Organization], now: datetime
 ) -> tuple[list[int], list[int]]:
     """The organizations with events in a partition: those that no longer keep them, and the others."""
-    async with database.transaction() as connection:
-        present = await stored_partitions.organizations(connection, partition)
+    async with database.transaction() as driver:
+        present = await stored_partitions.organizations(driver, partition)
     expired = [one for one in present if one in tenants and is_expired(tenants[one], partition, now)]
     return expired, [one for one in present if one not in expired]
 
@@ -83,18 +83,18 @@ def is_expired(organization: Organization, partition: Partition, now: datetime) 
 async def _give_up_raw(database: Database, partition: Partition, expired: Sequence[int]) -> None:
     """Records up to when raw events may be missing, before the first of them is: in every snapshot the audit knows."""
     for organization_id in expired:
-        async with database.transaction() as connection:
-            latest = await stored_partitions.last_bucket(connection, partition, organization_id)
+        async with database.transaction() as driver:
+            latest = await stored_partitions.last_bucket(driver, partition, organization_id)
             if latest is not None:
-                await organizations.raise_raw_from(connection, organization_id, latest + 1)
+                await organizations.raise_raw_from(driver, organization_id, latest + 1)
 
 
 async def _remove(database: Database, partition: Partition, organization_id: int, deadline: float) -> int:
     """Removes an organization's events from a partition, portion by portion, until none is left or time is up."""
     total = 0
     while time.monotonic() < deadline:
-        async with database.transaction() as connection:
-            removed = await stored_partitions.remove_events(connection, partition, organization_id, PORTION_EVENTS)
+        async with database.transaction() as driver:
+            removed = await stored_partitions.remove_events(driver, partition, organization_id, PORTION_EVENTS)
         total += removed
         if removed < PORTION_EVENTS:
             break
@@ -105,8 +105,8 @@ async def _drop(database: Database, partition: Partition) -> bool:
     """Drops a partition in a moment when nobody uses events; where there is none, the next run tries again."""
     for _ in range(_DROP_ATTEMPTS):
         try:
-            async with database.transaction() as connection:
-                await stored_partitions.drop(connection, partition)
+            async with database.transaction() as driver:
+                await stored_partitions.drop(driver, partition)
         except errors.StorageUnavailable:
             await asyncio.sleep(0.2)
         else:
@@ -118,8 +118,8 @@ async def _drop(database: Database, partition: Partition) -> bool:
 async def key_retention(database: Database, now: datetime, last: Result) -> Result:
     """Removes the keys of events that are so old that ingest refuses them. Goes on where the last run ended."""
     deadline = time.monotonic() + _RUN_SECONDS
-    async with database.transaction() as connection:
-        tenants = await organizations.listed(connection)
+    async with database.transaction() as driver:
+        tenants = await organizations.listed(driver)
     cursor = last.get("cursor")
     first_id, first_key = cursor if isinstance(cursor, list) else (0, "")
     removed = 0
@@ -132,7 +132,7 @@ async def key_retention(database: Database, now: datetime, last: Result) -> Resu
         while key is not None:
             if time.monotonic() > deadline:
                 return {"removed": removed, "cursor": [tenant.organization_id, key.hex()], UNFINISHED: True}
-            async with database.maintenance() as driver:
+            async with database.transaction() as driver:
                 portion = await events.remove_keys(driver, tenant.organization_id, key, PORTION_KEYS, before)
             removed += portion.removed
             key = portion.next_key
@@ -142,16 +142,16 @@ async def key_retention(database: Database, now: datetime, last: Result) -> Resu
 async def update_retention(database: Database, now: datetime, last: Result, *, window: timedelta) -> Result:
     """Removes the updates that no subscriber can resume after any more, oldest first."""
     deadline = time.monotonic() + _RUN_SECONDS
-    async with database.transaction() as connection:
-        tenants = await organizations.listed(connection)
+    async with database.transaction() as driver:
+        tenants = await organizations.listed(driver)
     removed = 0
     for tenant in tenants:
         portion = PORTION_UPDATES
         while portion == PORTION_UPDATES:
             if time.monotonic() > deadline:
                 return {"removed": removed, UNFINISHED: True}
-            async with database.transaction() as connection:
-                portion = await updates.remove_before(connection, tenant.organization_id, now - window, PORTION_UPDATES)
+            async with database.transaction() as driver:
+                portion = await updates.remove_before(driver, tenant.organization_id, now - window, PORTION_UPDATES)
             removed += portion
     return {"removed": removed}
 
@@ -163,7 +163,7 @@ async def slot_retention(database: Database, now: datetime, last: Result) -> Res
     while portion == PORTION_SLOTS:
         if time.monotonic() > deadline:
             return {"removed": removed, UNFINISHED: True}
-        async with database.transaction() as connection:
-            portion = await slots.remove_before(connection, now - _SLOTS_KEPT, PORTION_SLOTS)
+        async with database.transaction() as driver:
+            portion = await slots.remove_before(driver, now - _SLOTS_KEPT, PORTION_SLOTS)
         removed += portion
     return {"removed": removed}

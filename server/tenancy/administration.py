@@ -24,8 +24,8 @@ async def create_organization(database: Database, name: str, settings: Organizat
     if not name or len(name) > 100 or not name.isprintable():
         raise InvalidOrganizationName
     chosen = settings.checked()
-    async with database.transaction() as connection:
-        organization_id = await organizations.create(connection, name, chosen)
+    async with database.transaction() as driver:
+        organization_id = await organizations.create(driver, name, chosen)
     if organization_id is None:
         raise OrganizationExists(name)
     return organization_id
@@ -33,8 +33,8 @@ async def create_organization(database: Database, name: str, settings: Organizat
 
 async def organization(database: Database, name: str) -> Organization:
     """Returns the organization of that name; raises OrganizationNotFound."""
-    async with database.transaction() as connection:
-        found = await organizations.by_name(connection, name)
+    async with database.transaction() as driver:
+        found = await organizations.by_name(driver, name)
     if found is None:
         raise OrganizationNotFound(name)
     return found
@@ -45,8 +45,8 @@ async def set_state(database: Database, name: str, state: OrganizationState) -> 
 
     Raises OrganizationRevoked where there is no such organization any more.
     """
-    async with database.transaction() as connection:
-        found = await organizations.set_state(connection, name, state)
+    async with database.transaction() as driver:
+        found = await organizations.set_state(driver, name, state)
     if not found:
         raise OrganizationRevoked(name)
 
@@ -57,7 +57,7 @@ async def change_settings(database: Database, name: str, chosen: Mapping[str, Va
     Raises InvalidSetting, OrganizationNotFound, and ValueError for what is no setting that can change.
     """
     changes = organization_settings.checked_changes(chosen)
-    async with database.transaction() as connection:
-        found = await organizations.change_settings(connection, name, changes)
+    async with database.transaction() as driver:
+        found = await organizations.change_settings(driver, name, changes)
     if not found:
         raise OrganizationNotFound(name)

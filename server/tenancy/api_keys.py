@@ -48,9 +48,9 @@ async def create_key(
         raise ScopesMissing
     owner = await administration.organization(database, organization_name)
     key = new_key()
-    async with database.transaction() as connection:
+    async with database.transaction() as driver:
         await organizations.add_key(
-            connection,
+            driver,
             ApiKey(
                 key_id=key.key_id,
                 organization_id=owner.organization_id,
@@ -68,7 +68,7 @@ async def create_key(
 
 async def revoke_key(database: Database, key_id: str) -> None:
     """Revokes a key for good; servers refuse it within 10 seconds. Raises KeyNotFound."""
-    async with database.transaction() as connection:
-        found = await organizations.revoke_key(connection, key_id)
+    async with database.transaction() as driver:
+        found = await organizations.revoke_key(driver, key_id)
     if not found:
         raise KeyNotFound(key_id)

@@ -127,8 +127,8 @@ class Authenticator:
             before, secret_hmac=self._hashes.key_hash(credential), pepper_id=self._hashes.pepper_id
         )
         with contextlib.suppress(errors.StorageUnavailable):  # it is tried again after the next look-up
-            async with self._database.transaction() as connection:
-                await organizations.renew_key_hash(connection, known.key, instead_of=before.pepper_id)
+            async with self._database.transaction() as driver:
+                await organizations.renew_key_hash(driver, known.key, instead_of=before.pepper_id)
 
     async def _current_soon(self, key_id: str) -> _Known | None:
         """Returns what is known of a key; raises StorageUnavailable where asking takes long or has just failed."""
@@ -154,8 +154,8 @@ class Authenticator:
     async def _look_up(self, key_ids: Sequence[str]) -> dict[str, _Known]:
         """Asks the database about keys, and remembers what it says of each."""
         until = time.monotonic() + _FRESH_SECONDS
-        async with self._database.transaction() as connection:
-            found = await organizations.keys_with_organizations(connection, key_ids)
+        async with self._database.transaction() as driver:
+            found = await organizations.keys_with_organizations(driver, key_ids)
         known = {key.key_id: _known(until, key, organization) for key, organization in found}
         for key_id in key_ids:
             if key_id in known:

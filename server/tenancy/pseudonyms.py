@@ -11,13 +11,13 @@ async def pin_pseudonyms(database: Database, hashes: KeyedHashes) -> None:
 
     The first server of a deployment decides on their key. Raises PseudonymKeyChanged where ours is another one.
     """
-    async with database.transaction() as connection:
-        pinned = await organizations.pin_pseudonyms(connection, hashes.pseudonym_check)
+    async with database.transaction() as driver:
+        pinned = await organizations.pin_pseudonyms(driver, hashes.pseudonym_check)
     if not hashes.keep_pseudonyms(pinned):
         raise PseudonymKeyChanged
 
 
 async def forget_pseudonyms(database: Database) -> None:
     """Lets the next server that starts decide anew on the key of pseudonyms."""
-    async with database.transaction() as connection:
-        await organizations.forget_pseudonyms(connection)
+    async with database.transaction() as driver:
+        await organizations.forget_pseudonyms(driver)

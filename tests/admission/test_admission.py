@@ -156,7 +156,7 @@ async def test_calls_that_share_a_transaction_are_held_to_the_quota_one_by_one(
 async def test_a_quota_begins_anew_with_the_month(accounts: Accounts, database: Database) -> None:
     caller = await limited(accounts, monthly_events=10)
     await caller.track_all(batch_of(10))
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         await driver.execute(
             "UPDATE revisions SET revised_at = revised_at - interval '32 days' WHERE organization_id = $1",
             caller.organization_id,

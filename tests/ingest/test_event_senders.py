@@ -177,7 +177,7 @@ async def test_an_event_with_a_blank_key_of_a_property_is_refused(caller: Caller
 async def everything(database: Database, caller: Caller) -> str:
     """All that the database holds of an organization, as text."""
     found = []
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         tables = await driver.fetch(
             "SELECT table_name FROM information_schema.columns"
             " WHERE column_name = 'organization_id' AND table_schema = current_schema()"
@@ -266,7 +266,7 @@ async def test_settings_between_two_tries_do_not_make_another_event_of_it(
 
 async def organizations_of(database: Database, caller: Caller, **chosen: object) -> None:
     """Changes settings of the caller's organization."""
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         for name, value in chosen.items():
             await driver.execute(
                 f"UPDATE organizations SET {name} = $2 WHERE organization_id = $1", caller.organization_id, value

@@ -72,7 +72,7 @@ async def counted(database: Database, organization: int) -> tuple[int, int, int]
     """How many events of an organization are stored, and in how many revisions; 1..N without gaps, or it fails. And
     how many of its month are used.
     """
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         stored = await driver.fetch(
             "SELECT revision, count(*) AS events FROM events WHERE organization_id = $1 GROUP BY 1", organization
         )

@@ -103,7 +103,7 @@ async def send_to_both(pair: Pair, key: str) -> None:
 @contextlib.asynccontextmanager
 async def held(pair: Pair, key: str, organization: int, database: Database) -> AsyncIterator[list[asyncio.Task[Any]]]:
     """Calls that are under way in both processes, and cannot end before the block does."""
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         await driver.execute("SELECT 1 FROM revisions WHERE organization_id = $1 FOR UPDATE", organization)
         async with calls(pair, key) as senders:
             under_way = [asyncio.create_task(send()) for send in senders]
@@ -115,7 +115,7 @@ async def held(pair: Pair, key: str, organization: int, database: Database) -> A
 
 
 async def stored(database: Database, organization: int) -> int:
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         return int(await driver.fetchval("SELECT count(*) FROM events WHERE organization_id = $1", organization))
 
 

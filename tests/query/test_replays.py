@@ -100,8 +100,8 @@ async def test_with_a_worker_running(
 async def _until_folded(database: Database, organization: int) -> None:
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
-        async with database.transaction() as connection:
-            if organization not in await rollups.unfolded(connection):
+        async with database.transaction() as driver:
+            if organization not in await rollups.unfolded(driver):
                 return
         await asyncio.sleep(0.2)
     pytest.fail("the worker has not folded within a minute")

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import grpc
 import pytest
-import sqlalchemy as sa
 
 from server.app import Running
 from server.clock import Clock
@@ -18,7 +17,7 @@ from server.realtime.view import ViewFilter
 from server.rpc import realtime_conversion
 from server.settings import Settings
 from server.store import updates
-from server.store.database import Database
+from server.store.database import Database, Purpose
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
@@ -54,10 +53,8 @@ async def test_a_gap_in_the_log_is_never_passed_over(
     key = tenant.key  # type: ignore[attr-defined]
     reader = await subscribing.begin(stubs[0], key)
     await track(client, 6)
-    async with database.transaction() as connection:
-        await connection.execute(
-            sa.text("DELETE FROM updates WHERE organization_id = :one AND revision = 3"), {"one": organization}
-        )
+    async with database.transaction() as driver:
+        await driver.execute("DELETE FROM updates WHERE organization_id = $1 AND revision = 3", organization)
     request = messages.WatchUpdatesRequest(resume_after=reader.token)
     call = stubs[1].WatchUpdates(request, metadata=authorization(key))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -72,21 +69,20 @@ async def test_retention_goes_by_revision_wherever_rows_lie(
 ) -> None:
     await track(client, 6)
     now = (await database.condition()).now
-    async with database.transaction() as connection:
-        await connection.execute(  # moves the row to the end of the table
-            sa.text("UPDATE updates SET changes = changes || '' WHERE organization_id = :one AND revision < 4"),
-            {"one": organization},
+    async with database.transaction() as driver:
+        await driver.execute(  # moves the row to the end of the table
+            "UPDATE updates SET changes = changes || '' WHERE organization_id = $1 AND revision < 4", organization
         )
-        assert await updates.remove_before(connection, organization, now, 2) == 2
-        assert await updates.window(connection, organization) == updates.KeptRevisions(oldest=3, newest=6)
-        assert [one.revision for one in await updates.after(connection, organization, 0, limit=9, events=9)] == [
+        assert await updates.remove_before(driver, organization, now, 2) == 2
+        assert await updates.window(driver, organization) == updates.KeptRevisions(oldest=3, newest=6)
+        assert [one.revision for one in await updates.after(driver, organization, 0, limit=9, events=9)] == [
             3,
             4,
             5,
             6,
         ]
-        assert await updates.remove_before(connection, organization, now - timedelta(hours=1), 9) == 0
-        assert await updates.remove_before(connection, organization, now, 9) == 4
+        assert await updates.remove_before(driver, organization, now - timedelta(hours=1), 9) == 0
+        assert await updates.remove_before(driver, organization, now, 9) == 4
 
 
 async def test_pages_of_updates_are_bounded_by_their_events(
@@ -94,9 +90,9 @@ async def test_pages_of_updates_are_bounded_by_their_events(
 ) -> None:
     for size in (3, 3, 30, 1):
         await client.track_batch([event("message.sent", agent_id="ann" if size == 3 else "bob") for _ in range(size)])
-    async with database.snapshot() as connection:
+    async with database.snapshot() as driver:
         for bound, expected in ((1, [1]), (4, [1, 2]), (7, [1, 2, 3]), (37, [1, 2, 3, 4])):
-            found = await updates.after(connection, organization, 0, limit=9, events=bound)
+            found = await updates.after(driver, organization, 0, limit=9, events=bound)
             assert [one.revision for one in found] == expected
 
 
@@ -143,12 +139,12 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
 ) -> None:
     hubs = Hubs(database, notifications, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
     tenants = [await make_tenant() for _ in range(4)]
-    snapshot, taken = database.realtime_snapshot, 0
+    snapshot, taken = database.snapshot, 0
 
-    def counted() -> object:
+    def counted(purpose: Purpose) -> object:
         nonlocal taken
         taken += 1
-        return snapshot()
+        return snapshot(purpose)
 
     async with contextlib.AsyncExitStack() as stack:
         watched = []
@@ -158,7 +154,7 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
             watched.append(hub)
         await asyncio.sleep(0.5)
         at = [hub.at for hub in watched]
-        monkeypatch.setattr(database, "realtime_snapshot", counted)
+        monkeypatch.setattr(database, "snapshot", counted)
         await asyncio.sleep(2.3)
         monkeypatch.undo()
         assert 1 <= taken <= 3

@@ -60,10 +60,10 @@ async def test_a_state_is_read_from_redis_in_one_round_trip_and_made_anew_withou
 
     monkeypatch.setattr(redis.asyncio.Redis, "execute_command", counted)
     for name, running in (("first", server), ("second", second_server)):
-        counted_snapshot = functools.partial(_counted, used, f"{name}: snapshot", running.database.realtime_snapshot)
-        monkeypatch.setattr(running.database, "realtime_snapshot", counted_snapshot)
+        counted_snapshot = functools.partial(_counted, used, f"{name}: ", running.database.snapshot)
+        monkeypatch.setattr(running.database, "snapshot", counted_snapshot)
     assert (await state(stubs[0], key)).metrics.messages_today == 1
-    assert used == {"HMGET": 1, "first: snapshot": 1}
+    assert used == {"HMGET": 1, "first: Purpose.REALTIME": 1}
     await asyncio.sleep(0.1)  # until Redis has it
     used.clear()
     assert (await state(stubs[1], key)).metrics.messages_today == 1
@@ -72,7 +72,7 @@ async def test_a_state_is_read_from_redis_in_one_round_trip_and_made_anew_withou
         await connection.flushall()
     used.clear()
     assert (await state(stubs[1], key)).metrics.messages_today == 1
-    assert used == {"HMGET": 1, "second: snapshot": 1}
+    assert used == {"HMGET": 1, "second: Purpose.REALTIME": 1}
 
 
 async def test_what_an_old_dump_brings_back_is_not_reported(

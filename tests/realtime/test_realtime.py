@@ -14,7 +14,7 @@ from server.app import Running
 from server.local import embedded
 from server.settings import Settings
 from server.store import updates
-from server.store.database import Connection, Database
+from server.store.database import Database, Driver
 from server.tasks import retention
 from server.tasks.wakeups import Wakeups
 from server.tenancy import api_keys
@@ -167,8 +167,8 @@ async def test_what_is_an_hour_old_leaves_the_figures_though_nothing_happens(
     ahead, begun = timedelta(0), datetime.now(UTC) - timedelta(minutes=1)
     newest = updates.newest
 
-    async def newest_then(connection: Connection, organization_ids: list[int]) -> tuple[str, datetime, dict[int, int]]:
-        epoch, at, revisions = await newest(connection, organization_ids)
+    async def newest_then(driver: Driver, organization_ids: list[int]) -> tuple[str, datetime, dict[int, int]]:
+        epoch, at, revisions = await newest(driver, organization_ids)
         return epoch, at + ahead, revisions
 
     monkeypatch.setattr(updates, "newest", newest_then)

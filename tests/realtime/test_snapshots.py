@@ -22,9 +22,8 @@ from server.realtime import rebuild
 from server.realtime.view import ViewFilter, ViewState
 from server.rollups import fold
 from server.rollups.member_numbers import NumberCache
-from server.store import database as stored
 from server.store import rollups
-from server.store.database import Connection, Database
+from server.store.database import Database, Driver
 from server.tasks import retention
 
 SECOND, MINUTE = 1_000_000, 60_000_000
@@ -90,8 +89,8 @@ def times(monkeypatch: pytest.MonkeyPatch) -> Times:
     times = Times(now=int(datetime.now(UTC).replace(hour=12).timestamp()) * SECOND)
     as_of, note_fold = rollups.as_of, rollups.note_fold
 
-    async def as_of_then(connection: Connection, organization_id: int) -> AsOf:
-        return dataclasses.replace(await as_of(connection, organization_id), at=times.at)
+    async def as_of_then(driver: Driver, organization_id: int) -> AsOf:
+        return dataclasses.replace(await as_of(driver, organization_id), at=times.at)
 
     async def note_fold_then(*arguments: object) -> datetime:
         await note_fold(*arguments)  # type: ignore[arg-type]
@@ -122,8 +121,8 @@ class World:
 
     async def state(self, part: ViewFilter) -> ViewState:
         """What a new view of a part shows."""
-        async with self.database.snapshot() as connection:
-            view, as_of = await rebuild.view(connection, self.organization, "UTC", part)
+        async with self.database.snapshot() as driver:
+            view, as_of = await rebuild.view(driver, self.organization, "UTC", part)
         return view.state(as_of.at)
 
     async def check(self, part: ViewFilter) -> None:
@@ -222,7 +221,7 @@ async def test_slots_that_are_over_become_minutes_and_go(world: World) -> None:
 
 async def kept(world: World, seconds: int) -> int:
     """How many slots of a width are kept of the organization as a whole."""
-    async with world.database.maintenance() as driver:
+    async with world.database.transaction() as driver:
         return int(
             await driver.fetchval(
                 "SELECT count(*) FROM slot_rollups WHERE organization_id = $1 AND dimension = 0 AND seconds = $2",
@@ -269,12 +268,10 @@ async def watched(world: World, part: ViewFilter) -> tuple[list[str], int]:
     def note(query: asyncpg.connection.LoggedQuery) -> None:
         statements.append(query.query)
 
-    async with world.database.snapshot() as connection:
-        await rollups.as_of(connection, world.organization)
-        driver = await stored.driver_of(connection)
+    async with world.database.snapshot() as driver:
         driver.add_query_logger(note)
         try:
-            view, _ = await rebuild.view(connection, world.organization, "UTC", part)
+            view, _ = await rebuild.view(driver, world.organization, "UTC", part)
             await asyncio.sleep(0)  # loggers are called by the loop
         finally:
             driver.remove_query_logger(note)
@@ -285,12 +282,11 @@ async def test_a_view_that_takes_too_long_ends_and_leaves_its_connection(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "_STATEMENT_SECONDS", 0.2)
-    async with world.database.maintenance() as driver:
+    async with world.database.transaction() as driver:
         await driver.execute("LOCK TABLE slot_rollups IN ACCESS EXCLUSIVE MODE")
         async with asyncio.timeout(30):
             with pytest.raises(Exception, match="57014"):
                 await world.state(ViewFilter())
     await world.check(ViewFilter())
-    async with world.database.snapshot() as connection:
-        found = await (await stored.driver_of(connection)).fetchval("SHOW statement_timeout")
-    assert found == "0"
+    async with world.database.snapshot() as driver:
+        assert await driver.fetchval("SHOW statement_timeout") == "0"

@@ -19,7 +19,7 @@ from server.realtime.hub import Hub
 from server.realtime.view import View, ViewFilter
 from server.rpc.subscription import Stream
 from server.store import rollups, updates
-from server.store.database import Connection
+from server.store.database import Driver
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
@@ -146,12 +146,12 @@ async def test_a_new_day_begins_at_midnight_though_nothing_happens(
     ahead = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1, seconds=-2) - now
     as_of, newest = rollups.as_of, updates.newest
 
-    async def as_of_then(connection: Connection, organization_id: int) -> AsOf:
-        found = await as_of(connection, organization_id)
+    async def as_of_then(driver: Driver, organization_id: int) -> AsOf:
+        found = await as_of(driver, organization_id)
         return AsOf(epoch=found.epoch, revision=found.revision, at=found.at + ahead)
 
-    async def newest_then(connection: Connection, organization_ids: list[int]) -> tuple[str, datetime, dict[int, int]]:
-        epoch, at, revisions = await newest(connection, organization_ids)
+    async def newest_then(driver: Driver, organization_ids: list[int]) -> tuple[str, datetime, dict[int, int]]:
+        epoch, at, revisions = await newest(driver, organization_ids)
         return epoch, at + ahead, revisions
 
     monkeypatch.setattr(rollups, "as_of", as_of_then)
@@ -174,8 +174,8 @@ async def test_a_new_part_does_not_keep_the_others_waiting(
     await first(old)
     made, go_on, make = asyncio.Event(), asyncio.Event(), views.rebuild.view
 
-    async def slowly(connection: object, organization_id: int, time_zone: str, part: ViewFilter) -> object:
-        found = await make(connection, organization_id, time_zone, part)  # type: ignore[arg-type]
+    async def slowly(driver: Driver, organization_id: int, time_zone: str, part: ViewFilter) -> object:
+        found = await make(driver, organization_id, time_zone, part)
         if part.channel:
             made.set()
             await go_on.wait()
@@ -230,10 +230,10 @@ async def test_a_view_that_cannot_be_made_anew_does_not_hold_up_the_others(
     for call in (web, all_of_it):
         await first(call)
 
-    async def failing(connection: Connection, organization_id: int, time_zone: str, part: ViewFilter) -> object:
+    async def failing(driver: Driver, organization_id: int, time_zone: str, part: ViewFilter) -> object:
         if fails and part.channel:
             raise errors.StorageUnavailable("database error 57014")
-        return await make(connection, organization_id, time_zone, part)
+        return await make(driver, organization_id, time_zone, part)
 
     monkeypatch.setattr(rebuild, "view", failing)
     await client.track(event("message.sent", channel="web"))

@@ -193,8 +193,8 @@ async def test_the_job_publishes_its_count(own_database: Database, own_organizat
     await worlds.execute(own_database, "UPDATE rollups SET counter_amounts[1] = 0 WHERE granularity = 96")
     (job,) = (job for job in jobs.REGISTRY if job.name == "audit")
     await jobs.run_due(own_database, "me", [job])
-    async with own_database.transaction() as connection:
-        (stored,) = await stored_jobs.listed(connection)
+    async with own_database.transaction() as driver:
+        (stored,) = await stored_jobs.listed(driver)
     assert isinstance(mismatches := stored.result["mismatches"], int)
     assert mismatches > 0
     assert REGISTRY.get_sample_value("tallywire_audit_mismatches") == mismatches
@@ -242,8 +242,8 @@ async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next
 
 async def kept(database: Database) -> AuditState | None:
     """What the audit's job has kept."""
-    async with database.transaction() as connection:
-        (stored,) = await stored_jobs.listed(connection)
+    async with database.transaction() as driver:
+        (stored,) = await stored_jobs.listed(driver)
     return AuditState.of(stored.result)
 
 
@@ -272,8 +272,8 @@ async def test_a_round_of_now_waits_for_a_worker_that_is_auditing(
     own_database: Database, own_organization: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await fill(own_database, own_organization)
-    async with own_database.transaction() as connection:
-        lease = await stored_jobs.claim(connection, "audit", "a worker", timedelta(minutes=10))
+    async with own_database.transaction() as driver:
+        lease = await stored_jobs.claim(driver, "audit", "a worker", timedelta(minutes=10))
     assert lease is not None
     waiting = asyncio.create_task(auditing.run_round(own_database))
     reported = ""
@@ -281,8 +281,8 @@ async def test_a_round_of_now_waits_for_a_worker_that_is_auditing(
         while "waiting" not in (reported := reported + capsys.readouterr().err):  # noqa: ASYNC110 - it is only printed
             await asyncio.sleep(0.01)
     assert not waiting.done()
-    async with own_database.transaction() as connection:
-        await stored_jobs.finish(connection, lease, timedelta(minutes=10), {})
+    async with own_database.transaction() as driver:
+        await stored_jobs.finish(driver, lease, timedelta(minutes=10), {})
     assert auditing.exit_code(await waiting) == 0
 
 

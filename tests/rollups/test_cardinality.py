@@ -27,7 +27,7 @@ def many_agents(seed: int, count: int, agents: int) -> list[Event]:
 
 async def decided(database: Database, organization: int, kind: MemberKind) -> dict[str, bool]:
     """The values of a kind, and whether they are over the limit."""
-    async with database.frozen() as driver:
+    async with database.snapshot() as driver:
         rows = await driver.fetch(
             "SELECT external_id, overflow FROM members WHERE organization_id = $1 AND kind = $2",
             organization,
@@ -145,7 +145,7 @@ async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
 
     async with own_database.ingest() as driver:
         await members.enrol(driver, agents(0, 2))
-    async with own_database.maintenance() as driver:  # a turn that lasts
+    async with own_database.transaction() as driver:  # a turn that lasts
         before = (await members.enrol(driver, agents(2, 5)))[own_organization]
         waiting = asyncio.create_task(later())
         is_waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
@@ -157,7 +157,7 @@ async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
     assert {key: found[key] for key in before} == before
     assert len({member.number for member in found.values()}) == len(found) == 8
     assert Counter(member.overflow for member in found.values()) == {False: 4, True: 4}
-    async with own_database.frozen() as driver:
+    async with own_database.snapshot() as driver:
         row = await driver.fetchrow("SELECT separate, overflowed FROM member_counts WHERE kind = 2")
     assert tuple(row) == (6, 4)
 

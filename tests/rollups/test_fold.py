@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy
 
 from server.rollups import audit, fold
 from server.store import rollups
@@ -85,7 +84,7 @@ async def test_a_fold_alone_does_not_wait_for_the_disk(database: Database, organ
     await worlds.store(database, organization, worlds.events(6, 10))
     await fold.fold_all(database, organization)
     for locks, waits in ((False, "on"), (True, "off"), (False, "on")):
-        async with database.maintenance() as driver:
+        async with database.transaction() as driver:
             if locks:
                 await rollups.lock_fold(driver, organization)
             assert await driver.fetchval("SHOW synchronous_commit") == waits
@@ -102,8 +101,8 @@ async def test_what_is_due_is_found_without_a_wakeup(own_database: Database, own
 @contextlib.asynccontextmanager
 async def _held(database: Database) -> AsyncIterator[None]:
     """No fold gets on in the block, which must not take long."""
-    async with asyncio.timeout(20), database.transaction() as connection:
-        await connection.execute(sqlalchemy.text("LOCK TABLE folds IN EXCLUSIVE MODE"))
+    async with asyncio.timeout(20), database.transaction() as driver:
+        await driver.execute("LOCK TABLE folds IN EXCLUSIVE MODE")
         yield
 
 

@@ -193,7 +193,7 @@ async def _(world: World) -> str:
 async def _(world: World) -> str:
     event = serving.event(at=serving.now() - timedelta(days=3))
     await world.caller.track(event)
-    async with world.accounts.database.maintenance() as driver:
+    async with world.accounts.database.transaction() as driver:
         await driver.execute(
             "UPDATE organizations SET key_retention_days = 2 WHERE organization_id = $1", world.caller.organization_id
         )

@@ -30,7 +30,7 @@ async def test_values_come_back_as_they_were_packed(database: Database) -> None:
         rows.append(row)
 
     packed()
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         await driver.execute(
             "CREATE TEMPORARY TABLE packed (n integer, a text, b integer[], c bigint[], d bytea[], e timestamptz,"
             " f jsonb, g text) ON COMMIT DROP"
@@ -70,7 +70,7 @@ async def test_events_come_back_as_they_were_stored(database: Database) -> None:
         stored.extend(one._replace(event_key=key_of(one.event_id)) for one in made)
 
     collect()
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         await driver.execute("CREATE TEMPORARY TABLE events (LIKE public.events) ON COMMIT DROP")
         revision = events.Revision(number=1, at=datetime(2026, 1, 1, tzinfo=UTC), month_events=0)
         await events.append(driver, 1, revision, stored)

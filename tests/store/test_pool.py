@@ -93,7 +93,7 @@ async def test_a_transaction_that_was_left_open_is_not_the_next_ones(mine: Datab
 async def test_a_connection_that_died_while_nobody_used_it_is_replaced(mine: Database, database: Database) -> None:
     async with mine.ingest() as driver:
         first = await number(driver)
-    async with database.maintenance() as other:
+    async with database.transaction() as other:
         await other.execute("SELECT pg_terminate_backend($1, 5000)", first)
     await asyncio.sleep(0.05)  # the news is on its way
     async with mine.ingest() as driver:
@@ -175,7 +175,7 @@ async def test_a_lost_session_is_ended_and_never_one_that_has_its_number_now(
     mine: Database, engines: embedded.Engines
 ) -> None:
     """A session that waits for the rest of a COPY does not notice that nobody is there any more."""
-    async with mine.maintenance() as driver:
+    async with mine.transaction() as driver:
         lost = driver.identity
     url = engines.database_url.replace("postgresql+asyncpg://", "postgresql://")
     stranger = await asyncpg.connect(url, server_settings={"application_name": "tallywire"})

@@ -34,8 +34,8 @@ async def template(own_engines: embedded.Engines) -> str:
     database = Database(own_engines.create_database(_TEMPLATE), ingest_connections=1, other_connections=1)
     await migrate.upgrade(database)
     condition = await database.condition()
-    async with database.transaction() as connection:
-        await partitions.ensure(connection, condition.now.date())
+    async with database.transaction() as driver:
+        await partitions.ensure(driver, condition.now.date())
     await database.close()
     return _TEMPLATE
 

@@ -93,7 +93,7 @@ async def store(
 
 async def figures(database: Database, organization: int) -> dict[tuple[Width, CellKey], Cell]:
     """Every figure that is stored of an organization, at each width, rollups and deltas added up, without zeros."""
-    async with database.frozen() as driver:
+    async with database.snapshot() as driver:
         return {
             (granularity, key): plain
             for granularity in Width
@@ -112,13 +112,13 @@ def _without_zeros(cell: Cell) -> Cell:
 
 async def value(database: Database, statement: str, *arguments: object) -> object:
     """The one value that a statement returns."""
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         return await driver.fetchval(statement, *arguments)
 
 
 async def execute(database: Database, statement: str, *arguments: object) -> str:
     """Runs a statement and returns its command tag."""
-    async with database.maintenance() as driver:
+    async with database.transaction() as driver:
         return await driver.execute(statement, *arguments)
 
 

@@ -27,8 +27,8 @@ async def now(database: Database) -> datetime:
 
 async def move_receipt(database: Database, days: int) -> None:
     """Makes all events received that many days earlier."""
-    async with database.transaction() as connection:
-        await partitions.ensure(connection, (await now(database)).date() - timedelta(days=days), days=0)
+    async with database.transaction() as driver:
+        await partitions.ensure(driver, (await now(database)).date() - timedelta(days=days), days=0)
     await worlds.execute(database, "UPDATE events SET received_at = received_at - $1::interval", timedelta(days=days))
 
 
@@ -42,8 +42,8 @@ async def raw_from(database: Database, organization: int) -> int:
 
 
 async def days_of(database: Database) -> int:
-    async with database.transaction() as connection:
-        return len(await partitions.listed(connection))
+    async with database.transaction() as driver:
+        return len(await partitions.listed(driver))
 
 
 async def test_partitions_are_made_ahead_of_time(own_database: Database) -> None:
@@ -55,7 +55,7 @@ async def test_partitions_are_made_ahead_of_time(own_database: Database) -> None
 
 
 async def test_partitions_are_made_while_events_are_read(own_database: Database, own_organization: int) -> None:
-    async with own_database.maintenance() as driver:
+    async with own_database.transaction() as driver:
         await driver.execute("SELECT count(*) FROM events")
         later = await now(own_database) + timedelta(days=30)
         made = await asyncio.wait_for(retention.partitions(own_database, later, {}), 5)
@@ -119,7 +119,7 @@ async def test_a_partition_in_use_is_emptied_instead(own_database: Database, mon
     at = await now(own_database)
     await worlds.store(own_database, organization, worlds.events(1, 200, end=at - timedelta(days=40)))
     await move_receipt(own_database, 40)
-    async with own_database.frozen() as driver:
+    async with own_database.snapshot() as driver:
         await driver.execute("SELECT count(*) FROM events")
         assert await retention.event_retention(own_database, at, {}) == {"removed": 200, "dropped": 0}
     assert await raw(own_database, organization) == 0

@@ -27,18 +27,18 @@ async def count(database: Database, now: datetime, last: Result) -> Result:
 
 
 async def stored(database: Database) -> stored_jobs.JobRecord:
-    async with database.transaction() as connection:
-        return (await stored_jobs.listed(connection))[0]
+    async with database.transaction() as driver:
+        return (await stored_jobs.listed(driver))[0]
 
 
 async def make_due(database: Database) -> None:
-    async with database.transaction() as connection:
-        await stored_jobs.wake(connection, "count")
+    async with database.transaction() as driver:
+        await stored_jobs.wake(driver, "count")
 
 
 async def claim(database: Database, owner: str, lease: timedelta = MINUTE) -> Lease | None:
-    async with database.transaction() as connection:
-        return await stored_jobs.claim(connection, "count", owner, lease)
+    async with database.transaction() as driver:
+        return await stored_jobs.claim(driver, "count", owner, lease)
 
 
 async def test_a_job_runs_once_an_interval_and_remembers_its_result(own_database: Database) -> None:
@@ -68,15 +68,15 @@ async def test_an_expired_lease_is_taken_over_and_its_holder_can_write_nothing(o
     new = await claim(own_database, "fast")
     assert new is not None
     assert new.epoch > old.epoch
-    async with own_database.transaction() as connection:
-        assert not await stored_jobs.renew(connection, old, MINUTE)
-        assert not await stored_jobs.finish(connection, old, MINUTE, {"by": "slow"})
-        await stored_jobs.fail(connection, old, MINUTE, "slow")
-        await stored_jobs.release(connection, old)
+    async with own_database.transaction() as driver:
+        assert not await stored_jobs.renew(driver, old, MINUTE)
+        assert not await stored_jobs.finish(driver, old, MINUTE, {"by": "slow"})
+        await stored_jobs.fail(driver, old, MINUTE, "slow")
+        await stored_jobs.release(driver, old)
     found = await stored(own_database)
     assert (found.running_by, found.error, found.result) == ("fast", None, {})
-    async with own_database.transaction() as connection:
-        assert await stored_jobs.finish(connection, new, MINUTE, {"by": "fast"})
+    async with own_database.transaction() as driver:
+        assert await stored_jobs.finish(driver, new, MINUTE, {"by": "fast"})
     assert (await stored(own_database)).result == {"by": "fast"}
 
 
@@ -117,7 +117,7 @@ async def test_a_failure_is_recorded_without_its_text_and_tried_again(own_databa
         raise RuntimeError("postgresql://user:secret@host SELECT 'ada'")
 
     async def refuse(database: Database, now: datetime, last: Result) -> Result:
-        async with database.maintenance() as driver:
+        async with database.transaction() as driver:
             await driver.execute("SELECT 'ada'::integer")
         return {}
 

@@ -26,8 +26,8 @@ async def age(database: Database, organization: int, revisions: int, by: timedel
 
 async def kept(database: Database, organization: int) -> tuple[int, int]:
     """Returns the oldest and the newest revision to resume after."""
-    async with database.transaction() as connection:
-        window = await updates.window(connection, organization)
+    async with database.transaction() as driver:
+        window = await updates.window(driver, organization)
     return window.oldest, window.newest
 
 
@@ -69,9 +69,9 @@ async def test_many_are_removed_oldest_first_portion_by_portion(
     await worlds.store(own_database, own_organization, worlds.events(1, 50), batch=10)
     await age(own_database, own_organization, 5, 2 * _DAY)
     monkeypatch.setattr(retention, "PORTION_UPDATES", 2)
-    async with own_database.transaction() as connection:
+    async with own_database.transaction() as driver:
         now = (await own_database.condition()).now
-        assert await updates.remove_before(connection, own_organization, now - _DAY, 2) == 2
+        assert await updates.remove_before(driver, own_organization, now - _DAY, 2) == 2
     assert await kept(own_database, own_organization) == (3, 5)
     assert await removed(own_database) == 3
 

@@ -57,8 +57,8 @@ class Deployment:
 
     async def keys(self) -> dict[str, int]:
         """How many keys each pepper has."""
-        async with self.database.transaction() as connection:
-            return await organizations.keys_by_pepper(connection)
+        async with self.database.transaction() as driver:
+            return await organizations.keys_by_pepper(driver)
 
 
 @pytest.fixture

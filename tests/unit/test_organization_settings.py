@@ -1,7 +1,6 @@
 """A setting of an organization is one entry: a new one, declared here, appears wherever settings do."""
 
 import dataclasses
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,7 +88,7 @@ def test_a_new_setting_is_stored_and_read(idle: int | None, pilot: bool, greetin
     written = setting_columns.written(dataclasses.asdict(chosen))
     assert tuple(written) == setting_columns.names(Extended)
     assert written["greetings"] == greetings  # as the driver takes an array
-    assert setting_columns.read(Extended, SimpleNamespace(**written)) == chosen
+    assert setting_columns.read(Extended, written) == chosen
 
 
 def test_what_a_setting_cannot_have_names_the_setting() -> None:

@@ -43,8 +43,8 @@ class World:
         url = engines.create_database(f"bench_{name}")
         database = Database(url)
         await migrate.upgrade(database)
-        async with database.transaction() as connection:
-            await partitions.ensure(connection, datetime.now(UTC).date())
+        async with database.transaction() as driver:
+            await partitions.ensure(driver, datetime.now(UTC).date())
         try:
             yield cls(engines=engines, url=url, database=database)
         finally:

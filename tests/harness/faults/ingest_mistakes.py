@@ -135,7 +135,7 @@ def _take_revision_ahead() -> None:
     take = events.next_revision
 
     async def wrong(driver: Driver, organization_id: int, events: int) -> Revision:
-        async with database().maintenance() as other:
+        async with database().transaction() as other:
             return await take(other, organization_id, events)
 
     replace(take, wrong)

@@ -62,7 +62,7 @@ def _of_server(port: int, metrics: Mapping[str, float]) -> Iterator[Excess]:
 
 
 async def _of_database(cluster: Cluster, database: Database) -> list[Excess]:
-    async with database.frozen() as driver:
+    async with database.snapshot() as driver:
         row = await driver.fetchrow(
             "SELECT count(*), count(*) FILTER (WHERE xact_start < clock_timestamp() - make_interval(secs => $1))"
             " FROM pg_stat_activity WHERE application_name LIKE 'tallywire%'",

@@ -41,7 +41,7 @@ def _fold_in_two_transactions() -> None:
     take = rollups.take_deltas
 
     async def wrong(driver: Driver, organization_id: int, limit: int) -> Taken:
-        async with database().maintenance() as other:
+        async with database().transaction() as other:
             return await take(other, organization_id, limit)
 
     replace(take, wrong)

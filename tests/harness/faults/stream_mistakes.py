@@ -18,7 +18,7 @@ from server.rpc import realtime_conversion
 from server.rpc.realtime_service import RealtimeService
 from server.rpc.subscription import Stream
 from server.store import updates
-from server.store.database import Connection
+from server.store.database import Driver
 from server.store.updates import Update
 from tests.harness.faults.ingest_mistakes import take_revision_ahead
 from tests.harness.faults.mistake import Mistake, replace, together
@@ -76,10 +76,8 @@ def _take_gaps_for_none() -> None:
 def _lose_first_events() -> None:
     read = updates.events_of
 
-    async def wrong(
-        connection: Connection, organization_id: int, first: Update, last: Update
-    ) -> dict[int, list[Event]]:
-        found = await read(connection, organization_id, first, last)
+    async def wrong(driver: Driver, organization_id: int, first: Update, last: Update) -> dict[int, list[Event]]:
+        found = await read(driver, organization_id, first, last)
         return {revision: some for revision, some in found.items() if revision > first.revision}
 
     replace(read, wrong)

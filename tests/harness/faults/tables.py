@@ -12,7 +12,7 @@ from tests.harness.faults.checker import Stored
 async def stored(database: Database, organization: int, event_ids: Iterable[str]) -> Stored:
     """An organization's events and keys in one snapshot, by the ids that were sent."""
     ids = {key_of(event_id): event_id for event_id in event_ids}
-    async with database.frozen() as driver:
+    async with database.snapshot() as driver:
         events = await driver.fetch(
             "SELECT event_id, event_key, revision FROM events WHERE organization_id = $1", organization
         )
@@ -30,7 +30,7 @@ async def stored(database: Database, organization: int, event_ids: Iterable[str]
 
 async def revision(database: Database, organization: int) -> int:
     """An organization's newest revision; 0: it has none."""
-    async with database.frozen() as driver:
+    async with database.snapshot() as driver:
         found = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
     return found or 0
 
@@ -40,5 +40,5 @@ async def until_folded(database: Database) -> None:
     waiting = True
     while waiting:
         await asyncio.sleep(0.1)
-        async with database.frozen() as driver:
+        async with database.snapshot() as driver:
             waiting = await driver.fetchval("SELECT EXISTS (SELECT 1 FROM deltas)")

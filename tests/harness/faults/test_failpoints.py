@@ -50,8 +50,8 @@ async def _reach(world: World, program: Program, name: Name, tenant: Tenant) -> 
 async def _wake_jobs(world: World) -> None:
     """Makes every job due; the one that a killed worker was running waits for its lease."""
     for job in REGISTRY:
-        async with world.database.transaction() as connection:
-            await jobs.wake(connection, job.name)
+        async with world.database.transaction() as driver:
+            await jobs.wake(driver, job.name)
 
 
 async def test_each_is_reached_and_nothing_is_lost_or_counted_twice(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ async def test_a_silent_connection_is_cut_and_those_of_its_age_are_not_used(
     assert 0.4 < loop.time() - began < 5
     link.harm(Harm.BLACK_HOLE)
     with pytest.raises(errors.StorageUnavailable):
-        async with mine.maintenance() as driver:
+        async with mine.transaction() as driver:
             await driver.execute("SELECT 1")
     link.heal()
     async with asyncio.timeout(5):  # those of the other pool, too, which have a minute

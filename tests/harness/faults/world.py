@@ -149,8 +149,8 @@ async def opened(
 async def _migrate(database: Database) -> None:
     await migrate.upgrade(database)
     condition = await database.condition()
-    async with database.transaction() as connection:
-        await partitions.ensure(connection, condition.now.date())
+    async with database.transaction() as driver:
+        await partitions.ensure(driver, condition.now.date())
 
 
 async def _tenant(

@@ -69,7 +69,7 @@ async def _load(world: World, agents: int, seconds: float, limit: int) -> Found:
         overview = (await client.overview(*period)).overview
         others = (await client.agent(OTHER, *period)).agent.message_count
     await fold.fold_all(world.database, organization)
-    async with world.database.frozen() as driver:
+    async with world.database.snapshot() as driver:
         values = await driver.fetchval(
             "SELECT count(DISTINCT value) FROM rollups WHERE organization_id = $1 AND dimension = $2",
             organization,

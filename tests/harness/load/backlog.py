@@ -73,7 +73,7 @@ def _wrong(calls: list[Call], reads: _Reads, started_at: float) -> int:
 
 
 async def _deltas(world: World, organization: int) -> int:
-    async with world.database.maintenance() as driver:
+    async with world.database.transaction() as driver:
         return int(await driver.fetchval("SELECT count(*) FROM deltas WHERE organization_id = $1", organization))
 
 

@@ -44,7 +44,7 @@ async def _days(address: str, key: str) -> dict[datetime, int]:
 
 async def _raw(world: World, organization: int) -> dict[datetime, int]:
     """The same, counted over raw events."""
-    async with world.database.maintenance() as driver:
+    async with world.database.transaction() as driver:
         rows = await driver.fetch(
             "SELECT date_trunc('day', occurred_at, 'UTC') AS day, count(*) FROM events"
             " WHERE organization_id = $1 GROUP BY 1",

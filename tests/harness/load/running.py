@@ -121,7 +121,7 @@ async def lost(world: World, load: Load, calls: Iterable[Call]) -> int:
         if call.code == "OK":
             acknowledged.setdefault(load.organization(call.tenant), {})[call.tenant, call.number] = load.batch
     missing = 0
-    async with world.database.maintenance() as driver:
+    async with world.database.transaction() as driver:
         for organization, expected in acknowledged.items():
             for table in ("event_keys", "events"):
                 rows = await driver.fetch(
