@@ -71,6 +71,7 @@ _RANGES: Mapping[str, tuple[int, int]] = {
     **dict.fromkeys(
         (
             "message.response_time_ms",
+            "message.time_to_first_token_ms",
             "message.cost_micros",
             "call.wait_ms",
             "call.talk_ms",
@@ -81,8 +82,7 @@ _RANGES: Mapping[str, tuple[int, int]] = {
         ),
         (0, 10**10),
     ),
-    "message.prompt_tokens": (0, 10**9),
-    "message.completion_tokens": (0, 10**9),
+    **{f"message.{name}_tokens": (0, 10**9) for name in ("prompt", "cached", "completion")},
     **{f"quality.{name}": (0, 10_000) for name in ("overall", "helpfulness", "accuracy", "politeness")},
     "content_gap.confidence": (0, 10_000),
     "api.status_code": (0, 999),
@@ -92,7 +92,13 @@ _RANGES: Mapping[str, tuple[int, int]] = {
     "storage.bytes_delta": (-(10**12), 10**12),
 }
 _FREE_TEXT_BYTES: Mapping[str, int] = {"content_gap.question": 1024, "user.user_agent": 1024}
-_ENUM_SIZES: Mapping[str, int] = {"agent.status": 5, "knowledge.kind": 4, "storage.kind": 4}
+_ENUM_SIZES: Mapping[str, int] = {
+    "agent.status": 5,
+    "agent.kind": 3,
+    "call.direction": 3,
+    "knowledge.kind": 4,
+    "storage.kind": 4,
+}
 _LIMITS: dict[str, dict[str, tuple[int, int]]] = {}  # of the numbers and enums of each family, by field
 for _path, _limits in {**_RANGES, **{path: (0, size - 1) for path, size in _ENUM_SIZES.items()}}.items():
     _family, _, _field = _path.partition(".")
@@ -301,6 +307,8 @@ def _detail_text(path: str, value: str) -> None:
         identifier(path, value, 32 if path == "api.method" else MAX_ID_BYTES)
         if path.endswith(".currency") and not _CURRENCY.fullmatch(value):
             raise Refused(Reason.INVALID_VALUE, "must be an ISO 4217 code such as EUR", field=path)
+        if path == "lead.lead_id" and value and is_placeholder(value):
+            raise placeholder(path, value, "send the right one, or leave it unset")
     elif len(value.encode()) > limit:
         raise _too_long(path, limit)
     elif "\0" in value:

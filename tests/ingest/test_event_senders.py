@@ -1,5 +1,6 @@
 """EventService and its senders: whose events they are, what their clocks say, and what is kept of people."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -236,17 +237,21 @@ async def test_an_id_that_is_no_address_is_kept(caller: Caller, database: Databa
     assert await serving.column(database, caller, "user_id") == ["user@home"]
 
 
+@pytest.mark.parametrize("event_type", ["user.logged_in", "own.type"])
 @pytest.mark.parametrize("kept", [True, False])
 async def test_user_details_are_kept_only_where_that_is_allowed(
-    accounts: Accounts, database: Database, kept: bool
+    accounts: Accounts, database: Database, kept: bool, event_type: str
 ) -> None:
     settings = OrganizationSettings(time_zone="UTC", keep_user_details=kept)
     caller = await accounts.caller(settings=settings)
-    one = event("user.logged_in", user_id="u", user=event_pb2.UserDetail(ip="203.0.113.9", user_agent="Browser/1"))
+    of_user = {"ip": "203.0.113.9", "user_agent": "Browser/1", "name": "Jo Doe"}
+    one = event(event_type, user_id="u", user=event_pb2.UserDetail(**of_user))
     await caller.track(one)
     assert statuses([(await caller.track(one)).result]) == ["DUPLICATE"]
-    assert ("203.0.113.9" in await everything(database, caller)) == kept
-    assert ("Browser" in str(await detail(database, caller))) == kept
+    (stored,) = await detail(database, caller)
+    assert (stored and json.loads(stored)) == (of_user if kept else None)
+    everywhere = await everything(database, caller)
+    assert {value in everywhere for value in of_user.values()} == {kept}
 
 
 async def test_settings_between_two_tries_do_not_make_another_event_of_it(

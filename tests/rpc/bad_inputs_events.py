@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import grpc
 from google.protobuf import struct_pb2, timestamp_pb2
@@ -105,6 +106,48 @@ _refused(
     lambda: serving.event("feedback.submitted", feedback=event_pb2.FeedbackDetail(rating=0)),
     lambda: serving.event("feedback.submitted", feedback=event_pb2.FeedbackDetail(rating=6)),
 )
+
+
+def _message(**detail: int) -> Callable[[], event_pb2.Event]:
+    return lambda: serving.event(message=event_pb2.MessageDetail(**detail))
+
+
+def _agent(**detail: Any) -> Callable[[], event_pb2.Event]:
+    return lambda: serving.event("agent.updated", agent_id="a", agent=event_pb2.AgentDetail(**detail))
+
+
+def _call(**detail: Any) -> Callable[[], event_pb2.Event]:
+    return lambda: serving.event("call.started", call=event_pb2.CallDetail(**detail))
+
+
+def _lead(lead_id: str) -> Callable[[], event_pb2.Event]:
+    return lambda: serving.event("lead.created", lead=event_pb2.LeadDetail(lead_id=lead_id))
+
+
+_refused(
+    "E-053",
+    "OUT_OF_RANGE VALUE_OUT_OF_RANGE message.cached_tokens",
+    _message(cached_tokens=-1),
+    _message(cached_tokens=10**9 + 1),
+)
+_refused(
+    "E-056",
+    "OUT_OF_RANGE VALUE_OUT_OF_RANGE message.time_to_first_token_ms",
+    _message(time_to_first_token_ms=-1),
+    _message(time_to_first_token_ms=10**10 + 1),
+)
+_refused("E-060", "INVALID_ARGUMENT INVALID_ENUM agent.kind", _agent(kind=-1), _agent(kind=3))
+_refused("E-061", "INVALID_ARGUMENT INVALID_ENUM call.direction", _call(direction=-1), _call(direction=3))
+_refused("E-062", "INVALID_ARGUMENT PLACEHOLDER_ID lead.lead_id", *map(_lead, ("undefined", "null", " ")))
+_refused(
+    "E-066",
+    "INVALID_ARGUMENT FIELD_TOO_LONG conversation.topic",
+    lambda: serving.event(
+        "conversation.started", conversation_id="c", conversation=event_pb2.ConversationDetail(topic="é" * 129)
+    ),
+)
+_refused("E-067", "INVALID_ARGUMENT NUL_CHARACTER call.queue", _call(queue="a\0b"))
+_refused("E-068", "INVALID_ARGUMENT INVALID_CHARACTER agent.name", _agent(name="Ann\nLee"))
 _refused("E-063", "INVALID_ARGUMENT FIELD_TOO_LONG agent_id", lambda: serving.event(agent_id="é" * 150))
 _refused(
     "E-078",

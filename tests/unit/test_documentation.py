@@ -77,7 +77,7 @@ def test_names_in_capitals_exist() -> None:
     settings |= {binaries.POSTGRES_VARIABLE, binaries.VALKEY_VARIABLE, "TALLYWIRE_ADDRESS", "TALLYWIRE_API_KEY"}
     reasons = {one.removeprefix("ERROR_REASON_") for one in error_reason_pb2.ErrorReason.DESCRIPTOR.values_by_name}
     warnings = {one.removeprefix("EVENT_WARNING_") for one in event_service_pb2.EventWarning.DESCRIPTOR.values_by_name}
-    enums = {*event_pb2.AgentStatus.keys(), *event_pb2.StorageKind.keys()}
+    enums = {value for enum in event_pb2.DESCRIPTOR.enum_types_by_name.values() for value in enum.values_by_name}
     known = settings | reasons | warnings | enums | {code.name for code in grpc.StatusCode} | FOREIGN
     named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)*_[A-Z]*\b", EVERYTHING))
     assert named - known == set()

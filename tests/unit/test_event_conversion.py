@@ -179,3 +179,35 @@ def test_an_event_that_is_too_large_is_refused_and_no_other() -> None:
 def test_keys_are_read_together_only_where_all_are_uuid7(event_ids: list[str]) -> None:
     apart = [event.uuid7_key(event_id) for event_id in event_ids]
     assert event.uuid7_keys(event_ids) == (apart if all(apart) else None)
+
+
+_FIELDS = {
+    f"{family.name}.{field.name}": field
+    for family in event_pb2.Event.DESCRIPTOR.oneofs_by_name["detail"].fields
+    for field in family.message_type.fields
+}
+
+
+def _beyond(path: str, field: FieldDescriptor) -> tuple[object, Reason]:
+    """A value just beyond the limit of a field, and why it is refused."""
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return "x" * (1025 if path in ("content_gap.question", "user.user_agent") else 257), Reason.FIELD_TOO_LONG
+    if field.enum_type is not None:
+        return max(field.enum_type.values_by_number) + 1, Reason.INVALID_ENUM
+    return rules.detail_limits(*path.split("."))[1] + 1, Reason.VALUE_OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("path", [path for path, field in _FIELDS.items() if field.type != FieldDescriptor.TYPE_BOOL])
+def test_every_field_of_a_detail_has_a_limit_and_the_refusal_its_name(path: str) -> None:
+    family, name = path.split(".")
+    value, reason = _beyond(path, _FIELDS[path])
+    message = event_pb2.Event(event_id="a", event_type="own.type")
+    setattr(getattr(message, family), name, value)
+    with pytest.raises(Refused) as refused:
+        event_conversion.event(message, sender_of(None, Scope.INGEST))
+    assert (refused.value.reason, refused.value.field) == (reason, path)
+
+
+@pytest.mark.parametrize("path", [path for path, field in _FIELDS.items() if field.enum_type is not None])
+def test_every_value_of_an_enum_is_taken(path: str) -> None:
+    assert rules.detail_limits(*path.split(".")) == (0, len(_FIELDS[path].enum_type.values) - 1)

@@ -35,9 +35,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_INVALID_CHARACTER: _ErrorReason.ValueType  # 5
     """INVALID_ARGUMENT. A text holds a character that the field does not allow."""
     ERROR_REASON_PLACEHOLDER_ID: _ErrorReason.ValueType  # 6
-    """INVALID_ARGUMENT. A required id is a placeholder ("0", "null", "undefined", "[object Object]", the nil UUID …):
-    everything from all clients that send it would become one event, conversation or agent. In other fields
-    placeholders count as unset, with a warning of the same name.
+    """INVALID_ARGUMENT. A required id or a lead_id is a placeholder ("0", "null", "undefined", "[object Object]", the nil
+    UUID …): everything from all clients that send it would become one event, conversation, agent or lead. In other
+    fields placeholders count as unset, with a warning of the same name.
     """
     ERROR_REASON_INVALID_EVENT_TYPE: _ErrorReason.ValueType  # 7
     """INVALID_ARGUMENT. event_type is not dot-separated parts of [a-z0-9_]."""
@@ -226,9 +226,9 @@ ERROR_REASON_NUL_CHARACTER: ErrorReason.ValueType  # 4
 ERROR_REASON_INVALID_CHARACTER: ErrorReason.ValueType  # 5
 """INVALID_ARGUMENT. A text holds a character that the field does not allow."""
 ERROR_REASON_PLACEHOLDER_ID: ErrorReason.ValueType  # 6
-"""INVALID_ARGUMENT. A required id is a placeholder ("0", "null", "undefined", "[object Object]", the nil UUID …):
-everything from all clients that send it would become one event, conversation or agent. In other fields
-placeholders count as unset, with a warning of the same name.
+"""INVALID_ARGUMENT. A required id or a lead_id is a placeholder ("0", "null", "undefined", "[object Object]", the nil
+UUID …): everything from all clients that send it would become one event, conversation, agent or lead. In other
+fields placeholders count as unset, with a warning of the same name.
 """
 ERROR_REASON_INVALID_EVENT_TYPE: ErrorReason.ValueType  # 7
 """INVALID_ARGUMENT. event_type is not dot-separated parts of [a-z0-9_]."""

@@ -79,6 +79,54 @@ AGENT_STATUS_OFFLINE: AgentStatus.ValueType  # 4
 """Not at work."""
 global___AgentStatus = AgentStatus
 
+class _AgentKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _AgentKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_AgentKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    AGENT_KIND_UNSPECIFIED: _AgentKind.ValueType  # 0
+    """Not said."""
+    AGENT_KIND_AI: _AgentKind.ValueType  # 1
+    """A machine: an AI agent or a bot."""
+    AGENT_KIND_HUMAN: _AgentKind.ValueType  # 2
+    """A human agent."""
+
+class AgentKind(_AgentKind, metaclass=_AgentKindEnumTypeWrapper):
+    """AgentKind is what does the work under an agent_id."""
+
+AGENT_KIND_UNSPECIFIED: AgentKind.ValueType  # 0
+"""Not said."""
+AGENT_KIND_AI: AgentKind.ValueType  # 1
+"""A machine: an AI agent or a bot."""
+AGENT_KIND_HUMAN: AgentKind.ValueType  # 2
+"""A human agent."""
+global___AgentKind = AgentKind
+
+class _CallDirection:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _CallDirectionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_CallDirection.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    CALL_DIRECTION_UNSPECIFIED: _CallDirection.ValueType  # 0
+    """Not said."""
+    CALL_DIRECTION_INBOUND: _CallDirection.ValueType  # 1
+    """A user called the organization."""
+    CALL_DIRECTION_OUTBOUND: _CallDirection.ValueType  # 2
+    """The organization called a user."""
+
+class CallDirection(_CallDirection, metaclass=_CallDirectionEnumTypeWrapper):
+    """CallDirection says who called whom."""
+
+CALL_DIRECTION_UNSPECIFIED: CallDirection.ValueType  # 0
+"""Not said."""
+CALL_DIRECTION_INBOUND: CallDirection.ValueType  # 1
+"""A user called the organization."""
+CALL_DIRECTION_OUTBOUND: CallDirection.ValueType  # 2
+"""The organization called a user."""
+global___CallDirection = CallDirection
+
 @typing.final
 class Event(google.protobuf.message.Message):
     """Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
@@ -282,24 +330,32 @@ class ConversationDetail(google.protobuf.message.Message):
 
     OUTCOME_FIELD_NUMBER: builtins.int
     HANDOFF_REASON_FIELD_NUMBER: builtins.int
+    TOPIC_FIELD_NUMBER: builtins.int
     outcome: builtins.str
     """outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
     Stored.
     """
     handoff_reason: builtins.str
     """handoff_reason is why a human took over. At most 256 bytes. Stored."""
+    topic: builtins.str
+    """topic is what the conversation is about, in the sender's own words, for example "returns". At most 256 bytes.
+    Stored.
+    """
     def __init__(
         self,
         *,
         outcome: builtins.str | None = ...,
         handoff_reason: builtins.str | None = ...,
+        topic: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_handoff_reason", b"_handoff_reason", "_outcome", b"_outcome", "handoff_reason", b"handoff_reason", "outcome", b"outcome"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_handoff_reason", b"_handoff_reason", "_outcome", b"_outcome", "handoff_reason", b"handoff_reason", "outcome", b"outcome"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_handoff_reason", b"_handoff_reason", "_outcome", b"_outcome", "_topic", b"_topic", "handoff_reason", b"handoff_reason", "outcome", b"outcome", "topic", b"topic"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_handoff_reason", b"_handoff_reason", "_outcome", b"_outcome", "_topic", b"_topic", "handoff_reason", b"handoff_reason", "outcome", b"outcome", "topic", b"topic"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_handoff_reason", b"_handoff_reason"]) -> typing.Literal["handoff_reason"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_outcome", b"_outcome"]) -> typing.Literal["outcome"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_topic", b"_topic"]) -> typing.Literal["topic"] | None: ...
 
 global___ConversationDetail = ConversationDetail
 
@@ -318,6 +374,9 @@ class MessageDetail(google.protobuf.message.Message):
     ERROR_CODE_FIELD_NUMBER: builtins.int
     FALLBACK_FIELD_NUMBER: builtins.int
     KNOWLEDGE_HIT_FIELD_NUMBER: builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: builtins.int
+    TIME_TO_FIRST_TOKEN_MS_FIELD_NUMBER: builtins.int
+    BY_HUMAN_FIELD_NUMBER: builtins.int
     response_time_ms: builtins.int
     """response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent."""
     prompt_tokens: builtins.int
@@ -336,6 +395,18 @@ class MessageDetail(google.protobuf.message.Message):
     """fallback is true when the agent answered with a stock phrase because it did not understand."""
     knowledge_hit: builtins.bool
     """knowledge_hit is true when the agent found the answer in the organization's own knowledge."""
+    cached_tokens: builtins.int
+    """cached_tokens is the number of those prompt_tokens that the model's provider took from its cache, at most 10^9. It
+    is part of prompt_tokens and never added to them.
+    """
+    time_to_first_token_ms: builtins.int
+    """time_to_first_token_ms is how long the user waited for the first piece of the answer, in milliseconds, at most
+    10^10, on message.sent. response_time_ms is how long until the whole of it.
+    """
+    by_human: builtins.bool
+    """by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
+    the agent says it.
+    """
     def __init__(
         self,
         *,
@@ -348,9 +419,16 @@ class MessageDetail(google.protobuf.message.Message):
         error_code: builtins.str | None = ...,
         fallback: builtins.bool | None = ...,
         knowledge_hit: builtins.bool | None = ...,
+        cached_tokens: builtins.int | None = ...,
+        time_to_first_token_ms: builtins.int | None = ...,
+        by_human: builtins.bool | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_completion_tokens", b"_completion_tokens", "_cost_micros", b"_cost_micros", "_error_code", b"_error_code", "_failed", b"_failed", "_fallback", b"_fallback", "_knowledge_hit", b"_knowledge_hit", "_model", b"_model", "_prompt_tokens", b"_prompt_tokens", "_response_time_ms", b"_response_time_ms", "completion_tokens", b"completion_tokens", "cost_micros", b"cost_micros", "error_code", b"error_code", "failed", b"failed", "fallback", b"fallback", "knowledge_hit", b"knowledge_hit", "model", b"model", "prompt_tokens", b"prompt_tokens", "response_time_ms", b"response_time_ms"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_completion_tokens", b"_completion_tokens", "_cost_micros", b"_cost_micros", "_error_code", b"_error_code", "_failed", b"_failed", "_fallback", b"_fallback", "_knowledge_hit", b"_knowledge_hit", "_model", b"_model", "_prompt_tokens", b"_prompt_tokens", "_response_time_ms", b"_response_time_ms", "completion_tokens", b"completion_tokens", "cost_micros", b"cost_micros", "error_code", b"error_code", "failed", b"failed", "fallback", b"fallback", "knowledge_hit", b"knowledge_hit", "model", b"model", "prompt_tokens", b"prompt_tokens", "response_time_ms", b"response_time_ms"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_by_human", b"_by_human", "_cached_tokens", b"_cached_tokens", "_completion_tokens", b"_completion_tokens", "_cost_micros", b"_cost_micros", "_error_code", b"_error_code", "_failed", b"_failed", "_fallback", b"_fallback", "_knowledge_hit", b"_knowledge_hit", "_model", b"_model", "_prompt_tokens", b"_prompt_tokens", "_response_time_ms", b"_response_time_ms", "_time_to_first_token_ms", b"_time_to_first_token_ms", "by_human", b"by_human", "cached_tokens", b"cached_tokens", "completion_tokens", b"completion_tokens", "cost_micros", b"cost_micros", "error_code", b"error_code", "failed", b"failed", "fallback", b"fallback", "knowledge_hit", b"knowledge_hit", "model", b"model", "prompt_tokens", b"prompt_tokens", "response_time_ms", b"response_time_ms", "time_to_first_token_ms", b"time_to_first_token_ms"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_by_human", b"_by_human", "_cached_tokens", b"_cached_tokens", "_completion_tokens", b"_completion_tokens", "_cost_micros", b"_cost_micros", "_error_code", b"_error_code", "_failed", b"_failed", "_fallback", b"_fallback", "_knowledge_hit", b"_knowledge_hit", "_model", b"_model", "_prompt_tokens", b"_prompt_tokens", "_response_time_ms", b"_response_time_ms", "_time_to_first_token_ms", b"_time_to_first_token_ms", "by_human", b"by_human", "cached_tokens", b"cached_tokens", "completion_tokens", b"completion_tokens", "cost_micros", b"cost_micros", "error_code", b"error_code", "failed", b"failed", "fallback", b"fallback", "knowledge_hit", b"knowledge_hit", "model", b"model", "prompt_tokens", b"prompt_tokens", "response_time_ms", b"response_time_ms", "time_to_first_token_ms", b"time_to_first_token_ms"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_by_human", b"_by_human"]) -> typing.Literal["by_human"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cached_tokens", b"_cached_tokens"]) -> typing.Literal["cached_tokens"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_completion_tokens", b"_completion_tokens"]) -> typing.Literal["completion_tokens"] | None: ...
     @typing.overload
@@ -369,6 +447,8 @@ class MessageDetail(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_prompt_tokens", b"_prompt_tokens"]) -> typing.Literal["prompt_tokens"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_response_time_ms", b"_response_time_ms"]) -> typing.Literal["response_time_ms"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_time_to_first_token_ms", b"_time_to_first_token_ms"]) -> typing.Literal["time_to_first_token_ms"] | None: ...
 
 global___MessageDetail = MessageDetail
 
@@ -518,25 +598,44 @@ global___KnowledgeDetail = KnowledgeDetail
 
 @typing.final
 class AgentDetail(google.protobuf.message.Message):
-    """AgentDetail is about the agent itself."""
+    """AgentDetail is about the agent itself; agent_id of the event says which one."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     STATUS_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    VERSION_FIELD_NUMBER: builtins.int
     status: global___AgentStatus.ValueType
     """status is the agent's presence from this instant on. Required on agent.status_changed."""
+    name: builtins.str
+    """name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored."""
+    kind: global___AgentKind.ValueType
+    """kind says whether the agent is a machine or a human, on agent.created and agent.updated."""
+    version: builtins.str
+    """version is the release of the agent that is at work from this instant on, for example "2026.3", on agent.created,
+    agent.updated and agent.deployed. At most 256 bytes. Stored.
+    """
     def __init__(
         self,
         *,
         status: global___AgentStatus.ValueType = ...,
+        name: builtins.str | None = ...,
+        kind: global___AgentKind.ValueType = ...,
+        version: builtins.str | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["status", b"status"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_name", b"_name", "_version", b"_version", "name", b"name", "version", b"version"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_name", b"_name", "_version", b"_version", "kind", b"kind", "name", b"name", "status", b"status", "version", b"version"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_name", b"_name"]) -> typing.Literal["name"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_version", b"_version"]) -> typing.Literal["version"] | None: ...
 
 global___AgentDetail = AgentDetail
 
 @typing.final
 class CallDetail(google.protobuf.message.Message):
-    """CallDetail carries the durations of a telephone call, in milliseconds, each at most 10^10."""
+    """CallDetail carries what is known of a telephone call. Durations are in milliseconds, each at most 10^10."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -544,6 +643,8 @@ class CallDetail(google.protobuf.message.Message):
     TALK_MS_FIELD_NUMBER: builtins.int
     HOLD_MS_FIELD_NUMBER: builtins.int
     WRAP_UP_MS_FIELD_NUMBER: builtins.int
+    DIRECTION_FIELD_NUMBER: builtins.int
+    QUEUE_FIELD_NUMBER: builtins.int
     wait_ms: builtins.int
     """wait_ms is how long the caller waited, on call.answered and call.abandoned."""
     talk_ms: builtins.int
@@ -552,6 +653,12 @@ class CallDetail(google.protobuf.message.Message):
     """hold_ms is how long the caller was on hold, on call.ended."""
     wrap_up_ms: builtins.int
     """wrap_up_ms is how long the agent worked on the call after it, on call.ended."""
+    direction: global___CallDirection.ValueType
+    """direction says who called whom, on every event of the call."""
+    queue: builtins.str
+    """queue is where the caller waited for an agent, for example "billing", on every event of the call. At most 256
+    bytes. Stored.
+    """
     def __init__(
         self,
         *,
@@ -559,11 +666,15 @@ class CallDetail(google.protobuf.message.Message):
         talk_ms: builtins.int | None = ...,
         hold_ms: builtins.int | None = ...,
         wrap_up_ms: builtins.int | None = ...,
+        direction: global___CallDirection.ValueType = ...,
+        queue: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_hold_ms", b"_hold_ms", "_talk_ms", b"_talk_ms", "_wait_ms", b"_wait_ms", "_wrap_up_ms", b"_wrap_up_ms", "hold_ms", b"hold_ms", "talk_ms", b"talk_ms", "wait_ms", b"wait_ms", "wrap_up_ms", b"wrap_up_ms"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_hold_ms", b"_hold_ms", "_talk_ms", b"_talk_ms", "_wait_ms", b"_wait_ms", "_wrap_up_ms", b"_wrap_up_ms", "hold_ms", b"hold_ms", "talk_ms", b"talk_ms", "wait_ms", b"wait_ms", "wrap_up_ms", b"wrap_up_ms"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_hold_ms", b"_hold_ms", "_queue", b"_queue", "_talk_ms", b"_talk_ms", "_wait_ms", b"_wait_ms", "_wrap_up_ms", b"_wrap_up_ms", "hold_ms", b"hold_ms", "queue", b"queue", "talk_ms", b"talk_ms", "wait_ms", b"wait_ms", "wrap_up_ms", b"wrap_up_ms"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_hold_ms", b"_hold_ms", "_queue", b"_queue", "_talk_ms", b"_talk_ms", "_wait_ms", b"_wait_ms", "_wrap_up_ms", b"_wrap_up_ms", "direction", b"direction", "hold_ms", b"hold_ms", "queue", b"queue", "talk_ms", b"talk_ms", "wait_ms", b"wait_ms", "wrap_up_ms", b"wrap_up_ms"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_hold_ms", b"_hold_ms"]) -> typing.Literal["hold_ms"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_queue", b"_queue"]) -> typing.Literal["queue"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_talk_ms", b"_talk_ms"]) -> typing.Literal["talk_ms"] | None: ...
     @typing.overload
@@ -582,23 +693,31 @@ class LeadDetail(google.protobuf.message.Message):
     STAGE_FIELD_NUMBER: builtins.int
     VALUE_MICROS_FIELD_NUMBER: builtins.int
     CURRENCY_FIELD_NUMBER: builtins.int
+    LEAD_ID_FIELD_NUMBER: builtins.int
     stage: builtins.str
     """stage is the stage of the funnel that the lead entered. At most 256 bytes."""
     value_micros: builtins.int
     """value_micros is what the lead is worth, in millionths of currency, at most 10^15."""
     currency: builtins.str
     """currency is the ISO 4217 code, three capital letters."""
+    lead_id: builtins.str
+    """lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
+    would make one lead of many. Unset or empty: resource_id of the event says which lead.
+    """
     def __init__(
         self,
         *,
         stage: builtins.str | None = ...,
         value_micros: builtins.int | None = ...,
         currency: builtins.str | None = ...,
+        lead_id: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_currency", b"_currency", "_stage", b"_stage", "_value_micros", b"_value_micros", "currency", b"currency", "stage", b"stage", "value_micros", b"value_micros"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_currency", b"_currency", "_stage", b"_stage", "_value_micros", b"_value_micros", "currency", b"currency", "stage", b"stage", "value_micros", b"value_micros"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_currency", b"_currency", "_lead_id", b"_lead_id", "_stage", b"_stage", "_value_micros", b"_value_micros", "currency", b"currency", "lead_id", b"lead_id", "stage", b"stage", "value_micros", b"value_micros"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_currency", b"_currency", "_lead_id", b"_lead_id", "_stage", b"_stage", "_value_micros", b"_value_micros", "currency", b"currency", "lead_id", b"lead_id", "stage", b"stage", "value_micros", b"value_micros"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_currency", b"_currency"]) -> typing.Literal["currency"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_lead_id", b"_lead_id"]) -> typing.Literal["lead_id"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_stage", b"_stage"]) -> typing.Literal["stage"] | None: ...
     @typing.overload
@@ -614,22 +733,28 @@ class CampaignDetail(google.protobuf.message.Message):
 
     COST_MICROS_FIELD_NUMBER: builtins.int
     CURRENCY_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
     cost_micros: builtins.int
     """cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded."""
     currency: builtins.str
     """currency is the ISO 4217 code, three capital letters."""
+    name: builtins.str
+    """name is what people call the campaign. At most 256 bytes. Stored."""
     def __init__(
         self,
         *,
         cost_micros: builtins.int | None = ...,
         currency: builtins.str | None = ...,
+        name: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_cost_micros", b"_cost_micros", "_currency", b"_currency", "cost_micros", b"cost_micros", "currency", b"currency"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_cost_micros", b"_cost_micros", "_currency", b"_currency", "cost_micros", b"cost_micros", "currency", b"currency"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_cost_micros", b"_cost_micros", "_currency", b"_currency", "_name", b"_name", "cost_micros", b"cost_micros", "currency", b"currency", "name", b"name"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_cost_micros", b"_cost_micros", "_currency", b"_currency", "_name", b"_name", "cost_micros", b"cost_micros", "currency", b"currency", "name", b"name"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_cost_micros", b"_cost_micros"]) -> typing.Literal["cost_micros"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_currency", b"_currency"]) -> typing.Literal["currency"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_name", b"_name"]) -> typing.Literal["name"] | None: ...
 
 global___CampaignDetail = CampaignDetail
 
@@ -640,15 +765,22 @@ class TaskDetail(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     POINTS_FIELD_NUMBER: builtins.int
+    BADGE_FIELD_NUMBER: builtins.int
     points: builtins.int
     """points is the number of points awarded."""
+    badge: builtins.str
+    """badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored."""
     def __init__(
         self,
         *,
         points: builtins.int | None = ...,
+        badge: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_points", b"_points", "points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_points", b"_points", "points", b"points"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_badge", b"_badge", "_points", b"_points", "badge", b"badge", "points", b"points"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_badge", b"_badge", "_points", b"_points", "badge", b"badge", "points", b"points"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_badge", b"_badge"]) -> typing.Literal["badge"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_points", b"_points"]) -> typing.Literal["points"] | None: ...
 
 global___TaskDetail = TaskDetail
@@ -681,20 +813,26 @@ class UserDetail(google.protobuf.message.Message):
 
     IP_FIELD_NUMBER: builtins.int
     USER_AGENT_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
     ip: builtins.str
     """ip is the user's address. Kept only if the organization allows it."""
     user_agent: builtins.str
     """user_agent is the user's browser. At most 1,024 bytes. Kept only if the organization allows it."""
+    name: builtins.str
+    """name is what people call the user. At most 256 bytes. Kept only if the organization allows it."""
     def __init__(
         self,
         *,
         ip: builtins.str | None = ...,
         user_agent: builtins.str | None = ...,
+        name: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_ip", b"_ip", "_user_agent", b"_user_agent", "ip", b"ip", "user_agent", b"user_agent"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_ip", b"_ip", "_user_agent", b"_user_agent", "ip", b"ip", "user_agent", b"user_agent"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_ip", b"_ip", "_name", b"_name", "_user_agent", b"_user_agent", "ip", b"ip", "name", b"name", "user_agent", b"user_agent"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_ip", b"_ip", "_name", b"_name", "_user_agent", b"_user_agent", "ip", b"ip", "name", b"name", "user_agent", b"user_agent"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_ip", b"_ip"]) -> typing.Literal["ip"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_name", b"_name"]) -> typing.Literal["name"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_user_agent", b"_user_agent"]) -> typing.Literal["user_agent"] | None: ...
 
