@@ -96,6 +96,8 @@ class Fingerprints:
 
 def same(one: int, other: int) -> bool:
     """True for fingerprints of the same content, as far as both of those who made them knew its fields."""
+    if one == other:  # nearly always, and 1.2 µs an event sooner
+        return True
     if one >> _GROUPS * 8 != other >> _GROUPS * 8:
         return False
     groups = zip(one.to_bytes(8, "big")[-_GROUPS:], other.to_bytes(8, "big")[-_GROUPS:], strict=True)

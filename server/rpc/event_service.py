@@ -71,7 +71,8 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         sender = self._sender(principal, request)
         event = event_conversion.event(request.event, sender)
         submission = await self._ingest.submit(principal.organization_id, [event], self._admission.limits(principal))
-        submission = dataclasses.replace(submission, clock_skew=sender.clock_skew)
+        if sender.clock_skew:
+            submission = dataclasses.replace(submission, clock_skew=sender.clock_skew)
         (result,) = submission.results
         if result.rejection is not None:
             raise Refused(
@@ -118,9 +119,11 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
                 await yield_point()
         new = [one for one in read if isinstance(one, Event)]
         submission = await self._ingest.submit(principal.organization_id, new, self._admission.limits(principal))
-        stored = iter(submission.results)
-        results.count([one for one in read if isinstance(one, Result)])
-        every = [next(stored) if isinstance(one, Event) else one for one in read]
+        every = submission.results
+        if len(new) < len(read):
+            results.count([one for one in read if isinstance(one, Result)])
+            stored = iter(every)
+            every = [next(stored) if isinstance(one, Event) else one for one in read]
         return Submission(results=every, revision=submission.revision, clock_skew=sender.clock_skew)
 
     async def _store_streamed(self, principal: Principal, batch: WireBatch) -> Submission:

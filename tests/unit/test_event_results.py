@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,3 +62,15 @@ def test_every_response_has_the_results_in_order(results: Sequence[Result], revi
             assert message.rejection.field == result.rejection.field
         alone = event_results.track_event_response(Submission(results=[result], revision=revision))
         assert (alone.result, alone.revision) == (message, revision)
+
+
+@pytest.mark.parametrize("status", [EventStatus.ACCEPTED, EventStatus.DUPLICATE])
+@pytest.mark.parametrize("length", [1, 36, 112, 116, 120, 123, 124, 127, 128])
+@pytest.mark.parametrize("letters", ["xyz", "\0\n$", "x\N{LATIN SMALL LETTER E WITH ACUTE}z"])
+def test_results_that_differ_in_their_ids_alone_are_all_there(letters: str, length: int, status: EventStatus) -> None:
+    submission = Submission(results=[Result(letter * length, status, None, ()) for letter in letters], revision=3)
+    response = event_results.track_events_response(submission)
+    (ack,) = event_results.stream_events_response(7, submission).acks
+    assert [one.event_id for one in response.results] == [letter * length for letter in letters]
+    assert {event_service_pb2.EventStatus.Name(one.status) for one in response.results} == {_NAMES[status]}
+    assert list(ack.results) == list(response.results)
