@@ -1,8 +1,9 @@
 """What events and outcomes add to which cells: the only place where an event becomes numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from pyroaring import BitMap
 
@@ -96,7 +97,11 @@ _PLANS = {
     for event_type in {name for one in registry.MEASURES.values() for name in one.event_types}
 }
 
-_Group = tuple[int, str, str, str, str]  # place in time, agent, channel, team, event type
+_Values = tuple[str, str, str, str]  # agent, channel, team, event type
+_Group = tuple[int, _Values]  # place in time, and values
+_values_of: Callable[[Event], _Values] = operator.itemgetter(
+    *map(Event._fields.index, ("agent_id", "channel", "team_id", "event_type"))
+)
 
 
 def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slots.QUARTERS_ALONE) -> Cells:
@@ -104,24 +109,16 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
     slots as well, where that matters for figures of now.
     """
     groups: dict[_Group, list[Event]] = {}
-    for event, place in zip(events, recency.places(events), strict=True):
-        values = (place, event.agent_id, event.channel, event.team_id, event.event_type)
-        group = groups.get(values)
+    for event, place, values in zip(events, recency.places(events), map(_values_of, events), strict=True):
+        group = groups.get((place, values))
         if group is None:
-            groups[values] = [event]
+            groups[place, values] = [event]
         else:
             group.append(event)
     result: Cells = {}
     for key, types in _by_cell(groups, numbers.overflow).items():
         result[key] = _cell(types, numbers)
-    for (place, _, _, _, event_type), group in groups.items():
-        bucket, _ = slots.split(place)
-        label = cells.OTHER if event_type in numbers.overflow.event_types else event_type
-        counters = cells.cell(result, CellKey(Dimension.EVENT_TYPE, label, bucket)).counters
-        counters[_EVENTS_KEY] = counters.get(_EVENTS_KEY, 0) + len(group)
-        if event_type == "storage.changed":
-            for event in group:
-                _take_storage(result, event, bucket)
+    _count_types(result, groups, numbers.overflow)
     # Every event has one channel, or none; so they add up to the total, in fewer steps than the events do.
     for key in [key for key in result if key.dimension == Dimension.CHANNEL]:
         cells.cell(result, CellKey(Dimension.TOTAL, "", key.bucket, key.slot)).add(result[key])
@@ -134,7 +131,7 @@ def _by_cell(groups: Mapping[_Group, list[Event]], overflow: Overflow) -> dict[C
     """The events of each type that count for an agent, a team, a channel, or for no channel."""
     found: dict[CellKey, dict[str, list[Event]]] = {}
     leaves: dict[tuple[int, str, str, str], list[dict[str, list[Event]]]] = {}
-    for (place, agent_id, channel, team_id, event_type), group in groups.items():
+    for (place, (agent_id, channel, team_id, event_type)), group in groups.items():
         leaf = leaves.get((place, agent_id, channel, team_id))
         if leaf is None:
             keys = _dimensions(*slots.split(place), *overflow.labels(agent_id, channel, team_id))
@@ -146,6 +143,23 @@ def _by_cell(groups: Mapping[_Group, list[Event]], overflow: Overflow) -> dict[C
             else:
                 types[event_type] = [*group]
     return found
+
+
+def _count_types(result: Cells, groups: Mapping[_Group, Sequence[Event]], overflow: Overflow) -> None:
+    """Adds the events of each type, and of storage by its kind."""
+    found: dict[tuple[str, int], int] = {}
+    for (place, (_, _, _, event_type)), group in groups.items():
+        found[event_type, place] = found.get((event_type, place), 0) + len(group)
+        if event_type == "storage.changed":
+            bucket, _ = slots.split(place)
+            for event in group:
+                _take_storage(result, event, bucket)
+    for (event_type, place), count in found.items():
+        bucket, _ = slots.split(place)
+        label = cells.OTHER if event_type in overflow.event_types else event_type
+        cells.add_into(
+            cells.cell(result, CellKey(Dimension.EVENT_TYPE, label, bucket)).counters, ((_EVENTS_KEY, count),)
+        )
 
 
 def _cell(types: Mapping[str, Sequence[Event]], numbers: Numbers) -> Cell:
@@ -203,7 +217,8 @@ def _take(cell: Cell, plan: _Plan, events: int, details: Sequence[Mapping[str, i
 
 
 def _values(details: Sequence[Mapping[str, int | str]], field: str) -> list[int]:
-    return [value for detail in details if isinstance(value := detail.get(field), int)]
+    """The numbers of a field; every field of a measure holds numbers."""
+    return cast(list[int], [detail[field] for detail in details if field in detail])
 
 
 def _take_storage(result: Cells, event: Event, bucket: int) -> None:

@@ -193,20 +193,21 @@ class Horizon:
 
 def horizon(now: datetime, *, backfill: bool, key_retention_days: int | None) -> Horizon:
     """The times that an event may have occurred at, for a sender with or without the scope backfill."""
-    earliest = timerange.FLOOR if backfill else now - MAX_AGE
+    at = microseconds(now)
+    earliest = _FLOOR if backfill else at - _MAX_AGE
     if key_retention_days is not None:
-        earliest = max(earliest, now - timedelta(days=key_retention_days))
-    return Horizon(
-        now=microseconds(now),
-        earliest=microseconds(earliest),
-        latest=microseconds(now + timerange.MAX_AHEAD),
-        finite_keys=key_retention_days is not None,
-    )
+        earliest = max(earliest, at - key_retention_days * _DAY)
+    return Horizon(now=at, earliest=earliest, latest=at + _MAX_AHEAD, finite_keys=key_retention_days is not None)
 
 
 def microseconds(at: datetime) -> int:
     """An instant in microseconds since 1970."""
-    return (at - timerange.EPOCH) // timedelta(microseconds=1)
+    return (at - timerange.EPOCH) // _MICROSECOND
+
+
+_MICROSECOND = timedelta(microseconds=1)
+_FLOOR = microseconds(timerange.FLOOR)
+_MAX_AGE, _MAX_AHEAD, _DAY = MAX_AGE // _MICROSECOND, timerange.MAX_AHEAD // _MICROSECOND, 86_400_000_000
 
 
 def timestamp(field: str, seconds: int, nanos: int) -> int:

@@ -1,5 +1,6 @@
 """Events between their messages and their values: one road for single events, batches and streams."""
 
+import functools
 import operator
 import os
 import time
@@ -7,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
@@ -61,7 +62,7 @@ class SenderFacts:
         return cls(
             principal=principal,
             secrets=secrets,
-            fingerprints=Fingerprints(secrets.content_key(principal.organization_id)),
+            fingerprints=_fingerprints(secrets.content_key(principal.organization_id)),
             horizon=horizon,
             sent_at=sent,
             clock_skew=skew,
@@ -84,6 +85,9 @@ class SenderFacts:
         if self.sent_at is not None:
             latest = min(latest, self.sent_at + CLOCK_TOLERANCE)
         return max(self.horizon.earliest - self.correction, 1), latest  # a time of 0 may be one that is not set
+
+
+_fingerprints = functools.lru_cache(maxsize=1024)(Fingerprints)  # 1.5 µs a call, of which the key takes most
 
 
 def event(message: event_pb2.Event, sender: SenderFacts) -> Event:
@@ -111,14 +115,16 @@ def read(messages: Iterable[event_pb2.Event], sender: SenderFacts) -> list[Event
     checked: dict[Ids, tuple[Ids, str, tuple[Warning, ...]]] = {}
     correction, usual = sender.correction, sender.warnings
     earliest, latest = sender.window
-    said_of, fingerprint_of, make = fingerprint.content, sender.fingerprints.of, tuple.__new__
+    said_of, fingerprint_of, families, make = fingerprint.content, sender.fingerprints.of, rules.FAMILIES, tuple.__new__
     for message, (event_id, event_type, stamp), key in zip(messages, heads, keys, strict=True):
         try:
             if key is None:
                 event_id, key = _identity(event_id)  # noqa: PLW2901
-            if event_type not in rules.FAMILIES:
+            family = families.get(event_type)
+            if family is None:
                 rules.event_type(event_type)
-            said_at, nanos, warnings = stamp.seconds * 1_000_000 + stamp.nanos // 1000, stamp.nanos, usual
+            nanos, warnings = stamp.nanos, usual
+            said_at = stamp.seconds * 1_000_000 + nanos // 1000
             if earliest <= said_at <= latest and 0 <= nanos < 1_000_000_000:
                 occurred_at = said_at + correction
             else:
@@ -132,7 +138,7 @@ def read(messages: Iterable[event_pb2.Event], sender: SenderFacts) -> list[Event
                 warnings += more
             if event_type in _NEEDY:
                 _check_needs(event_type, ids, given)
-            detail, said_detail, later = _detail(message, event_type, sender)
+            detail, said_detail, later = _detail(message, event_type, family, sender)
             said_properties = properties = ""
             if message.HasField("properties"):
                 said_properties, properties, more = _properties(message, sender)
@@ -140,7 +146,7 @@ def read(messages: Iterable[event_pb2.Event], sender: SenderFacts) -> list[Event
             said = said_of(event_type, said_at, said_ids, said_detail, said_properties)
             one = fingerprint_of(said, later)
             # Without Event's own constructor, whose arguments are taken one by one.
-            values = (event_id, key, one, event_type, occurred_at, *ids, detail, properties, warnings)
+            values = (event_id, key, one, event_type, occurred_at) + ids + (detail, properties, warnings)  # noqa: RUF005
             found.append(make(Event, values))
         except Refused as refusal:
             # Another one, without frames: they hold whatever has been made of the events.
@@ -198,16 +204,16 @@ _Detail: TypeAlias = tuple[dict[str, int | str], str, tuple[tuple[int, str], ...
 _NO_DETAIL: _Detail = ({}, "", ())  # its fields are never changed
 
 
-def _detail(message: event_pb2.Event, event_type: str, sender: SenderFacts) -> _Detail:
+def _detail(message: event_pb2.Event, event_type: str, expected: str | None, sender: SenderFacts) -> _Detail:
     """The fields of an event's typed detail that are set, each within its limits; and as they were sent, for the
-    fingerprint: those of the first release, and those of later ones.
+    fingerprint: those of the first release, and those of later ones. expected is the family of known event types.
     """
     family = message.WhichOneof("detail")
     if family is None:
         if event_type in rules.REQUIRED_DETAILS:
             rules.required_detail(event_type, {})
         return _NO_DETAIL
-    if family != rules.FAMILIES.get(event_type):
+    if family != expected:
         rules.detail_family(family, event_type)
     fields: dict[str, int | str] = {}
     said = ""
@@ -220,7 +226,7 @@ def _detail(message: event_pb2.Event, event_type: str, sender: SenderFacts) -> _
         if added_in:
             later += ((added_in, f"{head}{checked}\0"),)
         else:
-            said += f"{head}{checked}\0"
+            said = f"{said}{head}{checked}\0"
     if event_type in rules.REQUIRED_DETAILS:
         rules.required_detail(event_type, fields)
     return {} if family == "user" and not sender.principal.settings.keep_user_details else fields, said, later
@@ -264,21 +270,15 @@ def _new_id() -> str:
     return str(uuid.UUID(bytes=bytes(value)))
 
 
-class _DetailField(NamedTuple):
-    """What has to be known of a field of a detail: its name and limits, what stands before its value in the content of
-    an event, and the later release that added it (0: the first one).
-    """
-
-    name: str
-    low: int
-    high: int
-    head: str
-    added_in: int
+# What has to be known of a field of a detail: its name, its least and its greatest number, what stands before its value
+# in the content of an event, and the later release that added it (0: the first one). A plain tuple and not a named one,
+# which takes 0.1 µs longer to unpack.
+_DetailField: TypeAlias = tuple[str, int, int, str, int]
 
 
 def _detail_fields() -> Mapping[FieldDescriptor, _DetailField]:
     return {
-        field: _DetailField(
+        field: (
             field.name,
             *rules.detail_limits(family.name, field.name),
             f"{family.number}.{field.number}=",
