@@ -31,13 +31,13 @@ KEY_COUNT = 2 * BIN_COUNT  # bin i is counted under the key i; its offsets are a
 
 def count(values: Iterable[int], into: dict[int, int], first_key: int = 0) -> None:
     """Adds values, 0 ≤ value ≤ MAXIMUM, to a histogram whose keys begin at first_key."""
-    get = into.get
+    get, lowest, bisect_right, first_offset = into.get, _LOWEST, bisect.bisect_right, first_key + BIN_COUNT
     for value in values:
-        number = bisect.bisect_right(_LOWEST, value) - 1
+        number = bisect_right(lowest, value) - 1
         key = first_key + number
         into[key] = get(key, 0) + 1
-        if offset := value - _LOWEST[number]:
-            key += BIN_COUNT
+        if offset := value - lowest[number]:
+            key = first_offset + number
             into[key] = get(key, 0) + offset
 
 
