@@ -123,8 +123,8 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
         else:
             group.append(event)
     result: Cells = {}
-    for key, types in _by_cell(groups, numbers.overflow).items():
-        result[CellKey(*key)] = _cell(types, numbers)
+    for plain, types in _by_cell(groups, numbers.overflow).items():
+        result[CellKey(*plain)] = _cell(types, numbers)
     _count_types(result, groups, numbers.overflow)
     # Every event has one channel, or none; so they add up to the total, in fewer steps than the events do.
     for key in [key for key in result if key.dimension == Dimension.CHANNEL]:
