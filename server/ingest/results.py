@@ -1,6 +1,7 @@
 """Results: what became of each event, for its sender."""
 
 import enum
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -108,4 +109,7 @@ def count(results: Sequence[Result]) -> None:
     for status in EventStatus:
         found = statuses.count(status)
         if found:
-            telemetry.EVENTS.labels(status.value).inc(found)
+            _counter(status.value).inc(found)
+
+
+_counter = functools.cache(telemetry.EVENTS.labels)

@@ -30,7 +30,8 @@ def byteas(values: Sequence[bytes]) -> str:
 
 def integers(values: Sequence[int | None]) -> str:
     """Returns an array of integers."""
-    return "{" + ",".join(["NULL" if one is None else str(one) for one in values]) + "}"
+    texts = ["NULL" if one is None else str(one) for one in values] if None in values else map(str, values)
+    return "{" + ",".join(texts) + "}"
 
 
 def of(kind: str, values: Sequence[Any]) -> str:

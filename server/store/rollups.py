@@ -34,6 +34,8 @@ def _within(amount: int) -> int:
 
 def _vector(amounts: Mapping[int, int]) -> tuple[list[int], list[int]]:
     """Keys and amounts as columns hold them; what adds nothing is left out."""
+    if not amounts:
+        return [], []
     keys = sorted(amounts)
     values = [amounts[key] for key in keys]
     if 0 in values:

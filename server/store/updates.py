@@ -46,6 +46,9 @@ class Encoded:
     content: bytes
 
 
+_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps() would make one for each revision
+
+
 def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
     """Packs what a revision changes."""
     counters: dict[tuple[int, str, int], dict[int, int]] = {}
@@ -61,7 +64,7 @@ def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
     ]
     return Encoded(
         events=sum(some.get(_EVENTS_KEY, 0) for key, some in counters.items() if key[0] == Dimension.TOTAL),
-        content=zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1),
+        content=zlib.compress(_json(content).encode(), 1),
     )
 
 
