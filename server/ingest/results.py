@@ -2,7 +2,8 @@
 
 import enum
 import functools
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -56,6 +57,14 @@ def distinct(events: Sequence[Event]) -> dict[bytes, Event]:
     return {key: first[key] for key in sorted(first)}
 
 
+# By their places: a batch's answer takes a quarter less than by names.
+_place_of = Event._fields.index
+_content_of: Callable[[Event], tuple[bytes, int]] = operator.itemgetter(*map(_place_of, ("event_key", "fingerprint")))
+_answered: Callable[[Event], tuple[str, bytes, int, tuple[Warning, ...]]] = operator.itemgetter(
+    *map(_place_of, ("event_id", "event_key", "fingerprint", "warnings"))
+)
+
+
 @dataclass(slots=True, kw_only=True)
 class WriteOutcome:
     """What writing an organization's batch did, in one transaction or several."""
@@ -70,9 +79,9 @@ class WriteOutcome:
         """Takes in what a transaction did with some of the events, which are distinct."""
         self.revision = max(self.revision, committed.revision)
         self.fingerprints |= committed.stored
-        self.fingerprints.update(
-            (event.event_key, event.fingerprint) for event in events if event.event_key in committed.new
-        )
+        all_new = len(committed.new) == len(events)
+        new = events if all_new else [event for event in events if event.event_key in committed.new]
+        self.fingerprints.update(map(_content_of, new))
         self.new |= committed.new
         if any(committed.overflow):
             overflowed = {event.event_key for event in events if committed.overflow.holds(event)}
@@ -87,19 +96,18 @@ class WriteOutcome:
         """What became of events as they were sent, in their order."""
         results = []
         unclaimed = set(self.new)  # the first of several events with a new key is the accepted one
-        for event in events:
-            key, warnings = event.event_key, event.warnings
+        for event_id, key, said, warnings in map(_answered, events):
             if key in self.overflowed:
-                warnings = (*warnings, Warning.CARDINALITY_OVERFLOW)
+                warnings = (*warnings, Warning.CARDINALITY_OVERFLOW)  # noqa: PLW2901
             if (refused := self.refused.get(key)) is not None:
-                results.append(Result(event.event_id, EventStatus.REJECTED, refused, ()))
-            elif not fingerprint.same(self.fingerprints[key], event.fingerprint):
-                results.append(Result(event.event_id, EventStatus.REJECTED, _CONFLICT, ()))
+                results.append(Result(event_id, EventStatus.REJECTED, refused, ()))
+            elif not fingerprint.same(self.fingerprints[key], said):
+                results.append(Result(event_id, EventStatus.REJECTED, _CONFLICT, ()))
             elif key in unclaimed:
                 unclaimed.discard(key)
-                results.append(Result(event.event_id, EventStatus.ACCEPTED, None, warnings))
+                results.append(Result(event_id, EventStatus.ACCEPTED, None, warnings))
             else:
-                results.append(Result(event.event_id, EventStatus.DUPLICATE, None, warnings))
+                results.append(Result(event_id, EventStatus.DUPLICATE, None, warnings))
         return results
 
 
