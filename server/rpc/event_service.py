@@ -155,9 +155,10 @@ def _read(part: Sequence[event_pb2.Event] | TooLarge, sender: SenderFacts) -> li
     """Each event of a part of a batch, or its rejection."""
     if isinstance(part, TooLarge):
         return [_rejected(part.event_id, rules.event_too_large())]
+    messages = list(part)  # each look at a message in its field makes an object for it
     return [
         _rejected(message.event_id, one) if isinstance(one, Refused) else one
-        for message, one in zip(part, event_conversion.read(part, sender), strict=True)
+        for message, one in zip(messages, event_conversion.read(messages, sender), strict=True)
     ]
 
 

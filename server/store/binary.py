@@ -22,6 +22,7 @@ _POSTGRES_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(micr
 _LENGTH = struct.Struct("!i")
 _ARRAY_HEADER = 20  # bytes before the first element's length
 _INT4, _INT8, _BYTEA = 23, 20, 17  # the oids of the types of elements
+_BYTEAS = struct.Struct("!iiiiii")
 
 
 async def copy(driver: Driver, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
@@ -74,9 +75,8 @@ def bigints(values: Sequence[int]) -> bytes:
 
 def byteas(values: Sequence[bytes]) -> bytes:
     """An array of byte strings with its length."""
-    elements = b"".join(chain.from_iterable((_LENGTH.pack(len(value)), value) for value in values))
-    count = len(values)
-    return struct.pack("!iiiiii", _ARRAY_HEADER + len(elements), 1, 0, _BYTEA, count, 1) + elements
+    elements = b"".join([_LENGTH.pack(len(value)) + value for value in values])
+    return _BYTEAS.pack(_ARRAY_HEADER + len(elements), 1, 0, _BYTEA, len(values), 1) + elements
 
 
 def integers_of(sent: bytes) -> tuple[int, ...]:

@@ -37,8 +37,8 @@ def _vector(amounts: Mapping[int, int]) -> tuple[list[int], list[int]]:
     if not amounts:
         return [], []
     keys = sorted(amounts)
-    values = [amounts[key] for key in keys]
-    if 0 in values:
+    values = list(map(amounts.__getitem__, keys))
+    if not all(values):
         keys = [key for key, amount in zip(keys, values, strict=True) if amount]
         values = [amount for amount in values if amount]
     if values and (max(values) > _LARGEST or min(values) < -_LARGEST):
