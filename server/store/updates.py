@@ -18,6 +18,8 @@ from server.store.database import Driver
 from server.store.events import Revision
 
 _EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
+_AFTER, _REMOVE = statements.load("read_updates"), statements.load("remove_updates")
+_EVENTS = statements.load("read_events_of_revisions", COLUMNS=stored_events.SELECTED)
 _UPDATES_AT_ONCE, _EVENTS_AT_ONCE = 16, 100  # that are decoded between two turns of the event loop
 
 
@@ -103,16 +105,8 @@ async def after(driver: Driver, organization_id: int, revision: int, *, limit: i
 
     The first may not be the next one: then some are gone.
     """
-    rows = await driver.fetch(
-        "SELECT revision, created_at, changes FROM ("
-        "SELECT revision, created_at, changes, sum(events) OVER (ORDER BY revision) - events AS before FROM ("
-        "SELECT * FROM updates WHERE organization_id = $1 AND revision > $2"
-        " ORDER BY revision LIMIT $3) AS u) AS u WHERE before < $4 ORDER BY revision",
-        organization_id,
-        revision,
-        limit,
-        events,
-    )
+    given = _AFTER.arguments(organization_id=organization_id, revision=revision, limit=limit, events=events)
+    rows = await driver.fetch(_AFTER.text, *given)
     return [
         Update(revision=row["revision"], at=row["created_at"], changes=_changes(row["changes"]))
         async for row in _by_portions(rows, _UPDATES_AT_ONCE)
@@ -129,15 +123,10 @@ async def _by_portions(rows: Iterable[asyncpg.Record], portion: int) -> AsyncIte
 
 async def events_of(driver: Driver, organization_id: int, first: Update, last: Update) -> dict[int, list[Event]]:
     """The raw events of the updates from first to last that are still kept, by revision."""
-    rows = await driver.fetch(
-        f"SELECT {stored_events.SELECTED} FROM events WHERE organization_id = $1"  # noqa: S608 - constants
-        " AND revision BETWEEN $2 AND $3 AND received_at BETWEEN $4 AND $5 ORDER BY revision, occurred_at, event_key",
-        organization_id,
-        first.revision,
-        last.revision,
-        first.at,
-        last.at,
+    given = _EVENTS.arguments(
+        organization_id=organization_id, first=first.revision, last=last.revision, first_at=first.at, last_at=last.at
     )
+    rows = await driver.fetch(_EVENTS.text, *given)
     found: dict[int, list[Event]] = {}
     async for row in _by_portions(rows, _EVENTS_AT_ONCE):
         found.setdefault(row["revision"], []).append(stored_events.read(tuple(row)))
@@ -148,15 +137,8 @@ async def remove_before(driver: Driver, organization_id: int, before: datetime, 
     """Removes that many of an organization's updates made before an instant, oldest revision first: what is kept has
     no gap. Returns how many there were.
     """
-    removed = await driver.execute(
-        "DELETE FROM updates WHERE organization_id = $1 AND revision < least("
-        " (SELECT min(revision) + $3 FROM updates WHERE organization_id = $1),"
-        " coalesce((SELECT revision FROM updates WHERE organization_id = $1 AND created_at >= $2"
-        " ORDER BY created_at, revision LIMIT 1), 9223372036854775807))",
-        organization_id,
-        before,
-        limit,
-    )
+    given = _REMOVE.arguments(organization_id=organization_id, before=before, limit=limit)
+    removed = await driver.execute(_REMOVE.text, *given)
     return statements.rows(removed)
 
 

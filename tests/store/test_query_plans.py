@@ -17,9 +17,10 @@ from server.local import embedded
 from server.query import agent, overview, trends
 from server.query.queries import Plan
 from server.rollups import fold
-from server.store import reading, rollups, slots, statements, widths
+from server.store import reading, rollups, slots, statements, updates, widths
 from server.store.database import Database, Driver
 from server.store.rollups import RollupKey
+from server.store.updates import Update
 from server.timerange import Granularity
 from tests.support import worlds
 
@@ -144,6 +145,10 @@ QUARTER = timerange.floor_bucket(NOW)
 MINUTE = QUARTER * 15
 SLOT = ("organization_id", "dimension", "value", "seconds", "slot")
 AGENTS = ("agent-3", "agent-5")
+UPDATES = [
+    Update(revision=revision, at=NOW - (3000 - revision) * timedelta(seconds=10), changes={})
+    for revision in (2900, 2910)
+]
 ROLLUPS = [RollupKey(Dimension.AGENT, agent, 1, QUARTER - ago) for agent in AGENTS for ago in range(50)]
 
 
@@ -165,11 +170,28 @@ STATEMENTS: dict[str, tuple[Callable[[Driver], Awaitable[object]], dict[str, tup
         {"deltas": ("organization_id",)},
     ),
     "rollups that a fold adds to": (lambda driver: rollups.load(driver, 3, ROLLUPS), {"rollups": KEYS["rollups"]}),
+    "updates after a revision": (
+        lambda driver: updates.after(driver, 3, 2900, limit=100, events=1000),
+        {"updates": ("organization_id", "revision")},
+    ),
+    "raw events of updates": (
+        lambda driver: updates.events_of(driver, 3, UPDATES[0], UPDATES[1]),
+        {"events": ("organization_id", "revision")},
+    ),
+    "updates that are removed": (
+        lambda driver: updates.remove_before(driver, 3, NOW - timedelta(hours=7), 100),
+        {"updates": ("organization_id",)},
+    ),
     "values that are widened": (
         lambda driver: widths.values_after(driver, 3, (2, "agent-3"), 5),
         {"rollups": ("organization_id", "dimension", "value")},
     ),
 }
+
+
+def literal(value: object) -> str:
+    """A value in SQL."""
+    return f"'{{{','.join(map(str, value))}}}'" if isinstance(value, list | tuple) else f"'{value}'"
 
 
 class Explaining:
@@ -181,17 +203,20 @@ class Explaining:
 
     async def fetch(self, text: str, *arguments: object) -> list[Any]:
         """Returns no rows."""
-        if self._generic:  # the values are of no account
+        if self._generic:  # the values decide nothing but which partitions are needed
             await self._driver.execute(f"PREPARE explained AS {text}")
             await self._driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-            text, arguments = f"EXECUTE explained ({', '.join('NULL' for _ in arguments)})", ()
+            text, arguments = f"EXECUTE explained ({', '.join(map(literal, arguments))})", ()
         (told,) = json.loads(await self._driver.fetchval(f"EXPLAIN (FORMAT JSON) {text}", *arguments))
         self.nodes.extend(nodes(told["Plan"]))
         if self._generic:
             await self._driver.execute("DEALLOCATE explained")
         return []
 
-    execute = fetch
+    async def execute(self, text: str, *arguments: object) -> str:
+        """Changes no rows."""
+        await self.fetch(text, *arguments)
+        return "DELETE 0"
 
 
 @pytest.fixture(scope="module")
