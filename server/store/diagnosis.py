@@ -136,7 +136,6 @@ def explained(url: str) -> Iterator[None]:
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        yield from _causes(getattr(error, "orig", None))
         error = error.__cause__ or error.__context__
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import random
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from server import errors
 from server.local import embedded
 from server.store import sessions
-from server.store.database import Database, Driver
+from server.store.database import Database, Driver, Purpose
 from server.store.patience import Patience
 from server.store.pool import Identity, Pool
 from tests.harness.faults.proxy import Harm, Link
@@ -79,6 +80,52 @@ async def test_what_is_cancelled_in_a_transaction_is_undone_and_its_session_gone
     async with asyncio.timeout(5), mine.ingest() as driver, driver.transaction():
         assert await number(driver) not in sessions_seen
         await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+
+
+@pytest.mark.parametrize("way", [Database.query, Database.snapshot, Database.transaction])
+async def test_nothing_is_left_on_a_connection_whose_user_was_cancelled(
+    engines: embedded.Engines, way: Callable[[Database], AbstractAsyncContextManager[Driver]]
+) -> None:
+    mine, begun, cancelled = (
+        Database(engines.database_url, query_connections=1, other_connections=1),
+        asyncio.Event(),
+        [],
+    )
+
+    async def work() -> None:
+        async with way(mine) as driver:
+            cancelled.append(await number(driver))
+            begun.set()
+            await driver.execute("SELECT pg_sleep(60)")
+
+    working = asyncio.create_task(work())
+    await begun.wait()
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    async with asyncio.timeout(30), way(mine) as driver:
+        assert await number(driver) not in cancelled
+        while await driver.fetchval(  # noqa: ASYNC110 - it is another process
+            "SELECT count(*) FROM pg_stat_activity, pg_stat_clear_snapshot() WHERE pid = $1", cancelled[0]
+        ):
+            await asyncio.sleep(0.02)
+    await mine.close()
+
+
+@pytest.mark.parametrize("way", [Database.ingest, Database.query, Database.snapshot])
+async def test_a_connection_that_is_not_free_in_a_second_is_refused(
+    engines: embedded.Engines, way: Callable[[Database], AbstractAsyncContextManager[Driver]]
+) -> None:
+    mine = Database(engines.database_url, ingest_connections=1, query_connections=1)
+    async with way(mine):
+        with pytest.raises(errors.StorageBusy):
+            async with way(mine):
+                pass
+        async with mine.snapshot(Purpose.REALTIME), mine.transaction():  # other purposes do not wait
+            pass
+    async with way(mine):
+        pass
+    await mine.close()
 
 
 async def test_a_transaction_that_was_left_open_is_not_the_next_ones(mine: Database) -> None:
