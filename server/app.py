@@ -44,7 +44,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
-    """Serves until SIGTERM or SIGINT; SetupError where it cannot start. ready gets the address once it serves."""
+    """Serves until SIGTERM or SIGINT; raises SetupError if it cannot start. ready gets the address once it serves."""
     database = Database(
         settings.required("database_url"),
         ingest_connections=settings.ingest_connections,
@@ -158,7 +158,7 @@ class Running:
         return server
 
     def _after_commit(self, organization_id: int) -> None:
-        """Tells workers and subscribers of a commit."""
+        """Wakes workers and subscribers after a commit."""
         self._wakeups.fold(organization_id)
         self.notifications.committed(organization_id)
 
@@ -197,7 +197,7 @@ class Running:
         _log.info("stopped")
 
     async def _follow(self, found: DatabaseState) -> None:
-        """Tells the parts what a look at the database means for them."""
+        """Passes the state of the database on to the parts."""
         if found.epoch is not None and found.epoch != self.epoch:
             self._begin_epoch(found.epoch)
         stops = found.misfit is not None and self.misfit is None

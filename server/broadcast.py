@@ -7,7 +7,7 @@ import asyncio
 
 
 class Broadcast:
-    """Waits that one notification ends together."""
+    """A notification that ends all waits for it at once."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[None], None] = {}  # in the order in which they came

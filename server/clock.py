@@ -1,11 +1,11 @@
-"""The database's time, told without asking the database each time."""
+"""The database's time, without asking the database each time."""
 
 import time
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Tells the database's time from the monotonic clock, so that a wrong clock of this machine decides nothing."""
+    """The database's time, counted on by the monotonic clock: a wrong clock of this machine decides nothing."""
 
     def __init__(self) -> None:
         self._at = datetime.now(UTC)
@@ -16,5 +16,5 @@ class Clock:
         self._at, self._monotonic = now, time.monotonic()
 
     def now(self) -> datetime:
-        """The database's time, in UTC."""
+        """Returns the database's time, in UTC."""
         return self._at + timedelta(seconds=time.monotonic() - self._monotonic)

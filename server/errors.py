@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 class Status(enum.Enum):
-    """Names a canonical RPC status; the value is its number in google.rpc.Code."""
+    """The canonical RPC statuses; the value is the number in google.rpc.Code."""
 
     INVALID_ARGUMENT = 3
     DEADLINE_EXCEEDED = 4
@@ -23,7 +23,7 @@ class Status(enum.Enum):
 
 
 class Reason(enum.Enum):
-    """Names a cause, as ErrorReason in error_reason.proto does, with the status that belongs to it."""
+    """The causes of refusals, named as in ErrorReason of error_reason.proto, each with its status."""
 
     # Many reasons share a status, and an Enum merges equal values into aliases: the value is a running number instead.
     def __new__(cls, status: Status) -> "Reason":
@@ -107,7 +107,7 @@ class Reason(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """Says why one event was not stored, in words that are safe to show to its sender."""
+    """The reason why one event was not stored, in words that are safe to show to its sender."""
 
     reason: Reason
     message: str
@@ -116,7 +116,7 @@ class Rejection:
 
 
 class Refused(Exception):
-    """Ends a call with a reason that the caller can act on; nothing else of an exception ever reaches a caller."""
+    """The end of a call for a reason that the caller can act on; callers see nothing else of any exception."""
 
     def __init__(
         self,

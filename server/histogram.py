@@ -17,7 +17,7 @@ MAXIMUM = 10**12
 
 
 def _lowest() -> list[int]:
-    """The lowest integer of each bin: a bin ends where the next integer would be too far away from it."""
+    """Returns the lowest integer of each bin: a bin ends where the next integer would be too far away from it."""
     lowest = [0, 1]
     while (following := int(lowest[-1] * (1 + RELATIVE_ERROR)) + 1) <= MAXIMUM:
         lowest.append(following)
@@ -42,7 +42,7 @@ def count(values: Iterable[int], into: dict[int, int], first_key: int = 0) -> No
 
 
 def quantile(histogram: Mapping[int, int], q: float, first_key: int = 0) -> float | None:
-    """The q-quantile, interpolated between neighbouring ranks as SQL's percentile_cont; None without values."""
+    """Returns the q-quantile, interpolated between neighbouring ranks as SQL's percentile_cont; None without values."""
     end = first_key + BIN_COUNT
     keys = sorted([key for key in histogram if first_key <= key < end])
     up_to = list(itertools.accumulate(map(histogram.__getitem__, keys)))  # how many values are in each bin and below

@@ -27,7 +27,7 @@ class _Cause:
 
 
 class Lines:
-    """Writes at most one line of a cause in so many seconds."""
+    """Log lines, at most one for each cause in so many seconds."""
 
     def __init__(self, seconds: float = _SECONDS) -> None:
         self._seconds = seconds
@@ -36,10 +36,10 @@ class Lines:
     def write(
         self, level: str, event: str, cause: object = None, *, error: BaseException | None = None, **fields: Any
     ) -> Mapping[str, Any]:
-        """Writes the line, with the error's frames, or counts it where its cause has just been written.
+        """Writes the line, with the error's frames, or counts it if its cause has just been written.
 
-        Errors of one kind from one place are one cause. Returns the fields under which the log tells of it: those of
-        the cause's first line.
+        Errors of one kind from one place are one cause. Returns the fields of the line that stands for it in the log:
+        those of the cause's first line.
         """
         key: Hashable = (event, cause, _place(error))
         now = time.monotonic()
@@ -61,7 +61,7 @@ class Lines:
             del self._causes[key]
 
     def _tell(self, key: Hashable) -> None:
-        """Tells how often a cause has come since its last line, and forgets one that has not."""
+        """Logs how often a cause has come since its last line, and forgets a cause that has not."""
         cause = self._causes[key]
         if not cause.more:
             del self._causes[key]
@@ -72,7 +72,7 @@ class Lines:
 
 
 def _place(error: BaseException | None) -> Hashable:
-    """What errors of one cause have in common: their kind, and where they were raised."""
+    """Returns what errors of one cause have in common: their kind, and where they were raised."""
     traceback = error.__traceback__ if error is not None else None
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

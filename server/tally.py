@@ -1,8 +1,8 @@
-"""Tallies: how much each organization has of something at the moment, and all together, without walking over them."""
+"""Tallies: how much each organization has of something at the moment, and the total, without adding up."""
 
 
 class Tally:
-    """Counts by organization. One that has nothing any more costs nothing any more."""
+    """Counts by organization. An organization with a count of 0 takes no memory."""
 
     __slots__ = ("_counts", "total")
 
@@ -17,7 +17,7 @@ class Tally:
         return len(self._counts)
 
     def add(self, organization_id: int, amount: int = 1) -> None:
-        """An organization has so much more, or less."""
+        """Adds an amount to an organization's count; the amount may be negative."""
         self.total += amount
         count = self._counts.get(organization_id, 0) + amount
         if count:

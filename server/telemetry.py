@@ -64,7 +64,7 @@ class LogFormat(StrEnum):
 
 
 def _frames(exc_info: structlog.typing.ExcInfo) -> str:
-    """An exception and its causes by type and place. The messages of drivers hold values of tenants, and stay out."""
+    """Returns an exception and its causes by type and place. Messages of drivers are left out: they hold values."""
     lines: list[str] = []
     error: BaseException | None = exc_info[1]
     while error is not None:
@@ -75,7 +75,7 @@ def _frames(exc_info: structlog.typing.ExcInfo) -> str:
 
 
 class _NobodyWaits(logging.Filter):
-    """Takes gRPC's report of an answer that it could not send for what it is, no error: the caller was just gone."""
+    """A filter that logs gRPC's report of an answer without a receiver as information: the caller was gone."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Lets all else through."""

@@ -46,7 +46,7 @@ class Span:
 
     @property
     def length(self) -> int:
-        """The number of quarter hours."""
+        """Returns the number of quarter hours."""
         return self.end - self.start
 
 
@@ -60,27 +60,27 @@ class TimeRange:
 
     @property
     def still_running(self) -> bool:
-        """True while now is before the end."""
+        """Returns whether now is before the end."""
         return self.now < instant(self.span.end)
 
     @property
     def elapsed(self) -> Span:
-        """The quarter hours of the period that have passed entirely."""
+        """Returns the quarter hours of the period that have passed entirely."""
         return Span(start=self.span.start, end=max(self.span.start, min(self.span.end, floor_bucket(self.now))))
 
 
 def instant(bucket: int) -> datetime:
-    """The first instant of a quarter hour, in UTC."""
+    """Returns the first instant of a quarter hour, in UTC."""
     return EPOCH + bucket * QUARTER
 
 
 def floor_bucket(at: datetime) -> int:
-    """The quarter hour that holds an instant."""
+    """Returns the quarter hour that holds an instant."""
     return (at - EPOCH) // QUARTER
 
 
 def ceil_bucket(at: datetime) -> int:
-    """The first quarter hour that begins at or after an instant."""
+    """Returns the first quarter hour that begins at or after an instant."""
     return -((EPOCH - at) // QUARTER)
 
 
@@ -92,7 +92,7 @@ def zone_names() -> Mapping[str, str]:
 
 
 def zone(name: str) -> zoneinfo.ZoneInfo:
-    """The IANA zone of that name, whatever its case; anything else is refused.
+    """Returns the IANA zone of that name, whatever its case; refuses any other name.
 
     The name is looked up in the list of zones and is never a path or a POSIX rule.
     """
@@ -107,7 +107,7 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
 
 
 def resolve(start: datetime, end: datetime, zone: zoneinfo.ZoneInfo, now: datetime) -> TimeRange:
-    """The period that is answered: whole quarter hours, not beyond the last instant an event can have now."""
+    """Returns the period that is answered: whole quarter hours, up to the latest time that an event can have now."""
     if end <= start:
         raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field="time_range.end")
     if start < FLOOR:
@@ -127,13 +127,13 @@ def resolve(start: datetime, end: datetime, zone: zoneinfo.ZoneInfo, now: dateti
 
 
 def previous(span: Span) -> Span | None:
-    """The span of equal length just before; None where that begins before the floor."""
+    """Returns the span of equal length just before; None if that begins before the floor."""
     start = span.start - span.length
     return Span(start=start, end=span.start) if instant(start) >= FLOOR else None
 
 
 def choose_granularity(span: Span) -> Granularity:
-    """The width that gives a readable number of points."""
+    """Returns the width that gives a readable number of points."""
     days = span.length / quarters.QUARTERS_PER_DAY
     if days <= 3:
         return Granularity.HOUR
@@ -141,7 +141,7 @@ def choose_granularity(span: Span) -> Granularity:
 
 
 def buckets(period: TimeRange, granularity: Granularity) -> list[Span]:
-    """The points of a series: the period cut at the zone's hours, days, weeks or months, without gaps."""
+    """Returns the points of a series: the period cut at the zone's hours, days, weeks or months, without gaps."""
     cuts = _hour_cuts if granularity is Granularity.HOUR else functools.partial(_date_cuts, granularity=granularity)
     spans: list[Span] = []
     start = period.span.start
@@ -163,7 +163,7 @@ def buckets(period: TimeRange, granularity: Granularity) -> list[Span]:
 
 
 def _hour_cuts(period: TimeRange) -> Iterator[int]:
-    """The quarter hours at which the hour on the wall changes, also where a clock change cuts an hour."""
+    """Yields the quarter hours at which the hour on the wall changes, also where a clock change cuts an hour."""
     at = period.span.start
     while True:
         local = instant(at).astimezone(period.zone)
@@ -194,10 +194,10 @@ def _next_date(day: date, granularity: Granularity) -> date:
 
 
 def midnight(day: date, zone: zoneinfo.ZoneInfo) -> datetime:
-    """Where a day begins in a zone, in UTC: the quarter hour that leaves the fewest minutes on the wrong day.
+    """Returns where a day begins in a zone, in UTC: the quarter hour that leaves the fewest minutes on the wrong day.
 
-    That is its first instant, but for clocks that go back soon after midnight: the day then begins at the second one.
-    Where midnight is skipped, it begins with the clock change.
+    That is the first instant of the day, except where clocks go back soon after midnight: the day then begins at the
+    second midnight. Where midnight is skipped, the day begins with the clock change.
     """
     wall = datetime(day.year, day.month, day.day, tzinfo=zone)
     first, second = wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC)
@@ -211,7 +211,7 @@ def midnight(day: date, zone: zoneinfo.ZoneInfo) -> datetime:
 
 
 def _clock_change(zone: zoneinfo.ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The minute, later than before and not later than after, from which a zone has another offset."""
+    """Returns the minute, later than before and not later than after, from which a zone has another offset."""
     old = before.astimezone(zone).utcoffset()
     minutes = range(1, (after - before) // _MINUTE + 1)
     changed = bisect.bisect_left(
@@ -221,7 +221,7 @@ def _clock_change(zone: zoneinfo.ZoneInfo, before: datetime, after: datetime) ->
 
 
 def day_at(at: datetime, zone: zoneinfo.ZoneInfo) -> date:
-    """The day of a zone that holds an instant, from its midnight to the next one."""
+    """Returns the day of a zone that holds an instant, from its midnight to the next one."""
     day = at.astimezone(zone).date()
     if at < midnight(day, zone):
         return day - timedelta(days=1)
@@ -229,7 +229,7 @@ def day_at(at: datetime, zone: zoneinfo.ZoneInfo) -> date:
 
 
 def last_days(period: TimeRange, days: int) -> TimeRange:
-    """The given number of whole calendar days up to the one in which the period ends (or which is now)."""
+    """Returns the given number of whole calendar days up to the one in which the period ends (or which is now)."""
     last = day_at(instant(period.span.end) - timedelta(microseconds=1), period.zone)
     start = max(midnight(last - timedelta(days=days - 1), period.zone), FLOOR)
     end = midnight(last + timedelta(days=1), period.zone)
@@ -248,7 +248,7 @@ _WIDTHS = sorted(quarters.Width)
 
 
 def segments(span: Span) -> list[Segment]:
-    """The span as the fewest rollup buckets: the widest that fit inside, ever finer ones towards the edges."""
+    """Returns the span as the fewest rollup buckets: the widest that fit inside, ever finer ones towards the edges."""
     start, end = span.start, span.end
     width = _WIDTHS[0]
     before: list[Segment] = []

@@ -1,8 +1,8 @@
-"""Admission: which calls get in, decided by their bytes before anything is made of them.
+"""Admission: which calls get in, decided by their size before anything is parsed.
 
-The ladder of refusals, first match wins: the quota that is used up, the organization's rate, then the event loop's
-delay, bytes under way (fewer of them while memory is short) and queues. What is too large is refused by gRPC before,
-what waits too long for the database behind.
+The checks run in this order and the first that fails refuses the call: the monthly quota that is used up, the
+organization's rate, the event loop's delay, bytes in flight (fewer while memory is short), and queues. gRPC refuses a
+message that is too large before these checks; a call that waits too long for the database is refused after them.
 """
 
 import contextlib
@@ -23,15 +23,15 @@ from server.tally import Tally
 from server.tenancy.limits import DefaultLimits, OrganizationLimits
 from server.tenancy.principal import Principal
 
-SHARE = 4  # one organization may hold a quarter of what is under way
-# While memory is short: that part of the room for bytes, and so many questions and subscriptions of an organization.
+SHARE = 4  # one organization may hold a quarter of the bytes in flight
+# While memory is short: this part of the room for bytes is left, and so many calls of an organization that ask.
 SHORT_PART = 8
 SHORT_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Where a server begins to refuse."""
+    """The limits beyond which a server refuses calls."""
 
     inflight_bytes: int
     queue_seconds: float
@@ -48,11 +48,11 @@ class Bounds:
 
 
 class IngestQueues(Protocol):
-    """What admission asks of the queues of events that wait to be stored."""
+    """The part of ingest's queues that admission asks about."""
 
     @property
     def quotas(self) -> Quotas:
-        """The events that organizations have stored in this month."""
+        """Returns the quotas, which know whose events of the month are used up."""
 
     def expected_wait(self, organization_id: int) -> float:
         """Returns for how many seconds one more call would wait for its transaction to begin."""
@@ -62,7 +62,7 @@ class IngestQueues(Protocol):
 
 
 class Admission:
-    """Lets calls in or refuses them. Sending events and asking questions do not take room from each other."""
+    """The decision which calls get in. Calls that send events and calls that ask questions have separate room."""
 
     def __init__(
         self,
@@ -79,33 +79,35 @@ class Admission:
         self._rates = rates
         self._pressure = pressure
         self._inflight, self._asking = Tally(), Tally()
-        # Events are read in turns: however much one organization sends, the next turn is another one's who waits.
+        # However much one organization sends, the next slot for reading goes to another one that waits.
         self._reading = FairSlots(1)
         self.arrivals = arrivals
 
     async def check_events(self, principal: Principal, size: int) -> None:
-        """Refuses a call that sends events, of that many bytes, where it cannot be let in now.
+        """Refuses a call that sends events, of that many bytes, if it cannot be let in now.
 
-        What is let in must be charged, and held, before anything else runs.
+        The caller must charge an admitted call and count its bytes as held before it awaits anything.
         """
         limits = self._defaults.of(principal.settings)
         if self._rates.must_ask(principal.organization_id, limits):
             await self._rates.ask(principal.organization_id, limits)
-        self._climb(principal.organization_id, limits, size)
+        self._check(principal.organization_id, limits, size)
 
     def refusal(self, principal: Principal) -> Refused | None:
-        """Why a call that sends events cannot be let in now, of whatever size; None where that is not known at once."""
+        """Returns why no call that sends events can be let in now; None if such a call may get in, or if only Redis
+        knows.
+        """
         limits = self._defaults.of(principal.settings)
         if self._rates.must_ask(principal.organization_id, limits):
             return None
         try:
-            self._climb(principal.organization_id, limits, 0)
+            self._check(principal.organization_id, limits, 0)
         except Refused as refusal:
-            return refusal.with_traceback(None)  # its frames know it, so that neither would go before a collection
+            return refusal.with_traceback(None)  # its frames refer to it: a cycle, which would live until a collection
         return None
 
-    def _climb(self, organization_id: int, limits: OrganizationLimits, size: int) -> None:
-        """The ladder, rung by rung."""
+    def _check(self, organization_id: int, limits: OrganizationLimits, size: int) -> None:
+        """Makes the checks one after the other; the first that fails raises its refusal."""
         refusal = self._rates.refusal(organization_id, limits)
         if refusal is not None:
             quotas = self._backlog.quotas
@@ -122,9 +124,10 @@ class Admission:
             raise _overloaded("the server cannot keep up", 1.0)
 
     def _check_room(self, organization_id: int, size: int) -> None:
-        """Refuses what would be too much at once. Whoever has nothing under way may always send one call.
+        """Refuses a call whose bytes would be too many in flight. An organization with nothing in flight may always
+        send one call.
 
-        While memory is short there is less room, and none is taken from those who have nothing under way.
+        While memory is short there is less room, except for organizations with nothing in flight.
         """
         whole, short = self._bounds.inflight_bytes, self._pressure.shortage.is_on
         room = whole // SHORT_PART if short else whole
@@ -140,9 +143,7 @@ class Admission:
 
     @contextlib.contextmanager
     def asking(self, organization_id: int) -> Iterator[None]:
-        """Counts a question or a subscription as under way for the length of the block; refuses it where it cannot be
-        let in now.
-        """
+        """Counts a question or a subscription as in flight for the length of the block, or refuses it."""
         self._check_pressure()
         if self._pressure.shortage.is_on and self._asking[organization_id] >= SHORT_CALLS:
             raise self._short()
@@ -158,7 +159,7 @@ class Admission:
 
     @contextlib.contextmanager
     def holding(self, organization_id: int, size: int) -> Iterator[None]:
-        """Counts bytes as under way for the length of the block."""
+        """Counts bytes as in flight for the length of the block."""
         self._inflight.add(organization_id, size)
         telemetry.INFLIGHT_BYTES.set(self._inflight.total)
         try:
@@ -169,18 +170,18 @@ class Admission:
 
     @contextlib.asynccontextmanager
     async def reading(self, principal: Principal, events: int) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """Holds the turn in which the events of a call are read. Long work is done in parts; between two of them the
-        caller awaits the yield point that this gives.
+        """Holds the slot for reading the events of a call. Gives a function that long work awaits between its parts, so
+        that other calls are let in.
         """
         weight = principal.settings.weight
         await self._backlog.back_off(principal.organization_id)
         async with self._reading.slot(principal.organization_id, cost=events, weight=weight):
-            await self.arrivals.yield_to_calls()  # in line: the wait of the next one has this wait in it
+            await self.arrivals.yield_to_calls()  # with the slot held, so that expected_wait() sees this wait
             with self.arrivals.working() as yield_point:
                 yield yield_point
 
     def limits(self, principal: Principal) -> OrganizationLimits:
-        """The limits of the caller's organization."""
+        """Returns the limits of the caller's organization."""
         return self._defaults.of(principal.settings)
 
 

@@ -1,7 +1,7 @@
-"""Arrivals first: long work yields to the event loop until the calls that have come are taken in.
+"""Incoming calls first: long work yields to the event loop until the calls that have arrived are let in.
 
-gRPC takes in one call of a method at a time, and needs several turns of the loop for each. With long work in every
-turn, calls would pile up in gRPC until their deadlines, where the server cannot even refuse them.
+gRPC lets in one call of a method at a time, and needs several iterations of the loop for each. With long work in every
+iteration, calls would queue in gRPC until their deadlines, where the server cannot even refuse them.
 """
 
 import asyncio
@@ -9,19 +9,19 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
-_BUSY_SECONDS = 0.005  # of work, after which the loop looks for calls; longer each time that there are none,
+_BUSY_SECONDS = 0.005  # of work before it yields to calls; twice as long after each time without any,
 _MOST_BUSY_SECONDS = 0.02  # up to this
-_IDLE_TURNS = 8  # gRPC needs seven from when a call can be taken in to when it is noted
-_IDLE_SECONDS = 0.0002  # and after a call a moment for its own threads, before there can be another
-# However many calls come, some work is done: after that time, in which a machine that is short of processors may have
-# given the loop one turn, and that many turns, which must not take for ever either.
+_IDLE_ITERATIONS = 8  # gRPC needs seven from a call that can be let in to note()
+_IDLE_SECONDS = 0.0002  # after a call gRPC's threads need a moment before the next one
+# However many calls come, work goes on after this time. On a machine short of processors the loop may have run once in
+# that time, so it also gets a number of iterations, within a limit of time of their own.
 _MOST_SECONDS = 0.01
-_LEAST_TURNS = 16
-_SLOW_TURNS_SECONDS = 0.1
+_LEAST_ITERATIONS = 16
+_SLOW_SECONDS = 0.1
 
 
 class Arrivals:
-    """Counts calls as they come, and makes long work wait for those that are about to."""
+    """A count of incoming calls, and the yield point at which long work waits for them."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -31,12 +31,12 @@ class Arrivals:
         self._over: asyncio.Event | None = None  # set once no further call comes in, while work waits for that
 
     def note(self) -> None:
-        """A call has come in."""
+        """Counts a call that has come in."""
         self._count += 1
 
     @contextlib.contextmanager
     def working(self) -> Iterator[Callable[[], Awaitable[None]]]:
-        """Long work is done in the block. Gives what is to be awaited between its parts."""
+        """Measures long work in the block. Gives a function that the work awaits between its parts."""
         begun = self._clock()
 
         async def yield_point() -> None:
@@ -62,8 +62,8 @@ class Arrivals:
     async def yield_to_calls(self) -> None:
         """Returns at once after little work; after more of it, once no further call comes in.
 
-        All long work waits meanwhile, and the loop goes on with whatever else is ready. It waits for nothing: where
-        there is nothing to do, work begins.
+        All long work waits meanwhile, and the event loop runs whatever else is ready. Without incoming calls the wait
+        ends after a few iterations of the loop.
         """
         while self._busy >= self._patience:
             if self._over is not None:
@@ -81,16 +81,16 @@ class Arrivals:
             return
 
     async def let_calls_in(self, most: float = _MOST_SECONDS) -> None:
-        """Returns once no further call comes in, or after that many seconds, or later if turns are slow."""
-        seen, turns, all_turns = self._count, 0, 0
+        """Returns once no further call comes in, or after that many seconds; later if the event loop is slow."""
+        seen, idle, total = self._count, 0, 0
         begun, not_before = self._clock(), 0.0
         while True:
             await asyncio.sleep(0)
             now = self._clock()
             if self._count != seen:
-                seen, turns, not_before = self._count, 0, now + _IDLE_SECONDS
-            turns += 1
-            all_turns += 1
-            enough = now - begun >= (most if all_turns >= _LEAST_TURNS else max(most, _SLOW_TURNS_SECONDS))
-            if enough or (turns >= _IDLE_TURNS and now >= not_before):
+                seen, idle, not_before = self._count, 0, now + _IDLE_SECONDS
+            idle += 1
+            total += 1
+            enough = now - begun >= (most if total >= _LEAST_ITERATIONS else max(most, _SLOW_SECONDS))
+            if enough or (idle >= _IDLE_ITERATIONS and now >= not_before):
                 return

@@ -1,7 +1,7 @@
-"""Gives the memory of those who have left back to the system.
+"""Returns the memory of clients that have left to the system.
 
-The C library keeps the pages of what is freed below the top of its heap until it is asked to let go of them. A thousand
-subscriptions have some 18 MiB in there, which would stay resident for as long as the server runs.
+The C library keeps freed pages below the top of its heap until it is asked to release them. A thousand subscriptions
+leave some 18 MiB there, which would stay resident for as long as the server runs.
 """
 
 import asyncio
@@ -10,13 +10,13 @@ import gc
 import threading
 from collections.abc import Callable
 
-REST_SECONDS = 1.0  # without a departure, so that a crowd that leaves costs one release
-LEAST = 50  # departures that are worth it
+RELEASE_SECONDS = 1.0  # after the last departure, so that many that leave together cost one release
+LEAST = 50  # departures for which a release pays
 
 
 def release() -> None:
-    """Returns free memory to the system, from a thread of its own: with the GNU C library, else it does nothing."""
-    gc.collect()  # what is left of them in cycles and free lists; what was there at the start is frozen
+    """Returns free memory to the system, in a thread of its own, where the C library is GNU's; else does nothing."""
+    gc.collect()  # frees cycles and free lists; objects from before the start are frozen
     if (trim := _trim()) is not None:
         # It takes milliseconds, in which the interpreter goes on.
         threading.Thread(target=trim, args=(0,), name="release memory", daemon=True).start()
@@ -32,7 +32,7 @@ def _trim() -> Callable[[int], int] | None:
 
 
 class Departures:
-    """Counts those who leave, and releases memory once many have and nobody has for a while."""
+    """A count of the clients that have left; memory is released once many have left and none has for a while."""
 
     def __init__(self, release: Callable[[], None] = release) -> None:
         self._release = release
@@ -40,13 +40,13 @@ class Departures:
         self._timer: asyncio.TimerHandle | None = None
 
     def note(self) -> None:
-        """Somebody has left."""
+        """Counts a client that has left."""
         self._count += 1
         if self._count >= LEAST:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_later(REST_SECONDS, self._rest)
+            self._timer = asyncio.get_running_loop().call_later(RELEASE_SECONDS, self._release_now)
 
-    def _rest(self) -> None:
+    def _release_now(self) -> None:
         self._count, self._timer = 0, None
         self._release()

@@ -1,8 +1,8 @@
-"""What is done while the process holds more memory than it may.
+"""Shortage of memory: what the server does while the process holds more memory than its limit.
 
-Resident memory says little about what is needed: what was freed can stay with the process for long, and refusing calls
-brings none of it back. So above the limit the server collects its garbage and gives free pages back, and says once that
-it is short. Admission leaves less room meanwhile, which only organizations with much under way run into.
+Resident memory says little about what is needed: freed memory can stay with the process for long, and refusing calls
+returns none of it. So above the limit the server collects garbage, returns free pages to the system, and logs the
+shortage. Meanwhile admission leaves less room, which only affects organizations with much in flight.
 """
 
 import time
@@ -15,13 +15,13 @@ from server.admission import memory
 
 _RELIEF = 0.95  # of the limit, below which the shortage is over
 _RELEASE_SECONDS = 10.0  # between two attempts to free memory,
-_RELEASE_SHARE = 50  # or so many times as long as one takes: a collection of much memory stops the event loop
+_RELEASE_SHARE = 50  # or this multiple of the duration of one: collecting much memory stops the event loop
 _AGAIN_SECONDS = 60.0  # between two lines of the log about one shortage
 _log = structlog.get_logger(__name__)
 
 
 class Shortage:
-    """Whether memory is short, by what a process measures of itself. limit: bytes; 0: never."""
+    """The state of being short of memory. limit is in bytes; with 0 memory is never short."""
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class Shortage:
         self.is_on = False
 
     def refused(self) -> None:
-        """A call has been refused for it."""
+        """Counts a call that was refused because memory is short."""
         self._refused += 1
 
     def look(self, resident: int) -> None:
-        """Takes note of how much memory the process holds now."""
+        """Compares the memory that the process holds with the limit, and acts on it."""
         if not self._limit:
             return
         now = self._clock()

@@ -1,4 +1,4 @@
-"""How hard this process is pressed: how late its event loop is, and how much memory it holds."""
+"""The load of this process: the lag of its event loop, and the memory that it holds."""
 
 import asyncio
 import contextlib
@@ -11,13 +11,13 @@ from server import telemetry
 from server.admission.memory_shortage import Shortage
 
 _EVERY = 0.1
-# So many samples in a row must agree: one slow moment of the machine is no overload, a loop that is always late is.
+# The lag is the least of so many samples in a row: one slow moment of the machine is no overload.
 _SAMPLES = 3
 _PAGES = Path("/proc/self/statm")
 
 
 class Pressure:
-    """Measures. Where the system does not tell a process's memory (not Linux), it counts as none."""
+    """The measured lag and memory. On systems other than Linux memory counts as 0."""
 
     def __init__(self, shortage: Shortage) -> None:
         self.shortage = shortage
@@ -27,16 +27,16 @@ class Pressure:
 
     @property
     def lag(self) -> float:
-        """Seconds by which the loop has been late lately, in the best of the last moments."""
+        """Returns by how many seconds the event loop is late: the least of the last samples."""
         return min(self._lags)
 
     def start(self) -> None:
-        """Measures from now on."""
+        """Starts to measure."""
         self._weigh()
         self._task = asyncio.create_task(self._measure())
 
     async def close(self) -> None:
-        """Stops."""
+        """Stops measuring."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

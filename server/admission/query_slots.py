@@ -1,4 +1,4 @@
-"""Whose question is next: a bounded number waits, and organizations take turns."""
+"""Slots for questions: a bounded number is answered at once, a bounded number waits, shared fairly by organizations."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ PATIENCE = 1.0  # seconds for which a question waits for a database connection
 
 
 class QuerySlots:
-    """Lets so many questions be answered at once, and so many more wait; of one organization only a part of those."""
+    """A limited number of slots for questions and of places in the queue, and a smaller limit for each organization."""
 
     def __init__(self, at_once: int, *, limit: int, limit_each: int) -> None:
         self._slots = FairSlots(at_once)
@@ -22,8 +22,11 @@ class QuerySlots:
         self._asked = Tally()
 
     @contextlib.asynccontextmanager
-    async def turn(self, principal: Principal) -> AsyncIterator[None]:
-        """Holds a turn for the length of the block. Refuses what is too much; StorageBusy for what waits too long."""
+    async def slot(self, principal: Principal) -> AsyncIterator[None]:
+        """Holds a slot for the length of the block. Refuses a question over the limits.
+
+        Raises StorageBusy for one that waits too long.
+        """
         organization_id = principal.organization_id
         if self._asked.total >= self._limit or self._asked[organization_id] >= self._limit_each:
             raise Refused(Reason.QUERY_CONCURRENCY, "too many questions at once", retry_after=1.0)

@@ -1,8 +1,8 @@
 """Quotas: how many events an organization may store in a calendar month of UTC.
 
 The count is on the organization's row of revisions and is kept by the transactions of ingest themselves, so that it is
-exact whatever fails and however many servers there are. What is here only spares the database the attempts of those
-whose quota is known to be used up, and finds the calls that still fit: duplicates cost nothing and always do.
+exact whatever fails and however many servers there are. This module only saves the database attempts of organizations
+whose quota is known to be used up, and finds the calls that still fit: duplicates are free and always fit.
 """
 
 import time
@@ -20,7 +20,7 @@ _REMEMBERED = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Spent:
-    """What is known of a quota: at most so many more events fit until the month is over."""
+    """What is known of a quota: how many more events fit until the month is over."""
 
     limit: int
     room: int
@@ -29,14 +29,14 @@ class _Spent:
 
 
 class Quotas:
-    """Remembers whose events of the month are used up, or nearly."""
+    """The monthly quotas that are known to be used up, or nearly."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._spent: dict[int, _Spent] = {}
 
     def note(self, organization_id: int, exceeded: QuotaExceeded) -> None:
-        """Takes in what a transaction has found out."""
+        """Remembers an exceeded quota that a transaction has found."""
         if len(self._spent) >= _REMEMBERED:
             self._spent.clear()
         resets_at = _next_month(exceeded.at)
@@ -48,7 +48,7 @@ class Quotas:
         )
 
     def refusal(self, organization_id: int, limit: int, *, only_if_used_up: bool = False) -> Refused | None:
-        """The refusal of events that do not fit any more; None where nothing is known that speaks against them."""
+        """Returns the refusal of events that no longer fit; None if nothing is known of the quota, or there is room."""
         spent = self._known(organization_id, limit)
         if spent is None or (only_if_used_up and spent.room):
             return None
@@ -64,7 +64,9 @@ class Quotas:
         )
 
     async def fitting(self, organization_id: int, limit: int, calls: Sequence[Sequence[Event]]) -> list[bool]:
-        """Which calls still fit, the earlier ones first. Asks the database only where little or nothing is left."""
+        """Returns for each call whether its new events still fit, in order. Reads the database only if little or
+        nothing is left.
+        """
         spent = self._known(organization_id, limit)
         keys = {event.event_key for events in calls for event in events}
         if spent is None or len(keys) <= spent.room:

@@ -1,11 +1,11 @@
-"""Rates: how many events per second an organization may send, whichever servers it sends them to.
+"""Rates: how many events per second an organization may send, over all servers.
 
-Each organization has a token bucket in Redis, from which servers lease a tenth of a second's worth at a time. A call
-needs Redis only where its server's lease is used up, and is let in while anything is left of it: what it holds beyond
-that is a debt, which the bucket has to earn first. So servers together let in at most a burst and the rate, and for
-each server one lease and what is under way.
+Each organization has a token bucket in Redis. A server leases tokens for a tenth of a second from it at a time. A call
+needs Redis only if its server's lease is used up, and is let in while at least one token is left. Events beyond the
+lease are a debt, which the next lease pays first. So all servers together let in at most a burst plus the rate, and for
+each server one lease plus what is in flight.
 
-With Redis away every server goes on with a bucket of its own, for its part of each rate. FLUSHALL fills the buckets.
+Without Redis every server goes on with a bucket of its own, for its share of each rate. FLUSHALL fills the buckets.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from server.tenancy.limits import OrganizationLimits
 
 _LEASE_SECONDS = 0.1
 _ANSWER_SECONDS = 0.25
-_REST_SECONDS = 1.0  # between two looks whether Redis is back
+_REST_SECONDS = 1.0  # between two questions whether Redis is back
 _CONNECTIONS = 8
 _LEAST_WAIT = 0.02
 _BUCKETS = 20_000
 _log = structlog.get_logger(__name__)
 
-# Takes a debt off the bucket whatever it holds, then grants what is wanted as far as it goes. Returns what is granted
-# and the seconds until there is more.
+# Takes a debt off the bucket, whatever the bucket holds, then grants as many of the wanted tokens as are left. Returns
+# the granted tokens and the seconds until there are more.
 _LEASE = """
 local rate, burst, debt, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
@@ -50,7 +50,7 @@ return {granted, tostring(math.max(0, (1 - level) / rate))}
 
 @dataclass(slots=True)
 class _Bucket:
-    """What this server holds for an organization."""
+    """The tokens that this server holds for an organization."""
 
     tokens: int = 0  # below 0: a debt
     empty_until: float = 0.0
@@ -61,7 +61,7 @@ class _Bucket:
 
 
 class Rates:
-    """Holds organizations to their rates. share is the part of each rate that this server grants with Redis away."""
+    """The rates of organizations. share is the part of each rate that this server grants while Redis is away."""
 
     def __init__(self, redis_url: str, *, share: float) -> None:
         pool = redis.asyncio.BlockingConnectionPool.from_url(
@@ -76,7 +76,7 @@ class Rates:
         self._share = share
         self._deployment = ""
         self._buckets: dict[int, _Bucket] = {}
-        self._watch: asyncio.Task[None] | None = None  # looks whether Redis is back
+        self._watch: asyncio.Task[None] | None = None  # asks whether Redis is back
 
     def start(self, deployment: str) -> None:
         """Shares buckets with the servers of this deployment from now on."""
@@ -93,19 +93,20 @@ class Rates:
         await self._redis.aclose()
 
     def must_ask(self, organization_id: int, limits: OrganizationLimits) -> bool:
-        """True where nothing can be said of an organization's rate before Redis is asked."""
+        """Returns whether Redis must be asked before anything can be said of an organization's rate."""
         if not limits.events_per_second:
             return False
         bucket = self._bucket(organization_id)
         return bucket.tokens <= 0 and time.monotonic() >= bucket.empty_until
 
     async def ask(self, organization_id: int, limits: OrganizationLimits) -> None:
-        """Leases more for an organization."""
+        """Leases tokens for an organization from Redis."""
         await asyncio.shield(self._leasing(organization_id, self._bucket(organization_id), limits))
 
     def refusal(self, organization_id: int, limits: OrganizationLimits) -> Refused | None:
-        """The refusal of an organization whose rate is used up. What is let in must be charged before anything else
-        runs.
+        """Returns the refusal of an organization whose rate is used up, else None.
+
+        The caller must charge an admitted call before it awaits anything.
         """
         if not limits.events_per_second or (bucket := self._bucket(organization_id)).tokens > 0:
             return None
@@ -117,7 +118,7 @@ class Rates:
         )
 
     def charge(self, organization_id: int, limits: OrganizationLimits, events: int) -> None:
-        """Counts the events of a call that was let in, and leases more in good time."""
+        """Takes the events of an admitted call off the lease, and renews the lease before it is used up."""
         if not limits.events_per_second:
             return
         bucket = self._bucket(organization_id)
@@ -134,7 +135,7 @@ class Rates:
         return bucket
 
     def _leasing(self, organization_id: int, bucket: _Bucket, limits: OrganizationLimits) -> "asyncio.Task[None]":
-        """The lease that is being asked for; calls that need it meanwhile share it."""
+        """Returns the request for a lease that is in flight; calls that need a lease meanwhile share it."""
         if bucket.leasing is None:
             bucket.leasing = asyncio.create_task(self._ask(organization_id, bucket, limits))
         return bucket.leasing
@@ -153,7 +154,7 @@ class Rates:
     async def _grant(
         self, organization_id: int, bucket: _Bucket, limits: OrganizationLimits, debt: int, wanted: int
     ) -> tuple[int, float]:
-        """What is granted, and the seconds to wait where that is nothing."""
+        """Returns the tokens that are granted, and the seconds to wait if there are none."""
         if self._watch is None:
             key = f"tallywire:{self._deployment}:{{{organization_id}}}:rate"
             arguments = (limits.events_per_second, limits.burst_events, debt, wanted)
@@ -170,7 +171,7 @@ class Rates:
         return self._grant_alone(bucket, limits, debt, wanted)
 
     def _grant_alone(self, bucket: _Bucket, limits: OrganizationLimits, debt: int, wanted: int) -> tuple[int, float]:
-        """What the script does, for this server's part."""
+        """Returns what the script would, for this server's share of the rate."""
         now = time.monotonic()
         rate, burst = limits.events_per_second * self._share, max(1.0, limits.burst_events * self._share)
         level = burst if bucket.level is None else min(burst, bucket.level + (now - bucket.at) * rate)
@@ -180,7 +181,7 @@ class Rates:
         return granted, max(0.0, (1 - bucket.level) / rate)
 
     async def _until_back(self) -> None:
-        """Looks for Redis until it answers."""
+        """Asks Redis every second until it answers."""
         while True:
             await asyncio.sleep(_REST_SECONDS)
             with contextlib.suppress(RedisError, OSError, TimeoutError):

@@ -1,4 +1,4 @@
-"""How many of each thing one request may hold, and how long it may be: the one table that all checks read."""
+"""The limits of one request: its length, and the members of each repeated field. All checks read this table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def check_question(size: int) -> None:
 
 
 def check_beside_events(size: int) -> None:
-    """Refuses a request that sends events and so many bytes more."""
+    """Refuses a request whose bytes beside its events are too many."""
     if size > MAX_BYTES_BESIDE_EVENTS:
         raise _too_large(MAX_BYTES_BESIDE_EVENTS)
 

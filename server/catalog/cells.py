@@ -1,4 +1,4 @@
-"""Cells: what is counted for one bucket of one value of one dimension, as sparse vectors that merge by addition.
+"""Cells: the figures of one bucket of one value of one dimension, as sparse vectors that merge by addition.
 
 A cell holds *counters* (count and sum of each measure), *bins* (histograms: see server/histogram.py) and *sets* (the
 dense numbers of distinct users or agents, as roaring bitmaps). Counters and bins are integers, so that no order of
@@ -16,7 +16,7 @@ OTHER = "_other"  # the value that stands for all values of a dimension that hav
 
 
 class Dimension(enum.IntEnum):
-    """What a cell is kept by; the numbers are stored and never change."""
+    """The dimensions by which cells are kept; the numbers are stored and never change."""
 
     TOTAL = 0
     AGENT = 1
@@ -27,9 +27,10 @@ class Dimension(enum.IntEnum):
 
 
 class CellKey(NamedTuple):
-    """Names a cell. bucket is a quarter hour: its start in seconds since 1970 ÷ 900, in UTC.
+    """The key of a cell. bucket is a quarter hour: its start in seconds since 1970 ÷ 900, in UTC.
 
-    slot is a shorter span of it that the cell is a part for, see catalog/slots.py; 0 for all of the quarter hour.
+    slot is a shorter span within the bucket, if the cell is a part of it (see catalog/slots.py); 0 stands for all of
+    the bucket.
     """
 
     dimension: int
@@ -47,17 +48,17 @@ FIRST_BIN_PART = 2
 
 
 def count_key(measure: int) -> int:
-    """The counter that holds how often a measure was taken."""
+    """Returns the counter that holds how often a measure was taken."""
     return measure * KEY_SPAN + COUNT_PART
 
 
 def sum_key(measure: int) -> int:
-    """The counter that holds a measure's values added up."""
+    """Returns the counter that holds the sum of a measure's values."""
     return measure * KEY_SPAN + SUM_PART
 
 
 def first_bin_key(measure: int) -> int:
-    """Where the keys of a measure's histogram begin among the bins."""
+    """Returns the first of the keys of a measure's histogram bins."""
     return measure * KEY_SPAN + FIRST_BIN_PART
 
 
@@ -85,12 +86,12 @@ class Cell:
             mine |= members
 
     def is_empty(self) -> bool:
-        """True when adding the cell changes nothing."""
+        """Returns whether adding the cell changes nothing."""
         return not (any(self.counters.values()) or any(self.bins.values()) or any(self.sets.values()))
 
 
 def add_into(target: dict[int, int], items: Iterable[tuple[int, int]]) -> None:
-    """Adds a sparse vector, which has each key once, to another."""
+    """Adds a sparse vector to another; each of its keys occurs once."""
     if not target:  # most often there is nothing more to add than that one
         target.update(items)
         return
@@ -103,7 +104,7 @@ Cells = dict[CellKey, Cell]
 
 
 def cell(cells: Cells, key: CellKey) -> Cell:
-    """The cell of that key, made if need be."""
+    """Returns the cell with that key, made if it does not exist."""
     found = cells.get(key)
     if found is None:
         found = cells[key] = Cell()
@@ -111,7 +112,7 @@ def cell(cells: Cells, key: CellKey) -> Cell:
 
 
 def differences(left: Mapping[CellKey, Cell], right: Mapping[CellKey, Cell]) -> list[CellKey]:
-    """The keys of the cells that do not hold the same figures on both sides; a missing cell is an empty one."""
+    """Returns the keys whose cells differ between the two sides; a missing cell is an empty one."""
     return sorted(key for key in left.keys() | right.keys() if _plain(left.get(key)) != _plain(right.get(key)))
 
 

@@ -1,4 +1,4 @@
-"""From cells to figures: how each kind of metric is read."""
+"""Figures from cells: how each kind of metric is computed."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ Figures = Mapping[str, Figure]
 
 
 def figure(metric: Metric, cell: Cell) -> Figure:
-    """A metric's value in a cell; None where it cannot be computed."""
+    """Returns a metric's value in a cell; None if it cannot be computed."""
     match metric:
         case Measure():
             return _term(cell, metric.name)
@@ -28,12 +28,12 @@ def figure(metric: Metric, cell: Cell) -> Figure:
 
 
 def figures(names: Iterable[str], cell: Cell) -> dict[str, Figure]:
-    """The values of several metrics in a cell, by name."""
+    """Returns the values of several metrics in a cell, by name."""
     return {name: figure(registry.METRICS[name], cell) for name in names}
 
 
 def wanted(names: Iterable[str], *more: str) -> Wanted:
-    """What to read for metrics, and for further measures; "name.count" is how many events carried a measure."""
+    """Returns what to read for metrics and further measures. "name.count" asks how many events carried a measure."""
     metrics = [registry.METRICS[name] for name in names]
     terms = {term for metric in metrics if not isinstance(metric, Quantile) for term in _terms(metric)}.union(more)
     histograms = {registry.MEASURES[metric.measure].number for metric in metrics if isinstance(metric, Quantile)}
@@ -45,7 +45,7 @@ def wanted(names: Iterable[str], *more: str) -> Wanted:
 
 
 def change(now: Figure, before: Figure) -> float | None:
-    """The change in percent; None without a baseline."""
+    """Returns the change in percent; None without a baseline."""
     return (now - before) / before * 100 if now is not None and before else None
 
 
@@ -62,7 +62,7 @@ def _terms(metric: Measure | Ratio) -> tuple[str, ...]:
 
 
 class _Place(NamedTuple):
-    """Where a cell holds a term: the key of a counter, or the number of a set."""
+    """The place of a term in a cell: the key of a counter, or the number of a set."""
 
     in_set: bool
     key: int

@@ -1,7 +1,7 @@
-"""Slots: short spans of time, by which figures of now are kept for the last hour.
+"""Slots: short spans of time, by which recent figures are kept for the last hour.
 
-A slot is five seconds or a minute wide. Ingest decides by the age of an event how finely it is distinguished; its
-figures are those of its quarter hour as well, and only there once they are an hour old.
+A slot is five seconds or a minute wide. Ingest chooses the width by the age of an event. The event's figures also
+belong to its quarter hour, and to that alone once they are an hour old.
 """
 
 from collections.abc import Sequence
@@ -44,24 +44,24 @@ FIRST_BIN, LAST_BIN = cells.first_bin_key(_RESPONSE_TIME), (_RESPONSE_TIME + 1) 
 
 
 def minute_of(at: datetime) -> int:
-    """The minute of an instant, counted since 1970."""
+    """Returns the minute of an instant, counted since 1970."""
     return (at - timerange.EPOCH) // _ONE_MINUTE
 
 
 class Slot(NamedTuple):
-    """A span of time: so many seconds wide, and how many of that width have passed since 1970."""
+    """A span of time: its width in seconds, and the number of such spans since 1970."""
 
     seconds: int
     number: int
 
     @property
     def minute(self) -> int:
-        """The minute that it is a part of, counted since 1970."""
+        """Returns the minute to which the slot belongs, counted since 1970."""
         return self.number * self.seconds // MINUTE
 
 
 def slot_of(bucket: int, place: int) -> Slot:
-    """The slot at a place of a quarter hour that is not WHOLE."""
+    """Returns the slot at a place in a quarter hour; the place is not WHOLE."""
     if place >= FIRST_FINE:
         return Slot(FINE, bucket * FINE_PER_QUARTER + place - FIRST_FINE)
     return Slot(MINUTE, bucket * MINUTES_PER_QUARTER + place - FIRST_MINUTE)
@@ -69,15 +69,16 @@ def slot_of(bucket: int, place: int) -> Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recency:
-    """How finely times are distinguished: by five seconds and by minute from an instant on, in microseconds since 1970,
-    by quarter hour before that.
+    """How finely times are distinguished.
+
+    By five seconds and by minute from an instant on, in microseconds since 1970; by quarter hour before that instant.
     """
 
     fine_from: int
     minutes_from: int
 
     def places(self, events: Sequence[Event]) -> Sequence[int]:
-        """Where events belong in time, each as a number that split() understands."""
+        """Returns the places of events in time, each as a number that split() understands."""
         times = [event.occurred_at for event in events]
         if times and min(times) >= self.fine_from:
             return [time // (FINE * _SECOND) for time in times]
@@ -86,7 +87,7 @@ class Recency:
         return [self.place(time) for time in times]
 
     def place(self, time: int) -> int:
-        """Where an instant belongs."""
+        """Returns the place of an instant."""
         if time >= self.fine_from:
             return time // (FINE * _SECOND)
         if time >= self.minutes_from:
@@ -95,7 +96,7 @@ class Recency:
 
 
 def recency(now: int) -> Recency:
-    """How finely times are distinguished at an instant, in microseconds since 1970."""
+    """Returns how finely times are distinguished at an instant, in microseconds since 1970."""
     return Recency(fine_from=now - _FINE_AGE * _SECOND, minutes_from=now - _MINUTE_AGE * _SECOND)
 
 
@@ -103,7 +104,7 @@ QUARTERS_ALONE = Recency(fine_from=_QUARTERS * _SECOND, minutes_from=_QUARTERS *
 
 
 def split(place: int) -> tuple[int, int]:
-    """The quarter hour of a place in time, and the place in that."""
+    """Returns the quarter hour of a place in time, and the place within that quarter hour."""
     if place >= _QUARTERS:
         return place - _QUARTERS, WHOLE
     if place >= _MINUTES:
@@ -114,7 +115,7 @@ def split(place: int) -> tuple[int, int]:
 
 
 class SlotKey(NamedTuple):
-    """Names the figures of one slot of one value of a dimension."""
+    """The key of the figures of one slot of one value of a dimension."""
 
     dimension: int
     value: str
@@ -123,7 +124,7 @@ class SlotKey(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """The messages of a slot. bins are the histogram of their response times, as server/histogram.py has it."""
+    """The messages of a slot. bins are the histogram of their response times, see server/histogram.py."""
 
     messages: int = 0
     sent: int = 0
@@ -133,7 +134,7 @@ class Counts:
     bins: dict[int, int] = field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
-        """Adds another one's, and leaves it as it was."""
+        """Adds the counts of another slot, which stay as they were."""
         self.messages += other.messages
         self.sent += other.sent
         self.failed += other.failed
@@ -143,7 +144,7 @@ class Counts:
 
 
 def counts_of(cell: Cell) -> Counts:
-    """What a cell says of messages."""
+    """Returns what a cell says of messages."""
     get = cell.counters.get
     return Counts(
         messages=get(RECEIVED, 0) + get(SENT, 0),

@@ -1,4 +1,4 @@
-"""`python -m server audit`: what the audit has found, and a full round of it at once, while workers go on."""
+"""`python -m server audit`: the findings of the audit, and a full round of it at once, beside the workers."""
 
 import asyncio
 import os
@@ -16,8 +16,8 @@ from server.store.database import Database
 from server.tasks import jobs
 
 MISMATCHED = 3  # exit code: something differs
-_LOOK_SECONDS = 1.0  # between two looks whether whoever holds the job has ended
-_TELL_SECONDS = 2.0
+_LOOK_SECONDS = 1.0  # between two attempts to get the job
+_PROGRESS_SECONDS = 2.0
 
 
 async def show(database: Database) -> str:
@@ -27,10 +27,9 @@ async def show(database: Database) -> str:
 
 
 async def run_round(database: Database) -> AuditState | None:
-    """Does a full round, as soon as no worker is auditing, and returns what it has found; None where it failed.
+    """Runs a full round once no worker is auditing, and returns the findings; None if it failed.
 
-    It holds the job meanwhile, so that no worker begins with it, and the next one begins with a round of its own. A
-    line on standard error tells now and then how far it has got.
+    It holds the job meanwhile, so that no worker starts one. A line on standard error shows the progress now and then.
     """
     owner = f"{socket.gethostname()}:{os.getpid()}:audit"
     job, outcome = _job()
@@ -51,25 +50,25 @@ def _job() -> tuple[jobs.Job, dict[str, object]]:
     outcome: dict[str, object] = {}
 
     async def run(database: Database, now: datetime, last: jobs.Result) -> jobs.Result:
-        outcome.update(await audit.run_round(database, now, last, _teller()))
+        outcome.update(await audit.run_round(database, now, last, _progress_printer()))
         return outcome
 
     return jobs.Job(name=audit.JOB, interval=jobs.AUDIT_EVERY, run=run), outcome
 
 
-def _teller() -> Callable[[Progress], None]:
+def _progress_printer() -> Callable[[Progress], None]:
     shown_at = 0.0
 
-    def tell(progress: Progress) -> None:
+    def show(progress: Progress) -> None:
         nonlocal shown_at
-        if time.monotonic() - shown_at >= _TELL_SECONDS or progress.covered == 1:
+        if time.monotonic() - shown_at >= _PROGRESS_SECONDS or progress.covered == 1:
             shown_at = time.monotonic()
             terminal.note(
                 f"{progress.covered:.0%} of the organizations, {progress.cells:,} cells,"
                 f" {progress.mismatches:,} mismatches"
             )
 
-    return tell
+    return show
 
 
 async def _state(database: Database) -> AuditState | None:
@@ -79,7 +78,7 @@ async def _state(database: Database) -> AuditState | None:
 
 
 def exit_code(state: AuditState | None) -> int:
-    """Returns 0 where all organizations were audited and all agrees, MISMATCHED where something differs, else 1."""
+    """Returns 0 if all organizations were audited and all figures agree, MISMATCHED if any differs, else 1."""
     if state is None or state.full is None:
         return 1
     return MISMATCHED if state.mismatches else int(state.full.skipped > 0)

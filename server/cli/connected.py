@@ -1,4 +1,4 @@
-"""Commands that work on the database of a service, and what they say where the service's rules refuse the work."""
+"""Commands that work on the database of a service, and their errors."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ _Result = TypeVar("_Result")
 
 
 def on_database(data_dir: Path | None, work: Callable[[Database, place.Place], Awaitable[_Result]]) -> _Result:
-    """Does the work on the database of the place that is meant; ends the process with one line where it cannot."""
+    """Does the work on the database of the chosen place; ends the process with one line if it cannot."""
 
     async def connected(place: place.Place) -> _Result:
         async with diagnosis.database(place.database_url) as database:
@@ -28,7 +28,7 @@ def on_database(data_dir: Path | None, work: Callable[[Database, place.Place], A
 
 
 def _line(error: OrganizationError) -> str:
-    """Returns what an operator reads: the cause, and the command that helps."""
+    """Returns the line for the operator: the cause, and the command that helps."""
     if isinstance(error, OrganizationNotFound):
         return f"{error}; `organizations list` shows those there are"
     return str(error)

@@ -1,4 +1,4 @@
-"""Asks the server of this machine whether it serves, as Docker's HEALTHCHECK does."""
+"""The command that asks the server of this machine whether it serves, as Docker's HEALTHCHECK does."""
 
 import socket
 import ssl
@@ -17,7 +17,7 @@ _SECONDS = 3.0
 
 
 def main() -> None:
-    """Prints what the check has found and ends the process with exit code 1 where the server does not serve."""
+    """Prints the result and ends the process with exit code 1 if the server does not serve."""
     try:
         typer.echo(f"the server on {check(settings.load())} serves")
     except errors.SetupError as error:
@@ -26,9 +26,9 @@ def main() -> None:
 
 
 def check(known: Settings) -> str:
-    """Returns the address of the server, which serves; SetupError where it does not.
+    """Returns the address of the server, which serves. Raises SetupError if it does not.
 
-    With mutual TLS the check shows the server's own certificate, so that one must be of the client CA as well.
+    With mutual TLS the check presents the server's own certificate, which must then be signed by the client CA as well.
     """
     target = _target(known.listen)
     with _channel(known, target) as channel:

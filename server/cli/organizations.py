@@ -60,7 +60,7 @@ def change(name: Name, data_dir: DataDir = None, as_json: AsJson = False, **type
     if as_json:
         typer.echo(json.dumps(_organization(changed)))
     else:
-        typer.echo(f"organization {changed.name!r}: {setting_options.told(_CHANGEABLE, changed.settings)}")
+        typer.echo(f"organization {changed.name!r}: {setting_options.shown(_CHANGEABLE, changed.settings)}")
 
 
 @app.command("list")

@@ -17,7 +17,7 @@ class Place:
     key_pepper: str | None
 
     def required_pepper(self) -> str:
-        """Returns the pepper; SetupError without one."""
+        """Returns the pepper. Raises SetupError without one."""
         if self.key_pepper is None:
             raise errors.SetupError(
                 "TALLYWIRE_KEY_PEPPER is not set: set it to the servers' (`openssl rand -hex 32` makes a first one)"
@@ -28,7 +28,7 @@ class Place:
 def place(data_dir: Path | None) -> Place:
     """Returns the service of the data folder if one is named, else that of the environment or of the default folder.
 
-    SetupError if there is none.
+    Raises SetupError if there is none.
     """
     known = settings.load()
     if data_dir is None and known.database_url is not None:

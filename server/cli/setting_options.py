@@ -15,7 +15,7 @@ _DEFAULT = "default"  # takes back what was set
 
 
 def with_options(settings: Iterable[Setting]) -> Callable[[_Command], _Command]:
-    """Gives a command an option for each of the settings; it gets what was typed, by name, as further arguments."""
+    """Gives a command an option for each of the settings; the command gets what was typed as further arguments."""
 
     def decorated(command: _Command) -> _Command:
         signature = inspect.signature(command)
@@ -46,7 +46,7 @@ def _annotation(setting: Setting) -> Any:
 
 
 def help_text(setting: Setting) -> str:
-    """Returns what --help says of a setting: what it is for, the words it takes beside numbers, and its default."""
+    """Returns the help of a setting: its purpose, the words that it takes beside numbers, and its default."""
     words = ""
     if isinstance(setting.kind, WholeNumber) and setting.changeable and setting.kind.words:
         words = f" A number, {setting.kind.words}."
@@ -85,12 +85,12 @@ def _number(kind: WholeNumber, typed: str) -> int | str:
     return int(typed) if found and int(typed) >= kind.least else typed
 
 
-def told(settings: Iterable[Setting], values: object) -> str:
-    """Returns values of settings in one line: those that always matter, and what is not as it is by default."""
+def shown(settings: Iterable[Setting], values: object) -> str:
+    """Returns values of settings in one line: those that are always shown, and those that differ from the default."""
     parts = []
     for one in settings:
         value = getattr(values, one.name)
-        if one.always_told or value != one.default:
+        if one.always_shown or value != one.default:
             summary = one.summary or f", {one.name.replace('_', ' ')} {{}}"
             parts.append(summary.format(one.shown(value)))
     return "".join(parts).removeprefix(", ")

@@ -19,7 +19,7 @@ _HEADINGS = ("job", "last start", "last finish", "last failure", "next run", "ru
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """One look at the service. None means that it could not be found out, or that there is nothing of the kind."""
+    """One look at the service. None means that a value is unknown, or that there is none."""
 
     at: datetime
     schema: str
@@ -98,7 +98,7 @@ def _queue(jobs: int | None) -> str:
 
 
 def render_audit(state: audit.AuditState | None, now: datetime) -> str:
-    """Returns what the audit has found, and how old the findings are."""
+    """Returns the findings of the audit and their age."""
     if state is None:
         return "not yet"
     found = "no mismatch" if not state.mismatches else f"{state.mismatches:,} MISMATCHES: see the workers' log"

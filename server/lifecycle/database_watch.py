@@ -1,4 +1,4 @@
-"""Follows the database while a server serves: whether it can be used, and what it says of itself."""
+"""The watch on the database while a server serves: whether it can be used, and its settings."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ _PARTITIONS_SECONDS = 1800.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseState:
-    """What one look at the database has found."""
+    """What one look at the database found."""
 
     epoch: str | None = None  # None where the database cannot be asked
     misfit: str | None = None  # why this code cannot run on the schema
@@ -29,9 +29,9 @@ class DatabaseState:
 
 
 class DatabaseWatch:
-    """Looks at the database every two seconds, sets the clock by it, and makes the partitions of the days ahead.
+    """A look at the database every two seconds, which sets the clock and makes the partitions of the days ahead.
 
-    on_look is called before each look, on_state with what it has found.
+    on_look is called before each look, on_state with what was found.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class DatabaseWatch:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins to look; the partitions have just been made."""
+        """Starts to look; the partitions have just been made."""
         self._partitions_due = asyncio.get_running_loop().time() + _PARTITIONS_SECONDS
         self._task = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
-        """Ends the looks."""
+        """Stops looking."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -4,7 +4,7 @@ import gc
 
 
 def spare_collector() -> None:
-    """Makes the collector look at fewer objects, less often: events come by the thousand and hold no cycles."""
+    """Makes the collector look at fewer objects, and less often: events are many and form no cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

@@ -1,4 +1,4 @@
-"""What has to be so before a server serves."""
+"""The preconditions of serving."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from server.tenancy.keyed_hashes import KeyedHashes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preconditions:
-    """What the database said when everything was as it has to be."""
+    """What the database reported when all preconditions were met."""
 
     deployment: Deployment
     condition: Condition
@@ -22,7 +22,7 @@ class Preconditions:
 async def met(database: Database, hashes: KeyedHashes) -> Preconditions:
     """Checks schema, durability and pseudonyms, and makes the partitions of the days ahead.
 
-    Raises SetupError, in one line for the operator, where the server must not start.
+    Raises SetupError, in one line for the operator, if the server must not start.
     """
     deployment = diagnosis.checked_schema(await migrate.current(database))
     condition = await database.condition()
@@ -36,7 +36,7 @@ async def met(database: Database, hashes: KeyedHashes) -> Preconditions:
 
 
 async def ensure_partitions(database: Database, condition: Condition) -> None:
-    """Makes the partitions of the day of the database's clock and of the days ahead, where they are missing."""
+    """Makes the missing partitions of today, by the database's clock, and of the days ahead."""
     async with database.transaction() as driver:
         await partitions.ensure(driver, condition.now.date())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class Stop:
-    """Tells that somebody wants an end: asked for once, hurried from the second time on."""
+    """A request to stop, made by signals: the first asks, the second and later ones hurry."""
 
     def __init__(self, signals: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)) -> None:
         self.asked = asyncio.Event()
@@ -17,7 +17,7 @@ class Stop:
             asyncio.get_running_loop().add_signal_handler(number, self._ask, number)
 
     def release(self) -> None:
-        """Leaves the signals to what handled them before."""
+        """Restores the former handlers of the signals."""
         for number in self._signals:
             asyncio.get_running_loop().remove_signal_handler(number)
 

@@ -1,6 +1,6 @@
 """The real conversations of the package chitchat-dataset, as events.
 
-People chatted with people (BYU, 2018; MIT licence). Whoever wrote first is taken as the user, the other one as the
+People chatted with people (BYU, 2018; MIT licence). The one who wrote first stands for the user, the other one for the
 agent. Times are taken as written, in UTC.
 """
 
@@ -21,9 +21,10 @@ PACKAGE = "chitchat_dataset"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedConversation:
-    """One conversation: its two sides, when each message was written and by whom, and what the people thought of it.
+    """One conversation: its two sides, its messages, and how the people rated it.
 
-    agent_id is empty where nobody answered; messages are (sender, seconds since 1970); rating is from 1 to 5.
+    agent_id is empty if the other side never answered; messages are (sender, seconds since 1970); rating is from 1 to
+    5.
     """
 
     conversation_id: str
@@ -39,7 +40,7 @@ class RecordedConversation:
 
 
 def conversations(limit: int | None = None) -> Iterator[RecordedConversation]:
-    """Yields the conversations in the order of the data set, at most `limit`; SetupError without the data set."""
+    """Yields the conversations in the order of the data set, at most `limit`. Raises SetupError without the data."""
     with dataset().open("rb") as file:
         recorded: dict[str, dict[str, Any]] = json.load(file)
     for conversation_id, record in itertools.islice(recorded.items(), limit):
@@ -70,7 +71,7 @@ def events_of(conversation: RecordedConversation) -> Iterator[event_pb2.Event]:
 def _message(
     conversation: RecordedConversation, index: int, sender: str, seconds: int, before: tuple[str, int] | None
 ) -> event_pb2.Event:
-    """Returns a message of either side; an agent's that answers the user tells how long the user waited."""
+    """Returns a message of either side; a message of the agent that answers the user has the user's waiting time."""
     if sender == conversation.user_id:
         return _event(conversation, "message.received", str(index), seconds)
     event = _event(conversation, "message.sent", str(index), seconds)
@@ -115,7 +116,9 @@ def _rating(scores: list[int]) -> int | None:
 
 
 def dataset() -> Path:
-    """Returns the folder of data in the installed package, which is not imported; SetupError without the package."""
+    """Returns the folder of data in the installed package, which is not imported. Raises SetupError without the
+    package.
+    """
     spec = importlib.util.find_spec(PACKAGE)
     for folder in spec.submodule_search_locations or () if spec else ():
         path = Path(folder) / "dataset.json"

@@ -1,4 +1,4 @@
-"""What a data folder holds beside the engines' own files: who runs the service in it, the pepper, the demo's key."""
+"""The files of a data folder beside those of the engines: who runs the service, the pepper, the demo's key."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,7 @@ _PATIENCE = 1.0  # seconds; somebody who only looks whether the service runs hol
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunningService:
-    """A service that runs in a data folder: what other commands need to work on the same data."""
+    """A service that runs in a data folder, with what other commands need to work on the same data."""
 
     pid: int
     listen: str
@@ -29,18 +29,18 @@ class RunningService:
 
 
 class Hold:
-    """The right to run the service in a data folder. It ends with the process, however that ends."""
+    """The right to run the service in a data folder. It ends with the process, however the process ends."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
     def publish(self, running: RunningService) -> None:
-        """Tells the other commands of the same user how to reach what runs here."""
+        """Writes how other commands of the same user reach what runs here."""
         private_files.write_record(self._handle, dataclasses.asdict(running))
 
 
 def prepare(folder: Path) -> None:
-    """Makes the folder, private to this user; SetupError where that cannot be."""
+    """Makes the folder, private to this user. Raises SetupError if that is not possible."""
     try:
         private_files.make_folder(folder)
     except private_files.FolderRefused as refusal:
@@ -51,7 +51,7 @@ def prepare(folder: Path) -> None:
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[Hold]:
-    """Takes the folder until the end of the block; SetupError while another process has it."""
+    """Holds the folder until the end of the block. Raises SetupError while another process holds it."""
     try:
         handle = private_files.open_lock(folder / _RUNNING)
     except OSError as error:
@@ -72,7 +72,7 @@ def hold(folder: Path) -> Iterator[Hold]:
 
 
 def running(folder: Path) -> RunningService | None:
-    """Returns the service that runs in the folder; None if none runs, or one has only begun to start."""
+    """Returns the service that runs in the folder; None if none runs, or one is still starting."""
     try:
         handle = os.open(folder / _RUNNING, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -87,7 +87,7 @@ def running(folder: Path) -> RunningService | None:
 
 
 def pepper(folder: Path) -> str:
-    """Returns the folder's own pepper, made when it is first needed; only for whoever holds the folder."""
+    """Returns the folder's own pepper, made when it is first needed. Only the holder of the folder may ask."""
     known = read(folder, _PEPPER)
     if known is None:
         known = secrets.token_hex(32)

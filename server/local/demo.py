@@ -1,4 +1,4 @@
-"""`demo`: real conversations through the whole service, and what it makes of them."""
+"""`demo`: real conversations through the whole service, and the resulting figures."""
 
 import asyncio
 import contextlib
@@ -71,7 +71,7 @@ _REJECTED = event_service_pb2.EVENT_STATUS_REJECTED
 
 @dataclass(slots=True, kw_only=True)
 class ReplayTally:
-    """What is known of the replay so far. Instants are in seconds since 1970, seconds what it took."""
+    """The progress of the replay. Instants are in seconds since 1970; seconds is the duration of the replay."""
 
     accepted: int = 0
     duplicate: int = 0
@@ -88,7 +88,7 @@ class ReplayTally:
         return self.accepted + self.duplicate + self.rejected
 
     def add(self, events: Sequence[event_pb2.Event], results: Sequence[event_service_pb2.EventResult]) -> None:
-        """Counts events with what became of them."""
+        """Counts events by their results."""
         for event, result in zip(events, results, strict=True):
             if result.status == _REJECTED:
                 self.rejected += 1
@@ -110,7 +110,7 @@ class ReplayTally:
 
 
 def run(data_dir: Path | None, listen: str | None, limit: int | None, *, live: bool = False) -> int:
-    """Runs the demo and returns the exit code. SetupError or EnginesError where it cannot."""
+    """Runs the demo and returns the exit code. Raises SetupError or EnginesError if it cannot run."""
     chitchat.dataset()
     ignored = _forget_environment()
     os.environ["TALLYWIRE_LISTEN"] = listen or _free_listen()
@@ -139,7 +139,7 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
             if await family.ready(stop.asked):
                 async with tallywire.AsyncClient(site.listen, api_key=key, stamp_sent_at=False) as client:
                     if live:
-                        _invite(console, site, key)
+                        _print_watch_command(console, site, key)
                         show = asyncio.create_task(_play(console, client, await conversations, tally))
                     else:
                         show = asyncio.create_task(_show(console, client, await conversations, tally))
@@ -151,7 +151,7 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
     if not done:
         terminal.note(f"interrupted: everything is stopped, {tally.done:,} events are kept in {site.folder}")
         return 128 + stop.number
-    _farewell(console, site, key, tally)
+    _print_next_steps(console, site, key, tally)
     if tally.rejected:
         raise errors.SetupError(f"{tally.rejected:,} events were rejected, such as {tally.rejection}")
     return 0
@@ -160,7 +160,7 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
 async def _show(
     console: Console, client: tallywire.AsyncClient, conversations: list[RecordedConversation], tally: ReplayTally
 ) -> None:
-    """Replays the conversations and prints what the service says of them."""
+    """Replays the conversations and prints the service's figures."""
     with _progress(console, sum(one.event_count for one in conversations), tally):
         await replay(client, conversations, tally)
     await _print_figures(console, client, tally)
@@ -195,8 +195,8 @@ async def replay(
     tally.seconds = time.monotonic() - began
 
 
-def _invite(console: Console, site: Site, key: str) -> None:
-    """Tells how to look on."""
+def _print_watch_command(console: Console, site: Site, key: str) -> None:
+    """Prints how to watch the replay."""
     environment = f"TALLYWIRE_API_KEY={key} TALLYWIRE_ADDRESS={site.listen}"
     lines = [
         f"Playing {_LIVE_SPEED} times as fast as it happened. Look on in another terminal:\n",
@@ -210,14 +210,14 @@ def _invite(console: Console, site: Site, key: str) -> None:
 async def _play(
     console: Console, client: tallywire.AsyncClient, conversations: Sequence[RecordedConversation], tally: ReplayTally
 ) -> None:
-    """Sends events when they happen again, those of the last hour at once, until it is cancelled."""
+    """Sends events as they happen again, those of the last hour at once, until it is cancelled."""
     with _counter(console, tally):
         async for batch in _due(moved(conversations, time.time())):
             tally.add(batch, await client.track_batch(batch))
 
 
 async def _due(events: Iterator[event_pb2.Event]) -> AsyncIterator[list[event_pb2.Event]]:
-    """Events in batches, as soon as their time has come."""
+    """Yields events in batches, each as soon as its time has come."""
     following = next(events)
     while True:
         batch: list[event_pb2.Event] = []
@@ -231,7 +231,7 @@ async def _due(events: Iterator[event_pb2.Event]) -> AsyncIterator[list[event_pb
 
 
 def moved(conversations: Iterable[RecordedConversation], now: float) -> Iterator[event_pb2.Event]:
-    """Yields the events as they happen again, from an hour before `now` on and for ever, each time as new ones."""
+    """Yields the events as they happen again, for ever, from an hour before `now` on; each time they are new events."""
     kept = [one for one in conversations if one.messages[-1][1] >= _LIVE_FROM - _LIVE_LEAD]
     for take in itertools.count():
         first = _LIVE_FROM if take else _LIVE_FROM - _LIVE_LEAD
@@ -243,7 +243,7 @@ def moved(conversations: Iterable[RecordedConversation], now: float) -> Iterator
 
 
 def _again(event: event_pb2.Event, name: str, at: float) -> event_pb2.Event:
-    """Returns the event once more: with ids of its own, at another time, and as much faster as everything is."""
+    """Returns the event as a new one: with new ids, at another time, and with its durations shortened by the speed."""
     event.event_id = f"{event.event_id}@{name}"
     event.conversation_id = f"{event.conversation_id}@{name}"
     event.occurred_at.FromMicroseconds(round(at * 1_000_000))
@@ -288,8 +288,8 @@ async def _print_figures(console: Console, client: tallywire.AsyncClient, tally:
     render.usage(console, chart)
 
 
-def _farewell(console: Console, site: Site, key: str, tally: ReplayTally) -> None:
-    """Tells how to keep going."""
+def _print_next_steps(console: Console, site: Site, key: str, tally: ReplayTally) -> None:
+    """Prints how to run the service on the demo's data."""
     start, end = (instant.date().isoformat() for instant in tally.period())
     period = ("--from", start, "--to", end, "--zone", TIME_ZONE)
     top = [agent_id for agent_id, _ in tally.messages.most_common(1)]
@@ -307,7 +307,7 @@ def _farewell(console: Console, site: Site, key: str, tally: ReplayTally) -> Non
 
 
 async def _kept_key(database: Database, site: Site) -> str:
-    """Returns the secret of the demo's key: that of an earlier run as long as it is good, or a new one."""
+    """Returns the secret of the demo's key: of an earlier run if it is still valid, else a new one."""
     async with database.transaction() as driver:
         owner = await organizations.by_name(driver, ORGANIZATION)
         known = await organizations.keys(driver, owner.organization_id) if owner else ()
@@ -323,7 +323,7 @@ async def _kept_key(database: Database, site: Site) -> str:
 
 
 def _forget_environment() -> list[str]:
-    """Takes out of the environment what is meant for the real service; the names of its engines, if they were there."""
+    """Removes the variables of the real service from the environment, and returns the names of its engines."""
     found = [name for name in os.environ if name.upper() in _NOT_OURS]
     for name in found:
         del os.environ[name]
@@ -339,7 +339,7 @@ def _free_listen() -> str:
 
 @contextlib.contextmanager
 def _log(folder: Path) -> Iterator[children.Report]:
-    """Keeps what the children print in a file, which begins anew each time."""
+    """Writes what the children print to a file, which is emptied first."""
     handle = os.open(folder / _LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", buffering=1) as file:
         yield lambda name, line: print(f"{name:<6} | {line}", file=file)
@@ -347,7 +347,7 @@ def _log(folder: Path) -> Iterator[children.Report]:
 
 @contextlib.contextmanager
 def _progress(console: Console, total: int, tally: ReplayTally) -> Iterator[None]:
-    """Shows how far the replay is: a bar in a terminal, else a line for every tenth."""
+    """Shows the progress of the replay: a bar in a terminal, else a line for every tenth."""
     if console.is_terminal:
         columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
         with Progress(*columns, console=console) as bars:
@@ -357,23 +357,23 @@ def _progress(console: Console, total: int, tally: ReplayTally) -> Iterator[None
         return
     shown = 0
 
-    def tell() -> None:
+    def show() -> None:
         nonlocal shown
         if (tenth := 10 * tally.done // total) > shown:
             shown = tenth
             print(f"replay: {tally.done:,} of {total:,} events", flush=True)  # noqa: T201 - what the demo has to say
 
-    with _every(0.1, tell):
+    with _every(0.1, show):
         yield
 
 
 @contextlib.contextmanager
-def _every(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
-    """Tells again and again during the block, and once at its end."""
+def _every(seconds: float, act: Callable[[], None]) -> Iterator[None]:
+    """Calls a function repeatedly during the block, and once at its end."""
 
     async def repeat() -> None:
         while True:
-            tell()
+            act()
             await asyncio.sleep(seconds)
 
     task = asyncio.create_task(repeat())
@@ -381,7 +381,7 @@ def _every(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         task.cancel()
-        tell()
+        act()
 
 
 def _midnight(instant: datetime) -> datetime:

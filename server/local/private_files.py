@@ -11,7 +11,7 @@ _MOST_BYTES = 65_536  # of a record
 
 
 class FolderRefused(Exception):
-    """The folder cannot be this user's; the message is what it is instead, without its name."""
+    """The refusal of a folder that cannot be this user's; the message says what it is instead, without its name."""
 
 
 def make_folder(folder: Path) -> None:
@@ -31,7 +31,7 @@ def open_lock(path: Path) -> int:
 
 
 def try_lock(handle: int, kind: int = fcntl.LOCK_EX) -> bool:
-    """Locks an open file; False where another process has it. A lock ends with its process, however that ends."""
+    """Locks an open file; returns False if another process has it. A lock ends with its process."""
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -40,7 +40,7 @@ def try_lock(handle: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def read_record(handle: int) -> dict[str, Any]:
-    """Returns the record in an open file; empty where there is none, or it is being written."""
+    """Returns the record in an open file; an empty one if there is none, or it is being written."""
     try:
         record = json.loads(os.pread(handle, _MOST_BYTES, 0))
     except ValueError:
@@ -49,13 +49,13 @@ def read_record(handle: int) -> dict[str, Any]:
 
 
 def write_record(handle: int, record: dict[str, Any]) -> None:
-    """Puts a record into an open file, for others who look."""
+    """Writes a record into an open file, for other processes to read."""
     os.ftruncate(handle, 0)
     os.pwrite(handle, json.dumps(record).encode(), 0)
 
 
 def replace(path: Path, text: str) -> None:
-    """Stores a text that only this user can read; a crash leaves the old file or the new one, never half of it."""
+    """Stores a text that only this user can read; after a crash the file is the old one or the new one."""
     fresh = path.with_name(f"{path.name}.new")
     with contextlib.suppress(FileNotFoundError):
         fresh.unlink()

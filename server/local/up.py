@@ -31,7 +31,7 @@ _WORKER_GRACE = 15.0  # seconds for the transaction at hand; whatever is cut off
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a service runs on this machine, before it runs: its folder, its address, its engines, its pepper."""
+    """The place of a service on this machine: its folder, its address, its engines, its pepper."""
 
     folder: Path
     listen: str
@@ -63,14 +63,16 @@ class Site:
 
 
 def up(settings: Settings) -> None:
-    """Runs the service until Ctrl-C, SIGTERM or the end of the terminal. SetupError or EnginesError if it cannot."""
+    """Runs the service until Ctrl-C, SIGTERM or the end of the terminal. Raises SetupError or EnginesError if it
+    cannot.
+    """
     with site(settings, settings.data_dir.expanduser().absolute()) as here:
         asyncio.run(_up(here))
 
 
 @contextlib.contextmanager
 def site(settings: Settings, folder: Path) -> Iterator[Site]:
-    """Takes the folder and the address and runs the engines during the block."""
+    """Holds the folder, reserves the address and runs the engines during the block."""
     data_folder.prepare(folder)
     with contextlib.ExitStack() as stack:
         hold = stack.enter_context(data_folder.hold(folder))
@@ -106,7 +108,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
 
 @contextlib.contextmanager
 def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
-    """Yields the URLs of the database and of Redis: those that are set, or embedded ones that run during the block."""
+    """Yields the URLs of the database and of Redis: those that are set, or those of engines that run during the block."""
     if settings.database_url is not None and settings.redis_url is not None:
         yield settings.required("database_url"), settings.required("redis_url")
         return
@@ -124,7 +126,7 @@ def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 async def first_key(database: Database, pepper: str) -> NewKey | None:
-    """Makes an organization and its key where there is none at all; None where somebody has made one before."""
+    """Makes an organization and its key if there is none at all, else returns None."""
     async with database.transaction() as driver:
         known = await organizations.listed(driver)
     if not known:
@@ -154,7 +156,7 @@ async def _up(here: Site) -> None:
 
 
 def _greet(here: Site, key: NewKey | None) -> None:
-    """Tells how to send a first event, with the key if it was made just now: the secret is not kept anywhere."""
+    """Prints how to send a first event, with the key if it was just made: the secret is not kept anywhere."""
     elsewhere = () if here.folder == Path.home() / ".tallywire" else ("--data-dir", str(here.folder))
     if key is None:
         scopes = ("--scope", "ingest", "--scope", "read")
@@ -170,7 +172,7 @@ def _greet(here: Site, key: NewKey | None) -> None:
 
 
 def say(text: str) -> None:
-    """Writes on standard output; a terminal that has gone away is no reason to stop in disorder."""
+    """Writes on standard output; a terminal that has gone away is no reason to fail."""
     with contextlib.suppress(BrokenPipeError):
         print(text, flush=True)  # noqa: T201 - this is what the command has to say
 

@@ -121,7 +121,7 @@ class Setting:
     option: str  # of the command line
     heading: str | None  # of its column in the list of organizations; None: not shown there
     summary: str | None  # how it is told once settings were changed, where not as its name and value
-    always_told: bool  # also where it has its default
+    always_shown: bool  # also where it has its default
 
     def checked(self, value: Any) -> Value:
         """Returns the value as it is stored; raises InvalidSetting where the setting cannot have it."""
@@ -141,7 +141,7 @@ def entry(
     option: str | None = None,
     heading: str | None = None,
     summary: str | None = None,
-    always_told: bool = False,
+    always_shown: bool = False,
 ) -> Any:
     """Returns a field of a dataclass of settings that is described in full where it is declared."""
     known = Setting(
@@ -153,7 +153,7 @@ def entry(
         option=option or "",
         heading=heading,
         summary=summary,
-        always_told=always_told,
+        always_shown=always_shown,
     )
     return dataclasses.field(default=default, metadata={"setting": known})
 

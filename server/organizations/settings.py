@@ -45,7 +45,7 @@ class OrganizationSettings:
         "Events that the organization may send per second.",
         changeable=True,
         heading="PER SECOND",
-        always_told=True,
+        always_shown=True,
     )
     burst_events: int | None = entry(
         None,
@@ -62,7 +62,7 @@ class OrganizationSettings:
         changeable=True,
         heading="PER MONTH",
         summary=", per month {}",
-        always_told=True,
+        always_shown=True,
     )
     weight: int = entry(
         1,
@@ -70,7 +70,7 @@ class OrganizationSettings:
         "Share of the service that the organization gets when several compete for it.",
         changeable=True,
         heading="WEIGHT",
-        always_told=True,
+        always_shown=True,
     )
     secret_keys: tuple[str, ...] = entry(
         (),

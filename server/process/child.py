@@ -1,7 +1,7 @@
 """A server or a worker as a child: `python -m server.process.child [--relayed] server [NUMBER]`, or `… worker`.
 
-Standard input is a socket to the parent. The child writes a line there when it is ready, and when the parent is gone,
-however that came about, the socket ends and the child with it. --relayed says that the parent reads what is printed.
+Standard input is a socket to the parent. The child writes a line to it when it is ready. When the parent is gone, for
+whatever reason, the socket ends, and the child with it. --relayed says that the parent reads what the child prints.
 """
 
 import os
@@ -46,11 +46,11 @@ def _serve(channel: socket.socket, number: int | None) -> None:
 
 
 def end_with(parent: socket.socket, relayed: bool) -> None:
-    """Waits for the parent's death, asks this process to end and, should that take too long, ends its whole group."""
+    """Waits for the parent's end, then asks this process to end; kills its group if that takes too long."""
     while parent.recv(1):
         pass
     if relayed:
-        # Nobody reads any more, and an error on writing would cut short what is done to end in order.
+        # The output has no reader any more, and an error on writing would cut the orderly end short.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
             os.dup2(nowhere, stream)

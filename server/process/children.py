@@ -1,4 +1,4 @@
-"""Runs servers and workers as child processes: starts them, brings them back, stops them in order."""
+"""Servers and workers as child processes: they are started, restarted when they die, and stopped in order."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any
 from server import errors
 from server.process import child
 
-Report = Callable[[str, str], None]  # called with the name of a child and a line that it, or we, say of it
+Report = Callable[[str, str], None]  # called with the name of a child and a line from it or about it
 
 _FIRST_LIFE = 5.0  # seconds; a child that gives up sooner, the first time, has not been able to start
 _STEADY_LIFE = 60.0  # seconds after which a death is not counted as one of a series
@@ -25,7 +25,9 @@ _DRAIN_MARGIN = 6.0  # seconds more than a server's own patience with its calls
 
 
 class DoesNotStart(errors.SetupError):
-    """A child ended before it ever worked. With a code above 0 it has said why, on standard error unless relayed."""
+    """The end of a child before it was ever ready. If its exit code is above 0, it printed the error itself, unless
+    relayed.
+    """
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -34,15 +36,16 @@ class DoesNotStart(errors.SetupError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What to run as a child, in which environment, and the seconds it gets to end by itself.
+    """A program to run as a child: its name, its environment, and the seconds that it gets to end by itself.
 
-    Of programs with the same role the first starts alone: what keeps all of them from starting is met and said once.
+    Of several programs with one role the first starts alone: an error that keeps all of them from starting is reported
+    once.
     """
 
     role: str
     number: int | None = None  # where there are several of the role
     grace: float
-    relayed: bool = True  # whether what it prints is reported, line by line; else it goes where ours goes
+    relayed: bool = True  # whether its output is reported, line by line; else it goes to our own output
     environment: Mapping[str, str] = field(repr=False)
 
     @property
@@ -61,7 +64,7 @@ def servers(
 ) -> list[Program]:
     """Returns the programs of a server with so many processes.
 
-    Where Prometheus is on, each has a port of its own, from metrics_port on.
+    If Prometheus is on, each has a port of its own, from metrics_port on.
     """
     return [
         Program(
@@ -92,7 +95,9 @@ class Child:
         self._channel: socket.socket | None = None
 
     async def keep(self, after: asyncio.Event | None) -> None:
-        """Runs the process, again and again, from an event on; DoesNotStart if it cannot start in the first place."""
+        """Runs the process and restarts it whenever it ends, from an event on. Raises DoesNotStart if it cannot start
+        at all.
+        """
         if after is not None:
             await after.wait()
         loop = asyncio.get_running_loop()
@@ -110,7 +115,9 @@ class Child:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def stop(self, hurried: asyncio.Event) -> bool:
-        """Asks the process to end, and ends it after its grace, or at once when hurried. False if not in order."""
+        """Asks the process to end, and kills it after its grace, or at once when hurried. Returns whether it ended in
+        order.
+        """
         process, orderly = self._process, True
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -122,7 +129,7 @@ class Child:
                 # Still ours and still the leader of its group.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-            # While it is still starting nothing catches the signal, and nothing is lost.
+            # A child that is still starting is ended by the signal, and nothing is lost.
             orderly = await waits[0] in (0, -signal.SIGTERM)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1)
@@ -169,7 +176,7 @@ class Child:
                 self.was_ready.set()
 
     async def _relay(self, process: asyncio.subprocess.Process) -> None:
-        """Hands on what the process prints, line by line, whatever the length of the lines."""
+        """Reports what the process prints, line by line, whatever the length of the lines."""
         waiting = b""
         while process.stdout is not None and (received := await process.stdout.read(65536)):
             *lines, waiting = (waiting + received).split(b"\n")
@@ -200,7 +207,7 @@ def _ended(code: int) -> str:
 
 
 class Family:
-    """The children, running."""
+    """The running children."""
 
     def __init__(self, children: list[Child]) -> None:
         self._children = children
@@ -213,7 +220,9 @@ class Family:
             self._keepers.append(asyncio.create_task(one.keep(after)))
 
     async def ready(self, unless: asyncio.Event) -> bool:
-        """Waits until every child is ready; False if the event comes first. DoesNotStart if one cannot."""
+        """Waits until every child is ready; returns False if the event comes first. Raises DoesNotStart if a child
+        cannot.
+        """
 
         async def all_ready() -> None:
             for one in self._children:
@@ -222,7 +231,7 @@ class Family:
         return await self.during(asyncio.create_task(all_ready()), unless)
 
     async def during(self, work: "asyncio.Future[Any]", unless: asyncio.Event) -> bool:
-        """Waits for the work to be done; False, with the work cancelled, if the event comes first.
+        """Waits for the work to be done; returns False, with the work cancelled, if the event comes first.
 
         Raises what the work raises, and DoesNotStart if a child cannot start.
         """
@@ -243,7 +252,7 @@ class Family:
             await asyncio.wait({work})
 
     async def stop(self, hurried: asyncio.Event) -> None:
-        """Stops the children, role after role in the order in which they were named, those of one role together."""
+        """Stops the children role by role, in the order in which the roles were named; those of one role together."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.wait(self._keepers)

@@ -1,4 +1,4 @@
-"""The address to serve on: whether it is free, and how several processes share it without letting anyone else in."""
+"""The address to serve on: whether it is free, and how several processes share it while no other program can."""
 
 import contextlib
 import socket
@@ -11,13 +11,13 @@ _SETTING = "TALLYWIRE_LISTEN"
 
 
 class PortTaken(errors.SetupError):
-    """The address is in use, or not this machine's to listen on."""
+    """An address that is in use, or does not belong to this machine."""
 
 
 def free_address(listen: str, setting: str = _SETTING) -> str:
-    """Returns the address, with a port in place of 0, if a server can listen there.
+    """Returns the address if a server can listen there, with a free port in place of 0.
 
-    PortTaken, which names the setting to change, if it cannot; SetupError if it is no address.
+    Raises PortTaken, which names the setting to change, if no server can; SetupError if it is no address.
     """
     with _listening(listen, setting) as probe:
         return f"{listen.rpartition(':')[0]}:{probe.getsockname()[1]}"
@@ -25,10 +25,10 @@ def free_address(listen: str, setting: str = _SETTING) -> str:
 
 @contextlib.contextmanager
 def shared(listen: str, setting: str = _SETTING) -> Iterator[str]:
-    """Keeps the address for processes that bind it with SO_REUSEPORT, and yields it with a port in place of 0.
+    """Reserves the address for processes that bind it with SO_REUSEPORT, and yields it with a free port in place of 0.
 
-    Nobody else can bind it during the block but programs of the same user that ask for SO_REUSEPORT and do not look
-    first. PortTaken and SetupError as of free_address; SetupError where the system cannot share a port fairly.
+    During the block only programs of the same user that ask for SO_REUSEPORT can bind it. Raises what free_address
+    raises, and SetupError if the system cannot share a port fairly.
     """
     if sys.platform != "linux":
         # macOS and the BSDs know SO_REUSEPORT, and hand all connections to one of the processes.

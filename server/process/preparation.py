@@ -1,4 +1,4 @@
-"""Brings a database to where this code can work on it."""
+"""Preparation of a database for this version of the code."""
 
 from server.store import diagnosis, migrate, partitions
 from server.store.database import Database

@@ -1,4 +1,4 @@
-"""Runs the server as the environment says: in this process, or in several that share its port."""
+"""The server as the environment configures it: in this process, or in several that share its port."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -12,7 +12,7 @@ _Result = TypeVar("_Result")
 
 
 def run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Runs a coroutine on the faster event loop, where there is one for the system."""
+    """Runs a coroutine on the faster event loop, if there is one for the system."""
     try:
         import uvloop
     except ModuleNotFoundError:
@@ -21,7 +21,7 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 def serve() -> None:
-    """Runs the server as the environment says, in one process or in several, until SIGTERM or SIGINT."""
+    """Runs the server in one process or in several, as configured, until SIGTERM or SIGINT."""
     with terminal.reported():
         known = settings.load()
         if known.processes == 1:
@@ -34,9 +34,9 @@ def serve() -> None:
 
 
 def serve_here(known: settings.Settings, number: int | None = None, ready: Callable[[str], None] | None = None) -> None:
-    """Runs the server in this process until SIGTERM or SIGINT; as one of several processes with its number.
+    """Runs the server in this process until SIGTERM or SIGINT; number says which of several processes it is.
 
-    Those share a port that their parent keeps for them. SetupError where it cannot start.
+    Several processes share a port that their parent reserves. Raises SetupError if the server cannot start.
     """
     # Imported here: the other commands need neither gRPC nor the domain.
     from server import app as server

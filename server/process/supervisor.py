@@ -15,7 +15,7 @@ _log = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings) -> None:
-    """Serves until a signal. SetupError where it cannot, or where a process that was told to end did not in order."""
+    """Serves until a signal. Raises SetupError if it cannot, or if a process did not stop in order."""
     with port.shared(settings.listen) as address:
         telemetry.configure_logs(settings.log_level, settings.log_format)
         try:
@@ -43,7 +43,7 @@ async def _serve(settings: Settings, address: str) -> None:
             _log.info("all processes serve", address=address, processes=settings.processes)
             await family.during(asyncio.get_running_loop().create_future(), stop.asked)
     if not family.orderly:
-        raise errors.SetupError("a server process did not end in order: calls under way were cut off")
+        raise errors.SetupError("a server process did not end in order: calls in progress were cut off")
     _log.info("all processes stopped")
 
 

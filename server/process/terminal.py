@@ -1,4 +1,4 @@
-"""What a command says on the terminal: one line for whatever the operator can mend, and command lines to type."""
+"""The output of commands: one line for an error that the operator can mend, and command lines to type."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ INTERRUPTED = 130
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
-    """Ends the process with one line on standard error for whatever the operator can mend."""
+    """Ends the process with one line on standard error if the block raises an error that the operator can mend."""
     try:
         yield
     except (errors.SetupError, errors.StorageUnavailable, errors.StorageRejected, OrganizationError) as error:

@@ -11,7 +11,7 @@ from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
-from server.query.answers import Context, Period, TrendPoint
+from server.query.answers import COMMON_FIGURES, Context, Period, TrendPoint
 from server.query.presence import presence
 from server.query.queries import Queries
 from server.rollups import overflow
@@ -20,40 +20,17 @@ from server.tenancy.principal import Principal
 from server.timerange import Granularity, TimeRange
 
 FIGURES = (
+    *COMMON_FIGURES,
     "conversation_count",
     "message_count",
-    "messages_received",
-    "messages_sent",
-    "unique_users",
     "avg_messages_per_conversation",
-    "conversations_closed",
-    "conversations_resolved",
-    "conversations_escalated",
-    "conversations_abandoned",
-    "conversations_ended",
     "resolution_rate",
     "escalation_rate",
     "abandonment_rate",
     "ended_rate",
     "fallback_rate",
     "knowledge_hit_rate",
-    "response_time_count",
-    "response_time_sum_ms",
-    "avg_response_time_ms",
-    "p50_response_time_ms",
-    "p90_response_time_ms",
-    "p95_response_time_ms",
-    "p99_response_time_ms",
-    "error_rate",
-    "success_rate",
-    "satisfaction_score",
-    "rating_count",
-    "prompt_tokens",
-    "completion_tokens",
-    "token_usage",
-    "cost_micros",
     "cost_per_conversation_micros",
-    "api_calls",
     "calls_handled",
     "avg_handle_time_ms",
     "avg_wait_ms",
@@ -73,7 +50,7 @@ _WANTED = figures.wanted((*FIGURES, *DAILY_FIGURES))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentQuestion:
-    """Asks for the figures of one agent, with a trend of so many last days of the period."""
+    """A question for the figures of one agent, with a daily trend of so many last days of the period."""
 
     agent_id: str
     period: Period

@@ -13,6 +13,34 @@ from server.catalog.selections import AsOf
 from server.tenancy.principal import Principal
 from server.timerange import Span, TimeRange
 
+# Figures of every answer about a whole period, be it the organization's or one agent's.
+COMMON_FIGURES = (
+    "messages_received",
+    "messages_sent",
+    "unique_users",
+    "conversations_closed",
+    "conversations_resolved",
+    "conversations_escalated",
+    "conversations_abandoned",
+    "conversations_ended",
+    "response_time_count",
+    "response_time_sum_ms",
+    "avg_response_time_ms",
+    "p50_response_time_ms",
+    "p90_response_time_ms",
+    "p95_response_time_ms",
+    "p99_response_time_ms",
+    "error_rate",
+    "success_rate",
+    "satisfaction_score",
+    "rating_count",
+    "prompt_tokens",
+    "completion_tokens",
+    "token_usage",
+    "cost_micros",
+    "api_calls",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:

@@ -30,9 +30,9 @@ MEASURES = tuple(one.name for one in (_COST, _STORAGE_CHANGE, *_BANDWIDTH))
 def estimate(
     settings: OrganizationSettings, spans: Sequence[Span], points: Sequence[Cell], *, storage_after: int
 ) -> dict[Resource, int]:
-    """What a period is estimated to have cost, in micros; a resource without a rate is left out.
+    """Returns the estimated cost of a period, in micros; a resource without a rate is left out.
 
-    Storage counts at what was in use at the end of each bucket, for the bucket's length.
+    Storage counts as what was in use at the end of each bucket, for the length of the bucket.
     """
     costs = {Resource.MODEL_CALLS: sum(_total(cell, _COST) for cell in points)}
     if settings.storage_rate_micros is not None:

@@ -11,7 +11,7 @@ from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import EventTypeCounts, Selection
 from server.query import changes, storage
-from server.query.answers import Context, Period
+from server.query.answers import COMMON_FIGURES, Context, Period
 from server.query.changes import Absence, Change
 from server.query.queries import Queries
 from server.rollups import overflow
@@ -20,36 +20,13 @@ from server.timerange import Span, TimeRange
 
 MAX_EVENT_TYPES = 2000  # more than the largest limit and the types that the service knows
 FIGURES = (
+    *COMMON_FIGURES,
     "events",
-    "messages_received",
-    "messages_sent",
     "total_messages",
     "total_conversations",
     "active_agents",
-    "unique_users",
-    "response_time_count",
-    "response_time_sum_ms",
-    "avg_response_time_ms",
-    "p50_response_time_ms",
-    "p90_response_time_ms",
-    "p95_response_time_ms",
-    "p99_response_time_ms",
-    "error_rate",
-    "success_rate",
-    "satisfaction_score",
-    "rating_count",
-    "prompt_tokens",
-    "completion_tokens",
-    "token_usage",
-    "cost_micros",
-    "api_calls",
     "workflow_executions",
     "workflow_failures",
-    "conversations_closed",
-    "conversations_resolved",
-    "conversations_escalated",
-    "conversations_abandoned",
-    "conversations_ended",
 )
 _EVENTS = registry.MEASURES["events"]
 _WANTED = figures.wanted(FIGURES, *storage.TERMS)
@@ -57,7 +34,7 @@ _WANTED = figures.wanted(FIGURES, *storage.TERMS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewQuestion:
-    """Asks for the key figures of a part of the organization."""
+    """A question for the key figures of the organization or a part of it."""
 
     period: Period
     part: Filter

@@ -18,7 +18,7 @@ class Presence:
 
 
 def presence(changes: Sequence[StatusChange], start: datetime, end: datetime, now: datetime) -> Presence:
-    """The time available and the share of it that was busy, in [start, end) as far as it has passed.
+    """Returns the time available and the share of it that was busy, in [start, end) as far as it has passed.
 
     A status holds from its change to the next one; changes are in order and begin with the last one before start.
     """

@@ -23,7 +23,7 @@ class Plan(Protocol):
 
     @property
     def event_types(self) -> EventTypeCounts | None:
-        """The counts of event types, where they are asked for."""
+        """Returns the counts of event types that the plan reads, if it does."""
 
 
 PlanT = TypeVar("PlanT", bound=Plan)
@@ -31,7 +31,7 @@ PlanT = TypeVar("PlanT", bound=Plan)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read(Generic[PlanT]):
-    """What was read for a question: found has the cell of each selection of the plan."""
+    """The result of reading for a question: found has the cell of each selection of the plan."""
 
     period: TimeRange
     plan: PlanT
@@ -39,23 +39,23 @@ class Read(Generic[PlanT]):
 
 
 class Queries:
-    """The way of questions to the database. The clock tells the database's time."""
+    """The access of questions to the database. clock has the database's time."""
 
-    def __init__(self, database: Database, clock: Clock, turns: QuerySlots) -> None:
+    def __init__(self, database: Database, clock: Clock, slots: QuerySlots) -> None:
         self._database = database
         self._clock = clock
-        self._turns = turns
+        self._slots = slots
 
     @contextlib.asynccontextmanager
     async def connection(self, principal: Principal) -> AsyncIterator[Driver]:
-        """Holds a turn and a connection for the block. Each statement sees an instant of its own."""
-        async with self._turns.turn(principal), self._database.query() as driver:
+        """Holds a slot and a connection for the length of the block. Each statement has its own snapshot."""
+        async with self._slots.slot(principal), self._database.query() as driver:
             yield driver
 
     @contextlib.asynccontextmanager
     async def snapshot(self, principal: Principal) -> AsyncIterator[Driver]:
-        """Holds a turn and a connection for the block, all of which sees one instant."""
-        async with self._turns.turn(principal), self._database.snapshot() as driver:
+        """Holds a slot and a connection for the length of the block, with one snapshot for all statements."""
+        async with self._slots.slot(principal), self._database.snapshot() as driver:
             yield driver
 
     async def read(
@@ -66,9 +66,9 @@ class Queries:
         wanted: Wanted,
         plan: Callable[[TimeRange], PlanT],
     ) -> Read[PlanT]:
-        """Plans by our copy of the database's clock and reads in one statement, which tells the database's own time.
+        """Plans with the clock's time and reads in one statement, which also returns the database's own time.
 
-        In the rare case that the two are of different quarter hours, it reads again.
+        If the two times belong to different quarter hours, which is rare, it plans and reads again.
         """
         now = self._clock.now()
         while True:

@@ -31,7 +31,7 @@ DEFAULT_METRICS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrendsQuestion:
-    """Asks for series. Without a granularity the service chooses one; without metrics they are DEFAULT_METRICS."""
+    """A question for series. Without a granularity the service chooses one; without metrics, DEFAULT_METRICS."""
 
     period: Period
     part: Filter
@@ -41,7 +41,7 @@ class TrendsQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trends:
-    """Series over the same buckets. The mappings are None where a filter leaves them without meaning."""
+    """Series over the same buckets. The mappings are None if a filter leaves them without meaning."""
 
     context: Context
     granularity: Granularity

@@ -1,8 +1,7 @@
-"""Builds: realtime views that are made from a snapshot of the database, a few at once on this server, on connections of
-their own.
+"""Builds: realtime views that are made from snapshots of the database, a few at once, on connections of their own.
 
-Organizations take turns. An organization that asks for more new views than it may is refused, so that neither its queue
-nor what it abandons costs anybody else more than the turn that has begun.
+Slots are shared fairly between organizations. An organization that asks for more new views than it may is refused; so
+its queue, and views that it abandons, delay others by one build at most.
 """
 
 import asyncio
@@ -15,22 +14,22 @@ from server.realtime.lookup_slots import Lookups
 from server.store.database import Database, Driver
 from server.tally import Tally
 
-MAX_BUILDS = 32  # of one organization that wait or are under way
+MAX_BUILDS = 32  # of one organization that wait or are in progress
 _RETRY_SECONDS = 1.0
 _Made = TypeVar("_Made")
 
 
 class Builds:
-    """Limits how many views are made at once, and how many of one organization may wait to be made."""
+    """The limit of how many views are built at once, and of how many of one organization wait or are built."""
 
     def __init__(self, database: Database, at_once: int) -> None:
         self._lookups = Lookups(database, at_once)
         self.begun = Tally()  # views that wait to be made or are being made, by organization
 
     def begin(self, organization_id: int, make: Callable[[], Coroutine[Any, Any, _Made]]) -> asyncio.Task[_Made]:
-        """Begins to make a new view, in a task that whoever waits for it cancels when nobody does any more.
+        """Starts a task that builds a view. Whoever waits for the task cancels it once nobody waits any more.
 
-        Refused where MAX_BUILDS of the organization have begun. An error of the task is not logged as unseen.
+        Refuses an organization that has MAX_BUILDS in progress. An exception of the task counts as retrieved.
         """
         if self.begun[organization_id] >= MAX_BUILDS:
             raise Refused(
@@ -50,5 +49,5 @@ class Builds:
         return task
 
     def snapshot(self, organization_id: int) -> AbstractAsyncContextManager[Driver]:
-        """What a view is made from, when it is the organization's turn."""
+        """Holds a slot and gives the snapshot of the database from which a view is built."""
         return self._lookups.snapshot(organization_id)

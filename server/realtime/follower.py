@@ -1,4 +1,4 @@
-"""Followers: work that is done again whenever there may be something new, by one task and never twice at once."""
+"""Followers: work that is repeated whenever there may be something new, by one task, never twice at the same time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -6,12 +6,14 @@ from typing import Any
 
 from server import errors, log_throttle
 
-_SHORTEST_REST = 0.02  # seconds: gathers what arrives, so that a burst of commits costs a few rounds
+_SHORTEST_PAUSE = 0.02  # seconds: wake-ups of a burst of commits are gathered into a few runs
 
 
 class Follower:
-    """Does its work whenever it has been woken, whatever happens, and then rests for a number of times as long as the
-    work took, so that costly work takes a bounded share of the database and nobody waits for long where it is cheap.
+    """Work that is repeated after each wake-up, with a pause after each run.
+
+    The pause is a multiple of the duration of the run: costly work takes a bounded share of the database, and cheap
+    work is repeated soon. An error is logged, and the next wake-up runs the work again.
     """
 
     def __init__(
@@ -19,28 +21,28 @@ class Follower:
         work: Callable[[], Coroutine[Any, Any, None]],
         organization_id: int,
         *,
-        rest: float,
-        longest_rest: float,
+        pause: float,
+        longest_pause: float,
     ) -> None:
         self._work = work
         self._organization_id = organization_id
-        self._rest = rest
-        self._longest_rest = longest_rest
+        self._pause = pause
+        self._longest_pause = longest_pause
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins to follow."""
+        """Starts the task."""
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
-        """Ends following."""
+        """Stops the task."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def wake(self) -> None:
-        """Has the work done, once more if it is under way."""
+        """Makes the work run, once more if it is running."""
         self._woken.set()
 
     async def _follow(self) -> None:
@@ -60,4 +62,4 @@ class Follower:
                     error=error,
                     organization_id=self._organization_id,
                 )
-            await asyncio.sleep(min(max(self._rest * (loop.time() - begun), _SHORTEST_REST), self._longest_rest))
+            await asyncio.sleep(min(max(self._pause * (loop.time() - begun), _SHORTEST_PAUSE), self._longest_pause))

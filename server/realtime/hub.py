@@ -1,8 +1,8 @@
-"""A hub follows the revisions of one organization that somebody on this server watches, for all who do.
+"""A hub follows the revisions of one organization, for all subscribers of this server that watch it.
 
-It reads them in PostgreSQL, in order, whenever it is notified. Subscribers pull: each takes the
-newest state, or the updates after the revision where it stands, whenever it is ready, so that a reader that is slow
-costs no memory here. A state is worked out when somebody asks for it, once for all who do.
+It reads revisions from PostgreSQL, in order, whenever it is woken. Subscribers pull: each takes the newest state, or
+the updates after its own revision, whenever it is ready, so that a slow reader costs no memory here. A state is
+computed when somebody asks for it, once for all who do.
 """
 
 import contextlib
@@ -28,22 +28,22 @@ from server.store import deployment, rollups, updates
 from server.store.database import Driver
 from server.store.updates import Update
 
-_REST, _LONGEST_REST = 8.0, 0.1  # a look is followed by a rest of so many times its duration, in seconds
-_PAGE_REVISIONS, _PAGE_EVENTS = 2000, 2500  # at a look
-_CATCH_UP_PAGES = 4  # further behind, readers read by themselves
+_PAUSE, _LONGEST_PAUSE = 8.0, 0.1  # after reading, in multiples of its duration, and in seconds
+_PAGE_REVISIONS, _PAGE_EVENTS = 2000, 2500  # read at once
+_CATCH_UP_PAGES = 4  # beyond these, subscribers read by themselves
 _READER_EVENTS = 1000  # that a reader gets at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """How states and updates become the bytes that every subscriber gets."""
+    """The functions that encode states and updates into the bytes that every subscriber gets."""
 
     state: views.Encode
     update: update_cache.Encode
 
 
 class Hub:
-    """Follows one organization. lookups and builds are those of all hubs of this server."""
+    """The follower of one organization. lookups and builds are shared by all hubs of this server."""
 
     def __init__(
         self,
@@ -69,8 +69,8 @@ class Hub:
             time_zone=time_zone,
         )
         self._recent = Recent(codec.update)
-        self._follower = Follower(self._look, organization_id, rest=_REST, longest_rest=_LONGEST_REST)
-        self.epoch = ""  # in which it began; a hub does not outlive it
+        self._follower = Follower(self._look, organization_id, pause=_PAUSE, longest_pause=_LONGEST_PAUSE)
+        self.epoch = ""  # of its revisions; a hub ends with its epoch
         self._next_epoch: str | None = None
         self._pages = 0  # in a row that did not reach the newest revision
         self._readers, self._event_readers = 0, 0
@@ -78,11 +78,11 @@ class Hub:
 
     @property
     def at(self) -> datetime:
-        """The database's time, as last set."""
+        """Returns the database's time, as last set."""
         return self._views.at
 
     async def start(self) -> None:
-        """Finds out where the organization stands, and follows it from there."""
+        """Reads the organization's revision, and follows it from there."""
         self._notifications.listen(self._organization_id, self.look)
         async with self._lookups.snapshot(self._organization_id) as driver:
             as_of = await rollups.as_of(driver, self._organization_id)
@@ -91,27 +91,27 @@ class Hub:
         self._follower.start()
 
     async def stop(self) -> None:
-        """Ends following."""
+        """Stops following."""
         self._notifications.forget(self._organization_id, self.look)
         await self._follower.stop()
         await self._views.stop()
 
     def look(self) -> None:
-        """Makes the hub look for new revisions."""
+        """Wakes the hub to read new revisions."""
         self._follower.wake()
 
     @property
     def is_over(self) -> bool:
-        """Whether the hub's epoch is: whoever subscribes gets another hub."""
+        """Returns whether the hub's epoch has ended: new subscribers then get another hub."""
         return self._next_epoch is not None
 
     def set_epoch(self, epoch: str) -> None:
-        """Sets the epoch. Another one than the hub's ends its subscriptions."""
+        """Sets the epoch. If it differs from the hub's, subscriptions end."""
         if self.epoch and epoch != self.epoch:
             self._end(epoch)
 
     def check(self) -> None:
-        """Refuses once the hub's epoch is over."""
+        """Raises a refusal once the hub's epoch has ended."""
         if self._next_epoch is not None:
             raise resume_tokens.restored(self._next_epoch)
 
@@ -120,31 +120,31 @@ class Hub:
         self.wake()
 
     def advance(self, revision: int, at: datetime) -> None:
-        """Sets the newest revision and the time: the hub looks, and its windows slide."""
+        """Sets the newest revision and the time: the hub reads new revisions, and its windows slide."""
         if revision != self.revision:
             self.look()
         self._views.advance(revision, at)
 
     def wake(self) -> None:
-        """Makes everybody who waits for news look up."""
+        """Wakes every subscriber that waits for news."""
         self._news.notify_all()
 
     def watching(self, part: ViewFilter) -> AbstractAsyncContextManager[None]:
-        """Keeps the view of a part up to date for the length of the block."""
+        """Keeps the view of a filter up to date for the length of the block."""
         return self._views.watching(part)
 
     async def undecided(self, part: ViewFilter, values: Collection[str]) -> set[str]:
-        """Those of the part's values that no event has carried yet; refuses one whose changes go to OTHER."""
+        """Returns the filter's values that no event has carried yet; refuses a value that is counted under OTHER."""
         async with self._lookups.snapshot(self._organization_id) as driver:
             return await overflow.undecided(driver, self._organization_id, part.dimension, values)
 
     def published(self, part: ViewFilter) -> Published:
-        """The newest state of a part that is being watched."""
+        """Returns the newest state of a watched filter."""
         return self._views.published(part)
 
     @contextlib.contextmanager
     def reading(self, *, include_events: bool) -> Iterator[None]:
-        """Keeps recent updates at hand, for somebody who reads them all."""
+        """Caches recent updates for the length of the block, for a subscriber that reads all of them."""
         self._readers += 1
         self._event_readers += include_events
         try:
@@ -154,11 +154,11 @@ class Hub:
             self._event_readers -= include_events
 
     def news(self, seconds: float) -> Coroutine[None, None, None]:
-        """Waits until there may be something new, or for that time."""
+        """Waits until there may be something new, or for so many seconds."""
         return self._news.wait(seconds)
 
     async def position(self, resumed: Position | None) -> int:
-        """Where a reader begins: after the revision that its token names, or after the newest one."""
+        """Returns the revision after which a reader begins: that of its token, or the newest one."""
         async with self._lookups.snapshot(self._organization_id) as driver:
             as_of = await rollups.as_of(driver, self._organization_id)
         self.set_epoch(as_of.epoch)
@@ -179,7 +179,9 @@ class Hub:
     async def updates_after(
         self, revision: int, limit: int, part: ViewFilter, *, include_events: bool
     ) -> Sequence[Batch]:
-        """The updates after a revision, in order and without a gap; Refused where some are not kept any more."""
+        """Returns the updates after a revision, in order and without a gap; refuses a revision whose updates are no
+        longer kept.
+        """
         if revision >= self.revision:
             return ()
         if found := self._recent.after(revision, limit, include_events=include_events):
@@ -189,7 +191,7 @@ class Hub:
             return await self._prepared(missed, part, include_events=include_events)
 
     async def _missed(self, revision: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
-        """The next updates after a revision, from the database."""
+        """Returns the next updates after a revision, read from the database."""
         async with self._lookups.snapshot(self._organization_id) as driver:
             self.set_epoch(await deployment.epoch(driver))
             self.check()
@@ -206,7 +208,7 @@ class Hub:
             return await self._batches(driver, following, events=include_events)
 
     async def _prepared(self, batches: Sequence[Batch], part: ViewFilter, *, include_events: bool) -> Sequence[Batch]:
-        """Makes the messages of many updates, a little at a time."""
+        """Returns updates with their messages encoded, a little work at a time."""
         steps, made = self._recent.prepared(batches, part, include_events=include_events), list[Batch]()
         while True:
             async with self._lookups.piece(self._organization_id) as is_over:
@@ -219,7 +221,7 @@ class Hub:
                     return made
 
     async def encoded(self, batch: Batch, part: ViewFilter, *, include_events: bool) -> Sequence[bytes]:
-        """The messages of an update for a part; the last one still lacks the resume token."""
+        """Returns the messages of an update for a filter; the last one still lacks the resume token."""
         return await self._recent.encoded(batch, part, include_events=include_events)
 
     async def _batches(self, driver: Driver, found: Sequence[Update], *, events: bool) -> list[Batch]:
@@ -229,10 +231,10 @@ class Hub:
         return [Batch(update=one, events=read.get(one.revision, ()), whole=events) for one in found]
 
     async def _look(self) -> None:
-        """Finds out what is new, and keeps it at hand where somebody reads updates, in the order of revisions."""
+        """Reads what is new, and caches updates in the order of revisions if a subscriber reads them."""
         async with self._lookups.snapshot(self._organization_id) as driver:
             as_of = await rollups.as_of(driver, self._organization_id)
-            # Within an epoch revisions only grow. Where they do not, the database was restored and nobody has said so.
+            # Within an epoch revisions only grow. If they do not, the database was restored without `restored`.
             if as_of.epoch != self.epoch or as_of.revision < self.revision:
                 self._end(as_of.epoch)
                 return
@@ -246,7 +248,7 @@ class Hub:
         self._news.notify_all()
 
     async def _read(self, driver: Driver, newest: int) -> list[Batch] | None:
-        """The next page of updates; None where nobody reads them one by one, or they cannot be any more."""
+        """Returns the next page of updates; None if no subscriber reads them one by one, or there are too many."""
         behind = newest - self.revision
         if not self._readers or behind > _PAGE_REVISIONS:
             return None
@@ -264,5 +266,5 @@ class Hub:
 
 
 def without_gap(found: Sequence[Update], revision: int) -> list[Update]:
-    """Those that follow a revision one by one."""
+    """Returns the updates that follow a revision one by one, up to the first gap."""
     return [one for number, one in enumerate(found, revision + 1) if one.revision == number]

@@ -1,5 +1,6 @@
-"""The hubs of a server: one for each organization that somebody watches, made with the first subscriber, gone with the
-last. One statement a second brings the newest revisions to all of them.
+"""The hubs of a server: one for each organization that somebody watches, from the first subscriber to the last.
+
+One statement a second reads the newest revisions for all of them.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from server.store.database import Database
 from server.tally import Tally
 
 PULSE_SECONDS = 1.0
-_BUILDING = 3  # of so many connections one is for views that are made, the others are for looks at what is new
+_BUILDING = 3  # one of so many connections is for building views, the others are for reading what is new
 _log = structlog.get_logger(__name__)
 
 
@@ -36,9 +37,9 @@ class _Entry:
 
 
 class Hubs:
-    """Gives subscribers the hub of their organization, and everybody its state of now.
+    """The hubs of a server, and the realtime states of callers that do not subscribe.
 
-    connections are those of the database that realtime has, two or more.
+    connections is the number of database connections for realtime, two or more.
     """
 
     def __init__(
@@ -65,11 +66,11 @@ class Hubs:
         self.states = States(notifications, codec.state, self.builds)
 
     def subscribed(self, organization_id: int, time_zone: str) -> AbstractAsyncContextManager[Hub]:
-        """The organization's hub, for as long as one subscription lasts; refuses more than the limits."""
+        """Gives the organization's hub for as long as one subscription lasts; refuses subscriptions over the limits."""
         return _Subscribed(self, organization_id, time_zone)
 
     async def join(self, organization_id: int, time_zone: str) -> "_Entry":
-        """A subscription begins; each that has joined leaves once."""
+        """Counts a subscription and returns the entry of its hub. Each subscription that has joined leaves once."""
         self._check(organization_id)
         self.subscriptions.add(organization_id)  # before anything is waited for
         entry = self._entry(organization_id, time_zone)
@@ -83,7 +84,7 @@ class Hubs:
         return entry
 
     async def leave(self, organization_id: int, entry: "_Entry") -> None:
-        """A subscription has ended; the hub goes with the last one."""
+        """Counts a subscription as ended, and stops the hub with the last one."""
         telemetry.SUBSCRIPTIONS.dec()
         self._departures.note()
         self.subscriptions.add(organization_id, -1)
@@ -116,7 +117,7 @@ class Hubs:
         return entry
 
     def wake(self) -> None:
-        """Makes every subscription look up."""
+        """Wakes every subscription."""
         for entry in self._entries.values():
             entry.hub.wake()
 
@@ -132,9 +133,9 @@ class Hubs:
                 )
 
     async def _beat(self) -> None:
-        """Gives every hub, once a second, its organization's newest revision and the time, with one statement for all.
+        """Gives every hub, once a second, its organization's newest revision and the time, read in one statement.
 
-        While the database is away no hub gets either: windows do not move on without the events that belong into them.
+        While the database is away no hub gets either: windows do not move on without the events that belong in them.
         """
         away = False
         while True:
@@ -160,12 +161,16 @@ class Hubs:
         self.states.forget()
 
     async def state(self, organization_id: int, time_zone: str, part: ViewFilter) -> bytes:
-        """The encoded state of a part, as Codec makes it. Refused where too many other filters wait for theirs."""
+        """Returns the encoded state for a filter, as Codec makes it. Refuses an organization with too many builds in
+        progress.
+        """
         return await self.states.get(organization_id, time_zone, part)
 
 
 class _Subscribed(AbstractAsyncContextManager[Hub]):
-    """Joins and leaves. There are thousands, for as long as they are subscribed: hence no generator."""
+    """A subscription's hold on its hub. Thousands last as long as their subscriptions, which generators would make
+    larger.
+    """
 
     __slots__ = ("_entry", "_hubs", "_organization_id", "_time_zone")
 
@@ -185,7 +190,7 @@ class _Subscribed(AbstractAsyncContextManager[Hub]):
 
 
 def _seen(task: asyncio.Task[Any]) -> None:
-    """Takes note of an error, also where every caller has gone meanwhile."""
+    """Retrieves the exception of a task that nobody may be waiting for any more."""
     if not task.cancelled():
         task.exception()
 

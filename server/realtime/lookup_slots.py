@@ -1,7 +1,7 @@
-"""Look-ups: what subscriptions read, in slots and on connections of their own.
+"""Look-ups: what subscriptions read from the database, in slots and on connections of their own.
 
-Organizations take turns, so that one with many subscriptions that have much to catch up with waits behind itself.
-Nobody's question waits for the connection of a subscription, nor for long for the event loop.
+Slots are shared fairly between organizations, so that one with many subscriptions that catch up delays its own and not
+those of others. Questions never wait for a subscription's connection, nor for long for the event loop.
 """
 
 import asyncio
@@ -13,14 +13,16 @@ from contextlib import AbstractAsyncContextManager
 from server.admission.fair_queue import FairSlots
 from server.store.database import Database, Driver, Purpose
 
-EVERYBODY = 0  # stands for all organizations where one look-up is for the subscriptions of all; no organization has it
-CATCHING_UP = 1  # subscriptions at once, of all organizations, that have a page made; the others wait for a turn
+EVERYBODY = 0  # stands for all organizations, in a look-up for all subscriptions; no organization has this id
+CATCHING_UP = 1  # subscriptions, of all organizations, whose missed updates are read at the same time
 _PIECE_SECONDS = 0.002
-_REST = 2  # a piece is followed by a rest of so many times its duration
+_PAUSE = 2  # the pause after a piece, in multiples of its duration
 
 
 class Lookups:
-    """Gives snapshots of the database, at most so many at once, and turns to those who catch up."""
+    """The slots for snapshots of the database, for subscriptions that catch up, and for work that blocks the event
+    loop.
+    """
 
     def __init__(self, database: Database, at_once: int) -> None:
         self._database = database
@@ -30,22 +32,22 @@ class Lookups:
 
     @contextlib.asynccontextmanager
     async def snapshot(self, organization_id: int) -> AsyncIterator[Driver]:
-        """A read-only view of one instant, when it is the organization's turn."""
+        """Holds a slot and gives a read-only snapshot of the database."""
         async with self._slots.slot(organization_id), self._database.snapshot(Purpose.REALTIME) as driver:
             yield driver
 
     def catching_up(self, organization_id: int) -> AbstractAsyncContextManager[None]:
-        """A turn in which a page of what a subscription has missed is read and made into messages."""
+        """Holds the slot in which a page of missed updates is read and encoded."""
         return self.catch_up_slots.slot(organization_id)
 
     @contextlib.asynccontextmanager
     async def piece(self, organization_id: int) -> AsyncIterator[Callable[[], bool]]:
-        """A turn for work that keeps the event loop busy; tells when it should be over.
+        """Holds the slot for work that blocks the event loop. Gives a function that says when the work should pause.
 
-        There is one at a time, and after each the loop is left to everybody else for twice as long as it took: however
-        much there is to do, two thirds of it stay free.
+        There is one such slot, and after each use the event loop is left to other work for twice as long: however much
+        there is to do, two thirds of the loop stay free.
         """
         async with self._pieces.slot(organization_id):
             begun = time.perf_counter()
             yield lambda: time.perf_counter() - begun >= _PIECE_SECONDS
-            await asyncio.sleep(_REST * (time.perf_counter() - begun))
+            await asyncio.sleep(_PAUSE * (time.perf_counter() - begun))

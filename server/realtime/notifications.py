@@ -1,8 +1,8 @@
-"""Redis between servers: "look now" after commits, and realtime states for whoever asks next. All of it may be lost.
+"""Redis between servers: wake-ups after commits, and realtime states to share. All of it may be lost.
 
-PostgreSQL says what happened. A notification that is lost costs the second until the next look; a state that is lost is
-worked out anew. States carry their time, so that none can come back from an old dump. Keys and channels carry the
-deployment, since two of them may use the same Redis.
+PostgreSQL holds the truth. A lost notification costs the second until the next poll; a lost state is computed anew.
+States carry their time, so that none can come back from an old dump. Keys and channels carry the deployment, since two
+deployments may use the same Redis.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from server.realtime.view import ViewFilter
 
 _STATE_MILLISECONDS = 1500
 STATE_AGE = timedelta(seconds=2)
-_REST_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
 _TIMEOUT_SECONDS = 2.0
 _PULSE_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
@@ -40,14 +40,14 @@ return 1
 
 
 class SharedState(NamedTuple):
-    """A state that a server has shared."""
+    """A state that a server has put into Redis."""
 
     revision: int
     encoded: bytes
 
 
 class _State(NamedTuple):
-    """A state to be shared. Compared by revision, then by time in microseconds."""
+    """A state to put into Redis. States compare by revision, then by time in microseconds."""
 
     revision: int
     at: int
@@ -55,12 +55,14 @@ class _State(NamedTuple):
 
 
 class Notifications:
-    """Notifies other servers of commits and hears of theirs. Ingest never waits for it, and nothing of it raises."""
+    """The notifications of commits between servers, and the states that they share. Ingest never waits for Redis, and
+    no method raises.
+    """
 
     def __init__(self, redis_url: str, clock: Clock) -> None:
         self._clock = clock
         self._deployment = ""
-        self.epoch = ""  # of which states are shared and loaded
+        self.epoch = ""  # of the states that are shared and loaded
         self._redis = redis.asyncio.Redis.from_url(
             redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, socket_timeout=_TIMEOUT_SECONDS
         )
@@ -75,7 +77,7 @@ class Notifications:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, deployment: str) -> None:
-        """Begins to notify the servers of this deployment, and to hear of their commits."""
+        """Starts to notify the servers of this deployment, and to receive their notifications."""
         self._deployment = deployment
         self._tasks = [
             asyncio.create_task(self._for_ever(name, work))
@@ -91,7 +93,7 @@ class Notifications:
         return f"tallywire:{self._deployment}:{{{organization_id}}}:realtime:{self.epoch}:{digest}"
 
     async def close(self) -> None:
-        """Stops."""
+        """Stops both tasks and closes the connections."""
         while pending := [task for task in self._tasks if not task.done()]:
             for task in pending:
                 task.cancel()
@@ -100,30 +102,30 @@ class Notifications:
         await self._subscriber.aclose()
 
     def committed(self, organization_id: int) -> None:
-        """Says that an organization has a new revision: here at once, elsewhere as soon as Redis takes it."""
-        self._hear(organization_id)
+        """Notifies of an organization's new revision: this server at once, others as soon as Redis takes it."""
+        self._notify(organization_id)
         self._committed.add(organization_id)
         self._wake.set()
 
     def listen(self, organization_id: int, heard: Callable[[], None]) -> None:
-        """Calls back whenever the organization may have a new revision."""
+        """Registers a callback for new revisions of an organization."""
         self._listeners[organization_id] = heard
         self._changed.set()
 
     def forget(self, organization_id: int, heard: Callable[[], None]) -> None:
-        """Ends listening, unless somebody else has begun meanwhile."""
+        """Removes a callback, unless another one has replaced it."""
         if self._listeners.get(organization_id) == heard:
             del self._listeners[organization_id]
             self._changed.set()
 
     def share_state(self, organization_id: int, part: ViewFilter, revision: int, at: datetime, state: bytes) -> None:
-        """Shares a state with other servers, as soon as Redis takes it and unless a newer one is there."""
+        """Stores a state in Redis for other servers, unless Redis has a newer one."""
         key, shared = self._state_key(organization_id, part), _State(revision, rules.microseconds(at), state)
         self._states[key] = max(shared, self._states.get(key, shared))
         self._wake.set()
 
     async def load_state(self, organization_id: int, part: ViewFilter) -> SharedState | None:
-        """A state that is at most 2 seconds old, in one round trip; None where Redis has none or is away."""
+        """Returns a state that is at most 2 seconds old, in one round trip; None if Redis has none or is away."""
         key = self._state_key(organization_id, part)
         try:
             found = await cast("Awaitable[list[bytes | None]]", self._redis.hmget(key, ["revision", "at", "state"]))
@@ -136,7 +138,7 @@ class Notifications:
             return None
 
     async def _for_ever(self, name: str, work: Callable[[], Coroutine[object, object, None]]) -> None:
-        """Works until it fails, and again after a rest: Redis may be away, or be anything else behind its address."""
+        """Runs the work, and again after a pause whenever it fails: Redis may be away, or may not be Redis at all."""
         while True:
             try:
                 await work()
@@ -146,7 +148,7 @@ class Notifications:
                         "Redis is away; updates are looked for in PostgreSQL", task=name, error=type(error).__name__
                     )
                 self._away.add(name)
-                await asyncio.sleep(_REST_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _publish(self) -> None:
         while True:
@@ -157,7 +159,7 @@ class Notifications:
             self._away.discard("publish")
 
     async def _publish_all(self) -> None:
-        """Publishes what waits. Nothing of it is held after that, however long it takes until there is more."""
+        """Publishes all that waits, and keeps no reference to it."""
         committed, self._committed = self._committed, set()
         states, self._states = self._states, {}
         pipeline = self._redis.pipeline(transaction=False)
@@ -168,13 +170,13 @@ class Notifications:
         await pipeline.execute()
 
     async def _listen(self) -> None:
-        """Hears until the connection breaks, following what is listened to."""
+        """Receives notifications until the connection breaks, for the organizations with a callback."""
         async with self._subscriber.pubsub(ignore_subscribe_messages=True) as pubsub:
             subscribed: set[int] = set()
             pulse = _Pulse()
             self._changed.set()
             for organization_id in list(self._listeners):
-                self._hear(organization_id)  # something may have been said while nobody heard it
+                self._notify(organization_id)  # commits may have been missed while there was no connection
             while True:
                 if self._changed.is_set():
                     self._changed.clear()
@@ -184,9 +186,9 @@ class Notifications:
                     if removed := subscribed - wanted:
                         await pubsub.unsubscribe(*map(self._channel, removed))
                     subscribed = wanted
-                if not subscribed and not pubsub.subscribed:  # every answer has been read: no channel is kept
+                if not subscribed and not pubsub.subscribed:  # no channel is subscribed to, and Redis has confirmed it
                     await self._changed.wait()
-                    pulse = _Pulse()  # nobody has read an answer meanwhile
+                    pulse = _Pulse()  # answers were not read meanwhile
                     continue
                 await pulse.beat(pubsub)
                 message = await pubsub.get_message(timeout=0.2)
@@ -194,22 +196,22 @@ class Notifications:
                 if message is not None and message["type"] == "pong":
                     pulse.answered = True
                 elif message is not None:
-                    self._hear(int(message["channel"].split(b"{")[1].split(b"}")[0]))
+                    self._notify(int(message["channel"].split(b"{")[1].split(b"}")[0]))
 
-    def _hear(self, organization_id: int) -> None:
+    def _notify(self, organization_id: int) -> None:
         if (heard := self._listeners.get(organization_id)) is not None:
             heard()
 
 
 class _Pulse:
-    """Asks now and then whether Redis is still there: a connection that only listens would not notice."""
+    """A periodic ping of Redis: a connection that only listens would not notice that Redis is gone."""
 
     def __init__(self) -> None:
         self.answered = True
         self._due = 0.0
 
     async def beat(self, pubsub: redis.asyncio.client.PubSub) -> None:
-        """Asks if it is time to; TimeoutError where the last question had no answer."""
+        """Pings if it is time to. Raises TimeoutError if the last ping had no answer."""
         now = asyncio.get_running_loop().time()
         if now < self._due:
             return

@@ -1,4 +1,4 @@
-"""Realtime views made from PostgreSQL: from figures by slot and from conversations, never from events."""
+"""Builds realtime views from PostgreSQL: from figures by slot and from conversations, never from events."""
 
 from datetime import datetime
 
@@ -13,13 +13,15 @@ from server.store.activity import Narrowing
 from server.store.database import Driver
 
 _STATEMENT_SECONDS = 5.0  # after which PostgreSQL ends a statement of a view
-_FINE_MINUTES = 6  # with the one that is running: five minutes end within it
+_FINE_MINUTES = 6  # with the current one, in which the last five minutes end
 _TODAY = realtime_figures.of_window(Window.TODAY)
 
 
 async def view(driver: Driver, organization_id: int, time_zone: str, part: ViewFilter) -> tuple[View, AsOf]:
-    """The view of a part as of the driver's snapshot. What is read and kept is bounded by the slots of an hour and
-    the values of the part, whatever the number of events; the conversations of the hour are counted by an index.
+    """Builds the view of a filter as of the connection's snapshot.
+
+    What is read and kept is bounded by the slots of an hour and the filter's values, whatever the number of events; the
+    conversations of the hour are counted by an index.
     """
     as_of = await rollups.as_of(driver, organization_id)
     await database.limit_statements(driver, _STATEMENT_SECONDS)

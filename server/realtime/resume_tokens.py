@@ -1,4 +1,4 @@
-"""Resume tokens: where a subscriber stands, signed, so that it can go on at any server."""
+"""Resume tokens: a subscriber's position, signed, so that the subscription can go on at any server."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ _EPOCH_BYTES, _POSITION_BYTES = 16, 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionScope:
-    """What a subscriber asked for; the same on every resumption."""
+    """What a subscriber asked for, which must be the same each time it resumes."""
 
     organization_id: int
     part: ViewFilter
@@ -25,14 +25,14 @@ class SubscriptionScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Where a subscriber stands: after a revision of an epoch."""
+    """A subscriber's position: after a revision of an epoch."""
 
     epoch: str
     revision: int
 
 
 class Tokens:
-    """Makes and reads the tokens of one subscription. epoch is the one in which it stands."""
+    """The tokens of one subscription. epoch is the epoch of its position."""
 
     __slots__ = ("_described", "_secrets", "epoch")
 
@@ -44,13 +44,13 @@ class Tokens:
         self.epoch = ""
 
     def after(self, revision: int) -> str:
-        """The token that resumes after a revision."""
+        """Returns the token that resumes after a revision."""
         content = uuid.UUID(self.epoch).bytes + revision.to_bytes(8, "big")
         proof = self._secrets.token_hash(content + self._described)
         return base64.urlsafe_b64encode(content + proof).decode().rstrip("=")
 
     def position(self, text: str) -> Position:
-        """What a token resumes after; refuses every token that is not one of this subscription's own."""
+        """Returns the position in a token; refuses every token that this subscription did not get."""
         if len(text) > _MAX_LENGTH or not text.isascii():
             raise _invalid()
         try:
@@ -65,7 +65,7 @@ class Tokens:
 
 
 def restored(epoch: str) -> Refused:
-    """The refusal of whoever stands in another epoch than the one of now."""
+    """Returns the refusal of a subscriber whose position belongs to an epoch that has ended."""
     return Refused(
         Reason.RESTORED,
         "the database was restored to an earlier point: read the figures anew, and subscribe without resume_after",

@@ -1,4 +1,4 @@
-"""The states of now for callers who do not watch: from Redis, else worked out once for all who ask at the same time."""
+"""The realtime states of callers that do not watch: from Redis, or computed once for all who ask at the same time."""
 
 import asyncio
 import time
@@ -12,15 +12,15 @@ from server.realtime.notifications import STATE_AGE, Notifications, SharedState
 from server.realtime.view import ViewFilter
 from server.realtime.views import Encode
 
-_KEEP_SECONDS = 0.7  # for which a state that was worked out here answers later calls, too
-# A state that Redis gives is at most STATE_AGE old: it cannot be older than what was answered before that.
+_KEEP_SECONDS = 0.7  # for which a state that was computed here answers later calls
+# States from Redis are at most STATE_AGE old, so they are no older than answers from before that.
 _REMEMBER_SECONDS = 2 * STATE_AGE.total_seconds()
 _Key: TypeAlias = "tuple[int, ViewFilter]"
 
 
 @dataclass(slots=True, kw_only=True)
 class _Making:
-    """A state that is being worked out, and how many callers wait for it."""
+    """A state that is being computed, and how many callers wait for it."""
 
     task: asyncio.Task[SharedState]
     callers: int = 0
@@ -28,7 +28,7 @@ class _Making:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """A state that was worked out here."""
+    """A state that was computed here."""
 
     state: SharedState
     begun_at: float
@@ -36,21 +36,21 @@ class _Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answered:
-    """The revision of the last state that was given out."""
+    """The revision of the last state that a caller got."""
 
     revision: int
     at: float
 
 
 class States:
-    """Gives every caller a state that is no older than the last one that this server has given out."""
+    """The current states, each no older than the last one that this server has answered with."""
 
     def __init__(self, notifications: Notifications, encode: Encode, builds: Builds) -> None:
         self._notifications = notifications
         self._encode = encode
         self._builds = builds
         self._making: dict[_Key, _Making] = {}
-        # Both in the order in which they came, so that what is too old to matter is found at the front.
+        # Both are ordered by time, the oldest first.
         self._made: OrderedDict[_Key, _Made] = OrderedDict()
         self._answered: OrderedDict[_Key, _Answered] = OrderedDict()
 
@@ -60,11 +60,13 @@ class States:
         return 0 if making is None else making.callers
 
     async def get(self, organization_id: int, time_zone: str, part: ViewFilter) -> bytes:
-        """The encoded state of a part. Shares what it works out in Redis; Refused where too much is asked for."""
+        """Returns the encoded state of a filter, and shares it in Redis if it was computed here. Refuses too many
+        builds.
+        """
         key = (organization_id, part)
         found = await self._notifications.load_state(organization_id, part)
         while found is None or found.revision < self._revision_answered(key):
-            found = self._kept(key) or await self._worked_out(organization_id, time_zone, part)
+            found = self._kept(key) or await self._computed(organization_id, time_zone, part)
         now = time.monotonic()
         self._answered[key] = _Answered(revision=found.revision, at=now)
         self._answered.move_to_end(key)
@@ -76,14 +78,14 @@ class States:
         return 0 if last is None or last.at < time.monotonic() - _REMEMBER_SECONDS else last.revision
 
     def _kept(self, key: _Key) -> SharedState | None:
-        """What was worked out a moment ago, where it is not older than the last answer."""
+        """Returns the state that was computed a moment ago, unless it is older than the last answer."""
         made = self._made.get(key)
         if made is None or time.monotonic() > made.begun_at + _KEEP_SECONDS:
             return None
         return made.state if made.state.revision >= self._revision_answered(key) else None
 
-    async def _worked_out(self, organization_id: int, time_zone: str, part: ViewFilter) -> SharedState:
-        """Joins those who wait for the state; the last one who leaves ends the work."""
+    async def _computed(self, organization_id: int, time_zone: str, part: ViewFilter) -> SharedState:
+        """Waits for the state together with all callers that want it; the last one to leave cancels the work."""
         key = (organization_id, part)
         making = self._making.get(key)
         if making is None:
@@ -95,7 +97,7 @@ class States:
         finally:
             making.callers -= 1
             if not making.callers and self._making.get(key) is making:
-                del self._making[key]  # whoever comes now begins anew
+                del self._making[key]  # the next caller starts a new one
                 making.task.cancel()
 
     async def _make(self, organization_id: int, time_zone: str, part: ViewFilter) -> SharedState:
@@ -110,13 +112,13 @@ class States:
         return state
 
     def forget(self) -> None:
-        """Forgets every state: what comes may have smaller revisions."""
+        """Forgets every state: after a restore revisions may be smaller."""
         self._answered.clear()
         self._made.clear()
-        self._making.clear()  # those who wait have their answer; whoever comes now begins anew
+        self._making.clear()  # waiting callers still get their answer; the next caller starts a new one
 
     def _forget(self, now: float) -> None:
-        """Drops what is too old to matter: nothing is kept of organizations that do not ask any more."""
+        """Drops states that are too old to matter, so that nothing is kept of organizations that no longer ask."""
         while self._answered and next(iter(self._answered.values())).at < now - _REMEMBER_SECONDS:
             self._answered.popitem(last=False)
         while self._made and next(iter(self._made.values())).begun_at < now - _KEEP_SECONDS:

@@ -1,4 +1,4 @@
-"""What has happened lately in an organization, for those who read every update: kept once, encoded once, for all."""
+"""The latest updates of an organization, for subscribers that read all of them: kept once and encoded once for all."""
 
 import asyncio
 import itertools
@@ -17,9 +17,9 @@ _WEIGHT_CHARACTERS = 500  # of an event's properties that weigh as much as anoth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """An update with its raw events, as far as they are still kept. whole: all of them were read, with all they say.
+    """An update with those of its raw events that are still stored. whole says that all of them were read in full.
 
-    messages are those for one reader, where they are made already.
+    messages are the encoded messages for one reader, if they were made already.
     """
 
     update: Update
@@ -29,18 +29,18 @@ class Batch:
 
     @property
     def weight(self) -> int:
-        """What it costs to keep: events, changed cells, and what hangs on events."""
+        """Returns the cost of keeping the update: its events, its changed cells, and the events' properties."""
         properties = sum(len(event.properties) for event in self.events) // _WEIGHT_CHARACTERS
         return len(self.events) + len(self.update.changes) + properties
 
 
-# The messages of an update for a part, with or without its events. The last one still lacks the resume token. An empty
-# one is no message: there the work may be interrupted.
+# Yields the messages of an update for a filter, with or without events. The last one still lacks the resume token. An
+# empty message marks a point at which the work may be interrupted.
 Encode = Callable[[Batch, ViewFilter, bool], Iterator[bytes]]
 
 
 class Recent:
-    """The latest updates, one by one, up to a weight."""
+    """The latest updates in order, up to a total weight."""
 
     def __init__(self, encode: Encode) -> None:
         self._encode = encode
@@ -51,7 +51,7 @@ class Recent:
         self._bytes = 0
 
     def keep(self, fresh: Sequence[Batch]) -> None:
-        """Takes what follows the newest update that is kept."""
+        """Adds the updates that follow the newest one that is kept."""
         for batch in fresh:
             kept = batch if batch.whole else Batch(update=batch.update, events=(), whole=False)
             self._batches.append(kept)
@@ -60,13 +60,13 @@ class Recent:
             self._weight -= self._batches.popleft().weight
 
     def forget(self) -> None:
-        """Lets go of everything."""
+        """Drops all updates."""
         self._batches.clear()
         self._encoded.clear()
         self._weight = self._bytes = 0
 
     def after(self, revision: int, limit: int, *, include_events: bool) -> list[Batch]:
-        """The updates after a revision, at most so many; none where the next one is not kept as it is wanted."""
+        """Returns at most so many updates after a revision; none if the next one is not kept, or not with events."""
         if not self._batches or self._batches[0].update.revision > revision + 1:
             return []
         first = revision + 1 - self._batches[0].update.revision
@@ -74,14 +74,14 @@ class Recent:
         return list(itertools.takewhile(lambda one: one.whole or not include_events, found))
 
     async def encoded(self, batch: Batch, part: ViewFilter, *, include_events: bool) -> Sequence[bytes]:
-        """The messages of an update, made once for all who are about to send it, and a little at a time."""
+        """Returns the messages of an update, encoded once for all readers, a little work at a time."""
         if batch.messages:
             return batch.messages
         key = (batch.update.revision, part, include_events)
         known = self._encoded.get(key)
         if known is not None:
             return known
-        async with self._encoding:  # whoever comes meanwhile finds them made
+        async with self._encoding:  # other readers wait, and then find the messages
             known = self._encoded.get(key)
             if known is not None:
                 return known
@@ -103,7 +103,9 @@ class Recent:
                 self._bytes -= sum(map(len, dropped))
 
     def prepared(self, batches: Iterable[Batch], part: ViewFilter, *, include_events: bool) -> Iterator[Batch | None]:
-        """Updates with their messages in place of their events, for one reader; None where work may be interrupted."""
+        """Yields updates with encoded messages in place of events, for one reader; None where the work may be
+        interrupted.
+        """
         for batch in batches:
             messages = list[bytes]()
             for message in self._encode(batch, part, include_events):

@@ -1,8 +1,8 @@
-"""What is happening now: sliding windows, the conversations that are going on, and the totals of today.
+"""Realtime views: sliding windows, the conversations in progress, and the totals of today.
 
-A view is what aggregates said at a revision; it does not know a single event, and what it holds is bounded by the slots
-of an hour. Windows are by slots of occurrence and end with the one of now, so they move when nothing happens; late
-events fall outside of them.
+A view holds aggregates as of a revision and no event; its size is bounded by the slots of an hour. Windows consist of
+slots by time of occurrence and end with the current slot, so they slide when nothing happens; late events fall outside
+of them.
 """
 
 import dataclasses
@@ -21,34 +21,34 @@ from server.events.event import Event
 from server.events.outcomes import ConversationSummary
 from server.timerange import Span
 
-MINUTES_SHOWN = 60  # with the one that is running
-_MINUTE_SLOTS, _FIVE_MINUTES_SLOTS = slots.FINE_PER_MINUTE, 5 * slots.FINE_PER_MINUTE  # with the one that is running
+MINUTES_SHOWN = 60  # with the current one
+_MINUTE_SLOTS, _FIVE_MINUTES_SLOTS = slots.FINE_PER_MINUTE, 5 * slots.FINE_PER_MINUTE  # with the current one
 FEED_LENGTH = 20
 
-_NO_BINS: dict[int, int] = {}  # shared by all minutes that are over: nobody adds to it
+_NO_BINS: dict[int, int] = {}  # shared by all past minutes, and never changed
 _OPEN = realtime_figures.of_window(Window.OPEN)
 _BY_WINDOW = {window: realtime_figures.of_window(window) for window in Window}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewFilter:
-    """The events that a view is about: of some agents, of a channel, or all."""
+    """The events that a view is about: those of some agents, of one channel, or all."""
 
     agent_ids: frozenset[str] = frozenset()
     channel: str = ""
 
     @property
     def dimension(self) -> Dimension:
-        """What it is narrowed by."""
+        """Returns the dimension that the filter names."""
         return Dimension.AGENT if self.agent_ids else Dimension.CHANNEL if self.channel else Dimension.TOTAL
 
     @property
     def values(self) -> list[str]:
-        """The values of that dimension, in order."""
+        """Returns the filter's values of that dimension, in order."""
         return sorted(self.agent_ids) or [self.channel]
 
     def holds(self, event: Event) -> bool:
-        """True where the event belongs to the view."""
+        """Returns whether the event passes the filter."""
         if self.agent_ids:
             return event.agent_id in self.agent_ids
         return not self.channel or event.channel == self.channel
@@ -56,7 +56,7 @@ class ViewFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Today:
-    """The figures of the organization's current day up to a revision; empty where the part has no cells of its own."""
+    """The figures of the organization's current day up to a revision; empty if the filter has no cells of its own."""
 
     span: Span
     figures: Mapping[str, Figure]
@@ -83,8 +83,9 @@ class ViewState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What aggregates say of a part: its messages by slot, today, how many open conversations had their latest activity
-    in each minute since 1970, and the latest conversations. Messages are None where the part has no cells of its own.
+    """The aggregates from which a view is made; messages is None if the filter has no cells of its own.
+
+    open_by_minute is the number of open conversations by the minute, since 1970, of their latest activity.
     """
 
     messages: Mapping[Slot, Counts] | None
@@ -94,14 +95,14 @@ class Facts:
 
 
 class _Past(NamedTuple):
-    """A minute up to an instant: what is shown of it, and what the figures of the hour are made of."""
+    """A minute up to an instant: what is shown of it, and the counts for the figures of the hour."""
 
     shown: Minute
     counts: Counts  # without histograms
 
 
 class View:
-    """The state of one part of an organization as of a revision, at that instant and whenever it is asked for later."""
+    """The state of a filter as of a revision, at that instant and later."""
 
     def __init__(self, part: ViewFilter, facts: Facts, revision: int, now: datetime) -> None:
         self.part = part
@@ -111,15 +112,15 @@ class View:
         self._has_figures = facts.messages is not None
         self._messages = dict(facts.messages or {})
         self._at = _fine_slot(now)
-        self._settled: dict[int, _Past] = {}  # the minutes that are over; their histograms are not kept
+        self._settled: dict[int, _Past] = {}  # past minutes, without their histograms
         self._state: ViewState | None = None
 
     def is_over(self, now: datetime) -> bool:
-        """True where the day whose totals are kept is not the current one any more."""
+        """Returns whether the day of the totals has ended."""
         return not self._today.span.start <= timerange.floor_bucket(now) < self._today.span.end
 
     def state(self, now: datetime) -> ViewState:
-        """What the view shows at an instant; not before one that it was asked for earlier."""
+        """Returns what the view shows at an instant, or at the latest one that it was asked for."""
         at = max(_fine_slot(now), self._at)
         if self._state is None or at > self._at:
             self._at = at
@@ -152,7 +153,7 @@ class View:
         return found
 
     def _past(self, minute: int, at: int) -> _Past:
-        """What happened in a minute up to a slot."""
+        """Returns what happened in a minute up to a slot."""
         settled = self._settled.get(minute)
         if settled is not None:
             return settled
@@ -173,7 +174,7 @@ class View:
         return past
 
     def _fine(self, first: int, last: int) -> list[Counts]:
-        """What happened in slots of five seconds, from the first to the last one."""
+        """Returns the counts of the slots of five seconds from the first to the last one."""
         keys = (Slot(slots.FINE, number) for number in range(first, last + 1))
         return [counts for key in keys if (counts := self._messages.get(key)) is not None]
 
@@ -188,12 +189,12 @@ def _total(parts: Sequence[Counts]) -> Counts:
 
 
 def _fine_slot(at: datetime) -> int:
-    """The slot of five seconds of an instant, counted since 1970."""
+    """Returns the slot of five seconds that holds an instant, counted since 1970."""
     return (at - timerange.EPOCH) // timedelta(seconds=slots.FINE)
 
 
 def day_of(now: datetime, zone_name: str) -> Span:
-    """The current day of a zone."""
+    """Returns the current day of a zone."""
     zone = timerange.zone(zone_name)
     today = timerange.day_at(now, zone)
     start, end = (timerange.midnight(day, zone) for day in (today, today + timedelta(days=1)))

@@ -1,7 +1,7 @@
-"""The views of one organization that are watched on a server: made once for each part, kept for all who watch it.
+"""The watched views of one organization on a server: one for each filter, shared by all who watch it.
 
-A view is made from aggregates in a snapshot, and made anew when there is a newer revision: as often as that is cheap,
-so that it takes a bounded share of the database. No view knows an event, and none depends on the one before it.
+A view is built from aggregates in a snapshot, and rebuilt when there is a newer revision, with pauses that bound its
+share of the database. A view holds no event and does not depend on the view before it.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ from server.store.database import Driver
 
 MAX_PARTS = 32  # of an organization that are watched at once on this server
 _SHARE_SECONDS = 0.9  # between two states of a part that are shared with other servers
-# Views are made anew after a rest of so many times as long as that took, in seconds.
-_REST, _LONGEST_REST = 5.0, 30.0
+# The pause after rebuilding views, in multiples of its duration, and the longest one in seconds.
+_PAUSE, _LONGEST_PAUSE = 5.0, 30.0
 
 # The bytes of a state, as of a revision and an instant, in a time zone: what GetRealtimeMetrics answers.
 Encode = Callable[[ViewState, int, datetime, str], bytes]
@@ -35,7 +35,7 @@ Encode = Callable[[ViewState, int, datetime, str], bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A state as it goes out. version goes up whenever there is something new to see."""
+    """A state as subscribers get it. version grows whenever the state has changed."""
 
     version: int
     revision: int
@@ -52,7 +52,7 @@ class _Watched:
 
 
 class Views:
-    """Keeps the views of the parts that are watched, and calls back whenever there may be something new to see."""
+    """The views of the filters that are watched; it calls back whenever there may be a new state."""
 
     def __init__(
         self,
@@ -72,34 +72,36 @@ class Views:
         self._changed = changed
         self._organization_id = organization_id
         self._time_zone = time_zone
-        self._wanted: Counter[ViewFilter] = Counter()  # by how many
+        self._wanted: Counter[ViewFilter] = Counter()  # how many watch each filter
         self._watched: dict[ViewFilter, _Watched] = {}
         self._making: dict[ViewFilter, asyncio.Task[None]] = {}
-        self._follower = Follower(self._follow, organization_id, rest=_REST, longest_rest=_LONGEST_REST)
+        self._follower = Follower(self._follow, organization_id, pause=_PAUSE, longest_pause=_LONGEST_PAUSE)
         self._epoch = ""
         self._revision = 0  # the newest one, as last set
         self.at = timerange.EPOCH  # the database's time, as last set
 
     def start(self, as_of: AsOf) -> None:
-        """Begins to follow revisions from there."""
+        """Starts to follow revisions from there."""
         self._epoch, self._revision, self.at = as_of.epoch, as_of.revision, as_of.at
         self._follower.start()
 
     async def stop(self) -> None:
-        """Ends following."""
+        """Stops following."""
         await self._follower.stop()
 
     def advance(self, revision: int, at: datetime) -> None:
-        """Sets the newest revision and the time: views are made anew, or their windows slide."""
+        """Sets the newest revision and the time: views are rebuilt, or their windows slide."""
         self._revision, self.at = revision, max(self.at, at)
         self._follower.wake()
 
     def watching(self, part: ViewFilter) -> AbstractAsyncContextManager[None]:
-        """Keeps the view of a part up to date for the length of the block."""
+        """Keeps the view of a filter up to date for the length of the block."""
         return _Watching(self, part)
 
     async def join(self, part: ViewFilter) -> None:
-        """One more watches a part, whose view is there from now on; each who joins leaves once."""
+        """Counts one more watcher of a filter, and waits until its view exists. Each watcher that has joined leaves
+        once.
+        """
         if part not in self._wanted and len(self._wanted) >= MAX_PARTS:
             raise Refused(
                 Reason.SUBSCRIPTION_LIMIT,
@@ -117,7 +119,7 @@ class Views:
             raise
 
     def leave(self, part: ViewFilter) -> None:
-        """One less watches a part; its view goes with the last one."""
+        """Counts one watcher less of a filter, and drops its view with the last one."""
         self._wanted[part] -= 1
         if not self._wanted[part]:
             del self._wanted[part]
@@ -142,10 +144,10 @@ class Views:
         encoded = self._encode(state, view.revision, self.at, self._time_zone)
         published = Published(version=1, revision=view.revision, at=self.at, state=state, encoded=encoded)
         self._watched[part] = _Watched(view=view, published=published)
-        self._follower.wake()  # it may have missed something meanwhile
+        self._follower.wake()  # there may be newer revisions
 
     async def _view(self, driver: Driver, part: ViewFilter) -> View:
-        """A new view; Refused where it is of another epoch than those who watch, in which revisions only grow."""
+        """Builds a view; refuses one of another epoch, since revisions only grow within an epoch."""
         view, as_of = await rebuild.view(driver, self._organization_id, self._time_zone, part)
         if as_of.epoch != self._epoch:
             raise resume_tokens.restored(as_of.epoch)
@@ -153,8 +155,10 @@ class Views:
         return view
 
     async def _follow(self) -> None:
-        """Makes those views anew that are not of the newest revision or day, and shares states with other servers now
-        and then. Where one view cannot be made the others are, before the error is raised.
+        """Rebuilds the views that are not of the newest revision or day, and shares states with other servers now and
+        then.
+
+        If a view cannot be rebuilt, the others are, before its error is raised.
         """
         failure: Exception | None = None
         for watched in list(self._watched.values()):
@@ -181,11 +185,11 @@ class Views:
         for watched in self._watched.values():
             if now >= watched.shared_at + _SHARE_SECONDS:
                 published = self._publish(watched)
-                if published.at != self.at:  # as it was, which is said as of now
+                if published.at != self.at:  # unchanged, but published with the current time
                     self._share(watched, self._encode(published.state, published.revision, self.at, self._time_zone))
 
     def published(self, part: ViewFilter) -> Published:
-        """The newest state of a part that is being watched."""
+        """Returns the newest state of a watched filter."""
         return self._publish(self._watched[part])
 
     def _publish(self, watched: _Watched) -> Published:
@@ -201,7 +205,7 @@ class Views:
             )
             self._share(watched, watched.published.encoded)
         elif state is not old.state:
-            watched.published = dataclasses.replace(old, state=state)  # equal, and next time found so at once
+            watched.published = dataclasses.replace(old, state=state)  # equal; identical at the next comparison
         return watched.published
 
     def _share(self, watched: _Watched, encoded: bytes) -> None:
@@ -211,7 +215,7 @@ class Views:
 
 
 class _Watching(AbstractAsyncContextManager[None]):
-    """Joins and leaves. There are thousands, for as long as they are subscribed: hence no generator."""
+    """A watcher's hold on a view. Thousands last as long as their subscriptions, which generators would make larger."""
 
     __slots__ = ("_part", "_views")
 

@@ -16,9 +16,9 @@ _Signature = tuple[tuple[int, int, int, int], ...]
 
 
 def credentials(settings: Settings) -> grpc.ServerCredentials | None:
-    """What a port is served with, None without TLS; SetupError where the files are no good.
+    """Returns the credentials of a TLS port; None without TLS. Raises SetupError if the files cannot be used.
 
-    Each new connection gets what the files hold by then. Connections that stand go on as they began.
+    Each new connection gets the current contents of the files. Open connections keep theirs.
     """
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
@@ -33,7 +33,7 @@ def credentials(settings: Settings) -> grpc.ServerCredentials | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Files:
-    """Where the parts are."""
+    """The paths of the certificate, its key and the authority of clients."""
 
     certificate: Path
     key: Path
@@ -41,14 +41,14 @@ class _Files:
 
     @property
     def signature(self) -> _Signature:
-        """What changes with the files, whether they are written anew, replaced, or links that lead elsewhere."""
+        """Returns a value that changes whenever a file is rewritten, replaced, or a link to another file."""
         return tuple(
             (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
             for found in (path.stat() for path in (self.certificate, self.key, self.client_ca) if path is not None)
         )
 
     def read(self) -> grpc.ServerCertificateConfiguration:
-        """What the files hold; SetupError where they cannot be read or do not belong together."""
+        """Returns the contents of the files. Raises SetupError if one cannot be read or they do not belong together."""
         key = _read("TALLYWIRE_TLS_KEY", self.key)
         certificate = _read("TALLYWIRE_TLS_CERTIFICATE", self.certificate)
         authority = _read("TALLYWIRE_TLS_CLIENT_CA", self.client_ca) if self.client_ca is not None else None
@@ -72,7 +72,7 @@ class _Files:
 
 
 class _Current:
-    """What the files held when they were last good. gRPC asks with every new connection, from threads of its own."""
+    """The last usable contents of the files. gRPC asks for them with every new connection, from threads of its own."""
 
     def __init__(self, files: _Files) -> None:
         self._files = files
@@ -81,7 +81,9 @@ class _Current:
         self._seen: _Signature | None = files.signature
 
     def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """What the files hold, None where they have not changed since, or are no good: the last good ones stay."""
+        """Returns the new contents of the files; None if they are unchanged, or unusable, and the last ones stay in
+        use.
+        """
         with self._lock:
             try:
                 signature = self._files.signature
@@ -96,7 +98,7 @@ class _Current:
         return config
 
     def _refuse(self, error: Exception) -> None:
-        """Says once of files that are not there or no good that the ones before stay in use."""
+        """Logs, once for each change, that the files are missing or unusable and the last ones stay in use."""
         if isinstance(error, OSError):
             if self._seen is None:
                 return

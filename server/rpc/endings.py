@@ -1,4 +1,4 @@
-"""How the server ends streams that have done nothing wrong, so that their clients go on with another one."""
+"""How the server ends streams that did nothing wrong, so that their clients go on with a new stream."""
 
 import math
 import random
@@ -13,15 +13,15 @@ from server.settings import Settings
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-# A stream ends by itself before the grace of its connection is over, and not all that began together at once.
+# A stream ends before the grace of its connection, at a random time, so that not all end together.
 _EARLIEST, _LATEST = 0.7, 0.9
-# A caller's deadline ends a stream without trailers: the server ends it so much before, by whichever is less.
+# gRPC ends a stream at its caller's deadline without trailers, so the server ends it earlier, by the smaller of these.
 _MARGIN_SECONDS, _MARGIN_SHARE = 1.0, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
-    """What a stream of events may take. In seconds; 0: no limit."""
+    """The limits of a stream of events, in seconds; 0 means no limit."""
 
     age: float = 0
     idle: float = 0  # without a whole message
@@ -31,14 +31,14 @@ class StreamLimits:
     def from_settings(cls, settings: Settings) -> Self:
         """Returns the limits that the operator has set.
 
-        What is left of a connection that is to end is over before gRPC cuts it.
+        Streams end before gRPC cuts the connection that holds them.
         """
         age = settings.connection_grace_seconds if settings.max_connection_seconds else 0
         return cls(age=age, idle=settings.max_stream_idle_seconds)
 
 
 class Lifetime:
-    """How long a stream may last: up to the age of streams, or to just before its caller's deadline."""
+    """The time until a stream must end: by the age of streams, or just before its caller's deadline."""
 
     __slots__ = ("_by_deadline", "_ends_at")
 
@@ -50,12 +50,14 @@ class Lifetime:
         self._ends_at = min(self._ends_at, deadline)
 
     def within(self, seconds: float) -> float | None:
-        """So many seconds, or those that are left if they are fewer. 0, and the answer None, stand for no limit."""
+        """Returns the smaller of the given seconds and those that are left. Given as 0, or returned as None, there is
+        no limit.
+        """
         left = min(self._ends_at - time.monotonic(), seconds or math.inf)
         return None if left == math.inf else max(left, 0.0)
 
     def check(self) -> None:
-        """Refuses to go on once the time is over."""
+        """Raises a refusal once the time is over."""
         if time.monotonic() < self._ends_at:
             return
         if self._by_deadline:
@@ -66,12 +68,12 @@ class Lifetime:
 
 
 def draining() -> Refused:
-    """The end of all streams of a server that stops."""
+    """Returns the refusal that ends all streams of a server that stops."""
     return Refused(Reason.DRAINING, "the server is about to stop; connect again", retry_after=0.5)
 
 
 def idle() -> Refused:
-    """The end of a stream on which nothing comes."""
+    """Returns the refusal that ends a stream on which nothing arrives."""
     return Refused(
         Reason.STREAM_IDLE, "no whole message has come for too long: open a stream when there is one", retry_after=0.1
     )

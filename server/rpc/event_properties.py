@@ -12,7 +12,7 @@ from server.events.redaction import SecretKeys
 
 
 class Properties(NamedTuple):
-    """Properties as JSON with sorted keys: as they were sent, and as they are stored."""
+    """The properties of an event as JSON with sorted keys: as they were sent, and as they are stored."""
 
     sent: str
     stored: str
@@ -20,8 +20,8 @@ class Properties(NamedTuple):
 
 
 def read(message: struct_pb2.Struct, secret_keys: SecretKeys) -> Properties:
-    """The properties of an event, checked; what stands under a key that names a secret is not stored. True, false and
-    null are no secrets, and kept.
+    """Returns the checked properties of an event. Values under keys that name secrets are not stored, except true,
+    false and null.
     """
     PROPERTIES.check(len(message.fields))
     reader = _Reader(secret_keys)
@@ -34,7 +34,7 @@ def read(message: struct_pb2.Struct, secret_keys: SecretKeys) -> Properties:
 
 
 class _Reader:
-    """Reads the values of properties, and notes what there is to say about them."""
+    """The recursive reading of properties, which notes secrets and numbers that may have been rounded."""
 
     def __init__(self, secret_keys: SecretKeys) -> None:
         self._is_secret = secret_keys.named
@@ -78,7 +78,7 @@ class _Reader:
         return number
 
     def _expect(self, characters: int) -> None:
-        """Refuses properties as soon as it is certain that they are too large, before they are read to the end."""
+        """Refuses properties as soon as they are certain to be too large, before they are read to the end."""
         self._least += characters
         PROPERTY_VALUES.check(self._least // 2)
 
@@ -88,7 +88,7 @@ def _is_flag(value: object) -> bool:
 
 
 def _redacted(value: object, secret_keys: SecretKeys) -> object:
-    """A value without what stands under keys that name secrets."""
+    """Returns a value with the contents of secret keys replaced."""
     match value:
         case dict():
             return {

@@ -1,4 +1,4 @@
-"""EventService: events come in."""
+"""EventService: the RPCs that take events in."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class EventService(event_service_pb2_grpc.EventServiceServicer):
-    """Takes events in, one by one, in batches and in streams."""
+    """The service that stores events: one by one, in batches and in streams."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         return SenderFacts.of(principal, self._secrets, now, sent_at=sent_at, correct_clock=correct)
 
     async def _store(self, principal: Principal, batch: WireBatch) -> Submission:
-        """Stores those events of a batch that are in order and returns the results of all."""
+        """Stores the valid events of a batch and returns the results of all."""
         sender, read = self._sender(principal, batch.head), list[Event | Result]()
         async with self._admission.reading(principal, batch.count) as yield_point:
             for part in batch.parts():
@@ -127,7 +127,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         return Submission(results=every, revision=submission.revision, clock_skew=sender.clock_skew)
 
     async def _store_streamed(self, principal: Principal, batch: WireBatch) -> Submission:
-        """The same for a batch of a stream, which counts as under way until it is stored."""
+        """Stores a batch of a stream, and counts it as in flight until it is stored."""
         with self._admission.holding(principal.organization_id, batch.size):
             return await self._store(principal, batch)
 
@@ -152,7 +152,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
 
 
 def _read(part: Sequence[event_pb2.Event] | TooLarge, sender: SenderFacts) -> list[Event | Result]:
-    """Each event of a part of a batch, or its rejection."""
+    """Returns each event of a part of a batch, or its rejection."""
     if isinstance(part, TooLarge):
         return [_rejected(part.event_id, rules.event_too_large())]
     messages = list(part)  # each look at a message in its field makes an object for it
@@ -194,9 +194,7 @@ class _Stream:
         self._last_acked = 0
 
     async def run(self) -> None:
-        """Serves the stream to its end. Whatever ends it, what was submitted before is acknowledged first if
-        possible.
-        """
+        """Serves the stream to its end. Batches submitted before the end are acknowledged first if possible."""
         reader = asyncio.create_task(self._read_all())
         try:
             await self._acknowledge_all()
@@ -207,15 +205,15 @@ class _Stream:
             self._context.set_trailing_metadata(((_LAST_ACKED, str(self._last_acked)),))
 
     def _abandoned(self) -> Iterator["asyncio.Task[Submission]"]:
-        """Stops waiting for what nobody will acknowledge any more; what is being written is written all the same."""
+        """Stops waiting for batches that nobody will acknowledge any more; the writes in progress go on."""
         while not self._pending.empty():
             if (pending := self._pending.get_nowait()) is not None:
                 pending[1].cancel()
                 yield pending[1]
 
     async def _read_all(self) -> None:
-        """Reads until the client is done, errs or falls silent, the stream's time is over or the server drains; then
-        lets the writer finish.
+        """Reads until the client is done, errs or is idle for too long, the stream's time is over, or the server stops;
+        then lets the writer finish.
         """
         draining = asyncio.create_task(self._draining.wait())
         try:
@@ -239,7 +237,7 @@ class _Stream:
             self._pending.put_nowait(None)
 
     def _end(self) -> NoReturn:
-        """Raises why a stream ends that nothing has come on."""
+        """Raises the reason why a stream on which nothing has arrived ends."""
         if self._draining.is_set():
             raise endings.draining()
         self._lifetime.check()

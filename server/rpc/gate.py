@@ -1,5 +1,5 @@
-"""The outermost interceptor: nobody gets in without a key, nothing is made of a request before its call is admitted,
-and nothing gets out but a status of ours.
+"""The outermost interceptor: it admits calls with a valid key only, parses no request before its call is admitted, and
+lets no error out but as a status of the contract.
 """
 
 import asyncio
@@ -25,44 +25,48 @@ from server.tenancy.principal import Principal, Scope
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-_Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # one that counts the address is made for the call
+_Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # made for the call if it counts the address
 
 
-# A stream that cannot be let in is not read for so long, which slows its sender down, before it is refused.
+# For so long a stream that cannot be let in is not read, which slows its sender down; then it is refused.
 _STREAM_PATIENCE = 5.0
 _STREAM_LOOKS_EVERY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """The bytes of a request. gRPC deserializes before it calls the handler; this one does so when it is admitted."""
+    """The bytes of a request. gRPC deserializes before it calls the handler, and these are parsed once the call is
+    admitted.
+    """
 
     data: bytes
     parser: Callable[[bytes], Any]
 
     def parse(self) -> Any:
-        """The message, or a batch whose events are not parsed yet; refused where it is too much, or nothing at all."""
+        """Returns the message, or a batch whose events are not parsed yet; refuses a request that is too large or
+        malformed.
+        """
         return self.parser(self.data)
 
 
 class _Credential(NamedTuple):
-    """What a call authenticates with. Of calls that last there are thousands: it holds no more than it needs."""
+    """The credential of a call. Thousands of calls last, so it holds no more than it needs."""
 
     gate: "Gate"
     method: str
     text: str
 
     async def authenticate(self) -> Principal:
-        """Whose it is, now."""
+        """Returns whose credential this is now."""
         return await self.gate.confirm(self, caller().principal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who makes the current call."""
+    """The maker of the current call."""
 
     principal: Principal
-    # Asks again, for calls that last. It knows the key, which must not come out with what is printed.
+    # Checks the key again, for calls that last. It holds the key, which must never be printed.
     authenticate: Callable[[], Awaitable[Principal]] = field(repr=False)
 
 
@@ -70,12 +74,12 @@ _caller: ContextVar[Caller] = ContextVar("caller")
 
 
 def caller() -> Caller:
-    """The caller of the current call."""
+    """Returns the caller of the current call."""
     return _caller.get()
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """Authenticates and admits each call, bounds its time, and turns whatever it raises into a status with details."""
+    """The interceptor that authenticates and admits each call, limits its time, and turns exceptions into statuses."""
 
     def __init__(
         self,
@@ -99,8 +103,10 @@ class Gate(grpc.aio.ServerInterceptor):
         continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]",
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "_Handler | None":
-        """Wraps the handler of a call and the parser of its requests; a call that may not be made is refused before its
-        request is read, so that callers without a key cannot have any held.
+        """Returns the wrapped handler of a call, or a handler that refuses it.
+
+        A call that may not be made is refused before its request is read, so that callers without a key occupy no
+        memory.
         """
         self._admission.arrivals.note()
         method = handler_call_details.method
@@ -120,7 +126,7 @@ class Gate(grpc.aio.ServerInterceptor):
         return wrapped if refusal is None else _refusing(method, refusal)
 
     def _wrap(self, method: str, handler: Any) -> _Handler:
-        """The handler of all calls of a method."""
+        """Returns the handler for all calls of a method."""
         keep = functools.partial(_Raw, parser=requests.parser(method, handler.request_deserializer))
         serialize = _serializer(handler.response_serializer)
         if handler.unary_unary:
@@ -130,7 +136,7 @@ class Gate(grpc.aio.ServerInterceptor):
         return grpc.unary_stream_rpc_method_handler(self._stream(method, handler.unary_stream), keep, serialize)
 
     async def _authenticate(self, method: str, metadata: _Metadata) -> "_Refusal | None":
-        """Finds out who calls; why the call may not be made, where that is so."""
+        """Sets the caller of the call; returns why the call may not be made, if so."""
         try:
             text = _credential(metadata)
             principal = self._authenticator.known(text)
@@ -179,13 +185,13 @@ class Gate(grpc.aio.ServerInterceptor):
         return call
 
     async def _each(self, context: _Context) -> AsyncIterator[object]:
-        """The messages of a stream of events, each when it can be let in.
+        """Yields the messages of a stream of events, each when it can be let in.
 
-        gRPC's own iterator of them is in a circle with itself, and holds the last one when a stream ends early.
+        gRPC's own iterator belongs to a reference cycle, and would keep the last message when a stream ends early.
         """
         while (request := await context.read()) is not grpc.aio.EOF:
             yield await self._let_in(request)
-            del request  # the next one may be long in coming
+            del request  # the next message may take long
 
     async def _let_in(self, request: _Raw) -> object:
         principal = await caller().authenticate()
@@ -205,7 +211,7 @@ class Gate(grpc.aio.ServerInterceptor):
         return message
 
     async def confirm(self, credential: _Credential, last: Principal) -> Principal:
-        """The principal of a call under way; refuses one that may not go on."""
+        """Returns the principal of a call in progress; refuses one that may not go on."""
         principal = await self._authenticator.confirm(credential.text, last)
         self._check_scope(credential.method, principal)
         return principal
@@ -234,7 +240,9 @@ def _scope_missing(scope: Scope, field: str = "") -> Refused:
 
 
 def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-    """Lets bytes through: what many callers get is serialized once for all of them, what is long in a quicker way."""
+    """Returns a serializer that lets bytes through: some responses are encoded once for many callers, or in a faster
+    way.
+    """
     return lambda response: response if isinstance(response, bytes) else serialize(response)
 
 
@@ -249,12 +257,12 @@ def _credential(metadata: _Metadata) -> str:
 
 
 def _peer(context: _Context) -> str:
-    """The caller's address without its port."""
+    """Returns the caller's address without its port."""
     return urllib.parse.unquote(context.peer()).rpartition(":")[0]
 
 
 class _Answering:
-    """Ends the call with our status for whatever is raised inside; measures how long it took."""
+    """The end of a call: whatever is raised inside becomes one of our statuses, and its duration is measured."""
 
     __slots__ = ("_context", "_method", "_started")
 
@@ -273,7 +281,7 @@ class _Answering:
         try:
             if isinstance(error, asyncio.CancelledError):
                 outcome = grpc.StatusCode.CANCELLED
-            elif isinstance(error, grpc.aio.InternalError):  # nobody is there to read what was written
+            elif isinstance(error, grpc.aio.InternalError):  # the client has gone
                 outcome = grpc.StatusCode.CANCELLED
                 log_throttle.write("info", "a caller has left", self._method, method=self._method)
                 _let_go(error)
@@ -295,17 +303,17 @@ class _Answering:
         try:
             await self._context.abort(code, refusal.message, (*earlier, *statuses.trailers(refusal)))
         except grpc.aio.AbortError as ended:
-            _let_go(ended)  # gRPC keeps it with the call
+            _let_go(ended)  # gRPC keeps the exception with the call
         except grpc.aio.InternalError:
-            return grpc.StatusCode.CANCELLED  # the caller has just gone, of which gRPC has not heard yet
+            return grpc.StatusCode.CANCELLED  # the caller has just gone, before gRPC noticed
         return code
 
 
 def _let_go(error: BaseException) -> None:
     """Drops the frames that an exception and its causes hold.
 
-    They have the request in hand, and they are in circles: a call knows its exception, which knows the frames, which
-    know the call. What a refused call has sent would stay in memory until the garbage collector looks at everything.
+    Frames hold the request, and belong to reference cycles: a call holds its exception, the exception its frames, and
+    they hold the call. The request of a refused call would stay in memory until a full garbage collection.
     """
     chain: list[BaseException | None] = [error]
     while chain:
@@ -320,7 +328,7 @@ _seconds = functools.cache(telemetry.RPC_SECONDS.labels)
 
 
 def _refusing(method: str, why: "_Refusal") -> _Handler:
-    """A handler that ends a call before its request is read: gRPC reads a stream's only when it is asked for them."""
+    """Returns a handler that ends a call before its request is read: gRPC reads a stream only when it is asked to."""
 
     async def refuse(_requests: object, context: _Context) -> None:
         refusal = why if isinstance(why, Refused) else why(context)

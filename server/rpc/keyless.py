@@ -1,8 +1,8 @@
-"""Calls that need no key, of probes and tools: anybody can make them, so what they may hold is little.
+"""Calls that need no key, from probes and tools. Anybody can make them, so they may occupy little.
 
-A subscription to health that is one too many ends with UNIMPLEMENTED: gRPC's clients then do without and take the
-server for healthy, so that nobody is locked out by those who came before. gRPC holds the request of such a call as long
-as the call lasts, which is why a long one is refused; the services and files that these calls name have short names.
+A subscription to health over the limit ends with UNIMPLEMENTED: gRPC's clients then do without health checks and treat
+the server as healthy, so that no client is locked out by others. gRPC holds the request of such a call for as long as
+the call lasts, so a long request is refused; valid requests name services and files, whose names are short.
 """
 
 import asyncio
@@ -22,19 +22,19 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 def needs_no_key(method: str) -> bool:
-    """True for the methods that tell nothing about any organization."""
+    """Returns whether a method says nothing about any organization and needs no key."""
     return method.startswith(_SERVICES)
 
 
 class Keyless:
-    """Bounds what the calls without a key hold on a server."""
+    """The limits of what calls without a key occupy on a server."""
 
     def __init__(self) -> None:
         self._watches = _Places(_MOST_WATCHES)
         self._tools = _Places(_MOST_TOOLS)
 
     def wrap(self, handler: Any) -> _Handler:
-        """The handler of a method, within these bounds."""
+        """Returns the handler of a method, within these limits."""
         short, answer = functools.partial(_short, handler.request_deserializer), handler.response_serializer
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(_once(handler.unary_unary), short, answer)
@@ -71,14 +71,14 @@ class Keyless:
 
 
 class _Places:
-    """So many places for calls that last."""
+    """A limited number of places for calls that last."""
 
     def __init__(self, most: int) -> None:
         self._free = most
 
     @contextlib.contextmanager
     def one(self) -> Iterator[bool]:
-        """Takes a place for the length of the block; False where none is free."""
+        """Takes a place for the length of the block; gives False if none is free."""
         if not self._free:
             yield False
             return
@@ -108,7 +108,7 @@ async def _until_too_long(requests: AsyncIterator[object | None], context: _Cont
 
 
 def _short(deserialize: Callable[[bytes], object], data: bytes) -> object | None:
-    """The message; None where it is too long to be looked at."""
+    """Returns the message; None if it is too long to be parsed."""
     return deserialize(data) if len(data) <= _LONGEST_REQUEST else None
 
 

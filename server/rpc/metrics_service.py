@@ -17,7 +17,7 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
-    """Answers with the figures of the caller's organization."""
+    """The service that answers questions with the figures of the caller's organization."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries

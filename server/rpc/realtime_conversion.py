@@ -1,4 +1,4 @@
-"""Realtime states and updates between their messages and their values."""
+"""Conversion of realtime states and updates between messages and values."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ _MEASURES = {measure.number: measure.name for measure in registry.MEASURES.value
 
 
 def part(message: realtime_service_pb2.RealtimeFilter) -> ViewFilter:
-    """The part of the organization that a subscription is about."""
+    """Returns the filter of a subscription."""
     named = len(message.agent_ids)
     AGENT_IDS.check(
         AGENT_IDS.count + 1 if named and message.channel else named
@@ -62,7 +62,7 @@ def _value(field: str, value: str) -> str:
 
 
 def interval(request: realtime_service_pb2.WatchMetricsRequest) -> float:
-    """The least time between two messages, in seconds."""
+    """Returns the shortest time between two messages, in seconds."""
     seconds = rules.duration("min_interval", request.min_interval.seconds, request.min_interval.nanos)
     if seconds == 0:
         return DEFAULT_INTERVAL
@@ -77,8 +77,9 @@ def interval(request: realtime_service_pb2.WatchMetricsRequest) -> float:
 
 
 def state(shown: ViewState, revision: int, at: datetime, time_zone: str) -> bytes:
-    """The bytes of GetRealtimeMetricsResponse, which are the beginning of WatchMetricsResponse, too: made once for all
-    who ask or watch.
+    """Returns a GetRealtimeMetricsResponse as bytes, encoded once for all who ask or watch.
+
+    The bytes are also the beginning of a WatchMetricsResponse.
     """
     as_of_time = timestamp_pb2.Timestamp()
     as_of_time.FromDatetime(at)
@@ -97,23 +98,23 @@ def state(shown: ViewState, revision: int, at: datetime, time_zone: str) -> byte
     return realtime_service_pb2.GetRealtimeMetricsResponse(state=made).SerializeToString()
 
 
-# Messages are put together from encoded pieces: in protobuf, messages one behind the other are their fields together.
+# Messages are joined from encoded pieces: protobuf reads concatenated messages as one with the fields of all.
 
 
 def heartbeat(revision: int) -> bytes:
-    """A message of WatchMetrics without a state, and what makes one of an encoded state."""
+    """Returns a message of WatchMetrics without a state. Appended to an encoded state, it completes that message."""
     return realtime_service_pb2.WatchMetricsResponse(revision=revision).SerializeToString()
 
 
 def bookmark(revision: int, token: str) -> bytes:
-    """A message of WatchUpdates that only says where the reader stands."""
+    """Returns a message of WatchUpdates that carries only the reader's position."""
     return realtime_service_pb2.WatchUpdatesResponse(
         resume_token=token, revision=revision, bookmark=True
     ).SerializeToString()
 
 
 def resumable(message: bytes, token: str) -> bytes:
-    """The last message of an update, with its token."""
+    """Returns the last message of an update with its token."""
     return message + realtime_service_pb2.WatchUpdatesResponse(resume_token=token).SerializeToString()
 
 
@@ -143,9 +144,9 @@ def _timestamp(microseconds: int) -> timestamp_pb2.Timestamp:
 
 
 def update(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[bytes]:
-    """The messages of an update: one, or several where it is too large for one. The last one lacks its token.
+    """Yields the messages of an update: one, or several if it is too large for one. The last one still lacks its token.
 
-    An empty one is no message: it comes whenever a little work is done, for others to be let go first.
+    An empty message is none: it marks a point at which the work may be interrupted.
     """
     head = _empty(batch)
     message = head
@@ -165,7 +166,9 @@ def _empty(batch: Batch) -> bytes:
 
 
 def _pieces(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[bytes]:
-    """What an update holds, a few changes or events at a time, each piece much smaller than a message may be."""
+    """Yields the contents of an update, a few changes or events at a time, each piece much smaller than a message may
+    be.
+    """
     changed = [(key, counters) for key, counters in batch.update.changes.items() if _concerns(key, chosen)]
     for start in range(0, len(changed), _PIECE):
         message = realtime_service_pb2.WatchUpdatesResponse()
@@ -177,7 +180,7 @@ def _pieces(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[
 
 
 def _few(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    """Events, a few at a time."""
+    """Yields events, a few at a time."""
     first = characters = 0
     for index, event in enumerate(events, start=1):
         characters += len(event.properties)
@@ -189,7 +192,9 @@ def _few(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
 
 
 def has_overflow(batches: Iterable[Batch], chosen: ViewFilter) -> bool:
-    """True where an update holds changes of values that the filter could name and that have no cells of their own."""
+    """Returns whether an update holds changes of OTHER in the filter's dimension, which may include the filter's
+    values.
+    """
     return any(
         key.dimension == chosen.dimension and key.value == OTHER for batch in batches for key in batch.update.changes
     )
@@ -219,7 +224,7 @@ def _add_changes(message: realtime_service_pb2.WatchUpdatesResponse, key: CellKe
 
 
 def _event(event: Event) -> event_pb2.Event:
-    """The event as it is stored. The detail of a custom event type is not told, since its family is not stored."""
+    """Returns the event as it is stored. Details of custom event types are absent, since their family is not stored."""
     message = event_pb2.Event(
         event_id=event.event_id,
         event_type=event.event_type,

@@ -25,7 +25,7 @@ _UPDATES_AT_ONCE = 200
 
 
 class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
-    """Tells what is happening in the caller's organization."""
+    """The service that shows what is happening in the caller's organization."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
     async def GetRealtimeMetrics(  # noqa: N802 - the name in the contract
         self, request: realtime_service_pb2.GetRealtimeMetricsRequest, context: Context
     ) -> realtime_service_pb2.GetRealtimeMetricsResponse:
-        """The figures of now."""
+        """Returns the current figures."""
         principal, part = gate.caller().principal, realtime_conversion.part(request.filter)
         encoded = await self._hubs.state(principal.organization_id, principal.settings.time_zone, part)
         return realtime_service_pb2.GetRealtimeMetricsResponse.FromString(encoded)
@@ -59,7 +59,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
     async def WatchMetrics(  # type: ignore[override]  # noqa: N802 - the name in the contract
         self, request: realtime_service_pb2.WatchMetricsRequest, context: Context
     ) -> None:
-        """The newest state, whenever it has changed."""
+        """Sends the newest state whenever it has changed."""
         part, interval = realtime_conversion.part(request.filter), realtime_conversion.interval(request)
         principal = gate.caller().principal
         stream = self._stream(context, principal, part)
@@ -95,7 +95,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
     async def WatchUpdates(  # type: ignore[override]  # noqa: N802 - the name in the contract
         self, request: realtime_service_pb2.WatchUpdatesRequest, context: Context
     ) -> None:
-        """Every update, once and in order."""
+        """Sends every update, once and in order."""
         principal, part = gate.caller().principal, realtime_conversion.part(request.filter)
         stream = self._stream(context, principal, part, include_events=request.include_events)
         resumed = stream.tokens.position(request.resume_after) if request.resume_after else None
@@ -109,7 +109,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
                     stream.leave_token()
 
     async def _send_updates(self, stream: Stream, hub: Hub, part: ViewFilter, *, include_events: bool) -> None:
-        """Sends whatever comes. The first message is a bookmark: from there on nothing is missed."""
+        """Sends updates as they come. The first message is a bookmark: every update after it is sent."""
         loop = asyncio.get_running_loop()
         undecided = await hub.undecided(part, part.values)
         bookmark_at = loop.time()
@@ -149,8 +149,8 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
 
 
 async def _next(stream: Stream, hub: Hub, part: ViewFilter, *, include_events: bool) -> Sequence[Batch]:
-    """The next updates, none while the database is away; a refusal for those that are gone names a token to go on
-    with.
+    """Returns the next updates, none while the database is away. The refusal of updates that are no longer kept names a
+    token to go on with.
     """
     try:
         return await hub.updates_after(stream.revision, _UPDATES_AT_ONCE, part, include_events=include_events)

@@ -1,6 +1,6 @@
-"""The reflection service, as v1 and as v1alpha, which know the same messages by two names.
+"""The reflection service as v1 and as v1alpha, which have the same messages under two names.
 
-What grpcio brings is v1alpha alone, and its pool of descriptors finds services but not their methods.
+grpcio has v1alpha alone, and its pool of descriptors finds services but not their methods.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ def register(services: Iterable[str], server: grpc.aio.Server) -> None:
 
 
 class _Pool:
-    """The pool of all descriptors, which finds the file of a method by its service, and knows the v1 of reflection."""
+    """The pool of all descriptors. It finds the file of a method by its service, and holds reflection v1."""
 
     def __init__(self) -> None:
         self._pool = descriptor_pool.Default()
@@ -44,7 +44,7 @@ class _Pool:
         return getattr(self._pool, name)
 
     def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:  # noqa: N802 - the name in protobuf
-        """The file that defines a message, field, enum, service or method; KeyError where none does."""
+        """Returns the file that defines a message, field, enum, service or method. Raises KeyError if none does."""
         try:
             return self._pool.FindFileContainingSymbol(symbol)
         except KeyError:
@@ -54,7 +54,7 @@ class _Pool:
 
 
 def _v1() -> descriptor_pb2.FileDescriptorProto:
-    """The file of v1, made of that of v1alpha."""
+    """Returns the file of v1, made from the file of v1alpha."""
     file = descriptor_pb2.FileDescriptorProto()
     reflection_pb2.DESCRIPTOR.CopyToProto(file)
     file.name, file.package = _V1_FILE, _V1

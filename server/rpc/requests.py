@@ -1,8 +1,8 @@
-"""Requests between their bytes and their messages: what a request could become is bounded before it is parsed.
+"""Requests between bytes and messages, with a bound on the memory of a request before it is parsed.
 
-A message may take a hundred times its bytes once it is parsed: two million empty events are 4 MiB, or 4 KiB as gRPC
-compresses them. So nothing longer than 64 KiB is ever parsed at once. A question is not longer, nor is an event. A
-batch is walked over: its events are counted, up to their limit, and parsed a few at a time, whenever they are read.
+A parsed message may take a hundred times its bytes: two million empty events are 4 MiB, or 4 KiB as gRPC compresses
+them. So at most 64 KiB are parsed at once. No question and no event is longer. A batch is scanned: its events are
+counted, up to their limit, and parsed a few at a time when they are read.
 """
 
 import functools
@@ -18,11 +18,11 @@ from server.errors import Reason, Refused
 from server.events import rules
 from tallywire.v1 import event_pb2, event_service_pb2
 
-# What is read at once: some two milliseconds of events as they usually are, ten if they are nothing but properties.
+# How much is parsed at once: some two milliseconds of usual events, ten of events with nothing but properties.
 PIECE_EVENTS = 250
 PIECE_BYTES = 32 * 1024
 _SINGLE_BYTES = rules.MAX_EVENT_BYTES + request_limits.MAX_BYTES_BESIDE_EVENTS
-_LOOKS_FOR_AN_ID = 64  # fields of an event that is too large, among which its id is looked for
+_LOOKS_FOR_AN_ID = 64  # fields of a too large event that are searched for its id
 
 _Batch: TypeAlias = event_service_pb2.TrackEventsRequest | event_service_pb2.StreamBatch
 _Parsed = TypeVar("_Parsed")
@@ -38,13 +38,13 @@ _EVENT_ID = event_pb2.Event.EVENT_ID_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
 
 
 class TooLarge(NamedTuple):
-    """An event that is too large to be parsed; its id, where that is easily found."""
+    """An event that is too large to be parsed, with its id if it is easily found."""
 
     event_id: str
 
 
 class _Piece(NamedTuple):
-    """Some events of a batch, one behind the other: from where to where. large: it is one, which is too large."""
+    """A range of bytes that holds events of a batch. large says that it is a single event, which is too large."""
 
     begin: int
     end: int
@@ -53,7 +53,7 @@ class _Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireBatch:
-    """A batch of events as it came. head is all of it but the events. sequence: 0 where it is not of a stream."""
+    """A batch of events as it arrived. head is the batch without its events. sequence is 0 outside of streams."""
 
     head: _Batch
     sequence: int
@@ -64,7 +64,7 @@ class WireBatch:
     parse: "Callable[[bytes], _Batch]" = field(repr=False)
 
     def parts(self) -> Iterator[Sequence[event_pb2.Event] | TooLarge]:
-        """The events in their order, a few at a time; each few are parsed when they are asked for."""
+        """Yields the events in order, a few at a time; each few are parsed when they are asked for."""
         for begin, end, large in self.pieces:
             if large:
                 yield TooLarge(_event_id(self.data, begin, end))
@@ -73,12 +73,12 @@ class WireBatch:
 
 
 def parser(method: str, parse: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
-    """What makes of the bytes of a method's request its message, or a refusal; parse does so whatever they are."""
+    """Returns the function that parses the requests of a method, or refuses them. parse is protobuf's own parser."""
     return _PARSERS.get(method) or functools.partial(_question, parse)
 
 
 def events_in(request: object) -> int:
-    """How many events a request carries."""
+    """Returns how many events a request carries."""
     match request:
         case WireBatch():
             return request.count
@@ -104,7 +104,7 @@ def _track_events(data: bytes) -> WireBatch:
 
 
 def _stream_events(data: bytes) -> WireBatch | event_service_pb2.StreamEventsRequest:
-    """A batch, or the message itself where it is a header or nothing."""
+    """Returns a batch, or the message itself if it is a header or empty."""
     batch, beside = None, 0
     for one in _fields(data, 0, len(data)):
         if one.tag != _STREAM_BATCH:
@@ -113,7 +113,7 @@ def _stream_events(data: bytes) -> WireBatch | event_service_pb2.StreamEventsReq
         elif batch is None:
             batch = one
         else:
-            raise _malformed()  # the two would be one batch, which nobody means
+            raise _malformed()  # protobuf would merge the two into one batch
     if batch is None:
         return _parse(event_service_pb2.StreamEventsRequest.FromString, data)
     return _batch(event_service_pb2.StreamBatch.FromString, data, batch.content, batch.end, _STREAMED_EVENTS)
@@ -135,8 +135,9 @@ def _batch(parse: Callable[[bytes], _Batch], data: bytes, begin: int, end: int, 
 
 
 def _cut(data: bytes, begin: int, end: int, tag: int) -> tuple[list[_Piece], bytes, int]:
-    """Where the events of a batch are, what is beside them, and how many they are. Every event of the service comes by
-    here, hence the loop as it is.
+    """Returns the ranges of a batch's events, the bytes beside them, and the number of events.
+
+    Every event of the service passes through here, which is why the loop is written out.
     """
     pieces, beside, beside_bytes, count = list[_Piece](), list[bytes](), 0, 0
     at = first = begin  # of the piece
@@ -162,7 +163,7 @@ def _cut(data: bytes, begin: int, end: int, tag: int) -> tuple[list[_Piece], byt
                     more = data[at]
                     if more > 0x7F:
                         length, at = _varint(data, at - 1)
-                    else:  # two bytes, as nearly all events have that are longer than one says
+                    else:  # two bytes, as for nearly all longer events
                         length, at = length - 0x80 + (more << 7), at + 1
                 at += length
             count += 1
@@ -187,7 +188,7 @@ def _cut(data: bytes, begin: int, end: int, tag: int) -> tuple[list[_Piece], byt
 
 
 class _Field(NamedTuple):
-    """A field of a message: its tag, where it begins, where its value does, and where it ends."""
+    """A field of a message: its tag, where it begins, where its value begins, and where it ends."""
 
     tag: int
     begin: int
@@ -196,7 +197,7 @@ class _Field(NamedTuple):
 
 
 def _fields(data: bytes, at: int, end: int) -> Iterator[_Field]:
-    """The fields of a message, one after the other."""
+    """Yields the fields of a message."""
     while at < end:
         one = _field(data, at, end)
         yield one
@@ -214,7 +215,7 @@ def _field(data: bytes, begin: int, end: int) -> _Field:
             _, after = _varint(data, content)
         elif kind in _FIXED:
             after = content + _FIXED[kind]
-        else:  # groups, which nothing of ours has ever had
+        else:  # groups, which the contract has never had
             raise _malformed()
     except IndexError:
         raise _malformed() from None
@@ -224,7 +225,7 @@ def _field(data: bytes, begin: int, end: int) -> _Field:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number, and where it ends."""
+    """Returns a number and the position after it."""
     value = shift = 0
     while shift < 70:
         byte = data[at]

@@ -68,14 +68,14 @@ class Services:
         reflection.register((*_NAMES[1:], health.SERVICE_NAME), server)
 
     async def report(self, *, serving: bool) -> None:
-        """Tells health checks whether the services can be used."""
+        """Sets the answer of health checks: whether the services can be used."""
         for name in _NAMES:
             await self.health.set(name, _SERVING if serving else _NOT_SERVING)
 
     async def report_memory(self, *, short: bool) -> None:
-        """Tells those who ask for it by name whether the server is short of memory.
+        """Sets the answer of the health check of memory.
 
-        The services go on serving meanwhile: only organizations with much under way are refused, and if all servers
-        said that they do not serve, the load of one organization would take them out one by one.
+        The other services go on as serving: only organizations with much in flight are refused, and if all servers
+        reported that they do not serve, the load of one organization would take them out one by one.
         """
         await self.health.set(MEMORY, _NOT_SERVING if short else _SERVING)

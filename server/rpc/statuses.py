@@ -1,4 +1,4 @@
-"""From refusals to google.rpc.Status: the one place where an error becomes bytes for a caller."""
+"""Refusals as google.rpc.Status: the one place where an error becomes bytes for a caller."""
 
 import functools
 import math
@@ -18,12 +18,12 @@ CODES: dict[Status, grpc.StatusCode] = {status: grpc.StatusCode[status.name] for
 
 
 def code(refusal: Refused) -> grpc.StatusCode:
-    """The status code of a refusal."""
+    """Returns the status code of a refusal."""
     return CODES[refusal.reason.status]
 
 
 def trailers(refusal: Refused) -> tuple[tuple[str, str | bytes], ...]:
-    """The trailing metadata that carries a refusal's details, and when to try again where waiting helps."""
+    """Returns the trailing metadata with a refusal's details, and with the time to try again if waiting helps."""
     if refusal.field or refusal.metadata or refusal.quota:
         content = _status(refusal).SerializeToString()
     else:
@@ -39,13 +39,13 @@ def trailers(refusal: Refused) -> tuple[tuple[str, str | bytes], ...]:
 
 @functools.lru_cache(maxsize=256)
 def _plain(reason: Reason, message: str) -> bytes:
-    """The status of a refusal that says nothing else; those of an overload come by the thousand and are all alike."""
+    """Returns the status of a refusal without further details. Refusals of an overloaded server are many and equal."""
     content: bytes = _status(Refused(reason, message)).SerializeToString()
     return content
 
 
 def _status(refusal: Refused) -> status_pb2.Status:
-    """What a refusal says, but for when to try again."""
+    """Returns the status of a refusal, without the time to try again."""
     status = status_pb2.Status(code=refusal.reason.status.value, message=refusal.message)
     metadata = dict(refusal.metadata)
     if refusal.field:

@@ -1,4 +1,4 @@
-"""One subscription's stream: what is written to it, how long it may go on, and where it says that it ended."""
+"""The stream of one subscription: its writes, its lifetime, and the token that it leaves."""
 
 import time
 from collections.abc import Coroutine
@@ -12,36 +12,38 @@ from server.realtime.resume_tokens import Tokens
 from server.rpc import endings, gate
 from server.rpc.endings import Lifetime
 
-_ASK_SECONDS = 1.0  # between two questions about a caller to whom much is sent
+_ASK_SECONDS = 1.0  # between two checks of a caller's key
 _RESUME_TOKEN = "resume-token"  # noqa: S105 - the name of a trailer
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class Draining:
-    """Whether the server is about to stop."""
+    """The state of a server that is about to stop."""
 
     def __init__(self) -> None:
         self._begun = Broadcast()
         self.has_begun = False
 
     def begin(self) -> None:
-        """Wakes all who pause."""
+        """Marks the server as stopping and wakes every pause."""
         self.has_begun = True
         self._begun.notify_all()
 
     def check(self) -> None:
-        """Refuses once it has begun: how subscriptions end."""
+        """Raises the refusal that ends subscriptions once the server is stopping."""
         if self.has_begun:
             raise endings.draining()
 
     def pause(self, seconds: float) -> Coroutine[None, None, None]:
-        """Waits so long, but not longer than the server does."""
+        """Waits for so many seconds, or until the server is stopping."""
         return self._begun.wait(0.0 if self.has_begun else seconds)
 
 
 class Stream:
-    """Writes to the context and does not yield, so that a reader that has stopped can be told so. revision is where the
-    subscriber stands. There are thousands, and they last: it holds little.
+    """The stream of a subscriber. revision is the subscriber's position.
+
+    It writes to the context instead of yielding, so that it can refuse a client that has stopped reading. Thousands of
+    streams last, so it holds little.
     """
 
     __slots__ = ("_context", "_draining", "_guard", "_lifetime", "_write_seconds", "revision", "tokens")
@@ -58,12 +60,14 @@ class Stream:
         self.revision = 0
 
     def leave_token(self) -> None:
-        """Tells in a trailer where to go on, once the stream has ended, however it has."""
+        """Sends the resume token as a trailer when the stream ends."""
         self._context.set_trailing_metadata(((_RESUME_TOKEN, self.tokens.after(self.revision)),))
 
     async def write(self, message: bytes) -> None:
-        """Sends a message, however long the client takes to read. It is never cut short: gRPC sends no status past a
-        message that it has begun. While it waits nothing else is sent, and the subscription counts against the limits.
+        """Sends a message, however long the client takes to read it.
+
+        A write is never cut short, since gRPC sends no status after an unfinished message. Meanwhile nothing else is
+        sent, and the subscription counts against the limits.
         """
         begun = time.monotonic()
         await self._context.write(message)
@@ -71,22 +75,22 @@ class Stream:
             raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read")
 
     async def check(self) -> None:
-        """Ends the subscription where the server drains, its time is over, or the key may not be used any more."""
+        """Ends the subscription if the server stops, its time is over, or its key is no longer valid."""
         self._draining.check()
         self._lifetime.check()
         await self._guard.check()
 
     def patience(self, seconds: float) -> float:
-        """So many seconds, or those up to the end of the subscription if they are fewer."""
+        """Returns the smaller of the given seconds and those until the end of the subscription."""
         return self._lifetime.within(seconds) or 0.0
 
     def pause(self, seconds: float) -> Coroutine[None, None, None]:
-        """Waits between two messages, but not longer than the server does."""
+        """Waits for so many seconds, or until the server is stopping."""
         return self._draining.pause(seconds)
 
 
 class Guard:
-    """Asks now and then whether a caller may go on."""
+    """The periodic check whether a caller may go on."""
 
     __slots__ = ("_ask_at",)
 
@@ -94,7 +98,7 @@ class Guard:
         self._ask_at = 0.0
 
     async def check(self) -> None:
-        """Refuses a caller who may not go on."""
+        """Refuses a caller whose key is no longer valid, looked up once a second at most."""
         if time.monotonic() >= self._ask_at:
             await gate.caller().authenticate()
             self._ask_at = time.monotonic() + _ASK_SECONDS

@@ -1,4 +1,4 @@
-"""How the server's connections behave: their limits, their pings, and how long they last."""
+"""The options of the server's connections: limits, pings, and their age."""
 
 import grpc
 
@@ -8,10 +8,10 @@ from server.settings import Settings
 
 OPTIONS = (
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-    ("grpc.max_concurrent_streams", 100),  # bounds what one connection can pile up by resetting streams
+    ("grpc.max_concurrent_streams", 100),  # bounds the work that one connection causes by resetting streams
     # With it gRPC would count streams that have ended against that limit for a while, and refuse clients that keep it.
     ("grpc.http.overload_protection", 0),
-    # A client that vanished without a word is let go after 30 seconds; clients may ask more often.
+    # A silent client is dropped after 30 seconds; clients may ping more often.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
@@ -22,7 +22,7 @@ OPTIONS = (
 
 
 def options(settings: Settings) -> tuple[tuple[str, int], ...]:
-    """The options of the server's connections."""
+    """Returns the options of the server's connections."""
     # A second server on the port would otherwise start, and take half of the calls. Processes that share it have a
     # parent that keeps others away.
     reuse = ("grpc.so_reuseport", int(settings.processes > 1))
@@ -30,9 +30,9 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
 
 
 def bind(server: grpc.aio.Server, settings: Settings) -> int:
-    """Makes a server listen on the address of the settings, with TLS where it is set, and returns the port.
+    """Makes a server listen on the address of the settings, with TLS if it is set, and returns the port.
 
-    Raises SetupError where nobody can listen there, or where the files of TLS are no good.
+    Raises SetupError if the address cannot be used, or the files of TLS are unusable.
     """
     try:
         credentials = certificates.credentials(settings)
@@ -47,7 +47,9 @@ def bind(server: grpc.aio.Server, settings: Settings) -> int:
 
 
 def _age(settings: Settings) -> tuple[tuple[str, int], ...]:
-    """A connection of that age, give or take a tenth, takes no new calls; those that it has may go on for the grace."""
+    """Returns the options by which connections end: at the age, give or take a tenth, they take no new calls, and calls
+    in progress have the grace to end.
+    """
     if not settings.max_connection_seconds:
         return ()
     return (

@@ -1,4 +1,4 @@
-"""What a newer client asks and this server does not understand: ignored, a filter would be answered for everything."""
+"""Unknown fields of questions from newer clients. If they were ignored, a filter would be answered for everything."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -24,7 +24,7 @@ def refuse(request: Message) -> None:
 
 
 def _first(message: Message, path: str) -> tuple[str, int] | None:
-    """Where the first unknown field is, and its number."""
+    """Returns the path of the first unknown field, and its number."""
     unknown = UnknownFieldSet(message)
     if len(unknown):
         return path, unknown[0].field_number
@@ -39,7 +39,7 @@ def _first(message: Message, path: str) -> tuple[str, int] | None:
 
 
 def _messages(field: Any, value: Any) -> Iterable[Message]:
-    """The messages that a field holds, of a map those that are its values."""
+    """Returns the messages that a field holds; for a map, its values."""
     if field.message_type.GetOptions().map_entry:
         return value.values() if field.message_type.fields_by_name["value"].message_type is not None else ()
     return value if field.is_repeated else (value,)

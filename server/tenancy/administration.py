@@ -1,4 +1,4 @@
-"""Organizations: making and finding them, and changing their state and settings."""
+"""Organizations: how they are made and found, and how their state and settings change."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ from server.store.database import Database
 async def create_organization(database: Database, name: str, settings: OrganizationSettings) -> int:
     """Makes an organization and returns its id.
 
-    Raises InvalidOrganizationName, InvalidSetting, and OrganizationExists where the name is taken.
+    Raises InvalidOrganizationName, InvalidSetting, and OrganizationExists if the name is taken.
     """
     if not name or len(name) > 100 or not name.isprintable():
         raise InvalidOrganizationName
@@ -41,9 +41,9 @@ async def organization(database: Database, name: str) -> Organization:
 
 
 async def set_state(database: Database, name: str, state: OrganizationState) -> None:
-    """Suspends, resumes or revokes an organization; servers follow within 10 seconds. Revoking is for good.
+    """Suspends, resumes or revokes an organization; servers follow within 10 seconds. Revoking is final.
 
-    Raises OrganizationRevoked where there is no such organization any more.
+    Raises OrganizationRevoked if the organization was revoked before.
     """
     async with database.transaction() as driver:
         found = await organizations.set_state(driver, name, state)
@@ -52,9 +52,9 @@ async def set_state(database: Database, name: str, state: OrganizationState) -> 
 
 
 async def change_settings(database: Database, name: str, chosen: Mapping[str, Value]) -> None:
-    """Changes settings of an organization, by their names; servers follow within 10 seconds.
+    """Changes settings of an organization, by name; servers follow within 10 seconds.
 
-    Raises InvalidSetting, OrganizationNotFound, and ValueError for what is no setting that can change.
+    Raises InvalidSetting, OrganizationNotFound, and ValueError for a setting that cannot be changed.
     """
     changes = organization_settings.checked_changes(chosen)
     async with database.transaction() as driver:

@@ -1,4 +1,4 @@
-"""API keys: making and revoking them."""
+"""API keys: how they are made and revoked."""
 
 import base64
 import dataclasses
@@ -19,7 +19,7 @@ KEY_PREFIX = "tw"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """A key that was just made. The secret is told once and is not kept."""
+    """A key that was just made. The secret is shown once and not kept."""
 
     key_id: str
     secret: str
@@ -42,7 +42,7 @@ async def create_key(
 ) -> NewKey:
     """Makes an API key; its secret is in the result and nowhere else.
 
-    Raises OrganizationNotFound, and ScopesMissing where the key could do nothing.
+    Raises OrganizationNotFound, and ScopesMissing for a key without scopes.
     """
     if not scopes:
         raise ScopesMissing

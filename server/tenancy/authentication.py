@@ -1,6 +1,6 @@
-"""Authentication: finds out whose an API key is, and remembers it for seconds.
+"""Authentication: which organization an API key belongs to, remembered for a few seconds.
 
-Bad credentials cost their sender only: nobody else waits for them.
+A flood of bad credentials does not delay callers with good ones.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from server.tenancy.key_lookups import KeyLookups
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Principal, Scope
 
-_FRESH_SECONDS = 5.0  # a revoked key is refused everywhere within this and the time of one look-up
+_FRESH_SECONDS = 5.0  # a revoked key is refused everywhere after this and one look-up
 _MOST_KEYS = 20_000  # that are remembered, and as many ids that are none
 # Look-ups of ids that were never seen share a statement every so many seconds, which bounds the cost of a flood.
 _STRANGERS_PAUSE = 0.05
 _MOST_WAITING = 5_000
-# A call under way waits so long for the answer about its key, and goes on with the last answer where none comes.
+# A call in progress waits so long for a look-up of its key, and goes on with the last result if there is none.
 _CONFIRM_SECONDS, _ASK_AGAIN_SECONDS = 1.0, 2.0
 _BAD_PER_WINDOW, _WINDOW_SECONDS, _MOST_WINDOWS = 100, 10.0, 10_000
 
@@ -42,19 +42,19 @@ _CREDENTIAL = re.compile(rf"{api_keys.KEY_PREFIX}_([a-z2-7]{{16}})_[A-Za-z0-9_-]
 
 @dataclass(slots=True, kw_only=True)
 class _Known:
-    """A key of the database, as it was until then."""
+    """A key of the database, as it was when it was read."""
 
     fresh_until: float
     key: ApiKey
     organization: Organization
-    principal: Principal  # the same for all calls, so that a thousand that last hold it once
+    principal: Principal  # one object for all calls of the key, since thousands may last
 
 
 class Authenticator:
-    """Tells who a credential belongs to.
+    """The check of credentials, with what is remembered of keys.
 
-    Keys are remembered by their ids: a wrong secret for a known id costs a comparison, and so does an id that was just
-    found to be none. Ids never seen before wait for a statement that they share; known keys do not wait behind them.
+    Keys are remembered by id: a wrong secret for a known id costs a comparison, and so does an id that was just found
+    not to exist. Ids that were never seen share a statement; known keys do not wait behind them.
     """
 
     def __init__(self, database: Database, hashes: KeyedHashes, clock: Clock) -> None:
@@ -69,7 +69,7 @@ class Authenticator:
         self._ask_again_at = 0.0
 
     async def authenticate(self, credential: str) -> Principal | None:
-        """Returns the principal of a credential; None where the credential is bad."""
+        """Returns the principal of a credential; None if the credential is bad."""
         key_id = _key_id(credential)
         known = await self._current(key_id) if key_id is not None else None
         principal = self._principal(known, credential)
@@ -78,14 +78,14 @@ class Authenticator:
         return principal
 
     def refusal(self, credential: str, peer: str) -> Refused:
-        """Counts a bad credential and returns its refusal, which asks a peer to wait that repeats one too often."""
+        """Counts a bad credential and returns its refusal; a peer that repeats one too often is asked to wait."""
         return self._bad.refusal(peer, _key_id(credential))
 
     async def confirm(self, credential: str, last: Principal) -> Principal:
-        """Returns the principal of a call under way, as it is now; last is what an earlier call gave.
+        """Returns the current principal of a call in progress; last is what an earlier check returned.
 
-        Refuses a key that was revoked or has expired, or whose organization was suspended or revoked. The last answer
-        stands while the database cannot be asked.
+        Refuses a key that was revoked or has expired, or whose organization was suspended or revoked. While the
+        database is away, the last result stands.
         """
         try:
             known = await self._current_soon(last.key_id)
@@ -108,7 +108,9 @@ class Authenticator:
         return self._principal(known, credential)
 
     def _principal(self, known: _Known | None, credential: str) -> Principal | None:
-        """Returns the principal where the credential opens that key now, else None; refuses suspended organizations."""
+        """Returns the principal if the credential matches the key and the key is valid, else None; refuses suspended
+        organizations.
+        """
         if known is None or not self._hashes.opens(credential, known.key):
             return None
         state = known.organization.state
@@ -121,7 +123,7 @@ class Authenticator:
         return known.principal
 
     async def _renew(self, known: _Known, credential: str) -> None:
-        """Stores a key's hash with the newest pepper, so that the older one can be retired some day."""
+        """Stores a key's hash with the newest pepper, so that the older pepper can be retired."""
         before = known.key
         known.key = dataclasses.replace(
             before, secret_hmac=self._hashes.key_hash(credential), pepper_id=self._hashes.pepper_id
@@ -131,7 +133,7 @@ class Authenticator:
                 await organizations.renew_key_hash(driver, known.key, instead_of=before.pepper_id)
 
     async def _current_soon(self, key_id: str) -> _Known | None:
-        """Returns what is known of a key; raises StorageUnavailable where asking takes long or has just failed."""
+        """Returns what is known of a key. Raises StorageUnavailable if reading it takes long or has just failed."""
         fresh = self._known.get(key_id)
         if fresh is not None and fresh.fresh_until >= time.monotonic():
             return fresh
@@ -145,14 +147,14 @@ class Authenticator:
             raise errors.StorageUnavailable("the database cannot be asked about a key") from None
 
     async def _current(self, key_id: str) -> _Known | None:
-        """Returns what was known of a key at most _FRESH_SECONDS ago; None where no key has that id."""
+        """Returns what was known of a key at most _FRESH_SECONDS ago; None if no key has that id."""
         known, now = self._known.get(key_id), time.monotonic()
         if known is None:
             return None if self._unknown.get(key_id, 0.0) >= now else await self._strangers.find(key_id)
         return known if known.fresh_until >= now else await self._again.find(key_id)
 
     async def _look_up(self, key_ids: Sequence[str]) -> dict[str, _Known]:
-        """Asks the database about keys, and remembers what it says of each."""
+        """Reads keys from the database, and remembers what was found for each."""
         until = time.monotonic() + _FRESH_SECONDS
         async with self._database.transaction() as driver:
             found = await organizations.keys_with_organizations(driver, key_ids)
@@ -173,7 +175,7 @@ class _Window:
 
 
 class BadCredentials:
-    """Counts bad credentials by who sends them and by the key that they claim to be, in windows of 10 seconds."""
+    """A count of bad credentials, by sender and by the key that they claim to be, in windows of 10 seconds."""
 
     def __init__(self) -> None:
         self._windows: OrderedDict[tuple[str, str | None], _Window] = OrderedDict()  # by when they began
@@ -182,7 +184,7 @@ class BadCredentials:
         return len(self._windows)
 
     def refusal(self, peer: str, key_id: str | None) -> Refused:
-        """Counts one more and returns its refusal; key_id is None where the credential is not formed like a key."""
+        """Counts a bad credential and returns its refusal; key_id is None if it does not have the form of a key."""
         now, who = time.monotonic(), (peer, key_id)
         window = self._windows.get(who)
         if window is None or window.ends <= now:
@@ -213,7 +215,7 @@ def _known(fresh_until: float, key: ApiKey, organization: Organization) -> _Know
     principal = Principal(
         organization_id=organization.organization_id,
         key_id=key.key_id,
-        scopes=frozenset(scope for scope in Scope if scope in key.scopes),  # others are of a newer version
+        scopes=frozenset(scope for scope in Scope if scope in key.scopes),  # unknown ones belong to a newer version
         settings=organization.settings,
         expires_at=key.expires_at,
     )
@@ -225,7 +227,7 @@ def _is_past(at: datetime | None, now: datetime) -> bool:
 
 
 def _remember(memory: "OrderedDict[_K, _V]", key: _K, value: _V, *, most: int = _MOST_KEYS) -> None:
-    """Keeps a value; what was kept or renewed longest ago makes room for it."""
+    """Keeps a value; the value that was kept or renewed longest ago makes room for it."""
     memory[key] = value
     memory.move_to_end(key)
     if len(memory) > most:

@@ -1,4 +1,4 @@
-"""Look-ups of API keys in the database: one statement at a time for all callers who wait, however many they are."""
+"""Look-ups of API keys in the database: one statement at a time for all callers who wait."""
 
 import asyncio
 import copy
@@ -12,10 +12,11 @@ _Found = TypeVar("_Found")
 
 
 class KeyLookups(Generic[_Found]):
-    """Finds keys by their ids. Calls that come while a statement runs share the next one: a flood of unknown ids makes
-    statements longer, not more, and nobody waits for more than two of them and the pause between.
+    """Look-ups of keys by id. Calls that come while a statement runs share the next one.
 
-    pause is the shortest time between two statements, in seconds; most is how many ids may wait for one.
+    So a flood of unknown ids makes statements longer, not more, and a caller waits for two statements at most, and for
+    the pause between them. pause is the shortest time between two statements, in seconds; most is how many ids may
+    wait.
     """
 
     def __init__(
@@ -30,9 +31,9 @@ class KeyLookups(Generic[_Found]):
         self._next_at = 0.0
 
     async def find(self, key_id: str) -> _Found | None:
-        """Returns what is known of a key; None where no key has that id.
+        """Returns what is known of a key; None if no key has that id.
 
-        Raises StorageUnavailable, and StorageBusy where too many wait.
+        Raises StorageUnavailable, and StorageBusy if too many ids wait.
         """
         future = self._asked.get(key_id) or self._waiting.get(key_id)
         if future is None:
@@ -45,7 +46,7 @@ class KeyLookups(Generic[_Found]):
         return await asyncio.shield(future)
 
     async def _work(self) -> None:
-        """Asks until nobody waits any more."""
+        """Runs statements until no id waits."""
         try:
             while self._waiting:
                 await asyncio.sleep(self._next_at - time.monotonic())
@@ -69,6 +70,6 @@ class KeyLookups(Generic[_Found]):
 
 
 def _seen(future: "asyncio.Future[_Found | None]") -> None:
-    """Marks an exception as seen, also where every caller has gone meanwhile."""
+    """Marks an exception as retrieved, also if every caller has gone."""
     if not future.cancelled():
         future.exception()

@@ -10,10 +10,10 @@ from server.settings import Settings
 
 
 class KeyedHashes:
-    """Hashes keyed with the service's peppers, which live outside the database.
+    """The hashes that are keyed with the service's peppers, which live outside the database.
 
-    The first pepper makes new hashes; hashes of the accepted peppers are recognized. The pseudonyms of e-mail addresses
-    and the fingerprints of events have a key of their own, since they must stay the same when the pepper changes.
+    The first pepper makes new hashes; hashes made with an accepted pepper are recognized. Pseudonyms of e-mail
+    addresses and fingerprints of events have a key of their own, since they must stay the same when the pepper changes.
     """
 
     def __init__(self, pepper: str, *, accepted: Collection[str] = (), pseudonym_key: str | None = None) -> None:
@@ -31,16 +31,16 @@ class KeyedHashes:
         return cls(settings.required("key_pepper"), accepted=settings.accepted_peppers, pseudonym_key=pseudonym_key)
 
     def key_hash(self, secret: str) -> bytes:
-        """Returns what is stored of an API key, beside the pepper's id."""
+        """Returns the hash of an API key, which is stored with the pepper's id."""
         return _key_hash(self._pepper, secret)
 
     def opens(self, secret: str, key: ApiKey) -> bool:
-        """Returns whether the secret is that of the key."""
+        """Returns whether a secret is the secret of a key."""
         pepper = self._peppers.get(key.pepper_id)
         return pepper is not None and hmac.compare_digest(_key_hash(pepper, secret), key.secret_hmac)
 
     def token_hash(self, content: bytes) -> bytes:
-        """Returns the 16 bytes that prove that a token with this content was made here."""
+        """Returns 16 bytes which prove that a token with this content was made here."""
         return _token_hash(self._pepper, content)
 
     def proves(self, proof: bytes, content: bytes) -> bool:
@@ -49,11 +49,11 @@ class KeyedHashes:
 
     @property
     def pseudonym_check(self) -> bytes:
-        """Returns what tells whether two servers make the same pseudonyms."""
+        """Returns a value that is equal on two servers if they make the same pseudonyms."""
         return _pseudonym_check(self._pseudonym_key)
 
     def keep_pseudonyms(self, check: bytes) -> bool:
-        """Goes on making the pseudonyms that have this check; False where none of the keys makes them."""
+        """Goes on with the pseudonyms that have this check; returns False if none of the keys makes them."""
         for key in self._pseudonym_keys:
             if hmac.compare_digest(_pseudonym_check(key), check):
                 self._pseudonym_key = key
@@ -65,7 +65,7 @@ class KeyedHashes:
         return _content_key(self._pseudonym_key, organization_id)
 
     def user_hash(self, organization_id: int, user_id: str) -> str:
-        """Returns what is stored in place of an e-mail address: one per address and organization."""
+        """Returns the pseudonym that is stored in place of an e-mail address: one for each address and organization."""
         message = f"user:{organization_id}:{user_id.strip().casefold()}".encode()
         return "email-" + hmac.digest(self._pseudonym_key, message, "sha256").hex()[:32]
 

@@ -1,4 +1,4 @@
-"""What an organization may use: its own limits, and the operator's defaults for those it has not."""
+"""The limits of an organization: its own, and the operator's defaults for the others."""
 
 import functools
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _LEAST_BURST = 1000  # a full batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationLimits:
-    """What holds for one organization. 0 means that there is no limit."""
+    """The limits of one organization. 0 means that there is no limit."""
 
     events_per_second: int = UNLIMITED
     burst_events: int = UNLIMITED  # what may come at once after a rest
@@ -23,7 +23,7 @@ class OrganizationLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultLimits:
-    """The limits of organizations that have none of their own."""
+    """The limits of organizations without limits of their own."""
 
     events_per_second: int = UNLIMITED
     burst_events: int = UNLIMITED

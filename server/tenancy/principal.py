@@ -1,4 +1,4 @@
-"""Who makes a call, and what it may do."""
+"""The maker of a call, and what it may do."""
 
 import dataclasses
 import enum
@@ -8,7 +8,7 @@ from server.organizations.settings import OrganizationSettings
 
 
 class Scope(enum.StrEnum):
-    """What a key may do."""
+    """The permissions of a key."""
 
     INGEST = "ingest"  # send events
     READ = "read"  # ask questions, and watch figures
@@ -19,7 +19,7 @@ class Scope(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who makes a call. The organization is taken from here and from nowhere else."""
+    """The maker of a call. The organization of a call comes from here and from nowhere else."""
 
     organization_id: int
     key_id: str

@@ -7,9 +7,9 @@ from server.tenancy.keyed_hashes import KeyedHashes
 
 
 async def pin_pseudonyms(database: Database, hashes: KeyedHashes) -> None:
-    """Makes sure that e-mail addresses get the pseudonyms that they have always had.
+    """Makes sure that e-mail addresses keep their pseudonyms.
 
-    The first server of a deployment decides on their key. Raises PseudonymKeyChanged where ours is another one.
+    The first server of a deployment chooses the key. Raises PseudonymKeyChanged if this server has another one.
     """
     async with database.transaction() as driver:
         pinned = await organizations.pin_pseudonyms(driver, hashes.pseudonym_check)
@@ -18,6 +18,6 @@ async def pin_pseudonyms(database: Database, hashes: KeyedHashes) -> None:
 
 
 async def forget_pseudonyms(database: Database) -> None:
-    """Lets the next server that starts decide anew on the key of pseudonyms."""
+    """Lets the next server that starts choose a new key of pseudonyms."""
     async with database.transaction() as driver:
         await organizations.forget_pseudonyms(driver)

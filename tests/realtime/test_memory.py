@@ -23,7 +23,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not
 
 
 async def test_many_departures_are_one_release_when_they_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "REST_SECONDS", 0.3)
+    monkeypatch.setattr(memory, "RELEASE_SECONDS", 0.3)
     releases: list[None] = []
     departures = memory.Departures(lambda: releases.append(None))
     for _ in range(memory.LEAST - 1):

@@ -74,8 +74,8 @@ def test_default_takes_back_what_was_set() -> None:
 
 
 def test_a_new_setting_is_told_where_it_is_not_as_by_default() -> None:
-    assert "idle minutes" not in setting_options.told(DECLARED, Extended())
-    assert setting_options.told(DECLARED, Extended(idle_minutes=5, weight=2)).endswith(", weight 2, idle minutes 5")
+    assert "idle minutes" not in setting_options.shown(DECLARED, Extended())
+    assert setting_options.shown(DECLARED, Extended(idle_minutes=5, weight=2)).endswith(", weight 2, idle minutes 5")
 
 
 @given(

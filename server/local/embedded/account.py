@@ -13,7 +13,7 @@ CANDIDATES = ("postgres", "nobody")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Names the account of the engines; None means: the one this process already has."""
+    """The account of the engines; None stands for the account of this process."""
 
     uid: int | None = None
     gid: int | None = None

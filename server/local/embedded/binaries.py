@@ -23,7 +23,7 @@ SHARED_CACHES = (pathlib.Path("/var/cache/tallywire"), pathlib.Path("/var/lib/ta
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Binaries:
-    """Names programs that were seen to run under the account of the engines."""
+    """Programs that were seen to run under the account of the engines."""
 
     postgres_bin: pathlib.Path
     postgres_major: int

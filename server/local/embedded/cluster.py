@@ -53,7 +53,7 @@ daemonize no
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EnginePlan:
-    """Holds everything that decides how the engines of one data folder are run."""
+    """Everything that decides how the engines of a data folder are run."""
 
     folder: pathlib.Path
     binaries: Binaries

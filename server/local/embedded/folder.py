@@ -25,7 +25,7 @@ PORTS = range(15000, 30000)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Holds the passwords and ports of one data folder."""
+    """The passwords and ports of a data folder."""
 
     admin_password: str = dataclasses.field(repr=False)
     password: str = dataclasses.field(repr=False)

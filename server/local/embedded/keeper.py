@@ -44,7 +44,7 @@ def stamp(pid: int) -> str:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Engine:
-    """Is one running child, with the signals that end it, each with the seconds it has to work."""
+    """A running child, with the signals that end it, each with the seconds that it has to work."""
 
     process: subprocess.Popen[bytes]
     endings: list[tuple[int, float]]
@@ -64,7 +64,7 @@ class Engine:
 
 
 class EngineKeeper:
-    """Answers the owner's requests until the owner is gone."""
+    """The process that starts the engines, answers its owner's requests, and stops them when the owner is gone."""
 
     def __init__(self, owner: int, lock: int, inherited: list[int]) -> None:
         self.owner = owner

@@ -15,7 +15,9 @@ FAREWELL = 90.0  # seconds; longer than the keeper's own patience with both engi
 
 
 class Link:
-    """Is the owner's end of the pipe to its keeper; closing it, by dying too, makes the keeper stop the engines."""
+    """The owner's end of the pipe to its keeper. When it closes, also by the owner's death, the keeper stops the
+    engines.
+    """
 
     def __init__(self, log: pathlib.Path, lock: int, inherited: list[int]) -> None:
         self._owner = os.getpid()

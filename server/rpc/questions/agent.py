@@ -1,4 +1,4 @@
-"""GetAgentMetrics between its messages and its values."""
+"""GetAgentMetrics: conversion between messages and values."""
 
 from server.errors import Reason, Refused
 from server.events import rules
@@ -12,7 +12,7 @@ DEFAULT_TREND_DAYS = 7
 
 
 def question(request: metrics_service_pb2.GetAgentMetricsRequest) -> AgentQuestion:
-    """Returns the question of a request; raises Refused for a field that says nothing valid."""
+    """Returns the question of a request; refuses invalid fields."""
     if not request.agent_id:
         raise rules.required("agent_id")
     return AgentQuestion(

@@ -1,4 +1,4 @@
-"""GetOverview between its messages and its values."""
+"""GetOverview: conversion between messages and values."""
 
 from server.query.changes import Absence, Change
 from server.query.overview import Overview, OverviewQuestion
@@ -9,7 +9,7 @@ _ABSENCES = {one: answer_pb2.AbsenceReason.Value(f"ABSENCE_REASON_{one.name}") f
 
 
 def question(request: metrics_service_pb2.GetOverviewRequest) -> OverviewQuestion:
-    """Returns the question of a request; raises Refused for a field that says nothing valid."""
+    """Returns the question of a request; refuses invalid fields."""
     return OverviewQuestion(period=shared.period(request.time_range), part=shared.part(request.filter))
 
 

@@ -1,4 +1,4 @@
-"""What the messages of questions and answers have in common."""
+"""The conversions that questions and answers share."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -34,7 +34,7 @@ def period(message: time_pb2.TimeRange) -> Period:
 
 
 def part(message: answer_pb2.Filter) -> Filter:
-    """Returns the part of the organization that a question is about."""
+    """Returns the filter of a question."""
     chosen = [
         Filter(dimension=dimension, value=rules.identifier(f"filter.{name}", value))
         for dimension, name, value in (
@@ -80,7 +80,7 @@ def context(value: Context) -> answer_pb2.AnswerContext:
 
 
 def set_figures(message: Any, figures: Figures) -> None:
-    """Sets the fields that are called like figures; fields of absent figures stay unset."""
+    """Sets the fields that have the names of figures; fields of absent figures stay unset."""
     for name, value in figures.items():
         if value is not None:
             setattr(message, name, value)

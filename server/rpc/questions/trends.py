@@ -1,4 +1,4 @@
-"""GetUsageTrends between its messages and its values."""
+"""GetUsageTrends: conversion between messages and values."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ _RESOURCES = {one: metrics_service_pb2.CostResource.Value(f"COST_RESOURCE_{one.n
 
 
 def question(request: metrics_service_pb2.GetUsageTrendsRequest) -> TrendsQuestion:
-    """Returns the question of a request; raises Refused for a field that says nothing valid."""
+    """Returns the question of a request; refuses invalid fields."""
     return TrendsQuestion(
         period=shared.period(request.time_range),
         part=shared.part(request.filter),
@@ -36,7 +36,7 @@ def _granularity(number: int) -> Granularity | None:
 
 
 async def encoded_response(answer: Trends) -> bytes:
-    """Returns the message of an answer as it goes over the wire, and lets others run between its series."""
+    """Returns the encoded message of an answer, and yields to the event loop between its series."""
     encoded = bytearray()
     for piece in pieces(answer):
         encoded += piece.SerializeToString()
@@ -45,9 +45,9 @@ async def encoded_response(answer: Trends) -> bytes:
 
 
 def pieces(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsResponse]:
-    """Yields parts that are one message when they are encoded one behind the other.
+    """Yields parts of a message, whose encodings put together are the encoded message.
 
-    A part has one series at most, so that 20 of 2,000 points each do not hold up everybody else.
+    A part has one series at most, so that 20 series of 2,000 points do not block the event loop.
     """
     yield metrics_service_pb2.GetUsageTrendsResponse(
         context=shared.context(answer.context),

@@ -40,7 +40,7 @@ _SCALARS: Mapping[str, descriptor_pb2.FieldDescriptorProto.Type.ValueType] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What a google.rpc.Status says beyond its code; texts are empty where it does not say."""
+    """The contents of a google.rpc.Status beyond its code; texts are empty if it has none."""
 
     message: str = ""
     reason: str = ""
@@ -89,7 +89,7 @@ def decode(trailers: Iterable[tuple[str, str | bytes]]) -> Details:
 
 
 def pushback(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
-    """Returns the seconds that gRPC's own trailer asks to wait, infinity where it asks for no retry at all, or None.
+    """Returns the seconds that gRPC's own trailer asks to wait, or None; infinity if it asks for no retry at all.
 
     A value that is no number of milliseconds asks for no retry either (gRFC A6).
     """

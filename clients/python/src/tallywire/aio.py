@@ -35,7 +35,7 @@ _Response = TypeVar("_Response")
 
 
 class AsyncClient:
-    """Tracks events and reads figures over one connection, on one event loop.
+    """A client for asyncio code: it tracks events and reads figures over one connection, on one event loop.
 
     The arguments, the errors and the retries are those of Client. It connects with the first call. Once its loop is
     closed, as after asyncio.run(), it connects anew on the next one; while that runs, another loop gets RuntimeError.
@@ -129,10 +129,10 @@ class AsyncClient:
     ) -> AsyncGenerator[event_service_pb2.StreamAck, None]:
         """Sends batches over one stream and yields an acknowledgement for each, in their order, as they come.
 
-        Up to `max_unacked` batches (1 to 32) are on their way; the next is taken from `batches` when there is room. A
-        connection that breaks is replaced and what was not acknowledged is sent again with the same ids; `retry_for`
-        seconds without progress raise its error. An error of `batches` is raised after the acknowledgements of what it
-        gave before. Whoever leaves the loop early wraps the call in contextlib.aclosing.
+        Up to `max_unacked` batches (1 to 32) are in flight; the next is taken from `batches` when there is room. A
+        connection that breaks is replaced, and unacknowledged batches are sent again with the same ids; `retry_for`
+        seconds without progress raise the error. An error of `batches` is raised after the acknowledgements of earlier
+        batches. If the loop may end early, wrap the call in contextlib.aclosing.
         """
         feed = aio_stream.Feed(stream_batches.UnackedBatches(limit=max_unacked, clock=self._clock))
         feeder = asyncio.create_task(feed.take(batches))
@@ -290,7 +290,7 @@ class AsyncClient:
         retryable: frozenset[grpc.StatusCode],
         timeout: float | None,
     ) -> _Response:
-        """Returns the answer of a method, tried again as long as that helps and time suffices."""
+        """Returns the answer of a method, tried again as long as that helps and time is left."""
         tries = retries.of_call(self._timeout if timeout is None else timeout, retryable)
         sends_events = retryable is retries.INGEST
         while True:
@@ -306,7 +306,7 @@ class AsyncClient:
     async def _try(
         self, method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
     ) -> _Response:
-        """Returns the answer of a method, asked once."""
+        """Returns the answer of a single try."""
         call = method(request, timeout=timeout, metadata=self._connection.metadata)
         try:
             return await call

@@ -1,4 +1,4 @@
-"""The two tasks under AsyncClient.stream: one takes batches from their source, one sends them."""
+"""The two tasks under AsyncClient.stream: one takes batches from their source, the other one sends them."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ _REFUSAL: Final = 0.2  # seconds
 
 
 class Feed:
-    """A window that tasks can wait on."""
+    """A window of unacknowledged batches on which tasks can wait."""
 
     def __init__(self, window: stream_batches.UnackedBatches) -> None:
         self.window = window
@@ -61,9 +61,8 @@ class Feed:
     def error_of(self, error: grpc.aio.AioRpcError) -> errors.TallywireError:
         """Returns the error with which a connection has ended.
 
-        A write that meets the end of its call makes grpc.aio put INTERNAL in the place of the server's own status
-        (github.com/grpc/grpc/issues/36066). Then only the break is known; the next connection gets
-        the reason.
+        A write that meets the end of its call makes grpc.aio replace the server's status by INTERNAL
+        (github.com/grpc/grpc/issues/36066). Then only the break is known; the next connection gets the reason.
         """
         self._masked = error.code() is grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core"
         if self._masked:
@@ -71,7 +70,7 @@ class Feed:
         return errors.from_rpc(error)
 
     async def acknowledged(self, response: event_service_pb2.StreamEventsResponse) -> list[event_service_pb2.StreamAck]:
-        """Returns the acknowledgements that are news, and lets go of their batches."""
+        """Returns the new acknowledgements, and drops their batches."""
         async with self._changed:
             acks = list(self.window.acknowledged(response))
             self._changed.notify_all()

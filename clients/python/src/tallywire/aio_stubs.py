@@ -1,4 +1,4 @@
-"""What belongs to one event loop: an asyncio connection and its stubs."""
+"""The part of a client that belongs to one event loop: an asyncio connection and its stubs."""
 
 import asyncio
 from dataclasses import dataclass
@@ -38,6 +38,6 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
 
 
 def is_cancelled() -> bool:
-    """Returns whether it is the caller's task that was cancelled, and not the call under it."""
+    """Returns whether the caller's task was cancelled, and not the call under it."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""Subscriptions for asyncio code: streams that go on by themselves."""
+"""Subscriptions for asyncio code: streams that reconnect by themselves."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,9 @@ class AsyncSubscription(Generic[_Response]):
 
     @property
     def resume_token(self) -> str:
-        """The token after the last update that was yielded, to pass as resume_after; empty before and for watch()."""
+        """Returns the token after the last update that was yielded, for resume_after; empty before that and for
+        watch().
+        """
         return self._seen.resume_token
 
     def __aiter__(self) -> Self:
@@ -43,7 +45,7 @@ class AsyncSubscription(Generic[_Response]):
         return self
 
     async def __anext__(self) -> _Response:
-        """Returns the next message, waiting out whatever passes."""
+        """Returns the next message; waits through lost connections."""
         try:
             while not self._closed.is_set():
                 try:
@@ -111,7 +113,7 @@ class AsyncSubscription(Generic[_Response]):
         return self._call
 
     def _after(self, error: errors.TallywireError) -> errors.TallywireError:
-        """Lets go of the connection and returns what its end means."""
+        """Drops the connection and returns the error that its end means."""
         self._drop()
         return progress.lost(error)
 

@@ -9,7 +9,7 @@ from tallywire.v1 import event_pb2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """What became of the events given to a Tracker; each is in exactly one of these counts."""
+    """The outcomes of the events given to a Tracker; each event is in exactly one of these counts."""
 
     sent: int
     """Stored and counted by the server."""
@@ -29,7 +29,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOutcome:
-    """What became of one batch."""
+    """The outcomes of one batch."""
 
     sent: int = 0
     duplicates: int = 0
@@ -40,7 +40,7 @@ class BatchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _WaitingEvent:
-    """One event that waits, since when, and its size in bytes."""
+    """An event that waits, since when, and its size in bytes."""
 
     event: event_pb2.Event
     size: int
@@ -49,7 +49,7 @@ class _WaitingEvent:
 
 @dataclass(slots=True, kw_only=True)
 class EventBuffer:
-    """Events that wait or are on their way, at most `max_events` and `max_bytes` of them. Not safe between threads."""
+    """The events that wait or are in flight, at most `max_events` and `max_bytes` of them. Not safe between threads."""
 
     max_events: int
     max_bytes: int
@@ -61,16 +61,16 @@ class EventBuffer:
     _tally: BatchOutcome = field(default_factory=BatchOutcome, init=False)
 
     def __len__(self) -> int:
-        """Returns how many events wait; those on their way are not among them."""
+        """Returns how many events wait; events in flight are not counted."""
         return len(self._waiting)
 
     @property
     def oldest(self) -> float:
-        """The time at which the first waiting event came. Needs one."""
+        """Returns the time at which the first waiting event came. There must be one."""
         return self._waiting[0].since
 
     def put(self, event: event_pb2.Event, size: int, now: float) -> bool:
-        """Takes an event in, or counts it as dropped and returns False when there is no room: the newest loses."""
+        """Takes an event in; if there is no room, counts it as dropped and returns False."""
         self.taken += 1
         pending = self.taken - self.settled
         if pending > self.max_events or self._bytes + size > self.max_bytes:
@@ -93,7 +93,7 @@ class EventBuffer:
         return batch, total
 
     def settle(self, tally: BatchOutcome, events: int, size: int) -> None:
-        """Counts what became of `events` events of `size` bytes."""
+        """Counts the outcomes of `events` events of `size` bytes."""
         self.settled += events
         self._bytes -= size
         self._tally = BatchOutcome(
@@ -105,7 +105,7 @@ class EventBuffer:
         )
 
     def drop_waiting(self) -> list[event_pb2.Event]:
-        """Counts everything that waits as dropped, and returns it."""
+        """Counts all waiting events as dropped, and returns them."""
         dropped, size = [entry.event for entry in self._waiting], sum(entry.size for entry in self._waiting)
         self._waiting.clear()
         self.settle(BatchOutcome(dropped=len(dropped)), len(dropped), size)

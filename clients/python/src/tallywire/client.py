@@ -37,13 +37,13 @@ _Response = TypeVar("_Response")
 
 
 class Client:
-    """Tracks events and reads figures over one connection; it is safe to share between threads.
+    """A client that tracks events and reads figures over one connection, which threads may share.
 
-    `timeout` is the total of one call in seconds, with all its tries, unless the call is given its own.
-    `stamp_sent_at` sends this machine's clock along with events, read again for each try, so that the server can warn
-    of a clock that is more than 5 minutes off; pass False to import events that were recorded elsewhere.
-    `correct_clock` asks the server to move the times of events by that difference: for devices whose clocks are known
-    to be wrong, and never for events that are old or whose times come from elsewhere.
+    `timeout` is the total of one call in seconds, with all its tries, unless the call is given its own. `stamp_sent_at`
+    sends this machine's clock along with events, read again for each try, so that the server can warn of a clock that
+    is more than 5 minutes off; pass False to import events that were recorded elsewhere. `correct_clock` asks the
+    server to move the times of events by that difference: for devices whose clocks are known to be wrong, and never for
+    events that are old or whose times come from elsewhere.
 
     Certificates are PEM: root_certificates, certificate_chain and private_key. Without any, a connection to a loopback
     address is plaintext, and every other one is TLS with the system's root certificates; `insecure=True` asks for
@@ -149,10 +149,10 @@ class Client:
     ) -> Iterator[event_service_pb2.StreamAck]:
         """Sends batches over one stream and yields an acknowledgement for each, in their order.
 
-        Up to `max_unacked` batches (1 to 32) are on their way; the next is taken from `batches` when there is room, in
-        the caller's thread. A connection that breaks is replaced and what was not acknowledged is sent again with the
-        same ids; `retry_for` seconds without progress raise its error. Raises ValueError for a batch over 1,000 events
-        or 3.5 MiB.
+        Up to `max_unacked` batches (1 to 32) are in flight; the next is taken from `batches` when there is room, in the
+        caller's thread. A connection that breaks is replaced, and unacknowledged batches are sent again with the same
+        ids; `retry_for` seconds without progress raise the error. Raises ValueError for a batch over 1,000 events or
+        3.5 MiB.
         """
         window = stream_batches.UnackedBatches(limit=max_unacked, clock=self._clock)
         tries = stream_batches.attempts(retry_for)
@@ -312,7 +312,7 @@ class Client:
         retryable: frozenset[grpc.StatusCode],
         timeout: float | None,
     ) -> _Response:
-        """Returns the answer of a method, tried again as long as that helps and time suffices."""
+        """Returns the answer of a method, tried again as long as that helps and time is left."""
         tries = retries.of_call(self._timeout if timeout is None else timeout, retryable)
         sends_events = retryable is retries.INGEST
         while True:
@@ -328,7 +328,7 @@ class Client:
     def _try(
         self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
     ) -> _Response:
-        """Returns the answer of a method, asked once."""
+        """Returns the answer of a single try."""
         try:
             return method(request, timeout=timeout, metadata=self._connection.metadata)
         except grpc.RpcError as failure:

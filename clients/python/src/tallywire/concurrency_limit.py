@@ -1,8 +1,8 @@
-"""A limit on how many calls that send events a client has under way, once a server has refused one for overload.
+"""A limit on how many calls with events a client has in flight, once a server has refused one for overload.
 
 A refusal costs a server almost as much as a small call. A client that goes on sending while the server refuses makes
 the overload worse, for itself first of all. So the calls of one client share a limit: a refusal holds all of them back
-for as long as the server asks, and halves how many may be under way; every success raises the limit a little. This is
+for as long as the server asks, and halves how many may be in flight; every success raises the limit a little. This is
 additive increase, multiplicative decrease (Chiu and Jain, 1989). A client that is never refused never waits.
 """
 
@@ -23,7 +23,7 @@ _LONGEST_HOLD: Final = 5.0
 
 
 class NoSlot(Exception):
-    """No slot became free in time; `refusal` is a copy of the refusal that all calls wait for."""
+    """The error when no slot became free in time; `refusal` is a copy of the refusal that all calls wait for."""
 
     def __init__(self, refusal: errors.TallywireError) -> None:
         super().__init__(refusal.message)
@@ -38,7 +38,7 @@ def _copy(refusal: errors.TallywireError) -> errors.TallywireError:
 
 
 class ConcurrencyLimit:
-    """The number of calls that may be under way. It decides only; the classes of slots wait."""
+    """The number of calls that may be in flight. It decides only; the classes of slots wait."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Holds nothing back."""
@@ -63,7 +63,7 @@ class ConcurrencyLimit:
         return self._held_until - self._clock() >= seconds
 
     def begin(self) -> float:
-        """Counts a call as under way. Returns what end() needs to know of its begin."""
+        """Counts a call as in flight. Returns what end() needs to know of its begin."""
         self.under_way += 1
         return self._clock()
 
@@ -94,7 +94,7 @@ def _hold(refusal: errors.TallywireError) -> float:
 
 @contextlib.contextmanager
 def _reporting(end: Callable[[float, BaseException | None], None], begun: float) -> Iterator[None]:
-    """Reports how the block has ended, and keeps no reference to its error."""
+    """Reports how the block ended, and keeps no reference to its error."""
     try:
         yield
     except BaseException as error:

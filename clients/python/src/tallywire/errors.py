@@ -58,7 +58,7 @@ class TallywireError(Exception):
 
     @property
     def outcome_unknown(self) -> bool:
-        """True when an event may or may not be stored; sending it again with the same event_id is always safe."""
+        """Returns whether an event may or may not be stored; sending it again with the same event_id is always safe."""
         return self.code not in NOTHING_STORED
 
     def __str__(self) -> str:

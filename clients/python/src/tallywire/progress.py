@@ -1,4 +1,4 @@
-"""The progress of subscriptions, for both clients: what has come, what may come next, and when to connect again."""
+"""The progress of subscriptions, for both clients: what has come, what may come next, and when to reconnect."""
 
 import math
 import time
@@ -43,11 +43,11 @@ class SubscriptionOptions(TypedDict, total=False):
 
 
 class SubscriptionProgress(Protocol[_RequestOut, _Response]):
-    """What both kinds of subscription know about themselves."""
+    """The progress that both kinds of subscription keep."""
 
     @property
     def resume_token(self) -> str:
-        """The token to go on after."""
+        """Returns the token to go on after."""
 
     def request(self) -> _RequestOut:
         """Returns the request of a new connection."""
@@ -57,7 +57,7 @@ class SubscriptionProgress(Protocol[_RequestOut, _Response]):
 
 
 class StateProgress:
-    """The ledger of WatchMetrics: revisions never go back, on whichever server the stream goes on."""
+    """The progress of WatchMetrics: revisions never go back, whichever server the stream reconnects to."""
 
     resume_token: Final = ""
 
@@ -84,7 +84,7 @@ class StateProgress:
     def take(
         self, response: realtime_service_pb2.WatchMetricsResponse
     ) -> realtime_service_pb2.WatchMetricsResponse | None:
-        """Returns a state, or a heartbeat where they are wanted. Passes over what is older than what has been."""
+        """Returns a state, or a heartbeat if the caller wants them. Skips messages older than the last one."""
         if response.revision < self._revision:
             self._wait(response.revision)
             return None
@@ -93,7 +93,7 @@ class StateProgress:
         return response if self._heartbeats or response.HasField("state") else None
 
     def _wait(self, revision: int) -> None:
-        """Gives a server that is behind the time to catch up."""
+        """Waits for a server that lags behind to catch up."""
         now = self._clock()
         if self._behind_since is None:
             self._behind_since = now
@@ -102,7 +102,7 @@ class StateProgress:
 
 
 class UpdateProgress:
-    """The ledger of WatchUpdates: every revision once, in order, without a gap, whole."""
+    """The progress of WatchUpdates: every revision once, in order, without a gap, whole."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class UpdateProgress:
     def take(
         self, response: realtime_service_pb2.WatchUpdatesResponse
     ) -> realtime_service_pb2.WatchUpdatesResponse | None:
-        """Returns a revision once it is whole, or a bookmark where they are wanted."""
+        """Returns a revision once it is whole, or a bookmark if the caller wants them."""
         self._check(response)
         if self._begun is not None:
             # Appended: merging would have to take the first message's fields from the last one.
@@ -146,7 +146,7 @@ class UpdateProgress:
         return response if self._bookmarks or not response.bookmark else None
 
     def _check(self, response: realtime_service_pb2.WatchUpdatesResponse) -> None:
-        """Refuses what does not follow."""
+        """Raises OutOfSequence for a revision that does not follow the last one."""
         expected: int | None = None
         if self._begun is not None:
             expected = self._begun.revision if not response.bookmark else -1
@@ -157,7 +157,7 @@ class UpdateProgress:
 
 
 class ReconnectPolicy:
-    """Decides whether a subscription goes on after an error, and when."""
+    """The decision whether a subscription goes on after an error, and when."""
 
     def __init__(self, options: SubscriptionOptions) -> None:
         retry_for = options.get("retry_for")
@@ -207,7 +207,7 @@ def ended() -> errors.TallywireError:
 
 
 def silent() -> errors.TallywireError:
-    """Returns the error for a connection from which nothing comes any more."""
+    """Returns the error for a connection on which nothing arrives."""
     return errors.Unavailable(f"nothing was heard for {SILENCE:.0f} seconds", grpc.StatusCode.UNAVAILABLE)
 
 

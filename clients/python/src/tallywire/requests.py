@@ -85,9 +85,9 @@ def _too_large(event: event_pb2.Event) -> event_service_pb2.EventResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientClock:
-    """What requests with events say of this machine's clock: with `stamp` what it shows, anew with each request.
+    """What requests say of this machine's clock: with `stamp` its time, read anew for each request.
 
-    `correct` asks for the times of the events to be moved by as much as it is wrong.
+    `correct` asks the server to move the times of the events by the clock's error.
     """
 
     stamp: bool

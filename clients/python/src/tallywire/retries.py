@@ -1,4 +1,4 @@
-"""When to try a call again, and after how long: pure decisions, no waiting."""
+"""When to try a call again, and after how long: decisions without any waiting."""
 
 import random
 import time
@@ -58,7 +58,7 @@ class Attempts:
         return max(0.001, min(self.attempt, self.deadline - self.clock()))
 
     def next_wait(self, error: errors.TallywireError) -> float | None:
-        """Returns the seconds to wait before trying again, or None if the error is final or time does not suffice.
+        """Returns the seconds to wait before trying again, or None if the error is final or too little time is left.
 
         Backoff is jittered between a half and the whole. A RetryInfo is the least wait, with up to a fifth on top so
         that callers that were refused together do not come back together.

@@ -1,4 +1,4 @@
-"""The background half of a Tracker: a bounded buffer, the thread that sends it, and its connection."""
+"""The background half of a Tracker: a bounded buffer, the thread that sends its events, and the connection."""
 
 import contextlib
 import logging
@@ -15,7 +15,7 @@ from tallywire.v1 import error_reason_pb2, event_pb2, event_service_pb2, event_s
 
 _log = logging.getLogger("tallywire")
 
-_BEFORE_FORK: Final = 0.1  # seconds that a call may take to its end before it is cancelled for a fork
+_FORK_WAIT: Final = 0.1  # seconds that a call may still take before it is cancelled for a fork
 _STATUSES: Final = event_service_pb2.EventStatus
 
 
@@ -34,14 +34,14 @@ class SenderOptions:
 
 
 class BackgroundSender:
-    """Sends events in the background, in the process that made it. Nothing but flush(), close() and pause() waits."""
+    """The thread that sends a tracker's events, in the process that made it. Only flush(), close() and pause() wait."""
 
     def __init__(self, to: connection.Connection, settings: SenderOptions) -> None:
         self._connection = to
         self._settings = settings
         threads = green_threads.threads()
         self._buffer = buffer.EventBuffer(max_events=settings.max_events, max_bytes=settings.max_bytes)
-        self._losses = lost_events.LostEvents(settings.on_drop, threads)
+        self._lost_events = lost_events.LostEvents(settings.on_drop, threads)
         # Reentrant, so that put() may be called from a finalizer that interrupts put().
         self._lock: threading.RLock = threads.RLock()
         self._work: threading.Condition = threads.Condition(self._lock)  # something for the thread to do
@@ -52,7 +52,7 @@ class BackgroundSender:
         self._paused = False
         self._thread: threading.Thread | None = None
         self._channel: grpc.Channel | None = None
-        self._flush_to = 0  # events up to this count are wanted out at once
+        self._flush_to = 0  # events up to this count are sent at once
         self._close_by: float | None = None
         lifecycle.register(self)
 
@@ -62,17 +62,17 @@ class BackgroundSender:
             refused = self._take_in(event, size)
         if refused is None:
             return True
-        self._lose([lost_events.LostEvent(event=event, kind=refused, reason=refused)])
+        self._report_lost([lost_events.LostEvent(event=event, kind=refused, reason=refused)])
         return False
 
-    def invalid(self, loss: lost_events.LostEvent) -> None:
-        """Counts what is no event that could be sent."""
+    def invalid(self, lost: lost_events.LostEvent) -> None:
+        """Counts a value from which no event could be made."""
         with self._lock:
             self._buffer.invalid += 1
-        self._lose([loss])
+        self._report_lost([lost])
 
     def stats(self) -> buffer.Stats:
-        """Returns what became of the events so far."""
+        """Returns the outcomes of the events so far."""
         with self._lock:
             return self._buffer.stats()
 
@@ -101,7 +101,7 @@ class BackgroundSender:
     def close(self, timeout: float | None = None) -> bool:
         """Sends buffered events while time is left, and stops. Returns whether every event had its outcome in time.
 
-        What had none is counted as dropped, or as failed if it was on its way.
+        Events without an outcome are counted as dropped, or as failed if they were in flight.
         """
         with self._lock:
             failed_before = self._buffer.stats().failed
@@ -120,15 +120,15 @@ class BackgroundSender:
             self._done.notify_all()
             final = self._buffer.stats()
         reason = "the tracker was closed before it was sent"
-        self._losses.add([lost_events.LostEvent(event=event, kind=reason, reason=reason) for event in lost])
-        self._losses.log()
+        self._lost_events.add([lost_events.LostEvent(event=event, kind=reason, reason=reason) for event in lost])
+        self._lost_events.log()
         return not (lost or final.pending) and final.failed == failed_before
 
     def pause(self) -> None:
-        """Keeps the thread out of gRPC: a call under way may end within a moment, or is cancelled and made again."""
+        """Keeps the thread out of gRPC: a call in flight may end within a moment, or is cancelled and made again."""
         wait = green_threads.may_wait()
         self._may_call.clear()
-        self._paused = self._calling.acquire(timeout=_BEFORE_FORK if wait else 0)
+        self._paused = self._calling.acquire(timeout=_FORK_WAIT if wait else 0)
         if not self._paused:
             self._abandon()
             self._paused = self._calling.acquire(timeout=1.0 if wait else 0)
@@ -141,14 +141,16 @@ class BackgroundSender:
             self._calling.release()
 
     def _abandon(self) -> None:
-        """Cancels the call that is on its way by closing the connection under it."""
+        """Cancels the call in flight by closing its connection."""
         with self._lock:
             channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
 
     def _take_in(self, event: event_pb2.Event, size: int) -> str | None:
-        """Buffers an event and wakes the thread if there is reason to; or returns why not. Holds the lock."""
+        """Buffers an event, and wakes the thread if a batch is due; or returns why the event was refused. Holds the
+        lock.
+        """
         if self._close_by is not None:
             self._buffer.taken += 1
             self._buffer.settle(buffer.BatchOutcome(dropped=1), 1, 0)
@@ -161,9 +163,9 @@ class BackgroundSender:
             self._work.notify()
         return None
 
-    def _lose(self, lost: Sequence[lost_events.LostEvent]) -> None:
-        """Reports lost events; the thread logs those that are in no line yet, without the lock: logging may block."""
-        if self._losses.add(lost):
+    def _report_lost(self, lost: Sequence[lost_events.LostEvent]) -> None:
+        """Reports lost events. The thread logs what is not in a line yet, without the lock: logging may block."""
+        if self._lost_events.add(lost):
             with self._lock:
                 if self._thread is None and self._close_by is None:
                     self._start_thread()
@@ -181,44 +183,44 @@ class BackgroundSender:
             self._thread = thread
 
     def _run(self) -> None:
-        """Sends batches until the tracker is closed and nothing waits: the background thread."""
+        """Sends batches until the tracker is closed and no event waits. Runs in the background thread."""
         try:
             while (batch := self._next_batch()) is not None:
                 waiting, size = batch
                 if waiting:
                     self._settle(waiting, size)
-                self._losses.log_if_due()
+                self._lost_events.log_if_due()
         finally:
             with self._calling:
                 self._abandon()
 
     def _settle(self, waiting: Sequence[event_pb2.Event], size: int) -> None:
-        """Delivers a batch and counts what became of it."""
+        """Sends a batch and counts the outcomes of its events."""
         try:
-            tally, lost = self._deliver(waiting)
+            outcome, lost = self._deliver(waiting)
         except Exception:  # noqa: BLE001 - the thread lives on, for the batches to come
             _log.exception("a batch of %d events could not be sent", len(waiting))
-            tally, lost = buffer.BatchOutcome(failed=len(waiting)), _failed(waiting, "fault", "a fault of the client")
-        self._lose(lost)  # first: on_drop has been called when flush() returns
+            outcome, lost = buffer.BatchOutcome(failed=len(waiting)), _failed(waiting, "fault", "a fault of the client")
+        self._report_lost(lost)  # first: on_drop has been called when flush() returns
         with self._lock:
-            self._buffer.settle(tally, len(waiting), size)
+            self._buffer.settle(outcome, len(waiting), size)
             self._done.notify_all()
 
     def _next_batch(self) -> tuple[Sequence[event_pb2.Event], int] | None:
         """Waits for a batch that is due and returns it with its size in bytes, or None when it is time to stop.
 
-        The batch is empty where losses are to be logged.
+        The batch is empty if lost events are to be logged.
         """
         with self._lock:
             while True:
                 closing = self._close_by is not None
-                untold = self._losses.seconds_until_line()
+                line_due = self._lost_events.seconds_until_line()
                 if not len(self._buffer):
                     if closing:
                         return None
-                    if untold == 0:
+                    if line_due == 0:
                         return (), 0
-                    self._work.wait(untold)
+                    self._work.wait(line_due)
                     continue
                 if closing and self._seconds_left() <= 0:
                     return None
@@ -229,7 +231,7 @@ class BackgroundSender:
                 self._work.wait(due)
 
     def _deliver(self, batch: Sequence[event_pb2.Event]) -> tuple[buffer.BatchOutcome, list[lost_events.LostEvent]]:
-        """Sends a batch, again while its outcome is unknown and time is left, and returns what became of it."""
+        """Sends a batch, again while its outcome is unknown and time is left, and returns the outcomes."""
         tries = retries.Attempts(
             timeout=self._settings.retry_for, attempt=retries.STAMP_AGE, retryable=retries.BACKGROUND
         )
@@ -244,10 +246,10 @@ class BackgroundSender:
             if wait is None or not self._pause_for(wait):
                 kind = f"failed {error.code} {error.reason}"
                 return buffer.BatchOutcome(failed=len(batch)), _failed(batch, kind, f"given up: {error}")
-            self._losses.log_if_due()
+            self._lost_events.log_if_due()
 
     def _call(self, batch: Sequence[event_pb2.Event], timeout: float) -> event_service_pb2.TrackEventsResponse:
-        """Sends a batch once, stamped with the clock of now."""
+        """Sends a batch once, stamped with the current time."""
         self._may_call.wait()
         with self._calling:
             stub = event_service_pb2_grpc.EventServiceStub(self._open())
@@ -270,7 +272,7 @@ class BackgroundSender:
             return self._channel
 
     def _pause_for(self, seconds: float) -> bool:
-        """Waits before the next try. Returns False if the tracker is closed and its time does not suffice."""
+        """Waits before the next try. Returns False if the tracker is closed and too little time is left."""
         until = time.monotonic() + seconds
         with self._lock:
             while (left := until - time.monotonic()) > 0 and self._seconds_left() > left:
@@ -283,14 +285,14 @@ class BackgroundSender:
 
 
 def _failed(batch: Sequence[event_pb2.Event], kind: str, reason: str) -> list[lost_events.LostEvent]:
-    """Returns the losses that a batch is which was given up."""
+    """Returns the events of a batch that was given up, as lost events."""
     return [lost_events.LostEvent(event=event, kind=kind, reason=reason) for event in batch]
 
 
 def _counted(
     batch: Sequence[event_pb2.Event], response: event_service_pb2.TrackEventsResponse
 ) -> tuple[buffer.BatchOutcome, list[lost_events.LostEvent]]:
-    """Counts the results of a batch, and returns those of its events that were rejected or have no result as losses."""
+    """Counts the results of a batch; events that were rejected or have no result are returned as lost events."""
     statuses = [result.status for result in response.results]
     lost = []
     for event, result in zip(batch, response.results, strict=False):
@@ -305,7 +307,7 @@ def _counted(
 
 
 def _rejected(event: event_pb2.Event, rejection: event_service_pb2.Rejection) -> lost_events.LostEvent:
-    """Returns the loss that a rejected event is."""
+    """Returns a rejected event as a lost event."""
     names = error_reason_pb2.ErrorReason
     name = names.Name(rejection.reason) if rejection.reason in names.values() else str(rejection.reason)
     reason = name.removeprefix("ERROR_REASON_")

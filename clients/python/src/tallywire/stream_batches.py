@@ -17,7 +17,9 @@ MAX_AGE: Final = 120.0
 
 
 class StreamBroken(Exception):
-    """The connection under a stream failed; `error` says how. Errors of the source of the batches are others."""
+    """The failure of the connection under a stream; `error` is its error. Errors of the source of batches differ from
+    it.
+    """
 
     def __init__(self, error: errors.TallywireError) -> None:
         super().__init__(str(error))
@@ -26,7 +28,7 @@ class StreamBroken(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class UnackedBatches:
-    """The batches that are not acknowledged yet, oldest first, and how many of them this connection has sent."""
+    """The batches without an acknowledgement, oldest first, and how many of them this connection has sent."""
 
     limit: int
     clock: requests.ClientClock
@@ -42,22 +44,22 @@ class UnackedBatches:
 
     @property
     def full(self) -> bool:
-        """True while no further batch may be added."""
+        """Returns whether no further batch may be added."""
         return len(self._unacked) >= self.limit
 
     @property
     def idle(self) -> bool:
-        """True while everything that was added is acknowledged."""
+        """Returns whether everything that was added is acknowledged."""
         return not self._unacked
 
     @property
     def finished(self) -> bool:
-        """True once nothing can come any more and everything is acknowledged."""
+        """Returns whether nothing more can come and everything is acknowledged."""
         return self.closed and self.idle
 
     @property
     def has_unsent(self) -> bool:
-        """True while there is a batch that this connection has not sent."""
+        """Returns whether there is a batch that this connection has not sent."""
         return self._sent < len(self._unacked)
 
     def add(self, batch: Iterable[event_pb2.Event]) -> None:
@@ -78,7 +80,7 @@ class UnackedBatches:
         return event_service_pb2.StreamEventsRequest(batch=batch)
 
     def acknowledged(self, response: event_service_pb2.StreamEventsResponse) -> Iterator[event_service_pb2.StreamAck]:
-        """Yields the acknowledgements that are news, and lets go of their batches."""
+        """Yields the new acknowledgements, and drops their batches."""
         for ack in response.acks:
             if self._unacked and self._unacked[0][0] == ack.sequence:
                 self._unacked.popleft()

@@ -1,4 +1,4 @@
-"""Subscriptions for ordinary, blocking code: streams that go on by themselves."""
+"""Subscriptions for ordinary, blocking code: streams that reconnect by themselves."""
 
 import threading
 import time
@@ -47,7 +47,9 @@ class Subscription(Generic[_Response]):
 
     @property
     def resume_token(self) -> str:
-        """The token after the last update that was yielded, to pass as resume_after; empty before and for watch()."""
+        """Returns the token after the last update that was yielded, for resume_after; empty before that and for
+        watch().
+        """
         return self._seen.resume_token
 
     def __iter__(self) -> Self:
@@ -55,7 +57,7 @@ class Subscription(Generic[_Response]):
         return self
 
     def __next__(self) -> _Response:
-        """Returns the next message, waiting out whatever passes."""
+        """Returns the next message; waits through lost connections."""
         try:
             while not self._closed.is_set():
                 try:
@@ -130,7 +132,7 @@ class Subscription(Generic[_Response]):
 
 
 class _SilenceWatch(Generic[_Response]):
-    """A call that is cancelled when it has been waited for too long: blocking reads know no timeout of their own."""
+    """A call that is cancelled after too long a silence: blocking reads have no timeout of their own."""
 
     def __init__(self, call: Call[_Response]) -> None:
         self._call = call
@@ -153,7 +155,7 @@ class _SilenceWatch(Generic[_Response]):
         self._call.cancel()
 
     def _watch(self) -> None:
-        """Looks now and then how long the reader has been waiting."""
+        """Checks now and then how long the reader has been waiting."""
         while not self._done.wait(progress.SILENCE / 10):
             since = self._waiting_since
             if since is not None and time.monotonic() - since > progress.SILENCE:

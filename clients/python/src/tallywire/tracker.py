@@ -10,21 +10,21 @@ _making: Final = _thread.allocate_lock()
 
 
 class Tracker:
-    """Takes events without ever waiting or raising, and sends them from a background thread.
+    """A recorder of events that never waits or raises: a background thread sends them.
 
     At most `max_events` events and `max_bytes` bytes are kept; when they are reached, the newest event is dropped and
     counted. A batch goes out when `batch_size` events wait or the oldest has waited `flush_interval` seconds. A batch
-    whose outcome is unknown is sent again with the same ids for up to `retry_for` seconds, so nothing counts twice.
-    The other arguments are those of Client; wrong ones raise ValueError here, and nothing raises later.
+    whose outcome is unknown is sent again with the same ids for up to `retry_for` seconds, so nothing counts twice. The
+    other arguments are those of Client; wrong ones raise ValueError here, and nothing raises later.
 
     Every event that is lost is counted in stats(), and a line in the log, one a minute at most, says how many and why.
     `on_drop` is called with each of them and the reason, from the thread that notices; the event is None if it could
     not be built.
 
-    At the end of the process what is left is sent for up to `shutdown_timeout` seconds, by all trackers at once; so it
-    is in children of multiprocessing and of Celery. A signal ends a process without this: `handle_signals` has SIGTERM
-    and SIGHUP send what is left first and then do what they did before, in programs that do not handle them in order
-    themselves. Nothing helps against SIGKILL and os._exit().
+    At the end of the process the tracker sends what is left for up to `shutdown_timeout` seconds, all trackers at once;
+    also in children of multiprocessing and of Celery. A signal ends a process without this: with `handle_signals`,
+    SIGTERM and SIGHUP first send what is left and then do what they did before, for programs that do not handle these
+    signals themselves. Nothing helps against SIGKILL and os._exit().
 
     After os.fork() the tracker of the child is empty and makes a thread and a connection of its own, while the parent
     keeps what it had.
@@ -91,7 +91,7 @@ class Tracker:
         return self._current().put(built, size)
 
     def stats(self) -> buffer.Stats:
-        """Returns what became of the events so far."""
+        """Returns the outcomes of the events so far."""
         return self._current().stats()
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -101,8 +101,8 @@ class Tracker:
     def close(self, timeout: float | None = None) -> bool:
         """Sends the buffered events for up to `timeout` seconds (default: shutdown_timeout) and stops taking events.
 
-        Returns whether every event that waited had its outcome in time. What had none is counted as dropped, or as
-        failed if it was on its way. Closing again does nothing.
+        Returns whether every waiting event had its outcome in time. Events without one are counted as dropped, or as
+        failed if they were in flight. Closing again does nothing.
         """
         return green_threads.waiting(self._current().close, timeout)
 
@@ -111,9 +111,9 @@ class Tracker:
         self._sender = None
 
     def _current(self) -> sender.BackgroundSender:
-        """Returns the sender of this process, made with its first use: its locks are those of the threads of then.
+        """Returns the sender of this process, made with its first use, when its threads are of the right kind.
 
-        Servers such as gunicorn load a program, fork, and replace the threads by green ones only after that.
+        Servers such as gunicorn load a program, fork, and only then replace the threads by green ones.
         """
         current = self._sender
         if current is None:
@@ -125,7 +125,7 @@ class Tracker:
 
 
 def _copied(event: event_pb2.Event, fields: dict[str, Any]) -> event_pb2.Event:
-    """Returns a copy with an id: the caller may go on to change its event while it waits."""
+    """Returns a copy with an id: the caller may change its event while the copy waits."""
     if fields:
         raise TypeError("a built event takes no further arguments")
     copy = event_pb2.Event()
@@ -134,7 +134,7 @@ def _copied(event: event_pb2.Event, fields: dict[str, Any]) -> event_pb2.Event:
 
 
 def _invalid(event: object, error: Exception) -> lost_events.LostEvent:
-    """Returns the loss that an event is which cannot be built or sent."""
+    """Returns an event that cannot be built or sent as a lost event."""
     name = event if isinstance(event, str) else getattr(event, "event_type", type(event).__name__)
     built = event if isinstance(event, event_pb2.Event) else None
     return lost_events.LostEvent(

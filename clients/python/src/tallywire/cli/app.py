@@ -237,12 +237,12 @@ def replay_file(
     Fails if any line is unreadable or rejected.
     """
     path = None if file == "-" else Path(file)
-    identities = replay.Identities(source_name, recorded=path is not None)
+    line_ids = replay.LineIds(source_name, recorded=path is not None)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(_opened(path))
         # The times of a file were recorded elsewhere: this machine's clock says nothing about them.
         server = stack.enter_context(to.connect(stamp_sent_at=False))
-        run = replay.Replay(server, identities, keep_going, lambda problem: problems.note(str(problem)))
+        run = replay.Replay(server, line_ids, keep_going, lambda problem: problems.note(str(problem)))
         try:
             run.run(stack.enter_context(_progress(source, path, quiet=as_json)))
         finally:

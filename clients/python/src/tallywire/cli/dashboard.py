@@ -1,4 +1,4 @@
-"""The dashboard of `watch`: what there is to see as lines for a terminal of 80 × 24 or any other size. Pure."""
+"""The dashboard of `watch` as lines for a terminal of 80 × 24 or any other size. It does no I/O."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ _Form = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """What there is to see. Ages are in seconds; `problem` is empty while the connection stands."""
+    """The contents of the dashboard. Ages are in seconds; `problem` is empty while there is a connection."""
 
     title: str
     state: realtime_service_pb2.RealtimeState | None = None

@@ -23,7 +23,7 @@ class PointState(StrEnum):
 
     @property
     def word(self) -> str:
-        """Returns what tables say of it; nothing of a whole one."""
+        """Returns the word of tables for it; empty for a whole point."""
         return "" if self is PointState.WHOLE else self.value.replace("_", " ")
 
 
@@ -32,11 +32,11 @@ class PointSpan(Protocol):
 
     @property
     def start(self) -> timestamp_pb2.Timestamp:
-        """Its first instant."""
+        """Returns its first instant."""
 
     @property
     def end(self) -> timestamp_pb2.Timestamp:
-        """The first instant after it."""
+        """Returns the first instant after it."""
 
 
 def states(

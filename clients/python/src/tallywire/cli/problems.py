@@ -16,7 +16,7 @@ _R = TypeVar("_R")
 
 
 class WrongUsage(Exception):
-    """The arguments make no sense; the message says which and what to write instead."""
+    """The error of arguments that make no sense; the message says which, and what to write instead."""
 
 
 def reported(command: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -1,4 +1,4 @@
-"""Answers as tables for a terminal of 80 columns or more. Pure: they print to the console that they are given."""
+"""Answers as tables for a terminal of 80 columns or more, printed to the given console."""
 
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
@@ -198,7 +198,7 @@ def _begun(series: metrics_service_pb2.Series, states: Sequence[points.PointStat
 def _extremes(series: metrics_service_pb2.Series, states: Sequence[points.PointState]) -> tuple[str, str, str]:
     """Returns the least, the greatest and the latest value of a series, as they are written.
 
-    Parts of an hour or a day are no match for whole ones, and count only where there is no whole one.
+    Parts of an hour or a day are not compared with whole ones; they count only if no point is whole.
     """
     form = formatting.BY_UNIT.get(series.unit, formatting.count)
     whole = [value for value, state in zip(_values(series), states, strict=False) if state is points.PointState.WHOLE]

@@ -45,7 +45,7 @@ class Problem:
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """How a replay went; the first 100 problems are kept, `error` is what ended it early."""
+    """The result of a replay; the first 100 problems are kept, `error` is what ended it early."""
 
     lines: int = 0
     accepted: int = 0
@@ -57,7 +57,7 @@ class Summary:
 
     @property
     def clean(self) -> bool:
-        """True when every line became, or already was, a stored event."""
+        """Returns whether every line is stored, now or before."""
         return not (self.rejected or self.bad_lines or self.error)
 
     def __str__(self) -> str:
@@ -79,21 +79,21 @@ class Summary:
 
 
 class _BadLine(Exception):
-    """A line is not an event."""
+    """The error of a line that is not an event."""
 
 
-class Identities:
-    """The ids of lines without event_id: made of what a line says and of how many lines before it said the same.
+class LineIds:
+    """The ids of lines without event_id, made from the line's content and the number of equal lines before it.
 
-    So they do not change when a file is renamed, copied or grows, or its lines are formatted in another way. `source`
-    tells equal lines of different sources apart. `recorded` says that the lines stand in a file: on stdin a line
-    without occurred_at, which means now, is a new event each time.
+    So ids do not change when a file is renamed, copied or grows, or its lines are formatted in another way. `source`
+    distinguishes equal lines of different sources. `recorded` says that the lines are in a file: on stdin a line
+    without occurred_at, which then means now, is a new event each time.
     """
 
     def __init__(self, source: str, *, recorded: bool) -> None:
         self._source = source
         self._recorded = recorded
-        self._seen: dict[int, int] = {}
+        self._counts: dict[int, int] = {}
 
     def of(self, document: dict[str, object]) -> str:
         """Returns the id of the next line."""
@@ -102,26 +102,26 @@ class Identities:
         content = json.dumps([self._source, document], sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(content.encode()).hexdigest()
         key = int(digest[:16], 16)  # eight bytes: enough to tell the lines of one file apart, and small to keep
-        before = self._seen.get(key, 0)
-        self._seen[key] = before + 1
-        return f"replay-{digest[:32]}-{before}"
+        repeated = self._counts.get(key, 0)
+        self._counts[key] = repeated + 1
+        return f"replay-{digest[:32]}-{repeated}"
 
 
 class Replay:
-    """One run over a source of lines. `identities` gives ids to lines without one."""
+    """One run over a source of lines. `line_ids` gives ids to lines without one."""
 
     def __init__(
-        self, to: client.Client, identities: Identities, keep_going: bool, report: Callable[[Problem], None]
+        self, to: client.Client, line_ids: LineIds, keep_going: bool, report: Callable[[Problem], None]
     ) -> None:
         self.summary = Summary()
         self._client = to
-        self._identities = identities
+        self._line_ids = line_ids
         self._keep_going = keep_going
         self._report = report
         self._batch: list[tuple[int, event_pb2.Event]] = []
 
     def run(self, lines: Iterable[bytes]) -> Summary:
-        """Sends every line and returns how it went; what was read before the end or a bad line is always sent."""
+        """Sends every line and returns the summary; events before the end or before a bad line are always sent."""
         try:
             for number, event in self._events(lines):
                 self._batch.append((number, event))
@@ -149,7 +149,7 @@ class Replay:
                     return
                 continue
             if not event.event_id:
-                event.event_id = self._identities.of(document)
+                event.event_id = self._line_ids.of(document)
             yield number, event
 
     def _send(self) -> None:
@@ -182,7 +182,7 @@ class Replay:
 
 
 def _rejected(number: int, result: event_service_pb2.EventResult) -> Problem:
-    """Returns the problem that a rejection is."""
+    """Returns a rejected event as a problem."""
     rejection = result.rejection
     known = error_reason_pb2.ErrorReason.values()
     name = error_reason_pb2.ErrorReason.Name(rejection.reason) if rejection.reason in known else str(rejection.reason)
@@ -196,7 +196,7 @@ def _rejected(number: int, result: event_service_pb2.EventResult) -> Problem:
 
 
 def _parse(line: bytes) -> tuple[dict[str, object], event_pb2.Event]:
-    """Returns what a line says, and the event that it is. Raises _BadLine."""
+    """Returns a line as JSON and as an event. Raises _BadLine."""
     event = event_pb2.Event()
     try:
         document = json.loads(line.decode("utf-8-sig"))

@@ -1,4 +1,4 @@
-"""The end of commands that go on until somebody ends them."""
+"""The end of commands that run until somebody stops them."""
 
 import asyncio
 import contextlib
@@ -22,12 +22,12 @@ class StopRequest:
                 loop.add_signal_handler(number, self.ask, number)
 
     def ask(self, number: int = 0) -> None:
-        """Asks for the end, for the reason of a signal or, with 0, of a key."""
+        """Asks for the end, because of a signal or, with 0, of a key."""
         if not self._asked.done():
             self._asked.set_result(number)
 
     async def during(self, work: Coroutine[Any, Any, None]) -> int:
-        """Runs the work until it ends or its end is wanted. Returns the exit code; raises the work's error."""
+        """Runs the work until it ends or a stop is asked for. Returns the exit code; raises the work's error."""
         task = asyncio.ensure_future(work)
         try:
             await asyncio.wait((task, self._asked), return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Where figures are going: each compared with what it was a minute before."""
+"""Trends: each figure compared with its value a minute before."""
 
 from collections import deque
 from typing import Final

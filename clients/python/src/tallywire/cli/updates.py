@@ -1,9 +1,9 @@
-"""The command `updates`: every update as a line of JSON, and where the reader stands in a file.
+"""The command `updates`: every update as a line of JSON, and the reader's position in a file.
 
-A line is written whole and then the position, by replacing the file. What dies in between has printed a line that the
-position does not know of. On a pipe that line comes again: whoever reads it drops revisions that it has had. Where
-stdout is a regular file, its last whole line says where to go on and a torn one is cut off, so that each update stands
-in it exactly once.
+A whole line is written first, and then the position, by replacing the file. A process that dies between the two has
+printed a line beyond its position. On a pipe that line comes again, and its reader must drop revisions that it has had.
+If stdout is a regular file, the position is taken from its last whole line and a torn line is cut off, so that each
+update stands in the file exactly once.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _Updates = AsyncSubscription[realtime_service_pb2.WatchUpdatesResponse]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPosition:
-    """Where a reader stands: after a revision. `ended` is true when it has ended in order, with its last line whole."""
+    """A reader's position: after a revision. `ended` is true if the reader ended in order, with its last line whole."""
 
     resume_token: str
     revision: int
@@ -39,7 +39,7 @@ class SavedPosition:
 
 
 class Output:
-    """Where the lines go; each is out of our hands before the next step."""
+    """The destination of the lines; each line is written out before the next step."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -48,7 +48,7 @@ class Output:
         self.is_whole = True
 
     def write(self, line: bytes) -> None:
-        """Writes a line; into a file so that it outlasts a power cut, too."""
+        """Writes a line; into a file so that it survives a power cut."""
         self.is_whole = False
         left = memoryview(line)
         while left:
@@ -119,7 +119,7 @@ async def run(
     channel: str | None,
     include_events: bool,
 ) -> int:
-    """Prints updates until somebody ends it, and returns the exit code."""
+    """Prints updates until somebody stops it, and returns the exit code."""
     end = stop_request.StopRequest()
     keeper = PositionFile(resume) if resume else None
     start = _begin(output, keeper) if keeper else None
@@ -140,7 +140,7 @@ async def run(
 
 
 def _begin(output: Output, keeper: PositionFile) -> SavedPosition | None:
-    """Returns the position to go on after, None to begin with what happens from now on."""
+    """Returns the position to go on after; None to begin with the next update."""
     kept, printed = keeper.load(), output.mend() if output.is_file else None
     if kept is None:
         return None
@@ -154,7 +154,7 @@ def _begin(output: Output, keeper: PositionFile) -> SavedPosition | None:
 
 
 async def _print(stream: _Updates, output: Output, keeper: PositionFile | None, start: SavedPosition | None) -> None:
-    """Prints each update and then keeps its position; nothing comes between the two but the end of the process."""
+    """Prints each update and then saves its position; only the end of the process can come between the two."""
     expected = start.revision + 1 if start else None
     async with stream:
         async for update in stream:
@@ -184,7 +184,7 @@ def _does_not_follow(expected: int, revision: int) -> errors.OutOfSequence:
 
 
 def _position(text: bytes) -> SavedPosition | None:
-    """Returns the position in a line or in a PositionFile, None where there is none."""
+    """Returns the position in a line or in a PositionFile; None if there is none."""
     try:
         match json.loads(text):
             case {"resume_token": str(token), "revision": int(revision), **others}:
@@ -205,7 +205,7 @@ def _can_read(descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def _readable(descriptor: int) -> Iterator[int]:
-    """Gives a descriptor that reads the file which another one writes. Raises WrongUsage."""
+    """Gives a descriptor that reads the file to which another one writes. Raises WrongUsage."""
     if _can_read(descriptor):
         yield descriptor
         return

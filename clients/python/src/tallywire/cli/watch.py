@@ -1,4 +1,4 @@
-"""The command `watch`: a dashboard that lives until somebody ends it, or lines for scripts."""
+"""The command `watch`: a dashboard until somebody ends it, or lines for scripts."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ _States = AsyncSubscription[realtime_service_pb2.WatchMetricsResponse]
 
 @dataclass(slots=True, kw_only=True)
 class Board:
-    """What is known so far. Times are those of the monotonic clock."""
+    """The latest state and connection. Times are those of the monotonic clock."""
 
     title: str
     hint: str = ""
@@ -32,20 +32,20 @@ class Board:
     going: trends.MinuteTrends = field(default_factory=trends.MinuteTrends)
 
     def heard(self, response: realtime_service_pb2.WatchMetricsResponse) -> None:
-        """Takes a state or a heartbeat: the connection stands."""
+        """Takes a state or a heartbeat: there is a connection."""
         self.problem, self.revision = "", response.revision
         if response.HasField("state"):
             self.state, self.heard_at = response.state, time.monotonic()
             self.going.take(response.state)
 
     def lost(self, error: errors.TallywireError) -> None:
-        """Takes note of a connection that is lost, or does not come about."""
+        """Records that the connection is lost, or cannot be made."""
         if not self.problem:
             self.problem_at = time.monotonic()
         self.problem = error.message
 
     def view(self) -> dashboard.Dashboard:
-        """Returns what there is to see now."""
+        """Returns the current contents of the dashboard."""
         now = time.monotonic()
         return dashboard.Dashboard(
             title=self.title,
@@ -62,7 +62,7 @@ class Board:
 async def run(
     server: aio.AsyncClient, *, agent_ids: list[str], channel: str | None, interval: float, as_json: bool
 ) -> int:
-    """Watches until somebody ends it, and returns the exit code."""
+    """Watches until somebody stops it, and returns the exit code."""
     end = stop_request.StopRequest()
     async with server:
         await server.connect()
@@ -98,7 +98,7 @@ async def _print_lines(states: _States) -> None:
 
 
 async def _frames(console: Console, board: Board, subscribe: Callable[[progress.OnRetry], _States]) -> None:
-    """Prints the dashboard again and again, one below the other, and whatever happens to the connection at once."""
+    """Prints the dashboard again and again, one below the other, and every change of the connection at once."""
     printed_at, was_lost = 0.0, False
 
     def show() -> None:
