@@ -108,7 +108,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
 
 @contextlib.contextmanager
 def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
-    """Yields the URLs of the database and of Redis: those that are set, or those of engines that run during the block."""
+    """Yields the URLs of the database and of Redis: those that are set, or of engines that run during the block."""
     if settings.database_url is not None and settings.redis_url is not None:
         yield settings.required("database_url"), settings.required("redis_url")
         return
