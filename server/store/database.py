@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: separate pools for ingest, questions, subscriptions and everything else, and errors in the
 service's own words.
 
-They are the bare driver's. SQLAlchemy is for migrations alone, which Alembic runs.
+They are the bare driver's. SQLAlchemy is for migrations alone (server/store/migrate.py).
 """
 
 import asyncio
@@ -14,8 +14,6 @@ from datetime import datetime
 from typing import TypeAlias
 
 import asyncpg
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import errors
 from server.store import pool, sessions
@@ -77,7 +75,7 @@ class Database:
         query_patience: float = 60,
         patience: float | None = None,
     ) -> None:
-        self._url = url
+        self.url = url
         together = Patience()
 
         def pool(kind: SessionKind, size: int, use: float | None, *, wait: float = 1) -> Pool:
@@ -151,16 +149,6 @@ class Database:
         await driver.execute(_BURY, [one.pid for one in lost], [one.began for one in lost])
         self._lost.difference_update(lost)
 
-    @contextlib.asynccontextmanager
-    async def migration(self) -> AsyncIterator[AsyncConnection]:
-        """Gives migrations a connection of SQLAlchemy that has all the time it needs. The block commits its work."""
-        with translated():
-            try:
-                async with sessions.migration_engine(self._url).connect() as connection:
-                    yield connection
-            except sa.exc.DBAPIError as error:
-                raise _of_driver(error) from error
-
     async def is_shared(self) -> bool:
         """Whether two connections were given the same session: then a pooler gives it to others in between."""
         async with self.query() as one, self.query() as other:
@@ -219,9 +207,3 @@ def translated() -> Iterator[None]:
         if isinstance(error, asyncpg.exceptions.DataError | ValueError):
             raise errors.StorageRejected("the database driver refused a value") from error
         raise errors.StorageUnavailable("the connection to the database is lost") from error
-
-
-def _of_driver(error: sa.exc.DBAPIError) -> BaseException:
-    """Returns the driver's error, around which SQLAlchemy puts two of its own."""
-    wrapped = error.orig
-    return error if wrapped is None else wrapped.__cause__ or wrapped

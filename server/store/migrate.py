@@ -7,20 +7,24 @@ migration is a transaction of its own, so that it never waits for one table whil
 """
 
 import asyncio
+import contextlib
 import functools
 import pathlib
 import random
 import time
+from collections.abc import AsyncIterator
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from server import errors
-from server.store import deployment
-from server.store.database import Database, is_locked_out
+from server.store import deployment, sessions
+from server.store.database import Database, is_locked_out, translated
 
 FOLDER = pathlib.Path(__file__).parent / "migrations"
 # Two servers that start at once must not both migrate; the number is arbitrary and ours.
@@ -39,7 +43,7 @@ async def upgrade(database: Database) -> str:
     give_up_at = time.monotonic() + _GIVE_UP_SECONDS
     while True:
         try:
-            async with database.migration() as turn, database.migration() as connection:
+            async with _connection(database) as turn, _connection(database) as connection:
                 await turn.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
                 await connection.execute(sa.text(f"SET lock_timeout = {int(_LOCK_SECONDS * 1000)}"))
                 await connection.commit()
@@ -54,6 +58,29 @@ async def upgrade(database: Database) -> str:
                     " (pg_stat_activity shows them) and run it again"
                 ) from error
         await asyncio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+
+
+@contextlib.asynccontextmanager
+async def _connection(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Gives a connection of SQLAlchemy, which Alembic needs, with all the time it needs. The block commits its work."""
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=sessions.connector(database.url, sessions.MIGRATION),
+        poolclass=NullPool,
+        hide_parameters=True,  # values stay out of logs and exceptions
+    )
+    with translated():
+        try:
+            async with engine.connect() as connection:
+                yield connection
+        except sa.exc.DBAPIError as error:
+            raise _of_driver(error) from error
+
+
+def _of_driver(error: sa.exc.DBAPIError) -> BaseException:
+    """Returns the driver's error, around which SQLAlchemy puts two of its own."""
+    wrapped = error.orig
+    return error if wrapped is None else wrapped.__cause__ or wrapped
 
 
 def _upgrade(connection: Connection) -> None:

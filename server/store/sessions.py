@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from server.store import address
 from server.store.pool import Driver, Identity
@@ -95,13 +93,6 @@ def connector(url: str, kind: SessionKind) -> Callable[[], Awaitable[Driver]]:
         return await _open(dsn, kind)
 
     return connect
-
-
-def migration_engine(url: str) -> AsyncEngine:
-    """Returns SQLAlchemy's way to connections for migrations, which keeps none open."""
-    return create_async_engine(
-        "postgresql+asyncpg://", async_creator=connector(url, MIGRATION), poolclass=NullPool, hide_parameters=True
-    )
 
 
 def forget_lost_answers() -> None:
