@@ -135,6 +135,27 @@ def test_enums_by_name_or_number(given: object) -> None:
     assert tallywire.event("agent.status_changed", status=given).agent.status == event_pb2.AGENT_STATUS_AVAILABLE
 
 
+@pytest.mark.parametrize(
+    ("event_type", "fields"),
+    [
+        ("conversation.started", {"topic": "returns"}),
+        ("message.sent", {"cached_tokens": 256, "time_to_first_token_ms": 240, "by_human": False}),
+        ("agent.created", {"name": "Maria", "kind": "human", "version": "3"}),
+        ("call.started", {"direction": "inbound", "queue": "billing"}),
+        ("lead.created", {"lead_id": "7"}),
+        ("campaign.started", {"name": "Spring sale"}),
+        ("badge.earned", {"badge": "first-hundred"}),
+        ("user.registered", {"name": "Jo Doe"}),
+    ],
+)
+def test_fields_of_a_detail_are_keyword_arguments(event_type: str, fields: dict[str, object]) -> None:
+    detail = getattr(tallywire.event(event_type, **fields), tallywire.events.FAMILY_OF[event_type])
+    named = {"kind": event_pb2.AGENT_KIND_HUMAN, "direction": event_pb2.CALL_DIRECTION_INBOUND}
+    assert {field.name: value for field, value in detail.ListFields()} == {
+        name: named.get(name, value) for name, value in fields.items()
+    }
+
+
 @pytest.mark.parametrize("given", ["asleep", 9, True])
 def test_unknown_enum_values_name_the_choices(given: object) -> None:
     with pytest.raises(ValueError, match="status is one of available, busy, away, offline"):
