@@ -164,9 +164,8 @@ def _count_types(result: Cells, groups: Mapping[_Group, Sequence[Event]], overfl
     for (event_type, place), count in found.items():
         bucket, _ = slots.split(place)
         label = cells.OTHER if event_type in overflow.event_types else event_type
-        cells.add_into(
-            cells.cell(result, CellKey(Dimension.EVENT_TYPE, label, bucket)).counters, ((_EVENTS_KEY, count),)
-        )
+        counters = cells.cell(result, CellKey(Dimension.EVENT_TYPE, label, bucket)).counters
+        counters[_EVENTS_KEY] = counters.get(_EVENTS_KEY, 0) + count
 
 
 def _cell(types: Mapping[str, Sequence[Event]], numbers: Numbers) -> Cell:
