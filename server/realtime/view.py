@@ -115,6 +115,11 @@ class View:
         self._settled: dict[int, _Past] = {}  # past minutes, without their histograms
         self._state: ViewState | None = None
 
+    @property
+    def size(self) -> int:
+        """Returns how many rows the view keeps: slots, minutes and conversations."""
+        return len(self._messages) + len(self._open_by_minute) + len(self._conversations)
+
     def is_over(self, now: datetime) -> bool:
         """Returns whether the day of the totals has ended."""
         return not self._today.span.start <= timerange.floor_bucket(now) < self._today.span.end

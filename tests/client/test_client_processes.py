@@ -284,8 +284,8 @@ def test_the_first_process_of_a_container_ends_too(program: Program, script: scr
     # The kernel gives no signal to the first process of a container that would do its default there: as here.
     body = """
     from tallywire import lifecycle
-    give, given = lifecycle._signal, []
-    lifecycle._signal = lambda number: given or given.append(give(number))
+    give, given = lifecycle.raise_signal, []
+    lifecycle.raise_signal = lambda number: given or given.append(give(number))
     """
     ending = begun(program(textwrap.dedent(body) + WAITING.format(before="")))
     ending.terminate()

@@ -147,7 +147,7 @@ def test_trends_compare_with_a_minute_before() -> None:
         0,
     ]
     assert going.of("success_rate") is None
-    assert len(going._seen) <= 32
+    assert going.kept <= 32
 
 
 @pytest.fixture

@@ -275,7 +275,7 @@ async def watched(world: World, part: ViewFilter) -> tuple[list[str], int]:
             await asyncio.sleep(0)  # loggers are called by the loop
         finally:
             driver.remove_query_logger(note)
-    return statements, len(view._messages) + len(view._open_by_minute) + len(view._conversations)
+    return statements, view.size
 
 
 async def test_a_view_that_takes_too_long_ends_and_leaves_its_connection(

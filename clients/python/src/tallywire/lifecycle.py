@@ -186,7 +186,7 @@ def _send_then_signal(number: int) -> None:
             close_all()
     finally:
         _Signals.under_way[number] = True
-        _signal(number)
+        raise_signal(number)
 
 
 def _flush_all() -> None:
@@ -205,13 +205,13 @@ def _take_course(number: int, frame: FrameType | None) -> None:
         before(number, frame)
         return
     signal.signal(number, signal.SIG_DFL)
-    _signal(number)
+    raise_signal(number)
     # Only the first process of a container gets here: the kernel does not end it by a signal, so it exits by itself.
     time.sleep(0.1)
     os._exit(128 + number)
 
 
-def _signal(number: int) -> None:
+def raise_signal(number: int) -> None:
     """Gives this process a signal, in its main thread, which a handler needs to run."""
     main = threading.main_thread().ident
     if main is not None and hasattr(signal, "pthread_kill") and not green_threads.is_patched():
