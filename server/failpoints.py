@@ -18,7 +18,7 @@ Name = Literal[
     "notification_before_publish",
     "wakeup_before_send",
     "fold_before_commit",
-    "job_before_record",
+    "task_after_work",
 ]
 NAMES: tuple[Name, ...] = get_args(Name)
 EXIT_CODE = 137  # that of a process that was killed

@@ -35,7 +35,28 @@ MEMORY_SHORT = Gauge(
 SERVING = Gauge("tallywire_serving", "1 while the service reports itself as serving.")
 FOLDED_DELTAS = Counter("tallywire_folded_deltas", "Deltas folded into rollups.")
 FOLD_SECONDS = Histogram("tallywire_fold_seconds", "Duration of fold transactions.", buckets=_SECONDS)
-JOB_RUNS = Counter("tallywire_job_runs", "Runs of background jobs.", ["job", "outcome"])
+TASKS = Gauge(
+    "tallywire_tasks",
+    "Tasks by kind and state: queued, running or dead. Every worker shows all tasks.",
+    ["kind", "state"],
+)
+TASK_LAG = Gauge(
+    "tallywire_task_lag_seconds",
+    "For how long the oldest due task of a kind has been due. 0: none is due. Every worker shows all tasks.",
+    ["kind"],
+)
+TASK_RUNS = Counter(
+    "tallywire_task_runs",
+    "Tries of tasks by their outcome: done, unfinished (goes on later), failed (tried again), dead, cancelled,"
+    " handed_back (the worker stopped) or lost (another worker has it).",
+    ["kind", "outcome"],
+)
+TASK_SECONDS = Histogram(
+    "tallywire_task_seconds",
+    "Duration of tries of tasks.",
+    ["kind"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600),
+)
 MISMATCHES = Gauge(
     "tallywire_audit_mismatches",
     "Cells that differed from raw events in the last or the present round of the audit. Must be 0.",

@@ -2,24 +2,28 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 from datetime import timedelta
 from typing import Annotated, Any
 
 import structlog
 import typer
 
-from server import errors, failpoints, prometheus, settings, telemetry
+from server import errors, failpoints, kinds, prometheus, settings, telemetry
 from server.process import serving, terminal
 from server.settings import Settings
 from server.store import diagnosis, migrate, sessions
 from server.store.database import Database
-from server.tasks import jobs
+from server.tasks import runner
+from server.tasks.kinds import Kinds
 from workers import folding
 from workers.process import Process
 
 _GOODBYE_SECONDS = 10.0
 _WATCH_SECONDS = 2.0
+_OTHER_CONNECTIONS = 3  # for claims, leases, schedules, and the search for what there is to fold
 _log = structlog.get_logger(__name__)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -31,37 +35,84 @@ def run(
         int | None,
         typer.Option(min=0, max=65535, help="Prometheus; 0: off. Default: TALLYWIRE_METRICS_PORT."),
     ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--kinds",
+            metavar="KIND,...",
+            help="Run tasks of these kinds only; folding goes on in every worker. Default: all kinds.",
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int,
+        typer.Option(min=1, max=100, metavar="N", help="Short tasks at once; long ones have half as many slots."),
+    ] = runner.SHORT_SLOTS,
 ) -> None:
-    """Fold events into rollups and run the background jobs, until SIGTERM or Ctrl-C.
+    """Fold events into rollups and run tasks, until SIGTERM or Ctrl-C.
 
-    Needs DATABASE_URL and REDIS_URL. Any number of workers may run at once. Figures are exact with none, and there
-    sooner where they are folded.
+    Needs DATABASE_URL and REDIS_URL. Any number of workers may run at once. Answers are exact without any worker;
+    folding makes them faster. A worker starts, and goes on, while Redis is away. One that is told to stop gives its
+    tasks three seconds and hands the others back to the queue.
     """
     with terminal.reported():
         known = settings.load()
         telemetry.configure_logs(known.log_level, known.log_format)
         failpoints.arm(known.failpoint, allowed=known.allow_failpoints)
-        serving.run(work(known, known.metrics_port if metrics_port is None else metrics_port))
+        port = known.metrics_port if metrics_port is None else metrics_port
+        serving.run(work(known, port, only=only, concurrency=concurrency))
 
 
-async def work(known: Settings, metrics_port: int) -> None:
+async def work(
+    known: Settings, metrics_port: int, *, only: str | None = None, concurrency: int = runner.SHORT_SLOTS
+) -> None:
     """Works until a signal; SetupError where it cannot begin."""
     sessions.forget_lost_answers()
     database_url, redis_url = known.required("database_url"), known.required("redis_url")
     diagnosis.check_url(database_url)
     diagnosis.check_redis_url(redis_url)
     with diagnosis.explained(database_url):
-        database = Database(database_url, ingest_connections=1, other_connections=folding.CONCURRENCY + 3)
+        long_slots = max(1, concurrency // 2)
+        connections = folding.CONCURRENCY + concurrency + long_slots + _OTHER_CONNECTIONS
+        database = Database(database_url, ingest_connections=1, other_connections=connections)
         try:
             await diagnosis.check_sessions(database, database_url)
             diagnosis.checked_schema(await migrate.current(database))
-            await diagnosis.check_redis(redis_url)
+            await _look_for_redis(redis_url)
             prometheus.serve(known.metrics_address, metrics_port)
             folds = folding.Folding(database)
-            registry = jobs.registry(timedelta(hours=known.update_window_hours), give_way=folds.wait_until_idle)
-            await _until_signalled(Process(database, redis_url, folds, registry), database)
+            every = kinds.known(timedelta(hours=known.update_window_hours), give_way=folds.wait_until_idle)
+            running = runner.Runner(
+                database, _chosen(every, only), _owner(), short_slots=concurrency, long_slots=long_slots
+            )
+            await _until_signalled(Process(redis_url, folds, running), database)
         finally:
             await database.close()
+
+
+async def _look_for_redis(redis_url: str) -> None:
+    """Says so where Redis is away: the worker goes on without it, and takes it up when it is there."""
+    try:
+        await diagnosis.check_redis(redis_url)
+    except errors.SetupError as error:
+        _log.warning("working without Redis until it is there", reason=str(error))
+
+
+def _chosen(every: Kinds, only: str | None) -> Kinds:
+    """Returns the kinds that are named, with commas between; SetupError where there is none of a name."""
+    if only is None:
+        return every
+    names = [name.strip() for name in only.split(",")]
+    unknown = [name for name in names if every.get(name) is None]
+    if unknown:
+        raise errors.SetupError(
+            f"--kinds: there is no kind {', '.join(map(repr, unknown))}; there are {', '.join(every.names)}"
+        )
+    return every.only(names)
+
+
+def _owner() -> str:
+    """Returns the name under which this process holds tasks."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 async def _until_signalled(process: Process, database: Database) -> None:

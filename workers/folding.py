@@ -9,15 +9,14 @@ from collections.abc import AsyncIterator, Iterator
 import structlog
 
 from server import errors
-from server.rollups import fold, widen
-from server.store import rollups, widths
+from server.rollups import fold
+from server.store import rollups
 from server.store.database import Database
-from server.tasks import jobs
+from server.tasks import execution
 
 CONCURRENCY = 3  # organizations at once; folding is mostly work of this process
 _TURN_BATCHES = 5  # until it is another organization's turn
 _SWEEP_SECONDS = 10.0
-_WIDEN_SECONDS = 5.0
 _COMPLAINT_SECONDS = 60.0
 _LONGEST_WAIT_SECONDS = 0.5
 _SLOT_SECONDS = 5.0  # who waits for longer is found again by the next sweep; arq ends jobs that take much longer
@@ -80,7 +79,7 @@ class Folding:
                 self._idle.set()
 
     async def due(self) -> int:
-        """Folds and widens what there is, for a limited time, and returns how many deltas; 0 where it already does."""
+        """Folds what there is, for a limited time, and returns how many deltas; 0 where it already does."""
         if self._sweeping:
             return 0
         self._sweeping = True
@@ -88,7 +87,6 @@ class Folding:
             total, deadline = 0, time.monotonic() + _SWEEP_SECONDS
             while folded := await self._sweep(deadline):
                 total += folded
-            await self._widen()
             return total
         except errors.StorageUnavailable as error:
             self._complain(error)
@@ -109,21 +107,6 @@ class Folding:
                 parts = [group.create_task(self._take(queue, deadline)) for _ in range(CONCURRENCY)]
         return sum(part.result() for part in parts)
 
-    async def _widen(self) -> None:
-        """Widens what can be, after folding, so that little comes late; for a limited time that is its own."""
-        deadline = time.monotonic() + _WIDEN_SECONDS
-        async with self._database.transaction() as driver:
-            waiting = await widths.due(driver)
-        random.shuffle(waiting)
-        for organization_id in waiting:
-            if time.monotonic() > deadline:
-                break
-            try:
-                while await widen.widen(self._database, organization_id) and time.monotonic() < deadline:
-                    pass
-            except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
-                self._complain(error, organization_id=organization_id)
-
     async def _take(self, queue: Iterator[int], deadline: float) -> int:
         total = 0
         for organization_id in queue:
@@ -136,4 +119,4 @@ class Folding:
         """Logs a failure, once in a while: what is due is looked at every second."""
         if time.monotonic() - self._complained_at >= _COMPLAINT_SECONDS:
             self._complained_at = time.monotonic()
-            _log.error("folding failed and is tried again", error=jobs.describe(error), **where)
+            _log.error("folding failed and is tried again", error=execution.describe(error), **where)

@@ -1,15 +1,13 @@
 """A worker process: an arq worker that is woken by wake-ups and by the clock, and what goes on without it.
 
-arq only says when to look. Where nothing has been heard of it for some seconds, because Redis is away or was emptied,
-the process looks by itself; what there is to do is in PostgreSQL alone.
+arq runs folds and says when to look for tasks. Where nothing has been heard of it for some seconds, because Redis is
+away or was emptied, the process looks by itself; what there is to do is in PostgreSQL alone.
 """
 
 import asyncio
 import contextlib
 import json
-import os
-import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC
 from typing import Any
 
@@ -18,16 +16,13 @@ from arq import cron, func
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
-from server import errors
-from server.store.database import Database
-from server.tasks import jobs, wakeups
-from server.tasks.jobs import Job
+from server.tasks import execution, wakeups
+from server.tasks.runner import Runner
 from workers.folding import Folding
 from workers.supervisor import keep_running
 
 _PATIENCE_SECONDS = 3.0  # without a word from arq
 _PULSE_SECONDS = 1.0
-_JOBS_SECONDS = 15.0  # at the latest
 _FOLD_TIMEOUT = 30  # after a kill -9 a queued job waits for the longest timeout and 10 s more
 _QUEUE_READ_LIMIT = 1000
 # At once, those that wait for a slot of Folding included. arq begins jobs every poll_delay, and only as many as there
@@ -35,28 +30,34 @@ _QUEUE_READ_LIMIT = 1000
 _MAX_JOBS = 32
 _GOODBYE_SECONDS = 5.0
 _ASK_AGAIN_SECONDS = 0.2
-_TENTHS = set(range(0, 60, 10))
 _log = structlog.get_logger(__name__)
 
 
 class Process:
-    """The parts of a worker process."""
+    """The parts of a worker process: loops beside each other, of which each is started again where it dies."""
 
-    def __init__(self, database: Database, redis_url: str, folding: Folding, registry: Sequence[Job]) -> None:
-        self._database = database
-        self._registry = registry
+    def __init__(self, redis_url: str, folding: Folding, runner: Runner) -> None:
         self._redis_url = redis_url
         self._folding = folding
-        self._jobs_due = asyncio.Event()
+        self._runner = runner
         self._heard_at = 0.0
-        self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
     async def run(self) -> None:
-        """Works until it is cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(keep_running("arq", self._run_arq))
-            group.create_task(keep_running("pulse", self._keep_pulse))
-            group.create_task(keep_running("jobs", self._run_jobs))
+        """Works until it is cancelled, and then hands back the tasks that do not end within a moment."""
+        loops = {
+            "arq": self._run_arq,
+            "folding": self._keep_folding,
+            "tasks": self._runner.run_tasks,
+            "leases": self._runner.executions.keep_leases,
+            "schedules": self._runner.run_schedules,
+            "figures of tasks": self._runner.publish,
+        }
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part, loop in loops.items():
+                    group.create_task(keep_running(part, loop))
+        finally:
+            await self._runner.stop()
 
     # What arq calls. Nothing is raised to it: its log would show what is in an exception. Its types ask for functions
     # that take anything; these take what they are called with.
@@ -70,9 +71,9 @@ class Process:
         self._heard_at = asyncio.get_running_loop().time()
         await self._folding.due()
 
-    async def run_due_jobs(self, _: dict[Any, Any]) -> None:
-        """Wakes the jobs, which may take longer than arq should wait."""
-        self._jobs_due.set()
+    async def run_tasks(self, _: dict[Any, Any]) -> None:
+        """Has the runner look for tasks, which may take longer than arq should wait."""
+        self._runner.wake()
 
     async def _run_arq(self) -> None:
         async with self._arq() as worker:
@@ -85,11 +86,11 @@ class Process:
     async def _arq(self) -> AsyncIterator[Worker]:
         queue = wakeups.connect(self._redis_url)
         worker = _Worker(
-            functions=[func(self.fold_organization, name=wakeups.FOLD_ORGANIZATION)],  # type: ignore[arg-type]
-            cron_jobs=[
-                cron(self.fold_due, name="fold_due", second=None, max_tries=None),  # type: ignore[arg-type]
-                cron(self.run_due_jobs, name="run_due_jobs", second=_TENTHS, max_tries=None),  # type: ignore[arg-type]
+            functions=[
+                func(self.fold_organization, name=wakeups.FOLD_ORGANIZATION),  # type: ignore[arg-type]
+                func(self.run_tasks, name=wakeups.RUN_TASKS),  # type: ignore[arg-type]
             ],
+            cron_jobs=[cron(self.fold_due, name="fold_due", second=None, max_tries=None)],  # type: ignore[arg-type]
             redis_pool=queue,
             queue_name=wakeups.QUEUE,
             handle_signals=False,
@@ -110,30 +111,13 @@ class Process:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await queue.aclose(close_connection_pool=True)
 
-    async def _keep_pulse(self) -> None:
+    async def _keep_folding(self) -> None:
         """Looks for what there is to fold whenever arq has not asked for it."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
             if loop.time() - self._heard_at > _PATIENCE_SECONDS:
                 await self._folding.due()
-
-    async def _run_jobs(self) -> None:
-        """Runs the jobs that are due, when woken and every now and then."""
-        away = False
-        while True:
-            try:
-                await jobs.run_due(self._database, self._owner, self._registry)
-                away = False
-            except errors.StorageUnavailable as error:
-                if not away:
-                    _log.warning("the database is away; jobs wait", error=str(error))
-                away = True
-            # Unlike wait_for, which may lose a cancellation that comes with the event.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_JOBS_SECONDS):
-                    await self._jobs_due.wait()
-            self._jobs_due.clear()
 
 
 class _Worker(Worker):
@@ -176,7 +160,7 @@ def _let_go() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
-        _log.warning("a job of arq could not be ended in order", reason=jobs.describe(error))
+        _log.warning("a job of arq could not be ended in order", reason=execution.describe(error))
 
 
 async def _close(worker: Worker) -> None:

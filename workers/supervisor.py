@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from server.tasks import jobs
+from server.tasks import execution
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
@@ -24,7 +24,7 @@ async def keep_running(part: str, run: Callable[[], Awaitable[None]]) -> None:
             await run()
             reason = "it ended"
         except Exception as error:  # noqa: BLE001 - nothing may end the process
-            reason = jobs.describe(error)
+            reason = execution.describe(error)
         if loop.time() - started > _HEALTHY_SECONDS:
             pause, ailing = _FIRST_PAUSE, False
         if not ailing:

@@ -1,22 +1,26 @@
 """`python -m server audit`: the findings of the audit, and a full round of it at once, beside the workers."""
 
 import asyncio
+import dataclasses
 import os
 import socket
 import time
 from collections.abc import Callable
-from datetime import datetime
 
+from server import kinds
 from server.cli import status
 from server.process import terminal
 from server.rollups import audit
 from server.rollups.audit import AuditState, Progress
-from server.store import jobs as stored_jobs
+from server.store import schedules
 from server.store.database import Database
-from server.tasks import jobs
+from server.store.tasks import SERVICE
+from server.tasks import schedules as task_schedules
+from server.tasks.kinds import Kinds, Result, Work
+from server.tasks.runner import Runner
 
 MISMATCHED = 3  # exit code: something differs
-_LOOK_SECONDS = 1.0  # between two attempts to get the job
+_LOOK_SECONDS = 1.0  # between two attempts to begin
 _PROGRESS_SECONDS = 2.0
 
 
@@ -29,31 +33,25 @@ async def show(database: Database) -> str:
 async def run_round(database: Database) -> AuditState | None:
     """Runs a full round once no worker is auditing, and returns the findings; None if it failed.
 
-    It holds the job meanwhile, so that no worker starts one. A line on standard error shows the progress now and then.
+    It is a task of the audit that runs in this process, so that no worker begins with one meanwhile, and the next one
+    begins with a round of its own. A line on standard error tells now and then how far it has got.
     """
+    await task_schedules.refresh(database, kinds.known())  # the findings are kept in the schedule's row
     owner = f"{socket.gethostname()}:{os.getpid()}:audit"
-    job, outcome = _job()
+    kind = dataclasses.replace(kinds.known()["audit"], run=_round)
+    runner = Runner(database, Kinds([kind]), owner)
     is_announced = False
-    while True:
-        async with database.transaction() as driver:
-            await stored_jobs.wake(driver, audit.JOB)
-        if await jobs.run_due(database, owner, [job]):
-            return AuditState.of(outcome)
+    while (claim := await runner.begin(kind, schedule=audit.SCHEDULE)) is None:
         if not is_announced:
             terminal.note("a worker is auditing; waiting until it ends")
             is_announced = True
         await asyncio.sleep(_LOOK_SECONDS)
+    outcome = await runner.finish(claim)
+    return None if outcome is None else AuditState.of(outcome)
 
 
-def _job() -> tuple[jobs.Job, dict[str, object]]:
-    """Returns the audit's job as a full round, and where its findings are put."""
-    outcome: dict[str, object] = {}
-
-    async def run(database: Database, now: datetime, last: jobs.Result) -> jobs.Result:
-        outcome.update(await audit.run_round(database, now, last, _progress_printer()))
-        return outcome
-
-    return jobs.Job(name=audit.JOB, interval=jobs.AUDIT_EVERY, run=run), outcome
+async def _round(work: Work) -> Result:
+    return await audit.run_round(work.database, work.now, work.last, _progress_printer())
 
 
 def _progress_printer() -> Callable[[Progress], None]:
@@ -72,9 +70,9 @@ def _progress_printer() -> Callable[[Progress], None]:
 
 
 async def _state(database: Database) -> AuditState | None:
-    async with database.snapshot() as driver:
-        known = {job.name: job for job in await stored_jobs.listed(driver)}
-    return AuditState.of(known[audit.JOB].result) if audit.JOB in known else None
+    async with database.transaction() as driver:
+        found = await schedules.listed(driver, name=audit.SCHEDULE, organization_id=SERVICE)
+    return AuditState.of(found[0].result) if found else None
 
 
 def exit_code(state: AuditState | None) -> int:

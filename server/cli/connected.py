@@ -9,6 +9,7 @@ from server.organizations.errors import OrganizationError, OrganizationNotFound
 from server.process import serving, terminal
 from server.store import diagnosis
 from server.store.database import Database
+from server.tasks.queue import QueueFull
 
 _Result = TypeVar("_Result")
 
@@ -23,11 +24,11 @@ def on_database(data_dir: Path | None, work: Callable[[Database, place.Place], A
     with terminal.reported():
         try:
             return serving.run(connected(place.place(data_dir)))
-        except OrganizationError as error:
+        except (OrganizationError, QueueFull) as error:
             terminal.fail(_line(error))
 
 
-def _line(error: OrganizationError) -> str:
+def _line(error: OrganizationError | QueueFull) -> str:
     """Returns the line for the operator: the cause, and the command that helps."""
     if isinstance(error, OrganizationNotFound):
         return f"{error}; `organizations list` shows those there are"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from server import settings
-from server.cli import keys, organizations, place, pseudonyms
+from server.cli import keys, organizations, place, pseudonyms, schedules, tasks
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.process import serving, terminal
 from server.store import diagnosis
@@ -22,6 +22,8 @@ app = typer.Typer(
 app.add_typer(organizations.app, name="organizations")
 app.add_typer(keys.app, name="keys")
 app.add_typer(pseudonyms.app, name="pseudonyms")
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(schedules.app, name="schedules")
 
 Listen = Annotated[
     str | None,
@@ -139,7 +141,7 @@ def restored(data_dir: DataDir = None) -> None:
 
 @app.command()
 def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show the backlog, the last runs of jobs, and what failed."""
+    """Show the backlog, runs of schedules, and what failed."""
     from server.cli import status
 
     async def work(place: place.Place) -> status.ServiceStatus:

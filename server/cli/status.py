@@ -1,5 +1,6 @@
 """The state of the service for its operators: what waits, what ran last, what failed."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,13 +9,14 @@ from redis.exceptions import RedisError
 
 from server.catalog.cells import OTHER
 from server.rollups import audit
-from server.store import jobs, members, migrate, organizations, rollups
+from server.store import members, migrate, organizations, rollups, schedules, tasks
 from server.store.database import Database
-from server.store.jobs import JobRecord
 from server.store.members import OverflowCount
+from server.store.schedules import ScheduleSummary
+from server.store.tasks import SERVICE, TaskBacklog, TaskState
 from server.tasks import wakeups
 
-_HEADINGS = ("job", "last start", "last finish", "last failure", "next run", "runs", "failures", "now")
+_HEADINGS = ("schedule", "last start", "last finish", "last failure", "next run", "runs", "failures", "now")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +34,21 @@ class ServiceStatus:
     audit: audit.AuditState | None  # None: there was no audit yet
     overflows: tuple[OverflowCount, ...]  # the kinds of values of which some are over their limit
     keys_by_pepper: Mapping[str, int]  # keys in use, by the id of the pepper of their hashes
-    jobs: tuple[JobRecord, ...]
+    tasks: tuple[TaskBacklog, ...]
+    schedules: tuple[ScheduleSummary, ...]
 
 
 async def status(database: Database, redis_url: str | None) -> ServiceStatus:
-    """Looks at the database and at the queue. The database must have been migrated."""
+    """Looks at the database and at Redis. The database must have been migrated."""
     condition = await database.condition()
     found = await migrate.current(database)
     async with database.snapshot() as driver:
         backlog = await rollups.backlog(driver)
-        known = tuple(await jobs.listed(driver))
         overflows = tuple(await members.overflows(driver))
         peppers = await organizations.keys_by_pepper(driver)
-    audits = [audit.AuditState.of(job.result) for job in known if job.name == audit.JOB]
+        waiting = tuple(await tasks.backlog(driver))
+        known = tuple(await schedules.summaries(driver))
+        audits = await schedules.listed(driver, name=audit.SCHEDULE, organization_id=SERVICE)
     return ServiceStatus(
         at=condition.now,
         schema=found.schema if found else "none",
@@ -54,10 +58,11 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
         unfolded_organizations=backlog.organizations,
         oldest_unfolded=None if backlog.oldest is None else max(timedelta(0), condition.now - backlog.oldest),
         queued_jobs=await _queued(redis_url),
-        audit=audits[0] if audits else None,
+        audit=audit.AuditState.of(audits[0].result) if audits else None,
         overflows=overflows,
         keys_by_pepper=peppers,
-        jobs=known,
+        tasks=waiting,
+        schedules=known,
     )
 
 
@@ -82,6 +87,7 @@ def render(status: ServiceStatus) -> str:
     ahead = f", which code of {status.expected_schema} may use" if status.schema != status.expected_schema else ""
     lines = (
         f"to be folded      {waiting}",
+        f"tasks             {_tasks(status.tasks)}",
         f"queue             {_queue(status.queued_jobs)}",
         f"audit             {render_audit(status.audit, status.at)}",
         f"over the limit    {_overflows(status.overflows)}",
@@ -89,12 +95,27 @@ def render(status: ServiceStatus) -> str:
         f"schema            {status.schema}{ahead}",
         f"durability        {'WEAK: ' + ', '.join(status.weak_settings) if status.weak_settings else 'on'}",
     )
-    errors = (f"{job.name} failed: {job.error}" for job in status.jobs if job.error is not None)
+    errors = (f"{one.name} failed: {one.error}" for one in status.schedules if one.error is not None)
     return "\n".join((*lines, "", *_table(status), *errors))
 
 
+def _tasks(backlog: Sequence[TaskBacklog]) -> str:
+    total = Counter[TaskState]()
+    for one in backlog:
+        total[one.state] += one.tasks
+    late = max((one.lag for one in backlog), default=timedelta(0))
+    parts = [f"{total[TaskState.QUEUED]:,} queued"]
+    if late:
+        parts.append(f"the oldest is due for {_span(late)}")
+    parts.append(f"{total[TaskState.RUNNING]:,} running")
+    if total[TaskState.DEAD]:
+        dead = (f"{one.tasks:,} of {one.kind}" for one in backlog if one.state is TaskState.DEAD)
+        parts.append(f"{total[TaskState.DEAD]:,} DEAD ({', '.join(dead)}): see `tasks list --state dead`")
+    return ", ".join(parts)
+
+
 def _queue(jobs: int | None) -> str:
-    return "Redis cannot be reached; workers go on without it" if jobs is None else f"{jobs:,} jobs"
+    return "Redis cannot be reached; workers go on without it" if jobs is None else f"{jobs:,} wake-ups"
 
 
 def render_audit(state: audit.AuditState | None, now: datetime) -> str:
@@ -125,28 +146,34 @@ def _peppers(keys: Mapping[str, int]) -> str:
 
 
 def _table(status: ServiceStatus) -> list[str]:
-    if not status.jobs:
-        return ["no job has run yet: is there a worker?"]
-    rows = [_HEADINGS, *(_row(job, status.at) for job in status.jobs)]
+    if not status.schedules:
+        return ["there are no schedules yet: is there a worker?"]
+    rows = [_HEADINGS, *(_row(one, status.at) for one in status.schedules)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _row(job: JobRecord, now: datetime) -> Sequence[str]:
+def _row(one: ScheduleSummary, now: datetime) -> Sequence[str]:
+    name = f"{one.name} × {one.organizations:,}" if one.organizations else one.name
+    held = f"held by {one.running_by}" if one.running == 1 else f"{one.running:,} run" if one.running else ""
     return (
-        job.name,
-        _ago(job.started_at, now),
-        _ago(job.finished_at, now),
-        _ago(job.failed_at, now),
-        "now" if job.next_run_at <= now else f"in {_span(job.next_run_at - now)}",
-        f"{job.runs:,}",
-        f"{job.failures:,}",
-        f"held by {job.running_by}" if job.running_by else "",
+        name,
+        _ago(one.started_at, now),
+        _ago(one.finished_at, now),
+        _ago(one.failed_at, now),
+        "paused" if one.next_run_at is None else _until(one.next_run_at, now),
+        f"{one.runs:,}",
+        f"{one.failures:,}",
+        held,
     )
 
 
 def _ago(at: datetime | None, now: datetime) -> str:
     return "never" if at is None else f"{_span(max(timedelta(0), now - at))} ago"
+
+
+def _until(at: datetime, now: datetime) -> str:
+    return "now" if at <= now else f"in {_span(at - now)}"
 
 
 def _span(span: timedelta) -> str:

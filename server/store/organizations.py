@@ -129,6 +129,14 @@ async def kept(driver: Driver, organization_id: int) -> Kept | None:
     return Kept(now=row[0], raw_from_bucket=row[1], key_retention_days=row[2]) if row else None
 
 
+async def time_zone(driver: Driver, organization_id: int) -> str | None:
+    """Returns the time zone of an organization; None where there is no such organization."""
+    found: str | None = await driver.fetchval(
+        "SELECT time_zone FROM organizations WHERE organization_id = $1", organization_id
+    )
+    return found
+
+
 async def add_key(driver: Driver, key: ApiKey) -> None:
     """Stores a credential."""
     await driver.execute(

@@ -1,6 +1,6 @@
-"""Housekeeping: partitions ahead of time, and retention of raw events and of event keys. No metric depends on either.
+"""Housekeeping: partitions ahead of time, and retention. No metric depends on either.
 
-Each job works for a limited time and says when there is more to do, and each may be begun again at any point.
+Each function works for a limited time and says when there is more to do, and each may be begun again at any point.
 """
 
 import asyncio
@@ -12,18 +12,18 @@ import structlog
 
 from server import errors, timerange
 from server.organizations.organization import Organization
-from server.store import events, organizations, slots, updates
+from server.store import events, organizations, slots, tasks, updates
 from server.store import partitions as stored_partitions
 from server.store.database import Database
 from server.store.partitions import Partition
+from server.store.tasks import TaskState
+from server.tasks.kinds import UNFINISHED, Result
 
-Result = Mapping[str, object]
-
-UNFINISHED = "unfinished"
 PORTION_EVENTS = 5_000
 PORTION_KEYS = 20_000
 PORTION_UPDATES = 5_000
 PORTION_SLOTS = 20_000
+PORTION_TASKS = 5_000
 _RUN_SECONDS = 20.0
 # Ingest tells the time from the database's clock and may try the same transaction again for a while. A key is removed
 # only when an event that needs it has been refused for that much longer.
@@ -34,6 +34,11 @@ _DROP_ATTEMPTS = 20
 # Longer than folds add to them, so that the two never want the same row.
 _SLOTS_KEPT = timedelta(minutes=90)
 _HOUR = timedelta(hours=1)
+_TASKS_KEPT = {
+    TaskState.DONE: timedelta(days=1),
+    TaskState.CANCELLED: timedelta(days=1),
+    TaskState.DEAD: timedelta(days=7),
+}
 _log = structlog.get_logger(__name__)
 
 
@@ -166,4 +171,19 @@ async def slot_retention(database: Database, now: datetime, last: Result) -> Res
         async with database.transaction() as driver:
             portion = await slots.remove_before(driver, now - _SLOTS_KEPT, PORTION_SLOTS)
         removed += portion
+    return {"removed": removed}
+
+
+async def task_retention(database: Database, now: datetime, last: Result) -> Result:
+    """Removes the tasks that ended some time ago; dead ones are kept longer, since somebody may want to retry them."""
+    deadline = time.monotonic() + _RUN_SECONDS
+    removed = 0
+    for state, kept in _TASKS_KEPT.items():
+        portion = PORTION_TASKS
+        while portion == PORTION_TASKS:
+            if time.monotonic() > deadline:
+                return {"removed": removed, UNFINISHED: True}
+            async with database.transaction() as driver:
+                portion = await tasks.remove_ended(driver, state, kept, PORTION_TASKS)
+            removed += portion
     return {"removed": removed}

@@ -1,10 +1,11 @@
-"""Wake-ups: a server names the organizations with new deltas to the workers after a commit.
+"""Wake-ups: after a commit a server tells the workers which organizations have new deltas, or that tasks wait.
 
 A wake-up may be lost, late or doubled. Workers find everything that is due in PostgreSQL by themselves; a wake-up only
 spares them the search. The names of the queue stand here, so that both of its ends use the same ones.
 """
 
 import asyncio
+import contextlib
 import functools
 import json
 import random
@@ -18,6 +19,7 @@ from server import failpoints
 
 QUEUE = "tallywire:queue"
 FOLD_ORGANIZATION = "fold_organization"
+RUN_TASKS = "run_tasks"
 
 _DEBOUNCE_SECONDS = 1.0
 _REST_SECONDS = 3.0  # after a failure
@@ -40,12 +42,27 @@ def dump(job: object) -> bytes:
     return json.dumps(job, default=lambda other: type(other).__name__).encode()
 
 
+async def wake_tasks(queue: ArqRedis) -> None:
+    """Has the workers look for tasks; raises what Redis raises."""
+    await queue.enqueue_job(RUN_TASKS, _job_id="tallywire:tasks")
+
+
+async def wake_tasks_now(redis_url: str) -> None:
+    """Has the workers look for tasks, or leaves it to their next look where Redis is away."""
+    queue = connect(redis_url)
+    with contextlib.suppress(RedisError, OSError, TimeoutError):
+        await wake_tasks(queue)
+    with contextlib.suppress(RedisError, OSError, TimeoutError):
+        await queue.aclose(close_connection_pool=True)
+
+
 class Wakeups:
-    """Names organizations that have deltas to the workers, each at most once a second; never waits and never raises."""
+    """Tells workers of organizations that have deltas, and of tasks, at most once a second; never waits or raises."""
 
     def __init__(self, redis_url: str) -> None:
         self._connect = functools.partial(connect, redis_url)
         self._waiting: set[int] = set()
+        self._tasks_wait = False
         self._wake = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
         self._away = False
@@ -54,6 +71,14 @@ class Wakeups:
         """Notes that an organization has deltas. Drops it beyond the most that may wait: workers find it anyway."""
         if len(self._waiting) < _MAX_WAITING:
             self._waiting.add(organization_id)
+        self._begin()
+
+    def tasks(self) -> None:
+        """Notes that tasks are queued."""
+        self._tasks_wait = True
+        self._begin()
+
+    def _begin(self) -> None:
         self._wake.set()
         if self._sender is None:
             self._sender = asyncio.get_running_loop().create_task(self._send_for_ever())
@@ -80,7 +105,10 @@ class Wakeups:
         """Queues what waits; False, and one line of log per outage, where Redis is away."""
         failpoints.reach("wakeup_before_send")
         waiting, self._waiting = self._waiting, set()
+        tasks_wait, self._tasks_wait = self._tasks_wait, False
         try:
+            if tasks_wait:
+                await wake_tasks(queue)
             for organization_id in waiting:
                 # The same id twice is queued once, until a worker has begun and ended it.
                 job_id = f"tallywire:fold:{organization_id}"

@@ -2,23 +2,26 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from server import kinds
 from server.cli import status
 from server.local import embedded
 from server.rollups import fold
 from server.rollups.audit import AuditState, Round
 from server.store import migrate
 from server.store.database import Database
-from server.tasks import jobs, wakeups
-from server.tasks.jobs import Job
+from server.tasks import schedules, wakeups
+from server.tasks.kinds import Kind, Kinds, Result, Schedule, Work
+from server.tasks.runner import Runner
 from tests.support import worlds
+
+KINDS = kinds.known()
 
 
 async def test_an_idle_service(own_database: Database, own_engines: embedded.Engines) -> None:
     found = await status.status(own_database, own_engines.redis_url)
-    assert (found.unfolded_deltas, found.oldest_unfolded, found.jobs, found.audit) == (0, None, (), None)
+    assert (found.unfolded_deltas, found.oldest_unfolded, found.schedules, found.audit) == (0, None, (), None)
     assert found.schema == found.expected_schema == migrate.expected()
     text = status.render(found)
     assert "to be folded      nothing" in text
@@ -29,7 +32,7 @@ async def test_an_idle_service(own_database: Database, own_engines: embedded.Eng
 
 
 async def test_a_busy_service(own_database: Database, own_organization: int, own_engines: embedded.Engines) -> None:
-    async def fail(database: Database, now: datetime, last: Mapping[str, object]) -> Mapping[str, object]:
+    async def fail(work: Work) -> Result:
         raise RuntimeError("a secret")
 
     await worlds.store(own_database, own_organization, worlds.events(1, 100))
@@ -39,20 +42,29 @@ async def test_a_busy_service(own_database: Database, own_organization: int, own
     await queue.flushall()
     await queue.enqueue_job(wakeups.FOLD_ORGANIZATION, own_organization, _job_id="tallywire:test")
     await queue.aclose(close_connection_pool=True)
-    await jobs.run_due(own_database, "me", jobs.REGISTRY)
-    await jobs.run_due(own_database, "me", [Job(name="bad", interval=timedelta(days=1), run=fail)])
+    await schedules.refresh(own_database, KINDS)
+    for name in ("audit", "partitions"):
+        runner = Runner(own_database, KINDS, "me")
+        assert (claim := await runner.begin(KINDS[name], schedule=name)) is not None
+        assert await runner.finish(claim) is not None
+    bad = Kinds([Kind(name="bad", help="", run=fail, tries=1)], [Schedule(name="bad", kind="bad", cron="0 0 1 1 *")])
+    await schedules.refresh(own_database, bad)
+    runner = Runner(own_database, bad, "me")
+    assert (claim := await runner.begin(bad["bad"], schedule="bad")) is not None
+    assert await runner.finish(claim) is None
     found = await status.status(own_database, own_engines.redis_url)
     assert (found.unfolded_deltas, found.unfolded_organizations, found.queued_jobs) == (deltas, 1, 1)
     assert found.oldest_unfolded is not None
     assert timedelta(minutes=70) <= found.oldest_unfolded < timedelta(minutes=75)
     assert found.audit is not None
     assert found.audit.mismatches == 0
-    by_name = {job.name: job for job in found.jobs}
-    assert set(by_name) == {"bad", *(job.name for job in jobs.REGISTRY)}
+    by_name = {one.name: one for one in found.schedules}
+    assert set(by_name) == {"bad", *(one.name for one in KINDS.schedules)}
     assert (by_name["bad"].failures, by_name["partitions"].runs) == (1, 1)
     text = status.render(found)
     assert f"{deltas:,} deltas of 1 organizations, the oldest for 1 h 10 min" in text
-    assert "queue             1 jobs" in text
+    assert "queue             1 wake-ups" in text
+    assert "tasks             0 queued, 0 running, 1 DEAD (1 of bad): see `tasks list --state dead`" in text
     assert re.search(r"^audit             no mismatch; last full round \d+ s ago, in \d+ s$", text, re.MULTILINE)
     assert "bad failed: RuntimeError in fail" in text
     assert "secret" not in text

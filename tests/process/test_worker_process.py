@@ -15,17 +15,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from server import errors
+from server import errors, kinds
 from server.local import embedded
 from server.rollups import audit, fold
 from server.settings import Settings
 from server.store.database import Database
-from server.tasks import jobs, wakeups
+from server.tasks import wakeups
 from server.tasks.wakeups import Wakeups
 from tests.support import worlds
 from workers import __main__ as program
 
 ROOT = pathlib.Path(__file__).parents[2]
+KINDS = kinds.known()
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -99,15 +100,19 @@ async def folded(database: Database, organization: int, patience: float = 20) ->
     return await until(lambda: worlds.unfolded(database, organization), lambda left: left == 0, patience)
 
 
-async def test_a_worker_folds_runs_the_jobs_and_ends_in_order(
+async def test_a_worker_folds_runs_its_tasks_and_ends_in_order(
     own_database: Database, own_organization: int, workers: Workers
 ) -> None:
     await worlds.store(own_database, own_organization, worlds.events(1, 500))
     before = await worlds.figures(own_database, own_organization)
     worker = await workers.start()
     await folded(own_database, own_organization)
-    done = "SELECT count(*) FROM jobs WHERE runs > 0 AND failures = 0"
-    await until(lambda: worlds.value(own_database, done), lambda done: done == len(jobs.REGISTRY))
+    made = "SELECT count(*) FROM schedules"
+    await until(lambda: worlds.value(own_database, made), lambda made: made == len(KINDS.schedules))
+    # As after an outage of a day: each has missed a period at least.
+    await worlds.execute(own_database, "UPDATE schedules SET next_run_at = next_run_at - interval '1 day'")
+    done = "SELECT count(*) FROM schedules WHERE runs > 0 AND failures = 0"
+    await until(lambda: worlds.value(own_database, done), lambda done: done == len(KINDS.schedules), 60)
     assert await worlds.figures(own_database, own_organization) == before
     assert await worker.end(signal.SIGINT) == 0
     assert "error" not in worker.log
@@ -216,7 +221,6 @@ def taken_port() -> Iterator[int]:
         ({"DATABASE_URL": "mysql://localhost/x"}, "not of PostgreSQL"),
         ({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, "nothing listens at 127.0.0.1:1"),
         ({"REDIS_URL": "http://localhost"}, "REDIS_URL is not a URL of Redis"),
-        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "nothing answers at 127.0.0.1:1"),
     ],
 )
 async def test_settings_that_cannot_work_are_reported(

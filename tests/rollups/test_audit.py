@@ -10,20 +10,22 @@ import pytest
 import structlog
 from prometheus_client import REGISTRY
 
-from server import errors
+from server import errors, kinds
 from server.cli import auditing
 from server.organizations.settings import OrganizationSettings
 from server.quarters import Width
 from server.rollups import audit, fold, recount
 from server.rollups.audit import AuditState, Report
 from server.rollups.recount import Fault
-from server.store import jobs as stored_jobs
+from server.store import schedules
 from server.store.database import Database
-from server.tasks import jobs
+from server.tasks import schedules as task_schedules
+from server.tasks.kinds import Result
+from server.tasks.runner import Runner
 from server.tenancy import administration
 from tests.support import worlds
 
-AT = datetime(2025, 1, 1, tzinfo=UTC)  # the job does not look at the time it is given
+AT = datetime(2025, 1, 1, tzinfo=UTC)  # the audit does not look at the time it is given
 
 
 async def fill(database: Database, organization: int, *, seed: int = 1, folded: bool = True) -> None:
@@ -188,21 +190,19 @@ async def test_the_job_gives_way_now_and_then(
         assert least <= times <= most
 
 
-async def test_the_job_publishes_its_count(own_database: Database, own_organization: int) -> None:
+async def test_the_task_publishes_its_count(own_database: Database, own_organization: int) -> None:
     await fill(own_database, own_organization)
     await worlds.execute(own_database, "UPDATE rollups SET counter_amounts[1] = 0 WHERE granularity = 96")
-    (job,) = (job for job in jobs.REGISTRY if job.name == "audit")
-    await jobs.run_due(own_database, "me", [job])
-    async with own_database.transaction() as driver:
-        (stored,) = await stored_jobs.listed(driver)
-    assert isinstance(mismatches := stored.result["mismatches"], int)
-    assert mismatches > 0
+    assert await run_once(own_database, "me") is not None
+    state = await kept(own_database)
+    assert state is not None
+    assert (mismatches := state.mismatches) > 0
     assert REGISTRY.get_sample_value("tallywire_audit_mismatches") == mismatches
     audit.publish({})
     assert REGISTRY.get_sample_value("tallywire_audit_mismatches") == 0
 
 
-async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next_one_has_got(
+async def test_the_task_tells_how_old_the_last_full_round_is_and_how_far_the_next_one_has_got(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
@@ -241,10 +241,18 @@ async def test_the_job_tells_how_old_the_last_full_round_is_and_how_far_the_next
 
 
 async def kept(database: Database) -> AuditState | None:
-    """What the audit's job has kept."""
+    """Returns what the audit's schedule has kept."""
     async with database.transaction() as driver:
-        (stored,) = await stored_jobs.listed(driver)
+        (stored,) = await schedules.listed(driver, name=audit.SCHEDULE)
     return AuditState.of(stored.result)
+
+
+async def run_once(database: Database, owner: str) -> Result | None:
+    """Runs the audit's task once, as a worker does, and returns its result."""
+    await task_schedules.refresh(database, kinds.known())
+    runner = Runner(database, kinds.known(), owner)
+    claim = await runner.begin(kinds.known()["audit"], schedule=audit.SCHEDULE)
+    return None if claim is None else await runner.finish(claim)
 
 
 async def test_a_round_of_now_is_whole_and_is_kept_as_those_of_workers_are(
@@ -252,10 +260,9 @@ async def test_a_round_of_now_is_whole_and_is_kept_as_those_of_workers_are(
 ) -> None:
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)
     monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
-    monkeypatch.setattr(auditing, "_TELL_SECONDS", 0.0)
+    monkeypatch.setattr(auditing, "_PROGRESS_SECONDS", 0.0)
     await fill(own_database, own_organization)
-    (job,) = (job for job in jobs.REGISTRY if job.name == "audit")
-    await jobs.run_due(own_database, "a worker", [job])
+    await run_once(own_database, "a worker")
     assert (await kept(own_database)).full is None  # it has looked at one window
     state = await auditing.run_round(own_database)
     assert state == await kept(own_database)
@@ -272,17 +279,16 @@ async def test_a_round_of_now_waits_for_a_worker_that_is_auditing(
     own_database: Database, own_organization: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await fill(own_database, own_organization)
-    async with own_database.transaction() as driver:
-        lease = await stored_jobs.claim(driver, "audit", "a worker", timedelta(minutes=10))
-    assert lease is not None
+    worker = Runner(own_database, kinds.known(), "a worker")
+    claim = await worker.begin(kinds.known()["audit"])
+    assert claim is not None
     waiting = asyncio.create_task(auditing.run_round(own_database))
     reported = ""
     async with asyncio.timeout(30):
         while "waiting" not in (reported := reported + capsys.readouterr().err):  # noqa: ASYNC110 - it is only printed
             await asyncio.sleep(0.01)
     assert not waiting.done()
-    async with own_database.transaction() as driver:
-        await stored_jobs.finish(driver, lease, timedelta(minutes=10), {})
+    assert await worker.finish(claim) is not None
     assert auditing.exit_code(await waiting) == 0
 
 

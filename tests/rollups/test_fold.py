@@ -2,16 +2,16 @@
 
 import asyncio
 import contextlib
+import functools
 import random
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from server.rollups import audit, fold
 from server.store import rollups
 from server.store.database import Database
-from server.tasks import jobs
 from tests.support import worlds
 from workers import folding
 from workers.folding import Folding
@@ -112,11 +112,11 @@ async def test_an_audit_waits_for_folds_and_not_for_ever(
     await worlds.store(own_database, own_organization, worlds.events(8, 300))
     monkeypatch.setattr(folding, "_LONGEST_WAIT_SECONDS", 60.0)
     folds = Folding(own_database)
-    (job,) = (job for job in jobs.registry(timedelta(hours=1), give_way=folds.wait_until_idle) if job.name == "audit")
+    run = functools.partial(audit.run, own_database, give_way=folds.wait_until_idle)
     async with _held(own_database):
         folding_it = asyncio.create_task(folds.organization(own_organization))
         await asyncio.sleep(0)
-        auditing = asyncio.create_task(job.run(own_database, datetime.now(UTC), {}))
+        auditing = asyncio.create_task(run(datetime.now(UTC), {}))
         done, _ = await asyncio.wait((auditing,), timeout=0.5)
         assert not done
     async with asyncio.timeout(20):
@@ -128,7 +128,7 @@ async def test_an_audit_waits_for_folds_and_not_for_ever(
     async with _held(own_database):
         folding_it = asyncio.create_task(folds.organization(own_organization))
         await asyncio.sleep(0)
-        assert (await job.run(own_database, datetime.now(UTC), {}))["organizations"] == 1
+        assert (await run(datetime.now(UTC), {}))["organizations"] == 1
         assert not folding_it.done()
     assert await folding_it > 0
 

@@ -11,7 +11,7 @@ from server.catalog import cells, registry
 from server.catalog.cells import Cell, Dimension
 from server.catalog.selections import Selection, Wanted
 from server.quarters import Width
-from server.rollups import audit, fold, widen
+from server.rollups import audit, fold, sweep, widen
 from server.store import reading, widths
 from server.store.database import Database
 from server.timerange import Span
@@ -129,7 +129,7 @@ async def test_a_worker_folds_and_widens_whatever_else_does(own_database: Databa
     await worlds.store(own_database, own_organization, worlds.events(9, 400, end=END, days=DAYS))
     others = [Folding(own_database) for _ in range(3)]
     for _ in range(3):
-        await asyncio.gather(*(one.due() for one in others))
+        await asyncio.gather(*(one.due() for one in others), *(sweep.sweep(own_database) for _ in others))
     until = await worlds.value(
         own_database, "SELECT widened_until FROM folds WHERE organization_id = $1", own_organization
     )

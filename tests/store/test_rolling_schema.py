@@ -8,13 +8,14 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from server import app, errors
+from server import app, errors, kinds
 from server.app import Running
 from server.local import embedded
 from server.rollups import audit, fold, widen
 from server.settings import Settings
 from server.store.database import Database
-from server.tasks import jobs
+from server.tasks import schedules
+from server.tasks.runner import Runner
 from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests.support import processes, serving, worlds
@@ -24,6 +25,7 @@ from workers import __main__ as program
 
 PEPPER = "a pepper that only this test knows and is long enough"
 ROOT = pathlib.Path(__file__).parents[2]
+KINDS = kinds.known()
 
 
 @pytest.fixture
@@ -100,10 +102,20 @@ class Life:
         )
 
     async def work(self) -> None:
-        """Does what workers do, the jobs that are not due yet included."""
-        await worlds.execute(self._database, "UPDATE jobs SET next_run_at = now()")
-        await jobs.run_due(self._database, "test", jobs.REGISTRY)
-        failed = "SELECT array_agg(name) FROM jobs WHERE failures > 0"
+        """Does what workers do, the periods that are not due yet included."""
+        await schedules.refresh(self._database, KINDS)
+        await worlds.execute(self._database, "DELETE FROM tasks")  # or else these periods have been run
+        await worlds.execute(self._database, "UPDATE schedules SET next_run_at = next_run_at - interval '1 day'")
+        assert await schedules.run_due(self._database, KINDS) >= len(KINDS.schedules)
+        runner = Runner(self._database, KINDS, "test")
+        await runner.introduce()
+        running = "SELECT count(*) FROM tasks WHERE state IN ('queued', 'running')"
+        async with asyncio.timeout(120):
+            while await worlds.value(self._database, running):
+                await runner.look()
+                await asyncio.sleep(0.05)
+        await runner.stop()
+        failed = "SELECT array_agg(kind || ': ' || error) FROM tasks WHERE error IS NOT NULL AND state <> 'cancelled'"
         assert await worlds.value(self._database, failed) is None
         await fold.fold_all(self._database, self._caller.organization_id)
         await widen.widen(self._database, self._caller.organization_id)

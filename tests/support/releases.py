@@ -20,7 +20,7 @@ EXPANSION = """
             op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS of_the_next_release text")
             op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS filled_by_default integer NOT NULL DEFAULT 7")
         op.execute("CREATE TABLE IF NOT EXISTS next_release (organization_id integer PRIMARY KEY)")
-        op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS jobs_of_next_release ON jobs (of_the_next_release)")
+        op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS tasks_of_next_release ON tasks (of_the_next_release)")
 """
 CONTRACTION = """
     with op.get_context().autocommit_block():

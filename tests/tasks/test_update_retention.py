@@ -8,7 +8,7 @@ from server.organizations.settings import OrganizationSettings
 from server.store import updates
 from server.store.database import Database
 from server.tasks import retention
-from server.tasks.jobs import UNFINISHED
+from server.tasks.kinds import UNFINISHED
 from server.tenancy import administration
 from tallywire import AsyncClient, OutOfRange, event
 from tests.support import worlds

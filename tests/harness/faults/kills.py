@@ -16,7 +16,7 @@ _SERVER_FAILPOINTS: Mapping[Name, float] = {
     "notification_before_publish": 0.01,
     "wakeup_before_send": 0.15,
 }
-_WORKER_FAILPOINTS: Mapping[Name, float] = {"fold_before_commit": 0.1, "job_before_record": 0.2}
+_WORKER_FAILPOINTS: Mapping[Name, float] = {"fold_before_commit": 0.1, "task_after_work": 0.2}
 
 
 def _failpoints(seed: int) -> Mapping[str, Mapping[Name, float]]:

@@ -13,10 +13,10 @@ from server.store import members, rollups, sessions
 from server.store.database import Condition, Database, Driver
 from server.store.members import Candidate, Key, Member
 from server.store.rollups import Taken
+from server.tasks.runner import Runner
 from server.tenancy.principal import Principal
 from tests.harness.faults.ingest_mistakes import database, remember_database
 from tests.harness.faults.mistake import Mistake, replace, together
-from workers.process import Process
 
 _LOST = frozenset(("lost ack", "stale read", "revision went back", "own write not read", "accepted twice"))
 
@@ -73,13 +73,13 @@ class _Deaf(asyncio.Event):
 
 
 def _swallow_cancellation() -> None:
-    begin = Process.__init__
+    begin = Runner.__init__
 
-    def wrong(self: Process, *about: Any, **more: Any) -> None:
+    def wrong(self: Runner, *about: Any, **more: Any) -> None:
         begin(self, *about, **more)
-        self._jobs_due = _Deaf()
+        self._woken = _Deaf()
 
-    Process.__init__ = wrong  # type: ignore[method-assign]
+    Runner.__init__ = wrong  # type: ignore[method-assign]
 
 
 def _see_no_weak_settings() -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from server import errors, failpoints
+from server import errors, failpoints, kinds
 from server.failpoints import Name
-from server.store import jobs
-from server.tasks.jobs import REGISTRY
+from server.store import tasks as stored_tasks
+from server.store.tasks import NewTask
 from tallywire import TallywireError, event
 from tallywire.v1 import event_pb2, event_service_pb2
 from tests.harness.faults import supervisor
@@ -24,14 +24,13 @@ from tests.harness.faults.processes import Nursery, Program
 from tests.harness.faults.world import World
 
 _SECONDS = 60.0
-_OF_WORKERS = ("fold_before_commit", "job_before_record")
+_OF_WORKERS = ("fold_before_commit", "task_after_work")
 
 
 async def _reach(world: World, program: Program, name: Name, tenant: Tenant) -> list[event_pb2.Event]:
     """Uses the service until the program has ended itself at a failpoint; returns what was sent to it."""
     sent: list[event_pb2.Event] = []
     before = len(program.lives)
-    await _wake_jobs(world)  # a worker looks for them when it starts, and then only now and then
     program.arm({name: 1})
     program.kill()
     async with asyncio.timeout(_SECONDS):
@@ -39,19 +38,19 @@ async def _reach(world: World, program: Program, name: Name, tenant: Tenant) -> 
             sent.append(event("message.sent"))
             with contextlib.suppress(TallywireError):
                 await tenant.servers[0].client.track(sent[-1], timeout=1)
-            if name == "job_before_record":
-                await _wake_jobs(world)
+            if name == "task_after_work":
+                await _queue_task(world)
             await asyncio.sleep(0.02)
     await program.disarm()
     assert {life.failpoint() for life in program.lives[before:]} - {None} == {name}
     return sent
 
 
-async def _wake_jobs(world: World) -> None:
-    """Makes every job due; the one that a killed worker was running waits for its lease."""
-    for job in REGISTRY:
-        async with world.database.transaction() as driver:
-            await jobs.wake(driver, job.name)
+async def _queue_task(world: World) -> None:
+    """Queues a task; the one that a killed worker was running waits for its lease."""
+    kind = kinds.known()["update_retention"]
+    async with world.database.transaction() as driver:
+        await stored_tasks.enqueue(driver, [NewTask(kind=kind.name, tries=kind.tries, priority=0)])
 
 
 async def test_each_is_reached_and_nothing_is_lost_or_counted_twice(tmp_path: Path) -> None:

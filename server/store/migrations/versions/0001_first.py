@@ -264,23 +264,82 @@ _STATEMENTS = (
         widened_until integer NOT NULL DEFAULT floor((extract(epoch FROM now()) - 900) / 3600) * 4
     )
     """,
-    # What workers do: when it is due, who has it and until when, and what came of it.
+    # What is to be done once. organization_id is 0 for what belongs to the service itself. A worker holds a running
+    # task under its epoch until the lease is over; whoever takes it next has a higher epoch. A task of a schedule is
+    # the run of one period, or of none where somebody asked for it.
     """
-    CREATE TABLE jobs (
-        name text PRIMARY KEY,
-        next_run_at timestamptz NOT NULL,
-        lease_owner text,
-        lease_epoch bigint NOT NULL DEFAULT 0,
+    CREATE TABLE tasks (
+        task_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        kind text COLLATE "C" NOT NULL,
+        organization_id integer NOT NULL,
+        payload jsonb NOT NULL,
+        state text COLLATE "C" NOT NULL DEFAULT 'queued'
+            CHECK (state IN ('queued', 'running', 'done', 'dead', 'cancelled')),
+        priority smallint NOT NULL,
+        run_at timestamptz NOT NULL,
+        attempts smallint NOT NULL DEFAULT 0,
+        tries smallint NOT NULL,
+        epoch integer NOT NULL DEFAULT 0,
+        owner text,
         lease_until timestamptz,
+        cancel_requested boolean NOT NULL DEFAULT false,
+        dedupe_key text COLLATE "C",
+        schedule text COLLATE "C",
+        period timestamptz,
+        progress real NOT NULL DEFAULT 0,
+        progress_line text NOT NULL DEFAULT '',
+        created_at timestamptz NOT NULL DEFAULT now(),
+        started_at timestamptz,
+        ended_at timestamptz,
+        result jsonb,
+        error text
+    ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05)
+    """,
+    # A period is run once.
+    "CREATE UNIQUE INDEX tasks_of_periods ON tasks (schedule, organization_id, period) WHERE period IS NOT NULL",
+    # One task of a dedupe key at a time.
+    """
+    CREATE UNIQUE INDEX tasks_deduped ON tasks (kind, organization_id, dedupe_key)
+        WHERE dedupe_key IS NOT NULL AND state IN ('queued', 'running')
+    """,
+    # In the order in which an organization's tasks are begun.
+    "CREATE INDEX tasks_queued ON tasks (kind, organization_id, priority DESC, run_at, task_id) WHERE state = 'queued'",
+    "CREATE INDEX tasks_running ON tasks (kind, organization_id) WHERE state = 'running'",
+    "CREATE INDEX tasks_ended ON tasks (state, ended_at) WHERE ended_at IS NOT NULL",
+    # The kinds of tasks: who claims tasks of a kind holds its row, so that limits of the kind hold over all workers.
+    # tokens are the starts that its rate still allows; the organization served last says whose turn is next.
+    """
+    CREATE TABLE task_kinds (
+        kind text COLLATE "C" PRIMARY KEY,
+        tokens double precision NOT NULL,
+        refilled_at timestamptz NOT NULL DEFAULT now(),
+        claimed_at timestamptz NOT NULL DEFAULT now(),
+        served_organization_id integer NOT NULL DEFAULT -1
+    ) WITH (fillfactor = 50)
+    """,
+    # What is to be done again and again: when next, and what came of it until now. result is what the last run that
+    # succeeded left for the next one.
+    """
+    CREATE TABLE schedules (
+        name text COLLATE "C" NOT NULL,
+        organization_id integer NOT NULL,
+        kind text COLLATE "C" NOT NULL,
+        cron text NOT NULL,
+        time_zone text NOT NULL,
+        catch_up text NOT NULL CHECK (catch_up IN ('latest', 'all')),
+        next_run_at timestamptz NOT NULL,
+        paused boolean NOT NULL DEFAULT false,
         started_at timestamptz,
         finished_at timestamptz,
         failed_at timestamptz,
         error text,
         runs bigint NOT NULL DEFAULT 0,
         failures bigint NOT NULL DEFAULT 0,
-        result jsonb
-    )
+        result jsonb NOT NULL DEFAULT '{}',
+        PRIMARY KEY (name, organization_id)
+    ) WITH (fillfactor = 70)
     """,
+    "CREATE INDEX schedules_by_next_run ON schedules (next_run_at) WHERE NOT paused",
 )
 
 

@@ -1,0 +1,95 @@
+"""Every kind of task and every schedule: the list that workers run and commands know."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from server.rollups import audit, sweep
+from server.store.database import Database
+from server.tasks import retention, rollup_tasks
+from server.tasks.kinds import Kind, Kinds, Result, Schedule, Work
+
+_Housekeeping = Callable[[Database, datetime, Result], Awaitable[Result]]
+
+
+def known(update_window: timedelta = timedelta(hours=24), give_way: audit.GiveWay = audit.at_once) -> Kinds:
+    """Returns all kinds and schedules. update_window is how long updates are kept for subscribers that were away;
+    give_way is awaited now and then by what is not urgent.
+    """
+    return Kinds((*_housekeeping(update_window), *_checks(give_way)), _SCHEDULES)
+
+
+def _housekeeping(update_window: timedelta) -> tuple[Kind, ...]:
+    update_retention = functools.partial(retention.update_retention, window=update_window)
+    return (
+        _single("partitions", "Makes the partitions of the days ahead.", retention.partitions, is_long=False),
+        _single("event_retention", "Removes raw events that are no longer kept.", retention.event_retention),
+        _single("key_retention", "Removes event ids that are no longer kept.", retention.key_retention),
+        _single("update_retention", "Removes updates that nobody can resume after.", update_retention),
+        _single("slot_retention", "Removes figures that realtime needs no more.", retention.slot_retention),
+        _single("task_retention", "Removes tasks that ended some time ago.", retention.task_retention),
+    )
+
+
+def _checks(give_way: audit.GiveWay) -> tuple[Kind, ...]:
+    return (
+        Kind(
+            name="fold_sweep",
+            help="Folds and widens what nothing else has.",
+            run=_sweep,
+            is_long=True,
+            concurrency=1,
+        ),
+        Kind(
+            name="audit",
+            help="Goes on counting raw events again and comparing figures with them.",
+            run=_adapted(functools.partial(audit.run, give_way=give_way)),
+            is_long=True,
+            concurrency=1,
+            publish=audit.publish,
+        ),
+        Kind(
+            name="hourly_rollups",
+            help="Folds, widens and verifies the last hour of an organization.",
+            run=rollup_tasks.hourly,
+            is_long=True,
+            rate=100,
+        ),
+        Kind(
+            name="daily_rollups",
+            help="Folds, widens and verifies the last day of an organization.",
+            run=rollup_tasks.daily,
+            is_long=True,
+            rate=100,
+        ),
+    )
+
+
+_SCHEDULES = (
+    Schedule(name="partitions", kind="partitions", cron="20 * * * *"),
+    Schedule(name="event_retention", kind="event_retention", cron="10 2 * * *"),
+    Schedule(name="key_retention", kind="key_retention", cron="40 2 * * *"),
+    Schedule(name="update_retention", kind="update_retention", cron="25 * * * *"),
+    Schedule(name="slot_retention", kind="slot_retention", cron="*/10 * * * *"),
+    Schedule(name="task_retention", kind="task_retention", cron="*/10 * * * *"),
+    Schedule(name="fold_sweep", kind="fold_sweep", cron="* * * * *"),
+    Schedule(name=audit.SCHEDULE, kind="audit", cron="*/10 * * * *"),
+    Schedule(name="hourly_rollups", kind="hourly_rollups", cron="5 * * * *", per_organization=True),
+    Schedule(name="daily_rollups", kind="daily_rollups", cron="0 1 * * *", per_organization=True),
+)
+
+
+def _single(name: str, description: str, run: _Housekeeping, *, is_long: bool = True) -> Kind:
+    """Returns a kind of which one task is enough at a time."""
+    return Kind(name=name, help=description, run=_adapted(run), is_long=is_long, concurrency=1)
+
+
+def _adapted(run: _Housekeeping) -> Callable[[Work], Awaitable[Result]]:
+    async def work(work: Work) -> Result:
+        return await run(work.database, work.now, work.last)
+
+    return work
+
+
+async def _sweep(work: Work) -> Result:
+    return {"folded": await sweep.sweep(work.database)}

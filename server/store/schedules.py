@@ -1,0 +1,217 @@
+"""Schedules: what is to be done again and again, when next, and what came of it until now."""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from server.store import statements
+from server.store.database import Driver
+from server.store.tasks import loads
+
+
+class CatchUp(enum.StrEnum):
+    """Which periods run of those that have passed since a schedule was last looked at."""
+
+    LATEST = "latest"  # the newest one; it takes the place of an earlier one that nobody has begun
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleDefinition:
+    """A schedule as the code has it: one of the service in UTC, or one for each organization in its time zone."""
+
+    name: str
+    kind: str
+    cron: str
+    catch_up: CatchUp
+    per_organization: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleKey:
+    """One schedule. organization_id: tasks.SERVICE where it is not an organization's."""
+
+    name: str
+    organization_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated:
+    """A schedule that is missing, or that differs from its definition."""
+
+    definition: ScheduleDefinition
+    organization_id: int
+    time_zone: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueSchedule:
+    """A schedule of which at least one period is due, locked by the transaction that reads it."""
+
+    key: ScheduleKey
+    kind: str
+    cron: str
+    time_zone: str
+    catch_up: CatchUp
+    next_run_at: datetime  # the first of these periods
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRecord:
+    """A schedule as commands show it. running_by: the worker of its run, if one is under way."""
+
+    name: str
+    organization_id: int
+    kind: str
+    cron: str
+    time_zone: str
+    catch_up: CatchUp
+    next_run_at: datetime
+    paused: bool
+    running_by: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    failed_at: datetime | None
+    error: str | None
+    runs: int
+    failures: int
+    result: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSummary:
+    """All schedules of a name: the service's one, or those of organizations. next_run_at is that of the first that is
+    due; None where all are paused. error: the latest one of those that failed last, of which there are failing.
+    """
+
+    name: str
+    kind: str
+    cron: str
+    time_zone: str | None  # None: that of each organization
+    organizations: int  # 0: it is the service's
+    paused: int
+    running: int
+    running_by: str | None
+    next_run_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    failed_at: datetime | None
+    runs: int
+    failures: int
+    failing: int
+    error: str | None
+
+
+_OUTDATED = statements.load("outdated_schedules")
+_LISTED = statements.load("list_schedules")
+_SUMMARIES = statements.load("summarize_schedules")
+_DUE = """
+    SELECT name, organization_id, kind, cron, time_zone, catch_up, next_run_at, clock_timestamp()
+    FROM schedules WHERE next_run_at <= clock_timestamp() AND NOT paused AND kind = ANY($1::text[])
+    ORDER BY next_run_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+_SAVE = """
+    INSERT INTO schedules AS s (name, organization_id, kind, cron, time_zone, catch_up, next_run_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name, organization_id) DO UPDATE SET kind = excluded.kind,
+        cron = excluded.cron, time_zone = excluded.time_zone, catch_up = excluded.catch_up,
+        next_run_at = excluded.next_run_at
+    WHERE (s.kind, s.cron, s.time_zone, s.catch_up)
+        IS DISTINCT FROM (excluded.kind, excluded.cron, excluded.time_zone, excluded.catch_up)
+"""
+
+
+async def outdated(driver: Driver, definitions: Sequence[ScheduleDefinition]) -> list[Outdated]:
+    """Returns what differs between definitions and the schedules there are."""
+    by_name = {one.name: one for one in definitions}
+    rows = await driver.fetch(
+        _OUTDATED.text,
+        *_OUTDATED.arguments(
+            names=list(by_name),
+            kinds=[one.kind for one in definitions],
+            crons=[one.cron for one in definitions],
+            catch_ups=[one.catch_up for one in definitions],
+            per_organization=[one.per_organization for one in definitions],
+        ),
+    )
+    return [Outdated(definition=by_name[row[0]], organization_id=row[1], time_zone=row[2], now=row[3]) for row in rows]
+
+
+async def save(driver: Driver, one: Outdated, next_run_at: datetime) -> None:
+    """Makes a schedule what its definition says; whether it is paused, and what its runs have left, stays."""
+    definition = one.definition
+    await driver.execute(
+        _SAVE,
+        definition.name,
+        one.organization_id,
+        definition.kind,
+        definition.cron,
+        one.time_zone,
+        definition.catch_up,
+        next_run_at,
+    )
+
+
+async def due(driver: Driver, kinds: Sequence[str], limit: int) -> list[DueSchedule]:
+    """Locks and returns schedules of these kinds that are due and that nobody else is looking at."""
+    return [
+        DueSchedule(
+            key=ScheduleKey(name=row[0], organization_id=row[1]),
+            kind=row[2],
+            cron=row[3],
+            time_zone=row[4],
+            catch_up=CatchUp(row[5]),
+            next_run_at=row[6],
+            now=row[7],
+        )
+        for row in await driver.fetch(_DUE, list(kinds), limit)
+    ]
+
+
+async def advance(driver: Driver, key: ScheduleKey, next_run_at: datetime) -> None:
+    """Sets when a schedule is due next."""
+    await driver.execute(
+        "UPDATE schedules SET next_run_at = $3 WHERE name = $1 AND organization_id = $2",
+        key.name,
+        key.organization_id,
+        next_run_at,
+    )
+
+
+async def drop_earlier(driver: Driver, key: ScheduleKey, period: datetime) -> None:
+    """Cancels runs of earlier periods that wait in the queue."""
+    await driver.execute(
+        "UPDATE tasks SET state = 'cancelled', ended_at = now(), error = 'a later period of its schedule is due'"
+        " WHERE schedule = $1 AND organization_id = $2 AND period < $3 AND state = 'queued'",
+        key.name,
+        key.organization_id,
+        period,
+    )
+
+
+async def summaries(driver: Driver) -> list[ScheduleSummary]:
+    """Returns all schedules by name, those of organizations as one."""
+    return [ScheduleSummary(**row) for row in await driver.fetch(_SUMMARIES.text)]
+
+
+async def set_paused(driver: Driver, name: str, organization_id: int | None, *, paused: bool) -> int:
+    """Pauses schedules of a name, or lets them go on, and returns how many there are; None: everybody's."""
+    done = await driver.execute(
+        "UPDATE schedules SET paused = $3 WHERE name = $1 AND ($2::integer IS NULL OR organization_id = $2)",
+        name,
+        organization_id,
+        paused,
+    )
+    return int(done.rpartition(" ")[2])
+
+
+async def listed(
+    driver: Driver, *, name: str | None = None, organization_id: int | None = None
+) -> list[ScheduleRecord]:
+    """Returns schedules by name, those of the service before those of organizations. None: whatever it is."""
+    rows = await driver.fetch(_LISTED.text, *_LISTED.arguments(name=name, organization_id=organization_id))
+    return [
+        ScheduleRecord(**{**row, "catch_up": CatchUp(row["catch_up"]), "result": loads(row["result"])}) for row in rows
+    ]

@@ -1,0 +1,223 @@
+"""Tasks under way in this process: each runs its kind's function while its lease is renewed.
+
+Its outcome is recorded under the epoch of its claim, and so once, even where a worker that was taken for dead comes
+back.
+"""
+
+import asyncio
+import enum
+import random
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from server import errors, failpoints, telemetry
+from server.store import claims
+from server.store.claims import Claim
+from server.store.database import Database, Driver
+from server.store.tasks import TaskState
+from server.tasks.kinds import UNFINISHED, Kind, Kinds, Result, TaskError, Work
+
+LEASE = timedelta(seconds=30)  # as long as a dead worker's task waits
+_BEATS = 6  # renewals in the time of a lease
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(hours=1)
+_RECORD_AGAIN_SECONDS = 1.0
+_STOP_SECONDS = 3.0  # for tasks that are about to end
+_T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
+
+
+class _End(enum.Enum):
+    """Why a task is ended before it is done."""
+
+    CANCELLED = enum.auto()  # somebody asked for it
+    LOST = enum.auto()  # its claim does not hold any more
+    STOPPED = enum.auto()  # this process is going to stop
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Execution:
+    """A task under way. result: what it returned, None where it has not or where that did not count."""
+
+    claim: Claim
+    kind: Kind
+    work: Work
+    renewed_at: float
+    is_over: bool = False  # its function has ended, and what became of it is being recorded
+    end: _End | None = None
+    running: "asyncio.Task[None]" = field(init=False)
+    result: Result | None = None
+
+
+class Executions:
+    """The tasks under way in this process. on_end is called whenever one has ended."""
+
+    def __init__(self, database: Database, kinds: Kinds, on_end: Callable[[], None], lease: timedelta = LEASE) -> None:
+        self._database = database
+        self._kinds = kinds
+        self._on_end = on_end
+        self._lease = lease
+        self._all: set[Execution] = set()
+
+    def count(self, *, is_long: bool) -> int:
+        """Returns how many tasks are under way, of long kinds or of short ones."""
+        return sum(one.kind.is_long is is_long for one in self._all)
+
+    def start(self, claim: Claim) -> Execution:
+        """Begins a task that was claimed."""
+        work = Work(
+            database=self._database,
+            organization_id=claim.organization_id,
+            payload=claim.payload,
+            now=claim.at,
+            period=claim.period,
+            last=claim.last,
+        )
+        one = Execution(claim=claim, kind=self._kinds[claim.kind], work=work, renewed_at=time.monotonic())
+        self._all.add(one)
+        one.running = asyncio.create_task(self._run(one))
+        return one
+
+    async def keep_leases(self) -> None:
+        """Renews the leases of the tasks under way, and ends those that were cancelled or lost. Has no end."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / _BEATS)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Renews the leases once."""
+        begun, underway = time.monotonic(), list(self._all)
+        if not underway:
+            return
+        try:
+            async with self._database.transaction() as driver:
+                held = await claims.renew(driver, [(one.claim, one.work.progress) for one in underway], self._lease)
+        except errors.StorageUnavailable:
+            held = None
+        cancelled = {one.task_id: one.cancel_requested for one in held or ()}
+        for one in underway:
+            if one.claim.task_id in cancelled:
+                one.renewed_at = begun
+                if cancelled[one.claim.task_id]:
+                    _stop(one, _End.CANCELLED)
+            elif held is not None or begun - one.renewed_at > self._lease.total_seconds():
+                _stop(one, _End.LOST)
+
+    async def stop(self) -> None:
+        """Leaves tasks a moment to end, and hands the others back to the queue."""
+        running = [one.running for one in self._all]
+        if running:
+            await asyncio.wait(running, timeout=_STOP_SECONDS)
+        left = [one for one in self._all if not one.is_over]
+        for one in left:
+            _stop(one, _End.STOPPED)
+        await asyncio.gather(*running, return_exceptions=True)
+        if not left:
+            return
+        for one in left:
+            telemetry.TASK_RUNS.labels(one.kind.name, "handed_back").inc()
+        try:
+            async with self._database.transaction() as driver:
+                await claims.hand_back(driver, [one.claim for one in left])
+        except errors.StorageUnavailable as error:
+            _log.warning("tasks wait until their leases run out", tasks=len(left), error=str(error))
+
+    async def _run(self, one: Execution) -> None:
+        """Runs a task and records what becomes of it."""
+        try:
+            outcome = await self._outcome(one)
+        finally:
+            self._all.discard(one)
+            self._on_end()
+        if outcome is not None:
+            telemetry.TASK_RUNS.labels(one.kind.name, outcome).inc()
+            if outcome == "lost":
+                _log.warning("another worker has taken a task over", kind=one.kind.name, task_id=one.claim.task_id)
+
+    async def _outcome(self, one: Execution) -> str | None:
+        """Returns what has become of a task, once it is recorded; None where it is handed back by stop()."""
+        limit = asyncio.timeout(one.kind.timeout.total_seconds())
+        try:
+            with telemetry.TASK_SECONDS.labels(one.kind.name).time():
+                async with limit:
+                    result = await one.kind.run(one.work)
+        except asyncio.CancelledError:
+            if one.end is _End.CANCELLED:
+                one.is_over = True
+                return "cancelled" if await self._record(lambda driver: claims.cancelled(driver, one.claim)) else "lost"
+            if one.end is _End.LOST:
+                return "lost"
+            if one.end is _End.STOPPED:
+                return None
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is: recorded, logged without its text and tried again
+            one.is_over = True
+            seconds = round(one.kind.timeout.total_seconds())
+            return await self._fail(one, f"took longer than {seconds} s" if limit.expired() else describe(error))
+        one.is_over = True
+        failpoints.reach("task_after_work")
+        return await self._finish(one, result)
+
+    async def _finish(self, one: Execution, result: Result) -> str:
+        more = bool(result.get(UNFINISHED))
+        try:
+            held = await self._record(lambda driver: claims.finish(driver, one.claim, result, more=more))
+        except (errors.StorageRejected, TypeError, ValueError):
+            return await self._fail(one, "its result cannot be stored")
+        if not held:
+            return "lost"
+        one.result = result
+        if one.kind.publish is not None:
+            one.kind.publish(result)
+        return "unfinished" if more else "done"
+
+    async def _fail(self, one: Execution, error: str) -> str:
+        pause = retry_in(one.claim.attempts)
+        state = await self._record(lambda driver: claims.fail(driver, one.claim, error, pause))
+        if state is None:
+            return "lost"
+        about = {"kind": one.kind.name, "task_id": one.claim.task_id, "error": error, "attempts": one.claim.attempts}
+        if state is TaskState.QUEUED:
+            _log.warning("a task failed and is tried again", **about, again_in_seconds=round(pause.total_seconds()))
+            return "failed"
+        _log.error("a task failed for good", **about)
+        return state.value
+
+    async def _record(self, record: Callable[[Driver], Awaitable[_T]]) -> _T | None:
+        """Returns what the database says of an outcome; None where it stays away for as long as a lease."""
+        deadline = time.monotonic() + self._lease.total_seconds()
+        while True:
+            try:
+                async with self._database.transaction() as driver:
+                    return await record(driver)
+            except errors.StorageUnavailable:
+                if time.monotonic() > deadline:
+                    return None
+            await asyncio.sleep(_RECORD_AGAIN_SECONDS)
+
+
+def _stop(one: Execution, why: _End) -> None:
+    """Ends a task's function, unless it has ended by itself."""
+    if not one.is_over:
+        one.end = one.end or why
+        one.running.cancel()
+
+
+def retry_in(attempts: int, dice: Callable[[], float] = random.random) -> timedelta:
+    """Returns the pause after so many tries: it doubles with each, within bounds, and then half of it is chance."""
+    doubled = min(_FIRST_PAUSE * int(2 ** min(attempts - 1, 20)), _LONGEST_PAUSE)
+    return doubled * (0.5 + dice())
+
+
+def describe(error: BaseException) -> str:
+    """Returns what an operator needs to know of an error, without its text where that may hold values or a password."""
+    if isinstance(error, errors.StorageUnavailable | errors.StorageRejected | TaskError):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1:]
+    return type(error).__name__ + "".join(f" in {one.name}, line {one.lineno}" for one in frame)
