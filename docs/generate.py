@@ -12,7 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from server import telemetry
 from server.catalog import registry
-from server.catalog.metrics import Aggregation, Definition, Derived, Measure, Quantile, Ratio
+from server.catalog.metrics import Definition, Derived, Measure, Quantile, Ratio
 from server.cli import setting_options
 from server.organizations.settings import SETTINGS
 
@@ -48,8 +48,7 @@ def _origin(metric: Definition) -> str:
 
 
 def _every(measure: Measure) -> str:
-    is_outcome = measure.aggregation in (Aggregation.OUTCOME, Aggregation.OUTCOME_SUM)
-    return "conversations as they close" if is_outcome else "every event"
+    return f"the projection of {measure.projection}" if measure.projection else "every event"
 
 
 def _sum(names: tuple[str, ...]) -> str:

@@ -19,6 +19,7 @@ from server.ingest.pipeline import Ingest
 from server.lifecycle import garbage_collection, preconditions
 from server.lifecycle.database_watch import DatabaseState, DatabaseWatch
 from server.lifecycle.stop import Stop
+from server.projections.projector import Projector
 from server.query.queries import Queries
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
@@ -99,6 +100,7 @@ class Running:
             concurrency=settings.ingest_connections,
             distinct=Limits.from_settings(settings),
         )
+        self.projector = Projector(database, on_revision=self._after_commit)
         self._admission = Admission(
             Bounds.from_settings(settings),
             DefaultLimits.from_settings(settings),
@@ -109,6 +111,7 @@ class Running:
         )
         self.hubs = Hubs(
             database,
+            self.projector,
             self.notifications,
             realtime_conversion.CODEC,
             connections=settings.realtime_connections,
@@ -140,7 +143,7 @@ class Running:
         )
         return Services(
             events=events,
-            metrics=MetricsService(Queries(self.database, self._clock, slots)),
+            metrics=MetricsService(Queries(self.database, self._clock, slots, self.projector)),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )

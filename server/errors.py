@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import enum
+import traceback
 from collections.abc import Mapping
 
 
@@ -151,6 +152,15 @@ class Refused(Exception):
     def rejection(self) -> Rejection:
         """Returns the same refusal as the result of one event of a batch."""
         return Rejection(reason=self.reason, message=self.message, field=self.field, metadata=self.metadata)
+
+
+def describe(error: BaseException) -> str:
+    """Returns what an operator needs to know of an error; not its text, which may hold values, SQL or a password."""
+    if isinstance(error, StorageUnavailable | StorageRejected):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" in {one.name}, line {one.lineno}" for one in frame)
+    return f"{type(error).__name__}{place}"
 
 
 class StorageUnavailable(Exception):

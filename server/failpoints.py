@@ -18,6 +18,8 @@ Name = Literal[
     "notification_before_publish",
     "wakeup_before_send",
     "fold_before_commit",
+    "projection_before_commit",
+    "projection_after_commit",
     "task_after_work",
 ]
 NAMES: tuple[Name, ...] = get_args(Name)

@@ -57,6 +57,23 @@ TASK_SECONDS = Histogram(
     ["kind"],
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600),
 )
+PROJECTED_EVENTS = Counter("tallywire_projected_events", "Events that projections have taken in.", ["projection"])
+PROJECTION_SECONDS = Histogram(
+    "tallywire_projection_step_seconds", "Duration of steps of projections.", ["projection"], buckets=_SECONDS
+)
+PROJECTION_LAG_REVISIONS = Gauge(
+    "tallywire_projection_lag_revisions",
+    "Revisions that a projection has not seen, over all organizations.",
+    ["projection"],
+)
+PROJECTION_LAG_SECONDS = Gauge(
+    "tallywire_projection_lag_seconds",
+    "Seconds between the time up to which a projection has seen everything and the newest revision, at most.",
+    ["projection"],
+)
+PROJECTIONS_STOPPED = Gauge(
+    "tallywire_projections_stopped", "Projections of an organization that have stopped at a revision. Must be 0."
+)
 MISMATCHES = Gauge(
     "tallywire_audit_mismatches",
     "Cells that differed from raw events in the last or the present round of the audit. Must be 0.",

@@ -74,6 +74,11 @@ def instant(bucket: int) -> datetime:
     return EPOCH + bucket * QUARTER
 
 
+def of_microseconds(microseconds: int) -> datetime:
+    """Returns the instant so many microseconds after 1970, in UTC."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
 def floor_bucket(at: datetime) -> int:
     """Returns the quarter hour that holds an instant."""
     return (at - EPOCH) // QUARTER

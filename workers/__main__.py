@@ -13,6 +13,7 @@ import typer
 
 from server import errors, failpoints, kinds, prometheus, settings, telemetry
 from server.process import serving, terminal
+from server.projections.projector import Projector
 from server.settings import Settings
 from server.store import diagnosis, migrate, sessions
 from server.store.database import Database
@@ -20,10 +21,11 @@ from server.tasks import runner
 from server.tasks.kinds import Kinds
 from workers import folding
 from workers.process import Process
+from workers.projecting import Projecting
 
 _GOODBYE_SECONDS = 10.0
 _WATCH_SECONDS = 2.0
-_OTHER_CONNECTIONS = 3  # for claims, leases, schedules, and the search for what there is to fold
+_OTHER_CONNECTIONS = 5  # for claims, leases, schedules, projections, and the search for what there is to fold
 _log = structlog.get_logger(__name__)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -84,7 +86,8 @@ async def work(
             running = runner.Runner(
                 database, _chosen(every, only), _owner(), short_slots=concurrency, long_slots=long_slots
             )
-            await _until_signalled(Process(redis_url, folds, running), database)
+            projecting = Projecting(database, Projector(database))
+            await _until_signalled(Process(redis_url, folds, projecting, running), database)
         finally:
             await database.close()
 

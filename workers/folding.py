@@ -12,7 +12,6 @@ from server import errors
 from server.rollups import fold
 from server.store import rollups
 from server.store.database import Database
-from server.tasks import execution
 
 CONCURRENCY = 3  # organizations at once; folding is mostly work of this process
 _TURN_BATCHES = 5  # until it is another organization's turn
@@ -119,4 +118,4 @@ class Folding:
         """Logs a failure, once in a while: what is due is looked at every second."""
         if time.monotonic() - self._complained_at >= _COMPLAINT_SECONDS:
             self._complained_at = time.monotonic()
-            _log.error("folding failed and is tried again", error=execution.describe(error), **where)
+            _log.error("folding failed and is tried again", error=errors.describe(error), **where)

@@ -16,9 +16,11 @@ from arq import cron, func
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
-from server.tasks import execution, wakeups
+from server import errors
+from server.tasks import wakeups
 from server.tasks.runner import Runner
 from workers.folding import Folding
+from workers.projecting import Projecting
 from workers.supervisor import keep_running
 
 _PATIENCE_SECONDS = 3.0  # without a word from arq
@@ -36,9 +38,10 @@ _log = structlog.get_logger(__name__)
 class Process:
     """The parts of a worker process: loops beside each other, of which each is started again where it dies."""
 
-    def __init__(self, redis_url: str, folding: Folding, runner: Runner) -> None:
+    def __init__(self, redis_url: str, folding: Folding, projecting: Projecting, runner: Runner) -> None:
         self._redis_url = redis_url
         self._folding = folding
+        self._projecting = projecting
         self._runner = runner
         self._heard_at = 0.0
 
@@ -63,12 +66,14 @@ class Process:
     # that take anything; these take what they are called with.
 
     async def fold_organization(self, _: dict[Any, Any], organization_id: int) -> None:
-        """Folds an organization that has just stored events."""
+        """Projects and folds for an organization that has just stored events."""
+        await self._projecting.organization(organization_id)
         await self._folding.organization(organization_id)
 
     async def fold_due(self, _: dict[Any, Any]) -> None:
-        """Folds whatever has not been folded."""
+        """Projects and folds whatever is due."""
         self._heard_at = asyncio.get_running_loop().time()
+        await self._projecting.due()
         await self._folding.due()
 
     async def run_tasks(self, _: dict[Any, Any]) -> None:
@@ -117,6 +122,7 @@ class Process:
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
             if loop.time() - self._heard_at > _PATIENCE_SECONDS:
+                await self._projecting.due()
                 await self._folding.due()
 
 
@@ -160,7 +166,7 @@ def _let_go() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
-        _log.warning("a job of arq could not be ended in order", reason=execution.describe(error))
+        _log.warning("a job of arq could not be ended in order", reason=errors.describe(error))
 
 
 async def _close(worker: Worker) -> None:

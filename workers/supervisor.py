@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from server.tasks import execution
-
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
 _HEALTHY_SECONDS = 30.0
@@ -24,7 +22,7 @@ async def keep_running(part: str, run: Callable[[], Awaitable[None]]) -> None:
             await run()
             reason = "it ended"
         except Exception as error:  # noqa: BLE001 - nothing may end the process
-            reason = execution.describe(error)
+            reason = errors.describe(error)
         if loop.time() - started > _HEALTHY_SECONDS:
             pause, ailing = _FIRST_PAUSE, False
         if not ailing:

@@ -1,7 +1,7 @@
-"""What events and outcomes add to which cells: the only place where an event becomes numbers."""
+"""What events add to which cells: the only place where an event becomes numbers."""
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, cast
 
@@ -12,7 +12,6 @@ from server.catalog import cells, registry, slots
 from server.catalog.cells import Cell, CellKey, Cells, Dimension
 from server.catalog.metrics import Aggregation, Measure
 from server.catalog.slots import Recency
-from server.events import outcomes
 from server.events.event import Event
 
 STORAGE_KINDS = ("unspecified", "document", "upload", "backup")
@@ -72,7 +71,11 @@ _STORAGE = registry.MEASURES["storage_change_bytes"].number
 
 
 def _plan(event_type: str) -> _Plan:
-    mine = [one for one in registry.MEASURES.values() if not one.event_types or event_type in one.event_types]
+    mine = [
+        one
+        for one in registry.MEASURES.values()
+        if not one.projection and (not one.event_types or event_type in one.event_types)
+    ]
 
     def taken(aggregation: Aggregation) -> list[Measure]:
         return [one for one in mine if one.aggregation is aggregation]
@@ -112,7 +115,7 @@ _agent_of: Callable[[Event], str] = operator.itemgetter(_place_of("agent_id"))
 
 
 def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slots.QUARTERS_ALONE) -> Cells:
-    """The cells that events add up to, outcomes of conversations aside. What has occurred lately is distinguished by
+    """The cells that events add up to. What has occurred lately is distinguished by
     slots as well, where that matters for figures of now.
     """
     groups: dict[_Group, list[Event]] = {}
@@ -233,44 +236,3 @@ def _take_storage(result: Cells, event: Event, bucket: int) -> None:
     if isinstance(change, int) and isinstance(kind, int):
         target = cells.cell(result, CellKey(Dimension.STORAGE_KIND, STORAGE_KINDS[kind], bucket))
         cells.add_into(target.counters, ((cells.count_key(_STORAGE), 1), (cells.sum_key(_STORAGE), change)))
-
-
-def closings_of(events: Iterable[Event], overflow: Overflow) -> list[outcomes.Closing]:
-    """The closing and reopening events, attributed to the values under which they are counted."""
-    found: list[outcomes.Closing] = []
-    for event in events:
-        closing = outcomes.closing_of(event)
-        if closing is not None:
-            agent_id, channel, team_id = overflow.labels(closing.agent_id, closing.channel, closing.team_id)
-            found.append(closing._replace(agent_id=agent_id, channel=channel, team_id=team_id))
-    return found
-
-
-_OUTCOME_KEYS: dict[outcomes.ClosingKind, int] = {
-    kind: cells.count_key(registry.MEASURES[f"conversations_{kind.name.lower()}"].number)
-    for kind in outcomes.ClosingKind
-    if kind is not outcomes.ClosingKind.REOPENED
-}
-_CLOSED_MESSAGES = registry.MEASURES["closed_conversation_messages"].number
-
-
-def add_conversation(
-    result: Cells, conversation: outcomes.Conversation, sign: int = 1, recency: Recency = slots.QUARTERS_ALONE
-) -> None:
-    """Adds what a conversation counts for while it is closed; a sign of −1 takes it back.
-
-    No figure of now has any of it. It is distinguished by slots all the same, since most often it then belongs to a
-    cell that the closing event has made already.
-    """
-    outcome = conversation.outcome
-    if outcome is None:
-        return
-    counted = (
-        (_OUTCOME_KEYS[outcome.kind], sign),
-        (cells.count_key(_CLOSED_MESSAGES), sign),
-        (cells.sum_key(_CLOSED_MESSAGES), sign * conversation.messages),
-    )
-    bucket, slot = slots.split(recency.place(outcome.closed_at))
-    keys = map(CellKey._make, _dimensions(bucket, slot, outcome.agent_id, outcome.channel, outcome.team_id))
-    for key in (CellKey(Dimension.TOTAL, "", bucket, slot), *(key for key in keys if key.value)):
-        cells.add_into(cells.cell(result, key).counters, counted)

@@ -36,11 +36,13 @@ def wanted(names: Iterable[str], *more: str) -> Wanted:
     """Returns what to read for metrics and further measures. "name.count" asks how many events carried a measure."""
     metrics = [registry.METRICS[name] for name in names]
     terms = {term for metric in metrics if not isinstance(metric, Quantile) for term in _terms(metric)}.union(more)
-    histograms = {registry.MEASURES[metric.measure].number for metric in metrics if isinstance(metric, Quantile)}
+    distributed = {metric.measure for metric in metrics if isinstance(metric, Quantile)}
+    measures = {_measure(term) for term in terms} | {registry.MEASURES[name] for name in distributed}
     return Wanted(
         counters=sorted({place.key for place in map(_place, terms) if not place.in_set}),
-        histograms=sorted(histograms),
+        histograms=sorted(registry.MEASURES[name].number for name in distributed),
         sets=sorted(place.key for place in map(_place, terms) if place.in_set),
+        projections=sorted({one.projection for one in measures if one.projection}),
     )
 
 
@@ -68,12 +70,16 @@ class _Place(NamedTuple):
     key: int
 
 
+def _measure(term: str) -> Measure:
+    return registry.MEASURES[term.removesuffix(".count")]
+
+
 @functools.cache
 def _place(term: str) -> _Place:
-    measure = registry.MEASURES[term.removesuffix(".count")]
+    measure = _measure(term)
     if measure.aggregation is Aggregation.UNIQUE:
         return _Place(in_set=True, key=measure.number)
-    counted = term.endswith(".count") or measure.aggregation in (Aggregation.COUNT, Aggregation.OUTCOME)
+    counted = term.endswith(".count") or measure.aggregation is Aggregation.COUNT
     key = cells.count_key(measure.number) if counted else cells.sum_key(measure.number)
     return _Place(in_set=False, key=key)
 

@@ -13,8 +13,6 @@ class Aggregation(enum.Enum):
     SUM = "sum"  # a field's values added up, and how many carried it
     UNIQUE = "unique"  # the distinct values of an id
     HISTOGRAM = "histogram"  # as SUM, and the values' distribution
-    OUTCOME = "outcome"  # conversations by how they went, counted at the time of closing while they are closed
-    OUTCOME_SUM = "outcome_sum"  # as OUTCOME, a number of the conversation added up
 
 
 class Unit(enum.StrEnum):
@@ -34,7 +32,8 @@ class Unit(enum.StrEnum):
 class Measure:
     """A stored number: what is taken from which events, and how. Without event_types it is taken from every event.
 
-    The number is stored with its figures: it is never changed, nor used for another measure.
+    With a projection it is taken from what that projection keeps, and a field says what of it; it changes when later
+    events change that. The number is stored with its figures: it is never changed, nor used for another measure.
     """
 
     number: int
@@ -44,6 +43,7 @@ class Measure:
     aggregation: Aggregation
     event_types: tuple[str, ...] = ()
     field: str = ""
+    projection: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

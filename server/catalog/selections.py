@@ -11,11 +11,14 @@ from server.timerange import Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to read of each cell: counters by their keys, histograms and sets by the numbers of their measures."""
+    """What to read of each cell: counters by their keys, histograms and sets by the numbers of their measures; and the
+    projections that some of it is taken from.
+    """
 
     counters: Sequence[int]
     histograms: Sequence[int] = ()
     sets: Sequence[int] = ()
+    projections: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +59,11 @@ class AsOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What was read, all of it as of one revision. event_types has the counter of each event type that has any."""
+    """What was read, all of it as of one revision. event_types has the counter of each event type that has any;
+    projections has the revision up to which each projection that was wanted has seen everything.
+    """
 
     as_of: AsOf
+    projections: Mapping[str, int]
     cells: Mapping[Selection, Cell]
     event_types: Mapping[str, int]

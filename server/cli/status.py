@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 
 from server.catalog.cells import OTHER
+from server.projections.registry import PROJECTIONS
 from server.rollups import audit
-from server.store import members, migrate, organizations, rollups, schedules, tasks
+from server.store import members, migrate, organizations, projections, rollups, schedules, tasks
 from server.store.database import Database
 from server.store.members import OverflowCount
+from server.store.projections import ProjectionState
 from server.store.schedules import ScheduleSummary
 from server.store.tasks import SERVICE, TaskBacklog, TaskState
 from server.tasks import wakeups
@@ -32,6 +34,8 @@ class ServiceStatus:
     oldest_unfolded: timedelta | None  # how long the oldest delta has been waiting
     queued_jobs: int | None  # None: Redis cannot be reached
     audit: audit.AuditState | None  # None: there was no audit yet
+    projections: tuple[ProjectionState, ...]
+    stopped_projections: int
     overflows: tuple[OverflowCount, ...]  # the kinds of values of which some are over their limit
     keys_by_pepper: Mapping[str, int]  # keys in use, by the id of the pepper of their hashes
     tasks: tuple[TaskBacklog, ...]
@@ -44,6 +48,8 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
     found = await migrate.current(database)
     async with database.snapshot() as driver:
         backlog = await rollups.backlog(driver)
+        states = tuple(await projections.states(driver, list(PROJECTIONS)))
+        stopped = await projections.stopped_count(driver)
         overflows = tuple(await members.overflows(driver))
         peppers = await organizations.keys_by_pepper(driver)
         waiting = tuple(await tasks.backlog(driver))
@@ -59,6 +65,8 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
         oldest_unfolded=None if backlog.oldest is None else max(timedelta(0), condition.now - backlog.oldest),
         queued_jobs=await _queued(redis_url),
         audit=audit.AuditState.of(audits[0].result) if audits else None,
+        projections=states,
+        stopped_projections=stopped,
         overflows=overflows,
         keys_by_pepper=peppers,
         tasks=waiting,
@@ -87,6 +95,7 @@ def render(status: ServiceStatus) -> str:
     ahead = f", which code of {status.expected_schema} may use" if status.schema != status.expected_schema else ""
     lines = (
         f"to be folded      {waiting}",
+        f"to be projected   {_behind(status)}",
         f"tasks             {_tasks(status.tasks)}",
         f"queue             {_queue(status.queued_jobs)}",
         f"audit             {render_audit(status.audit, status.at)}",
@@ -116,6 +125,17 @@ def _tasks(backlog: Sequence[TaskBacklog]) -> str:
 
 def _queue(jobs: int | None) -> str:
     return "Redis cannot be reached; workers go on without it" if jobs is None else f"{jobs:,} wake-ups"
+
+
+def _behind(status: ServiceStatus) -> str:
+    found = [
+        f"{one.name}: {one.revisions:,} revisions of {one.organizations:,} organizations, {one.seconds:,.1f} s behind"
+        for one in status.projections
+        if one.organizations
+    ]
+    if status.stopped_projections:
+        found.append(f"{status.stopped_projections:,} HAVE STOPPED: `projections list` says why")
+    return "; ".join(found) or "nothing"
 
 
 def render_audit(state: audit.AuditState | None, now: datetime) -> str:

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import random
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from server import errors, log_throttle, telemetry
@@ -32,8 +31,6 @@ from server.store.database import Database
 from server.tenancy.limits import OrganizationLimits
 
 _LONG_BATCH = 50  # events, from which on preparing and sending them keeps the event loop busy for long
-_MOST_REPEATING = 10_000  # organizations of which it is remembered that they repeat events
-_BATCHES_WITH_DUPLICATES = 20  # expected after one: a wrong guess costs about what a right one saves on two batches
 _BACKOFF_TIMES = 3  # times the length of its transaction, for which a backlogged organization backs off
 _LONGEST_BACKOFF = 0.3  # seconds, of each part of a backoff: a backlogged organization gets its turn, too
 _STEP_BACKOFF = 0.02  # seconds at most before each step of a backlogged organization's transaction
@@ -65,14 +62,11 @@ class Ingest:
         self._dispatching = False
         self._looking: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
-        # For how many more batches of an organization duplicates are expected; the latest to have some are at the end.
-        self._duplicates_expected: OrderedDict[int, int] = OrderedDict()
         self.weak = False  # true while the database could lose what is acknowledged
 
     def forget(self) -> None:
         """Forgets everything known of the database: after a restore to an earlier point."""
         self._numbers.forget()
-        self._duplicates_expected.clear()
 
     async def submit(
         self, organization_id: int, events: Sequence[Event], limits: OrganizationLimits = _NO_LIMITS
@@ -157,12 +151,8 @@ class Ingest:
             await asyncio.wait(self._running)
 
     def _may_join(self, queue: OrganizationQueue) -> bool:
-        """True where the events of an organization are probably new, and probably fit into its month."""
-        organization_id = queue.organization_id
-        return (
-            organization_id not in self._duplicates_expected
-            and self.quotas.refusal(organization_id, queue.limits.monthly_events) is None
-        )
+        """True where the events of an organization probably fit into its month."""
+        return self.quotas.refusal(queue.organization_id, queue.limits.monthly_events) is None
 
     def _dispatch_soon(self) -> None:
         """Begins transactions once all the calls that have just come in are queued."""
@@ -205,14 +195,14 @@ class Ingest:
         stored by themselves.
         """
         async with self._transaction(batch):
-            begun, maybe_stored = time.monotonic(), True
+            begun = time.monotonic()
             parts = [_part(taken, taken.events) for taken in batch.taken]
             stored: Mapping[int, Committed] = {}
             try:
                 with telemetry.COMMIT_SECONDS.time():
-                    stored = await write.store(self._database, self._numbers, parts, self._recency(), is_group=True)
-                maybe_stored = False
-            except (errors.StorageUnavailable, errors.StorageRejected) as error:
+                    stored = await write.store(self._database, self._numbers, parts, self._recency())
+                telemetry.BATCH_EVENTS.observe(sum(len(one.events) for one in parts))
+            except (errors.StorageUnavailable, errors.StorageRejected, errors.QuotaExceeded) as error:
                 telemetry.COMMIT_RETRIES.inc()
                 log_throttle.write("info", "a group is stored one by one", str(error), reason=str(error))
             except Exception as error:  # noqa: BLE001 - every caller gets an answer, whatever happened
@@ -222,12 +212,10 @@ class Ingest:
                     self._on_commit(part.organization_id)  # also if the answer to a commit was lost
             for taken, part in zip(batch.taken, parts, strict=True):
                 if (committed := stored.get(part.organization_id)) is None:
-                    self._scheduler.put_back(taken, begun, maybe_stored=maybe_stored)
+                    self._scheduler.put_back(taken, begun)
                 else:
                     self._answer(taken.calls, _outcome(committed, part.events))
                     telemetry.PENDING_EVENTS.dec(taken.size)
-            if not maybe_stored:
-                telemetry.BATCH_EVENTS.observe(sum(len(one.events) for one in parts if one.organization_id in stored))
 
     async def _store_one(self, batch: WriteBatch) -> None:
         """Stores the calls of one organization and answers each; nothing that happens escapes to the runner."""
@@ -315,44 +303,24 @@ class Ingest:
 
     async def _commit(self, taken: TakenCalls, part: OrganizationEvents, step: Step) -> Committed:
         """Stores a part, again and again while the database is away, for a limited time."""
-        organization_id = part.organization_id
-        optimistic = self._guess_new(organization_id) and not taken.maybe_stored
         give_up_at, pause = (taken.tried_since or time.monotonic()) + _GIVE_UP_AFTER, 0.02
         while True:
             try:
                 with telemetry.COMMIT_SECONDS.time():
-                    stored = await write.store(
-                        self._database, self._numbers, [part], self._recency(), optimistic=optimistic, step=step
-                    )
+                    stored = await write.store(self._database, self._numbers, [part], self._recency(), step=step)
             except errors.StorageUnavailable as error:
                 telemetry.COMMIT_RETRIES.inc()
-                optimistic = False  # the attempt may have succeeded all the same
                 if time.monotonic() + pause > give_up_at:
                     log_throttle.write("warning", "storage unavailable", str(error), reason=str(error))
                     raise _unavailable() from error
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, 1.0)
             else:
-                committed = stored[organization_id]
                 telemetry.BATCH_EVENTS.observe(len(part.events))
-                if committed.stored:
-                    self._expect_duplicates(organization_id)
-                return committed
-
-    def _expect_duplicates(self, organization_id: int) -> None:
-        self._duplicates_expected[organization_id] = _BATCHES_WITH_DUPLICATES
-        if len(self._duplicates_expected) > _MOST_REPEATING:
-            self._duplicates_expected.popitem(last=False)
+                return stored[part.organization_id]
 
     def _recency(self) -> Recency:
         return slots.recency(rules.microseconds(self._clock.now()))
-
-    def _guess_new(self, organization_id: int) -> bool:
-        """Returns whether all events are probably new; counts down the batches in which duplicates are expected."""
-        batches = self._duplicates_expected.pop(organization_id, 0)
-        if batches > 1:
-            self._duplicates_expected[organization_id] = batches - 1
-        return not batches
 
 
 class _Stopwatch:

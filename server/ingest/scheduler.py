@@ -57,7 +57,6 @@ class OrganizationQueue:
     asked: float = 0.0  # when it began to wait for its turn
     pace: float = 0.0  # seconds that the last batch took, with waiting for its turn
     tried_since: float | None = None  # when the calls that were put back were tried first
-    maybe_stored: bool = False  # those calls may have been stored all the same
 
     @property
     def is_small(self) -> bool:
@@ -75,7 +74,6 @@ class TakenCalls:
     queue: OrganizationQueue
     calls: Sequence[WaitingCall]
     tried_since: float | None
-    maybe_stored: bool
 
     @property
     def events(self) -> list[Event]:
@@ -181,12 +179,12 @@ class Scheduler:
             return None
         return max(0.0, self._groups[-1] + _LONG - time.monotonic())
 
-    def put_back(self, taken: TakenCalls, tried_since: float, *, maybe_stored: bool) -> None:
+    def put_back(self, taken: TakenCalls, tried_since: float) -> None:
         """Queues calls that a group has not stored, or perhaps not, again: at the front, to be stored by themselves."""
         queue = taken.queue
         queue.waiting.extendleft(reversed(taken.calls))
         self._count(queue, taken.size)
-        queue.tried_since, queue.maybe_stored = tried_since, maybe_stored
+        queue.tried_since = tried_since
 
     def done(self, batch: WriteBatch) -> bool:
         """Ends a batch that is stored or put back. True where small calls wait for gathered() from now on."""
@@ -293,10 +291,9 @@ class Scheduler:
         queue.under_way += 1
         queue.taken += events
         tried_since, queue.tried_since = queue.tried_since, None
-        maybe_stored, queue.maybe_stored = queue.maybe_stored, False
         self._shares.begin(queue.organization_id, events / queue.limits.weight)
         self._offer(queue)
-        return TakenCalls(queue=queue, calls=calls, tried_since=tried_since, maybe_stored=maybe_stored)
+        return TakenCalls(queue=queue, calls=calls, tried_since=tried_since)
 
     def _take_group(self, queue: OrganizationQueue) -> list[TakenCalls]:
         """Takes a small queue and those behind it, as long as they fit."""

@@ -72,8 +72,7 @@ async def answer(queries: Queries, principal: Principal, question: AgentQuestion
     organization_id, agent_id = principal.organization_id, question.agent_id
     part = Filter(dimension=Dimension.AGENT, value=agent_id)
     make_plan = functools.partial(plan, part, question.trend_days)
-    async with queries.snapshot(principal) as driver:
-        read = await queries.read(driver, principal, question.period, _WANTED, make_plan)
+    async with queries.reading(principal, question.period, _WANTED, make_plan, in_snapshot=True) as (driver, read):
         if not await overflow.check(driver, organization_id, part, field="agent_id"):
             raise Refused(Reason.AGENT_NOT_FOUND, "no event has ever carried this agent_id", field="agent_id")
         start, end = timerange.instant(read.period.span.start), timerange.instant(read.period.span.end)
@@ -82,7 +81,7 @@ async def answer(queries: Queries, principal: Principal, question: AgentQuestion
     derived: Figures = {"available_time_ms": there.available_time_ms, "occupancy": there.occupancy}
     found = read.found.cells
     return Agent(
-        context=Context.of(read.period, read.found.as_of, FIGURES),
+        context=read.context(FIGURES),
         agent_id=agent_id,
         figures={**figures.figures(FIGURES, found[read.plan.period]), **derived},
         trend=[TrendPoint(span=day.span, figures=figures.figures(DAILY_FIGURES, found[day])) for day in read.plan.days],

@@ -1,14 +1,12 @@
 """What questions and answers have in common, as values."""
 
 import zoneinfo
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from server import timerange
-from server.catalog import registry
 from server.catalog.figures import Figures
-from server.catalog.metrics import Quantile
 from server.catalog.selections import AsOf
 from server.tenancy.principal import Principal
 from server.timerange import Span, TimeRange
@@ -58,17 +56,14 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What an answer is about. approximate names its figures that are not exact."""
+    """What an answer is about. approximate names its figures that are not exact; lagging has the projections that have
+    stopped before its revision, each with the revision that its figures are of.
+    """
 
     period: TimeRange
     as_of: AsOf
-    approximate: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, period: TimeRange, as_of: AsOf, names: Iterable[str]) -> "Context":
-        """Returns the context of an answer with figures of these names."""
-        approximate = [name for name in names if isinstance(registry.METRICS[name], Quantile)]
-        return cls(period=period, as_of=as_of, approximate=approximate)
+    approximate: Sequence[str]
+    lagging: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,12 +54,12 @@ class Overview:
 async def answer(queries: Queries, principal: Principal, question: OverviewQuestion) -> Overview:
     """Answers the question."""
     part = question.part
-    async with queries.connection(principal) as driver:
-        read = await queries.read(driver, principal, question.period, _WANTED, functools.partial(plan, part))
+    make_plan = functools.partial(plan, part)
+    async with queries.reading(principal, question.period, _WANTED, make_plan) as (driver, read):
         await overflow.check(driver, principal.organization_id, part, field="filter")
     whole = _whole_period(read.plan, read.found.cells)
     return Overview(
-        context=Context.of(read.period, read.found.as_of, FIGURES),
+        context=read.context(FIGURES),
         figures=figures.figures(FIGURES, whole),
         changes=_changes(read.plan, read.found.cells),
         storage_by_kind=storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None,

@@ -1,14 +1,17 @@
 """What all questions share: a limited number at once, each answered from one snapshot of rollups and deltas."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from server.admission.query_slots import QuerySlots
+from server.catalog import registry
+from server.catalog.metrics import Quantile
 from server.catalog.selections import EventTypeCounts, Reading, Selection, Wanted
 from server.clock import Clock
-from server.query.answers import Period
+from server.projections.projector import Projector
+from server.query.answers import Context, Period
 from server.store import reading
 from server.store.database import Database, Driver
 from server.tenancy.principal import Principal
@@ -31,40 +34,65 @@ PlanT = TypeVar("PlanT", bound=Plan)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read(Generic[PlanT]):
-    """The result of reading for a question: found has the cell of each selection of the plan."""
+    """What was read for a question: found has the cell of each selection of the plan. lagging has the projections that
+    have stopped before the answer's revision, each with the revision up to which it has seen everything.
+    """
 
     period: TimeRange
     plan: PlanT
     found: Reading
+    lagging: Mapping[str, int]
+
+    def context(self, names: Iterable[str]) -> Context:
+        """Returns the context of an answer with figures of these names."""
+        approximate = [name for name in names if isinstance(registry.METRICS[name], Quantile)]
+        return Context(period=self.period, as_of=self.found.as_of, approximate=approximate, lagging=self.lagging)
 
 
 class Queries:
     """The access of questions to the database. clock has the database's time."""
 
-    def __init__(self, database: Database, clock: Clock, slots: QuerySlots) -> None:
+    def __init__(self, database: Database, clock: Clock, slots: QuerySlots, projector: Projector) -> None:
         self._database = database
         self._clock = clock
         self._slots = slots
+        self._projector = projector
 
     @contextlib.asynccontextmanager
-    async def connection(self, principal: Principal) -> AsyncIterator[Driver]:
-        """Holds a slot and a connection for the length of the block. Each statement has its own snapshot."""
-        async with self._slots.slot(principal), self._database.query() as driver:
-            yield driver
+    async def reading(
+        self,
+        principal: Principal,
+        period: Period,
+        wanted: Wanted,
+        plan: Callable[[TimeRange], PlanT],
+        *,
+        in_snapshot: bool = False,
+    ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
+        """Reads for a question in one statement; the block gets what was read and the connection, all of which sees the
+        same instant in_snapshot.
 
-    @contextlib.asynccontextmanager
-    async def snapshot(self, principal: Principal) -> AsyncIterator[Driver]:
-        """Holds a slot and a connection for the length of the block, with one snapshot for all statements."""
-        async with self._slots.slot(principal), self._database.snapshot() as driver:
-            yield driver
+        Where projections have not seen every revision of that instant, they are brought up to it first: the answer
+        holds whatever was acknowledged before the question.
+        """
+        async with self._slots.slot(principal):
+            target: int | None = None
+            while True:
+                async with self._database.snapshot() if in_snapshot else self._database.query() as driver:
+                    read = await self._read(driver, principal, period, wanted, plan, target)
+                    if target is not None or not read.lagging:
+                        yield driver, read
+                        return
+                    target = read.found.as_of.revision
+                await self._projector.catch_up(principal.organization_id, list(read.lagging), target)
 
-    async def read(
+    async def _read(
         self,
         driver: Driver,
         principal: Principal,
         period: Period,
         wanted: Wanted,
         plan: Callable[[TimeRange], PlanT],
+        target: int | None,
     ) -> Read[PlanT]:
         """Plans with the clock's time and reads in one statement, which also returns the database's own time.
 
@@ -79,4 +107,6 @@ class Queries:
             now = found.as_of.at
             resolved = period.resolved(principal, now)
             if (resolved.span, resolved.elapsed) == (planned.span, planned.elapsed):
-                return Read(period=resolved, plan=chosen, found=found)
+                needed = found.as_of.revision if target is None else target
+                lagging = {name: revision for name, revision in found.projections.items() if revision < needed}
+                return Read(period=resolved, plan=chosen, found=found, lagging=lagging)

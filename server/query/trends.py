@@ -56,14 +56,13 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     part, names = question.part, _metrics(question.metrics)
     wanted = figures.wanted(names, *((*costs.MEASURES, *storage.TERMS) if part.is_whole else ()))
     make_plan = functools.partial(plan, part, question.granularity)
-    async with queries.connection(principal) as driver:
-        read = await queries.read(driver, principal, question.period, wanted, make_plan)
+    async with queries.reading(principal, question.period, wanted, make_plan) as (driver, read):
         await overflow.check(driver, principal.organization_id, part, field="filter")
     spans = [point.span for point in read.plan.series]
     points = [read.found.cells[point] for point in read.plan.series]
     in_use = storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None
     return Trends(
-        context=Context.of(read.period, read.found.as_of, names),
+        context=read.context(names),
         granularity=_width(question.granularity, read.period),
         buckets=spans,
         series={name: [figures.figure(registry.METRICS[name], cell) for cell in points] for name in names},

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from server.errors import Reason, Refused
+from server.projections.projector import Projector
 from server.realtime.lookup_slots import Lookups
 from server.store.database import Database, Driver
 from server.tally import Tally
@@ -22,8 +23,8 @@ _Made = TypeVar("_Made")
 class Builds:
     """The limit of how many views are built at once, and of how many of one organization wait or are built."""
 
-    def __init__(self, database: Database, at_once: int) -> None:
-        self._lookups = Lookups(database, at_once)
+    def __init__(self, database: Database, projector: Projector, at_once: int) -> None:
+        self._lookups = Lookups(database, projector, at_once)
         self.begun = Tally()  # views that wait to be made or are being made, by organization
 
     def begin(self, organization_id: int, make: Callable[[], Coroutine[Any, Any, _Made]]) -> asyncio.Task[_Made]:
@@ -50,4 +51,4 @@ class Builds:
 
     def snapshot(self, organization_id: int) -> AbstractAsyncContextManager[Driver]:
         """Holds a slot and gives the snapshot of the database from which a view is built."""
-        return self._lookups.snapshot(organization_id)
+        return self._lookups.projected_snapshot(organization_id)

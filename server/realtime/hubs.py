@@ -13,6 +13,7 @@ import structlog
 from server import errors, telemetry
 from server.admission import memory
 from server.errors import Reason, Refused
+from server.projections.projector import Projector
 from server.realtime import lookup_slots
 from server.realtime.builds import Builds
 from server.realtime.hub import Codec, Hub
@@ -45,6 +46,7 @@ class Hubs:
     def __init__(
         self,
         database: Database,
+        projector: Projector,
         notifications: Notifications,
         codec: Codec,
         *,
@@ -53,8 +55,8 @@ class Hubs:
         limit_each: int,
     ) -> None:
         builds = max(1, connections // _BUILDING)
-        self.builds = Builds(database, builds)
-        self.lookups = Lookups(database, connections - builds)
+        self.builds = Builds(database, projector, builds)
+        self.lookups = Lookups(database, projector, connections - builds)
         self._notifications = notifications
         self._codec = codec
         self._limit = limit

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 from server.admission.fair_queue import FairSlots
+from server.projections.projector import Projector
+from server.projections.registry import PROJECTIONS
 from server.store.database import Database, Driver, Purpose
 
 EVERYBODY = 0  # stands for all organizations, in a look-up for all subscriptions; no organization has this id
@@ -24,8 +26,9 @@ class Lookups:
     loop.
     """
 
-    def __init__(self, database: Database, at_once: int) -> None:
+    def __init__(self, database: Database, projector: Projector, at_once: int) -> None:
         self._database = database
+        self._projector = projector
         self._slots = FairSlots(at_once)
         self.catch_up_slots = FairSlots(CATCHING_UP)
         self._pieces = FairSlots(1)
@@ -35,6 +38,17 @@ class Lookups:
         """Holds a slot and gives a read-only snapshot of the database."""
         async with self._slots.slot(organization_id), self._database.snapshot(Purpose.REALTIME) as driver:
             yield driver
+
+    @contextlib.asynccontextmanager
+    async def projected_snapshot(self, organization_id: int) -> AsyncIterator[Driver]:
+        """Gives what snapshot() does once projections have seen every revision before, and most often all that it
+        shows.
+        """
+        async with self._slots.slot(organization_id):
+            for name in PROJECTIONS:
+                await self._projector.follow(organization_id, name)
+            async with self._database.snapshot(Purpose.REALTIME) as driver:
+                yield driver
 
     def catching_up(self, organization_id: int) -> AbstractAsyncContextManager[None]:
         """Holds the slot in which a page of missed updates is read and encoded."""

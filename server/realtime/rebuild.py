@@ -5,9 +5,10 @@ from datetime import datetime
 from server.catalog import cells, figures, realtime_figures, registry, slots
 from server.catalog.realtime_figures import Window
 from server.catalog.selections import AsOf, Selection
+from server.projections.registry import PROJECTIONS
 from server.realtime.view import FEED_LENGTH, MINUTES_SHOWN, Facts, Today, View, ViewFilter, day_of
 from server.rollups import overflow
-from server.store import activity, database, reading, rollups
+from server.store import activity, database, projections, reading, rollups
 from server.store import slots as stored_slots
 from server.store.activity import Narrowing
 from server.store.database import Driver
@@ -40,7 +41,10 @@ async def view(driver: Driver, organization_id: int, time_zone: str, part: ViewF
         open_by_minute=await activity.open_by_minute(driver, organization_id, narrowing, since),
         conversations=await activity.latest(driver, organization_id, narrowing, since, FEED_LENGTH),
     )
-    return View(part, facts, as_of.revision, as_of.at), as_of
+    # One that is not of the newest revision is made anew.
+    seen = await projections.seen_by_all(driver, organization_id, list(PROJECTIONS))
+    revision = as_of.revision if seen is None else min(as_of.revision, seen)
+    return View(part, facts, revision, as_of.at), as_of
 
 
 async def _today(

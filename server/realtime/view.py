@@ -17,8 +17,8 @@ from server.catalog.cells import Dimension
 from server.catalog.figures import Figure
 from server.catalog.realtime_figures import Window
 from server.catalog.slots import Counts, Slot
+from server.events.conversation import ConversationSummary
 from server.events.event import Event
-from server.events.outcomes import ConversationSummary
 from server.timerange import Span
 
 MINUTES_SHOWN = 60  # with the current one

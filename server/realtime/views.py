@@ -175,7 +175,7 @@ class Views:
         part, old = watched.view.part, watched.view
         if old.revision >= self._revision and not old.is_over(self.at):
             return
-        async with self._lookups.snapshot(self._organization_id) as driver:
+        async with self._lookups.projected_snapshot(self._organization_id) as driver:
             if self._watched.get(part) is watched:  # somebody still watches it
                 with contextlib.suppress(Refused):  # the hub ends with its epoch
                     watched.view = await self._view(driver, part)

@@ -7,7 +7,6 @@ round is complete and the next one begins. What is published tells how old the l
 import functools
 import math
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -47,16 +46,17 @@ class Report:
 async def check(database: Database, organization_id: int, *, window_events: int = recount.WINDOW_EVENTS) -> Report:
     """Recounts all of an organization in one snapshot; ValueError where there is no such organization."""
     findings = Findings()
-    messages: Counter[bytes] = Counter()
+    raw: recount.RawConversations = {}
     async with database.snapshot(Purpose.OTHER) as driver:
         view = await recount.snapshot(driver, organization_id)
         if view is None:
             raise ValueError(f"there is no organization {organization_id}")
         for span in recount.windows(view, view.first, window_events):
-            messages += await recount.check_window(view, span, findings)
+            for key, one in (await recount.check_window(view, span, findings)).items():
+                raw.setdefault(key, recount.RawConversation()).add(one)
         everything = Span(start=view.first, end=view.last)
         complete = view.kept.raw_from_bucket == 0
-        await recount.check_messages(view, everything, messages, findings, complete=complete)
+        await recount.check_conversations(view, everything, raw, findings, complete=complete)
     return Report(
         organization_id=organization_id,
         events=findings.events,
@@ -82,8 +82,8 @@ async def check_span(database: Database, organization_id: int, span: Span) -> Re
             window = next(recount.windows(view, start, recount.WINDOW_EVENTS))
             end = min(window.end, -Width.HOUR.floor(-span.end))
             window = Span(start=start, end=end)
-            messages = await recount.check_window(view, window, findings)
-            await recount.check_messages(view, window, messages, findings, complete=False)
+            raw = await recount.check_window(view, window, findings)
+            await recount.check_conversations(view, window, raw, findings, complete=False)
         for mismatch in findings.examples:
             _tell(organization_id, mismatch)
         total.events += findings.events
@@ -301,8 +301,8 @@ async def _check_next(database: Database, rotation: _Rotation) -> bool:
             return False
         ahead: Iterator[Span] = recount.windows(view, max(rotation.bucket, view.first), recount.WINDOW_EVENTS)
         span = next(ahead)
-        messages = await recount.check_window(view, span, findings)
-        await recount.check_messages(view, span, messages, findings, complete=False)
+        raw = await recount.check_window(view, span, findings)
+        await recount.check_conversations(view, span, raw, findings, complete=False)
     for mismatch in findings.examples:
         _tell(rotation.organization_id, mismatch)
     rotation.bucket = span.end

@@ -5,21 +5,25 @@ found is told without any of the tenant's values.
 """
 
 import asyncio
+import copy
 import enum
 import itertools
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server import quarters, timerange
 from server.catalog import cells, counting, registry
+from server.catalog import conversations as counting_conversations
 from server.catalog.cells import Cell, Cells
+from server.catalog.counting import Overflow
+from server.catalog.families.conversations import PROJECTION
 from server.events import event_types, outcomes
+from server.events.conversation import Conversation
 from server.events.event import Event, conversation_key_of
-from server.events.outcomes import Closing, Conversation
+from server.events.outcomes import Closing
 from server.quarters import Width
 from server.rollups import member_numbers
-from server.store import conversations, members, organizations, rollups
+from server.store import conversations, members, organizations, projections, rollups
 from server.store import events as stored_events
 from server.store.database import Driver
 from server.store.members import Member
@@ -42,6 +46,7 @@ class Fault(enum.StrEnum):
     CLOSING = "closing"  # stored closing and reopening events with raw ones
     OUTCOME = "outcome"  # a conversation's recorded outcome with that of its closing events
     MESSAGES = "messages"  # a conversation's recorded messages with raw ones
+    BEGINNING = "beginning"  # a conversation's recorded beginning with raw events
     KEY = "key"  # a raw event with the keys: it has none
 
 
@@ -80,6 +85,7 @@ class Snapshot:
     organization_id: int
     kept: Kept
     hours: Mapping[int, int]  # events in each hour that has any
+    seen: int  # the revision up to which conversations are recorded
     known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
 
     @property
@@ -101,7 +107,8 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
     if kept is None:
         return None
     hours = await rollups.events_by_hour(driver, organization_id, _EVENTS_KEY)
-    return Snapshot(driver=driver, organization_id=organization_id, kept=kept, hours=hours)
+    seen = await projections.seen(driver, organization_id, PROJECTION)
+    return Snapshot(driver=driver, organization_id=organization_id, kept=kept, hours=hours, seen=seen)
 
 
 def windows(view: Snapshot, start: int, limit: int) -> Iterator[Span]:
@@ -116,44 +123,77 @@ def windows(view: Snapshot, start: int, limit: int) -> Iterator[Span]:
     yield Span(start=start, end=max(view.last, start))
 
 
+Beginning = tuple[bool, int, bytes]  # that no start is told, the time, the key: the smallest is where it began
+
+
+@dataclass(slots=True)
+class RawConversation:
+    """What raw events say of a conversation."""
+
+    messages: int = 0
+    began: Beginning = (True, 2**63, b"")
+
+    def add(self, other: "RawConversation") -> None:
+        """Adds what other raw events say."""
+        self.messages += other.messages
+        self.began = min(self.began, other.began)
+
+
+RawConversations = dict[bytes, RawConversation]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recount:
     """What the raw events of a window add up to."""
 
     cells: Cells
     closings: set[Closing]
-    messages: Counter[bytes]  # by conversation
+    conversations: RawConversations
 
 
-async def check_window(view: Snapshot, span: Span, findings: Findings) -> Counter[bytes]:
-    """Counts a window again, adds what does not agree to the findings, and returns its messages by conversation."""
+async def check_window(view: Snapshot, span: Span, findings: Findings) -> RawConversations:
+    """Counts a window again, adds what does not agree to the findings, and returns its conversations."""
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     recount = await _count_events(view, span, findings)
-    closed = await conversations.closed_between(view.driver, view.organization_id, start, end)
-    for conversation in closed.values():
-        counting.add_conversation(recount.cells, conversation)
+    recorded = await conversations.between(view.driver, view.organization_id, start, end)
+    for conversation in recorded.values():
+        mine = [
+            one for one in counting_conversations.contributions(conversation) if span.start <= one.bucket < span.end
+        ]
+        counting_conversations.add(recount.cells, mine)
     for granularity in Width:
         await _check_cells(view, granularity, span, recount.cells, findings)
     for finer, wide in itertools.pairwise(sorted(Width)[1:]):  # windows are cut at hours
         await _check_cut(view, finer, wide, span, findings)
-    await _check_outcomes(view, span, recount.closings, closed, findings)
+    await _check_outcomes(view, span, recount.closings, recorded, findings)
     await _check_keys(view, span, findings)
-    return recount.messages
+    return recount.conversations
 
 
 async def _count_events(view: Snapshot, span: Span, findings: Findings) -> _Recount:
-    recount = _Recount(cells={}, closings=set(), messages=Counter())
+    recount = _Recount(cells={}, closings=set(), conversations={})
     start, end = timerange.instant(span.start), timerange.instant(span.end)
-    async for events in stored_events.occurred_between(view.driver, view.organization_id, start, end):
+    async for portion in stored_events.occurred_between(view.driver, view.organization_id, start, end):
+        events = [event for _, event in portion]
         known = await _numbers(view, events)
         for key, cell in counting.of_events(events, known).items():
             cells.cell(recount.cells, key).add(cell)
-        recount.closings.update(counting.closings_of(events, known.overflow))
-        for event in events:
-            if event.conversation_id and event.event_type in _MESSAGE_TYPES:
-                recount.messages[conversation_key_of(event.conversation_id)] += 1
+        for revision, event in portion:
+            if event.conversation_id and revision <= view.seen:
+                _count_conversation(recount, event, known.overflow)
         findings.events += len(events)
     return recount
+
+
+def _count_conversation(recount: _Recount, event: Event, overflow: Overflow) -> None:
+    key = conversation_key_of(event.conversation_id)
+    began = (event.event_type != "conversation.started", event.occurred_at, event.event_key)
+    one = recount.conversations.setdefault(key, RawConversation())
+    one.add(RawConversation(messages=int(event.event_type in _MESSAGE_TYPES), began=began))
+    kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
+    if kind is not None:
+        labels = overflow.labels(event.agent_id, event.channel, event.team_id)
+        recount.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *labels))
 
 
 async def _numbers(view: Snapshot, events: Sequence[Event]) -> counting.Numbers:
@@ -225,35 +265,48 @@ def _differing_measures(left: Cell, right: Cell) -> tuple[int, ...]:
 
 
 async def _check_outcomes(
-    view: Snapshot, span: Span, raw: set[Closing], closed: Mapping[bytes, Conversation], findings: Findings
+    view: Snapshot, span: Span, raw: set[Closing], recorded: Mapping[bytes, Conversation], findings: Findings
 ) -> None:
     """Holds closing events against raw ones, and recorded outcomes against those of all closing events."""
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     stored = set(await conversations.closings_between(view.driver, view.organization_id, start, end))
     findings.add(Mismatch(fault=Fault.CLOSING, bucket=span.start), len(stored ^ raw))
-    keys = sorted({one.conversation_key for one in stored | raw} | closed.keys())
+    keys = sorted({one.conversation_key for one in stored | raw} | recorded.keys())
     for some in _portions(keys):
-        events = await conversations.closings(view.driver, view.organization_id, some)
-        recorded = await conversations.recorded(view.driver, view.organization_id, some)
+        events = await conversations.recorded_closings(view.driver, view.organization_id, some)
+        found = await conversations.recorded(view.driver, view.organization_id, some)
         for key in some:
-            found = recorded.get(key)
-            if found is None or found.outcome != outcomes.outcome(events.get(key, ())):
+            one = found.get(key)
+            if one is None or one != _closed(one, events[key]):
                 findings.add(Mismatch(fault=Fault.OUTCOME, bucket=span.start))
 
 
-async def check_messages(
-    view: Snapshot, span: Span, messages: Mapping[bytes, int], findings: Findings, *, complete: bool
+def _closed(conversation: Conversation, closings: Iterable[Closing]) -> Conversation:
+    """Returns what a conversation is by its closing events."""
+    again = copy.copy(conversation)
+    again.close(closings)
+    return again
+
+
+async def check_conversations(
+    view: Snapshot, span: Span, raw: RawConversations, findings: Findings, *, complete: bool
 ) -> None:
-    """Holds recorded messages of conversations against raw ones: as many, or more where raw ones are not complete."""
-    for some in _portions(sorted(messages)):
+    """Holds recorded messages and beginnings of conversations against raw ones. Where raw ones are not complete there
+    may be more messages, and an earlier beginning.
+    """
+    for some in _portions(sorted(raw)):
         recorded = await conversations.recorded(view.driver, view.organization_id, some)
         for key in some:
-            found = recorded[key].messages if key in recorded else 0
-            if found < messages[key] or (complete and found != messages[key]):
+            found, told = recorded.get(key), raw[key]
+            messages = found.messages if found else 0
+            if messages < told.messages or (complete and messages != told.messages):
                 findings.add(Mismatch(fault=Fault.MESSAGES, bucket=span.start))
+            began = (not found.is_start_told, found.began_at, found.began_key) if found else None
+            if began is None or began > told.began or (complete and began != told.began):
+                findings.add(Mismatch(fault=Fault.BEGINNING, bucket=span.start))
     if complete:
-        spoken = await conversations.with_messages(view.driver, view.organization_id)
-        findings.add(Mismatch(fault=Fault.MESSAGES, bucket=span.start), max(0, spoken - len(messages)))
+        recorded_in_all = await conversations.count(view.driver, view.organization_id)
+        findings.add(Mismatch(fault=Fault.BEGINNING, bucket=span.start), max(0, recorded_in_all - len(raw)))
 
 
 def _portions(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -12,8 +12,9 @@ from server.catalog import cells, registry
 from server.catalog.cells import OTHER, CellKey, Dimension
 from server.errors import Reason, Refused
 from server.events import rules
+from server.events.conversation import ConversationSummary
 from server.events.event import Event
-from server.events.outcomes import ClosingKind, ConversationSummary
+from server.events.outcomes import ClosingKind
 from server.realtime.hub import Codec
 from server.realtime.update_cache import Batch
 from server.realtime.view import Minute, ViewFilter, ViewState

@@ -7,11 +7,16 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from server import timerange
-from server.events.outcomes import ConversationSummary
+from server.events.conversation import ConversationSummary
+from server.store import projections
 from server.store.database import Driver
 
 _AMONG = 5000  # of an organization's conversations, the latest, whoever is named is looked for
 _MICROSECOND = timedelta(microseconds=1)
+_VERSION = projections.VERSION.format("conversations")
+_ALL = f"SELECT * FROM conversations WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
+_SINCE = f"{_ALL} AND latest_minute >= $2"
+_BEFORE = f"{_ALL} AND latest_minute < $2 ORDER BY latest_minute DESC LIMIT {_AMONG}"
 _SELECTED = "conversation_id, latest_agent_id, latest_user_id, latest_channel, latest_at, messages, outcome"
 
 
@@ -37,10 +42,10 @@ class Narrowing:
 
 
 async def open_by_minute(driver: Driver, organization_id: int, narrowing: Narrowing, since: int) -> dict[int, int]:
-    """How many conversations that are not closed had their latest activity in each minute from one on."""
+    """Returns how many open conversations had their latest activity in each minute from one on."""
     rows = await driver.fetch(
-        "SELECT latest_minute, count(*) FROM conversations WHERE organization_id = $1 AND latest_minute >= $2"  # noqa: S608
-        f" AND outcome IS NULL AND {narrowing.condition} GROUP BY latest_minute",
+        f"SELECT latest_minute, count(*) FROM ({_SINCE}) AS c"  # noqa: S608
+        f" WHERE is_open AND {narrowing.condition} GROUP BY latest_minute",
         organization_id,
         since,
         narrowing.values,
@@ -51,25 +56,16 @@ async def open_by_minute(driver: Driver, organization_id: int, narrowing: Narrow
 async def latest(
     driver: Driver, organization_id: int, narrowing: Narrowing, since: int, limit: int
 ) -> list[ConversationSummary]:
-    """The conversations with the latest activity, latest first: of those with any from a minute on, or else among some
-    thousands of the organization's latest.
+    """Returns the conversations with the latest activity, latest first: of those with any from a minute on, or else
+    among some thousands of the organization's latest.
     """
-    rows = await driver.fetch(
-        f"SELECT {_SELECTED} FROM conversations WHERE organization_id = $1 AND latest_minute >= $2"  # noqa: S608
-        f" AND {narrowing.condition} ORDER BY latest_minute DESC, latest_at DESC LIMIT $4",
-        organization_id,
-        since,
-        narrowing.values,
-        limit,
-    )
+    arguments = (organization_id, since, narrowing.values)
+    chosen = f"WHERE {narrowing.condition} ORDER BY latest_minute DESC, latest_at DESC LIMIT $4"
+    rows = await driver.fetch(f"SELECT {_SELECTED} FROM ({_SINCE}) AS c {chosen}", *arguments, limit)  # noqa: S608
     if len(rows) < limit:
         rows += await driver.fetch(
-            f"SELECT {_SELECTED} FROM (SELECT * FROM conversations WHERE organization_id = $1 AND latest_minute < $2"  # noqa: S608
-            f" ORDER BY latest_minute DESC LIMIT {_AMONG}) AS c WHERE {narrowing.condition}"
-            " ORDER BY latest_minute DESC, latest_at DESC LIMIT $4",
-            organization_id,
-            since,
-            narrowing.values,
+            f"SELECT {_SELECTED} FROM ({_BEFORE}) AS c {chosen}",  # noqa: S608
+            *arguments,
             limit - len(rows),
         )
     return [_summary(row) for row in rows]

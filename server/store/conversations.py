@@ -1,48 +1,32 @@
-"""Conversations and the events that close and reopen them."""
+"""Conversations as the projection keeps them, and the events that close and reopen them."""
 
-from collections.abc import Collection, Mapping, Sequence
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 
 from server import timerange
-from server.events.outcomes import Closing, ClosingKind, Conversation, ConversationOutcome
+from server.events.conversation import Conversation, ConversationEvent
+from server.events.outcomes import Closing, ClosingKind
+from server.store import projections, statements
 from server.store.database import Driver
+from server.store.projections import ProjectionPosition, Rows
 
 _MICROSECOND = timedelta(microseconds=1)
-MOST_CLOSINGS = 16  # of a conversation that are looked at
 _CLOSING = "conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id"
-
-
-# What an event of a conversation changes of what is known of its latest one, in SQL; c is the row that there is. A text
-# is that of the latest event that has one, as far as that can be told of two at a time.
-_LATER = (
-    "CASE WHEN excluded.latest_at >= c.latest_at THEN coalesce(excluded.{0}, c.{0})"
-    " ELSE coalesce(c.{0}, excluded.{0}) END"
-)
-LATEST = ", ".join(
-    (
-        "conversation_id = coalesce(c.conversation_id, excluded.conversation_id)",
-        "latest_at = greatest(c.latest_at, excluded.latest_at)",
-        "latest_minute = greatest(c.latest_minute, excluded.latest_minute)",
-        *(f"{name} = {_LATER.format(name)}" for name in ("latest_agent_id", "latest_user_id", "latest_channel")),
-    )
-)
-
-
-class Activity(NamedTuple):
-    """What events add to a conversation: how many messages, and what the latest of them says; each text is that of the
-    latest one that has one. at is in microseconds since 1970.
-    """
-
-    conversation_id: str
-    messages: int
-    at: int
-    agent_id: str
-    user_id: str
-    channel: str
+_VERSION = projections.VERSION.format("conversations")
+FIELDS = tuple(one.name for one in dataclasses.fields(Conversation))
+_TIMES = frozenset(name for name in FIELDS if name.endswith("_at"))
+_TYPES = {
+    **dict.fromkeys(FIELDS, "text"),
+    **dict.fromkeys(_TIMES, "bigint"),
+    **dict.fromkeys(("messages", "reopenings"), "integer"),
+    **dict.fromkeys(("is_start_told", "is_open"), "boolean"),
+    "began_key": "bytea",
+    "outcome": "smallint",
+}
 
 
 def _instant(microseconds: int) -> datetime:
@@ -53,194 +37,154 @@ def _microseconds(at: datetime) -> int:
     return (at - timerange.EPOCH) // _MICROSECOND
 
 
-async def add_activity(
-    driver: Driver, organization_id: int, activities: Mapping[bytes, Activity]
-) -> dict[bytes, Conversation]:
-    """Adds messages and more to conversations, made if need be, and returns them as they are now.
+_EVENTS = statements.load("conversation_events")
 
-    Locks the conversations, in the order of their keys, until COMMIT: their outcomes change one transaction at a time.
+
+async def events_after(
+    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
+) -> list[ConversationEvent]:
+    """Returns the events of conversations after a position up to a revision, in the order of revisions, as many as a
+    limit allows.
     """
-    keys = sorted(activities)
-    columns = zip(*(activities[key] for key in keys), strict=True)
-    rows = await driver.fetch(
-        "INSERT INTO conversations AS c (organization_id, conversation_key, conversation_id, messages, latest_at,"  # noqa: S608
-        " latest_minute, latest_agent_id, latest_user_id, latest_channel)"
-        " SELECT $1, key, id, messages, timestamptz '1970-01-01 00:00+00' + at * interval '1 microsecond',"
-        " at / 60000000, nullif(agent_id, ''), nullif(user_id, ''), nullif(channel, '')"
-        " FROM unnest($2::bytea[], $3::text[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[])"
-        " AS a(key, id, messages, at, agent_id, user_id, channel)"
-        " ON CONFLICT (organization_id, conversation_key) DO UPDATE SET messages = c.messages + excluded.messages,"
-        f" {LATEST}"
-        " RETURNING conversation_key, messages, outcome, closed_at, agent_id, channel, team_id",
-        organization_id,
-        keys,
-        *columns,
+    arguments = _EVENTS.arguments(
+        organization_id=organization_id,
+        revision=position.revision,
+        revised_at=position.revised_at,
+        until=until,
+        limit=limit,
     )
-    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row[2:])) for row in rows}
+    return [ConversationEvent(*row) for row in await driver.fetch(_EVENTS.text, *arguments)]
 
 
-def _outcome(columns: Sequence[Any]) -> ConversationOutcome | None:
-    """An outcome of its columns, in the order of the table's."""
-    kind, closed_at, agent_id, channel, team_id = columns
-    if kind is None:
-        return None
-    return ConversationOutcome(
-        kind=ClosingKind(kind),
-        closed_at=_microseconds(closed_at),
-        agent_id=agent_id or "",
-        channel=channel or "",
-        team_id=team_id or "",
-    )
+def selected(name: str, table: str = "c") -> str:
+    """Returns a field of a conversation as it is read, in SQL."""
+    return f"(extract(epoch FROM {table}.{name}) * 1000000)::bigint" if name in _TIMES else f"{table}.{name}"
 
 
-def _closing(row: Sequence[Any]) -> Closing:
-    return Closing(row[0], _microseconds(row[1]), row[2], ClosingKind(row[3]), row[4] or "", row[5] or "", row[6] or "")
+def _stored(name: str) -> str:
+    if name in _TIMES:
+        return f"timestamptz '1970-01-01 00:00+00' + {name} * interval '1 microsecond'"
+    return f"{name}::bigint[]" if name == "human_messages" else name
 
 
-class Seen(NamedTuple):
-    """How a conversation stood at a look: the version of its row (None: there is none yet), and its closing and
-    reopening events.
-    """
+_SELECTED = ", ".join(("c.conversation_key", *map(selected, FIELDS)))
+# OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
+_LOAD = f"""
+    SELECT {_SELECTED} FROM unnest($2::bytea[]) AS w(key) CROSS JOIN LATERAL (SELECT * FROM conversations
+    WHERE organization_id = $1 AND version = $3 AND conversation_key = w.key OFFSET 0) AS c
+"""  # noqa: S608 - constants of this file
+_SAVE = f"""
+    INSERT INTO conversations (organization_id, version, conversation_key, latest_minute, {", ".join(FIELDS)})
+    SELECT $1, $2, conversation_key, latest_at / 60000000, {", ".join(map(_stored, FIELDS))}
+    FROM unnest($3::bytea[], {", ".join(f"${place}::{_TYPES[name]}[]" for place, name in enumerate(FIELDS, 4))})
+        AS c(conversation_key, {", ".join(FIELDS)})
+    ON CONFLICT (organization_id, version, conversation_key) DO UPDATE
+    SET latest_minute = excluded.latest_minute, {", ".join(f"{name} = excluded.{name}" for name in FIELDS)}
+"""  # noqa: S608 - constants of this file
 
-    version: str | None
-    conversation: Conversation
-    closings: Sequence[Closing]
+
+async def load(driver: Driver, rows: Rows, keys: Collection[bytes]) -> dict[bytes, Conversation]:
+    """Returns those conversations that there are, by key."""
+    return read(await driver.fetch(_LOAD, rows.organization_id, list(keys), rows.version))
 
 
-async def look(driver: Driver, wanted: Collection[tuple[int, bytes]]) -> dict[tuple[int, bytes], Seen]:
-    """Those conversations that there are, by organization and key, without a lock. One with more closing and reopening
-    events than a few is looked at without them all: as many as MOST_CLOSINGS, and it is not known which.
-    """
-    rows = await driver.fetch(
-        "SELECT c.organization_id, c.conversation_key, c.xmin::text, c.messages, c.outcome, c.closed_at, c.agent_id,"
-        " c.channel, c.team_id, e.occurred_at, e.event_key, e.kind, e.agent_id, e.channel, e.team_id"
-        " FROM unnest($1::integer[], $2::bytea[]) AS w(organization_id, conversation_key)"
-        " CROSS JOIN LATERAL (SELECT xmin, * FROM conversations WHERE organization_id = w.organization_id"
-        " AND conversation_key = w.conversation_key OFFSET 0) AS c"
-        " LEFT JOIN LATERAL (SELECT * FROM conversation_closings WHERE organization_id = w.organization_id"
-        " AND conversation_key = w.conversation_key LIMIT $3) AS e ON true",
-        [organization_id for organization_id, _ in wanted],
-        [key for _, key in wanted],
-        MOST_CLOSINGS,
-    )
-    found: dict[tuple[int, bytes], list[asyncpg.Record]] = {}
-    for row in rows:
-        found.setdefault((row[0], row[1]), []).append(row)
-    return {
-        key: Seen(
-            some[0][2],
-            Conversation(messages=some[0][3], outcome=_outcome(some[0][4:9])),
-            [_closing((key[1], *row[9:])) for row in some if row[9] is not None],
+async def save(driver: Driver, rows: Rows, conversations: Mapping[bytes, Conversation]) -> None:
+    """Stores conversations in place of what there was of them."""
+    keys = sorted(conversations)
+    columns = zip(*(_row(conversations[key]) for key in keys), strict=True)
+    await driver.execute(_SAVE, rows.organization_id, rows.version, keys, *columns)
+
+
+def _row(conversation: Conversation) -> list[Any]:
+    values = [getattr(conversation, name) for name in FIELDS]
+    values[_HUMAN_MESSAGES] = "{" + ",".join(map(str, conversation.human_messages)) + "}"
+    return values
+
+
+_HUMAN_MESSAGES = FIELDS.index("human_messages")
+
+
+def read(records: Iterable[asyncpg.Record]) -> dict[bytes, Conversation]:
+    """Returns conversations of their keys and fields, by key."""
+    return {key: of_fields(values) for key, *values in records}
+
+
+def of_fields(values: Sequence[Any]) -> Conversation:
+    """Returns the conversation with these fields, in the order of FIELDS."""
+    fields = dict(zip(FIELDS, values, strict=True))
+    if fields["outcome"] is not None:
+        fields["outcome"] = ClosingKind(fields["outcome"])
+    return Conversation(**fields)
+
+
+async def between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> dict[bytes, Conversation]:
+    """Returns the conversations that count for anything in [start, end)."""
+    return read(
+        await driver.fetch(
+            f"SELECT {_SELECTED} FROM conversations AS c WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
+            " AND (began_at >= $2 AND began_at < $3 OR closed_at >= $2 AND closed_at < $3"
+            " OR human_resolved_at >= $2 AND human_resolved_at < $3)",
+            organization_id,
+            start,
+            end,
         )
-        for key, some in found.items()
-    }
+    )
 
 
-async def add_closings(driver: Driver, organization_id: int, closings: Sequence[Closing]) -> None:
-    """Stores closing and reopening events of conversations that are locked."""
+async def count(driver: Driver, organization_id: int) -> int:
+    """Returns how many conversations there are."""
+    statement = f"SELECT count(*) FROM conversations WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
+    found: int = await driver.fetchval(statement, organization_id)
+    return found
+
+
+async def recorded(driver: Driver, organization_id: int, keys: Collection[bytes]) -> dict[bytes, Conversation]:
+    """Returns those conversations that there are in the version that is valid, by key."""
+    rows = await _valid(driver, organization_id)
+    return {} if rows is None else await load(driver, rows, keys)
+
+
+async def recorded_closings(
+    driver: Driver, organization_id: int, keys: Collection[bytes]
+) -> dict[bytes, list[Closing]]:
+    """Returns what closings() does of the version that is valid."""
+    rows = await _valid(driver, organization_id)
+    return {key: [] for key in keys} if rows is None else await closings(driver, rows, keys)
+
+
+async def _valid(driver: Driver, organization_id: int) -> Rows | None:
+    version: int | None = await driver.fetchval(f"SELECT {_VERSION}", organization_id)
+    return None if version is None else Rows(organization_id, version)
+
+
+async def add_closings(driver: Driver, rows: Rows, closings: Sequence[Closing]) -> None:
+    """Stores closing and reopening events."""
     await driver.copy_records_to_table(
         "conversation_closings",
-        columns=[
-            "organization_id",
-            "conversation_key",
-            "occurred_at",
-            "event_key",
-            "kind",
-            "agent_id",
-            "channel",
-            "team_id",
-        ],
-        records=[
-            (
-                organization_id,
-                closing.conversation_key,
-                _instant(closing.occurred_at),
-                closing.event_key,
-                int(closing.kind),
-                closing.agent_id or None,
-                closing.channel or None,
-                closing.team_id or None,
-            )
-            for closing in closings
-        ],
+        columns=["organization_id", "version", *_CLOSING.split(", ")],
+        records=[(*rows, one[0], _instant(one[1]), *one[2:]) for one in closings],
     )
 
 
-async def closings(driver: Driver, organization_id: int, keys: Collection[bytes]) -> dict[bytes, list[Closing]]:
-    """Every closing and reopening event of conversations, by conversation, for the audit."""
-    rows = await driver.fetch(
-        "SELECT conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id FROM conversation_closings"
-        " WHERE organization_id = $1 AND conversation_key = ANY($2::bytea[]) ORDER BY conversation_key",
-        organization_id,
+async def closings(driver: Driver, rows: Rows, keys: Collection[bytes]) -> dict[bytes, list[Closing]]:
+    """Returns the closing and reopening events of conversations, by key."""
+    records = await driver.fetch(
+        f"SELECT {_CLOSING} FROM conversation_closings WHERE organization_id = $1 AND version = $2"  # noqa: S608
+        " AND conversation_key = ANY($3::bytea[])",
+        *rows,
         list(keys),
     )
-    found = (_closing(tuple(row)) for row in rows)
-    return {key: list(group) for key, group in groupby(found, key=lambda closing: closing.conversation_key)}
-
-
-async def outcomes(
-    driver: Driver, organization_id: int, keys: Collection[bytes]
-) -> dict[bytes, ConversationOutcome | None]:
-    """The outcomes of conversations by their closing and reopening events: the rule of outcomes.outcome, in SQL.
-
-    In SQL because a conversation may have any number of them, and a commit must not carry them all here.
-    """
-    rows = await driver.fetch(
-        "SELECT DISTINCT ON (c.conversation_key) c.conversation_key, c.kind,"
-        " min(c.occurred_at) OVER (PARTITION BY c.conversation_key), c.agent_id, c.channel, c.team_id"
-        " FROM unnest($2::bytea[]) AS k(conversation_key)"
-        " CROSS JOIN LATERAL (SELECT max(occurred_at) AS at FROM conversation_closings WHERE organization_id = $1"
-        " AND conversation_key = k.conversation_key AND kind = 0) AS reopened"
-        " CROSS JOIN LATERAL (SELECT * FROM conversation_closings WHERE organization_id = $1"
-        " AND conversation_key = k.conversation_key AND kind > 0"
-        " AND occurred_at > coalesce(reopened.at, '-infinity') OFFSET 0) AS c"
-        " ORDER BY c.conversation_key, c.kind DESC, c.occurred_at, c.event_key",
-        organization_id,
-        list(keys),
-    )
-    return {**dict.fromkeys(keys), **{row[0]: _outcome(row[1:]) for row in rows}}
-
-
-async def set_outcomes(
-    driver: Driver, organization_id: int, outcomes: Mapping[bytes, ConversationOutcome | None]
-) -> None:
-    """Records the outcomes that have been counted, of conversations that are locked."""
-    items = sorted(outcomes.items())
-    await driver.execute(
-        "UPDATE conversations c SET outcome = n.outcome, closed_at = n.closed_at, agent_id = n.agent_id,"
-        " channel = n.channel, team_id = n.team_id"
-        " FROM unnest($2::bytea[], $3::smallint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])"
-        " AS n(conversation_key, outcome, closed_at, agent_id, channel, team_id)"
-        " WHERE c.organization_id = $1 AND c.conversation_key = n.conversation_key",
-        organization_id,
-        [key for key, _ in items],
-        [int(one.kind) if one else None for _, one in items],
-        [_instant(one.closed_at) if one else None for _, one in items],
-        [(one.agent_id or None) if one else None for _, one in items],
-        [(one.channel or None) if one else None for _, one in items],
-        [(one.team_id or None) if one else None for _, one in items],
-    )
-
-
-async def closed_between(
-    driver: Driver, organization_id: int, start: datetime, end: datetime
-) -> dict[bytes, Conversation]:
-    """The conversations that were closed in [start, end), by key."""
-    rows = await driver.fetch(
-        "SELECT conversation_key, messages, outcome, closed_at, agent_id, channel, team_id FROM conversations"
-        " WHERE organization_id = $1 AND closed_at >= $2 AND closed_at < $3",
-        organization_id,
-        start,
-        end,
-    )
-    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row[2:])) for row in rows}
+    found: dict[bytes, list[Closing]] = {key: [] for key in keys}
+    for row in records:
+        found[row[0]].append(_closing(tuple(row)))
+    return found
 
 
 async def closings_between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> list[Closing]:
-    """The closing and reopening events that occurred in [start, end)."""
+    """Returns the closing and reopening events that occurred in [start, end)."""
     rows = await driver.fetch(
-        f"SELECT {_CLOSING} FROM conversation_closings"  # noqa: S608 - a constant of this file
-        " WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3",
+        f"SELECT {_CLOSING} FROM conversation_closings WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
+        " AND occurred_at >= $2 AND occurred_at < $3",
         organization_id,
         start,
         end,
@@ -248,20 +192,5 @@ async def closings_between(driver: Driver, organization_id: int, start: datetime
     return [_closing(tuple(row)) for row in rows]
 
 
-async def recorded(driver: Driver, organization_id: int, keys: Collection[bytes]) -> dict[bytes, Conversation]:
-    """Conversations as they have been counted, by key."""
-    rows = await driver.fetch(
-        "SELECT conversation_key, messages, outcome, closed_at, agent_id, channel, team_id FROM conversations"
-        " WHERE organization_id = $1 AND conversation_key = ANY($2::bytea[])",
-        organization_id,
-        list(keys),
-    )
-    return {row[0]: Conversation(messages=row[1], outcome=_outcome(row[2:])) for row in rows}
-
-
-async def with_messages(driver: Driver, organization_id: int) -> int:
-    """How many conversations have messages."""
-    found: int = await driver.fetchval(
-        "SELECT count(*) FROM conversations WHERE organization_id = $1 AND messages <> 0", organization_id
-    )
-    return found
+def _closing(row: Sequence[Any]) -> Closing:
+    return Closing(row[0], _microseconds(row[1]), row[2], ClosingKind(row[3]), *row[4:])

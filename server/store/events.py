@@ -1,6 +1,7 @@
 """Event keys, raw events and revisions: the write path of ingest, and raw events read back."""
 
 import functools
+import itertools
 import json
 import operator
 import struct
@@ -8,11 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import asyncpg
-
 from server import timerange
 from server.events.event import ID_FIELDS, Event, id_of
-from server.store import binary
+from server.store import binary, statements
 from server.store.database import Driver
 
 _COLUMNS = (
@@ -43,51 +42,37 @@ class Revision:
     month_events: int
 
 
-class KeyTaken(Exception):
-    """One of the keys is stored already, so the transaction that tried to add them has failed."""
+# In the order of (organization, event key), so that callers cannot deadlock.
+_CLAIM_KEYS = """
+    INSERT INTO event_keys (organization_id, event_key, fingerprint, occurred_hour)
+    SELECT * FROM unnest($1::integer[], $2::bytea[], $3::bigint[], $4::integer[])
+    ON CONFLICT DO NOTHING RETURNING organization_id, event_key
+"""
 
 
-_KEY = struct.Struct("!hiiiiiqi16s")  # the number of columns, then each value after its length
-
-
-async def add_keys(driver: Driver, organization_id: int, events: Sequence[Event]) -> None:
-    """Stores the keys of events that are probably new, at half the cost of claim_keys(); KeyTaken where one is not.
-
-    The same order and the same waiting as there, so that the two may run side by side.
-    """
-    rows = (
-        _KEY.pack(
-            4, 4, organization_id, 4, event.occurred_at // 3_600_000_000, 8, event.fingerprint, 16, event.event_key
-        )
-        for event in events
-    )
-    columns = ("organization_id", "occurred_hour", "fingerprint", "event_key")
-    try:
-        await binary.copy(driver, "event_keys", columns, rows)
-    except asyncpg.UniqueViolationError:
-        raise KeyTaken from None
-
-
-async def claim_keys(driver: Driver, organization_id: int, events: Sequence[Event]) -> set[bytes]:
-    """Stores the keys of events and returns those that are new. Events are sorted by key, so that callers cannot
-    deadlock.
+async def claim_keys(driver: Driver, events: Mapping[int, Sequence[Event]]) -> dict[int, set[bytes]]:
+    """Stores the keys of events and returns those that are new, by organization. The organizations, and the events of
+    each, come sorted by key.
 
     Waits for a transaction that is storing the same key; once that has committed the key is not new.
     """
     rows = await driver.fetch(
-        "INSERT INTO event_keys (organization_id, event_key, fingerprint, occurred_hour)"
-        " SELECT $1, * FROM unnest($2::bytea[], $3::bigint[], $4::integer[])"
-        " ON CONFLICT DO NOTHING RETURNING event_key",
-        organization_id,
-        [event.event_key for event in events],
-        [event.fingerprint for event in events],
-        [event.occurred_at // 3_600_000_000 for event in events],
+        _CLAIM_KEYS,
+        [organization_id for organization_id, some in events.items() for _ in some],
+        [event.event_key for some in events.values() for event in some],
+        [event.fingerprint for some in events.values() for event in some],
+        [event.occurred_at // 3_600_000_000 for some in events.values() for event in some],
     )
-    return {row[0] for row in rows}
+    if len(events) == 1:
+        return {organization_id: {row[1] for row in rows} for organization_id in events}
+    new: dict[int, set[bytes]] = {organization_id: set() for organization_id in events}
+    for organization_id, event_key in rows:
+        new[organization_id].add(event_key)
+    return new
 
 
 async def fingerprints(driver: Driver, organization_id: int, keys: Sequence[bytes]) -> dict[bytes, int]:
-    """The fingerprints of stored events."""
+    """Returns the fingerprints of stored events."""
     rows = await driver.fetch(
         "SELECT event_key, fingerprint FROM event_keys WHERE organization_id = $1 AND event_key = ANY($2::bytea[])",
         organization_id,
@@ -96,44 +81,28 @@ async def fingerprints(driver: Driver, organization_id: int, keys: Sequence[byte
     return {row[0]: row[1] for row in rows}
 
 
-async def next_revision(driver: Driver, organization_id: int, events: int) -> Revision:
-    """Takes the organization's next revision, for that many events, and holds its row until COMMIT: commits happen in
-    this order, without gaps.
+async def next_revisions(driver: Driver, events: Mapping[int, int]) -> dict[int, Revision]:
+    """Takes the next revision of organizations, each for so many events, and holds their rows until COMMIT: commits
+    happen in this order, without gaps. The organizations come sorted, so that callers cannot deadlock.
     """
-    row = await driver.fetchrow(_NEXT_REVISION, organization_id, events)
-    assert row is not None  # noqa: S101 - INSERT … ON CONFLICT DO UPDATE always returns its row
-    return Revision(number=row[0], at=row[1], month_events=row[2])
+    arguments = _NEXT_REVISIONS.arguments(organizations=list(events), events=list(events.values()))
+    rows = await driver.fetch(_NEXT_REVISIONS.text, *arguments)
+    return {row[0]: Revision(number=row[1], at=row[2], month_events=row[3]) for row in rows}
 
 
-# What becomes of the row of revisions r when one more is taken. The events of the month start anew with the first
-# revision of a month; revised_at tells which month they are of. The time is taken when the row is locked, and only
-# once, else a revision could be of one month and count in another.
-REVISE = """
-    ON CONFLICT (organization_id) DO UPDATE SET (revision, revised_at, month_events) = (
-        SELECT r.revision + 1, n.at, excluded.month_events + CASE
-            WHEN date_trunc('month', r.revised_at AT TIME ZONE 'UTC') = date_trunc('month', n.at AT TIME ZONE 'UTC')
-            THEN r.month_events ELSE 0 END
-        FROM (SELECT greatest(clock_timestamp(), r.revised_at) AS at OFFSET 0) n
-    )
-    RETURNING revision, revised_at, month_events
-"""
-_NEXT_REVISION = f"""
-    INSERT INTO revisions AS r (organization_id, revision, revised_at, month_events)
-    VALUES ($1, 1, clock_timestamp(), $2)
-    {REVISE}
-"""  # noqa: S608 - a constant of this file
+_NEXT_REVISIONS = statements.load("next_revisions")
 
 
-async def append(driver: Driver, organization_id: int, revision: Revision, events: Sequence[Event]) -> None:
-    """Stores raw events under a revision."""
+async def append(driver: Driver, events: Sequence[tuple[int, Revision, Sequence[Event]]]) -> None:
+    """Stores raw events of organizations under their revisions."""
     if len(_texts) > _MAX_TEXTS:
         _texts.clear()
+    await binary.copy(driver, "events", _COLUMNS, itertools.chain.from_iterable(itertools.starmap(_rows, events)))
+
+
+def _rows(organization_id: int, revision: Revision, events: Sequence[Event]) -> Iterator[bytes]:
+    """Returns rows of events in COPY's format."""
     head = _HEAD.pack(len(_COLUMNS), 4, organization_id, 8, revision.number, 8, binary.timestamp(revision.at))
-    await binary.copy(driver, "events", _COLUMNS, _rows(head, events))
-
-
-def _rows(head: bytes, events: Sequence[Event]) -> Iterator[bytes]:
-    """Rows of events in COPY's format, after their first columns."""
     pack, texts = _BODY.pack, _texts
     packed_ids: dict[tuple[str, ...], bytes] = {}  # those of a conversation come together again and again
     for event in events:
@@ -184,8 +153,10 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 async def occurred_between(
     driver: Driver, organization_id: int, start: datetime, end: datetime
-) -> AsyncIterator[list[Event]]:
-    """The raw events that occurred in [start, end), in portions; needs an open transaction."""
+) -> AsyncIterator[list[tuple[int, Event]]]:
+    """Yields the raw events that occurred in [start, end), each with its revision, in portions; needs an open
+    transaction.
+    """
     cursor = await driver.cursor(
         f"SELECT {SELECTED} FROM events"  # noqa: S608 - a constant of this file
         " WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3",
@@ -194,7 +165,7 @@ async def occurred_between(
         end,
     )
     while rows := await cursor.fetch(5000):
-        yield [read(tuple(row)) for row in rows]
+        yield [(row["revision"], read(tuple(row))) for row in rows]
 
 
 def read(row: Sequence[object]) -> Event:

@@ -108,6 +108,21 @@ async def find(driver: Driver, organization_id: int, kind: MemberKind, ids: Coll
     return {row["external_id"]: Member(row["number"], row["overflow"]) for row in rows}
 
 
+async def over_limit(driver: Driver, organization_id: int, keys: Collection[Key]) -> set[Key]:
+    """Returns those of the ids that are counted under cells.OTHER."""
+    ids = list(keys)
+    rows = await driver.fetch(_OVER_LIMIT, organization_id, [int(kind) for kind, _ in ids], [one for _, one in ids])
+    return {(MemberKind(row[0]), row[1]) for row in rows}
+
+
+_OVER_LIMIT = """
+    SELECT w.kind, w.external_id FROM unnest($2::smallint[], $3::text[]) AS w(kind, external_id)
+    CROSS JOIN LATERAL (SELECT overflow FROM members WHERE organization_id = $1 AND kind = w.kind
+        AND external_id = w.external_id OFFSET 0) AS m
+    WHERE m.overflow AND EXISTS (SELECT FROM member_counts WHERE organization_id = $1 AND overflowed > 0)
+"""
+
+
 async def has_overflow(driver: Driver, organization_id: int, kind: MemberKind) -> bool:
     """True where ids of the kind are counted under cells.OTHER."""
     statement = "SELECT overflowed > 0 FROM member_counts WHERE organization_id = $1 AND kind = $2"

@@ -70,17 +70,20 @@ async def read(
     found: dict[int, list[asyncpg.Record]] = collections.defaultdict(list)
     types: dict[str, int] = {}
     instants: list[AsOf] = []
+    positions: list[int] = []
     for row in rows:
-        point, name, number, at, *_ = row
+        point, name, number, at, _, amounts, *_ = row
         if point is not None:
             found[point].append(row)
         elif at is not None:
             instants.append(AsOf(epoch=name, revision=number, at=at))
+            positions.extend(binary.bigints_of(amounts))
         elif number is not None:
             types[name] = number
     (as_of,) = instants
     return Reading(
         as_of=as_of,
+        projections=dict(zip(wanted.projections, positions, strict=True)),
         cells={one: _cell(found[point], wanted) if point in found else Cell() for point, one in enumerate(selections)},
         event_types=types,
     )
@@ -146,6 +149,7 @@ def arguments(
         "counters": list(wanted.counters),
         "histograms": list(wanted.histograms),
         "sets": list(wanted.sets),
+        "projections": list(wanted.projections),
         **({} if event_types is None else _event_type_arguments(event_types)),
     }
 

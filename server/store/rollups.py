@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, starmap
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -98,18 +99,23 @@ _CELL = struct.Struct("!hiiih")
 _DELTA = struct.Struct("!iiihiqiq")
 
 
-async def append(driver: Driver, organization_id: int, revision: Revision, changes: Encoded) -> None:
-    """Appends figures as deltas: no row is shared, so nobody waits."""
-    columns = ("organization_id", "dimension", "value", "bucket", "slot", "revision", "created_at", *_FIGURES)
+async def append(driver: Driver, changes: Iterable[tuple[int, Revision, Encoded]]) -> None:
+    """Appends figures of organizations as deltas: no row is shared, so nobody waits."""
+    await binary.copy(driver, "deltas", _DELTA_COLUMNS, chain.from_iterable(starmap(_deltas, changes)))
+
+
+_DELTA_COLUMNS = ("organization_id", "dimension", "value", "bucket", "slot", "revision", "created_at", *_FIGURES)
+
+
+def _deltas(organization_id: int, revision: Revision, changes: Encoded) -> Iterator[bytes]:
     at = binary.timestamp(revision.at)
-    rows = (
-        _CELL.pack(len(columns), 4, organization_id, 2, key.dimension)
+    return (
+        _CELL.pack(len(_DELTA_COLUMNS), 4, organization_id, 2, key.dimension)
         + binary.text(key.value)
         + _DELTA.pack(4, key.bucket, 2, key.slot, 8, revision.number, 8, at)
         + figures
         for key, figures in changes
     )
-    await binary.copy(driver, "deltas", columns, rows)
 
 
 class RollupKey(NamedTuple):

@@ -1,6 +1,6 @@
 """The statuses of agents over time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,8 +17,8 @@ class StatusChange:
     status: int
 
 
-async def append(driver: Driver, organization_id: int, events: Sequence[Event]) -> None:
-    """Stores status changes."""
+async def append(driver: Driver, events: Iterable[tuple[int, Event]]) -> None:
+    """Stores status changes of agents of organizations."""
     await driver.copy_records_to_table(
         "agent_statuses",
         columns=["organization_id", "agent_id", "occurred_at", "event_key", "status"],
@@ -30,7 +30,7 @@ async def append(driver: Driver, organization_id: int, events: Sequence[Event]) 
                 event.event_key,
                 event.detail["status"],
             )
-            for event in events
+            for organization_id, event in events
         ],
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,15 +70,16 @@ def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
     )
 
 
-async def append(driver: Driver, organization_id: int, revision: Revision, update: Encoded) -> None:
-    """Stores what a revision changes, in the transaction that makes it."""
+async def append(driver: Driver, updates: Sequence[tuple[int, Revision, Encoded]]) -> None:
+    """Stores what revisions of organizations change, in the transaction that makes them."""
     await driver.execute(
-        "INSERT INTO updates (organization_id, revision, created_at, events, changes) VALUES ($1, $2, $3, $4, $5)",
-        organization_id,
-        revision.number,
-        revision.at,
-        update.events,
-        update.content,
+        "INSERT INTO updates (organization_id, revision, created_at, events, changes)"
+        " SELECT * FROM unnest($1::integer[], $2::bigint[], $3::timestamptz[], $4::integer[], $5::bytea[])",
+        [organization_id for organization_id, _, _ in updates],
+        [revision.number for _, revision, _ in updates],
+        [revision.at for _, revision, _ in updates],
+        [update.events for _, _, update in updates],
+        [update.content for _, _, update in updates],
     )
 
 

@@ -8,7 +8,6 @@ import asyncio
 import enum
 import random
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +20,7 @@ from server.store import claims
 from server.store.claims import Claim
 from server.store.database import Database, Driver
 from server.store.tasks import TaskState
-from server.tasks.kinds import UNFINISHED, Kind, Kinds, Result, TaskError, Work
+from server.tasks.kinds import UNFINISHED, Kind, Kinds, Result, Work
 
 LEASE = timedelta(seconds=30)  # as long as a dead worker's task waits
 _BEATS = 6  # renewals in the time of a lease
@@ -159,7 +158,7 @@ class Executions:
         except Exception as error:  # noqa: BLE001 - whatever it is: recorded, logged without its text and tried again
             one.is_over = True
             seconds = round(one.kind.timeout.total_seconds())
-            return await self._fail(one, f"took longer than {seconds} s" if limit.expired() else describe(error))
+            return await self._fail(one, f"took longer than {seconds} s" if limit.expired() else errors.describe(error))
         one.is_over = True
         failpoints.reach("task_after_work")
         return await self._finish(one, result)
@@ -213,11 +212,3 @@ def retry_in(attempts: int, dice: Callable[[], float] = random.random) -> timede
     """Returns the pause after so many tries: it doubles with each, within bounds, and then half of it is chance."""
     doubled = min(_FIRST_PAUSE * int(2 ** min(attempts - 1, 20)), _LONGEST_PAUSE)
     return doubled * (0.5 + dice())
-
-
-def describe(error: BaseException) -> str:
-    """Returns what an operator needs to know of an error, without its text where that may hold values or a password."""
-    if isinstance(error, errors.StorageUnavailable | errors.StorageRejected | TaskError):
-        return str(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1:]
-    return type(error).__name__ + "".join(f" in {one.name}, line {one.lineno}" for one in frame)

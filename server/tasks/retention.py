@@ -6,13 +6,14 @@ Each function works for a limited time and says when there is more to do, and ea
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from server import errors, timerange
 from server.organizations.organization import Organization
-from server.store import events, organizations, slots, tasks, updates
+from server.projections.registry import PROJECTIONS
+from server.store import events, organizations, projections, slots, tasks, updates
 from server.store import partitions as stored_partitions
 from server.store.database import Database
 from server.store.partitions import Partition
@@ -75,7 +76,11 @@ async def _owners(
     """The organizations with events in a partition: those that no longer keep them, and the others."""
     async with database.transaction() as driver:
         present = await stored_partitions.organizations(driver, partition)
-    expired = [one for one in present if one in tenants and is_expired(tenants[one], partition, now)]
+        expired = [one for one in present if one in tenants and is_expired(tenants[one], partition, now)]
+        # Raw events stay until every projection has seen them.
+        seen_until = await projections.seen_until(driver, list(PROJECTIONS), expired)
+    end = datetime.combine(partition.day + timedelta(days=1), datetime.min.time(), UTC)
+    expired = [one for one in expired if seen_until.get(one, end) >= end]
     return expired, [one for one in present if one not in expired]
 
 

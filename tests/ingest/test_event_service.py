@@ -1,7 +1,7 @@
 """EventService on a real socket: what is acknowledged is stored and counted, exactly once, and nothing else is."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import grpc
@@ -12,9 +12,8 @@ from prometheus_client import REGISTRY
 from server import errors
 from server.events.event import id_of
 from server.store import events as stored_events
-from server.store import rollups, single
+from server.store import rollups
 from server.store.database import Database
-from server.store.events import Revision
 from tallywire.v1 import event_pb2
 from tests.support import serving
 from tests.support.serving import Caller, event, refused, statuses
@@ -203,33 +202,14 @@ async def test_concurrent_contents_under_one_id_are_one_acceptance(caller: Calle
 
 
 @pytest.fixture
-def in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every batch is stored by the longer transaction, so that a test can change one of its steps."""
-
-    async def not_at_once(*_: Any) -> Mapping[int, Revision]:
-        return {}
-
-    monkeypatch.setattr(single, "store", not_at_once)
-
-
-@pytest.fixture(params=["at once", "in steps"])
-def poison(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def poison(monkeypatch: pytest.MonkeyPatch) -> None:
     """The database refuses events of the type poison.pill, as it would a value that nobody thought of."""
-    append, store = stored_events.append, single.store
+    append = stored_events.append
 
-    async def at_once(driver: Any, parts: Any) -> Any:
-        if any(one.event_type == "poison.pill" for part in parts for one in part.events):
+    async def refuse(driver: Any, events: Any) -> None:
+        if any(one.event_type == "poison.pill" for _, _, some in events for one in some):
             raise errors.StorageRejected("database error 22P05")
-        return await store(driver, parts)
-
-    monkeypatch.setattr(single, "store", at_once)
-    if request.param == "in steps":
-        request.getfixturevalue("in_steps")
-
-    async def refuse(driver: Any, organization_id: int, revision: Any, some: Any) -> None:
-        if any(one.event_type == "poison.pill" for one in some):
-            raise errors.StorageRejected("database error 22P05")
-        await append(driver, organization_id, revision, some)
+        await append(driver, events)
 
     monkeypatch.setattr(stored_events, "append", refuse)
 
@@ -262,7 +242,6 @@ async def test_a_refused_event_leaves_nothing_behind(caller: Caller, database: D
     assert await count(caller) == 0
 
 
-@pytest.mark.usefixtures("in_steps")
 async def test_a_transaction_that_fails_in_passing_is_tried_again(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,7 +257,6 @@ async def test_a_transaction_that_fails_in_passing_is_tried_again(
     assert await count(caller) == 2
 
 
-@pytest.mark.usefixtures("in_steps")
 async def test_a_fault_says_nothing_of_itself(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: Any) -> None:
         raise RuntimeError("postgresql://user:secret@host")

@@ -1,7 +1,6 @@
 """Groups: the events of many organizations in one transaction, each counted exactly and none at another's expense."""
 
 import asyncio
-import itertools
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -22,8 +21,7 @@ from server.ingest.results import EventStatus, Submission
 from server.ingest.write import OrganizationEvents
 from server.organizations.settings import OrganizationSettings
 from server.rollups.member_numbers import NumberCache
-from server.store import conversations, single, updates
-from server.store.database import Database, Driver
+from server.store.database import Database
 from server.tenancy import administration
 from server.tenancy.limits import OrganizationLimits
 from tests.support import worlds
@@ -136,10 +134,9 @@ async def test_a_duplicate_and_a_conflict_of_one_organization_are_its_own(
 ) -> None:
     await server.submit(tenants[0], [event("a")])
     await server.submit(tenants[1], [event("a", fingerprint=2)])
-    server._duplicates_expected.clear()
     before = transactions()
     answers = await asyncio.gather(*(server.submit(one, [event("a"), event("b")]) for one in tenants))
-    assert transactions() - before == 3
+    assert transactions() - before == 1
     assert statuses(answers[0]) == [DUPLICATE, ACCEPTED]
     assert statuses(answers[1]) == [REJECTED, ACCEPTED]
     assert [statuses(one) for one in answers[2:]] == [[ACCEPTED] * 2] * (len(tenants) - 2)
@@ -170,7 +167,7 @@ async def test_an_exceeded_quota_refuses_its_own_calls_alone(
         assert await counted(own_database, one) == (2, 1, 2)
 
 
-async def test_a_message_to_a_closed_conversation_is_stored_alone(
+async def test_a_message_to_a_closed_conversation_is_stored_with_others(
     own_database: Database, server: Ingest, tenants: Sequence[int]
 ) -> None:
     closing = [event("a", conversation="c"), event("b", "conversation.resolved", conversation="c")]
@@ -178,7 +175,7 @@ async def test_a_message_to_a_closed_conversation_is_stored_alone(
     await server.submit(tenants[0], closing)
     before = transactions()
     answers = await asyncio.gather(*(server.submit(one, [late]) for one in tenants))
-    assert transactions() - before == 2
+    assert transactions() - before == 1
     assert [statuses(one) for one in answers] == [[ACCEPTED]] * len(tenants)
     await assert_as_alone(own_database, tenants[:2], {tenants[0]: [*closing, late], tenants[1]: [late]})
 
@@ -195,10 +192,8 @@ def turn_of(conversation: str, minute: int, event_type: str) -> Event:
 async def test_what_closes_and_reopens_conversations_is_counted_in_groups(
     own_database: Database, server: Ingest, tenants: Sequence[int]
 ) -> None:
-    """Again and again, until there is too much to look at: then in the longer way."""
-    dice, before = random.Random(1), transactions()
+    dice, before, turns = random.Random(1), transactions(), 12
     sent: dict[int, list[Event]] = {one: [] for one in tenants}
-    turns = conversations.MOST_CLOSINGS + 8
     for turn in range(turns):
         calls = []
         for one in tenants:
@@ -209,85 +204,10 @@ async def test_what_closes_and_reopens_conversations_is_counted_in_groups(
             sent[one] += some
             calls.append(server.submit(one, some))
         assert [statuses(one) for one in await asyncio.gather(*calls)] == [[ACCEPTED] * 2] * len(tenants)
-    assert conversations.MOST_CLOSINGS <= transactions() - before <= turns + 8 * len(tenants)
+    assert transactions() - before == turns
     for one in tenants:
         assert await counted(own_database, one) == (2 * turns, turns, 2 * turns)
     await assert_as_alone(own_database, tenants[:4], sent)
-
-
-OPEN = [turn_of("c", 0, "message.sent")]
-CLOSED = [*OPEN, turn_of("c", 10, "conversation.ended")]
-OURS = (
-    [turn_of("c", 20, "conversation.escalated")],
-    [turn_of("c", 20, "message.sent"), turn_of("c", 21, "conversation.ended")],
-    [turn_of("c", 20, "conversation.reopened")],
-    [turn_of("c", 20, "message.sent"), turn_of("d", 20, "conversation.ended")],
-)
-MEANWHILE = (
-    [turn_of("c", 5, "message.received")],
-    [turn_of("c", 5, "conversation.resolved")],
-    [turn_of("c", 30, "conversation.reopened")],
-    [turn_of("c", 25, "conversation.ended"), turn_of("c", 26, "conversation.reopened")],
-)
-
-
-@pytest.mark.parametrize("holding", [False, True], ids=["it is done", "it is under way"])
-@pytest.mark.parametrize("before", [[], OPEN, CLOSED], ids=["new", "open", "closed"])
-async def test_a_conversation_that_changes_after_the_look_is_counted_as_it_is(
-    own_database: Database, monkeypatch: pytest.MonkeyPatch, before: list[Event], holding: bool
-) -> None:
-    look, numbers, settings = conversations.look, NumberCache(), OrganizationSettings(time_zone="UTC")
-    for place, (ours, meanwhile) in enumerate(itertools.product(OURS, MEANWHILE)):
-        names = [f"organization {place} {number}" for number in range(3)]
-        one, other, third = [await administration.create_organization(own_database, name, settings) for name in names]
-        changing: list[asyncio.Task[None]] = []
-
-        async def looked(*arguments: Any) -> Any:
-            seen = await look(*arguments)
-            change = _change(own_database, one, meanwhile, until_waited_for=holding)  # noqa: B023 - runs in this turn
-            changing.append(asyncio.create_task(change))  # noqa: B023
-            async with asyncio.timeout(5):
-                while not (changing[0].done() or (holding and _IS_HELD.is_set())):  # noqa: B023, ASYNC110
-                    await asyncio.sleep(0.001)
-            return seen
-
-        await worlds.store(own_database, one, before, batch=1)
-        parts = [
-            OrganizationEvents(organization_id=each, events=sorted(ours, key=_key), quota=0) for each in (one, other)
-        ]
-        parts.append(OrganizationEvents(organization_id=third, events=OPEN, quota=0))
-        with monkeypatch.context() as patch:
-            patch.setattr(conversations, "look", looked)
-            _IS_HELD.clear()
-            stored = await write.store(own_database, numbers, parts, QUARTERS_ALONE, is_group=True)
-        await changing[0]
-        assert third in stored
-        assert holding or other in stored
-        for part in parts:
-            if part.organization_id not in stored:
-                await write.store(own_database, numbers, [part], QUARTERS_ALONE)
-        await assert_as_alone(own_database, [one, other], {one: [*before, *meanwhile, *ours], other: ours})
-
-
-_IS_HELD = asyncio.Event()
-
-
-async def _change(database: Database, organization: int, some: Sequence[Event], *, until_waited_for: bool) -> None:
-    """Stores events, and commits once somebody waits for that."""
-    append = updates.append
-
-    async def held(driver: Driver, *arguments: Any) -> None:
-        await append(driver, *arguments)
-        _IS_HELD.set()
-        if until_waited_for:
-            async with asyncio.timeout(5):
-                while not await driver.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
-                    await asyncio.sleep(0.001)
-
-    part = OrganizationEvents(organization_id=organization, events=sorted(some, key=_key), quota=0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(updates, "append", held)
-        await write.store(database, NumberCache(), [part], QUARTERS_ALONE)
 
 
 async def test_a_value_that_the_database_refuses_is_rejected_alone(
@@ -304,18 +224,19 @@ async def test_a_value_that_the_database_refuses_is_rejected_alone(
 async def test_a_lost_answer_to_a_group_is_found_out_for_each(
     own_database: Database, server: Ingest, tenants: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, tries = single.store, 0
+    store, tries = write.store, 0
 
-    async def lost(*arguments: object) -> None:
+    async def lost(*arguments: Any, **options: Any) -> object:
         nonlocal tries
         tries += 1
-        await store(*arguments)  # type: ignore[arg-type]
-        raise errors.StorageUnavailable("the connection to the database is lost")
+        stored = await store(*arguments, **options)
+        if tries == 1:
+            raise errors.StorageUnavailable("the connection to the database is lost")
+        return stored
 
-    monkeypatch.setattr(single, "store", lost)
+    monkeypatch.setattr(write, "store", lost)
     answers = await asyncio.gather(*(server.submit(one, [event("a")]) for one in tenants))
     assert [statuses(one) for one in answers] == [[DUPLICATE]] * len(tenants)
-    assert tries == 1  # what may be stored is not tried as new again
     for one in tenants:
         assert await counted(own_database, one) == (1, 1, 1)
 
@@ -361,7 +282,7 @@ async def test_cancelled_callers_leave_what_they_sent_to_be_stored(
 async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle(
     own_url: str, own_database: Database, tenants: Sequence[int], seed: int
 ) -> None:
-    """Groups, single statements and long transactions of two servers, with the same keys and conversations."""
+    """Groups and long transactions of two servers, with the same keys."""
     dice = random.Random(seed)
     pools = [Database(own_url, ingest_connections=3, other_connections=1) for _ in range(2)]
     servers = [Ingest(pool, Arrivals(), Clock(), on_commit=lambda _: None, concurrency=3) for pool in pools]
@@ -387,8 +308,6 @@ async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle
             dice.shuffle(calls)
             async with asyncio.timeout(30):
                 await asyncio.gather(*calls)
-            for server in servers:
-                server._duplicates_expected.clear()  # so that groups go on meeting what the other server has stored
     finally:
         for server, pool in zip(servers, pools, strict=True):
             await server.drain()
@@ -427,7 +346,8 @@ async def test_groups_lock_in_one_order_whatever_their_own(
             for one, mine in zip(tenants, some, strict=True)
         ]
         dice.shuffle(parts)
-        stored.update(list(await write.store(pools[number], numbers, parts, QUARTERS_ALONE, is_group=True)))
+        committed = await write.store(pools[number], numbers, parts, QUARTERS_ALONE)
+        stored.update(one for one, mine in committed.items() if mine.revision)
 
     try:
         for turn in range(25):

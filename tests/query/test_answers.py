@@ -10,6 +10,7 @@ from server.admission.query_slots import QuerySlots
 from server.catalog.filters import Filter
 from server.clock import Clock
 from server.organizations.settings import OrganizationSettings
+from server.projections.projector import Projector
 from server.query import overview
 from server.query.answers import Period
 from server.query.overview import OverviewQuestion
@@ -150,7 +151,7 @@ async def test_the_time_is_the_databases_whatever_the_servers_copy_says(
     )
     start = serving.now() - timedelta(days=1)
     period = Period(start=start, end=start + timedelta(days=2), zone=None)
-    queries = Queries(database, clock, QuerySlots(1, limit=1, limit_each=1))
+    queries = Queries(database, clock, QuerySlots(1, limit=1, limit_each=1), Projector(database))
     answer = await overview.answer(queries, principal, OverviewQuestion(period=period, part=Filter()))
     assert abs(answer.context.as_of.at - serving.now()) < timedelta(minutes=1)
     assert answer.context.period.now == answer.context.as_of.at

@@ -25,6 +25,8 @@ CONVERSATION = [
     e("conversation.resolved", 6, conversation_id="c", user_id="u2"),
 ]
 
+MINUTE = 60_000  # milliseconds
+
 # A world is events and the figures that they must give. Every metric of the catalogue stands in one at least.
 WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
     "a conversation": (
@@ -151,8 +153,86 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
             "abandonment_rate": 1 / 4,
             "ended_rate": 1 / 4,
             "closed_conversation_messages": 2,
+            "p50_closed_conversation_messages": 0.5,
             "avg_messages_per_conversation": 1 / 2,
-            "total_conversations": 0,
+            "total_conversations": 5,
+            "conversations_reopened": 0,
+            "reopened_rate": 0,
+            "human_resolutions": 0,
+            "escalated_conversations_resolved": 0,
+            "human_resolution_rate": 0,
+            "resolution_events": 3,
+            "escalation_events": 1,
+            "abandonment_events": 1,
+            "ending_events": 2,
+            "reopening_events": 1,
+        },
+    ),
+    "a conversation that is told twice, and some that are not told to start": (
+        [
+            e("conversation.started", 1, conversation_id="c1"),
+            e("conversation.started", 2, conversation_id="c1"),
+            *(e("message.received", number, conversation_id=f"c{number}") for number in range(2, 9)),
+        ],
+        {
+            "total_conversations": 8,
+            "conversation_count": 8,
+            "first_response_time_ms": 0,
+            "p50_first_response_time_ms": None,
+        },
+    ),
+    "a hand-over": (
+        [
+            e("conversation.started", 0, conversation_id="c"),
+            e("message.received", 0, conversation_id="c"),
+            sent(1, "c"),
+            e("conversation.escalated", 2, conversation_id="c"),
+            sent(5, "c", by_human=True),
+            sent(6, "c", by_human=True),
+            e("conversation.resolved", 10, conversation_id="c"),
+        ],
+        {
+            "total_conversations": 1,
+            "conversations_escalated": 1,
+            "conversations_resolved": 0,
+            "conversations_closed": 1,
+            "escalated_conversations_resolved": 1,
+            "human_resolutions": 1,
+            "human_resolution_rate": 1,
+            "first_response_time_ms": MINUTE,
+            "avg_first_response_time_ms": MINUTE,
+            "first_human_response_time_ms": 5 * MINUTE,
+            "avg_first_human_response_time_ms": 5 * MINUTE,
+            "human_wait_time_ms": 3 * MINUTE,
+            "avg_human_wait_time_ms": 3 * MINUTE,
+            "conversation_duration_ms": 2 * MINUTE,
+            "avg_conversation_duration_ms": 2 * MINUTE,
+            "final_resolution_time_ms": 10 * MINUTE,
+            "avg_final_resolution_time_ms": 10 * MINUTE,
+            "closed_conversation_messages": 4,
+            **{
+                f"{q}_{name}": pytest.approx(value, rel=0.01)
+                for q in ("p50", "p90", "p95", "p99")
+                for name, value in (
+                    ("first_response_time_ms", MINUTE),
+                    ("first_human_response_time_ms", 5 * MINUTE),
+                    ("human_wait_time_ms", 3 * MINUTE),
+                    ("conversation_duration_ms", 2 * MINUTE),
+                    ("closed_conversation_messages", 4),
+                )
+            },
+        },
+    ),
+    "a conversation that is reopened and closed again": (
+        closing("c", "ended", "reopened", "resolved"),
+        {
+            "conversations_resolved": 1,
+            "conversations_ended": 0,
+            "conversations_reopened": 1,
+            "reopened_rate": 1,
+            "reopening_events": 1,
+            "ending_events": 1,
+            "resolution_events": 1,
         },
     ),
     "telephone": (

@@ -20,7 +20,7 @@ from server.store import reading, statements
 from server.timerange import Granularity, TimeRange
 
 WANTED = figures.wanted(["total_messages", "p50_response_time_ms", "unique_users"])
-SAME = {"organization_id": 7, "counters": [24576, 32768], "histograms": [8], "sets": [32]}
+SAME = {"organization_id": 7, "counters": [24576, 32768], "histograms": [8], "sets": [32], "projections": []}
 TOTAL, STORAGE = Dimension.TOTAL, Dimension.STORAGE_KIND
 
 

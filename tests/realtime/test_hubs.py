@@ -11,6 +11,7 @@ import pytest
 from server.app import Running
 from server.clock import Clock
 from server.errors import Reason, Refused
+from server.projections.projector import Projector
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
 from server.realtime.view import ViewFilter
@@ -99,7 +100,9 @@ async def test_pages_of_updates_are_bounded_by_their_events(
 async def test_limits_hold_when_many_come_at_once(
     database: Database, notifications: Notifications, organization: int
 ) -> None:
-    hubs = Hubs(database, notifications, realtime_conversion.CODEC, connections=4, limit=100, limit_each=3)
+    hubs = Hubs(
+        database, Projector(database), notifications, realtime_conversion.CODEC, connections=4, limit=100, limit_each=3
+    )
     admitted, over = 0, asyncio.Event()
 
     async def subscribe() -> None:
@@ -122,7 +125,15 @@ async def test_limits_hold_when_many_come_at_once(
 async def test_only_so_many_filters_are_watched_at_once(
     database: Database, notifications: Notifications, organization: int
 ) -> None:
-    hubs = Hubs(database, notifications, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
+    hubs = Hubs(
+        database,
+        Projector(database),
+        notifications,
+        realtime_conversion.CODEC,
+        connections=4,
+        limit=100,
+        limit_each=100,
+    )
     async with hubs.subscribed(organization, "UTC") as hub, contextlib.AsyncExitStack() as stack:
         for number in range(32):
             await stack.enter_async_context(hub.watching(ViewFilter(channel=f"c{number}")))
@@ -137,7 +148,15 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
     make_tenant: Callable[[], Awaitable[object]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hubs = Hubs(database, notifications, realtime_conversion.CODEC, connections=4, limit=100, limit_each=100)
+    hubs = Hubs(
+        database,
+        Projector(database),
+        notifications,
+        realtime_conversion.CODEC,
+        connections=4,
+        limit=100,
+        limit_each=100,
+    )
     tenants = [await make_tenant() for _ in range(4)]
     snapshot, taken = database.snapshot, 0
 

@@ -11,6 +11,7 @@ import pytest
 from held_queries import PATIENCE, Held, until
 
 from server.app import Running
+from server.projections.projector import Projector
 from server.realtime.lookup_slots import CATCHING_UP, Lookups
 from server.store import updates
 from server.store.database import Database
@@ -111,7 +112,7 @@ async def test_a_subscription_waits_for_a_turn_and_for_no_queue_of_another_organ
 
 
 async def test_work_for_those_who_catch_up_is_done_piece_by_piece_and_by_turns(database: Database) -> None:
-    lookups, order, held = Lookups(database, 2), list[int](), 0
+    lookups, order, held = Lookups(database, Projector(database), 2), list[int](), 0
 
     async def work(organization_id: int) -> None:
         nonlocal held

@@ -99,7 +99,6 @@ async def test_today_agrees_with_the_overview_and_updates_with_the_trends(
     key = tenant.key  # type: ignore[attr-defined]
     reader = Reader()
     assert await reader.read(stubs[0], key, until=0, include_events=True)  # the first bookmark: nothing comes before it
-    reading = asyncio.create_task(reader.read(stubs[0], key, until=12, include_events=True))
     watching = watch(stubs[1], key)
     states = [await anext(aiter(watching))]
     for number in range(11):
@@ -111,17 +110,18 @@ async def test_today_agrees_with_the_overview_and_updates_with_the_trends(
         )
     later = datetime.now(UTC) + timedelta(seconds=2)  # than it was closed, so that it changes the state
     await client.track(event("conversation.reopened", conversation_id="c0", occurred_at=later))
-    assert await reading
     now = datetime.now(UTC)
     midnight = datetime(now.year, now.month, now.day, tzinfo=UTC)
+    answer = await client.overview(midnight, midnight + timedelta(days=1))
+    overview, newest = answer.overview, answer.context.as_of_revision
+    assert await reader.read(stubs[0], key, until=newest, include_events=True)
     async with asyncio.timeout(10):
         async for one in watching:
             states.append(one)
-            if one.revision == 12:
+            if one.revision == newest:
                 break
     watching.cancel()
     subscribing.monotonic(states)
-    overview = (await client.overview(midnight, midnight + timedelta(days=1))).overview
     metrics = states[-1].state.metrics
     assert metrics.messages_today == overview.total_messages
     assert metrics.conversations_today == overview.total_conversations

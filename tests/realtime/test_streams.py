@@ -2,13 +2,16 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
 import redis.asyncio
 
 from server.app import Running
+from server.events.event import key_of
 from server.local import embedded
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
@@ -38,6 +41,7 @@ class Scene:
     async def write(self) -> None:
         """Sends batches through either server, some of them twice."""
         clients = [AsyncClient(server.address, api_key=self.key) for server in self.servers]
+        sent: list[tuple[str, ...]] = []
         for number in range(BATCHES):
             batch = [
                 event("message.sent", agent_id=f"a{self.random.randrange(3)}", conversation_id=f"c{number % 7}")
@@ -47,18 +51,31 @@ class Scene:
             await self.random.choice(clients).track_batch(batch)
             if self.random.random() < 0.2:
                 await self.random.choice(clients).track_batch(batch)
-            self.newest += 1
-            ids = tuple(one.event_id for one in batch)
-            self.contents[self.newest] = Content(counted=len(ids), event_ids=ids)
+            sent.append(tuple(one.event_id for one in batch))
+        await self._settle(clients[0], sent)
         for client in clients:
             await client.close()
         self.done.set()
+
+    async def _settle(self, client: AsyncClient, sent: Sequence[tuple[str, ...]]) -> None:
+        """Waits until projections have seen every batch. Their revisions have no events of their own."""
+        now = datetime.now(UTC)
+        answer = await client.overview(now - timedelta(days=1), now + timedelta(minutes=1))
+        self.newest = answer.context.as_of_revision
+        async with self.servers[0].database.query() as driver:
+            keys = [key_of(ids[0]) for ids in sent]
+            rows = await driver.fetch("SELECT event_key, revision FROM events WHERE event_key = ANY($1)", keys)
+        revisions = {row["event_key"]: row["revision"] for row in rows}
+        for key, ids in zip(keys, sent, strict=True):
+            self.contents[revisions[key]] = Content(counted=len(ids), event_ids=ids)
+        for revision in range(1, self.newest + 1):
+            self.contents.setdefault(revision, Content(counted=0, event_ids=()))
 
     async def drop_and_resume(self, reader: Reader, pause: float) -> None:
         """Reads for short times, on one server after the other, until everything has come."""
         side = self.random.randrange(2)
         while not (self.done.is_set() and reader.updates and reader.updates[-1].revision >= self.newest):
-            until = self.newest if self.done.is_set() else BATCHES + 1
+            until = self.newest if self.done.is_set() else sys.maxsize
             seconds = self.random.uniform(0.05, 0.6) if not self.done.is_set() else 20
             await reader.read(
                 self.stubs[side % 2], self.key, until=until, seconds=seconds, pause=pause, include_events=True
@@ -103,14 +120,14 @@ class Scene:
         for reader in readers:
             for promise in (promises.ordered, promises.unique, promises.bookmarkable):
                 kept(promise(reader.deliveries))
-            kept(promises.reliable(reader.deliveries, BATCHES))
+            kept(promises.reliable(reader.deliveries, self.newest))
             kept(promises.atomic(reader.deliveries, self.contents))
             kept(promises.resumable(reader.deliveries, reader.resumed))
         assert self.resumed > len(readers)
         await self.check_bookmark(readers[0])
         subscribing.monotonic(watched.result())
         states = [one for one in watched.result() if one.HasField("state")]  # the last message may be a heartbeat
-        assert states[-1].revision == BATCHES
+        assert states[-1].revision == self.newest
         assert states[-1].state.metrics.messages_today == sum(one.counted for one in self.contents.values())
 
     async def check_bookmark(self, reader: Reader) -> None:
@@ -121,12 +138,12 @@ class Scene:
         )
         bookmark = await anext(aiter(call))
         call.cancel()
-        assert (bookmark.bookmark, bookmark.revision) == (True, BATCHES)
+        assert (bookmark.bookmark, bookmark.revision) == (True, self.newest)
         later = Reader(token=bookmark.resume_token)
         async with AsyncClient(self.servers[0].address, api_key=self.key) as client:
             await client.track(event("message.sent"))
-        assert await later.read(self.stubs[0], self.key, until=BATCHES + 1, include_events=True)
-        assert [update.revision for update in later.updates] == [BATCHES + 1]
+        assert await later.read(self.stubs[0], self.key, until=self.newest + 1, include_events=True)
+        assert [update.revision for update in later.updates] == [self.newest + 1]
 
 
 async def _disturb(engines: embedded.Engines, until: asyncio.Event) -> None:

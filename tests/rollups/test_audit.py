@@ -30,6 +30,7 @@ AT = datetime(2025, 1, 1, tzinfo=UTC)  # the audit does not look at the time it 
 
 async def fill(database: Database, organization: int, *, seed: int = 1, folded: bool = True) -> None:
     await worlds.store(database, organization, worlds.events(seed, 400))
+    await worlds.project(database, organization)
     if folded:
         await worlds.keep_every_width(database, organization)
         await fold.fold_all(database, organization)
@@ -116,7 +117,7 @@ async def test_whatever_else_was_changed_is_found(
     await fill(own_database, own_organization, folded=False)
     table = change.split()[2 if change.startswith("DELETE") else 1]
     where = {
-        "conversations": " WHERE closed_at IS NOT NULL AND team_id IS NULL",
+        "conversations": " WHERE closed_at IS NOT NULL AND team_id = ''",
         "conversation_closings": " WHERE kind <> 0",
         "events": " WHERE event_type LIKE 'order.%'",
     }.get(table, "")
@@ -126,12 +127,14 @@ async def test_whatever_else_was_changed_is_found(
     assert await faults(own_database, own_organization) == expected
 
 
-async def test_messages_without_a_conversation_are_found(own_database: Database, own_organization: int) -> None:
+async def test_conversations_without_events_are_found(own_database: Database, own_organization: int) -> None:
     await fill(own_database, own_organization)
-    await worlds.execute(
-        own_database, "INSERT INTO conversations VALUES ($1, 3, NULL, NULL, NULL, NULL, NULL, 'x')", own_organization
-    )
-    assert await faults(own_database, own_organization) == {Fault.MESSAGES}
+    copied = "CREATE TEMPORARY TABLE one AS SELECT * FROM conversations LIMIT 1"
+    async with own_database.transaction() as driver:
+        await driver.execute(copied)
+        await driver.execute("UPDATE one SET conversation_key = 'x', began_at = '1990-01-01', closed_at = NULL")
+        await driver.execute("INSERT INTO conversations SELECT * FROM one")
+    assert await faults(own_database, own_organization) == {Fault.BEGINNING}
 
 
 async def test_an_unknown_organization_is_an_error(own_database: Database) -> None:

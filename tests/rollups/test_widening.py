@@ -61,7 +61,7 @@ async def check_answers(database: Database, organization: int, dice: random.Rand
             if mine and one.span.start <= key.bucket < one.span.end:
                 expected.add(cell)
         expected.counters = {key: value for key, value in expected.counters.items() if key in counters}
-        assert found[one] == expected
+        assert worlds.without_zeros(found[one]) == worlds.without_zeros(expected)
     assert found[selections[-1]].bins
     assert found[selections[-1]].sets
 

@@ -73,7 +73,7 @@ async def test_events_come_back_as_they_were_stored(database: Database) -> None:
     async with database.transaction() as driver:
         await driver.execute("CREATE TEMPORARY TABLE events (LIKE public.events) ON COMMIT DROP")
         revision = events.Revision(number=1, at=datetime(2026, 1, 1, tzinfo=UTC), month_events=0)
-        await events.append(driver, 1, revision, stored)
+        await events.append(driver, [(1, revision, stored)])
         rows = await driver.fetch(f"SELECT {events.SELECTED} FROM events")
     assert [events.read(tuple(row)) for row in rows] == stored
 

@@ -12,6 +12,8 @@ from server.catalog.slots import Recency
 from server.events.event import Event, key_of
 from server.ingest import write
 from server.ingest.write import OrganizationEvents
+from server.projections.projector import Projector
+from server.projections.registry import PROJECTIONS
 from server.quarters import Width
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import rollups
@@ -91,18 +93,29 @@ async def store(
         await write.store(database, numbers, [part], recency)
 
 
+async def project(database: Database, organization: int) -> None:
+    """Brings every projection of an organization to its newest revision."""
+    projector = Projector(database)
+    for name in PROJECTIONS:
+        await projector.follow(organization, name)
+
+
 async def figures(database: Database, organization: int) -> dict[tuple[Width, CellKey], Cell]:
-    """Every figure that is stored of an organization, at each width, rollups and deltas added up, without zeros."""
+    """Every figure of an organization, at each width, rollups and deltas added up, without zeros, once projections have
+    seen all of its events.
+    """
+    await project(database, organization)
     async with database.snapshot() as driver:
         return {
             (granularity, key): plain
             for granularity in Width
             for key, cell in (await rollups.stored_between(driver, organization, granularity, ALL_TIME)).items()
-            if not (plain := _without_zeros(cell)).is_empty()
+            if not (plain := without_zeros(cell)).is_empty()
         }
 
 
-def _without_zeros(cell: Cell) -> Cell:
+def without_zeros(cell: Cell) -> Cell:
+    """A cell with what adds something alone."""
     return Cell(
         {key: amount for key, amount in cell.counters.items() if amount},
         {key: count for key, count in cell.bins.items() if count},

@@ -26,7 +26,8 @@ def test_what_a_figure_is_computed_from_is_a_measure() -> None:
             case Derived():
                 assert not one.change_of or one.change_of in registry.METRICS, one.name
             case Measure():
-                assert one.event_types or one.name in ("events", "unique_users") or not one.field
+                assert one.event_types or one.projection or one.name == "unique_users" or not one.field, one.name
+                assert not (one.event_types and one.projection), one.name
 
 
 def test_what_answers_hold_is_in_the_catalogue() -> None:

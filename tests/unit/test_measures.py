@@ -164,10 +164,3 @@ def test_an_event_counts_in_full_for_each_of_its_values(one: Event) -> None:
     times, first_key = dict[int, int](), cells.first_bin_key(registry.MEASURES["response_time_sum_ms"].number)
     histogram.count([one.detail[name] for name in ("response_time_ms",) if name in one.detail], times, first_key)
     assert total.bins == times
-
-
-def test_a_closing_is_attributed_to_the_values_that_are_counted() -> None:
-    overflow = Overflow(agents={"a"}, teams={"north"})
-    events = [event("a", "web", "north", "conversation.ended", 1, 0), event("b", "web", "south", "message.sent", 1, 0)]
-    (closing,) = counting.closings_of(events, overflow)
-    assert (closing.agent_id, closing.channel, closing.team_id) == (OTHER, "web", OTHER)

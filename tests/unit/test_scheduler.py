@@ -184,18 +184,18 @@ async def test_what_is_put_back_goes_first_and_alone() -> None:
     (group,) = batches(some)
     first, second = group.taken
     add(some, first.queue.organization_id, 3)
-    some.put_back(first, tried_since=5.0, maybe_stored=True)
+    some.put_back(first, tried_since=5.0)
     finish(some, group)
     (again,) = batches(some)
     (taken,) = again.taken
     assert not again.is_group
     assert [len(one.events) for one in taken.calls] == [2, 3]
-    assert (taken.tried_since, taken.maybe_stored) == (5.0, True)
-    assert (second.tried_since, second.maybe_stored) == (None, False)
+    assert taken.tried_since == 5.0
+    assert second.tried_since is None
     finish(some, again)
     add(some, first.queue.organization_id)
     ((taken,),) = (batch.taken for batch in batches(some))
-    assert (taken.tried_since, taken.maybe_stored) == (None, False), "what comes later was never tried"
+    assert taken.tried_since is None, "what comes later was never tried"
 
 
 @pytest.mark.parametrize("weight", [1, 3])
@@ -336,7 +336,7 @@ async def test_every_call_is_stored_once_and_nothing_is_kept(seed: int) -> None:
                 batch = under_way.pop(dice.randrange(len(under_way)))
                 for taken in batch.taken:
                     if step < 300 and dice.random() < 0.2:
-                        some.put_back(taken, 0.0, maybe_stored=True)
+                        some.put_back(taken, 0.0)
                     else:
                         got[taken.queue.organization_id] += taken.size
                 finish(some, batch)

@@ -15,7 +15,7 @@ STORE = ROOT / "server/store"
 FILES = sorted(STORE.glob("sql/*.sql"))
 MODULES = sorted(STORE.glob("*.py"))
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|MERGE INTO)\b")
-MOST_LINES = 10
+MOST_LINES, MOST_COLUMNS = 10, 120
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -25,6 +25,12 @@ def test_a_statement_says_what_it_is_for_and_lists_its_parameters(file: pathlib.
     comment = "\n".join(line for line in text if line.lstrip().startswith("--"))
     for name in set(re.findall(r"(?<![:\w]):([a-z]\w*)", statements.text(file.stem))):
         assert re.search(rf"\b{name}\b", comment), f"{name} is not explained"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_lines_of_a_statement_are_not_too_long(file: pathlib.Path) -> None:
+    long = [line for line in file.read_text(encoding="utf-8").splitlines() if len(line) > MOST_COLUMNS]
+    assert not long
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)

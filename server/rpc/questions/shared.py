@@ -73,6 +73,8 @@ def context(value: Context) -> answer_pb2.AnswerContext:
         as_of_time=as_of_time,
         still_running=value.period.still_running,
     )
+    for projection, revision in value.lagging.items():
+        message.lagging.add(projection=projection, as_of_revision=revision)
     if value.approximate:
         message.approximation.metrics.extend(value.approximate)
         message.approximation.max_relative_error = histogram.RELATIVE_ERROR

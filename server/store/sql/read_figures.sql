@@ -1,6 +1,7 @@
 -- Reads the figures of selections from rollups and from deltas that are not folded yet, and the snapshot's revision.
 --
--- A row is figures of a selection, by its place in the question ("point"), or the instant of the snapshot ("at").
+-- A row is figures of a selection, by its place in the question ("point"), or the instant of the snapshot ("at"), with
+-- the revisions of projections as counter_amounts.
 -- With read_event_types.sql behind it, a row may also be the counter of an event type ("name" and "number").
 --
 -- Parameters
@@ -16,6 +17,7 @@
 --   counters                           integer[]: the keys of the counters to read
 --   histograms                         integer[]: the numbers of the measures whose bins to read
 --   sets                               integer[]: the numbers of the measures whose sets to read
+--   projections                        text[]: the projections whose revisions to read
 --
 -- OFFSET 0 keeps the planner from turning the lookups round: one range of a primary key for each segment is right
 -- whatever the statistics say, and after a burst of ingest they say nothing.
@@ -131,6 +133,10 @@ CROSS JOIN LATERAL (
 WHERE r.set_keys && :sets::integer[]
 UNION ALL
 SELECT NULL, epoch::text, coalesce((SELECT revision FROM revisions WHERE organization_id = :organization_id), 0),
-    clock_timestamp(), NULL, NULL, NULL, NULL, NULL
+    clock_timestamp(), NULL, array_send(ARRAY(
+        SELECT coalesce((SELECT revision FROM projections
+            WHERE organization_id = :organization_id AND name = wanted.name), 0)
+        FROM unnest(:projections::text[]) WITH ORDINALITY AS wanted(name, place) ORDER BY place
+    )), NULL, NULL, NULL
 FROM deployment
 WHERE only_row

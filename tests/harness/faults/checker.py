@@ -7,9 +7,10 @@ import bisect
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tests.harness.faults.history import ACCEPTED, ACKNOWLEDGED, REJECTED, Call, Fault, History
+from tests.harness.faults.history import ACCEPTED, ACKNOWLEDGED, REJECTED, Call, Fault, History, Read
+from tests.harness.faults.workload import Fact
 
 # Statuses that a client may see while parts of the service are being killed. All of them mean: perhaps stored.
 EXPECTED_CODES = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
@@ -17,15 +18,32 @@ _EXAMPLES = 3  # of each check and organization
 _NEAR = 3  # faults shown around a counter-example
 
 
+Part = tuple[str, str]  # of what is counted: the name of an event's field, and its value; two empty texts for all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """An update as it is kept for subscribers: its events, and by how many conversations it changes the number of those
+    that have begun, by part.
+    """
+
+    events: int
+    begun: Mapping[Part, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What an organization's tables hold: raw events as (event id, revision), keys as event ids, deltas' revisions."""
+    """What an organization's tables hold: raw events as (event id, revision), keys as event ids, updates by revision,
+    deltas' revisions. stopped: the projections that have, and why.
+    """
 
     organization: int
     revision: int
     events: Sequence[tuple[str, int]]
     keys: Sequence[str]
+    updates: Mapping[int, Logged]
     delta_revisions: frozenset[int] = frozenset()
+    stopped: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +64,14 @@ class Violation:
         return "\n".join((f"{self.check}: {self.text}", *(f"    {line}" for line in self.evidence)))
 
 
-def judge(history: History, stored: Mapping[int, Stored]) -> list[Violation]:
+Facts = Mapping[int, Mapping[str, Fact]]  # by organization and event id
+
+
+def judge(history: History, stored: Mapping[int, Stored], facts: Facts) -> list[Violation]:
     """Everything that is wrong. To be called once every event of unknown outcome was sent again."""
     found: list[Violation] = []
     for organization in history.organizations:
-        one = _Organization.of(history, stored[organization])
+        one = _Organization.of(history, stored[organization], facts[organization])
         for check in CHECKS:
             found += itertools.islice(check(one), _EXAMPLES)
     return [*found, *_audits(history), *_codes(history)]
@@ -66,9 +87,10 @@ class _Organization:
     stored: Stored
     attempted: Mapping[str, float]  # when it was first sent
     acknowledged: Mapping[str, float]  # when that came back first
+    facts: Mapping[str, Fact]
 
     @classmethod
-    def of(cls, history: History, stored: Stored) -> "_Organization":
+    def of(cls, history: History, stored: Stored, facts: Mapping[str, Fact]) -> "_Organization":
         calls = [call for call in history.calls if call.organization == stored.organization]
         calls_of: dict[str, list[Call]] = defaultdict(list)
         acknowledged: dict[str, float] = {}
@@ -85,7 +107,17 @@ class _Organization:
             stored=stored,
             attempted={event_id: min(call.began for call in mine) for event_id, mine in calls_of.items()},
             acknowledged=acknowledged,
+            facts=facts,
         )
+
+    def first_of_conversations(self, times: Mapping[str, float]) -> list[float]:
+        """The first time of each conversation, of times of events, in order."""
+        first: dict[str, float] = {}
+        for event_id, at in times.items():
+            conversation = self.facts[event_id].conversation_id
+            if conversation:
+                first[conversation] = min(at, first.get(conversation, at))
+        return sorted(first.values())
 
     def event(self, event_id: str) -> tuple[str, ...]:
         """What happened to an event, in order, with the faults around its first call."""
@@ -161,26 +193,48 @@ def _answers(one: _Organization) -> Iterator[Violation]:
             yield _violation("accepted twice", one, event_id, one.event(event_id))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bounds:
+    """What may be counted at a time: at least what is acknowledged by then, and at most what was sent."""
+
+    acknowledged: Sequence[float]
+    attempted: Sequence[float]
+
+    def of(self, read: Read) -> tuple[int, int]:
+        """The least and the most that an answer may count."""
+        return bisect.bisect_left(self.acknowledged, read.began), bisect.bisect_right(self.attempted, read.ended)
+
+
 def _bounds(one: _Organization) -> Iterator[Violation]:
-    """Every answer counts all that was acknowledged before the question, and nothing that was not sent by its end."""
-    acknowledged, attempted = sorted(one.acknowledged.values()), sorted(one.attempted.values())
+    """Every answer counts all that was acknowledged before the question, and nothing that was not sent by its end:
+    events, and the conversations that they are of.
+    """
+    times = (one.acknowledged, one.attempted)
+    acknowledged, attempted = (sorted(some.values()) for some in times)
+    events = _Bounds(acknowledged=acknowledged, attempted=attempted)
+    acknowledged, attempted = map(one.first_of_conversations, times)
+    conversations = _Bounds(acknowledged=acknowledged, attempted=attempted)
     for read in one.history.reads:
         if read.organization != one.stored.organization:
             continue
-        least = bisect.bisect_left(acknowledged, read.began)
-        most = bisect.bisect_right(attempted, read.ended)
-        if not least <= read.events <= most:
-            name = "stale read" if read.events < least else "counted too much"
-            around = [_fault(fault) for fault in one.faults_around(read.began, read.ended)]
-            text = (
-                f"{read.client} at {read.server} read {read.events} events at {read.began:.3f}, not {least} to {most}"
-            )
-            yield _violation(name, one, text, around)
+        yield from _counted(one, read, "events", read.events, events, ("stale read", "counted too much"))
+        names = ("stale conversations", "too many conversations")
+        yield from _counted(one, read, "conversations", read.conversations, conversations, names)
         for what, (left, right) in read.sums.items():
             if left != right:
                 yield _violation(
                     "torn answer", one, f"{what}: {left} and {right} at {read.began:.3f} from {read.server}"
                 )
+
+
+def _counted(
+    one: _Organization, read: Read, what: str, count: int, bounds: _Bounds, names: tuple[str, str]
+) -> Iterator[Violation]:
+    least, most = bounds.of(read)
+    if not least <= count <= most:
+        around = [_fault(fault) for fault in one.faults_around(read.began, read.ended)]
+        text = f"{read.client} at {read.server} read {count} {what} at {read.began:.3f}, not {least} to {most}"
+        yield _violation(names[count > most], one, text, around)
 
 
 def _order(one: _Organization) -> Iterator[Violation]:
@@ -201,19 +255,31 @@ def _order(one: _Organization) -> Iterator[Violation]:
 
 
 def _revisions(one: _Organization) -> Iterator[Violation]:
-    """Revisions are 1 to N without gaps, N being the organization's, and every delta belongs to one of them."""
+    """Revisions are 1 to N without gaps, N being the organization's. Each has its update, which counts its events: none
+    where a projection took it. Every event and every delta belongs to one of them.
+    """
     last = one.stored.revision
-    numbers = {number for _, number in one.stored.events}
-    gaps = sorted(set(range(1, last + 1)) - numbers)
+    events = Counter(number for _, number in one.stored.events)
+    gaps = sorted(set(range(1, last + 1)) - one.stored.updates.keys())
     if gaps:
-        yield _violation("revision gap", one, f"{len(gaps)} of 1 to {last} hold no event, the first is {gaps[0]}")
-    for what, found in (("events", numbers), ("deltas", one.stored.delta_revisions)):
+        yield _violation("revision gap", one, f"{len(gaps)} of 1 to {last} have no update, the first is {gaps[0]}")
+    for number, update in one.stored.updates.items():
+        if number <= last and update.events != events[number]:
+            text = f"that of revision {number} counts {update.events} events of {events[number]}"
+            yield _violation("update miscounts", one, text)
+    for what, found in (("events", events.keys()), ("deltas", one.stored.delta_revisions)):
         beyond = sorted(number for number in found if not 1 <= number <= last)
         if beyond:
             yield _violation("revision unknown", one, f"{what} have {beyond[0]}, the organization is at {last}")
 
 
-CHECKS: tuple[Check, ...] = (_sets, _once, _answers, _bounds, _order, _revisions)
+def _projections(one: _Organization) -> Iterator[Violation]:
+    """No projection has stopped: that is for faults of the service, which no fault of anything else may bring about."""
+    for text in one.stored.stopped:
+        yield _violation("projection stopped", one, text)
+
+
+CHECKS: tuple[Check, ...] = (_sets, _once, _answers, _bounds, _order, _revisions, _projections)
 
 
 def _violation(check: str, one: _Organization, text: str, evidence: Iterable[str] = ()) -> Violation:
@@ -225,7 +291,7 @@ def _audits(history: History) -> Iterator[Violation]:
     for audit in history.audits:
         if audit.mismatches:
             yield Violation(
-                check="audit",
+                check=audit.check,
                 text=f"organization {audit.organization}: {audit.mismatches} mismatches at {audit.at:.3f}",
                 evidence=(audit.examples,),
             )

@@ -241,6 +241,7 @@ async def read(
                 began=began,
                 ended=now(),
                 events=figures.events,
+                conversations=figures.total_conversations,
                 revision=answer.context.as_of_revision,
                 sums={
                     "events by type": (figures.events, sum(one.events for one in figures.events_by_type)),

@@ -32,6 +32,12 @@ _DAILY = (
     "conversations_resolved",
     "conversations_escalated",
     "rating_count",
+    "conversations_reopened",
+    "escalated_conversations_resolved",
+    "human_resolutions",
+    "conversation_duration_ms",
+    "first_response_time_ms",
+    "final_resolution_time_ms",
 )
 
 
@@ -39,10 +45,10 @@ async def compare(
     client: AsyncClient, organization: int, facts: Sequence[Fact], start: datetime, end: datetime
 ) -> list[Violation]:
     """What the service says of an organization and the model does not."""
-    conversations = model.closed(facts)
+    moments = model.moments(facts)
     found: list[str] = []
     overview = (await client.overview(start, end)).overview
-    found += _differences("overview", _values(overview, model.overview(facts, conversations)))
+    found += _differences("overview", _values(overview, model.overview(facts, moments)))
     found += _percentiles("overview", overview, facts)
     reported = {one.event_type: one.events for one in overview.events_by_type}
     found += _differences(
@@ -50,14 +56,14 @@ async def compare(
     )
     for channel in ("web", "phone"):
         answer = await client.overview(start, end, channel=channel)
-        mine = [one for one in conversations if one.channel == channel]
+        mine = [one for one in moments if one.channel == channel]
         wanted = model.overview([fact for fact in facts if fact.channel == channel], mine)
         found += _differences(f"channel {channel}", _values(answer.overview, wanted))
     for zone in ZONES:
-        found += await _compare_days(client, "", facts, conversations, start, end, zone)
+        found += await _compare_days(client, "", facts, moments, start, end, zone)
     for agent in sorted({fact.agent_id for fact in facts} - {""}):
         part = [fact for fact in facts if fact.agent_id == agent]
-        mine = [one for one in conversations if one.agent_id == agent]
+        mine = [one for one in moments if one.agent_id == agent]
         answered = (await client.agent(agent, start, end)).agent
         found += _differences(f"agent {agent}", _values(answered, model.agent(part, mine)))
         found += _percentiles(f"agent {agent}", answered, part)
@@ -72,14 +78,14 @@ async def _compare_days(
     client: AsyncClient,
     agent: str,
     facts: Sequence[Fact],
-    conversations: Sequence[model.Closed],
+    moments: Sequence[model.Moment],
     start: datetime,
     end: datetime,
     zone: str,
 ) -> list[str]:
     answer = await client.usage(start, end, granularity="day", metrics=_DAILY, time_zone=zone, agent_id=agent or None)
-    expected = model.by_day(facts, conversations, ZoneInfo(zone))
-    nothing = model.overview((), ())
+    expected = model.by_day(facts, moments, ZoneInfo(zone))
+    nothing = model.of_day((), ())
     found: list[str] = []
     days = [bucket.start.ToDatetime(UTC).astimezone(ZoneInfo(zone)).date() for bucket in answer.buckets]
     for position, day in enumerate(days):

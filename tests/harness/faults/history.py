@@ -36,7 +36,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """An answer about all of an organization's events. sums are figures that must be equal, by what they add up."""
+    """An answer about all of an organization's events and conversations. sums are figures that must be equal, by what
+    they add up.
+    """
 
     organization: int
     client: str
@@ -44,6 +46,7 @@ class Read:
     began: float
     ended: float
     events: int
+    conversations: int
     revision: int
     sums: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -59,11 +62,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """A recount of an organization in one snapshot."""
+    """A recount of an organization in one snapshot. check: by whom it was recounted."""
 
+    check: str
     organization: int
     at: float
-    events: int
     mismatches: int
     examples: str
 

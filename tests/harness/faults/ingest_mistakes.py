@@ -12,11 +12,9 @@ from server.catalog.counting import NO_OVERFLOW
 from server.catalog.slots import Recency
 from server.events.event import Event
 from server.ingest import write
-from server.ingest.pipeline import Ingest
-from server.ingest.scheduler import OrganizationQueue
 from server.ingest.write import Committed, OrganizationEvents, Step, at_once
 from server.rollups.member_numbers import NumberCache
-from server.store import conversations, events, single
+from server.store import events
 from server.store.database import Database, Driver
 from server.store.events import Revision
 from tests.harness.faults.mistake import Mistake, replace, together
@@ -53,11 +51,9 @@ def _acknowledge_before_commit() -> None:
         parts: Sequence[OrganizationEvents],
         recency: Recency,
         *,
-        is_group: bool = False,
-        optimistic: bool = False,
         step: Step = at_once,
     ) -> dict[int, Committed]:
-        writing = store(database, numbers, parts, recency, is_group=is_group, optimistic=optimistic, step=step)
+        writing = store(database, numbers, parts, recency, step=step)
         task = asyncio.create_task(writing)
         _early.add(task)
         task.add_done_callback(_early.discard)
@@ -72,38 +68,12 @@ def _acknowledge_before_commit() -> None:
     replace(store, wrong)
 
 
-def _never_optimistic() -> None:
-    """Lets events come to the steps of the longer transaction, where some mistakes are."""
-    store = write.store
-
-    async def wrong(
-        database: Database,
-        numbers: NumberCache,
-        parts: Sequence[OrganizationEvents],
-        recency: Recency,
-        *,
-        is_group: bool = False,
-        optimistic: bool = False,
-        step: Step = at_once,
-    ) -> dict[int, Committed]:
-        return await store(database, numbers, parts, recency, is_group=is_group, optimistic=False, step=step)
-
-    replace(store, wrong)
-
-
-def _never_join() -> None:
-    def wrong(self: Ingest, queue: OrganizationQueue) -> bool:
-        return False
-
-    replace(Ingest._may_join, wrong)
-
-
 def _count_duplicates() -> None:
     claim = events.claim_keys
 
-    async def wrong(driver: Driver, organization_id: int, events: Sequence[Event]) -> set[bytes]:
-        await claim(driver, organization_id, events)
-        return {event.event_key for event in events}
+    async def wrong(driver: Driver, events: Mapping[int, Sequence[Event]]) -> dict[int, set[bytes]]:
+        await claim(driver, events)
+        return {organization_id: {event.event_key for event in some} for organization_id, some in events.items()}
 
     replace(claim, wrong)
 
@@ -114,15 +84,21 @@ _claimed: ContextVar[dict[bytes, int]] = ContextVar("claimed")
 def _dedupe_in_redis() -> None:
     claim, fingerprints = events.claim_keys, events.fingerprints
 
-    async def wrong_claim(driver: Driver, organization_id: int, events: Sequence[Event]) -> set[bytes]:
-        await claim(driver, organization_id, events)
-        _claimed.set({event.event_key: event.fingerprint for event in events})
+    async def wrong_claim(driver: Driver, events: Mapping[int, Sequence[Event]]) -> dict[int, set[bytes]]:
+        await claim(driver, events)
+        _claimed.set({event.event_key: event.fingerprint for some in events.values() for event in some})
         try:
             async with redis.asyncio.Redis.from_url(os.environ["REDIS_URL"]) as marks:
-                keys = {event.event_key: b"seen:%d:" % organization_id + event.event_key for event in events}
-                return {key for key, mark in keys.items() if await marks.set(mark, 1, nx=True)}
+                return {
+                    organization_id: {
+                        event.event_key
+                        for event in some
+                        if await marks.set(b"seen:%d:" % organization_id + event.event_key, 1, nx=True)
+                    }
+                    for organization_id, some in events.items()
+                }
         except (redis.exceptions.RedisError, OSError):
-            return {event.event_key for event in events}
+            return {organization_id: {event.event_key for event in some} for organization_id, some in events.items()}
 
     async def wrong_fingerprints(driver: Driver, organization_id: int, keys: Sequence[bytes]) -> dict[bytes, int]:
         return {key: _claimed.get()[key] for key in keys}
@@ -132,48 +108,16 @@ def _dedupe_in_redis() -> None:
 
 
 def _take_revision_ahead() -> None:
-    take = events.next_revision
+    take = events.next_revisions
 
-    async def wrong(driver: Driver, organization_id: int, events: int) -> Revision:
+    async def wrong(driver: Driver, events: Mapping[int, int]) -> dict[int, Revision]:
         async with database().transaction() as other:
-            return await take(other, organization_id, events)
+            return await take(other, events)
 
     replace(take, wrong)
 
 
-_VERSIONS = (
-    "SELECT organization_id, conversation_key, xmin::text, outcome IS NOT NULL FROM conversations"
-    " WHERE (organization_id, conversation_key) IN (SELECT * FROM unnest($1::integer[], $2::bytea[]))"
-)
-
-
-def _see_conversations_too_early() -> None:
-    look, store = conversations.look, single.store
-
-    # A moment, as of a database that is slow: without one, one run in three comes upon it.
-    async def wrong_look(driver: Driver, wanted: Any) -> Any:
-        seen = await look(driver, wanted)
-        await asyncio.sleep(0.05)
-        return seen
-
-    async def wrong_store(driver: Driver, parts: Sequence[single.CountedEvents]) -> dict[int, Revision]:
-        """Takes conversations for what they were at the look, whatever has become of them."""
-        keys = [(part.organization_id, one.conversation_key) for part in parts for one in part.conversation_changes]
-        organizations, names = [one for one, _ in keys], [one for _, one in keys]
-        found = {(row[0], row[1]): row[2:] for row in await driver.fetch(_VERSIONS, organizations, names)}
-        for part in parts:
-            changes: Any = part.conversation_changes
-            for number, one in enumerate(changes):
-                version, is_closed = found.get((part.organization_id, one.conversation_key), (None, False))
-                if version is not None and (is_closed or one.outcome is not None):
-                    changes[number] = one._replace(version=version)
-        return await store(driver, parts)
-
-    replace(look, wrong_look)
-    replace(store, wrong_store)
-
-
-take_revision_ahead = together(remember_database, _never_optimistic, _take_revision_ahead)
+take_revision_ahead = together(remember_database, _take_revision_ahead)
 
 MISTAKES: Mapping[str, Mistake] = {
     "ack-before-commit": Mistake(make=_acknowledge_before_commit, checks=_LOST),
@@ -181,12 +125,11 @@ MISTAKES: Mapping[str, Mistake] = {
         make=_count_duplicates,
         checks=frozenset(("stored twice", "accepted twice", "counted too much", "audit", "figures")),
     ),
-    "conversation-seen-too-early": Mistake(
-        make=_see_conversations_too_early, checks=frozenset(("audit", "figures", "stale read"))
-    ),
     "dedupe-in-redis": Mistake(
-        make=together(_never_optimistic, _never_join, _dedupe_in_redis),
+        make=_dedupe_in_redis,
         checks=frozenset(("lost ack", "never stored", "stored twice", "accepted twice", "counted too much")),
     ),
-    "revision-taken-ahead": Mistake(make=take_revision_ahead, checks=frozenset(("revision gap", "own write not read"))),
+    "revision-taken-ahead": Mistake(
+        make=take_revision_ahead, checks=frozenset(("revision gap", "own write not read", "conservation", "figures"))
+    ),
 }

@@ -15,8 +15,15 @@ _SERVER_FAILPOINTS: Mapping[Name, float] = {
     "ingest_after_commit": 0.01,
     "notification_before_publish": 0.01,
     "wakeup_before_send": 0.15,
+    "projection_before_commit": 0.01,
+    "projection_after_commit": 0.01,
 }
-_WORKER_FAILPOINTS: Mapping[Name, float] = {"fold_before_commit": 0.1, "task_after_work": 0.2}
+_WORKER_FAILPOINTS: Mapping[Name, float] = {
+    "fold_before_commit": 0.1,
+    "task_after_work": 0.2,
+    "projection_before_commit": 0.02,
+    "projection_after_commit": 0.02,
+}
 
 
 def _failpoints(seed: int) -> Mapping[str, Mapping[Name, float]]:

@@ -42,7 +42,7 @@ async def _audit_now_and_then(world: World, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), timeout=_AUDIT_SECONDS)
         for tenant in world.tenants:
             with contextlib.suppress(errors.StorageUnavailable):
-                await world.audit(tenant.organization)
+                await world.audit(tenant)
 
 
 def idle(history: History, *, watched: bool) -> Iterator[Violation]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,61 +13,106 @@ Figure = int | float | None
 
 _PRECEDENCE = ("conversation.ended", "conversation.abandoned", "conversation.resolved", "conversation.escalated")
 _OUTCOMES = tuple(f"conversations_{name}" for name in ("resolved", "escalated", "abandoned", "ended"))
+OF_CONVERSATIONS = (
+    "total_conversations",
+    *_OUTCOMES,
+    "conversations_reopened",
+    "escalated_conversations_resolved",
+    "human_resolutions",
+    "closed_conversation_messages",
+    "conversation_duration_ms",
+    "first_response_time_ms",
+    "final_resolution_time_ms",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
-    """A closed conversation: how, when and by whom it was closed, and its messages so far."""
+class Moment:
+    """An instant at which a conversation counts: what for, by the names of figures, and whose it is then."""
 
     conversation_id: str
-    outcome: str
-    closed_at: datetime
+    at: datetime
     agent_id: str
     channel: str
     team_id: str
-    messages: int
+    figures: Mapping[str, int]
 
 
-def closed(facts: Iterable[Fact]) -> list[Closed]:
-    """The conversations that are closed.
+def by_conversation(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
+    """The facts of each conversation, in order of time."""
+    found: dict[str, list[Fact]] = defaultdict(list)
+    for fact in sorted(facts, key=lambda one: one.occurred_at):
+        if fact.conversation_id:
+            found[fact.conversation_id].append(fact)
+    return found
 
-    Of the events after the last reopening the earliest closing one says when, and the highest by precedence says how
-    and by whom; of several of that kind it is the earliest.
+
+def moments(facts: Iterable[Fact]) -> list[Moment]:
+    """All instants at which conversations count."""
+    return [moment for some in by_conversation(facts).values() for moment in _moments(some)]
+
+
+def _moments(facts: Sequence[Fact]) -> Iterator[Moment]:
+    """When a conversation begins, is closed, and is resolved by a human who took it over.
+
+    It begins at its first start, or with its first fact where no start is told. Of the closing events after the last
+    reopening the first one says when it is closed, and the highest by precedence how and by whom; of several of that
+    kind it is the first. The first resolution after a hand-over is that of a human.
     """
-    endings: dict[str, list[Fact]] = defaultdict(list)
-    reopened: dict[str, datetime] = {}
-    messages: Counter[str] = Counter()
-    for fact in facts:
-        conversation = fact.conversation_id
-        if fact.event_type in _PRECEDENCE:
-            endings[conversation].append(fact)
-        elif fact.event_type == "conversation.reopened":
-            reopened[conversation] = max(reopened.get(conversation, fact.occurred_at), fact.occurred_at)
-        elif fact.event_type.startswith("message."):
-            messages[conversation] += 1
-    result = []
-    for conversation, some in endings.items():
-        valid = [one for one in some if conversation not in reopened or one.occurred_at > reopened[conversation]]
-        if not valid:
-            continue
-        highest = max(_PRECEDENCE.index(one.event_type) for one in valid)
-        by = min((one for one in valid if one.event_type == _PRECEDENCE[highest]), key=lambda one: one.occurred_at)
-        result.append(
-            Closed(
-                conversation_id=conversation,
-                outcome=by.event_type.removeprefix("conversation."),
-                closed_at=min(one.occurred_at for one in valid),
-                agent_id=by.agent_id,
-                channel=by.channel,
-                team_id=by.team_id,
-                messages=messages[conversation],
-            )
-        )
-    return result
+    begin = next((one for one in facts if one.event_type == "conversation.started"), facts[0])
+    sent = next((one for one in facts if one.event_type == "message.sent"), None)
+    yield _moment(begin, begin.occurred_at, {"total_conversations": 1, "first_response_time_ms": _taken(begin, sent)})
+    closing = closings(facts)
+    if not closing:
+        return
+    by = max(closing, key=lambda one: _PRECEDENCE.index(one.event_type))  # the first one of several
+    handed_over = next((place for place, one in enumerate(closing) if one.event_type == _PRECEDENCE[-1]), len(closing))
+    resolved = next((one for one in closing[handed_over:] if one.event_type == "conversation.resolved"), None)
+    figures = {
+        f"conversations_{by.event_type.removeprefix('conversation.')}": 1,
+        "conversations_reopened": int(any(one.event_type == "conversation.reopened" for one in facts)),
+        "escalated_conversations_resolved": int(resolved is not None),
+        "closed_conversation_messages": sum(one.event_type.startswith("message.") for one in facts),
+        "conversation_duration_ms": _taken(begin, closing[0]),
+    }
+    yield _moment(by, closing[0].occurred_at, figures)
+    if resolved is not None:
+        figures = {"human_resolutions": 1, "final_resolution_time_ms": _taken(begin, resolved)}
+        yield _moment(resolved, resolved.occurred_at, figures)
 
 
-def overview(facts: Sequence[Fact], conversations: Sequence[Closed]) -> dict[str, Figure]:
-    """The key figures of some facts and closed conversations, by the names that the service gives them."""
+def closings(facts: Sequence[Fact]) -> list[Fact]:
+    """The closing events of a conversation after its last reopening, in order of time."""
+    reopened = [place for place, one in enumerate(facts) if one.event_type == "conversation.reopened"]
+    return [one for one in facts[max(reopened, default=-1) + 1 :] if one.event_type in _PRECEDENCE]
+
+
+def _moment(by: Fact, at: datetime, figures: Mapping[str, int]) -> Moment:
+    return Moment(
+        conversation_id=by.conversation_id,
+        at=at,
+        agent_id=by.agent_id,
+        channel=by.channel,
+        team_id=by.team_id,
+        figures=figures,
+    )
+
+
+def _taken(begin: Fact, end: Fact | None) -> int:
+    """The milliseconds from one fact to another; 0 where that came earlier or not at all."""
+    return 0 if end is None else max(timedelta(0), end.occurred_at - begin.occurred_at) // timedelta(milliseconds=1)
+
+
+def of_conversations(some: Iterable[Moment]) -> dict[str, int]:
+    """The figures that moments add up to."""
+    added: Counter[str] = Counter()
+    for one in some:
+        added.update(one.figures)
+    return {name: added[name] for name in OF_CONVERSATIONS}
+
+
+def overview(facts: Sequence[Fact], moments: Sequence[Moment]) -> dict[str, Figure]:
+    """The key figures of some facts and moments of conversations, by the names that the service gives them."""
     sent = [fact for fact in facts if fact.event_type == "message.sent"]
     messages = [fact for fact in facts if fact.event_type.startswith("message.")]
     times = [fact.numbers["response_time_ms"] for fact in sent if "response_time_ms" in fact.numbers]
@@ -75,13 +120,14 @@ def overview(facts: Sequence[Fact], conversations: Sequence[Closed]) -> dict[str
     failed = sum(1 for fact in sent if fact.numbers.get("failed"))
     tokens = {name: _added(messages, name) for name in ("prompt_tokens", "completion_tokens")}
     types = Counter(fact.event_type for fact in facts)
+    conversations = of_conversations(moments)
     spoken = ("message.", "conversation.")
     figures: dict[str, Figure] = {
         "events": len(facts),
         "messages_received": types["message.received"],
         "messages_sent": len(sent),
         "total_messages": len(messages),
-        "total_conversations": types["conversation.started"],
+        "total_conversations": conversations["total_conversations"],
         "active_agents": len({one.agent_id for one in facts if one.agent_id and one.event_type.startswith(spoken)}),
         "unique_users": len({fact.user_id for fact in facts if fact.user_id}),
         "response_time_count": len(times),
@@ -97,14 +143,14 @@ def overview(facts: Sequence[Fact], conversations: Sequence[Closed]) -> dict[str
         "api_calls": types["api.called"],
         "workflow_executions": types["workflow.executed"],
         "workflow_failures": types["workflow.failed"],
-        "conversations_closed": len(conversations),
     }
-    outcomes = Counter(f"conversations_{one.outcome}" for one in conversations)
-    return {**figures, **{name: outcomes[name] for name in _OUTCOMES}}
+    outcomes = {name: conversations[name] for name in _OUTCOMES}
+    return {**figures, **outcomes, "conversations_closed": sum(outcomes.values())}
 
 
-def now(part: Sequence[Fact], at: datetime, midnight: datetime) -> dict[str, Figure]:
-    """The figures of now, as of an instant, of a part of the facts; a day begins at midnight and lasts 24 hours.
+def now(part: Sequence[Fact], moments: Sequence[Moment], at: datetime, midnight: datetime) -> dict[str, Figure]:
+    """The figures of now, as of an instant, of a part of the facts and of the moments of conversations; a day begins at
+    midnight and lasts 24 hours.
 
     A window ends with the five seconds that are running, and is made of whole five seconds or, for the hour, minutes.
     """
@@ -113,7 +159,11 @@ def now(part: Sequence[Fact], at: datetime, midnight: datetime) -> dict[str, Fig
         [fact for fact in part if first <= slots[fact.event_id] <= end]
         for first in (_minute(at) * 12 - 59 * 12, end - 59, end - 11)
     )
-    day = overview([fact for fact in part if midnight <= fact.occurred_at < midnight + timedelta(days=1)], ())
+    tomorrow = midnight + timedelta(days=1)
+    day = overview(
+        [fact for fact in part if midnight <= fact.occurred_at < tomorrow],
+        [one for one in moments if midnight <= one.at < tomorrow],
+    )
     lately = overview(hour, ())
     return {
         "messages_last_minute": overview(minute, ())["total_messages"],
@@ -136,29 +186,20 @@ def messages_by_minute(part: Iterable[Fact], at: datetime) -> list[int]:
     return [counts[minute] for minute in range(last - 59, last + 1)]
 
 
-def active(everything: Iterable[Fact], at: datetime, name: str = "", values: Collection[str] = ()) -> tuple[int, int]:
-    """How many conversations are active as of an instant, at least and at most: those that are not closed and were
-    started, spoken in or reopened in the minute of that instant or the 59 before.
+def active(everything: Iterable[Fact], at: datetime, name: str = "", values: Collection[str] = ()) -> int:
+    """How many conversations are active as of an instant: those that are open and of which anything was heard in the
+    minute of that instant or the 59 before. One that was handed over to a human is open until somebody closes it.
 
-    With the name of a field, only those that were last with one of its values. A range, since an earlier event's value
-    may stay where later ones came before it and have none.
+    With the name of a field, only those that were last with one of its values.
     """
-    everything = list(everything)
-    over = {one.conversation_id for one in closed(everything)}
-    activity: dict[str, list[Fact]] = defaultdict(list)
-    for fact in everything:
-        if fact.conversation_id and fact.event_type.startswith(("message.", "conversation.")):
-            activity[fact.conversation_id].append(fact)
-    least = most = 0
-    for conversation, some in activity.items():
-        some.sort(key=lambda one: one.occurred_at)
-        if conversation in over or _minute(some[-1].occurred_at) < _minute(at) - 59:
-            continue
-        last = getattr(some[-1], name) if name else ""
-        possible = {last} if last or not name else {getattr(one, name) for one in some} - {""}
-        least += not name or (bool(possible) and possible <= set(values))
-        most += not name or not possible.isdisjoint(values)
-    return least, most
+    count = 0
+    for some in by_conversation(everything).values():
+        closing = closings(some)
+        is_open = not closing or closing[-1].event_type == _PRECEDENCE[-1]
+        last = next((value for one in reversed(some) if (value := getattr(one, name))), "") if name else ""
+        if is_open and _minute(some[-1].occurred_at) >= _minute(at) - 59:
+            count += not name or last in values
+    return count
 
 
 def _slot(at: datetime) -> int:
@@ -170,17 +211,18 @@ def _minute(at: datetime) -> int:
     return int(at.timestamp()) // 60
 
 
-def agent(facts: Sequence[Fact], conversations: Sequence[Closed]) -> dict[str, Figure]:
-    """The figures of one agent from its own facts and conversations, by the names that the service gives them."""
-    shared = overview(facts, conversations)
+def agent(facts: Sequence[Fact], moments: Sequence[Moment]) -> dict[str, Figure]:
+    """The figures of one agent from its own facts and moments, by the names that the service gives them."""
+    shared = overview(facts, moments)
+    closed = sum(shared[name] or 0 for name in _OUTCOMES)
     sent = [fact for fact in facts if fact.event_type == "message.sent"]
     flags = {name: sum(1 for one in sent if one.numbers.get(name)) for name in ("fallback", "knowledge_hit")}
     own = {
         "conversation_count": shared["total_conversations"],
         "message_count": shared["total_messages"],
-        "avg_messages_per_conversation": _ratio(sum(one.messages for one in conversations), len(conversations)),
-        "resolution_rate": _ratio(shared["conversations_resolved"], len(conversations)),
-        "ended_rate": _ratio(shared["conversations_ended"], len(conversations)),
+        "avg_messages_per_conversation": _ratio(of_conversations(moments)["closed_conversation_messages"], closed),
+        "resolution_rate": _ratio(shared["conversations_resolved"], closed),
+        "ended_rate": _ratio(shared["conversations_ended"], closed),
         **{f"{name}_rate": _ratio(count, len(sent)) for name, count in flags.items()},
     }
     there = ("unique_users", "response_time_sum_ms", "rating_count", "token_usage", "cost_micros", *_OUTCOMES)
@@ -202,20 +244,25 @@ def by_type(facts: Iterable[Fact]) -> dict[str, int]:
     return dict(Counter(fact.event_type for fact in facts))
 
 
-def by_day(facts: Iterable[Fact], conversations: Iterable[Closed], zone: ZoneInfo) -> dict[date, Mapping[str, Figure]]:
-    """The key figures of each day of a zone on which anything happened."""
+def by_day(facts: Iterable[Fact], moments: Iterable[Moment], zone: ZoneInfo) -> dict[date, Mapping[str, Figure]]:
+    """The figures of each day of a zone on which anything happened."""
     reported: dict[date, list[Fact]] = defaultdict(list)
-    ended: dict[date, list[Closed]] = defaultdict(list)
+    counted: dict[date, list[Moment]] = defaultdict(list)
     for fact in facts:
         reported[fact.occurred_at.astimezone(zone).date()].append(fact)
-    for one in conversations:
-        ended[one.closed_at.astimezone(zone).date()].append(one)
-    return {day: overview(reported[day], ended[day]) for day in sorted(reported.keys() | ended.keys())}
+    for one in moments:
+        counted[one.at.astimezone(zone).date()].append(one)
+    return {day: of_day(reported[day], counted[day]) for day in sorted(reported.keys() | counted.keys())}
+
+
+def of_day(facts: Sequence[Fact], moments: Sequence[Moment]) -> dict[str, Figure]:
+    """The figures of a day."""
+    return {**overview(facts, moments), **of_conversations(moments)}
 
 
 def _added(facts: Iterable[Fact], name: str) -> int:
     return sum(fact.numbers.get(name, 0) for fact in facts)
 
 
-def _ratio(above: Figure, below: int) -> float | None:
+def _ratio(above: Figure, below: int | float) -> float | None:
     return (above or 0) / below if below else None

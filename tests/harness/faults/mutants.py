@@ -6,12 +6,13 @@ A process makes a mistake in itself where its environment names one, before it b
 import os
 from collections.abc import Mapping
 
-from tests.harness.faults import ingest_mistakes, store_mistakes, stream_mistakes
+from tests.harness.faults import ingest_mistakes, projection_mistakes, store_mistakes, stream_mistakes
 from tests.harness.faults.mistake import Mistake
 from tests.harness.faults.nursery import MISTAKE
 
 MUTANTS: Mapping[str, Mistake] = {
     **ingest_mistakes.MISTAKES,
+    **projection_mistakes.MISTAKES,
     **store_mistakes.MISTAKES,
     **stream_mistakes.MISTAKES,
 }

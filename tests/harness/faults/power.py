@@ -111,8 +111,9 @@ class PowerCuts:
     async def _found(self, world: World) -> list[Violation]:
         """What is wrong right after the recovery. What nobody acknowledged may be missing."""
         for tenant in world.tenants:
-            await world.audit(tenant.organization)
-        return [one for one in checker.judge(world.history, await world.stored()) if one.check != "never stored"]
+            await world.audit(tenant)
+        found = checker.judge(world.history, await world.stored(), world.facts)
+        return [one for one in found if one.check != "never stored"]
 
     def _judge(self, _: World) -> Iterator[Violation]:
         yield from self.violations

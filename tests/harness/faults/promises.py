@@ -18,14 +18,18 @@ class Delivery:
     bookmark: bool = False
     resumable: bool = True  # it came with a token
     counted: int = 0  # events, by the changes
+    begun: int = 0  # conversations, by the changes
     event_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a revision holds of what a subscriber asked for. event_ids is None where events were not asked for."""
+    """What a revision holds of what a subscriber asked for: events, and by how many conversations it changes the number
+    of those that have begun. event_ids is None where events were not asked for.
+    """
 
     counted: int
+    begun: int = 0
     event_ids: tuple[str, ...] | None = None
 
 
@@ -64,6 +68,8 @@ def atomic(deliveries: Sequence[Delivery], contents: Mapping[int, Content]) -> I
         content = contents[one.revision]
         if one.counted != content.counted:
             yield f"the changes of revision {one.revision} count {one.counted} events of {content.counted}"
+        if one.begun != content.begun:
+            yield f"the changes of revision {one.revision} count {one.begun} conversations, not {content.begun}"
         if content.event_ids is not None and sorted(one.event_ids) != sorted(content.event_ids):
             yield f"revision {one.revision} came with {len(one.event_ids)} events of {len(content.event_ids)}"
 
@@ -110,9 +116,13 @@ def _updates(deliveries: Sequence[Delivery]) -> list[int]:
 
 
 class Assembly:
-    """Puts deliveries together of the messages of a stream, as a client does: what is cut off does not count."""
+    """Puts deliveries together of the messages of a stream, as a client does: what is cut off does not count.
 
-    def __init__(self) -> None:
+    The changes of the dimension add up to what was subscribed to.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
         self._parts: list[messages.WatchUpdatesResponse] = []
 
     def take(self, message: messages.WatchUpdatesResponse, connection: int) -> Delivery | None:
@@ -128,20 +138,18 @@ class Assembly:
             revision=message.revision,
             bookmark=message.bookmark,
             resumable=bool(message.resume_token),
-            counted=sum(map(_counted, parts)),
+            counted=self._added(parts, "events"),
+            begun=self._added(parts, "total_conversations"),
             event_ids=tuple(event.event_id for part in parts for event in part.events),
         )
 
-
-def _counted(message: messages.WatchUpdatesResponse) -> int:
-    """The events that a message counts: in total or, where it is filtered, for each agent or channel."""
-    counts: Counter[int] = Counter()
-    for change in message.changes:
-        if change.measure == "events":
-            counts[change.dimension] += change.count
-    if messages.CHANGE_DIMENSION_TOTAL in counts:
-        return counts[messages.CHANGE_DIMENSION_TOTAL]
-    return counts[messages.CHANGE_DIMENSION_AGENT] or counts[messages.CHANGE_DIMENSION_CHANNEL]
+    def _added(self, parts: Sequence[messages.WatchUpdatesResponse], measure: str) -> int:
+        return sum(
+            change.count
+            for part in parts
+            for change in part.changes
+            if (change.dimension, change.measure) == (self._dimension, measure)
+        )
 
 
 class Table:

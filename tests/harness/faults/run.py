@@ -116,14 +116,15 @@ async def _rest(verdict: Verdict, world: World) -> list[Violation]:
 async def _judge(verdict: Verdict, world: World, audience: Audience, *, complete: bool) -> None:
     """Everything that the history, the tables, the logs and the ends of the processes tell."""
     history, secrets = world.history, (*(tenant.key for tenant in world.tenants), PLANTED_MAIL.partition("{")[0])
-    facts = {tenant.organization: tenant.all_facts for tenant in world.tenants}
     try:
         stored = await world.stored()
     except errors.StorageUnavailable as error:
         verdict.violations.append(Violation(check="lost disk", text=f"the tables cannot be read: {error}"))
     else:
-        verdict.violations += checker.judge(history, stored)
-        verdict.violations += stream_checks.judge(history, audience.subscriptions, stored, facts, complete=complete)
+        verdict.violations += checker.judge(history, stored, world.facts)
+        verdict.violations += stream_checks.judge(
+            history, audience.subscriptions, stored, world.facts, complete=complete
+        )
     verdict.violations += supervisor.judge_lives(world.cluster.programs)
     verdict.violations += supervisor.judge_logs(world.cluster, secrets)
     verdict.violations += supervisor.judge_failures(history, (*world.cluster.secrets, *secrets))
@@ -146,6 +147,8 @@ async def _recover(verdict: Verdict, world: World, audience: Audience) -> list[V
             )
         )
     audience.calm.set()
+    async with verdict.phase("projections"):
+        await tables.until_projected(world.database)
     found = await _settle(verdict, world, audience)
     async with verdict.phase("figures"):
         found += await _compare(world)
@@ -184,7 +187,7 @@ async def _compare(world: World) -> list[Violation]:
             found += await figures.compare(server.client, tenant.organization, facts, start, end)
         except NotFound as error:  # an agent of whom everything was lost
             found.append(Violation(check="figures", text=f"organization {tenant.organization}: {error}"))
-        await world.audit(tenant.organization)
+        await world.audit(tenant)
     return found
 
 

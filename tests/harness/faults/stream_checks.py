@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.harness.faults import promises
-from tests.harness.faults.checker import Stored, Violation
+from tests.harness.faults.checker import Facts, Stored, Violation
 from tests.harness.faults.history import Delivered, History
 from tests.harness.faults.promises import Content, Delivery
 from tests.harness.faults.subscribers import Interest
@@ -28,7 +28,7 @@ def judge(
     history: History,
     subscriptions: Sequence[Subscription],
     stored: Mapping[int, Stored],
-    facts: Mapping[int, Mapping[str, Fact]],
+    facts: Facts,
     *,
     complete: bool = True,
 ) -> list[Violation]:
@@ -74,12 +74,16 @@ def _problems(
 
 def _contents(stored: Stored, interest: Interest, facts: Mapping[str, Fact]) -> dict[int, Content]:
     """What each revision holds of what a subscriber asked for, by what is stored in the end."""
-    held: dict[int, list[str]] = {revision: [] for revision in range(1, stored.revision + 1)}
+    held: dict[int, list[str]] = {revision: [] for revision in stored.updates}
     for event_id, revision in stored.events:
         if event_id in facts and interest.holds(facts[event_id]):
             held.setdefault(revision, []).append(event_id)
     return {
-        revision: Content(counted=len(ids), event_ids=tuple(ids) if interest.include_events else None)
+        revision: Content(
+            counted=len(ids),
+            begun=stored.updates[revision].begun.get(interest.part, 0) if revision in stored.updates else 0,
+            event_ids=tuple(ids) if interest.include_events else None,
+        )
         for revision, ids in held.items()
     }
 
@@ -90,7 +94,8 @@ def _around(reported: Sequence[Delivered], problem: str) -> tuple[str, ...]:
     at = next((position for position, one in enumerate(reported) if one.delivery.revision >= number), len(reported))
     return tuple(
         f"{one.at:.3f} connection {one.delivery.connection} to {one.server}:"
-        f" {'bookmark' if one.delivery.bookmark else 'revision'} {one.delivery.revision}, {one.delivery.counted} events"
+        f" {'bookmark' if one.delivery.bookmark else 'revision'} {one.delivery.revision},"
+        f" {one.delivery.counted} events, {one.delivery.begun:+} conversations"
         for one in reported[max(0, at - 2) : at + 3]
     )
 

@@ -16,8 +16,21 @@ from tests.harness.faults.model import Figure
 from tests.harness.faults.subscribers import Interest, Reader, Watcher
 from tests.harness.faults.workload import Fact
 
-_TAKEN = ("events", "messages_received", "messages_sent", "total_conversations", "conversations_resolved")
-_ADDED = ("response_time_sum_ms", "completion_tokens", "cost_micros")
+_TAKEN = (
+    "events",
+    "messages_received",
+    "messages_sent",
+    "total_conversations",
+    "conversations_resolved",
+    "human_resolutions",
+)
+_ADDED = (
+    "response_time_sum_ms",
+    "completion_tokens",
+    "cost_micros",
+    "conversation_duration_ms",
+    "first_response_time_ms",
+)
 _TODAY = {
     "messages_today": "total_messages",
     "conversations_today": "total_conversations",
@@ -113,15 +126,14 @@ def _differences(
     at = state.as_of_time.ToDatetime(UTC)
     where = f"{interest.channel or 'of all'}, as of {at}"
     part = [fact for fact in facts if interest.holds(fact)]
-    for name, figure in model.now(part, at, midnight(at, time_zone)).items():
+    mine = [one for one in model.moments(facts) if interest.holds(one)]
+    for name, figure in model.now(part, mine, at, midnight(at, time_zone)).items():
         reported = getattr(state.metrics, name) if state.metrics.HasField(name) else None  # type: ignore[arg-type]
         if not _same(reported, figure, error=_ERROR if name.startswith("p") else _ROUNDING):
             yield f"{name} {where}, is {reported}, the model says {figure}"
-    least, most = model.active(facts, at, *interest.narrowing)
-    if not least <= state.metrics.active_conversations <= most:
-        yield (
-            f"active_conversations {where}, is {state.metrics.active_conversations}, the model says {least} to {most}"
-        )
+    active = model.active(facts, at, *interest.narrowing)
+    if state.metrics.active_conversations != active:
+        yield f"active_conversations {where}, is {state.metrics.active_conversations}, the model says {active}"
     minutes, wanted = [one.messages for one in state.minutes], model.messages_by_minute(part, at)
     if minutes != wanted:
         yield f"the messages of minutes {where}, are {minutes}, the model says {wanted}"

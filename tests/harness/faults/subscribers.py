@@ -13,8 +13,10 @@ from google.protobuf import duration_pb2
 import tallywire.errors
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
+from tests.harness.faults.checker import Part
 from tests.harness.faults.clients import Client
 from tests.harness.faults.history import Delivered, Resumed, Shown, now
+from tests.harness.faults.model import Moment
 from tests.harness.faults.promises import Assembly, Table
 from tests.harness.faults.workload import Fact
 
@@ -42,11 +44,24 @@ class Interest:
         """The field of an event that it is narrowed by, and the values; no field for everything."""
         return ("agent_id", self.agent_ids) if self.agent_ids else ("channel" if self.channel else "", (self.channel,))
 
-    def holds(self, fact: Fact) -> bool:
-        """True where an event is subscribed to."""
+    @property
+    def part(self) -> Part:
+        """It as a part of what is counted; only of an interest in one agent at most."""
+        name, values = self.narrowing
+        return name, values[0]
+
+    @property
+    def dimension(self) -> int:
+        """The dimension of the changes that add up to it."""
         if self.agent_ids:
-            return fact.agent_id in self.agent_ids
-        return not self.channel or fact.channel == self.channel
+            return messages.CHANGE_DIMENSION_AGENT
+        return messages.CHANGE_DIMENSION_CHANNEL if self.channel else messages.CHANGE_DIMENSION_TOTAL
+
+    def holds(self, one: Fact | Moment) -> bool:
+        """True where an event or a moment of a conversation is subscribed to."""
+        if self.agent_ids:
+            return one.agent_id in self.agent_ids
+        return not self.channel or one.channel == self.channel
 
 
 class Lines:
@@ -128,7 +143,7 @@ class Reader:
                         after=self.revision,
                     )
                 )
-            assembly, parts = Assembly(), []
+            assembly, parts = Assembly(self.interest.dimension), []
             async with _reading(stub.WatchUpdates(request, metadata=self._metadata)) as call:
                 async for message in call:
                     parts.append(message)

@@ -2,30 +2,61 @@
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 
+from server.catalog import cells, registry
+from server.catalog.cells import Dimension
 from server.events.event import key_of
-from server.store.database import Database
-from tests.harness.faults.checker import Stored
+from server.projections.registry import PROJECTIONS
+from server.store import projections, updates
+from server.store.database import Database, Driver
+from server.store.updates import Update
+from tests.harness.faults.checker import Logged, Part, Stored
+
+_EVERYTHING = 2**31
+_FIELDS = {Dimension.TOTAL: "", Dimension.AGENT: "agent_id", Dimension.CHANNEL: "channel"}
+_EVENTS, _BEGUN = (cells.count_key(registry.MEASURES[name].number) for name in ("events", "total_conversations"))
 
 
 async def stored(database: Database, organization: int, event_ids: Iterable[str]) -> Stored:
-    """An organization's events and keys in one snapshot, by the ids that were sent."""
+    """An organization's events and keys in one snapshot, by the ids that were sent, and all of its updates so far."""
     ids = {key_of(event_id): event_id for event_id in event_ids}
     async with database.snapshot() as driver:
-        events = await driver.fetch(
-            "SELECT event_id, event_key, revision FROM events WHERE organization_id = $1", organization
-        )
+        stored_events = await events(driver, organization)
         keys = await driver.fetch("SELECT event_key FROM event_keys WHERE organization_id = $1", organization)
         revision = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
         deltas = await driver.fetch("SELECT DISTINCT revision FROM deltas WHERE organization_id = $1", organization)
+        stopped = [one for one in await projections.stopped(driver, 100) if one.organization_id == organization]
+    async with database.transaction() as connection:
+        logged = await updates.after(connection, organization, 0, limit=_EVERYTHING, events=_EVERYTHING)
     return Stored(
         organization=organization,
         revision=revision or 0,
-        events=[(event_id or str(uuid.UUID(bytes=key)), number) for event_id, key, number in events],
+        events=stored_events,
         keys=[ids.get(key, f"key {key.hex()}") for (key,) in keys],
+        updates={one.revision: _logged(one) for one in logged},
         delta_revisions=frozenset(number for (number,) in deltas),
+        stopped=[f"{one.name} at revision {one.revision}: {one.failure}" for one in stopped],
     )
+
+
+async def events(driver: Driver, organization: int) -> list[tuple[str, int]]:
+    """The ids of an organization's events, each with its revision."""
+    rows = await driver.fetch(
+        "SELECT event_id, event_key, revision FROM events WHERE organization_id = $1", organization
+    )
+    return [(event_id or str(uuid.UUID(bytes=key)), number) for event_id, key, number in rows]
+
+
+def _logged(update: Update) -> Logged:
+    counted, begun = 0, Counter[Part]()
+    for key, counters in update.changes.items():
+        if key.dimension == Dimension.TOTAL:
+            counted += counters.get(_EVENTS, 0)
+        if key.dimension in _FIELDS:
+            begun[_FIELDS[Dimension(key.dimension)], key.value] += counters.get(_BEGUN, 0)
+    return Logged(events=counted, begun=begun)
 
 
 async def revision(database: Database, organization: int) -> int:
@@ -42,3 +73,12 @@ async def until_folded(database: Database) -> None:
         await asyncio.sleep(0.1)
         async with database.snapshot() as driver:
             waiting = await driver.fetchval("SELECT EXISTS (SELECT 1 FROM deltas)")
+
+
+async def until_projected(database: Database) -> None:
+    """Returns once projections have seen every revision, those that have stopped aside."""
+    waiting = True
+    while waiting:
+        await asyncio.sleep(0.1)
+        async with database.snapshot() as driver:
+            waiting = bool(await projections.behind(driver, list(PROJECTIONS)))

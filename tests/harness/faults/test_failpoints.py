@@ -25,6 +25,7 @@ from tests.harness.faults.world import World
 
 _SECONDS = 60.0
 _OF_WORKERS = ("fold_before_commit", "task_after_work")
+_OF_BOTH = ("projection_before_commit", "projection_after_commit")
 
 
 async def _reach(world: World, program: Program, name: Name, tenant: Tenant) -> list[event_pb2.Event]:
@@ -35,9 +36,11 @@ async def _reach(world: World, program: Program, name: Name, tenant: Tenant) -> 
     program.kill()
     async with asyncio.timeout(_SECONDS):
         while not any(life.failpoint() for life in program.lives[before:]):
-            sent.append(event("message.sent"))
+            sent.append(event("message.sent", conversation_id="one"))
             with contextlib.suppress(TallywireError):
                 await tenant.servers[0].client.track(sent[-1], timeout=1)
+                if name in _OF_BOTH:  # a server follows where it is asked before a worker has
+                    await tenant.servers[0].client.overview(*world.period, timeout=1)
             if name == "task_after_work":
                 await _queue_task(world)
             await asyncio.sleep(0.02)
@@ -60,9 +63,10 @@ async def test_each_is_reached_and_nothing_is_lost_or_counted_twice(tmp_path: Pa
             tenant = world.tenants[0]
             client = tenant.servers[1].client
             total = 0
-            for name in failpoints.NAMES:
-                programs = world.cluster.workers if name in _OF_WORKERS else world.cluster.servers
-                sent = await _reach(world, programs[0], name, tenant)
+            server, worker = world.cluster.servers[0], world.cluster.workers[0]
+            ways = [(name, worker if name in _OF_WORKERS else server) for name in failpoints.NAMES]
+            for name, program in (*ways, *((name, worker) for name in _OF_BOTH)):
+                sent = await _reach(world, program, name, tenant)
                 results = [result.status for result in await client.track_batch(sent)]
                 last = event_service_pb2.EVENT_STATUS_DUPLICATE
                 if name == "ingest_before_commit":
@@ -71,7 +75,7 @@ async def test_each_is_reached_and_nothing_is_lost_or_counted_twice(tmp_path: Pa
                 total += len(sent)
             now = datetime.now(UTC)
             answer = await client.overview(now - timedelta(hours=1), now + timedelta(minutes=15))
-            assert answer.overview.events == total
+            assert (answer.overview.events, answer.overview.total_conversations) == (total, 1)
             await asyncio.gather(*(program.stop() for program in world.cluster.programs))
             assert not list(supervisor.judge_lives(world.cluster.programs))
 

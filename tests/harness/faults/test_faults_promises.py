@@ -8,7 +8,7 @@ import pytest
 
 from tallywire.v1 import realtime_service_pb2 as messages
 from tests.harness.faults import promises, stream_checks
-from tests.harness.faults.checker import Stored
+from tests.harness.faults.checker import Logged, Stored
 from tests.harness.faults.history import Delivered, History, Resumed, Shown
 from tests.harness.faults.promises import Assembly, Content, Delivery, Table
 from tests.harness.faults.stream_checks import Subscription
@@ -23,15 +23,22 @@ def bookmark(connection: int, revision: int) -> Delivery:
 
 
 def update(connection: int, revision: int, *, resumable: bool = True) -> Delivery:
-    """An update with as many events as its revision says."""
-    ids = tuple(f"{revision}/{number}" for number in range(revision))
-    return Delivery(connection=connection, revision=revision, resumable=resumable, counted=len(ids), event_ids=ids)
+    """An update with as many events as its revision says; that of a projection has none."""
+    ids = () if revision == PROJECTED else tuple(f"{revision}/{number}" for number in range(revision))
+    begun = BEGUN if revision == PROJECTED else 0
+    return Delivery(
+        connection=connection, revision=revision, resumable=resumable, counted=len(ids), begun=begun, event_ids=ids
+    )
 
 
+PROJECTED, BEGUN = 3, -2
 # Two connections; the second one is opened with the token of revision 2.
 GOOD = (bookmark(1, 0), update(1, 1), update(1, 2), bookmark(2, 2), update(2, 3), update(2, 4), bookmark(2, 4))
 RESUMED = {2: 2}
-CONTENTS = {revision: Content(counted=revision, event_ids=update(1, revision).event_ids) for revision in range(1, 5)}
+CONTENTS = {
+    one.revision: Content(counted=one.counted, begun=one.begun, event_ids=one.event_ids)
+    for one in (update(1, revision) for revision in range(1, 5))
+}
 PROMISES: dict[str, Problems] = {
     "ordered": promises.ordered,
     "unique": promises.unique,
@@ -59,6 +66,7 @@ def without(position: int) -> tuple[Delivery, ...]:
         ((*GOOD, update(2, 5)), {"reliable"}),
         ((*GOOD[:5], replace(GOOD[5], event_ids=GOOD[5].event_ids[:-1]), GOOD[6]), {"atomic"}),
         ((*GOOD[:5], replace(GOOD[5], counted=5), GOOD[6]), {"atomic"}),
+        ((*GOOD[:4], replace(GOOD[4], begun=-1), *GOOD[5:]), {"atomic"}),
         ((*GOOD[:3], bookmark(2, 3), *GOOD[4:]), {"resumable"}),
         ((*GOOD[:6], bookmark(2, 3)), {"bookmarkable", "resumable"}),
         ((*GOOD[:5], update(2, 4, resumable=False), GOOD[6]), {"bookmarkable"}),
@@ -74,25 +82,27 @@ def test_states_must_not_go_back() -> None:
 
 
 def part(revision: int, agent: str, *, more: bool) -> messages.WatchUpdatesResponse:
-    change = messages.MeasureChange(
-        dimension=messages.CHANGE_DIMENSION_AGENT, value=agent, measure="events", count=2, sum=0
-    )
+    changes = [
+        messages.MeasureChange(dimension=dimension, value=value, measure=measure, count=count)
+        for dimension, value in ((messages.CHANGE_DIMENSION_AGENT, agent), (messages.CHANGE_DIMENSION_TOTAL, ""))
+        for measure, count in (("events", 2), ("total_conversations", -1))
+    ]
     return messages.WatchUpdatesResponse(
-        revision=revision, changes=[change], more=more, resume_token="" if more else "token"
+        revision=revision, changes=changes, more=more, resume_token="" if more else "token"
     )
 
 
 def test_an_update_in_parts_is_one_delivery_and_one_that_was_cut_off_is_none() -> None:
-    assembly, table = Assembly(), Table()
+    assembly, table = Assembly(messages.CHANGE_DIMENSION_AGENT), Table()
     assert assembly.take(part(7, "ada", more=True), 1) is None
     parts = [part(8, "ada", more=True), part(8, "eve", more=False)]
     (delivery,) = filter(None, [assembly.take(one, 1) for one in parts])
-    assert (delivery.revision, delivery.counted, delivery.resumable) == (8, 4, True)
+    assert (delivery.revision, delivery.counted, delivery.begun, delivery.resumable) == (8, 4, -2, True)
     for one in parts:
         table.take(one)
     counts = table.counts("events", dimension=messages.CHANGE_DIMENSION_AGENT, value="eve")
     assert list(counts.values()) == [2]
-    assert not table.counts("events")
+    assert not table.counts("messages_sent")
 
 
 ORGANIZATION, AT = 7, datetime(2026, 3, 1, tzinfo=UTC)
@@ -110,7 +120,7 @@ def found(reported: Sequence[Delivery], *, shown: Sequence[int] = ()) -> set[str
     for revision in shown:
         history.add(Shown(**common, connection=1, revision=revision))  # type: ignore[arg-type]
     adas = [(event_id, revision) for revision in CONTENTS for event_id in update(1, revision).event_ids]
-    events = [*adas, ("other", 3)]
+    events = [*adas, ("other", 4)]
     facts = {
         event_id: Fact(
             event_id=event_id,
@@ -120,7 +130,9 @@ def found(reported: Sequence[Delivery], *, shown: Sequence[int] = ()) -> set[str
         )
         for event_id, _ in events
     }
-    stored = Stored(organization=ORGANIZATION, revision=4, events=events, keys=())
+    begun = {("agent_id", "ada"): BEGUN, ("", ""): BEGUN - 1}
+    updates = {revision: Logged(events=0, begun=begun if revision == PROJECTED else {}) for revision in CONTENTS}
+    stored = Stored(organization=ORGANIZATION, revision=4, events=events, keys=(), updates=updates)
     subscription = Subscription(organization=ORGANIZATION, subscriber="reader", interest=INTEREST)
     violations = stream_checks.judge(history, [subscription], {ORGANIZATION: stored}, {ORGANIZATION: facts})
     return {violation.check for violation in violations}
@@ -130,5 +142,6 @@ def test_a_history_of_subscribers_is_judged_by_what_is_stored() -> None:
     assert found(GOOD, shown=(1, 2)) == set()
     assert found(without(2)) == {"stream gap"}
     assert found(GOOD[:-3], shown=(2, 1)) == {"stream gap", "state went back"}
-    others = replace(GOOD[4], event_ids=(*GOOD[4].event_ids, "other"))
-    assert found((*GOOD[:4], others, *GOOD[5:])) == {"update not whole"}
+    others = replace(GOOD[5], event_ids=(*GOOD[5].event_ids, "other"))
+    assert found((*GOOD[:5], others, *GOOD[6:])) == {"update not whole"}
+    assert found((*GOOD[:4], replace(GOOD[4], begun=0), *GOOD[5:])) == {"update not whole"}

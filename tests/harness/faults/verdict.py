@@ -17,6 +17,7 @@ _LIMITS = {
     "faults": 60,
     "recovery": 30,
     "retries": 30,
+    "projections": 30,
     "streams": 30,
     "fold": 30,
     "figures": 60,

@@ -14,6 +14,7 @@ SPREAD = timedelta(days=25)  # how late an event may be
 PLANTED_MAIL = "planted.user{}@mail.example"  # no log may show one
 
 _CLOSINGS = ("conversation.ended", "conversation.resolved", "conversation.escalated", "conversation.abandoned")
+_VISITS = 0.2  # how often a conversation has a single event
 _AGENTS = ("ada", "grace", "bot-1", "bot-2", "bot-3")
 
 
@@ -53,7 +54,8 @@ def message(fact: Fact) -> event_pb2.Event:
 class Business:
     """Makes the facts of one organization. No two of them occur at the same instant.
 
-    vague: their times, and with them their order, need only be known by the quarter hour.
+    vague: their times need only be known by the quarter hour. Since their order is not known, none is of a
+    conversation.
     """
 
     def __init__(self, seed: str, until: datetime, *, vague: bool = False) -> None:
@@ -79,12 +81,17 @@ class Business:
             occurred_at=self._time(),
             agent_id=dice.choice((*_AGENTS, "")),
             user_id=dice.choice(("", f"user-{user}", f"guest-{dice.getrandbits(40)}", PLANTED_MAIL.format(user))),
-            conversation_id=f"conversation-{dice.randrange(80)}" if in_conversation else "",
+            conversation_id=self._conversation() if in_conversation and not self._vague else "",
             channel=dice.choice(("web", "phone", "")),
             team_id=dice.choice(("north", "south", "")),
             numbers=numbers,
             note=f"write to {PLANTED_MAIL.format(user)}" if dice.random() < 0.05 else "",
         )
+
+    def _conversation(self) -> str:
+        """One that has many events, some of which change what is known of it, or one that has no others."""
+        dice = self._dice
+        return f"visit-{dice.getrandbits(64):x}" if dice.random() < _VISITS else f"conversation-{dice.randrange(80)}"
 
     def _id(self) -> str:
         """A UUIDv7 or, now and then, an id of another form, which is stored in another way."""

@@ -22,8 +22,8 @@ from server.tenancy import administration, api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
 from tallywire import AsyncClient
-from tests.harness.faults import supervisor, tables
-from tests.harness.faults.checker import Stored
+from tests.harness.faults import conservation, supervisor, tables
+from tests.harness.faults.checker import Facts, Stored
 from tests.harness.faults.clients import Client, Server, Tenant
 from tests.harness.faults.history import Audit, History, now
 from tests.harness.faults.strays import Stray
@@ -33,6 +33,7 @@ from tests.harness.faults.workload import SPREAD, Business
 _WRONGEST_CLOCK = timedelta(days=3)  # of a client
 _HOUR = 3600.0
 _MEMORY, _ROOM = Path("/dev/shm"), 1 << 30
+_EXAMPLES = 5  # of what a recount finds
 _ZONES = ("UTC", "Asia/Kathmandu", "America/St_Johns")
 
 Place: TypeAlias = Callable[[], AbstractContextManager[Path]]  # of the engines' folder
@@ -70,18 +71,25 @@ class World:
         """A client of a kind for each organization, or for some of them."""
         return [self.client(kind, tenant) for tenant in (self.tenants if tenants is None else tenants)]
 
-    async def audit(self, organization: int) -> None:
-        """Recounts an organization in one snapshot."""
-        report = await audit.check(self.database, organization)
+    async def audit(self, tenant: Tenant) -> None:
+        """Recounts an organization, once by the service's own audit and once by the model, each in one snapshot."""
+        at = now()
+        report = await audit.check(self.database, tenant.organization)
+        examples = "; ".join(map(str, report.examples[:_EXAMPLES]))
+        self._note_audit("audit", tenant, at, report.mismatches, examples)
+        at = now()
+        found = await conservation.differences(self.database, tenant.organization, tenant.all_facts, *self.period)
+        self._note_audit("conservation", tenant, at, len(found), "; ".join(found[:_EXAMPLES]))
+
+    def _note_audit(self, check: str, tenant: Tenant, at: float, mismatches: int, examples: str) -> None:
         self.history.add(
-            Audit(
-                organization=organization,
-                at=now(),
-                events=report.events,
-                mismatches=report.mismatches,
-                examples="; ".join(map(str, report.examples[:5])),
-            )
+            Audit(check=check, organization=tenant.organization, at=at, mismatches=mismatches, examples=examples)
         )
+
+    @property
+    def facts(self) -> Facts:
+        """All that was ever sent."""
+        return {tenant.organization: tenant.all_facts for tenant in self.tenants}
 
     async def stored(self) -> dict[int, Stored]:
         """What the tables hold, by organization."""

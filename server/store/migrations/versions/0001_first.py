@@ -161,40 +161,82 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, kind)
     ) WITH (fillfactor = 50)
     """,
+    # How far each projection of an organization has followed its revisions, and under which version its rows are read.
+    # While it is rebuilt, rows of another version are filled, as far as rebuilt_revision. One that has failed says at
+    # which revision, and why.
+    """
+    CREATE TABLE projections (
+        organization_id integer NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        version smallint NOT NULL DEFAULT 1,
+        revision bigint NOT NULL DEFAULT 0,
+        revised_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00+00',
+        rebuilt_version smallint,
+        rebuilt_revision bigint,
+        rebuilt_revised_at timestamptz,
+        failed_revision bigint,
+        failed_at timestamptz,
+        failure text,
+        PRIMARY KEY (organization_id, name)
+    ) WITH (fillfactor = 50)
+    """,
     # What each conversation has come to, and who took part in it last. The index is by minute, so that it does not
     # change with every message.
     """
     CREATE TABLE conversations (
         organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        conversation_key bytea NOT NULL,
+        conversation_id text NOT NULL,
+        first_at timestamptz NOT NULL,
+        began_at timestamptz NOT NULL,
+        began_key bytea NOT NULL,
+        is_start_told boolean NOT NULL,
+        began_agent_id text NOT NULL,
+        began_channel text NOT NULL,
+        began_team_id text NOT NULL,
         messages integer NOT NULL,
+        first_sent_at timestamptz,
+        human_messages bigint[] NOT NULL,
+        escalated_at timestamptz,
+        reopenings integer NOT NULL,
         outcome smallint,
         closed_at timestamptz,
-        agent_id text,
-        channel text,
-        team_id text,
-        conversation_key bytea NOT NULL,
+        agent_id text NOT NULL,
+        channel text NOT NULL,
+        team_id text NOT NULL,
+        is_open boolean NOT NULL,
+        human_resolved_at timestamptz,
+        human_resolved_agent_id text NOT NULL,
+        human_resolved_channel text NOT NULL,
+        human_resolved_team_id text NOT NULL,
+        topic text NOT NULL,
+        topic_at timestamptz,
         latest_minute integer,
         latest_at timestamptz,
-        conversation_id text,
-        latest_agent_id text,
-        latest_user_id text,
-        latest_channel text,
-        PRIMARY KEY (organization_id, conversation_key)
+        latest_agent_id text NOT NULL,
+        latest_agent_at timestamptz,
+        latest_user_id text NOT NULL,
+        latest_user_at timestamptz,
+        latest_channel text NOT NULL,
+        latest_channel_at timestamptz,
+        PRIMARY KEY (organization_id, version, conversation_key)
     ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
     """,
-    "CREATE INDEX conversations_by_minute ON conversations (organization_id, latest_minute)",
+    "CREATE INDEX conversations_by_minute ON conversations (organization_id, version, latest_minute)",
     # The events that could decide a conversation's outcome: the outcome does not depend on the order of their arrival.
     """
     CREATE TABLE conversation_closings (
         organization_id integer NOT NULL,
+        version smallint NOT NULL,
         occurred_at timestamptz NOT NULL,
         kind smallint NOT NULL,
-        agent_id text,
-        channel text,
-        team_id text,
+        agent_id text NOT NULL,
+        channel text NOT NULL,
+        team_id text NOT NULL,
         conversation_key bytea NOT NULL,
         event_key bytea NOT NULL,
-        PRIMARY KEY (organization_id, conversation_key, occurred_at, event_key)
+        PRIMARY KEY (organization_id, version, conversation_key, occurred_at, event_key)
     )
     """,
     # When each agent took which status.

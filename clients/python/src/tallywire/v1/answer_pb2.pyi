@@ -62,6 +62,7 @@ class AnswerContext(google.protobuf.message.Message):
     STILL_RUNNING_FIELD_NUMBER: builtins.int
     APPROXIMATION_FIELD_NUMBER: builtins.int
     EPOCH_FIELD_NUMBER: builtins.int
+    LAGGING_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
     """time_zone is the canonical IANA name of the zone of the buckets."""
     as_of_revision: builtins.int
@@ -95,6 +96,13 @@ class AnswerContext(google.protobuf.message.Message):
     def approximation(self) -> global___Approximation:
         """approximation names the figures of this answer that are not exact, and bounds their error. Unset: all are exact."""
 
+    @property
+    def lagging(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LaggingProjection]:
+        """lagging names the projections that this answer needs and that have stopped at a revision before as_of_revision,
+        because of a fault of the service. Figures that are taken from them are of an earlier revision. Unset: there are
+        none, and all figures are of as_of_revision.
+        """
+
     def __init__(
         self,
         *,
@@ -106,11 +114,34 @@ class AnswerContext(google.protobuf.message.Message):
         still_running: builtins.bool = ...,
         approximation: global___Approximation | None = ...,
         epoch: builtins.str = ...,
+        lagging: collections.abc.Iterable[global___LaggingProjection] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_time", b"as_of_time", "end", b"end", "start", b"start"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "end", b"end", "epoch", b"epoch", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "end", b"end", "epoch", b"epoch", "lagging", b"lagging", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone"]) -> None: ...
 
 global___AnswerContext = AnswerContext
+
+@typing.final
+class LaggingProjection(google.protobuf.message.Message):
+    """LaggingProjection is a projection that has stopped at a revision until its operator lets it go on."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROJECTION_FIELD_NUMBER: builtins.int
+    AS_OF_REVISION_FIELD_NUMBER: builtins.int
+    projection: builtins.str
+    """projection is its name, as in "conversations"."""
+    as_of_revision: builtins.int
+    """as_of_revision is the revision that its figures are of."""
+    def __init__(
+        self,
+        *,
+        projection: builtins.str = ...,
+        as_of_revision: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["as_of_revision", b"as_of_revision", "projection", b"projection"]) -> None: ...
+
+global___LaggingProjection = LaggingProjection
 
 @typing.final
 class Approximation(google.protobuf.message.Message):

@@ -1,0 +1,95 @@
+"""What conversations add to which cells: the only place where a conversation becomes numbers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from server import histogram
+from server.catalog import cells, registry
+from server.catalog.cells import Cell, CellKey, Cells, Dimension
+from server.catalog.families.conversations import PROJECTION
+from server.catalog.metrics import Aggregation, Measure
+from server.events.conversation import Attribution, Conversation
+from server.events.outcomes import ClosingKind
+
+_QUARTER = 900_000_000  # microseconds
+_MEASURES = {one.field: one for one in registry.MEASURES.values() if one.projection == PROJECTION}
+_OUTCOMES: dict[ClosingKind, str] = {
+    kind: kind.name.lower() for kind in ClosingKind if kind is not ClosingKind.REOPENED
+}
+_NOT_TOLD = -1
+
+
+class Contribution(NamedTuple):
+    """What a conversation adds at a time, in microseconds since 1970: the fields of measures, with a value where they
+    have one.
+    """
+
+    at: int
+    to: Attribution
+    taken: Sequence[tuple[str, int]]
+
+    @property
+    def bucket(self) -> int:
+        """The quarter hour in which it counts."""
+        return self.at // _QUARTER
+
+
+def contributions(conversation: Conversation) -> Iterator[Contribution]:
+    """Returns all that a conversation adds: when it begins, when it is closed, and when a human resolves it."""
+    one = conversation
+    began = [("began", _NOT_TOLD)]
+    if one.first_sent_at is not None:
+        began.append(("first_response", _milliseconds(one.began_at, one.first_sent_at)))
+    if one.human_messages:
+        began.append(("first_human_response", _milliseconds(one.began_at, one.human_messages[0])))
+    yield Contribution(one.began_at, Attribution(one.began_agent_id, one.began_channel, one.began_team_id), began)
+    if one.outcome is not None and one.closed_at is not None:
+        to = Attribution(one.agent_id, one.channel, one.team_id)
+        yield Contribution(one.closed_at, to, list(_closed(one, one.outcome, one.closed_at)))
+    if one.human_resolved_at is not None:
+        to = Attribution(one.human_resolved_agent_id, one.human_resolved_channel, one.human_resolved_team_id)
+        taken = _milliseconds(one.began_at, one.human_resolved_at)
+        yield Contribution(one.human_resolved_at, to, [("human_resolved", _NOT_TOLD), ("final_resolution", taken)])
+
+
+def _closed(one: Conversation, outcome: ClosingKind, closed_at: int) -> Iterator[tuple[str, int]]:
+    yield _OUTCOMES[outcome], _NOT_TOLD
+    yield "messages", one.messages
+    yield "duration", _milliseconds(one.began_at, closed_at)
+    if one.reopenings:
+        yield "reopened", _NOT_TOLD
+    if outcome is ClosingKind.ESCALATED and one.human_resolved_at is not None:
+        yield "escalated_resolved", _NOT_TOLD
+    if one.escalated_at is not None and one.human_wait_ends_at is not None:
+        yield "human_wait", _milliseconds(one.escalated_at, one.human_wait_ends_at)
+
+
+def _milliseconds(start: int, end: int) -> int:
+    """Returns a duration; 0 where the end was told to be before the start."""
+    return min(max(0, end - start) // 1000, histogram.MAXIMUM)
+
+
+def add(result: Cells, some: Iterable[Contribution], sign: int = 1) -> None:
+    """Adds contributions to cells; a sign of −1 takes them back."""
+    for one in some:
+        for key in _keys(one.bucket, one.to):
+            cell = cells.cell(result, key)
+            for name, value in one.taken:
+                _take(cell, _MEASURES[name], value, sign)
+
+
+def _keys(bucket: int, to: Attribution) -> Iterator[CellKey]:
+    yield CellKey(Dimension.TOTAL, "", bucket)
+    for dimension, value in zip((Dimension.AGENT, Dimension.CHANNEL, Dimension.TEAM), to, strict=True):
+        if value:
+            yield CellKey(dimension, value, bucket)
+
+
+def _take(cell: Cell, measure: Measure, value: int, sign: int) -> None:
+    counts = [(cells.count_key(measure.number), sign)]
+    if measure.aggregation is Aggregation.HISTOGRAM:
+        counts.append((cells.sum_key(measure.number), sign * value))
+        bins: dict[int, int] = {}
+        histogram.count((value,), bins, cells.first_bin_key(measure.number))
+        cells.add_into(cell.bins, [(key, sign * count) for key, count in bins.items()])
+    cells.add_into(cell.counters, counts)

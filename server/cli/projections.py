@@ -1,0 +1,116 @@
+"""`python -m server projections …`: how far projections are, and what an operator does about one."""
+
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from server.cli import tables
+from server.cli.connected import on_database
+from server.cli.options import APP_OPTIONS, DataDir
+from server.cli.place import Place
+from server.organizations.organization import Organization
+from server.process import terminal
+from server.projections.rebuild import RebuildProgress, rebuild
+from server.projections.registry import PROJECTIONS
+from server.store import organizations as stored_organizations
+from server.store import projections
+from server.store.database import Database
+from server.tenancy import administration
+
+_SHOWN = 100
+_TELL_SECONDS = 2.0
+
+app = typer.Typer(help="Show and rebuild projections, such as conversations.", **APP_OPTIONS)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the projection, as `projections list` shows it.")]
+Tenants = Annotated[
+    list[str] | None,
+    typer.Option("--organization", metavar="NAME", help="Only this organization; may be repeated. Default: all."),
+]
+
+
+@app.command("list")
+def list_projections(data_dir: DataDir = None) -> None:
+    """Show how far each projection is, and which have stopped."""
+
+    async def work(
+        database: Database, _: Place
+    ) -> tuple[list[projections.ProjectionState], list[projections.StoppedProjection], dict[int, str]]:
+        async with database.snapshot() as driver:
+            states = await projections.states(driver, list(PROJECTIONS))
+            stopped = await projections.stopped(driver, _SHOWN)
+            names = {one.organization_id: one.name for one in await stored_organizations.listed(driver)}
+        return states, stopped, names
+
+    states, stopped, names = on_database(data_dir, work)
+    rows = [(one.name, f"{one.organizations:,}", f"{one.revisions:,}", f"{one.seconds:,.1f} s") for one in states]
+    tables.print_table(("projection", "organizations behind", "revisions", "at most"), rows)
+    for one in stopped:
+        typer.echo(
+            f"{one.name} of {names.get(one.organization_id, one.organization_id)} has stopped at revision"
+            f" {one.revision:,}, at {tables.instant(one.at)}: {one.failure}"
+        )
+
+
+@app.command()
+def retry(name: Name, organization: Tenants = None, data_dir: DataDir = None) -> None:
+    """Let a projection that has stopped go on.
+
+    What stopped it has to be mended first, as by newer code; else it stops again.
+    """
+    _check(name)
+
+    async def work(database: Database, _: Place) -> int:
+        ids = None if organization is None else [one.organization_id for one in await _tenants(database, organization)]
+        async with database.transaction() as driver:
+            return await projections.retry(driver, name, ids)
+
+    number = on_database(data_dir, work)
+    typer.echo(f"{name} goes on in {number:,} organization{'' if number == 1 else 's'}")
+
+
+@app.command("rebuild")
+def rebuild_projection(name: Name, organization: Tenants = None, data_dir: DataDir = None) -> None:
+    """Work a projection out again from raw events.
+
+    It begins with the oldest raw event, while the service goes on.
+
+    Figures stay as they are until it is done, then they change at once where they differ. What is known of times whose
+    raw events are gone stays. A rebuild that was ended in the middle goes on where it was.
+    """
+    _check(name)
+
+    async def work(database: Database, _: Place) -> None:
+        for one in await _tenants(database, organization):
+            done = await rebuild(database, one.organization_id, name, _teller(one.name))
+            typer.echo(f"{one.name}: {done.events:,} events up to revision {done.revision:,}")
+
+    on_database(data_dir, work)
+
+
+def _teller(organization: str) -> Callable[[RebuildProgress], None]:
+    shown_at = time.monotonic()
+
+    def tell(progress: RebuildProgress) -> None:
+        nonlocal shown_at
+        if time.monotonic() - shown_at >= _TELL_SECONDS:
+            shown_at = time.monotonic()
+            terminal.note(
+                f"{organization}: {progress.events:,} events, revision {progress.revision:,} of {progress.newest:,}"
+            )
+
+    return tell
+
+
+async def _tenants(database: Database, names: list[str] | None) -> list[Organization]:
+    if names is not None:
+        return [await administration.organization(database, name) for name in names]
+    async with database.snapshot() as driver:
+        return await stored_organizations.listed(driver)
+
+
+def _check(name: str) -> None:
+    if name not in PROJECTIONS:
+        raise typer.BadParameter(f"there is no projection {name!r}; there are {', '.join(sorted(PROJECTIONS))}")

@@ -1,0 +1,177 @@
+"""What is known of a conversation: it depends on which events it has, and not on the order in which they arrive.
+
+Times are microseconds since 1970.
+"""
+
+import bisect
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from server.events import event_types, outcomes
+from server.events.outcomes import Closing, ClosingKind
+
+# Of each conversation. They tell when a human answered first after a hand-over that is told late.
+MOST_HUMAN_MESSAGES = 100
+_SENT = "message.sent"
+_STARTED = "conversation.started"
+_SHOW_ACTIVITY = frozenset((*event_types.MESSAGES, _STARTED, *outcomes.KIND_OF_EVENT_TYPE))
+
+
+class ConversationEvent(NamedTuple):
+    """An event of a conversation, as far as the conversation depends on it. Unset texts are empty."""
+
+    revision: int
+    received_at: int
+    occurred_at: int
+    event_key: bytes
+    event_type: str
+    conversation_id: str
+    agent_id: str
+    user_id: str
+    channel: str
+    team_id: str
+    topic: str
+    by_human: bool
+
+
+class Attribution(NamedTuple):
+    """To whom and what something is attributed: values under which it is counted."""
+
+    agent_id: str
+    channel: str
+    team_id: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversation:
+    """A conversation as its events make it. None stands for what no event has told.
+
+    It begins with its earliest start event, or where no start was told with its first event. A hand-over to a human
+    closes it for its agent, and leaves it open until somebody closes it.
+    """
+
+    conversation_id: str
+    first_at: int  # of any event
+    began_at: int
+    began_key: bytes
+    is_start_told: bool = False
+    began_agent_id: str = ""
+    began_channel: str = ""
+    began_team_id: str = ""
+    messages: int = 0
+    first_sent_at: int | None = None
+    human_messages: list[int] = field(default_factory=list)  # the times of the first ones, in order
+    escalated_at: int | None = None  # the first time
+    reopenings: int = 0
+    outcome: ClosingKind | None = None  # how it went for its agent
+    closed_at: int | None = None
+    agent_id: str = ""
+    channel: str = ""
+    team_id: str = ""
+    is_open: bool = True
+    human_resolved_at: int | None = None
+    human_resolved_agent_id: str = ""
+    human_resolved_channel: str = ""
+    human_resolved_team_id: str = ""
+    topic: str = ""
+    topic_at: int | None = None
+    latest_at: int | None = None  # when somebody spoke last, or started, closed or reopened it
+    latest_agent_id: str = ""
+    latest_agent_at: int | None = None
+    latest_user_id: str = ""
+    latest_user_at: int | None = None
+    latest_channel: str = ""
+    latest_channel_at: int | None = None
+
+    @classmethod
+    def of(cls, event: ConversationEvent, to: Attribution) -> "Conversation":
+        """Returns the conversation that begins with its first event that arrives, before anything else of it."""
+        at = event.occurred_at
+        new = cls(conversation_id=event.conversation_id, first_at=at, began_at=at, began_key=event.event_key)
+        new._begin(event, to)
+        return new
+
+    def take(self, event: ConversationEvent, to: Attribution) -> None:
+        """Takes an event in. What closing events say is left to close()."""
+        at, event_type = event.occurred_at, event.event_type
+        is_start = event_type == _STARTED
+        self.first_at = min(self.first_at, at)
+        if (not is_start, at, event.event_key) < (not self.is_start_told, self.began_at, self.began_key):
+            self._begin(event, to)
+        if event_type in _SHOW_ACTIVITY:
+            if self.latest_at is None or at > self.latest_at:
+                self.latest_at = at
+            self._take_latest(event)
+            if event_type in event_types.MESSAGES:
+                self.messages += 1
+                if event_type == _SENT:
+                    self._take_sent(event)
+
+    def _begin(self, event: ConversationEvent, to: Attribution) -> None:
+        self.began_at, self.began_key = event.occurred_at, event.event_key
+        self.is_start_told = event.event_type == _STARTED
+        self.began_agent_id, self.began_channel, self.began_team_id = to
+
+    def _take_sent(self, event: ConversationEvent) -> None:
+        at = event.occurred_at
+        if self.first_sent_at is None or at < self.first_sent_at:
+            self.first_sent_at = at
+        if event.by_human:
+            times, escalated = self.human_messages, self.escalated_at
+            bisect.insort(times, at)
+            if len(times) > MOST_HUMAN_MESSAGES and (escalated is None or times[-2] >= escalated):
+                times.pop()
+
+    def _take_latest(self, event: ConversationEvent) -> None:
+        """Takes those texts over that are later than those known; of several at one time the greatest."""
+        at = event.occurred_at
+        if event.agent_id and (self.latest_agent_at or 0, self.latest_agent_id) < (at, event.agent_id):
+            self.latest_agent_at, self.latest_agent_id = at, event.agent_id
+        if event.user_id and (self.latest_user_at or 0, self.latest_user_id) < (at, event.user_id):
+            self.latest_user_at, self.latest_user_id = at, event.user_id
+        if event.channel and (self.latest_channel_at or 0, self.latest_channel) < (at, event.channel):
+            self.latest_channel_at, self.latest_channel = at, event.channel
+        if event.topic and (self.topic_at or 0, self.topic) < (at, event.topic):
+            self.topic_at, self.topic = at, event.topic
+
+    def close(self, closings: Iterable[Closing]) -> None:
+        """Takes over what all of its closing and reopening events say."""
+        events = list(closings)
+        self.reopenings = sum(one.kind is ClosingKind.REOPENED for one in events)
+        handed_over = [one.occurred_at for one in events if one.kind is ClosingKind.ESCALATED]
+        self.escalated_at = min(handed_over, default=None)
+        closed = outcomes.since_reopening(events)
+        outcome = outcomes.outcome(events)
+        if outcome is None:
+            self.outcome, self.closed_at, self.agent_id, self.channel, self.team_id = None, None, "", "", ""
+        else:
+            self.outcome, self.closed_at = outcome.kind, outcome.closed_at
+            self.agent_id, self.channel, self.team_id = outcome.agent_id, outcome.channel, outcome.team_id
+        self.is_open = not closed or closed[-1].kind is ClosingKind.ESCALATED
+        resolved = outcomes.human_resolution(closed)
+        self.human_resolved_at = resolved.occurred_at if resolved else None
+        self.human_resolved_agent_id = resolved.agent_id if resolved else ""
+        self.human_resolved_channel = resolved.channel if resolved else ""
+        self.human_resolved_team_id = resolved.team_id if resolved else ""
+
+    @property
+    def human_wait_ends_at(self) -> int | None:
+        """When a human answered first after the first hand-over; None without either."""
+        if self.escalated_at is None:
+            return None
+        place = bisect.bisect_left(self.human_messages, self.escalated_at)
+        return self.human_messages[place] if place < len(self.human_messages) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationSummary:
+    """A conversation as it stands, and who took part in it last. The outcome is None while nobody has closed it."""
+
+    conversation_id: str
+    agent_id: str
+    user_id: str
+    channel: str
+    last_activity: int
+    messages: int
+    outcome: int | None

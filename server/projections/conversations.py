@@ -1,0 +1,142 @@
+"""The projection of conversations: when each began, how it went, and how soon somebody answered."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from server import timerange
+from server.catalog import conversations as counting
+from server.catalog.cells import OTHER, Cells
+from server.catalog.families.conversations import PROJECTION
+from server.events import outcomes
+from server.events.conversation import Attribution, Conversation, ConversationEvent
+from server.events.event import conversation_key_of
+from server.events.outcomes import Closing
+from server.projections.projection import Advance
+from server.store import conversation_versions, members
+from server.store import conversations as stored
+from server.store.database import Driver
+from server.store.members import MemberKind
+from server.store.projections import ProjectionPosition, Rows
+
+Labels = Mapping[Attribution, Attribution]
+
+
+class Conversations:
+    """Follows the conversations of an organization."""
+
+    name = PROJECTION
+
+    async def advance(
+        self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
+    ) -> Advance:
+        """Takes in the events of conversations after a position."""
+        events: Sequence[ConversationEvent]
+        events = await stored.events_after(driver, rows.organization_id, position, newest.revision, limit)
+        reached = newest
+        if len(events) == limit:
+            events, reached = _whole_revisions(events)
+            if not events:  # a single revision has more than that
+                return await self.advance(driver, rows, position, newest, 2 * limit)
+        changes: Cells = {}
+        if events:
+            await _take_in(driver, rows, events, changes)
+        return Advance(position=reached, events=len(events), changes=changes)
+
+    async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
+        """Prepares conversations that were filled anew to replace those that are valid."""
+        if complete_from is not None:
+            await conversation_versions.keep(driver, old, new, complete_from)
+        changes: Cells = {}
+        async for before, after in conversation_versions.differences(driver, old, new):
+            _count_change(changes, before, after)
+        return changes
+
+    async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
+        """Removes conversations that are not valid any more."""
+        return await conversation_versions.remove(driver, rows, limit)
+
+
+def _whole_revisions(events: Sequence[ConversationEvent]) -> tuple[Sequence[ConversationEvent], ProjectionPosition]:
+    """Returns the events of all but the last revision, which may be incomplete, and the position that they lead to."""
+    whole = [event for event in events if event.revision < events[-1].revision]
+    latest = whole[-1] if whole else events[-1]
+    return whole, ProjectionPosition(revision=latest.revision, revised_at=timerange.of_microseconds(latest.received_at))
+
+
+async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEvent], changes: Cells) -> None:
+    """Takes events in, stores the conversations that they change, and adds to changes what that changes in figures."""
+    by_id: dict[str, list[ConversationEvent]] = {}
+    for event in events:
+        by_id.setdefault(event.conversation_id, []).append(event)
+    by_key = {conversation_key_of(conversation_id): some for conversation_id, some in by_id.items()}
+    labels = await _labels(driver, rows.organization_id, events)
+    before = await stored.load(driver, rows, by_key)
+    closings = await _closings(driver, rows, by_key, labels)
+    after = {key: _after(before.get(key), some, labels, closings.get(key)) for key, some in by_key.items()}
+    for key, conversation in after.items():
+        _count_change(changes, before.get(key), conversation)
+    await stored.save(driver, rows, after)
+
+
+def _after(
+    before: Conversation | None,
+    events: Sequence[ConversationEvent],
+    labels: Labels,
+    closings: Sequence[Closing] | None,
+) -> Conversation:
+    """Returns a conversation with more events. closings are all of its closing events, where there are new ones."""
+    if before is None:
+        after = Conversation.of(events[0], labels[_attribution(events[0])])
+    else:
+        after = copy.copy(before)
+        after.human_messages = [*before.human_messages]
+    for event in events:
+        after.take(event, labels[_attribution(event)])
+    if closings is not None:
+        after.close(closings)
+    return after
+
+
+def _count_change(changes: Cells, before: Conversation | None, after: Conversation | None) -> None:
+    counted = list(counting.contributions(before)) if before else []
+    counts = list(counting.contributions(after)) if after else []
+    if counted != counts:
+        counting.add(changes, counted, -1)
+        counting.add(changes, counts)
+
+
+def _attribution(event: ConversationEvent) -> Attribution:
+    return Attribution(event.agent_id, event.channel, event.team_id)
+
+
+_KINDS = (MemberKind.AGENT, MemberKind.CHANNEL, MemberKind.TEAM)
+
+
+async def _labels(driver: Driver, organization_id: int, events: Sequence[ConversationEvent]) -> Labels:
+    """Returns the values under which those of events are counted."""
+    given = {_attribution(event) for event in events}
+    wanted = {(kind, value) for values in given for kind, value in zip(_KINDS, values, strict=True) if value}
+    over = await members.over_limit(driver, organization_id, wanted)
+    return {
+        values: Attribution(
+            *(OTHER if (kind, value) in over else value for kind, value in zip(_KINDS, values, strict=True))
+        )
+        for values in given
+    }
+
+
+async def _closings(
+    driver: Driver, rows: Rows, events: Mapping[bytes, Sequence[ConversationEvent]], labels: Labels
+) -> dict[bytes, list[Closing]]:
+    """Stores closing and reopening events, and returns all of those of the conversations that got one."""
+    new = [
+        Closing(key, event.occurred_at, event.event_key, kind, *labels[_attribution(event)])
+        for key, some in events.items()
+        for event in some
+        if (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None
+    ]
+    if not new:
+        return {}
+    await stored.add_closings(driver, rows, new)
+    return await stored.closings(driver, rows, {one.conversation_key for one in new})

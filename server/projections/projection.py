@@ -1,0 +1,45 @@
+"""What a projection is: a piece of code that follows the revisions of an organization, in order."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from server.catalog.cells import Cells
+from server.store.database import Driver
+from server.store.projections import ProjectionPosition, Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """What a projection has done in a step: how far it got, over how many events, and what changes in figures."""
+
+    position: ProjectionPosition
+    events: int
+    changes: Cells
+
+
+class Projection(Protocol):
+    """Follows the revisions of an organization.
+
+    What it keeps depends on which events there are and not on the order in which they arrive. It adds to figures what
+    now counts and takes back what was counted before. All of it happens in the transaction of the driver.
+    """
+
+    @property
+    def name(self) -> str:
+        """Returns its name, which is stored and never changes."""
+
+    async def advance(
+        self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
+    ) -> Advance:
+        """Takes in the events after a position, up to the newest revision or about as many as a limit allows, and says
+        how far it got. It gets on, whatever the limit.
+        """
+
+    async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
+        """Prepares rows that were filled anew to replace those that are valid, and returns what that changes in
+        figures. Of what happened before complete_from raw events may be gone: what is known of it is kept.
+        """
+
+    async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
+        """Removes rows that are not valid any more, about as many as a limit allows; 0 where none are left."""

@@ -1,0 +1,77 @@
+"""Rebuilding: rows of a projection are filled again from the oldest raw event on, beside those that are valid, while
+the service goes on; then they take their place, and what differs is compensated for in figures.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from server import timerange
+from server.projections import projector
+from server.projections.projection import Projection
+from server.projections.registry import PROJECTIONS
+from server.store import organizations, projections
+from server.store.database import Database, Driver
+from server.store.projections import Locked, ProjectionPosition, Rebuilt, Rows
+
+_REMOVED_AT_ONCE = 5_000
+_MOST_VERSIONS = 32_767
+_BEGINNING = ProjectionPosition(revision=0, revised_at=timerange.EPOCH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildProgress:
+    """How far a rebuild has got: the revision up to which rows are filled, the newest one, and over how many events."""
+
+    revision: int
+    newest: int
+    events: int
+
+
+async def rebuild(
+    database: Database, organization_id: int, name: str, report: Callable[[RebuildProgress], None]
+) -> RebuildProgress:
+    """Rebuilds a projection of an organization and returns how far it got. One that was begun and not finished goes on.
+
+    Conversations of which raw events are gone stay as they are.
+    """
+    projection, events = PROJECTIONS[name], 0
+    while True:
+        async with database.transaction() as driver:
+            locked = await projections.lock(driver, organization_id, name)
+            if locked is None:
+                return RebuildProgress(revision=0, newest=0, events=0)
+            rebuilt = locked.rebuilt or _begin(locked.rows)
+            advance = await projection.advance(
+                driver, rebuilt.rows, rebuilt.position, locked.newest, projector.STEP_EVENTS
+            )
+            events += advance.events
+            newest = locked.newest.revision
+            progress = RebuildProgress(revision=advance.position.revision, newest=newest, events=events)
+            await projections.move_rebuilt(driver, name, rebuilt.rows, advance.position)
+            if progress.revision == newest:
+                await _swap(driver, projection, locked, rebuilt.rows)
+        report(progress)
+        if progress.revision == newest:
+            await _remove(database, projection, locked.rows)
+            return progress
+
+
+def _begin(valid: Rows) -> Rebuilt:
+    return Rebuilt(rows=valid._replace(version=valid.version % _MOST_VERSIONS + 1), position=_BEGINNING)
+
+
+async def _swap(driver: Driver, projection: Projection, locked: Locked, filled: Rows) -> None:
+    """Lets rows that have seen every revision take the place of those that are valid."""
+    kept = await organizations.kept(driver, filled.organization_id)
+    raw_from = kept.raw_from_bucket if kept else 0
+    complete_from = timerange.instant(raw_from) if raw_from else None
+    changes = await projection.replace(driver, locked.rows, filled, complete_from)
+    revision = await projector.append(driver, filled.organization_id, changes)
+    await projections.swap(driver, filled.organization_id, projection.name, revision or locked.newest)
+
+
+async def _remove(database: Database, projection: Projection, rows: Rows) -> None:
+    removed = _REMOVED_AT_ONCE
+    while removed:
+        async with database.transaction() as driver:
+            removed = await projection.remove(driver, rows, _REMOVED_AT_ONCE)

@@ -1,0 +1,264 @@
+"""How far projections have followed the revisions of organizations."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from server.store import statements
+from server.store.database import Driver
+
+
+class Rows(NamedTuple):
+    """The rows of a projection of an organization. While it is rebuilt there are those of two versions."""
+
+    organization_id: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionPosition:
+    """The revision up to which a projection has seen everything, and the time of that revision."""
+
+    revision: int
+    revised_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """Rows of a projection that are being filled from the oldest raw event on, and how far they are."""
+
+    rows: Rows
+    position: ProjectionPosition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """A projection that is locked until COMMIT: where it stands, and the newest revision of its organization."""
+
+    rows: Rows
+    position: ProjectionPosition
+    newest: ProjectionPosition
+    rebuilt: Rebuilt | None
+    is_stopped: bool
+
+
+# What lets readers find the rows of the version that is valid, in SQL; $1 is the organization.
+VERSION = "(SELECT version FROM projections WHERE organization_id = $1 AND name = '{}')"
+
+_LOCK = """
+    SELECT version, revision, revised_at, rebuilt_version, rebuilt_revision, rebuilt_revised_at,
+        failed_revision IS NOT NULL AS is_stopped
+    FROM projections WHERE organization_id = $1 AND name = $2 FOR UPDATE
+"""
+_ADD = "INSERT INTO projections (organization_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_NEWEST = "SELECT revision, revised_at FROM revisions WHERE organization_id = $1"
+
+
+async def lock(driver: Driver, organization_id: int, name: str) -> Locked | None:
+    """Locks an organization's projection until COMMIT, once whoever holds it has committed; None where the organization
+    has no event.
+    """
+    row = await driver.fetchrow(_LOCK, organization_id, name)
+    if row is None:
+        await driver.execute(_ADD, organization_id, name)
+        row = await driver.fetchrow(_LOCK, organization_id, name)
+    # Looked at once the lock is held: whatever was newest when somebody asked for the projection is seen.
+    newest = await driver.fetchrow(_NEWEST, organization_id)
+    if row is None or newest is None:
+        return None
+    rebuilt = None
+    if row["rebuilt_version"] is not None:
+        rebuilt = Rebuilt(
+            rows=Rows(organization_id, row["rebuilt_version"]),
+            position=ProjectionPosition(revision=row["rebuilt_revision"], revised_at=row["rebuilt_revised_at"]),
+        )
+    return Locked(
+        rows=Rows(organization_id, row["version"]),
+        position=ProjectionPosition(revision=row["revision"], revised_at=row["revised_at"]),
+        newest=ProjectionPosition(revision=newest["revision"], revised_at=newest["revised_at"]),
+        rebuilt=rebuilt,
+        is_stopped=row["is_stopped"],
+    )
+
+
+async def following(driver: Driver, organization_id: int, position: ProjectionPosition) -> ProjectionPosition | None:
+    """Returns the next revision after a position that has events; None where there is none."""
+    row = await driver.fetchrow(
+        "SELECT revision, received_at FROM events WHERE organization_id = $1 AND revision > $2 AND received_at >= $3"
+        " ORDER BY revision LIMIT 1",
+        organization_id,
+        position.revision,
+        position.revised_at,
+    )
+    return None if row is None else ProjectionPosition(revision=row[0], revised_at=row[1])
+
+
+async def move(
+    driver: Driver, organization_id: int, name: str, position: ProjectionPosition, *, is_durable: bool
+) -> None:
+    """Moves a projection that is locked on. Unless is_durable, the COMMIT does not wait for the disk: should it be
+    lost, all of the transaction is, and is done again.
+    """
+    await driver.execute(
+        "UPDATE projections SET revision = $3, revised_at = $4 WHERE organization_id = $1 AND name = $2",
+        organization_id,
+        name,
+        position.revision,
+        position.revised_at,
+    )
+    if not is_durable:
+        await driver.execute("SET LOCAL synchronous_commit = off")
+
+
+async def move_rebuilt(driver: Driver, name: str, rows: Rows, position: ProjectionPosition) -> None:
+    """Records how far rows of another version are filled."""
+    await driver.execute(
+        "UPDATE projections SET rebuilt_version = $3, rebuilt_revision = $4, rebuilt_revised_at = $5"
+        " WHERE organization_id = $1 AND name = $2",
+        rows.organization_id,
+        name,
+        rows.version,
+        position.revision,
+        position.revised_at,
+    )
+
+
+async def swap(driver: Driver, organization_id: int, name: str, position: ProjectionPosition) -> None:
+    """Makes the rows that were filled those that are valid, as of a position."""
+    await driver.execute(
+        "UPDATE projections SET version = rebuilt_version, revision = $3, revised_at = $4, rebuilt_version = NULL,"
+        " rebuilt_revision = NULL, rebuilt_revised_at = NULL, failed_revision = NULL, failed_at = NULL, failure = NULL"
+        " WHERE organization_id = $1 AND name = $2",
+        organization_id,
+        name,
+        position.revision,
+        position.revised_at,
+    )
+
+
+async def stop(driver: Driver, organization_id: int, name: str, revision: int, failure: str) -> None:
+    """Records that a projection cannot get over a revision, and why."""
+    await driver.execute(
+        "UPDATE projections SET failed_revision = $3, failed_at = clock_timestamp(), failure = $4"
+        " WHERE organization_id = $1 AND name = $2",
+        organization_id,
+        name,
+        revision,
+        failure,
+    )
+
+
+async def seen(driver: Driver, organization_id: int, name: str) -> int:
+    """Returns the revision up to which a projection of an organization has seen everything."""
+    statement = "SELECT revision FROM projections WHERE organization_id = $1 AND name = $2"
+    return await driver.fetchval(statement, organization_id, name) or 0
+
+
+async def seen_by_all(driver: Driver, organization_id: int, names: Collection[str]) -> int | None:
+    """Returns the revision up to which those projections that have not stopped have seen everything; None where all
+    have stopped.
+    """
+    revision: int | None = await driver.fetchval(
+        "SELECT min(coalesce(p.revision, 0)) FROM unnest($2::text[]) AS n(name)"
+        " LEFT JOIN projections p ON p.organization_id = $1 AND p.name = n.name WHERE p.failed_revision IS NULL",
+        organization_id,
+        list(names),
+    )
+    return revision
+
+
+async def retry(driver: Driver, name: str, organization_ids: Collection[int] | None) -> int:
+    """Lets projections that have stopped go on, of some organizations or of all; returns how many."""
+    status: str = await driver.execute(
+        "UPDATE projections SET failed_revision = NULL, failed_at = NULL, failure = NULL"
+        " WHERE name = $1 AND failed_revision IS NOT NULL AND ($2::integer[] IS NULL OR organization_id = ANY($2))",
+        name,
+        None if organization_ids is None else list(organization_ids),
+    )
+    return int(status.split()[-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """A projection of an organization that has not seen every revision."""
+
+    organization_id: int
+    name: str
+
+
+async def behind(driver: Driver, names: Collection[str]) -> list[Behind]:
+    """Returns the projections that have not stopped and have not seen every revision."""
+    rows = await driver.fetch(
+        "SELECT r.organization_id, n.name FROM revisions r CROSS JOIN unnest($1::text[]) AS n(name)"
+        " LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name"
+        " WHERE coalesce(p.revision, 0) < r.revision AND p.failed_revision IS NULL",
+        list(names),
+    )
+    return [Behind(organization_id=row[0], name=row[1]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionState:
+    """How far a projection is behind over all organizations: how many of them, by how many revisions together, and the
+    seconds between the time up to which one has seen everything and that of its newest revision, at most.
+    """
+
+    name: str
+    organizations: int
+    revisions: int
+    seconds: float
+
+
+_STATES = statements.load("read_projection_states")
+
+
+async def states(driver: Driver, names: Collection[str]) -> list[ProjectionState]:
+    """Returns how far projections are behind."""
+    rows = await driver.fetch(_STATES.text, *_STATES.arguments(names=list(names)))
+    return [ProjectionState(name=row[0], organizations=row[1], revisions=row[2], seconds=row[3]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedProjection:
+    """A projection of an organization that cannot get over a revision."""
+
+    name: str
+    organization_id: int
+    revision: int
+    at: datetime
+    failure: str
+
+
+async def stopped_count(driver: Driver) -> int:
+    """Returns how many projections of organizations have stopped."""
+    found: int = await driver.fetchval("SELECT count(*) FROM projections WHERE failed_revision IS NOT NULL")
+    return found
+
+
+async def stopped(driver: Driver, limit: int) -> list[StoppedProjection]:
+    """Returns projections that have stopped, the first of them, as many as a limit allows."""
+    rows = await driver.fetch(
+        "SELECT name, organization_id, failed_revision, failed_at, failure FROM projections"
+        " WHERE failed_revision IS NOT NULL ORDER BY failed_at, organization_id LIMIT $1",
+        limit,
+    )
+    return [
+        StoppedProjection(name=row[0], organization_id=row[1], revision=row[2], at=row[3], failure=row[4])
+        for row in rows
+    ]
+
+
+async def seen_until(driver: Driver, names: Collection[str], organization_ids: Collection[int]) -> dict[int, datetime]:
+    """Returns up to when projections have seen whatever organizations have stored, for those organizations of which
+    some projection has not seen all of it.
+    """
+    rows = await driver.fetch(
+        "SELECT r.organization_id, min(coalesce(p.revised_at, timestamptz '1970-01-01 00:00+00')) FROM revisions r"
+        " CROSS JOIN unnest($1::text[]) AS n(name)"
+        " LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name"
+        " WHERE r.organization_id = ANY($2::integer[]) AND coalesce(p.revision, 0) < r.revision GROUP BY 1",
+        list(names),
+        list(organization_ids),
+    )
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,14 @@
+-- Reads how far projections are behind, over all organizations.
+--
+-- Parameters
+--   names                              text[]: the projections
+SELECT n.name, count(*) FILTER (WHERE lag > 0)::integer, coalesce(sum(lag) FILTER (WHERE lag > 0), 0)::bigint,
+    coalesce(max(extract(epoch FROM b.newest - b.seen)) FILTER (WHERE lag > 0), 0)::double precision
+FROM unnest(:names::text[]) AS n(name)
+LEFT JOIN LATERAL (
+    SELECT r.revision - coalesce(p.revision, 0) AS lag, r.revised_at AS newest,
+        CASE WHEN p.revision > 0 THEN p.revised_at ELSE r.revised_at END AS seen
+    FROM revisions r LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name
+) AS b ON true
+GROUP BY n.name
+ORDER BY n.name

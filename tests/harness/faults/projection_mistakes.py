@@ -1,0 +1,96 @@
+"""Mistakes in how projections follow revisions, and in who waits for them."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from server.catalog.cells import Cells
+from server.events.conversation import Conversation
+from server.projections import conversations as projected
+from server.projections.projector import Projector
+from server.store import conversations, projections
+from server.store.database import Driver
+from server.store.projections import Locked, ProjectionPosition
+from tests.harness.faults.ingest_mistakes import database, remember_database
+from tests.harness.faults.mistake import Mistake, replace, together
+
+_MISCOUNTED = frozenset(("audit", "conservation", "figures", "stale conversations", "too many conversations"))
+_EVERYTHING = 2**62
+_NEWEST = "SELECT revision, revised_at FROM revisions WHERE organization_id = $1"
+
+
+def _move_before_writing() -> None:
+    """Moves the position in a transaction of its own, before the one that writes what was read."""
+    lock = projections.lock
+
+    async def wrong(driver: Driver, organization_id: int, name: str) -> Locked | None:
+        async with database().transaction() as other:
+            locked = await lock(other, organization_id, name)
+            if locked is not None:
+                await projections.move(other, organization_id, name, locked.newest, is_durable=True)
+        await lock(driver, organization_id, name)
+        return locked
+
+    replace(lock, wrong)
+
+
+def _leave_compensation_out() -> None:
+    count = projected._count_change
+
+    def wrong(changes: Cells, before: Conversation | None, after: Conversation | None) -> None:
+        if after != before:
+            count(changes, None, after)
+
+    replace(count, wrong)
+
+
+def _step_without_lock() -> None:
+    """Lets go of the lock at once."""
+    lock = projections.lock
+
+    async def wrong(driver: Driver, organization_id: int, name: str) -> Locked | None:
+        async with database().transaction() as other:
+            return await lock(other, organization_id, name)
+
+    replace(lock, wrong)
+
+
+def _skip_what_comes_meanwhile() -> None:
+    """Takes for the position what is newest once everything is written, and not what was newest when it was read."""
+    move = projections.move
+
+    async def wrong(
+        driver: Driver, organization_id: int, name: str, position: ProjectionPosition, *, is_durable: bool
+    ) -> None:
+        newest = await driver.fetchrow(_NEWEST, organization_id)
+        assert newest is not None
+        await move(driver, organization_id, name, ProjectionPosition(**newest), is_durable=is_durable)
+
+    replace(move, wrong)
+
+
+def _read_beyond_position() -> None:
+    """Reads whatever is committed by then, and not up to the revision that the position is moved to."""
+    read = conversations.events_after
+
+    async def wrong(driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int) -> Any:
+        return await read(driver, organization_id, position, _EVERYTHING, limit)
+
+    replace(read, wrong)
+
+
+def _answer_at_once() -> None:
+    async def wrong(self: Projector, organization_id: int, names: Collection[str], target: int) -> None:
+        await asyncio.sleep(0)
+
+    replace(Projector.catch_up, wrong)
+
+
+MISTAKES: Mapping[str, Mistake] = {
+    "position-moved-before-write": Mistake(make=together(remember_database, _move_before_writing), checks=_MISCOUNTED),
+    "compensation-left-out": Mistake(make=_leave_compensation_out, checks=_MISCOUNTED),
+    "step-without-lock": Mistake(make=together(remember_database, _step_without_lock), checks=_MISCOUNTED),
+    "position-ahead-of-what-was-read": Mistake(make=_skip_what_comes_meanwhile, checks=_MISCOUNTED),
+    "step-reads-beyond-position": Mistake(make=_read_beyond_position, checks=_MISCOUNTED),
+    "answer-without-catching-up": Mistake(make=_answer_at_once, checks=frozenset(("stale conversations",))),
+}

@@ -1,0 +1,336 @@
+"""Projections: every event is counted once, whoever steps when; what cannot be got over stops nothing else."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from server.catalog.families.conversations import PROJECTION
+from server.errors import Refused
+from server.events.conversation import Conversation
+from server.events.event import Event, key_of
+from server.organizations.settings import OrganizationSettings
+from server.projections import projector as projectors
+from server.projections.projector import Projector
+from server.projections.rebuild import rebuild
+from server.rollups import audit, fold
+from server.store import conversations as stored
+from server.store import partitions, projections
+from server.store.database import Database, Driver
+from server.tasks import retention
+from server.tenancy import administration
+from tests.support import serving, worlds
+from tests.support.serving import Caller
+from workers.projecting import Projecting
+
+
+def message(conversation: str, number: int, **fields: Any) -> Event:
+    one = worlds.events(1, 1)[0]
+    event_id = f"{conversation}-{number}"
+    told = {"event_type": "message.sent", "detail": {}, **fields}
+    return one._replace(event_id=event_id, event_key=key_of(event_id), conversation_id=conversation, **told)
+
+
+async def rows(database: Database, organization: int) -> dict[bytes, object]:
+    """The conversations of an organization as they are kept, by key."""
+    async with database.snapshot() as driver:
+        found = await driver.fetch(
+            "SELECT c.* FROM conversations c JOIN projections p USING (organization_id, version)"
+            " WHERE c.organization_id = $1",
+            organization,
+        )
+    apart = ("organization_id", "version")
+    return {row["conversation_key"]: {name: one for name, one in row.items() if name not in apart} for row in found}
+
+
+async def plain_figures(database: Database, organization: int) -> dict[object, object]:
+    """The figures without the numbers of members, which depend on the order in which ids came."""
+    figures = await worlds.figures(database, organization)
+    return {key: (cell.counters, cell.bins) for key, cell in figures.items()}
+
+
+async def state(database: Database, organization: int) -> dict[str, Any]:
+    async with database.snapshot() as driver:
+        row = await driver.fetchrow("SELECT * FROM projections WHERE organization_id = $1", organization)
+        newest = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
+    return {**(row or {}), "newest": newest}
+
+
+@pytest.fixture
+def make_own(own_database: Database) -> Callable[[], Awaitable[int]]:
+    """Makes organizations in the database of the test's own."""
+    numbers = itertools.count(1)
+
+    async def make() -> int:
+        settings = OrganizationSettings(time_zone="UTC")
+        return await administration.create_organization(own_database, f"made {next(numbers)}", settings)
+
+    return make
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes few events, fewer than some revisions have."""
+    monkeypatch.setattr(projectors, "STEP_EVENTS", 7)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_figures_and_rows_do_not_depend_on_the_steps(
+    own_database: Database, make_own: Callable[[], Awaitable[int]], monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    dice = random.Random(seed)
+    events = worlds.events(seed, 300)
+    at_once, in_steps = await make_own(), await make_own()
+    await worlds.store(own_database, at_once, events)
+    await worlds.project(own_database, at_once)
+    shuffled = dice.sample(events, len(events))
+    for start in range(0, 300, 30):
+        await worlds.store(own_database, in_steps, shuffled[start : start + 30], batch=dice.choice((1, 5, 30)))
+        if dice.random() < 0.7:
+            monkeypatch.setattr(projectors, "STEP_EVENTS", dice.choice((1, 3, 20, 1000)))
+            await worlds.project(own_database, in_steps)
+        if dice.random() < 0.3:
+            await fold.fold_all(own_database, in_steps)
+    await worlds.project(own_database, in_steps)
+    assert await rows(own_database, at_once) == await rows(own_database, in_steps)
+    assert await plain_figures(own_database, at_once) == await plain_figures(own_database, in_steps)
+    for organization in (at_once, in_steps):
+        assert (await audit.check(own_database, organization)).mismatches == 0
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_revision_with_more_events_than_a_step_is_one_step(
+    own_database: Database, own_organization: int
+) -> None:
+    await worlds.store(own_database, own_organization, [message("c", number) for number in range(50)], batch=50)
+    projector = Projector(own_database)
+    assert await projector.follow(own_organization, PROJECTION) == 50
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_many_that_step_at_once_count_everything_once(own_database: Database, own_organization: int) -> None:
+    projectors_at_once = [Projector(own_database) for _ in range(3)]
+    events = worlds.events(5, 300)
+
+    async def follow(one: Projector) -> None:
+        for _ in range(10):
+            await one.follow(own_organization, PROJECTION)
+
+    storing = worlds.store(own_database, own_organization, events, batch=10)
+    await asyncio.gather(storing, *(follow(one) for one in projectors_at_once))
+    await worlds.project(own_database, own_organization)
+    report = await audit.check(own_database, own_organization)
+    assert (report.mismatches, report.events) == (0, 300)
+
+
+async def test_a_step_that_changes_no_figure_makes_no_revision(own_database: Database, own_organization: int) -> None:
+    told: list[int] = []
+    projector = Projector(own_database, on_revision=told.append)
+    await worlds.store(own_database, own_organization, [message("c", 1)])
+    await projector.follow(own_organization, PROJECTION)
+    assert told == [own_organization]  # the conversation began
+    found = await state(own_database, own_organization)
+    assert (found["revision"], found["newest"]) == (2, 2)
+    await worlds.store(own_database, own_organization, [message("c", 2, event_type="message.received")])
+    await projector.follow(own_organization, PROJECTION)
+    assert told == [own_organization]
+    found = await state(own_database, own_organization)
+    assert (found["revision"], found["newest"]) == (3, 3)
+    assert await projector.follow(own_organization, PROJECTION) == 0
+
+
+async def test_an_answer_holds_what_was_acknowledged_before_it_without_any_worker(caller: Caller) -> None:
+    for number in range(5):
+        await caller.track(serving.event("conversation.started", conversation_id=f"c{number}"))
+        overview = (await caller.overview(serving.today())).overview
+        assert (overview.events, overview.total_conversations) == (number + 1, number + 1)
+
+
+async def test_a_worker_brings_projections_on(own_database: Database, own_organization: int) -> None:
+    working = Projecting(own_database, Projector(own_database))
+    await worlds.store(own_database, own_organization, worlds.events(1, 50))
+    await working.organization(own_organization)
+    found = await state(own_database, own_organization)
+    assert found["revision"] == found["newest"]
+    await worlds.store(own_database, own_organization, worlds.events(2, 50))
+    await working.due()
+    found = await state(own_database, own_organization)
+    assert found["revision"] == found["newest"]
+
+
+@pytest.fixture
+def poison(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The conversations on whose events the projection fails, as by a bug of ours."""
+    poisonous = ["bad"]
+    events_after = stored.events_after
+
+    async def failing(driver: Driver, *arguments: Any) -> Any:
+        events = await events_after(driver, *arguments)
+        if any(event.conversation_id in poisonous for event in events):
+            raise ValueError("a value of the tenant's")
+        return events
+
+    monkeypatch.setattr(stored, "events_after", failing)
+    return poisonous
+
+
+async def test_a_projection_that_fails_stops_itself_and_nothing_else(
+    caller: Caller, database: Database, poison: list[str]
+) -> None:
+    for name in ("good", "bad", "later"):
+        await caller.track(serving.event("conversation.started", conversation_id=name))
+    answer = await caller.overview(serving.today())
+    assert (answer.overview.events, answer.overview.total_conversations) == (3, 1)
+    (lagging,) = answer.context.lagging
+    assert (lagging.projection, lagging.as_of_revision) == (PROJECTION, 1)
+    found = await state(database, caller.organization_id)
+    assert found["failed_revision"] == 2
+    assert "tenant" not in found["failure"]
+    assert "ValueError" in found["failure"]
+    trends = await caller.trends(serving.today(), "total_messages")
+    assert not trends.context.lagging, "what does not depend on it says nothing of it"
+    await caller.track(serving.event("message.sent"))
+    assert (await caller.overview(serving.today())).overview.events == 4
+
+    poison.clear()
+    async with database.transaction() as driver:
+        assert await projections.retry(driver, PROJECTION, [caller.organization_id]) == 1
+    answer = await caller.overview(serving.today())
+    assert (answer.overview.total_conversations, len(answer.context.lagging)) == (3, 0)
+    assert (await audit.check(database, caller.organization_id)).mismatches == 0
+
+
+async def test_an_answer_that_would_take_too_long_is_refused(
+    caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await caller.track(serving.event("message.sent", conversation_id="c"))
+    monkeypatch.setattr(projectors, "_CATCH_UP_SECONDS", 0.2)
+    async with database.transaction() as driver:
+        await projections.lock(driver, caller.organization_id, PROJECTION)
+        with pytest.raises(Refused, match="ask again"):
+            await Projector(database).catch_up(caller.organization_id, [PROJECTION], 1)
+    assert (await caller.overview(serving.today())).overview.total_conversations == 1
+
+
+async def test_raw_events_stay_until_projections_have_seen_them(own_database: Database, own_organization: int) -> None:
+    await worlds.execute(own_database, "UPDATE organizations SET event_retention_days = 1")
+    day = (datetime.now(UTC) - timedelta(days=5)).date()
+    async with own_database.transaction() as driver:
+        await partitions.ensure(driver, day)
+    await worlds.store(own_database, own_organization, [message("c", 1)])
+    for table in ("events", "revisions"):
+        column = {"events": "received_at", "revisions": "revised_at"}[table]
+        await worlds.execute(own_database, f"UPDATE {table} SET {column} = {column} - interval '5 days'")
+    await retention.event_retention(own_database, datetime.now(UTC), {})
+    assert await worlds.value(own_database, "SELECT count(*) FROM events") == 1
+    await worlds.project(own_database, own_organization)
+    await retention.event_retention(own_database, datetime.now(UTC), {})
+    assert await worlds.value(own_database, "SELECT count(*) FROM events") == 0
+
+
+# Rebuilding
+
+
+def ignore(_: object) -> None:
+    """Tells nobody."""
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_rebuild_changes_nothing_where_all_is_right(own_database: Database, own_organization: int) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(3, 200))
+    before = await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)
+    revision = (await state(own_database, own_organization))["newest"]
+    done = await rebuild(own_database, own_organization, PROJECTION, ignore)
+    found = await state(own_database, own_organization)
+    assert done.revision == found["revision"] == found["newest"] == revision
+    assert found["version"] == 2
+    assert (await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)) == before
+    assert await worlds.value(own_database, "SELECT count(*) FROM conversations WHERE version = 1") == 0
+    assert await worlds.value(own_database, "SELECT count(*) FROM conversation_closings WHERE version = 1") == 0
+
+
+async def test_a_rebuild_mends_what_a_fault_of_ours_has_done(
+    own_database: Database, make_own: Callable[[], Awaitable[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, wrong = await make_own(), await make_own()
+    events = worlds.events(3, 200)
+    for one in (right, wrong):
+        await worlds.store(own_database, one, events)
+    with monkeypatch.context() as patch:
+        patch.setattr(Conversation, "close", lambda *_: None)
+        await worlds.project(own_database, wrong)
+    assert (await audit.check(own_database, wrong)).mismatches > 0
+    assert await plain_figures(own_database, wrong) != await plain_figures(own_database, right)
+    await rebuild(own_database, wrong, PROJECTION, ignore)
+    assert await plain_figures(own_database, wrong) == await plain_figures(own_database, right)
+    assert (await audit.check(own_database, wrong)).mismatches == 0
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_rebuild_goes_on_while_events_come_in(own_database: Database, own_organization: int) -> None:
+    events = worlds.events(4, 400)
+    await worlds.store(own_database, own_organization, events[:200])
+    await worlds.project(own_database, own_organization)
+
+    async def more() -> None:
+        for start in range(200, 400, 20):
+            await worlds.store(own_database, own_organization, events[start : start + 20])
+            await worlds.project(own_database, own_organization)
+
+    await asyncio.gather(more(), rebuild(own_database, own_organization, PROJECTION, ignore))
+    await worlds.project(own_database, own_organization)
+    report = await audit.check(own_database, own_organization)
+    assert (report.mismatches, report.events) == (0, 400)
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_rebuild_that_was_ended_goes_on(own_database: Database, own_organization: int) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(3, 200), batch=5)
+    before = await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)
+
+    def end(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await rebuild(own_database, own_organization, PROJECTION, end)
+    assert (await state(own_database, own_organization))["rebuilt_version"] == 2
+    done = await rebuild(own_database, own_organization, PROJECTION, ignore)
+    assert 0 < done.events < 200
+    assert (await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)) == before
+
+
+async def test_a_rebuild_keeps_what_is_known_of_times_without_raw_events(
+    own_database: Database, own_organization: int
+) -> None:
+    events = worlds.events(3, 200)
+    await worlds.store(own_database, own_organization, events)
+    before = await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)
+    middle = sorted(event.occurred_at for event in events)[100] // 900_000_000
+    await worlds.execute(
+        own_database,
+        "DELETE FROM events WHERE occurred_at < to_timestamp($1)",
+        middle * 900,
+    )
+    await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", middle)
+    await rebuild(own_database, own_organization, PROJECTION, ignore)
+    assert (await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)) == before
+
+
+async def test_organizations_are_rebuilt_one_by_one(
+    own_database: Database, make_own: Callable[[], Awaitable[int]]
+) -> None:
+    organizations: Sequence[int] = [await make_own() for _ in range(2)]
+    for one in organizations:
+        await worlds.store(own_database, one, worlds.events(one, 100))
+        await worlds.project(own_database, one)
+    other = await rows(own_database, organizations[1])
+    await rebuild(own_database, organizations[0], PROJECTION, ignore)
+    assert [(await state(own_database, one))["version"] for one in organizations] == [2, 1]
+    assert await rows(own_database, organizations[1]) == other
+    for one in organizations:
+        assert (await audit.check(own_database, one)).mismatches == 0

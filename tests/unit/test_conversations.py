@@ -1,0 +1,153 @@
+"""Conversations: the same whatever order their events arrive in, in however many portions."""
+
+import copy
+import itertools
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.catalog import conversations as counting
+from server.catalog import registry
+from server.catalog.cells import Cells, differences
+from server.catalog.families.conversations import PROJECTION
+from server.events import outcomes
+from server.events.conversation import MOST_HUMAN_MESSAGES, Attribution, Conversation, ConversationEvent
+from server.events.outcomes import Closing, ClosingKind
+
+TYPES = ("message.received", "message.sent", "conversation.started", "api.called", *outcomes.KIND_OF_EVENT_TYPE)
+NAMES = st.sampled_from(("", "a", "b"))
+MINUTE = 60_000_000
+EVENTS = st.lists(
+    st.builds(
+        lambda key, at, event_type, agent, user, channel, topic, human: ConversationEvent(
+            1, 0, at, bytes((key,)), event_type, "c", agent, user, channel, "", topic, human
+        ),
+        st.integers(0, 255),
+        st.integers(0, 9),
+        st.sampled_from(TYPES),
+        NAMES,
+        NAMES,
+        NAMES,
+        NAMES,
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=9,
+    unique_by=lambda one: one.event_key,
+)
+
+
+def made(portions: Sequence[Sequence[ConversationEvent]]) -> Conversation:
+    """The conversation that events make, portion by portion."""
+    found: Conversation | None = None
+    closings: list[Closing] = []
+    for portion in portions:
+        for event in portion:
+            to = Attribution(event.agent_id, event.channel, event.team_id)
+            if found is None:
+                found = Conversation.of(event, to)
+            found.take(event, to)
+            if (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None:
+                closings.append(Closing(b"c", event.occurred_at, event.event_key, kind, *to))
+        if found is not None and closings:
+            found.close(closings)
+    assert found is not None
+    return found
+
+
+@given(st.data(), EVENTS)
+def test_a_conversation_does_not_depend_on_the_order_of_arrival(
+    data: st.DataObject, events: list[ConversationEvent]
+) -> None:
+    shuffled = data.draw(st.permutations(events))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=3)))
+    bounds = [0, *cuts, len(events)]
+    portions = [shuffled[first:last] for first, last in itertools.pairwise(bounds)]
+    assert made(portions) == made([events])
+
+
+@given(EVENTS)
+def test_it_begins_with_its_start_event_or_else_with_its_first_event(events: list[ConversationEvent]) -> None:
+    starts = [one for one in events if one.event_type == "conversation.started"]
+    first = min(starts or events, key=lambda one: (one.occurred_at, one.event_key))
+    found = made([events])
+    assert (found.began_at, found.began_key, found.is_start_told) == (first.occurred_at, first.event_key, bool(starts))
+    assert (found.began_agent_id, found.began_channel) == (first.agent_id, first.channel)
+
+
+@given(EVENTS)
+def test_it_is_over_once_the_last_closing_event_is_no_hand_over(events: list[ConversationEvent]) -> None:
+    reopened = max((one.occurred_at for one in events if one.event_type == "conversation.reopened"), default=-1)
+    closing = [
+        one
+        for one in events
+        if one.event_type in outcomes.KIND_OF_EVENT_TYPE
+        and one.event_type != "conversation.reopened"
+        and one.occurred_at > reopened
+    ]
+    last = max(closing, key=lambda one: (one.occurred_at, one.event_key), default=None)
+    found = made([events])
+    assert found.is_open == (last is None or last.event_type == "conversation.escalated")
+    assert (found.outcome is None) == (last is None)
+
+
+@given(EVENTS)
+def test_what_is_added_can_be_taken_back(events: list[ConversationEvent]) -> None:
+    cells: Cells = {}
+    before = made([events[:1]])
+    counting.add(cells, counting.contributions(before))
+    after = made([events])
+    counting.add(cells, counting.contributions(before), -1)
+    counting.add(cells, counting.contributions(after))
+    expected: Cells = {}
+    counting.add(expected, counting.contributions(after))
+    assert not differences(cells, expected)
+
+
+def test_every_measure_of_conversations_is_counted_by_some_conversation() -> None:
+    kinds = (ClosingKind.RESOLVED, ClosingKind.ESCALATED, ClosingKind.ABANDONED, ClosingKind.ENDED)
+    counted = {name for kind in kinds for one in counting.contributions(_told(kind)) for name, _ in one.taken}
+    assert counted == {one.field for one in registry.MEASURES.values() if one.projection == PROJECTION}
+
+
+def _told(kind: ClosingKind) -> Conversation:
+    return Conversation(
+        conversation_id="c",
+        first_at=0,
+        began_at=0,
+        began_key=b"",
+        first_sent_at=MINUTE,
+        human_messages=[3 * MINUTE],
+        escalated_at=2 * MINUTE,
+        reopenings=1,
+        outcome=kind,
+        closed_at=2 * MINUTE,
+        human_resolved_at=4 * MINUTE if kind is ClosingKind.ESCALATED else None,
+    )
+
+
+def test_times_of_human_messages_are_bounded_and_the_first_after_a_hand_over_is_kept() -> None:
+    def said(minute: int) -> ConversationEvent:
+        key = minute.to_bytes(2)
+        return ConversationEvent(1, 0, minute * MINUTE, key, "message.sent", "c", "ann", "", "", "", "", True)
+
+    to, count = Attribution("ann", "", ""), MOST_HUMAN_MESSAGES
+    one = Conversation.of(said(0), to)
+    for minute in range(2 * count):
+        one.take(said(minute), to)
+    assert len(one.human_messages) == count
+    one.close([Closing(b"c", 3 * count * MINUTE, b"k", ClosingKind.ESCALATED, "", "", "")])
+    assert one.human_wait_ends_at is None
+    for minute in range(3 * count, 4 * count):
+        one.take(said(minute + 7), to)
+    assert one.human_wait_ends_at == (3 * count + 7) * MINUTE
+    assert len(one.human_messages) == count + 1
+
+
+def test_a_copy_shares_nothing_that_changes() -> None:
+    one = made([[ConversationEvent(1, 0, 1, b"k", "message.sent", "c", "", "", "", "", "", True)]])
+    other = copy.copy(one)
+    other.human_messages = [*one.human_messages]
+    other.take(ConversationEvent(1, 0, 2, b"l", "message.sent", "c", "", "", "", "", "", True), Attribution("", "", ""))
+    assert (one.messages, len(one.human_messages)) == (1, 1)

@@ -1,0 +1,77 @@
+"""What a worker moves projections on for: one organization because of a wake-up, or all that are behind."""
+
+import asyncio
+import random
+import time
+from collections import deque
+
+import structlog
+
+from server import errors, telemetry
+from server.projections.projector import Projector
+from server.projections.registry import PROJECTIONS
+from server.store import projections
+from server.store.database import Database, Driver
+from server.store.projections import Behind
+
+_CONCURRENCY = 2  # organizations at once; a step is mostly work of this process
+_SWEEP_SECONDS = 10.0
+_COMPLAINT_SECONDS = 60.0
+_log = structlog.get_logger(__name__)
+
+
+class Projecting:
+    """Moves projections on for a worker process; a failure is logged and left to the next look."""
+
+    def __init__(self, database: Database, projector: Projector) -> None:
+        self._database = database
+        self._projector = projector
+        self._sweeping = False
+        self._complained_at = -_COMPLAINT_SECONDS
+
+    async def organization(self, organization_id: int) -> None:
+        """Brings all projections of an organization to its newest revision."""
+        for name in PROJECTIONS:
+            await self._follow(Behind(organization_id=organization_id, name=name))
+
+    async def due(self) -> None:
+        """Brings whatever is behind to the newest revisions, for a limited time; nothing where it already does."""
+        if self._sweeping:
+            return
+        self._sweeping = True
+        try:
+            async with self._database.transaction() as driver:
+                waiting = await projections.behind(driver, list(PROJECTIONS))
+                await self._publish(driver)
+            random.shuffle(waiting)
+            queue, deadline = deque(waiting), time.monotonic() + _SWEEP_SECONDS
+            async with asyncio.TaskGroup() as group:
+                for _ in range(_CONCURRENCY):
+                    group.create_task(self._take(queue, deadline))
+        except errors.StorageUnavailable as error:
+            self._complain(error)
+        finally:
+            self._sweeping = False
+
+    async def _take(self, queue: deque[Behind], deadline: float) -> None:
+        while queue and time.monotonic() < deadline:
+            await self._follow(queue.popleft())
+
+    async def _follow(self, one: Behind) -> None:
+        try:
+            await self._projector.follow(one.organization_id, one.name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
+            self._complain(error, projection=one.name, organization_id=one.organization_id)
+
+    async def _publish(self, driver: Driver) -> None:
+        """Shows Prometheus how far projections are behind."""
+        for state in await projections.states(driver, list(PROJECTIONS)):
+            telemetry.PROJECTION_LAG_REVISIONS.labels(state.name).set(state.revisions)
+            telemetry.PROJECTION_LAG_SECONDS.labels(state.name).set(state.seconds)
+        telemetry.PROJECTIONS_STOPPED.set(await projections.stopped_count(driver))
+
+    def _complain(self, error: Exception, **where: object) -> None:
+        """Logs a failure, once in a while: what is due is looked at every second."""
+        if time.monotonic() - self._complained_at >= _COMPLAINT_SECONDS:
+            self._complained_at = time.monotonic()
+            _log.error("a projection could not be moved on and is tried again", error=errors.describe(error), **where)
