@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from server import errors
+
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
 _HEALTHY_SECONDS = 30.0

@@ -15,7 +15,8 @@
 WITH RECURSIVE busy AS MATERIALIZED (
     SELECT organization_id, count(*) AS tasks FROM tasks WHERE kind = :kind AND state = 'running' GROUP BY 1
 ), turns AS (
-    (SELECT organization_id, 1 AS turn FROM tasks WHERE kind = :kind AND state = 'queued' AND organization_id > :after::integer
+    (SELECT organization_id, 1 AS turn FROM tasks
+        WHERE kind = :kind AND state = 'queued' AND organization_id > :after::integer
      ORDER BY organization_id LIMIT 1)
     UNION ALL
     SELECT n.organization_id, turn + 1 FROM turns CROSS JOIN LATERAL (

@@ -1,5 +1,5 @@
--- Takes tasks from workers whose leases are over: each is queued again at once, dead after its last try, or cancelled if
--- somebody asked for that. Returns them.
+-- Takes tasks from workers whose leases are over: each is queued again at once, dead after its last try, or cancelled
+-- if somebody asked for that. Returns them.
 --
 -- Parameters
 --   error                              text: what is recorded as the failure

@@ -1,5 +1,5 @@
--- Records that a claimed task failed, in its row and in that of its schedule. Returns what the task is then if the claim
--- still held: queued again, dead after its last try, or cancelled if somebody asked for that meanwhile.
+-- Records that a claimed task failed, in its row and in that of its schedule. Returns what the task is then if the
+-- claim still held: queued again, dead after its last try, or cancelled if somebody asked for that meanwhile.
 --
 -- Parameters
 --   task_id, epoch                     bigint, integer: the claim

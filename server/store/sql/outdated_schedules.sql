@@ -1,5 +1,5 @@
--- Returns the schedules that are missing or differ from their definitions, with the time zone that each must have: UTC
--- for those of the service (organization 0), its own for those of an organization.
+-- Returns the schedules that are missing or differ from their definitions, with the time zone that each
+-- must have: UTC for those of the service (organization 0), its own for those of an organization.
 --
 -- Parameters, one element for each definition
 --   names, kinds, crons, catch_ups     text[]
