@@ -154,9 +154,13 @@ class Refused(Exception):
         return Rejection(reason=self.reason, message=self.message, field=self.field, metadata=self.metadata)
 
 
+class ForOperators(Exception):
+    """An error whose text is for operators: it holds no value of a tenant and no password."""
+
+
 def describe(error: BaseException) -> str:
     """Returns what an operator needs to know of an error; not its text, which may hold values, SQL or a password."""
-    if isinstance(error, StorageUnavailable | StorageRejected):
+    if isinstance(error, ForOperators | StorageUnavailable | StorageRejected):
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     place = "".join(f" in {one.name}, line {one.lineno}" for one in frame)

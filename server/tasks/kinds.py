@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from server import errors
 from server.store.claims import KindLimits, TaskProgress
 from server.store.database import Database
 from server.store.schedules import CatchUp, ScheduleDefinition
@@ -21,7 +22,7 @@ _SHORT = timedelta(minutes=1)
 _LONG = timedelta(hours=1)
 
 
-class TaskError(Exception):
+class TaskError(errors.ForOperators):
     """A failure whose text operators read; it holds no value of a tenant. The task is tried again, like after any other
     exception.
     """
