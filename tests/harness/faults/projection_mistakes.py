@@ -45,12 +45,14 @@ def _leave_compensation_out() -> None:
 
 
 def _step_without_lock() -> None:
-    """Lets go of the lock at once."""
+    """Lets go of the lock at once; a moment, as of a database that is slow, lets others come in between."""
     lock = projections.lock
 
     async def wrong(driver: Driver, organization_id: int, name: str) -> Locked | None:
         async with database().transaction() as other:
-            return await lock(other, organization_id, name)
+            locked = await lock(other, organization_id, name)
+        await asyncio.sleep(0.05)
+        return locked
 
     replace(lock, wrong)
 

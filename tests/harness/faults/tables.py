@@ -20,7 +20,7 @@ _EVENTS, _BEGUN = (cells.count_key(registry.MEASURES[name].number) for name in (
 
 
 async def stored(database: Database, organization: int, event_ids: Iterable[str]) -> Stored:
-    """An organization's events and keys in one snapshot, by the ids that were sent, and all of its updates so far."""
+    """An organization's events, keys and updates in one snapshot, by the ids that were sent."""
     ids = {key_of(event_id): event_id for event_id in event_ids}
     async with database.snapshot() as driver:
         stored_events = await events(driver, organization)
@@ -28,8 +28,7 @@ async def stored(database: Database, organization: int, event_ids: Iterable[str]
         revision = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
         deltas = await driver.fetch("SELECT DISTINCT revision FROM deltas WHERE organization_id = $1", organization)
         stopped = [one for one in await projections.stopped(driver, 100) if one.organization_id == organization]
-    async with database.transaction() as connection:
-        logged = await updates.after(connection, organization, 0, limit=_EVERYTHING, events=_EVERYTHING)
+        logged = await updates.after(driver, organization, 0, limit=_EVERYTHING, events=_EVERYTHING)
     return Stored(
         organization=organization,
         revision=revision or 0,
