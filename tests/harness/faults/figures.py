@@ -19,8 +19,6 @@ _ERROR = 0.01  # of a percentile
 _SHOWN = 5
 _DAILY = (
     "events",
-    "messages_received",
-    "messages_sent",
     "response_time_sum_ms",
     "response_time_count",
     "token_usage",
@@ -37,6 +35,8 @@ _DAILY = (
     "human_resolutions",
     "conversation_duration_ms",
     "first_response_time_ms",
+    "first_human_response_time_ms",
+    "human_wait_time_ms",
     "final_resolution_time_ms",
 )
 

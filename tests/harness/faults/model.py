@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,6 +22,8 @@ OF_CONVERSATIONS = (
     "closed_conversation_messages",
     "conversation_duration_ms",
     "first_response_time_ms",
+    "first_human_response_time_ms",
+    "human_wait_time_ms",
     "final_resolution_time_ms",
 )
 
@@ -57,23 +59,31 @@ def _moments(facts: Sequence[Fact]) -> Iterator[Moment]:
 
     It begins at its first start, or with its first fact where no start is told. Of the closing events after the last
     reopening the first one says when it is closed, and the highest by precedence how and by whom; of several of that
-    kind it is the first. The first resolution after a hand-over is that of a human.
+    kind it is the first. The first resolution after a hand-over is that of a human. Users wait for a human from the
+    first hand-over on, whether or not the conversation was reopened since.
     """
     begin = next((one for one in facts if one.event_type == "conversation.started"), facts[0])
-    sent = next((one for one in facts if one.event_type == "message.sent"), None)
-    yield _moment(begin, begin.occurred_at, {"total_conversations": 1, "first_response_time_ms": _taken(begin, sent)})
+    sent = [one for one in facts if one.event_type == "message.sent"]
+    by_human = [one for one in sent if one.numbers.get("by_human")]
+    figures = {
+        "total_conversations": 1,
+        "first_response_time_ms": _taken(begin, next(iter(sent), None)),
+        "first_human_response_time_ms": _taken(begin, next(iter(by_human), None)),
+    }
+    yield _moment(begin, begin.occurred_at, figures)
     closing = closings(facts)
     if not closing:
         return
     by = max(closing, key=lambda one: _PRECEDENCE.index(one.event_type))  # the first one of several
-    handed_over = next((place for place, one in enumerate(closing) if one.event_type == _PRECEDENCE[-1]), len(closing))
-    resolved = next((one for one in closing[handed_over:] if one.event_type == "conversation.resolved"), None)
+    resolved = _first_after(_handed_over(closing), closing, lambda one: one.event_type == "conversation.resolved")
+    handed_over = _handed_over(facts)
     figures = {
         f"conversations_{by.event_type.removeprefix('conversation.')}": 1,
         "conversations_reopened": int(any(one.event_type == "conversation.reopened" for one in facts)),
         "escalated_conversations_resolved": int(resolved is not None),
         "closed_conversation_messages": sum(one.event_type.startswith("message.") for one in facts),
         "conversation_duration_ms": _taken(begin, closing[0]),
+        "human_wait_time_ms": _taken(handed_over, _first_after(handed_over, by_human)),
     }
     yield _moment(by, closing[0].occurred_at, figures)
     if resolved is not None:
@@ -98,9 +108,25 @@ def _moment(by: Fact, at: datetime, figures: Mapping[str, int]) -> Moment:
     )
 
 
-def _taken(begin: Fact, end: Fact | None) -> int:
+def _handed_over(facts: Iterable[Fact]) -> Fact | None:
+    """The first hand-over."""
+    return next((one for one in facts if one.event_type == "conversation.escalated"), None)
+
+
+def _first_after(
+    after: Fact | None, facts: Iterable[Fact], wanted: Callable[[Fact], bool] = lambda _: True
+) -> Fact | None:
+    """The first of some facts after another one; None where there is none, or no other one."""
+    if after is None:
+        return None
+    return next((one for one in facts if wanted(one) and one.occurred_at > after.occurred_at), None)
+
+
+def _taken(begin: Fact | None, end: Fact | None) -> int:
     """The milliseconds from one fact to another; 0 where that came earlier or not at all."""
-    return 0 if end is None else max(timedelta(0), end.occurred_at - begin.occurred_at) // timedelta(milliseconds=1)
+    if begin is None or end is None:
+        return 0
+    return max(timedelta(0), end.occurred_at - begin.occurred_at) // timedelta(milliseconds=1)
 
 
 def of_conversations(some: Iterable[Moment]) -> dict[str, int]:

@@ -211,7 +211,7 @@ def test_a_recount_that_differs_and_a_wrong_status_are_found() -> None:
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def told(what: str, minute: int, agent: str = "") -> Fact:
+def told(what: str, minute: int, agent: str = "", **numbers: int) -> Fact:
     """A fact of a conversation."""
     return Fact(
         event_id=f"{what} {minute}",
@@ -219,6 +219,7 @@ def told(what: str, minute: int, agent: str = "") -> Fact:
         occurred_at=AT + timedelta(minutes=minute),
         agent_id=agent,
         conversation_id="one",
+        numbers=numbers,
     )
 
 
@@ -254,6 +255,7 @@ def test_the_model_knows_when_conversations_begin_and_who_resolves_them() -> Non
         told("message.sent", 4, "bot"),
         told("started", 5, "eve"),
         told("escalated", 7, "bot"),
+        told("message.sent", 8, "eve", by_human=1),
         told("resolved", 9, "eve"),
     ]
     for some in (facts, facts[::-1]):
@@ -263,9 +265,11 @@ def test_the_model_knows_when_conversations_begin_and_who_resolves_them() -> Non
         assert {name: count for name, count in figures.items() if count} == {
             "total_conversations": 1,
             "first_response_time_ms": 2 * MINUTE,
+            "first_human_response_time_ms": 6 * MINUTE,
+            "human_wait_time_ms": MINUTE,
             "conversations_escalated": 1,
             "escalated_conversations_resolved": 1,
-            "closed_conversation_messages": 2,
+            "closed_conversation_messages": 3,
             "conversation_duration_ms": 5 * MINUTE,
             "human_resolutions": 1,
             "final_resolution_time_ms": 7 * MINUTE,

@@ -139,7 +139,7 @@ class Business:
         numbers: dict[str, int] = {"completion_tokens": dice.randrange(200), "cost_micros": dice.randrange(4_000)}
         if dice.random() < 0.9:
             numbers["response_time_ms"] = int(dice.lognormvariate(7, 1))
-        for flag in ("failed", "fallback", "knowledge_hit"):
+        for flag in ("failed", "fallback", "knowledge_hit", "by_human"):
             if dice.random() < 0.1:
                 numbers[flag] = True
         return numbers
