@@ -26,7 +26,10 @@ async def now(database: Database) -> datetime:
 
 
 async def move_receipt(database: Database, days: int) -> None:
-    """Makes all events received that many days earlier."""
+    """Makes all events received that many days earlier, after every projection has seen them."""
+    async with database.transaction() as driver:
+        for row in await driver.fetch("SELECT organization_id FROM organizations"):
+            await worlds.project(database, row["organization_id"])
     async with database.transaction() as driver:
         await partitions.ensure(driver, (await now(database)).date() - timedelta(days=days), days=0)
     await worlds.execute(database, "UPDATE events SET received_at = received_at - $1::interval", timedelta(days=days))
