@@ -19,6 +19,7 @@ from server.store import diagnosis, migrate, sessions
 from server.store.database import Database
 from server.tasks import runner
 from server.tasks.kinds import Kinds
+from server.tasks.wakeups import Wakeups
 from workers import folding
 from workers.process import Process
 from workers.projecting import Projecting
@@ -75,6 +76,7 @@ async def work(
     with diagnosis.explained(database_url):
         long_slots = max(1, concurrency // 2)
         connections = folding.CONCURRENCY + concurrency + long_slots + _OTHER_CONNECTIONS
+        waker = Wakeups(redis_url)
         database = Database(database_url, ingest_connections=1, other_connections=connections)
         try:
             await diagnosis.check_sessions(database, database_url)
@@ -84,11 +86,17 @@ async def work(
             folds = folding.Folding(database)
             every = kinds.known(timedelta(hours=known.update_window_hours), give_way=folds.wait_until_idle)
             running = runner.Runner(
-                database, _chosen(every, only), _owner(), short_slots=concurrency, long_slots=long_slots
+                database,
+                _chosen(every, only),
+                _owner(),
+                short_slots=concurrency,
+                long_slots=long_slots,
+                announce=waker.tasks,
             )
             projecting = Projecting(database, Projector(database))
             await _until_signalled(Process(redis_url, folds, projecting, running), database)
         finally:
+            await waker.close()
             await database.close()
 
 

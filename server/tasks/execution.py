@@ -72,6 +72,7 @@ class Executions:
         """Begins a task that was claimed."""
         work = Work(
             database=self._database,
+            task_id=claim.task_id,
             organization_id=claim.organization_id,
             payload=claim.payload,
             now=claim.at,

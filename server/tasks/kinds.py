@@ -33,6 +33,7 @@ class Work:
     """A task as its function gets it."""
 
     database: Database
+    task_id: int  # the same in each of its tries
     organization_id: int  # store.tasks.SERVICE where the task is not an organization's
     payload: Mapping[str, object]
     now: datetime  # the database's time at which the task was begun

@@ -30,7 +30,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """Runs tasks of some kinds in this process, short ones and long ones in slots of their own."""
+    """Runs tasks of some kinds in this process, short ones and long ones in slots of their own.
+
+    announce is called when tasks of schedules were queued, so that other workers look, too.
+    """
 
     def __init__(
         self,
@@ -41,12 +44,14 @@ class Runner:
         short_slots: int = SHORT_SLOTS,
         long_slots: int = LONG_SLOTS,
         lease: timedelta = LEASE,
+        announce: Callable[[], None] | None = None,
     ) -> None:
         self._database = database
         self._kinds = kinds
         self._owner = owner
         self._slots = {False: short_slots, True: long_slots}
         self._lease = lease
+        self._announce = announce
         self._woken = asyncio.Event()
         self._away = set[str]()  # what waits for the database
         self.executions = Executions(database, kinds, self.wake, lease)
@@ -150,6 +155,8 @@ class Runner:
         queued = await schedules.run_due(self._database, self._kinds)
         if queued:
             self.wake()
+            if self._announce is not None:
+                self._announce()
         return queued
 
     async def _or_log(self, what: str, step: Callable[[], Awaitable[object]]) -> None:

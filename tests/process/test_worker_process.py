@@ -1,17 +1,13 @@
 """`python -m workers` as an operator runs it, and what it survives."""
 
 import asyncio
-import contextlib
 import functools
 import operator
-import os
-import pathlib
 import random
 import signal
 import socket
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,76 +19,10 @@ from server.store.database import Database
 from server.tasks import wakeups
 from server.tasks.wakeups import Wakeups
 from tests.support import worlds
+from tests.support.worker_processes import ROOT, Workers, environment, until
 from workers import __main__ as program
 
-ROOT = pathlib.Path(__file__).parents[2]
 KINDS = kinds.known()
-
-
-def environment(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
-    return kept | {"PYTHONUNBUFFERED": "1"} | variables
-
-
-class Worker:
-    """A worker process."""
-
-    def __init__(self, process: asyncio.subprocess.Process, log: pathlib.Path) -> None:
-        self.process = process
-        self._log = log
-
-    @property
-    def log(self) -> str:
-        """What it has written so far."""
-        return self._log.read_text()
-
-    async def end(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Sends a signal and returns the exit code."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(how)
-        return await asyncio.wait_for(self.process.wait(), 20)
-
-
-class Workers:
-    """Starts workers on the test's database and ends them with it."""
-
-    def __init__(self, folder: pathlib.Path, variables: dict[str, str]) -> None:
-        self._folder = folder
-        self._variables = variables
-        self.started: list[Worker] = []
-
-    async def start(self) -> Worker:
-        log = self._folder / f"worker-{len(self.started)}.log"
-        with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "workers", cwd=ROOT, env=environment(**self._variables), stderr=output
-            )
-        worker = Worker(process, log)
-        self.started.append(worker)
-        return worker
-
-
-@pytest.fixture
-async def workers(own_engines: embedded.Engines, own_url: str, tmp_path: pathlib.Path) -> AsyncIterator[Workers]:
-    """Workers on the test's own database."""
-    variables = {"DATABASE_URL": own_url, "REDIS_URL": own_engines.redis_url}
-    workers = Workers(tmp_path, variables)
-    yield workers
-    for worker in workers.started:
-        await worker.end(signal.SIGKILL)
-        print(worker.log)  # shown where the test has failed
-        assert "Traceback" not in worker.log
-        for secret in variables.values():
-            assert secret not in worker.log
-
-
-async def until(look: Callable[[], Awaitable[object]], enough: Callable[[object], bool], patience: float = 20) -> float:
-    """Looks again and again until it has seen enough, and returns the seconds that it took."""
-    began = time.monotonic()
-    while not enough(await look()):
-        assert time.monotonic() - began < patience
-        await asyncio.sleep(0.05)
-    return time.monotonic() - began
 
 
 async def folded(database: Database, organization: int, patience: float = 20) -> float:

@@ -1,0 +1,69 @@
+"""Worker processes, and waiting for what they do."""
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Returns the environment of a worker; variables of engines are those given."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    return kept | {"PYTHONUNBUFFERED": "1"} | variables
+
+
+class Worker:
+    """A worker process."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: pathlib.Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text()
+
+    async def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Sends a signal and returns the exit code."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(how)
+        return await asyncio.wait_for(self.process.wait(), 20)
+
+
+class Workers:
+    """Starts workers on the test's database and ends them with it."""
+
+    def __init__(self, folder: pathlib.Path, variables: dict[str, str]) -> None:
+        self._folder = folder
+        self._variables = variables
+        self.started: list[Worker] = []
+
+    async def start(self, *arguments: str, module: str = "workers", **variables: str) -> Worker:
+        """Starts a program, which is the worker unless another one is named."""
+        log = self._folder / f"worker-{len(self.started)}.log"
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", module, *arguments),
+                cwd=ROOT,
+                env=environment(**self._variables | variables),
+                stderr=output,
+            )
+        worker = Worker(process, log)
+        self.started.append(worker)
+        return worker
+
+
+async def until(look: Callable[[], Awaitable[object]], enough: Callable[[object], bool], patience: float = 20) -> float:
+    """Looks again and again until it has seen enough, and returns the seconds that it took."""
+    began = time.monotonic()
+    while not enough(await look()):
+        assert time.monotonic() - began < patience
+        await asyncio.sleep(0.05)
+    return time.monotonic() - began
