@@ -34,10 +34,9 @@ async def _check(work: Work, span: Span) -> Result:
     folded = await fold.fold_all(work.database, work.organization_id)
     await sweep.widen_all(work.database, work.organization_id)
     work.report(0.5, "comparing with raw events")
-    try:
-        report = await audit.check_span(work.database, work.organization_id, span)
-    except ValueError as error:
-        raise TaskError(str(error)) from None
+    report = await audit.check_span(work.database, work.organization_id, span)
+    if report is None:
+        raise TaskError(f"there is no organization {work.organization_id}")
     if report.mismatches:
         raise TaskError(f"{report.mismatches} cells differ from raw events: see the worker's log")
     return {"folded": folded, "events": report.events, "cells": report.cells}
