@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from server import kinds
 from server.cli import status
@@ -22,6 +23,7 @@ from server.tasks.runner import Runner
 MISMATCHED = 3  # exit code: something differs
 _LOOK_SECONDS = 1.0  # between two attempts to begin
 _PROGRESS_SECONDS = 2.0
+_LONGEST = timedelta(days=365)  # a round takes as long as it takes
 
 
 async def show(database: Database) -> str:
@@ -38,7 +40,7 @@ async def run_round(database: Database) -> AuditState | None:
     """
     await task_schedules.refresh(database, kinds.known())  # the findings are kept in the schedule's row
     owner = f"{socket.gethostname()}:{os.getpid()}:audit"
-    kind = dataclasses.replace(kinds.known()["audit"], run=_round)
+    kind = dataclasses.replace(kinds.known()["audit"], run=_round, longest=_LONGEST)
     runner = Runner(database, Kinds([kind]), owner)
     is_announced = False
     while (claim := await runner.begin(kind, schedule=audit.SCHEDULE)) is None:

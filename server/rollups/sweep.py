@@ -8,20 +8,28 @@ from server.store.database import Database
 
 
 async def sweep(database: Database) -> int:
-    """Folds and widens every organization that needs it, in any order, and returns how many deltas were folded."""
+    """Folds and widens every organization that needs it, in any order, and returns how many deltas were folded.
+
+    An organization that fails does not keep the others from their turns; its error is raised behind them.
+    """
     async with database.transaction() as driver:
         unfolded, unwidened = await rollups.unfolded(driver), await widths.due(driver)
     random.shuffle(unfolded)
     random.shuffle(unwidened)
-    folded = 0
-    for organization_id in unfolded:
-        folded += await fold.fold_all(database, organization_id)
-    for organization_id in unwidened:
-        await widen_all(database, organization_id)
+    folded, failure = 0, None
+    steps = [*((fold.fold_all, one) for one in unfolded), *((widen_all, one) for one in unwidened)]
+    for step, organization_id in steps:
+        try:
+            folded += await step(database, organization_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
+            failure = error
+    if failure is not None:
+        raise failure
     return folded
 
 
-async def widen_all(database: Database, organization_id: int) -> None:
-    """Widens an organization's rollups as far as they can be."""
+async def widen_all(database: Database, organization_id: int) -> int:
+    """Widens an organization's rollups as far as they can be; returns 0, the deltas that this folds."""
     while await widen.widen(database, organization_id):
         pass
+    return 0

@@ -231,19 +231,18 @@ async def cancelled(driver: Driver, claim: Claim) -> bool:
     return done.endswith(" 1")
 
 
-async def hand_back(driver: Driver, claims: Sequence[Claim]) -> None:
-    """Queues tasks again that their worker has not ended, as if they had not been begun: it is going to stop.
+async def hand_back(driver: Driver, owner: str) -> int:
+    """Queues the tasks again that a worker has, as if they had not been begun, and returns how many.
 
     Those that somebody has asked to end are cancelled.
     """
-    await driver.execute(
-        "UPDATE tasks AS t SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,"
-        " ended_at = CASE WHEN cancel_requested THEN now() END, attempts = attempts - 1, run_at = now(),"
-        " owner = NULL, lease_until = NULL FROM unnest($1::bigint[], $2::integer[]) AS c(task_id, epoch)"
-        " WHERE t.task_id = c.task_id AND t.epoch = c.epoch AND t.state = 'running'",
-        [one.task_id for one in claims],
-        [one.epoch for one in claims],
+    done = await driver.execute(
+        "UPDATE tasks SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,"
+        " ended_at = CASE WHEN cancel_requested THEN now() END, attempts = attempts - 1, run_at = now(), owner = NULL,"
+        " lease_until = NULL WHERE owner = $1 AND state = 'running'",
+        owner,
     )
+    return int(done.rpartition(" ")[2])
 
 
 async def expire(driver: Driver) -> int:

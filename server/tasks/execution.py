@@ -82,6 +82,7 @@ class Executions:
         one = Execution(claim=claim, kind=self._kinds[claim.kind], work=work, renewed_at=time.monotonic())
         self._all.add(one)
         one.running = asyncio.create_task(self._run(one))
+        one.running.add_done_callback(lambda _: self._forget(one))  # also where it is cancelled before it has begun
         return one
 
     async def keep_leases(self) -> None:
@@ -110,7 +111,7 @@ class Executions:
                 _stop(one, _End.LOST)
 
     async def stop(self) -> None:
-        """Leaves tasks a moment to end, and hands the others back to the queue."""
+        """Leaves tasks a moment to end, and ends the others, of which nothing is recorded."""
         running = [one.running for one in self._all]
         if running:
             await asyncio.wait(running, timeout=_STOP_SECONDS)
@@ -118,30 +119,20 @@ class Executions:
         for one in left:
             _stop(one, _End.STOPPED)
         await asyncio.gather(*running, return_exceptions=True)
-        if not left:
-            return
-        for one in left:
-            telemetry.TASK_RUNS.labels(one.kind.name, "handed_back").inc()
-        try:
-            async with self._database.transaction() as driver:
-                await claims.hand_back(driver, [one.claim for one in left])
-        except errors.StorageUnavailable as error:
-            _log.warning("tasks wait until their leases run out", tasks=len(left), error=str(error))
 
     async def _run(self, one: Execution) -> None:
         """Runs a task and records what becomes of it."""
-        try:
-            outcome = await self._outcome(one)
-        finally:
-            self._all.discard(one)
-            self._on_end()
-        if outcome is not None:
-            telemetry.TASK_RUNS.labels(one.kind.name, outcome).inc()
-            if outcome == "lost":
-                _log.warning("another worker has taken a task over", kind=one.kind.name, task_id=one.claim.task_id)
+        outcome = await self._outcome(one)
+        telemetry.TASK_RUNS.labels(one.kind.name, outcome).inc()
+        if outcome == "lost":
+            _log.warning("another worker has taken a task over", kind=one.kind.name, task_id=one.claim.task_id)
 
-    async def _outcome(self, one: Execution) -> str | None:
-        """Returns what has become of a task, once it is recorded; None where it is handed back by stop()."""
+    def _forget(self, one: Execution) -> None:
+        self._all.discard(one)
+        self._on_end()
+
+    async def _outcome(self, one: Execution) -> str:
+        """Returns what has become of a task, once it is recorded."""
         limit = asyncio.timeout(one.kind.timeout.total_seconds())
         try:
             with telemetry.TASK_SECONDS.labels(one.kind.name).time():
@@ -154,12 +145,14 @@ class Executions:
             if one.end is _End.LOST:
                 return "lost"
             if one.end is _End.STOPPED:
-                return None
+                return "handed_back"
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is: recorded, logged without its text and tried again
             one.is_over = True
-            seconds = round(one.kind.timeout.total_seconds())
-            return await self._fail(one, f"took longer than {seconds} s" if limit.expired() else errors.describe(error))
+            seconds = one.kind.timeout.total_seconds()
+            return await self._fail(
+                one, f"took longer than {seconds:g} s" if limit.expired() else errors.describe(error)
+            )
         one.is_over = True
         failpoints.reach("task_after_work")
         return await self._finish(one, result)

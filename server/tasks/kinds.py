@@ -51,7 +51,7 @@ class Kind:
     """Tasks that one function does. It may be ended and begun again at any point, by another worker too.
 
     Its limits hold over all workers together. Long tasks have slots of their own in each worker, so that they never
-    delay short ones. A short one may take a minute, a long one an hour.
+    delay short ones.
     """
 
     name: str
@@ -62,13 +62,14 @@ class Kind:
     per_organization: int = 1
     rate: float = 10  # starts per second
     tries: int = 3
+    longest: timedelta | None = None  # how long a task may take; unless set, a minute, or an hour for a long one
     priority: int = 0  # higher ones go first; that of a task orders it among those of its kind
     publish: Callable[[Result], None] | None = None  # gets what the last run of its schedule returned, in every worker
 
     @property
     def timeout(self) -> timedelta:
         """How long a task may take; it has failed then."""
-        return _LONG if self.is_long else _SHORT
+        return self.longest or (_LONG if self.is_long else _SHORT)
 
     @property
     def limits(self) -> KindLimits:

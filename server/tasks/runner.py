@@ -123,6 +123,11 @@ class Runner:
     async def stop(self) -> None:
         """Leaves tasks a moment to end, and hands the others back to the queue."""
         await self.executions.stop()
+        try:
+            async with self._database.transaction() as driver:
+                await claims.hand_back(driver, self._owner)
+        except errors.StorageUnavailable as error:
+            _log.warning("what was not ended waits until its lease runs out", error=str(error))
 
     async def publish_once(self) -> None:
         """Shows Prometheus what is queued, running and dead, and what the last runs of schedules have returned."""

@@ -209,7 +209,7 @@ async def _can_record_nothing(database: Database, claim: claims.Claim) -> None:
         assert not await claims.finish(driver, claim, {"by": "slow"}, more=False)
         assert await claims.fail(driver, claim, "slow", MINUTE) is None
         assert not await claims.cancelled(driver, claim)
-        await claims.hand_back(driver, [claim])
+        assert await claims.hand_back(driver, "slow") == 0
 
 
 async def test_a_task_whose_workers_die_is_dead_after_its_tries(own_tasks: OwnTasks, own_database: Database) -> None:
@@ -227,8 +227,13 @@ async def test_a_task_that_was_handed_back_has_lost_no_try(own_tasks: OwnTasks, 
     task_id = await own_tasks.queue(WIDE)
     claimed = await own_tasks.claim(WIDE)
     async with own_database.transaction() as driver:
-        await claims.hand_back(driver, claimed)
+        assert await claims.hand_back(driver, "somebody else") == 0
+        assert await claims.hand_back(driver, "me") == 1
     found = await own_tasks.get(task_id)
     assert (found.state, found.attempts) == (TaskState.QUEUED, 0)
     assert [claim.task_id for claim in await own_tasks.claim(WIDE)] == [task_id]
     assert not await own_tasks.finish(claimed[0])
+    async with own_database.transaction() as driver:
+        await tasks.cancel(driver, task_id)
+        assert await claims.hand_back(driver, "me") == 1
+    assert (await own_tasks.get(task_id)).state is TaskState.CANCELLED

@@ -11,7 +11,7 @@ from server.store import claims, tasks
 from server.store.database import Database
 from server.store.tasks import TaskState
 from server.tasks import execution, retention
-from server.tasks.kinds import UNFINISHED, Kind, Result, TaskError, Work
+from server.tasks.kinds import UNFINISHED, Result, TaskError, Work
 from tests.support import worlds
 from tests.support.own_tasks import OwnTasks, kind
 
@@ -280,15 +280,14 @@ async def test_a_long_task_keeps_its_lease(own_tasks: OwnTasks) -> None:
     assert (await own_tasks.until(task_id, ended)).attempts == 1
 
 
-async def test_a_task_that_takes_too_long_fails(own_tasks: OwnTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_task_that_takes_too_long_fails(own_tasks: OwnTasks) -> None:
     gate = Gate()
-    slow = kind("slow", run=gate.run, tries=1)
-    monkeypatch.setattr(Kind, "timeout", timedelta(seconds=0.2))
+    slow = kind("slow", run=gate.run, tries=1, longest=timedelta(seconds=0.2))
     task_id = await own_tasks.queue(slow)
     runner = own_tasks.runner(slow)
     await own_tasks.look(runner, slow)
     found = await own_tasks.until(task_id, ended)
-    assert (found.state, found.error) == (TaskState.DEAD, "took longer than 0 s")
+    assert (found.state, found.error) == (TaskState.DEAD, "took longer than 0.2 s")
     assert gate.ended.is_set()
 
 

@@ -59,6 +59,18 @@ async def test_an_organization_is_queued_once_however_often_it_is_named(queue: A
     ]
 
 
+async def test_tasks_are_named_once_however_often_they_are_queued(queue: ArqRedis, sender: Wakeups) -> None:
+    for _ in range(100):
+        sender.tasks()
+
+    async def there() -> bool:
+        return await queue.zcard(wakeups.QUEUE) == 1
+
+    await until(there)
+    (job,) = await queue.queued_jobs()
+    assert (job.function, tuple(job.args)) == (wakeups.RUN_TASKS, ())
+
+
 async def test_a_job_that_is_started_again_while_it_runs_ends_twice(queue: ArqRedis) -> None:
     """As arq does once Redis was set back to a state in which it had not begun."""
     ran, both = 0, asyncio.Event()
