@@ -16,8 +16,9 @@ import structlog
 
 from server import errors, telemetry
 from server.quarters import Width
-from server.rollups import recount
-from server.rollups.recount import Findings, Mismatch
+from server.rollups import checks, windows
+from server.rollups.checks import Findings, Mismatch
+from server.rollups.raw_counts import RawConversation, RawConversations
 from server.store import organizations
 from server.store.database import Database, Purpose
 from server.timerange import Span
@@ -43,20 +44,20 @@ class Report:
     examples: tuple[Mismatch, ...]
 
 
-async def check(database: Database, organization_id: int, *, window_events: int = recount.WINDOW_EVENTS) -> Report:
+async def check(database: Database, organization_id: int, *, window_events: int = windows.WINDOW_EVENTS) -> Report:
     """Recounts all of an organization in one snapshot; ValueError where there is no such organization."""
     findings = Findings()
-    raw: recount.RawConversations = {}
+    raw: RawConversations = {}
     async with database.snapshot(Purpose.OTHER) as driver:
-        view = await recount.snapshot(driver, organization_id)
+        view = await windows.snapshot(driver, organization_id)
         if view is None:
             raise ValueError(f"there is no organization {organization_id}")
-        for span in recount.windows(view, view.first, window_events):
-            for key, one in (await recount.check_window(view, span, findings)).items():
-                raw.setdefault(key, recount.RawConversation()).add(one)
+        for span in windows.cut(view, view.first, window_events):
+            for key, one in (await checks.check_window(view, span, findings)).items():
+                raw.setdefault(key, RawConversation()).add(one)
         everything = Span(start=view.first, end=view.last)
         complete = view.kept.raw_from_bucket == 0
-        await recount.check_conversations(view, everything, raw, findings, complete=complete)
+        await checks.check_conversations(view, everything, raw, findings, complete=complete)
     return Report(
         organization_id=organization_id,
         events=findings.events,
@@ -74,16 +75,16 @@ async def check_span(database: Database, organization_id: int, span: Span) -> Re
     while start < span.end:
         findings = Findings()
         async with database.snapshot(Purpose.OTHER) as driver:
-            view = await recount.snapshot(driver, organization_id)
+            view = await windows.snapshot(driver, organization_id)
             if view is None:
                 return None
             if (start := max(start, view.first)) >= span.end:
                 break
-            window = next(recount.windows(view, start, recount.WINDOW_EVENTS))
+            window = next(windows.cut(view, start, windows.WINDOW_EVENTS))
             end = min(window.end, -Width.HOUR.floor(-span.end))
             window = Span(start=start, end=end)
-            raw = await recount.check_window(view, window, findings)
-            await recount.check_conversations(view, window, raw, findings, complete=False)
+            raw = await checks.check_window(view, window, findings)
+            await checks.check_conversations(view, window, raw, findings, complete=False)
         for mismatch in findings.examples:
             _tell(organization_id, mismatch)
         total.events += findings.events
@@ -296,18 +297,17 @@ async def _check_next(database: Database, rotation: _Rotation) -> bool:
     """Checks the organization's next window in a snapshot of its own; False when that was the last one."""
     findings = Findings()
     async with database.snapshot(Purpose.OTHER) as driver:
-        view = await recount.snapshot(driver, rotation.organization_id)
+        view = await windows.snapshot(driver, rotation.organization_id)
         if view is None:
             return False
-        ahead: Iterator[Span] = recount.windows(view, max(rotation.bucket, view.first), recount.WINDOW_EVENTS)
+        ahead: Iterator[Span] = windows.cut(view, max(rotation.bucket, view.first), windows.WINDOW_EVENTS)
         span = next(ahead)
-        raw = await recount.check_window(view, span, findings)
-        await recount.check_conversations(view, span, raw, findings, complete=False)
+        raw = await checks.check_window(view, span, findings)
+        await checks.check_conversations(view, span, raw, findings, complete=False)
     for mismatch in findings.examples:
         _tell(rotation.organization_id, mismatch)
     rotation.bucket = span.end
-    events = sum(view.hours.values())
-    rotation.seen = sum(count for hour, count in view.hours.items() if hour < span.end) / events if events else 1.0
+    rotation.seen = view.covered(span.end)
     rotation.cells += findings.cells
     rotation.found += findings.mismatches
     return next(ahead, None) is not None

@@ -14,9 +14,9 @@ from server import errors, kinds
 from server.cli import auditing
 from server.organizations.settings import OrganizationSettings
 from server.quarters import Width
-from server.rollups import audit, fold, recount
+from server.rollups import audit, fold, windows
 from server.rollups.audit import AuditState, Report
-from server.rollups.recount import Fault
+from server.rollups.checks import Fault
 from server.store import schedules
 from server.store.database import Database
 from server.tasks import schedules as task_schedules
@@ -146,7 +146,7 @@ async def test_the_job_goes_round_and_keeps_what_it_found(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
-    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    monkeypatch.setattr(windows, "WINDOW_EVENTS", 100)
     other = await administration.create_organization(own_database, "other", OrganizationSettings(time_zone="UTC"))
     for organization in (own_organization, other):
         await fill(own_database, organization)
@@ -178,7 +178,7 @@ async def test_the_job_goes_round_and_keeps_what_it_found(
 async def test_the_job_gives_way_now_and_then(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    monkeypatch.setattr(windows, "WINDOW_EVENTS", 100)
     await fill(own_database, own_organization)
     times = 0
 
@@ -209,7 +209,7 @@ async def test_the_task_tells_how_old_the_last_full_round_is_and_how_far_the_nex
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
-    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    monkeypatch.setattr(windows, "WINDOW_EVENTS", 100)
     await fill(own_database, own_organization)
     await administration.create_organization(own_database, "other", OrganizationSettings(time_zone="UTC"))
     states, last, at = list[AuditState](), dict[str, object](), AT
@@ -262,7 +262,7 @@ async def test_a_round_of_now_is_whole_and_is_kept_as_those_of_workers_are(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)
-    monkeypatch.setattr(recount, "WINDOW_EVENTS", 100)
+    monkeypatch.setattr(windows, "WINDOW_EVENTS", 100)
     monkeypatch.setattr(auditing, "_PROGRESS_SECONDS", 0.0)
     await fill(own_database, own_organization)
     await run_once(own_database, "a worker")

@@ -1,7 +1,6 @@
-"""A recount: one organization's raw events and conversations counted again, and held against what is stored of them.
+"""The audit's checks: what is stored of a window, held against its raw events and conversations counted again.
 
-All that is read about an organization is read in one snapshot, in which everything must agree to the last bit. What is
-found is told without any of the tenant's values.
+What is found is told without any of the tenant's values.
 """
 
 import asyncio
@@ -12,30 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server import quarters, timerange
-from server.catalog import cells, counting, registry
-from server.catalog import conversations as counting_conversations
+from server.catalog import cells
 from server.catalog.cells import Cell, Cells
-from server.catalog.counting import Overflow
-from server.catalog.families.conversations import PROJECTION
-from server.events import event_types, outcomes
 from server.events.conversation import Conversation
-from server.events.event import Event, conversation_key_of
 from server.events.outcomes import Closing
 from server.quarters import Width
-from server.rollups import member_numbers
-from server.store import conversations, members, organizations, projections, rollups
+from server.rollups import raw_counts
+from server.rollups.raw_counts import RawConversations
+from server.rollups.windows import Snapshot
+from server.store import conversations, rollups
 from server.store import events as stored_events
-from server.store.database import Driver
-from server.store.members import Member
-from server.store.organizations import Kept
 from server.timerange import Span
 
-WINDOW_EVENTS = 25_000
 _KEYS_AT_A_TIME = 5_000
 _EXAMPLES = 20
-_MESSAGE_TYPES = event_types.MESSAGES
-_EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
-_NOBODY = Member(2**32 - 1, overflow=False)  # stands for an id that has no number; it is nobody's
 
 
 class Fault(enum.StrEnum):
@@ -77,142 +66,26 @@ class Findings:
             self.examples.append(mismatch)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """One organization at one instant."""
-
-    driver: Driver
-    organization_id: int
-    kept: Kept
-    hours: Mapping[int, int]  # events in each hour that has any
-    seen: int  # the revision up to which conversations are recorded
-    known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
-
-    @property
-    def first(self) -> int:
-        """The first quarter hour of which every raw event must be there."""
-        return max(self.kept.raw_from_bucket, timerange.floor_bucket(timerange.FLOOR))
-
-    @property
-    def last(self) -> int:
-        """A quarter hour after everything that is stored."""
-        latest = max(self.hours, default=0)
-        widest = max(Width)
-        return (max(latest, timerange.floor_bucket(self.kept.now)) // widest + 2) * widest
-
-
-async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
-    """The organization as it is in the driver's transaction; None where there is no such organization."""
-    kept = await organizations.kept(driver, organization_id)
-    if kept is None:
-        return None
-    hours = await rollups.events_by_hour(driver, organization_id, _EVENTS_KEY)
-    seen = await projections.seen(driver, organization_id, PROJECTION)
-    return Snapshot(driver=driver, organization_id=organization_id, kept=kept, hours=hours, seen=seen)
-
-
-def windows(view: Snapshot, start: int, limit: int) -> Iterator[Span]:
-    """All the time from a quarter hour on, cut at hours into windows of about that many events, or of a single hour."""
-    events = 0
-    for hour, count in view.hours.items():
-        if hour > start and events and events + count > limit:
-            yield Span(start=start, end=hour)
-            start, events = hour, 0
-        if hour + Width.HOUR > start:
-            events += count
-    yield Span(start=start, end=max(view.last, start))
-
-
-Beginning = tuple[bool, int, bytes]  # that no start is told, the time, the key: the smallest is where it began
-
-
-@dataclass(slots=True)
-class RawConversation:
-    """What raw events say of a conversation."""
-
-    messages: int = 0
-    began: Beginning = (True, 2**63, b"")
-
-    def add(self, other: "RawConversation") -> None:
-        """Adds what other raw events say."""
-        self.messages += other.messages
-        self.began = min(self.began, other.began)
-
-
-RawConversations = dict[bytes, RawConversation]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recount:
-    """What the raw events of a window add up to."""
-
-    cells: Cells
-    closings: set[Closing]
-    conversations: RawConversations
-
-
 async def check_window(view: Snapshot, span: Span, findings: Findings) -> RawConversations:
     """Counts a window again, adds what does not agree to the findings, and returns its conversations."""
-    start, end = timerange.instant(span.start), timerange.instant(span.end)
-    recount = await _count_events(view, span, findings)
-    recorded = await conversations.between(view.driver, view.organization_id, start, end)
-    for conversation in recorded.values():
-        mine = [
-            one for one in counting_conversations.contributions(conversation) if span.start <= one.bucket < span.end
-        ]
-        counting_conversations.add(recount.cells, mine)
+    counts = await raw_counts.count(view, span)
+    findings.events += counts.events
     for granularity in Width:
-        await _check_cells(view, granularity, span, recount.cells, findings)
+        await _check_cells(view, granularity, span, counts.cells, findings)
     for finer, wide in itertools.pairwise(sorted(Width)[1:]):  # windows are cut at hours
         await _check_cut(view, finer, wide, span, findings)
-    await _check_outcomes(view, span, recount.closings, recorded, findings)
+    await _check_outcomes(view, span, counts.closings, counts.recorded, findings)
     await _check_keys(view, span, findings)
-    return recount.conversations
+    return counts.conversations
 
 
-async def _count_events(view: Snapshot, span: Span, findings: Findings) -> _Recount:
-    recount = _Recount(cells={}, closings=set(), conversations={})
-    start, end = timerange.instant(span.start), timerange.instant(span.end)
-    async for portion in stored_events.occurred_between(view.driver, view.organization_id, start, end):
-        events = [event for _, event in portion]
-        known = await _numbers(view, events)
-        for key, cell in counting.of_events(events, known).items():
-            cells.cell(recount.cells, key).add(cell)
-        for revision, event in portion:
-            if event.conversation_id and revision <= view.seen:
-                _count_conversation(recount, event, known.overflow)
-        findings.events += len(events)
-    return recount
-
-
-def _count_conversation(recount: _Recount, event: Event, overflow: Overflow) -> None:
-    key = conversation_key_of(event.conversation_id)
-    began = (event.event_type != "conversation.started", event.occurred_at, event.event_key)
-    one = recount.conversations.setdefault(key, RawConversation())
-    one.add(RawConversation(messages=int(event.event_type in _MESSAGE_TYPES), began=began))
-    kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
-    if kind is not None:
-        labels = overflow.labels(event.agent_id, event.channel, event.team_id)
-        recount.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *labels))
-
-
-async def _numbers(view: Snapshot, events: Sequence[Event]) -> counting.Numbers:
-    """What ingest knew of the ids of events."""
-    keys = [(kind, one) for kind, ids in member_numbers.ids_of(events).items() for one in ids]
-    missing = [key for key in keys if key not in view.known]
-    if missing:
-        found = await members.known(view.driver, view.organization_id, missing)
-        view.known.update({key: found.get(key, _NOBODY) for key in missing})
-    return member_numbers.of_members((key, view.known[key]) for key in keys)
-
-
-async def _check_cells(view: Snapshot, granularity: Width, span: Span, recount: Cells, findings: Findings) -> None:
-    """Holds the cells of one width that lie in a window as a whole against the recount."""
+async def _check_cells(view: Snapshot, granularity: Width, span: Span, counted: Cells, findings: Findings) -> None:
+    """Holds the cells of one width that lie in a window as a whole against what was counted."""
     whole = Span(start=-(-span.start // granularity) * granularity, end=granularity.floor(span.end))
     if whole.length <= 0:
         return
     stored = await rollups.stored_between(view.driver, view.organization_id, granularity, whole)
-    _compare(stored, _widened(recount, granularity, whole), Fault.CELL, granularity, findings)
+    _compare(stored, _widened(counted, granularity, whole), Fault.CELL, granularity, findings)
     await asyncio.sleep(0)  # all of this is work of this process; others want their turn
 
 

@@ -1,0 +1,95 @@
+"""What the raw events of a window and the conversations that are recorded in it add up to, counted again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from server import timerange
+from server.catalog import cells, counting
+from server.catalog import conversations as counting_conversations
+from server.catalog.cells import Cells
+from server.catalog.counting import Overflow
+from server.events import event_types, outcomes
+from server.events.conversation import Conversation
+from server.events.event import Event, conversation_key_of
+from server.events.outcomes import Closing
+from server.rollups import member_numbers
+from server.rollups.windows import Snapshot
+from server.store import conversations, members
+from server.store import events as stored_events
+from server.store.members import Member
+from server.timerange import Span
+
+_MESSAGE_TYPES = event_types.MESSAGES
+_NOBODY = Member(2**32 - 1, overflow=False)  # stands for an id that has no number; it is nobody's
+Beginning = tuple[bool, int, bytes]  # that no start is told, the time, the key: the smallest is where it began
+
+
+@dataclass(slots=True)
+class RawConversation:
+    """What raw events say of a conversation."""
+
+    messages: int = 0
+    began: Beginning = (True, 2**63, b"")
+
+    def add(self, other: "RawConversation") -> None:
+        """Adds what other raw events say."""
+        self.messages += other.messages
+        self.began = min(self.began, other.began)
+
+
+RawConversations = dict[bytes, RawConversation]
+
+
+@dataclass(slots=True, kw_only=True)
+class RawCounts:
+    """What a window adds up to: cells of quarter hours, and what raw events say of conversations. recorded: the
+    conversations as they are kept that count in it.
+    """
+
+    recorded: Mapping[bytes, Conversation]
+    events: int = 0
+    cells: Cells = field(default_factory=dict)
+    closings: set[Closing] = field(default_factory=set)
+    conversations: RawConversations = field(default_factory=dict)
+
+
+async def count(view: Snapshot, span: Span) -> RawCounts:
+    """Counts a window again."""
+    start, end = timerange.instant(span.start), timerange.instant(span.end)
+    counts = RawCounts(recorded=await conversations.between(view.driver, view.organization_id, start, end))
+    async for portion in stored_events.occurred_between(view.driver, view.organization_id, start, end):
+        events = [event for _, event in portion]
+        known = await _numbers(view, events)
+        for key, cell in counting.of_events(events, known).items():
+            cells.cell(counts.cells, key).add(cell)
+        for revision, event in portion:
+            if event.conversation_id and revision <= view.seen:
+                _count_conversation(counts, event, known.overflow)
+        counts.events += len(events)
+    for conversation in counts.recorded.values():
+        mine = [
+            one for one in counting_conversations.contributions(conversation) if span.start <= one.bucket < span.end
+        ]
+        counting_conversations.add(counts.cells, mine)
+    return counts
+
+
+def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> None:
+    key = conversation_key_of(event.conversation_id)
+    began = (event.event_type != "conversation.started", event.occurred_at, event.event_key)
+    one = counts.conversations.setdefault(key, RawConversation())
+    one.add(RawConversation(messages=int(event.event_type in _MESSAGE_TYPES), began=began))
+    kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
+    if kind is not None:
+        labels = overflow.labels(event.agent_id, event.channel, event.team_id)
+        counts.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *labels))
+
+
+async def _numbers(view: Snapshot, events: Sequence[Event]) -> counting.Numbers:
+    """Returns what ingest knew of the ids of events."""
+    keys = [(kind, one) for kind, ids in member_numbers.ids_of(events).items() for one in ids]
+    missing = [key for key in keys if key not in view.known]
+    if missing:
+        found = await members.known(view.driver, view.organization_id, missing)
+        view.known.update({key: found.get(key, _NOBODY) for key in missing})
+    return member_numbers.of_members((key, view.known[key]) for key in keys)

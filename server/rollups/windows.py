@@ -1,0 +1,70 @@
+"""Windows: one organization in one snapshot, and its time cut into pieces that fit into memory."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from server import timerange
+from server.catalog import cells, registry
+from server.catalog.families.conversations import PROJECTION
+from server.quarters import Width
+from server.store import members, organizations, projections, rollups
+from server.store.database import Driver
+from server.store.members import Member
+from server.store.organizations import Kept
+from server.timerange import Span
+
+WINDOW_EVENTS = 25_000
+_EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One organization at one instant, in which everything must agree to the last bit."""
+
+    driver: Driver
+    organization_id: int
+    kept: Kept
+    hours: Mapping[int, int]  # events in each hour that has any
+    seen: int  # the revision up to which conversations are recorded
+    known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
+
+    @property
+    def first(self) -> int:
+        """The first quarter hour of which every raw event must be there."""
+        return max(self.kept.raw_from_bucket, timerange.floor_bucket(timerange.FLOOR))
+
+    @property
+    def last(self) -> int:
+        """A quarter hour after everything that is stored."""
+        latest = max(self.hours, default=0)
+        widest = max(Width)
+        return (max(latest, timerange.floor_bucket(self.kept.now)) // widest + 2) * widest
+
+    def covered(self, end: int) -> float:
+        """Returns the share of the events that occurred before a quarter hour."""
+        events = sum(self.hours.values())
+        return sum(count for hour, count in self.hours.items() if hour < end) / events if events else 1.0
+
+
+async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
+    """Returns the organization as it is in the driver's transaction; None where there is no such organization."""
+    kept = await organizations.kept(driver, organization_id)
+    if kept is None:
+        return None
+    hours = await rollups.events_by_hour(driver, organization_id, _EVENTS_KEY)
+    seen = await projections.seen(driver, organization_id, PROJECTION)
+    return Snapshot(driver=driver, organization_id=organization_id, kept=kept, hours=hours, seen=seen)
+
+
+def cut(view: Snapshot, start: int, limit: int) -> Iterator[Span]:
+    """Yields all the time from a quarter hour on, cut at hours into windows of about that many events, or of a single
+    hour.
+    """
+    events = 0
+    for hour, count in view.hours.items():
+        if hour > start and events and events + count > limit:
+            yield Span(start=start, end=hour)
+            start, events = hour, 0
+        if hour + Width.HOUR > start:
+            events += count
+    yield Span(start=start, end=max(view.last, start))
