@@ -6,7 +6,7 @@ A process makes a mistake in itself where its environment names one, before it b
 import os
 from collections.abc import Mapping
 
-from tests.harness.faults import ingest_mistakes, projection_mistakes, store_mistakes, stream_mistakes
+from tests.harness.faults import ingest_mistakes, projection_mistakes, store_mistakes, stream_mistakes, task_mistakes
 from tests.harness.faults.mistake import Mistake
 from tests.harness.faults.nursery import MISTAKE
 
@@ -15,6 +15,7 @@ MUTANTS: Mapping[str, Mistake] = {
     **projection_mistakes.MISTAKES,
     **store_mistakes.MISTAKES,
     **stream_mistakes.MISTAKES,
+    **task_mistakes.MISTAKES,
 }
 # Only power cuts show what a database loses that does not flush; the service must not see that it does not.
 UNFLUSHED: Mapping[str, Mistake] = {"without-fsync": store_mistakes.BLIND}

@@ -12,6 +12,7 @@ from tests.harness.faults import (
     clients,
     figures,
     load,
+    periods,
     resources,
     stream_checks,
     stream_figures,
@@ -118,6 +119,7 @@ async def _judge(verdict: Verdict, world: World, audience: Audience, *, complete
     history, secrets = world.history, (*(tenant.key for tenant in world.tenants), PLANTED_MAIL.partition("{")[0])
     try:
         stored = await world.stored()
+        verdict.violations += await periods.judge(world.database)
     except errors.StorageUnavailable as error:
         verdict.violations.append(Violation(check="lost disk", text=f"the tables cannot be read: {error}"))
     else:
@@ -138,6 +140,7 @@ async def _recover(verdict: Verdict, world: World, audience: Audience) -> list[V
     """Waits, now that no fault comes any more, until all is well, and compares every figure twice."""
     async with verdict.phase("recovery"):
         await world.cluster.serving()
+        await periods.make_due(world.database)
         await asyncio.gather(*(clients.reach(server) for tenant in world.tenants for server in tenant.servers))
     async with verdict.phase("retries", extra=verdict.seconds):
         await asyncio.gather(
