@@ -7,12 +7,21 @@ from server import histogram
 from server.catalog import cells, registry
 from server.catalog.cells import Cell, CellKey, Cells, Dimension
 from server.catalog.families.conversations import PROJECTION
-from server.catalog.metrics import Aggregation, Measure
+from server.catalog.metrics import Aggregation
 from server.events.conversation import Attribution, Conversation
 from server.events.outcomes import ClosingKind
 
 _QUARTER = 900_000_000  # microseconds
 _MEASURES = {one.field: one for one in registry.MEASURES.values() if one.projection == PROJECTION}
+# Where a measure is counted: the keys of its count, of its sum, and of its first bin where it has any.
+_PLACES = {
+    name: (
+        cells.count_key(one.number),
+        cells.sum_key(one.number),
+        cells.first_bin_key(one.number) if one.aggregation is Aggregation.HISTOGRAM else None,
+    )
+    for name, one in _MEASURES.items()
+}
 _OUTCOMES: dict[ClosingKind, str] = {
     kind: kind.name.lower() for kind in ClosingKind if kind is not ClosingKind.REOPENED
 }
@@ -72,10 +81,9 @@ def _milliseconds(start: int, end: int) -> int:
 def add(result: Cells, some: Iterable[Contribution], sign: int = 1) -> None:
     """Adds contributions to cells; a sign of −1 takes them back."""
     for one in some:
+        added = _cell(one, sign)
         for key in _keys(one.bucket, one.to):
-            cell = cells.cell(result, key)
-            for name, value in one.taken:
-                _take(cell, _MEASURES[name], value, sign)
+            cells.cell(result, key).add(added)
 
 
 def _keys(bucket: int, to: Attribution) -> Iterator[CellKey]:
@@ -85,11 +93,15 @@ def _keys(bucket: int, to: Attribution) -> Iterator[CellKey]:
             yield CellKey(dimension, value, bucket)
 
 
-def _take(cell: Cell, measure: Measure, value: int, sign: int) -> None:
-    counts = [(cells.count_key(measure.number), sign)]
-    if measure.aggregation is Aggregation.HISTOGRAM:
-        counts.append((cells.sum_key(measure.number), sign * value))
-        bins: dict[int, int] = {}
-        histogram.count((value,), bins, cells.first_bin_key(measure.number))
-        cells.add_into(cell.bins, [(key, sign * count) for key, count in bins.items()])
-    cells.add_into(cell.counters, counts)
+def _cell(one: Contribution, sign: int) -> Cell:
+    """Returns what a contribution adds to each of its cells."""
+    cell = Cell()
+    for name, value in one.taken:
+        count_key, sum_key, first_bin_key = _PLACES[name]
+        cell.counters[count_key] = sign
+        if first_bin_key is not None:
+            cell.counters[sum_key] = sign * value
+            histogram.count((value,), cell.bins, first_bin_key)
+    if sign < 0:
+        cell.bins = {key: -count for key, count in cell.bins.items()}
+    return cell

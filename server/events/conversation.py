@@ -4,7 +4,7 @@ Times are microseconds since 1970.
 """
 
 import bisect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -41,6 +41,10 @@ class Attribution(NamedTuple):
     agent_id: str
     channel: str
     team_id: str
+
+
+# Returns to whom and what something is attributed that an event says.
+Attribute = Callable[[ConversationEvent], Attribution]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,20 +89,20 @@ class Conversation:
     latest_channel_at: int | None = None
 
     @classmethod
-    def of(cls, event: ConversationEvent, to: Attribution) -> "Conversation":
+    def of(cls, event: ConversationEvent, attribute: Attribute) -> "Conversation":
         """Returns the conversation that begins with its first event that arrives, before anything else of it."""
         at = event.occurred_at
         new = cls(conversation_id=event.conversation_id, first_at=at, began_at=at, began_key=event.event_key)
-        new._begin(event, to)
+        new._begin(event, attribute)
         return new
 
-    def take(self, event: ConversationEvent, to: Attribution) -> None:
+    def take(self, event: ConversationEvent, attribute: Attribute) -> None:
         """Takes an event in. What closing events say is left to close()."""
         at, event_type = event.occurred_at, event.event_type
         is_start = event_type == _STARTED
         self.first_at = min(self.first_at, at)
         if (not is_start, at, event.event_key) < (not self.is_start_told, self.began_at, self.began_key):
-            self._begin(event, to)
+            self._begin(event, attribute)
         if event_type in _SHOW_ACTIVITY:
             if self.latest_at is None or at > self.latest_at:
                 self.latest_at = at
@@ -108,10 +112,10 @@ class Conversation:
                 if event_type == _SENT:
                     self._take_sent(event)
 
-    def _begin(self, event: ConversationEvent, to: Attribution) -> None:
+    def _begin(self, event: ConversationEvent, attribute: Attribute) -> None:
         self.began_at, self.began_key = event.occurred_at, event.event_key
         self.is_start_told = event.event_type == _STARTED
-        self.began_agent_id, self.began_channel, self.began_team_id = to
+        self.began_agent_id, self.began_channel, self.began_team_id = attribute(event)
 
     def _take_sent(self, event: ConversationEvent) -> None:
         at = event.occurred_at

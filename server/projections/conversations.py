@@ -1,6 +1,7 @@
 """The projection of conversations: when each began, how it went, and how soon somebody answered."""
 
 import copy
+import operator
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from server.catalog import conversations as counting
 from server.catalog.cells import OTHER, Cells
 from server.catalog.families.conversations import PROJECTION
 from server.events import outcomes
-from server.events.conversation import Attribution, Conversation, ConversationEvent
+from server.events.conversation import Attribute, Attribution, Conversation, ConversationEvent
 from server.events.event import conversation_key_of
 from server.events.outcomes import Closing
 from server.projections.projection import Advance
@@ -18,8 +19,6 @@ from server.store import conversations as stored
 from server.store.database import Driver
 from server.store.members import MemberKind
 from server.store.projections import ProjectionPosition, Rows
-
-Labels = Mapping[Attribution, Attribution]
 
 
 class Conversations:
@@ -70,10 +69,10 @@ async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEven
     for event in events:
         by_id.setdefault(event.conversation_id, []).append(event)
     by_key = {conversation_key_of(conversation_id): some for conversation_id, some in by_id.items()}
-    labels = await _labels(driver, rows.organization_id, events)
+    attribute = await _attribution(driver, rows.organization_id, events)
     before = await stored.load(driver, rows, by_key)
-    closings = await _closings(driver, rows, by_key, labels)
-    after = {key: _after(before.get(key), some, labels, closings.get(key)) for key, some in by_key.items()}
+    closings = await _closings(driver, rows, by_key, attribute)
+    after = {key: _after(before.get(key), some, attribute, closings.get(key)) for key, some in by_key.items()}
     for key, conversation in after.items():
         _count_change(changes, before.get(key), conversation)
     await stored.save(driver, rows, after)
@@ -82,17 +81,17 @@ async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEven
 def _after(
     before: Conversation | None,
     events: Sequence[ConversationEvent],
-    labels: Labels,
+    attribute: Attribute,
     closings: Sequence[Closing] | None,
 ) -> Conversation:
     """Returns a conversation with more events. closings are all of its closing events, where there are new ones."""
     if before is None:
-        after = Conversation.of(events[0], labels[_attribution(events[0])])
+        after = Conversation.of(events[0], attribute)
     else:
         after = copy.copy(before)
         after.human_messages = [*before.human_messages]
     for event in events:
-        after.take(event, labels[_attribution(event)])
+        after.take(event, attribute)
     if closings is not None:
         after.close(closings)
     return after
@@ -106,32 +105,35 @@ def _count_change(changes: Cells, before: Conversation | None, after: Conversati
         counting.add(changes, counts)
 
 
-def _attribution(event: ConversationEvent) -> Attribution:
-    return Attribution(event.agent_id, event.channel, event.team_id)
-
-
 _KINDS = (MemberKind.AGENT, MemberKind.CHANNEL, MemberKind.TEAM)
 
 
-async def _labels(driver: Driver, organization_id: int, events: Sequence[ConversationEvent]) -> Labels:
-    """Returns the values under which those of events are counted."""
-    given = {_attribution(event) for event in events}
+async def _attribution(driver: Driver, organization_id: int, events: Sequence[ConversationEvent]) -> Attribute:
+    """Returns how events are attributed: to the values under which they are counted."""
+    given = set(map(_values, events))
     wanted = {(kind, value) for values in given for kind, value in zip(_KINDS, values, strict=True) if value}
     over = await members.over_limit(driver, organization_id, wanted)
-    return {
-        values: Attribution(
+
+    def attribute(event: ConversationEvent) -> Attribution:
+        values = _values(event)
+        if not over:
+            return Attribution(*values)
+        return Attribution(
             *(OTHER if (kind, value) in over else value for kind, value in zip(_KINDS, values, strict=True))
         )
-        for values in given
-    }
+
+    return attribute
+
+
+_values = operator.attrgetter("agent_id", "channel", "team_id")
 
 
 async def _closings(
-    driver: Driver, rows: Rows, events: Mapping[bytes, Sequence[ConversationEvent]], labels: Labels
+    driver: Driver, rows: Rows, events: Mapping[bytes, Sequence[ConversationEvent]], attribute: Attribute
 ) -> dict[bytes, list[Closing]]:
     """Stores closing and reopening events, and returns all of those of the conversations that got one."""
     new = [
-        Closing(key, event.occurred_at, event.event_key, kind, *labels[_attribution(event)])
+        Closing(key, event.occurred_at, event.event_key, kind, *attribute(event))
         for key, some in events.items()
         for event in some
         if (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None

@@ -13,11 +13,12 @@ from server import timerange
 from server.catalog import figures
 from server.catalog.cells import Dimension
 from server.catalog.filters import Filter
+from server.events.event import conversation_key_of
 from server.local import embedded
 from server.query import agent, overview, trends
 from server.query.queries import Plan
 from server.rollups import fold
-from server.store import reading, rollups, slots, statements, updates, widths
+from server.store import conversations, projections, reading, rollups, slots, statements, updates, widths
 from server.store.database import Database, Driver
 from server.store.rollups import RollupKey
 from server.store.updates import Update
@@ -246,3 +247,24 @@ async def test_of_a_large_backlog_a_fold_reads_what_it_takes_in(large: Database,
         explaining = Explaining(driver, generic=generic)
         await rollups.take_deltas(cast("Driver", explaining), 3, 100)  # of 10,000
     assert not [node for node in explaining.nodes if "Sort" in node["Node Type"]]
+
+
+@pytest.mark.parametrize("statistics", [False, True], ids=["of an empty table", "analyzed"])
+async def test_a_projection_finds_conversations_by_their_keys_and_events_by_their_revisions(
+    own_database: Database, own_organization: int, statistics: bool
+) -> None:
+    await worlds.execute(own_database, "ANALYZE conversations, events")
+    await worlds.store(own_database, own_organization, worlds.events(1, 2_000), batch=500)
+    await worlds.project(own_database, own_organization)
+    if statistics:
+        await worlds.execute(own_database, "ANALYZE conversations, events")
+    keys = [conversation_key_of(f"conversation-{number}") for number in range(20)]
+    position = projections.ProjectionPosition(revision=2, revised_at=timerange.EPOCH)
+    async with own_database.query() as driver:
+        looking, following = Explaining(driver, generic=False), Explaining(driver, generic=False)
+        await conversations.load(cast("Driver", looking), projections.Rows(own_organization, 1), keys)
+        await conversations.events_after(cast("Driver", following), own_organization, position, 4, 5_000)
+    by_key = {"conversations": ("organization_id", "version", "conversation_key")}
+    assert check(looking.nodes, by_key) == set(by_key)
+    by_revision = {"events": ("organization_id", "revision")}
+    assert check(following.nodes, by_revision) == set(by_revision)

@@ -38,18 +38,22 @@ EVENTS = st.lists(
 )
 
 
+def attribute(event: ConversationEvent) -> Attribution:
+    """To whom and what an event is attributed: nothing is over its limit."""
+    return Attribution(event.agent_id, event.channel, event.team_id)
+
+
 def made(portions: Sequence[Sequence[ConversationEvent]]) -> Conversation:
     """The conversation that events make, portion by portion."""
     found: Conversation | None = None
     closings: list[Closing] = []
     for portion in portions:
         for event in portion:
-            to = Attribution(event.agent_id, event.channel, event.team_id)
             if found is None:
-                found = Conversation.of(event, to)
-            found.take(event, to)
+                found = Conversation.of(event, attribute)
+            found.take(event, attribute)
             if (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None:
-                closings.append(Closing(b"c", event.occurred_at, event.event_key, kind, *to))
+                closings.append(Closing(b"c", event.occurred_at, event.event_key, kind, *attribute(event)))
         if found is not None and closings:
             found.close(closings)
     assert found is not None
@@ -132,15 +136,15 @@ def test_times_of_human_messages_are_bounded_and_the_first_after_a_hand_over_is_
         key = minute.to_bytes(2)
         return ConversationEvent(1, 0, minute * MINUTE, key, "message.sent", "c", "ann", "", "", "", "", True)
 
-    to, count = Attribution("ann", "", ""), MOST_HUMAN_MESSAGES
-    one = Conversation.of(said(0), to)
+    count = MOST_HUMAN_MESSAGES
+    one = Conversation.of(said(0), attribute)
     for minute in range(2 * count):
-        one.take(said(minute), to)
+        one.take(said(minute), attribute)
     assert len(one.human_messages) == count
     one.close([Closing(b"c", 3 * count * MINUTE, b"k", ClosingKind.ESCALATED, "", "", "")])
     assert one.human_wait_ends_at is None
     for minute in range(3 * count, 4 * count):
-        one.take(said(minute + 7), to)
+        one.take(said(minute + 7), attribute)
     assert one.human_wait_ends_at == (3 * count + 7) * MINUTE
     assert len(one.human_messages) == count + 1
 
@@ -149,5 +153,5 @@ def test_a_copy_shares_nothing_that_changes() -> None:
     one = made([[ConversationEvent(1, 0, 1, b"k", "message.sent", "c", "", "", "", "", "", True)]])
     other = copy.copy(one)
     other.human_messages = [*one.human_messages]
-    other.take(ConversationEvent(1, 0, 2, b"l", "message.sent", "c", "", "", "", "", "", True), Attribution("", "", ""))
+    other.take(ConversationEvent(1, 0, 2, b"l", "message.sent", "c", "", "", "", "", "", True), attribute)
     assert (one.messages, len(one.human_messages)) == (1, 1)

@@ -223,7 +223,12 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, version, conversation_key)
     ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
     """,
-    "CREATE INDEX conversations_by_minute ON conversations (organization_id, version, latest_minute)",
+    # Only where there is a minute: nobody may look for a key here, as a planner would whose statistics are
+    # of an empty table.
+    """
+    CREATE INDEX conversations_by_minute ON conversations (organization_id, version, latest_minute)
+        WHERE latest_minute IS NOT NULL
+    """,
     # The events that could decide a conversation's outcome: the outcome does not depend on the order of their arrival.
     """
     CREATE TABLE conversation_closings (
