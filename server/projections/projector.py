@@ -6,6 +6,7 @@ a late worker costs time, never truth.
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import NamedTuple
 
@@ -36,7 +37,8 @@ class Projector:
         self._database = database
         self._on_revision = on_revision
         self._slots = asyncio.Semaphore(_CONCURRENCY)
-        self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        # Each for as long as somebody holds it or waits for it.
+        self._locks = weakref.WeakValueDictionary[tuple[str, int], asyncio.Lock]()
 
     async def catch_up(self, organization_id: int, names: Collection[str], target: int) -> None:
         """Brings projections up to a revision, except for one that has stopped; Refused where that takes too long."""
@@ -69,14 +71,9 @@ class Projector:
         """Holds a slot for the block. Those of this process that want the same projection wait for each other here, and
         not on connections.
         """
-        key = (name, organization_id)
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        try:
-            async with lock, self._slots:
-                yield
-        finally:
-            if not lock.locked():
-                self._locks.pop(key, None)
+        lock = self._locks.setdefault((name, organization_id), asyncio.Lock())
+        async with lock, self._slots:
+            yield
 
     async def _step(self, organization_id: int, projection: Projection) -> "_Step | None":
         """Takes a step, and one over a single revision where the projection fails on it; None where it has stopped."""
