@@ -47,7 +47,7 @@ def _fold_in_two_transactions() -> None:
     replace(take, wrong)
 
 
-_KEPT_SECONDS = 0.5
+_KEPT_SECONDS = 2.0
 
 
 def _keep_answers() -> None:
