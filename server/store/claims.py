@@ -75,9 +75,10 @@ _LOCK_KIND = """
     FROM task_kinds WHERE kind = $1 FOR UPDATE
 """
 _DUE = """
-    SELECT kind FROM task_kinds AS k WHERE kind = ANY($1::text[]) AND EXISTS (
-        SELECT FROM tasks AS t WHERE t.kind = k.kind AND state = 'queued' AND run_at <= now())
-    ORDER BY claimed_at
+    SELECT k.kind FROM task_kinds AS k CROSS JOIN LATERAL (
+        SELECT FROM tasks AS t WHERE t.kind = k.kind AND state = 'queued' AND run_at <= now()
+        ORDER BY organization_id LIMIT 1) AS first
+    WHERE k.kind = ANY($1::text[]) ORDER BY claimed_at
 """
 _SPEND = """
     UPDATE task_kinds SET tokens = $2, refilled_at = clock_timestamp(), claimed_at = clock_timestamp(),

@@ -13,13 +13,13 @@ _DAY = timedelta(days=1)
 
 
 async def hourly(work: Work) -> Result:
-    """Does it for the full hour before the task's period."""
+    """Folds, widens and verifies the last full hour before the task's period."""
     end = Width.HOUR.floor(timerange.floor_bucket(work.period or work.now))
     return await _check(work, Span(start=end - Width.HOUR, end=end))
 
 
 async def daily(work: Work) -> Result:
-    """Does it for the full day, in the organization's time zone, before the task's period."""
+    """Folds, widens and verifies the last full day, in the organization's time zone, before the task's period."""
     async with work.database.transaction() as driver:
         name = await organizations.time_zone(driver, work.organization_id)
     if name is None:
