@@ -7,7 +7,7 @@ import pytest
 from server import kinds, timerange
 from server.organizations.settings import OrganizationSettings
 from server.quarters import Width
-from server.rollups import audit, fold, recount
+from server.rollups import audit, fold, windows
 from server.store.database import Database
 from server.store.tasks import TaskState
 from server.tasks import rollup_tasks
@@ -73,7 +73,7 @@ async def test_what_differs_is_a_failure(own_database: Database, own_organizatio
 async def test_a_span_is_looked_at_and_nothing_else(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recount, "WINDOW_EVENTS", 20)  # several windows a day
+    monkeypatch.setattr(windows, "WINDOW_EVENTS", 20)  # several windows a day
     now = datetime.now(UTC)
     await worlds.store(own_database, own_organization, worlds.events(1, 400, end=now, days=2))
     await fold.fold_all(own_database, own_organization)
