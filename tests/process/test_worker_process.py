@@ -69,7 +69,7 @@ async def test_a_wakeup_is_followed_at_once(
 async def test_workers_that_are_killed_while_they_fold_change_no_figure(
     own_database: Database, own_organization: int, workers: Workers
 ) -> None:
-    for seed in range(4):
+    for seed in range(5):
         await worlds.store(own_database, own_organization, worlds.events(seed, 1500, days=30), batch=60)
     before = await worlds.figures(own_database, own_organization)
     dice = random.Random(5)
