@@ -32,7 +32,7 @@ class ConversationEvent(NamedTuple):
     channel: str
     team_id: str
     topic: str
-    by_human: bool
+    by_human: bool | None  # None: not said
 
 
 class Attribution(NamedTuple):

@@ -5,16 +5,17 @@ import operator
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from server import timerange
 from server.catalog import conversations as counting
 from server.catalog.cells import OTHER, Cells
 from server.catalog.families.conversations import PROJECTION
-from server.events import outcomes
+from server.events import event_types, outcomes
 from server.events.conversation import Attribute, Attribution, Conversation, ConversationEvent
 from server.events.event import conversation_key_of
 from server.events.outcomes import Closing
+from server.projections import portions
 from server.projections.projection import Advance
-from server.store import conversation_versions, members
+from server.store import agents as stored_agents
+from server.store import conversation_versions, members, projection_rows
 from server.store import conversations as stored
 from server.store.database import Driver
 from server.store.members import MemberKind
@@ -25,22 +26,18 @@ class Conversations:
     """Follows the conversations of an organization."""
 
     name = PROJECTION
+    is_realtime = True
 
     async def advance(
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
     ) -> Advance:
         """Takes in the events of conversations after a position."""
-        events: Sequence[ConversationEvent]
-        events = await stored.events_after(driver, rows.organization_id, position, newest.revision, limit)
-        reached = newest
-        if len(events) == limit:
-            events, reached = _whole_revisions(events)
-            if not events:  # a single revision has more than that
-                return await self.advance(driver, rows, position, newest, 2 * limit)
+        portion = await portions.read(stored.events_after, driver, rows.organization_id, position, newest, limit)
         changes: Cells = {}
-        if events:
+        if portion.events:
+            events = await _told_by_humans(driver, rows.organization_id, portion.events)
             await _take_in(driver, rows, events, changes)
-        return Advance(position=reached, events=len(events), changes=changes)
+        return Advance(position=portion.reached, events=len(portion.events), changes=changes)
 
     async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
         """Prepares conversations that were filled anew to replace those that are valid."""
@@ -53,14 +50,27 @@ class Conversations:
 
     async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
         """Removes conversations that are not valid any more."""
-        return await conversation_versions.remove(driver, rows, limit)
+        return await projection_rows.remove(driver, ("conversations", "conversation_closings"), rows, limit)
 
 
-def _whole_revisions(events: Sequence[ConversationEvent]) -> tuple[Sequence[ConversationEvent], ProjectionPosition]:
-    """Returns the events of all but the last revision, which may be incomplete, and the position that they lead to."""
-    whole = [event for event in events if event.revision < events[-1].revision]
-    latest = whole[-1] if whole else events[-1]
-    return whole, ProjectionPosition(revision=latest.revision, revised_at=timerange.of_microseconds(latest.received_at))
+async def _told_by_humans(
+    driver: Driver, organization_id: int, events: Sequence[ConversationEvent]
+) -> Sequence[ConversationEvent]:
+    """Returns events with those messages as a human's that do not say who wrote them and whose agent is one, as far as
+    is known by now.
+    """
+    agents = {event.agent_id for event in events if _has_unknown_writer(event)}
+    humans = await stored_agents.humans(driver, organization_id, agents) if agents else frozenset[str]()
+    if not humans:
+        return events
+    return [
+        event._replace(by_human=True) if event.agent_id in humans and _has_unknown_writer(event) else event
+        for event in events
+    ]
+
+
+def _has_unknown_writer(event: ConversationEvent) -> bool:
+    return event.by_human is None and event.event_type == event_types.MESSAGE_SENT and bool(event.agent_id)
 
 
 async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEvent], changes: Cells) -> None:

@@ -29,6 +29,10 @@ class Projection(Protocol):
     def name(self) -> str:
         """Returns its name, which is stored and never changes."""
 
+    @property
+    def is_realtime(self) -> bool:
+        """Returns whether realtime views are made from what it keeps, and so wait for it."""
+
     async def advance(
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
     ) -> Advance:

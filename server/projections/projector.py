@@ -148,6 +148,7 @@ async def record(driver: Driver, name: str, locked: Locked, advance: Advance) ->
     revision = await append(driver, locked.rows.organization_id, advance.changes)
     # Nothing came in between: so the revision of its own is seen, too, and nobody has to look for events in it.
     if revision is not None and revision.revision == position.revision + 1:
+        await projections.pass_over(driver, locked.rows.organization_id, revision)
         position = revision
     await projections.move(driver, locked.rows.organization_id, name, position, is_durable=revision is not None)
     return revision is not None

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 
 from server.admission.fair_queue import FairSlots
 from server.projections.projector import Projector
-from server.projections.registry import PROJECTIONS
+from server.projections.registry import REALTIME
 from server.store.database import Database, Driver, Purpose
 
 EVERYBODY = 0  # stands for all organizations, in a look-up for all subscriptions; no organization has this id
@@ -45,7 +45,7 @@ class Lookups:
         shows.
         """
         async with self._slots.slot(organization_id):
-            for name in PROJECTIONS:
+            for name in REALTIME:
                 await self._projector.follow(organization_id, name)
             async with self._database.snapshot(Purpose.REALTIME) as driver:
                 yield driver

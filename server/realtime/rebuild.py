@@ -5,7 +5,7 @@ from datetime import datetime
 from server.catalog import cells, figures, realtime_figures, registry, slots
 from server.catalog.realtime_figures import Window
 from server.catalog.selections import AsOf, Selection
-from server.projections.registry import PROJECTIONS
+from server.projections.registry import REALTIME
 from server.realtime.view import FEED_LENGTH, MINUTES_SHOWN, Facts, Today, View, ViewFilter, day_of
 from server.rollups import overflow
 from server.store import activity, database, projections, reading, rollups
@@ -42,7 +42,7 @@ async def view(driver: Driver, organization_id: int, time_zone: str, part: ViewF
         conversations=await activity.latest(driver, organization_id, narrowing, since, FEED_LENGTH),
     )
     # One that is not of the newest revision is made anew.
-    seen = await projections.seen_by_all(driver, organization_id, list(PROJECTIONS))
+    seen = await projections.seen_by_all(driver, organization_id, REALTIME)
     revision = as_of.revision if seen is None else min(as_of.revision, seen)
     return View(part, facts, revision, as_of.at), as_of
 

@@ -68,17 +68,3 @@ async def differences(
                 of_fields(values[:count]) if is_old else None,
                 of_fields(values[count:]) if is_new else None,
             )
-
-
-async def remove(driver: Driver, rows: Rows, limit: int) -> int:
-    """Removes that many conversations of a version and as many closing events, and returns how many rows it were."""
-    total = 0
-    for table in ("conversations", "conversation_closings"):
-        removed: str = await driver.execute(
-            f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608
-            " WHERE organization_id = $1 AND version = $2 LIMIT $3))",
-            *rows,
-            limit,
-        )
-        total += int(removed.split()[-1])
-    return total

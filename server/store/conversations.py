@@ -10,7 +10,7 @@ import asyncpg
 from server import timerange
 from server.events.conversation import Conversation, ConversationEvent
 from server.events.outcomes import Closing, ClosingKind
-from server.store import projections, statements
+from server.store import following, instants, projections
 from server.store.database import Driver
 from server.store.projections import ProjectionPosition, Rows
 
@@ -37,7 +37,18 @@ def _microseconds(at: datetime) -> int:
     return (at - timerange.EPOCH) // _MICROSECOND
 
 
-_EVENTS = statements.load("conversation_events")
+_EVENTS = following.statement(
+    (
+        "conversation_id",
+        "coalesce(agent_id, '')",
+        "coalesce(user_id, '')",
+        "coalesce(channel, '')",
+        "coalesce(team_id, '')",
+        "coalesce(detail ->> 'topic', '')",
+        "(detail ->> 'by_human')::boolean",
+    ),
+    "conversation_id IS NOT NULL",
+)
 
 
 async def events_after(
@@ -46,24 +57,18 @@ async def events_after(
     """Returns the events of conversations after a position up to a revision, in the order of revisions, as many as a
     limit allows.
     """
-    arguments = _EVENTS.arguments(
-        organization_id=organization_id,
-        revision=position.revision,
-        revised_at=position.revised_at,
-        until=until,
-        limit=limit,
-    )
-    return [ConversationEvent(*row) for row in await driver.fetch(_EVENTS.text, *arguments)]
+    found = await following.read(driver, _EVENTS, organization_id, position, until, limit)
+    return [ConversationEvent(*row) for row in found]
 
 
 def selected(name: str, table: str = "c") -> str:
     """Returns a field of a conversation as it is read, in SQL."""
-    return f"(extract(epoch FROM {table}.{name}) * 1000000)::bigint" if name in _TIMES else f"{table}.{name}"
+    return instants.selected(f"{table}.{name}") if name in _TIMES else f"{table}.{name}"
 
 
 def _stored(name: str) -> str:
     if name in _TIMES:
-        return f"timestamptz '1970-01-01 00:00+00' + {name} * interval '1 microsecond'"
+        return instants.stored(name)
     return f"{name}::bigint[]" if name == "human_messages" else name
 
 

@@ -207,14 +207,14 @@ async def without_key(driver: Driver, organization_id: int, start: datetime, end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Portion:
+class RemovedKeys:
     """What became of a portion of keys: how many were removed, and where the next one begins (None: there is none)."""
 
     removed: int
     next_key: bytes | None
 
 
-async def remove_keys(driver: Driver, organization_id: int, first: bytes, limit: int, before_hour: int) -> Portion:
+async def remove_keys(driver: Driver, organization_id: int, first: bytes, limit: int, before_hour: int) -> RemovedKeys:
     """Looks at that many keys from the first one on and removes those of events that occurred before an hour."""
     next_key: bytes | None = await driver.fetchval(
         "SELECT event_key FROM event_keys WHERE organization_id = $1 AND event_key >= $2"
@@ -231,4 +231,4 @@ async def remove_keys(driver: Driver, organization_id: int, first: bytes, limit:
         next_key,
         before_hour,
     )
-    return Portion(removed=int(removed.split()[-1]), next_key=next_key)
+    return RemovedKeys(removed=int(removed.split()[-1]), next_key=next_key)

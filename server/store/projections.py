@@ -111,6 +111,19 @@ async def move(
         await driver.execute("SET LOCAL synchronous_commit = off")
 
 
+async def pass_over(driver: Driver, organization_id: int, position: ProjectionPosition) -> None:
+    """Moves the projections of an organization that have seen all before a revision without events past that revision.
+    One that is at work does it itself.
+    """
+    await driver.execute(
+        "UPDATE projections SET revision = $2, revised_at = $3 WHERE organization_id = $1 AND name IN (SELECT name"
+        " FROM projections WHERE organization_id = $1 AND revision = $2 - 1 FOR UPDATE SKIP LOCKED)",
+        organization_id,
+        position.revision,
+        position.revised_at,
+    )
+
+
 async def move_rebuilt(driver: Driver, name: str, rows: Rows, position: ProjectionPosition) -> None:
     """Records how far rows of another version are filled."""
     await driver.execute(
@@ -188,11 +201,12 @@ class Behind:
 
 
 async def behind(driver: Driver, names: Collection[str]) -> list[Behind]:
-    """Returns the projections that have not stopped and have not seen every revision."""
+    """Returns the projections that have not stopped and have not seen every revision, in the order of the names."""
     rows = await driver.fetch(
         "SELECT r.organization_id, n.name FROM revisions r CROSS JOIN unnest($1::text[]) AS n(name)"
         " LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name"
-        " WHERE coalesce(p.revision, 0) < r.revision AND p.failed_revision IS NULL",
+        " WHERE coalesce(p.revision, 0) < r.revision AND p.failed_revision IS NULL"
+        " ORDER BY array_position($1, n.name)",
         list(names),
     )
     return [Behind(organization_id=row[0], name=row[1]) for row in rows]

@@ -1,7 +1,6 @@
 """Projections: every event is counted once, whoever steps when; what cannot be got over stops nothing else."""
 
 import asyncio
-import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,6 @@ from server.catalog.families.conversations import PROJECTION
 from server.errors import Refused
 from server.events.conversation import Conversation
 from server.events.event import Event, key_of
-from server.organizations.settings import OrganizationSettings
 from server.projections import projector as projectors
 from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
@@ -22,7 +20,6 @@ from server.store import conversations as stored
 from server.store import partitions, projections
 from server.store.database import Database, Driver
 from server.tasks import retention
-from server.tenancy import administration
 from tests.support import serving, worlds
 from tests.support.serving import Caller
 from workers.projecting import Projecting
@@ -55,27 +52,10 @@ async def plain_figures(database: Database, organization: int) -> dict[object, o
 
 async def state(database: Database, organization: int) -> dict[str, Any]:
     async with database.snapshot() as driver:
-        row = await driver.fetchrow("SELECT * FROM projections WHERE organization_id = $1", organization)
+        statement = "SELECT * FROM projections WHERE organization_id = $1 AND name = $2"
+        row = await driver.fetchrow(statement, organization, PROJECTION)
         newest = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
     return {**(row or {}), "newest": newest}
-
-
-@pytest.fixture
-def make_own(own_database: Database) -> Callable[[], Awaitable[int]]:
-    """Makes organizations in the database of the test's own."""
-    numbers = itertools.count(1)
-
-    async def make() -> int:
-        settings = OrganizationSettings(time_zone="UTC")
-        return await administration.create_organization(own_database, f"made {next(numbers)}", settings)
-
-    return make
-
-
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step takes few events, fewer than some revisions have."""
-    monkeypatch.setattr(projectors, "STEP_EVENTS", 7)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -16,7 +16,7 @@ from server.projections.projector import Projector
 from server.projections.registry import PROJECTIONS
 from server.quarters import Width
 from server.rollups.member_numbers import Limits, NumberCache
-from server.store import rollups
+from server.store import projections, rollups
 from server.store.database import Database
 
 ALL_TIME = timerange.Span(start=0, end=100_000 * Width.DAY)
@@ -96,8 +96,16 @@ async def store(
 async def project(database: Database, organization: int) -> None:
     """Brings every projection of an organization to its newest revision."""
     projector = Projector(database)
-    for name in PROJECTIONS:
-        await projector.follow(organization, name)
+    while behind := await _behind(database, organization):
+        for name in behind:
+            await projector.follow(organization, name)
+
+
+async def _behind(database: Database, organization: int) -> list[str]:
+    """The projections of an organization that have not seen every revision: one makes revisions for others to see."""
+    async with database.transaction() as driver:
+        found = await projections.behind(driver, list(PROJECTIONS))
+    return [one.name for one in found if one.organization_id == organization]
 
 
 async def figures(database: Database, organization: int) -> dict[tuple[Width, CellKey], Cell]:

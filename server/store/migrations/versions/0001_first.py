@@ -244,6 +244,27 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, version, conversation_key, occurred_at, event_key)
     )
     """,
+    # What is known of each agent. Beside each text stands when it was said, which decides between several.
+    """
+    CREATE TABLE agents (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        agent_id text COLLATE "C" NOT NULL,
+        first_seen_at timestamptz NOT NULL,
+        last_seen_at timestamptz NOT NULL,
+        created_at timestamptz,
+        deleted_at timestamptz,
+        name_at timestamptz,
+        kind_at timestamptz,
+        agent_version_at timestamptz,
+        team_id_at timestamptz,
+        kind smallint NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        agent_version text COLLATE "C" NOT NULL,
+        team_id text COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, version, agent_id)
+    ) WITH (fillfactor = 80)
+    """,
     # When each agent took which status.
     """
     CREATE TABLE agent_statuses (

@@ -1,0 +1,100 @@
+"""What is known of an agent: it depends on which events it has, and not on the order in which they arrive.
+
+Times are microseconds since 1970.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+_CREATED, _DELETED = "agent.created", "agent.deleted"
+_DESCRIBE = frozenset((_CREATED, "agent.updated", "agent.deployed"))
+
+
+class AgentKind(enum.IntEnum):
+    """What does the work under an agent_id. The numbers are those of the contract; they are stored and never change."""
+
+    UNKNOWN = 0
+    AI = 1
+    HUMAN = 2
+
+
+class AgentEvent(NamedTuple):
+    """An event of an agent, as far as what is known of the agent depends on it. Unset texts are empty."""
+
+    revision: int
+    received_at: int
+    occurred_at: int
+    event_key: bytes
+    event_type: str
+    agent_id: str
+    team_id: str
+    name: str
+    kind: int
+    agent_version: str
+
+
+@dataclass(slots=True, kw_only=True)
+class AgentProfile:
+    """An agent as its events describe it. Beside each thing stands when it was said last; None: never.
+
+    An agent that was deleted exists again once it is created later.
+    """
+
+    first_seen_at: int  # in any event
+    last_seen_at: int
+    name: str = ""
+    name_at: int | None = None
+    kind: AgentKind = AgentKind.UNKNOWN
+    kind_at: int | None = None
+    agent_version: str = ""
+    agent_version_at: int | None = None
+    team_id: str = ""
+    team_id_at: int | None = None
+    created_at: int | None = None
+    deleted_at: int | None = None
+
+    @classmethod
+    def of(cls, event: AgentEvent) -> "AgentProfile":
+        """Returns what is known of an agent from one event alone."""
+        new = cls(first_seen_at=event.occurred_at, last_seen_at=event.occurred_at)
+        new.take(event)
+        return new
+
+    @property
+    def is_deleted(self) -> bool:
+        """Returns whether it was deleted, and not created again after that."""
+        return self.deleted_at is not None and (self.created_at is None or self.created_at <= self.deleted_at)
+
+    def take(self, event: AgentEvent) -> None:
+        """Takes an event in. Of several things that were said at one time the greatest holds."""
+        at, event_type = event.occurred_at, event.event_type
+        if at < self.first_seen_at:
+            self.first_seen_at = at
+        if at > self.last_seen_at:
+            self.last_seen_at = at
+        if event_type in _DESCRIBE:
+            self._describe(event)
+            if event_type == _CREATED and (self.created_at is None or at > self.created_at):
+                self.created_at = at
+        elif event_type == _DELETED and (self.deleted_at is None or at > self.deleted_at):
+            self.deleted_at = at
+
+    def _describe(self, event: AgentEvent) -> None:
+        at = event.occurred_at
+        if event.name and _is_newer(at, event.name, self.name_at, self.name):
+            self.name, self.name_at = event.name, at
+        if event.kind and _is_newer(at, event.kind, self.kind_at, self.kind):
+            self.kind, self.kind_at = AgentKind(event.kind), at
+        version = event.agent_version
+        if version and _is_newer(at, version, self.agent_version_at, self.agent_version):
+            self.agent_version, self.agent_version_at = version, at
+        if event.team_id and _is_newer(at, event.team_id, self.team_id_at, self.team_id):
+            self.team_id, self.team_id_at = event.team_id, at
+
+
+_Said = TypeVar("_Said", str, int)
+
+
+def _is_newer(at: int, said: _Said, known_at: int | None, known: _Said) -> bool:
+    return known_at is None or (at, said) > (known_at, known)

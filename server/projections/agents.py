@@ -1,0 +1,45 @@
+"""The projection of agents: what each is called, what kind it is, and when it was seen."""
+
+from datetime import datetime
+
+from server.catalog.cells import Cells
+from server.events.agent_profile import AgentProfile
+from server.projections import portions
+from server.projections.projection import Advance
+from server.store import agents as stored
+from server.store import projection_rows
+from server.store.database import Driver
+from server.store.projections import ProjectionPosition, Rows
+
+
+class Agents:
+    """Follows the agents of an organization."""
+
+    name = "agents"
+    is_realtime = False
+
+    async def advance(
+        self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
+    ) -> Advance:
+        """Takes in the events of agents after a position."""
+        portion = await portions.read(stored.events_after, driver, rows.organization_id, position, newest, limit)
+        told: dict[str, AgentProfile] = {}
+        for event in portion.events:
+            known = told.get(event.agent_id)
+            if known is None:
+                told[event.agent_id] = AgentProfile.of(event)
+            else:
+                known.take(event)
+        if told:
+            await stored.TABLE.merge(driver, rows, told)
+        return Advance(position=portion.reached, events=len(portion.events), changes={})
+
+    async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
+        """Prepares agents that were filled anew to replace those that are valid."""
+        if complete_from is not None:
+            await stored.TABLE.keep(driver, old, new, complete_from)
+        return {}
+
+    async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
+        """Removes agents that are not valid any more."""
+        return await projection_rows.remove(driver, ("agents",), rows, limit)

@@ -1,0 +1,51 @@
+"""Agents as the projection keeps them."""
+
+from collections.abc import Collection
+
+from server.events.agent_profile import AgentEvent, AgentKind
+from server.store import following, projections
+from server.store.database import Driver
+from server.store.projection_rows import MergingTable
+from server.store.projections import ProjectionPosition
+
+TABLE = MergingTable(
+    "agents",
+    "agent_id",
+    earliest=("first_seen_at",),
+    latest=("last_seen_at", "created_at", "deleted_at"),
+    newest={"name": "text", "kind": "smallint", "agent_version": "text", "team_id": "text"},
+)
+_VERSION = projections.VERSION.format("agents")
+_DESCRIBED = "CASE WHEN event_type LIKE 'agent.%' THEN detail END"
+_EVENTS = following.statement(
+    (
+        "agent_id",
+        "coalesce(team_id, '')",
+        f"coalesce({_DESCRIBED} ->> 'name', '')",
+        f"coalesce(({_DESCRIBED} ->> 'kind')::smallint, 0)",
+        f"coalesce({_DESCRIBED} ->> 'version', '')",
+    ),
+    "agent_id IS NOT NULL",
+)
+
+
+async def events_after(
+    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
+) -> list[AgentEvent]:
+    """Returns the events of agents after a position up to a revision, in the order of revisions, as many as a limit
+    allows.
+    """
+    found = await following.read(driver, _EVENTS, organization_id, position, until, limit)
+    return [AgentEvent(*row) for row in found]
+
+
+async def humans(driver: Driver, organization_id: int, agent_ids: Collection[str]) -> frozenset[str]:
+    """Returns those of some agents that are known to be humans."""
+    rows = await driver.fetch(
+        f"SELECT agent_id FROM agents WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
+        " AND agent_id = ANY($2::text[]) AND kind = $3",
+        organization_id,
+        list(agent_ids),
+        AgentKind.HUMAN,
+    )
+    return frozenset(row[0] for row in rows)

@@ -1,0 +1,77 @@
+"""Rows of projections, which lead with the organization and the version: rows that merge, and how rows are removed."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from server.store import instants, statements
+from server.store.database import Driver
+from server.store.projections import Rows
+
+
+class MergingTable:
+    """A table with what is known of some ids. Its rows merge with what else is told of them, in any order.
+
+    Of instants the earliest or the latest holds. Of values, which are given by their types, the newest holds, and of
+    those that were told at one time the greatest; when that was is in the column NAME_at. key is the column of the ids.
+    """
+
+    def __init__(
+        self, name: str, key: str, *, earliest: Sequence[str], latest: Sequence[str], newest: Mapping[str, str]
+    ) -> None:
+        told_at = [f"{one}_at" for one in newest]
+        self.columns = (*earliest, *latest, *told_at, *newest)
+        merging = ", ".join(
+            (
+                *(f"{one} = least(t.{one}, excluded.{one})" for one in earliest),
+                *(f"{one} = greatest(t.{one}, excluded.{one})" for one in (*latest, *told_at)),
+                *(f"{one} = {_newest(one)}" for one in newest),
+            )
+        )
+        types = [*(["bigint"] * (len(self.columns) - len(newest))), *newest.values()]
+        given = ", ".join(f"${place}::{one}[]" for place, one in enumerate(types, 4))
+        read = ", ".join(one if one in newest else instants.stored(one) for one in self.columns)
+        columns = ", ".join(self.columns)
+        into = f"INSERT INTO {name} AS t (organization_id, version, {key}, {columns})"
+        merge = f"ON CONFLICT (organization_id, version, {key}) DO UPDATE SET {merging}"
+        self._merge = (
+            f"{into} SELECT $1, $2, {key}, {read}"  # noqa: S608 - constants of the code
+            f" FROM unnest($3::text[], {given}) AS told({key}, {columns}) {merge}"
+        )
+        self._keep = (
+            f"{into} SELECT organization_id, $3, {key}, {columns} FROM {name}"  # noqa: S608 - constants of the code
+            f" WHERE organization_id = $1 AND version = $2 AND {earliest[0]} < $4 {merge}"
+        )
+
+    async def merge(self, driver: Driver, rows: Rows, told: Mapping[str, object]) -> None:
+        """Merges what is told of some ids, as attributes with the names of the columns, with what is known of them."""
+        ids = sorted(told)  # the order in which rows are locked
+        values = ([getattr(told[one], name) for one in ids] for name in self.columns)
+        await driver.execute(self._merge, *rows, ids, *values)
+
+    async def keep(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime) -> None:
+        """Merges what one version knows into another, as far as raw events of it may be gone: of ids that were known
+        before an instant.
+        """
+        await driver.execute(self._keep, *old, new.version, complete_from)
+
+
+def _newest(name: str) -> str:
+    """Returns the value that was told last, in SQL; NULL is the time of one that was never told."""
+    return (
+        f"CASE WHEN (excluded.{name}_at, excluded.{name}) > (coalesce(t.{name}_at, '-infinity'), t.{name})"
+        f" THEN excluded.{name} ELSE t.{name} END"
+    )
+
+
+async def remove(driver: Driver, tables: Collection[str], rows: Rows, limit: int) -> int:
+    """Removes that many rows of a version from each of some tables, and returns how many it were."""
+    total = 0
+    for table in tables:
+        status = await driver.execute(
+            f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - a name of the code
+            " WHERE organization_id = $1 AND version = $2 LIMIT $3))",
+            *rows,
+            limit,
+        )
+        total += statements.rows(status)
+    return total
