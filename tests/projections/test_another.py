@@ -1,0 +1,141 @@
+"""A projection is added by the steps of docs/contributing.md, and by nothing else: this one counts loud users."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import pytest
+
+from server.catalog import cells, registry
+from server.catalog.cells import CellKey, Cells, Dimension
+from server.catalog.metrics import Aggregation, Measure, Unit
+from server.projections import portions
+from server.projections.projection import Advance
+from server.projections.projector import Projector
+from server.projections.rebuild import rebuild
+from server.projections.registry import PROJECTIONS
+from server.store import projections
+from server.store.database import Database, Driver
+from server.store.projections import ProjectionPosition, Rows
+from tests.support import serving, worlds
+from tests.support.serving import Caller
+from workers.projecting import Projecting
+
+LOUD = Measure(
+    number=900,
+    name="loud_users",
+    description="Users with three messages or more, at the time of their first message.",
+    unit=Unit.COUNT,
+    aggregation=Aggregation.COUNT,
+    field="loud",
+    projection="loudness",
+)
+THREE = 3
+KNOWN = "SELECT * FROM loudness WHERE (organization_id, version, user_id) = ($1, $2, $3)"
+
+
+class Said(NamedTuple):
+    """A message, as far as the projection depends on it."""
+
+    revision: int
+    received_at: int
+    occurred_at: int
+    user_id: str
+
+
+async def read(
+    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
+) -> Sequence[Said]:
+    rows = await driver.fetch(
+        "SELECT revision, (extract(epoch FROM received_at) * 1000000)::bigint,"
+        " (extract(epoch FROM occurred_at) * 1000000)::bigint, user_id FROM events WHERE organization_id = $1"
+        " AND revision > $2 AND revision <= $3 AND received_at >= $4 AND event_type = 'message.received'"
+        " AND user_id IS NOT NULL ORDER BY revision LIMIT $5",
+        organization_id,
+        position.revision,
+        until,
+        position.revised_at,
+        limit,
+    )
+    return [Said(*row) for row in rows]
+
+
+class Loudness:
+    """Follows how often users speak."""
+
+    name = "loudness"
+    is_realtime = False
+
+    async def advance(
+        self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
+    ) -> Advance:
+        portion = await portions.read(read, driver, rows.organization_id, position, newest, limit)
+        changes: Cells = {}
+        for said in portion.events:
+            before = await driver.fetchrow(KNOWN, *rows, said.user_id)
+            first, messages = (before["first_at"], before["messages"]) if before else (said.occurred_at, 0)
+            _count(changes, first, messages, -1)
+            first, messages = min(first, said.occurred_at), messages + 1
+            _count(changes, first, messages, 1)
+            await driver.execute(
+                "INSERT INTO loudness VALUES ($1, $2, $3, $4, $5) ON CONFLICT (organization_id, version, user_id)"
+                " DO UPDATE SET first_at = excluded.first_at, messages = excluded.messages",
+                *rows,
+                said.user_id,
+                first,
+                messages,
+            )
+        return Advance(position=portion.reached, events=len(portion.events), changes=changes)
+
+    async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
+        changes: Cells = {}
+        for rows, sign in ((old, -1), (new, 1)):
+            for row in await driver.fetch("SELECT * FROM loudness WHERE (organization_id, version) = ($1, $2)", *rows):
+                _count(changes, row["first_at"], row["messages"], sign)
+        return changes
+
+    async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
+        await driver.execute("DELETE FROM loudness WHERE (organization_id, version) = ($1, $2)", *rows)
+        return 0
+
+
+def _count(changes: Cells, first_at: int, messages: int, sign: int) -> None:
+    if messages >= THREE:
+        cell = cells.cell(changes, CellKey(Dimension.TOTAL, "", first_at // 900_000_000))
+        cells.add_into(cell.counters, [(cells.count_key(LOUD.number), sign)])
+
+
+@pytest.fixture
+async def added(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await worlds.execute(
+        database,
+        "CREATE TABLE IF NOT EXISTS loudness (organization_id integer, version smallint, user_id text, first_at bigint,"
+        " messages integer, PRIMARY KEY (organization_id, version, user_id))",
+    )
+    monkeypatch.setitem(PROJECTIONS, "loudness", Loudness())  # type: ignore[arg-type]
+    for mapping in (registry.ALL, registry.METRICS, registry.MEASURES):
+        monkeypatch.setitem(mapping, LOUD.name, LOUD)  # type: ignore[arg-type]
+
+
+async def loud(caller: Caller) -> int:
+    answer = await caller.trends(serving.today(), "loud_users")
+    return sum(one.integer for one in answer.series[0].values)
+
+
+@pytest.mark.usefixtures("added")
+async def test_answers_workers_status_and_rebuilding_go_by_the_registry(caller: Caller, database: Database) -> None:
+    for user, messages in (("quiet", 2), ("loud", 4)):
+        await caller.track_all([serving.event("message.received", user_id=user) for _ in range(messages)])
+    assert await loud(caller) == 1, "an answer catches it up"
+    await caller.track(serving.event("message.received", user_id="quiet"))
+    await Projecting(database, Projector(database)).organization(caller.organization_id)
+    async with database.snapshot() as driver:
+        states = {one.name: one for one in await projections.states(driver, list(PROJECTIONS))}
+        newest = await driver.fetchval(
+            "SELECT revision FROM revisions WHERE organization_id = $1", caller.organization_id
+        )
+        assert await projections.seen(driver, caller.organization_id, "loudness") == newest
+    assert "loudness" in states
+    assert await loud(caller) == 2
+    done = await rebuild(database, caller.organization_id, "loudness", lambda _: None)
+    assert (done.events, await loud(caller)) == (7, 2)
