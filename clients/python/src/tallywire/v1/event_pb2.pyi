@@ -323,7 +323,8 @@ global___Event = Event
 class ConversationDetail(google.protobuf.message.Message):
     """ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
     events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
-    conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent.
+    conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent. An
+    escalated conversation is closed for its agent and stays open until a later resolved, abandoned or ended.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor

@@ -180,7 +180,7 @@ class Overview(google.protobuf.message.Message):
     total_messages: builtins.int
     """messages_received + messages_sent."""
     total_conversations: builtins.int
-    """Conversations started in the period."""
+    """Conversations that began in the period: one per conversation_id."""
     active_agents: builtins.int
     """Distinct agents on any conversation, message or call event."""
     unique_users: builtins.int
@@ -522,7 +522,7 @@ class AgentMetrics(google.protobuf.message.Message):
     agent_id: builtins.str
     """The agent."""
     conversation_count: builtins.int
-    """Conversations started in the period."""
+    """Conversations that began in the period: one per conversation_id."""
     message_count: builtins.int
     """Messages received and sent."""
     messages_received: builtins.int

@@ -301,8 +301,9 @@ class RealtimeMetrics(google.protobuf.message.Message):
     CONVERSATIONS_TODAY_FIELD_NUMBER: builtins.int
     TOKENS_TODAY_FIELD_NUMBER: builtins.int
     active_conversations: builtins.int
-    """Conversations started, spoken in or reopened within the last hour that are not closed. With a filter: of the
-    conversations that were last with one of its agents, or on its channel.
+    """Open conversations that were started, spoken in, handed over or reopened within the last hour. A hand-over to a
+    human leaves a conversation open. With a filter: of the conversations that were last with one of its agents, or on
+    its channel.
     """
     messages_last_minute: builtins.int
     """Messages received and sent in the last minute."""
@@ -319,7 +320,7 @@ class RealtimeMetrics(google.protobuf.message.Message):
     messages_today: builtins.int
     """Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over that day."""
     conversations_today: builtins.int
-    """Conversations started since midnight."""
+    """Conversations that began since midnight."""
     tokens_today: builtins.int
     """Prompt and completion tokens since midnight."""
     def __init__(
@@ -417,8 +418,7 @@ class ConversationState(google.protobuf.message.Message):
     """status is how the conversation stands."""
     agent_id: builtins.str
     """agent_id is the agent on the latest event that carries one, of those that start, close or reopen the conversation
-    or are its messages. Where a later event without an agent arrived before the latest one with an agent, the agent of
-    an earlier event stays; user_id and channel likewise.
+    or are its messages.
     """
     user_id: builtins.str
     """user_id is the user on the latest of these events that carries one."""
@@ -502,7 +502,10 @@ class WatchUpdatesResponse(google.protobuf.message.Message):
     resume_token: builtins.str
     """resume_token is what to give as resume_after. Opaque."""
     revision: builtins.int
-    """revision is the revision, one more than the one before. In a bookmark it is the last revision that was sent."""
+    """revision is the revision, one more than the one before. In a bookmark it is the last revision that was sent. A
+    revision may have no events: what depends on several events, as the outcome of a conversation does, changes figures
+    in a revision of its own, after the one that stored the events.
+    """
     bookmark: builtins.bool
     """bookmark is true if this is a bookmark and not an update."""
     more: builtins.bool
