@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from server import settings
-from server.cli import keys, organizations, place, projections, pseudonyms, schedules, tasks
+from server.cli import keys, organizations, place, projections, pseudonyms, recounting, schedules, tasks
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.process import serving, terminal
 from server.store import diagnosis
@@ -179,6 +179,9 @@ def audit(
         found, code = serving.run(work(place.place(data_dir).database_url))
     typer.echo(found)
     raise typer.Exit(code)
+
+
+app.command("recount")(recounting.recount_measures)
 
 
 @app.command()

@@ -1,34 +1,27 @@
 """`python -m server projections …`: how far projections are, and what an operator does about one."""
 
-import time
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from server.cli import tables
+from server.cli import tables, tenants
 from server.cli.connected import on_database
 from server.cli.options import APP_OPTIONS, DataDir
 from server.cli.place import Place
-from server.organizations.organization import Organization
 from server.process import terminal
 from server.projections.rebuild import RebuildProgress, rebuild
 from server.projections.registry import PROJECTIONS
 from server.store import organizations as stored_organizations
 from server.store import projections
 from server.store.database import Database
-from server.tenancy import administration
 
 _SHOWN = 100
-_TELL_SECONDS = 2.0
+_NOTE_SECONDS = 2.0
 
 app = typer.Typer(help="Show and rebuild projections, such as conversations.", **APP_OPTIONS)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the projection, as `projections list` shows it.")]
-Tenants = Annotated[
-    list[str] | None,
-    typer.Option("--organization", metavar="NAME", help="Only this organization; may be repeated. Default: all."),
-]
 
 
 @app.command("list")
@@ -55,7 +48,7 @@ def list_projections(data_dir: DataDir = None) -> None:
 
 
 @app.command()
-def retry(name: Name, organization: Tenants = None, data_dir: DataDir = None) -> None:
+def retry(name: Name, organization: tenants.Names = None, data_dir: DataDir = None) -> None:
     """Let a projection that has stopped go on.
 
     What stopped it has to be mended first, as by newer code; else it stops again.
@@ -63,7 +56,9 @@ def retry(name: Name, organization: Tenants = None, data_dir: DataDir = None) ->
     _check(name)
 
     async def work(database: Database, _: Place) -> int:
-        ids = None if organization is None else [one.organization_id for one in await _tenants(database, organization)]
+        ids = None
+        if organization is not None:
+            ids = [one.organization_id for one in await tenants.chosen(database, organization)]
         async with database.transaction() as driver:
             return await projections.retry(driver, name, ids)
 
@@ -72,7 +67,7 @@ def retry(name: Name, organization: Tenants = None, data_dir: DataDir = None) ->
 
 
 @app.command("rebuild")
-def rebuild_projection(name: Name, organization: Tenants = None, data_dir: DataDir = None) -> None:
+def rebuild_projection(name: Name, organization: tenants.Names = None, data_dir: DataDir = None) -> None:
     """Work a projection out again from raw events.
 
     It begins with the oldest raw event, while the service goes on.
@@ -83,7 +78,7 @@ def rebuild_projection(name: Name, organization: Tenants = None, data_dir: DataD
     _check(name)
 
     async def work(database: Database, _: Place) -> None:
-        for one in await _tenants(database, organization):
+        for one in await tenants.chosen(database, organization):
             done = await rebuild(database, one.organization_id, name, _teller(one.name))
             typer.echo(f"{one.name}: {done.events:,} events up to revision {done.revision:,}")
 
@@ -91,24 +86,10 @@ def rebuild_projection(name: Name, organization: Tenants = None, data_dir: DataD
 
 
 def _teller(organization: str) -> Callable[[RebuildProgress], None]:
-    shown_at = time.monotonic()
-
-    def tell(progress: RebuildProgress) -> None:
-        nonlocal shown_at
-        if time.monotonic() - shown_at >= _TELL_SECONDS:
-            shown_at = time.monotonic()
-            terminal.note(
-                f"{organization}: {progress.events:,} events, revision {progress.revision:,} of {progress.newest:,}"
-            )
-
-    return tell
-
-
-async def _tenants(database: Database, names: list[str] | None) -> list[Organization]:
-    if names is not None:
-        return [await administration.organization(database, name) for name in names]
-    async with database.snapshot() as driver:
-        return await stored_organizations.listed(driver)
+    note = terminal.occasional_note(_NOTE_SECONDS)
+    return lambda progress: note(
+        f"{organization}: {progress.events:,} events, revision {progress.revision:,} of {progress.newest:,}"
+    )
 
 
 def _check(name: str) -> None:

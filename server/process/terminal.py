@@ -5,7 +5,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,6 +42,19 @@ def fail(message: str, code: int = 1) -> NoReturn:
 def note(text: str) -> None:
     """Writes a line on standard error."""
     typer.echo(text, err=True)
+
+
+def occasional_note(seconds: float) -> Callable[[str], None]:
+    """Returns what writes a line on standard error, unless it was made or has written one less than so long ago."""
+    noted_at = time.monotonic()
+
+    def occasionally(text: str) -> None:
+        nonlocal noted_at
+        if time.monotonic() - noted_at >= seconds:
+            noted_at = time.monotonic()
+            note(text)
+
+    return occasionally
 
 
 def python(module: str, *arguments: str) -> str:

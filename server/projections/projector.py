@@ -13,12 +13,10 @@ from typing import NamedTuple
 import structlog
 
 from server import errors, failpoints, telemetry
-from server.catalog.cells import Cells
 from server.errors import Reason, Refused
 from server.projections.projection import Advance, Projection
 from server.projections.registry import PROJECTIONS
-from server.store import events as stored_events
-from server.store import projections, rollups, updates
+from server.store import changes, projections
 from server.store.database import Database, Driver
 from server.store.projections import Locked, ProjectionPosition
 
@@ -145,22 +143,10 @@ async def record(driver: Driver, name: str, locked: Locked, advance: Advance) ->
     there was a change.
     """
     position = advance.position
-    revision = await append(driver, locked.rows.organization_id, advance.changes)
+    revision = await changes.append(driver, locked.rows.organization_id, advance.changes)
     # Nothing came in between: so the revision of its own is seen, too, and nobody has to look for events in it.
-    if revision is not None and revision.revision == position.revision + 1:
-        await projections.pass_over(driver, locked.rows.organization_id, revision)
-        position = revision
+    if revision is not None and revision.number == position.revision + 1:
+        position = ProjectionPosition.of(revision)
+        await projections.pass_over(driver, locked.rows.organization_id, position)
     await projections.move(driver, locked.rows.organization_id, name, position, is_durable=revision is not None)
     return revision is not None
-
-
-async def append(driver: Driver, organization_id: int, changes: Cells) -> ProjectionPosition | None:
-    """Stores changes of figures under the organization's next revision, and returns that; None without a change."""
-    deltas = rollups.encode(changes)
-    if not deltas:
-        return None
-    update = updates.encode(changes)
-    revision = (await stored_events.next_revisions(driver, {organization_id: 0}))[organization_id]
-    await rollups.append(driver, [(organization_id, revision, deltas)])
-    await updates.append(driver, [(organization_id, revision, update)])
-    return ProjectionPosition(revision=revision.number, revised_at=revision.at)

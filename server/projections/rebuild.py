@@ -9,7 +9,7 @@ from server import timerange
 from server.projections import projector
 from server.projections.projection import Projection
 from server.projections.registry import PROJECTIONS
-from server.store import organizations, projections
+from server.store import changes, organizations, projections
 from server.store.database import Database, Driver
 from server.store.projections import Locked, ProjectionPosition, Rebuilt, Rows
 
@@ -65,9 +65,10 @@ async def _swap(driver: Driver, projection: Projection, locked: Locked, filled: 
     kept = await organizations.kept(driver, filled.organization_id)
     raw_from = kept.raw_from_bucket if kept else 0
     complete_from = timerange.instant(raw_from) if raw_from else None
-    changes = await projection.replace(driver, locked.rows, filled, complete_from)
-    revision = await projector.append(driver, filled.organization_id, changes)
-    await projections.swap(driver, filled.organization_id, projection.name, revision or locked.newest)
+    changed = await projection.replace(driver, locked.rows, filled, complete_from)
+    revision = await changes.append(driver, filled.organization_id, changed)
+    seen = ProjectionPosition.of(revision) if revision else locked.newest
+    await projections.swap(driver, filled.organization_id, projection.name, seen)
 
 
 async def _remove(database: Database, projection: Projection, rows: Rows) -> None:

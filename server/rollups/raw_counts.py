@@ -1,6 +1,6 @@
 """What the raw events of a window and the conversations that are recorded in it add up to, counted again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server import timerange
@@ -53,13 +53,17 @@ class RawCounts:
     conversations: RawConversations = field(default_factory=dict)
 
 
-async def count(view: Snapshot, span: Span) -> RawCounts:
-    """Counts a window again."""
+# Gives a number to ids that have none yet, and decides whether they have cells of their own.
+Enrol = Callable[[Sequence[members.Key]], Awaitable[Mapping[members.Key, Member]]]
+
+
+async def count(view: Snapshot, span: Span, enrol: Enrol | None = None) -> RawCounts:
+    """Counts a window again. Where ids are not to be enrolled, those without a number count as nobody's."""
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     counts = RawCounts(recorded=await conversations.between(view.driver, view.organization_id, start, end))
     async for portion in stored_events.occurred_between(view.driver, view.organization_id, start, end):
         events = [event for _, event in portion]
-        known = await _numbers(view, events)
+        known = await _numbers(view, events, enrol)
         for key, cell in counting.of_events(events, known).items():
             cells.cell(counts.cells, key).add(cell)
         for revision, event in portion:
@@ -85,11 +89,13 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
         counts.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *labels))
 
 
-async def _numbers(view: Snapshot, events: Sequence[Event]) -> counting.Numbers:
-    """Returns what ingest knew of the ids of events."""
+async def _numbers(view: Snapshot, events: Sequence[Event], enrol: Enrol | None) -> counting.Numbers:
+    """Returns what ingest knew of the ids of events, or would know today."""
     keys = [(kind, one) for kind, ids in member_numbers.ids_of(events).items() for one in ids]
     missing = [key for key in keys if key not in view.known]
     if missing:
         found = await members.known(view.driver, view.organization_id, missing)
+        if enrol is not None and (strangers := [key for key in missing if key not in found]):
+            found |= await enrol(strangers)
         view.known.update({key: found.get(key, _NOBODY) for key in missing})
     return member_numbers.of_members((key, view.known[key]) for key in keys)

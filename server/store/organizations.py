@@ -111,6 +111,18 @@ async def raise_raw_from(driver: Driver, organization_id: int, bucket: int) -> N
     )
 
 
+async def hold(driver: Driver, organization_id: int) -> bool:
+    """Holds an organization until COMMIT, once whoever holds it has committed; False where there is none. Until then
+    its raw events stay complete as far back as they are, since raise_raw_from() waits; ingest does not.
+    """
+    held = await driver.fetchrow(
+        "SELECT set_config('idle_in_transaction_session_timeout', '10min', true) FROM organizations"
+        " WHERE organization_id = $1 FOR NO KEY UPDATE",
+        organization_id,
+    )
+    return held is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """Which of an organization's raw events and keys there must still be, at the database's time."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from server.store import statements
 from server.store.database import Driver
+from server.store.events import Revision
 
 
 class Rows(NamedTuple):
@@ -22,6 +23,11 @@ class ProjectionPosition:
 
     revision: int
     revised_at: datetime
+
+    @classmethod
+    def of(cls, revision: Revision) -> "ProjectionPosition":
+        """Returns the position of a projection that has seen everything up to and with a revision."""
+        return cls(revision=revision.number, revised_at=revision.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

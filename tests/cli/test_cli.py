@@ -38,6 +38,7 @@ COMMANDS = (
     "schedules resume",
     "schedules run",
     "audit",
+    "recount",
     "restored",
     "health",
     "organizations",
@@ -112,6 +113,10 @@ def test_a_program_of_its_own_shows_its_help_and_refuses_wrong_usage(home: pathl
         "organizations set x --secret-key 7",
         "demo --conversations 0",
         "serve --processes 0",
+        "recount",
+        "recount --all --measure events",
+        "recount --measure nonsense",
+        "recount --measure error_rate",
     ],
 )
 def test_wrong_usage_is_2(home: pathlib.Path, arguments: str) -> None:
