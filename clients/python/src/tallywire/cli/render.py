@@ -40,6 +40,11 @@ _OUTCOMES: Final[tuple[_Row, ...]] = (
     ("conversations_escalated", "· escalated", formatting.count),
     ("conversations_abandoned", "· abandoned", formatting.count),
     ("conversations_ended", "· ended otherwise", formatting.count),
+    ("conversations_reopened", "· reopened before", formatting.count),
+    ("human_resolutions", "Resolved after a hand-over", formatting.count),
+    ("avg_conversation_duration_ms", "Duration, mean", formatting.milliseconds),
+    ("avg_first_response_time_ms", "First response, mean", formatting.milliseconds),
+    ("avg_human_wait_time_ms", "Wait for a human, mean", formatting.milliseconds),
 )
 _RESOURCES: Final[tuple[_Row, ...]] = (
     ("prompt_tokens", "Tokens read", formatting.count),
