@@ -12,3 +12,4 @@ CONVERSATIONS = (
     "conversation.reopened",
 )
 CALLS = ("call.started", "call.answered", "call.ended", "call.abandoned")
+USERS = ("user.registered", "user.invited", "user.logged_in", "user.logged_out")

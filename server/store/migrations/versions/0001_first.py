@@ -265,6 +265,46 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, version, agent_id)
     ) WITH (fillfactor = 80)
     """,
+    # Who was served: each user, as events describe them.
+    """
+    CREATE TABLE users (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        user_id text COLLATE "C" NOT NULL,
+        first_seen_at timestamptz NOT NULL,
+        last_seen_at timestamptz NOT NULL,
+        name_at timestamptz,
+        name text COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, version, user_id)
+    ) WITH (fillfactor = 80)
+    """,
+    # What each user did on each day of UTC.
+    """
+    CREATE TABLE user_days (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        user_id text COLLATE "C" NOT NULL,
+        day date NOT NULL,
+        events bigint NOT NULL,
+        messages bigint NOT NULL,
+        conversations bigint NOT NULL,
+        tokens bigint NOT NULL,
+        cost_micros bigint NOT NULL,
+        PRIMARY KEY (organization_id, version, user_id, day)
+    ) WITH (fillfactor = 80)
+    """,
+    # With which event of a user each conversation begins: in that user's day it counts, and in no other one.
+    """
+    CREATE TABLE user_conversations (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        is_no_start boolean NOT NULL,
+        began_at timestamptz NOT NULL,
+        conversation_key bytea NOT NULL,
+        user_id text COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, version, conversation_key)
+    )
+    """,
     # When each agent took which status.
     """
     CREATE TABLE agent_statuses (

@@ -1,0 +1,15 @@
+-- Takes days of users over into rows that were filled anew, where raw events of theirs may be gone.
+--
+-- Parameters
+--   organization_id                    integer
+--   old, new                           smallint: the versions of the rows
+--   complete_from                      timestamptz: of what happened before it raw events may be missing
+INSERT INTO user_days AS d
+    (organization_id, version, user_id, day, events, messages, conversations, tokens, cost_micros)
+SELECT organization_id, :new::smallint, user_id, day, events, messages, conversations, tokens, cost_micros
+FROM user_days
+WHERE organization_id = :organization_id AND version = :old::smallint
+    AND day::timestamp AT TIME ZONE 'UTC' < :complete_from::timestamptz
+ON CONFLICT (organization_id, version, user_id, day) DO UPDATE SET
+    events = excluded.events, messages = excluded.messages, conversations = excluded.conversations,
+    tokens = excluded.tokens, cost_micros = excluded.cost_micros

@@ -1,0 +1,105 @@
+"""Users, their days, and how conversations begin for them, as the projection keeps them."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from server.events import event_types
+from server.events.user_activity import Beginning, DayActivity, UserDay, UserEvent
+from server.store import following, instants, statements
+from server.store.database import Driver
+from server.store.projection_rows import MergingTable
+from server.store.projections import ProjectionPosition, Rows
+
+TABLES = ("users", "user_days", "user_conversations")
+PROFILES = MergingTable(
+    "users", "user_id", earliest=("first_seen_at",), latest=("last_seen_at",), newest={"name": "text"}
+)
+_IS_MESSAGE = f"event_type IN ({', '.join(map(repr, event_types.MESSAGES))})"
+_IS_ABOUT_USERS = f"event_type IN ({', '.join(map(repr, event_types.USERS))})"
+_TOKENS = ("prompt_tokens", "completion_tokens")
+
+
+def _number(name: str) -> str:
+    return f"coalesce((detail ->> '{name}')::bigint, 0)"
+
+
+_EVENTS = following.statement(
+    (
+        "user_id",
+        "coalesce(conversation_id, '')",
+        f"CASE WHEN {_IS_ABOUT_USERS} THEN coalesce(detail ->> 'name', '') ELSE '' END",
+        f"CASE WHEN {_IS_MESSAGE} THEN {' + '.join(map(_number, _TOKENS))} ELSE 0 END",
+        f"CASE WHEN {_IS_MESSAGE} THEN {_number('cost_micros')} ELSE 0 END",
+    ),
+    "user_id IS NOT NULL",
+)
+_ADD_DAYS = statements.load("add_user_days")
+_KEEP = tuple(map(statements.load, ("uncount_user_conversations", "keep_user_conversations", "keep_user_days")))
+
+
+async def events_after(
+    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
+) -> list[UserEvent]:
+    """Returns the events of users after a position up to a revision, in the order of revisions, as many as a limit
+    allows.
+    """
+    found = await following.read(driver, _EVENTS, organization_id, position, until, limit)
+    return [UserEvent(*row) for row in found]
+
+
+async def add_days(driver: Driver, rows: Rows, days: Mapping[UserDay, DayActivity]) -> None:
+    """Adds to what users did on days."""
+    keys = sorted(days)
+    added = [days[key] for key in keys]
+    arguments = _ADD_DAYS.arguments(
+        organization_id=rows.organization_id,
+        version=rows.version,
+        user_ids=[key.user_id for key in keys],
+        days=[key.day for key in keys],
+        events=[one.events for one in added],
+        messages=[one.messages for one in added],
+        conversations=[one.conversations for one in added],
+        tokens=[one.tokens for one in added],
+        cost_micros=[one.cost_micros for one in added],
+    )
+    await driver.execute(_ADD_DAYS.text, *arguments)
+
+
+# OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
+_BEGINNINGS = f"""
+    SELECT c.conversation_key, is_no_start, {instants.selected("began_at")}, user_id
+    FROM unnest($3::bytea[]) AS w(key) CROSS JOIN LATERAL (SELECT * FROM user_conversations
+    WHERE organization_id = $1 AND version = $2 AND conversation_key = w.key OFFSET 0) AS c
+"""  # noqa: S608 - constants of this file
+_SAVE_BEGINNINGS = f"""
+    INSERT INTO user_conversations (organization_id, version, conversation_key, is_no_start, began_at, user_id)
+    SELECT $1, $2, conversation_key, is_no_start, {instants.stored("at")}, user_id
+    FROM unnest($3::bytea[], $4::boolean[], $5::bigint[], $6::text[]) AS c(conversation_key, is_no_start, at, user_id)
+    ON CONFLICT (organization_id, version, conversation_key) DO UPDATE
+    SET is_no_start = excluded.is_no_start, began_at = excluded.began_at, user_id = excluded.user_id
+"""  # noqa: S608 - constants of this file
+
+
+async def beginnings(driver: Driver, rows: Rows, keys: Collection[bytes]) -> dict[bytes, Beginning]:
+    """Returns how conversations begin as far as that is known, by their keys."""
+    found = await driver.fetch(_BEGINNINGS, *rows, list(keys))
+    return {key: Beginning(*values) for key, *values in found}
+
+
+async def save_beginnings(driver: Driver, rows: Rows, begin: Mapping[bytes, Beginning]) -> None:
+    """Stores how conversations begin, in place of what was known."""
+    keys = sorted(begin)
+    columns = zip(*(begin[key] for key in keys), strict=True)
+    await driver.execute(_SAVE_BEGINNINGS, *rows, keys, *columns)
+
+
+async def keep(driver: Driver, old: Rows, new: Rows, complete_from: datetime) -> None:
+    """Takes over what raw events may be gone of: users who were seen before an instant, the days up to it, and the
+    conversations that began before it.
+    """
+    await PROFILES.keep(driver, old, new, complete_from)
+    for statement in _KEEP:
+        arguments = statement.arguments(
+            organization_id=old.organization_id, old=old.version, new=new.version, complete_from=complete_from
+        )
+        await driver.execute(statement.text, *arguments)
