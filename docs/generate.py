@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from prometheus_client.metrics import MetricWrapperBase
 
 from server import telemetry
-from server.catalog import registry
+from server.catalog import dimensions, registry
+from server.catalog.dimensions import Dimension
 from server.catalog.metrics import Definition, Derived, Measure, Quantile, Ratio
 from server.cli import setting_options
 from server.organizations.settings import SETTINGS
@@ -59,6 +60,22 @@ def _series(metric: Definition) -> str:
     return "no" if isinstance(metric, Derived) else "yes"
 
 
+def dimensions_table() -> str:
+    """Returns the dimensions, in the order of their table."""
+    header = "| Dimension | Definition | From | Limit | Filter | Realtime |\n|---|---|---|---|---|---|"
+    return "\n".join((header, *map(_dimension_row, dimensions.TABLE.entries)))
+
+
+def _dimension_row(dimension: Dimension) -> str:
+    details = " and ".join(f"`{dimension.family}.{name}`" for name in dimension.details)
+    source = f"`{dimension.field}`" if dimension.field else details
+    limit = f"{dimension.limit:,}" if dimension.member_kind else ""
+    may = {True: "yes", False: "no"}
+    of = (f"`{dimension.name}`", dimension.description, source, limit)
+    is_filter = dimension in dimensions.TABLE.filters
+    return f"| {' | '.join(of)} | {may[is_filter]} | {may[is_filter and dimension.has_slots]} |"
+
+
 def prometheus_table() -> str:
     """Returns the service's own metrics, in the order of their file."""
     found = [one for one in vars(telemetry).values() if isinstance(one, MetricWrapperBase)]
@@ -78,6 +95,7 @@ def organization_table() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "metrics": metrics_table,
+    "dimensions": dimensions_table,
     "prometheus": prometheus_table,
     "organization": organization_table,
 }

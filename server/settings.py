@@ -1,10 +1,12 @@
 """The service's settings: the only reader of the environment."""
 
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server import errors
 from server.telemetry import LogFormat
@@ -39,11 +41,9 @@ class Settings(BaseSettings):
     max_queries: int = Field(default=64, ge=1)  # questions at once, waiting ones included
     max_queries_per_organization: int = Field(default=32, ge=1)
     max_streams_per_organization: int = Field(default=20, ge=1)
-    # Distinct values of an organization that have figures of their own, by kind; the others are counted under _other.
-    max_distinct_agents: int = Field(default=10_000, ge=0, le=1_000_000)
-    max_distinct_channels: int = Field(default=1_000, ge=0, le=1_000_000)
-    max_distinct_teams: int = Field(default=1_000, ge=0, le=1_000_000)
-    max_distinct_event_types: int = Field(default=1_000, ge=0, le=1_000)  # beside those that the service knows
+    # Distinct values of an organization that have figures of their own, by dimension, as in agent=20000,channel=50; the
+    # others are counted under _other. What is not named has the limit in server/catalog/dimensions.py.
+    max_distinct: Annotated[Mapping[str, int] | None, NoDecode] = None
     max_subscriptions: int = Field(default=2000, ge=1)
     max_subscriptions_per_organization: int = Field(default=100, ge=1)
     update_window_hours: int = Field(default=24, ge=24)  # how long a subscriber may stay away and go on without a gap
@@ -72,6 +72,16 @@ class Settings(BaseSettings):
     @classmethod
     def _trimmed(cls, value: object) -> object:
         return value.strip() if isinstance(value, str) else value  # a secret from a file ends with the end of its line
+
+    @field_validator("max_distinct", mode="before")
+    @classmethod
+    def _by_name(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.split("=") for pair in value.split(",") if pair.strip()]
+        if any(len(pair) != 2 for pair in pairs):
+            raise ValueError("must be like agent=20000,channel=50")
+        return {name.strip(): limit for name, limit in pairs}
 
     @field_validator("key_peppers_accepted", "pseudonym_key", mode="before")
     @classmethod

@@ -5,7 +5,6 @@ dense numbers of distinct users or agents, as roaring bitmaps). Counters and bin
 addition changes a result.
 """
 
-import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,19 +14,9 @@ from pyroaring import BitMap
 OTHER = "_other"  # the value that stands for all values of a dimension that have no cells of their own
 
 
-class Dimension(enum.IntEnum):
-    """The dimensions by which cells are kept; the numbers are stored and never change."""
-
-    TOTAL = 0
-    AGENT = 1
-    CHANNEL = 2
-    TEAM = 3
-    EVENT_TYPE = 4
-    STORAGE_KIND = 5
-
-
 class CellKey(NamedTuple):
-    """The key of a cell. bucket is a quarter hour: its start in seconds since 1970 ÷ 900, in UTC.
+    """The key of a cell. dimension is a number in catalog/dimensions.py. bucket is a quarter hour: its start in seconds
+    since 1970 ÷ 900, in UTC.
 
     slot is a shorter span within the bucket, if the cell is a part of it (see catalog/slots.py); 0 stands for all of
     the bucket.

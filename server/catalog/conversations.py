@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from server import histogram
-from server.catalog import cells, registry
-from server.catalog.cells import Cell, CellKey, Cells, Dimension
+from server.catalog import cells, dimensions, registry
+from server.catalog.cells import Cell, CellKey, Cells
+from server.catalog.counting import Overflow
 from server.catalog.families.conversations import PROJECTION
 from server.catalog.metrics import Aggregation
 from server.events.conversation import Attribution, Conversation
@@ -26,6 +27,8 @@ _OUTCOMES: dict[ClosingKind, str] = {
     kind: kind.name.lower() for kind in ClosingKind if kind is not ClosingKind.REOPENED
 }
 _NOT_TOLD = -1
+# The dimensions that conversations are attributed to, in the order of Attribution.
+DIMENSIONS = tuple(dimensions.TABLE.by_field[name] for name in Attribution._fields)
 
 
 class Contribution(NamedTuple):
@@ -73,6 +76,11 @@ def _closed(one: Conversation, outcome: ClosingKind, closed_at: int) -> Iterator
         yield "human_wait", _milliseconds(one.escalated_at, one.human_wait_ends_at)
 
 
+def attributed(to: Attribution, overflow: Overflow) -> Attribution:
+    """Returns the values under which those of an event are counted."""
+    return Attribution(*map(overflow.label, DIMENSIONS, to))
+
+
 def _milliseconds(start: int, end: int) -> int:
     """Returns a duration; 0 where the end was told to be before the start."""
     return min(max(0, end - start) // 1000, histogram.MAXIMUM)
@@ -87,10 +95,10 @@ def add(result: Cells, some: Iterable[Contribution], sign: int = 1) -> None:
 
 
 def _keys(bucket: int, to: Attribution) -> Iterator[CellKey]:
-    yield CellKey(Dimension.TOTAL, "", bucket)
-    for dimension, value in zip((Dimension.AGENT, Dimension.CHANNEL, Dimension.TEAM), to, strict=True):
+    yield CellKey(dimensions.TOTAL.number, "", bucket)
+    for dimension, value in zip(DIMENSIONS, to, strict=True):
         if value:
-            yield CellKey(dimension, value, bucket)
+            yield CellKey(dimension.number, value, bucket)
 
 
 def _cell(one: Contribution, sign: int) -> Cell:

@@ -1,15 +1,17 @@
 """What events add to which cells: the only place where an event becomes numbers."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple, cast
+from dataclasses import dataclass
+from typing import NamedTuple, Self, cast
 
 from pyroaring import BitMap
 
 from server import histogram
-from server.catalog import cells, registry, slots
-from server.catalog.cells import Cell, CellKey, Cells, Dimension
+from server.catalog import cells, dimensions, registry, slots
+from server.catalog.cells import Cell, CellKey, Cells
+from server.catalog.dimensions import Dimension
 from server.catalog.metrics import Aggregation, Measure
 from server.catalog.slots import Recency
 from server.events.event import Event
@@ -17,33 +19,37 @@ from server.events.event import Event
 STORAGE_KINDS = ("unspecified", "document", "upload", "backup")
 
 
-class Overflow(NamedTuple):
-    """The values that have no cells of their own: they are counted under cells.OTHER, in totals as any other."""
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """The values that have no cells of their own, by the numbers of their dimensions: they are counted under
+    cells.OTHER, in totals as any other. A dimension without such values is left out.
+    """
 
-    agents: AbstractSet[str] = frozenset()
-    channels: AbstractSet[str] = frozenset()
-    teams: AbstractSet[str] = frozenset()
-    event_types: AbstractSet[str] = frozenset()
+    values: Mapping[int, AbstractSet[str]]
 
-    def labels(self, agent_id: str, channel: str, team_id: str) -> tuple[str, str, str]:
-        """The values under which something is counted."""
-        return (
-            cells.OTHER if agent_id in self.agents else agent_id,
-            cells.OTHER if channel in self.channels else channel,
-            cells.OTHER if team_id in self.teams else team_id,
-        )
+    @classmethod
+    def of(cls, members: Iterable[tuple[int, str]]) -> Self:
+        """Returns the overflow of values that are given with the kinds of members that they are."""
+        found: dict[int, set[str]] = {}
+        for kind, value in members:
+            found.setdefault(dimensions.TABLE.by_member_kind[kind].number, set()).add(value)
+        return cls(found)
+
+    def __bool__(self) -> bool:
+        """Returns whether there is any such value."""
+        return bool(self.values)
+
+    def label(self, dimension: Dimension, value: str) -> str:
+        """Returns the value under which something with a value of a dimension is counted."""
+        return cells.OTHER if value in self.values.get(dimension.number, ()) else value
 
     def holds(self, event: Event) -> bool:
-        """True where any value of the event is counted under cells.OTHER."""
-        return (
-            event.agent_id in self.agents
-            or event.channel in self.channels
-            or event.team_id in self.teams
-            or event.event_type in self.event_types
-        )
+        """Returns whether any value of the event is counted under cells.OTHER."""
+        by_number = dimensions.TABLE.by_number
+        return any(by_number[number].value_of(event) in over for number, over in self.values.items())
 
 
-NO_OVERFLOW = Overflow()
+NO_OVERFLOW = Overflow({})
 
 
 class Numbers(NamedTuple):
@@ -100,74 +106,105 @@ _PLANS = {
     for event_type in {name for one in registry.MEASURES.values() for name in one.event_types}
 }
 
-_Values = tuple[str, str, str, str]  # agent, channel, team, event type
-_Group = tuple[int, _Values]  # place in time, and values
+_ByType = dict[str, list[Event]]  # events by their type
+_Group = tuple[int, tuple[str, ...]]  # a place in time, and the values of the dimensions that are fields of events
 # A CellKey before it is one: a plain tuple is made in a fifth of the time, and most of these are there already.
-_PlainKey = tuple[Dimension, str, int, int]
-_place_of = Event._fields.index
-# By their places, which takes half the time that names take.
-_values_of: Callable[[Event], _Values] = operator.itemgetter(
-    *map(_place_of, ("agent_id", "channel", "team_id", "event_type"))
-)
-_detail_of: Callable[[Event], Mapping[str, int | str]] = operator.itemgetter(_place_of("detail"))
-_user_of: Callable[[Event], str] = operator.itemgetter(_place_of("user_id"))
-_agent_of: Callable[[Event], str] = operator.itemgetter(_place_of("agent_id"))
+_PlainKey = tuple[int, str, int, int]
+_detail_of: Callable[[Event], Mapping[str, int | str]] = operator.itemgetter(Event._fields.index("detail"))
+_type_of, _user_of, _agent_of = map(dimensions.field, ("event_type", "user_id", "agent_id"))
+# Every event has one value of it, or none; so the cells of its values add up to the total, in fewer steps than the
+# events do.
+_ADDS_UP = dimensions.CHANNEL
 
 
 def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slots.QUARTERS_ALONE) -> Cells:
     """The cells that events add up to. What has occurred lately is distinguished by
     slots as well, where that matters for figures of now.
     """
-    groups: dict[_Group, list[Event]] = {}
-    for event, place, values in zip(events, recency.places(events), map(_values_of, events), strict=True):
-        group = groups.get((place, values))
-        if group is None:
-            groups[place, values] = [event]
+    groups: dict[_Group, _ByType] = {}
+    values_of, types_of = map(dimensions.TABLE.fields_of, events), map(_type_of, events)
+    for event, place, values, event_type in zip(events, recency.places(events), values_of, types_of, strict=True):
+        types = groups.get((place, values))
+        if types is None:
+            groups[place, values] = {event_type: [event]}
+        elif event_type in types:
+            types[event_type].append(event)
         else:
-            group.append(event)
+            types[event_type] = [event]
     result: Cells = {}
     for plain, types in _by_cell(groups, numbers.overflow).items():
         result[CellKey(*plain)] = _cell(types, numbers)
     _count_types(result, groups, numbers.overflow)
-    # Every event has one channel, or none; so they add up to the total, in fewer steps than the events do.
-    for key in [key for key in result if key.dimension == Dimension.CHANNEL]:
-        cells.cell(result, CellKey(Dimension.TOTAL, "", key.bucket, key.slot)).add(result[key])
+    for key in [key for key in result if key.dimension == _ADDS_UP.number]:
+        cells.cell(result, CellKey(dimensions.TOTAL.number, "", key.bucket, key.slot)).add(result[key])
         if not key.value:
             del result[key]
     return result
 
 
-def _by_cell(groups: Mapping[_Group, list[Event]], overflow: Overflow) -> dict[_PlainKey, dict[str, list[Event]]]:
-    """The events of each type that count for an agent, a team, a channel, or for no channel."""
-    found: dict[_PlainKey, dict[str, list[Event]]] = {}
-    leaves: dict[tuple[int, str, str, str], list[dict[str, list[Event]]]] = {}
-    for (place, (agent_id, channel, team_id, event_type)), group in groups.items():
-        leaf = leaves.get((place, agent_id, channel, team_id))
-        if leaf is None:
-            keys = _dimensions(*slots.split(place), *overflow.labels(agent_id, channel, team_id))
-            leaf = [found.setdefault(key, {}) for key in keys]
-            leaves[place, agent_id, channel, team_id] = leaf
-        for types in leaf:
-            if event_type in types:
-                types[event_type] += group
-            else:
-                types[event_type] = [*group]
+def _by_cell(groups: Mapping[_Group, _ByType], overflow: Overflow) -> dict[_PlainKey, _ByType]:
+    """Returns the events of each type that count for a value of a dimension, or for no value of the one that adds up to
+    the total.
+    """
+    found: dict[_PlainKey, _ByType] = {}
+    of_details = dimensions.TABLE.of_details
+    for (place, values), types in groups.items():
+        cells_of = [found.setdefault(key, {}) for key in _keys(place, values, overflow)]
+        for event_type, some in types.items():
+            for cell in cells_of:
+                if event_type in cell:
+                    cell[event_type] += some
+                else:
+                    cell[event_type] = [*some]
+            if event_type in of_details:
+                for dimension in of_details[event_type]:
+                    _add_details(found, dimension, place, event_type, some, overflow)
     return found
 
 
-def _count_types(result: Cells, groups: Mapping[_Group, Sequence[Event]], overflow: Overflow) -> None:
+def _keys(place: int, values: Sequence[str], overflow: Overflow) -> list[_PlainKey]:
+    """Returns the cells of values that are fields of events."""
+    bucket, slot = slots.split(place)
+    if overflow.values:
+        values = list(map(overflow.label, dimensions.TABLE.of_fields, values))
+    return [
+        (dimension.number, value, bucket, slot if dimension.has_slots else slots.WHOLE)
+        for dimension, value in zip(dimensions.TABLE.of_fields, values, strict=True)
+        if value or dimension is _ADDS_UP
+    ]
+
+
+def _add_details(
+    found: dict[_PlainKey, _ByType],
+    dimension: Dimension,
+    place: int,
+    event_type: str,
+    events: Sequence[Event],
+    overflow: Overflow,
+) -> None:
+    """Adds events of a type to the cells of a dimension whose value is in details."""
+    bucket, slot = slots.split(place)
+    for event in events:
+        if event.detail and (value := dimension.value_in(event.detail)):
+            label = overflow.label(dimension, value)
+            key = dimension.number, label, bucket, slot if dimension.has_slots else slots.WHOLE
+            found.setdefault(key, {}).setdefault(event_type, []).append(event)
+
+
+def _count_types(result: Cells, groups: Mapping[_Group, _ByType], overflow: Overflow) -> None:
     """Adds the events of each type, and of storage by its kind."""
     found: dict[tuple[str, int], int] = {}
-    for (place, (_, _, _, event_type)), group in groups.items():
-        found[event_type, place] = found.get((event_type, place), 0) + len(group)
-        if event_type == "storage.changed":
-            bucket, _ = slots.split(place)
-            for event in group:
-                _take_storage(result, event, bucket)
+    for (place, _), types in groups.items():
+        for event_type, some in types.items():
+            found[event_type, place] = found.get((event_type, place), 0) + len(some)
+            if event_type == "storage.changed":
+                bucket, _ = slots.split(place)
+                for event in some:
+                    _take_storage(result, event, bucket)
     for (event_type, place), count in found.items():
         bucket, _ = slots.split(place)
-        label = cells.OTHER if event_type in overflow.event_types else event_type
-        counters = cells.cell(result, CellKey(Dimension.EVENT_TYPE, label, bucket)).counters
+        label = overflow.label(dimensions.EVENT_TYPE, event_type)
+        counters = cells.cell(result, CellKey(dimensions.EVENT_TYPE.number, label, bucket)).counters
         counters[_EVENTS_KEY] = counters.get(_EVENTS_KEY, 0) + count
 
 
@@ -189,15 +226,6 @@ def _cell(types: Mapping[str, Sequence[Event]], numbers: Numbers) -> Cell:
     if agents:
         cell.sets[_AGENTS] = BitMap([numbers.agents[agent_id] for agent_id in agents])
     return cell
-
-
-def _dimensions(bucket: int, slot: int, agent_id: str, channel: str, team_id: str) -> list[_PlainKey]:
-    keys = [(Dimension.CHANNEL, channel, bucket, slot)]
-    if agent_id:
-        keys.append((Dimension.AGENT, agent_id, bucket, slot))
-    if team_id:
-        keys.append((Dimension.TEAM, team_id, bucket, slots.WHOLE))
-    return keys
 
 
 def _take(cell: Cell, plan: _Plan, events: int, details: Sequence[Mapping[str, int | str]]) -> None:
@@ -234,5 +262,5 @@ def _take_storage(result: Cells, event: Event, bucket: int) -> None:
     change = event.detail.get("bytes_delta", 0)
     kind = event.detail.get("kind", 0)
     if isinstance(change, int) and isinstance(kind, int):
-        target = cells.cell(result, CellKey(Dimension.STORAGE_KIND, STORAGE_KINDS[kind], bucket))
+        target = cells.cell(result, CellKey(dimensions.STORAGE_KIND.number, STORAGE_KINDS[kind], bucket))
         cells.add_into(target.counters, ((cells.count_key(_STORAGE), 1), (cells.sum_key(_STORAGE), change)))

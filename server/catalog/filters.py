@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 
-from server.catalog.cells import Dimension
+from server.catalog import dimensions
+from server.catalog.dimensions import Dimension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """The part of the events that a question is about: a value of a dimension, or all of them."""
 
-    dimension: Dimension = Dimension.TOTAL
+    dimension: Dimension = dimensions.TOTAL
     value: str = ""
 
     @property
     def is_whole(self) -> bool:
         """True for the whole organization."""
-        return self.dimension is Dimension.TOTAL
+        return self.dimension is dimensions.TOTAL

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from server.catalog.cells import Cell, Dimension
+from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
 from server.timerange import Span
 

@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 from server import quarters, timerange
 from server.catalog import cells, registry
-from server.catalog.cells import Cell, Dimension
+from server.catalog.cells import Cell
 from server.events.event import Event
 
 FINE, MINUTE = 5, 60  # the widths, in seconds
 FINE_PER_MINUTE = MINUTE // FINE
-DIMENSIONS = (Dimension.TOTAL, Dimension.AGENT, Dimension.CHANNEL)
 
 # The figures of a minute and of five minutes need slots of five seconds for a moment longer than that, those of an hour
 # need minutes for a moment longer: a commit may take its time.

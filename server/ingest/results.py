@@ -83,7 +83,7 @@ class WriteOutcome:
         new = events if all_new else [event for event in events if event.event_key in committed.new]
         self.fingerprints.update(map(_content_of, new))
         self.new |= committed.new
-        if any(committed.overflow):
+        if committed.overflow:
             overflowed = {event.event_key for event in events if committed.overflow.holds(event)}
             self.overflowed |= overflowed
             telemetry.OVERFLOWED_EVENTS.inc(len(overflowed & committed.new))

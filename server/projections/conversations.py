@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from server.catalog import conversations as counting
-from server.catalog.cells import OTHER, Cells
+from server.catalog.cells import Cells
+from server.catalog.counting import Overflow
 from server.catalog.families.conversations import PROJECTION
 from server.events import event_types, outcomes
 from server.events.conversation import Attribute, Attribution, Conversation, ConversationEvent
@@ -18,7 +19,6 @@ from server.store import agents as stored_agents
 from server.store import conversation_versions, members, projection_rows
 from server.store import conversations as stored
 from server.store.database import Driver
-from server.store.members import MemberKind
 from server.store.projections import ProjectionPosition, Rows
 
 
@@ -115,27 +115,25 @@ def _count_change(changes: Cells, before: Conversation | None, after: Conversati
         counting.add(changes, counts)
 
 
-_KINDS = (MemberKind.AGENT, MemberKind.CHANNEL, MemberKind.TEAM)
-
-
 async def _attribution(driver: Driver, organization_id: int, events: Sequence[ConversationEvent]) -> Attribute:
     """Returns how events are attributed: to the values under which they are counted."""
     given = set(map(_values, events))
-    wanted = {(kind, value) for values in given for kind, value in zip(_KINDS, values, strict=True) if value}
-    over = await members.over_limit(driver, organization_id, wanted)
+    wanted = {
+        (dimension.member_kind, value)
+        for values in given
+        for dimension, value in zip(counting.DIMENSIONS, values, strict=True)
+        if value
+    }
+    overflow = Overflow.of(await members.over_limit(driver, organization_id, wanted))
 
     def attribute(event: ConversationEvent) -> Attribution:
-        values = _values(event)
-        if not over:
-            return Attribution(*values)
-        return Attribution(
-            *(OTHER if (kind, value) in over else value for kind, value in zip(_KINDS, values, strict=True))
-        )
+        to = Attribution(*_values(event))
+        return counting.attributed(to, overflow) if overflow else to
 
     return attribute
 
 
-_values = operator.attrgetter("agent_id", "channel", "team_id")
+_values = operator.attrgetter(*Attribution._fields)
 
 
 async def _closings(

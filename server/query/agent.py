@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from server import timerange
-from server.catalog import figures
-from server.catalog.cells import OTHER, Dimension
+from server.catalog import dimensions, figures
+from server.catalog.cells import OTHER
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
@@ -70,7 +70,7 @@ class Agent:
 async def answer(queries: Queries, principal: Principal, question: AgentQuestion) -> Agent:
     """Answers the question; refuses an agent without any event."""
     organization_id, agent_id = principal.organization_id, question.agent_id
-    part = Filter(dimension=Dimension.AGENT, value=agent_id)
+    part = Filter(dimension=dimensions.AGENT, value=agent_id)
     make_plan = functools.partial(plan, part, question.trend_days)
     async with queries.reading(principal, question.period, _WANTED, make_plan, in_snapshot=True) as (driver, read):
         if not await overflow.check(driver, organization_id, part, field="agent_id"):

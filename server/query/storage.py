@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from server import timerange
-from server.catalog import counting, figures, registry
-from server.catalog.cells import Cell, Dimension
+from server.catalog import counting, dimensions, figures, registry
+from server.catalog.cells import Cell
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.timerange import Span
@@ -17,7 +17,7 @@ def selections(part: Filter, end: int) -> dict[str, Selection]:
     """Returns what to read up to a quarter hour, by kind; nothing for a part of the organization, which has none."""
     span = Span(start=timerange.floor_bucket(timerange.FLOOR), end=end)
     return {
-        kind: Selection(dimension=Dimension.STORAGE_KIND, value=kind, span=span, bins=False)
+        kind: Selection(dimension=dimensions.STORAGE_KIND, value=kind, span=span, bins=False)
         for kind in (counting.STORAGE_KINDS if part.is_whole else ())
     }
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from server import histogram, timerange
-from server.catalog import figures, realtime_figures, registry, slots
-from server.catalog.cells import Dimension
+from server.catalog import dimensions, figures, realtime_figures, registry, slots
+from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figure
 from server.catalog.realtime_figures import Window
 from server.catalog.slots import Counts, Slot
@@ -40,7 +40,7 @@ class ViewFilter:
     @property
     def dimension(self) -> Dimension:
         """Returns the dimension that the filter names."""
-        return Dimension.AGENT if self.agent_ids else Dimension.CHANNEL if self.channel else Dimension.TOTAL
+        return dimensions.AGENT if self.agent_ids else dimensions.CHANNEL if self.channel else dimensions.TOTAL
 
     @property
     def values(self) -> list[str]:

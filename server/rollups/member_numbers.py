@@ -1,23 +1,23 @@
-"""What is known of users, agents, event types, channels and teams, remembered between batches."""
+"""What is known of users and of the values of dimensions, remembered between batches."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from server.catalog import cells, counting
+from server import errors
+from server.catalog import cells, counting, dimensions
 from server.events import rules
 from server.events.event import Event
 from server.settings import Settings
 from server.store import members
 from server.store.database import Driver
-from server.store.members import Candidate, Member, MemberKind
+from server.store.members import Candidate, Member
 
 _CAPACITY = 300_000  # about 60 MB when all of it is used
-_LIMITED = (MemberKind.AGENT, MemberKind.EVENT_TYPE, MemberKind.CHANNEL, MemberKind.TEAM)
 Learned = Mapping[members.Key, Member]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How many distinct values of an organization have cells of their own; the others share that of cells.OTHER.
 
@@ -25,32 +25,30 @@ class Limits:
     types that the service knows always do and are not counted here.
     """
 
-    agents: int = 10_000
-    event_types: int = 1_000
-    channels: int = 1_000
-    teams: int = 1_000
+    by_name: Mapping[str, int] = field(default_factory=dict)  # of dimensions; the others have those of the table
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Returns the limits that the operator has set."""
-        return cls(
-            agents=settings.max_distinct_agents,
-            channels=settings.max_distinct_channels,
-            teams=settings.max_distinct_teams,
-            event_types=settings.max_distinct_event_types,
-        )
+        """Returns the limits that the operator has set; SetupError where a dimension has no limit, or not that one."""
+        limits = settings.max_distinct or {}
+        allowed = {one.name: one.highest_limit for one in dimensions.TABLE.limited}
+        for name, limit in limits.items():
+            if not 0 <= limit <= allowed.get(name, -1):
+                known = ", ".join(f"{one} (0 to {highest})" for one, highest in allowed.items())
+                raise errors.SetupError(f"TALLYWIRE_MAX_DISTINCT: {name}={limit} is none of the limits {known}")
+        return cls(limits)
 
-    def candidate(self, kind: MemberKind, external_id: str) -> Candidate:
+    def candidate(self, kind: int, external_id: str) -> Candidate:
         """The id and the limit that it falls under."""
         return Candidate(kind, external_id, self._limit(kind, external_id))
 
-    def _limit(self, kind: MemberKind, external_id: str) -> int | None:
-        if kind is MemberKind.USER or (kind is MemberKind.EVENT_TYPE and external_id in rules.FAMILIES):
+    def _limit(self, kind: int, external_id: str) -> int | None:
+        dimension = dimensions.TABLE.by_member_kind.get(kind)
+        if dimension is None or (dimension is dimensions.EVENT_TYPE and external_id in rules.FAMILIES):
             return None
         if external_id == cells.OTHER:
             return 0
-        limits = (self.agents, self.event_types, self.channels, self.teams)
-        return dict(zip(_LIMITED, limits, strict=True))[kind]
+        return self.by_name.get(dimension.name, dimension.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,41 +73,38 @@ class _Shelf:
             self.overflow.add(external_id)
 
 
-_Generation = dict[tuple[int, MemberKind], _Shelf]
+_Generation = dict[tuple[int, int], _Shelf]  # by organization and kind
+_EMPTY = _Shelf()
 
 
-def ids_of(events: Sequence[Event]) -> dict[MemberKind, set[str]]:
-    """The ids that have to be known to count events, by kind."""
-    found: dict[MemberKind, set[str]] = {
-        MemberKind.USER: {event.user_id for event in events},
-        MemberKind.AGENT: {event.agent_id for event in events},
-        MemberKind.EVENT_TYPE: {event.event_type for event in events},
-        MemberKind.CHANNEL: {event.channel for event in events},
-        MemberKind.TEAM: {event.team_id for event in events},
-    }
+def ids_of(events: Sequence[Event]) -> dict[int, set[str]]:
+    """The ids that have to be known to count events, by kind; kinds without any are left out."""
+    table = dimensions.TABLE
+    found = {dimensions.USER_KIND: set(map(dimensions.field("user_id"), events))}
+    for dimension in (*table.of_fields, dimensions.EVENT_TYPE):
+        found[dimension.member_kind] = set(map(dimensions.field(dimension.field), events))
+    for event_type in found[dimensions.EVENT_TYPE.member_kind] & table.of_details.keys():
+        mine = [event.detail for event in events if event.event_type == event_type and event.detail]
+        for dimension in table.of_details[event_type]:
+            found.setdefault(dimension.member_kind, set()).update(map(dimension.value_in, mine))
     for ids in found.values():
         ids.discard("")
-    return found
+    return {kind: ids for kind, ids in found.items() if ids}
 
 
 def of_members(known: Iterable[tuple[members.Key, Member]]) -> counting.Numbers:
     """What is known of ids, in the form in which events are counted by it."""
-    shelves = {kind: _Shelf() for kind in MemberKind}
+    shelves: dict[int, _Shelf] = {}
     for (kind, external_id), member in known:
-        shelves[kind].put(external_id, member)
+        shelves.setdefault(kind, _Shelf()).put(external_id, member)
     return _numbers(shelves)
 
 
-def _numbers(shelves: Mapping[MemberKind, _Shelf]) -> counting.Numbers:
+def _numbers(shelves: Mapping[int, _Shelf]) -> counting.Numbers:
     return counting.Numbers(
-        users=shelves[MemberKind.USER].numbers,
-        agents=shelves[MemberKind.AGENT].numbers,
-        overflow=counting.Overflow(
-            agents=shelves[MemberKind.AGENT].overflow,
-            channels=shelves[MemberKind.CHANNEL].overflow,
-            teams=shelves[MemberKind.TEAM].overflow,
-            event_types=shelves[MemberKind.EVENT_TYPE].overflow,
-        ),
+        users=shelves.get(dimensions.USER_KIND, _EMPTY).numbers,
+        agents=shelves.get(dimensions.AGENT.member_kind, _EMPTY).numbers,
+        overflow=counting.Overflow.of((kind, value) for kind, shelf in shelves.items() for value in shelf.overflow),
     )
 
 
@@ -170,14 +165,14 @@ class NumberCache:
         for (kind, external_id), member in known.learned.items():
             self._put(known.organization_id, kind, external_id, member)
 
-    def _put(self, organization_id: int, kind: MemberKind, external_id: str, member: Member) -> None:
+    def _put(self, organization_id: int, kind: int, external_id: str, member: Member) -> None:
         if self._size >= self._capacity:
             self._old, self._young, self._size = self._young, {}, 0
         shelf = self._young.setdefault((organization_id, kind), _Shelf())
         self._size += external_id not in shelf.numbers
         shelf.put(external_id, member)
 
-    def _remembered(self, organization_id: int, kind: MemberKind, ids: set[str]) -> _Shelf:
+    def _remembered(self, organization_id: int, kind: int, ids: set[str]) -> _Shelf:
         """Those of the ids that are remembered."""
         found = _Shelf()
         for generation in (self._young, self._old):

@@ -1,20 +1,13 @@
 """Questions about values that have no figures of their own: refused, since zeros would not be true."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
-from server.catalog.cells import OTHER, Dimension
+from server.catalog.cells import OTHER
+from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.store import members
 from server.store.database import Driver
-from server.store.members import MemberKind
-
-KINDS: Mapping[Dimension, MemberKind] = {
-    Dimension.AGENT: MemberKind.AGENT,
-    Dimension.CHANNEL: MemberKind.CHANNEL,
-    Dimension.TEAM: MemberKind.TEAM,
-    Dimension.EVENT_TYPE: MemberKind.EVENT_TYPE,
-}
 
 
 async def check(driver: Driver, organization_id: int, part: Filter, *, field: str) -> bool:
@@ -24,7 +17,7 @@ async def check(driver: Driver, organization_id: int, part: Filter, *, field: st
     """
     if part.is_whole:
         return True
-    kind = KINDS[part.dimension]
+    kind = part.dimension.member_kind
     if part.value == OTHER:
         return await members.has_overflow(driver, organization_id, kind)
     key = (kind, part.value)
@@ -36,17 +29,17 @@ async def check(driver: Driver, organization_id: int, part: Filter, *, field: st
 
 async def without_cells(driver: Driver, organization_id: int, dimension: Dimension, values: Sequence[str]) -> set[str]:
     """Those of the values that are counted under OTHER."""
-    if dimension not in KINDS:
+    if not dimension.member_kind:
         return set()
-    found = await members.find(driver, organization_id, KINDS[dimension], values)
+    found = await members.find(driver, organization_id, dimension.member_kind, values)
     return {value for value, member in found.items() if member.overflow}
 
 
 async def undecided(driver: Driver, organization_id: int, dimension: Dimension, values: Collection[str]) -> set[str]:
     """Those of a filter's values that no event has carried yet; refuses one that is counted under OTHER."""
-    if dimension not in KINDS or not values:
+    if not dimension.member_kind or not values:
         return set()
-    found = await members.find(driver, organization_id, KINDS[dimension], values)
+    found = await members.find(driver, organization_id, dimension.member_kind, values)
     if any(member.overflow for member in found.values()):
         raise refusal("filter")
     return set(values) - found.keys()

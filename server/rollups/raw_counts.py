@@ -9,7 +9,7 @@ from server.catalog import conversations as counting_conversations
 from server.catalog.cells import Cells
 from server.catalog.counting import Overflow
 from server.events import event_types, outcomes
-from server.events.conversation import Conversation
+from server.events.conversation import Attribution, Conversation
 from server.events.event import Event, conversation_key_of
 from server.events.outcomes import Closing
 from server.rollups import member_numbers
@@ -85,7 +85,8 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
     one.add(RawConversation(messages=int(event.event_type in _MESSAGE_TYPES), began=began))
     kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
     if kind is not None:
-        labels = overflow.labels(event.agent_id, event.channel, event.team_id)
+        to = Attribution(event.agent_id, event.channel, event.team_id)
+        labels = counting_conversations.attributed(to, overflow)
         counts.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *labels))
 
 

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import cast
 
 from google.protobuf import timestamp_pb2
 
 from server import quarters
 from server.admission.request_limits import AGENT_IDS
-from server.catalog import cells, registry
-from server.catalog.cells import OTHER, CellKey, Dimension
+from server.catalog import cells, dimensions, registry
+from server.catalog.cells import OTHER, CellKey
 from server.errors import Reason, Refused
 from server.events import rules
 from server.events.conversation import ConversationSummary
@@ -34,9 +35,6 @@ _STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] =
         for kind in ClosingKind
         if kind is not ClosingKind.REOPENED
     },
-}
-_DIMENSIONS = {
-    int(one): realtime_service_pb2.ChangeDimension.Value(f"CHANGE_DIMENSION_{one.name}") for one in Dimension
 }
 _MEASURES = {measure.number: measure.name for measure in registry.MEASURES.values()}
 
@@ -196,22 +194,19 @@ def has_overflow(batches: Iterable[Batch], chosen: ViewFilter) -> bool:
     """Returns whether an update holds changes of OTHER in the filter's dimension, which may include the filter's
     values.
     """
-    return any(
-        key.dimension == chosen.dimension and key.value == OTHER for batch in batches for key in batch.update.changes
-    )
+    dimension = chosen.dimension.number
+    return any(key.dimension == dimension and key.value == OTHER for batch in batches for key in batch.update.changes)
 
 
 def _concerns(key: CellKey, chosen: ViewFilter) -> bool:
     if chosen.agent_ids:
-        return key.dimension == Dimension.AGENT and key.value in chosen.agent_ids
-    return not chosen.channel or (key.dimension == Dimension.CHANNEL and key.value == chosen.channel)
+        return key.dimension == dimensions.AGENT.number and key.value in chosen.agent_ids
+    return not chosen.channel or (key.dimension == dimensions.CHANNEL.number and key.value == chosen.channel)
 
 
 def _add_changes(message: realtime_service_pb2.WatchUpdatesResponse, key: CellKey, counters: Mapping[int, int]) -> None:
-    bucket, dimension = (
-        timestamp_pb2.Timestamp(seconds=key.bucket * quarters.QUARTER_SECONDS),
-        _DIMENSIONS[key.dimension],
-    )
+    bucket = timestamp_pb2.Timestamp(seconds=key.bucket * quarters.QUARTER_SECONDS)
+    dimension = _dimension(key.dimension)
     for number in sorted({counter // cells.KEY_SPAN for counter in counters}):
         if number in _MEASURES:
             message.changes.add(
@@ -222,6 +217,11 @@ def _add_changes(message: realtime_service_pb2.WatchUpdatesResponse, key: CellKe
                 count=counters.get(cells.count_key(number), 0),
                 sum=counters.get(cells.sum_key(number), 0),
             )
+
+
+def _dimension(number: int) -> realtime_service_pb2.ChangeDimension.ValueType:
+    """Returns the number of a dimension in the contract, which is one more, since 0 stands for none."""
+    return cast(realtime_service_pb2.ChangeDimension.ValueType, number + 1)
 
 
 def _event(event: Event) -> event_pb2.Event:

@@ -1,22 +1,12 @@
 """Members: the distinct ids of an organization, each with a dense number and, for good, with or without own cells."""
 
-import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from server.catalog import dimensions
 from server.store import statements
 from server.store.database import Driver
-
-
-class MemberKind(enum.IntEnum):
-    """What a member is; the numbers are stored and never change."""
-
-    USER = 1
-    AGENT = 2
-    EVENT_TYPE = 3
-    CHANNEL = 4
-    TEAM = 5
 
 
 class Member(NamedTuple):
@@ -27,14 +17,16 @@ class Member(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """An id to be enrolled. limit: how many of its kind may have cells of their own; None where it is not limited."""
+    """An id to be enrolled. kind: see catalog/dimensions.py. limit: how many of its kind may have cells of their own;
+    None where it is not limited.
+    """
 
-    kind: MemberKind
+    kind: int
     external_id: str
     limit: int | None
 
 
-Key = tuple[MemberKind, str]
+Key = tuple[int, str]  # a kind and an id
 
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
 _KNOWN = """
@@ -48,8 +40,8 @@ _KNOWN = """
 async def known(driver: Driver, organization_id: int, keys: Collection[Key]) -> dict[Key, Member]:
     """Those of the ids that are enrolled."""
     ids = list(keys)
-    rows = await driver.fetch(_KNOWN, organization_id, [int(kind) for kind, _ in ids], [one for _, one in ids])
-    return {(MemberKind(row[0]), row[1]): Member(row[2], row[3]) for row in rows}
+    rows = await driver.fetch(_KNOWN, organization_id, [kind for kind, _ in ids], [one for _, one in ids])
+    return {(row[0], row[1]): Member(row[2], row[3]) for row in rows}
 
 
 _ENROL = statements.load("enrol_members")
@@ -92,17 +84,17 @@ async def _enrol(driver: Driver, wanted: Mapping[int, Collection[Candidate]]) ->
     for organization_id, kind, external_id, number, overflow in await driver.fetch(
         _ENROL.text, *_ENROL.arguments(organizations=organizations, kinds=kinds, external_ids=ids, limits=limits)
     ):
-        found[organization_id][MemberKind(kind), external_id] = Member(number, overflow)
+        found[organization_id][kind, external_id] = Member(number, overflow)
     return found
 
 
-async def find(driver: Driver, organization_id: int, kind: MemberKind, ids: Collection[str]) -> dict[str, Member]:
+async def find(driver: Driver, organization_id: int, kind: int, ids: Collection[str]) -> dict[str, Member]:
     """Those of the ids of a kind that the organization has ever had an event with."""
     rows = await driver.fetch(
         "SELECT external_id, number, overflow FROM members WHERE organization_id = $1 AND kind = $2"
         " AND external_id = ANY($3::text[])",
         organization_id,
-        int(kind),
+        kind,
         list(ids),
     )
     return {row["external_id"]: Member(row["number"], row["overflow"]) for row in rows}
@@ -111,8 +103,8 @@ async def find(driver: Driver, organization_id: int, kind: MemberKind, ids: Coll
 async def over_limit(driver: Driver, organization_id: int, keys: Collection[Key]) -> set[Key]:
     """Returns those of the ids that are counted under cells.OTHER."""
     ids = list(keys)
-    rows = await driver.fetch(_OVER_LIMIT, organization_id, [int(kind) for kind, _ in ids], [one for _, one in ids])
-    return {(MemberKind(row[0]), row[1]) for row in rows}
+    rows = await driver.fetch(_OVER_LIMIT, organization_id, [kind for kind, _ in ids], [one for _, one in ids])
+    return {(row[0], row[1]) for row in rows}
 
 
 _OVER_LIMIT = """
@@ -123,10 +115,10 @@ _OVER_LIMIT = """
 """
 
 
-async def has_overflow(driver: Driver, organization_id: int, kind: MemberKind) -> bool:
+async def has_overflow(driver: Driver, organization_id: int, kind: int) -> bool:
     """True where ids of the kind are counted under cells.OTHER."""
     statement = "SELECT overflowed > 0 FROM member_counts WHERE organization_id = $1 AND kind = $2"
-    return bool(await driver.fetchval(statement, organization_id, int(kind)))
+    return bool(await driver.fetchval(statement, organization_id, kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +138,14 @@ async def overflows(driver: Driver) -> list[OverflowCount]:
     )
     return [
         OverflowCount(
-            kind=MemberKind(row["kind"]).name.lower().replace("_", " "),
+            kind=_name(row["kind"]),
             ids=row["ids"],
             organizations=row["organizations"],
         )
         for row in rows
     ]
+
+
+def _name(kind: int) -> str:
+    dimension = dimensions.TABLE.by_member_kind.get(kind)  # there is none where only a newer release knows it
+    return dimension.name.replace("_", " ") if dimension else f"kind {kind}"

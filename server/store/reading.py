@@ -9,12 +9,11 @@ import asyncpg
 from pyroaring import BitMap
 
 from server import quarters, timerange
-from server.catalog import cells
+from server.catalog import cells, dimensions
 from server.catalog.cells import Cell
 from server.catalog.selections import AsOf, EventTypeCounts, Reading, Selection, Wanted
 from server.store import binary, statements
 from server.store.database import Driver
-from server.store.members import MemberKind
 from server.store.statements import Statement
 
 _LARGEST = 2**63 - 1  # as in rollups: a sum beyond it stays there
@@ -41,8 +40,8 @@ def statement(counters: int, sets: int, *, with_event_types: bool) -> Statement:
         DELTA_SETS=_each(_SET.format(sets="r.sets", position="{position}"), sets),
         DELTA_COUNTERS=_each(f"coalesce({_sum('(:counters::integer[])[{position}]')}, 0)", counters),
         TYPE_COUNTER=_sum(":type_counter"),
-        EVENT_TYPE_DIMENSION=int(cells.Dimension.EVENT_TYPE),
-        EVENT_TYPE_KIND=int(MemberKind.EVENT_TYPE),
+        EVENT_TYPE_DIMENSION=dimensions.EVENT_TYPE.number,
+        EVENT_TYPE_KIND=dimensions.EVENT_TYPE.member_kind,
     )
 
 
@@ -134,10 +133,10 @@ def arguments(
     event_types: EventTypeCounts | None = None,
 ) -> dict[str, object]:
     """Returns the parameters of the statement by name; server/store/sql/read_figures.sql says what they are."""
-    parts: dict[tuple[cells.Dimension, str, bool], int] = {}
+    parts: dict[tuple[int, str, bool], int] = {}
     segments, spans = [], []
     for point, one in enumerate(selections):
-        part = parts.setdefault((one.dimension, one.value, one.bins), len(parts) + 1)
+        part = parts.setdefault((one.dimension.number, one.value, one.bins), len(parts) + 1)
         spans.append((point, part, one.span.start, one.span.end))
         for width, first, last in timerange.segments(one.span):
             segments.append((point, part, first, last, width))

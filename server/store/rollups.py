@@ -11,7 +11,7 @@ import asyncpg
 from pyroaring import BitMap
 
 from server import quarters, timerange
-from server.catalog import cells, slots
+from server.catalog import cells, dimensions, slots
 from server.catalog.cells import Cell, CellKey, Cells
 from server.catalog.selections import AsOf
 from server.catalog.slots import Counts, SlotKey
@@ -24,7 +24,7 @@ _FIGURES = ("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "set_ke
 _TAKE = statements.load("take_deltas")
 _LOAD, _SAVE = statements.load("read_rollups"), statements.load("save_rollups")
 _STORED = statements.load("read_stored_figures")
-_BY_HOUR = statements.load("read_events_by_hour", HOUR=int(quarters.Width.HOUR), TOTAL=int(cells.Dimension.TOTAL))
+_BY_HOUR = statements.load("read_events_by_hour", HOUR=int(quarters.Width.HOUR), TOTAL=dimensions.TOTAL.number)
 
 _LARGEST = 2**63 - 1  # what a column holds; a figure beyond it stays there, and the service goes on
 

@@ -6,7 +6,8 @@ from datetime import datetime
 import asyncpg
 
 from server import timerange
-from server.catalog import cells, slots
+from server.catalog import slots
+from server.catalog.dimensions import Dimension
 from server.catalog.slots import Counts, Slot, SlotKey
 from server.store import binary, statements
 from server.store.database import Driver
@@ -70,7 +71,7 @@ async def merge(driver: Driver, organization_id: int, values: Collection[tuple[i
 async def read(
     driver: Driver,
     organization_id: int,
-    dimension: cells.Dimension,
+    dimension: Dimension,
     values: Sequence[str],
     *,
     since: int,
@@ -82,7 +83,7 @@ async def read(
     chosen = _READ_ONE if len(values) == 1 else _READ_MANY
     given = chosen.arguments(
         organization_id=organization_id,
-        dimension=int(dimension),
+        dimension=dimension.number,
         names=list(values),
         since=since,
         fine_since=fine_since,

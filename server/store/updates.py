@@ -9,8 +9,8 @@ from datetime import datetime
 
 import asyncpg
 
-from server.catalog import cells, registry
-from server.catalog.cells import Cell, CellKey, Dimension
+from server.catalog import cells, dimensions, registry
+from server.catalog.cells import Cell, CellKey
 from server.events.event import Event
 from server.store import events as stored_events
 from server.store import statements
@@ -65,7 +65,7 @@ def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
         [*key, [pair for pair in some.items() if pair[1]]] for key, some in counters.items() if any(some.values())
     ]
     return Encoded(
-        events=sum(some.get(_EVENTS_KEY, 0) for key, some in counters.items() if key[0] == Dimension.TOTAL),
+        events=sum(some.get(_EVENTS_KEY, 0) for key, some in counters.items() if key[0] == dimensions.TOTAL.number),
         content=zlib.compress(_json(content).encode(), 1),
     )
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from server.catalog import cells, registry
-from server.catalog.cells import CellKey, Cells, Dimension
+from server.catalog import cells, dimensions, registry
+from server.catalog.cells import CellKey, Cells
 from server.catalog.metrics import Aggregation, Measure, Unit
 from server.projections import portions
 from server.projections.projection import Advance
@@ -101,7 +101,7 @@ class Loudness:
 
 def _count(changes: Cells, first_at: int, messages: int, sign: int) -> None:
     if messages >= THREE:
-        cell = cells.cell(changes, CellKey(Dimension.TOTAL, "", first_at // 900_000_000))
+        cell = cells.cell(changes, CellKey(dimensions.TOTAL.number, "", first_at // 900_000_000))
         cells.add_into(cell.counters, [(cells.count_key(LOUD.number), sign)])
 
 

@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server import timerange
-from server.catalog import figures
-from server.catalog.cells import Dimension
+from server.catalog import dimensions, figures
 from server.catalog.filters import Filter
 from server.query import agent, overview, trends
 from server.query.queries import Plan
@@ -21,7 +20,7 @@ from server.timerange import Granularity, TimeRange
 
 WANTED = figures.wanted(["total_messages", "p50_response_time_ms", "unique_users"])
 SAME = {"organization_id": 7, "counters": [24576, 32768], "histograms": [8], "sets": [32], "projections": []}
-TOTAL, STORAGE = Dimension.TOTAL, Dimension.STORAGE_KIND
+TOTAL, STORAGE = dimensions.TOTAL.number, dimensions.STORAGE_KIND.number
 
 
 def days(start: str, end: str) -> TimeRange:
@@ -63,10 +62,10 @@ QUESTIONS = {
         },
     ),
     "the overview of a channel on a day that is running: what has passed, the rest, as much before": Row(
-        overview.plan(Filter(dimension=Dimension.CHANNEL, value="web"), days("11", "12")),
+        overview.plan(Filter(dimension=dimensions.CHANNEL, value="web"), days("11", "12")),
         ("read_figures",),
         {
-            "dimensions": [Dimension.CHANNEL, Dimension.CHANNEL],
+            "dimensions": [dimensions.CHANNEL.number, dimensions.CHANNEL.number],
             "names": ["web", "web"],
             "with_bins": [True, False],
             "segment_points": "{0,0,1,2,2,2,2,2}",
@@ -81,10 +80,10 @@ QUESTIONS = {
         },
     ),
     "an agent over eight days, and its last two": Row(
-        agent.plan(Filter(dimension=Dimension.AGENT, value="ada"), 2, days("01", "09")),
+        agent.plan(Filter(dimension=dimensions.AGENT, value="ada"), 2, days("01", "09")),
         ("read_figures",),
         {
-            "dimensions": [Dimension.AGENT],
+            "dimensions": [dimensions.AGENT.number],
             "names": ["ada"],
             "with_bins": [True],
             "segment_points": "{0,1,2}",
@@ -99,10 +98,10 @@ QUESTIONS = {
         },
     ),
     "two hours of a team": Row(
-        trends.plan(Filter(dimension=Dimension.TEAM, value="north"), Granularity.HOUR, days("09T06", "09T08")),
+        trends.plan(Filter(dimension=dimensions.TEAM, value="north"), Granularity.HOUR, days("09T06", "09T08")),
         ("read_figures",),
         {
-            "dimensions": [Dimension.TEAM],
+            "dimensions": [dimensions.TEAM.number],
             "names": ["north"],
             "with_bins": [True],
             "segment_points": "{0,1}",

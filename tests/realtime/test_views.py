@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from server import timerange
-from server.catalog import cells, counting, slots
-from server.catalog.cells import CellKey, Dimension
+from server.catalog import cells, counting, dimensions, slots
+from server.catalog.cells import CellKey
 from server.catalog.slots import Counts, Slot
 from server.events.event import Event
 from server.realtime.update_cache import Batch
@@ -31,7 +31,7 @@ def slotted(events: list[Event], now: int) -> dict[Slot, Counts]:
     """What ingest would tell apart of events at an instant, in seconds since 1970."""
     found: dict[Slot, Counts] = {}
     for key, cell in counting.of_events(events, NOBODY, slots.recency(now * 1_000_000)).items():
-        if key.dimension == Dimension.TOTAL and key.slot != slots.WHOLE:
+        if key.dimension == dimensions.TOTAL.number and key.slot != slots.WHOLE:
             found.setdefault(slots.slot_of(key.bucket, key.slot), Counts()).add(slots.counts_of(cell))
     return found
 
@@ -108,7 +108,7 @@ def test_a_part_without_cells_of_its_own_shows_no_windows() -> None:
 
 def test_an_update_of_any_size_comes_in_messages_that_every_client_takes() -> None:
     count = cells.count_key(1)
-    changes = {CellKey(Dimension.AGENT, f"{number:0256}", 1_000_000): {count: 1} for number in range(30_000)}
+    changes = {CellKey(dimensions.AGENT.number, f"{number:0256}", 1_000_000): {count: 1} for number in range(30_000)}
     events = [
         message(START)._replace(event_id=str(number), properties='{"text": "' + "x" * 8000 + '"}')
         for number in range(500)

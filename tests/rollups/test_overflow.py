@@ -18,14 +18,17 @@ from tests.support import serving
 from tests.support.serving import Accounts, Caller
 
 AGENTS, TEAMS = [f"agent-{number}" for number in range(5)], [f"team-{number}" for number in range(5)]
-LIMITS = {"max_distinct_agents": 2, "max_distinct_channels": 1, "max_distinct_teams": 5, "max_distinct_event_types": 1}
+LIMITS = {"agent": 2, "channel": 1, "team": 5, "event_type": 1}
 OVERFLOW = ("FAILED_PRECONDITION", "CARDINALITY_OVERFLOW")
 
 
 @pytest.fixture(scope="module")
 async def channel(settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
     """A server with small limits."""
-    async with serving.running(settings, **LIMITS) as server, grpc.aio.insecure_channel(server.address) as channel:
+    async with (
+        serving.running(settings, max_distinct=LIMITS) as server,
+        grpc.aio.insecure_channel(server.address) as channel,
+    ):
         yield channel
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from server import errors
-from server.catalog import cells, registry
+from server.catalog import cells, dimensions, registry
 from server.catalog.cells import Cell, CellKey, Cells
 from server.cli import recounting
 from server.quarters import Width
@@ -131,7 +131,7 @@ async def test_a_dimension_that_is_new_gets_cells_and_its_values_numbers(
         "DELETE FROM rollups WHERE dimension = $1",
         "DELETE FROM deltas WHERE dimension = $1",
     ):
-        await worlds.execute(own_database, statement, int(cells.Dimension.TEAM))
+        await worlds.execute(own_database, statement, dimensions.TEAM.number)
     await worlds.execute(own_database, "DELETE FROM members WHERE external_id = 'north'")
     await run(own_database, own_organization, numbers=EVERY_NUMBER)
     await assert_agrees(own_database, own_organization)

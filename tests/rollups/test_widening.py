@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from server import timerange
-from server.catalog import cells, registry
-from server.catalog.cells import Cell, Dimension
+from server.catalog import cells, dimensions, registry
+from server.catalog.cells import Cell
 from server.catalog.selections import Selection, Wanted
 from server.quarters import Width
 from server.rollups import audit, fold, sweep, widen
@@ -46,7 +46,7 @@ async def check_answers(database: Database, organization: int, dice: random.Rand
     selections = [
         Selection(dimension=dimension, value=value, span=Span(start=start, end=end))
         for start, end in [*cuts, [WIDEST.floor(FIRST), WIDEST.floor(LAST) + WIDEST]]
-        for dimension, value in [dice.choice(((Dimension.TOTAL, ""), (Dimension.AGENT, "ada")))]
+        for dimension, value in [dice.choice(((dimensions.TOTAL, ""), (dimensions.AGENT, "ada")))]
     ]
     figures = await worlds.figures(database, organization)
     others = sorted({key for cell in figures.values() for key in cell.counters} - {EVENTS})
@@ -57,7 +57,7 @@ async def check_answers(database: Database, organization: int, dice: random.Rand
     for one in selections:
         expected = Cell()
         for (granularity, key), cell in figures.items():
-            mine = (granularity, *key[:2]) == (Width.QUARTER, one.dimension, one.value)
+            mine = (granularity, *key[:2]) == (Width.QUARTER, one.dimension.number, one.value)
             if mine and one.span.start <= key.bucket < one.span.end:
                 expected.add(cell)
         expected.counters = {key: value for key, value in expected.counters.items() if key in counters}

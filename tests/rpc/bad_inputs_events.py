@@ -269,14 +269,14 @@ async def _over_the_limit(world: World, **limit: int) -> Counter[str]:
 
 @row("E-027", "OK", keeps=3)
 async def _(world: World) -> str:
-    counts = await _over_the_limit(world, max_distinct_event_types=2)
+    counts = await _over_the_limit(world, max_distinct={"event_type": 2})
     assert counts == {"own.first": 1, "own.second": 1, "_other": 1, "agents": 0}
     return "OK"
 
 
 @row("E-065", "OK", keeps=3)
 async def _(world: World) -> str:
-    counts = await _over_the_limit(world, max_distinct_agents=2)
+    counts = await _over_the_limit(world, max_distinct={"agent": 2})
     assert counts == {"own.first": 1, "own.second": 1, "own.third": 1, "agents": 1}
     return "OK"
 

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server import timerange
-from server.catalog import figures
-from server.catalog.cells import Dimension
+from server.catalog import dimensions, figures
 from server.catalog.filters import Filter
 from server.events.event import conversation_key_of
 from server.local import embedded
@@ -27,7 +26,7 @@ from tests.support import worlds
 
 NOW = datetime.now(UTC)
 PERIOD = timerange.resolve(NOW - timedelta(days=80), NOW + timedelta(minutes=30), ZoneInfo("UTC"), NOW)
-ADA = Filter(dimension=Dimension.AGENT, value="ada")
+ADA = Filter(dimension=dimensions.AGENT, value="ada")
 QUESTIONS: dict[str, tuple[Plan, tuple[str, ...]]] = {
     "overview": (overview.plan(Filter(), PERIOD), overview.FIGURES),
     "overview of an agent": (overview.plan(ADA, PERIOD), overview.FIGURES),
@@ -150,12 +149,12 @@ UPDATES = [
     Update(revision=revision, at=NOW - (3000 - revision) * timedelta(seconds=10), changes={})
     for revision in (2900, 2910)
 ]
-ROLLUPS = [RollupKey(Dimension.AGENT, agent, 1, QUARTER - ago) for agent in AGENTS for ago in range(50)]
+ROLLUPS = [RollupKey(dimensions.AGENT.number, agent, 1, QUARTER - ago) for agent in AGENTS for ago in range(50)]
 
 
 def slots_read(*names: str) -> Callable[[Driver], Awaitable[object]]:
     """Reads the slots of an hour of some agents."""
-    return lambda driver: slots.read(driver, 3, Dimension.AGENT, names, since=MINUTE - 60, fine_since=MINUTE - 5)
+    return lambda driver: slots.read(driver, 3, dimensions.AGENT, names, since=MINUTE - 60, fine_since=MINUTE - 5)
 
 
 # What the store does, and the tables that it reads by which columns of an index.

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server import histogram
-from server.catalog import cells, counting, registry
-from server.catalog.cells import OTHER, CellKey, Cells, Dimension
+from server.catalog import cells, counting, dimensions, registry
+from server.catalog.cells import OTHER, CellKey, Cells
 from server.catalog.counting import Numbers, Overflow
 from server.events.event import Event
 
@@ -49,9 +49,15 @@ EVENTS = st.lists(
     ),
     max_size=30,
 )
-OVERFLOWS = st.builds(
-    Overflow, *(st.frozensets(st.sampled_from(values)) for values in (AGENTS, CHANNELS, TEAMS, TYPES))
-)
+LIMITED = {
+    dimensions.AGENT.number: AGENTS,
+    dimensions.CHANNEL.number: CHANNELS,
+    dimensions.TEAM.number: TEAMS,
+    dimensions.EVENT_TYPE.number: TYPES,
+}
+OVERFLOWS = st.fixed_dictionaries(
+    {}, optional={number: st.frozensets(st.sampled_from(values), min_size=1) for number, values in LIMITED.items()}
+).map(Overflow)
 
 
 def numbers(overflow: Overflow) -> Numbers:
@@ -64,15 +70,9 @@ def numbers(overflow: Overflow) -> Numbers:
 
 def relabelled(counted: Cells, overflow: Overflow) -> Cells:
     """Cells that were counted without limits, added up as the limits want them."""
-    over = {
-        Dimension.AGENT: overflow.agents,
-        Dimension.CHANNEL: overflow.channels,
-        Dimension.TEAM: overflow.teams,
-        Dimension.EVENT_TYPE: overflow.event_types,
-    }
     result: Cells = {}
     for key, cell in counted.items():
-        value = OTHER if key.value in over.get(Dimension(key.dimension), ()) else key.value
+        value = OTHER if key.value in overflow.values.get(key.dimension, ()) else key.value
         cells.cell(result, key._replace(value=value)).add(cell)
     return result
 
@@ -86,11 +86,11 @@ def test_what_is_over_the_limit_is_added_up(events: Sequence[Event], overflow: O
 
 @given(EVENTS, OVERFLOWS)
 def test_the_values_of_a_dimension_add_up_to_the_total(events: Sequence[Event], overflow: Overflow) -> None:
-    counters: dict[int, Counter[int]] = {dimension: Counter() for dimension in Dimension}
+    counters: dict[int, Counter[int]] = {dimension: Counter() for dimension in dimensions.TABLE.by_number}
     for key, cell in counting.of_events(events, numbers(overflow)).items():
         counters[key.dimension].update(cell.counters)
-    for dimension in (Dimension.AGENT, Dimension.CHANNEL, Dimension.TEAM):
-        assert counters[dimension] == counters[Dimension.TOTAL]
+    for dimension in (dimensions.AGENT.number, dimensions.CHANNEL.number, dimensions.TEAM.number):
+        assert counters[dimension] == counters[dimensions.TOTAL.number]
 
 
 @given(EVENTS, OVERFLOWS)
@@ -148,18 +148,18 @@ def test_an_event_counts_in_full_for_each_of_its_values(one: Event) -> None:
     values = {
         CellKey(dimension, value, one.bucket)
         for dimension, value in (
-            (Dimension.TOTAL, ""),
-            (Dimension.AGENT, one.agent_id),
-            (Dimension.CHANNEL, one.channel),
-            (Dimension.TEAM, one.team_id),
+            (dimensions.TOTAL.number, ""),
+            (dimensions.AGENT.number, one.agent_id),
+            (dimensions.CHANNEL.number, one.channel),
+            (dimensions.TEAM.number, one.team_id),
         )
-        if value or dimension is Dimension.TOTAL
+        if value or dimension == dimensions.TOTAL.number
     }
-    by_type = {CellKey(Dimension.EVENT_TYPE, one.event_type, one.bucket)}
-    by_kind = {key for key in counted if key.dimension == Dimension.STORAGE_KIND}
+    by_type = {CellKey(dimensions.EVENT_TYPE.number, one.event_type, one.bucket)}
+    by_kind = {key for key in counted if key.dimension == dimensions.STORAGE_KIND.number}
     assert counted.keys() == values | by_type | by_kind
     assert bool(by_kind) == (one.event_type == "storage.changed")
-    total = counted[CellKey(Dimension.TOTAL, "", one.bucket)]
+    total = counted[CellKey(dimensions.TOTAL.number, "", one.bucket)]
     assert not any(cells.differences({key: counted[key]}, {key: total}) for key in values)
     times, first_key = dict[int, int](), cells.first_bin_key(registry.MEASURES["response_time_sum_ms"].number)
     histogram.count([one.detail[name] for name in ("response_time_ms",) if name in one.detail], times, first_key)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_measures import EVENTS, numbers
 
-from server.catalog import cells, counting, slots
-from server.catalog.cells import CellKey, Cells, Dimension
+from server.catalog import cells, counting, dimensions, slots
+from server.catalog.cells import CellKey, Cells
 from server.catalog.slots import Slot
 from server.events.event import Event
 from server.store import updates
@@ -34,7 +34,7 @@ EVERYWHERE = st.builds(spread, EVENTS, st.lists(st.integers(0, 899), min_size=30
 def test_slots_add_up_to_quarter_hours(events: Sequence[Event], recency: slots.Recency) -> None:
     found: Cells = {}
     for key, cell in counting.of_events(events, numbers(counting.NO_OVERFLOW), recency).items():
-        assert key.slot == slots.WHOLE or key.dimension in slots.DIMENSIONS
+        assert key.slot == slots.WHOLE or dimensions.TABLE.by_number[key.dimension].has_slots
         cells.cell(found, key._replace(slot=slots.WHOLE)).add(cell)
     assert not cells.differences(found, counting.of_events(events, numbers(counting.NO_OVERFLOW)))
 
@@ -57,7 +57,7 @@ def test_an_update_tells_each_cell_once_whatever_its_slots(events: Sequence[Even
 def test_an_event_counts_in_the_slot_in_which_it_occurred(events: Sequence[Event], recency: slots.Recency) -> None:
     for one in events:
         counted = counting.of_events([one], numbers(counting.NO_OVERFLOW), recency)
-        (key,) = [key for key in counted if key.dimension == Dimension.TOTAL]
+        (key,) = [key for key in counted if key.dimension == dimensions.TOTAL.number]
         if key.slot != slots.WHOLE:
             slot = slots.slot_of(key.bucket, key.slot)
             assert slot.number == one.occurred_at // (slot.seconds * SECOND)

@@ -7,8 +7,7 @@ from typing import Any
 from google.protobuf import timestamp_pb2
 
 from server import histogram, quarters, timerange
-from server.catalog import counting
-from server.catalog.cells import Dimension
+from server.catalog import counting, dimensions
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.errors import Reason, Refused
@@ -17,6 +16,8 @@ from server.query.answers import Context, Period
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
 _STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in counting.STORAGE_KINDS}
+
+_FILTERS = {name: dimensions.TABLE.by_field[name] for name in answer_pb2.Filter.DESCRIPTOR.fields_by_name}
 
 
 def period(message: time_pb2.TimeRange) -> Period:
@@ -37,17 +38,13 @@ def part(message: answer_pb2.Filter) -> Filter:
     """Returns the filter of a question."""
     chosen = [
         Filter(dimension=dimension, value=rules.identifier(f"filter.{name}", value))
-        for dimension, name, value in (
-            (Dimension.AGENT, "agent_id", message.agent_id),
-            (Dimension.CHANNEL, "channel", message.channel),
-            (Dimension.TEAM, "team_id", message.team_id),
-        )
-        if value
+        for name, dimension in _FILTERS.items()
+        if (value := getattr(message, name))
     ]
     if len(chosen) > 1:
         raise Refused(
             Reason.TOO_MANY_FILTERS,
-            "filter by one of agent_id, channel and team_id",
+            f"filter by one of {', '.join(_FILTERS)}",
             field="filter",
             metadata={"limit": "1"},
         )

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from server import timerange
-from server.catalog import cells, registry
-from server.catalog.cells import Dimension
+from server.catalog import cells, dimensions, registry
 from server.catalog.families.conversations import PROJECTION
 from server.catalog.metrics import Aggregation
 from server.quarters import Width
@@ -18,10 +17,10 @@ from tests.harness.faults import model, tables
 from tests.harness.faults.workload import Fact
 
 _FIELDS = {
-    Dimension.TOTAL: "",
-    Dimension.AGENT: "agent_id",
-    Dimension.CHANNEL: "channel",
-    Dimension.TEAM: "team_id",
+    dimensions.TOTAL.number: "",
+    dimensions.AGENT.number: "agent_id",
+    dimensions.CHANNEL.number: "channel",
+    dimensions.TEAM.number: "team_id",
 }
 # Of a measure with values they are added up, others are counted.
 _KEYS = {
@@ -70,7 +69,7 @@ async def differences(
 async def _stored(driver: Driver, organization: int, span: Span) -> Counts:
     found = Counts()
     for key, cell in (await rollups.stored_between(driver, organization, Width.QUARTER, span)).items():
-        field = _FIELDS.get(Dimension(key.dimension))
+        field = _FIELDS.get(key.dimension)
         if field is not None:
             for figure, counter in _KEYS.items():
                 found[_Place(figure, field, key.value, key.bucket)] += cell.counters.get(counter, 0)

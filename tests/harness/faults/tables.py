@@ -5,8 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 
-from server.catalog import cells, registry
-from server.catalog.cells import Dimension
+from server.catalog import cells, dimensions, registry
 from server.events.event import key_of
 from server.projections.registry import PROJECTIONS
 from server.store import projections, updates
@@ -15,7 +14,7 @@ from server.store.updates import Update
 from tests.harness.faults.checker import Logged, Part, Stored
 
 _EVERYTHING = 2**31
-_FIELDS = {Dimension.TOTAL: "", Dimension.AGENT: "agent_id", Dimension.CHANNEL: "channel"}
+_FIELDS = {dimensions.TOTAL.number: "", dimensions.AGENT.number: "agent_id", dimensions.CHANNEL.number: "channel"}
 _EVENTS, _BEGUN = (cells.count_key(registry.MEASURES[name].number) for name in ("events", "total_conversations"))
 
 
@@ -51,10 +50,10 @@ async def events(driver: Driver, organization: int) -> list[tuple[str, int]]:
 def _logged(update: Update) -> Logged:
     counted, begun = 0, Counter[Part]()
     for key, counters in update.changes.items():
-        if key.dimension == Dimension.TOTAL:
+        if key.dimension == dimensions.TOTAL.number:
             counted += counters.get(_EVENTS, 0)
         if key.dimension in _FIELDS:
-            begun[_FIELDS[Dimension(key.dimension)], key.value] += counters.get(_BEGUN, 0)
+            begun[_FIELDS[key.dimension], key.value] += counters.get(_BEGUN, 0)
     return Logged(events=counted, begun=begun)
 
 

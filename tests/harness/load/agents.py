@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from server.catalog.cells import OTHER, Dimension
+from server.catalog import dimensions
+from server.catalog.cells import OTHER
 from server.rollups import fold
 from tallywire import AsyncClient, uuid7
 from tallywire.v1 import event_pb2, event_service_pb2, metrics_service_pb2
@@ -54,7 +55,7 @@ async def run(world: World, *, agents: int = 1_000_000, seconds: float = 600, li
 async def _load(world: World, agents: int, seconds: float, limit: int) -> Found:
     organization, key = await world.tenant("a crowd")
     async with (
-        world.server(TALLYWIRE_MAX_DISTINCT_AGENTS=str(limit)) as served,
+        world.server(TALLYWIRE_MAX_DISTINCT=f"agent={limit}") as served,
         AsyncClient(served.address, api_key=key) as client,
     ):
         started = time.monotonic()
@@ -73,7 +74,7 @@ async def _load(world: World, agents: int, seconds: float, limit: int) -> Found:
         values = await driver.fetchval(
             "SELECT count(DISTINCT value) FROM rollups WHERE organization_id = $1 AND dimension = $2",
             organization,
-            int(Dimension.AGENT),
+            dimensions.AGENT.number,
         )
     return Found(
         accepted=accepted,

@@ -1,0 +1,128 @@
+"""The dimensions by which figures are kept, defined once.
+
+Counting, dense numbers, `_other`, filters, realtime, updates and the audit go by this table. To add a dimension, add
+an entry.
+"""
+
+import functools
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from server.events import rules
+from server.events.event import Event
+
+USER_KIND = 1  # of members, as member_kind of a dimension: users have numbers, and no cells
+
+
+@functools.cache
+def field(name: str) -> Callable[[Event], str]:
+    """Returns a function that takes a field from an event by its place, which takes half the time of its name."""
+    return operator.itemgetter(Event._fields.index(name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dimension:
+    """Something to group by, and how its value is taken from an event: from a field, or from details of a family.
+
+    Several details make one value, with spaces between; without the last one there is none. The numbers are stored:
+    they are never changed, nor used for another dimension.
+    """
+
+    number: int
+    name: str
+    description: str
+    field: str = ""
+    family: str = ""
+    details: tuple[str, ...] = ()
+    member_kind: int = 0  # of its values in the table of members; 0: they are not limited
+    limit: int = 1_000  # of distinct values with cells of their own, unless the operator sets another one
+    highest_limit: int = 1_000_000  # that the operator may set
+    has_all_measures: bool = True  # so that a question can be narrowed to one of its values
+    has_slots: bool = False  # so that realtime can be narrowed to some of its values
+
+    def value_of(self, event: Event) -> str:
+        """Returns the value that an event carries; empty: none."""
+        if self.field:
+            return str(getattr(event, self.field))
+        if self.details and rules.FAMILIES.get(event.event_type) == self.family:
+            return self.value_in(event.detail)
+        return ""
+
+    def value_in(self, detail: Mapping[str, int | str]) -> str:
+        """Returns the value that details of the family hold; empty: none."""
+        last = str(detail.get(self.details[-1], ""))
+        if not last or len(self.details) == 1:
+            return last
+        return " ".join(str(detail[name]) for name in self.details if detail.get(name))
+
+
+class Dimensions:
+    """A table of dimensions, and what follows from it."""
+
+    def __init__(self, entries: Iterable[Dimension]) -> None:
+        self.entries = tuple(entries)
+        self.by_number = {one.number: one for one in self.entries}
+        self.by_name = {one.name: one for one in self.entries}
+        self.by_field = {one.field: one for one in self.entries if one.field}
+        self.limited = tuple(one for one in self.entries if one.member_kind)
+        self.by_member_kind = {one.member_kind: one for one in self.limited}
+        full = [one for one in self.entries if one.has_all_measures]
+        self.of_fields = tuple(one for one in full if one.field)
+        self.of_details: Mapping[str, Sequence[Dimension]] = {
+            event_type: mine
+            for event_type, family in rules.FAMILIES.items()
+            if (mine := [one for one in full if one.details and one.family == family])
+        }
+        self.fields_of: Callable[[Event], tuple[str, ...]] = operator.itemgetter(
+            *(Event._fields.index(one.field) for one in self.of_fields)
+        )
+
+    @property
+    def filters(self) -> Sequence[Dimension]:
+        """Returns the dimensions by which a question can be narrowed."""
+        return [one for one in self.entries if one.has_all_measures and one is not TOTAL]
+
+
+TOTAL = Dimension(number=0, name="total", description="The organization as a whole.", has_slots=True)
+AGENT = Dimension(
+    number=1,
+    name="agent",
+    description="The AI agent, bot or human agent that an event is about.",
+    field="agent_id",
+    member_kind=2,
+    limit=10_000,
+    has_slots=True,
+)
+CHANNEL = Dimension(
+    number=2,
+    name="channel",
+    description="The way by which users are reached.",
+    field="channel",
+    member_kind=4,
+    has_slots=True,
+)
+TEAM = Dimension(
+    number=3,
+    name="team",
+    description="The team that the agent worked for.",
+    field="team_id",
+    member_kind=5,
+)
+EVENT_TYPE = Dimension(
+    number=4,
+    name="event_type",
+    description="The type of an event. Types that the service knows are not limited. The number of events alone.",
+    field="event_type",
+    member_kind=3,
+    highest_limit=1_000,
+    has_all_measures=False,
+)
+STORAGE_KIND = Dimension(
+    number=5,
+    name="storage_kind",
+    description="What is stored. The storage in use alone.",
+    has_all_measures=False,
+)
+
+TABLE = Dimensions((TOTAL, AGENT, CHANNEL, TEAM, EVENT_TYPE, STORAGE_KIND))
