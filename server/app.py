@@ -194,6 +194,7 @@ class Running:
         self.services.realtime.drain()
         await self._server.stop(self._settings.drain_seconds)
         await self._ingest.drain()
+        await self.projector.close()
         await self._pressure.close()
         await self._rates.close()
         await self.notifications.close()

@@ -100,6 +100,12 @@ def cell(cells: Cells, key: CellKey) -> Cell:
     return found
 
 
+def add_all(target: Cells, more: Mapping[CellKey, Cell]) -> None:
+    """Adds cells to others by their keys."""
+    for key, one in more.items():
+        cell(target, key).add(one)
+
+
 def differences(left: Mapping[CellKey, Cell], right: Mapping[CellKey, Cell]) -> list[CellKey]:
     """Returns the keys whose cells differ between the two sides; a missing cell is an empty one."""
     return sorted(key for key in left.keys() | right.keys() if _plain(left.get(key)) != _plain(right.get(key)))

@@ -67,19 +67,27 @@ def retry(name: Name, organization: tenants.Names = None, data_dir: DataDir = No
 
 
 @app.command("rebuild")
-def rebuild_projection(name: Name, organization: tenants.Names = None, data_dir: DataDir = None) -> None:
+def rebuild_projection(
+    name: Name,
+    organization: tenants.Names = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin at the oldest raw event again, also where a rebuild was not finished.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
     """Work a projection out again from raw events.
 
     It begins with the oldest raw event, while the service goes on.
 
     Figures stay as they are until it is done, then they change at once where they differ. What is known of times whose
-    raw events are gone stays. A rebuild that was ended in the middle goes on where it was.
+    raw events are gone stays. A rebuild that was ended in the middle goes on where it was; after a change of the code
+    begin --anew.
     """
     _check(name)
 
     async def work(database: Database, _: Place) -> None:
         for one in await tenants.chosen(database, organization):
-            done = await rebuild(database, one.organization_id, name, _teller(one.name))
+            done = await rebuild(database, one.organization_id, name, _teller(one.name), anew=anew)
             typer.echo(f"{one.name}: {done.events:,} events up to revision {done.revision:,}")
 
     on_database(data_dir, work)

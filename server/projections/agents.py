@@ -1,5 +1,6 @@
 """The projection of agents: what each is called, what kind it is, and when it was seen."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from server.catalog.cells import Cells
@@ -17,6 +18,7 @@ class Agents:
 
     name = "agents"
     is_realtime = False
+    needs: Sequence[str] = ()
 
     async def advance(
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
@@ -40,6 +42,6 @@ class Agents:
             await stored.TABLE.keep(driver, old, new, complete_from)
         return {}
 
-    async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
-        """Removes agents that are not valid any more."""
-        return await projection_rows.remove(driver, ("agents",), rows, limit)
+    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
+        """Removes agents of versions before the valid one."""
+        return await projection_rows.remove_older(driver, ("agents",), valid, limit)

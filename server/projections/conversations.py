@@ -27,6 +27,7 @@ class Conversations:
 
     name = PROJECTION
     is_realtime = True
+    needs: Sequence[str] = ("agents",)
 
     async def advance(
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
@@ -48,9 +49,9 @@ class Conversations:
             _count_change(changes, before, after)
         return changes
 
-    async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
-        """Removes conversations that are not valid any more."""
-        return await projection_rows.remove(driver, ("conversations", "conversation_closings"), rows, limit)
+    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
+        """Removes conversations of versions before the valid one."""
+        return await projection_rows.remove_older(driver, ("conversations", "conversation_closings"), valid, limit)
 
 
 async def _told_by_humans(

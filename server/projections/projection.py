@@ -1,5 +1,6 @@
 """What a projection is: a piece of code that follows the revisions of an organization, in order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -33,6 +34,10 @@ class Projection(Protocol):
     def is_realtime(self) -> bool:
         """Returns whether realtime views are made from what it keeps, and so wait for it."""
 
+    @property
+    def needs(self) -> Sequence[str]:
+        """Returns the projections whose rows it reads. They are moved on before it is."""
+
     async def advance(
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
     ) -> Advance:
@@ -45,5 +50,7 @@ class Projection(Protocol):
         figures. Of what happened before complete_from raw events may be gone: what is known of it is kept.
         """
 
-    async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
-        """Removes rows that are not valid any more, about as many as a limit allows; 0 where none are left."""
+    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
+        """Removes rows of versions before the valid one, about as many as a limit allows, and returns how many; 0 where
+        none are left.
+        """

@@ -5,45 +5,62 @@ a late worker costs time, never truth.
 """
 
 import asyncio
-import contextlib
-import weakref
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import structlog
 
 from server import errors, failpoints, telemetry
+from server.admission.fair_queue import FairSlots
+from server.catalog.cells import Cells
 from server.errors import Reason, Refused
-from server.projections.projection import Advance, Projection
+from server.projections.projection import Projection
 from server.projections.registry import PROJECTIONS
-from server.store import changes, projections
+from server.store import changes, database, projections
 from server.store.database import Database, Driver
 from server.store.projections import Locked, ProjectionPosition
 
 STEP_EVENTS = 10_000
-_CONCURRENCY = 2  # organizations at once; a step is mostly work of this process
-_CATCH_UP_SECONDS = 20.0
+STEPS_AT_ONCE = 2  # a step is mostly work of this process
+CATCH_UP_SECONDS = 20.0
 _log = structlog.get_logger(__name__)
+
+
+class Step(NamedTuple):
+    """A step of a projection, or a look that found nothing to do: where the projection is after it."""
+
+    position: int
+    newest: int  # the newest revision of the organization before it
+    events: int
+    has_changed: bool  # figures
+    is_stopped: bool
+
+
+_Key = tuple[str, int]
 
 
 class Projector:
     """Moves the projections of organizations on. on_revision is called with an organization whenever that has changed
     its figures.
+
+    There is one step of a projection of an organization at a time in this process, for whoever waits for it; it goes on
+    when they leave. Organizations take turns.
     """
 
     def __init__(self, database: Database, *, on_revision: Callable[[int], None] = lambda _: None) -> None:
         self._database = database
         self._on_revision = on_revision
-        self._slots = asyncio.Semaphore(_CONCURRENCY)
-        # Each for as long as somebody holds it or waits for it.
-        self._locks = weakref.WeakValueDictionary[tuple[str, int], asyncio.Lock]()
+        self._slots = FairSlots(STEPS_AT_ONCE)
+        self._steps: dict[_Key, asyncio.Task[Step]] = {}
+        # How many revisions a step may take in, of projections that have failed on more.
+        self._bounds: dict[_Key, int] = {}
 
     async def catch_up(self, organization_id: int, names: Collection[str], target: int) -> None:
         """Brings projections up to a revision, except for one that has stopped; Refused where that takes too long."""
         try:
-            async with asyncio.timeout(_CATCH_UP_SECONDS):
+            async with asyncio.timeout(CATCH_UP_SECONDS):
                 for name in names:
-                    await self.follow(organization_id, name, target)
+                    await self._follow_patiently(organization_id, name, target)
         except TimeoutError:
             raise Refused(
                 Reason.STORAGE_BUSY,
@@ -51,99 +68,144 @@ class Projector:
                 retry_after=2.0,
             ) from None
 
+    async def _follow_patiently(self, organization_id: int, name: str, target: int) -> None:
+        """Follows; waits as long as it takes where others hold the projection."""
+        while True:
+            try:
+                await self.follow(organization_id, name, target)
+            except errors.StorageUnavailable as error:
+                if not database.is_locked_out(error):
+                    raise
+            else:
+                return
+
     async def follow(self, organization_id: int, name: str, target: int | None = None) -> int:
         """Brings a projection to a revision, or to the one that is newest now, and returns over how many events. It
         ends early where the projection stops.
         """
         events = 0
-        async with self._turn(name, organization_id):
-            while (step := await self._step(organization_id, PROJECTIONS[name])) is not None:
-                events += step.advance.events
-                target = step.newest if target is None else target
-                if step.advance.position.revision >= target:
-                    break
-        return events
-
-    @contextlib.asynccontextmanager
-    async def _turn(self, name: str, organization_id: int) -> AsyncIterator[None]:
-        """Holds a slot for the block. Those of this process that want the same projection wait for each other here, and
-        not on connections.
-        """
-        lock = self._locks.setdefault((name, organization_id), asyncio.Lock())
-        async with lock, self._slots:
-            yield
-
-    async def _step(self, organization_id: int, projection: Projection) -> "_Step | None":
-        """Takes a step, and one over a single revision where the projection fails on it; None where it has stopped."""
-        is_single = False
+        if target is None:
+            target = (await self._look(organization_id, name)).newest
         while True:
-            try:
-                with telemetry.PROJECTION_SECONDS.labels(projection.name).time():
-                    step = await self._try(organization_id, projection, is_single=is_single)
-            except errors.StorageUnavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not get in the way of anything else
-                if is_single:
-                    await self._stop(organization_id, projection, error)
-                    return None
-                is_single = True
-                continue
-            if step is not None:
-                telemetry.PROJECTED_EVENTS.labels(projection.name).inc(step.advance.events)
-                if step.has_changed:
-                    self._on_revision(organization_id)
-            return step
+            step = await asyncio.shield(self._begun(organization_id, PROJECTIONS[name]))
+            events += step.events
+            if step.is_stopped or step.position >= target:
+                return events
 
-    async def _try(self, organization_id: int, projection: Projection, *, is_single: bool) -> "_Step | None":
-        has_changed = False
-        async with self._database.transaction() as driver:
+    def _begun(self, organization_id: int, projection: Projection) -> "asyncio.Task[Step]":
+        """Returns the step that is under way, or a new one."""
+        key = (projection.name, organization_id)
+        task = self._steps.get(key)
+        if task is None:
+            task = self._steps[key] = asyncio.create_task(self._step(organization_id, projection))
+            task.add_done_callback(lambda task: self._end(key, task))
+        return task
+
+    def _end(self, key: _Key, task: "asyncio.Task[Step]") -> None:
+        del self._steps[key]
+        _ = task.cancelled() or task.exception()  # whoever waits gets it, and it is no fault where nobody does
+
+    async def close(self) -> None:
+        """Ends the steps that are under way. What they have not committed is done again by whoever comes next."""
+        tasks = list(self._steps.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look(self, organization_id: int, name: str) -> Step:
+        """Returns how a projection stands, without a lock."""
+        async with self._database.projecting() as driver:
+            return Step(*await projections.standing(driver, organization_id, name))
+
+    async def _step(self, organization_id: int, projection: Projection) -> Step:
+        """Takes a step, unless there is nothing to do, and smaller ones where the projection fails on it."""
+        found = await self._look(organization_id, projection.name)
+        if found.is_stopped or found.position >= found.newest:
+            return found
+        for name in projection.needs:
+            await self.follow(organization_id, name, found.newest)
+        async with self._slots.slot(organization_id):
+            while True:
+                attempt = _Attempt()
+                step: Step | None
+                try:
+                    with telemetry.PROJECTION_SECONDS.labels(projection.name).time():
+                        step = await self._try(organization_id, projection, attempt)
+                except errors.StorageUnavailable as error:
+                    if not database.is_fault(error):
+                        raise
+                    step = await self._fail(organization_id, projection, attempt, error)
+                except Exception as error:  # noqa: BLE001 - a fault of ours must not get in the way of anything else
+                    step = await self._fail(organization_id, projection, attempt, error)
+                if step is not None:
+                    return step
+
+    async def _try(self, organization_id: int, projection: Projection, attempt: "_Attempt") -> Step:
+        key = (projection.name, organization_id)
+        async with self._database.projecting() as driver, driver.transaction():
             locked = await projections.lock(driver, organization_id, projection.name)
-            if locked is None or locked.is_stopped:
-                return None
+            if locked is None:
+                return Step(0, 0, 0, has_changed=False, is_stopped=False)
             newest = locked.newest.revision
-            if locked.position.revision >= newest:
-                return _Step(Advance(position=locked.position, events=0, changes={}), newest, has_changed=False)
-            until = locked.newest
-            if is_single:
-                until = await projections.following(driver, organization_id, locked.position) or until
-            advance = await projection.advance(driver, locked.rows, locked.position, until, STEP_EVENTS)
-            has_changed = await record(driver, projection.name, locked, advance)
+            if locked.is_stopped or locked.position.revision >= newest:
+                return Step(locked.position.revision, newest, 0, has_changed=False, is_stopped=locked.is_stopped)
+            attempt.position, attempt.until = locked.position, locked.newest
+            if (bound := self._bounds.get(key)) is not None:
+                attempt.until = await projections.within(driver, organization_id, locked, bound)
+            advance = await projection.advance(driver, locked.rows, locked.position, attempt.until, STEP_EVENTS)
+            has_changed = await record(driver, projection.name, locked, advance.position, advance.changes)
             failpoints.reach("projection_before_commit")
         failpoints.reach("projection_after_commit")
-        return _Step(advance, newest, has_changed)
+        if bound is not None:
+            self._bounds[key] = 2 * bound
+            if bound > STEP_EVENTS:
+                del self._bounds[key]
+        telemetry.PROJECTED_EVENTS.labels(projection.name).inc(advance.events)
+        if has_changed:
+            self._on_revision(organization_id)
+        return Step(advance.position.revision, newest, advance.events, has_changed, is_stopped=False)
 
-    async def _stop(self, organization_id: int, projection: Projection, error: Exception) -> None:
-        """Stops a projection at the revision that it cannot get over."""
+    async def _fail(
+        self, organization_id: int, projection: Projection, attempt: "_Attempt", error: Exception
+    ) -> Step | None:
+        """Makes the next step half as long as the one that failed, or stops a projection at the single revision that it
+        cannot get over.
+        """
+        if attempt.position is None or attempt.until is None:
+            raise error
+        revisions = attempt.until.revision - attempt.position.revision
+        if revisions > 1:
+            self._bounds[projection.name, organization_id] = revisions // 2
+            return None
         failure = errors.describe(error)
-        async with self._database.transaction() as driver:
+        async with self._database.projecting() as driver, driver.transaction():
             locked = await projections.lock(driver, organization_id, projection.name)
-            if locked is None or locked.is_stopped:
-                return
-            following = await projections.following(driver, organization_id, locked.position) or locked.newest
-            await projections.stop(driver, organization_id, projection.name, following.revision, failure)
+            if locked is None or locked.position != attempt.position:  # others have got over it, as newer code may
+                return None
+            if not locked.is_stopped:
+                await projections.stop(driver, organization_id, projection.name, attempt.until.revision, failure)
         _log.error(
             "a projection has stopped",
             projection=projection.name,
             organization_id=organization_id,
-            revision=following.revision,
+            revision=attempt.until.revision,
             error=failure,
         )
+        return Step(attempt.position.revision, locked.newest.revision, 0, has_changed=False, is_stopped=True)
 
 
-class _Step(NamedTuple):
-    """A step that was taken, the revision that was newest then, and whether figures have changed."""
+class _Attempt:
+    """What a step was about to take in, once that is known: the revisions after a position up to another one."""
 
-    advance: Advance
-    newest: int
-    has_changed: bool
+    position: ProjectionPosition | None = None
+    until: ProjectionPosition | None = None
 
 
-async def record(driver: Driver, name: str, locked: Locked, advance: Advance) -> bool:
-    """Stores what an advance changes in figures, under a revision of its own, and moves the position; returns whether
+async def record(driver: Driver, name: str, locked: Locked, position: ProjectionPosition, changed: Cells) -> bool:
+    """Stores changes of figures under a revision of their own and moves a projection to a position; returns whether
     there was a change.
     """
-    position = advance.position
-    revision = await changes.append(driver, locked.rows.organization_id, advance.changes)
+    revision = await changes.append(driver, locked.rows.organization_id, changed)
     # Nothing came in between: so the revision of its own is seen, too, and nobody has to look for events in it.
     if revision is not None and revision.number == position.revision + 1:
         position = ProjectionPosition.of(revision)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from server import timerange
+from server.catalog import cells
+from server.catalog.cells import Cells
 from server.projections import projector
 from server.projections.projection import Projection
 from server.projections.registry import PROJECTIONS
@@ -14,7 +16,6 @@ from server.store.database import Database, Driver
 from server.store.projections import Locked, ProjectionPosition, Rebuilt, Rows
 
 _REMOVED_AT_ONCE = 5_000
-_MOST_VERSIONS = 32_767
 _BEGINNING = ProjectionPosition(revision=0, revised_at=timerange.EPOCH)
 
 
@@ -28,19 +29,26 @@ class RebuildProgress:
 
 
 async def rebuild(
-    database: Database, organization_id: int, name: str, report: Callable[[RebuildProgress], None]
+    database: Database,
+    organization_id: int,
+    name: str,
+    report: Callable[[RebuildProgress], None],
+    *,
+    anew: bool = False,
 ) -> RebuildProgress:
-    """Rebuilds a projection of an organization and returns how far it got. One that was begun and not finished goes on.
+    """Rebuilds a projection of an organization and returns how far it got. One that was begun and not finished goes on,
+    unless anew. A projection that has stopped goes on, too: the code that rebuilds it is the code that takes steps.
 
-    Conversations of which raw events are gone stay as they are.
+    What is known of times whose raw events are gone stays as it is.
     """
     projection, events = PROJECTIONS[name], 0
     while True:
-        async with database.transaction() as driver:
+        async with database.projecting() as driver, driver.transaction():
             locked = await projections.lock(driver, organization_id, name)
             if locked is None:
                 return RebuildProgress(revision=0, newest=0, events=0)
-            rebuilt = locked.rebuilt or _begin(locked.rows)
+            rebuilt = _begun(locked) if anew or locked.rebuilt is None else locked.rebuilt
+            anew = False
             advance = await projection.advance(
                 driver, rebuilt.rows, rebuilt.position, locked.newest, projector.STEP_EVENTS
             )
@@ -52,27 +60,37 @@ async def rebuild(
                 await _swap(driver, projection, locked, rebuilt.rows)
         report(progress)
         if progress.revision == newest:
-            await _remove(database, projection, locked.rows)
+            await _remove_older(database, projection, rebuilt.rows)
             return progress
 
 
-def _begin(valid: Rows) -> Rebuilt:
-    return Rebuilt(rows=valid._replace(version=valid.version % _MOST_VERSIONS + 1), position=_BEGINNING)
+def _begun(locked: Locked) -> Rebuilt:
+    """Returns rows that nobody has filled yet."""
+    latest = locked.rows if locked.rebuilt is None else locked.rebuilt.rows
+    return Rebuilt(rows=latest._replace(version=latest.version + 1), position=_BEGINNING)
 
 
 async def _swap(driver: Driver, projection: Projection, locked: Locked, filled: Rows) -> None:
-    """Lets rows that have seen every revision take the place of those that are valid."""
+    """Lets rows that have seen every revision take the place of those that are valid, which have to see them first:
+    some of those stay.
+    """
+    changed: Cells = {}
+    position = locked.position
+    while position.revision < locked.newest.revision:
+        advance = await projection.advance(driver, locked.rows, position, locked.newest, projector.STEP_EVENTS)
+        cells.add_all(changed, advance.changes)
+        position = advance.position
     kept = await organizations.kept(driver, filled.organization_id)
     raw_from = kept.raw_from_bucket if kept else 0
     complete_from = timerange.instant(raw_from) if raw_from else None
-    changed = await projection.replace(driver, locked.rows, filled, complete_from)
+    cells.add_all(changed, await projection.replace(driver, locked.rows, filled, complete_from))
     revision = await changes.append(driver, filled.organization_id, changed)
     seen = ProjectionPosition.of(revision) if revision else locked.newest
     await projections.swap(driver, filled.organization_id, projection.name, seen)
 
 
-async def _remove(database: Database, projection: Projection, rows: Rows) -> None:
+async def _remove_older(database: Database, projection: Projection, valid: Rows) -> None:
     removed = _REMOVED_AT_ONCE
     while removed:
         async with database.transaction() as driver:
-            removed = await projection.remove(driver, rows, _REMOVED_AT_ONCE)
+            removed = await projection.remove_older(driver, valid, _REMOVED_AT_ONCE)

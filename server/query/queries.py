@@ -74,16 +74,18 @@ class Queries:
         Where projections have not seen every revision of that instant, they are brought up to it first: the answer
         holds whatever was acknowledged before the question.
         """
-        async with self._slots.slot(principal):
-            target: int | None = None
-            while True:
-                async with self._database.snapshot() if in_snapshot else self._database.query() as driver:
-                    read = await self._read(driver, principal, period, wanted, plan, target)
-                    if target is not None or not read.lagging:
-                        yield driver, read
-                        return
-                    target = read.found.as_of.revision
-                await self._projector.catch_up(principal.organization_id, list(read.lagging), target)
+        target: int | None = None
+        while True:
+            async with (
+                self._slots.slot(principal),
+                self._database.snapshot() if in_snapshot else self._database.query() as driver,
+            ):
+                read = await self._read(driver, principal, period, wanted, plan, target)
+                if target is not None or not read.lagging:
+                    yield driver, read
+                    return
+                target = read.found.as_of.revision
+            await self._projector.catch_up(principal.organization_id, list(read.lagging), target)
 
     async def _read(
         self,

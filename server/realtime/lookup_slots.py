@@ -18,6 +18,7 @@ from server.store.database import Database, Driver, Purpose
 EVERYBODY = 0  # stands for all organizations, in a look-up for all subscriptions; no organization has this id
 CATCHING_UP = 1  # subscriptions, of all organizations, whose missed updates are read at the same time
 _PIECE_SECONDS = 0.002
+_PROJECTING_SECONDS = 5.0
 _PAUSE = 2  # the pause after a piece, in multiples of its duration
 
 
@@ -42,13 +43,14 @@ class Lookups:
     @contextlib.asynccontextmanager
     async def projected_snapshot(self, organization_id: int) -> AsyncIterator[Driver]:
         """Gives what snapshot() does once projections have seen every revision before, and most often all that it
-        shows.
+        shows; after some seconds as far as they are.
         """
-        async with self._slots.slot(organization_id):
-            for name in REALTIME:
-                await self._projector.follow(organization_id, name)
-            async with self._database.snapshot(Purpose.REALTIME) as driver:
-                yield driver
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PROJECTING_SECONDS):
+                for name in REALTIME:
+                    await self._projector.follow(organization_id, name)
+        async with self.snapshot(organization_id) as driver:
+            yield driver
 
     def catching_up(self, organization_id: int) -> AbstractAsyncContextManager[None]:
         """Holds the slot in which a page of missed updates is read and encoded."""

@@ -27,6 +27,7 @@ ConfigurationError = asyncpg.exceptions.ClientConfigurationError  # of a URL
 # The class of errors that a value causes. Everything else is the operator's: a lost connection, a full disk, a missing
 # partition or permission. A sender must not be told that its event is at fault then.
 _DATA_EXCEPTION = "22"
+_FAULTS = ("23", "42", "54")  # a violated constraint, a wrong statement, a limit of PostgreSQL
 _LOCKED_OUT = ("40P01", "55P03")  # a deadlock, and a lock that was not to be had in time
 
 # Seconds for which ingest may use a connection: a transaction takes milliseconds, and its callers wait.
@@ -52,16 +53,17 @@ class Purpose(enum.Enum):
     INGEST = enum.auto()
     QUERY = enum.auto()
     REALTIME = enum.auto()
+    PROJECTING = enum.auto()
     OTHER = enum.auto()
 
 
 class Database:
     """Holds the pools. One per process; close it when done.
 
-    There are three ways to a connection: ingest() to write events, snapshot() to read, with query() for a single
-    statement, and transaction() for everything else. patience and query_patience are the seconds after which a
-    connection in use is taken for lost. Without the first, what is neither ingest nor reading has as long as its
-    statements may take, as long jobs need.
+    There are three ways to a connection: ingest() and projecting() to write events and what is decided from them,
+    snapshot() to read, with query() for a single statement, and transaction() for everything else. patience and
+    query_patience are the seconds after which a connection in use is taken for lost. Without the first, what is neither
+    ingest nor reading has as long as its statements may take, as long jobs need; so have projections.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Database:
         ingest_connections: int = 6,
         query_connections: int = 8,
         realtime_connections: int = 6,
+        projecting_connections: int = 3,
         other_connections: int = 4,
         query_patience: float = 60,
         patience: float | None = None,
@@ -86,6 +89,7 @@ class Database:
             Purpose.INGEST: pool(sessions.INGEST, ingest_connections, _INGEST_PATIENCE),
             Purpose.QUERY: pool(sessions.QUERY, query_connections, query_patience),
             Purpose.REALTIME: pool(sessions.REALTIME, realtime_connections, query_patience),
+            Purpose.PROJECTING: pool(sessions.PROJECTING, projecting_connections, None, wait=_OTHER_WAIT),
             Purpose.OTHER: pool(sessions.OTHER, other_connections, patience, wait=_OTHER_WAIT),
         }
         self._lost: set[Identity] = set()  # sessions behind connections that were lost
@@ -115,6 +119,10 @@ class Database:
             driver.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield driver
+
+    def projecting(self) -> AbstractAsyncContextManager[Driver]:
+        """Gives a connection that moves projections on, outside of any transaction. A step may take its time."""
+        return self._connection(Purpose.PROJECTING)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Driver]:
@@ -186,6 +194,12 @@ _BURY = (
     " JOIN pg_stat_activity USING (pid, backend_start) WHERE usename = current_user"
     " AND application_name LIKE 'tallywire%' AND pid <> pg_backend_pid()"
 )
+
+
+def is_fault(error: errors.StorageUnavailable) -> bool:
+    """Whether a statement failed since it is wrong, or what it stores is, and would fail again."""
+    cause = error.__cause__
+    return isinstance(cause, asyncpg.PostgresError) and (cause.sqlstate or "").startswith(_FAULTS)
 
 
 def is_locked_out(error: errors.StorageUnavailable) -> bool:

@@ -63,14 +63,14 @@ def _newest(name: str) -> str:
     )
 
 
-async def remove(driver: Driver, tables: Collection[str], rows: Rows, limit: int) -> int:
-    """Removes that many rows of a version from each of some tables, and returns how many it were."""
+async def remove_older(driver: Driver, tables: Collection[str], valid: Rows, limit: int) -> int:
+    """Removes that many rows of versions before the valid one from each of some tables; returns how many it were."""
     total = 0
     for table in tables:
         status = await driver.execute(
             f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - a name of the code
-            " WHERE organization_id = $1 AND version = $2 LIMIT $3))",
-            *rows,
+            " WHERE organization_id = $1 AND version < $2 LIMIT $3))",
+            *valid,
             limit,
         )
         total += statements.rows(status)

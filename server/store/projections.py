@@ -65,6 +65,7 @@ async def lock(driver: Driver, organization_id: int, name: str) -> Locked | None
     """Locks an organization's projection until COMMIT, once whoever holds it has committed; None where the organization
     has no event.
     """
+    await driver.execute("SET LOCAL lock_timeout = '5s'")  # whoever holds it for longer is rebuilding it
     row = await driver.fetchrow(_LOCK, organization_id, name)
     if row is None:
         await driver.execute(_ADD, organization_id, name)
@@ -88,16 +89,37 @@ async def lock(driver: Driver, organization_id: int, name: str) -> Locked | None
     )
 
 
-async def following(driver: Driver, organization_id: int, position: ProjectionPosition) -> ProjectionPosition | None:
-    """Returns the next revision after a position that has events; None where there is none."""
-    row = await driver.fetchrow(
-        "SELECT revision, received_at FROM events WHERE organization_id = $1 AND revision > $2 AND received_at >= $3"
-        " ORDER BY revision LIMIT 1",
+async def standing(driver: Driver, organization_id: int, name: str) -> tuple[int, int, int, bool, bool]:
+    """Returns how a projection stands, without a lock: its revision, the newest one of the organization, 0 events,
+    False for no change, and whether it has stopped.
+    """
+    row = await driver.fetchrow(_STANDING, organization_id, name)
+    assert row is not None  # noqa: S101 - a statement without FROM returns a row
+    return row["position"], row["newest"], 0, False, row["is_stopped"]
+
+
+_STANDING = """
+    SELECT coalesce((SELECT revision FROM projections WHERE organization_id = $1 AND name = $2), 0) AS position,
+        coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0) AS newest,
+        EXISTS (SELECT FROM projections
+            WHERE organization_id = $1 AND name = $2 AND failed_revision IS NOT NULL) AS is_stopped
+"""
+
+
+async def within(driver: Driver, organization_id: int, locked: Locked, revisions: int) -> ProjectionPosition:
+    """Returns the position so many revisions after that of a projection that is locked, at most the newest one."""
+    last = locked.position.revision + revisions
+    if last >= locked.newest.revision:
+        return locked.newest
+    at: datetime | None = await driver.fetchval(
+        "SELECT received_at FROM events WHERE organization_id = $1 AND revision > $2 AND revision <= $3"
+        " AND received_at >= $4 ORDER BY revision DESC LIMIT 1",
         organization_id,
-        position.revision,
-        position.revised_at,
+        locked.position.revision,
+        last,
+        locked.position.revised_at,
     )
-    return None if row is None else ProjectionPosition(revision=row[0], revised_at=row[1])
+    return ProjectionPosition(revision=last, revised_at=locked.position.revised_at if at is None else at)
 
 
 async def move(

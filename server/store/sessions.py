@@ -57,6 +57,7 @@ _QUERY_SETTINGS = {**_SETTINGS, "enable_seqscan": "off"}
 INGEST = SessionKind(application_name="tallywire ingest", settings=_INGEST_SETTINGS, timeout=60)
 QUERY = SessionKind(application_name="tallywire query", settings=_QUERY_SETTINGS, timeout=60)
 REALTIME = SessionKind(application_name="tallywire realtime", settings=_QUERY_SETTINGS, timeout=60)
+PROJECTING = SessionKind(application_name="tallywire projecting", settings=_QUERY_SETTINGS, timeout=120)
 OTHER = SessionKind(application_name="tallywire", settings=_SETTINGS, timeout=120)
 # One of its sessions holds the turn to migrate, in a transaction that waits for the other and for its turn.
 _MIGRATION_SETTINGS = {**_SETTINGS, "idle_in_transaction_session_timeout": "0", "lock_timeout": "0"}

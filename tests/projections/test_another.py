@@ -14,7 +14,7 @@ from server.projections.projection import Advance
 from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
 from server.projections.registry import PROJECTIONS
-from server.store import projections
+from server.store import projection_rows, projections
 from server.store.database import Database, Driver
 from server.store.projections import ProjectionPosition, Rows
 from tests.support import serving, worlds
@@ -65,6 +65,7 @@ class Loudness:
 
     name = "loudness"
     is_realtime = False
+    needs: Sequence[str] = ()
 
     async def advance(
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
@@ -94,9 +95,8 @@ class Loudness:
                 _count(changes, row["first_at"], row["messages"], sign)
         return changes
 
-    async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
-        await driver.execute("DELETE FROM loudness WHERE (organization_id, version) = ($1, $2)", *rows)
-        return 0
+    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
+        return await projection_rows.remove_older(driver, ("loudness",), valid, limit)
 
 
 def _count(changes: Cells, first_at: int, messages: int, sign: int) -> None:

@@ -12,6 +12,7 @@ from server.catalog.families.conversations import PROJECTION
 from server.errors import Refused
 from server.events.conversation import Conversation
 from server.events.event import Event, key_of
+from server.events.outcomes import ClosingKind
 from server.projections import projector as projectors
 from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
@@ -20,6 +21,7 @@ from server.store import conversations as stored
 from server.store import partitions, projections
 from server.store.database import Database, Driver
 from server.tasks import retention
+from tallywire.v1 import event_pb2
 from tests.support import serving, worlds
 from tests.support.serving import Caller
 from workers.projecting import Projecting
@@ -32,7 +34,7 @@ def message(conversation: str, number: int, **fields: Any) -> Event:
     return one._replace(event_id=event_id, event_key=key_of(event_id), conversation_id=conversation, **told)
 
 
-async def rows(database: Database, organization: int) -> dict[bytes, object]:
+async def rows(database: Database, organization: int) -> dict[bytes, dict[str, Any]]:
     """The conversations of an organization as they are kept, by key."""
     async with database.snapshot() as driver:
         found = await driver.fetch(
@@ -189,12 +191,106 @@ async def test_an_answer_that_would_take_too_long_is_refused(
     caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await caller.track(serving.event("message.sent", conversation_id="c"))
-    monkeypatch.setattr(projectors, "_CATCH_UP_SECONDS", 0.2)
+    monkeypatch.setattr(projectors, "CATCH_UP_SECONDS", 0.2)
     async with database.transaction() as driver:
         await projections.lock(driver, caller.organization_id, PROJECTION)
         with pytest.raises(Refused, match="ask again"):
             await Projector(database).catch_up(caller.organization_id, [PROJECTION], 1)
     assert (await caller.overview(serving.today())).overview.total_conversations == 1
+
+
+async def test_a_step_that_lasts_keeps_nobody_else_from_the_database(
+    own_url: str, own_database: Database, own_organization: int
+) -> None:
+    """As on a server, where other connections are taken for lost once they are in use for some seconds."""
+    served = Database(own_url, patience=0.3, query_patience=0.3)
+    try:
+        await worlds.store(served, own_organization, [message("c", 1)])
+        async with served.ingest() as driver:
+            before = driver.identity
+        async with own_database.transaction() as driver:
+            await projections.lock(driver, own_organization, PROJECTION)
+            waiting = asyncio.create_task(Projector(served).catch_up(own_organization, [PROJECTION], 1))
+            await asyncio.sleep(1)  # several times as long as others may use a connection
+            assert not waiting.done()
+        await waiting
+        async with served.ingest() as driver:
+            assert driver.identity == before
+    finally:
+        await served.close()
+
+
+async def test_a_caller_that_leaves_does_not_undo_a_step(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, save = asyncio.Event(), asyncio.Event(), stored.save
+
+    async def slowly(*arguments: Any) -> None:
+        begun.set()
+        await go_on.wait()
+        await save(*arguments)
+
+    monkeypatch.setattr(stored, "save", slowly)
+    await worlds.store(own_database, own_organization, [message("c", 1)])
+    projector = Projector(own_database)
+    leaving = asyncio.create_task(projector.follow(own_organization, PROJECTION))
+    await begun.wait()
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    joining = asyncio.create_task(projector.follow(own_organization, PROJECTION, 1))
+    go_on.set()
+    assert await joining == 1
+
+
+async def test_what_the_database_refuses_stops_a_projection(
+    caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def violating(driver: Driver, *_: Any) -> None:
+        await driver.execute("INSERT INTO projections (organization_id, name) VALUES (NULL, NULL)")
+
+    monkeypatch.setattr(stored, "save", violating)
+    await caller.track(serving.event("conversation.started", conversation_id="c"))
+    answer = await caller.overview(serving.today())
+    assert [one.projection for one in answer.context.lagging] == [PROJECTION]
+    assert (await state(database, caller.organization_id))["failure"] == "database error 23502"
+
+
+async def test_a_fault_that_newer_code_gets_over_stops_nothing(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a rolling upgrade another process takes the step while ours fails on it."""
+    events_after = stored.events_after
+
+    async def failing(*arguments: Any) -> Any:
+        monkeypatch.setattr(stored, "events_after", events_after)
+        raise ValueError("of newer code")
+
+    await worlds.store(own_database, own_organization, [message("c", 1)])
+    stop, other = projections.lock, Projector(own_database)
+    locks = 0
+
+    async def lock(driver: Driver, organization_id: int, name: str) -> Any:
+        nonlocal locks
+        locks += name == PROJECTION
+        if locks == 2 and name == PROJECTION:  # between the step that fails and the one that would stop it
+            await other.follow(own_organization, PROJECTION)
+        return await stop(driver, organization_id, name)
+
+    monkeypatch.setattr(stored, "events_after", failing)
+    monkeypatch.setattr(projections, "lock", lock)
+    await Projector(own_database).follow(own_organization, PROJECTION)
+    found = await state(own_database, own_organization)
+    assert (found["failed_revision"], found["revision"]) == (None, found["newest"])
+
+
+async def test_who_is_a_human_is_known_before_messages_are_counted(caller: Caller) -> None:
+    """Whoever asks, and without any worker."""
+    human = event_pb2.AgentDetail(kind=event_pb2.AGENT_KIND_HUMAN)
+    await caller.track(serving.event("agent.created", agent_id="ann", agent=human))
+    await caller.track(serving.event("conversation.started", conversation_id="c"))
+    await caller.track(serving.event("message.sent", conversation_id="c", agent_id="ann"))
+    trends = await caller.trends(serving.today(), "first_human_response_time_ms", "avg_first_human_response_time_ms")
+    assert any(value.HasField("number") for value in trends.series[1].values)
 
 
 async def test_raw_events_stay_until_projections_have_seen_them(own_database: Database, own_organization: int) -> None:
@@ -299,6 +395,48 @@ async def test_a_rebuild_keeps_what_is_known_of_times_without_raw_events(
     await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", middle)
     await rebuild(own_database, own_organization, PROJECTION, ignore)
     assert (await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)) == before
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_a_rebuild_loses_nothing_that_the_valid_rows_have_not_seen(
+    own_database: Database, own_organization: int, is_stopped: bool
+) -> None:
+    """Of a conversation whose first events are gone, and which is closed while the rebuild is under way."""
+    old = [message("c", number, occurred_at=message("c", 0).occurred_at - 10**9) for number in range(3)]
+    await worlds.store(own_database, own_organization, old)
+    await worlds.project(own_database, own_organization)
+    bucket = old[0].occurred_at // 900_000_000 + 1
+    await worlds.execute(own_database, "DELETE FROM events")
+    await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", bucket)
+    await worlds.store(own_database, own_organization, [message("c", 9, event_type="conversation.resolved")])
+    if is_stopped:
+        async with own_database.transaction() as driver:
+            await projections.stop(driver, own_organization, PROJECTION, 3, "a fault")
+    await rebuild(own_database, own_organization, PROJECTION, ignore)
+    (row,) = (await rows(own_database, own_organization)).values()
+    assert (row["messages"], row["outcome"], row["is_open"]) == (3, ClosingKind.RESOLVED, False)
+    found = await state(own_database, own_organization)
+    assert (found["revision"], found["failed_revision"]) == (found["newest"], None)
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_rebuild_can_begin_anew_and_leaves_no_rows_of_others(
+    own_database: Database, own_organization: int
+) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(3, 100), batch=5)
+    before = await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)
+
+    def end(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await rebuild(own_database, own_organization, PROJECTION, end)
+    done = await rebuild(own_database, own_organization, PROJECTION, ignore, anew=True)
+    assert done.events > 50
+    assert (await state(own_database, own_organization))["version"] == 3
+    assert (await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)) == before
+    assert await worlds.value(own_database, "SELECT count(*) FROM conversations WHERE version <> 3") == 0
 
 
 async def test_organizations_are_rebuilt_one_by_one(
