@@ -1,5 +1,6 @@
 """The projection of users: who was seen when, and what each did on each day."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from server.catalog.cells import Cells
@@ -18,6 +19,7 @@ class Users:
 
     name = "users"
     is_realtime = False
+    needs: Sequence[str] = ()
 
     async def advance(
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
@@ -37,9 +39,9 @@ class Users:
             await stored.keep(driver, old, new, complete_from)
         return {}
 
-    async def remove(self, driver: Driver, rows: Rows, limit: int) -> int:
-        """Removes users that are not valid any more."""
-        return await projection_rows.remove(driver, stored.TABLES, rows, limit)
+    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
+        """Removes users of versions before the valid one."""
+        return await projection_rows.remove_older(driver, stored.TABLES, valid, limit)
 
 
 async def _begin(driver: Driver, rows: Rows, activity: Activity) -> None:
