@@ -11,10 +11,12 @@ from typing import NamedTuple
 from server.events import event_types, outcomes
 from server.events.outcomes import Closing, ClosingKind
 
-# Of each conversation. They tell when a human answered first after a hand-over that is told late.
+# Of each conversation. They tell when a human answered first after a hand-over, which may be told late.
 MOST_HUMAN_MESSAGES = 100
 _SENT = "message.sent"
 _STARTED = "conversation.started"
+_REOPENED = "conversation.reopened"
+_ESCALATED = "conversation.escalated"
 _SHOW_ACTIVITY = frozenset((*event_types.MESSAGES, _STARTED, *outcomes.KIND_OF_EVENT_TYPE))
 
 
@@ -65,7 +67,7 @@ class Conversation:
     began_team_id: str = ""
     messages: int = 0
     first_sent_at: int | None = None
-    human_messages: list[int] = field(default_factory=list)  # the times of the first ones, in order
+    human_messages: list[int] = field(default_factory=list)  # the times of the first MOST_HUMAN_MESSAGES, in order
     escalated_at: int | None = None  # the first time
     reopenings: int = 0
     outcome: ClosingKind | None = None  # how it went for its agent
@@ -97,7 +99,7 @@ class Conversation:
         return new
 
     def take(self, event: ConversationEvent, attribute: Attribute) -> None:
-        """Takes an event in. What closing events say is left to close()."""
+        """Takes an event in. How the conversation went is left to close()."""
         at, event_type = event.occurred_at, event.event_type
         is_start = event_type == _STARTED
         self.first_at = min(self.first_at, at)
@@ -111,6 +113,10 @@ class Conversation:
                 self.messages += 1
                 if event_type == _SENT:
                     self._take_sent(event)
+            elif event_type == _REOPENED:
+                self.reopenings += 1
+            elif event_type == _ESCALATED and (self.escalated_at is None or at < self.escalated_at):
+                self.escalated_at = at
 
     def _begin(self, event: ConversationEvent, attribute: Attribute) -> None:
         self.began_at, self.began_key = event.occurred_at, event.event_key
@@ -122,10 +128,8 @@ class Conversation:
         if self.first_sent_at is None or at < self.first_sent_at:
             self.first_sent_at = at
         if event.by_human:
-            times, escalated = self.human_messages, self.escalated_at
-            bisect.insort(times, at)
-            if len(times) > MOST_HUMAN_MESSAGES and (escalated is None or times[-2] >= escalated):
-                times.pop()
+            bisect.insort(self.human_messages, at)
+            del self.human_messages[MOST_HUMAN_MESSAGES:]
 
     def _take_latest(self, event: ConversationEvent) -> None:
         """Takes those texts over that are later than those known; of several at one time the greatest."""
@@ -140,11 +144,8 @@ class Conversation:
             self.topic_at, self.topic = at, event.topic
 
     def close(self, closings: Iterable[Closing]) -> None:
-        """Takes over what all of its closing and reopening events say."""
+        """Takes over how it went by its closing and reopening events: by all of them, or by those that decide."""
         events = list(closings)
-        self.reopenings = sum(one.kind is ClosingKind.REOPENED for one in events)
-        handed_over = [one.occurred_at for one in events if one.kind is ClosingKind.ESCALATED]
-        self.escalated_at = min(handed_over, default=None)
         closed = outcomes.since_reopening(events)
         outcome = outcomes.outcome(events)
         if outcome is None:
@@ -160,8 +161,13 @@ class Conversation:
         self.human_resolved_team_id = resolved.team_id if resolved else ""
 
     @property
+    def has_closings(self) -> bool:
+        """Whether it has any closing or reopening event."""
+        return self.closed_at is not None or self.reopenings > 0
+
+    @property
     def human_wait_ends_at(self) -> int | None:
-        """When a human answered first after the first hand-over; None without either."""
+        """When a human answered first after the first hand-over, as far as that is known; None without either."""
         if self.escalated_at is None:
             return None
         place = bisect.bisect_left(self.human_messages, self.escalated_at)

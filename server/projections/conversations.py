@@ -1,6 +1,7 @@
 """The projection of conversations: when each began, how it went, and how soon somebody answered."""
 
 import copy
+import itertools
 import operator
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -82,7 +83,7 @@ async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEven
     by_key = {conversation_key_of(conversation_id): some for conversation_id, some in by_id.items()}
     attribute = await _attribution(driver, rows.organization_id, events)
     before = await stored.load(driver, rows, by_key)
-    closings = await _closings(driver, rows, by_key, attribute)
+    closings = await _closings(driver, rows, by_key, attribute, before)
     after = {key: _after(before.get(key), some, attribute, closings.get(key)) for key, some in by_key.items()}
     for key, conversation in after.items():
         _count_change(changes, before.get(key), conversation)
@@ -95,7 +96,7 @@ def _after(
     attribute: Attribute,
     closings: Sequence[Closing] | None,
 ) -> Conversation:
-    """Returns a conversation with more events. closings are all of its closing events, where there are new ones."""
+    """Returns a conversation with more events. closings are those that decide how it went, where there are new ones."""
     if before is None:
         after = Conversation.of(events[0], attribute)
     else:
@@ -138,16 +139,22 @@ _values = operator.attrgetter(*Attribution._fields)
 
 
 async def _closings(
-    driver: Driver, rows: Rows, events: Mapping[bytes, Sequence[ConversationEvent]], attribute: Attribute
+    driver: Driver,
+    rows: Rows,
+    events: Mapping[bytes, Sequence[ConversationEvent]],
+    attribute: Attribute,
+    before: Mapping[bytes, Conversation],
 ) -> dict[bytes, list[Closing]]:
-    """Stores closing and reopening events, and returns all of those of the conversations that got one."""
-    new = [
-        Closing(key, event.occurred_at, event.event_key, kind, *attribute(event))
-        for key, some in events.items()
-        for event in some
-        if (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None
-    ]
-    if not new:
-        return {}
-    await stored.add_closings(driver, rows, new)
-    return await stored.closings(driver, rows, {one.conversation_key for one in new})
+    """Stores closing and reopening events, and returns those that decide how the conversations went that got one."""
+    closings: dict[bytes, list[Closing]] = {}
+    for key, some in events.items():
+        for event in some:
+            if (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None:
+                closing = Closing(key, event.occurred_at, event.event_key, kind, *attribute(event))
+                closings.setdefault(key, []).append(closing)
+    if closings:
+        await stored.add_closings(driver, rows, itertools.chain.from_iterable(closings.values()))
+    # Most conversations are closed once: what is new is all that there is of them.
+    if again := [key for key in closings if key in before and before[key].has_closings]:
+        closings.update(await stored.deciding_closings(driver, rows, again))
+    return closings

@@ -7,7 +7,7 @@ import asyncio
 import copy
 import enum
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server import quarters, timerange
@@ -21,6 +21,7 @@ from server.rollups.raw_counts import RawConversations
 from server.rollups.windows import Snapshot
 from server.store import conversations, rollups
 from server.store import events as stored_events
+from server.store.conversations import RecordedClosings
 from server.timerange import Span
 
 _KEYS_AT_A_TIME = 5_000
@@ -150,14 +151,15 @@ async def _check_outcomes(
         found = await conversations.recorded(view.driver, view.organization_id, some)
         for key in some:
             one = found.get(key)
-            if one is None or one != _closed(one, events[key]):
+            if one is None or one != _closed(one, events.get(key, RecordedClosings())):
                 findings.add(Mismatch(fault=Fault.OUTCOME, bucket=span.start))
 
 
-def _closed(conversation: Conversation, closings: Iterable[Closing]) -> Conversation:
+def _closed(conversation: Conversation, closings: RecordedClosings) -> Conversation:
     """Returns what a conversation is by its closing events."""
     again = copy.copy(conversation)
-    again.close(closings)
+    again.close(closings.deciding)
+    again.reopenings, again.escalated_at = closings.reopenings, closings.escalated_at
     return again
 
 

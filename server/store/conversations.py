@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import asyncpg
 from server import timerange
 from server.events.conversation import Conversation, ConversationEvent
 from server.events.outcomes import Closing, ClosingKind
-from server.store import following, instants, projections
+from server.store import following, instants, projections, statements
 from server.store.database import Driver
 from server.store.projections import ProjectionPosition, Rows
 
@@ -149,12 +150,38 @@ async def recorded(driver: Driver, organization_id: int, keys: Collection[bytes]
     return {} if rows is None else await load(driver, rows, keys)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedClosings:
+    """What the closing and reopening events of a conversation come to: those that decide how it went, how many are
+    reopenings, and when it was handed over first.
+    """
+
+    deciding: Sequence[Closing] = ()
+    reopenings: int = 0
+    escalated_at: int | None = None
+
+
 async def recorded_closings(
     driver: Driver, organization_id: int, keys: Collection[bytes]
-) -> dict[bytes, list[Closing]]:
-    """Returns what closings() does of the version that is valid."""
+) -> dict[bytes, RecordedClosings]:
+    """Returns what all closing and reopening events of conversations come to in the version that is valid, by key."""
     rows = await _valid(driver, organization_id)
-    return {key: [] for key in keys} if rows is None else await closings(driver, rows, keys)
+    if rows is None:
+        return {}
+    deciding = await deciding_closings(driver, rows, keys)
+    totals = await driver.fetch(
+        "SELECT conversation_key, (count(*) FILTER (WHERE kind = $4))::integer,"  # noqa: S608 - a constant of the code
+        f" min({instants.selected('occurred_at')}) FILTER (WHERE kind = $5) FROM conversation_closings"
+        " WHERE organization_id = $1 AND version = $2 AND conversation_key = ANY($3::bytea[]) GROUP BY 1",
+        *rows,
+        list(keys),
+        ClosingKind.REOPENED,
+        ClosingKind.ESCALATED,
+    )
+    return {
+        key: RecordedClosings(deciding=deciding[key], reopenings=reopenings, escalated_at=escalated_at)
+        for key, reopenings, escalated_at in totals
+    }
 
 
 async def _valid(driver: Driver, organization_id: int) -> Rows | None:
@@ -162,7 +189,7 @@ async def _valid(driver: Driver, organization_id: int) -> Rows | None:
     return None if version is None else Rows(organization_id, version)
 
 
-async def add_closings(driver: Driver, rows: Rows, closings: Sequence[Closing]) -> None:
+async def add_closings(driver: Driver, rows: Rows, closings: Iterable[Closing]) -> None:
     """Stores closing and reopening events."""
     await driver.copy_records_to_table(
         "conversation_closings",
@@ -171,16 +198,23 @@ async def add_closings(driver: Driver, rows: Rows, closings: Sequence[Closing]) 
     )
 
 
-async def closings(driver: Driver, rows: Rows, keys: Collection[bytes]) -> dict[bytes, list[Closing]]:
-    """Returns the closing and reopening events of conversations, by key."""
-    records = await driver.fetch(
-        f"SELECT {_CLOSING} FROM conversation_closings WHERE organization_id = $1 AND version = $2"  # noqa: S608
-        " AND conversation_key = ANY($3::bytea[])",
-        *rows,
-        list(keys),
-    )
+_DECIDING = statements.load(
+    "read_deciding_closings",
+    COLUMNS=_CLOSING,
+    CLOSING=", ".join(str(kind.value) for kind in ClosingKind if kind is not ClosingKind.REOPENED),
+    REOPENED=ClosingKind.REOPENED.value,
+    RESOLVED=ClosingKind.RESOLVED.value,
+    ESCALATED=ClosingKind.ESCALATED.value,
+)
+
+
+async def deciding_closings(driver: Driver, rows: Rows, keys: Collection[bytes]) -> dict[bytes, list[Closing]]:
+    """Returns the closing events that decide how conversations went, by key: a few of each, some of them twice,
+    however many it has.
+    """
+    arguments = _DECIDING.arguments(organization_id=rows.organization_id, version=rows.version, keys=list(keys))
     found: dict[bytes, list[Closing]] = {key: [] for key in keys}
-    for row in records:
+    for row in await driver.fetch(_DECIDING.text, *arguments):
         found[row[0]].append(_closing(tuple(row)))
     return found
 

@@ -252,18 +252,23 @@ async def test_of_a_large_backlog_a_fold_reads_what_it_takes_in(large: Database,
 async def test_a_projection_finds_conversations_by_their_keys_and_events_by_their_revisions(
     own_database: Database, own_organization: int, statistics: bool
 ) -> None:
-    await worlds.execute(own_database, "ANALYZE conversations, events")
+    await worlds.execute(own_database, "ANALYZE conversations, conversation_closings, events")
     await worlds.store(own_database, own_organization, worlds.events(1, 2_000), batch=500)
     await worlds.project(own_database, own_organization)
     if statistics:
-        await worlds.execute(own_database, "ANALYZE conversations, events")
+        await worlds.execute(own_database, "ANALYZE conversations, conversation_closings, events")
     keys = [conversation_key_of(f"conversation-{number}") for number in range(20)]
     position = projections.ProjectionPosition(revision=2, revised_at=timerange.EPOCH)
     async with own_database.query() as driver:
-        looking, following = Explaining(driver, generic=False), Explaining(driver, generic=False)
-        await conversations.load(cast("Driver", looking), projections.Rows(own_organization, 1), keys)
+        looking, following, closing = (Explaining(driver, generic=False) for _ in range(3))
+        rows = projections.Rows(own_organization, 1)
+        await conversations.load(cast("Driver", looking), rows, keys)
+        await conversations.deciding_closings(cast("Driver", closing), rows, keys)
         await conversations.events_after(cast("Driver", following), own_organization, position, 4, 5_000)
     by_key = {"conversations": ("organization_id", "version", "conversation_key")}
     assert check(looking.nodes, by_key) == set(by_key)
+    by_kind = {"conversation_closings": ("organization_id", "version", "conversation_key", "kind")}
+    assert check(closing.nodes, by_kind) == set(by_kind)
+    assert not [node for node in closing.nodes if "Sort" in node["Node Type"]], "ends of ranges are read, no ranges"
     by_revision = {"events": ("organization_id", "revision")}
     assert check(following.nodes, by_revision) == set(by_revision)

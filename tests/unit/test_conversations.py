@@ -4,6 +4,7 @@ import copy
 import itertools
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,12 +12,13 @@ from server.catalog import conversations as counting
 from server.catalog import registry
 from server.catalog.cells import Cells, differences
 from server.catalog.families.conversations import PROJECTION
-from server.events import outcomes
-from server.events.conversation import MOST_HUMAN_MESSAGES, Attribution, Conversation, ConversationEvent
+from server.events import conversation, outcomes
+from server.events.conversation import Attribution, Conversation, ConversationEvent
 from server.events.outcomes import Closing, ClosingKind
 
 TYPES = ("message.received", "message.sent", "conversation.started", "api.called", *outcomes.KIND_OF_EVENT_TYPE)
 NAMES = st.sampled_from(("", "a", "b"))
+ESCALATED = "conversation.escalated"
 MINUTE = 60_000_000
 EVENTS = st.lists(
     st.builds(
@@ -131,22 +133,22 @@ def _told(kind: ClosingKind) -> Conversation:
     )
 
 
-def test_times_of_human_messages_are_bounded_and_the_first_after_a_hand_over_is_kept() -> None:
-    def said(minute: int) -> ConversationEvent:
-        key = minute.to_bytes(2)
-        return ConversationEvent(1, 0, minute * MINUTE, key, "message.sent", "c", "ann", "", "", "", "", True)
+@given(st.permutations(range(12)), st.integers(0, 12), st.integers(1, 4))
+def test_the_first_human_messages_are_kept_whenever_the_hand_over_is_told(
+    minutes: list[int], handed_over: int, size: int
+) -> None:
+    """Of many messages the same ones are kept in whatever portions they come, before the hand-over or behind it."""
+    told = [_by_human(minute) for minute in minutes]
+    told.insert(minutes[0], _by_human(handed_over)._replace(event_key=b"hand-over", event_type=ESCALATED))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conversation, "MOST_HUMAN_MESSAGES", 5)
+        found = made([told[start : start + size] for start in range(0, len(told), size)])
+    assert found.human_messages == [minute * MINUTE for minute in range(5)]
+    assert found.human_wait_ends_at == (handed_over * MINUTE if handed_over < 5 else None)
 
-    count = MOST_HUMAN_MESSAGES
-    one = Conversation.of(said(0), attribute)
-    for minute in range(2 * count):
-        one.take(said(minute), attribute)
-    assert len(one.human_messages) == count
-    one.close([Closing(b"c", 3 * count * MINUTE, b"k", ClosingKind.ESCALATED, "", "", "")])
-    assert one.human_wait_ends_at is None
-    for minute in range(3 * count, 4 * count):
-        one.take(said(minute + 7), attribute)
-    assert one.human_wait_ends_at == (3 * count + 7) * MINUTE
-    assert len(one.human_messages) == count + 1
+
+def _by_human(minute: int) -> ConversationEvent:
+    return ConversationEvent(1, 0, minute * MINUTE, bytes((minute,)), "message.sent", "c", "ann", "", "", "", "", True)
 
 
 def test_a_copy_shares_nothing_that_changes() -> None:

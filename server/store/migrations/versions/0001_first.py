@@ -230,6 +230,7 @@ _STATEMENTS = (
         WHERE latest_minute IS NOT NULL
     """,
     # The events that could decide a conversation's outcome: the outcome does not depend on the order of their arrival.
+    # The first and the last one of a kind are at the ends of a range of the key.
     """
     CREATE TABLE conversation_closings (
         organization_id integer NOT NULL,
@@ -241,7 +242,7 @@ _STATEMENTS = (
         team_id text NOT NULL,
         conversation_key bytea NOT NULL,
         event_key bytea NOT NULL,
-        PRIMARY KEY (organization_id, version, conversation_key, occurred_at, event_key)
+        PRIMARY KEY (organization_id, version, conversation_key, kind, occurred_at, event_key)
     )
     """,
     # What is known of each agent. Beside each text stands when it was said, which decides between several.
