@@ -5,6 +5,7 @@ from collections.abc import Collection
 from server.events.agent_profile import AgentEvent, AgentKind
 from server.store import following, projections
 from server.store.database import Driver
+from server.store.following import FollowedEvents
 from server.store.projection_rows import MergingTable
 from server.store.projections import ProjectionPosition
 
@@ -31,12 +32,11 @@ _EVENTS = following.statement(
 
 async def events_after(
     driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
-) -> list[AgentEvent]:
+) -> FollowedEvents[AgentEvent]:
     """Returns the events of agents after a position up to a revision, in the order of revisions, as many as a limit
     allows.
     """
-    found = await following.read(driver, _EVENTS, organization_id, position, until, limit)
-    return [AgentEvent(*row) for row in found]
+    return await following.read(driver, _EVENTS, AgentEvent, organization_id, position, until, limit)
 
 
 async def humans(driver: Driver, organization_id: int, agent_ids: Collection[str]) -> frozenset[str]:

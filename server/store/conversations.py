@@ -13,6 +13,7 @@ from server.events.conversation import Conversation, ConversationEvent
 from server.events.outcomes import Closing, ClosingKind
 from server.store import following, instants, projections, statements
 from server.store.database import Driver
+from server.store.following import FollowedEvents
 from server.store.projections import ProjectionPosition, Rows
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -54,12 +55,11 @@ _EVENTS = following.statement(
 
 async def events_after(
     driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
-) -> list[ConversationEvent]:
+) -> FollowedEvents[ConversationEvent]:
     """Returns the events of conversations after a position up to a revision, in the order of revisions, as many as a
     limit allows.
     """
-    found = await following.read(driver, _EVENTS, organization_id, position, until, limit)
-    return [ConversationEvent(*row) for row in found]
+    return await following.read(driver, _EVENTS, ConversationEvent, organization_id, position, until, limit)
 
 
 def selected(name: str, table: str = "c") -> str:

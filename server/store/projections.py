@@ -19,7 +19,9 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionPosition:
-    """The revision up to which a projection has seen everything, and the time of that revision."""
+    """The revision up to which a projection has seen everything, and a time that no revision behind it is older than:
+    its own, or that of the next one.
+    """
 
     revision: int
     revised_at: datetime

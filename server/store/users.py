@@ -7,6 +7,7 @@ from server.events import event_types
 from server.events.user_activity import Beginning, DayActivity, UserDay, UserEvent
 from server.store import following, instants, statements
 from server.store.database import Driver
+from server.store.following import FollowedEvents
 from server.store.projection_rows import MergingTable
 from server.store.projections import ProjectionPosition, Rows
 
@@ -39,12 +40,11 @@ _KEEP = tuple(map(statements.load, ("uncount_user_conversations", "keep_user_con
 
 async def events_after(
     driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
-) -> list[UserEvent]:
+) -> FollowedEvents[UserEvent]:
     """Returns the events of users after a position up to a revision, in the order of revisions, as many as a limit
     allows.
     """
-    found = await following.read(driver, _EVENTS, organization_id, position, until, limit)
-    return [UserEvent(*row) for row in found]
+    return await following.read(driver, _EVENTS, UserEvent, organization_id, position, until, limit)
 
 
 async def add_days(driver: Driver, rows: Rows, days: Mapping[UserDay, DayActivity]) -> None:

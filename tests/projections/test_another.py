@@ -14,8 +14,9 @@ from server.projections.projection import Advance
 from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
 from server.projections.registry import PROJECTIONS
-from server.store import projection_rows, projections
+from server.store import following, projection_rows, projections
 from server.store.database import Database, Driver
+from server.store.following import FollowedEvents
 from server.store.projections import ProjectionPosition, Rows
 from tests.support import serving, worlds
 from tests.support.serving import Caller
@@ -34,30 +35,24 @@ THREE = 3
 KNOWN = "SELECT * FROM loudness WHERE (organization_id, version, user_id) = ($1, $2, $3)"
 
 
+READ = following.statement(("user_id",), "event_type = 'message.received' AND user_id IS NOT NULL")
+
+
 class Said(NamedTuple):
     """A message, as far as the projection depends on it."""
 
     revision: int
     received_at: int
     occurred_at: int
+    event_key: bytes
+    event_type: str
     user_id: str
 
 
 async def read(
     driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
-) -> Sequence[Said]:
-    rows = await driver.fetch(
-        "SELECT revision, (extract(epoch FROM received_at) * 1000000)::bigint,"
-        " (extract(epoch FROM occurred_at) * 1000000)::bigint, user_id FROM events WHERE organization_id = $1"
-        " AND revision > $2 AND revision <= $3 AND received_at >= $4 AND event_type = 'message.received'"
-        " AND user_id IS NOT NULL ORDER BY revision LIMIT $5",
-        organization_id,
-        position.revision,
-        until,
-        position.revised_at,
-        limit,
-    )
-    return [Said(*row) for row in rows]
+) -> FollowedEvents[Said]:
+    return await following.read(driver, READ, Said, organization_id, position, until, limit)
 
 
 class Loudness:

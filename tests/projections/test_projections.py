@@ -95,6 +95,23 @@ async def test_a_revision_with_more_events_than_a_step_is_one_step(
 
 
 @pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize("batch", [1, 3, 400])
+async def test_a_step_looks_at_a_bounded_number_of_events_that_it_passes_over(
+    own_database: Database, own_organization: int, batch: int
+) -> None:
+    calls = [message("", number, event_type="api.called") for number in range(400)]
+    await worlds.store(own_database, own_organization, [*calls, message("c", 400)], batch=batch)
+    projector = Projector(own_database)
+    steps, end = [], (await state(own_database, own_organization))["newest"]
+    while (found := await state(own_database, own_organization)).get("revision", 0) < end:
+        steps.append(found.get("revision", 0))
+        await projector.follow(own_organization, PROJECTION, found.get("revision", 0) + 1)
+    assert len(steps) >= (5 if batch < 70 else 1), "70 events at a time, or a whole revision"
+    assert [row["conversation_id"] for row in (await rows(own_database, own_organization)).values()] == ["c"]
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+@pytest.mark.usefixtures("small_steps")
 async def test_many_that_step_at_once_count_everything_once(own_database: Database, own_organization: int) -> None:
     projectors_at_once = [Projector(own_database) for _ in range(3)]
     events = worlds.events(5, 300)
@@ -152,10 +169,10 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     events_after = stored.events_after
 
     async def failing(driver: Driver, *arguments: Any) -> Any:
-        events = await events_after(driver, *arguments)
-        if any(event.conversation_id in poisonous for event in events):
+        found = await events_after(driver, *arguments)
+        if any(event.conversation_id in poisonous for event in found.events):
             raise ValueError("a value of the tenant's")
-        return events
+        return found
 
     monkeypatch.setattr(stored, "events_after", failing)
     return poisonous

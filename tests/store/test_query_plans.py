@@ -272,3 +272,4 @@ async def test_a_projection_finds_conversations_by_their_keys_and_events_by_thei
     assert not [node for node in closing.nodes if "Sort" in node["Node Type"]], "ends of ranges are read, no ranges"
     by_revision = {"events": ("organization_id", "revision")}
     assert check(following.nodes, by_revision) == set(by_revision)
+    assert not [node for node in following.nodes if node["Node Type"] == "Sort" and "e.revision" in node["Sort Key"]]
