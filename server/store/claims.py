@@ -61,13 +61,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Turn:
-    """A kind whose row is locked: how many may start now, and whose turn it was last."""
+    """A kind whose row is locked: how many may start now, and behind which organization the next turn is."""
 
     tokens: float
     served: int
 
 
-ORGANIZATIONS = 200  # that a claim looks at
+ORGANIZATIONS = 200  # that a claim looks at in one walk
+_WALKS = 2  # so that a claim that begins with the last organizations gets to the first ones, too
 _LOCK_KIND = """
     SELECT least(greatest($2::float8, 1),
             tokens + $2 * greatest(extract(epoch FROM clock_timestamp() - refilled_at)::float8, 0)),
@@ -120,29 +121,35 @@ async def due(driver: Driver, kinds: Sequence[str]) -> list[str]:
 async def claim(driver: Driver, limits: KindLimits, owner: str, lease: timedelta, room: int) -> list[Claim]:
     """Takes up to that many tasks of a kind that are due, as far as its limits allow.
 
-    Between organizations they are taken in turn, from the one after the one that was served last.
+    Between organizations they are taken in turn, from the one after the one that was served last. Where more of them
+    have tasks than a claim looks at, the next claim goes on with the others, whether or not these had anything due.
     """
     turn = await _lock(driver, limits)
     claims: list[Claim] = []
     served = turn.served
-    for after in (turn.served, -1):  # from there to the end, then from the beginning
+    for _ in range(_WALKS):
         wanted = min(room, int(turn.tokens)) - len(claims)
-        if wanted > 0:
-            rows = await driver.fetch(
-                _CLAIM.text,
-                *_CLAIM.arguments(
-                    kind=limits.kind,
-                    after=after,
-                    wanted=wanted,
-                    concurrency=limits.concurrency,
-                    per_organization=limits.per_organization,
-                    owner=owner,
-                    lease=lease,
-                ),
-            )
-            claims += map(_claim, rows)
-            served = rows[-1]["organization_id"] if rows else served
-    await driver.execute(_SPEND, limits.kind, turn.tokens - len(claims), served)
+        if wanted <= 0:
+            break
+        rows = await driver.fetch(
+            _CLAIM.text,
+            *_CLAIM.arguments(
+                kind=limits.kind,
+                after=served,
+                wanted=wanted,
+                concurrency=limits.concurrency,
+                per_organization=limits.per_organization,
+                owner=owner,
+                lease=lease,
+            ),
+        )
+        claims += (_claim(row) for row in rows if row["task_id"] is not None)
+        behind: int | None = rows[0]["behind"]
+        if behind is None:
+            break
+        served = behind
+    if claims or served != turn.served:
+        await driver.execute(_SPEND, limits.kind, turn.tokens - len(claims), served)
     return claims
 
 
@@ -256,5 +263,6 @@ async def expire(driver: Driver) -> int:
 
 def _claim(row: asyncpg.Record) -> Claim:
     values = dict(row)
+    del values["behind"]
     values["payload"], values["last"] = loads(values["payload"]), loads(values["last"])
     return Claim(**values)

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from server.store import claims, tasks
+from server.store import claims, statements, tasks
 from server.store.claims import TaskProgress
 from server.store.database import Database
 from server.store.tasks import TaskState
 from server.tasks import queue
 from server.tasks.kinds import Result, Work
+from tests.support import worlds
 from tests.support.own_tasks import OwnTasks, kind
 
 MINUTE = timedelta(minutes=1)
@@ -91,6 +92,49 @@ async def test_turns_go_on_beyond_the_organizations_that_a_claim_looks_at(
     for _ in range(12):
         taken |= {claim.organization_id for claim in await own_tasks.claim(WIDE, room=20)}
     assert taken == set(range(1, many + 1))
+
+
+@pytest.mark.parametrize("walks", [1, 3, 6])
+async def test_organizations_with_nothing_due_keep_no_claim_from_those_behind_them(
+    own_tasks: OwnTasks, own_database: Database, monkeypatch: pytest.MonkeyPatch, walks: int
+) -> None:
+    monkeypatch.setattr(claims, "_CLAIM", statements.load("claim_tasks", ORGANIZATIONS=10))
+    last = walks * 10 + 5
+    async with own_database.transaction() as driver:
+        later = timedelta(hours=1)
+        new = [
+            tasks.NewTask(kind=WIDE.name, tries=1, priority=0, organization_id=1 + n, run_in=later) for n in range(last)
+        ]
+        await tasks.enqueue(driver, new)
+    for due in (last, 1, last, walks * 5):
+        await own_tasks.queue(WIDE, organization_id=due)
+        claimed = [one.organization_id for _ in range(walks + 2) for one in await own_tasks.claim(WIDE)]
+        assert claimed == [due]
+
+
+async def test_organizations_that_wait_for_room_keep_their_turn(own_tasks: OwnTasks) -> None:
+    narrow = kind(concurrency=1, rate=1000)
+    for organization in (1, 2, 3):
+        for _ in range(2):
+            await own_tasks.queue(narrow, organization_id=organization)
+    order = []
+    for _ in range(6):
+        (running,) = await own_tasks.claim(narrow)
+        order.append(running.organization_id)
+        assert not await own_tasks.claim(narrow), "there is no room"
+        assert await own_tasks.finish(running)
+    assert order == [1, 2, 3, 1, 2, 3]
+
+
+async def test_a_claim_of_nothing_writes_nothing(own_tasks: OwnTasks) -> None:
+    narrow = kind(concurrency=1, rate=1000)
+    for _ in range(2):
+        await own_tasks.queue(narrow)
+    await own_tasks.claim(narrow)
+    state = "SELECT (ctid, refilled_at)::text FROM task_kinds"
+    before = await worlds.value(own_tasks.database, state)
+    assert not await own_tasks.claim(narrow)
+    assert await worlds.value(own_tasks.database, state) == before
 
 
 async def test_a_kind_has_no_more_tasks_running_than_it_may(own_tasks: OwnTasks) -> None:

@@ -12,6 +12,10 @@
 -- A task with a higher priority comes first. Otherwise every organization gets one task before any gets a second one,
 -- those that it has running included. :ORGANIZATIONS organizations that have queued tasks are looked at. The service's
 -- own tasks (organization 0) have no limit but the kind's.
+--
+-- Returns a row for each task, or one without a task. Each says behind which organization the next claim goes on: the
+-- last one that got a task where some of those looked at have to wait for room, else the last one looked at, or -1
+-- where there is none behind that. NULL: none got a task, and those that wait are next.
 WITH RECURSIVE busy AS MATERIALIZED (
     SELECT organization_id, count(*) AS tasks FROM tasks WHERE kind = :kind AND state = 'running' GROUP BY 1
 ), turns AS (
@@ -47,8 +51,16 @@ WITH RECURSIVE busy AS MATERIALIZED (
 ), told AS (
     UPDATE schedules AS s SET started_at = now() FROM claimed AS c
     WHERE s.name = c.schedule AND s.organization_id = c.organization_id
+), walk AS (
+    SELECT CASE
+        WHEN (SELECT count(*) FROM candidates) > (SELECT count(*) FROM chosen)
+        THEN (SELECT organization_id FROM turns WHERE turn = (SELECT max(turn) FROM chosen))
+        WHEN (SELECT count(*) FROM turns) = :ORGANIZATIONS THEN (SELECT max(organization_id) FROM turns)
+        ELSE -1
+    END AS behind
 )
-SELECT c.task_id, c.epoch, c.kind, c.organization_id, c.payload::text, c.attempts, c.tries, now() AS at, c.period,
-    coalesce(c.result, s.result)::text AS last
-FROM claimed AS c LEFT JOIN schedules AS s ON s.name = c.schedule AND s.organization_id = c.organization_id
+SELECT walk.behind, c.task_id, c.epoch, c.kind, c.organization_id, c.payload::text, c.attempts, c.tries, now() AS at,
+    c.period, coalesce(c.result, s.result)::text AS last
+FROM walk LEFT JOIN claimed AS c ON true
+LEFT JOIN schedules AS s ON s.name = c.schedule AND s.organization_id = c.organization_id
 ORDER BY c.turn
