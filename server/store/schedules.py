@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from server import timerange
 from server.store import statements
 from server.store.database import Driver
-from server.store.tasks import loads
+from server.store.tasks import SERVICE, loads
 
 
 class CatchUp(enum.StrEnum):
     """Which periods run of those that have passed since a schedule was last looked at."""
 
-    LATEST = "latest"  # the newest one; it takes the place of an earlier one that nobody has begun
+    LATEST = "latest"  # the newest one; it takes the place of an earlier one that waits in the queue for its first try
     ALL = "all"
 
 
@@ -110,8 +111,9 @@ _LISTED = statements.load("list_schedules")
 _SUMMARIES = statements.load("summarize_schedules")
 _DUE = """
     SELECT name, organization_id, kind, cron, time_zone, catch_up, next_run_at, clock_timestamp()
-    FROM schedules WHERE next_run_at <= clock_timestamp() AND NOT paused AND kind = ANY($1::text[])
-    ORDER BY next_run_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    FROM schedules WHERE next_run_at <= clock_timestamp() AND NOT paused AND name = ANY($1::text[])
+        AND kind = ANY($2::text[]) AND (next_run_at, name, organization_id) > ($3, $4, $5)
+    ORDER BY next_run_at, name, organization_id LIMIT $6 FOR UPDATE SKIP LOCKED
 """
 _SAVE = """
     INSERT INTO schedules AS s (name, organization_id, kind, cron, time_zone, catch_up, next_run_at)
@@ -120,6 +122,13 @@ _SAVE = """
         next_run_at = excluded.next_run_at
     WHERE (s.kind, s.cron, s.time_zone, s.catch_up)
         IS DISTINCT FROM (excluded.kind, excluded.cron, excluded.time_zone, excluded.catch_up)
+"""
+# A claim locks tasks first and then their schedules. What it has locked it begins, and it is not waited for here: the
+# schedule is locked already.
+_DROP_EARLIER = """
+    UPDATE tasks SET state = 'cancelled', ended_at = now(), error = 'a later period of its schedule is due'
+    WHERE task_id = ANY(ARRAY(SELECT task_id FROM tasks WHERE schedule = $1 AND organization_id = $2 AND period < $3
+        AND state = 'queued' AND attempts = 0 FOR UPDATE SKIP LOCKED))
 """
 
 
@@ -154,8 +163,24 @@ async def save(driver: Driver, one: Outdated, next_run_at: datetime) -> None:
     )
 
 
-async def due(driver: Driver, kinds: Sequence[str], limit: int) -> list[DueSchedule]:
-    """Locks and returns schedules of these kinds that are due and that nobody else is looking at."""
+async def remove_of_revoked(driver: Driver) -> None:
+    """Removes the schedules of organizations that are revoked, which is for good."""
+    await driver.execute(
+        "DELETE FROM schedules AS s USING organizations AS o"
+        " WHERE o.organization_id = s.organization_id AND o.state = 'revoked'"
+    )
+
+
+async def due(
+    driver: Driver, names: Sequence[str], kinds: Sequence[str], limit: int, *, after: DueSchedule | None = None
+) -> list[DueSchedule]:
+    """Locks and returns schedules of these names and kinds that are due and that nobody else is looking at, those that
+    have been due for longest first; after: those behind one that was returned.
+    """
+    behind = timerange.EPOCH, "", SERVICE
+    if after is not None:
+        behind = after.next_run_at, after.key.name, after.key.organization_id
+    rows = await driver.fetch(_DUE, list(names), list(kinds), *behind, limit)
     return [
         DueSchedule(
             key=ScheduleKey(name=row[0], organization_id=row[1]),
@@ -166,7 +191,7 @@ async def due(driver: Driver, kinds: Sequence[str], limit: int) -> list[DueSched
             next_run_at=row[6],
             now=row[7],
         )
-        for row in await driver.fetch(_DUE, list(kinds), limit)
+        for row in rows
     ]
 
 
@@ -181,10 +206,9 @@ async def advance(driver: Driver, key: ScheduleKey, next_run_at: datetime) -> No
 
 
 async def drop_earlier(driver: Driver, key: ScheduleKey, period: datetime) -> None:
-    """Cancels runs of earlier periods that wait in the queue."""
+    """Cancels runs of earlier periods that wait in the queue, except those between two tries."""
     await driver.execute(
-        "UPDATE tasks SET state = 'cancelled', ended_at = now(), error = 'a later period of its schedule is due'"
-        " WHERE schedule = $1 AND organization_id = $2 AND period < $3 AND state = 'queued'",
+        _DROP_EARLIER,
         key.name,
         key.organization_id,
         period,

@@ -11,6 +11,7 @@ instant after the gap, and one that exists twice is its first occurrence.
 
 import bisect
 import calendar
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+_MOMENT = timedelta(microseconds=1)
 _MONTHS = {name.casefold(): number for number, name in enumerate(calendar.month_abbr) if name}
 _WEEKDAYS = {name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
 
@@ -53,6 +55,19 @@ class Cron:
     def next(self, after: datetime, zone: ZoneInfo) -> datetime:
         """Returns the first instant after another one."""
         return next(self.times(after, zone))
+
+    def last(self, start: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
+        """Returns the last instant from one to another, these included; None where there is none.
+
+        The search goes backwards, so that it does not matter how long ago the start is.
+        """
+        reach, before_start = _DAY, start - _MOMENT
+        while True:
+            after = max(end - reach, before_start)
+            passed = list(itertools.takewhile(lambda at: at <= end, self.times(after, zone)))
+            if passed or after == before_start:
+                return passed[-1] if passed else None
+            reach *= 2
 
     def _matches(self, day: date) -> bool:
         if day.month not in self.months:

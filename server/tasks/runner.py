@@ -14,7 +14,7 @@ from server import errors, telemetry
 from server.store import claims, tasks
 from server.store import schedules as stored_schedules
 from server.store.claims import Claim
-from server.store.database import Database
+from server.store.database import Database, is_locked_out
 from server.store.tasks import SERVICE, NewTask, TaskState
 from server.tasks import schedules
 from server.tasks.execution import LEASE, Executions
@@ -169,6 +169,8 @@ class Runner:
         try:
             await step()
         except errors.StorageUnavailable as error:
+            if is_locked_out(error):  # another worker was faster; the next look is soon
+                return
             if what not in self._away:
                 _log.warning("the database is away", waiting=what, error=str(error))
             self._away.add(what)

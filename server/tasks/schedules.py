@@ -4,22 +4,25 @@ A schedule's row says which period is next. Whoever finds it due locks the row, 
 have passed and moves the row on, in one transaction; (schedule, period) is unique besides.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from server import timerange
+from server import errors, log_throttle, timerange
 from server.store import schedules as stored
 from server.store import tasks
 from server.store.database import Database, Driver
-from server.store.schedules import CatchUp, DueSchedule
+from server.store.schedules import CatchUp, DueSchedule, Outdated, ScheduleKey
 from server.store.tasks import NewTask
 from server.tasks import cron
-from server.tasks.kinds import Kinds
+from server.tasks.kinds import Kind, Kinds
 
 _BATCH = 100
 _PERIODS = 100  # of one schedule at a time
 _MOMENT = timedelta(microseconds=1)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +35,14 @@ class Periods:
 
 def periods(schedule: DueSchedule) -> Periods:
     """Returns the periods that have passed, as far as they are to be caught up, up to a bounded number of them."""
-    times = cron.parse(schedule.cron).times(schedule.next_run_at - _MOMENT, timerange.zone(schedule.time_zone))
+    expression, zone = cron.parse(schedule.cron), timerange.zone(schedule.time_zone)
+    if schedule.catch_up is CatchUp.LATEST:
+        latest = expression.last(schedule.next_run_at, schedule.now, zone)
+        return Periods(due=[] if latest is None else [latest], next=expression.next(schedule.now, zone))
     due = list[datetime]()
-    for at in times:
-        if at > schedule.now or (len(due) == _PERIODS and schedule.catch_up is CatchUp.ALL):
+    for at in expression.times(schedule.next_run_at - _MOMENT, zone):
+        if at > schedule.now or len(due) == _PERIODS:
             return Periods(due=due, next=at)
-        if schedule.catch_up is CatchUp.LATEST:
-            due.clear()
         due.append(at)
     raise AssertionError("a cron expression has no end")
 
@@ -50,28 +54,60 @@ async def refresh(database: Database, kinds: Kinds) -> int:
     async with database.transaction() as driver:
         outdated = await stored.outdated(driver, [one.definition for one in kinds.schedules])
         for one in outdated:
-            following = cron.parse(one.definition.cron).next(one.now, timerange.zone(one.time_zone))
-            await stored.save(driver, one, following)
+            key = ScheduleKey(name=one.definition.name, organization_id=one.organization_id)
+            following = _worked_out(key, functools.partial(_following, one))
+            if following is not None:
+                await stored.save(driver, one, following)
+        await stored.remove_of_revoked(driver)
     return len(outdated)
 
 
+def _following(one: Outdated) -> datetime:
+    return cron.parse(one.definition.cron).next(one.now, timerange.zone(one.time_zone))
+
+
 async def run_due(database: Database, kinds: Kinds) -> int:
-    """Queues a task for every period that is due, and returns how many."""
-    total, found = 0, _BATCH
-    while found == _BATCH:
+    """Queues a task for every period that is due, and returns how many.
+
+    Schedules that this code has no definition of are left alone: those of another release, and those of kinds that
+    this process does not run.
+    """
+    names = [one.name for one in kinds.schedules]
+    total = 0
+    due: list[DueSchedule] | None = None
+    while due is None or len(due) == _BATCH:
         async with database.transaction() as driver:
-            due = await stored.due(driver, kinds.names, _BATCH)
+            due = await stored.due(driver, names, kinds.names, _BATCH, after=due[-1] if due else None)
             for schedule in due:
-                total += await _queue(driver, schedule, kinds)
-        found = len(due)
+                passed = _worked_out(schedule.key, functools.partial(periods, schedule))
+                if passed is not None:
+                    total += await _queue(driver, schedule, passed, kinds[schedule.kind])
     return total
 
 
-async def _queue(driver: Driver, schedule: DueSchedule, kinds: Kinds) -> int:
-    passed = periods(schedule)
+def _worked_out(key: ScheduleKey, work_out: Callable[[], _T]) -> _T | None:
+    """Returns the times of a schedule; None, and a line in the log, where they cannot be worked out.
+
+    Its time zone may be one that this machine does not know, and its expression one of newer code. The other schedules
+    go on. A savepoint for each is not needed, since this comes before the schedule's first statement.
+    """
+    try:
+        return work_out()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault of this schedule alone
+        log_throttle.write(
+            "error",
+            "the times of a schedule cannot be worked out",
+            key,
+            schedule=key.name,
+            organization_id=key.organization_id,
+            reason=errors.describe(error),
+        )
+        return None
+
+
+async def _queue(driver: Driver, schedule: DueSchedule, passed: Periods, kind: Kind) -> int:
     if passed.due and schedule.catch_up is CatchUp.LATEST:
         await stored.drop_earlier(driver, schedule.key, passed.due[-1])
-    kind = kinds[schedule.kind]
     new = [
         NewTask(
             kind=kind.name,

@@ -2,18 +2,20 @@
 
 import asyncio
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from structlog.testing import capture_logs
 
 from server.organizations.settings import OrganizationSettings
+from server.store import claims, tasks
 from server.store import schedules as stored
-from server.store import tasks
 from server.store.database import Database
 from server.store.schedules import CatchUp, DueSchedule, ScheduleKey
 from server.store.tasks import SERVICE, TaskRecord, TaskState
 from server.tasks import schedules
+from server.tasks.cron import Cron
 from server.tasks.kinds import Kinds, Result, Schedule, Work
 from server.tasks.runner import Runner
 from server.tenancy import administration
@@ -78,6 +80,24 @@ def test_a_long_outage_is_caught_up_bit_by_bit() -> None:
     assert due("* * * * *", "UTC", start, start + timedelta(days=1), CatchUp.LATEST).next > start + timedelta(days=1)
 
 
+def test_the_latest_of_many_periods_is_found_without_looking_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = set[date]()
+    instants = Cron._instants
+
+    def noted(one: Cron, day: date, zone: ZoneInfo) -> set[datetime]:
+        looked_at.add(day)
+        return instants(one, day, zone)
+
+    monkeypatch.setattr(Cron, "_instants", noted)
+    start = datetime(2015, 6, 1, tzinfo=UTC)
+    now = datetime(2025, 6, 1, 12, 30, 30, tzinfo=UTC)
+    passed = due("* * * * *", "Europe/Berlin", start, now, CatchUp.LATEST)
+    assert (passed.due, passed.next) == ([now.replace(second=0)], now.replace(minute=31, second=0))
+    assert len(looked_at) < 5
+    rare = due("0 0 29 2 *", "UTC", start, now, CatchUp.LATEST)
+    assert (rare.due, rare.next) == ([datetime(2024, 2, 29, tzinfo=UTC)], datetime(2028, 2, 29, tzinfo=UTC))
+
+
 async def test_four_workers_queue_each_period_once(own_database: Database) -> None:
     known = kinds(HOURLY, LATEST)
     await asyncio.gather(*(schedules.refresh(own_database, known) for _ in range(4)))
@@ -115,6 +135,82 @@ async def test_a_later_period_takes_the_place_of_one_that_nobody_has_begun(own_t
     assert await schedules.run_due(own_tasks.database, known) == 1
     assert await own_tasks.states() == [TaskState.CANCELLED, TaskState.RUNNING, TaskState.QUEUED]
     assert await own_tasks.finish(claim)
+
+
+async def test_a_run_between_two_tries_is_not_dropped(own_tasks: OwnTasks) -> None:
+    known = kinds(LATEST)
+    await schedules.refresh(own_tasks.database, known)
+    await own_tasks.pass_time(HOUR)
+    await schedules.run_due(own_tasks.database, known)
+    (claim,) = await own_tasks.claim(kind())
+    async with own_tasks.database.transaction() as driver:
+        assert await claims.fail(driver, claim, "the first try", HOUR) is TaskState.QUEUED
+    await own_tasks.pass_time(HOUR)
+    assert await schedules.run_due(own_tasks.database, known) == 1
+    assert await own_tasks.states() == [TaskState.QUEUED, TaskState.QUEUED]
+    assert (await runs(own_tasks.database))[0].error == "the first try"
+
+
+async def test_a_later_period_does_not_wait_for_a_run_that_is_being_claimed(own_tasks: OwnTasks) -> None:
+    known, database = kinds(LATEST), own_tasks.database
+    await schedules.refresh(database, known)
+    await own_tasks.pass_time(HOUR)
+    await schedules.run_due(database, known)
+    await own_tasks.pass_time(HOUR)
+    async with database.transaction() as driver:
+        (found,) = await stored.due(driver, ["latest"], ["nothing"], 10)
+        claiming = asyncio.create_task(own_tasks.claim(kind()))
+        waits = "datname = current_database() AND wait_event_type = 'Lock'"  # for the schedule
+        await until(database, f"SELECT count(*) > 0 FROM pg_stat_activity WHERE {waits}")
+        await stored.drop_earlier(driver, found.key, found.now)
+    (claim,) = await claiming
+    assert await own_tasks.finish(claim)
+    assert await own_tasks.states() == [TaskState.DONE]
+
+
+async def test_a_schedule_whose_times_cannot_be_worked_out_stops_no_other(
+    own_tasks: OwnTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "_BATCH", 2)
+    names = ["a", "b", "c", "d", "e"]
+    known = kinds(*(Schedule(name=name, kind="nothing", cron="0 * * * *") for name in names))
+    await schedules.refresh(own_tasks.database, known)
+    await own_tasks.pass_time(2 * HOUR)
+    broken = "UPDATE schedules SET {} WHERE name = '{}'"
+    await worlds.execute(own_tasks.database, broken.format("time_zone = 'Mars/Olympus_Mons'", "a"))
+    await worlds.execute(own_tasks.database, broken.format("cron = '@newer'", "b"))
+    with capture_logs() as lines:
+        assert await schedules.run_due(own_tasks.database, known) == 3
+    assert [one.schedule for one in await runs(own_tasks.database)] == ["c", "d", "e"]
+    assert {line["schedule"] for line in lines} == {"a", "b"}
+
+
+async def test_a_new_schedule_whose_times_cannot_be_worked_out_stops_no_other(own_database: Database) -> None:
+    known = kinds(Schedule(name="daily", kind="nothing", cron="0 1 * * *", per_organization=True))
+    for name in ("one", "other"):
+        await administration.create_organization(own_database, name, OrganizationSettings(time_zone="UTC"))
+    await worlds.execute(own_database, "UPDATE organizations SET time_zone = 'Mars/Olympus_Mons' WHERE name = 'one'")
+    await schedules.refresh(own_database, known)
+    assert await worlds.value(own_database, "SELECT array_agg(time_zone) FROM schedules") == ["UTC"]
+
+
+async def test_schedules_of_revoked_organizations_are_removed(own_tasks: OwnTasks) -> None:
+    database = own_tasks.database
+    known = kinds(LATEST, Schedule(name="daily", kind="nothing", cron="0 1 * * *", per_organization=True))
+    for name in ("here", "gone"):
+        await administration.create_organization(database, name, OrganizationSettings(time_zone="UTC"))
+    assert await schedules.refresh(database, known) == 3
+    await worlds.execute(database, "UPDATE organizations SET state = 'revoked' WHERE name = 'gone'")
+    await schedules.refresh(database, known)
+    await own_tasks.pass_time(timedelta(days=2))
+    assert await schedules.run_due(database, known) == 2
+    assert {one.organization for one in await runs(database)} == {"here", None}
+
+
+async def test_schedules_that_this_code_has_no_definition_of_are_left_alone(own_tasks: OwnTasks) -> None:
+    await schedules.refresh(own_tasks.database, kinds(LATEST, HOURLY))
+    await own_tasks.pass_time(2 * HOUR)
+    assert await schedules.run_due(own_tasks.database, kinds(LATEST)) == 1
 
 
 async def test_a_run_gets_what_the_last_one_left(own_tasks: OwnTasks) -> None:

@@ -169,3 +169,16 @@ def test_times_are_those_of_a_walk_through_every_minute(expression: str, night: 
     end = start + timedelta(days=3)
     found = list(itertools.takewhile(lambda one: one < end, parsed.times(start, zone)))
     assert found == list(walked(parsed, zone, start, end))
+
+
+@settings(max_examples=150, deadline=None)
+@given(expression=EXPRESSIONS, night=NIGHTS, data=st.data())
+def test_the_last_time_is_that_of_all_times(expression: str, night: tuple[str, date], data: st.DataObject) -> None:
+    name, day = night
+    zone, parsed = ZoneInfo(name), cron.parse(expression)
+    midnight = datetime.combine(day, datetime.min.time(), tzinfo=zone).astimezone(UTC)
+    offsets = st.integers(-4 * 24 * 60, 4 * 24 * 60).map(lambda minutes: midnight + minutes * MINUTE)
+    start, end = sorted((data.draw(offsets), data.draw(offsets)))
+    times = parsed.times(start - timedelta(microseconds=1), zone)
+    passed = list(itertools.takewhile(lambda one: one <= end, times))
+    assert parsed.last(start, end, zone) == (passed[-1] if passed else None)
