@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import os
 import signal
-import socket
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -26,7 +24,7 @@ from workers.projecting import Projecting
 
 _GOODBYE_SECONDS = 10.0
 _WATCH_SECONDS = 2.0
-_OTHER_CONNECTIONS = 5  # for claims, leases, schedules, projections, and the search for what there is to fold
+_OTHER_CONNECTIONS = 5  # for claims, leases, schedules, figures, and the search for what there is to do
 _log = structlog.get_logger(__name__)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -88,7 +86,7 @@ async def work(
             running = runner.Runner(
                 database,
                 _chosen(every, only),
-                _owner(),
+                runner.owner(),
                 short_slots=concurrency,
                 long_slots=long_slots,
                 announce=waker.tasks,
@@ -119,11 +117,6 @@ def _chosen(every: Kinds, only: str | None) -> Kinds:
             f"--kinds: there is no kind {', '.join(map(repr, unknown))}; there are {', '.join(every.names)}"
         )
     return every.only(names)
-
-
-def _owner() -> str:
-    """Returns the name under which this process holds tasks."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 async def _until_signalled(process: Process, database: Database) -> None:

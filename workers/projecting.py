@@ -15,8 +15,9 @@ from server.store import projections
 from server.store.database import Database, Driver
 from server.store.projections import Behind
 
-_CONCURRENCY = 2  # organizations at once; a step is mostly work of this process
+CONCURRENCY = 2  # organizations at once; a step is mostly work of this process
 _SWEEP_SECONDS = 10.0
+_SLOT_SECONDS = 5.0  # who waits for longer is found again by the next sweep; arq ends jobs that take much longer
 _COMPLAINT_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
@@ -27,13 +28,15 @@ class Projecting:
     def __init__(self, database: Database, projector: Projector) -> None:
         self._database = database
         self._projector = projector
+        self._slots = asyncio.Semaphore(CONCURRENCY)
         self._sweeping = False
         self._complained_at = -_COMPLAINT_SECONDS
 
     async def organization(self, organization_id: int) -> None:
-        """Brings all projections of an organization to its newest revision."""
-        for name in PROJECTIONS:
-            await self._follow(Behind(organization_id=organization_id, name=name))
+        """Brings all projections of an organization to its newest revision; leaves it to the next sweep where no slot
+        becomes free in time.
+        """
+        await self._organization([Behind(organization_id=organization_id, name=name) for name in PROJECTIONS])
 
     async def due(self) -> None:
         """Brings whatever is behind to the newest revisions, for a limited time; nothing where it already does."""
@@ -46,7 +49,7 @@ class Projecting:
                 await self._publish(driver)
             queue, deadline = deque(_by_organization(waiting)), time.monotonic() + _SWEEP_SECONDS
             async with asyncio.TaskGroup() as group:
-                for _ in range(_CONCURRENCY):
+                for _ in range(CONCURRENCY):
                     group.create_task(self._take(queue, deadline))
         except errors.StorageUnavailable as error:
             self._complain(error)
@@ -55,8 +58,23 @@ class Projecting:
 
     async def _take(self, queue: deque[Sequence[Behind]], deadline: float) -> None:
         while queue and time.monotonic() < deadline:
-            for one in queue.popleft():
+            await self._organization(queue.popleft())
+
+    async def _organization(self, waiting: Sequence[Behind]) -> None:
+        """Moves projections of an organization on, one after the other, in a slot.
+
+        Far more are asked for at once than there are connections, and what a worker looks for must not wait for these.
+        """
+        try:
+            async with asyncio.timeout(_SLOT_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError:
+            return
+        try:
+            for one in waiting:
                 await self._follow(one)
+        finally:
+            self._slots.release()
 
     async def _follow(self, one: Behind) -> None:
         try:

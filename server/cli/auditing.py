@@ -2,8 +2,6 @@
 
 import asyncio
 import dataclasses
-import os
-import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +16,7 @@ from server.store.database import Database
 from server.store.tasks import SERVICE
 from server.tasks import schedules as task_schedules
 from server.tasks.kinds import Kinds, Result, Work
-from server.tasks.runner import Runner
+from server.tasks.runner import Runner, owner
 
 MISMATCHED = 3  # exit code: something differs
 _LOOK_SECONDS = 1.0  # between two attempts to begin
@@ -39,9 +37,8 @@ async def run_round(database: Database) -> AuditState | None:
     begins with a round of its own. A line on standard error tells now and then how far it has got.
     """
     await task_schedules.refresh(database, kinds.known())  # the findings are kept in the schedule's row
-    owner = f"{socket.gethostname()}:{os.getpid()}:audit"
     kind = dataclasses.replace(kinds.known()["audit"], run=_round, longest=_LONGEST)
-    runner = Runner(database, Kinds([kind]), owner)
+    runner = Runner(database, Kinds([kind]), owner())
     is_announced = False
     while (claim := await runner.begin(kind, schedule=audit.SCHEDULE)) is None:
         if not is_announced:

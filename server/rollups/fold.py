@@ -54,9 +54,13 @@ async def _fold_slots(driver: Driver, organization_id: int, added: Mapping[SlotK
 
 
 async def fold_all(database: Database, organization_id: int) -> int:
-    """Folds until the organization has no deltas left, and returns how many there were."""
-    total = 0
-    while folded := await fold(database, organization_id):
+    """Folds what deltas the organization has, and returns how many there were.
+
+    What comes in meanwhile may be left: under constant ingest there is always something.
+    """
+    total, folded = 0, BATCH_DELTAS
+    while folded == BATCH_DELTAS:
+        folded = await fold(database, organization_id)
         total += folded
     return total
 

@@ -62,6 +62,7 @@ class Executions:
         self._kinds = kinds
         self._on_end = on_end
         self._lease = lease
+        self._beat = lease.total_seconds() / _BEATS
         self._all: set[Execution] = set()
 
     def count(self, *, is_long: bool) -> int:
@@ -88,18 +89,19 @@ class Executions:
     async def keep_leases(self) -> None:
         """Renews the leases of the tasks under way, and ends those that were cancelled or lost. Has no end."""
         while True:
-            await asyncio.sleep(self._lease.total_seconds() / _BEATS)
+            await asyncio.sleep(self._beat)
             await self.renew()
 
     async def renew(self) -> None:
-        """Renews the leases once."""
+        """Renews the leases once, or leaves it to the next time where the database does not answer in time."""
         begun, underway = time.monotonic(), list(self._all)
         if not underway:
             return
         try:
-            async with self._database.transaction() as driver:
+            # On a link that is silent a statement has no end, and leases are over long before its connection is cut.
+            async with asyncio.timeout(self._beat), self._database.transaction() as driver:
                 held = await claims.renew(driver, [(one.claim, one.work.progress) for one in underway], self._lease)
-        except errors.StorageUnavailable:
+        except (errors.StorageUnavailable, TimeoutError):
             held = None
         cancelled = {one.task_id: one.cancel_requested for one in held or ()}
         for one in underway:
@@ -107,7 +109,7 @@ class Executions:
                 one.renewed_at = begun
                 if cancelled[one.claim.task_id]:
                     _stop(one, _End.CANCELLED)
-            elif held is not None or begun - one.renewed_at > self._lease.total_seconds():
+            elif held is not None or time.monotonic() - one.renewed_at > self._lease.total_seconds():
                 _stop(one, _End.LOST)
 
     async def stop(self) -> None:

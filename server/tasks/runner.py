@@ -5,6 +5,9 @@ What is due is in PostgreSQL alone. A wake-up only says "look now"; without any 
 
 import asyncio
 import contextlib
+import os
+import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -27,6 +30,13 @@ _REFRESH_SECONDS = 60.0
 _PUBLISH_SECONDS = 15.0
 _SHOWN = (TaskState.QUEUED, TaskState.RUNNING, TaskState.DEAD)
 _log = structlog.get_logger(__name__)
+
+
+def owner() -> str:
+    """Returns a name to hold tasks under, which no other process has: in containers neither the name of the host nor
+    the number of the process need differ.
+    """
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Runner:

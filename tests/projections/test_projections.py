@@ -24,6 +24,7 @@ from server.tasks import retention
 from tallywire.v1 import event_pb2
 from tests.support import serving, worlds
 from tests.support.serving import Caller
+from workers import projecting
 from workers.projecting import Projecting
 
 
@@ -159,6 +160,52 @@ async def test_a_worker_brings_projections_on(own_database: Database, own_organi
     await worlds.store(own_database, own_organization, worlds.events(2, 50))
     await working.due()
     found = await state(own_database, own_organization)
+    assert found["revision"] == found["newest"]
+
+
+async def test_a_worker_takes_few_connections_however_many_organizations_wait(own_database: Database) -> None:
+    held, under_way, most = asyncio.Event(), set[int](), 0
+
+    class Slow(Projector):
+        async def follow(self, organization_id: int, name: str, target: int | None = None) -> int:
+            nonlocal most
+            under_way.add(organization_id)
+            most = max(most, len(under_way))
+            await held.wait()
+            under_way.discard(organization_id)
+            return 0
+
+    working = Projecting(own_database, Slow(own_database))
+    woken = [asyncio.create_task(working.organization(organization)) for organization in range(32)]
+    while len(under_way) < projecting.CONCURRENCY:  # noqa: ASYNC110 - it is only counted
+        await asyncio.sleep(0)
+    held.set()
+    await asyncio.gather(*woken)
+    assert most == projecting.CONCURRENCY
+
+
+async def test_an_organization_that_gets_no_slot_is_left_to_the_next_sweep(
+    own_database: Database, make_own: Callable[[], Awaitable[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "_SLOT_SECONDS", 0.05)
+    held, organizations = asyncio.Event(), [await make_own() for _ in range(projecting.CONCURRENCY + 1)]
+
+    class Slow(Projector):
+        async def follow(self, organization_id: int, name: str, target: int | None = None) -> int:
+            await held.wait()
+            return await super().follow(organization_id, name, target)
+
+    for organization in organizations:
+        await worlds.store(own_database, organization, [message("c", 1)])
+    working = Projecting(own_database, Slow(own_database))
+    woken = [asyncio.create_task(working.organization(organization)) for organization in organizations]
+    await woken[-1]
+    assert not any(one.done() for one in woken[:-1])
+    held.set()
+    await asyncio.gather(*woken)
+    assert "revision" not in await state(own_database, organizations[-1])
+    await working.due()
+    found = await state(own_database, organizations[-1])
     assert found["revision"] == found["newest"]
 
 

@@ -6,6 +6,7 @@ import functools
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,25 @@ async def test_the_order_of_arrival_changes_no_figure(own_database: Database, ow
     await fold.fold_all(own_database, own_organization)
     assert await worlds.figures(own_database, own_organization) == before
     assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+async def test_folding_everything_ends_however_much_comes_in(
+    database: Database, organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worlds.store(database, organization, worlds.events(8, 20))
+    take, attempts = rollups.take_deltas, 0
+
+    async def and_more(*about: Any) -> rollups.Taken:
+        nonlocal attempts
+        attempts += 1
+        assert attempts < 5, "it goes on and on"
+        taken = await take(*about)
+        await worlds.store(database, organization, [worlds.events(8, 30)[20 + attempts]])
+        return taken
+
+    monkeypatch.setattr(rollups, "take_deltas", and_more)
+    assert await fold.fold_all(database, organization) > 0
+    assert attempts == 1
 
 
 async def test_folds_at_once_never_count_twice(database: Database, organization: int) -> None:

@@ -12,6 +12,7 @@ from server.store.database import Database
 from server.store.tasks import TaskState
 from server.tasks import execution, retention
 from server.tasks.kinds import UNFINISHED, Result, TaskError, Work
+from server.tasks.runner import owner
 from tests.support import worlds
 from tests.support.own_tasks import OwnTasks, kind
 
@@ -259,6 +260,40 @@ async def test_a_worker_without_a_database_ends_its_work_when_its_lease_must_be_
     monkeypatch.undo()
     assert (await own_tasks.get(task_id)).state is TaskState.RUNNING
     assert await own_tasks.look(runner, slow) == 1, "it was taken from itself"
+
+
+async def test_a_renewal_that_gets_no_answer_is_given_up_and_tried_again(
+    own_tasks: OwnTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew, calls = claims.renew, 0
+
+    async def silent_at_first(*about: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls < 3:
+            await asyncio.Event().wait()
+        return await renew(*about)  # type: ignore[arg-type]
+
+    gate = Gate()
+    slow = kind("slow", run=gate.run)
+    task_id = await own_tasks.queue(slow)
+    # Longer than a busy machine takes to come back to this test: a lease that is over would end the task.
+    runner = own_tasks.runner(slow, lease=timedelta(seconds=12))
+    await own_tasks.look(runner, slow)
+    await gate.began.wait()
+    lease = "SELECT lease_until FROM tasks"
+    before = await worlds.value(own_tasks.database, lease)
+    monkeypatch.setattr(claims, "renew", silent_at_first)
+    monkeypatch.setattr(runner.executions, "_beat", 0.2)
+    for _ in range(3):
+        await runner.executions.renew()
+    assert await worlds.value(own_tasks.database, lease) > before
+    gate.open.set()
+    assert (await own_tasks.until(task_id, ended)).attempts == 1
+
+
+def test_no_two_processes_hold_tasks_under_the_same_name() -> None:
+    assert len({owner() for _ in range(100)}) == 100
 
 
 async def test_a_long_task_keeps_its_lease(own_tasks: OwnTasks) -> None:
