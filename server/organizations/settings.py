@@ -35,6 +35,12 @@ class OrganizationSettings:
         None, _DAYS, "Days for which an event that is sent again is recognized.", heading="KEYS KEPT"
     )
     keep_user_details: bool = entry(False, Flag(), "Keep what events say about users beside their ids.")
+    presence_timeout: int = entry(
+        12,
+        WholeNumber(least=1, most=8_784, unit=" hours"),
+        "Hours without any event of an agent after which it counts as offline.",
+        changeable=True,
+    )
     storage_rate_micros: int | None = entry(
         None, _RATE, "Price of storage per GiB and 30 days, in millionths of the currency."
     )

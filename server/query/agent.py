@@ -3,19 +3,18 @@
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from server import timerange
 from server.catalog import dimensions, figures
-from server.catalog.cells import OTHER
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
+from server.query import presence
 from server.query.answers import COMMON_FIGURES, Context, Period, TrendPoint
-from server.query.presence import presence
 from server.query.queries import Queries
 from server.rollups import overflow
-from server.store import statuses
 from server.tenancy.principal import Principal
 from server.timerange import Granularity, TimeRange
 
@@ -75,9 +74,8 @@ async def answer(queries: Queries, principal: Principal, question: AgentQuestion
     async with queries.reading(principal, question.period, _WANTED, make_plan, in_snapshot=True) as (driver, read):
         if not await overflow.check(driver, organization_id, part, field="agent_id"):
             raise Refused(Reason.AGENT_NOT_FOUND, "no event has ever carried this agent_id", field="agent_id")
-        start, end = timerange.instant(read.period.span.start), timerange.instant(read.period.span.end)
-        changes = await statuses.changes(driver, organization_id, agent_id, start, end) if agent_id != OTHER else []
-    there = presence(changes, start, end, read.found.as_of.at)
+        timeout = timedelta(hours=principal.settings.presence_timeout)
+        there = await presence.read(driver, organization_id, agent_id, read.period.span, read.found.as_of.at, timeout)
     derived: Figures = {"available_time_ms": there.available_time_ms, "occupancy": there.occupancy}
     found = read.found.cells
     return Agent(

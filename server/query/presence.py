@@ -1,10 +1,16 @@
-"""How long an agent was in each status, from its status changes."""
+"""How long an agent was in each status, from its status changes and from when it was heard."""
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from server import timerange
+from server.catalog.cells import OTHER
+from server.store import statuses
+from server.store.database import Driver
 from server.store.statuses import StatusChange
+from server.timerange import Span
 
 AVAILABLE, BUSY = 1, 2
 
@@ -17,17 +23,36 @@ class Presence:
     occupancy: float | None
 
 
-def presence(changes: Sequence[StatusChange], start: datetime, end: datetime, now: datetime) -> Presence:
-    """Returns the time available and the share of it that was busy, in [start, end) as far as it has passed.
+_UNKNOWN = Presence(available_time_ms=None, occupancy=None)
 
-    A status holds from its change to the next one; changes are in order and begin with the last one before start.
-    """
+
+async def read(
+    driver: Driver, organization_id: int, agent_id: str, span: Span, now: datetime, timeout: timedelta
+) -> Presence:
+    """Returns an agent's presence in a period as far as it has passed; nothing is known of OTHER, which is several."""
+    start, end = timerange.instant(span.start), timerange.instant(span.end)
+    changes = await statuses.changes(driver, organization_id, agent_id, start, end) if agent_id != OTHER else ()
     if not changes:
-        return Presence(available_time_ms=None, occupancy=None)
+        return _UNKNOWN
+    end = min(end, now)
+    silences = await statuses.silences(driver, organization_id, agent_id, changes[0].occurred_at, end, timeout)
+    return presence(changes, silences, start, end, timeout)
+
+
+def presence(
+    changes: Sequence[StatusChange], silences: Sequence[int], start: datetime, end: datetime, timeout: timedelta
+) -> Presence:
+    """Returns the time available and the share of it that was busy, in [start, end), which has passed.
+
+    A status holds from its change to the next one, and ends before that once nothing was heard of the agent for the
+    timeout. changes are in order and begin with the last one before start; silences are the quarter hours, in order, in
+    which the agent was heard last before each time without any event that is longer than the timeout.
+    """
     spent = {AVAILABLE: timedelta(), BUSY: timedelta()}
-    until = [*(change.occurred_at for change in changes[1:]), min(end, now)]
+    until = [*(change.occurred_at for change in changes[1:]), end]
     for change, change_end in zip(changes, until, strict=True):
-        duration = min(change_end, end, now) - max(change.occurred_at, start)
+        held_until = min(change_end, end, _heard_last(change, silences) + timeout)
+        duration = held_until - max(change.occurred_at, start)
         if change.status in spent and duration > timedelta():
             spent[change.status] += duration
     worked = spent[AVAILABLE] + spent[BUSY]
@@ -35,3 +60,13 @@ def presence(changes: Sequence[StatusChange], start: datetime, end: datetime, no
         available_time_ms=spent[AVAILABLE] // timedelta(milliseconds=1),
         occupancy=spent[BUSY] / worked if worked else None,
     )
+
+
+def _heard_last(change: StatusChange, silences: Sequence[int]) -> datetime:
+    """Returns when an agent was heard last before the first silence after a status change: the beginning of the quarter
+    hour, or the change itself.
+    """
+    place = bisect.bisect_left(silences, timerange.floor_bucket(change.occurred_at))
+    if place == len(silences):
+        return change.occurred_at
+    return max(change.occurred_at, timerange.instant(silences[place]))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from server import timerange
+from server.catalog import dimensions
 from server.events.event import Event
+from server.store import statements
 from server.store.database import Driver
 
 
@@ -52,3 +54,22 @@ async def changes(
         end,
     )
     return [StatusChange(occurred_at=row[0], status=row[1]) for row in rows]
+
+
+_SILENCES = statements.load("read_silences", AGENT=dimensions.AGENT.number)
+
+
+async def silences(
+    driver: Driver, organization_id: int, agent_id: str, start: datetime, end: datetime, silence: timedelta
+) -> list[int]:
+    """Returns the quarter hours of [start, end), in order, in which any event of an agent is followed by a time without
+    one that is longer than a silence, or by none at all.
+    """
+    arguments = _SILENCES.arguments(
+        organization_id=organization_id,
+        agent_id=agent_id,
+        first=timerange.floor_bucket(start),
+        last=timerange.ceil_bucket(end),
+        silence=silence // timerange.QUARTER,
+    )
+    return [row[0] for row in await driver.fetch(_SILENCES.text, *arguments)]

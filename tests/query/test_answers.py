@@ -239,6 +239,19 @@ async def test_an_agent_that_was_never_available_or_busy_has_no_occupancy(caller
     assert (agent.HasField("available_time_ms"), agent.HasField("occupancy")) == (True, False)
 
 
+async def test_presence_ends_by_itself_once_nothing_is_heard_of_the_agent(accounts: Accounts, caller: Caller) -> None:
+    short = await accounts.caller(settings=OrganizationSettings(time_zone="UTC", presence_timeout=2))
+    two_days = serving.period(NOON - timedelta(hours=12), NOON + timedelta(hours=36))
+    events = [
+        presence(0, event_pb2.AGENT_STATUS_AVAILABLE),
+        e("call.ended", 60, call=event_pb2.CallDetail()),
+        e("message.sent", 10 * 60, agent_id="another"),
+    ]
+    for one, ended_after in ((caller, 13), (short, 3)):
+        await one.track_all(events)
+        assert (await one.agent("bot", two_days)).agent.available_time_ms == ended_after * 3600_000
+
+
 # Agents
 
 

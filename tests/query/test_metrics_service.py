@@ -268,9 +268,9 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
         ],
         {"available_time_ms": 30 * 60_000, "occupancy": 1 / 4, "active_agents": 0},
     ),
-    "presence that began before and goes on after": (
-        [presence(-24 * 60, event_pb2.AGENT_STATUS_BUSY), presence(0, event_pb2.AGENT_STATUS_AVAILABLE)],
-        {"available_time_ms": 12 * 3600_000, "occupancy": 1 / 2},
+    "presence that began before, ended by itself after 12 hours, and goes on after": (
+        [presence(-18 * 60, event_pb2.AGENT_STATUS_BUSY), presence(0, event_pb2.AGENT_STATUS_AVAILABLE)],
+        {"available_time_ms": 12 * 3600_000, "occupancy": 1 / 3},
     ),
     "growth": (
         [

@@ -17,7 +17,19 @@ from server.local import embedded
 from server.query import agent, overview, trends
 from server.query.queries import Plan
 from server.rollups import fold
-from server.store import conversations, projections, reading, rollups, slots, statements, updates, widths
+from server.store import (
+    agents,
+    conversations,
+    projections,
+    reading,
+    rollups,
+    slots,
+    statements,
+    statuses,
+    updates,
+    users,
+    widths,
+)
 from server.store.database import Database, Driver
 from server.store.rollups import RollupKey
 from server.store.updates import Update
@@ -101,6 +113,15 @@ async def test_questions_read_ranges_of_primary_keys(database: Database, full: i
         found = await explained(database, chosen.text, chosen.arguments(**given))
         expected = set(KEYS) if plan.event_types is not None else set(KEYS) - {"members"}
         assert check(found) == expected, name
+
+
+async def test_silences_of_an_agent_are_read_from_its_figures_alone(database: Database, full: int) -> None:
+    await worlds.execute(database, "ANALYZE rollups, deltas")
+    async with database.query() as driver:
+        explaining = Explaining(driver, generic=False)
+        start, end = NOW - timedelta(days=30), NOW
+        await statuses.silences(cast("Driver", explaining), full, "ada", start, end, timedelta(hours=12))
+    assert check(explaining.nodes) == {"rollups", "deltas"}
 
 
 async def test_ids_are_looked_up_by_their_keys(database: Database, full: int) -> None:
@@ -249,14 +270,15 @@ async def test_of_a_large_backlog_a_fold_reads_what_it_takes_in(large: Database,
 
 
 @pytest.mark.parametrize("statistics", [False, True], ids=["of an empty table", "analyzed"])
-async def test_a_projection_finds_conversations_by_their_keys_and_events_by_their_revisions(
+async def test_projections_find_rows_by_their_keys_and_events_by_their_revisions(
     own_database: Database, own_organization: int, statistics: bool
 ) -> None:
-    await worlds.execute(own_database, "ANALYZE conversations, conversation_closings, events")
+    tables = "conversations, conversation_closings, events, agents, user_conversations"
+    await worlds.execute(own_database, f"ANALYZE {tables}")
     await worlds.store(own_database, own_organization, worlds.events(1, 2_000), batch=500)
     await worlds.project(own_database, own_organization)
     if statistics:
-        await worlds.execute(own_database, "ANALYZE conversations, conversation_closings, events")
+        await worlds.execute(own_database, f"ANALYZE {tables}")
     keys = [conversation_key_of(f"conversation-{number}") for number in range(20)]
     position = projections.ProjectionPosition(revision=2, revised_at=timerange.EPOCH)
     async with own_database.query() as driver:
@@ -264,8 +286,15 @@ async def test_a_projection_finds_conversations_by_their_keys_and_events_by_thei
         rows = projections.Rows(own_organization, 1)
         await conversations.load(cast("Driver", looking), rows, keys)
         await conversations.deciding_closings(cast("Driver", closing), rows, keys)
-        await conversations.events_after(cast("Driver", following), own_organization, position, 4, 5_000)
-    by_key = {"conversations": ("organization_id", "version", "conversation_key")}
+        await users.beginnings(cast("Driver", looking), rows, keys)
+        await agents.humans(cast("Driver", looking), own_organization, ["ada", "eve"])
+        for module in (conversations, agents, users):
+            await module.events_after(cast("Driver", following), own_organization, position, 4, 5_000)
+    by_key = {
+        "conversations": ("organization_id", "version", "conversation_key"),
+        "user_conversations": ("organization_id", "version", "conversation_key"),
+        "agents": ("organization_id", "version", "agent_id"),
+    }
     assert check(looking.nodes, by_key) == set(by_key)
     by_kind = {"conversation_closings": ("organization_id", "version", "conversation_key", "kind")}
     assert check(closing.nodes, by_kind) == set(by_kind)

@@ -5,12 +5,12 @@ from server.catalog.metrics import Definition, Derived, Unit
 METRICS: tuple[Definition, ...] = (
     Derived(
         name="available_time_ms",
-        description="Time an agent spent in status available, from agent.status_changed.",
+        description="Time an agent spent in status available, until it changed or the presence timeout was over.",
         unit=Unit.MILLISECONDS,
     ),
     Derived(
         name="occupancy",
-        description="Time an agent was busy ÷ time available or busy, from agent.status_changed.",
+        description="Time an agent was busy ÷ time available or busy; absent where neither is known.",
         unit=Unit.FRACTION,
     ),
 )

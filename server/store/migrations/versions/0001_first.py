@@ -51,6 +51,7 @@ _STATEMENTS = (
         key_retention_days integer CHECK (key_retention_days > 0),
         keep_user_details boolean NOT NULL DEFAULT false,
         secret_keys text[] NOT NULL DEFAULT '{}',
+        presence_timeout integer NOT NULL DEFAULT 12 CHECK (presence_timeout BETWEEN 1 AND 8784),
         storage_rate_micros bigint CHECK (storage_rate_micros >= 0),
         bandwidth_rate_micros bigint CHECK (bandwidth_rate_micros >= 0),
         events_per_second integer CHECK (events_per_second >= 0),

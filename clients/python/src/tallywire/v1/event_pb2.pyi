@@ -608,7 +608,9 @@ class AgentDetail(google.protobuf.message.Message):
     KIND_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
     status: global___AgentStatus.ValueType
-    """status is the agent's presence from this instant on. Required on agent.status_changed."""
+    """status is the agent's presence from this instant on: until the next status, or until nothing was heard of the agent
+    for the organization's presence_timeout (12 hours unless set). Required on agent.status_changed.
+    """
     name: builtins.str
     """name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored."""
     kind: global___AgentKind.ValueType

@@ -644,7 +644,10 @@ class AgentMetrics(google.protobuf.message.Message):
     avg_wait_ms: builtins.float
     """Waiting time ÷ calls answered that carry one, in milliseconds."""
     available_time_ms: builtins.int
-    """Time in status available, in milliseconds. Absent if no event has ever told the agent's status, and for "_other"."""
+    """Time in status available, in milliseconds. A status holds until the next one, and no longer than the organization's
+    presence_timeout (12 hours unless set) after the last event of the agent. Absent if no event has ever told the
+    agent's status, and for "_other".
+    """
     occupancy: builtins.float
     """Time busy ÷ time available or busy. Absent if both are 0, and for "_other"."""
     leads_converted: builtins.int
