@@ -69,7 +69,7 @@ class Scene:
         for key, ids in zip(keys, sent, strict=True):
             self.contents[revisions[key]] = Content(counted=len(ids), event_ids=ids)
         for revision in range(1, self.newest + 1):
-            self.contents.setdefault(revision, Content(counted=0, event_ids=()))
+            self.contents.setdefault(revision, Content(counted=0, begun=None, event_ids=()))
 
     async def drop_and_resume(self, reader: Reader, pause: float) -> None:
         """Reads for short times, on one server after the other, until everything has come."""

@@ -10,6 +10,8 @@ from google.rpc import error_details_pb2, status_pb2
 from tallywire.v1 import realtime_service_pb2 as messages
 from tests.harness.faults import promises
 
+_WHOLE = messages.CHANGE_DIMENSION_TOTAL
+
 
 def authorization(key: str) -> tuple[tuple[str, str], ...]:
     """The metadata of a call."""
@@ -45,13 +47,13 @@ class Reader:
     resumed: dict[int, int] = field(default_factory=dict)  # after which revision, by connection
     token: str = ""
     _connection: int = 0
-    _assembly: promises.Assembly = field(default_factory=promises.Assembly)
+    _assembly: promises.Assembly = field(default_factory=lambda: promises.Assembly(_WHOLE))
 
     async def read(
         self, stub: object, key: str, *, until: int, pause: float = 0, seconds: float = 20, include_events: bool = False
     ) -> bool:
         """Reads until that revision has come, or for some seconds; True where it has come."""
-        self._connection, self._assembly = self._connection + 1, promises.Assembly()
+        self._connection, self._assembly = self._connection + 1, promises.Assembly(_WHOLE)
         if self.token and self.deliveries:
             self.resumed[self._connection] = self.deliveries[-1].revision
         request = messages.WatchUpdatesRequest(resume_after=self.token, include_events=include_events)

@@ -25,11 +25,11 @@ class Delivery:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What a revision holds of what a subscriber asked for: events, and by how many conversations it changes the number
-    of those that have begun. event_ids is None where events were not asked for.
+    of those that have begun (None: that is not known). event_ids is None where events were not asked for.
     """
 
     counted: int
-    begun: int = 0
+    begun: int | None = 0
     event_ids: tuple[str, ...] | None = None
 
 
@@ -68,7 +68,7 @@ def atomic(deliveries: Sequence[Delivery], contents: Mapping[int, Content]) -> I
         content = contents[one.revision]
         if one.counted != content.counted:
             yield f"the changes of revision {one.revision} count {one.counted} events of {content.counted}"
-        if one.begun != content.begun:
+        if content.begun is not None and one.begun != content.begun:
             yield f"the changes of revision {one.revision} count {one.begun} conversations, not {content.begun}"
         if content.event_ids is not None and sorted(one.event_ids) != sorted(content.event_ids):
             yield f"revision {one.revision} came with {len(one.event_ids)} events of {len(content.event_ids)}"
