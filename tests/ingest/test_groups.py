@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from server.ingest.results import EventStatus, Submission
 from server.ingest.write import OrganizationEvents
 from server.organizations.settings import OrganizationSettings
 from server.rollups.member_numbers import NumberCache
-from server.store.database import Database
+from server.store.database import Database, Driver
 from server.tenancy import administration
 from server.tenancy.limits import OrganizationLimits
 from tests.support import worlds
@@ -100,6 +100,37 @@ def _without_sets(figures: dict) -> dict:  # type: ignore[type-arg]
         key: (cell.counters, cell.bins, {name: len(members) for name, members in cell.sets.items()})
         for key, cell in figures.items()
     }
+
+
+@pytest.mark.parametrize("size", [1, 5])
+async def test_a_group_of_any_size_is_stored_by_five_statements(
+    own_database: Database, tenants: Sequence[int], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    numbers, recency = NumberCache(), QUARTERS_ALONE
+
+    def parts(name: str) -> list[OrganizationEvents]:
+        return [
+            OrganizationEvents(organization_id=one, events=[event(f"{name} {one}")], quota=0) for one in tenants[:size]
+        ]
+
+    await write.store(own_database, numbers, parts("first"), recency)  # makes the numbers of ids known
+    done: list[str] = []
+
+    def noted(name: str) -> Callable[..., Awaitable[object]]:
+        method = getattr(Driver, name)
+
+        async def note(driver: Driver, *about: Any, **more: Any) -> object:
+            done.append(str(about[0]))
+            return await method(driver, *about, **more)
+
+        return note
+
+    for name in ("fetch", "execute", "copy_to_table"):
+        monkeypatch.setattr(Driver, name, noted(name))
+    await write.store(own_database, numbers, parts("second"), recency)
+    assert done.pop(0).startswith("BEGIN")
+    assert done.pop().startswith("COMMIT")
+    assert len(done) == 5, done
 
 
 async def test_a_group_is_one_transaction_and_counts_each_organization(

@@ -249,3 +249,12 @@ def test_alerts_and_dashboard_ask_for_metrics_that_exist() -> None:
     named = set(re.findall(r"\btallywire_\w+", "\n".join(asked)))
     assert named
     assert named - known == set()
+
+
+def test_what_must_be_zero_has_an_alert() -> None:
+    alerts = (ROOT / "docs/operations/alerts.yaml").read_text()
+    for one in vars(telemetry).values():
+        if isinstance(one, prometheus_client.metrics.MetricWrapperBase):
+            (described,) = one.describe()
+            if "Must be 0" in described.documentation:
+                assert re.search(rf"expr: .*\b{described.name}\b.* > 0", alerts), described.name
