@@ -12,7 +12,9 @@ import pytest
 import tau2
 from expectations import Expected
 
+from server.catalog.families.conversations import PROJECTION
 from server.local import chitchat
+from server.projections.rebuild import rebuild
 from server.rollups import audit, fold
 from server.store import rollups
 from server.store.database import Database
@@ -44,13 +46,17 @@ async def replay(client: AsyncClient, events: Iterable[event_pb2.Event]) -> Coun
 async def hold(
     client: AsyncClient, database: Database, organization: int, expected: Expected, events: list[event_pb2.Event]
 ) -> None:
-    """Replays without a worker, sends everything again, which makes no revision, folds, and checks every figure."""
+    """Replays without a worker, sends everything again, which makes no revision, folds, works conversations out again
+    from raw events, and checks every figure.
+    """
     assert await replay(client, events) == {"EVENT_STATUS_ACCEPTED": len(events)}
     await expectations.check(client, expected)
     before = (await client.overview(expected.start, expected.end)).context.as_of_revision
     assert await replay(client, events) == {"EVENT_STATUS_DUPLICATE": len(events)}
     assert (await client.overview(expected.start, expected.end)).context.as_of_revision == before
     assert await fold.fold_all(database, organization) > 0
+    await expectations.check(client, expected)
+    assert (await rebuild(database, organization, PROJECTION, lambda _: None)).events > 0
     await expectations.check(client, expected)
     report = await audit.check(database, organization)
     assert report.mismatches == 0
