@@ -10,6 +10,7 @@ from server.catalog import cells
 from server.catalog.cells import Cells
 from server.projections import projector
 from server.projections.projection import Projection
+from server.projections.projector import Projector
 from server.projections.registry import PROJECTIONS
 from server.store import changes, organizations, projections
 from server.store.database import Database, Driver
@@ -39,9 +40,11 @@ async def rebuild(
     """Rebuilds a projection of an organization and returns how far it got. One that was begun and not finished goes on,
     unless anew. A projection that has stopped goes on, too: the code that rebuilds it is the code that takes steps.
 
-    What is known of times whose raw events are gone stays as it is.
+    Projections that it needs are moved on first. What is known of times whose raw events are gone stays as it is.
     """
     projection, events = PROJECTIONS[name], 0
+    for needed in projection.needs:
+        await Projector(database).follow(organization_id, needed)
     while True:
         async with database.projecting() as driver, driver.transaction():
             locked = await projections.lock(driver, organization_id, name)

@@ -197,7 +197,6 @@ async def test_a_rebuild_knows_who_is_human_though_it_was_told_late(caller: Call
     await caller.track(sent("ann"))
     await worlds.project(database, caller.organization_id)
     await caller.track(created("ann", AgentKind.HUMAN))
-    await worlds.project(database, caller.organization_id)
     assert await with_humans(database, caller.organization_id) == set()
     await rebuild(database, caller.organization_id, "conversations", lambda _: None)
     assert await with_humans(database, caller.organization_id) == {"with ann"}

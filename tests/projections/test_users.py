@@ -14,8 +14,9 @@ from server.organizations.settings import OrganizationSettings
 from server.projections import projector as projectors
 from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
+from server.store import projections
 from server.store.database import Database
-from tallywire.v1 import event_pb2
+from tallywire.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests.support import serving, worlds
 from tests.support.serving import Accounts, Caller
 
@@ -164,6 +165,17 @@ async def test_a_rebuild_keeps_what_is_known_from_times_without_raw_events(
     await worlds.store(own_database, own_organization, more := events(4, 100))
     await worlds.project(own_database, own_organization)
     assert await known(own_database, own_organization) == recomputed([*some, *more])
+
+
+async def test_answers_that_do_not_show_users_do_not_wait_for_them(caller: Caller, database: Database) -> None:
+    await caller.track(serving.event("message.sent", user_id="ann", conversation_id="c"))
+    stub = realtime_service_pb2_grpc.RealtimeServiceStub(caller.channel)
+    request = realtime_service_pb2.GetRealtimeMetricsRequest()
+    async with database.transaction() as driver:
+        await projections.lock(driver, caller.organization_id, USERS)
+        overview = (await caller.overview(serving.today())).overview
+        realtime = await stub.GetRealtimeMetrics(request, metadata=caller.metadata, timeout=20)
+    assert overview.total_conversations == realtime.state.metrics.active_conversations == 1
 
 
 # A small world
