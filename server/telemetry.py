@@ -15,7 +15,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 EVENTS = Counter("tallywire_events", "Events by their result: accepted, duplicate or rejected.", ["status"])
 OVERFLOWED_EVENTS = Counter(
     "tallywire_overflowed_events",
-    "Accepted events with an agent, channel, team or event type over its limit, which is counted under _other.",
+    "Accepted events with a value of a dimension over its limit, which is counted under _other.",
 )
 PENDING_EVENTS = Gauge("tallywire_pending_events", "Events that are queued for a transaction or are in one.")
 BATCH_EVENTS = Histogram(

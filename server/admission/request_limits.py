@@ -38,6 +38,12 @@ AGENT_IDS = Most(
     message="filter by at most 100 agents, or by a channel",
     field="filter",
 )
+FILTERS = Most(
+    count=1,
+    reason=Reason.TOO_MANY_FILTERS,
+    message="figures are kept by one dimension at a time: filter by one of agent_id, channel, team_id or dimensions",
+    field="filter",
+)
 PROPERTIES = Most(
     count=rules.MAX_PROPERTIES,
     reason=Reason.TOO_MANY_PROPERTIES,
@@ -58,6 +64,7 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.StreamBatch.events": EVENTS,
     "tallywire.v1.GetUsageTrendsRequest.metrics": METRICS,
     "tallywire.v1.RealtimeFilter.agent_ids": AGENT_IDS,
+    "tallywire.v1.Filter.dimensions": FILTERS,
     "google.protobuf.Struct.fields": PROPERTIES,
     "google.protobuf.ListValue.values": PROPERTY_VALUES,
 }

@@ -123,7 +123,8 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
     """
     groups: dict[_Group, _ByType] = {}
     values_of, types_of = map(dimensions.TABLE.fields_of, events), map(_type_of, events)
-    for event, place, values, event_type in zip(events, recency.places(events), values_of, types_of, strict=True):
+    places = recency.places(events)
+    for event, place, values, event_type in zip(events, places, values_of, types_of, strict=True):
         types = groups.get((place, values))
         if types is None:
             groups[place, values] = {event_type: [event]}
@@ -131,8 +132,10 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
             types[event_type].append(event)
         else:
             types[event_type] = [event]
+    found = _by_cell(groups, numbers.overflow)
+    _add_by_details(found, events, places, numbers.overflow)
     result: Cells = {}
-    for plain, types in _by_cell(groups, numbers.overflow).items():
+    for plain, types in found.items():
         result[CellKey(*plain)] = _cell(types, numbers)
     _count_types(result, groups, numbers.overflow)
     for key in [key for key in result if key.dimension == _ADDS_UP.number]:
@@ -147,7 +150,6 @@ def _by_cell(groups: Mapping[_Group, _ByType], overflow: Overflow) -> dict[_Plai
     the total.
     """
     found: dict[_PlainKey, _ByType] = {}
-    of_details = dimensions.TABLE.of_details
     for (place, values), types in groups.items():
         cells_of = [found.setdefault(key, {}) for key in _keys(place, values, overflow)]
         for event_type, some in types.items():
@@ -156,9 +158,6 @@ def _by_cell(groups: Mapping[_Group, _ByType], overflow: Overflow) -> dict[_Plai
                     cell[event_type] += some
                 else:
                     cell[event_type] = [*some]
-            if event_type in of_details:
-                for dimension in of_details[event_type]:
-                    _add_details(found, dimension, place, event_type, some, overflow)
     return found
 
 
@@ -174,21 +173,21 @@ def _keys(place: int, values: Sequence[str], overflow: Overflow) -> list[_PlainK
     ]
 
 
-def _add_details(
-    found: dict[_PlainKey, _ByType],
-    dimension: Dimension,
-    place: int,
-    event_type: str,
-    events: Sequence[Event],
-    overflow: Overflow,
+def _add_by_details(
+    found: dict[_PlainKey, _ByType], events: Sequence[Event], places: Sequence[int], overflow: Overflow
 ) -> None:
-    """Adds events of a type to the cells of a dimension whose value is in details."""
-    bucket, slot = slots.split(place)
-    for event in events:
-        if event.detail and (value := dimension.value_in(event.detail)):
-            label = overflow.label(dimension, value)
-            key = dimension.number, label, bucket, slot if dimension.has_slots else slots.WHOLE
-            found.setdefault(key, {}).setdefault(event_type, []).append(event)
+    """Adds events to the cells of dimensions whose values are in details."""
+    of_details = dimensions.TABLE.of_details
+    for event, place, event_type, detail in zip(
+        events, places, map(_type_of, events), map(_detail_of, events), strict=True
+    ):
+        if detail and event_type in of_details:
+            for dimension in of_details[event_type]:
+                if value := dimension.value_in(detail):
+                    bucket, slot = slots.split(place)
+                    label = overflow.label(dimension, value)
+                    key = dimension.number, label, bucket, slot if dimension.has_slots else slots.WHOLE
+                    found.setdefault(key, {}).setdefault(event_type, []).append(event)
 
 
 def _count_types(result: Cells, groups: Mapping[_Group, _ByType], overflow: Overflow) -> None:

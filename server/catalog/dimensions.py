@@ -39,7 +39,14 @@ class Dimension:
     limit: int = 1_000  # of distinct values with cells of their own, unless the operator sets another one
     highest_limit: int = 1_000_000  # that the operator may set
     has_all_measures: bool = True  # so that a question can be narrowed to one of its values
+    has_projections: bool = False  # what projections count is kept by it, too
     has_slots: bool = False  # so that realtime can be narrowed to some of its values
+
+    @property
+    def max_bytes(self) -> int:
+        """Returns the length of the longest value."""
+        parts = max(1, len(self.details))
+        return parts * (rules.MAX_ID_BYTES + 1) - 1
 
     def value_of(self, event: Event) -> str:
         """Returns the value that an event carries; empty: none."""
@@ -51,9 +58,9 @@ class Dimension:
 
     def value_in(self, detail: Mapping[str, int | str]) -> str:
         """Returns the value that details of the family hold; empty: none."""
-        last = str(detail.get(self.details[-1], ""))
+        last = detail.get(self.details[-1])
         if not last or len(self.details) == 1:
-            return last
+            return str(last or "")
         return " ".join(str(detail[name]) for name in self.details if detail.get(name))
 
 
@@ -84,7 +91,9 @@ class Dimensions:
         return [one for one in self.entries if one.has_all_measures and one is not TOTAL]
 
 
-TOTAL = Dimension(number=0, name="total", description="The organization as a whole.", has_slots=True)
+TOTAL = Dimension(
+    number=0, name="total", description="The organization as a whole.", has_projections=True, has_slots=True
+)
 AGENT = Dimension(
     number=1,
     name="agent",
@@ -92,6 +101,7 @@ AGENT = Dimension(
     field="agent_id",
     member_kind=2,
     limit=10_000,
+    has_projections=True,
     has_slots=True,
 )
 CHANNEL = Dimension(
@@ -100,6 +110,7 @@ CHANNEL = Dimension(
     description="The way by which users are reached.",
     field="channel",
     member_kind=4,
+    has_projections=True,
     has_slots=True,
 )
 TEAM = Dimension(
@@ -108,6 +119,7 @@ TEAM = Dimension(
     description="The team that the agent worked for.",
     field="team_id",
     member_kind=5,
+    has_projections=True,
 )
 EVENT_TYPE = Dimension(
     number=4,
@@ -124,5 +136,46 @@ STORAGE_KIND = Dimension(
     description="What is stored. The storage in use alone.",
     has_all_measures=False,
 )
+MODEL = Dimension(
+    number=6,
+    name="model",
+    description="The language model that a message was made with.",
+    family="message",
+    details=("model",),
+    member_kind=6,
+)
+ENDPOINT = Dimension(
+    number=7,
+    name="endpoint",
+    description='The route of a call of an interface, with its method: "GET /orders/{id}".',
+    family="api",
+    details=("method", "endpoint"),
+    member_kind=7,
+)
+CAMPAIGN = Dimension(
+    number=8,
+    name="campaign",
+    description="The campaign that an event belongs to.",
+    field="campaign_id",
+    member_kind=8,
+)
+QUEUE = Dimension(
+    number=9,
+    name="queue",
+    description="Where the caller of a call waited.",
+    family="call",
+    details=("queue",),
+    member_kind=9,
+)
+TOPIC = Dimension(
+    number=10,
+    name="topic",
+    description="What a conversation is about, on the events that tell the topic.",
+    family="conversation",
+    details=("topic",),
+    member_kind=10,
+)
 
-TABLE = Dimensions((TOTAL, AGENT, CHANNEL, TEAM, EVENT_TYPE, STORAGE_KIND))
+TABLE = Dimensions(
+    (TOTAL, AGENT, CHANNEL, TEAM, EVENT_TYPE, STORAGE_KIND, MODEL, ENDPOINT, CAMPAIGN, QUEUE, TOPIC),
+)

@@ -1,12 +1,13 @@
 """Figures from cells: how each kind of metric is computed."""
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from server import histogram
-from server.catalog import cells, registry
+from server.catalog import cells, dimensions, registry
 from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
 from server.catalog.metrics import Aggregation, Measure, Metric, Quantile, Ratio
 from server.catalog.selections import Wanted
 
@@ -27,9 +28,19 @@ def figure(metric: Metric, cell: Cell) -> Figure:
             return _ratio(metric, cell)
 
 
-def figures(names: Iterable[str], cell: Cell) -> dict[str, Figure]:
-    """Returns the values of several metrics in a cell, by name."""
-    return {name: figure(registry.METRICS[name], cell) for name in names}
+def figures(names: Iterable[str], cell: Cell, by: Dimension = dimensions.TOTAL) -> dict[str, Figure]:
+    """Returns the values of several metrics in a cell of a dimension, by name; None if they are not kept by it."""
+    return {name: figure(registry.METRICS[name], cell) if is_kept(name, by) else None for name in names}
+
+
+def is_kept(name: str, by: Dimension) -> bool:
+    """Returns whether a metric is kept by a dimension: what projections count is kept by some dimensions alone."""
+    return by.has_projections or not _projections(name)
+
+
+@functools.cache
+def _projections(name: str) -> Sequence[str]:
+    return wanted([name]).projections
 
 
 def wanted(names: Iterable[str], *more: str) -> Wanted:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from server.catalog import figures, registry
 from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
 
 
 class Absence(enum.Enum):
@@ -13,6 +14,7 @@ class Absence(enum.Enum):
     NO_BASELINE = enum.auto()
     BEFORE_FLOOR = enum.auto()
     TOO_EARLY = enum.auto()
+    NOT_KEPT = enum.auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +30,14 @@ def absent(absence: Absence) -> dict[str, Change]:
     return dict.fromkeys(registry.CHANGES, Change(percent=None, absence=absence))
 
 
-def changes(now: Cell, before: Cell) -> dict[str, Change]:
-    """Returns every change of the catalogue, by name."""
-    return {name: _change(metric, now, before) for name, metric in registry.CHANGES.items()}
+def changes(now: Cell, before: Cell, by: Dimension) -> dict[str, Change]:
+    """Returns every change of the catalogue between two cells of a dimension, by name."""
+    return {name: _change(metric, now, before, by) for name, metric in registry.CHANGES.items()}
 
 
-def _change(name: str, now: Cell, before: Cell) -> Change:
+def _change(name: str, now: Cell, before: Cell, by: Dimension) -> Change:
+    if not figures.is_kept(name, by):
+        return Change(percent=None, absence=Absence.NOT_KEPT)
     metric = registry.METRICS[name]
     percent = figures.change(figures.figure(metric, now), figures.figure(metric, before))
     return Change(percent=percent, absence=Absence.NO_BASELINE if percent is None else None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from server import timerange
 from server.catalog import cells, figures, registry
 from server.catalog.cells import OTHER, Cell
+from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import EventTypeCounts, Selection
@@ -60,8 +61,8 @@ async def answer(queries: Queries, principal: Principal, question: OverviewQuest
     whole = _whole_period(read.plan, read.found.cells)
     return Overview(
         context=read.context(FIGURES),
-        figures=figures.figures(FIGURES, whole),
-        changes=_changes(read.plan, read.found.cells),
+        figures=figures.figures(FIGURES, whole, part.dimension),
+        changes=_changes(read.plan, read.found.cells, part.dimension),
         storage_by_kind=storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None,
         events_by_type=_type_counts(read.found.event_types, whole) if part.is_whole else None,
     )
@@ -113,12 +114,12 @@ def _whole_period(chosen: OverviewPlan, found: Mapping[Selection, Cell]) -> Cell
     return whole
 
 
-def _changes(chosen: OverviewPlan, found: Mapping[Selection, Cell]) -> dict[str, Change]:
+def _changes(chosen: OverviewPlan, found: Mapping[Selection, Cell], by: Dimension) -> dict[str, Change]:
     if chosen.before is None:
         return changes.absent(Absence.BEFORE_FLOOR)
     if not chosen.elapsed.span.length:
         return changes.absent(Absence.TOO_EARLY)
-    return changes.changes(found[chosen.elapsed], found[chosen.before])
+    return changes.changes(found[chosen.elapsed], found[chosen.before], by)
 
 
 def _type_counts(types: Mapping[str, int], whole: Cell) -> dict[str, int]:

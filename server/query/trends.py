@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from server import timerange
 from server.admission import request_limits
 from server.catalog import figures, registry
+from server.catalog.cells import Cell
 from server.catalog.figures import Figure
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
@@ -65,12 +66,17 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
         context=read.context(names),
         granularity=_width(question.granularity, read.period),
         buckets=spans,
-        series={name: [figures.figure(registry.METRICS[name], cell) for cell in points] for name in names},
+        series=_series(names, points, part),
         storage_by_kind=in_use,
         estimated_costs=None
         if in_use is None
         else costs.estimate(principal.settings, spans, points, storage_after=sum(in_use.values())),
     )
+
+
+def _series(names: Sequence[str], points: Sequence[Cell], part: Filter) -> dict[str, Sequence[Figure]]:
+    values = [figures.figures(names, cell, part.dimension) for cell in points]
+    return {name: [point[name] for point in values] for name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

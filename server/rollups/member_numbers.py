@@ -1,6 +1,7 @@
 """What is known of users and of the values of dimensions, remembered between batches."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -75,6 +76,7 @@ class _Shelf:
 
 _Generation = dict[tuple[int, int], _Shelf]  # by organization and kind
 _EMPTY = _Shelf()
+_detail_of: Callable[[Event], Mapping[str, int | str]] = operator.itemgetter(Event._fields.index("detail"))
 
 
 def ids_of(events: Sequence[Event]) -> dict[int, set[str]]:
@@ -83,10 +85,12 @@ def ids_of(events: Sequence[Event]) -> dict[int, set[str]]:
     found = {dimensions.USER_KIND: set(map(dimensions.field("user_id"), events))}
     for dimension in (*table.of_fields, dimensions.EVENT_TYPE):
         found[dimension.member_kind] = set(map(dimensions.field(dimension.field), events))
-    for event_type in found[dimensions.EVENT_TYPE.member_kind] & table.of_details.keys():
-        mine = [event.detail for event in events if event.event_type == event_type and event.detail]
-        for dimension in table.of_details[event_type]:
-            found.setdefault(dimension.member_kind, set()).update(map(dimension.value_in, mine))
+    of_details = table.of_details
+    for event_type, detail in zip(map(dimensions.field("event_type"), events), map(_detail_of, events), strict=True):
+        if detail and event_type in of_details:
+            for dimension in of_details[event_type]:
+                if value := dimension.value_in(detail):
+                    found.setdefault(dimension.member_kind, set()).add(value)
     for ids in found.values():
         ids.discard("")
     return {kind: ids for kind, ids in found.items() if ids}

@@ -132,7 +132,7 @@ class Caller:
         """Opens a stream of events; cancel it where the test does not end it."""
         return event_service_pb2_grpc.EventServiceStub(self.channel).StreamEvents(metadata=self.metadata, timeout=30)
 
-    async def overview(self, time_range: time_pb2.TimeRange, **part: str) -> metrics_service_pb2.GetOverviewResponse:
+    async def overview(self, time_range: time_pb2.TimeRange, **part: Any) -> metrics_service_pb2.GetOverviewResponse:
         """Asks for the key figures."""
         request = metrics_service_pb2.GetOverviewRequest(time_range=time_range, filter=answer_pb2.Filter(**part))
         return await self.ask("GetOverview", request)
@@ -151,7 +151,7 @@ class Caller:
         time_range: time_pb2.TimeRange,
         *metrics: str,
         granularity: int = time_pb2.GRANULARITY_UNSPECIFIED,
-        **part: str,
+        **part: Any,
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
         """Asks for series."""
         request = metrics_service_pb2.GetUsageTrendsRequest(

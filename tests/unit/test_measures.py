@@ -149,9 +149,7 @@ def test_an_event_counts_in_full_for_each_of_its_values(one: Event) -> None:
         CellKey(dimension, value, one.bucket)
         for dimension, value in (
             (dimensions.TOTAL.number, ""),
-            (dimensions.AGENT.number, one.agent_id),
-            (dimensions.CHANNEL.number, one.channel),
-            (dimensions.TEAM.number, one.team_id),
+            *((one_of.number, one_of.value_of(one)) for one_of in dimensions.TABLE.filters),
         )
         if value or dimension == dimensions.TOTAL.number
     }

@@ -1,14 +1,25 @@
 """ListMetrics: the catalogue as messages."""
 
-from server.catalog import registry
+from server.catalog import dimensions, registry
+from server.catalog.dimensions import Dimension
 from server.catalog.metrics import Definition, Derived, Measure, Quantile, Ratio
 from tallywire.v1 import metrics_service_pb2
 
 
 def response() -> metrics_service_pb2.ListMetricsResponse:
-    """Returns the message of the whole catalogue, by name."""
+    """Returns the message of the whole catalogue, metrics and dimensions each by name."""
     return metrics_service_pb2.ListMetricsResponse(
-        metrics=[_descriptor(metric) for _, metric in sorted(registry.ALL.items())]
+        metrics=[_descriptor(metric) for _, metric in sorted(registry.ALL.items())],
+        dimensions=sorted(map(_dimension, dimensions.TABLE.filters), key=lambda one: one.name),
+    )
+
+
+def _dimension(dimension: Dimension) -> metrics_service_pb2.DimensionDescriptor:
+    return metrics_service_pb2.DimensionDescriptor(
+        name=dimension.name,
+        description=dimension.description,
+        has_conversations=dimension.has_projections,
+        has_realtime=dimension.has_slots,
     )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 from google.protobuf import timestamp_pb2
 
 from server import histogram, quarters, timerange
+from server.admission import request_limits
 from server.catalog import counting, dimensions
+from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.errors import Reason, Refused
@@ -17,7 +19,12 @@ from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
 _STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in counting.STORAGE_KINDS}
 
-_FILTERS = {name: dimensions.TABLE.by_field[name] for name in answer_pb2.Filter.DESCRIPTOR.fields_by_name}
+# The fields of a filter that name a dimension of their own.
+_FIELDS = {
+    name: dimensions.TABLE.by_field[name]
+    for name in answer_pb2.Filter.DESCRIPTOR.fields_by_name
+    if name in dimensions.TABLE.by_field
+}
 
 
 def period(message: time_pb2.TimeRange) -> Period:
@@ -35,20 +42,34 @@ def period(message: time_pb2.TimeRange) -> Period:
 
 
 def part(message: answer_pb2.Filter) -> Filter:
-    """Returns the filter of a question."""
+    """Returns the filter of a question; refuses more than one value, since figures are kept by one at a time."""
     chosen = [
-        Filter(dimension=dimension, value=rules.identifier(f"filter.{name}", value))
-        for name, dimension in _FILTERS.items()
+        _filter(f"filter.{name}", dimension, value)
+        for name, dimension in _FIELDS.items()
         if (value := getattr(message, name))
     ]
-    if len(chosen) > 1:
-        raise Refused(
-            Reason.TOO_MANY_FILTERS,
-            f"filter by one of {', '.join(_FILTERS)}",
-            field="filter",
-            metadata={"limit": "1"},
-        )
+    request_limits.FILTERS.check(len(chosen) + len(message.dimensions))
+    chosen += [_filter("filter.dimensions.value", _dimension(one.dimension), one.value) for one in message.dimensions]
     return chosen[0] if chosen else Filter()
+
+
+def _filter(field: str, dimension: Dimension, value: str) -> Filter:
+    if not value:
+        raise rules.required(field)
+    return Filter(dimension=dimension, value=rules.identifier(field, value, dimension.max_bytes))
+
+
+def _dimension(name: str) -> Dimension:
+    dimension = dimensions.TABLE.by_name.get(name)
+    if dimension is None or dimension not in dimensions.TABLE.filters:
+        known = ", ".join(one.name for one in dimensions.TABLE.filters)
+        raise Refused(
+            Reason.UNKNOWN_DIMENSION,
+            f"{name[:64]!r} is no dimension that an answer can be narrowed by; these are: {known}",
+            field="filter.dimensions.dimension",
+            metadata={"dimension": name[:64]},
+        )
+    return dimension
 
 
 def timestamp(bucket: int) -> timestamp_pb2.Timestamp:

@@ -1,6 +1,6 @@
 """Requests from friendly arguments, and their limits."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, TypedDict
@@ -33,11 +33,12 @@ _GRANULARITIES: Final = {
 
 
 class Only(TypedDict, total=False):
-    """The arguments that narrow an answer to one agent, channel or team."""
+    """The arguments that narrow an answer to one value of one dimension."""
 
     agent_id: str | None
     channel: str | None
     team_id: str | None
+    dimensions: Mapping[str, str] | None  # values by the names of dimensions, as {"model": "small-2"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,12 +155,17 @@ def time_range(start: datetime, end: datetime, zone: str | None) -> time_pb2.Tim
 
 
 def answer_filter(
-    *, agent_id: str | None = None, channel: str | None = None, team_id: str | None = None
+    *,
+    agent_id: str | None = None,
+    channel: str | None = None,
+    team_id: str | None = None,
+    dimensions: Mapping[str, str] | None = None,
 ) -> answer_pb2.Filter | None:
-    """Returns the filter, or None without any; the server takes one field at most."""
-    if not (agent_id or channel or team_id):
+    """Returns the filter, or None without any; the server takes one value of one dimension at most."""
+    if not (agent_id or channel or team_id or dimensions):
         return None
-    return answer_pb2.Filter(agent_id=agent_id or "", channel=channel or "", team_id=team_id or "")
+    others = [answer_pb2.DimensionFilter(dimension=name, value=value) for name, value in (dimensions or {}).items()]
+    return answer_pb2.Filter(agent_id=agent_id or "", channel=channel or "", team_id=team_id or "", dimensions=others)
 
 
 def realtime_filter(agent_ids: Sequence[str], channel: str | None) -> realtime_service_pb2.RealtimeFilter | None:

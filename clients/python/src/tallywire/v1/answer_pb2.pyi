@@ -34,6 +34,8 @@ class _AbsenceReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     """The earlier period begins before 2000-01-01, which is not kept."""
     ABSENCE_REASON_TOO_EARLY: _AbsenceReason.ValueType  # 3
     """No quarter hour of the period has passed yet."""
+    ABSENCE_REASON_NOT_KEPT: _AbsenceReason.ValueType  # 4
+    """The figure is not kept by the dimension of the filter."""
 
 class AbsenceReason(_AbsenceReason, metaclass=_AbsenceReasonEnumTypeWrapper):
     """AbsenceReason says why a figure is absent."""
@@ -46,6 +48,8 @@ ABSENCE_REASON_BEFORE_FLOOR: AbsenceReason.ValueType  # 2
 """The earlier period begins before 2000-01-01, which is not kept."""
 ABSENCE_REASON_TOO_EARLY: AbsenceReason.ValueType  # 3
 """No quarter hour of the period has passed yet."""
+ABSENCE_REASON_NOT_KEPT: AbsenceReason.ValueType  # 4
+"""The figure is not kept by the dimension of the filter."""
 global___AbsenceReason = AbsenceReason
 
 @typing.final
@@ -195,10 +199,14 @@ global___Change = Change
 
 @typing.final
 class Filter(google.protobuf.message.Message):
-    """Filter narrows a question to a part of the organization's events. At most one field may be set (TOO_MANY_FILTERS). A
-    value that no event carried gives zeros, not an error. A value without figures of its own, because it was first seen
-    after the limit of distinct values was reached, is refused (CARDINALITY_OVERFLOW); "_other" gives the figures of all
-    such values together.
+    """Filter narrows a question to a part of the organization's events: to one value of one dimension. Figures are kept for
+    one dimension at a time, so dimensions cannot be combined: at most one field may be set, with at most one element
+    (TOO_MANY_FILTERS). A value that no event carried gives zeros, not an error. A value without figures of its own,
+    because it was first seen after the limit of distinct values was reached, is refused (CARDINALITY_OVERFLOW); "_other"
+    gives the figures of all such values together.
+
+    What is counted from whole conversations (how many there are, how they close, how long they take) is kept by agent,
+    channel and team. Under any other dimension these figures are absent.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -206,19 +214,47 @@ class Filter(google.protobuf.message.Message):
     AGENT_ID_FIELD_NUMBER: builtins.int
     CHANNEL_FIELD_NUMBER: builtins.int
     TEAM_ID_FIELD_NUMBER: builtins.int
+    DIMENSIONS_FIELD_NUMBER: builtins.int
     agent_id: builtins.str
     """agent_id keeps the events that carry this agent. At most 256 bytes."""
     channel: builtins.str
     """channel keeps the events that carry this channel. At most 256 bytes."""
     team_id: builtins.str
     """team_id keeps the events that carry this team. At most 256 bytes."""
+    @property
+    def dimensions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DimensionFilter]:
+        """dimensions keeps the events that carry a value of any dimension in ListMetrics. At most one."""
+
     def __init__(
         self,
         *,
         agent_id: builtins.str = ...,
         channel: builtins.str = ...,
         team_id: builtins.str = ...,
+        dimensions: collections.abc.Iterable[global___DimensionFilter] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["agent_id", b"agent_id", "channel", b"channel", "team_id", b"team_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent_id", b"agent_id", "channel", b"channel", "dimensions", b"dimensions", "team_id", b"team_id"]) -> None: ...
 
 global___Filter = Filter
+
+@typing.final
+class DimensionFilter(google.protobuf.message.Message):
+    """DimensionFilter keeps the events that carry a value of a dimension."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIMENSION_FIELD_NUMBER: builtins.int
+    VALUE_FIELD_NUMBER: builtins.int
+    dimension: builtins.str
+    """dimension is its name, as in ListMetrics, for example "model" (UNKNOWN_DIMENSION). Required."""
+    value: builtins.str
+    """value is the value. Required. At most 256 bytes, or 513 for "endpoint"."""
+    def __init__(
+        self,
+        *,
+        dimension: builtins.str = ...,
+        value: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["dimension", b"dimension", "value", b"value"]) -> None: ...
+
+global___DimensionFilter = DimensionFilter

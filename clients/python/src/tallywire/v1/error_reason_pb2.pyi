@@ -110,11 +110,11 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_TOO_MANY_METRICS: _ErrorReason.ValueType  # 46
     """INVALID_ARGUMENT. More metrics than allowed. Metadata: limit."""
     ERROR_REASON_TOO_MANY_FILTERS: _ErrorReason.ValueType  # 47
-    """INVALID_ARGUMENT. More than one filter. Metadata: limit."""
+    """INVALID_ARGUMENT. More than one filter: figures are kept by one dimension at a time. Metadata: limit."""
     ERROR_REASON_AGENT_NOT_FOUND: _ErrorReason.ValueType  # 48
     """NOT_FOUND. The organization has never sent an event that carries this agent_id."""
     ERROR_REASON_CARDINALITY_OVERFLOW: _ErrorReason.ValueType  # 49
-    """FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen
+    """FAILED_PRECONDITION. The value of a dimension that was asked about has no figures of its own: it was first seen
     after the organization had reached its limit of distinct values, and is counted together with others. Metadata:
     counted_under, the value ("_other") that gives the figures of all of them.
     """
@@ -123,6 +123,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     field, a filter for example, it would answer for more than was asked. Events may have such fields. Metadata: path
     of the message that has the field (empty: the request), and number, that of the field.
     """
+    ERROR_REASON_UNKNOWN_DIMENSION: _ErrorReason.ValueType  # 51
+    """INVALID_ARGUMENT. There is no dimension of this name, or answers cannot be narrowed by it. Metadata: dimension."""
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -301,11 +303,11 @@ ERROR_REASON_UNKNOWN_METRIC: ErrorReason.ValueType  # 45
 ERROR_REASON_TOO_MANY_METRICS: ErrorReason.ValueType  # 46
 """INVALID_ARGUMENT. More metrics than allowed. Metadata: limit."""
 ERROR_REASON_TOO_MANY_FILTERS: ErrorReason.ValueType  # 47
-"""INVALID_ARGUMENT. More than one filter. Metadata: limit."""
+"""INVALID_ARGUMENT. More than one filter: figures are kept by one dimension at a time. Metadata: limit."""
 ERROR_REASON_AGENT_NOT_FOUND: ErrorReason.ValueType  # 48
 """NOT_FOUND. The organization has never sent an event that carries this agent_id."""
 ERROR_REASON_CARDINALITY_OVERFLOW: ErrorReason.ValueType  # 49
-"""FAILED_PRECONDITION. The agent, channel or team that was asked about has no figures of its own: it was first seen
+"""FAILED_PRECONDITION. The value of a dimension that was asked about has no figures of its own: it was first seen
 after the organization had reached its limit of distinct values, and is counted together with others. Metadata:
 counted_under, the value ("_other") that gives the figures of all of them.
 """
@@ -314,6 +316,8 @@ ERROR_REASON_UNKNOWN_FIELD: ErrorReason.ValueType  # 50
 field, a filter for example, it would answer for more than was asked. Events may have such fields. Metadata: path
 of the message that has the field (empty: the request), and number, that of the field.
 """
+ERROR_REASON_UNKNOWN_DIMENSION: ErrorReason.ValueType  # 51
+"""INVALID_ARGUMENT. There is no dimension of this name, or answers cannot be narrowed by it. Metadata: dimension."""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61

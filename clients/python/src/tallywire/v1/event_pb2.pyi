@@ -181,7 +181,7 @@ class Event(google.protobuf.message.Message):
     agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
     counts as unset, with the warning PLACEHOLDER_ID.
 
-    An organization has a limit of distinct agents, channels, teams and custom event types with figures of their own:
+    An organization has a limit of distinct values of each dimension, such as agents, with figures of their own:
     10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
     limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
     Totals and the number of distinct agents stay exact.

@@ -66,7 +66,8 @@ class _EventWarningEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     EVENT_WARNING_CLOCK_CORRECTED: _EventWarning.ValueType  # 3
     """occurred_at was moved, because the sender's clock is off and the request asked for it (correct_clock)."""
     EVENT_WARNING_CARDINALITY_OVERFLOW: _EventWarning.ValueType  # 4
-    """The event's agent, channel, team or event type was first seen after the organization had reached its limit of them.
+    """A value of the event, such as its agent or model, was first seen after the organization had reached its limit of
+    them.
     All totals count the event, and figures by that value count it under "_other". The event itself keeps its values.
     """
     EVENT_WARNING_CLOCK_SKEW: _EventWarning.ValueType  # 5
@@ -94,7 +95,8 @@ EVENT_WARNING_REDACTED: EventWarning.ValueType  # 2
 EVENT_WARNING_CLOCK_CORRECTED: EventWarning.ValueType  # 3
 """occurred_at was moved, because the sender's clock is off and the request asked for it (correct_clock)."""
 EVENT_WARNING_CARDINALITY_OVERFLOW: EventWarning.ValueType  # 4
-"""The event's agent, channel, team or event type was first seen after the organization had reached its limit of them.
+"""A value of the event, such as its agent or model, was first seen after the organization had reached its limit of
+them.
 All totals count the event, and figures by that value count it under "_other". The event itself keeps its values.
 """
 EVENT_WARNING_CLOCK_SKEW: EventWarning.ValueType  # 5

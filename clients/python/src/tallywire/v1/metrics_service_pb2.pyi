@@ -89,7 +89,7 @@ class GetOverviewRequest(google.protobuf.message.Message):
 
     @property
     def filter(self) -> tallywire.v1.answer_pb2.Filter:
-        """filter narrows the question to one agent, channel or team. Unset: the whole organization."""
+        """filter narrows the question to one value of a dimension. Unset: the whole organization."""
 
     def __init__(
         self,
@@ -911,7 +911,7 @@ class GetUsageTrendsRequest(google.protobuf.message.Message):
 
     @property
     def filter(self) -> tallywire.v1.answer_pb2.Filter:
-        """filter narrows the question to one agent, channel or team. Unset: the whole organization."""
+        """filter narrows the question to one value of a dimension. Unset: the whole organization."""
 
     def __init__(
         self,
@@ -1099,18 +1099,54 @@ class ListMetricsResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     METRICS_FIELD_NUMBER: builtins.int
+    DIMENSIONS_FIELD_NUMBER: builtins.int
     @property
     def metrics(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MetricDescriptor]:
         """metrics are all metrics, by name."""
+
+    @property
+    def dimensions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DimensionDescriptor]:
+        """dimensions are all dimensions that an answer can be narrowed by, by name."""
 
     def __init__(
         self,
         *,
         metrics: collections.abc.Iterable[global___MetricDescriptor] | None = ...,
+        dimensions: collections.abc.Iterable[global___DimensionDescriptor] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["metrics", b"metrics"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["dimensions", b"dimensions", "metrics", b"metrics"]) -> None: ...
 
 global___ListMetricsResponse = ListMetricsResponse
+
+@typing.final
+class DimensionDescriptor(google.protobuf.message.Message):
+    """DimensionDescriptor defines one dimension: something that figures are kept by."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    HAS_CONVERSATIONS_FIELD_NUMBER: builtins.int
+    HAS_REALTIME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """name is the dimension's name in filters."""
+    description: builtins.str
+    """description says what the values are, and which events carry them."""
+    has_conversations: builtins.bool
+    """has_conversations is true if what is counted from whole conversations is kept by it, too."""
+    has_realtime: builtins.bool
+    """has_realtime is true if RealtimeFilter has a field for it."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        description: builtins.str = ...,
+        has_conversations: builtins.bool = ...,
+        has_realtime: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["description", b"description", "has_conversations", b"has_conversations", "has_realtime", b"has_realtime", "name", b"name"]) -> None: ...
+
+global___DimensionDescriptor = DimensionDescriptor
 
 @typing.final
 class MetricDescriptor(google.protobuf.message.Message):

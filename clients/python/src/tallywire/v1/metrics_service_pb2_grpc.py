@@ -70,7 +70,7 @@ class MetricsServiceServicer(object):
     """
 
     def GetOverview(self, request, context):
-        """GetOverview returns the key figures of the organization, or of one of its agents, channels or teams.
+        """GetOverview returns the key figures of the organization, or of one value of a dimension, such as an agent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,7 +94,8 @@ class MetricsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListMetrics(self, request, context):
-        """ListMetrics returns the catalogue: name, unit and definition of every metric.
+        """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
+        narrowed by.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -30,7 +30,7 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.GetOverviewRequest,
         tallywire.v1.metrics_service_pb2.GetOverviewResponse,
     ]
-    """GetOverview returns the key figures of the organization, or of one of its agents, channels or teams."""
+    """GetOverview returns the key figures of the organization, or of one value of a dimension, such as an agent."""
 
     GetAgentMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetAgentMetricsRequest,
@@ -52,7 +52,9 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
     ]
-    """ListMetrics returns the catalogue: name, unit and definition of every metric."""
+    """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
+    narrowed by.
+    """
 
 class MetricsServiceAsyncStub:
     """MetricsService answers questions. Every answer is exact as of the revision in its context, whether or not any worker
@@ -66,7 +68,7 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.GetOverviewRequest,
         tallywire.v1.metrics_service_pb2.GetOverviewResponse,
     ]
-    """GetOverview returns the key figures of the organization, or of one of its agents, channels or teams."""
+    """GetOverview returns the key figures of the organization, or of one value of a dimension, such as an agent."""
 
     GetAgentMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetAgentMetricsRequest,
@@ -88,7 +90,9 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
     ]
-    """ListMetrics returns the catalogue: name, unit and definition of every metric."""
+    """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
+    narrowed by.
+    """
 
 class MetricsServiceServicer(metaclass=abc.ABCMeta):
     """MetricsService answers questions. Every answer is exact as of the revision in its context, whether or not any worker
@@ -104,7 +108,7 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetOverviewRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetOverviewResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetOverviewResponse]]:
-        """GetOverview returns the key figures of the organization, or of one of its agents, channels or teams."""
+        """GetOverview returns the key figures of the organization, or of one value of a dimension, such as an agent."""
 
     @abc.abstractmethod
     def GetAgentMetrics(
@@ -132,6 +136,8 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.ListMetricsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.ListMetricsResponse]]:
-        """ListMetrics returns the catalogue: name, unit and definition of every metric."""
+        """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
+        narrowed by.
+        """
 
 def add_MetricsServiceServicer_to_server(servicer: MetricsServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -78,9 +78,19 @@ class _ChangeDimensionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper
     """One event type."""
     CHANGE_DIMENSION_STORAGE_KIND: _ChangeDimension.ValueType  # 6
     """One kind of storage."""
+    CHANGE_DIMENSION_MODEL: _ChangeDimension.ValueType  # 7
+    """One language model."""
+    CHANGE_DIMENSION_ENDPOINT: _ChangeDimension.ValueType  # 8
+    """One route of an interface with its method, as in "GET /orders/{id}"."""
+    CHANGE_DIMENSION_CAMPAIGN: _ChangeDimension.ValueType  # 9
+    """One campaign."""
+    CHANGE_DIMENSION_QUEUE: _ChangeDimension.ValueType  # 10
+    """One queue of calls."""
+    CHANGE_DIMENSION_TOPIC: _ChangeDimension.ValueType  # 11
+    """One topic of conversations."""
 
 class ChangeDimension(_ChangeDimension, metaclass=_ChangeDimensionEnumTypeWrapper):
-    """ChangeDimension is what a cell is grouped by."""
+    """ChangeDimension is what a cell is grouped by. Readers leave out the values that they do not know."""
 
 CHANGE_DIMENSION_UNSPECIFIED: ChangeDimension.ValueType  # 0
 """Never sent."""
@@ -96,6 +106,16 @@ CHANGE_DIMENSION_EVENT_TYPE: ChangeDimension.ValueType  # 5
 """One event type."""
 CHANGE_DIMENSION_STORAGE_KIND: ChangeDimension.ValueType  # 6
 """One kind of storage."""
+CHANGE_DIMENSION_MODEL: ChangeDimension.ValueType  # 7
+"""One language model."""
+CHANGE_DIMENSION_ENDPOINT: ChangeDimension.ValueType  # 8
+"""One route of an interface with its method, as in "GET /orders/{id}"."""
+CHANGE_DIMENSION_CAMPAIGN: ChangeDimension.ValueType  # 9
+"""One campaign."""
+CHANGE_DIMENSION_QUEUE: ChangeDimension.ValueType  # 10
+"""One queue of calls."""
+CHANGE_DIMENSION_TOPIC: ChangeDimension.ValueType  # 11
+"""One topic of conversations."""
 global___ChangeDimension = ChangeDimension
 
 @typing.final
@@ -557,7 +577,7 @@ class MeasureChange(google.protobuf.message.Message):
     dimension: global___ChangeDimension.ValueType
     """dimension is the dimension that value belongs to."""
     value: builtins.str
-    """value is the agent, channel, team, event type or kind of storage. Empty for the total. "_other" stands for all
+    """value is the value of the dimension, such as the agent. Empty for the total. "_other" stands for all
     values that were first seen after the limit of distinct values was reached.
     """
     measure: builtins.str

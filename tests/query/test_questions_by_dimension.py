@@ -1,0 +1,252 @@
+"""Figures by each dimension: small worlds by every road there is, values over the limit, and what is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import grpc
+import pytest
+
+from server.catalog import dimensions
+from server.catalog.cells import OTHER
+from server.catalog.dimensions import Dimension, Dimensions
+from server.rollups import audit, fold
+from server.settings import Settings
+from server.store.database import Database
+from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, realtime_service_pb2, realtime_service_pb2_grpc
+from tests.support import serving, worlds
+from tests.support.serving import Accounts, Caller, refused
+from tests.support.tiny_worlds import THE_DAY, by_field, closing, e, sent, stored_bytes
+
+ApiDetail, CallDetail, ConversationDetail = event_pb2.ApiDetail, event_pb2.CallDetail, event_pb2.ConversationDetail
+OTHERS = [*closing("c0", "started", "resolved"), stored_bytes(5), e("order.placed")]
+
+# Events by the dimension whose values they carry, and the figures that each value must give.
+WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, float | None]]]] = {
+    "model": (
+        [
+            sent(0, "c", model="small-2", prompt_tokens=10, completion_tokens=5, cost_micros=7, response_time_ms=10),
+            sent(1, "c", model="small-2", prompt_tokens=1, response_time_ms=30, failed=True),
+            sent(200, "c", model="large-1", prompt_tokens=100, cost_micros=90),
+            sent(2, "c", prompt_tokens=1000),
+        ],
+        {
+            "small-2": {
+                "events": 2,
+                "messages_sent": 2,
+                "token_usage": 16,
+                "cost_micros": 7,
+                "avg_response_time_ms": 20,
+                "error_rate": 0.5,
+            },
+            "large-1": {"messages_sent": 1, "token_usage": 100, "cost_micros": 90, "avg_response_time_ms": None},
+            "nobody": {"events": 0, "messages_sent": 0, "error_rate": None},
+        },
+    ),
+    "endpoint": (
+        [
+            e("api.called", api=ApiDetail(method="GET", endpoint="/orders/{id}", response_bytes=10)),
+            e("api.called", 30, api=ApiDetail(method="GET", endpoint="/orders/{id}", response_bytes=20)),
+            e("api.called", api=ApiDetail(method="POST", endpoint="/orders/{id}")),
+            e("api.called", api=ApiDetail(endpoint="/health")),
+            e("api.called", api=ApiDetail(method="GET")),
+        ],
+        {
+            "GET /orders/{id}": {"events": 2, "api_calls": 2, "messages_sent": 0},
+            "POST /orders/{id}": {"api_calls": 1},
+            "/health": {"api_calls": 1},
+        },
+    ),
+    "campaign": (
+        [
+            e("message.received", campaign_id="spring", user_id="u1"),
+            e("message.received", 400, campaign_id="spring", user_id="u2"),
+            e("message.received", campaign_id="autumn", user_id="u1"),
+        ],
+        {
+            "spring": {"messages_received": 2, "unique_users": 2, "active_agents": 1},
+            "autumn": {"messages_received": 1, "unique_users": 1},
+        },
+    ),
+    "queue": (
+        [
+            e("call.started", call=CallDetail(queue="billing")),
+            e("call.ended", 3, call=CallDetail(queue="billing", talk_ms=60_000)),
+            e("call.ended", 3, call=CallDetail(queue="sales", talk_ms=1)),
+        ],
+        {"billing": {"events": 2, "active_agents": 1}, "sales": {"events": 1}},
+    ),
+    "topic": (
+        [
+            e("conversation.resolved", conversation_id="c1", conversation=ConversationDetail(topic="returns")),
+            e("conversation.ended", conversation_id="c2", conversation=ConversationDetail(topic="returns")),
+            e("conversation.started", conversation_id="c3", conversation=ConversationDetail(topic="delivery")),
+        ],
+        {"returns": {"events": 2, "resolution_events": 1}, "delivery": {"events": 1, "resolution_events": 0}},
+    ),
+}
+OF_CONVERSATIONS = (
+    "total_conversations",
+    "conversations_closed",
+    "conversations_resolved",
+    "avg_first_response_time_ms",
+)
+
+
+def by(dimension: str, value: str) -> list[answer_pb2.DimensionFilter]:
+    """A filter by a value of a dimension."""
+    return [answer_pb2.DimensionFilter(dimension=dimension, value=value)]
+
+
+async def roads(caller: Caller, dimension: str, figures: Mapping[str, Mapping[str, float | None]]) -> list[Any]:
+    """Holds the figures of each value against what they must be, and returns all that was answered."""
+    answers: list[Any] = []
+    for value, expected in figures.items():
+        overview = by_field((await caller.overview(THE_DAY, dimensions=by(dimension, value))).overview)
+        assert {name: overview[name] for name in expected if name in overview} == pytest.approx(expected), value
+        assert all(overview[name] is None for name in OF_CONVERSATIONS)
+        trends = await caller.trends(THE_DAY, *expected, "total_conversations", dimensions=by(dimension, value))
+        for series in trends.series:
+            points = [getattr(point, point.WhichOneof("value") or "", None) for point in series.values]
+            assert len(points) == len(trends.buckets)
+            if series.metric == "total_conversations":
+                assert set(points) == {None}
+            elif series.unit == "1" and series.metric not in ("unique_users", "active_agents"):
+                assert sum(points) == expected[series.metric], (value, series.metric)
+        answers.append((overview, [list(series.values) for series in trends.series]))
+    return answers
+
+
+@pytest.mark.parametrize("dimension", WORLDS)
+async def test_the_figures_of_a_dimension(caller: Caller, database: Database, dimension: str) -> None:
+    """From deltas, folded, and widened; and the audit agrees."""
+    events, figures = WORLDS[dimension]
+    await worlds.keep_every_width(database, caller.organization_id)
+    await caller.track_all([*reversed(events), *OTHERS])
+    total = (await caller.overview(THE_DAY)).overview
+    before = await roads(caller, dimension, figures)
+    assert await fold.fold_all(database, caller.organization_id) > 0
+    assert await roads(caller, dimension, figures) == before
+    assert await worlds.unfolded(database, caller.organization_id) == 0
+    assert (await caller.overview(THE_DAY)).overview == total
+    assert (await audit.check(database, caller.organization_id)).mismatches == 0
+
+
+async def test_changes_of_conversations_are_absent_with_the_reason(caller: Caller) -> None:
+    await caller.track_all([sent(0, "c", model="m"), sent(-24 * 60, "c", model="m"), sent(-24 * 60, "c", model="m")])
+    overview = (await caller.overview(THE_DAY, dimensions=by("model", "m"))).overview
+    assert overview.messages_change.percent == -50
+    assert overview.conversations_change.absence_reason == answer_pb2.ABSENCE_REASON_NOT_KEPT
+
+
+@pytest.fixture(scope="module")
+async def small(settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
+    """A server that keeps figures of one value of each new dimension."""
+    limits = dict.fromkeys(WORLDS, 1)
+    async with (
+        serving.running(settings, max_distinct=limits) as server,
+        grpc.aio.insecure_channel(server.address) as channel,
+    ):
+        yield channel
+
+
+@pytest.mark.parametrize("dimension", WORLDS)
+async def test_values_over_the_limit(
+    accounts: Accounts, small: grpc.aio.Channel, database: Database, dimension: str
+) -> None:
+    """They are counted together, senders are warned, and who asks about one of them is refused."""
+    caller = replace(await accounts.caller(), channel=small)
+    events, figures = WORLDS[dimension]
+    values = [value for value in figures if value != "nobody"]
+    warnings = [
+        serving.warnings((await caller.track(event)).result)
+        for event in sorted(events, key=lambda one: one.occurred_at.ToNanoseconds())
+    ]
+    assert ["CARDINALITY_OVERFLOW"] in warnings
+    over = []
+    for value in values:
+        asked = caller.overview(THE_DAY, dimensions=by(dimension, value))
+        (answer,) = await asyncio.gather(asked, return_exceptions=True)
+        if isinstance(answer, grpc.aio.AioRpcError):
+            over.append(serving.refusal(answer)[:3])
+    assert over == [("FAILED_PRECONDITION", "CARDINALITY_OVERFLOW", "filter")] * (len(values) - 1)
+    others = (await caller.overview(THE_DAY, dimensions=by(dimension, OTHER))).overview
+    assert others.events == warnings.count(["CARDINALITY_OVERFLOW"])
+    assert (await audit.check(database, caller.organization_id)).mismatches == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "expected", "says"),
+    [
+        ({"dimensions": by("colour", "red")}, ("UNKNOWN_DIMENSION", "filter.dimensions.dimension"), "these are: agent"),
+        ({"dimensions": by("total", "x")}, ("UNKNOWN_DIMENSION", "filter.dimensions.dimension"), "these are: agent"),
+        ({"dimensions": by("event_type", "a")}, ("UNKNOWN_DIMENSION", "filter.dimensions.dimension"), "these are"),
+        ({"dimensions": by("model", "")}, ("REQUIRED_FIELD", "filter.dimensions.value"), ""),
+        ({"dimensions": by("model", "x" * 257)}, ("FIELD_TOO_LONG", "filter.dimensions.value"), ""),
+        ({"dimensions": by("endpoint", "x" * 514)}, ("FIELD_TOO_LONG", "filter.dimensions.value"), ""),
+        (
+            {"dimensions": [*by("model", "m"), *by("campaign", "c")]},
+            ("TOO_MANY_FILTERS", "filter"),
+            "one dimension at a time: filter by one of agent_id, channel, team_id or dimensions",
+        ),
+        ({"agent_id": "a", "dimensions": by("model", "m")}, ("TOO_MANY_FILTERS", "filter"), "one dimension at a time"),
+    ],
+)
+async def test_filters_that_are_refused(
+    caller: Caller, part: dict[str, Any], expected: tuple[str, str], says: str
+) -> None:
+    for call in (caller.overview(THE_DAY, **part), caller.trends(THE_DAY, "events", **part)):
+        error = await refused(call)
+        assert serving.refusal(error)[:3] == ("INVALID_ARGUMENT", *expected)
+        assert says in (error.details() or "")
+
+
+async def test_the_fields_of_a_filter_are_dimensions_like_any_other(caller: Caller) -> None:
+    await caller.track_all([sent(0, "c"), e("message.received")])
+    for name, value in (("agent", "bot"), ("channel", "web"), ("team", "blue")):
+        answer = (await caller.overview(THE_DAY, dimensions=by(name, value))).overview
+        assert (answer.events, answer.total_conversations) == (2, 1)
+
+
+async def test_the_catalogue_lists_dimensions(caller: Caller) -> None:
+    listed = (await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())).dimensions
+    assert [one.name for one in listed] == sorted(one.name for one in dimensions.TABLE.filters)
+    assert {one.name for one in listed if one.has_conversations} == {"agent", "channel", "team"}
+    assert {one.name for one in listed if one.has_realtime} == {"agent", "channel"}
+    assert all(one.description for one in listed)
+
+
+async def test_updates_name_the_dimension(caller: Caller) -> None:
+    stub = realtime_service_pb2_grpc.RealtimeServiceStub(caller.channel)
+    call = stub.WatchUpdates(realtime_service_pb2.WatchUpdatesRequest(), metadata=caller.metadata, timeout=20)
+    await call.initial_metadata()
+    await caller.track(sent(0, model="small-2"))
+    async for message in call:
+        named = {(change.dimension, change.value) for change in message.changes}
+        if message.revision:
+            break
+    call.cancel()
+    assert (realtime_service_pb2.CHANGE_DIMENSION_MODEL, "small-2") in named
+
+
+async def test_a_dimension_is_an_entry(caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted, limited, asked for, listed and audited, and nothing else was touched."""
+    resource = Dimension(
+        number=200, name="resource", description="What it is about.", field="resource_id", member_kind=200, limit=1
+    )
+    monkeypatch.setattr(dimensions, "TABLE", Dimensions((*dimensions.TABLE.entries, resource)))
+    for number, resource_id in enumerate(("r1", "r2", "r1", "r3", "")):
+        await caller.track(e("message.received", number, resource_id=resource_id))
+    for _ in range(2):
+        found = [
+            (await caller.overview(THE_DAY, dimensions=by("resource", value))).overview.messages_received
+            for value in ("r1", OTHER, "r9")
+        ]
+        assert found == [2, 2, 0]
+        await fold.fold_all(database, caller.organization_id)
+    error = await refused(caller.overview(THE_DAY, dimensions=by("resource", "r2")))
+    assert serving.refusal(error).reason == "CARDINALITY_OVERFLOW"
+    listed = (await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())).dimensions
+    assert "resource" in [one.name for one in listed]
+    assert (await audit.check(database, caller.organization_id)).mismatches == 0
