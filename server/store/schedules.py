@@ -164,10 +164,10 @@ async def save(driver: Driver, one: Outdated, next_run_at: datetime) -> None:
 
 
 async def remove_of_revoked(driver: Driver) -> None:
-    """Removes the schedules of organizations that are revoked, which is for good."""
+    """Removes the schedules of organizations that are revoked, which is for good; leaves those that others hold."""
     await driver.execute(
-        "DELETE FROM schedules AS s USING organizations AS o"
-        " WHERE o.organization_id = s.organization_id AND o.state = 'revoked'"
+        "DELETE FROM schedules WHERE (name, organization_id) IN (SELECT s.name, s.organization_id FROM schedules AS s"
+        " JOIN organizations AS o USING (organization_id) WHERE o.state = 'revoked' FOR UPDATE OF s SKIP LOCKED)"
     )
 
 
