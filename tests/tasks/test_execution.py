@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from server import errors
 from server.store import claims, tasks
-from server.store.database import Database
+from server.store.database import Database, Driver
 from server.store.tasks import TaskState
 from server.tasks import execution, retention
 from server.tasks.kinds import UNFINISHED, Result, TaskError, Work
@@ -393,6 +393,32 @@ async def test_an_outcome_waits_until_the_database_is_back(
     await own_tasks.look(own_tasks.runner(kind()), kind())
     assert (await own_tasks.until(task_id, ended)).state is TaskState.DONE
     assert refused == 3
+
+
+async def test_an_outcome_whose_commit_had_no_answer_is_not_taken_for_lost(
+    own_tasks: OwnTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, calls = claims.finish, 0
+
+    async def without_an_answer(driver: Driver, *about: object, **more: object) -> bool:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            return await finish(driver, *about, **more)  # type: ignore[arg-type]
+        async with own_tasks.database.transaction() as other:
+            await finish(other, *about, **more)  # type: ignore[arg-type]
+        raise errors.StorageUnavailable("the connection is lost")
+
+    monkeypatch.setattr(execution, "_RECORD_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(claims, "finish", without_an_answer)
+    task_id, runner = await own_tasks.queue(kind()), own_tasks.runner(kind())
+    lost, done = runs("nothing", "lost"), runs("nothing", "done")
+    await own_tasks.look(runner, kind())
+    await own_tasks.until(task_id, ended)
+    async with asyncio.timeout(20):
+        while runner.executions.count(is_long=False):  # noqa: ASYNC110 - it is only counted
+            await asyncio.sleep(0.01)
+    assert (runs("nothing", "lost"), runs("nothing", "done"), calls) == (lost, done + 1, 2)
 
 
 async def test_ended_tasks_are_kept_for_a_while(own_tasks: OwnTasks, own_database: Database) -> None:

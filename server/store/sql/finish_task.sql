@@ -1,4 +1,5 @@
--- Records that a claimed task succeeded, in its row and in that of its schedule. Returns a row if the claim still held.
+-- Records that a claimed task succeeded, in its row and in that of its schedule. Returns a row if the claim still held,
+-- or if its success is recorded already: the answer to that may have been lost.
 --
 -- Parameters
 --   task_id, epoch                     bigint, integer: the claim
@@ -18,3 +19,5 @@ WITH ended AS (
     FROM ended WHERE s.name = ended.schedule AND s.organization_id = ended.organization_id
 )
 SELECT 1 FROM ended
+UNION ALL
+SELECT 1 FROM tasks WHERE task_id = :task_id AND epoch = :epoch AND state = 'done'
