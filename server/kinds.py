@@ -4,7 +4,9 @@ import functools
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from server.ingest.idle import IdleConversations
 from server.rollups import audit, sweep
+from server.rollups.member_numbers import Limits
 from server.store.database import Database
 from server.tasks import retention, rollup_tasks
 from server.tasks.kinds import Kind, Kinds, Result, Schedule, Work
@@ -12,11 +14,28 @@ from server.tasks.kinds import Kind, Kinds, Result, Schedule, Work
 _Housekeeping = Callable[[Database, datetime, Result], Awaitable[Result]]
 
 
-def known(update_window: timedelta = timedelta(hours=24), give_way: audit.GiveWay = audit.at_once) -> Kinds:
+def known(
+    update_window: timedelta = timedelta(hours=24),
+    give_way: audit.GiveWay = audit.at_once,
+    distinct: Limits | None = None,
+    on_commit: Callable[[int], None] = lambda _: None,
+) -> Kinds:
     """Returns all kinds and schedules. update_window is how long updates are kept for subscribers that were away;
-    give_way is awaited now and then by what is not urgent.
+    give_way is awaited now and then by what is not urgent. distinct are the limits of distinct values for events that
+    a task makes; on_commit is called with an organization that has new ones.
     """
-    return Kinds((*_housekeeping(update_window), *_checks(give_way)), _SCHEDULES)
+    idle = IdleConversations(distinct=distinct, on_commit=on_commit)
+    return Kinds((*_housekeeping(update_window), *_checks(give_way), _idle_conversations(idle)), _SCHEDULES)
+
+
+def _idle_conversations(idle: IdleConversations) -> Kind:
+    return Kind(
+        name="idle_conversations",
+        help="Ends conversations that are idle for as long as their organization has chosen.",
+        run=idle.end,
+        is_long=True,
+        concurrency=1,
+    )
 
 
 def _housekeeping(update_window: timedelta) -> tuple[Kind, ...]:
@@ -73,6 +92,7 @@ _SCHEDULES = (
     Schedule(name="slot_retention", kind="slot_retention", cron="*/10 * * * *"),
     Schedule(name="task_retention", kind="task_retention", cron="*/10 * * * *"),
     Schedule(name="fold_sweep", kind="fold_sweep", cron="* * * * *"),
+    Schedule(name="idle_conversations", kind="idle_conversations", cron="* * * * *"),
     Schedule(name=audit.SCHEDULE, kind="audit", cron="*/10 * * * *"),
     Schedule(name="hourly_rollups", kind="hourly_rollups", cron="5 * * * *", per_organization=True),
     Schedule(name="daily_rollups", kind="daily_rollups", cron="0 1 * * *", per_organization=True),

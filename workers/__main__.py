@@ -12,6 +12,7 @@ import typer
 from server import errors, failpoints, kinds, prometheus, settings, telemetry
 from server.process import serving, terminal
 from server.projections.projector import Projector
+from server.rollups.member_numbers import Limits
 from server.settings import Settings
 from server.store import diagnosis, migrate, sessions
 from server.store.database import Database
@@ -82,7 +83,12 @@ async def work(
             await _look_for_redis(redis_url)
             prometheus.serve(known.metrics_address, metrics_port)
             folds = folding.Folding(database)
-            every = kinds.known(timedelta(hours=known.update_window_hours), give_way=folds.wait_until_idle)
+            every = kinds.known(
+                timedelta(hours=known.update_window_hours),
+                give_way=folds.wait_until_idle,
+                distinct=Limits.from_settings(known),
+                on_commit=waker.fold,
+            )
             running = runner.Runner(
                 database,
                 _chosen(every, only),

@@ -4,11 +4,12 @@ Times are microseconds since 1970.
 """
 
 import bisect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from server.events import event_types, outcomes
+from server.events.event import is_made, made_key
 from server.events.outcomes import Closing, ClosingKind
 
 # Of each conversation. They tell when a human answered first after a hand-over, which may be told late.
@@ -54,7 +55,7 @@ class Conversation:
     """A conversation as its events make it. None stands for what no event has told.
 
     It begins with its earliest start event, or where no start was told with its first event. A hand-over to a human
-    closes it for its agent, and leaves it open until somebody closes it.
+    closes it for its agent, and leaves it open until somebody closes it, or until the service does since it is idle.
     """
 
     conversation_id: str
@@ -82,6 +83,13 @@ class Conversation:
     human_resolved_team_id: str = ""
     topic: str = ""
     topic_at: int | None = None
+    last_at: int | None = None  # of any event that was sent
+    last_received_at: int | None = None
+    last_sent_at: int | None = None
+    idle_ended_at: int | None = None  # by an event that the service made, as long as nobody goes on
+    idle_agent_id: str = ""
+    idle_channel: str = ""
+    idle_team_id: str = ""
     latest_at: int | None = None  # when somebody spoke last, or started, closed or reopened it
     latest_agent_id: str = ""
     latest_agent_at: int | None = None
@@ -89,6 +97,8 @@ class Conversation:
     latest_user_at: int | None = None
     latest_channel: str = ""
     latest_channel_at: int | None = None
+    latest_team_id: str = ""
+    latest_team_at: int | None = None
 
     @classmethod
     def of(cls, event: ConversationEvent, attribute: Attribute) -> "Conversation":
@@ -105,18 +115,32 @@ class Conversation:
         self.first_at = min(self.first_at, at)
         if (not is_start, at, event.event_key) < (not self.is_start_told, self.began_at, self.began_key):
             self._begin(event, attribute)
+        if is_made(event.event_key):
+            if event.event_key == self.idle_end_key:
+                self.idle_ended_at = at
+                self.idle_agent_id, self.idle_channel, self.idle_team_id = attribute(event)
+            return
+        self.last_at = _later(self.last_at, at)
         if event_type in _SHOW_ACTIVITY:
-            if self.latest_at is None or at > self.latest_at:
-                self.latest_at = at
-            self._take_latest(event)
-            if event_type in event_types.MESSAGES:
-                self.messages += 1
-                if event_type == _SENT:
-                    self._take_sent(event)
-            elif event_type == _REOPENED:
-                self.reopenings += 1
-            elif event_type == _ESCALATED and (self.escalated_at is None or at < self.escalated_at):
-                self.escalated_at = at
+            idle_end = self.idle_end_key if self.idle_ended_at is not None else None
+            self._take_activity(event)
+            if idle_end is not None and idle_end != self.idle_end_key:
+                self.idle_ended_at, self.idle_agent_id, self.idle_channel, self.idle_team_id = None, "", "", ""
+
+    def _take_activity(self, event: ConversationEvent) -> None:
+        at, event_type = event.occurred_at, event.event_type
+        self.latest_at = _later(self.latest_at, at)
+        self._take_latest(event)
+        if event_type in event_types.MESSAGES:
+            self.messages += 1
+            if event_type == _SENT:
+                self._take_sent(event)
+            else:
+                self.last_received_at = _later(self.last_received_at, at)
+        elif event_type == _REOPENED:
+            self.reopenings += 1
+        elif event_type == _ESCALATED and (self.escalated_at is None or at < self.escalated_at):
+            self.escalated_at = at
 
     def _begin(self, event: ConversationEvent, attribute: Attribute) -> None:
         self.began_at, self.began_key = event.occurred_at, event.event_key
@@ -127,6 +151,7 @@ class Conversation:
         at = event.occurred_at
         if self.first_sent_at is None or at < self.first_sent_at:
             self.first_sent_at = at
+        self.last_sent_at = _later(self.last_sent_at, at)
         if event.by_human:
             bisect.insort(self.human_messages, at)
             del self.human_messages[MOST_HUMAN_MESSAGES:]
@@ -140,12 +165,16 @@ class Conversation:
             self.latest_user_at, self.latest_user_id = at, event.user_id
         if event.channel and (self.latest_channel_at or 0, self.latest_channel) < (at, event.channel):
             self.latest_channel_at, self.latest_channel = at, event.channel
+        if event.team_id and (self.latest_team_at or 0, self.latest_team_id) < (at, event.team_id):
+            self.latest_team_at, self.latest_team_id = at, event.team_id
         if event.topic and (self.topic_at or 0, self.topic) < (at, event.topic):
             self.topic_at, self.topic = at, event.topic
 
     def close(self, closings: Iterable[Closing]) -> None:
-        """Takes over how it went by its closing and reopening events: by all of them, or by those that decide."""
-        events = list(closings)
+        """Takes over how it went by its closing and reopening events: by all of them, or by those that decide. They are
+        those that were sent; whether the service has ended it is known.
+        """
+        events = [*closings, *self._idle_end()]
         closed = outcomes.since_reopening(events)
         outcome = outcomes.outcome(events)
         if outcome is None:
@@ -160,6 +189,27 @@ class Conversation:
         self.human_resolved_channel = resolved.channel if resolved else ""
         self.human_resolved_team_id = resolved.team_id if resolved else ""
 
+    def _idle_end(self) -> Iterator[Closing]:
+        if self.idle_ended_at is not None:
+            kind = outcomes.KIND_OF_EVENT_TYPE[self.idle_end_type]
+            to = Attribution(self.idle_agent_id, self.idle_channel, self.idle_team_id)
+            yield Closing(b"", self.idle_ended_at, self.idle_end_key, kind, *to)
+
+    @property
+    def idle_end_type(self) -> str:
+        """The type of the event that ends it where it stays idle: abandoned where the user spoke last."""
+        received, sent = self.last_received_at, self.last_sent_at
+        is_unanswered = received is not None and (sent is None or received > sent)
+        return "conversation.abandoned" if is_unanswered else "conversation.ended"
+
+    @property
+    def idle_end_key(self) -> bytes:
+        """The key of the event that ends it where it stays idle. Once anybody goes on it is another one for ever, since
+        these times only grow.
+        """
+        times = (self.latest_at, self.last_received_at, self.last_sent_at)
+        return made_key(self.conversation_id, *map(str, times))
+
     @property
     def has_closings(self) -> bool:
         """Whether it has any closing or reopening event."""
@@ -172,6 +222,10 @@ class Conversation:
             return None
         place = bisect.bisect_left(self.human_messages, self.escalated_at)
         return self.human_messages[place] if place < len(self.human_messages) else None
+
+
+def _later(known: int | None, at: int) -> int:
+    return at if known is None or at > known else known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,22 @@ def id_of(event_key: bytes) -> str | None:
     return str(uuid.UUID(bytes=event_key)) if event_key[6] >> 4 == 7 else None
 
 
+# The namespace of UUIDv5 in which the service makes ids.
+_MADE = uuid.UUID("6f1f8c52-6f0f-4d0b-9a5e-0c6a7d7f3b11")
+
+
+def made_key(*follows_from: str) -> bytes:
+    """The key of an event that the service makes: a UUIDv5 of what the event follows from, so that whoever makes it
+    again makes the same event. The key of an id that a client sends is never one.
+    """
+    return uuid.uuid5(_MADE, "\0".join(follows_from)).bytes
+
+
+def is_made(event_key: bytes) -> bool:
+    """True for the key of an event that the service has made."""
+    return event_key[6] >> 4 == 5
+
+
 def conversation_key_of(conversation_id: str) -> bytes:
     """The 16 bytes that stand for a conversation within its organization."""
     return hashlib.blake2b(conversation_id.encode(), digest_size=16).digest()

@@ -29,6 +29,7 @@ class OrganizationEvents:
     organization_id: int
     events: Sequence[Event]
     quota: int  # events of a month; 0: any number
+    is_metered: bool = True  # they are events of the month; those that the service makes are not
 
     def halves(self) -> "tuple[OrganizationEvents, OrganizationEvents]":
         """Returns the earlier and the later half of the events, by key."""
@@ -120,7 +121,7 @@ async def _counted(part: OrganizationEvents, numbers: counting.Numbers, recency:
 
 async def _append(driver: Driver, counted: Sequence[_Counted]) -> dict[int, Revision]:
     """Appends what was counted, under the next revision of each organization."""
-    taken = {one.part.organization_id: len(one.part.events) for one in counted}
+    taken = {one.part.organization_id: len(one.part.events) if one.part.is_metered else 0 for one in counted}
     revisions = await stored_events.next_revisions(driver, taken)
     for one in counted:
         _check_quota(one.part, revisions[one.part.organization_id])

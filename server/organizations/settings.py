@@ -78,6 +78,13 @@ class OrganizationSettings:
         heading="WEIGHT",
         always_shown=True,
     )
+    close_idle_after: int | None = entry(
+        None,
+        WholeNumber(least=1, most=43_200, unset="never", unit=" minutes"),
+        "Minutes without any event after which the service ends a conversation.",
+        changeable=True,
+        heading="IDLE AFTER",
+    )
     secret_keys: tuple[str, ...] = entry(
         (),
         Names(most=100),

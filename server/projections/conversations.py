@@ -12,7 +12,7 @@ from server.catalog.counting import Overflow
 from server.catalog.families.conversations import PROJECTION
 from server.events import event_types, outcomes
 from server.events.conversation import Attribute, Attribution, Conversation, ConversationEvent
-from server.events.event import conversation_key_of
+from server.events.event import conversation_key_of, is_made
 from server.events.outcomes import Closing
 from server.projections import portions
 from server.projections.projection import Advance
@@ -145,14 +145,19 @@ async def _closings(
     attribute: Attribute,
     before: Mapping[bytes, Conversation],
 ) -> dict[bytes, list[Closing]]:
-    """Stores closing and reopening events, and returns those that decide how the conversations went that got one."""
-    closings: dict[bytes, list[Closing]] = {}
+    """Stores closing and reopening events, and returns those that decide how the conversations went that got one, or
+    that the service has ended.
+    """
+    # What the service has ended may go on.
+    closings: dict[bytes, list[Closing]] = {key: [] for key, one in before.items() if one.idle_ended_at is not None}
     for key, some in events.items():
         for event in some:
-            if (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None:
+            if is_made(event.event_key):
+                closings.setdefault(key, [])
+            elif (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None:
                 closing = Closing(key, event.occurred_at, event.event_key, kind, *attribute(event))
                 closings.setdefault(key, []).append(closing)
-    if closings:
+    if any(closings.values()):
         await stored.add_closings(driver, rows, itertools.chain.from_iterable(closings.values()))
     # Most conversations are closed once: what is new is all that there is of them.
     if again := [key for key in closings if key in before and before[key].has_closings]:

@@ -17,7 +17,7 @@ from server.events.conversation import Conversation
 from server.events.outcomes import Closing
 from server.quarters import Width
 from server.rollups import raw_counts
-from server.rollups.raw_counts import RawConversations
+from server.rollups.raw_counts import RawConversation, RawConversations
 from server.rollups.windows import Snapshot
 from server.store import conversations, rollups
 from server.store import events as stored_events
@@ -166,8 +166,8 @@ def _closed(conversation: Conversation, closings: RecordedClosings) -> Conversat
 async def check_conversations(
     view: Snapshot, span: Span, raw: RawConversations, findings: Findings, *, complete: bool
 ) -> None:
-    """Holds recorded messages and beginnings of conversations against raw ones. Where raw ones are not complete there
-    may be more messages, and an earlier beginning.
+    """Holds recorded messages, beginnings and ends of idle conversations against raw ones. Where raw ones are not
+    complete there may be more messages, an earlier beginning, and an end.
     """
     for some in _portions(sorted(raw)):
         recorded = await conversations.recorded(view.driver, view.organization_id, some)
@@ -179,9 +179,20 @@ async def check_conversations(
             began = (not found.is_start_told, found.began_at, found.began_key) if found else None
             if began is None or began > told.began or (complete and began != told.began):
                 findings.add(Mismatch(fault=Fault.BEGINNING, bucket=span.start))
+            if found is not None and not _idle_ends_agree(found, told, complete=complete):
+                findings.add(Mismatch(fault=Fault.OUTCOME, bucket=span.start))
     if complete:
         recorded_in_all = await conversations.count(view.driver, view.organization_id)
         findings.add(Mismatch(fault=Fault.BEGINNING, bucket=span.start), max(0, recorded_in_all - len(raw)))
+
+
+def _idle_ends_agree(found: Conversation, told: RawConversation, *, complete: bool) -> bool:
+    """Whether a conversation is ended as idle where a raw event says so that still holds."""
+    if not told.idle_ends and found.idle_ended_at is None:
+        return True
+    is_told = found.idle_end_key in told.idle_ends
+    is_ended = found.idle_ended_at is not None
+    return is_ended if is_told else not (is_ended and complete)
 
 
 def _portions(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -10,7 +10,7 @@ from server.catalog.cells import Cells
 from server.catalog.counting import Overflow
 from server.events import event_types, outcomes
 from server.events.conversation import Attribution, Conversation
-from server.events.event import Event, conversation_key_of
+from server.events.event import Event, conversation_key_of, is_made
 from server.events.outcomes import Closing
 from server.rollups import member_numbers
 from server.rollups.windows import Snapshot
@@ -30,11 +30,13 @@ class RawConversation:
 
     messages: int = 0
     began: Beginning = (True, 2**63, b"")
+    idle_ends: frozenset[bytes] = frozenset()  # the keys of the events by which the service ended it
 
     def add(self, other: "RawConversation") -> None:
         """Adds what other raw events say."""
         self.messages += other.messages
         self.began = min(self.began, other.began)
+        self.idle_ends |= other.idle_ends
 
 
 RawConversations = dict[bytes, RawConversation]
@@ -83,6 +85,9 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
     began = (event.event_type != "conversation.started", event.occurred_at, event.event_key)
     one = counts.conversations.setdefault(key, RawConversation())
     one.add(RawConversation(messages=int(event.event_type in _MESSAGE_TYPES), began=began))
+    if is_made(event.event_key):
+        one.idle_ends |= {event.event_key}
+        return
     kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
     if kind is not None:
         to = Attribution(event.agent_id, event.channel, event.team_id)

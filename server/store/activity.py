@@ -1,4 +1,4 @@
-"""Conversations by their latest activity, for figures of now."""
+"""Conversations by their latest activity: for figures of now, and those that are idle."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from server import timerange
-from server.events.conversation import ConversationSummary
+from server.events.conversation import Conversation, ConversationSummary
 from server.store import projections
+from server.store.conversations import FIELDS, of_fields, selected
 from server.store.database import Driver
 
 _AMONG = 5000  # of an organization's conversations, the latest, whoever is named is looked for
@@ -18,6 +19,14 @@ _ALL = f"SELECT * FROM conversations WHERE organization_id = $1 AND version = {_
 _SINCE = f"{_ALL} AND latest_minute >= $2"
 _BEFORE = f"{_ALL} AND latest_minute < $2 ORDER BY latest_minute DESC LIMIT {_AMONG}"
 _SELECTED = "conversation_id, latest_agent_id, latest_user_id, latest_channel, latest_at, messages, outcome"
+
+# Of a projection that has stopped there are none: what it keeps may be out of date.
+_IDLE = f"""
+    SELECT {", ".join(f"{selected(name)} AS {name}" for name in FIELDS)} FROM conversations AS c
+    WHERE organization_id = $1 AND is_open AND latest_minute <= $2 AND last_at <= $3 AND version = (SELECT version
+        FROM projections WHERE organization_id = $1 AND name = 'conversations' AND failed_revision IS NULL)
+    ORDER BY latest_minute LIMIT $4
+"""  # noqa: S608 - constants of this file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,14 @@ async def latest(
             limit - len(rows),
         )
     return [_summary(row) for row in rows]
+
+
+async def idle(driver: Driver, organization_id: int, since: datetime, limit: int) -> list[Conversation]:
+    """Returns open conversations without any event after an instant, those that have been idle for longest, as many as
+    a limit allows; none where the projection has stopped.
+    """
+    rows = await driver.fetch(_IDLE, organization_id, _microseconds(since) // 60_000_000, since, limit)
+    return [of_fields(tuple(row)) for row in rows]
 
 
 def _summary(row: asyncpg.Record) -> ConversationSummary:

@@ -82,6 +82,15 @@ async def events_of_month(driver: Driver) -> dict[int, int]:
     return {row["organization_id"]: row["month_events"] for row in rows}
 
 
+async def minutes_until_idle(driver: Driver) -> dict[int, int]:
+    """Returns the minutes after which conversations end as idle, of those organizations that have chosen it."""
+    rows = await driver.fetch(
+        "SELECT organization_id, close_idle_after FROM organizations"
+        " WHERE close_idle_after IS NOT NULL AND state <> 'revoked'"
+    )
+    return {row["organization_id"]: row["close_idle_after"] for row in rows}
+
+
 async def by_name(driver: Driver, name: str) -> Organization | None:
     """Returns the organization of that name; None where there is none."""
     row = await driver.fetchrow(f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = $1", name)  # noqa: S608

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import grpc
@@ -11,11 +12,13 @@ import redis.asyncio
 from google.protobuf import duration_pb2
 
 from server.app import Running
+from server.ingest.idle import IdleConversations
 from server.local import embedded
 from server.settings import Settings
 from server.store import updates
 from server.store.database import Database, Driver
 from server.tasks import retention
+from server.tasks.kinds import Work
 from server.tasks.wakeups import Wakeups
 from server.tenancy import api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -91,6 +94,29 @@ async def test_figures_of_now(client: AsyncClient, tenant: object, stubs: Stubs)
     assert (feed["open"].agent_id, feed["open"].message_count, feed["open"].channel) == ("ann", 2, "web")
     assert sum(minute.messages for minute in found.minutes) == 5
     assert len(found.minutes) == 60
+
+
+async def test_idle_conversations_are_active_no_more(
+    server: Running, database: Database, make_tenant: Callable[..., Awaitable[Any]], stubs: Stubs
+) -> None:
+    tenant = await make_tenant(close_idle_after=10)
+    now = datetime.now(UTC)
+    async with AsyncClient(server.address, api_key=tenant.key) as client:
+        await talk(client, "idle", at=now - timedelta(minutes=11))
+        await talk(client, "open", at=now - timedelta(minutes=1))
+    assert (await state(stubs[0], tenant.key)).metrics.active_conversations == 2
+    work = Work(database=database, task_id=1, organization_id=0, payload={}, now=now, period=None, last={})
+    await IdleConversations(distinct=None, on_commit=server.notifications.committed).end(work)
+
+    async def is_ended() -> bool:
+        return (await state(stubs[0], tenant.key)).metrics.active_conversations == 1
+
+    await eventually(is_ended, seconds=30)
+    shown = {one.conversation_id: one.status for one in (await state(stubs[0], tenant.key)).conversations}
+    assert shown == {
+        "idle": messages.CONVERSATION_STATUS_ENDED,
+        "open": messages.CONVERSATION_STATUS_ACTIVE,
+    }
 
 
 async def test_today_agrees_with_the_overview_and_updates_with_the_trends(

@@ -18,6 +18,7 @@ from server.query import agent, overview, trends
 from server.query.queries import Plan
 from server.rollups import fold
 from server.store import (
+    activity,
     agents,
     conversations,
     projections,
@@ -160,7 +161,18 @@ FILL = (
     SELECT organization_id, revision, created_at, created_at, decode(md5(revision::text), 'hex'), 'message.sent'
     FROM updates
     """,
-    "ANALYZE rollups, deltas, slot_rollups, updates, events",
+    """
+    INSERT INTO conversations (organization_id, version, conversation_key, conversation_id, first_at, began_at,
+        began_key, is_start_told, began_agent_id, began_channel, began_team_id, messages, human_messages, reopenings,
+        agent_id, channel, team_id, is_open, human_resolved_agent_id, human_resolved_channel, human_resolved_team_id,
+        topic, was_idle, last_at, latest_minute, latest_at, latest_agent_id, latest_user_id, latest_channel,
+        latest_team_id)
+    SELECT organization, 1, decode(md5(ago::text), 'hex'), ago, at, at, '', true, '', '', '', 1, '{}', 0, '', '', '',
+        ago % 50 = 0, '', '', '', '', false, at, extract(epoch FROM at) / 60, at, '', '', '', ''
+    FROM generate_series(1, 10) AS organization, generate_series(1, 3000) AS ago,
+        LATERAL (SELECT now() - ago * interval '1 minute' AS at) AS told
+    """,
+    "ANALYZE conversations, rollups, deltas, slot_rollups, updates, events",
 )
 QUARTER = timerange.floor_bucket(NOW)
 MINUTE = QUARTER * 15
@@ -267,6 +279,16 @@ async def test_of_a_large_backlog_a_fold_reads_what_it_takes_in(large: Database,
         explaining = Explaining(driver, generic=generic)
         await rollups.take_deltas(cast("Driver", explaining), 3, 100)  # of 10,000
     assert not [node for node in explaining.nodes if "Sort" in node["Node Type"]]
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["of these values", "of any values"])
+async def test_of_years_of_conversations_the_open_ones_are_read(large: Database, generic: bool) -> None:
+    async with large.transaction() as driver:
+        explaining = Explaining(driver, generic=generic)
+        await activity.idle(cast("Driver", explaining), 3, NOW - timedelta(hours=1), 1_000)
+    keys = {"conversations": ("organization_id", "version", "latest_minute")}
+    assert check(explaining.nodes, keys) == set(keys)
+    assert "conversations_open" in {node.get("Index Name") for node in explaining.nodes}
 
 
 @pytest.mark.parametrize("statistics", [False, True], ids=["of an empty table", "analyzed"])

@@ -1,11 +1,13 @@
 """Conversations: the same whatever order their events arrive in, in however many portions."""
 
 import copy
+import dataclasses
 import itertools
+import uuid
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from server.catalog import conversations as counting
@@ -14,6 +16,7 @@ from server.catalog.cells import Cells, differences
 from server.catalog.families.conversations import PROJECTION
 from server.events import conversation, outcomes
 from server.events.conversation import Attribution, Conversation, ConversationEvent
+from server.events.event import is_made, key_of
 from server.events.outcomes import Closing, ClosingKind
 
 TYPES = ("message.received", "message.sent", "conversation.started", "api.called", *outcomes.KIND_OF_EVENT_TYPE)
@@ -23,7 +26,7 @@ MINUTE = 60_000_000
 EVENTS = st.lists(
     st.builds(
         lambda key, at, event_type, agent, user, channel, topic, human: ConversationEvent(
-            1, 0, at, bytes((key,)), event_type, "c", agent, user, channel, "", topic, human
+            1, 0, at, key_of(str(key)), event_type, "c", agent, user, channel, "", topic, human
         ),
         st.integers(0, 255),
         st.integers(0, 9),
@@ -54,9 +57,10 @@ def made(portions: Sequence[Sequence[ConversationEvent]]) -> Conversation:
             if found is None:
                 found = Conversation.of(event, attribute)
             found.take(event, attribute)
-            if (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None:
+            kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
+            if kind is not None and not is_made(event.event_key):
                 closings.append(Closing(b"c", event.occurred_at, event.event_key, kind, *attribute(event)))
-        if found is not None and closings:
+        if found is not None:
             found.close(closings)
     assert found is not None
     return found
@@ -71,6 +75,61 @@ def test_a_conversation_does_not_depend_on_the_order_of_arrival(
     bounds = [0, *cuts, len(events)]
     portions = [shuffled[first:last] for first, last in itertools.pairwise(bounds)]
     assert made(portions) == made([events])
+
+
+@given(st.data(), EVENTS, EVENTS)
+def test_an_end_of_an_idle_conversation_holds_until_somebody_goes_on(
+    data: st.DataObject, before: list[ConversationEvent], others: list[ConversationEvent]
+) -> None:
+    idle = made([before])
+    assume(idle.latest_at is not None and idle.is_open)
+    end = before[0]._replace(
+        occurred_at=(idle.last_at or 0) + 3, event_key=idle.idle_end_key, event_type=idle.idle_end_type
+    )
+    told = [*before, *(one._replace(event_key=key_of(f"other {one.event_key!r}")) for one in others)]
+    without = made([told])
+    place = data.draw(st.integers(0, len(others)))  # after all that the service knew when it was made
+    shuffled = [*data.draw(st.permutations(before)), *data.draw(st.permutations(told[len(before) :]))]
+    shuffled.insert(len(before) + place, end)
+    cut = data.draw(st.integers(0, len(shuffled)))
+    found = made([shuffled[:cut], shuffled[cut:]])
+    if without.idle_end_key == idle.idle_end_key:
+        assert not found.is_open
+        assert found.idle_ended_at == end.occurred_at
+        assert found == made([[*told, end]])
+    else:
+        assert found == without
+
+
+def _of(*told: tuple[str, int]) -> Conversation:
+    return made(
+        [
+            [
+                ConversationEvent(1, 0, at, key_of(f"{event_type} {at}"), event_type, "c", "", "", "", "", "", False)
+                for event_type, at in told
+            ]
+        ]
+    )
+
+
+def test_an_idle_conversation_is_abandoned_where_the_user_spoke_last() -> None:
+    asked, answered = ("message.received", 5), ("message.sent", 7)
+    assert _of(asked).idle_end_type == "conversation.abandoned"
+    assert _of(asked, ("feedback.submitted", 6)).idle_end_type == "conversation.abandoned"
+    assert _of(asked, answered).idle_end_type == "conversation.ended"
+    assert _of(asked, answered, ("message.received", 8)).idle_end_type == "conversation.abandoned"
+    assert _of(("message.received", 7), answered).idle_end_type == "conversation.ended", "at the same time"
+    assert _of(("conversation.started", 9)).idle_end_type == "conversation.ended"
+
+
+def test_the_id_of_an_end_follows_from_the_conversation_and_its_latest_activity() -> None:
+    one = _of(("message.sent", 7))
+    assert is_made(one.idle_end_key)
+    assert one.idle_end_key == _of(("message.sent", 3), ("message.sent", 7), ("feedback.submitted", 9)).idle_end_key
+    assert one.idle_end_key != _of(("message.sent", 8)).idle_end_key
+    assert one.idle_end_key != _of(("message.received", 7)).idle_end_key
+    assert one.idle_end_key != dataclasses.replace(one, conversation_id="d").idle_end_key
+    assert not is_made(key_of(str(uuid.UUID(bytes=one.idle_end_key)))), "no client can send it"
 
 
 @given(EVENTS)
@@ -139,7 +198,7 @@ def test_the_first_human_messages_are_kept_whenever_the_hand_over_is_told(
 ) -> None:
     """Of many messages the same ones are kept in whatever portions they come, before the hand-over or behind it."""
     told = [_by_human(minute) for minute in minutes]
-    told.insert(minutes[0], _by_human(handed_over)._replace(event_key=b"hand-over", event_type=ESCALATED))
+    told.insert(minutes[0], _by_human(handed_over)._replace(event_key=key_of("hand-over"), event_type=ESCALATED))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conversation, "MOST_HUMAN_MESSAGES", 5)
         found = made([told[start : start + size] for start in range(0, len(told), size)])
@@ -148,12 +207,14 @@ def test_the_first_human_messages_are_kept_whenever_the_hand_over_is_told(
 
 
 def _by_human(minute: int) -> ConversationEvent:
-    return ConversationEvent(1, 0, minute * MINUTE, bytes((minute,)), "message.sent", "c", "ann", "", "", "", "", True)
+    return ConversationEvent(
+        1, 0, minute * MINUTE, key_of(str(minute)), "message.sent", "c", "ann", "", "", "", "", True
+    )
 
 
 def test_a_copy_shares_nothing_that_changes() -> None:
-    one = made([[ConversationEvent(1, 0, 1, b"k", "message.sent", "c", "", "", "", "", "", True)]])
+    one = made([[ConversationEvent(1, 0, 1, key_of("k"), "message.sent", "c", "", "", "", "", "", True)]])
     other = copy.copy(one)
     other.human_messages = [*one.human_messages]
-    other.take(ConversationEvent(1, 0, 2, b"l", "message.sent", "c", "", "", "", "", "", True), attribute)
+    other.take(ConversationEvent(1, 0, 2, key_of("l"), "message.sent", "c", "", "", "", "", "", True), attribute)
     assert (one.messages, len(one.human_messages)) == (1, 1)

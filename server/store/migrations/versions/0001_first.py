@@ -58,6 +58,7 @@ _STATEMENTS = (
         burst_events integer CHECK (burst_events > 0),
         monthly_events bigint CHECK (monthly_events >= 0),
         weight smallint NOT NULL DEFAULT 1 CHECK (weight BETWEEN 1 AND 100),
+        close_idle_after integer CHECK (close_idle_after > 0),
         raw_from_bucket integer NOT NULL DEFAULT 0,
         created_at timestamptz NOT NULL DEFAULT now()
     )
@@ -213,6 +214,13 @@ _STATEMENTS = (
         human_resolved_team_id text NOT NULL,
         topic text NOT NULL,
         topic_at timestamptz,
+        last_at timestamptz,
+        last_received_at timestamptz,
+        last_sent_at timestamptz,
+        idle_ended_at timestamptz,
+        idle_agent_id text NOT NULL,
+        idle_channel text NOT NULL,
+        idle_team_id text NOT NULL,
         latest_minute integer,
         latest_at timestamptz,
         latest_agent_id text NOT NULL,
@@ -221,6 +229,8 @@ _STATEMENTS = (
         latest_user_at timestamptz,
         latest_channel text NOT NULL,
         latest_channel_at timestamptz,
+        latest_team_id text NOT NULL,
+        latest_team_at timestamptz,
         PRIMARY KEY (organization_id, version, conversation_key)
     ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
     """,
@@ -229,6 +239,11 @@ _STATEMENTS = (
     """
     CREATE INDEX conversations_by_minute ON conversations (organization_id, version, latest_minute)
         WHERE latest_minute IS NOT NULL
+    """,
+    # Those that are open, for those of them that are idle: behind years of conversations there are few.
+    """
+    CREATE INDEX conversations_open ON conversations (organization_id, version, latest_minute)
+        WHERE is_open AND latest_minute IS NOT NULL
     """,
     # The events that could decide a conversation's outcome: the outcome does not depend on the order of their arrival.
     # The first and the last one of a kind are at the ends of a range of the key.
