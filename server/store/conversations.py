@@ -123,18 +123,17 @@ def of_fields(values: Sequence[Any]) -> Conversation:
     return Conversation(**fields)
 
 
+# A range of an index for each of these times; what counts at several of them comes several times.
+_BETWEEN = " UNION ALL ".join(
+    f"SELECT {_SELECTED} FROM conversations AS c WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
+    f" AND {time} >= $2 AND {time} < $3 AND {time} > '-infinity'"
+    for time in ("began_at", "closed_at", "human_resolved_at")
+)
+
+
 async def between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> dict[bytes, Conversation]:
     """Returns the conversations that count for anything in [start, end)."""
-    return read(
-        await driver.fetch(
-            f"SELECT {_SELECTED} FROM conversations AS c WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
-            " AND (began_at >= $2 AND began_at < $3 OR closed_at >= $2 AND closed_at < $3"
-            " OR human_resolved_at >= $2 AND human_resolved_at < $3)",
-            organization_id,
-            start,
-            end,
-        )
-    )
+    return read(await driver.fetch(_BETWEEN, organization_id, start, end))
 
 
 async def count(driver: Driver, organization_id: int) -> int:
@@ -223,7 +222,7 @@ async def closings_between(driver: Driver, organization_id: int, start: datetime
     """Returns the closing and reopening events that occurred in [start, end)."""
     rows = await driver.fetch(
         f"SELECT {_CLOSING} FROM conversation_closings WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
-        " AND occurred_at >= $2 AND occurred_at < $3",
+        " AND occurred_at >= $2 AND occurred_at < $3 AND occurred_at > '-infinity'",
         organization_id,
         start,
         end,

@@ -245,6 +245,20 @@ _STATEMENTS = (
     CREATE INDEX conversations_open ON conversations (organization_id, version, latest_minute)
         WHERE is_open AND latest_minute IS NOT NULL
     """,
+    # What counts in an hour is held against raw events behind years of conversations. Conditions that always hold keep
+    # planners from looking for keys here.
+    """
+    CREATE INDEX conversations_by_beginning ON conversations (organization_id, version, began_at)
+        WHERE began_at > '-infinity'
+    """,
+    """
+    CREATE INDEX conversations_by_closing ON conversations (organization_id, version, closed_at)
+        WHERE closed_at > '-infinity'
+    """,
+    """
+    CREATE INDEX conversations_by_human_resolution ON conversations (organization_id, version, human_resolved_at)
+        WHERE human_resolved_at > '-infinity'
+    """,
     # The events that could decide a conversation's outcome: the outcome does not depend on the order of their arrival.
     # The first and the last one of a kind are at the ends of a range of the key.
     """
@@ -260,6 +274,10 @@ _STATEMENTS = (
         event_key bytea NOT NULL,
         PRIMARY KEY (organization_id, version, conversation_key, kind, occurred_at, event_key)
     )
+    """,
+    """
+    CREATE INDEX conversation_closings_by_time ON conversation_closings (organization_id, version, occurred_at)
+        WHERE occurred_at > '-infinity'
     """,
     # What is known of each agent. Beside each text stands when it was said, which decides between several.
     """
