@@ -307,8 +307,9 @@ def test_questions_carry_their_arguments(client: tallywire.Client, script: scrip
     client.agent("a1", START, END, trend_days=30)
     client.usage(START, END, granularity="week", metrics=["total_messages"], team_id="t")
     client.usage(START, END)
+    client.usage(START, END, dimensions={"model": "small-2"})
     assert client.metrics() == metrics_service_pb2.ListMetricsResponse()
-    overview, agent, usage, default, _ = script.requests
+    overview, agent, usage, default, by_model, _ = script.requests
     assert overview.time_range.start.ToJsonString() == "2026-01-01T00:00:00Z"
     assert overview.time_range.end.ToJsonString() == "2026-02-01T00:00:00Z"
     assert (overview.time_range.time_zone, overview.filter.channel) == ("Asia/Kathmandu", "web")
@@ -319,6 +320,7 @@ def test_questions_carry_their_arguments(client: tallywire.Client, script: scrip
         "t",
     )
     assert not default.HasField("filter")
+    assert [(one.dimension, one.value) for one in by_model.filter.dimensions] == [("model", "small-2")]
 
 
 def test_questions_are_checked_before_they_are_sent(client: tallywire.Client, script: scripted.Script) -> None:
