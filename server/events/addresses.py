@@ -33,7 +33,8 @@ def normal_form(value: str) -> str | None:
 
 def _decoded(value: str) -> str:
     for _ in range(_DECODINGS):
-        decoded = html.unescape(urllib.parse.unquote(value))
+        # Normalized first, since that may be what makes an encoding of it, as of "%²0".
+        decoded = html.unescape(urllib.parse.unquote(unicodedata.normalize("NFKC", value)))
         if decoded == value:
             break
         value = decoded

@@ -3,7 +3,7 @@
 import urllib.parse
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from server.events import addresses
@@ -66,6 +66,7 @@ def test_encoding_case_and_what_stands_around_make_no_other(local: str, domain: 
         assert addresses.normal_form(around + spelling + around) == address
 
 
+@example("%²0")
 @given(st.text())
 def test_the_form_of_a_form_is_itself(text: str) -> None:
     once = addresses.normal_form(text + _PLAIN)
