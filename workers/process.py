@@ -73,8 +73,11 @@ class Process:
     async def fold_due(self, _: dict[Any, Any]) -> None:
         """Projects and folds whatever is due."""
         self._heard_at = asyncio.get_running_loop().time()
-        await self._projecting.due()
-        await self._folding.due()
+        await self._do_due()
+
+    async def _do_due(self) -> None:
+        """Projects and folds whatever is due, side by side: neither waits for the other's backlog."""
+        await asyncio.gather(self._projecting.due(), self._folding.due())
 
     async def run_tasks(self, _: dict[Any, Any]) -> None:
         """Has the runner look for tasks, which may take longer than arq should wait."""
@@ -122,8 +125,7 @@ class Process:
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
             if loop.time() - self._heard_at > _PATIENCE_SECONDS:
-                await self._projecting.due()
-                await self._folding.due()
+                await self._do_due()
 
 
 class _Worker(Worker):
