@@ -41,10 +41,9 @@ async def view(driver: Driver, organization_id: int, time_zone: str, part: ViewF
         open_by_minute=await activity.open_by_minute(driver, organization_id, narrowing, since),
         conversations=await activity.latest(driver, organization_id, narrowing, since, FEED_LENGTH),
     )
-    # One that is not of the newest revision is made anew.
     seen = await projections.seen_by_all(driver, organization_id, REALTIME)
-    revision = as_of.revision if seen is None else min(as_of.revision, seen)
-    return View(part, facts, revision, as_of.at), as_of
+    is_complete = seen is None or seen >= as_of.revision
+    return View(part, facts, as_of.revision, as_of.at, is_complete=is_complete), as_of
 
 
 async def _today(

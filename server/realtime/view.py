@@ -102,11 +102,17 @@ class _Past(NamedTuple):
 
 
 class View:
-    """The state of a filter as of a revision, at that instant and later."""
+    """The state of a filter as of a revision, at that instant and later.
 
-    def __init__(self, part: ViewFilter, facts: Facts, revision: int, now: datetime) -> None:
+    One that is not complete shows conversations as of an earlier revision.
+    """
+
+    def __init__(
+        self, part: ViewFilter, facts: Facts, revision: int, now: datetime, *, is_complete: bool = True
+    ) -> None:
         self.part = part
         self.revision = revision
+        self.is_complete = is_complete
         self._today = facts.today
         self._open_by_minute, self._conversations = facts.open_by_minute, facts.conversations
         self._has_figures = facts.messages is not None

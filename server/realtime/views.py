@@ -173,7 +173,7 @@ class Views:
 
     async def _refresh(self, watched: _Watched) -> None:
         part, old = watched.view.part, watched.view
-        if old.revision >= self._revision and not old.is_over(self.at):
+        if old.revision >= self._revision and old.is_complete and not old.is_over(self.at):
             return
         async with self._lookups.projected_snapshot(self._organization_id) as driver:
             if self._watched.get(part) is watched:  # somebody still watches it

@@ -35,9 +35,9 @@ async def test_organizations_do_not_see_each_other(caller: Caller, other: Caller
     assert statuses([first.result, second.result]) == ["ACCEPTED", "ACCEPTED"]
     assert (first.revision, second.revision) == (1, 1)
     agents = [(await one.agent("bot", serving.today())).agent for one in (caller, other)]
-    assert [(one.message_count, one.conversation_count) for one in agents] == [(1, 0), (0, 1)]
+    assert [(one.message_count, one.conversation_count) for one in agents] == [(1, 1), (0, 1)]
     overviews = [(await one.overview(serving.today())).overview for one in (caller, other)]
-    assert [(one.events, one.messages_sent, one.total_conversations) for one in overviews] == [(1, 1, 0), (1, 0, 1)]
+    assert [(one.events, one.messages_sent, one.total_conversations) for one in overviews] == [(1, 1, 1), (1, 0, 1)]
     assert [[one.event_type for one in overview.events_by_type] for overview in overviews] == [
         ["message.sent"],
         ["conversation.started"],

@@ -142,8 +142,9 @@ def _status(pid: int, name: str) -> int:
 def _family(pid: int) -> Iterator[int]:
     yield pid
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from _family(int(child))
+        with contextlib.suppress(FileNotFoundError):  # threads end
+            for child in (task / "children").read_text().split():
+                yield from _family(int(child))
 
 
 async def until(connection: "asyncpg.Connection[asyncpg.Record]", question: str) -> None:
