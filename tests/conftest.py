@@ -41,7 +41,7 @@ structlog.configure(
     ]
 )
 
-# The fast loop tries few examples of each property; .ci/run tries many. Neither depends on how fast the machine is.
+# Few examples of each property, or many on request. Neither depends on how fast the machine is.
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None)
 hypothesis.settings.load_profile("quick")

@@ -77,6 +77,7 @@ async def work(
         connections = folding.CONCURRENCY + concurrency + long_slots + _OTHER_CONNECTIONS
         waker = Wakeups(redis_url)
         database = Database(database_url, ingest_connections=1, other_connections=connections)
+        projector = Projector(database)
         try:
             await diagnosis.check_sessions(database, database_url)
             diagnosis.checked_schema(await migrate.current(database))
@@ -97,10 +98,11 @@ async def work(
                 long_slots=long_slots,
                 announce=waker.tasks,
             )
-            projecting = Projecting(database, Projector(database))
+            projecting = Projecting(database, projector)
             await _until_signalled(Process(redis_url, folds, projecting, running), database)
         finally:
             await waker.close()
+            await projector.close()
             await database.close()
 
 

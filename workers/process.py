@@ -66,9 +66,9 @@ class Process:
     # that take anything; these take what they are called with.
 
     async def fold_organization(self, _: dict[Any, Any], organization_id: int) -> None:
-        """Projects and folds for an organization that has just stored events."""
-        await self._projecting.organization(organization_id)
+        """Folds and projects for an organization that has just stored events."""
         await self._folding.organization(organization_id)
+        await self._projecting.organization(organization_id)
 
     async def fold_due(self, _: dict[Any, Any]) -> None:
         """Projects and folds whatever is due."""

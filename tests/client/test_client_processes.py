@@ -31,7 +31,7 @@ def program(tmp_path: Path, running: scripted.Running) -> Program:
 
 def ran(command: list[str]) -> subprocess.CompletedProcess[str]:
     """Runs a program to its end."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=scripted.environment())
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=scripted.environment())
 
 
 def begun(command: list[str]) -> subprocess.Popen[str]:
@@ -200,7 +200,7 @@ def test_a_signal_that_ends_the_process_waits_for_what_was_taken(
     process = begun(program(WAITING.format(before="")))
     number = getattr(signal, name)
     process.send_signal(number)
-    _, reported = process.communicate(timeout=60)
+    _, reported = process.communicate(timeout=240)
     assert (process.returncode, reported) == (-number, "")
     assert len(script.stored) == 1
 
@@ -210,7 +210,7 @@ def test_a_signal_tells_what_could_not_be_sent(program: Program, nobody: str) ->
     command[-1] = nobody
     process = begun(command)
     process.terminate()
-    _, reported = process.communicate(timeout=60)
+    _, reported = process.communicate(timeout=240)
     assert process.returncode == -signal.SIGTERM
     assert "1 event is lost" in reported
 
@@ -227,7 +227,7 @@ def test_a_handler_that_stood_there_is_called_after_what_was_taken_is_sent(
     """
     process = begun(program(textwrap.dedent(body) + WAITING.format(before="os.kill(os.getpid(), signal.SIGHUP)")))
     process.terminate()
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=240)
     assert (process.returncode, said) == (3, f"{int(signal.SIGTERM)} 1 True\n")
     assert len(script.stored) == 1
 
@@ -246,7 +246,7 @@ def test_signals_may_come_in_the_middle_of_everything(program: Program, script: 
     assert script.arrived.wait(30)
     process.terminate()
     process.terminate()
-    said, reported = process.communicate(timeout=60)
+    said, reported = process.communicate(timeout=240)
     assert process.returncode == -signal.SIGTERM
     assert len(script.stored) >= int(said.split()[-1]), reported
 
@@ -289,6 +289,6 @@ def test_the_first_process_of_a_container_ends_too(program: Program, script: scr
     """
     ending = begun(program(textwrap.dedent(body) + WAITING.format(before="")))
     ending.terminate()
-    _, reported = ending.communicate(timeout=60)
+    _, reported = ending.communicate(timeout=240)
     assert (ending.returncode, reported) == (128 + signal.SIGTERM, "")
     assert len(script.stored) == 1
