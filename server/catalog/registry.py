@@ -12,6 +12,7 @@ from server.catalog.families import (
     api,
     calls,
     changes,
+    closing_events,
     conversations,
     feedback,
     leads,
@@ -27,6 +28,7 @@ from server.catalog.metrics import Definition, Derived, Measure, Metric
 FAMILIES: Mapping[str, tuple[Definition, ...]] = {
     "activity": activity.METRICS,
     "conversations": conversations.METRICS,
+    "closing_events": closing_events.METRICS,
     "messages": messages.METRICS,
     "models": models.METRICS,
     "feedback": feedback.METRICS,

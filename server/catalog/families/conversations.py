@@ -3,6 +3,8 @@
 from server.catalog.metrics import Aggregation, Definition, Measure, Quantile, Ratio, Unit
 
 PROJECTION = "conversations"
+# The outcomes, of which a closed conversation has one.
+_CLOSED = ("conversations_resolved", "conversations_escalated", "conversations_abandoned", "conversations_ended")
 
 METRICS: tuple[Definition, ...] = (
     Measure(
@@ -136,46 +138,6 @@ METRICS: tuple[Definition, ...] = (
         field="final_resolution",
         projection=PROJECTION,
     ),
-    Measure(
-        number=42,
-        name="resolution_events",
-        description="Events conversation.resolved, each at its own time and agent, whatever happens later.",
-        unit=Unit.COUNT,
-        aggregation=Aggregation.COUNT,
-        event_types=("conversation.resolved",),
-    ),
-    Measure(
-        number=43,
-        name="escalation_events",
-        description="Events conversation.escalated, each at its own time and agent, whatever happens later.",
-        unit=Unit.COUNT,
-        aggregation=Aggregation.COUNT,
-        event_types=("conversation.escalated",),
-    ),
-    Measure(
-        number=44,
-        name="abandonment_events",
-        description="Events conversation.abandoned, each at its own time and agent, whatever happens later.",
-        unit=Unit.COUNT,
-        aggregation=Aggregation.COUNT,
-        event_types=("conversation.abandoned",),
-    ),
-    Measure(
-        number=45,
-        name="ending_events",
-        description="Events conversation.ended, each at its own time and agent, whatever happens later.",
-        unit=Unit.COUNT,
-        aggregation=Aggregation.COUNT,
-        event_types=("conversation.ended",),
-    ),
-    Measure(
-        number=46,
-        name="reopening_events",
-        description="Events conversation.reopened, each at its own time and agent, whatever happens later.",
-        unit=Unit.COUNT,
-        aggregation=Aggregation.COUNT,
-        event_types=("conversation.reopened",),
-    ),
     Ratio(
         name="conversation_count",
         description="Conversations started: total_conversations of one agent.",
@@ -186,72 +148,42 @@ METRICS: tuple[Definition, ...] = (
         name="conversations_closed",
         description="Conversations closed: the sum of the four outcomes.",
         unit=Unit.COUNT,
-        numerators=(
-            "conversations_resolved",
-            "conversations_escalated",
-            "conversations_abandoned",
-            "conversations_ended",
-        ),
+        numerators=_CLOSED,
     ),
     Ratio(
         name="resolution_rate",
         description="Conversations resolved ÷ closed. The four rates of outcomes add up to 1.",
         unit=Unit.FRACTION,
         numerators=("conversations_resolved",),
-        denominators=(
-            "conversations_resolved",
-            "conversations_escalated",
-            "conversations_abandoned",
-            "conversations_ended",
-        ),
+        denominators=_CLOSED,
     ),
     Ratio(
         name="escalation_rate",
         description="Conversations escalated ÷ closed: the hand-off rate.",
         unit=Unit.FRACTION,
         numerators=("conversations_escalated",),
-        denominators=(
-            "conversations_resolved",
-            "conversations_escalated",
-            "conversations_abandoned",
-            "conversations_ended",
-        ),
+        denominators=_CLOSED,
     ),
     Ratio(
         name="abandonment_rate",
         description="Conversations abandoned ÷ closed.",
         unit=Unit.FRACTION,
         numerators=("conversations_abandoned",),
-        denominators=(
-            "conversations_resolved",
-            "conversations_escalated",
-            "conversations_abandoned",
-            "conversations_ended",
-        ),
+        denominators=_CLOSED,
     ),
     Ratio(
         name="ended_rate",
         description="Conversations ended without another outcome ÷ closed.",
         unit=Unit.FRACTION,
         numerators=("conversations_ended",),
-        denominators=(
-            "conversations_resolved",
-            "conversations_escalated",
-            "conversations_abandoned",
-            "conversations_ended",
-        ),
+        denominators=_CLOSED,
     ),
     Ratio(
         name="avg_messages_per_conversation",
         description="Messages of the conversations closed ÷ those conversations.",
         unit=Unit.COUNT,
         numerators=("closed_conversation_messages",),
-        denominators=(
-            "conversations_resolved",
-            "conversations_escalated",
-            "conversations_abandoned",
-            "conversations_ended",
-        ),
+        denominators=_CLOSED,
     ),
     Ratio(
         name="avg_conversation_duration_ms",
@@ -265,12 +197,7 @@ METRICS: tuple[Definition, ...] = (
         description="Conversations closed that had been reopened before ÷ closed.",
         unit=Unit.FRACTION,
         numerators=("conversations_reopened",),
-        denominators=(
-            "conversations_resolved",
-            "conversations_escalated",
-            "conversations_abandoned",
-            "conversations_ended",
-        ),
+        denominators=_CLOSED,
     ),
     Ratio(
         name="human_resolution_rate",
