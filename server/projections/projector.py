@@ -96,13 +96,14 @@ class Projector:
         """Returns the step that is under way, or a new one."""
         key = (projection.name, organization_id)
         task = self._steps.get(key)
-        if task is None:
+        if task is None or task.done():  # one that has ended may not have been taken out yet
             task = self._steps[key] = asyncio.create_task(self._step(organization_id, projection))
             task.add_done_callback(lambda task: self._end(key, task))
         return task
 
     def _end(self, key: _Key, task: "asyncio.Task[Step]") -> None:
-        del self._steps[key]
+        if self._steps.get(key) is task:
+            del self._steps[key]
         _ = task.cancelled() or task.exception()  # whoever waits gets it, and it is no fault where nobody does
 
     async def close(self) -> None:

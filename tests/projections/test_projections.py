@@ -306,6 +306,22 @@ async def test_a_caller_that_leaves_does_not_undo_a_step(
     assert await joining == 1
 
 
+@pytest.mark.usefixtures("small_steps")
+async def test_who_comes_as_a_step_ends_takes_the_next(own_database: Database, own_organization: int) -> None:
+    await worlds.store(own_database, own_organization, [message("c", number) for number in range(200)], batch=10)
+    newest = (await state(own_database, own_organization))["newest"]
+    coming: list[asyncio.Task[int]] = []
+
+    def come(_: int) -> None:
+        """Runs before anything that waits for the step hears of its end."""
+        coming.append(asyncio.create_task(projector.follow(own_organization, PROJECTION, newest)))
+
+    projector = Projector(own_database, on_revision=come)
+    await projector.follow(own_organization, PROJECTION, 1)
+    await asyncio.gather(*coming)
+    assert (await state(own_database, own_organization))["revision"] >= newest
+
+
 async def test_what_the_database_refuses_stops_a_projection(
     caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
