@@ -28,7 +28,7 @@ _OUTCOMES: dict[ClosingKind, str] = {
 }
 _NOT_TOLD = -1
 # The dimensions that conversations are attributed to, in the order of Attribution.
-DIMENSIONS = tuple(dimensions.TABLE.by_field[name] for name in Attribution._fields)
+DIMENSIONS = (dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM, dimensions.TOPIC)
 
 
 class Contribution(NamedTuple):
@@ -48,18 +48,20 @@ class Contribution(NamedTuple):
 
 def contributions(conversation: Conversation) -> Iterator[Contribution]:
     """Returns all that a conversation adds: when it begins, when it is closed, and when a human resolves it."""
-    one = conversation
+    one, topic = conversation, conversation.counted_topic
     began = [("began", _NOT_TOLD)]
     if one.first_sent_at is not None:
         began.append(("first_response", _milliseconds(one.began_at, one.first_sent_at)))
     if one.human_messages:
         began.append(("first_human_response", _milliseconds(one.began_at, one.human_messages[0])))
-    yield Contribution(one.began_at, Attribution(one.began_agent_id, one.began_channel, one.began_team_id), began)
+    yield Contribution(
+        one.began_at, Attribution(one.began_agent_id, one.began_channel, one.began_team_id, topic), began
+    )
     if one.outcome is not None and one.closed_at is not None:
-        to = Attribution(one.agent_id, one.channel, one.team_id)
+        to = Attribution(one.agent_id, one.channel, one.team_id, topic)
         yield Contribution(one.closed_at, to, list(_closed(one, one.outcome, one.closed_at)))
     if one.human_resolved_at is not None:
-        to = Attribution(one.human_resolved_agent_id, one.human_resolved_channel, one.human_resolved_team_id)
+        to = Attribution(one.human_resolved_agent_id, one.human_resolved_channel, one.human_resolved_team_id, topic)
         taken = _milliseconds(one.began_at, one.human_resolved_at)
         yield Contribution(one.human_resolved_at, to, [("human_resolved", _NOT_TOLD), ("final_resolution", taken)])
 

@@ -170,10 +170,12 @@ QUEUE = Dimension(
 TOPIC = Dimension(
     number=10,
     name="topic",
-    description="What a conversation is about, on the events that tell the topic.",
+    description="What a conversation is about: events count by the topic that they tell, a conversation as a whole by "
+    "the one that was told last.",
     family="conversation",
     details=("topic",),
     member_kind=10,
+    has_projections=True,
 )
 
 TABLE = Dimensions(

@@ -39,14 +39,17 @@ class ConversationEvent(NamedTuple):
 
 
 class Attribution(NamedTuple):
-    """To whom and what something is attributed: values under which it is counted."""
+    """To whom and what something is attributed: values under which it is counted. Agent, channel and team are those of
+    the event that decides; the topic is that of the conversation, and the same for all that the conversation adds.
+    """
 
     agent_id: str
     channel: str
     team_id: str
+    topic: str
 
 
-# Returns to whom and what something is attributed that an event says.
+# Returns to whom and what something is attributed that an event says. The topic is the one that the event tells.
 Attribute = Callable[[ConversationEvent], Attribution]
 
 
@@ -81,8 +84,9 @@ class Conversation:
     human_resolved_agent_id: str = ""
     human_resolved_channel: str = ""
     human_resolved_team_id: str = ""
-    topic: str = ""
+    topic: str = ""  # told last; of several at one time the greatest
     topic_at: int | None = None
+    counted_topic: str = ""  # the value under which the topic is counted
     last_at: int | None = None  # of any event that was sent
     last_received_at: int | None = None
     last_sent_at: int | None = None
@@ -118,19 +122,21 @@ class Conversation:
         if is_made(event.event_key):
             if event.event_key == self.idle_end_key:
                 self.idle_ended_at = at
-                self.idle_agent_id, self.idle_channel, self.idle_team_id = attribute(event)
+                self.idle_agent_id, self.idle_channel, self.idle_team_id, _ = attribute(event)
             return
         self.last_at = _later(self.last_at, at)
         if event_type in _SHOW_ACTIVITY:
             idle_end = self.idle_end_key if self.idle_ended_at is not None else None
-            self._take_activity(event)
+            self._take_activity(event, attribute)
             if idle_end is not None and idle_end != self.idle_end_key:
                 self.idle_ended_at, self.idle_agent_id, self.idle_channel, self.idle_team_id = None, "", "", ""
 
-    def _take_activity(self, event: ConversationEvent) -> None:
+    def _take_activity(self, event: ConversationEvent, attribute: Attribute) -> None:
         at, event_type = event.occurred_at, event.event_type
         self.latest_at = _later(self.latest_at, at)
         self._take_latest(event)
+        if event.topic and (self.topic_at or 0, self.topic) < (at, event.topic):
+            self.topic_at, self.topic, self.counted_topic = at, event.topic, attribute(event).topic
         if event_type in event_types.MESSAGES:
             self.messages += 1
             if event_type == _SENT:
@@ -145,7 +151,7 @@ class Conversation:
     def _begin(self, event: ConversationEvent, attribute: Attribute) -> None:
         self.began_at, self.began_key = event.occurred_at, event.event_key
         self.is_start_told = event.event_type == _STARTED
-        self.began_agent_id, self.began_channel, self.began_team_id = attribute(event)
+        self.began_agent_id, self.began_channel, self.began_team_id, _ = attribute(event)
 
     def _take_sent(self, event: ConversationEvent) -> None:
         at = event.occurred_at
@@ -167,8 +173,6 @@ class Conversation:
             self.latest_channel_at, self.latest_channel = at, event.channel
         if event.team_id and (self.latest_team_at or 0, self.latest_team_id) < (at, event.team_id):
             self.latest_team_at, self.latest_team_id = at, event.team_id
-        if event.topic and (self.topic_at or 0, self.topic) < (at, event.topic):
-            self.topic_at, self.topic = at, event.topic
 
     def close(self, closings: Iterable[Closing]) -> None:
         """Takes over how it went by its closing and reopening events: by all of them, or by those that decide. They are
@@ -192,7 +196,7 @@ class Conversation:
     def _idle_end(self) -> Iterator[Closing]:
         if self.idle_ended_at is not None:
             kind = outcomes.KIND_OF_EVENT_TYPE[self.idle_end_type]
-            to = Attribution(self.idle_agent_id, self.idle_channel, self.idle_team_id)
+            to = self.idle_agent_id, self.idle_channel, self.idle_team_id
             yield Closing(b"", self.idle_ended_at, self.idle_end_key, kind, *to)
 
     @property

@@ -155,7 +155,8 @@ async def _closings(
             if is_made(event.event_key):
                 closings.setdefault(key, [])
             elif (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None:
-                closing = Closing(key, event.occurred_at, event.event_key, kind, *attribute(event))
+                agent_id, channel, team_id, _ = attribute(event)
+                closing = Closing(key, event.occurred_at, event.event_key, kind, agent_id, channel, team_id)
                 closings.setdefault(key, []).append(closing)
     if any(closings.values()):
         await stored.add_closings(driver, rows, itertools.chain.from_iterable(closings.values()))

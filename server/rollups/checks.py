@@ -37,6 +37,7 @@ class Fault(enum.StrEnum):
     OUTCOME = "outcome"  # a conversation's recorded outcome with that of its closing events
     MESSAGES = "messages"  # a conversation's recorded messages with raw ones
     BEGINNING = "beginning"  # a conversation's recorded beginning with raw events
+    TOPIC = "topic"  # a conversation's recorded topic with raw events
     KEY = "key"  # a raw event with the keys: it has none
 
 
@@ -166,8 +167,8 @@ def _closed(conversation: Conversation, closings: RecordedClosings) -> Conversat
 async def check_conversations(
     view: Snapshot, span: Span, raw: RawConversations, findings: Findings, *, complete: bool
 ) -> None:
-    """Holds recorded messages, beginnings and ends of idle conversations against raw ones. Where raw ones are not
-    complete there may be more messages, an earlier beginning, and an end.
+    """Holds recorded messages, beginnings, topics and ends of idle conversations against raw ones. Where raw ones are
+    not complete there may be more messages, an earlier beginning, a later topic, and an end.
     """
     for some in _portions(sorted(raw)):
         recorded = await conversations.recorded(view.driver, view.organization_id, some)
@@ -179,6 +180,9 @@ async def check_conversations(
             began = (not found.is_start_told, found.began_at, found.began_key) if found else None
             if began is None or began > told.began or (complete and began != told.began):
                 findings.add(Mismatch(fault=Fault.BEGINNING, bucket=span.start))
+            topic = (found.topic_at or 0, found.topic, found.counted_topic) if found else (0, "", "")
+            if topic < told.topic or (complete and topic != told.topic):
+                findings.add(Mismatch(fault=Fault.TOPIC, bucket=span.start))
             if found is not None and not _idle_ends_agree(found, told, complete=complete):
                 findings.add(Mismatch(fault=Fault.OUTCOME, bucket=span.start))
     if complete:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server import timerange
-from server.catalog import cells, counting
+from server.catalog import cells, counting, dimensions
 from server.catalog import conversations as counting_conversations
 from server.catalog.cells import Cells
 from server.catalog.counting import Overflow
@@ -22,6 +22,7 @@ from server.timerange import Span
 _MESSAGE_TYPES = event_types.MESSAGES
 _NOBODY = Member(2**32 - 1, overflow=False)  # stands for an id that has no number; it is nobody's
 Beginning = tuple[bool, int, bytes]  # that no start is told, the time, the key: the smallest is where it began
+Topic = tuple[int, str, str]  # when it was told, the topic, the value under which it is counted: the greatest holds
 
 
 @dataclass(slots=True)
@@ -30,12 +31,14 @@ class RawConversation:
 
     messages: int = 0
     began: Beginning = (True, 2**63, b"")
+    topic: Topic = (0, "", "")
     idle_ends: frozenset[bytes] = frozenset()  # the keys of the events by which the service ended it
 
     def add(self, other: "RawConversation") -> None:
         """Adds what other raw events say."""
         self.messages += other.messages
         self.began = min(self.began, other.began)
+        self.topic = max(self.topic, other.topic)
         self.idle_ends |= other.idle_ends
 
 
@@ -88,11 +91,14 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
     if is_made(event.event_key):
         one.idle_ends |= {event.event_key}
         return
+    told = Attribution(event.agent_id, event.channel, event.team_id, dimensions.TOPIC.value_of(event))
+    labels = counting_conversations.attributed(told, overflow) if overflow else told
+    if told.topic:
+        one.topic = max(one.topic, (event.occurred_at, told.topic, labels.topic))
     kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
     if kind is not None:
-        to = Attribution(event.agent_id, event.channel, event.team_id)
-        labels = counting_conversations.attributed(to, overflow)
-        counts.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *labels))
+        to = labels.agent_id, labels.channel, labels.team_id
+        counts.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *to))
 
 
 async def _numbers(view: Snapshot, events: Sequence[Event], enrol: Enrol | None) -> counting.Numbers:

@@ -79,13 +79,39 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
     ),
     "topic": (
         [
-            e("conversation.resolved", conversation_id="c1", conversation=ConversationDetail(topic="returns")),
-            e("conversation.ended", conversation_id="c2", conversation=ConversationDetail(topic="returns")),
+            e("conversation.started", conversation_id="c1"),  # whose topic is told later
+            sent(1, "c1"),
+            e("conversation.resolved", 20, conversation_id="c1", conversation=ConversationDetail(topic="returns")),
+            e("conversation.started", conversation_id="c2", conversation=ConversationDetail(topic="delivery")),
+            sent(3, "c2"),
+            e("conversation.ended", 40, conversation_id="c2", conversation=ConversationDetail(topic="returns")),
             e("conversation.started", conversation_id="c3", conversation=ConversationDetail(topic="delivery")),
         ],
-        {"returns": {"events": 2, "resolution_events": 1}, "delivery": {"events": 1, "resolution_events": 0}},
+        {
+            "returns": {
+                "events": 2,
+                "resolution_events": 1,
+                "total_conversations": 2,
+                "conversations_closed": 2,
+                "conversations_resolved": 1,
+                "resolution_rate": 0.5,
+                "avg_messages_per_conversation": 1,
+                "avg_conversation_duration_ms": 30 * 60_000,
+                "avg_first_response_time_ms": 2 * 60_000,
+            },
+            "delivery": {
+                "events": 2,
+                "resolution_events": 0,
+                "total_conversations": 1,
+                "conversations_closed": 0,
+                "resolution_rate": None,
+                "avg_first_response_time_ms": None,
+            },
+            "nobody": {"events": 0, "total_conversations": 0, "resolution_rate": None},
+        },
     ),
 }
+NOT_ADDED_UP = ("unique_users", "active_agents", "avg_messages_per_conversation")  # over points in time
 OF_CONVERSATIONS = (
     "total_conversations",
     "conversations_closed",
@@ -99,20 +125,27 @@ def by(dimension: str, value: str) -> list[answer_pb2.DimensionFilter]:
     return [answer_pb2.DimensionFilter(dimension=dimension, value=value)]
 
 
+def has_conversations(dimension: str) -> bool:
+    """Whether what is counted from whole conversations is kept by a dimension."""
+    return dimensions.TABLE.by_name[dimension].has_projections
+
+
 async def roads(caller: Caller, dimension: str, figures: Mapping[str, Mapping[str, float | None]]) -> list[Any]:
     """Holds the figures of each value against what they must be, and returns all that was answered."""
     answers: list[Any] = []
     for value, expected in figures.items():
         overview = by_field((await caller.overview(THE_DAY, dimensions=by(dimension, value))).overview)
-        assert {name: overview[name] for name in expected if name in overview} == pytest.approx(expected), value
-        assert all(overview[name] is None for name in OF_CONVERSATIONS)
-        trends = await caller.trends(THE_DAY, *expected, "total_conversations", dimensions=by(dimension, value))
+        there = {name: figure for name, figure in expected.items() if name in overview}
+        assert {name: overview[name] for name in there} == pytest.approx(there), value
+        assert has_conversations(dimension) or all(overview[name] is None for name in OF_CONVERSATIONS)
+        metrics = dict.fromkeys((*expected, "total_conversations"))
+        trends = await caller.trends(THE_DAY, *metrics, dimensions=by(dimension, value))
         for series in trends.series:
             points = [getattr(point, point.WhichOneof("value") or "", None) for point in series.values]
             assert len(points) == len(trends.buckets)
-            if series.metric == "total_conversations":
+            if series.metric == "total_conversations" and not has_conversations(dimension):
                 assert set(points) == {None}
-            elif series.unit == "1" and series.metric not in ("unique_users", "active_agents"):
+            elif series.unit == "1" and series.metric not in NOT_ADDED_UP:
                 assert sum(points) == expected[series.metric], (value, series.metric)
         answers.append((overview, [list(series.values) for series in trends.series]))
     return answers
@@ -165,14 +198,17 @@ async def test_values_over_the_limit(
     ]
     assert ["CARDINALITY_OVERFLOW"] in warnings
     over = []
+    conversations = 0
     for value in values:
         asked = caller.overview(THE_DAY, dimensions=by(dimension, value))
         (answer,) = await asyncio.gather(asked, return_exceptions=True)
         if isinstance(answer, grpc.aio.AioRpcError):
             over.append(serving.refusal(answer)[:3])
+            conversations += int(figures[value].get("total_conversations") or 0)
     assert over == [("FAILED_PRECONDITION", "CARDINALITY_OVERFLOW", "filter")] * (len(values) - 1)
     others = (await caller.overview(THE_DAY, dimensions=by(dimension, OTHER))).overview
     assert others.events == warnings.count(["CARDINALITY_OVERFLOW"])
+    assert others.total_conversations == conversations
     assert (await audit.check(database, caller.organization_id)).mismatches == 0
 
 
@@ -212,7 +248,7 @@ async def test_the_fields_of_a_filter_are_dimensions_like_any_other(caller: Call
 async def test_the_catalogue_lists_dimensions(caller: Caller) -> None:
     listed = (await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())).dimensions
     assert [one.name for one in listed] == sorted(one.name for one in dimensions.TABLE.filters)
-    assert {one.name for one in listed if one.has_conversations} == {"agent", "channel", "team"}
+    assert {one.name for one in listed if one.has_conversations} == {"agent", "channel", "team", "topic"}
     assert {one.name for one in listed if one.has_realtime} == {"agent", "channel"}
     assert all(one.description for one in listed)
 

@@ -106,6 +106,8 @@ async def test_a_cell_that_should_not_be_there_is_found(own_database: Database, 
         ("DELETE FROM event_keys", {Fault.KEY}),
         ("UPDATE conversations SET messages = messages + 1", {Fault.CELL, Fault.MESSAGES}),
         ("UPDATE conversations SET agent_id = 'nobody'", {Fault.CELL, Fault.OUTCOME}),
+        ("UPDATE conversations SET topic = 'nothing'", {Fault.TOPIC}),
+        ("UPDATE conversations SET counted_topic = 'nothing'", {Fault.CELL, Fault.TOPIC}),
         ("UPDATE conversations SET outcome = NULL, closed_at = NULL", {Fault.CELL, Fault.OUTCOME}),
         ("UPDATE members SET external_id = 'nobody' WHERE kind = 1 AND external_id = 'user-1'", {Fault.CELL}),
         ("DELETE FROM conversation_closings", {Fault.CLOSING, Fault.OUTCOME}),
@@ -117,7 +119,7 @@ async def test_whatever_else_was_changed_is_found(
     await fill(own_database, own_organization, folded=False)
     table = change.split()[2 if change.startswith("DELETE") else 1]
     where = {
-        "conversations": " WHERE closed_at IS NOT NULL AND team_id = ''",
+        "conversations": " WHERE closed_at IS NOT NULL AND team_id = '' AND counted_topic = ''",
         "conversation_closings": " WHERE kind <> 0",
         "events": " WHERE event_type LIKE 'order.%'",
     }.get(table, "")

@@ -20,7 +20,9 @@ from server.store.database import Database
 from server.store.members import Candidate, Member
 from tests.support import worlds
 
-FEW = Limits({"agent": 1, "channel": 1, "team": 0, "event_type": 1})
+FEW = Limits({"agent": 1, "channel": 1, "team": 0, "event_type": 1, "topic": 1})
+LIMITED = (dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM, dimensions.EVENT_TYPE, dimensions.TOPIC)
+NONE = {one.name: 0 for one in LIMITED}
 
 
 def many_agents(seed: int, count: int, agents: int) -> list[Event]:
@@ -71,7 +73,7 @@ async def test_no_order_and_no_limit_changes_a_total(database: Database, make_te
     dice = random.Random(seed)
     events = many_agents(seed, 300, 12)
     found = []
-    for limits in (Limits(), FEW, Limits({"agent": dice.randrange(12), "channel": 0, "team": 1, "event_type": 0})):
+    for limits in (Limits(), FEW, Limits({**NONE, "agent": dice.randrange(12), "team": 1})):
         organization = (await make_tenant()).organization_id  # type: ignore[operator]
         dice.shuffle(events)
         for start in range(0, 300, 100):
@@ -88,12 +90,7 @@ async def test_no_order_and_no_limit_changes_a_total(database: Database, make_te
             for place, cell in stored.items()
             if place[1].dimension == dimensions.TOTAL.number
         }
-        found.append(
-            (
-                totals,
-                of(stored, dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM, dimensions.EVENT_TYPE),
-            )
-        )
+        found.append((totals, of(stored, *LIMITED)))
     assert found[0] == found[1] == found[2]
 
 
@@ -247,8 +244,10 @@ async def test_the_status_tells_of_it(own_database: Database, own_organization: 
         ("agent", 8, 1),
         ("channel", 1, 1),
         ("team", 1, 1),
+        ("topic", 1, 1),
     }
     line = next(line for line in status.render(found).splitlines() if line.startswith("over the limit"))
     assert line.endswith(
-        f"8 agents of 1 organizations, 1 channels of 1 organizations, 1 teams of 1 organizations: counted under {OTHER}"
+        "8 agents of 1 organizations, 1 channels of 1 organizations, 1 teams of 1 organizations,"
+        f" 1 topics of 1 organizations: counted under {OTHER}"
     )

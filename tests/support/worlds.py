@@ -65,7 +65,8 @@ def _content(dice: random.Random) -> tuple[str, dict[str, int | str]]:
         case 2 | 3:
             return "message.sent", {"response_time_ms": dice.randrange(1, 90_000), "failed": int(dice.random() < 0.1)}
         case 4:
-            return f"conversation.{dice.choice(('started', *_CLOSING))}", {}
+            topic = dice.choice(("", "returns", "delivery"))
+            return f"conversation.{dice.choice(('started', *_CLOSING))}", {"topic": topic} if topic else {}
         case 5:
             return "storage.changed", {"bytes_delta": dice.randrange(-500, 5_000), "kind": dice.randrange(4)}
         case 6:

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from server.catalog import conversations as counting
-from server.catalog import registry
+from server.catalog import dimensions, registry
 from server.catalog.cells import Cells, differences
 from server.catalog.families.conversations import PROJECTION
 from server.events import conversation, outcomes
@@ -45,7 +45,7 @@ EVENTS = st.lists(
 
 def attribute(event: ConversationEvent) -> Attribution:
     """To whom and what an event is attributed: nothing is over its limit."""
-    return Attribution(event.agent_id, event.channel, event.team_id)
+    return Attribution(event.agent_id, event.channel, event.team_id, event.topic)
 
 
 def made(portions: Sequence[Sequence[ConversationEvent]]) -> Conversation:
@@ -59,7 +59,8 @@ def made(portions: Sequence[Sequence[ConversationEvent]]) -> Conversation:
             found.take(event, attribute)
             kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
             if kind is not None and not is_made(event.event_key):
-                closings.append(Closing(b"c", event.occurred_at, event.event_key, kind, *attribute(event)))
+                to = event.agent_id, event.channel, event.team_id
+                closings.append(Closing(b"c", event.occurred_at, event.event_key, kind, *to))
         if found is not None:
             found.close(closings)
     assert found is not None
@@ -168,6 +169,21 @@ def test_what_is_added_can_be_taken_back(events: list[ConversationEvent]) -> Non
     expected: Cells = {}
     counting.add(expected, counting.contributions(after))
     assert not differences(cells, expected)
+
+
+@given(EVENTS)
+def test_all_of_a_conversation_counts_for_the_topic_that_was_told_last(events: list[ConversationEvent]) -> None:
+    telling = [one for one in events if one.topic and one.event_type != "api.called"]
+    told = max(((one.occurred_at, one.topic) for one in telling), default=(0, ""))[1]
+    found = made([events])
+    cells: Cells = {}
+    counting.add(cells, counting.contributions(found))
+    by_topic = {key: cell for key, cell in cells.items() if key.dimension == dimensions.TOPIC.number}
+    totals = {key: cell for key, cell in cells.items() if key.dimension == dimensions.TOTAL.number}
+    assert {key.value for key in by_topic} == ({told} if told else set())
+    if told:
+        under_total = {key._replace(dimension=0, value=""): cell for key, cell in by_topic.items()}
+        assert not differences(under_total, totals)
 
 
 def test_every_measure_of_conversations_is_counted_by_some_conversation() -> None:

@@ -214,6 +214,7 @@ _STATEMENTS = (
         human_resolved_team_id text NOT NULL,
         topic text NOT NULL,
         topic_at timestamptz,
+        counted_topic text NOT NULL,
         last_at timestamptz,
         last_received_at timestamptz,
         last_sent_at timestamptz,

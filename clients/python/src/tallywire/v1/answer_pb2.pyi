@@ -206,7 +206,8 @@ class Filter(google.protobuf.message.Message):
     gives the figures of all such values together.
 
     What is counted from whole conversations (how many there are, how they close, how long they take) is kept by agent,
-    channel and team. Under any other dimension these figures are absent.
+    channel, team and topic: a conversation counts for the topic that its events told last. Under any other dimension
+    these figures are absent.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
