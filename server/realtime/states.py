@@ -88,7 +88,8 @@ class States:
         """Waits for the state together with all callers that want it; the last one to leave cancels the work."""
         key = (organization_id, part)
         making = self._making.get(key)
-        if making is None:
+        # Callers of a build that has ended may still be counted: they have not been woken yet.
+        if making is None or making.task.done():
             task = self._builds.begin(organization_id, lambda: self._make(organization_id, time_zone, part))
             making = self._making[key] = _Making(task=task)
         making.callers += 1

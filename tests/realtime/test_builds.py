@@ -9,10 +9,12 @@ import pytest
 from held_queries import PATIENCE, Held, until
 
 from server.app import Running
-from server.realtime import rebuild
+from server.realtime import rebuild, states
 from server.realtime.builds import MAX_BUILDS
 from server.realtime.hubs import Hubs
+from server.realtime.notifications import SharedState
 from server.realtime.view import ViewFilter
+from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
 from tests.support import subscribing
@@ -132,3 +134,41 @@ async def test_a_caller_who_stays_gets_the_state_when_another_one_leaves(
     held.let_go.set()
     await staying
     assert held.begun == [tenant.organization_id]
+
+
+async def test_callers_of_a_build_that_is_older_than_an_answer_get_one_that_is_not(
+    tenant: "Tenant",
+    stub: Any,
+    client: AsyncClient,
+    server: Running,
+    hubs: Hubs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two callers wait for a build. Before it ends, a third one is answered with a newer state of another server."""
+    built, let_go, build = 0, asyncio.Event(), rebuild.view
+    shared: SharedState | None = None
+
+    async def held_after_reading(*arguments: Any) -> Any:
+        nonlocal built
+        found = await build(*arguments)
+        built += 1
+        await let_go.wait()
+        return found
+
+    async def loaded(*_: object) -> SharedState | None:
+        return shared
+
+    monkeypatch.setattr(states, "_REMEMBER_SECONDS", 20.0)  # on a slow machine, too
+    monkeypatch.setattr(rebuild, "view", held_after_reading)
+    monkeypatch.setattr(server.notifications, "load_state", loaded)
+    await client.track(event("message.sent", channel="web"))
+    waiting = [realtime(stub, tenant, "web") for _ in range(2)]
+    await until(lambda: hubs.states.callers(tenant.organization_id, ViewFilter(channel="web")) == 2 and built == 1)
+    await client.track(event("message.sent", channel="web"))
+    newer = messages.RealtimeState(as_of_revision=2)
+    shared = SharedState(2, messages.GetRealtimeMetricsResponse(state=newer).SerializeToString())
+    assert (await realtime(stub, tenant, "web")).state.as_of_revision == 2
+    shared = None
+    let_go.set()
+    assert [(await call).state.as_of_revision for call in waiting] == [2, 2]
+    assert built == 2
