@@ -18,6 +18,7 @@ from server.projections.projection import Projection
 from server.projections.registry import PROJECTIONS
 from server.store import changes, database, projections
 from server.store.database import Database, Driver
+from server.store.events import Revision
 from server.store.projections import Locked, ProjectionPosition
 
 STEP_EVENTS = 10_000
@@ -206,10 +207,25 @@ async def record(driver: Driver, name: str, locked: Locked, position: Projection
     """Stores changes of figures under a revision of their own and moves a projection to a position; returns whether
     there was a change.
     """
-    revision = await changes.append(driver, locked.rows.organization_id, changed)
+    counted = await count(driver, locked.rows.organization_id, position, changed)
+    is_durable = counted.revision is not None
+    await projections.move(driver, locked.rows.organization_id, name, counted.seen, is_durable=is_durable)
+    return is_durable
+
+
+class Counted(NamedTuple):
+    """The revision of changes of figures, if there were any, and how far a projection has now seen everything."""
+
+    revision: Revision | None
+    seen: ProjectionPosition
+
+
+async def count(driver: Driver, organization_id: int, position: ProjectionPosition, changed: Cells) -> Counted:
+    """Stores changes of figures, of a projection at a position, under a revision of their own."""
+    revision = await changes.append(driver, organization_id, changed)
+    if revision is None or revision.number != position.revision + 1:  # events came in between
+        return Counted(revision, position)
     # Nothing came in between: so the revision of its own is seen, too, and nobody has to look for events in it.
-    if revision is not None and revision.number == position.revision + 1:
-        position = ProjectionPosition.of(revision)
-        await projections.pass_over(driver, locked.rows.organization_id, position)
-    await projections.move(driver, locked.rows.organization_id, name, position, is_durable=revision is not None)
-    return revision is not None
+    position = ProjectionPosition.of(revision)
+    await projections.pass_over(driver, organization_id, position)
+    return Counted(revision, position)

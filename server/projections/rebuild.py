@@ -12,7 +12,7 @@ from server.projections import projector
 from server.projections.projection import Projection
 from server.projections.projector import Projector
 from server.projections.registry import PROJECTIONS
-from server.store import changes, organizations, projections
+from server.store import organizations, projections
 from server.store.database import Database, Driver
 from server.store.projections import Locked, ProjectionPosition, Rebuilt, Rows
 
@@ -87,9 +87,8 @@ async def _swap(driver: Driver, projection: Projection, locked: Locked, filled: 
     raw_from = kept.raw_from_bucket if kept else 0
     complete_from = timerange.instant(raw_from) if raw_from else None
     cells.add_all(changed, await projection.replace(driver, locked.rows, filled, complete_from))
-    revision = await changes.append(driver, filled.organization_id, changed)
-    seen = ProjectionPosition.of(revision) if revision else locked.newest
-    await projections.swap(driver, filled.organization_id, projection.name, seen)
+    counted = await projector.count(driver, filled.organization_id, locked.newest, changed)
+    await projections.swap(driver, filled.organization_id, projection.name, counted.seen)
 
 
 async def _remove_older(database: Database, projection: Projection, valid: Rows) -> None:
