@@ -10,6 +10,7 @@ from server.rollups.member_numbers import Limits
 from server.store.database import Database
 from server.tasks import retention, rollup_tasks
 from server.tasks.kinds import Kind, Kinds, Result, Schedule, Work
+from server.tasks.pair_figures import PairFigures
 
 _Housekeeping = Callable[[Database, datetime, Result], Awaitable[Result]]
 
@@ -25,7 +26,20 @@ def known(
     a task makes; on_commit is called with an organization that has new ones.
     """
     idle = IdleConversations(distinct=distinct, on_commit=on_commit)
-    return Kinds((*_housekeeping(update_window), *_checks(give_way), _idle_conversations(idle)), _SCHEDULES)
+    pairs = PairFigures(distinct=distinct or Limits(), on_commit=on_commit)
+    kinds = (*_housekeeping(update_window), *_checks(give_way), _idle_conversations(idle), _pair_figures(pairs))
+    return Kinds(kinds, _SCHEDULES)
+
+
+def _pair_figures(pairs: PairFigures) -> Kind:
+    return Kind(
+        name="pair_figures",
+        help="Counts what came before a pair of dimensions was declared, and removes what one that is no more has left.",
+        run=pairs.settle,
+        is_long=True,
+        concurrency=1,
+        longest=timedelta(hours=24),
+    )
 
 
 def _idle_conversations(idle: IdleConversations) -> Kind:
@@ -93,6 +107,7 @@ _SCHEDULES = (
     Schedule(name="task_retention", kind="task_retention", cron="*/10 * * * *"),
     Schedule(name="fold_sweep", kind="fold_sweep", cron="* * * * *"),
     Schedule(name="idle_conversations", kind="idle_conversations", cron="* * * * *"),
+    Schedule(name="pair_figures", kind="pair_figures", cron="* * * * *"),
     Schedule(name=audit.SCHEDULE, kind="audit", cron="*/10 * * * *"),
     Schedule(name="hourly_rollups", kind="hourly_rollups", cron="5 * * * *", per_organization=True),
     Schedule(name="daily_rollups", kind="daily_rollups", cron="0 1 * * *", per_organization=True),

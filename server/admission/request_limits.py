@@ -22,7 +22,11 @@ class Most:
     def check(self, count: int) -> None:
         """Refuses more members than there may be."""
         if count > self.count:
-            raise Refused(self.reason, self.message, field=self.field, metadata={"limit": str(self.count)})
+            raise self.refusal()
+
+    def refusal(self) -> Refused:
+        """Returns the refusal of more members."""
+        return Refused(self.reason, self.message, field=self.field, metadata={"limit": str(self.count)})
 
 
 EVENTS = Most(
@@ -39,9 +43,10 @@ AGENT_IDS = Most(
     field="filter",
 )
 FILTERS = Most(
-    count=1,
+    count=2,
     reason=Reason.TOO_MANY_FILTERS,
-    message="figures are kept by one dimension at a time: filter by one of agent_id, channel, team_id or dimensions",
+    message="figures are kept by single dimensions and by pairs of them: filter by at most two values, each of another"
+    " dimension",
     field="filter",
 )
 PROPERTIES = Most(

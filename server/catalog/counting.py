@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from server import histogram
 from server.catalog import cells, dimensions, registry, slots
 from server.catalog.cells import Cell, CellKey, Cells
-from server.catalog.dimensions import Dimension
+from server.catalog.dimensions import Dimension, FieldPair
 from server.catalog.metrics import Aggregation, Measure
 from server.catalog.slots import Recency
 from server.events.event import Event
@@ -41,7 +41,16 @@ class Overflow:
 
     def label(self, dimension: Dimension, value: str) -> str:
         """Returns the value under which something with a value of a dimension is counted."""
-        return cells.OTHER if value in self.values.get(dimension.number, ()) else value
+        if value in self.values.get(dimension.number, ()):
+            return cells.OTHER
+        if dimension.sides is not None and self._holds_side(dimension.sides, value):
+            return cells.OTHER
+        return value
+
+    def _holds_side(self, sides: Sequence[Dimension], value: str) -> bool:
+        """Returns whether one of the values of a pair has no cells of its own."""
+        parts = dimensions.parted(value)
+        return any(part in self.values.get(one.number, ()) for one, part in zip(sides, parts, strict=True))
 
     def holds(self, event: Event) -> bool:
         """Returns whether any value of the event is counted under cells.OTHER."""
@@ -53,11 +62,14 @@ NO_OVERFLOW = Overflow({})
 
 
 class Numbers(NamedTuple):
-    """The dense numbers that stand for an organization's external ids, and those without cells of their own."""
+    """The dense numbers that stand for an organization's external ids, those without cells of their own, and the pairs
+    of dimensions that are counted for it.
+    """
 
     users: Mapping[str, int]
     agents: Mapping[str, int]
     overflow: Overflow = NO_OVERFLOW
+    pairs: Sequence[Dimension] = ()
 
 
 class _Plan(NamedTuple):
@@ -132,8 +144,10 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
             types[event_type].append(event)
         else:
             types[event_type] = [event]
-    found = _by_cell(groups, numbers.overflow)
+    of_fields, of_details = dimensions.TABLE.split_pairs(numbers.pairs)
+    found = _by_cell(groups, of_fields, numbers.overflow)
     _add_by_details(found, events, places, numbers.overflow)
+    _add_pairs(found, of_details, events, places, numbers.overflow)
     result: Cells = {}
     for plain, types in found.items():
         result[CellKey(*plain)] = _cell(types, numbers)
@@ -145,13 +159,15 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
     return result
 
 
-def _by_cell(groups: Mapping[_Group, _ByType], overflow: Overflow) -> dict[_PlainKey, _ByType]:
+def _by_cell(
+    groups: Mapping[_Group, _ByType], pairs: Sequence[FieldPair], overflow: Overflow
+) -> dict[_PlainKey, _ByType]:
     """Returns the events of each type that count for a value of a dimension, or for no value of the one that adds up to
     the total.
     """
     found: dict[_PlainKey, _ByType] = {}
     for (place, values), types in groups.items():
-        cells_of = [found.setdefault(key, {}) for key in _keys(place, values, overflow)]
+        cells_of = [found.setdefault(key, {}) for key in _keys(place, values, pairs, overflow)]
         for event_type, some in types.items():
             for cell in cells_of:
                 if event_type in cell:
@@ -161,16 +177,21 @@ def _by_cell(groups: Mapping[_Group, _ByType], overflow: Overflow) -> dict[_Plai
     return found
 
 
-def _keys(place: int, values: Sequence[str], overflow: Overflow) -> list[_PlainKey]:
+def _keys(place: int, values: Sequence[str], pairs: Sequence[FieldPair], overflow: Overflow) -> list[_PlainKey]:
     """Returns the cells of values that are fields of events."""
     bucket, slot = slots.split(place)
+    of_pairs = [
+        (one.dimension.number, overflow.label(one.dimension, value), bucket, slots.WHOLE)
+        for one in pairs
+        if (value := dimensions.joined(values[one.first], values[one.second]))
+    ]
     if overflow.values:
         values = list(map(overflow.label, dimensions.TABLE.of_fields, values))
     return [
         (dimension.number, value, bucket, slot if dimension.has_slots else slots.WHOLE)
         for dimension, value in zip(dimensions.TABLE.of_fields, values, strict=True)
         if value or dimension is _ADDS_UP
-    ]
+    ] + of_pairs
 
 
 def _add_by_details(
@@ -188,6 +209,22 @@ def _add_by_details(
                     label = overflow.label(dimension, value)
                     key = dimension.number, label, bucket, slot if dimension.has_slots else slots.WHOLE
                     found.setdefault(key, {}).setdefault(event_type, []).append(event)
+
+
+def _add_pairs(
+    found: dict[_PlainKey, _ByType],
+    pairs: Sequence[Dimension],
+    events: Sequence[Event],
+    places: Sequence[int],
+    overflow: Overflow,
+) -> None:
+    """Adds events to the cells of pairs of which one value or both are in details."""
+    for dimension in pairs:
+        for event, place in zip(events, places, strict=True):
+            if value := dimension.value_of(event):
+                bucket, _ = slots.split(place)
+                key = dimension.number, overflow.label(dimension, value), bucket, slots.WHOLE
+                found.setdefault(key, {}).setdefault(event.event_type, []).append(event)
 
 
 def _count_types(result: Cells, groups: Mapping[_Group, _ByType], overflow: Overflow) -> None:

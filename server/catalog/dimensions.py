@@ -1,18 +1,23 @@
 """The dimensions by which figures are kept, defined once.
 
 Counting, dense numbers, `_other`, filters, realtime, updates and the audit go by this table. To add a dimension, add
-an entry.
+an entry. Any two of the dimensions that answers can be narrowed by make a pair, which an organization may declare.
 """
 
 import functools
+import itertools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from server.events import rules
 from server.events.event import Event
 
 USER_KIND = 1  # of members, as member_kind of a dimension: users have numbers, and no cells
+_PAIRS = 100  # the number of a pair is that of its first dimension × this + that of its second one
+_PAIR_LIMIT = 20_000
+_BETWEEN = "\x1f"  # stands between the two values of a pair; no value holds it
 
 
 @functools.cache
@@ -41,20 +46,32 @@ class Dimension:
     has_all_measures: bool = True  # so that a question can be narrowed to one of its values
     has_projections: bool = False  # what projections count is kept by it, too
     has_slots: bool = False  # so that realtime can be narrowed to some of its values
+    sides: "tuple[Dimension, Dimension] | None" = None  # of a pair
 
     @property
     def max_bytes(self) -> int:
         """Returns the length of the longest value."""
+        if self.sides is not None:
+            return sum(one.max_bytes + 1 for one in self.sides) - 1
         parts = max(1, len(self.details))
         return parts * (rules.MAX_ID_BYTES + 1) - 1
 
     def value_of(self, event: Event) -> str:
         """Returns the value that an event carries; empty: none."""
+        if self.sides is not None:
+            return joined(*(one.value_of(event) for one in self.sides))
         if self.field:
             return str(getattr(event, self.field))
         if self.details and rules.FAMILIES.get(event.event_type) == self.family:
             return self.value_in(event.detail)
         return ""
+
+    def values_of(self, events: Sequence[Event]) -> set[str]:
+        """Returns the values that events carry, of a dimension or pair."""
+        if self.sides is not None and all(one.field for one in self.sides):
+            first, second = (map(field(one.field), events) for one in self.sides)
+            return {joined(*both) for both in set(zip(first, second, strict=True))}
+        return set(map(self.value_of, events))
 
     def value_in(self, detail: Mapping[str, int | str]) -> str:
         """Returns the value that details of the family hold; empty: none."""
@@ -64,16 +81,52 @@ class Dimension:
         return " ".join(str(detail[name]) for name in self.details if detail.get(name))
 
 
+def joined(first: str, second: str) -> str:
+    """Returns the value of a pair; empty where one of the two is."""
+    return f"{first}{_BETWEEN}{second}" if first and second else ""
+
+
+def parted(value: str) -> Sequence[str]:
+    """Returns the two values that the value of a pair consists of."""
+    return value.split(_BETWEEN)
+
+
+def is_pair(number: int) -> bool:
+    """Returns whether the number of a dimension is that of a pair."""
+    return number >= _PAIRS
+
+
+def _pair(first: Dimension, second: Dimension) -> Dimension:
+    number = first.number * _PAIRS + second.number
+    return Dimension(
+        number=number,
+        name=f"{first.name},{second.name}",
+        description=f"What carries both: {first.name} and {second.name}.",
+        member_kind=number,
+        limit=_PAIR_LIMIT,
+        sides=(first, second),
+    )
+
+
+class FieldPair(NamedTuple):
+    """A pair of dimensions that are fields, with their places among those."""
+
+    dimension: Dimension
+    first: int
+    second: int
+
+
 class Dimensions:
     """A table of dimensions, and what follows from it."""
 
     def __init__(self, entries: Iterable[Dimension]) -> None:
         self.entries = tuple(entries)
-        self.by_number = {one.number: one for one in self.entries}
+        self.pairs = {one.name: one for one in itertools.starmap(_pair, itertools.combinations(self._sides(), 2))}
+        self.by_number = {one.number: one for one in (*self.entries, *self.pairs.values())}
         self.by_name = {one.name: one for one in self.entries}
         self.by_field = {one.field: one for one in self.entries if one.field}
         self.limited = tuple(one for one in self.entries if one.member_kind)
-        self.by_member_kind = {one.member_kind: one for one in self.limited}
+        self.by_member_kind = {one.member_kind: one for one in (*self.limited, *self.pairs.values())}
         full = [one for one in self.entries if one.has_all_measures]
         self.of_fields = tuple(one for one in full if one.field)
         self.of_details: Mapping[str, Sequence[Dimension]] = {
@@ -85,10 +138,30 @@ class Dimensions:
             *(Event._fields.index(one.field) for one in self.of_fields)
         )
 
+    def split_pairs(self, pairs: Iterable[Dimension]) -> tuple[Sequence[FieldPair], Sequence[Dimension]]:
+        """Returns those pairs of which both values are fields of events, and the others."""
+        of_fields: list[FieldPair] = []
+        others: list[Dimension] = []
+        for one in pairs:
+            if one.sides is not None and all(side.field for side in one.sides):
+                first, second = map(self.of_fields.index, one.sides)
+                of_fields.append(FieldPair(one, first, second))
+            else:
+                others.append(one)
+        return of_fields, others
+
+    def _sides(self) -> Sequence[Dimension]:
+        return sorted(self.filters, key=lambda one: one.number)
+
     @property
     def filters(self) -> Sequence[Dimension]:
         """Returns the dimensions by which a question can be narrowed."""
         return [one for one in self.entries if one.has_all_measures and one is not TOTAL]
+
+    def pair(self, first: Dimension, second: Dimension) -> Dimension:
+        """Returns the pair of two dimensions, in whatever order they are given."""
+        lower, higher = sorted((first, second), key=lambda one: one.number)
+        return self.pairs[f"{lower.name},{higher.name}"]
 
 
 TOTAL = Dimension(

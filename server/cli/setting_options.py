@@ -8,10 +8,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from server.organizations.errors import InvalidSetting
-from server.organizations.setting import UNLIMITED, Flag, Names, Setting, Value, WholeNumber, ZoneName
+from server.organizations.setting import UNLIMITED, Flag, Names, PairNames, Setting, Value, WholeNumber, ZoneName
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 _DEFAULT = "default"  # takes back what was set
+_NONE = "none"  # stands for no pair
 
 
 def with_options(settings: Iterable[Setting]) -> Callable[[_Command], _Command]:
@@ -39,6 +40,8 @@ def _annotation(setting: Setting) -> Any:
             return Annotated[bool | None, typer.Option(f"{setting.option}/--no-{setting.option[2:]}", help=text)]
         case Names():
             return Annotated[list[str] | None, typer.Option(setting.option, metavar="NAME", help=text)]
+        case PairNames():
+            return Annotated[list[str] | None, typer.Option(setting.option, metavar="NAME,NAME", help=text)]
         case WholeNumber():
             return Annotated[str | None, typer.Option(setting.option, metavar="N", help=text)]
         case ZoneName():
@@ -67,6 +70,8 @@ def _parsed(setting: Setting, typed: Any) -> Value:
     value: Any = typed
     if typed in (_DEFAULT, [_DEFAULT]):
         value = setting.default
+    elif isinstance(setting.kind, PairNames) and typed == [_NONE]:
+        value = ()
     elif isinstance(setting.kind, WholeNumber):
         value = _number(setting.kind, typed)
     if isinstance(setting.kind, ZoneName):
@@ -111,6 +116,8 @@ def _values(setting: Setting) -> str:
             return "yes or no"
         case Names():
             return f"up to {setting.kind.most} names"
+        case PairNames():
+            return f"up to {setting.kind.most} times the names of two dimensions"
         case WholeNumber():
             return setting.kind.choices
         case ZoneName():

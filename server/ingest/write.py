@@ -11,8 +11,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from server import errors, failpoints
-from server.catalog import counting
+from server.catalog import counting, pairs
 from server.catalog.counting import Overflow
+from server.catalog.dimensions import Dimension
 from server.catalog.slots import Recency
 from server.events.event import Event
 from server.rollups.member_numbers import NumberCache
@@ -71,6 +72,17 @@ async def store(
     and nothing stored, where a month of one of the organizations would then hold more events than its quota.
     """
     parts = sorted(parts, key=lambda part: part.organization_id)  # the order in which rows are locked
+    while True:
+        try:
+            return await _store(database, numbers, parts, recency, step)
+        except _OtherPairs as declared:
+            for organization_id, found in declared.by_organization.items():
+                numbers.learn_pairs(organization_id, found)
+
+
+async def _store(
+    database: Database, numbers: NumberCache, parts: Sequence[OrganizationEvents], recency: Recency, step: Step
+) -> dict[int, Committed]:
     given = {part.organization_id: part.events for part in parts}
     async with database.ingest() as driver:
         known = await numbers.of_all(driver, given)
@@ -100,6 +112,7 @@ class _Counted:
     """New events of an organization, and what they add to figures and to the log of updates, as it is stored."""
 
     part: OrganizationEvents
+    pairs: Sequence[Dimension]
     deltas: rollups.Encoded
     update: updates.Encoded
 
@@ -116,13 +129,14 @@ async def _counted(part: OrganizationEvents, numbers: counting.Numbers, recency:
     async with step():
         changes = counting.of_events(part.events, numbers, recency)
     async with step():
-        return _Counted(part=part, deltas=rollups.encode(changes), update=updates.encode(changes))
+        return _Counted(part=part, pairs=numbers.pairs, deltas=rollups.encode(changes), update=updates.encode(changes))
 
 
 async def _append(driver: Driver, counted: Sequence[_Counted]) -> dict[int, Revision]:
     """Appends what was counted, under the next revision of each organization."""
     taken = {one.part.organization_id: len(one.part.events) if one.part.is_metered else 0 for one in counted}
     revisions = await stored_events.next_revisions(driver, taken)
+    _check_pairs(counted, revisions)
     for one in counted:
         _check_quota(one.part, revisions[one.part.organization_id])
     under = [(one, one.part.organization_id, revisions[one.part.organization_id]) for one in counted]
@@ -138,6 +152,31 @@ async def _append(driver: Driver, counted: Sequence[_Counted]) -> dict[int, Revi
     if changed:
         await statuses.append(driver, changed)
     return revisions
+
+
+class _OtherPairs(Exception):
+    """Organizations have declared other pairs, here by number, than were counted for them. Nothing is stored."""
+
+    def __init__(self, by_organization: Mapping[int, Sequence[int]]) -> None:
+        super().__init__(*by_organization)
+        self.by_organization = by_organization
+
+
+def _check_pairs(counted: Sequence[_Counted], revisions: Mapping[int, Revision]) -> None:
+    """Refuses what was counted without a pair that its organization had declared before the revision was taken. So
+    whoever declares a pair knows that every later revision counts it, whatever servers remember.
+    """
+    others: dict[int, Sequence[int]] = {}
+    for one in counted:
+        declared = revisions[one.part.organization_id].pairs
+        if _numbers(one.pairs) != _numbers(pairs.numbered(declared)):
+            others[one.part.organization_id] = declared
+    if others:
+        raise _OtherPairs(others)
+
+
+def _numbers(some: Sequence[Dimension]) -> list[int]:
+    return [one.number for one in some]
 
 
 def _check_quota(part: OrganizationEvents, revision: Revision) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any, TypeAlias
 
 from server import timerange
+from server.catalog import dimensions, pairs
 from server.errors import Refused
 from server.organizations.errors import InvalidSetting
 
@@ -106,7 +107,31 @@ class Names:
         return ", ".join(value) or "none"
 
 
-Kind: TypeAlias = ZoneName | Flag | WholeNumber | Names
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PairNames:
+    """Pairs of dimensions, up to a limit, as in "agent,channel"."""
+
+    most: int
+
+    def checked(self, setting: str, value: Collection[str]) -> tuple[str, ...]:
+        """Returns the pairs by their names, each once."""
+        found: list[str] = []
+        for name in value:
+            pair = pairs.named(name)
+            if pair is None:
+                known = ", ".join(one.name for one in dimensions.TABLE.filters)
+                raise InvalidSetting(setting, f"{name[:_LONGEST_NAME]!r} does not name two of the dimensions {known}")
+            found.append(pair.name)
+        if len(set(found)) > self.most:
+            raise InvalidSetting(setting, f"at most {self.most} pairs")
+        return tuple(dict.fromkeys(found))
+
+    def shown(self, value: Any) -> str:
+        """Returns the value for people."""
+        return " and ".join(value) or "none"
+
+
+Kind: TypeAlias = ZoneName | Flag | WholeNumber | Names | PairNames
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

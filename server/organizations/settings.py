@@ -8,8 +8,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from server.catalog import pairs as declared_pairs
 from server.organizations import setting
-from server.organizations.setting import Flag, Names, Setting, Value, WholeNumber, ZoneName, entry
+from server.organizations.setting import Flag, Names, PairNames, Setting, Value, WholeNumber, ZoneName, entry
 
 _DAYS = WholeNumber(least=1, most=36_500, unset="for ever", unit=" days")
 _RATE = WholeNumber(least=0, most=2**62, unset="no price")
@@ -91,6 +92,13 @@ class OrganizationSettings:
         "Name of a property whose values are never stored, beside the names that always mean secrets. Repeatable.",
         changeable=True,
         option="--secret-key",
+    )
+    pairs: tuple[str, ...] = entry(
+        declared_pairs.DEFAULT_NAMES,
+        PairNames(most=declared_pairs.MOST),
+        "Two dimensions by which figures are kept together, as in agent,channel; `none` for no pair. Repeatable.",
+        changeable=True,
+        option="--pair",
     )
 
     def checked(self) -> "OrganizationSettings":

@@ -11,7 +11,7 @@ from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import EventTypeCounts, Selection
-from server.query import changes, storage
+from server.query import changes, pairs, storage
 from server.query.answers import COMMON_FIGURES, Context, Period
 from server.query.changes import Absence, Change
 from server.query.queries import Queries
@@ -58,11 +58,12 @@ async def answer(queries: Queries, principal: Principal, question: OverviewQuest
     make_plan = functools.partial(plan, part)
     async with queries.reading(principal, question.period, _WANTED, make_plan) as (driver, read):
         await overflow.check(driver, principal.organization_id, part, field="filter")
+        kept_from = await pairs.check(driver, principal.organization_id, part, read.period.span)
     whole = _whole_period(read.plan, read.found.cells)
     return Overview(
         context=read.context(FIGURES),
         figures=figures.figures(FIGURES, whole, part.dimension),
-        changes=_changes(read.plan, read.found.cells, part.dimension),
+        changes=_changes(read.plan, read.found.cells, part.dimension, kept_from),
         storage_by_kind=storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None,
         events_by_type=_type_counts(read.found.event_types, whole) if part.is_whole else None,
     )
@@ -114,9 +115,11 @@ def _whole_period(chosen: OverviewPlan, found: Mapping[Selection, Cell]) -> Cell
     return whole
 
 
-def _changes(chosen: OverviewPlan, found: Mapping[Selection, Cell], by: Dimension) -> dict[str, Change]:
+def _changes(chosen: OverviewPlan, found: Mapping[Selection, Cell], by: Dimension, kept_from: int) -> dict[str, Change]:
     if chosen.before is None:
         return changes.absent(Absence.BEFORE_FLOOR)
+    if chosen.before.span.start < kept_from:
+        return changes.absent(Absence.NOT_KEPT)
     if not chosen.elapsed.span.length:
         return changes.absent(Absence.TOO_EARLY)
     return changes.changes(found[chosen.elapsed], found[chosen.before], by)

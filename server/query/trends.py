@@ -12,7 +12,7 @@ from server.catalog.figures import Figure
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
-from server.query import costs, storage
+from server.query import costs, pairs, storage
 from server.query.answers import Context, Period
 from server.query.costs import Resource
 from server.query.queries import Queries
@@ -59,6 +59,7 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     make_plan = functools.partial(plan, part, question.granularity)
     async with queries.reading(principal, question.period, wanted, make_plan) as (driver, read):
         await overflow.check(driver, principal.organization_id, part, field="filter")
+        await pairs.check(driver, principal.organization_id, part, read.period.span)
     spans = [point.span for point in read.plan.series]
     points = [read.found.cells[point] for point in read.plan.series]
     in_use = storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None

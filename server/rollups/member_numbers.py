@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from server import errors
-from server.catalog import cells, counting, dimensions
+from server.catalog import cells, counting, dimensions, pairs
+from server.catalog.dimensions import Dimension
 from server.events import rules
 from server.events.event import Event
 from server.settings import Settings
@@ -79,8 +80,10 @@ _EMPTY = _Shelf()
 _detail_of: Callable[[Event], Mapping[str, int | str]] = operator.itemgetter(Event._fields.index("detail"))
 
 
-def ids_of(events: Sequence[Event]) -> dict[int, set[str]]:
-    """The ids that have to be known to count events, by kind; kinds without any are left out."""
+def ids_of(events: Sequence[Event], counted: Sequence[Dimension] = ()) -> dict[int, set[str]]:
+    """The ids that have to be known to count events, by kind, and for pairs of dimensions; kinds without any are left
+    out.
+    """
     table = dimensions.TABLE
     found = {dimensions.USER_KIND: set(map(dimensions.field("user_id"), events))}
     for dimension in (*table.of_fields, dimensions.EVENT_TYPE):
@@ -91,24 +94,26 @@ def ids_of(events: Sequence[Event]) -> dict[int, set[str]]:
             for dimension in of_details[event_type]:
                 if value := dimension.value_in(detail):
                     found.setdefault(dimension.member_kind, set()).add(value)
+    found |= {one.member_kind: one.values_of(events) for one in counted}
     for ids in found.values():
         ids.discard("")
     return {kind: ids for kind, ids in found.items() if ids}
 
 
-def of_members(known: Iterable[tuple[members.Key, Member]]) -> counting.Numbers:
-    """What is known of ids, in the form in which events are counted by it."""
+def of_members(known: Iterable[tuple[members.Key, Member]], counted: Sequence[Dimension] = ()) -> counting.Numbers:
+    """What is known of ids, in the form in which events are counted by it, and for pairs of dimensions."""
     shelves: dict[int, _Shelf] = {}
     for (kind, external_id), member in known:
         shelves.setdefault(kind, _Shelf()).put(external_id, member)
-    return _numbers(shelves)
+    return _numbers(shelves, counted)
 
 
-def _numbers(shelves: Mapping[int, _Shelf]) -> counting.Numbers:
+def _numbers(shelves: Mapping[int, _Shelf], counted: Sequence[Dimension]) -> counting.Numbers:
     return counting.Numbers(
         users=shelves.get(dimensions.USER_KIND, _EMPTY).numbers,
         agents=shelves.get(dimensions.AGENT.member_kind, _EMPTY).numbers,
         overflow=counting.Overflow.of((kind, value) for kind, shelf in shelves.items() for value in shelf.overflow),
+        pairs=counted,
     )
 
 
@@ -125,6 +130,7 @@ class NumberCache:
         self._young: _Generation = {}
         self._old: _Generation = {}
         self._size = 0  # of the younger one
+        self._pairs: dict[int, Sequence[int]] = {}  # of organizations that have declared others than most
 
     @property
     def remembered(self) -> int:
@@ -144,7 +150,7 @@ class NumberCache:
         """
         shelves, missing = {}, {}
         for organization_id, some in events.items():
-            wanted = ids_of(some)
+            wanted = ids_of(some, self._pairs_of(organization_id))
             found = {kind: self._remembered(organization_id, kind, ids) for kind, ids in wanted.items()}
             shelves[organization_id] = found
             if unknown := [(kind, one) for kind, ids in wanted.items() for one in ids - found[kind].numbers.keys()]:
@@ -155,10 +161,22 @@ class NumberCache:
                 shelves[organization_id][kind].put(external_id, member)
         return {
             organization_id: Known(
-                numbers=_numbers(found), organization_id=organization_id, learned=learned.get(organization_id, {})
+                numbers=_numbers(found, self._pairs_of(organization_id)),
+                organization_id=organization_id,
+                learned=learned.get(organization_id, {}),
             )
             for organization_id, found in shelves.items()
         }
+
+    def _pairs_of(self, organization_id: int) -> Sequence[Dimension]:
+        return pairs.numbered(self._pairs.get(organization_id, pairs.DEFAULT_NUMBERS))
+
+    def learn_pairs(self, organization_id: int, declared: Sequence[int]) -> None:
+        """Remembers the pairs that an organization has declared, by number, as a transaction has found them."""
+        if list(declared) == pairs.DEFAULT_NUMBERS:
+            self._pairs.pop(organization_id, None)
+        else:
+            self._pairs[organization_id] = declared
 
     def forget(self) -> None:
         """Forgets everything: after a restore to an earlier point, which takes back what was durable."""

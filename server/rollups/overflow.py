@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from server.catalog import dimensions
 from server.catalog.cells import OTHER
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
@@ -21,10 +22,11 @@ async def check(driver: Driver, organization_id: int, part: Filter, *, field: st
     if part.value == OTHER:
         return await members.has_overflow(driver, organization_id, kind)
     key = (kind, part.value)
-    found = (await members.known(driver, organization_id, [key])).get(key)
-    if found is not None and found.overflow:
+    sides = zip(part.dimension.sides or (), dimensions.parted(part.value), strict=False)
+    found = await members.known(driver, organization_id, [key, *((one.member_kind, value) for one, value in sides)])
+    if any(one.overflow for one in found.values()):
         raise refusal(field)
-    return found is not None
+    return key in found
 
 
 async def without_cells(driver: Driver, organization_id: int, dimension: Dimension, values: Sequence[str]) -> set[str]:

@@ -19,6 +19,7 @@ from server.catalog.cells import Cell, Cells
 from server.quarters import Width
 from server.rollups import raw_counts, windows
 from server.rollups.member_numbers import Limits
+from server.rollups.windows import Snapshot
 from server.store import changes, members, organizations, rollups
 from server.store.database import Database, Driver, Purpose, is_locked_out
 from server.store.members import Key, Member
@@ -40,14 +41,26 @@ Report = Callable[[Recounted], None]
 
 
 async def recount(
-    database: Database, organization_id: int, measures: Collection[int], limits: Limits, report: Report
+    database: Database,
+    organization_id: int,
+    measures: Collection[int],
+    limits: Limits,
+    report: Report,
+    *,
+    dimensions: Collection[int] | None = None,
 ) -> Recounted:
     """Recounts measures of an organization, by their numbers, wherever raw events are complete, and returns what came
     of it; ValueError where there is no such organization. report is called after each window. A recount that was ended
     in the middle has corrected whole windows, and is simply begun again. limits are those of ids that were never
-    counted by.
+    counted by; dimensions are those to correct, by their numbers, unless all.
     """
-    job = _Recount(database=database, organization_id=organization_id, measures=frozenset(measures), limits=limits)
+    job = _Recount(
+        database=database,
+        organization_id=organization_id,
+        measures=frozenset(measures),
+        dimensions=None if dimensions is None else frozenset(dimensions),
+        limits=limits,
+    )
     start: int | None = 0
     total = Recounted()
     while start is not None:
@@ -63,6 +76,7 @@ class _Recount:
     database: Database
     organization_id: int
     measures: frozenset[int]
+    dimensions: frozenset[int] | None
     limits: Limits
 
     async def window(self, start: int, before: Recounted) -> tuple[int | None, Recounted]:
@@ -87,6 +101,7 @@ class _Recount:
             span = next(ahead)
             expected = (await raw_counts.count(view, span, self._enrol)).cells
             stored = await rollups.stored_between(reader, self.organization_id, Width.QUARTER, span)
+        stored, expected = self._chosen(view, stored), self._chosen(view, expected)
         found = _compare(stored, expected, self.measures)
         await changes.append(driver, self.organization_id, found.missing)
         total = Recounted(
@@ -96,6 +111,12 @@ class _Recount:
             unexplained=before.unexplained + found.unexplained,
         )
         return (None if next(ahead, None) is None else span.end), total
+
+    def _chosen(self, view: Snapshot, some: Cells) -> Cells:
+        """Returns the cells to correct; those of a pair that is not complete belong to the recount that makes it so."""
+        if self.dimensions is not None:
+            return {key: cell for key, cell in some.items() if key.dimension in self.dimensions}
+        return {key: cell for key, cell in some.items() if view.is_complete(key.dimension)}
 
     async def _enrol(self, keys: Sequence[Key]) -> Mapping[Key, Member]:
         """Enrols ids as ingest would: events that carry them may have come before anything counted by them."""

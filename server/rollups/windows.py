@@ -1,13 +1,16 @@
 """Windows: one organization in one snapshot, and its time cut into pieces that fit into memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from server import timerange
-from server.catalog import cells, registry
+from server.catalog import cells, dimensions, pairs, registry
+from server.catalog.dimensions import Dimension
 from server.catalog.families.conversations import PROJECTION
 from server.quarters import Width
 from server.store import members, organizations, projections, rollups
+from server.store import pairs as stored_pairs
 from server.store.database import Driver
 from server.store.members import Member
 from server.store.organizations import Kept
@@ -26,6 +29,8 @@ class Snapshot:
     kept: Kept
     hours: Mapping[int, int]  # events in each hour that has any
     seen: int  # the revision up to which conversations are recorded
+    pairs: Sequence[Dimension]  # that every new revision counts
+    incomplete: AbstractSet[int]  # those of them, by number, that have not been counted from raw events yet
     known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
 
     @property
@@ -40,6 +45,12 @@ class Snapshot:
         widest = max(Width)
         return (max(latest, timerange.floor_bucket(self.kept.now)) // widest + 2) * widest
 
+    def is_complete(self, dimension: int) -> bool:
+        """Returns whether figures by a dimension, or pair of them, must agree with raw events."""
+        return not dimensions.is_pair(dimension) or (
+            dimension not in self.incomplete and any(one.number == dimension for one in self.pairs)
+        )
+
     def covered(self, end: int) -> float:
         """Returns the share of the events that occurred before a quarter hour."""
         events = sum(self.hours.values())
@@ -53,7 +64,16 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
         return None
     hours = await rollups.events_by_hour(driver, organization_id, _EVENTS_KEY)
     seen = await projections.seen(driver, organization_id, PROJECTION)
-    return Snapshot(driver=driver, organization_id=organization_id, kept=kept, hours=hours, seen=seen)
+    declared = await stored_pairs.kept(driver, organization_id)
+    return Snapshot(
+        driver=driver,
+        organization_id=organization_id,
+        kept=kept,
+        hours=hours,
+        seen=seen,
+        pairs=pairs.numbered(one.number for one in declared),
+        incomplete={one.number for one in declared if one.complete_from is None},
+    )
 
 
 def cut(view: Snapshot, start: int, limit: int) -> Iterator[Span]:

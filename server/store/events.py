@@ -33,13 +33,14 @@ SELECTED = ", ".join((*_COLUMNS[:-2], "detail::text", "properties::text"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """The organization's commit number, the database's time at which it was taken, and the events of that month (UTC)
-    up to and with this revision.
+    """The organization's commit number, the database's time at which it was taken, the events of that month (UTC) up to
+    and with this revision, and the pairs of dimensions that it has to count, by their numbers.
     """
 
     number: int
     at: datetime
     month_events: int
+    pairs: Sequence[int] = ()
 
 
 # In the order of (organization, event key), so that callers cannot deadlock.
@@ -87,7 +88,7 @@ async def next_revisions(driver: Driver, events: Mapping[int, int]) -> dict[int,
     """
     arguments = _NEXT_REVISIONS.arguments(organizations=list(events), events=list(events.values()))
     rows = await driver.fetch(_NEXT_REVISIONS.text, *arguments)
-    return {row[0]: Revision(number=row[1], at=row[2], month_events=row[3]) for row in rows}
+    return {row[0]: Revision(number=row[1], at=row[2], month_events=row[3], pairs=row[4]) for row in rows}
 
 
 _NEXT_REVISIONS = statements.load("next_revisions")

@@ -52,9 +52,11 @@ _json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps() would mak
 
 
 def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
-    """Packs what a revision changes."""
+    """Packs what a revision changes, without pairs of dimensions: their values are those of the dimensions."""
     counters: dict[tuple[int, str, int], dict[int, int]] = {}
     for (dimension, value, bucket, _), cell in changes.items():
+        if dimensions.is_pair(dimension):
+            continue
         added = counters.get((dimension, value, bucket))
         if added is None:
             counters[dimension, value, bucket] = cell.counters

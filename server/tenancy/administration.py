@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from server.catalog import pairs
 from server.organizations import settings as organization_settings
 from server.organizations.errors import (
     InvalidOrganizationName,
@@ -13,6 +14,7 @@ from server.organizations.organization import Organization, OrganizationState
 from server.organizations.setting import Value
 from server.organizations.settings import OrganizationSettings
 from server.store import organizations
+from server.store import pairs as stored_pairs
 from server.store.database import Database
 
 
@@ -26,6 +28,8 @@ async def create_organization(database: Database, name: str, settings: Organizat
     chosen = settings.checked()
     async with database.transaction() as driver:
         organization_id = await organizations.create(driver, name, chosen)
+        if organization_id is not None:
+            await stored_pairs.begin(driver, organization_id, pairs.numbers(chosen.pairs))
     if organization_id is None:
         raise OrganizationExists(name)
     return organization_id
@@ -59,5 +63,9 @@ async def change_settings(database: Database, name: str, chosen: Mapping[str, Va
     changes = organization_settings.checked_changes(chosen)
     async with database.transaction() as driver:
         found = await organizations.change_settings(driver, name, changes)
+        if found and "pairs" in changes:
+            changed = await organizations.by_name(driver, name)
+            assert changed is not None  # noqa: S101 - it has just been found
+            await stored_pairs.declare(driver, changed.organization_id, pairs.numbers(changed.settings.pairs))
     if not found:
         raise OrganizationNotFound(name)

@@ -236,8 +236,8 @@ async def _(world: World) -> str:
 
 @row("Q-057", "INVALID_ARGUMENT TOO_MANY_FILTERS filter")
 async def _(world: World) -> str:
-    # Two for 101: there is at most one.
-    return await outcome(world.caller.overview(serving.today(), agent_id="a", team_id="b"))
+    # Three for 101: there are at most two.
+    return await outcome(world.caller.overview(serving.today(), agent_id="a", team_id="b", channel="c"))
 
 
 @row("Q-067", "INVALID_ARGUMENT UNKNOWN_METRIC metrics")

@@ -17,10 +17,10 @@ from tallywire.v1 import answer_pb2, event_pb2, realtime_service_pb2
 
 ENTRIES = dimensions.TABLE.entries
 RESOURCE = Dimension(
-    number=200, name="resource", description="What an event is about.", field="resource_id", member_kind=200, limit=7
+    number=90, name="resource", description="What an event is about.", field="resource_id", member_kind=90, limit=7
 )
 VERSION = Dimension(
-    number=201, name="version", description="Of an agent.", family="agent", details=("version",), member_kind=201
+    number=91, name="version", description="Of an agent.", family="agent", details=("version",), member_kind=91
 )
 
 
@@ -118,7 +118,7 @@ def test_a_dimension_takes_an_entry_and_nothing_else() -> None:
     assert counted(one) == {(200, "r")}
     assert counted(other, Overflow({201: {"v2"}})) == {(dimensions.AGENT.number, "a"), (201, OTHER)}
     assert Overflow.of([(201, "v2")]).holds(other)
-    assert member_numbers.ids_of([one, other]).items() >= {200: {"r"}, 201: {"v2"}}.items()
+    assert member_numbers.ids_of([one, other]).items() >= {90: {"r"}, 91: {"v2"}}.items()
     assert Limits().candidate(200, "r").limit == 7
     assert Limits({"version": 3}).candidate(201, "v2").limit == 3
     narrowed = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="version", value="v2")])

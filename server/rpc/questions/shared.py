@@ -8,13 +8,14 @@ from google.protobuf import timestamp_pb2
 
 from server import histogram, quarters, timerange
 from server.admission import request_limits
-from server.catalog import counting, dimensions
+from server.catalog import cells, counting, dimensions
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.events import rules
 from server.query.answers import Context, Period
+from server.rollups import overflow
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
 _STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in counting.STORAGE_KINDS}
@@ -42,7 +43,7 @@ def period(message: time_pb2.TimeRange) -> Period:
 
 
 def part(message: answer_pb2.Filter) -> Filter:
-    """Returns the filter of a question; refuses more than one value, since figures are kept by one at a time."""
+    """Returns the filter of a question; refuses more than a value of each of two dimensions."""
     chosen = [
         _filter(f"filter.{name}", dimension, value)
         for name, dimension in _FIELDS.items()
@@ -50,7 +51,21 @@ def part(message: answer_pb2.Filter) -> Filter:
     ]
     request_limits.FILTERS.check(len(chosen) + len(message.dimensions))
     chosen += [_filter("filter.dimensions.value", _dimension(one.dimension), one.value) for one in message.dimensions]
-    return chosen[0] if chosen else Filter()
+    if len(chosen) < 2:
+        return chosen[0] if chosen else Filter()
+    return _pair(*chosen)
+
+
+def _pair(first: Filter, second: Filter) -> Filter:
+    if first.dimension is second.dimension:
+        raise request_limits.FILTERS.refusal()
+    dimension = dimensions.TABLE.pair(first.dimension, second.dimension)
+    low, high = (first, second) if first.dimension.number < second.dimension.number else (second, first)
+    others = [one for one in (low, high) if one.value == cells.OTHER]
+    if len(others) == 1:
+        raise overflow.refusal("filter")
+    value = cells.OTHER if others else dimensions.joined(low.value, high.value)
+    return Filter(dimension=dimension, value=value)
 
 
 def _filter(field: str, dimension: Dimension, value: str) -> Filter:

@@ -59,6 +59,7 @@ _STATEMENTS = (
         monthly_events bigint CHECK (monthly_events >= 0),
         weight smallint NOT NULL DEFAULT 1 CHECK (weight BETWEEN 1 AND 100),
         close_idle_after integer CHECK (close_idle_after > 0),
+        pairs text[] NOT NULL DEFAULT '{}',
         raw_from_bucket integer NOT NULL DEFAULT 0,
         created_at timestamptz NOT NULL DEFAULT now()
     )
@@ -77,7 +78,8 @@ _STATEMENTS = (
         revoked_at timestamptz
     )
     """,
-    # The newest revision of each organization, and its events of the month. The row is locked from the revision to
+    # The newest revision of each organization, its events of the month, and the pairs of dimensions, by number, that
+    # every later revision counts. The row is locked from the revision to
     # COMMIT: that lock makes the order of commits the order of revisions. The rows stay short and the pages half empty,
     # so that updates stay on their page.
     """
@@ -85,8 +87,20 @@ _STATEMENTS = (
         organization_id integer PRIMARY KEY,
         revision bigint NOT NULL,
         revised_at timestamptz NOT NULL,
-        month_events bigint NOT NULL DEFAULT 0
+        month_events bigint NOT NULL DEFAULT 0,
+        pairs smallint[] NOT NULL DEFAULT '{}'
     ) WITH (fillfactor = 50)
+    """,
+    # Since when an organization's figures by a pair are complete: a quarter hour, 0 for all time; NULL until what came
+    # before its declaration has been counted. One that was taken back stays until its figures are removed.
+    """
+    CREATE TABLE kept_pairs (
+        organization_id integer NOT NULL,
+        dimension smallint NOT NULL,
+        complete_from integer,
+        taken_back_at timestamptz,
+        PRIMARY KEY (organization_id, dimension)
+    )
     """,
     # Every event id that was taken, so that none is counted twice; the fingerprint tells a retry from another event.
     """

@@ -199,15 +199,16 @@ global___Change = Change
 
 @typing.final
 class Filter(google.protobuf.message.Message):
-    """Filter narrows a question to a part of the organization's events: to one value of one dimension. Figures are kept for
-    one dimension at a time, so dimensions cannot be combined: at most one field may be set, with at most one element
-    (TOO_MANY_FILTERS). A value that no event carried gives zeros, not an error. A value without figures of its own,
-    because it was first seen after the limit of distinct values was reached, is refused (CARDINALITY_OVERFLOW); "_other"
-    gives the figures of all such values together.
+    """Filter narrows a question to a part of the organization's events: to one value of a dimension, or to what carries one
+    value of each of two dimensions. Figures by two dimensions together are kept for the pairs that the organization has
+    declared, agent and channel unless it chose others (PAIR_NOT_KEPT names them). More than two values, or two of the same
+    dimension, are refused (TOO_MANY_FILTERS). A value that no event carried gives zeros, not an error. A value without
+    figures of its own, because it was first seen after the limit of distinct values was reached, is refused
+    (CARDINALITY_OVERFLOW); "_other" gives the figures of all such values together, of a pair for both of its dimensions.
 
     What is counted from whole conversations (how many there are, how they close, how long they take) is kept by agent,
-    channel, team and topic: a conversation counts for the topic that its events told last. Under any other dimension
-    these figures are absent.
+    channel, team and topic: a conversation counts for the topic that its events told last. Under any other dimension,
+    and under pairs, these figures are absent.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -224,7 +225,7 @@ class Filter(google.protobuf.message.Message):
     """team_id keeps the events that carry this team. At most 256 bytes."""
     @property
     def dimensions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DimensionFilter]:
-        """dimensions keeps the events that carry a value of any dimension in ListMetrics. At most one."""
+        """dimensions keeps the events that carry a value of any dimension in ListMetrics. At most two."""
 
     def __init__(
         self,

@@ -110,7 +110,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_TOO_MANY_METRICS: _ErrorReason.ValueType  # 46
     """INVALID_ARGUMENT. More metrics than allowed. Metadata: limit."""
     ERROR_REASON_TOO_MANY_FILTERS: _ErrorReason.ValueType  # 47
-    """INVALID_ARGUMENT. More than one filter: figures are kept by one dimension at a time. Metadata: limit."""
+    """INVALID_ARGUMENT. More filters than allowed, or two by the same dimension: figures are kept by single dimensions and
+    by pairs of them. Metadata: limit.
+    """
     ERROR_REASON_AGENT_NOT_FOUND: _ErrorReason.ValueType  # 48
     """NOT_FOUND. The organization has never sent an event that carries this agent_id."""
     ERROR_REASON_CARDINALITY_OVERFLOW: _ErrorReason.ValueType  # 49
@@ -125,6 +127,15 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_UNKNOWN_DIMENSION: _ErrorReason.ValueType  # 51
     """INVALID_ARGUMENT. There is no dimension of this name, or answers cannot be narrowed by it. Metadata: dimension."""
+    ERROR_REASON_PAIR_NOT_KEPT: _ErrorReason.ValueType  # 52
+    """FAILED_PRECONDITION. The two filters name a pair of dimensions by which the organization keeps no figures. The
+    operator can declare it, and figures of the time before are then counted from raw events. Metadata: pair, and kept,
+    the pairs that can be used.
+    """
+    ERROR_REASON_PAIR_INCOMPLETE: _ErrorReason.ValueType  # 53
+    """FAILED_PRECONDITION. Figures by the pair of dimensions are not complete for the period: with RetryInfo while they are
+    still being counted, else the period begins before complete_from. Metadata: pair, complete_from (RFC 3339).
+    """
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -303,7 +314,9 @@ ERROR_REASON_UNKNOWN_METRIC: ErrorReason.ValueType  # 45
 ERROR_REASON_TOO_MANY_METRICS: ErrorReason.ValueType  # 46
 """INVALID_ARGUMENT. More metrics than allowed. Metadata: limit."""
 ERROR_REASON_TOO_MANY_FILTERS: ErrorReason.ValueType  # 47
-"""INVALID_ARGUMENT. More than one filter: figures are kept by one dimension at a time. Metadata: limit."""
+"""INVALID_ARGUMENT. More filters than allowed, or two by the same dimension: figures are kept by single dimensions and
+by pairs of them. Metadata: limit.
+"""
 ERROR_REASON_AGENT_NOT_FOUND: ErrorReason.ValueType  # 48
 """NOT_FOUND. The organization has never sent an event that carries this agent_id."""
 ERROR_REASON_CARDINALITY_OVERFLOW: ErrorReason.ValueType  # 49
@@ -318,6 +331,15 @@ of the message that has the field (empty: the request), and number, that of the 
 """
 ERROR_REASON_UNKNOWN_DIMENSION: ErrorReason.ValueType  # 51
 """INVALID_ARGUMENT. There is no dimension of this name, or answers cannot be narrowed by it. Metadata: dimension."""
+ERROR_REASON_PAIR_NOT_KEPT: ErrorReason.ValueType  # 52
+"""FAILED_PRECONDITION. The two filters name a pair of dimensions by which the organization keeps no figures. The
+operator can declare it, and figures of the time before are then counted from raw events. Metadata: pair, and kept,
+the pairs that can be used.
+"""
+ERROR_REASON_PAIR_INCOMPLETE: ErrorReason.ValueType  # 53
+"""FAILED_PRECONDITION. Figures by the pair of dimensions are not complete for the period: with RetryInfo while they are
+still being counted, else the period begins before complete_from. Metadata: pair, complete_from (RFC 3339).
+"""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61

@@ -1,0 +1,49 @@
+"""Questions about two dimensions at once: answered where the organization keeps figures by the pair."""
+
+from server import timerange
+from server.catalog import pairs
+from server.catalog.filters import Filter
+from server.errors import Reason, Refused
+from server.store import pairs as stored_pairs
+from server.store.database import Driver
+from server.timerange import Span
+
+_ASK_AGAIN_SECONDS = 30.0
+
+
+async def check(driver: Driver, organization_id: int, part: Filter, span: Span) -> int:
+    """Refuses a part that is a pair of dimensions whose figures are not kept, or not for all of a span; returns from
+    which quarter hour on figures are complete, 0 for all time.
+    """
+    if part.dimension.sides is None:
+        return 0
+    kept = {one.number: one.complete_from for one in await stored_pairs.kept(driver, organization_id)}
+    number = part.dimension.number
+    if number not in kept:
+        names = " and ".join(one.name for one in pairs.numbered(kept)) or "none"
+        raise Refused(
+            Reason.PAIR_NOT_KEPT,
+            f"figures by {part.dimension.name} together are not kept; pairs that are: {names}. The operator declares"
+            f" others: organizations set NAME --pair {part.dimension.name}",
+            field="filter",
+            metadata={"pair": part.dimension.name, "kept": names},
+        )
+    complete_from = kept[number]
+    if complete_from is None:
+        raise Refused(
+            Reason.PAIR_INCOMPLETE,
+            f"figures by {part.dimension.name} together are still being counted from raw events: ask again later",
+            field="filter",
+            metadata={"pair": part.dimension.name},
+            retry_after=_ASK_AGAIN_SECONDS,
+        )
+    if span.start < complete_from:
+        start = timerange.instant(complete_from).isoformat().replace("+00:00", "Z")
+        raise Refused(
+            Reason.PAIR_INCOMPLETE,
+            f"figures by {part.dimension.name} together are kept from {start} on: when the pair was declared, older raw"
+            " events were gone",
+            field="time_range.start",
+            metadata={"pair": part.dimension.name, "complete_from": start},
+        )
+    return complete_from
