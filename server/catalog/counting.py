@@ -178,20 +178,22 @@ def _by_cell(
 
 
 def _keys(place: int, values: Sequence[str], pairs: Sequence[FieldPair], overflow: Overflow) -> list[_PlainKey]:
-    """Returns the cells of values that are fields of events."""
+    """Returns the cells of values that are fields of events, and of pairs of them."""
     bucket, slot = slots.split(place)
-    of_pairs = [
-        (one.dimension.number, overflow.label(one.dimension, value), bucket, slots.WHOLE)
+    keys = [
+        (one.dimension.number, value, bucket, slots.WHOLE)
         for one in pairs
         if (value := dimensions.joined(values[one.first], values[one.second]))
     ]
-    if overflow.values:
-        values = list(map(overflow.label, dimensions.TABLE.of_fields, values))
-    return [
+    keys += [
         (dimension.number, value, bucket, slot if dimension.has_slots else slots.WHOLE)
         for dimension, value in zip(dimensions.TABLE.of_fields, values, strict=True)
         if value or dimension is _ADDS_UP
-    ] + of_pairs
+    ]
+    if not overflow.values:
+        return keys
+    by_number = dimensions.TABLE.by_number
+    return [(number, overflow.label(by_number[number], value), at, part) for number, value, at, part in keys]
 
 
 def _add_by_details(

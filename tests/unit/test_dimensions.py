@@ -115,12 +115,12 @@ def test_an_event_counts_for_the_values_that_it_carries(one: Event, expected: se
 @pytest.mark.usefixtures("added")
 def test_a_dimension_takes_an_entry_and_nothing_else() -> None:
     one, other = event("order.placed", resource_id="r"), event("agent.created", {"version": "v2"}, agent_id="a")
-    assert counted(one) == {(200, "r")}
-    assert counted(other, Overflow({201: {"v2"}})) == {(dimensions.AGENT.number, "a"), (201, OTHER)}
-    assert Overflow.of([(201, "v2")]).holds(other)
+    assert counted(one) == {(90, "r")}
+    assert counted(other, Overflow({91: {"v2"}})) == {(dimensions.AGENT.number, "a"), (91, OTHER)}
+    assert Overflow.of([(91, "v2")]).holds(other)
     assert member_numbers.ids_of([one, other]).items() >= {90: {"r"}, 91: {"v2"}}.items()
-    assert Limits().candidate(200, "r").limit == 7
-    assert Limits({"version": 3}).candidate(201, "v2").limit == 3
+    assert Limits().candidate(90, "r").limit == 7
+    assert Limits({"version": 3}).candidate(91, "v2").limit == 3
     narrowed = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="version", value="v2")])
     assert (shared.part(narrowed).dimension, shared.part(narrowed).value) == (VERSION, "v2")
     assert {"resource", "version"} <= {one.name for one in catalogue.response().dimensions}
