@@ -208,7 +208,10 @@ def _rows(organization_id: int, rollups: Mapping[RollupKey, Cell]) -> Iterator[b
 
 async def save(driver: Driver, organization_id: int, rollups: Mapping[RollupKey, Cell]) -> None:
     """Writes rollup rows, in place of those that were there."""
-    await driver.execute("CREATE TEMPORARY TABLE IF NOT EXISTS rollup_stage (LIKE rollups) ON COMMIT DELETE ROWS")
+    # With defaults: a later release may have added columns that have one and must not be NULL.
+    await driver.execute(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS rollup_stage (LIKE rollups INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+    )
     await binary.copy(driver, "rollup_stage", _ROLLUP_COLUMNS, _rows(organization_id, rollups))
     await driver.execute(_SAVE.text)
 

@@ -166,3 +166,16 @@ async def test_who_waits_too_long_for_a_slot_is_left_to_the_next_sweep(
         assert not any(one.done() for one in in_the_slots)
     assert sum(await asyncio.gather(*in_the_slots)) + await folds.due() > 0
     assert await worlds.unfolded(own_database, own_organization) == 0
+
+
+async def test_a_column_of_the_next_release_is_filled_by_its_default(
+    own_database: Database, own_organization: int, own_url: str
+) -> None:
+    """In a session that has folded before the release came, and in one that begins after it."""
+    later = Database(own_url, ingest_connections=1, other_connections=2)
+    for number, database in enumerate((own_database, own_database, later)):
+        await worlds.store(own_database, own_organization, worlds.events(number, 30))
+        assert await fold.fold(database, own_organization) > 0
+        column = "ADD COLUMN IF NOT EXISTS of_the_next_release integer NOT NULL DEFAULT 7"
+        await worlds.execute(own_database, f"ALTER TABLE rollups {column}")
+    await later.close()
