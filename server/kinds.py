@@ -34,7 +34,7 @@ def known(
 def _pair_figures(pairs: PairFigures) -> Kind:
     return Kind(
         name="pair_figures",
-        help="Counts what came before a pair of dimensions was declared, and removes what one that is no more has left.",
+        help="Counts what came before pairs of dimensions were declared, and removes figures of pairs taken back.",
         run=pairs.settle,
         is_long=True,
         concurrency=1,

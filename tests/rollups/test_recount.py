@@ -19,6 +19,7 @@ from server.rollups.recount import Recounted, recount
 from server.store import changes, organizations, updates
 from server.store.database import Database, Driver, is_locked_out
 from server.store.events import Revision
+from server.tenancy import administration
 from tests.support import processes, worlds
 
 # Of each way in which a measure is taken: counted, summed, with a histogram, distinct, and by a projection.
@@ -139,6 +140,7 @@ async def test_a_dimension_that_is_new_gets_cells_and_its_values_numbers(
 
 
 async def test_the_log_of_updates_tells_what_was_corrected(own_database: Database, own_organization: int) -> None:
+    await administration.change_settings(own_database, "acme", {"pairs": ()})  # which are not told
     await fill(own_database, own_organization)
     await forget(own_database, "messages_received")
     async with own_database.snapshot() as driver:
