@@ -33,7 +33,7 @@ from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import FIELD_SCOPES, SCOPES, Services
 from server.settings import Settings
 from server.store import sessions
-from server.store.database import Database
+from server.store.database import STEP_PATIENCE, Database
 from server.tasks.wakeups import Wakeups
 from server.tenancy.authentication import Authenticator
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -53,6 +53,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
         realtime_connections=settings.realtime_connections,
         query_patience=settings.max_call_seconds,
         patience=_PATIENCE_SECONDS,
+        step_patience=STEP_PATIENCE,
     )
     wakeups = Wakeups(settings.required("redis_url"))
     stop = Stop((signal.SIGTERM, signal.SIGINT))

@@ -15,7 +15,7 @@ from server.projections.projector import Projector
 from server.rollups.member_numbers import Limits
 from server.settings import Settings
 from server.store import diagnosis, migrate, sessions
-from server.store.database import Database
+from server.store.database import STEP_PATIENCE, Database
 from server.tasks import runner
 from server.tasks.kinds import Kinds
 from server.tasks.wakeups import Wakeups
@@ -76,7 +76,9 @@ async def work(
         long_slots = max(1, concurrency // 2)
         connections = folding.CONCURRENCY + concurrency + long_slots + _OTHER_CONNECTIONS
         waker = Wakeups(redis_url)
-        database = Database(database_url, ingest_connections=1, other_connections=connections)
+        database = Database(
+            database_url, ingest_connections=1, other_connections=connections, step_patience=STEP_PATIENCE
+        )
         projector = Projector(database)
         try:
             await diagnosis.check_sessions(database, database_url)

@@ -24,6 +24,7 @@ from server.store.projections import Locked, ProjectionPosition
 STEP_EVENTS = 10_000
 STEPS_AT_ONCE = 2  # a step is mostly work of this process
 CATCH_UP_SECONDS = 20.0
+_GOODBYE_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
 
@@ -55,6 +56,7 @@ class Projector:
         self._steps: dict[_Key, asyncio.Task[Step]] = {}
         # How many revisions a step may take in, of projections that have failed on more.
         self._bounds: dict[_Key, int] = {}
+        self._is_closed = False
 
     async def catch_up(self, organization_id: int, names: Collection[str], target: int) -> None:
         """Brings projections up to a revision, except for one that has stopped; Refused where that takes too long."""
@@ -88,13 +90,19 @@ class Projector:
         if target is None:
             target = (await self._look(organization_id, name)).newest
         while True:
-            step = await asyncio.shield(self._begun(organization_id, PROJECTIONS[name]))
+            task = self._begun(organization_id, PROJECTIONS[name])
+            await asyncio.wait((task,))
+            if task.cancelled():
+                raise _stopping()
+            step = task.result()
             events += step.events
             if step.is_stopped or step.position >= target:
                 return events
 
     def _begun(self, organization_id: int, projection: Projection) -> "asyncio.Task[Step]":
         """Returns the step that is under way, or a new one."""
+        if self._is_closed:
+            raise _stopping()
         key = (projection.name, organization_id)
         task = self._steps.get(key)
         if task is None or task.done():  # one that has ended may not have been taken out yet
@@ -108,11 +116,16 @@ class Projector:
         _ = task.cancelled() or task.exception()  # whoever waits gets it, and it is no fault where nobody does
 
     async def close(self) -> None:
-        """Ends the steps that are under way. What they have not committed is done again by whoever comes next."""
-        tasks = list(self._steps.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Ends the steps that are under way, and lets nobody begin another one. What they have not committed is done
+        again by whoever comes next.
+        """
+        self._is_closed = True
+        steps = set(self._steps.values())
+        for _ in range(2):  # one on a silent connection then waits for its ROLLBACK, until it is cancelled again
+            for step in steps:
+                step.cancel()
+            if steps:
+                _, steps = await asyncio.wait(steps, timeout=_GOODBYE_SECONDS)
 
     async def _look(self, organization_id: int, name: str) -> Step:
         """Returns how a projection stands, without a lock."""
@@ -194,6 +207,10 @@ class Projector:
             error=failure,
         )
         return Step(attempt.position.revision, locked.newest.revision, 0, has_changed=False, is_stopped=True)
+
+
+def _stopping() -> errors.StorageUnavailable:
+    return errors.StorageUnavailable("this process is stopping")
 
 
 class _Attempt:

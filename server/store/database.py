@@ -32,6 +32,8 @@ _LOCKED_OUT = ("40P01", "55P03")  # a deadlock, and a lock that was not to be ha
 
 # Seconds for which ingest may use a connection: a transaction takes milliseconds, and its callers wait.
 _INGEST_PATIENCE = 10.0
+# Seconds for which a step of a projection may use a connection on servers and workers: a statement has less.
+STEP_PATIENCE = 130.0
 # Seconds for which what neither writes events nor reads figures waits for a free connection.
 _OTHER_WAIT = 10.0
 _GOODBYE_SECONDS = 2.0
@@ -61,9 +63,9 @@ class Database:
     """Holds the pools. One per process; close it when done.
 
     There are three ways to a connection: ingest() and projecting() to write events and what is decided from them,
-    snapshot() to read, with query() for a single statement, and transaction() for everything else. patience and
-    query_patience are the seconds after which a connection in use is taken for lost. Without the first, what is neither
-    ingest nor reading has as long as its statements may take, as long jobs need; so have projections.
+    snapshot() to read, with query() for a single statement, and transaction() for everything else. patience,
+    query_patience and step_patience, that of projections, are the seconds after which a connection in use is taken for
+    lost. Without it, what is neither ingest nor reading has as long as its statements may take, as long jobs need.
     """
 
     def __init__(
@@ -77,19 +79,22 @@ class Database:
         other_connections: int = 4,
         query_patience: float = 60,
         patience: float | None = None,
+        step_patience: float | None = None,
     ) -> None:
         self.url = url
         together = Patience()
 
-        def pool(kind: SessionKind, size: int, use: float | None, *, wait: float = 1) -> Pool:
+        def pool(kind: SessionKind, size: int, use: float | None, *, wait: float = 1, is_long: bool = False) -> Pool:
             connect = sessions.connector(url, kind)
-            return Pool(connect, size, together, use=use, wait=wait, age=sessions.RECYCLE_SECONDS)
+            return Pool(connect, size, together, use=use, wait=wait, age=sessions.RECYCLE_SECONDS, is_long=is_long)
 
         self._pools = {
             Purpose.INGEST: pool(sessions.INGEST, ingest_connections, _INGEST_PATIENCE),
             Purpose.QUERY: pool(sessions.QUERY, query_connections, query_patience),
             Purpose.REALTIME: pool(sessions.REALTIME, realtime_connections, query_patience),
-            Purpose.PROJECTING: pool(sessions.PROJECTING, projecting_connections, None, wait=_OTHER_WAIT),
+            Purpose.PROJECTING: pool(
+                sessions.PROJECTING, projecting_connections, step_patience, wait=_OTHER_WAIT, is_long=True
+            ),
             Purpose.OTHER: pool(sessions.OTHER, other_connections, patience, wait=_OTHER_WAIT),
         }
         self._lost: set[Identity] = set()  # sessions behind connections that were lost

@@ -30,7 +30,8 @@ class Pool:
     """At most so many connections, opened when they are needed; the one given back last is used again first.
 
     Whoever has taken one gives it back. use is the seconds after which a connection in use is taken for lost, and None
-    where its use may take any time; wait is the longest for a free one, and age the longest that one is kept.
+    where its use may take any time; is_long says that uses are longer than those of other pools. wait is the longest
+    for a free one, and age the longest that one is kept.
     """
 
     def __init__(
@@ -42,14 +43,14 @@ class Pool:
         use: float | None,
         wait: float,
         age: float,
+        is_long: bool = False,
     ) -> None:
         self._connect = connect
         self._free = asyncio.Semaphore(size)
         self._patience = patience
-        self._use, self._wait, self._age = use, wait, age
+        self._use, self._wait, self._age, self._is_long = use, wait, age, is_long
         self._idle: list[Driver] = []
         self._opened: dict[Driver, float] = {}
-        self._cuts: dict[Driver, asyncio.TimerHandle] = {}
         self._closed = False
 
     async def take(self) -> Driver:
@@ -68,13 +69,12 @@ class Pool:
             self._free.release()
             raise
         if self._use is not None:
-            self._cuts[driver] = self._patience.cut_after(self._use, driver)
+            self._patience.begin(driver, self._use, is_long=self._is_long)
         return driver
 
     def give(self, driver: Driver) -> None:
         """Takes a connection back; ends it where something of its use is left on it."""
-        if driver in self._cuts:
-            self._cuts.pop(driver).cancel()
+        self._patience.end(driver)
         if self._closed or driver.is_closed() or driver.is_in_transaction():
             self._end(driver)
         else:
