@@ -56,6 +56,7 @@ class Held:
     """A claim that still holds."""
 
     task_id: int
+    epoch: int
     cancel_requested: bool
 
 
@@ -203,7 +204,7 @@ async def renew(driver: Driver, claims: Sequence[tuple[Claim, TaskProgress]], le
             lease=lease,
         ),
     )
-    return [Held(task_id=row[0], cancel_requested=row[1]) for row in rows]
+    return [Held(task_id=row[0], epoch=row[1], cancel_requested=row[2]) for row in rows]
 
 
 async def finish(driver: Driver, claim: Claim, result: Mapping[str, object], *, more: bool) -> bool:

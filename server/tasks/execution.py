@@ -103,11 +103,13 @@ class Executions:
                 held = await claims.renew(driver, [(one.claim, one.work.progress) for one in underway], self._lease)
         except (errors.StorageUnavailable, TimeoutError):
             held = None
-        cancelled = {one.task_id: one.cancel_requested for one in held or ()}
+        # By epoch, too: this process may have taken over a task that it has under way from before.
+        cancelled = {(one.task_id, one.epoch): one.cancel_requested for one in held or ()}
         for one in underway:
-            if one.claim.task_id in cancelled:
+            claim = (one.claim.task_id, one.claim.epoch)
+            if claim in cancelled:
                 one.renewed_at = begun
-                if cancelled[one.claim.task_id]:
+                if cancelled[claim]:
                     _stop(one, _End.CANCELLED)
             elif held is not None or time.monotonic() - one.renewed_at > self._lease.total_seconds():
                 _stop(one, _End.LOST)

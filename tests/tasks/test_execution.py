@@ -14,7 +14,7 @@ from server.tasks import execution, retention
 from server.tasks.kinds import UNFINISHED, Result, TaskError, Work
 from server.tasks.runner import owner
 from tests.support import worlds
-from tests.support.own_tasks import OwnTasks, kind
+from tests.support.own_tasks import PATIENCE, OwnTasks, kind
 
 HOUR = timedelta(hours=1)
 
@@ -210,6 +210,32 @@ async def test_a_worker_that_lost_its_lease_ends_and_the_outcome_is_recorded_onc
     await first.executions.renew()
     await slow_gate.ended.wait()
     fast_gate.open.set()
+    found = await own_tasks.until(task_id, ended)
+    assert (found.state, found.result, found.attempts) == (TaskState.DONE, {"by": 100}, 2)
+
+
+async def test_a_worker_that_takes_its_own_task_over_ends_the_first_try(own_tasks: OwnTasks) -> None:
+    """A worker that was stopped for longer than a lease looks for tasks before it hears that its claim is lost."""
+    gates = [Gate(), Gate()]
+    begun = iter(gates)
+
+    async def run(work: Work) -> Result:
+        return await next(begun).run(work)
+
+    slow = kind("slow", run=run, concurrency=1, rate=1000)
+    task_id = await own_tasks.queue(slow)
+    runner = own_tasks.runner(slow)
+    await own_tasks.look(runner, slow)
+    await gates[0].began.wait()
+    await own_tasks.pass_time(HOUR)
+    assert await own_tasks.look(runner, slow) == 1
+    await gates[1].began.wait()
+    await runner.executions.renew()
+    async with asyncio.timeout(PATIENCE):
+        await gates[0].ended.wait()
+    assert not gates[1].ended.is_set()
+    gates[1].runs = 100
+    gates[1].open.set()
     found = await own_tasks.until(task_id, ended)
     assert (found.state, found.result, found.attempts) == (TaskState.DONE, {"by": 100}, 2)
 
