@@ -4,12 +4,23 @@ An organization names a pair as in "agent,channel". Which pairs there can be fol
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from server.catalog import dimensions
 from server.catalog.dimensions import Dimension
 
 DEFAULT_NAMES = ("agent,channel",)  # of an organization that has not chosen any
 MOST = 5  # of an organization
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPair:
+    """A pair that every new revision of an organization counts. complete_from: the quarter hour from which on figures
+    by it are complete, 0 for all time; None until what came before its declaration has been counted.
+    """
+
+    dimension: Dimension
+    complete_from: int | None
 
 
 def named(name: str) -> Dimension | None:

@@ -1,14 +1,24 @@
 """Questions about two dimensions at once: answered where the organization keeps figures by the pair."""
 
+from collections.abc import Sequence
+
 from server import timerange
-from server.catalog import pairs
 from server.catalog.filters import Filter
+from server.catalog.pairs import KeptPair
 from server.errors import Reason, Refused
+from server.query.queries import Queries
 from server.store import pairs as stored_pairs
 from server.store.database import Driver
+from server.tenancy.principal import Principal
 from server.timerange import Span
 
 _ASK_AGAIN_SECONDS = 30.0
+
+
+async def listed(queries: Queries, principal: Principal) -> Sequence[KeptPair]:
+    """Returns the pairs by which figures of the caller's organization are kept."""
+    async with queries.looking(principal) as driver:
+        return await stored_pairs.kept(driver, principal.organization_id)
 
 
 async def check(driver: Driver, organization_id: int, part: Filter, span: Span) -> int:
@@ -17,10 +27,9 @@ async def check(driver: Driver, organization_id: int, part: Filter, span: Span) 
     """
     if part.dimension.sides is None:
         return 0
-    kept = {one.number: one.complete_from for one in await stored_pairs.kept(driver, organization_id)}
-    number = part.dimension.number
-    if number not in kept:
-        names = " and ".join(one.name for one in pairs.numbered(kept)) or "none"
+    kept = {one.dimension: one.complete_from for one in await stored_pairs.kept(driver, organization_id)}
+    if part.dimension not in kept:
+        names = " and ".join(one.name for one in kept) or "none"
         raise Refused(
             Reason.PAIR_NOT_KEPT,
             f"figures by {part.dimension.name} together are not kept; pairs that are: {names}. The operator declares"
@@ -28,7 +37,7 @@ async def check(driver: Driver, organization_id: int, part: Filter, span: Span) 
             field="filter",
             metadata={"pair": part.dimension.name, "kept": names},
         )
-    complete_from = kept[number]
+    complete_from = kept[part.dimension]
     if complete_from is None:
         raise Refused(
             Reason.PAIR_INCOMPLETE,

@@ -59,6 +59,12 @@ class Queries:
         self._projector = projector
 
     @contextlib.asynccontextmanager
+    async def looking(self, principal: Principal) -> AsyncIterator[Driver]:
+        """Gives a connection to a question that reads no figures."""
+        async with self._slots.slot(principal), self._database.query() as driver:
+            yield driver
+
+    @contextlib.asynccontextmanager
     async def reading(
         self,
         principal: Principal,

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from server import timerange
-from server.catalog import cells, dimensions, pairs, registry
+from server.catalog import cells, dimensions, registry
 from server.catalog.dimensions import Dimension
 from server.catalog.families.conversations import PROJECTION
 from server.quarters import Width
@@ -71,8 +71,8 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
         kept=kept,
         hours=hours,
         seen=seen,
-        pairs=pairs.numbered(one.number for one in declared),
-        incomplete={one.number for one in declared if one.complete_from is None},
+        pairs=[one.dimension for one in declared],
+        incomplete={one.dimension.number for one in declared if one.complete_from is None},
     )
 
 

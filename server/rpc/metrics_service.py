@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import agent, overview, trends
+from server.query import agent, overview, pairs, trends
 from server.query.queries import Queries
 from server.rpc import gate
 from server.rpc.questions import agent as agent_messages
@@ -50,4 +50,4 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         self, request: metrics_service_pb2.ListMetricsRequest, context: _Context
     ) -> metrics_service_pb2.ListMetricsResponse:
         """Returns the catalogue."""
-        return catalogue.response()
+        return catalogue.response(await pairs.listed(self._queries, gate.caller().principal))

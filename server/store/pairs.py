@@ -1,20 +1,11 @@
 """Pairs of dimensions that organizations have declared, and since when figures by them are complete."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
+from server.catalog import pairs
+from server.catalog.pairs import KeptPair
 from server.store import statements
 from server.store.database import Driver
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptPair:
-    """A pair, by its number, that every new revision counts. complete_from: the quarter hour from which on figures by
-    it are complete, 0 for all time; None until what came before its declaration has been counted.
-    """
-
-    number: int
-    complete_from: int | None
 
 
 async def begin(driver: Driver, organization_id: int, numbers: Sequence[int]) -> None:
@@ -50,13 +41,14 @@ async def declare(driver: Driver, organization_id: int, numbers: Sequence[int]) 
 
 
 async def kept(driver: Driver, organization_id: int) -> list[KeptPair]:
-    """Returns the pairs of an organization, by number."""
+    """Returns the pairs of an organization. One that only a newer release knows is left out."""
     rows = await driver.fetch(
         "SELECT dimension, complete_from FROM kept_pairs WHERE organization_id = $1 AND taken_back_at IS NULL"
         " ORDER BY dimension",
         organization_id,
     )
-    return [KeptPair(number=row[0], complete_from=row[1]) for row in rows]
+    complete_from = dict(map(tuple, rows))
+    return [KeptPair(dimension=one, complete_from=complete_from[one.number]) for one in pairs.numbered(complete_from)]
 
 
 async def unsettled(driver: Driver) -> list[int]:

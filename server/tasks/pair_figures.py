@@ -40,7 +40,7 @@ class PairFigures:
     async def _fill(self, work: Work, organization_id: int) -> None:
         async with work.database.transaction() as driver:
             kept = await pairs.kept(driver, organization_id)
-        numbers = [one.number for one in kept if one.complete_from is None]
+        numbers = [one.dimension.number for one in kept if one.complete_from is None]
         if not numbers:
             return
 

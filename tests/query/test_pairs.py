@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from server import timerange
-from server.catalog import dimensions, pairs, registry
+from server.catalog import dimensions, registry
 from server.catalog.cells import OTHER
 from server.catalog.dimensions import joined
 from server.organizations.settings import OrganizationSettings
@@ -26,7 +26,7 @@ from server.store.database import Database
 from server.tasks.kinds import UNFINISHED, Work
 from server.tasks.pair_figures import PairFigures
 from server.tenancy import administration
-from tallywire.v1 import answer_pb2, event_pb2
+from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2
 from tests.support import serving, worlds
 from tests.support.serving import Accounts, Caller, refused
 from tests.support.tiny_worlds import NOON, THE_DAY, by_field, closing, e
@@ -200,6 +200,16 @@ async def test_pairs_with_a_value_over_the_limit_are_counted_together(
     await without_mismatch(database, caller)
 
 
+async def test_the_catalogue_lists_the_pairs(caller: Caller, other: Caller, database: Database) -> None:
+    async def listed(one: Caller) -> dict[str, tuple[list[str], bool]]:
+        answer = await one.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())
+        return {pair.name: ([*pair.dimensions], pair.complete) for pair in answer.pairs}
+
+    await declare(database, other, TEAM_MODEL)
+    assert await listed(caller) == {"agent,channel": (["agent", "channel"], True)}
+    assert await listed(other) == {TEAM_MODEL: (["team", "model"], False)}
+
+
 async def test_figures_by_a_pair_are_the_callers_own(caller: Caller, other: Caller) -> None:
     await caller.track(sent(0, "c", agent_id="a", channel="web"))
     assert (await other.overview(THE_DAY, agent_id="a", channel="web")).overview.messages_sent == 0
@@ -238,7 +248,7 @@ async def test_declared_while_events_come_in(own_database: Database, own_organiz
         stored = await rollups.stored_between(driver, own_organization, Width.QUARTER, worlds.ALL_TIME)
     assert [one.complete_from for one in kept] == [0, 0]
     events = registry.MEASURES["events"].number
-    for pair in pairs.numbered(one.number for one in kept):
+    for pair in (one.dimension for one in kept):
         counted = sum(
             cell.counters.get(events * 8192, 0) for key, cell in stored.items() if key.dimension == pair.number
         )

@@ -1,17 +1,33 @@
 """ListMetrics: the catalogue as messages."""
 
+from collections.abc import Sequence
+
 from server.catalog import dimensions, registry
 from server.catalog.dimensions import Dimension
 from server.catalog.metrics import Definition, Derived, Measure, Quantile, Ratio
+from server.catalog.pairs import KeptPair
+from server.rpc.questions import shared
 from tallywire.v1 import metrics_service_pb2
 
 
-def response() -> metrics_service_pb2.ListMetricsResponse:
-    """Returns the message of the whole catalogue, metrics and dimensions each by name."""
+def response(kept: Sequence[KeptPair]) -> metrics_service_pb2.ListMetricsResponse:
+    """Returns the message of the whole catalogue, metrics, dimensions and the pairs that are kept, each by name."""
     return metrics_service_pb2.ListMetricsResponse(
         metrics=[_descriptor(metric) for _, metric in sorted(registry.ALL.items())],
         dimensions=sorted(map(_dimension, dimensions.TABLE.filters), key=lambda one: one.name),
+        pairs=sorted(map(_pair, kept), key=lambda one: one.name),
     )
+
+
+def _pair(kept: KeptPair) -> metrics_service_pb2.DimensionPair:
+    message = metrics_service_pb2.DimensionPair(
+        name=kept.dimension.name,
+        dimensions=[one.name for one in kept.dimension.sides or ()],
+        complete=kept.complete_from is not None,
+    )
+    if kept.complete_from:
+        message.complete_from.CopyFrom(shared.timestamp(kept.complete_from))
+    return message
 
 
 def _dimension(dimension: Dimension) -> metrics_service_pb2.DimensionDescriptor:

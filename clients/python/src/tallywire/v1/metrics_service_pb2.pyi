@@ -1100,6 +1100,7 @@ class ListMetricsResponse(google.protobuf.message.Message):
 
     METRICS_FIELD_NUMBER: builtins.int
     DIMENSIONS_FIELD_NUMBER: builtins.int
+    PAIRS_FIELD_NUMBER: builtins.int
     @property
     def metrics(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MetricDescriptor]:
         """metrics are all metrics, by name."""
@@ -1108,15 +1109,57 @@ class ListMetricsResponse(google.protobuf.message.Message):
     def dimensions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DimensionDescriptor]:
         """dimensions are all dimensions that an answer can be narrowed by, by name."""
 
+    @property
+    def pairs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DimensionPair]:
+        """pairs are the pairs of dimensions by which the organization's figures are kept together, by name."""
+
     def __init__(
         self,
         *,
         metrics: collections.abc.Iterable[global___MetricDescriptor] | None = ...,
         dimensions: collections.abc.Iterable[global___DimensionDescriptor] | None = ...,
+        pairs: collections.abc.Iterable[global___DimensionPair] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["dimensions", b"dimensions", "metrics", b"metrics"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["dimensions", b"dimensions", "metrics", b"metrics", "pairs", b"pairs"]) -> None: ...
 
 global___ListMetricsResponse = ListMetricsResponse
+
+@typing.final
+class DimensionPair(google.protobuf.message.Message):
+    """DimensionPair is two dimensions that answers can be narrowed by together."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DIMENSIONS_FIELD_NUMBER: builtins.int
+    COMPLETE_FIELD_NUMBER: builtins.int
+    COMPLETE_FROM_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """name is the names of both, with a comma between, for example "agent,channel"."""
+    complete: builtins.bool
+    """complete is false while what came before the pair was declared is being counted from raw events. Until then
+    questions are refused (PAIR_INCOMPLETE).
+    """
+    @property
+    def dimensions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """dimensions are the names of the two."""
+
+    @property
+    def complete_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """complete_from is the earliest time that questions may be about. Unset: any."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        dimensions: collections.abc.Iterable[builtins.str] | None = ...,
+        complete: builtins.bool = ...,
+        complete_from: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["complete_from", b"complete_from"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["complete", b"complete", "complete_from", b"complete_from", "dimensions", b"dimensions", "name", b"name"]) -> None: ...
+
+global___DimensionPair = DimensionPair
 
 @typing.final
 class DimensionDescriptor(google.protobuf.message.Message):

@@ -95,7 +95,7 @@ class MetricsServiceServicer(object):
 
     def ListMetrics(self, request, context):
         """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
-        narrowed by.
+        narrowed by, alone and in pairs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

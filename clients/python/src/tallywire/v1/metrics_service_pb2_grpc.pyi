@@ -53,7 +53,7 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
     ]
     """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
-    narrowed by.
+    narrowed by, alone and in pairs.
     """
 
 class MetricsServiceAsyncStub:
@@ -91,7 +91,7 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
     ]
     """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
-    narrowed by.
+    narrowed by, alone and in pairs.
     """
 
 class MetricsServiceServicer(metaclass=abc.ABCMeta):
@@ -137,7 +137,7 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.ListMetricsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.ListMetricsResponse]]:
         """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
-        narrowed by.
+        narrowed by, alone and in pairs.
         """
 
 def add_MetricsServiceServicer_to_server(servicer: MetricsServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
