@@ -3,7 +3,11 @@
 Times are microseconds since 1970.
 """
 
+import bisect
 import enum
+import itertools
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -91,6 +95,55 @@ class AgentProfile:
             self.agent_version, self.agent_version_at = version, at
         if event.team_id and _is_newer(at, event.team_id, self.team_id_at, self.team_id):
             self.team_id, self.team_id_at = event.team_id, at
+
+
+class KindChange(NamedTuple):
+    """From which revision on an agent is known to be of a kind."""
+
+    agent_id: str
+    revision: int
+    kind: AgentKind
+
+
+Told = tuple[int | None, AgentKind]  # when a kind was said last, and which; (None, UNKNOWN): never
+
+
+def kind_changes(before: Mapping[str, Told], events: Iterable[AgentEvent]) -> Iterator[KindChange]:
+    """Yields which kinds become known by events in the order of revisions, after what was told before them. An agent
+    has one kind in a revision: the one that is known once all events of the revision are.
+    """
+    told = dict(before)
+    for revision, some in itertools.groupby(events, key=operator.attrgetter("revision")):
+        changed: dict[str, AgentKind] = {}
+        for event in some:
+            at, kind = told.get(event.agent_id, _NEVER)
+            if tells_kind(event) and _is_newer(event.occurred_at, event.kind, at, kind):
+                changed.setdefault(event.agent_id, kind)
+                told[event.agent_id] = event.occurred_at, AgentKind(event.kind)
+        for agent_id, known in changed.items():
+            if told[agent_id][1] is not known:
+                yield KindChange(agent_id, revision, told[agent_id][1])
+
+
+_NEVER: Told = (None, AgentKind.UNKNOWN)
+
+
+def tells_kind(event: AgentEvent) -> bool:
+    """Returns whether an event says of which kind its agent is."""
+    return bool(event.kind) and event.event_type in _DESCRIBE
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKinds:
+    """Of which kinds agents were known to be in some revisions: the changes of each, in the order of revisions."""
+
+    changes: Mapping[str, Sequence[tuple[int, AgentKind]]]
+
+    def is_human(self, agent_id: str, revision: int) -> bool:
+        """Returns whether an agent was known to be a human once everything up to a revision was told."""
+        mine = self.changes.get(agent_id, ())
+        place = bisect.bisect_right(mine, revision, key=operator.itemgetter(0))
+        return place > 0 and mine[place - 1][1] is AgentKind.HUMAN
 
 
 _Said = TypeVar("_Said", str, int)

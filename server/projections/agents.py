@@ -1,10 +1,11 @@
-"""The projection of agents: what each is called, what kind it is, and when it was seen."""
+"""The projection of agents: what each is called, what kind it is and since when that is known, and when it was seen."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from server.catalog.cells import Cells
-from server.events.agent_profile import AgentProfile
+from server.events import agent_profile
+from server.events.agent_profile import AgentEvent, AgentProfile
 from server.projections import portions
 from server.projections.projection import Advance
 from server.store import agents as stored
@@ -33,15 +34,24 @@ class Agents:
             else:
                 known.take(event)
         if told:
+            await _take_kinds(driver, rows, portion.events)
             await stored.TABLE.merge(driver, rows, told)
         return Advance(position=portion.reached, events=len(portion.events), changes={})
 
     async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
         """Prepares agents that were filled anew to replace those that are valid."""
         if complete_from is not None:
-            await stored.TABLE.keep(driver, old, new, complete_from)
+            await stored.keep(driver, old, new, complete_from)
         return {}
 
     async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
         """Removes agents of versions before the valid one."""
-        return await projection_rows.remove_older(driver, ("agents",), valid, limit)
+        return await projection_rows.remove_older(driver, stored.TABLES, valid, limit)
+
+
+async def _take_kinds(driver: Driver, rows: Rows, events: Sequence[AgentEvent]) -> None:
+    """Stores which kinds become known by events; what was told before them is what the rows say."""
+    telling = [event for event in events if agent_profile.tells_kind(event)]
+    if telling:
+        before = await stored.told_kinds(driver, rows, {event.agent_id for event in telling})
+        await stored.add_kinds(driver, rows, agent_profile.kind_changes(before, telling))

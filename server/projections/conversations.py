@@ -58,15 +58,20 @@ class Conversations:
 async def _told_by_humans(
     driver: Driver, organization_id: int, events: Sequence[ConversationEvent]
 ) -> Sequence[ConversationEvent]:
-    """Returns events with those messages as a human's that do not say who wrote them and whose agent is one, as far as
-    is known by now.
+    """Returns events, in the order of revisions, with those messages as a human's that do not say who wrote them and
+    whose agent was known to be one once all of the message's revision was told.
+
+    That follows from the revisions, wherever steps are cut and whenever a rebuild reads them again.
     """
     agents = {event.agent_id for event in events if _has_unknown_writer(event)}
-    humans = await stored_agents.humans(driver, organization_id, agents) if agents else frozenset[str]()
-    if not humans:
+    if not agents:
         return events
+    first, last = events[0].revision, events[-1].revision
+    kinds = await stored_agents.known_kinds(driver, organization_id, agents, first, last)
     return [
-        event._replace(by_human=True) if event.agent_id in humans and _has_unknown_writer(event) else event
+        event._replace(by_human=True)
+        if _has_unknown_writer(event) and kinds.is_human(event.agent_id, event.revision)
+        else event
         for event in events
     ]
 

@@ -36,7 +36,9 @@ class Projection(Protocol):
 
     @property
     def needs(self) -> Sequence[str]:
-        """Returns the projections whose rows it reads. They are moved on before it is."""
+        """Returns the projections whose rows it reads. They are moved on before it is, and it never gets ahead of them,
+        unless one has stopped.
+        """
 
     async def advance(
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int

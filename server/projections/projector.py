@@ -158,13 +158,13 @@ class Projector:
     async def _try(self, organization_id: int, projection: Projection, attempt: "_Attempt") -> Step:
         key = (projection.name, organization_id)
         async with self._database.projecting() as driver, driver.transaction():
-            locked = await projections.lock(driver, organization_id, projection.name)
+            locked = await projections.lock(driver, organization_id, projection.name, projection.needs)
             if locked is None:
                 return Step(0, 0, 0, has_changed=False, is_stopped=False)
             newest = locked.newest.revision
-            if locked.is_stopped or locked.position.revision >= newest:
+            if locked.is_stopped or locked.position.revision >= locked.until.revision:
                 return Step(locked.position.revision, newest, 0, has_changed=False, is_stopped=locked.is_stopped)
-            attempt.position, attempt.until = locked.position, locked.newest
+            attempt.position, attempt.until = locked.position, locked.until
             if (bound := self._bounds.get(key)) is not None:
                 attempt.until = await projections.within(driver, organization_id, locked, bound)
             advance = await projection.advance(driver, locked.rows, locked.position, attempt.until, STEP_EVENTS)

@@ -43,26 +43,27 @@ async def rebuild(
     Projections that it needs are moved on first. What is known of times whose raw events are gone stays as it is.
     """
     projection, events = PROJECTIONS[name], 0
-    for needed in projection.needs:
-        await Projector(database).follow(organization_id, needed)
+    follower = Projector(database)
     while True:
+        for needed in projection.needs:
+            await follower.follow(organization_id, needed)
         async with database.projecting() as driver, driver.transaction():
-            locked = await projections.lock(driver, organization_id, name)
+            locked = await projections.lock(driver, organization_id, name, projection.needs)
             if locked is None:
                 return RebuildProgress(revision=0, newest=0, events=0)
             rebuilt = _begun(locked) if anew or locked.rebuilt is None else locked.rebuilt
             anew = False
-            advance = await projection.advance(
-                driver, rebuilt.rows, rebuilt.position, locked.newest, projector.STEP_EVENTS
-            )
-            events += advance.events
-            newest = locked.newest.revision
-            progress = RebuildProgress(revision=advance.position.revision, newest=newest, events=events)
-            await projections.move_rebuilt(driver, name, rebuilt.rows, advance.position)
-            if progress.revision == newest:
+            position = rebuilt.position
+            if position.revision < locked.until.revision:
+                advance = await projection.advance(driver, rebuilt.rows, position, locked.until, projector.STEP_EVENTS)
+                position, events = advance.position, events + advance.events
+            await projections.move_rebuilt(driver, name, rebuilt.rows, position)
+            is_filled = locked.position.revision <= position.revision == locked.until.revision
+            if is_filled:
                 await _swap(driver, projection, locked, rebuilt.rows)
+            progress = RebuildProgress(revision=position.revision, newest=locked.newest.revision, events=events)
         report(progress)
-        if progress.revision == newest:
+        if is_filled:
             await _remove_older(database, projection, rebuilt.rows)
             return progress
 
@@ -74,20 +75,20 @@ def _begun(locked: Locked) -> Rebuilt:
 
 
 async def _swap(driver: Driver, projection: Projection, locked: Locked, filled: Rows) -> None:
-    """Lets rows that have seen every revision take the place of those that are valid, which have to see them first:
-    some of those stay.
+    """Lets rows that have seen all that there is to see take the place of those that are valid, which have to see it
+    first: some of those stay.
     """
     changed: Cells = {}
     position = locked.position
-    while position.revision < locked.newest.revision:
-        advance = await projection.advance(driver, locked.rows, position, locked.newest, projector.STEP_EVENTS)
+    while position.revision < locked.until.revision:
+        advance = await projection.advance(driver, locked.rows, position, locked.until, projector.STEP_EVENTS)
         cells.add_all(changed, advance.changes)
         position = advance.position
     kept = await organizations.kept(driver, filled.organization_id)
     raw_from = kept.raw_from_bucket if kept else 0
     complete_from = timerange.instant(raw_from) if raw_from else None
     cells.add_all(changed, await projection.replace(driver, locked.rows, filled, complete_from))
-    counted = await projector.count(driver, filled.organization_id, locked.newest, changed)
+    counted = await projector.count(driver, filled.organization_id, position, changed)
     await projections.swap(driver, filled.organization_id, projection.name, counted.seen)
 
 

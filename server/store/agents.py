@@ -1,14 +1,16 @@
 """Agents as the projection keeps them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
-from server.events.agent_profile import AgentEvent, AgentKind
-from server.store import following, projections
+from server.events.agent_profile import AgentEvent, AgentKind, KindChange, KnownKinds, Told
+from server.store import following, instants, projections
 from server.store.database import Driver
 from server.store.following import FollowedEvents
 from server.store.projection_rows import MergingTable
-from server.store.projections import ProjectionPosition
+from server.store.projections import ProjectionPosition, Rows
 
+TABLES = ("agents", "agent_kinds")
 TABLE = MergingTable(
     "agents",
     "agent_id",
@@ -29,9 +31,18 @@ _EVENTS = following.statement(
     "agent_id IS NOT NULL",
 )
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
-_HUMANS = f"""
-    SELECT a.agent_id FROM unnest($2::text[]) AS w(agent_id) CROSS JOIN LATERAL (SELECT * FROM agents
-    WHERE organization_id = $1 AND version = {_VERSION} AND agent_id = w.agent_id OFFSET 0) AS a WHERE a.kind = $3
+_TOLD_KINDS = f"""
+    SELECT a.agent_id, {instants.selected("a.kind_at")}, a.kind FROM unnest($3::text[]) AS w(agent_id)
+    CROSS JOIN LATERAL (SELECT * FROM agents
+    WHERE organization_id = $1 AND version = $2 AND agent_id = w.agent_id OFFSET 0) AS a
+"""  # noqa: S608 - constants of this file
+_HISTORY = f"organization_id = $1 AND version = {_VERSION} AND agent_id = w.agent_id"
+_KINDS = f"""
+    SELECT w.agent_id, k.revision, k.kind FROM unnest($2::text[]) AS w(agent_id) CROSS JOIN LATERAL (
+        (SELECT revision, kind FROM agent_kinds WHERE {_HISTORY} AND revision <= $3 ORDER BY revision DESC LIMIT 1)
+        UNION ALL
+        (SELECT revision, kind FROM agent_kinds WHERE {_HISTORY} AND revision > $3 AND revision <= $4)
+    ) AS k ORDER BY w.agent_id, k.revision
 """  # noqa: S608 - constants of this file
 
 
@@ -44,7 +55,52 @@ async def events_after(
     return await following.read(driver, _EVENTS, AgentEvent, organization_id, position, until, limit)
 
 
-async def humans(driver: Driver, organization_id: int, agent_ids: Collection[str]) -> frozenset[str]:
-    """Returns those of some agents that are known to be humans."""
-    rows = await driver.fetch(_HUMANS, organization_id, list(agent_ids), AgentKind.HUMAN)
-    return frozenset(row[0] for row in rows)
+async def told_kinds(driver: Driver, rows: Rows, agent_ids: Collection[str]) -> dict[str, Told]:
+    """Returns when the kind of agents was said last, and which it is, of those of them that are known."""
+    found = await driver.fetch(_TOLD_KINDS, *rows, list(agent_ids))
+    return {agent_id: (at, AgentKind(kind)) for agent_id, at, kind in found}
+
+
+async def add_kinds(driver: Driver, rows: Rows, changes: Iterable[KindChange]) -> None:
+    """Stores from which revisions on agents are known to be of which kinds."""
+    columns = list(zip(*changes, strict=True))
+    if columns:
+        await driver.execute(
+            "INSERT INTO agent_kinds (organization_id, version, agent_id, revision, kind)"
+            " SELECT $1, $2, * FROM unnest($3::text[], $4::bigint[], $5::smallint[])",
+            *rows,
+            *columns,
+        )
+
+
+async def known_kinds(
+    driver: Driver, organization_id: int, agent_ids: Collection[str], first: int, last: int
+) -> KnownKinds:
+    """Returns of which kinds some agents were known to be in the revisions from first to last."""
+    changes: dict[str, list[tuple[int, AgentKind]]] = {}
+    for agent_id, revision, kind in await driver.fetch(_KINDS, organization_id, list(agent_ids), first, last):
+        changes.setdefault(agent_id, []).append((revision, AgentKind(kind)))
+    return KnownKinds(changes)
+
+
+async def keep(driver: Driver, old: Rows, new: Rows, complete_from: datetime) -> None:
+    """Takes over what raw events may be gone of: what was known of agents that were seen before an instant, and since
+    when which kind was known of these.
+    """
+    await TABLE.keep(driver, old, new, complete_from)
+    known = "SELECT agent_id FROM agents WHERE organization_id = $1 AND version = $2 AND first_seen_at < $4"
+    await driver.execute(
+        "DELETE FROM agent_kinds WHERE organization_id = $1 AND version = $3"  # noqa: S608 - constants of the code
+        f" AND agent_id IN ({known})",
+        *old,
+        new.version,
+        complete_from,
+    )
+    await driver.execute(
+        "INSERT INTO agent_kinds (organization_id, version, agent_id, revision, kind)"  # noqa: S608 - as above
+        " SELECT organization_id, $3, agent_id, revision, kind FROM agent_kinds"
+        f" WHERE organization_id = $1 AND version = $2 AND agent_id IN ({known})",
+        *old,
+        new.version,
+        complete_from,
+    )

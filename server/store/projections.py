@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+import asyncpg
+
 from server.store import statements
 from server.store.database import Driver
 from server.store.events import Revision
@@ -42,11 +44,14 @@ class Rebuilt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """A projection that is locked until COMMIT: where it stands, and the newest revision of its organization."""
+    """A projection that is locked until COMMIT: where it stands, the newest revision of its organization, and the one
+    that it may be brought to, which is the newest one or as far as the projections that it needs have got.
+    """
 
     rows: Rows
     position: ProjectionPosition
     newest: ProjectionPosition
+    until: ProjectionPosition
     rebuilt: Rebuilt | None
     is_stopped: bool
 
@@ -61,11 +66,16 @@ _LOCK = """
 """
 _ADD = "INSERT INTO projections (organization_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _NEWEST = "SELECT revision, revised_at FROM revisions WHERE organization_id = $1"
+_NEEDED = """
+    SELECT coalesce(p.revision, 0) AS revision, coalesce(p.revised_at, '1970-01-01 00:00+00') AS revised_at
+    FROM unnest($2::text[]) AS n(name) LEFT JOIN projections p ON p.organization_id = $1 AND p.name = n.name
+    WHERE p.failed_revision IS NULL ORDER BY 1 LIMIT 1
+"""
 
 
-async def lock(driver: Driver, organization_id: int, name: str) -> Locked | None:
+async def lock(driver: Driver, organization_id: int, name: str, needs: Collection[str] = ()) -> Locked | None:
     """Locks an organization's projection until COMMIT, once whoever holds it has committed; None where the organization
-    has no event.
+    has no event. Of the projections that it needs, it does not wait for those that have stopped.
     """
     await driver.execute("SET LOCAL lock_timeout = '5s'")  # whoever holds it for longer is rebuilding it
     row = await driver.fetchrow(_LOCK, organization_id, name)
@@ -76,6 +86,7 @@ async def lock(driver: Driver, organization_id: int, name: str) -> Locked | None
     newest = await driver.fetchrow(_NEWEST, organization_id)
     if row is None or newest is None:
         return None
+    needed = await driver.fetchrow(_NEEDED, organization_id, list(needs)) if needs else None
     rebuilt = None
     if row["rebuilt_version"] is not None:
         rebuilt = Rebuilt(
@@ -84,11 +95,16 @@ async def lock(driver: Driver, organization_id: int, name: str) -> Locked | None
         )
     return Locked(
         rows=Rows(organization_id, row["version"]),
-        position=ProjectionPosition(revision=row["revision"], revised_at=row["revised_at"]),
-        newest=ProjectionPosition(revision=newest["revision"], revised_at=newest["revised_at"]),
+        position=_position(row),
+        newest=_position(newest),
+        until=_position(newest if needed is None or needed["revision"] >= newest["revision"] else needed),
         rebuilt=rebuilt,
         is_stopped=row["is_stopped"],
     )
+
+
+def _position(row: asyncpg.Record) -> ProjectionPosition:
+    return ProjectionPosition(revision=row["revision"], revised_at=row["revised_at"])
 
 
 async def standing(driver: Driver, organization_id: int, name: str) -> tuple[int, int, int, bool, bool]:
@@ -109,10 +125,12 @@ _STANDING = """
 
 
 async def within(driver: Driver, organization_id: int, locked: Locked, revisions: int) -> ProjectionPosition:
-    """Returns the position so many revisions after that of a projection that is locked, at most the newest one."""
+    """Returns the position so many revisions after that of a projection that is locked, at most the one that it may be
+    brought to.
+    """
     last = locked.position.revision + revisions
-    if last >= locked.newest.revision:
-        return locked.newest
+    if last >= locked.until.revision:
+        return locked.until
     at: datetime | None = await driver.fetchval(
         "SELECT received_at FROM events WHERE organization_id = $1 AND revision > $2 AND revision <= $3"
         " AND received_at >= $4 ORDER BY revision DESC LIMIT 1",

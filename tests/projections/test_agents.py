@@ -1,6 +1,7 @@
 """The projection of agents: what is known of each, and that messages of agents who are humans count as a human's."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -14,8 +15,11 @@ from server.events.event import Event
 from server.projections import projector as projectors
 from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
+from server.rollups import audit
+from server.store import projections
 from server.store.database import Database
 from tallywire.v1 import event_pb2
+from tests.projections.test_projections import plain_figures, rows
 from tests.support import serving, worlds
 from tests.support.serving import Caller
 
@@ -161,11 +165,13 @@ async def test_a_rebuild_keeps_what_is_known_from_times_without_raw_events(
     some = events(3, 200)
     await worlds.store(own_database, own_organization, some)
     await worlds.project(own_database, own_organization)
+    kinds = (await all_kept(own_database, own_organization))[1]
     middle = sorted(event.occurred_at for event in some)[100] // 900_000_000
     await worlds.execute(own_database, "DELETE FROM events WHERE occurred_at < to_timestamp($1)", middle * 900)
     await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", middle)
     await rebuild(own_database, own_organization, AGENTS, lambda _: None)
     assert await known(own_database, own_organization) == recomputed(some)
+    assert (await all_kept(own_database, own_organization))[1] == kinds
 
 
 # Who wrote a message
@@ -193,13 +199,92 @@ async def test_a_message_is_a_humans_if_it_says_so_or_else_if_its_agent_is_one(
     assert await with_humans(database, caller.organization_id) == {"with ann", "with mia"}
 
 
-async def test_a_rebuild_knows_who_is_human_though_it_was_told_late(caller: Caller, database: Database) -> None:
+async def test_a_kind_that_is_told_late_counts_from_then_on_and_a_rebuild_knows_no_better(
+    caller: Caller, database: Database
+) -> None:
+    organization = caller.organization_id
     await caller.track(sent("ann"))
-    await worlds.project(database, caller.organization_id)
-    await caller.track(created("ann", AgentKind.HUMAN))
-    assert await with_humans(database, caller.organization_id) == set()
-    await rebuild(database, caller.organization_id, "conversations", lambda _: None)
-    assert await with_humans(database, caller.organization_id) == {"with ann"}
+    await caller.track_all([created("ann", AgentKind.HUMAN), sent("eve")])
+    assert await with_humans(database, organization) == set()
+    await caller.track_all([sent("mia"), created("mia", AgentKind.HUMAN), created("eve", AgentKind.HUMAN)])
+    await worlds.project(database, organization)
+    assert await with_humans(database, organization) == {"with mia"}, "told in one call, in whatever order"
+    for projection in (AGENTS, "conversations"):
+        await rebuild(database, organization, projection, lambda _: None)
+        assert await with_humans(database, organization) == {"with mia"}
+    await caller.track(sent("eve"))
+    await worlds.project(database, organization)
+    assert await with_humans(database, organization) == {"with eve", "with mia"}
+
+
+def humans_messages(batches: list[list[Event]]) -> dict[str, list[int]]:
+    """When humans wrote in each conversation, by the kinds known when a batch came in."""
+    told: dict[str, tuple[int, int | str]] = {}
+    found: dict[str, list[int]] = {}
+    for batch in batches:
+        for event in batch:
+            if event.event_type in DESCRIBE and event.detail.get("kind"):
+                said = event.occurred_at, event.detail["kind"]
+                told[event.agent_id] = max(told.get(event.agent_id, said), said)
+        for event in batch:
+            if event.event_type == "message.sent" and event.agent_id and event.conversation_id:
+                known = told.get(event.agent_id, (0, AgentKind.UNKNOWN))[1]
+                found.setdefault(event.conversation_id, []).extend([event.occurred_at] * (known == AgentKind.HUMAN))
+    return {conversation: sorted(times) for conversation, times in found.items() if times}
+
+
+async def all_kept(database: Database, organization: int) -> tuple[object, ...]:
+    """All that there is of agents and conversations: rows, and figures."""
+    kinds = "SELECT agent_id, k.revision, kind FROM agent_kinds k JOIN projections p USING (organization_id, version)"
+    async with database.snapshot() as driver:
+        found = await driver.fetch(f"{kinds} WHERE organization_id = $1 AND name = 'agents'", organization)
+    agents, conversations = await known(database, organization), await rows(database, organization)
+    return agents, sorted(map(tuple, found)), conversations, await plain_figures(database, organization)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_who_is_human_follows_from_the_revisions(
+    own_database: Database, make_own: Callable[[], Awaitable[int]], monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """However steps are cut, whichever projection goes on when, and after rebuilding both."""
+    dice = random.Random(seed)
+    some = events(seed, 300)
+    bounds = sorted({0, 300, *(dice.randrange(300) for _ in range(40))})
+    batches = [some[start:end] for start, end in itertools.pairwise(bounds)]
+    at_once, in_steps = await make_own(), await make_own()
+    for organization in (at_once, in_steps):
+        for batch in batches:
+            await worlds.store(own_database, organization, batch, batch=300)
+            if organization == in_steps and dice.random() < 0.6:
+                monkeypatch.setattr(projectors, "STEP_EVENTS", dice.choice((1, 3, 20, 1000)))
+                await Projector(own_database).follow(organization, dice.choice((AGENTS, "conversations")))
+        await worlds.project(own_database, organization)
+    kept = await rows(own_database, in_steps)
+    written = {row["conversation_id"]: row["human_messages"] for row in kept.values() if row["human_messages"]}
+    assert written == humans_messages(batches)
+    assert len(written) > 3
+    agents, _, conversations, figures = await all_kept(own_database, at_once)
+    before = await all_kept(own_database, in_steps)
+    assert (before[0], before[2], before[3]) == (agents, conversations, figures)
+    for projection in dice.sample((AGENTS, "conversations", AGENTS), 3):
+        monkeypatch.setattr(projectors, "STEP_EVENTS", dice.choice((7, 50, 1000)))
+        await rebuild(own_database, in_steps, projection, lambda _: None)
+        assert await all_kept(own_database, in_steps) == before
+    assert (await audit.check(own_database, in_steps)).mismatches == 0
+
+
+async def test_conversations_do_not_wait_for_agents_that_have_stopped(
+    own_database: Database, own_organization: int
+) -> None:
+    await worlds.store(own_database, own_organization, events(1, 50))
+    async with own_database.transaction() as driver:
+        await projections.lock(driver, own_organization, AGENTS)
+        await projections.stop(driver, own_organization, AGENTS, 1, "a fault")
+    await Projector(own_database).follow(own_organization, "conversations")
+    newest = "SELECT revision FROM revisions WHERE organization_id = $1"
+    async with own_database.snapshot() as driver:
+        seen = await projections.seen(driver, own_organization, "conversations")
+        assert seen == await driver.fetchval(newest, own_organization)
 
 
 async def with_humans(database: Database, organization: int) -> set[str]:

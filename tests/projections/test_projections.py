@@ -10,12 +10,9 @@ import pytest
 
 from server.catalog.families.conversations import PROJECTION
 from server.errors import Refused
-from server.events.conversation import Conversation
 from server.events.event import Event, key_of
-from server.events.outcomes import ClosingKind
 from server.projections import projector as projectors
 from server.projections.projector import Projector
-from server.projections.rebuild import rebuild
 from server.rollups import audit, fold
 from server.store import conversations as stored
 from server.store import partitions, projections
@@ -349,12 +346,12 @@ async def test_a_fault_that_newer_code_gets_over_stops_nothing(
     stop, other = projections.lock, Projector(own_database)
     locks = 0
 
-    async def lock(driver: Driver, organization_id: int, name: str) -> Any:
+    async def lock(driver: Driver, organization_id: int, name: str, needs: Sequence[str] = ()) -> Any:
         nonlocal locks
         locks += name == PROJECTION
         if locks == 2 and name == PROJECTION:  # between the step that fails and the one that would stop it
             await other.follow(own_organization, PROJECTION)
-        return await stop(driver, organization_id, name)
+        return await stop(driver, organization_id, name, needs)
 
     monkeypatch.setattr(stored, "events_after", failing)
     monkeypatch.setattr(projections, "lock", lock)
@@ -387,148 +384,3 @@ async def test_raw_events_stay_until_projections_have_seen_them(own_database: Da
     await worlds.project(own_database, own_organization)
     await retention.event_retention(own_database, datetime.now(UTC), {})
     assert await worlds.value(own_database, "SELECT count(*) FROM events") == 0
-
-
-# Rebuilding
-
-
-def ignore(_: object) -> None:
-    """Tells nobody."""
-
-
-@pytest.mark.usefixtures("small_steps")
-async def test_a_rebuild_changes_nothing_where_all_is_right(own_database: Database, own_organization: int) -> None:
-    await worlds.store(own_database, own_organization, worlds.events(3, 200))
-    before = await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)
-    revision = (await state(own_database, own_organization))["newest"]
-    done = await rebuild(own_database, own_organization, PROJECTION, ignore)
-    found = await state(own_database, own_organization)
-    assert done.revision == found["revision"] == found["newest"] == revision
-    assert found["version"] == 2
-    assert (await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)) == before
-    assert await worlds.value(own_database, "SELECT count(*) FROM conversations WHERE version = 1") == 0
-    assert await worlds.value(own_database, "SELECT count(*) FROM conversation_closings WHERE version = 1") == 0
-
-
-async def test_a_rebuild_mends_what_a_fault_of_ours_has_done(
-    own_database: Database, make_own: Callable[[], Awaitable[int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    right, wrong = await make_own(), await make_own()
-    events = worlds.events(3, 200)
-    for one in (right, wrong):
-        await worlds.store(own_database, one, events)
-    with monkeypatch.context() as patch:
-        patch.setattr(Conversation, "close", lambda *_: None)
-        await worlds.project(own_database, wrong)
-    assert (await audit.check(own_database, wrong)).mismatches > 0
-    assert await plain_figures(own_database, wrong) != await plain_figures(own_database, right)
-    await rebuild(own_database, wrong, PROJECTION, ignore)
-    assert await plain_figures(own_database, wrong) == await plain_figures(own_database, right)
-    assert (await audit.check(own_database, wrong)).mismatches == 0
-
-
-@pytest.mark.usefixtures("small_steps")
-async def test_a_rebuild_goes_on_while_events_come_in(own_database: Database, own_organization: int) -> None:
-    events = worlds.events(4, 400)
-    await worlds.store(own_database, own_organization, events[:200])
-    await worlds.project(own_database, own_organization)
-
-    async def more() -> None:
-        for start in range(200, 400, 20):
-            await worlds.store(own_database, own_organization, events[start : start + 20])
-            await worlds.project(own_database, own_organization)
-
-    await asyncio.gather(more(), rebuild(own_database, own_organization, PROJECTION, ignore))
-    await worlds.project(own_database, own_organization)
-    report = await audit.check(own_database, own_organization)
-    assert (report.mismatches, report.events) == (0, 400)
-
-
-@pytest.mark.usefixtures("small_steps")
-async def test_a_rebuild_that_was_ended_goes_on(own_database: Database, own_organization: int) -> None:
-    await worlds.store(own_database, own_organization, worlds.events(3, 200), batch=5)
-    before = await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)
-
-    def end(_: object) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        await rebuild(own_database, own_organization, PROJECTION, end)
-    assert (await state(own_database, own_organization))["rebuilt_version"] == 2
-    done = await rebuild(own_database, own_organization, PROJECTION, ignore)
-    assert 0 < done.events < 200
-    assert (await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)) == before
-
-
-async def test_a_rebuild_keeps_what_is_known_of_times_without_raw_events(
-    own_database: Database, own_organization: int
-) -> None:
-    events = worlds.events(3, 200)
-    await worlds.store(own_database, own_organization, events)
-    before = await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)
-    middle = sorted(event.occurred_at for event in events)[100] // 900_000_000
-    await worlds.execute(
-        own_database,
-        "DELETE FROM events WHERE occurred_at < to_timestamp($1)",
-        middle * 900,
-    )
-    await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", middle)
-    await rebuild(own_database, own_organization, PROJECTION, ignore)
-    assert (await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)) == before
-
-
-@pytest.mark.parametrize("is_stopped", [False, True])
-async def test_a_rebuild_loses_nothing_that_the_valid_rows_have_not_seen(
-    own_database: Database, own_organization: int, is_stopped: bool
-) -> None:
-    """Of a conversation whose first events are gone, and which is closed while the rebuild is under way."""
-    old = [message("c", number, occurred_at=message("c", 0).occurred_at - 10**9) for number in range(3)]
-    await worlds.store(own_database, own_organization, old)
-    await worlds.project(own_database, own_organization)
-    bucket = old[0].occurred_at // 900_000_000 + 1
-    await worlds.execute(own_database, "DELETE FROM events")
-    await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", bucket)
-    await worlds.store(own_database, own_organization, [message("c", 9, event_type="conversation.resolved")])
-    if is_stopped:
-        async with own_database.transaction() as driver:
-            await projections.stop(driver, own_organization, PROJECTION, 3, "a fault")
-    await rebuild(own_database, own_organization, PROJECTION, ignore)
-    (row,) = (await rows(own_database, own_organization)).values()
-    assert (row["messages"], row["outcome"], row["is_open"]) == (3, ClosingKind.RESOLVED, False)
-    found = await state(own_database, own_organization)
-    assert (found["revision"], found["failed_revision"]) == (found["newest"], None)
-    assert (await audit.check(own_database, own_organization)).mismatches == 0
-
-
-@pytest.mark.usefixtures("small_steps")
-async def test_a_rebuild_can_begin_anew_and_leaves_no_rows_of_others(
-    own_database: Database, own_organization: int
-) -> None:
-    await worlds.store(own_database, own_organization, worlds.events(3, 100), batch=5)
-    before = await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)
-
-    def end(_: object) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        await rebuild(own_database, own_organization, PROJECTION, end)
-    done = await rebuild(own_database, own_organization, PROJECTION, ignore, anew=True)
-    assert done.events > 50
-    assert (await state(own_database, own_organization))["version"] == 3
-    assert (await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)) == before
-    assert await worlds.value(own_database, "SELECT count(*) FROM conversations WHERE version <> 3") == 0
-
-
-async def test_organizations_are_rebuilt_one_by_one(
-    own_database: Database, make_own: Callable[[], Awaitable[int]]
-) -> None:
-    organizations: Sequence[int] = [await make_own() for _ in range(2)]
-    for one in organizations:
-        await worlds.store(own_database, one, worlds.events(one, 100))
-        await worlds.project(own_database, one)
-    other = await rows(own_database, organizations[1])
-    await rebuild(own_database, organizations[0], PROJECTION, ignore)
-    assert [(await state(own_database, one))["version"] for one in organizations] == [2, 1]
-    assert await rows(own_database, organizations[1]) == other
-    for one in organizations:
-        assert (await audit.check(own_database, one)).mismatches == 0

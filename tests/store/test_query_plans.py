@@ -309,13 +309,15 @@ async def test_projections_find_rows_by_their_keys_and_events_by_their_revisions
         await conversations.load(cast("Driver", looking), rows, keys)
         await conversations.deciding_closings(cast("Driver", closing), rows, keys)
         await users.beginnings(cast("Driver", looking), rows, keys)
-        await agents.humans(cast("Driver", looking), own_organization, ["ada", "eve"])
+        await agents.told_kinds(cast("Driver", looking), rows, ["ada", "eve"])
+        await agents.known_kinds(cast("Driver", looking), own_organization, ["ada", "eve"], 1, 9)
         for module in (conversations, agents, users):
             await module.events_after(cast("Driver", following), own_organization, position, 4, 5_000)
     by_key = {
         "conversations": ("organization_id", "version", "conversation_key"),
         "user_conversations": ("organization_id", "version", "conversation_key"),
         "agents": ("organization_id", "version", "agent_id"),
+        "agent_kinds": ("organization_id", "version", "agent_id", "revision"),
     }
     assert check(looking.nodes, by_key) == set(by_key)
     by_kind = {"conversation_closings": ("organization_id", "version", "conversation_key", "kind")}

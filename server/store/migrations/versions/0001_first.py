@@ -315,6 +315,17 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, version, agent_id)
     ) WITH (fillfactor = 80)
     """,
+    # From which revision on which kind of an agent is known.
+    """
+    CREATE TABLE agent_kinds (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        agent_id text COLLATE "C" NOT NULL,
+        revision bigint NOT NULL,
+        kind smallint NOT NULL,
+        PRIMARY KEY (organization_id, version, agent_id, revision)
+    )
+    """,
     # Who was served: each user, as events describe them.
     """
     CREATE TABLE users (

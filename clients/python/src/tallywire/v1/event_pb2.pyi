@@ -406,7 +406,7 @@ class MessageDetail(google.protobuf.message.Message):
     """
     by_human: builtins.bool
     """by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
-    the agent says it.
+    the agent says it, as far as it was told before the message or with it. So tell an agent's kind first.
     """
     def __init__(
         self,
