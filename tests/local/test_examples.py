@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import sys
+from asyncio.subprocess import PIPE
 from typing import Any
 
 from google.protobuf import json_format
@@ -13,18 +14,13 @@ from server.app import Running
 from tallywire import AsyncClient
 from tallywire.v1 import event_pb2, event_service_pb2
 from tests.documentation import EVENTS, PAGES, README, REALTIME, ROOT, blocks, shell_lines
+from tests.support import children
+from tests.support.waiting import PATIENCE
 
 
 async def run(*command: str, address: str, key: str) -> tuple[int | None, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=ROOT,
-        env={**os.environ, "TALLYWIRE_ADDRESS": address, "TALLYWIRE_API_KEY": key},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+    variables = {**os.environ, "TALLYWIRE_ADDRESS": address, "TALLYWIRE_API_KEY": key}
+    return await children.ran(*command, cwd=ROOT, env=variables)
 
 
 async def test_the_example_in_python_works(server: Running, tenant: Any) -> None:
@@ -35,19 +31,11 @@ async def test_the_example_in_python_works(server: Running, tenant: Any) -> None
 
 async def test_the_realtime_example_works(server: Running, tenant: Any) -> None:
     (example,) = blocks("python", PAGES[REALTIME])
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-u",
-        "-c",
-        example,
-        env={**os.environ, "TALLYWIRE_ADDRESS": server.address, "TALLYWIRE_API_KEY": tenant.key},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(60):
+    variables = {**os.environ, "TALLYWIRE_ADDRESS": server.address, "TALLYWIRE_API_KEY": tenant.key}
+    command = (sys.executable, "-u", "-c", example)
+    async with children.child(*command, env=variables, stdout=PIPE) as process, asyncio.timeout(PATIENCE):
+        assert process.stdout is not None
         assert await process.stdout.readline() == b"0 0 0 0\n"
-    process.kill()
-    await process.wait()
 
 
 async def test_the_commands_of_the_client_work(server: Running, tenant: Any) -> None:

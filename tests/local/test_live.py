@@ -116,5 +116,5 @@ def test_readers_of_the_live_demo_outlive_kills(
 
     live.interrupt()
     assert live.process.wait(30) == 0
-    assert live.is_gone(5)
+    assert live.is_gone()
     assert re.fullmatch(r"everything is stopped, [\d,]+ events are kept in .*/demo\n", live.err)

@@ -59,7 +59,7 @@ def test_up_serves_until_ctrl_c(start: Start, tmp_path: pathlib.Path) -> None:
     up.look()
     up.interrupt()
     assert up.process.wait(30) == 0
-    assert up.is_gone(2)
+    assert up.is_gone()
     assert up.out.endswith("Stopped.\n")
     assert "draining" in up.err
     assert "Traceback" not in up.err
@@ -72,7 +72,7 @@ def test_up_serves_until_ctrl_c(start: Start, tmp_path: pathlib.Path) -> None:
     assert not processes.SECRET.search(again.out)
     again.process.send_signal(signal.SIGTERM)
     assert again.process.wait(30) == 0
-    assert again.is_gone(2)
+    assert again.is_gone()
 
 
 def test_up_on_engines_of_the_operator(start: Start, engines: embedded.Engines) -> None:
@@ -87,7 +87,7 @@ def test_up_on_engines_of_the_operator(start: Start, engines: embedded.Engines) 
     track(up, *set(processes.SECRET.findall(up.out)))
     up.interrupt()
     assert up.process.wait(30) == 0
-    assert up.is_gone(2)
+    assert up.is_gone()
 
 
 def test_a_child_that_dies_is_started_again(start: Start) -> None:
@@ -104,7 +104,7 @@ def test_a_child_that_dies_is_started_again(start: Start) -> None:
     up.look()
     up.interrupt()
     assert up.process.wait(30) == 0
-    assert up.is_gone(2)
+    assert up.is_gone()
 
 
 def test_killing_up_leaves_nothing(start: Start) -> None:
@@ -127,7 +127,7 @@ def test_a_second_ctrl_c_hurries(start: Start) -> None:
     up.says("Stopping")
     up.interrupt()
     assert up.process.wait(20) == 0
-    assert up.is_gone(2)
+    assert up.is_gone()
 
 
 def test_ctrl_c_while_starting(start: Start) -> None:
@@ -186,7 +186,7 @@ def test_ctrl_c_in_the_middle_of_the_demo(start: Start) -> None:
     demo.says("replay: ")
     demo.interrupt()
     assert demo.process.wait(30) == 130
-    assert demo.is_gone(2)
+    assert demo.is_gone()
     assert re.fullmatch(r"interrupted: everything is stopped, [\d,]+ events are kept in .*/demo\n", demo.err)
 
 

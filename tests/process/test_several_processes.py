@@ -20,6 +20,7 @@ from server.store.database import Database
 from tallywire.v1 import event_service_pb2, event_service_pb2_grpc
 from tests.support import processes
 from tests.support.processes import Start
+from tests.support.waiting import PATIENCE
 
 CONNECTIONS = 16  # the kernel gives all of them to one of two processes once in 32,768 times
 BATCHED, PENDING = "tallywire_batch_events_sum", "tallywire_pending_events"
@@ -80,7 +81,7 @@ async def calls(pair: Pair, key: str) -> AsyncIterator[Sequence[Call]]:
 
         async def send() -> Any:
             request = event_service_pb2.TrackEventRequest(event=tallywire.event("message.sent", agent_id="bot"))
-            return await stub.TrackEvent(request, metadata=metadata, timeout=20)
+            return await stub.TrackEvent(request, metadata=metadata, timeout=PATIENCE)
 
         return send
 
@@ -111,7 +112,7 @@ async def held(pair: Pair, key: str, organization: int, database: Database) -> A
             assert all(pair.figures(PENDING)), pair.figures(PENDING)
             yield under_way
             await driver.execute("ROLLBACK")
-            await asyncio.wait(under_way, timeout=20)
+            await asyncio.wait(under_way, timeout=PATIENCE)
 
 
 async def stored(database: Database, organization: int) -> int:
@@ -150,8 +151,8 @@ async def test_two_processes(start: Start, settings: Settings, database: Databas
         assert await asyncio.to_thread(processes.until, lambda: served.err.count("draining") == 2)
         assert not any(one.done() for one in under_way)
     assert [one.exception() for one in under_way] == [None] * CONNECTIONS
-    assert await asyncio.to_thread(served.process.wait, 20) == 0
-    assert served.is_gone(2)
+    assert await asyncio.to_thread(served.process.wait, PATIENCE) == 0
+    assert served.is_gone()
     assert "Traceback" not in served.err
     assert await stored(database, tenant.organization_id) == 4 * CONNECTIONS
 
@@ -165,6 +166,6 @@ async def test_killing_the_parent_leaves_nothing_and_loses_nothing(
         pair.served.process.kill()
         assert await asyncio.to_thread(processes.until, lambda: pair.served.err.count("draining") == 2)
     assert [one.exception() for one in under_way] == [None] * CONNECTIONS
-    pair.served.process.wait()
+    assert await asyncio.to_thread(pair.served.process.wait, PATIENCE) == -signal.SIGKILL
     assert await asyncio.to_thread(pair.served.is_gone)
     assert port.free_address(pair.address) == pair.address

@@ -84,7 +84,7 @@ async def test_a_worker_that_dies_after_the_work_leaves_one_outcome(own_database
     armed = {"FAILPOINT": "task_after_work:1", "TALLYWIRE_ALLOW_FAILPOINTS": "true"}
     (task_id,) = await enqueue(own_database, MARK)
     first = await workers.start(module=PROGRAM, **armed)
-    assert await asyncio.wait_for(first.process.wait(), 30) == failpoints.EXIT_CODE
+    assert await first.ended() == failpoints.EXIT_CODE
     assert (await get(own_database, task_id)).state is TaskState.RUNNING
     await end_lease(own_database)
     await workers.start(module=PROGRAM)
@@ -109,7 +109,7 @@ async def test_several_workers_do_each_task_once(own_database: Database, workers
     ids = await enqueue(own_database, MARK, 60)
     for _ in range(3):
         await workers.start(module=PROGRAM)
-    await until(lambda: marks(own_database), lambda found: len(found) == len(ids), 60)
+    await until(lambda: marks(own_database), lambda found: len(found) == len(ids))
     for task_id in ids:
         await done(own_database, task_id)
     assert await marks(own_database) == dict.fromkeys(((task_id, "done") for task_id in ids), 1)
@@ -183,5 +183,5 @@ async def test_a_worker_runs_the_kinds_that_it_is_given(own_database: Database, 
     await done(own_database, task_id)
     assert (await get(own_database, other)).state is TaskState.QUEUED
     wrong = await workers.start("--kinds", "mark,nonsense", module=PROGRAM)
-    assert await asyncio.wait_for(wrong.process.wait(), 30) == 1
+    assert await wrong.ended() == 1
     assert wrong.log == "error: --kinds: there is no kind 'nonsense'; there are mark, hold\n"

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from server.cli import main
 from server.local.embedded import keeper
+from tests.support.waiting import PATIENCE
 
 ROOT = pathlib.Path(__file__).parents[2]
-PATIENCE = 60.0
 SECRET = re.compile(r"\btw_[a-z2-7]{16}_[A-Za-z0-9_-]{43}\b")
 
 
@@ -143,7 +143,7 @@ class Foreground:
         """Presses Ctrl-C."""
         os.killpg(self.process.pid, signal.SIGINT)
 
-    def is_gone(self, patience: float = 20.0) -> bool:
+    def is_gone(self, patience: float = PATIENCE) -> bool:
         """Waits until none of its processes is left."""
         return until(lambda: not any(keeper.stamp(pid) == stamp for pid, stamp in self.family.items()), patience)
 

@@ -6,8 +6,11 @@ import os
 import pathlib
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tests.support import waiting
+from tests.support.waiting import PATIENCE
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -34,7 +37,11 @@ class Worker:
         """Sends a signal and returns the exit code."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(how)
-        return await asyncio.wait_for(self.process.wait(), 20)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Waits until it has ended and returns the exit code."""
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
 
 class Workers:
@@ -60,10 +67,10 @@ class Workers:
         return worker
 
 
-async def until(look: Callable[[], Awaitable[object]], enough: Callable[[object], bool], patience: float = 20) -> float:
-    """Looks again and again until it has seen enough, and returns the seconds that it took."""
-    began = time.monotonic()
-    while not enough(await look()):
-        assert time.monotonic() - began < patience
-        await asyncio.sleep(0.05)
-    return time.monotonic() - began
+async def until(look: Callable[[], Awaitable[object]], enough: Callable[[Any], object]) -> None:
+    """Looks again and again until it has seen enough."""
+
+    async def is_seen() -> bool:
+        return bool(enough(await look()))
+
+    await waiting.until(is_seen)

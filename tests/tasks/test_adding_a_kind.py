@@ -8,7 +8,8 @@ import sys
 
 from server.local import embedded
 from server.store.database import Database
-from tests.support import worlds
+from tests.support import children, worlds
+from tests.support.waiting import PATIENCE
 from tests.support.worker_processes import environment, until
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -46,15 +47,12 @@ def add_kind(root: pathlib.Path) -> None:
 
 async def run(root: pathlib.Path, *arguments: str, **variables: str) -> str:
     """Runs a command of the copy and returns what it prints."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", *arguments),
-        cwd=root,
-        env=environment(PYTHONPATH=str(root), **variables),
-        stdout=asyncio.subprocess.PIPE,
+    command = (sys.executable, "-m", *arguments)
+    code, printed, complaint = await children.ran(
+        *command, cwd=root, env=environment(PYTHONPATH=str(root), **variables)
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0
-    return output.decode()
+    assert code == 0, complaint
+    return printed
 
 
 async def test_a_kind_is_a_function_and_two_entries(
@@ -64,10 +62,8 @@ async def test_a_kind_is_a_function_and_two_entries(
         shutil.copytree(ROOT / name, tmp_path / name)
     add_kind(tmp_path)
     engines = {"DATABASE_URL": own_url, "REDIS_URL": own_engines.redis_url}
-    worker = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "workers"), cwd=tmp_path, env=environment(PYTHONPATH=str(tmp_path), **engines)
-    )
-    try:
+    beginning = (sys.executable, "-m", "workers")
+    async with children.child(*beginning, cwd=tmp_path, env=environment(PYTHONPATH=str(tmp_path), **engines)) as worker:
         printed = await run(tmp_path, "server", "tasks", "run", "counting", "--wait", **engines)
         assert re.search(r'^task \d+ is done: \{"runs": 1, "organizations": 0\}$', printed, re.MULTILINE)
         made = "SELECT count(*) FROM schedules WHERE name = 'counting'"
@@ -80,6 +76,5 @@ async def test_a_kind_is_a_function_and_two_entries(
         kept = "SELECT result->>'runs' FROM schedules WHERE name = 'counting'"
         assert await worlds.value(own_database, kept) == "2"
         assert "counting" in await run(tmp_path, "server", "status", **engines)
-    finally:
         worker.terminate()
-        assert await asyncio.wait_for(worker.wait(), 30) == 0
+        assert await asyncio.wait_for(worker.wait(), PATIENCE) == 0
