@@ -1,6 +1,5 @@
 """The projection of users: who was seen when, and what each did on each day."""
 
-import asyncio
 import dataclasses
 import random
 from collections.abc import Mapping, Sequence
@@ -11,13 +10,11 @@ import pytest
 
 from server.events.event import Event
 from server.organizations.settings import OrganizationSettings
-from server.projections import projector as projectors
-from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
 from server.store import projections
 from server.store.database import Database
 from tallywire.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
-from tests.support import serving, worlds
+from tests.support import serving, stepping, worlds
 from tests.support.serving import Accounts, Caller
 
 USERS = "users"
@@ -104,28 +101,15 @@ async def known(database: Database, organization: int) -> Known:
 async def test_users_do_not_depend_on_order_and_steps(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    dice = random.Random(seed)
     some = events(seed, 300)
-    for start in range(0, 300, 30):
-        await worlds.store(own_database, own_organization, some[start : start + 30], batch=dice.choice((1, 5, 30)))
-        if dice.random() < 0.7:
-            monkeypatch.setattr(projectors, "STEP_EVENTS", dice.choice((1, 3, 20, 1000)))
-            await worlds.project(own_database, own_organization)
-    await worlds.project(own_database, own_organization)
+    await stepping.in_random_steps(own_database, own_organization, some, monkeypatch, seed)
     assert await known(own_database, own_organization) == recomputed(some)
 
 
 @pytest.mark.usefixtures("small_steps")
 async def test_many_that_step_at_once_count_everything_once(own_database: Database, own_organization: int) -> None:
     some = events(5, 300)
-
-    async def follow(one: Projector) -> None:
-        for _ in range(10):
-            await one.follow(own_organization, USERS)
-
-    storing = worlds.store(own_database, own_organization, some, batch=10)
-    await asyncio.gather(storing, *(follow(Projector(own_database)) for _ in range(3)))
-    await worlds.project(own_database, own_organization)
+    await stepping.by_many_at_once(own_database, own_organization, some, USERS)
     assert await known(own_database, own_organization) == recomputed(some)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
+from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -14,7 +14,7 @@ _Response = TypeVar("_Response")
 Call: TypeAlias = "grpc.aio.UnaryStreamCall[Any, _Response]"
 
 
-class AsyncSubscription(Generic[_Response]):
+class AsyncSubscription(progress.Resumable[_Response]):
     """An asynchronous iterator over the messages of the server; it connects with the first step.
 
     It ends when it is closed: at the end of `async with`, by close(), or when nobody refers to it any more. Cancelling
@@ -27,18 +27,10 @@ class AsyncSubscription(Generic[_Response]):
         seen: progress.SubscriptionProgress[Any, _Response],
         options: progress.SubscriptionOptions,
     ) -> None:
+        super().__init__(seen, options)
         self._connect = connect
-        self._seen = seen
-        self._policy = progress.ReconnectPolicy(options)
         self._call: Call[_Response] | None = None
         self._closed = asyncio.Event()
-
-    @property
-    def resume_token(self) -> str:
-        """Returns the token after the last update that was yielded, for resume_after; empty before that and for
-        watch().
-        """
-        return self._seen.resume_token
 
     def __aiter__(self) -> Self:
         """Returns the subscription itself."""

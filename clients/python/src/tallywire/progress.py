@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, TypedDict, TypeVar
+from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar
 
 import grpc
 from google.protobuf import duration_pb2
@@ -225,3 +225,18 @@ def _out_of_sequence(what: str, expected: int | None, revision: int) -> errors.O
         grpc.StatusCode.DATA_LOSS,
         metadata={**known, "revision": str(revision)},
     )
+
+
+class Resumable(Generic[_Response]):
+    """What a subscription knows of itself, for threads and for asyncio alike."""
+
+    def __init__(self, seen: SubscriptionProgress[Any, _Response], options: SubscriptionOptions) -> None:
+        self._seen = seen
+        self._policy = ReconnectPolicy(options)
+
+    @property
+    def resume_token(self) -> str:
+        """Returns the token after the last update that was yielded, for resume_after; empty before that and for
+        watch().
+        """
+        return self._seen.resume_token

@@ -26,7 +26,7 @@ class Call(Protocol[_ResponseOut]):
         """Ends the call."""
 
 
-class Subscription(Generic[_Response]):
+class Subscription(progress.Resumable[_Response]):
     """An iterator over the messages of the server; it connects with the first step.
 
     It ends when it is closed: at the end of `with`, by close(), which any thread may call, or when nobody refers to it
@@ -39,18 +39,10 @@ class Subscription(Generic[_Response]):
         seen: progress.SubscriptionProgress[Any, _Response],
         options: progress.SubscriptionOptions,
     ) -> None:
+        super().__init__(seen, options)
         self._connect = connect
-        self._seen = seen
-        self._policy = progress.ReconnectPolicy(options)
         self._watched: _SilenceWatch[_Response] | None = None
         self._closed = threading.Event()
-
-    @property
-    def resume_token(self) -> str:
-        """Returns the token after the last update that was yielded, for resume_after; empty before that and for
-        watch().
-        """
-        return self._seen.resume_token
 
     def __iter__(self) -> Self:
         """Returns the subscription itself."""
