@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from server.ingest.idle import IdleConversations
+from server.projections.projector import Projector
 from server.rollups import audit, sweep
 from server.rollups.member_numbers import Limits
 from server.store.database import Database
@@ -20,12 +21,13 @@ def known(
     give_way: audit.GiveWay = audit.at_once,
     distinct: Limits | None = None,
     on_commit: Callable[[int], None] = lambda _: None,
+    projector: Projector | None = None,
 ) -> Kinds:
     """Returns all kinds and schedules. update_window is how long updates are kept for subscribers that were away;
     give_way is awaited now and then by what is not urgent. distinct are the limits of distinct values for events that
-    a task makes; on_commit is called with an organization that has new ones.
+    a task makes; on_commit is called with an organization that has new ones. projector is the one of the process.
     """
-    idle = IdleConversations(distinct=distinct, on_commit=on_commit)
+    idle = IdleConversations(distinct=distinct, on_commit=on_commit, projector=projector)
     pairs = PairFigures(distinct=distinct or Limits(), on_commit=on_commit)
     kinds = (*_housekeeping(update_window), *_checks(give_way), _idle_conversations(idle), _pair_figures(pairs))
     return Kinds(kinds, _SCHEDULES)

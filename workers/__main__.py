@@ -91,6 +91,7 @@ async def work(
                 give_way=folds.wait_until_idle,
                 distinct=Limits.from_settings(known),
                 on_commit=waker.fold,
+                projector=projector,
             )
             running = runner.Runner(
                 database,

@@ -8,8 +8,9 @@ import random
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from server import errors
 from server.catalog import slots
 from server.catalog.families.conversations import PROJECTION
 from server.events import rules
@@ -20,7 +21,7 @@ from server.ingest.write import OrganizationEvents
 from server.projections.projector import Projector
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import activity, organizations
-from server.store.database import Database
+from server.store.database import is_locked_out
 from server.tasks.kinds import UNFINISHED, Result, Work
 
 BATCH = 1_000  # conversations of one organization, until it is the turn of others
@@ -29,10 +30,13 @@ _MINUTE = 60_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleConversations:
-    """Ends idle conversations. on_commit is called with an organization whenever it has new events or figures."""
+    """Ends idle conversations. on_commit is called with an organization whenever it has new events or figures.
+    projector is the one of this process; without it each run has its own.
+    """
 
     distinct: Limits | None
     on_commit: Callable[[int], None]
+    projector: Projector | None = None
 
     async def end(self, work: Work) -> Result:
         """Ends those of every organization, up to a batch of each.
@@ -42,11 +46,12 @@ class IdleConversations:
         async with work.database.transaction() as driver:
             chosen = list((await organizations.minutes_until_idle(driver)).items())
         random.shuffle(chosen)
+        projector = self.projector or Projector(work.database)
         ended, is_more, failure = 0, False, None
         for done, (organization_id, minutes) in enumerate(chosen):
             work.report(done / len(chosen), f"{done} of {len(chosen)} organizations")
             try:
-                new = await self._end(work.database, organization_id, minutes, work.now)
+                new = await self._end(work, projector, organization_id, minutes)
             except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
                 failure = error
             else:
@@ -56,24 +61,38 @@ class IdleConversations:
             raise failure
         return {"ended": ended, UNFINISHED: is_more}
 
-    async def _end(self, database: Database, organization_id: int, minutes: int, now: datetime) -> int:
+    async def _end(self, work: Work, projector: Projector, organization_id: int, minutes: int) -> int:
         """Ends idle conversations of an organization, and returns how many."""
-        projector = Projector(database, on_revision=self.on_commit)
-        await projector.follow(organization_id, PROJECTION)
-        async with database.transaction() as driver:
-            found = await activity.idle(driver, organization_id, now - timedelta(minutes=minutes), BATCH)
+        if not await _follow(projector, organization_id):
+            return 0
+        async with work.database.transaction() as driver:
+            found = await activity.idle(driver, organization_id, work.now - timedelta(minutes=minutes), BATCH)
         if not found:
             return 0
         ends = sorted((_end_of(one, minutes) for one in found), key=lambda event: event.event_key)
         part = OrganizationEvents(organization_id=organization_id, events=ends, quota=0, is_metered=False)
-        recency = slots.recency(rules.microseconds(now))
+        recency = slots.recency(rules.microseconds(work.now))
         try:
             # The numbers are not kept: nobody would tell this process that the database was restored.
-            committed = await write.store(database, NumberCache(self.distinct), [part], recency)
+            committed = await write.store(work.database, NumberCache(self.distinct), [part], recency)
         finally:
             self.on_commit(organization_id)  # also if the answer to a commit was lost
-        await projector.follow(organization_id, PROJECTION)
+        await _follow(projector, organization_id)
+        self.on_commit(organization_id)
         return len(committed[organization_id].new)
+
+
+async def _follow(projector: Projector, organization_id: int) -> bool:
+    """Brings conversations to the newest revision. Returns False where others hold them for long, as a rebuild does:
+    the task of the next minute finds them again.
+    """
+    try:
+        await projector.follow(organization_id, PROJECTION)
+    except errors.StorageUnavailable as error:
+        if not is_locked_out(error):
+            raise
+        return False
+    return True
 
 
 def _end_of(one: Conversation, minutes: int) -> Event:

@@ -34,7 +34,6 @@ class Step(NamedTuple):
     position: int
     newest: int  # the newest revision of the organization before it
     events: int
-    has_changed: bool  # figures
     is_stopped: bool
 
 
@@ -56,6 +55,8 @@ class Projector:
         self._steps: dict[_Key, asyncio.Task[Step]] = {}
         # How many revisions a step may take in, of projections that have failed on more.
         self._bounds: dict[_Key, int] = {}
+        # And how many events, of projections whose steps took too long or too much.
+        self._limits: dict[_Key, int] = {}
         self._is_closed = False
 
     async def catch_up(self, organization_id: int, names: Collection[str], target: int) -> None:
@@ -63,7 +64,7 @@ class Projector:
         try:
             async with asyncio.timeout(CATCH_UP_SECONDS):
                 for name in names:
-                    await self._follow_patiently(organization_id, name, target)
+                    await self.follow_patiently(organization_id, name, target)
         except TimeoutError:
             raise Refused(
                 Reason.STORAGE_BUSY,
@@ -71,8 +72,8 @@ class Projector:
                 retry_after=2.0,
             ) from None
 
-    async def _follow_patiently(self, organization_id: int, name: str, target: int) -> None:
-        """Follows; waits as long as it takes where others hold the projection."""
+    async def follow_patiently(self, organization_id: int, name: str, target: int | None = None) -> None:
+        """Does what follow() does, and waits for as long as others hold the projection."""
         while True:
             try:
                 await self.follow(organization_id, name, target)
@@ -84,13 +85,13 @@ class Projector:
 
     async def follow(self, organization_id: int, name: str, target: int | None = None) -> int:
         """Brings a projection to a revision, or to the one that is newest now, and returns over how many events. It
-        ends early where the projection stops.
+        ends early where the projection stops, or where the database knows of no such revision.
         """
         events = 0
         if target is None:
             target = (await self._look(organization_id, name)).newest
         while True:
-            task = self._begun(organization_id, PROJECTIONS[name])
+            task, is_new = self._join(organization_id, PROJECTIONS[name])
             await asyncio.wait((task,))
             if task.cancelled():
                 raise _stopping()
@@ -98,17 +99,20 @@ class Projector:
             events += step.events
             if step.is_stopped or step.position >= target:
                 return events
+            if is_new and step.position >= step.newest < target:
+                return events  # the database is that of an earlier time, or a replica's
 
-    def _begun(self, organization_id: int, projection: Projection) -> "asyncio.Task[Step]":
-        """Returns the step that is under way, or a new one."""
+    def _join(self, organization_id: int, projection: Projection) -> "tuple[asyncio.Task[Step], bool]":
+        """Returns the step that is under way, or begins one, and whether it did."""
         if self._is_closed:
             raise _stopping()
         key = (projection.name, organization_id)
         task = self._steps.get(key)
-        if task is None or task.done():  # one that has ended may not have been taken out yet
-            task = self._steps[key] = asyncio.create_task(self._step(organization_id, projection))
-            task.add_done_callback(lambda task: self._end(key, task))
-        return task
+        if task is not None and not task.done():  # one that has ended may not have been taken out yet
+            return task, False
+        task = self._steps[key] = asyncio.create_task(self._step(organization_id, projection))
+        task.add_done_callback(lambda task: self._end(key, task))
+        return task, True
 
     def _end(self, key: _Key, task: "asyncio.Task[Step]") -> None:
         if self._steps.get(key) is task:
@@ -130,7 +134,8 @@ class Projector:
     async def _look(self, organization_id: int, name: str) -> Step:
         """Returns how a projection stands, without a lock."""
         async with self._database.projecting() as driver:
-            return Step(*await projections.standing(driver, organization_id, name))
+            found = await projections.standing(driver, organization_id, name)
+            return Step(found.revision, found.newest, 0, is_stopped=found.is_stopped)
 
     async def _step(self, organization_id: int, projection: Projection) -> Step:
         """Takes a step, unless there is nothing to do, and smaller ones where the projection fails on it."""
@@ -148,6 +153,7 @@ class Projector:
                         step = await self._try(organization_id, projection, attempt)
                 except errors.StorageUnavailable as error:
                     if not database.is_fault(error):
+                        self._slow_down(organization_id, projection, attempt, error)
                         raise
                     step = await self._fail(organization_id, projection, attempt, error)
                 except Exception as error:  # noqa: BLE001 - a fault of ours must not get in the way of anything else
@@ -160,25 +166,46 @@ class Projector:
         async with self._database.projecting() as driver, driver.transaction():
             locked = await projections.lock(driver, organization_id, projection.name, projection.needs)
             if locked is None:
-                return Step(0, 0, 0, has_changed=False, is_stopped=False)
+                return Step(0, 0, 0, is_stopped=False)
             newest = locked.newest.revision
             if locked.is_stopped or locked.position.revision >= locked.until.revision:
-                return Step(locked.position.revision, newest, 0, has_changed=False, is_stopped=locked.is_stopped)
+                return Step(locked.position.revision, newest, 0, is_stopped=locked.is_stopped)
             attempt.position, attempt.until = locked.position, locked.until
             if (bound := self._bounds.get(key)) is not None:
                 attempt.until = await projections.within(driver, organization_id, locked, bound)
-            advance = await projection.advance(driver, locked.rows, locked.position, attempt.until, STEP_EVENTS)
+            limit = self._limits.get(key, STEP_EVENTS)
+            advance = await projection.advance(driver, locked.rows, locked.position, attempt.until, limit)
             has_changed = await record(driver, projection.name, locked, advance.position, advance.changes)
             failpoints.reach("projection_before_commit")
         failpoints.reach("projection_after_commit")
-        if bound is not None:
-            self._bounds[key] = 2 * bound
-            if bound > STEP_EVENTS:
-                del self._bounds[key]
+        self._speed_up(key)
         telemetry.PROJECTED_EVENTS.labels(projection.name).inc(advance.events)
         if has_changed:
             self._on_revision(organization_id)
-        return Step(advance.position.revision, newest, advance.events, has_changed, is_stopped=False)
+        return Step(advance.position.revision, newest, advance.events, is_stopped=False)
+
+    def _slow_down(
+        self, organization_id: int, projection: Projection, attempt: "_Attempt", error: errors.StorageUnavailable
+    ) -> None:
+        """Makes the next step take in half as many events as one that the database did not get done, unless others were
+        in its way.
+        """
+        if attempt.position is not None and not database.is_locked_out(error):
+            key = (projection.name, organization_id)
+            self._limits[key] = max(1, self._limits.get(key, STEP_EVENTS) // 2)
+
+    def _speed_up(self, key: _Key) -> None:
+        """Lets the next step take in more than one that succeeded. What was too much lately may still be, at a price of
+        minutes: so it gets there slowly.
+        """
+        if key in self._bounds:
+            self._bounds[key] *= 2
+            if self._bounds[key] > STEP_EVENTS:
+                del self._bounds[key]
+        if key in self._limits:
+            self._limits[key] += self._limits[key] // 4 + 1
+            if self._limits[key] >= STEP_EVENTS:
+                del self._limits[key]
 
     async def _fail(
         self, organization_id: int, projection: Projection, attempt: "_Attempt", error: Exception
@@ -206,7 +233,7 @@ class Projector:
             revision=attempt.until.revision,
             error=failure,
         )
-        return Step(attempt.position.revision, locked.newest.revision, 0, has_changed=False, is_stopped=True)
+        return Step(attempt.position.revision, locked.newest.revision, 0, is_stopped=True)
 
 
 def _stopping() -> errors.StorageUnavailable:

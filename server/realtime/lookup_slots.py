@@ -48,7 +48,7 @@ class Lookups:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_PROJECTING_SECONDS):
                 for name in REALTIME:
-                    await self._projector.follow(organization_id, name)
+                    await self._projector.follow_patiently(organization_id, name)
         async with self.snapshot(organization_id) as driver:
             yield driver
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from server.store import statements
+from server.store import sessions, statements
 from server.store.database import Driver
 from server.store.events import Revision
 
@@ -56,6 +56,7 @@ class Locked:
     is_stopped: bool
 
 
+LOCK_SECONDS = 5.0  # whoever holds a projection for longer is rebuilding it
 # What lets readers find the rows of the version that is valid, in SQL; $1 is the organization.
 VERSION = "(SELECT version FROM projections WHERE organization_id = $1 AND name = '{}')"
 
@@ -65,7 +66,7 @@ _LOCK = """
     FROM projections WHERE organization_id = $1 AND name = $2 FOR UPDATE
 """
 _ADD = "INSERT INTO projections (organization_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-_NEWEST = "SELECT revision, revised_at FROM revisions WHERE organization_id = $1"
+_NEWEST = "SELECT revision, revised_at, set_config('lock_timeout', $2, true) FROM revisions WHERE organization_id = $1"
 _NEEDED = """
     SELECT coalesce(p.revision, 0) AS revision, coalesce(p.revised_at, '1970-01-01 00:00+00') AS revised_at
     FROM unnest($2::text[]) AS n(name) LEFT JOIN projections p ON p.organization_id = $1 AND p.name = n.name
@@ -75,15 +76,16 @@ _NEEDED = """
 
 async def lock(driver: Driver, organization_id: int, name: str, needs: Collection[str] = ()) -> Locked | None:
     """Locks an organization's projection until COMMIT, once whoever holds it has committed; None where the organization
-    has no event. Of the projections that it needs, it does not wait for those that have stopped.
+    has no event. Of the projections that it needs, it does not wait for those that have stopped. Other locks are waited
+    for as long as ever.
     """
-    await driver.execute("SET LOCAL lock_timeout = '5s'")  # whoever holds it for longer is rebuilding it
+    await driver.execute("SELECT set_config('lock_timeout', $1, true)", str(int(LOCK_SECONDS * 1000)))
     row = await driver.fetchrow(_LOCK, organization_id, name)
     if row is None:
         await driver.execute(_ADD, organization_id, name)
         row = await driver.fetchrow(_LOCK, organization_id, name)
     # Looked at once the lock is held: whatever was newest when somebody asked for the projection is seen.
-    newest = await driver.fetchrow(_NEWEST, organization_id)
+    newest = await driver.fetchrow(_NEWEST, organization_id, sessions.LOCK_TIMEOUT)
     if row is None or newest is None:
         return None
     needed = await driver.fetchrow(_NEEDED, organization_id, list(needs)) if needs else None
@@ -107,13 +109,19 @@ def _position(row: asyncpg.Record) -> ProjectionPosition:
     return ProjectionPosition(revision=row["revision"], revised_at=row["revised_at"])
 
 
-async def standing(driver: Driver, organization_id: int, name: str) -> tuple[int, int, int, bool, bool]:
-    """Returns how a projection stands, without a lock: its revision, the newest one of the organization, 0 events,
-    False for no change, and whether it has stopped.
-    """
+class Standing(NamedTuple):
+    """How a projection stands: its revision, the newest one of the organization, and whether it has stopped."""
+
+    revision: int
+    newest: int
+    is_stopped: bool
+
+
+async def standing(driver: Driver, organization_id: int, name: str) -> Standing:
+    """Returns how a projection stands, without a lock."""
     row = await driver.fetchrow(_STANDING, organization_id, name)
     assert row is not None  # noqa: S101 - a statement without FROM returns a row
-    return row["position"], row["newest"], 0, False, row["is_stopped"]
+    return Standing(*row)
 
 
 _STANDING = """

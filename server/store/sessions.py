@@ -31,11 +31,12 @@ class SessionKind:
         }
 
 
+LOCK_TIMEOUT = "20s"
 _SETTINGS = {
     "timezone": "UTC",
     "jit": "off",  # compiling costs more than running these statements
     "idle_in_transaction_session_timeout": "60s",
-    "lock_timeout": "20s",
+    "lock_timeout": LOCK_TIMEOUT,
     # A server that vanished without a word would keep its transactions, and what they lock, for two hours.
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",

@@ -16,6 +16,7 @@ from server.events.event import Event, key_of
 from server.ingest import idle
 from server.ingest.idle import IdleConversations
 from server.organizations.settings import OrganizationSettings
+from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
 from server.rollups import audit
 from server.store import activity, projections
@@ -275,6 +276,36 @@ async def test_an_organization_that_fails_does_not_keep_others_from_their_turns(
     with pytest.raises(ValueError, match="a fault"):
         await end(own_database)
     assert len(await ends(own_database, organization)) == 1
+
+
+async def test_conversations_that_others_hold_for_long_are_left_to_the_next_minute(
+    own_database: Database, organization: int, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a rebuild does. The task does not fail, and others have their turns."""
+    monkeypatch.setattr(projections, "LOCK_SECONDS", 0.2)
+    settings = OrganizationSettings(time_zone="UTC", close_idle_after=AFTER)
+    held = await administration.create_organization(own_database, "held", settings)
+    await tell(own_database, held, "one", ("message.sent", 50))
+    await told("two", ("message.sent", 50))
+    async with own_database.transaction() as driver:
+        await projections.lock(driver, held, PROJECTION)
+        assert await end(own_database) == {"ended": 1, UNFINISHED: False}
+    assert await end(own_database) == {"ended": 1, UNFINISHED: False}
+    assert len(await ends(own_database, held)) == len(await ends(own_database, organization)) == 1
+
+
+async def test_its_steps_are_those_of_the_process(own_database: Database, organization: int, told: Told) -> None:
+    followed: list[int] = []
+
+    class Followed(Projector):
+        async def follow(self, organization_id: int, name: str, target: int | None = None) -> int:
+            followed.append(organization_id)
+            return await super().follow(organization_id, name, target)
+
+    known = kinds.known(projector=Followed(own_database))
+    await told("one", ("message.sent", 40))
+    assert await known["idle_conversations"].run(work(own_database, NOW)) == {"ended": 1, UNFINISHED: False}
+    assert followed[0] == organization
 
 
 async def test_it_is_a_task_of_a_schedule(own_database: Database, organization: int, told: Told) -> None:

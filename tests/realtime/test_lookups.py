@@ -12,13 +12,15 @@ from held_queries import PATIENCE, Held, until
 
 from server.app import Running
 from server.projections.projector import Projector
+from server.projections.registry import REALTIME
+from server.realtime import lookup_slots
 from server.realtime.lookup_slots import CATCHING_UP, Lookups
-from server.store import updates
+from server.store import projections, updates
 from server.store.database import Database
 from tallywire import AsyncClient, event
 from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
 from tallywire.v1 import realtime_service_pb2 as messages
-from tests.support import subscribing
+from tests.support import subscribing, worlds
 from tests.support.subscribing import authorization
 
 if TYPE_CHECKING:
@@ -135,3 +137,19 @@ async def test_work_for_those_who_catch_up_is_done_piece_by_piece_and_by_turns(d
     await asyncio.gather(*(work(1) for _ in range(20)), work(2), somebody_else())
     assert order.index(2) <= 2
     assert turns >= 20  # after each piece at least
+
+
+async def test_what_is_shown_is_as_far_as_projections_are_where_others_hold_them(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a rebuild does. A step gives up after a time of its own, whoever waits for it and since when."""
+    monkeypatch.setattr(projections, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(lookup_slots, "_PROJECTING_SECONDS", 1)
+    await worlds.store(own_database, own_organization, worlds.events(1, 10))
+    lookups = Lookups(own_database, Projector(own_database), 2)
+    async with own_database.transaction() as driver:
+        await projections.lock(driver, own_organization, REALTIME[0])
+        async with lookups.projected_snapshot(own_organization) as reader:
+            assert await projections.seen(reader, own_organization, REALTIME[0]) == 0
+    async with lookups.projected_snapshot(own_organization) as reader:
+        assert await projections.seen(reader, own_organization, REALTIME[0]) > 0
