@@ -19,6 +19,10 @@ CONCURRENCY = 2  # organizations at once; a step is mostly work of this process
 _SWEEP_SECONDS = 10.0
 _SLOT_SECONDS = 5.0  # who waits for longer is found again by the next sweep; arq ends jobs that take much longer
 _COMPLAINT_SECONDS = 60.0
+# A look at all organizations takes some 100 ms of PostgreSQL where there are 10,000, for each worker. In between it is
+# at those that changed lately, which are all that have fallen behind since the last one.
+_EVERYTHING_SECONDS = 15.0
+_LATELY_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -31,6 +35,7 @@ class Projecting:
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._sweeping = False
         self._complained_at = -_COMPLAINT_SECONDS
+        self._everything_at = -_EVERYTHING_SECONDS  # when all organizations were looked at
 
     async def organization(self, organization_id: int) -> None:
         """Brings all projections of an organization to its newest revision; leaves it to the next sweep where no slot
@@ -44,9 +49,7 @@ class Projecting:
             return
         self._sweeping = True
         try:
-            async with self._database.transaction() as driver:
-                waiting = await projections.behind(driver, list(PROJECTIONS))
-                await self._publish(driver)
+            waiting = await self._look()
             queue, deadline = deque(_by_organization(waiting)), time.monotonic() + _SWEEP_SECONDS
             async with asyncio.TaskGroup() as group:
                 for _ in range(CONCURRENCY):
@@ -56,9 +59,24 @@ class Projecting:
         finally:
             self._sweeping = False
 
+    async def _look(self) -> list[Behind]:
+        """Returns what is behind: of all organizations once in a while, and of those that changed lately in between."""
+        async with self._database.transaction() as driver:
+            if time.monotonic() - self._everything_at < _EVERYTHING_SECONDS:
+                return await projections.behind(driver, list(PROJECTIONS), within_seconds=_LATELY_SECONDS)
+            self._everything_at = time.monotonic()
+            await self._publish(driver)
+            return await projections.behind(driver, list(PROJECTIONS))
+
+    def _look_at_everything(self) -> None:
+        """Makes the next look one at all organizations, since something was left behind."""
+        self._everything_at = -_EVERYTHING_SECONDS
+
     async def _take(self, queue: deque[Sequence[Behind]], deadline: float) -> None:
         while queue and time.monotonic() < deadline:
             await self._organization(queue.popleft())
+        if queue:
+            self._look_at_everything()
 
     async def _organization(self, waiting: Sequence[Behind]) -> None:
         """Moves projections of an organization on, one after the other, in a slot.
@@ -69,6 +87,7 @@ class Projecting:
             async with asyncio.timeout(_SLOT_SECONDS):
                 await self._slots.acquire()
         except TimeoutError:
+            self._look_at_everything()
             return
         try:
             for one in waiting:
@@ -80,6 +99,7 @@ class Projecting:
         try:
             await self._projector.follow(one.organization_id, one.name)
         except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
+            self._look_at_everything()
             self._complain(error, projection=one.name, organization_id=one.organization_id)
 
     async def _publish(self, driver: Driver) -> None:

@@ -256,14 +256,18 @@ class Behind:
     name: str
 
 
-async def behind(driver: Driver, names: Collection[str]) -> list[Behind]:
-    """Returns the projections that have not stopped and have not seen every revision, in the order of the names."""
+async def behind(driver: Driver, names: Collection[str], *, within_seconds: float | None = None) -> list[Behind]:
+    """Returns the projections that have not stopped and have not seen every revision, in the order of the names. Those
+    of organizations with a revision of the last seconds take a fraction of the time.
+    """
     rows = await driver.fetch(
         "SELECT r.organization_id, n.name FROM revisions r CROSS JOIN unnest($1::text[]) AS n(name)"
         " LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name"
         " WHERE coalesce(p.revision, 0) < r.revision AND p.failed_revision IS NULL"
+        " AND ($2::float8 IS NULL OR r.revised_at >= now() - make_interval(secs => $2))"
         " ORDER BY array_position($1, n.name)",
         list(names),
+        within_seconds,
     )
     return [Behind(organization_id=row[0], name=row[1]) for row in rows]
 

@@ -1,0 +1,96 @@
+"""What a worker looks at to find what is behind: most often at what changed lately alone."""
+
+import pytest
+
+from server import errors
+from server.catalog.families.conversations import PROJECTION
+from server.projections.projector import Projector
+from server.store import projections
+from server.store.database import Database
+from tests.projections.test_projections import message, state
+from tests.support import worlds
+from workers import projecting
+from workers.projecting import Projecting
+
+
+async def leave_behind(database: Database, organization: int, number: int) -> None:
+    """Stores an event long ago."""
+    await worlds.store(database, organization, [message("c", number)])
+    await worlds.execute(
+        database,
+        "UPDATE revisions SET revised_at = revised_at - interval '1 hour' WHERE organization_id = $1",
+        organization,
+    )
+
+
+async def is_behind(database: Database, organization: int) -> bool:
+    found = await state(database, organization)
+    return bool(found.get("revision", 0) < found["newest"])
+
+
+async def test_all_organizations_are_looked_at_once_in_a_while(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "_EVERYTHING_SECONDS", 3_600)
+    working = Projecting(own_database, Projector(own_database))
+    await leave_behind(own_database, own_organization, 1)
+    await working.due()
+    assert not await is_behind(own_database, own_organization), "the first look is at all of them"
+    await leave_behind(own_database, own_organization, 2)
+    await working.due()
+    assert await is_behind(own_database, own_organization)
+    monkeypatch.setattr(projecting, "_EVERYTHING_SECONDS", 0)
+    await working.due()
+    assert not await is_behind(own_database, own_organization)
+
+
+async def test_what_changed_lately_is_looked_at_every_time(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "_EVERYTHING_SECONDS", 3_600)
+    monkeypatch.setattr(projecting, "_LATELY_SECONDS", 1_800)
+    working = Projecting(own_database, Projector(own_database))
+    for number in range(3):
+        await worlds.store(own_database, own_organization, [message("c", number)])
+        await working.due()
+        assert not await is_behind(own_database, own_organization)
+
+
+async def test_what_could_not_be_moved_on_is_found_by_the_next_look(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "_EVERYTHING_SECONDS", 3_600)
+
+    class Failing(Projector):
+        fails = True
+
+        async def follow(self, organization_id: int, name: str, target: int | None = None) -> int:
+            if self.fails:
+                raise errors.StorageUnavailable("for a while")
+            return await super().follow(organization_id, name, target)
+
+    projector = Failing(own_database)
+    working = Projecting(own_database, projector)
+    await leave_behind(own_database, own_organization, 1)
+    await working.due()
+    assert await is_behind(own_database, own_organization)
+    projector.fails = False
+    await working.due()
+    assert not await is_behind(own_database, own_organization)
+
+
+async def test_how_far_projections_are_behind_is_published_with_the_look_at_all(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "_EVERYTHING_SECONDS", 3_600)
+    published, states = [], projections.states
+
+    async def counted(*arguments: object) -> object:
+        published.append(PROJECTION)
+        return await states(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(projections, "states", counted)
+    working = Projecting(own_database, Projector(own_database))
+    for _ in range(3):
+        await working.due()
+    assert len(published) == 1
