@@ -137,10 +137,6 @@ class NumberCache:
         """Returns how many members are remembered."""
         return sum(len(shelf.numbers) for generation in (self._young, self._old) for shelf in generation.values())
 
-    async def of(self, driver: Driver, organization_id: int, events: Sequence[Event]) -> Known:
-        """What of_all() says of one organization."""
-        return (await self.of_all(driver, {organization_id: events}))[organization_id]
-
     async def of_all(self, driver: Driver, events: Mapping[int, Sequence[Event]]) -> dict[int, Known]:
         """What is known of every id of the events, by organization; those that are new are enrolled, in a transaction
         of its own and at most one round trip for all organizations, as long as no other server enrols ids of theirs.

@@ -85,8 +85,15 @@ class Database:
         together = Patience()
 
         def pool(kind: SessionKind, size: int, use: float | None, *, wait: float = 1, is_long: bool = False) -> Pool:
-            connect = sessions.connector(url, kind)
-            return Pool(connect, size, together, use=use, wait=wait, age=sessions.RECYCLE_SECONDS, is_long=is_long)
+            return Pool(
+                sessions.connector(url, kind),
+                size,
+                together,
+                longest_use=use,
+                longest_wait=wait,
+                longest_age=sessions.RECYCLE_SECONDS,
+                is_long=is_long,
+            )
 
         self._pools = {
             Purpose.INGEST: pool(sessions.INGEST, ingest_connections, _INGEST_PATIENCE),

@@ -29,9 +29,9 @@ class Driver(asyncpg.Connection):
 class Pool:
     """At most so many connections, opened when they are needed; the one given back last is used again first.
 
-    Whoever has taken one gives it back. use is the seconds after which a connection in use is taken for lost, and None
-    where its use may take any time; is_long says that uses are longer than those of other pools. wait is the longest
-    for a free one, and age the longest that one is kept.
+    Whoever has taken one gives it back. longest_use is the seconds after which a connection in use is taken for lost,
+    and None where its use may take any time; is_long says that uses are longer than those of other pools. longest_wait
+    is for a free one, and longest_age how long one is kept.
     """
 
     def __init__(
@@ -40,15 +40,16 @@ class Pool:
         size: int,
         patience: Patience,
         *,
-        use: float | None,
-        wait: float,
-        age: float,
+        longest_use: float | None,
+        longest_wait: float,
+        longest_age: float,
         is_long: bool = False,
     ) -> None:
         self._connect = connect
         self._free = asyncio.Semaphore(size)
         self._patience = patience
-        self._use, self._wait, self._age, self._is_long = use, wait, age, is_long
+        self._longest_use, self._longest_wait, self._longest_age = longest_use, longest_wait, longest_age
+        self._is_long = is_long
         self._idle: list[Driver] = []
         self._opened: dict[Driver, float] = {}
         self._closed = False
@@ -57,7 +58,7 @@ class Pool:
         """A connection that is the caller's until it is given back; StorageBusy where none becomes free in time."""
         if self._free.locked():
             try:
-                async with asyncio.timeout(self._wait):
+                async with asyncio.timeout(self._longest_wait):
                     await self._free.acquire()
             except TimeoutError:
                 raise errors.StorageBusy("no database connection is free") from None
@@ -68,8 +69,8 @@ class Pool:
         except BaseException:
             self._free.release()
             raise
-        if self._use is not None:
-            self._patience.begin(driver, self._use, is_long=self._is_long)
+        if self._longest_use is not None:
+            self._patience.begin(driver, self._longest_use, is_long=self._is_long)
         return driver
 
     def give(self, driver: Driver) -> None:
@@ -89,7 +90,7 @@ class Pool:
 
     def _kept(self) -> "Driver | None":
         """The connection given back last, of those that can still be used."""
-        oldest = asyncio.get_running_loop().time() - self._age
+        oldest = asyncio.get_running_loop().time() - self._longest_age
         while self._idle:
             driver = self._idle.pop()
             opened = self._opened[driver]

@@ -133,7 +133,7 @@ async def test_servers_that_meet_new_values_at_once_agree(
     for database, numbers in servers:  # what they remember is what was decided
         async with database.ingest() as driver:
             events = [worlds.events(9, 1)[0]._replace(agent_id=agent) for agent in shared]
-            known = await numbers.of(driver, own_organization, events)
+            known = (await numbers.of_all(driver, {own_organization: events}))[own_organization]
         assert not known.learned.keys() & {(dimensions.AGENT.member_kind, agent) for agent in shared}
         assert over(known) == {agent for agent in shared if found[agent]}
     await other.close()
@@ -182,7 +182,9 @@ async def test_ids_of_many_organizations_are_enrolled_together(own_database: Dat
         for one in first.values():
             numbers.keep(one)
         every = await numbers.of_all(driver, events)
-        alone = {number: await NumberCache().of(driver, number, some) for number, some in events.items()}
+        alone = {
+            number: (await NumberCache().of_all(driver, {number: some}))[number] for number, some in events.items()
+        }
     for number, known in every.items():
         assert known.organization_id == number
         assert known.numbers == alone[number].numbers
@@ -195,7 +197,8 @@ async def test_ids_of_many_organizations_are_enrolled_together(own_database: Dat
 async def test_a_decision_without_events_stands(own_database: Database, own_organization: int) -> None:
     events = many_agents(1, 60, 10)
     async with own_database.ingest() as driver:  # a server that ends before its events are stored
-        lost = await NumberCache(Limits({"agent": 4})).of(driver, own_organization, events)
+        numbers = NumberCache(Limits({"agent": 4}))
+        lost = (await numbers.of_all(driver, {own_organization: events}))[own_organization]
     await worlds.store(own_database, own_organization, events, limits=Limits({"agent": 1000}))
     found = await decided(own_database, own_organization, dimensions.AGENT.member_kind)
     assert {agent for agent, overflow in found.items() if overflow} == lost.numbers.overflow.values.get(

@@ -29,7 +29,8 @@ async def mine(engines: embedded.Engines) -> AsyncIterator[Database]:
 
 
 def pool_of(url: str, patience: Patience, *, size: int = 1, use: float = 10, age: float = 1800) -> Pool:
-    return Pool(sessions.connector(url, sessions.INGEST), size, patience, use=use, wait=1, age=age)
+    connect = sessions.connector(url, sessions.INGEST)
+    return Pool(connect, size, patience, longest_use=use, longest_wait=1, longest_age=age)
 
 
 async def session(pool: Pool) -> int:
@@ -177,7 +178,7 @@ async def test_a_connection_that_cannot_be_opened_leaves_its_place_free(engines:
             raise ConnectionRefusedError
         return await connect()
 
-    pool = Pool(sometimes, 1, Patience(), use=10, wait=0.5, age=1800)
+    pool = Pool(sometimes, 1, Patience(), longest_use=10, longest_wait=0.5, longest_age=1800)
     with pytest.raises(ConnectionRefusedError):
         await pool.take()
     driver = await pool.take()
