@@ -1,5 +1,5 @@
--- Makes the leases of running tasks last from now on and records their progress. Returns the claims that still hold, and
--- whether somebody wants their tasks cancelled.
+-- Makes the leases of running tasks last from now on and records their progress. Returns the claims that still hold,
+-- and whether somebody wants their tasks cancelled.
 --
 -- Parameters
 --   task_ids, epochs                   bigint[], integer[]: the claims
