@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-PATIENCE = 30.0
-
 
 class Held:
     """Takes the place of a function whose second argument is an organization: it waits for one organization until it is
@@ -24,10 +22,3 @@ class Held:
         if organization_id == self._organization_id:
             await self.let_go.wait()
         return await self._function(connection, organization_id, *rest, **options)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits until something is so."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - nobody tells of it
-            await asyncio.sleep(0.01)

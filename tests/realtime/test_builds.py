@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 import pytest
-from held_queries import PATIENCE, Held, until
+from held_queries import Held
 
 from server.app import Running
 from server.realtime import rebuild, states
@@ -19,6 +19,7 @@ from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
 from tests.support import subscribing
 from tests.support.subscribing import authorization
+from tests.support.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.conftest import Tenant

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -12,20 +14,24 @@ from server.app import Running
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.projections.projector import Projector
+from server.realtime import notifications as module
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
 from server.realtime.view import ViewFilter
 from server.rpc import realtime_conversion
+from server.rpc.subscription import Stream
 from server.settings import Settings
 from server.store import updates
 from server.store.database import Database, Purpose
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
-from tests.support import subscribing
+from tests.support import subscribing, waiting
 from tests.support.subscribing import authorization
+from tests.support.waiting import PATIENCE
 
 Stubs = list[realtime_service_pb2_grpc.RealtimeServiceStub]
+_MARK = 0  # no organization
 
 
 @pytest.fixture
@@ -112,7 +118,7 @@ async def test_limits_hold_when_many_come_at_once(
             await over.wait()
 
     tasks = [asyncio.create_task(subscribe()) for _ in range(50)]
-    await asyncio.wait(tasks, timeout=0.5)
+    await waiting.until(lambda: admitted + sum(one.done() for one in tasks) == 50)
     over.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert admitted == 3
@@ -171,54 +177,83 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
             hub = await stack.enter_async_context(hubs.subscribed(tenant.organization_id, "UTC"))  # type: ignore[attr-defined]
             await stack.enter_async_context(hub.watching(ViewFilter()))
             watched.append(hub)
-        await asyncio.sleep(0.5)
-        at = [hub.at for hub in watched]
         monkeypatch.setattr(database, "snapshot", counted)
-        await asyncio.sleep(2.3)
+        begun = time.monotonic()
+        for _ in range(4):
+            at = [hub.at for hub in watched]
+            await waiting.until(lambda at=at: all(hub.at > old for hub, old in zip(watched, at, strict=True)))
+        # Each hub may look once when Redis is there.
+        assert taken <= time.monotonic() - begun + 1 + len(tenants)
         monkeypatch.undo()
-        assert 1 <= taken <= 3
-        assert all(hub.at > old for hub, old in zip(watched, at, strict=True))
 
 
 async def test_deployments_on_one_redis_do_not_meet(
     settings: Settings, notifications: Notifications, clock: Clock, organization: int
 ) -> None:
-    other, heard = Notifications(settings.required("redis_url"), clock), asyncio.Event()
-    other.start("another")
+    """What one tells, the other has not heard when it hears what was told later in its own deployment."""
+    other, third = (Notifications(settings.required("redis_url"), clock) for _ in range(2))
+    heard, marked = asyncio.Event(), asyncio.Event()
+    for one in (other, third):
+        one.start("another")
+
+    async def is_marked() -> bool:
+        third.committed(_MARK)
+        return marked.is_set()
+
+    async def is_shared() -> bool:
+        notifications.share_state(organization, ViewFilter(), 1, clock.now(), b"state")
+        return await notifications.load_state(organization, ViewFilter()) is not None
+
     try:
         other.listen(organization, heard.set)
-        await asyncio.sleep(0.5)
+        other.listen(_MARK, marked.set)
+        await waiting.until(is_marked)
         heard.clear()  # at the beginning there may have been something
-        notifications.share_state(organization, ViewFilter(), 1, clock.now(), b"state")
         notifications.committed(organization)
-        await asyncio.sleep(0.5)
+        await waiting.until(is_shared)
+        marked.clear()
+        await waiting.until(is_marked)
         assert await other.load_state(organization, ViewFilter()) is None
         assert not heard.is_set()
     finally:
-        await other.close()
+        await asyncio.gather(other.close(), third.close())
 
 
 async def test_an_older_state_never_takes_the_place_of_a_newer_one(
-    notifications: Notifications, clock: Clock, organization: int
+    notifications: Notifications, clock: Clock, organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # However late a step of this test is, the state is young enough for the next one.
+    monkeypatch.setattr(module, "_STATE_MILLISECONDS", 600_000)
+    monkeypatch.setattr(module, "STATE_AGE", timedelta(minutes=5))
     now = clock.now()
-    for revision, seconds, state in ((5, 0, b"right"), (5, -1, b"older"), (4, 1, b"behind")):
+
+    async def is_shared(*state: Any, channel: str = "") -> bool:
+        notifications.share_state(organization, ViewFilter(channel=channel), *state)
+        return await notifications.load_state(organization, ViewFilter(channel=channel)) == (state[0], state[2])
+
+    await waiting.until(lambda: is_shared(5, now, b"right"))
+    for revision, seconds, state in ((5, -1, b"older"), (4, 1, b"behind")):
         notifications.share_state(organization, ViewFilter(), revision, now + timedelta(seconds=seconds), state)
-        await asyncio.sleep(0.1)
+        # What is shared later has come, so this one has, too.
+        await waiting.until(lambda state=state: is_shared(1, now, b"later", channel=state.decode()))
         assert await notifications.load_state(organization, ViewFilter()) == (5, b"right")
-    clock.set(now + timedelta(seconds=3))
+    clock.set(now + timedelta(minutes=6))
     assert await notifications.load_state(organization, ViewFilter()) is None
 
 
 async def test_a_state_of_a_quiet_organization_is_of_now(tenant: object, database: Database, stubs: Stubs) -> None:
+    """What another server shares of it goes on with the time, though nothing happens."""
     key = tenant.key  # type: ignore[attr-defined]
     call = stubs[0].WatchMetrics(messages.WatchMetricsRequest(), metadata=authorization(key))
     await anext(aiter(call))
-    for _ in range(4):
-        await asyncio.sleep(0.9)
+
+    async def is_of(at: datetime) -> bool:
         found = await stubs[1].GetRealtimeMetrics(messages.GetRealtimeMetricsRequest(), metadata=authorization(key))
+        return bool(found.state.as_of_time.ToDatetime(at.tzinfo) >= at)
+
+    for _ in range(3):
         now = (await database.condition()).now
-        assert (now - found.state.as_of_time.ToDatetime(now.tzinfo)).total_seconds() <= 2.05
+        await waiting.until(lambda now=now: is_of(now))
     call.cancel()
 
 
@@ -233,6 +268,14 @@ async def test_a_reader_that_stops_is_reported_so_and_counts_until_then(
     key = tenant.key  # type: ignore[attr-defined]
     service = server.services.realtime
     monkeypatch.setattr(service, "write_seconds", 0.3)
+    write, writing = Stream.write, list[float]()
+
+    async def noted(stream: Stream, message: bytes) -> None:
+        writing.append(time.monotonic())
+        await write(stream, message)
+        writing.clear()
+
+    monkeypatch.setattr(Stream, "write", noted)
     reader = await subscribing.begin(stubs[0], key, include_events=True)
     for _ in range(8):
         await client.track_batch([event("message.sent", properties={"text": "x" * 3000}) for _ in range(200)])
@@ -243,9 +286,8 @@ async def test_a_reader_that_stops_is_reported_so_and_counts_until_then(
         call = stub.WatchUpdates(request, metadata=authorization(key))
         first = await anext(aiter(call))
         assert first.bookmark  # also before what has been missed
-        await asyncio.sleep(0.8)
+        await waiting.until(lambda: writing and time.monotonic() - writing[0] > 0.5)
         assert server.hubs.subscriptions[organization] == 1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert (await subscribing.refusal(call))[1] == "SLOW_CONSUMER"
-            while server.hubs.subscriptions[organization]:  # noqa: ASYNC110 - the server does not say when it lets go
-                await asyncio.sleep(0.05)
+        await waiting.until(lambda: not server.hubs.subscriptions[organization])

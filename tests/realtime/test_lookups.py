@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from held_queries import PATIENCE, Held, until
+from held_queries import Held
 
 from server.app import Running
 from server.projections.projector import Projector
@@ -22,6 +22,7 @@ from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime
 from tallywire.v1 import realtime_service_pb2 as messages
 from tests.support import subscribing, worlds
 from tests.support.subscribing import authorization
+from tests.support.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     import grpc

@@ -9,6 +9,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from tallywire.v1 import realtime_service_pb2 as messages
 from tests.harness.faults import promises
+from tests.support.waiting import PATIENCE
 
 _WHOLE = messages.CHANGE_DIMENSION_TOTAL
 
@@ -50,7 +51,14 @@ class Reader:
     _assembly: promises.Assembly = field(default_factory=lambda: promises.Assembly(_WHOLE))
 
     async def read(
-        self, stub: object, key: str, *, until: int, pause: float = 0, seconds: float = 20, include_events: bool = False
+        self,
+        stub: object,
+        key: str,
+        *,
+        until: int,
+        pause: float = 0,
+        seconds: float = PATIENCE,
+        include_events: bool = False,
     ) -> bool:
         """Reads until that revision has come, or for some seconds; True where it has come."""
         self._connection, self._assembly = self._connection + 1, promises.Assembly(_WHOLE)
