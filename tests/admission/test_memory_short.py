@@ -9,10 +9,11 @@ from prometheus_client import REGISTRY
 from server.admission.admission import SHORT_CALLS
 from server.rpc import services
 from tallywire.v1 import metrics_service_pb2
-from tests.support import serving
+from tests.support import serving, waiting
 from tests.support.bad_inputs import outcome
-from tests.support.holding import Held, Served, held_questions
+from tests.support.holding import Held, HeldQuestions, Served
 from tests.support.serving import Caller, event
+from tests.support.waiting import PATIENCE
 
 OVERLOADED = "UNAVAILABLE+RetryInfo OVERLOADED"
 
@@ -25,7 +26,7 @@ async def test_a_server_short_of_memory_serves_whoever_has_little_under_way(call
         assert answers == ["OK"] * 10
         health = health_pb2_grpc.HealthStub(channel)
         for name, status in (("", "SERVING"), (services.MEMORY, "NOT_SERVING")):
-            answer = await health.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=name), timeout=PATIENCE)
             assert health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status) == status
     assert REGISTRY.get_sample_value("tallywire_memory_short") == 1
 
@@ -39,7 +40,7 @@ async def test_memory_that_is_short_is_first_refused_to_whoever_has_most_under_w
     async with served(max_memory_mib=memory, max_inflight_mib=32 * kib) as channel:
         mine, theirs = serving.through(caller, channel), serving.through(other, channel)
         under_way = asyncio.create_task(outcome(mine.track(event(properties={"text": "x" * 4000}))))
-        await serving.eventually(lambda: held.begun == 1)
+        await waiting.until(lambda: held.begun == 1)
         more = asyncio.create_task(outcome(mine.track(event(properties={"text": "x" * 400}))))
         assert await outcome(theirs.track(event(properties={"text": "x" * 4000}))) == "OK"
         if answer == OVERLOADED:
@@ -52,13 +53,13 @@ async def test_memory_that_is_short_is_first_refused_to_whoever_has_most_under_w
 async def test_questions_are_few_while_memory_is_short(
     caller: Caller, other: Caller, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with held_questions(monkeypatch, caller) as go_on:
-        async with served(max_memory_mib=1, query_connections=8) as channel:
-            mine, theirs = serving.through(caller, channel), serving.through(other, channel)
-            under_way = [asyncio.create_task(outcome(mine.overview(serving.today()))) for _ in range(SHORT_CALLS + 1)]
-            done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-            assert [one.result() for one in done] == [OVERLOADED]
-            assert await outcome(theirs.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())) == "OK"
-            go_on.set()
-            assert sorted(await asyncio.gather(*under_way)) == ["OK"] * SHORT_CALLS + [OVERLOADED]
-            assert await outcome(mine.overview(serving.today())) == "OK"
+    held = HeldQuestions(monkeypatch, caller)
+    async with served(max_memory_mib=1, query_connections=8) as channel:
+        mine, theirs = serving.through(caller, channel), serving.through(other, channel)
+        under_way = [asyncio.create_task(outcome(mine.overview(serving.today()))) for _ in range(SHORT_CALLS + 1)]
+        done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        assert [one.result() for one in done] == [OVERLOADED]
+        assert await outcome(theirs.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())) == "OK"
+        held.go_on.set()
+        assert sorted(await asyncio.gather(*under_way)) == ["OK"] * SHORT_CALLS + [OVERLOADED]
+        assert await outcome(mine.overview(serving.today())) == "OK"

@@ -14,7 +14,7 @@ from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES
 from server.settings import Settings
 from tallywire.v1 import event_service_pb2
-from tests.support import serving
+from tests.support import serving, waiting
 from tests.support.serving import Accounts, Caller, batch, event, header, read_ack, refused, rest, statuses
 
 
@@ -127,8 +127,8 @@ async def test_a_client_that_is_gone_leaves_no_stream_behind(caller: Caller, ser
         await call.write(batch(1, [event()]))
         await read_ack(call)
         call.cancel()
-        await serving.eventually(lambda: not len(server.services.events.streams))
-    await serving.eventually(lambda: len(asyncio.all_tasks()) <= tasks)
+        await waiting.until(lambda: not len(server.services.events.streams))
+    await waiting.until(lambda: len(asyncio.all_tasks()) <= tasks)
     assert await count(caller) == 25
 
 
@@ -165,7 +165,9 @@ async def test_a_stream_takes_in_no_more_than_it_may_leave_unacknowledged(
         await call.done_writing()
 
     writing = asyncio.create_task(write())
-    await asyncio.sleep(0.3)
+    await waiting.until(lambda: taken == MAX_UNACKED_BATCHES)
+    # What comes after it on this connection has been taken in, so the next batch would have been, too.
+    assert await count(caller) == 0
     assert taken == MAX_UNACKED_BATCHES
     go_on.set()
     assert len(await rest(call)) == 60

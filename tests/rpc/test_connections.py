@@ -13,7 +13,7 @@ from server.rpc.endings import StreamLimits
 from server.settings import Settings
 from tallywire import AsyncClient, TallywireError
 from tallywire.v1 import event_pb2, event_service_pb2_grpc, realtime_service_pb2, realtime_service_pb2_grpc
-from tests.support import serving, wire
+from tests.support import serving, waiting, wire
 from tests.support.serving import Caller
 
 _CALLS = 3000
@@ -167,7 +167,7 @@ async def test_subscriptions_go_on_over_other_connections_unseen_by_their_reader
             await caller.track(serving.event())
             await connections.more(1)
         last = (await caller.track(serving.event())).revision
-        await serving.eventually(lambda: revisions[-1:] == [last] and states[-1:] == [last], seconds=60)
+        await waiting.until(lambda: revisions[-1:] == [last] and states[-1:] == [last])
         for reader in readers:
             reader.cancel()
         await asyncio.wait(readers)

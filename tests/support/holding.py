@@ -30,15 +30,18 @@ class Held:
         serving.around_commits(monkeypatch, before=held)
 
 
-@contextlib.contextmanager
-def held_questions(monkeypatch: pytest.MonkeyPatch, caller: Caller) -> Any:
-    read, go_on = reading.read, asyncio.Event()
+class HeldQuestions:
+    """Questions of an organization that are held in their slots until the test lets them go."""
 
-    async def held(driver: Any, organization_id: int, *rest: Any) -> Any:
-        if organization_id == caller.organization_id:
-            await go_on.wait()
-        return await read(driver, organization_id, *rest)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, caller: Caller) -> None:
+        self.begun = 0
+        self.go_on = asyncio.Event()
+        read = reading.read
 
-    monkeypatch.setattr(reading, "read", held)
-    yield go_on
-    go_on.set()
+        async def held(driver: Any, organization_id: int, *rest: Any) -> Any:
+            if organization_id == caller.organization_id:
+                self.begun += 1
+                await self.go_on.wait()
+            return await read(driver, organization_id, *rest)
+
+        monkeypatch.setattr(reading, "read", held)

@@ -1,6 +1,5 @@
 """Kinds of tasks for tests, and runners that look when a test says so."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,9 +11,7 @@ from server.store.tasks import TaskRecord, TaskState
 from server.tasks import queue
 from server.tasks.kinds import Kind, Kinds, Result, Work
 from server.tasks.runner import Runner
-from tests.support import worlds
-
-PATIENCE = 20.0
+from tests.support import waiting, worlds
 
 
 @dataclass
@@ -79,10 +76,12 @@ class OwnTasks:
 
     async def until(self, task_id: int, reached: Callable[[TaskRecord], bool]) -> TaskRecord:
         """Waits until a task is as it is expected, and returns it."""
-        async with asyncio.timeout(PATIENCE):
-            while not reached(found := await self.get(task_id)):  # noqa: ASYNC110 - it is in the database
-                await asyncio.sleep(0.02)
-        return found
+
+        async def is_reached() -> bool:
+            return reached(await self.get(task_id))
+
+        await waiting.until(is_reached)
+        return await self.get(task_id)
 
 
 async def nothing(work: Work) -> Result:

@@ -44,7 +44,9 @@ OVERVIEW = "/tallywire.v1.MetricsService/GetOverview"
 async def running(settings: Settings, **changes: Any) -> AsyncIterator[Running]:
     """A server like the shared one but for some changes, with pools of its own, until the block ends."""
     settings = settings.model_copy(update=changes)
-    database = Database(settings.required("database_url"), ingest_connections=4, query_connections=4)
+    database = Database(
+        settings.required("database_url"), ingest_connections=4, query_connections=settings.query_connections
+    )
     wakeups = Wakeups(settings.required("redis_url"))
     server = Running(settings, database, wakeups)
     try:
@@ -225,15 +227,6 @@ async def stored(database: Database, caller: Caller) -> list[str]:
         )
     assert keys == len(types)
     return sorted(row[0] for row in types)
-
-
-async def eventually(condition: Callable[[], bool], *, seconds: float = 5) -> None:
-    """Waits until something is so, but not for ever."""
-    for _ in range(round(seconds * 20)):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it has not come to be so")
 
 
 Waits = Callable[[Collection[int]], Awaitable[None]]
