@@ -4,8 +4,9 @@ the service goes on; then they take their place, and what differs is compensated
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from server import timerange
+from server import errors, timerange
 from server.catalog import cells
 from server.catalog.cells import Cells
 from server.projections import projector
@@ -13,7 +14,7 @@ from server.projections.projection import Projection
 from server.projections.projector import Projector
 from server.projections.registry import PROJECTIONS
 from server.store import organizations, projections
-from server.store.database import Database, Driver
+from server.store.database import Database, Driver, is_locked_out
 from server.store.projections import Locked, ProjectionPosition, Rebuilt, Rows
 
 _REMOVED_AT_ONCE = 5_000
@@ -40,32 +41,52 @@ async def rebuild(
     """Rebuilds a projection of an organization and returns how far it got. One that was begun and not finished goes on,
     unless anew. A projection that has stopped goes on, too: the code that rebuilds it is the code that takes steps.
 
-    Projections that it needs are moved on first. What is known of times whose raw events are gone stays as it is.
+    Projections that it needs are moved on first. What is known of times whose raw events are gone stays as it is. It
+    waits for whoever holds one of them, and ends where another rebuild has finished what this one was at.
     """
-    projection, events = PROJECTIONS[name], 0
-    follower = Projector(database)
+    projection, follower = PROJECTIONS[name], Projector(database)
+    turn = _Turn(progress=RebuildProgress(revision=0, newest=0, events=0))
     while True:
         for needed in projection.needs:
-            await follower.follow(organization_id, needed)
-        async with database.projecting() as driver, driver.transaction():
-            locked = await projections.lock(driver, organization_id, name, projection.needs)
-            if locked is None:
-                return RebuildProgress(revision=0, newest=0, events=0)
-            rebuilt = _begun(locked) if anew or locked.rebuilt is None else locked.rebuilt
-            anew = False
-            position = rebuilt.position
-            if position.revision < locked.until.revision:
-                advance = await projection.advance(driver, rebuilt.rows, position, locked.until, projector.STEP_EVENTS)
-                position, events = advance.position, events + advance.events
-            await projections.move_rebuilt(driver, name, rebuilt.rows, position)
-            is_filled = locked.position.revision <= position.revision == locked.until.revision
-            if is_filled:
-                await _swap(driver, projection, locked, rebuilt.rows)
-            progress = RebuildProgress(revision=position.revision, newest=locked.newest.revision, events=events)
-        report(progress)
-        if is_filled:
+            await follower.follow_patiently(organization_id, needed)
+        try:
+            async with database.projecting() as driver, driver.transaction():
+                locked = await projections.lock(driver, organization_id, name, projection.needs)
+                if locked is None or (turn.filled is not None and locked.rebuilt is None):
+                    return turn.progress
+                anew = anew and turn.filled is None
+                rebuilt = _begun(locked) if anew or locked.rebuilt is None else locked.rebuilt
+                turn = await _take_turn(driver, projection, locked, rebuilt, turn.progress.events)
+        except errors.StorageUnavailable as error:
+            if not is_locked_out(error):
+                raise
+            continue
+        report(turn.progress)
+        if turn.is_last:
             await _remove_older(database, projection, rebuilt.rows)
-            return progress
+            return turn.progress
+
+
+class _Turn(NamedTuple):
+    """What a rebuild has come to after a transaction: how far it is, the rows that it fills, and whether it is done."""
+
+    progress: RebuildProgress
+    filled: Rows | None = None
+    is_last: bool = False
+
+
+async def _take_turn(driver: Driver, projection: Projection, locked: Locked, rebuilt: Rebuilt, events: int) -> _Turn:
+    """Fills rows by a step, and lets them take the place of the valid ones where they have seen all there is to see."""
+    position = rebuilt.position
+    if position.revision < locked.until.revision:
+        advance = await projection.advance(driver, rebuilt.rows, position, locked.until, projector.STEP_EVENTS)
+        position, events = advance.position, events + advance.events
+    await projections.move_rebuilt(driver, projection.name, rebuilt.rows, position)
+    is_filled = locked.position.revision <= position.revision == locked.until.revision
+    if is_filled:
+        await _swap(driver, projection, locked, rebuilt.rows)
+    progress = RebuildProgress(revision=position.revision, newest=locked.newest.revision, events=events)
+    return _Turn(progress=progress, filled=rebuilt.rows, is_last=is_filled)
 
 
 def _begun(locked: Locked) -> Rebuilt:

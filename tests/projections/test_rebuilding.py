@@ -9,7 +9,7 @@ import pytest
 from server.catalog.families.conversations import PROJECTION
 from server.events.conversation import Conversation
 from server.events.outcomes import ClosingKind
-from server.projections.rebuild import rebuild
+from server.projections.rebuild import RebuildProgress, rebuild
 from server.rollups import audit
 from server.store import changes, projections
 from server.store.database import Database, Driver
@@ -183,4 +183,114 @@ async def test_a_rebuild_loses_nothing_that_comes_in_while_it_swaps(
     await worlds.project(own_database, own_organization)
     kept = {row["conversation_id"]: row["messages"] for row in (await rows(own_database, own_organization)).values()}
     assert kept["late"] == 1
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+@pytest.fixture
+def locked_out(monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
+    """Counts who was refused the lock of a projection, which is waited for only shortly."""
+    monkeypatch.setattr(projections, "LOCK_SECONDS", 0.1)
+    lock, refusals = projections.lock, asyncio.Semaphore(0)
+
+    async def counted(*arguments: Any) -> Any:
+        try:
+            return await lock(*arguments)
+        except Exception:
+            refusals.release()
+            raise
+
+    monkeypatch.setattr(projections, "lock", counted)
+    return refusals
+
+
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize("held", [PROJECTION, "agents"])
+async def test_a_rebuild_waits_for_as_long_as_others_hold_what_it_needs(
+    own_database: Database, own_organization: int, locked_out: asyncio.Semaphore, held: str
+) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(3, 50))
+    async with own_database.transaction() as driver:
+        await projections.lock(driver, own_organization, held)
+        rebuilding = asyncio.create_task(rebuild(own_database, own_organization, PROJECTION, ignore))
+        for _ in range(3):
+            refused = asyncio.create_task(locked_out.acquire())
+            await asyncio.wait((refused, rebuilding), return_when=asyncio.FIRST_COMPLETED)
+            assert not rebuilding.done()
+    done = await rebuilding
+    assert done.revision == done.newest
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+async def unfinished(database: Database, organization: int) -> None:
+    """Begins a rebuild that does not end."""
+
+    def end(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await rebuild(database, organization, PROJECTION, end)
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_rebuild_begins_anew_also_where_it_had_to_wait(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(3, 100), batch=5)
+    await unfinished(own_database, own_organization)
+    move, waited = projections.move_rebuilt, False
+
+    async def lately(driver: Driver, *arguments: Any) -> None:
+        """Meets a row that somebody holds, at the end of the first transaction."""
+        nonlocal waited
+        if not waited:
+            waited = True
+            await driver.execute("SET LOCAL lock_timeout = '50ms'")
+            async with own_database.transaction() as other:
+                await other.execute(HOLD, own_organization)
+                await driver.execute(HOLD, own_organization)
+        await move(driver, *arguments)
+
+    monkeypatch.setattr(projections, "move_rebuilt", lately)
+    first: list[RebuildProgress] = []
+    await rebuild(own_database, own_organization, PROJECTION, first.append, anew=True)
+    assert waited
+    again: list[RebuildProgress] = []
+    await rebuild(own_database, own_organization, PROJECTION, again.append)
+    assert first[0].revision == again[0].revision
+
+
+HOLD = "SELECT FROM organizations WHERE organization_id = $1 FOR UPDATE"
+
+
+def between(monkeypatch: pytest.MonkeyPatch, number: int, do: Callable[[], Any]) -> None:
+    """Does something before the conversations are locked for that time."""
+    lock, locks = projections.lock, 0
+
+    async def counted(driver: Driver, organization_id: int, name: str, *rest: Any) -> Any:
+        nonlocal locks
+        locks += name == PROJECTION
+        if name == PROJECTION and locks == number:
+            await do()
+        return await lock(driver, organization_id, name, *rest)
+
+    monkeypatch.setattr(projections, "lock", counted)
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_rebuild_that_another_one_has_finished_is_not_begun_again(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(3, 200), batch=5)
+    alone = await rebuild(own_database, own_organization, PROJECTION, ignore)
+    others: list[RebuildProgress] = []
+
+    async def finish() -> None:
+        others.append(await rebuild(own_database, own_organization, PROJECTION, ignore))
+
+    with monkeypatch.context() as patch:
+        between(patch, 2, finish)
+        done = await rebuild(own_database, own_organization, PROJECTION, ignore)
+    assert done.events > 0
+    assert done.events + others[0].events == alone.events
+    assert (await state(own_database, own_organization))["rebuilt_version"] is None
     assert (await audit.check(own_database, own_organization)).mismatches == 0
