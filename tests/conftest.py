@@ -20,6 +20,10 @@ import hypothesis
 import pytest
 import structlog
 
+# Else each of the many programs that tests start would compile the whole service anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 if TYPE_CHECKING:
     from server.app import Running
     from server.local import embedded

@@ -14,7 +14,7 @@ from server.process import serving, terminal
 from server.projections.projector import Projector
 from server.rollups.member_numbers import Limits
 from server.settings import Settings
-from server.store import diagnosis, migrate, sessions
+from server.store import diagnosis, schema, sessions
 from server.store.database import STEP_PATIENCE, Database
 from server.tasks import runner
 from server.tasks.kinds import Kinds
@@ -82,7 +82,7 @@ async def work(
         projector = Projector(database)
         try:
             await diagnosis.check_sessions(database, database_url)
-            diagnosis.checked_schema(await migrate.current(database))
+            diagnosis.checked_schema(await schema.current(database))
             await _look_for_redis(redis_url)
             prometheus.serve(known.metrics_address, metrics_port)
             folds = folding.Folding(database)
@@ -156,7 +156,7 @@ async def _misfit(database: Database) -> str:
     while True:
         await asyncio.sleep(_WATCH_SECONDS)
         with contextlib.suppress(errors.StorageUnavailable):
-            found = await migrate.current(database)
+            found = await schema.current(database)
             if found is not None and (fault := diagnosis.schema_fault(found)):
                 return fault
 

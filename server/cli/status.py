@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from server.catalog.cells import OTHER
 from server.projections.registry import PROJECTIONS
 from server.rollups import audit
-from server.store import members, migrate, organizations, projections, rollups, schedules, tasks
+from server.store import members, organizations, projections, rollups, schedules, schema, tasks
 from server.store.database import Database
 from server.store.members import OverflowCount
 from server.store.projections import ProjectionState
@@ -45,7 +45,7 @@ class ServiceStatus:
 async def status(database: Database, redis_url: str | None) -> ServiceStatus:
     """Looks at the database and at Redis. The database must have been migrated."""
     condition = await database.condition()
-    found = await migrate.current(database)
+    found = await schema.current(database)
     async with database.snapshot() as driver:
         backlog = await rollups.backlog(driver)
         states = tuple(await projections.states(driver, list(PROJECTIONS)))
@@ -58,7 +58,7 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
     return ServiceStatus(
         at=condition.now,
         schema=found.schema if found else "none",
-        expected_schema=migrate.expected(),
+        expected_schema=schema.expected(),
         weak_settings=condition.weak_settings,
         unfolded_deltas=backlog.deltas,
         unfolded_organizations=backlog.organizations,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from server import errors, log_throttle
 from server.clock import Clock
 from server.lifecycle import preconditions
-from server.store import diagnosis, migrate
+from server.store import diagnosis, schema
 from server.store.database import Condition, Database
 
 _LOOK_SECONDS = 2.0
@@ -76,7 +76,7 @@ class DatabaseWatch:
                 log_throttle.write("error", "the watch on the database failed; it goes on", error=error)
 
     async def _state(self, condition: Condition) -> DatabaseState:
-        found = await migrate.current(self._database)
+        found = await schema.current(self._database)
         if found is None:
             raise errors.StorageUnavailable("the database has no schema; is it being restored?")
         return DatabaseState(

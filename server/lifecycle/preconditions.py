@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from server import errors
 from server.organizations.errors import PseudonymKeyChanged
-from server.store import diagnosis, migrate, partitions
+from server.store import diagnosis, partitions, schema
 from server.store.database import Condition, Database
 from server.store.deployment import Deployment
 from server.tenancy import pseudonyms
@@ -24,7 +24,7 @@ async def met(database: Database, hashes: KeyedHashes) -> Preconditions:
 
     Raises SetupError, in one line for the operator, if the server must not start.
     """
-    deployment = diagnosis.checked_schema(await migrate.current(database))
+    deployment = diagnosis.checked_schema(await schema.current(database))
     condition = await database.condition()
     if condition.weak_settings:
         raise errors.SetupError(

@@ -1,14 +1,14 @@
 """Preparation of a database for this version of the code."""
 
-from server.store import diagnosis, migrate, partitions
+from server.store import diagnosis, migrate, partitions, schema
 from server.store.database import Database
 
 
 async def prepare(database: Database) -> str:
     """Brings the schema up to date, makes the partitions of the days ahead and returns the schema."""
-    schema = await migrate.upgrade(database)
-    diagnosis.checked_schema(await migrate.current(database))
+    made = await migrate.upgrade(database)
+    diagnosis.checked_schema(await schema.current(database))
     today = (await database.condition()).now.date()
     async with database.transaction() as driver:
         await partitions.ensure(driver, today)
-    return schema
+    return made

@@ -9,7 +9,7 @@ import redis
 import redis.asyncio
 
 from server import errors
-from server.store import address, migrate
+from server.store import address, schema
 from server.store.database import ConfigurationError, Database
 from server.store.deployment import Deployment
 
@@ -31,7 +31,7 @@ async def database(url: str, *, migrated: bool = True) -> AsyncIterator[Database
             await opened.condition()
             await check_sessions(opened, url)
             if migrated:
-                checked_schema(await migrate.current(opened))
+                checked_schema(await schema.current(opened))
             yield opened
         finally:
             await opened.close()
@@ -71,7 +71,7 @@ def checked_schema(found: Deployment | None) -> Deployment:
 
 def schema_fault(found: Deployment) -> str | None:
     """Why this code cannot run on a schema; None where it can: on its own, and on a later one that lets it."""
-    made_for = migrate.expected()
+    made_for = schema.expected()
     if found.schema < made_for:
         return (
             f"the database has the schema {found.schema} and this code needs {made_for}: run `python -m server migrate`"

@@ -23,10 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from server import errors
-from server.store import deployment, sessions
+from server.store import schema, sessions
 from server.store.database import Database, is_locked_out, translated
 
-FOLDER = pathlib.Path(__file__).parent / "migrations"
 # Two servers that start at once must not both migrate; the number is arbitrary and ours.
 _LOCK = 7_203_844_016_011
 # Who waits for the lock of a table makes all others wait that come later: migrations ask for a moment, and ask again.
@@ -48,7 +47,7 @@ async def upgrade(database: Database) -> str:
                 await connection.execute(sa.text(f"SET lock_timeout = {int(_LOCK_SECONDS * 1000)}"))
                 await connection.commit()
                 await connection.run_sync(_upgrade)
-            return found.schema if (found := await current(database)) else ""
+            return found.schema if (found := await schema.current(database)) else ""
         except errors.StorageUnavailable as error:
             if not is_locked_out(error):
                 raise
@@ -85,7 +84,8 @@ def _of_driver(error: sa.exc.DBAPIError) -> BaseException:
 
 def _upgrade(connection: Connection) -> None:
     known = sa.inspect(connection).has_table("alembic_version")
-    is_ahead = known and (connection.scalar(sa.text("SELECT version_num FROM alembic_version")) or "") > expected()
+    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
+    is_ahead = (found or "") > schema.expected()
     connection.commit()
     if is_ahead:
         return
@@ -94,21 +94,10 @@ def _upgrade(connection: Connection) -> None:
     connection.commit()
 
 
-def expected() -> str:
-    """The schema that this code is made for, and the oldest that it runs on."""
-    return _scripts(FOLDER).get_current_head() or ""
-
-
 def oldest_code() -> str:
     """The oldest schema whose code may run on the schema of this code."""
-    contracts = (one.module for one in _scripts(FOLDER).walk_revisions() if one.module.kind == "contract")
+    contracts = (one.module for one in _scripts(schema.FOLDER).walk_revisions() if one.module.kind == "contract")
     return str(next(contracts).oldest_code)
-
-
-async def current(database: Database) -> deployment.Deployment | None:
-    """The database's schema and what may run on it; None where it has never been migrated."""
-    async with database.transaction() as driver:
-        return await deployment.look(driver)
 
 
 @functools.cache
@@ -120,6 +109,6 @@ def _scripts(folder: pathlib.Path) -> ScriptDirectory:
 
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("script_location", str(schema.FOLDER))
     config.attributes["connection"] = connection
     return config

@@ -9,7 +9,7 @@ from server.cli import status
 from server.local import embedded
 from server.rollups import fold
 from server.rollups.audit import AuditState, Round
-from server.store import migrate
+from server.store import schema
 from server.store.database import Database
 from server.tasks import schedules, wakeups
 from server.tasks.kinds import Kind, Kinds, Result, Schedule, Work
@@ -22,7 +22,7 @@ KINDS = kinds.known()
 async def test_an_idle_service(own_database: Database, own_engines: embedded.Engines) -> None:
     found = await status.status(own_database, own_engines.redis_url)
     assert (found.unfolded_deltas, found.oldest_unfolded, found.schedules, found.audit) == (0, None, (), None)
-    assert found.schema == found.expected_schema == migrate.expected()
+    assert found.schema == found.expected_schema == schema.expected()
     text = status.render(found)
     assert "to be folded      nothing" in text
     assert "audit             not yet" in text
@@ -93,4 +93,4 @@ async def test_what_is_wrong_stands_out(own_database: Database) -> None:
         "audit             no mismatch; last full round 2 d 22 h ago, in 7 h 0 min, 2 ORGANIZATIONS LEFT OUT of it,"
         " 50% of the organizations in the next one"
     ) in status.render(old)
-    assert f"schema            9999, which code of {migrate.expected()} may use" in text
+    assert f"schema            9999, which code of {schema.expected()} may use" in text

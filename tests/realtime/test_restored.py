@@ -13,7 +13,7 @@ import tallywire
 from server.local import embedded
 from server.rollups import audit
 from server.settings import Settings
-from server.store import migrate
+from server.store import schema
 from server.store.database import Database
 from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.v1 import metrics_service_pb2, realtime_service_pb2, realtime_service_pb2_grpc
@@ -173,7 +173,7 @@ async def test_a_server_that_runs_meanwhile_ends_subscriptions_and_forgets(site:
     database = Database(site.url)
     report = await audit.check(database, caller.organization_id)
     assert (report.mismatches, report.events) == (0, 5)
-    assert (found := await migrate.current(database)) is not None
+    assert (found := await schema.current(database)) is not None
     assert found.epoch == begun
     await database.close()
 

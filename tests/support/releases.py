@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import sys
 
-from server.store import migrate
+from server.store import schema
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -29,11 +29,11 @@ CONTRACTION = """
 # What `python -m server migrate` of that release does, but for the words.
 _MIGRATE = """
 import asyncio, os, pathlib
-from server.store import migrate
+from server.store import migrate, schema
 from server.store.database import Database
 
 async def main():
-    migrate.FOLDER, migrate._LOCK_SECONDS, migrate._PAUSE_SECONDS = pathlib.Path(os.environ["FOLDER"]), 0.2, 0.1
+    schema.FOLDER, migrate._LOCK_SECONDS, migrate._PAUSE_SECONDS = pathlib.Path(os.environ["FOLDER"]), 0.2, 0.1
     database = Database(os.environ["DATABASE_URL"])
     print(await migrate.upgrade(database))
     await database.close()
@@ -46,10 +46,10 @@ class NextRelease:
     """A release that comes after this code: its last migration is one that this code does not know."""
 
     def __init__(self, folder: pathlib.Path, kind: str, upgrade: str) -> None:
-        before = migrate.expected()
+        before = schema.expected()
         self.schema = f"{int(before) + 1:04}"
         self.folder = folder / f"migrations-{self.schema}-{kind}"
-        shutil.copytree(migrate.FOLDER, self.folder)
+        shutil.copytree(schema.FOLDER, self.folder)
         oldest = f"oldest_code = {self.schema!r}\n" if kind == "contract" else ""
         (self.folder / "versions" / f"{self.schema}_next.py").write_text(
             f"from alembic import op\n\nrevision = {self.schema!r}\ndown_revision = {before!r}\n"

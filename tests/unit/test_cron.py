@@ -1,5 +1,6 @@
 """When a cron expression comes, on days of 23, 24 and 25 hours."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -122,31 +123,39 @@ def test_what_is_no_expression_is_refused(text: str, complaint: str) -> None:
         cron.parse(text)
 
 
+@functools.cache
+def minutes(zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[datetime, datetime, list[datetime]]]:
+    """Returns every minute from two days before the start on: the instant, its clock on the wall, and the clocks that
+    were skipped just before it. One walk serves many expressions.
+    """
+    found = []
+    instant, before = start - timedelta(days=2), (start - timedelta(days=2) - MINUTE).astimezone(zone)
+    while instant < end:
+        wall = instant.astimezone(zone).replace(tzinfo=None)
+        skipped = [before.replace(tzinfo=None) + MINUTE]
+        while skipped[-1] < wall:  # the clock has gone forward
+            skipped.append(skipped[-1] + MINUTE)
+        found.append((instant, wall, skipped[:-1]))
+        before, instant = instant.astimezone(zone), instant + MINUTE
+    return found
+
+
 def walked(parsed: Cron, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
     """Returns the times of an expression, found by looking at every minute and at its clock on the wall."""
 
     def matches(wall: datetime) -> bool:
+        if wall.minute not in parsed.minutes or wall.hour not in parsed.hours or wall.month not in parsed.months:
+            return False
         by_day = wall.day in parsed.days, wall.isoweekday() in parsed.weekdays
-        return (
-            wall.minute in parsed.minutes
-            and wall.hour in parsed.hours
-            and wall.month in parsed.months
-            and (any(by_day) if parsed.either_day else all(by_day))
-        )
+        return any(by_day) if parsed.either_day else all(by_day)
 
     seen = set[datetime]()
-    instant, before = start - timedelta(days=2), (start - timedelta(days=2) - MINUTE).astimezone(zone)
-    while instant < end:
-        wall = instant.astimezone(zone).replace(tzinfo=None)
-        skipped = before.replace(tzinfo=None) + MINUTE
+    for instant, wall, skipped in minutes(zone, start, end):
         hit = matches(wall) and (parsed.every_hour or wall not in seen)
-        while skipped < wall:  # the clock has gone forward
-            hit |= matches(skipped) and not parsed.every_hour
-            skipped += MINUTE
+        hit |= not parsed.every_hour and any(map(matches, skipped))
         seen.add(wall)
         if hit and instant > start:
             yield instant
-        before, instant = instant.astimezone(zone), instant + MINUTE
 
 
 def fields(least: int, most: int) -> st.SearchStrategy[str]:
