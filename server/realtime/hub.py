@@ -29,9 +29,9 @@ from server.store.database import Driver
 from server.store.updates import Update
 
 _PAUSE, _LONGEST_PAUSE = 8.0, 0.1  # after reading, in multiples of its duration, and in seconds
-_PAGE_REVISIONS, _PAGE_EVENTS = 2000, 2500  # read at once
+_PAGE_REVISIONS, _PAGE_EVENTS, _PAGE_COUNTERS = 2000, 2500, 50_000  # read at once
 _CATCH_UP_PAGES = 4  # beyond these, subscribers read by themselves
-_READER_EVENTS = 1000  # that a reader gets at a time
+_READER_EVENTS, _READER_COUNTERS = 1000, 10_000  # that a reader gets at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,26 +177,34 @@ class Hub:
         return resumed.revision
 
     async def updates_after(
-        self, revision: int, limit: int, part: ViewFilter, *, include_events: bool
+        self, revision: int, portions: int, limit: int, part: ViewFilter, *, include_events: bool
     ) -> Sequence[Batch]:
-        """Returns the updates after a revision, in order and without a gap; refuses a revision whose updates are no
-        longer kept.
+        """Returns the updates after a revision and so many portions of the next one, in order and without a gap;
+        refuses a revision whose updates are no longer kept.
         """
         if revision >= self.revision:
             return ()
-        if found := self._recent.after(revision, limit, include_events=include_events):
+        if not portions and (found := self._recent.after(revision, limit, include_events=include_events)):
             return found
         async with self._lookups.catching_up(self._organization_id):
-            missed = await self._missed(revision, limit, include_events=include_events)
+            missed = await self._missed(revision, portions, limit, include_events=include_events)
             return await self._prepared(missed, part, include_events=include_events)
 
-    async def _missed(self, revision: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
-        """Returns the next updates after a revision, read from the database."""
+    async def _missed(self, revision: int, portions: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
+        """Returns the next portions of updates, read from the database."""
         async with self._lookups.snapshot(self._organization_id) as driver:
             self.set_epoch(await deployment.epoch(driver))
             self.check()
-            read = await updates.after(driver, self._organization_id, revision, limit=limit, events=_READER_EVENTS)
-            following = without_gap(read, revision)
+            read = await updates.after(
+                driver,
+                self._organization_id,
+                revision,
+                portions,
+                limit=limit,
+                events=_READER_EVENTS,
+                counters=_READER_COUNTERS,
+            )
+            following = without_gap(read, revision, portions)
             if not following:
                 oldest = read[0].revision if read else (await updates.window(driver, self._organization_id)).oldest
                 raise Refused(
@@ -225,10 +233,12 @@ class Hub:
         return await self._recent.encoded(batch, part, include_events=include_events)
 
     async def _batches(self, driver: Driver, found: Sequence[Update], *, events: bool) -> list[Batch]:
+        """Returns updates with their events, which come with the last portion."""
         read: Mapping[int, Sequence[Event]] = {}
-        if events and found:
-            read = await updates.events_of(driver, self._organization_id, found[0], found[-1])
-        return [Batch(update=one, events=read.get(one.revision, ()), whole=events) for one in found]
+        last = [one for one in found if not one.more]
+        if events and last:
+            read = await updates.events_of(driver, self._organization_id, last[0], last[-1])
+        return [Batch(update=one, events=() if one.more else read.get(one.revision, ()), whole=events) for one in found]
 
     async def _look(self) -> None:
         """Reads what is new, and caches updates in the order of revisions if a subscriber reads them."""
@@ -248,14 +258,23 @@ class Hub:
         self._news.notify_all()
 
     async def _read(self, driver: Driver, newest: int) -> list[Batch] | None:
-        """Returns the next page of updates; None if no subscriber reads them one by one, or there are too many."""
+        """Returns the next page of updates; None if no subscriber reads them one by one, or there are too many, or the
+        next one is larger than a page.
+        """
         behind = newest - self.revision
         if not self._readers or behind > _PAGE_REVISIONS:
             return None
         if not behind:
             return []
-        found = await updates.after(driver, self._organization_id, self.revision, limit=behind, events=_PAGE_EVENTS)
-        found = without_gap(found, self.revision)
+        portions = await updates.after(
+            driver,
+            self._organization_id,
+            self.revision,
+            limit=_PAGE_REVISIONS,
+            events=_PAGE_EVENTS,
+            counters=_PAGE_COUNTERS,
+        )
+        found = updates.joined(without_gap(portions, self.revision))
         self._pages = self._pages + 1 if found and found[-1].revision < newest else 0
         if not found or self._pages > _CATCH_UP_PAGES:
             self._pages = 0
@@ -265,6 +284,13 @@ class Hub:
         return await self._batches(driver, found, events=self._event_readers > 0)
 
 
-def without_gap(found: Sequence[Update], revision: int) -> list[Update]:
-    """Returns the updates that follow a revision one by one, up to the first gap."""
-    return [one for number, one in enumerate(found, revision + 1) if one.revision == number]
+def without_gap(found: Sequence[Update], revision: int, portions: int = 0) -> list[Update]:
+    """Returns what follows a revision and so many portions of the next one, portion by portion up to the first gap."""
+    following: list[Update] = []
+    expected = (revision + 1, portions)
+    for one in found:
+        if (one.revision, one.portion) != expected:
+            break
+        following.append(one)
+        expected = (one.revision, one.portion + 1) if one.more else (one.revision + 1, 0)
+    return following

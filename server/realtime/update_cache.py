@@ -17,15 +17,17 @@ _WEIGHT_CHARACTERS = 500  # of an event's properties that weigh as much as anoth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """An update with those of its raw events that are still stored. whole says that all of them were read in full.
+    """An update, or a portion of one, with those of its raw events that are still stored. whole says that all of them
+    were read in full.
 
-    messages are the encoded messages for one reader, if they were made already.
+    messages are the encoded messages for one reader, if they were made already. A portion in which nothing concerns the
+    reader has none, unless it is the last one.
     """
 
     update: Update
     events: Sequence[Event]
     whole: bool
-    messages: Sequence[bytes] = ()
+    messages: Sequence[bytes] | None = None
 
     @property
     def weight(self) -> int:
@@ -34,8 +36,8 @@ class Batch:
         return len(self.events) + len(self.update.changes) + properties
 
 
-# Yields the messages of an update for a filter, with or without events. The last one still lacks the resume token. An
-# empty message marks a point at which the work may be interrupted.
+# Yields the messages of an update, or of a portion, for a filter, with or without events. The update's last one still
+# lacks the resume token. An empty message marks a point at which the work may be interrupted.
 Encode = Callable[[Batch, ViewFilter, bool], Iterator[bytes]]
 
 
@@ -75,7 +77,7 @@ class Recent:
 
     async def encoded(self, batch: Batch, part: ViewFilter, *, include_events: bool) -> Sequence[bytes]:
         """Returns the messages of an update, encoded once for all readers, a little work at a time."""
-        if batch.messages:
+        if batch.messages is not None:
             return batch.messages
         key = (batch.update.revision, part, include_events)
         known = self._encoded.get(key)

@@ -144,6 +144,7 @@ def _timestamp(microseconds: int) -> timestamp_pb2.Timestamp:
 
 def update(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[bytes]:
     """Yields the messages of an update: one, or several if it is too large for one. The last one still lacks its token.
+    Of a portion that others follow there may be none.
 
     An empty message is none: it marks a point at which the work may be interrupted.
     """
@@ -155,7 +156,10 @@ def update(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[b
             message = head
         message += piece
         yield b""
-    yield message
+    if not batch.update.more:
+        yield message
+    elif message != head:
+        yield message + _MORE
 
 
 def _empty(batch: Batch) -> bytes:

@@ -119,20 +119,16 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
             if undecided and realtime_conversion.has_overflow(batches, part):
                 undecided = await hub.undecided(part, undecided)
             if loop.time() >= bookmark_at:
-                await stream.write(realtime_conversion.bookmark(stream.revision, stream.tokens.after(stream.revision)))
+                if not stream.portions:  # the messages of an update come one after the other
+                    token = stream.tokens.after(stream.revision)
+                    await stream.write(realtime_conversion.bookmark(stream.revision, token))
                 bookmark_at = loop.time() + self.heartbeat_seconds
             elif not batches:
                 await hub.news(min(stream.patience(_CHECK_SECONDS), max(bookmark_at - loop.time(), 0.01)))
             await stream.check()
             for batch in batches:
-                *others, last = await hub.encoded(batch, part, include_events=include_events)
-                for message in others:
-                    await stream.write(message)
-                    await stream.check()
-                revision = batch.update.revision
-                await stream.write(realtime_conversion.resumable(last, stream.tokens.after(revision)))
-                stream.revision = revision
-                await stream.check()
+                encoded = await hub.encoded(batch, part, include_events=include_events)
+                await _send(stream, batch, encoded)
             if batches:
                 bookmark_at = loop.time() + self.heartbeat_seconds
 
@@ -148,12 +144,29 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         return self._hubs.subscribed(principal.organization_id, principal.settings.time_zone)
 
 
+async def _send(stream: Stream, batch: Batch, encoded: Sequence[bytes]) -> None:
+    """Sends the messages of an update, or of a portion of one. The update's last message gets the resume token."""
+    update = batch.update
+    others, last = (encoded, b"") if update.more else (encoded[:-1], encoded[-1])
+    for message in others:
+        await stream.write(message)
+        await stream.check()
+    if update.more:
+        stream.portions = update.portion + 1
+        return
+    await stream.write(realtime_conversion.resumable(last, stream.tokens.after(update.revision)))
+    stream.revision, stream.portions = update.revision, 0
+    await stream.check()
+
+
 async def _next(stream: Stream, hub: Hub, part: ViewFilter, *, include_events: bool) -> Sequence[Batch]:
     """Returns the next updates, none while the database is away. The refusal of updates that are no longer kept names a
     token to go on with.
     """
     try:
-        return await hub.updates_after(stream.revision, _UPDATES_AT_ONCE, part, include_events=include_events)
+        return await hub.updates_after(
+            stream.revision, stream.portions, _UPDATES_AT_ONCE, part, include_events=include_events
+        )
     except errors.StorageUnavailable:
         return ()
     except Refused as refusal:

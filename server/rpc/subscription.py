@@ -40,13 +40,14 @@ class Draining:
 
 
 class Stream:
-    """The stream of a subscriber. revision is the subscriber's position.
+    """The stream of a subscriber. revision is the subscriber's position, and portions is how many portions of the next
+    update it has got.
 
     It writes to the context instead of yielding, so that it can refuse a client that has stopped reading. Thousands of
     streams last, so it holds little.
     """
 
-    __slots__ = ("_context", "_draining", "_guard", "_lifetime", "_write_seconds", "revision", "tokens")
+    __slots__ = ("_context", "_draining", "_guard", "_lifetime", "_write_seconds", "portions", "revision", "tokens")
 
     def __init__(
         self, context: Context, tokens: Tokens, draining: Draining, lifetime: Lifetime, *, write_seconds: float
@@ -57,7 +58,7 @@ class Stream:
         self._write_seconds = write_seconds
         self._guard = Guard()
         self.tokens = tokens
-        self.revision = 0
+        self.revision = self.portions = 0
 
     def leave_token(self) -> None:
         """Sends the resume token as a trailer when the stream ends."""

@@ -1,11 +1,17 @@
-"""The log of updates: what each revision changed, and the raw events of revisions, in order."""
+"""The log of updates: what each revision changed, and the raw events of revisions, in order.
+
+A revision may change any number of cells: a rebuild changes those of years. So a large update is stored and read in
+portions, and none of it is ever in memory as a whole.
+"""
 
 import asyncio
+import dataclasses
 import json
 import zlib
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
@@ -20,16 +26,23 @@ from server.store.events import Revision
 _EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
 _AFTER, _REMOVE = statements.load("read_updates"), statements.load("remove_updates")
 _EVENTS = statements.load("read_events_of_revisions", COLUMNS=stored_events.SELECTED)
-_UPDATES_AT_ONCE, _EVENTS_AT_ONCE = 16, 100  # that are decoded between two turns of the event loop
+PORTION_COUNTERS = 2000  # of a portion, with those of its last cell
+_COUNTERS_AT_ONCE, _EVENTS_AT_ONCE = 2000, 100  # that are decoded between two turns of the event loop
+_UPDATE_COUNTERS = 50  # that take as long to decode as an update without any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """What a revision added to the counters of cells, by key as in cells.count_key."""
+    """What a revision added to the counters of cells, by key as in cells.count_key, or one portion of that.
+
+    Each cell is in one portion. more: portions follow.
+    """
 
     revision: int
     at: datetime
     changes: Mapping[CellKey, Mapping[int, int]]
+    portion: int = 0
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +55,10 @@ class KeptRevisions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """What a revision changes, as it is stored."""
+    """What a revision changes, as it is stored: its portions, each with its number of counters."""
 
     events: int
-    content: bytes
+    portions: Sequence[tuple[int, bytes]]
 
 
 _json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps() would make one for each revision
@@ -68,21 +81,37 @@ def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
     ]
     return Encoded(
         events=sum(some.get(_EVENTS_KEY, 0) for key, some in counters.items() if key[0] == dimensions.TOTAL.number),
-        content=zlib.compress(_json(content).encode(), 1),
+        portions=[(counters, zlib.compress(_json(portion).encode(), 1)) for counters, portion in _portions(content)],
     )
+
+
+def _portions(content: Sequence[list[Any]]) -> Iterator[tuple[int, Sequence[list[Any]]]]:
+    """Yields changed cells in portions, one at least, each with its number of counters."""
+    first = counters = 0
+    for index, one in enumerate(content):
+        if counters >= PORTION_COUNTERS:
+            yield counters, content[first:index]
+            first, counters = index, 0
+        counters += len(one[-1])
+    yield counters, content[first:]
 
 
 async def append(driver: Driver, updates: Sequence[tuple[int, Revision, Encoded]]) -> None:
     """Stores what revisions of organizations change, in the transaction that makes them."""
+    rows = [row for organization_id, revision, update in updates for row in _rows(organization_id, revision, update)]
     await driver.execute(
-        "INSERT INTO updates (organization_id, revision, created_at, events, changes)"
-        " SELECT * FROM unnest($1::integer[], $2::bigint[], $3::timestamptz[], $4::integer[], $5::bytea[])",
-        [organization_id for organization_id, _, _ in updates],
-        [revision.number for _, revision, _ in updates],
-        [revision.at for _, revision, _ in updates],
-        [update.events for _, _, update in updates],
-        [update.content for _, _, update in updates],
+        "INSERT INTO updates (organization_id, revision, portion, more, created_at, events, counters, changes)"
+        " SELECT * FROM unnest($1::integer[], $2::bigint[], $3::integer[], $4::boolean[], $5::timestamptz[],"
+        " $6::integer[], $7::integer[], $8::bytea[])",
+        *zip(*rows, strict=True),
     )
+
+
+def _rows(organization_id: int, revision: Revision, update: Encoded) -> Iterator[tuple[object, ...]]:
+    last = len(update.portions) - 1
+    for number, (counters, content) in enumerate(update.portions):
+        events, more = (update.events, False) if number == last else (0, True)
+        yield organization_id, revision.number, number, more, revision.at, events, counters, content
 
 
 def _changes(content: bytes) -> dict[CellKey, dict[int, int]]:
@@ -103,25 +132,59 @@ async def window(driver: Driver, organization_id: int) -> KeptRevisions:
     return KeptRevisions(oldest=newest + 1 if oldest is None else oldest, newest=newest)
 
 
-async def after(driver: Driver, organization_id: int, revision: int, *, limit: int, events: int) -> list[Update]:
-    """The updates after a revision, in order: at most so many, and no more once they have that many events.
+async def after(
+    driver: Driver, organization_id: int, revision: int, portions: int = 0, *, limit: int, events: int, counters: int
+) -> list[Update]:
+    """The portions of updates after a revision, and after so many portions of the next one, in order: at most limit,
+    and no more once they have that many events or counters.
 
     The first may not be the next one: then some are gone.
     """
-    given = _AFTER.arguments(organization_id=organization_id, revision=revision, limit=limit, events=events)
+    given = _AFTER.arguments(
+        organization_id=organization_id,
+        revision=revision,
+        portions=portions,
+        limit=limit,
+        events=events,
+        counters=counters,
+    )
     rows = await driver.fetch(_AFTER.text, *given)
     return [
-        Update(revision=row["revision"], at=row["created_at"], changes=_changes(row["changes"]))
-        async for row in _by_portions(rows, _UPDATES_AT_ONCE)
+        Update(
+            revision=row["revision"],
+            at=row["created_at"],
+            changes=_changes(row["changes"]),
+            portion=row["portion"],
+            more=row["more"],
+        )
+        async for row in _by_turns(rows, lambda row: row["counters"] + _UPDATE_COUNTERS, _COUNTERS_AT_ONCE)
     ]
 
 
-async def _by_portions(rows: Iterable[asyncpg.Record], portion: int) -> AsyncIterator[asyncpg.Record]:
-    """The same rows; the event loop may do something else after each portion."""
-    for number, row in enumerate(rows, 1):
+def joined(portions: Iterable[Update]) -> list[Update]:
+    """The updates of which all portions are given, each as one."""
+    whole: list[Update] = []
+    changes: dict[CellKey, Mapping[int, int]] = {}
+    for one in portions:
+        if one.more or changes:
+            changes.update(one.changes)
+        if not one.more:
+            whole.append(dataclasses.replace(one, changes=changes or one.changes, portion=0))
+            changes = {}
+    return whole
+
+
+async def _by_turns(
+    rows: Iterable[asyncpg.Record], cost: Callable[[asyncpg.Record], int], most: int
+) -> AsyncIterator[asyncpg.Record]:
+    """The same rows; the event loop may do something else once some have cost as much as that."""
+    spent = 0
+    for row in rows:
         yield row
-        if number % portion == 0:
+        spent += cost(row)
+        if spent >= most:
             await asyncio.sleep(0)
+            spent = 0
 
 
 async def events_of(driver: Driver, organization_id: int, first: Update, last: Update) -> dict[int, list[Event]]:
@@ -131,14 +194,14 @@ async def events_of(driver: Driver, organization_id: int, first: Update, last: U
     )
     rows = await driver.fetch(_EVENTS.text, *given)
     found: dict[int, list[Event]] = {}
-    async for row in _by_portions(rows, _EVENTS_AT_ONCE):
+    async for row in _by_turns(rows, lambda _: 1, _EVENTS_AT_ONCE):
         found.setdefault(row["revision"], []).append(stored_events.read(tuple(row)))
     return found
 
 
 async def remove_before(driver: Driver, organization_id: int, before: datetime, limit: int) -> int:
     """Removes that many of an organization's updates made before an instant, oldest revision first: what is kept has
-    no gap. Returns how many there were.
+    no gap. Returns how many portions they had, which is as many or more.
     """
     given = _REMOVE.arguments(organization_id=organization_id, before=before, limit=limit)
     removed = await driver.execute(_REMOVE.text, *given)

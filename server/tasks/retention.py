@@ -157,7 +157,7 @@ async def update_retention(database: Database, now: datetime, last: Result, *, w
     removed = 0
     for tenant in tenants:
         portion = PORTION_UPDATES
-        while portion == PORTION_UPDATES:
+        while portion >= PORTION_UPDATES:
             if time.monotonic() > deadline:
                 return {"removed": removed, UNFINISHED: True}
             async with database.transaction() as driver:

@@ -147,7 +147,7 @@ async def test_the_log_of_updates_tells_what_was_corrected(own_database: Databas
         newest = (await updates.window(driver, own_organization)).newest
     done = await run(own_database, own_organization, "messages_received")
     async with own_database.snapshot() as driver:
-        told = await updates.after(driver, own_organization, newest, limit=100, events=100)
+        told = await updates.after(driver, own_organization, newest, limit=100, events=100, counters=10_000)
     assert [one.revision for one in told] == list(range(newest + 1, newest + len(told) + 1))
     assert sum(len(one.changes) for one in told) == done.corrected
     key = cells.count_key(NUMBERS["messages_received"])

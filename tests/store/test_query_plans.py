@@ -152,8 +152,8 @@ FILL = (
         unnest('{5, 60}'::smallint[]) AS width
     """,
     """
-    INSERT INTO updates (organization_id, revision, created_at, events, changes)
-    SELECT organization, revision, now() - (3000 - revision) * interval '10 seconds', 1, ''
+    INSERT INTO updates (organization_id, revision, portion, more, created_at, events, counters, changes)
+    SELECT organization, revision, 0, false, now() - (3000 - revision) * interval '10 seconds', 1, 0, ''
     FROM generate_series(1, 10) AS organization, generate_series(1, 3000) AS revision
     """,
     """
@@ -204,7 +204,7 @@ STATEMENTS: dict[str, tuple[Callable[[Driver], Awaitable[object]], dict[str, tup
     ),
     "rollups that a fold adds to": (lambda driver: rollups.load(driver, 3, ROLLUPS), {"rollups": KEYS["rollups"]}),
     "updates after a revision": (
-        lambda driver: updates.after(driver, 3, 2900, limit=100, events=1000),
+        lambda driver: updates.after(driver, 3, 2900, limit=100, events=1000, counters=10_000),
         {"updates": ("organization_id", "revision")},
     ),
     "raw events of updates": (

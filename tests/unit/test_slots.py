@@ -1,5 +1,6 @@
 """Slots: every instant is in one of each width, and what is told apart by them adds up to what is not."""
 
+import itertools
 import json
 import zlib
 from collections.abc import Sequence
@@ -43,7 +44,8 @@ def test_slots_add_up_to_quarter_hours(events: Sequence[Event], recency: slots.R
 def test_an_update_tells_each_cell_once_whatever_its_slots(events: Sequence[Event], recency: slots.Recency) -> None:
     def reported(changes: Cells) -> tuple[int, list[object]]:
         encoded = updates.encode(changes)
-        return encoded.events, sorted(json.loads(zlib.decompress(encoded.content)), key=lambda one: one[:3])
+        portions = [json.loads(zlib.decompress(content)) for _, content in encoded.portions]
+        return encoded.events, sorted(itertools.chain(*portions), key=lambda one: one[:3])
 
     def plain(events: int, content: list[object]) -> tuple[int, list[object]]:
         return events, [[*key, sorted(pairs)] for *key, pairs in content]  # type: ignore[misc]

@@ -1,19 +1,25 @@
--- Reads the updates after a revision, in order, until they have as many events as are wanted.
+-- Reads the updates after a revision, in order and by portions, until they have as many events or counters as are
+-- wanted.
 --
 -- Parameters
 --   organization_id                    integer
 --   revision                           bigint: the revision after which to begin
---   limit                              bigint: how many updates to read at most
---   events                             bigint: an update is left out where those before it have that many already
-SELECT revision, created_at, changes
+--   portions                           integer: so many portions of the next revision are left out
+--   limit                              bigint: how many portions to read at most
+--   events, counters                   bigint: a portion is left out where those before it have that many already
+SELECT revision, portion, more, created_at, counters, changes
 FROM (
-    SELECT revision, created_at, changes, sum(events) OVER (ORDER BY revision) - events AS before
+    SELECT *,
+        sum(events) OVER earlier - events AS events_before,
+        sum(counters) OVER earlier - counters AS counters_before
     FROM (
         SELECT * FROM updates
-        WHERE organization_id = :organization_id AND revision > :revision
-        ORDER BY revision
+        WHERE organization_id = :organization_id
+            AND (revision, portion) >= (:revision::bigint + 1, :portions::integer)
+        ORDER BY revision, portion
         LIMIT :limit
     ) AS next
+    WINDOW earlier AS (ORDER BY revision, portion)
 ) AS counted
-WHERE before < :events
-ORDER BY revision
+WHERE events_before < :events AND counters_before < :counters
+ORDER BY revision, portion

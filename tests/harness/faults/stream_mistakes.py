@@ -67,7 +67,7 @@ def _bookmark_ahead() -> None:
 
 
 def _take_gaps_for_none() -> None:
-    def wrong(found: Sequence[Update], revision: int) -> list[Update]:
+    def wrong(found: Sequence[Update], revision: int, portions: int = 0) -> list[Update]:
         return list(found)
 
     replace(hub_module.without_gap, wrong)

@@ -27,13 +27,15 @@ async def stored(database: Database, organization: int, event_ids: Iterable[str]
         revision = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
         deltas = await driver.fetch("SELECT DISTINCT revision FROM deltas WHERE organization_id = $1", organization)
         stopped = [one for one in await projections.stopped(driver, 100) if one.organization_id == organization]
-        logged = await updates.after(driver, organization, 0, limit=_EVERYTHING, events=_EVERYTHING)
+        portions = await updates.after(
+            driver, organization, 0, limit=_EVERYTHING, events=_EVERYTHING, counters=_EVERYTHING
+        )
     return Stored(
         organization=organization,
         revision=revision or 0,
         events=stored_events,
         keys=[ids.get(key, f"key {key.hex()}") for (key,) in keys],
-        updates={one.revision: _logged(one) for one in logged},
+        updates={one.revision: _logged(one) for one in updates.joined(portions)},
         delta_revisions=frozenset(number for (number,) in deltas),
         stopped=[f"{one.name} at revision {one.revision}: {one.failure}" for one in stopped],
     )

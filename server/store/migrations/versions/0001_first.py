@@ -136,15 +136,19 @@ _STATEMENTS = (
     """,
     "CREATE INDEX events_by_revision ON events (organization_id, revision)",
     "CREATE INDEX events_by_time ON events USING brin (occurred_at) WITH (pages_per_range = 32)",
-    # The log of updates: what each revision changed, for subscribers.
+    # The log of updates: what each revision changed, for subscribers. A large update is several rows, its portions;
+    # its last one, without more, has its number of events.
     """
     CREATE TABLE updates (
         organization_id integer NOT NULL,
         revision bigint NOT NULL,
+        portion integer NOT NULL,
+        more boolean NOT NULL,
         created_at timestamptz NOT NULL,
         events integer NOT NULL,
+        counters integer NOT NULL,
         changes bytea NOT NULL,
-        PRIMARY KEY (organization_id, revision)
+        PRIMARY KEY (organization_id, revision, portion)
     ) WITH (autovacuum_vacuum_scale_factor = 0.05)
     """,
     "CREATE INDEX updates_by_time ON updates (organization_id, created_at)",

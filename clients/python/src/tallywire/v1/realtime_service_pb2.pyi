@@ -529,8 +529,8 @@ class WatchUpdatesResponse(google.protobuf.message.Message):
     bookmark: builtins.bool
     """bookmark is true if this is a bookmark and not an update."""
     more: builtins.bool
-    """more is true if the changes and events of the revision do not fit into one message, of about 2 MiB, and another
-    message follows with the rest. Only the last one has the resume_token.
+    """more is true if the changes and events of the revision come in several messages, each of about 2 MiB at most, and
+    another one follows. Only the last one has the resume_token.
     """
     @property
     def committed_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
