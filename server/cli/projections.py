@@ -35,7 +35,7 @@ class _Found(NamedTuple):
 
 @app.command("list")
 def list_projections(data_dir: DataDir = None) -> None:
-    """Show how far projections and their rebuilds are, and which have stopped."""
+    """Show how far projections and rebuilds are."""
 
     async def work(database: Database, _: Place) -> _Found:
         async with database.snapshot() as driver:
