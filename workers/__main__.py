@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import signal
 from datetime import timedelta
 from typing import Annotated, Any
@@ -10,8 +11,10 @@ import structlog
 import typer
 
 from server import errors, failpoints, kinds, prometheus, settings, telemetry
+from server.clock import Clock
 from server.process import serving, terminal
 from server.projections.projector import Projector
+from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
 from server.settings import Settings
 from server.store import diagnosis, schema, sessions
@@ -75,22 +78,23 @@ async def work(
     with diagnosis.explained(database_url):
         long_slots = max(1, concurrency // 2)
         connections = folding.CONCURRENCY + concurrency + long_slots + _OTHER_CONNECTIONS
-        waker = Wakeups(redis_url)
+        waker, notifications = Wakeups(redis_url), Notifications(redis_url, Clock())
         database = Database(
             database_url, ingest_connections=1, other_connections=connections, step_patience=STEP_PATIENCE
         )
-        projector = Projector(database)
+        projector = Projector(database, on_revision=notifications.committed)
         try:
             await diagnosis.check_sessions(database, database_url)
-            diagnosis.checked_schema(await schema.current(database))
+            deployment = diagnosis.checked_schema(await schema.current(database))
             await _look_for_redis(redis_url)
+            notifications.start(deployment.deployment_id)
             prometheus.serve(known.metrics_address, metrics_port)
             folds = folding.Folding(database)
             every = kinds.known(
                 timedelta(hours=known.update_window_hours),
                 give_way=folds.wait_until_idle,
                 distinct=Limits.from_settings(known),
-                on_commit=waker.fold,
+                on_commit=functools.partial(_after_commit, waker, notifications),
                 projector=projector,
             )
             running = runner.Runner(
@@ -104,9 +108,16 @@ async def work(
             projecting = Projecting(database, projector)
             await _until_signalled(Process(redis_url, folds, projecting, running), database)
         finally:
-            await waker.close()
             await projector.close()
+            await waker.close()
+            await notifications.close()
             await database.close()
+
+
+def _after_commit(waker: Wakeups, notifications: Notifications, organization_id: int) -> None:
+    """Wakes workers and subscribers after a commit, as servers do."""
+    waker.fold(organization_id)
+    notifications.committed(organization_id)
 
 
 async def _look_for_redis(redis_url: str) -> None:
