@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from server.errors import Reason, Refused
 from server.events import rules
 
-MAX_QUESTION_BYTES = 64 * 1024  # the longest that make sense are filters of 100 agents
+MAX_QUESTION_BYTES = 64 * 1024  # the longest that make sense are realtime filters of 100 values
 MAX_BYTES_BESIDE_EVENTS = 4 * 1024
 
 
@@ -36,10 +36,10 @@ EVENTS = Most(
     field="events",
 )
 METRICS = Most(count=20, reason=Reason.TOO_MANY_METRICS, message="more than 20 metrics", field="metrics")
-AGENT_IDS = Most(
+REALTIME_VALUES = Most(
     count=100,
     reason=Reason.TOO_MANY_FILTERS,
-    message="filter by at most 100 agents, or by a channel",
+    message="a realtime filter names at most 100 values",
     field="filter",
 )
 FILTERS = Most(
@@ -68,7 +68,8 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.TrackEventsRequest.events": EVENTS,
     "tallywire.v1.StreamBatch.events": EVENTS,
     "tallywire.v1.GetUsageTrendsRequest.metrics": METRICS,
-    "tallywire.v1.RealtimeFilter.agent_ids": AGENT_IDS,
+    "tallywire.v1.RealtimeFilter.agent_ids": REALTIME_VALUES,
+    "tallywire.v1.RealtimeFilter.dimensions": REALTIME_VALUES,
     "tallywire.v1.Filter.dimensions": FILTERS,
     "google.protobuf.Struct.fields": PROPERTIES,
     "google.protobuf.ListValue.values": PROPERTY_VALUES,

@@ -163,6 +163,16 @@ class Dimensions:
         lower, higher = sorted((first, second), key=lambda one: one.number)
         return self.pairs[f"{lower.name},{higher.name}"]
 
+    @property
+    def of_realtime(self) -> Sequence[Dimension]:
+        """Returns the dimensions by which realtime figures can be narrowed."""
+        return [one for one in self.entries if one.has_slots and one is not TOTAL]
+
+    @property
+    def of_updates(self) -> Sequence[Dimension]:
+        """Returns the dimensions by which updates can be narrowed, events included: those whose values events carry."""
+        return [one for one in self.entries if one.field or one.details]
+
 
 TOTAL = Dimension(
     number=0, name="total", description="The organization as a whole.", has_projections=True, has_slots=True
@@ -193,6 +203,7 @@ TEAM = Dimension(
     field="team_id",
     member_kind=5,
     has_projections=True,
+    has_slots=True,
 )
 EVENT_TYPE = Dimension(
     number=4,

@@ -7,6 +7,7 @@ deployments may use the same Redis.
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import NamedTuple, cast
@@ -55,8 +56,8 @@ class _State(NamedTuple):
 
 
 class Notifications:
-    """The notifications of commits between servers, and the states that they share. Ingest never waits for Redis, and
-    no method raises.
+    """The notifications of commits between servers, and from workers to servers; and the states that servers share.
+    Whoever commits never waits for Redis, and no method raises.
     """
 
     def __init__(self, redis_url: str, clock: Clock) -> None:
@@ -77,7 +78,7 @@ class Notifications:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, deployment: str) -> None:
-        """Starts to notify the servers of this deployment, and to receive their notifications."""
+        """Starts to notify the servers of this deployment, and to receive notifications for listeners."""
         self._deployment = deployment
         self._tasks = [
             asyncio.create_task(self._for_ever(name, work))
@@ -88,8 +89,7 @@ class Notifications:
         return f"tallywire:{self._deployment}:{{{organization_id}}}:revision"
 
     def _state_key(self, organization_id: int, part: ViewFilter) -> str:
-        described = "\0".join((part.channel, *sorted(part.agent_ids)))
-        digest = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(json.dumps(part.key).encode(), digest_size=16).hexdigest()
         return f"tallywire:{self._deployment}:{{{organization_id}}}:realtime:{self.epoch}:{digest}"
 
     async def close(self) -> None:

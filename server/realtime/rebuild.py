@@ -28,18 +28,19 @@ async def view(driver: Driver, organization_id: int, time_zone: str, part: ViewF
     await database.limit_statements(driver, _STATEMENT_SECONDS)
     minute = slots.minute_of(as_of.at)
     since = minute - MINUTES_SHOWN + 1
-    separate = not await overflow.without_cells(driver, organization_id, part.dimension, part.values)
-    narrowing = Narrowing(agent_ids=part.agent_ids, channel=part.channel)
+    values = sorted(part.values)
+    separate = not await overflow.without_cells(driver, organization_id, part.dimension, values)
     messages = None
     if separate:
         messages = await stored_slots.read(
-            driver, organization_id, part.dimension, part.values, since=since, fine_since=minute - _FINE_MINUTES + 1
+            driver, organization_id, part.dimension, values, since=since, fine_since=minute - _FINE_MINUTES + 1
         )
+    conversations = Narrowing(dimension=part.dimension, values=values)
     facts = Facts(
         messages=messages,
         today=await _today(driver, organization_id, part, as_of.at, time_zone, separate=separate),
-        open_by_minute=await activity.open_by_minute(driver, organization_id, narrowing, since),
-        conversations=await activity.latest(driver, organization_id, narrowing, since, FEED_LENGTH),
+        open_by_minute=await activity.open_by_minute(driver, organization_id, conversations, since),
+        conversations=await activity.latest(driver, organization_id, conversations, since, FEED_LENGTH),
     )
     seen = await projections.seen_by_all(driver, organization_id, REALTIME)
     is_complete = seen is None or seen >= as_of.revision
@@ -59,5 +60,8 @@ async def _today(
         total.add(cell)
     return Today(
         span=span,
-        figures={name: figures.figure(registry.METRICS[metric], total) for name, metric in _TODAY.items()},
+        figures={
+            name: figures.figure(registry.METRICS[metric], total) if figures.is_kept(metric, part.dimension) else None
+            for name, metric in _TODAY.items()
+        },
     )

@@ -37,8 +37,7 @@ class Tokens:
     __slots__ = ("_described", "_secrets", "epoch")
 
     def __init__(self, secrets: KeyedHashes, subscription: SubscriptionScope) -> None:
-        part = subscription.part
-        described = [subscription.organization_id, sorted(part.agent_ids), part.channel, subscription.include_events]
+        described = [subscription.organization_id, *subscription.part.key, subscription.include_events]
         self._described = json.dumps(described).encode()
         self._secrets = secrets
         self.epoch = ""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from server import histogram, timerange
 from server.catalog import dimensions, figures, realtime_figures, registry, slots
+from server.catalog.cells import CellKey
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figure
 from server.catalog.realtime_figures import Window
@@ -32,26 +33,30 @@ _BY_WINDOW = {window: realtime_figures.of_window(window) for window in Window}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewFilter:
-    """The events that a view is about: those of some agents, of one channel, or all."""
+    """The events that a view or a subscription is about: those that carry one of some values of a dimension, or all."""
 
-    agent_ids: frozenset[str] = frozenset()
-    channel: str = ""
+    dimension: Dimension = dimensions.TOTAL
+    values: frozenset[str] = frozenset(("",))  # of the total there is one, which is empty
+
+    @classmethod
+    def of(cls, dimension: Dimension, *values: str) -> "ViewFilter":
+        """Returns the filter that keeps the events with one of these values of a dimension."""
+        return cls(dimension=dimension, values=frozenset(values))
 
     @property
-    def dimension(self) -> Dimension:
-        """Returns the dimension that the filter names."""
-        return dimensions.AGENT if self.agent_ids else dimensions.CHANNEL if self.channel else dimensions.TOTAL
-
-    @property
-    def values(self) -> list[str]:
-        """Returns the filter's values of that dimension, in order."""
-        return sorted(self.agent_ids) or [self.channel]
+    def key(self) -> tuple[int, Sequence[str]]:
+        """Returns what other servers know the filter by: the dimension's number, and the values in order."""
+        return self.dimension.number, sorted(self.values)
 
     def holds(self, event: Event) -> bool:
         """Returns whether the event passes the filter."""
-        if self.agent_ids:
-            return event.agent_id in self.agent_ids
-        return not self.channel or event.channel == self.channel
+        return self.dimension is dimensions.TOTAL or self.dimension.value_of(event) in self.values
+
+    def concerns(self, key: CellKey) -> bool:
+        """Returns whether a cell belongs to what the filter keeps: without a filter, every cell of any dimension."""
+        if self.dimension is dimensions.TOTAL:
+            return True
+        return key.dimension == self.dimension.number and key.value in self.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +90,13 @@ class ViewState:
 class Facts:
     """The aggregates from which a view is made; messages is None if the filter has no cells of its own.
 
-    open_by_minute is the number of open conversations by the minute, since 1970, of their latest activity.
+    open_by_minute is the number of open conversations by the minute, since 1970, of their latest activity; None if
+    conversations do not carry the filter's dimension.
     """
 
     messages: Mapping[Slot, Counts] | None
     today: Today
-    open_by_minute: Mapping[int, int]
+    open_by_minute: Mapping[int, int] | None
     conversations: Sequence[ConversationSummary]
 
 
@@ -124,7 +130,7 @@ class View:
     @property
     def size(self) -> int:
         """Returns how many rows the view keeps: slots, minutes and conversations."""
-        return len(self._messages) + len(self._open_by_minute) + len(self._conversations)
+        return len(self._messages) + len(self._open_by_minute or ()) + len(self._conversations)
 
     def is_over(self, now: datetime) -> bool:
         """Returns whether the day of the totals has ended."""
@@ -140,14 +146,19 @@ class View:
 
     def _made(self, at: int) -> ViewState:
         minute = at // slots.FINE_PER_MINUTE
-        going_on = sum(count for latest, count in self._open_by_minute.items() if latest > minute - MINUTES_SHOWN)
-        shown: dict[str, Figure] = {**dict.fromkeys(_OPEN, going_on), **self._today.figures}
+        shown: dict[str, Figure] = {**dict.fromkeys(_OPEN, self._going_on(minute)), **self._today.figures}
         minutes: list[Minute] = []
         if self._has_figures:
             hour = [self._past(number, at) for number in range(minute - MINUTES_SHOWN + 1, minute + 1)]
             shown |= self._windows(at, hour)
             minutes = [minute.shown for minute in hour]
         return ViewState(figures=shown, minutes=minutes, conversations=self._conversations)
+
+    def _going_on(self, minute: int) -> int | None:
+        """Returns how many open conversations had any activity in the hour that ends with a minute."""
+        if self._open_by_minute is None:
+            return None
+        return sum(count for latest, count in self._open_by_minute.items() if latest > minute - MINUTES_SHOWN)
 
     def _windows(self, at: int, hour: Sequence[_Past]) -> dict[str, Figure]:
         """Returns the figures of the windows that end with a slot."""

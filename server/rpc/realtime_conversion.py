@@ -8,8 +8,7 @@ from typing import cast
 from google.protobuf import timestamp_pb2
 
 from server import quarters
-from server.admission.request_limits import AGENT_IDS
-from server.catalog import cells, dimensions, registry
+from server.catalog import cells, registry
 from server.catalog.cells import OTHER, CellKey
 from server.errors import Reason, Refused
 from server.events import rules
@@ -26,7 +25,6 @@ _MESSAGE_BYTES = 2 * 1024 * 1024  # clients take 4 MiB unless they are set up ot
 _PIECE = 16  # changed cells or events that are encoded at a time,
 _PIECE_CHARACTERS = 8 * 1024  # or fewer events, whose properties are longer: one alone may take four milliseconds
 _MORE = realtime_service_pb2.WatchUpdatesResponse(more=True).SerializeToString()
-_EVERYTHING = ViewFilter()
 
 _STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] = {
     None: realtime_service_pb2.CONVERSATION_STATUS_ACTIVE,
@@ -37,27 +35,6 @@ _STATUSES: dict[int | None, realtime_service_pb2.ConversationStatus.ValueType] =
     },
 }
 _MEASURES = {measure.number: measure.name for measure in registry.MEASURES.values()}
-
-
-def part(message: realtime_service_pb2.RealtimeFilter) -> ViewFilter:
-    """Returns the filter of a subscription."""
-    named = len(message.agent_ids)
-    AGENT_IDS.check(
-        AGENT_IDS.count + 1 if named and message.channel else named
-    )  # a channel beside them is one too many
-    if not (message.agent_ids or message.channel):
-        return _EVERYTHING
-    for agent_id in message.agent_ids:
-        if not agent_id:
-            raise rules.required("filter.agent_ids")
-        _value("filter.agent_ids", agent_id)
-    return ViewFilter(agent_ids=frozenset(message.agent_ids), channel=_value("filter.channel", message.channel))
-
-
-def _value(field: str, value: str) -> str:
-    if value == OTHER:
-        raise Refused(Reason.INVALID_VALUE, f"{OTHER} is no value of an event: watch everything instead", field=field)
-    return rules.identifier(field, value)
 
 
 def interval(request: realtime_service_pb2.WatchMetricsRequest) -> float:
@@ -172,7 +149,7 @@ def _pieces(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[
     """Yields the contents of an update, a few changes or events at a time, each piece much smaller than a message may
     be.
     """
-    changed = [(key, counters) for key, counters in batch.update.changes.items() if _concerns(key, chosen)]
+    changed = [(key, counters) for key, counters in batch.update.changes.items() if chosen.concerns(key)]
     for start in range(0, len(changed), _PIECE):
         message = realtime_service_pb2.WatchUpdatesResponse()
         for key, counters in changed[start : start + _PIECE]:
@@ -200,12 +177,6 @@ def has_overflow(batches: Iterable[Batch], chosen: ViewFilter) -> bool:
     """
     dimension = chosen.dimension.number
     return any(key.dimension == dimension and key.value == OTHER for batch in batches for key in batch.update.changes)
-
-
-def _concerns(key: CellKey, chosen: ViewFilter) -> bool:
-    if chosen.agent_ids:
-        return key.dimension == dimensions.AGENT.number and key.value in chosen.agent_ids
-    return not chosen.channel or (key.dimension == dimensions.CHANNEL.number and key.value == chosen.channel)
 
 
 def _add_changes(message: realtime_service_pb2.WatchUpdatesResponse, key: CellKey, counters: Mapping[int, int]) -> None:

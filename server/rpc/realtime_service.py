@@ -11,7 +11,7 @@ from server.realtime.hubs import Hubs
 from server.realtime.resume_tokens import SubscriptionScope, Tokens
 from server.realtime.update_cache import Batch
 from server.realtime.view import ViewFilter
-from server.rpc import gate, realtime_conversion
+from server.rpc import gate, realtime_conversion, realtime_filters
 from server.rpc.endings import Lifetime
 from server.rpc.subscription import Context, Draining, Stream
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -52,7 +52,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         self, request: realtime_service_pb2.GetRealtimeMetricsRequest, context: Context
     ) -> realtime_service_pb2.GetRealtimeMetricsResponse:
         """Returns the current figures."""
-        principal, part = gate.caller().principal, realtime_conversion.part(request.filter)
+        principal, part = gate.caller().principal, realtime_filters.of_figures(request.filter)
         encoded = await self._hubs.state(principal.organization_id, principal.settings.time_zone, part)
         return realtime_service_pb2.GetRealtimeMetricsResponse.FromString(encoded)
 
@@ -60,7 +60,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         self, request: realtime_service_pb2.WatchMetricsRequest, context: Context
     ) -> None:
         """Sends the newest state whenever it has changed."""
-        part, interval = realtime_conversion.part(request.filter), realtime_conversion.interval(request)
+        part, interval = realtime_filters.of_figures(request.filter), realtime_conversion.interval(request)
         principal = gate.caller().principal
         stream = self._stream(context, principal, part)
         async with self._subscribed(principal) as hub, hub.watching(part):
@@ -96,7 +96,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         self, request: realtime_service_pb2.WatchUpdatesRequest, context: Context
     ) -> None:
         """Sends every update, once and in order."""
-        principal, part = gate.caller().principal, realtime_conversion.part(request.filter)
+        principal, part = gate.caller().principal, realtime_filters.of_updates(request.filter)
         stream = self._stream(context, principal, part, include_events=request.include_events)
         resumed = stream.tokens.position(request.resume_after) if request.resume_after else None
         async with self._subscribed(principal) as hub:

@@ -1,12 +1,14 @@
 """Conversations by their latest activity: for figures of now, and those that are idle."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
 
 from server import timerange
+from server.catalog import dimensions
+from server.catalog.dimensions import Dimension
 from server.events.conversation import Conversation, ConversationSummary
 from server.store import projections
 from server.store.conversations import FIELDS, of_fields, selected
@@ -29,32 +31,45 @@ _IDLE = f"""
 """  # noqa: S608 - constants of this file
 
 
+def _column(dimension: Dimension) -> str | None:
+    """Returns the column of conversations that has a dimension's latest value; None where there is none."""
+    column = f"latest_{dimension.field}"
+    return column if column in FIELDS else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Narrowing:
-    """Which conversations are meant: those that were last with one of some agents, or on a channel; or all."""
+    """Which conversations are meant: those whose latest value of a dimension is one of some values; or all."""
 
-    agent_ids: Collection[str]
-    channel: str
-
-    @property
-    def condition(self) -> str:
-        """The condition in SQL, about the parameter $3."""
-        if self.agent_ids:
-            # Hashed: IS TRUE keeps it from being made a join, which would compare every row with every agent.
-            return "(latest_agent_id IN (SELECT unnest($3::text[]))) IS TRUE"
-        return "latest_channel = ANY($3::text[])" if self.channel else "$3::text[] IS NOT NULL"
+    dimension: Dimension
+    values: Sequence[str]
 
     @property
-    def values(self) -> list[str]:
-        """What the condition refers to."""
-        return list(self.agent_ids) or [self.channel]
+    def condition(self) -> str | None:
+        """Returns the condition in SQL, about the parameter $3; None where conversations do not carry the dimension."""
+        if self.dimension is dimensions.TOTAL:
+            return "$3::text[] IS NOT NULL"
+        column = _column(self.dimension)
+        if column is None:
+            return None
+        if len(self.values) == 1:
+            return f"{column} = ANY($3::text[])"
+        # Hashed: IS TRUE keeps it from being made a join, which would compare every row with every value.
+        return f"({column} IN (SELECT unnest($3::text[]))) IS TRUE"
 
 
-async def open_by_minute(driver: Driver, organization_id: int, narrowing: Narrowing, since: int) -> dict[int, int]:
-    """Returns how many open conversations had their latest activity in each minute from one on."""
+async def open_by_minute(
+    driver: Driver, organization_id: int, narrowing: Narrowing, since: int
+) -> dict[int, int] | None:
+    """Returns how many open conversations had their latest activity in each minute from one on; None where
+    conversations do not carry the dimension.
+    """
+    condition = narrowing.condition
+    if condition is None:
+        return None
     rows = await driver.fetch(
         f"SELECT latest_minute, count(*) FROM ({_SINCE}) AS c"  # noqa: S608
-        f" WHERE is_open AND {narrowing.condition} GROUP BY latest_minute",
+        f" WHERE is_open AND {condition} GROUP BY latest_minute",
         organization_id,
         since,
         narrowing.values,
@@ -66,10 +81,13 @@ async def latest(
     driver: Driver, organization_id: int, narrowing: Narrowing, since: int, limit: int
 ) -> list[ConversationSummary]:
     """Returns the conversations with the latest activity, latest first: of those with any from a minute on, or else
-    among some thousands of the organization's latest.
+    among some thousands of the organization's latest; none where conversations do not carry the dimension.
     """
+    condition = narrowing.condition
+    if condition is None:
+        return []
     arguments = (organization_id, since, narrowing.values)
-    chosen = f"WHERE {narrowing.condition} ORDER BY latest_minute DESC, latest_at DESC LIMIT $4"
+    chosen = f"WHERE {condition} ORDER BY latest_minute DESC, latest_at DESC LIMIT $4"
     rows = await driver.fetch(f"SELECT {_SELECTED} FROM ({_SINCE}) AS c {chosen}", *arguments, limit)  # noqa: S608
     if len(rows) < limit:
         rows += await driver.fetch(

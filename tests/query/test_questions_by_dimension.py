@@ -253,7 +253,7 @@ async def test_the_catalogue_lists_dimensions(caller: Caller) -> None:
     listed = (await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())).dimensions
     assert [one.name for one in listed] == sorted(one.name for one in dimensions.TABLE.filters)
     assert {one.name for one in listed if one.has_conversations} == {"agent", "channel", "team", "topic"}
-    assert {one.name for one in listed if one.has_realtime} == {"agent", "channel"}
+    assert {one.name for one in listed if one.has_realtime} == {"agent", "channel", "team"}
     assert all(one.description for one in listed)
 
 

@@ -9,6 +9,7 @@ import pytest
 from held_queries import Held
 
 from server.app import Running
+from server.catalog import dimensions
 from server.realtime import rebuild, states
 from server.realtime.builds import MAX_BUILDS
 from server.realtime.hubs import Hubs
@@ -128,7 +129,7 @@ async def test_a_caller_who_stays_gets_the_state_when_another_one_leaves(
     tenant: "Tenant", stub: Any, held: Held, hubs: Hubs
 ) -> None:
     leaving, staying = (realtime(stub, tenant, "web") for _ in range(2))
-    key = (tenant.organization_id, ViewFilter(channel="web"))
+    key = (tenant.organization_id, ViewFilter.of(dimensions.CHANNEL, "web"))
     await until(lambda: hubs.states.callers(*key) == 2)
     leaving.cancel()
     await until(lambda: hubs.states.callers(*key) == 1)
@@ -164,7 +165,11 @@ async def test_callers_of_a_build_that_is_older_than_an_answer_get_one_that_is_n
     monkeypatch.setattr(server.notifications, "load_state", loaded)
     await client.track(event("message.sent", channel="web"))
     waiting = [realtime(stub, tenant, "web") for _ in range(2)]
-    await until(lambda: hubs.states.callers(tenant.organization_id, ViewFilter(channel="web")) == 2 and built == 1)
+    await until(
+        lambda: (
+            hubs.states.callers(tenant.organization_id, ViewFilter.of(dimensions.CHANNEL, "web")) == 2 and built == 1
+        )
+    )
     await client.track(event("message.sent", channel="web"))
     newer = messages.RealtimeState(as_of_revision=2)
     shared = SharedState(2, messages.GetRealtimeMetricsResponse(state=newer).SerializeToString())

@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from server.app import Running
+from server.catalog import dimensions
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.projections.projector import Projector
@@ -138,10 +139,10 @@ async def test_only_so_many_filters_are_watched_at_once(
     )
     async with hubs.subscribed(organization, "UTC") as hub, contextlib.AsyncExitStack() as stack:
         for number in range(32):
-            await stack.enter_async_context(hub.watching(ViewFilter(channel=f"c{number}")))
+            await stack.enter_async_context(hub.watching(ViewFilter.of(dimensions.CHANNEL, f"c{number}")))
         with pytest.raises(Refused, match="filters"):
-            await stack.enter_async_context(hub.watching(ViewFilter(channel="another")))
-        await stack.enter_async_context(hub.watching(ViewFilter(channel="c0")))
+            await stack.enter_async_context(hub.watching(ViewFilter.of(dimensions.CHANNEL, "another")))
+        await stack.enter_async_context(hub.watching(ViewFilter.of(dimensions.CHANNEL, "c0")))
 
 
 async def test_organizations_in_which_nothing_happens_cost_one_statement_a_second(
@@ -223,15 +224,16 @@ async def test_an_older_state_never_takes_the_place_of_a_newer_one(
     monkeypatch.setattr(module, "STATE_AGE", timedelta(minutes=5))
     now = clock.now()
 
-    async def is_shared(*state: Any, channel: str = "") -> bool:
-        notifications.share_state(organization, ViewFilter(channel=channel), *state)
-        return await notifications.load_state(organization, ViewFilter(channel=channel)) == (state[0], state[2])
+    async def is_shared(*state: Any, part: ViewFilter) -> bool:
+        notifications.share_state(organization, part, *state)
+        return await notifications.load_state(organization, part) == (state[0], state[2])
 
-    await waiting.until(lambda: is_shared(5, now, b"right"))
+    await waiting.until(lambda: is_shared(5, now, b"right", part=ViewFilter()))
     for revision, seconds, state in ((5, -1, b"older"), (4, 1, b"behind")):
         notifications.share_state(organization, ViewFilter(), revision, now + timedelta(seconds=seconds), state)
         # What is shared later has come, so this one has, too.
-        await waiting.until(lambda state=state: is_shared(1, now, b"later", channel=state.decode()))
+        another = ViewFilter.of(dimensions.CHANNEL, state.decode())
+        await waiting.until(lambda another=another: is_shared(1, now, b"later", part=another))
         assert await notifications.load_state(organization, ViewFilter()) == (5, b"right")
     clock.set(now + timedelta(minutes=6))
     assert await notifications.load_state(organization, ViewFilter()) is None

@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 
 from server import histogram
-from server.catalog import slots
+from server.catalog import dimensions, slots
+from server.catalog.dimensions import Dimension, Dimensions
 from server.catalog.selections import AsOf
 from server.events import outcomes
 from server.events.event import Event, key_of
@@ -29,13 +30,20 @@ from server.tasks import retention
 from tests.support import worlds
 
 SECOND, MINUTE = 1_000_000, 60_000_000
-AGENTS, CHANNELS = ("ann", "bob", "cid"), ("web", "phone")
+AGENTS, CHANNELS, TEAMS, MODELS = ("ann", "bob", "cid"), ("web", "phone"), ("north", "south", "west"), ("big", "small")
 PARTS = (
     ViewFilter(),
-    ViewFilter(agent_ids=frozenset({"ann"})),
-    ViewFilter(agent_ids=frozenset({"ann", "cid"})),
-    ViewFilter(channel="web"),
+    ViewFilter.of(dimensions.AGENT, "ann"),
+    ViewFilter.of(dimensions.AGENT, "ann", "cid"),
+    ViewFilter.of(dimensions.CHANNEL, "web"),
+    ViewFilter.of(dimensions.TEAM, "north"),
+    ViewFilter.of(dimensions.TEAM, "south", "west"),
 )
+# Dimensions that realtime is to be narrowed by, too: one of a field of events, and one of a detail of messages.
+RESOURCE = Dimension(
+    number=200, name="resource", description="What it is about.", field="resource_id", member_kind=200, has_slots=True
+)
+MODEL = dataclasses.replace(dimensions.MODEL, has_slots=True)
 _TYPES = (
     *("message.received", "message.sent") * 4,
     "conversation.started",
@@ -52,6 +60,8 @@ def event(dice: random.Random, at: int, conversations: int = 40) -> Event:
     detail: dict[str, int | str] = {}
     if event_type == "message.sent":
         detail = {"response_time_ms": dice.randrange(1, 5000), "failed": int(dice.random() < 0.2)}
+        if dice.random() < 0.7:
+            detail["model"] = dice.choice(MODELS)
     event_id = f"{next(_ids)}"
     return Event(
         event_id=event_id,
@@ -63,10 +73,10 @@ def event(dice: random.Random, at: int, conversations: int = 40) -> Event:
         user_id=f"user-{dice.randrange(9)}",
         conversation_id=f"conversation-{dice.randrange(conversations)}",
         channel=dice.choice(CHANNELS),
-        team_id="",
+        team_id=dice.choice(TEAMS),
         campaign_id="",
         resource_type="",
-        resource_id="",
+        resource_id=dice.choice(("r1", "r2", "")),
         detail=detail,
         properties="",
         warnings=(),
@@ -130,7 +140,19 @@ class World:
 
     async def check(self, part: ViewFilter) -> None:
         """Asserts that a new view shows what a count of all events comes to."""
-        state, now = await self.state(part), self.times.now
+        state = await self.state(part)
+        self._check_messages(part, state)
+        self._check_conversations(part, state)
+
+    async def check_messages(self, part: ViewFilter) -> None:
+        """Asserts the same of a dimension that conversations do not carry: their figures are absent."""
+        state = await self.state(part)
+        self._check_messages(part, state)
+        assert [state.figures[name] for name in ("active_conversations", "conversations_today")] == [None, None]
+        assert not state.conversations
+
+    def _check_messages(self, part: ViewFilter, state: ViewState) -> None:
+        now = self.times.now
         said = [one for one in self.events if one.event_type.startswith("message.") and part.holds(one)]
         said = [one for one in said if one.occurred_at // (5 * SECOND) <= now // (5 * SECOND)]
         hour = [one for one in said if one.occurred_at // MINUTE > now // MINUTE - 60]
@@ -151,7 +173,6 @@ class World:
         assert [one.messages for one in state.minutes] == [
             sum(said.occurred_at // MINUTE == one.start // 60 for said in hour) for one in state.minutes
         ]
-        self._check_conversations(part, state)
 
     def _check_conversations(self, part: ViewFilter, state: ViewState) -> None:
         known: dict[str, list[Event]] = {}
@@ -215,6 +236,23 @@ async def test_a_view_is_what_a_count_of_all_events_comes_to(world: World, seed:
         for part in PARTS:
             await world.check(part)
         world.times.now += dice.choice((0, 1, 7, 60, 130, 400, 1000)) * SECOND
+
+
+@pytest.mark.parametrize("dimension", [RESOURCE, MODEL], ids=lambda one: one.name)
+async def test_a_further_dimension_of_realtime_is_an_entry_with_slots(
+    world: World, monkeypatch: pytest.MonkeyPatch, dimension: Dimension
+) -> None:
+    others = [one for one in dimensions.TABLE.entries if one.number != dimension.number]
+    monkeypatch.setattr(dimensions, "TABLE", Dimensions((*others, dimension)))
+    dice, ages = random.Random(11), (0, 3, 40, 200, 301, 2000, 3700)
+    values = ("r1", "r2") if dimension is RESOURCE else MODELS
+    for _ in range(6):
+        await world.store([event(dice, world.times.now - dice.choice(ages) * SECOND) for _ in range(30)])
+        await fold.fold(world.database, world.organization, limit=dice.choice((20, 5000)))
+        for part in (ViewFilter.of(dimension, values[0]), ViewFilter.of(dimension, *values)):
+            await world.check_messages(part)
+            assert (await world.state(part)).figures["messages_today"]
+        world.times.now += dice.choice((1, 60, 400)) * SECOND
 
 
 async def test_slots_that_are_over_become_minutes_and_go(world: World) -> None:

@@ -101,7 +101,7 @@ def test_conversations_are_active_for_an_hour_after_their_latest_minute() -> Non
 def test_a_part_without_cells_of_its_own_shows_no_windows() -> None:
     today = Today(span=day_of(NOW, "UTC"), figures={})
     facts = Facts(messages=None, today=today, open_by_minute={START // 60: 3}, conversations=())
-    state = View(ViewFilter(channel="c"), facts, 0, NOW).state(NOW)
+    state = View(ViewFilter.of(dimensions.CHANNEL, "c"), facts, 0, NOW).state(NOW)
     assert {name: value for name, value in state.figures.items() if value is not None} == {"active_conversations": 3}
     assert not state.minutes
 

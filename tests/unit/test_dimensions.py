@@ -13,6 +13,7 @@ from server.rollups import member_numbers
 from server.rollups.member_numbers import Limits
 from server.rpc.questions import catalogue, shared
 from server.settings import Settings
+from tallywire.cli import options
 from tallywire.v1 import answer_pb2, event_pb2, realtime_service_pb2
 
 ENTRIES = dimensions.TABLE.entries
@@ -76,6 +77,16 @@ def test_values_are_fields_of_events_or_of_their_details() -> None:
             detail = event_pb2.Event.DESCRIPTOR.fields_by_name[one.family].message_type
             assert set(one.details) <= set(detail.fields_by_name)
             assert one.family in rules.FAMILIES.values()
+
+
+def test_the_command_names_the_dimensions_that_there_are() -> None:
+    answers, realtime, updates = (
+        [one.name for one in some]
+        for some in (dimensions.TABLE.filters, dimensions.TABLE.of_realtime, dimensions.TABLE.of_updates)
+    )
+    assert list(options.ANSWER_DIMENSIONS) == answers
+    assert list(options.REALTIME_DIMENSIONS) == realtime
+    assert sorted(options.UPDATE_DIMENSIONS) == sorted(updates)
 
 
 def test_conversations_count_by_the_dimensions_that_say_so() -> None:

@@ -15,10 +15,15 @@ _SLOW = 0.05  # seconds a slow reader takes for a message, at most
 _READERS = {
     "reader of all events": (Interest(include_events=True), 0.0),
     "slow reader of all": (Interest(), _SLOW),
-    "reader of an agent's events": (Interest(agent_ids=("ada",), include_events=True), 0.0),
-    "slow reader of a channel": (Interest(channel="web"), _SLOW),
+    "reader of an agent's events": (Interest(dimension="agent", values=("ada",), include_events=True), 0.0),
+    "slow reader of a channel": (Interest(dimension="channel", values=("web",)), _SLOW),
+    "reader of a team": (Interest(dimension="team", values=("north",)), 0.0),
 }
-_WATCHERS = {"watcher of all": (Interest(), 0.0), "slow watcher of a channel": (Interest(channel="web"), 0.5)}
+_WATCHERS = {
+    "watcher of all": (Interest(), 0.0),
+    "slow watcher of a channel": (Interest(dimension="channel", values=("web",)), 0.5),
+    "watcher of two teams": (Interest(dimension="team", values=("north", "south")), 0.0),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,9 +57,8 @@ async def until_true(client: AsyncClient, tenant: Tenant, watchers: Sequence[Wat
     waiting = list(watchers)
     while waiting:
         await asyncio.sleep(_LOOK_AGAIN)
-        today = await _today(client, tenant)
         for one in list(waiting):
-            if one.state is not None and _of_today(one.state) == today[one.interest.channel]:
+            if one.state is not None and _of_today(one.state) == await _today(client, tenant, one.interest):
                 waiting.remove(one)
 
 
@@ -67,26 +66,20 @@ async def compare_table(
     client: AsyncClient, organization: int, reader: Reader, start: datetime, end: datetime
 ) -> list[Violation]:
     """Where a table that was made of a reader's updates alone differs from the trends."""
-    agent = reader.interest.agent_ids[0] if reader.interest.agent_ids else None
+    interest = reader.interest
     answer = await client.usage(
         start,
         end,
         granularity="hour",
         metrics=(*_TAKEN, *_ADDED),
         time_zone="UTC",
-        agent_id=agent,
-        channel=reader.interest.channel or None,
+        dimensions=interest.dimensions,
     )
-    dimension, value = messages.CHANGE_DIMENSION_TOTAL, ""
-    if agent:
-        dimension, value = messages.CHANGE_DIMENSION_AGENT, agent
-    elif reader.interest.channel:
-        dimension, value = messages.CHANGE_DIMENSION_CHANNEL, reader.interest.channel
     hours = [bucket.start.ToDatetime(UTC) for bucket in answer.buckets]
     found = []
     for series in answer.series:
         ask = reader.table.counts if series.metric in _TAKEN else reader.table.sums
-        made = _by_hour(ask(series.metric, dimension=dimension, value=value))
+        made = _by_hour(ask(series.metric, dimension=interest.change_dimension, value=interest.values[0]))
         reported = Counter({hour: one.integer for hour, one in zip(hours, series.values, strict=True) if one.integer})
         differing = sorted(hour for hour in made | reported if made[hour] != reported[hour])
         if differing:
@@ -112,7 +105,7 @@ async def compare_states(client: AsyncClient, tenant: Tenant, interests: Sequenc
     """Where the figures of now differ from the model."""
     found: list[str] = []
     for interest in interests:
-        state = await client.realtime(agent_ids=interest.agent_ids, channel=interest.channel or None)
+        state = await client.realtime(dimensions=interest.dimensions)
         found += _differences(state, interest, list(tenant.all_facts.values()), tenant.time_zone)
     if not found:
         return []
@@ -124,14 +117,14 @@ def _differences(
     state: messages.RealtimeState, interest: Interest, facts: Sequence[Fact], time_zone: str
 ) -> Iterator[str]:
     at = state.as_of_time.ToDatetime(UTC)
-    where = f"{interest.channel or 'of all'}, as of {at}"
+    where = f"of {interest.dimension} {', '.join(interest.values)}, as of {at}"
     part = [fact for fact in facts if interest.holds(fact)]
     mine = [one for one in model.moments(facts) if interest.holds(one)]
     for name, figure in model.now(part, mine, at, midnight(at, time_zone)).items():
         reported = getattr(state.metrics, name) if state.metrics.HasField(name) else None  # type: ignore[arg-type]
         if not _same(reported, figure, error=_ERROR if name.startswith("p") else _ROUNDING):
             yield f"{name} {where}, is {reported}, the model says {figure}"
-    active = model.active(facts, at, *interest.narrowing)
+    active = model.active(facts, at, interest.field, interest.values)
     if state.metrics.active_conversations != active:
         yield f"active_conversations {where}, is {state.metrics.active_conversations}, the model says {active}"
     minutes, wanted = [one.messages for one in state.minutes], model.messages_by_minute(part, at)
@@ -150,14 +143,15 @@ def midnight(at: datetime, time_zone: str) -> datetime:
     return at.astimezone(ZoneInfo(time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-async def _today(client: AsyncClient, tenant: Tenant) -> dict[str, tuple[Figure, ...]]:
-    """Today's figures by channel, as the overview has them."""
+async def _today(client: AsyncClient, tenant: Tenant, interest: Interest) -> tuple[Figure, ...]:
+    """Today's figures of an interest, as overviews have them: those of its values add up."""
     start = midnight(datetime.now(UTC), tenant.time_zone)
-    found = {}
-    for channel in ("", "web"):
-        answer = await client.overview(start, start + timedelta(days=1), channel=channel or None)
-        found[channel] = tuple(getattr(answer.overview, name) for name in _TODAY.values())
-    return found
+    found = []
+    for value in interest.values:
+        narrowed = dict.fromkeys(interest.dimensions, value)
+        answer = await client.overview(start, start + timedelta(days=1), dimensions=narrowed)
+        found.append([getattr(answer.overview, name) for name in _TODAY.values()])
+    return tuple(map(sum, zip(*found, strict=True)))
 
 
 def _of_today(state: messages.RealtimeState) -> tuple[Figure, ...]:

@@ -11,8 +11,8 @@ import grpc
 from google.protobuf import duration_pb2
 
 import tallywire.errors
+from tallywire.v1 import answer_pb2, realtime_service_pb2_grpc
 from tallywire.v1 import realtime_service_pb2 as messages
-from tallywire.v1 import realtime_service_pb2_grpc
 from tests.harness.faults.checker import Part
 from tests.harness.faults.clients import Client
 from tests.harness.faults.history import Delivered, Resumed, Shown, now
@@ -23,45 +23,54 @@ from tests.harness.faults.workload import Fact
 _SHORTEST, _LONGEST = 0.1, 5.0  # seconds that a stream is read for, while faults come
 _PAUSE = 0.03  # before another connection
 _MIN_INTERVAL = duration_pb2.Duration(nanos=100_000_000)
+_FIELDS = {"total": "", "agent": "agent_id", "channel": "channel", "team": "team_id"}
 _CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 200), ("grpc.use_local_subchannel_pool", 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interest:
-    """What is subscribed to."""
+    """What is subscribed to: everything, or some values of a dimension."""
 
-    agent_ids: tuple[str, ...] = ()
-    channel: str = ""
+    dimension: str = "total"
+    values: tuple[str, ...] = ("",)
     include_events: bool = False
 
     @property
     def filter(self) -> messages.RealtimeFilter:
-        """It as a filter of the contract."""
-        return messages.RealtimeFilter(agent_ids=self.agent_ids, channel=self.channel)
+        """It as a filter of the contract, in the short form of the dimension if there is one."""
+        match self.dimension:
+            case "total":
+                return messages.RealtimeFilter()
+            case "agent":
+                return messages.RealtimeFilter(agent_ids=self.values)
+            case "channel" if len(self.values) == 1:
+                return messages.RealtimeFilter(channel=self.values[0])
+        filters = [answer_pb2.DimensionFilter(dimension=self.dimension, value=value) for value in self.values]
+        return messages.RealtimeFilter(dimensions=filters)
 
     @property
-    def narrowing(self) -> tuple[str, Sequence[str]]:
-        """The field of an event that it is narrowed by, and the values; no field for everything."""
-        return ("agent_id", self.agent_ids) if self.agent_ids else ("channel" if self.channel else "", (self.channel,))
+    def dimensions(self) -> dict[str, tuple[str, ...]]:
+        """It as an argument of the client."""
+        return {} if self.dimension == "total" else {self.dimension: self.values}
+
+    @property
+    def field(self) -> str:
+        """The field of an event that it is narrowed by; none for everything."""
+        return _FIELDS[self.dimension]
 
     @property
     def part(self) -> Part:
-        """It as a part of what is counted; only of an interest in one agent at most."""
-        name, values = self.narrowing
-        return name, values[0]
+        """It as a part of what is counted; only of an interest in one value."""
+        return self.field, self.values[0]
 
     @property
-    def dimension(self) -> int:
+    def change_dimension(self) -> int:
         """The dimension of the changes that add up to it."""
-        if self.agent_ids:
-            return messages.CHANGE_DIMENSION_AGENT
-        return messages.CHANGE_DIMENSION_CHANNEL if self.channel else messages.CHANGE_DIMENSION_TOTAL
+        return messages.ChangeDimension.Value(f"CHANGE_DIMENSION_{self.dimension.upper()}")
 
     def holds(self, one: Fact | Moment) -> bool:
         """True where an event or a moment of a conversation is subscribed to."""
-        if self.agent_ids:
-            return one.agent_id in self.agent_ids
-        return not self.channel or one.channel == self.channel
+        return not self.field or getattr(one, self.field) in self.values
 
 
 class Lines:
@@ -143,7 +152,7 @@ class Reader:
                         after=self.revision,
                     )
                 )
-            assembly, parts = Assembly(self.interest.dimension), []
+            assembly, parts = Assembly(self.interest.change_dimension), []
             async with _reading(stub.WatchUpdates(request, metadata=self._metadata)) as call:
                 async for message in call:
                     parts.append(message)

@@ -14,7 +14,7 @@ from server.store.updates import Update
 from tests.harness.faults.checker import Logged, Part, Stored
 
 _EVERYTHING = 2**31
-_FIELDS = {dimensions.TOTAL.number: "", dimensions.AGENT.number: "agent_id", dimensions.CHANNEL.number: "channel"}
+_FIELDS = {one.number: one.field for one in (dimensions.TOTAL, *dimensions.TABLE.of_realtime)}
 _EVENTS, _BEGUN = (cells.count_key(registry.MEASURES[name].number) for name in ("events", "total_conversations"))
 
 

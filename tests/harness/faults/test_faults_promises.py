@@ -106,7 +106,7 @@ def test_an_update_in_parts_is_one_delivery_and_one_that_was_cut_off_is_none() -
 
 
 ORGANIZATION, AT = 7, datetime(2026, 3, 1, tzinfo=UTC)
-INTEREST = Interest(agent_ids=("ada",), include_events=True)
+INTEREST = Interest(dimension="agent", values=("ada",), include_events=True)
 
 
 def found(reported: Sequence[Delivery], *, shown: Sequence[int] = ()) -> set[str]:

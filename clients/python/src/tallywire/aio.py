@@ -233,12 +233,11 @@ class AsyncClient:
     async def realtime(
         self,
         *,
-        agent_ids: Sequence[str] = (),
-        channel: str | None = None,
         timeout: float | None = None,
+        **only: Unpack[requests.RealtimeOnly],
     ) -> realtime_service_pb2.RealtimeState:
-        """Returns what is happening now, in all or for some agents or one channel."""
-        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=requests.realtime_filter(agent_ids, channel))
+        """Returns what is happening now, in all or for some values of one dimension."""
+        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=requests.realtime_filter(**only))
         response = await self._call(self._bound().realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
         return response.state
 

@@ -205,7 +205,7 @@ class Client:
         timeout: float | None = None,
         **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetOverviewResponse:
-        """Returns the key figures of [start, end), of all or of one agent, channel or team; absent ones are unset."""
+        """Returns the key figures of [start, end), of all or of one value of a dimension; absent ones are unset."""
         request = requests.overview(start, end, time_zone, only)
         return self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
@@ -250,12 +250,11 @@ class Client:
     def realtime(
         self,
         *,
-        agent_ids: Sequence[str] = (),
-        channel: str | None = None,
         timeout: float | None = None,
+        **only: Unpack[requests.RealtimeOnly],
     ) -> realtime_service_pb2.RealtimeState:
-        """Returns what is happening now, in all or for some agents or one channel."""
-        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=requests.realtime_filter(agent_ids, channel))
+        """Returns what is happening now, in all or for some values of one dimension."""
+        request = realtime_service_pb2.GetRealtimeMetricsRequest(filter=requests.realtime_filter(**only))
         response = self._call(self._realtime.GetRealtimeMetrics, lambda: request, retries.QUERY, timeout)
         return response.state
 
@@ -271,8 +270,8 @@ class Client:
         The subscription outlasts servers: a connection that is lost is replaced after a jittered wait, of which
         `on_retry` gets the error and the seconds; `retry_for` seconds in a row without a connection raise the error
         (None: never). A connection that ends by its age, every few minutes, is replaced silently. Revisions never go
-        back. `agent_ids` or `channel` narrow it. A heartbeat has a revision and no state; heartbeats come every 15
-        seconds while nothing changes, and only if asked for.
+        back. `agent_ids`, `channel` or `dimensions` narrow it to some values of one dimension. A heartbeat has a
+        revision and no state; heartbeats come every 15 seconds while nothing changes, and only if asked for.
         """
         return subscription.Subscription(
             lambda request: self._realtime.WatchMetrics(request, metadata=self._connection.metadata),
@@ -291,9 +290,9 @@ class Client:
         """Yields every revision once, in order, without a gap and whole, from now on or after a token.
 
         Connections are replaced as in watch(). To go on in another process, keep the iterator's `resume_token` once an
-        update is dealt with, and pass it as `resume_after` with the same `agent_ids` or `channel`. Bookmarks move the
-        token while nothing happens; they come only if asked for, and the first one says that nothing is missed from
-        then on. include_events needs a key with the scope events, too.
+        update is dealt with, and pass it as `resume_after` with the same filter. Bookmarks move the token while nothing
+        happens; they come only if asked for, and the first one says that nothing is missed from then on. include_events
+        needs a key with the scope events, too.
 
         Raises Restored when the service was restored from a backup, also during the subscription: begin anew. Raises
         OutOfRange with the reason COMPACTED when the token is older than what is kept, or FUTURE_REVISION;

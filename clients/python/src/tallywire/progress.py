@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import grpc
 from google.protobuf import duration_pb2
@@ -29,15 +29,13 @@ _RequestOut = TypeVar("_RequestOut", covariant=True)
 _Response = TypeVar("_Response")
 
 
-class SubscriptionOptions(TypedDict, total=False):
+class SubscriptionOptions(requests.RealtimeOnly, total=False):
     """The arguments that all subscriptions have.
 
     A connection that is lost is replaced after a jittered wait; `on_retry` is called with the error and the seconds of
     that wait. `retry_for` seconds in a row without a connection raise the error; None waits for ever.
     """
 
-    agent_ids: Sequence[str]
-    channel: str | None
     retry_for: float | None
     on_retry: OnRetry | None
 
@@ -215,7 +213,11 @@ def _filter(options: SubscriptionOptions) -> realtime_service_pb2.RealtimeFilter
     """Returns the filter of a subscription. Raises TypeError for an argument that subscriptions do not have."""
     if unknown := options.keys() - SubscriptionOptions.__annotations__.keys():
         raise TypeError(f"a subscription has no argument {min(unknown)!r}")
-    return requests.realtime_filter(options.get("agent_ids", ()), options.get("channel"))
+    return requests.realtime_filter(
+        agent_ids=options.get("agent_ids", ()),
+        channel=options.get("channel"),
+        dimensions=options.get("dimensions"),
+    )
 
 
 def _out_of_sequence(what: str, expected: int | None, revision: int) -> errors.OutOfSequence:

@@ -32,13 +32,25 @@ _GRANULARITIES: Final = {
 }
 
 
+# Values by the names of dimensions: {"model": "small-2"}, or several of one: {"team": ["north", "south"]}.
+Dimensions = Mapping[str, str | Sequence[str]]
+
+
 class Only(TypedDict, total=False):
-    """The arguments that narrow an answer to one value of one dimension."""
+    """The arguments that narrow an answer. The server says which of them can be combined."""
 
     agent_id: str | None
     channel: str | None
     team_id: str | None
-    dimensions: Mapping[str, str] | None  # values by the names of dimensions, as {"model": "small-2"}
+    dimensions: Dimensions | None
+
+
+class RealtimeOnly(TypedDict, total=False):
+    """The arguments that narrow realtime figures and updates: to some values of one dimension."""
+
+    agent_ids: Sequence[str]
+    channel: str | None
+    dimensions: Dimensions | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,19 +171,35 @@ def answer_filter(
     agent_id: str | None = None,
     channel: str | None = None,
     team_id: str | None = None,
-    dimensions: Mapping[str, str] | None = None,
+    dimensions: Dimensions | None = None,
 ) -> answer_pb2.Filter | None:
-    """Returns the filter, or None without any; the server takes one value of one dimension at most."""
+    """Returns the filter, or None without any."""
     if not (agent_id or channel or team_id or dimensions):
         return None
-    others = [answer_pb2.DimensionFilter(dimension=name, value=value) for name, value in (dimensions or {}).items()]
-    return answer_pb2.Filter(agent_id=agent_id or "", channel=channel or "", team_id=team_id or "", dimensions=others)
+    return answer_pb2.Filter(
+        agent_id=agent_id or "", channel=channel or "", team_id=team_id or "", dimensions=_filters(dimensions)
+    )
 
 
-def realtime_filter(agent_ids: Sequence[str], channel: str | None) -> realtime_service_pb2.RealtimeFilter | None:
-    """Returns the filter, or None without any; the server takes agents or a channel."""
+def realtime_filter(
+    *, agent_ids: Sequence[str] = (), channel: str | None = None, dimensions: Dimensions | None = None
+) -> realtime_service_pb2.RealtimeFilter | None:
+    """Returns the filter, or None without any."""
     if isinstance(agent_ids, str):
         raise TypeError("agent_ids is a sequence of ids, not one text")
-    if not (agent_ids or channel):
+    if not (agent_ids or channel or dimensions):
         return None
-    return realtime_service_pb2.RealtimeFilter(agent_ids=agent_ids, channel=channel or "")
+    return realtime_service_pb2.RealtimeFilter(
+        agent_ids=agent_ids, channel=channel or "", dimensions=_filters(dimensions)
+    )
+
+
+def _filters(dimensions: Dimensions | None) -> list[answer_pb2.DimensionFilter]:
+    """Returns a filter for each value. Raises ValueError for a dimension without any: it would not narrow anything."""
+    found = []
+    for name, values in (dimensions or {}).items():
+        if not values:
+            raise ValueError(f"dimensions: {name} has no value")
+        several = (values,) if isinstance(values, str) else values
+        found += [answer_pb2.DimensionFilter(dimension=name, value=value) for value in several]
+    return found

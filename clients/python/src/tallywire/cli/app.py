@@ -19,7 +19,6 @@ application = typer.Typer(
     name="tallywire",
     help="Track events and read figures of tallywire.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -102,11 +101,11 @@ def overview(
     to: options.ServerOptions,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the key figures of a period, of everything or of one agent, channel or team."""
-    question = of.question()
+    """Show the key figures of a period, of everything or of one value of a dimension."""
+    question, narrowed = of.question(), only.arguments()
     with to.connect() as server:
         asked = options.asked(question, server)
-        response = server.overview(asked.start, asked.end, time_zone=asked.time_zone, **only.arguments())
+        response = server.overview(asked.start, asked.end, time_zone=asked.time_zone, **narrowed)
     if as_json:
         json_output.emit(json_output.of(response))
     else:
@@ -148,7 +147,7 @@ def usage(
     as_json: options.AsJson = False,
 ) -> None:
     """Show series over a period; a single metric as a bar chart, point by point."""
-    question = of.question()
+    question, narrowed = of.question(), only.arguments()
     width = options.granularity(granularity)
     with to.connect() as server:
         asked = options.asked(question, server)
@@ -158,7 +157,7 @@ def usage(
             granularity=width,
             metrics=metric or [],
             time_zone=asked.time_zone,
-            **only.arguments(),
+            **narrowed,
         )
     if as_json:
         json_output.emit(json_output.with_states(response, "buckets", response.granularity))
@@ -171,7 +170,7 @@ def usage(
 @options.grouped
 def watch_now(
     *,
-    only: options.SubscriptionFilterOptions,
+    only: options.RealtimeFilterOptions,
     interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two states, at least.")] = 1.0,
     to: options.ServerOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print each state as a line of JSON.")] = False,
@@ -180,10 +179,8 @@ def watch_now(
 
     It outlasts restarts of the server. An arrow compares a figure with what it was a minute before.
     """
-    server = to.asynchronous()
-    code = asyncio.run(
-        watch.run(server, agent_ids=only.agent or [], channel=only.channel, interval=interval, as_json=as_json)
-    )
+    narrowed, server = only.arguments(), to.asynchronous()
+    code = asyncio.run(watch.run(server, narrowed, interval=interval, as_json=as_json))
     raise typer.Exit(code)
 
 
@@ -198,7 +195,7 @@ def print_updates(
     with_events: Annotated[
         bool, typer.Option("--events", help="Print the events, too; needs the scope events.")
     ] = False,
-    only: options.SubscriptionFilterOptions,
+    only: options.UpdateFilterOptions,
     to: options.ServerOptions,
 ) -> None:
     """Print every update as a line of JSON, from now on or after the position in FILE.
@@ -206,13 +203,9 @@ def print_updates(
     With --resume, a reader that is killed and started again has every update: in a file that stdout is appended to
     (>>) exactly once; on a pipe the last line may come twice, and its revision tells.
     """
-    server = to.asynchronous()
+    narrowed, server = only.arguments(), to.asynchronous()
     output = updates.Output(sys.stdout.fileno())
-    code = asyncio.run(
-        updates.run(
-            server, output, resume=resume, agent_ids=only.agent or [], channel=only.channel, include_events=with_events
-        )
-    )
+    code = asyncio.run(updates.run(server, output, narrowed, resume=resume, include_events=with_events))
     raise typer.Exit(code)
 
 

@@ -1,4 +1,4 @@
-"""The options of `track` that have the form key=value."""
+"""Options that have the form key=value: those of `track`, and filters."""
 
 import json
 from collections.abc import Sequence
@@ -24,6 +24,16 @@ def detail(event_type: str, pairs: Sequence[str]) -> dict[str, Any]:
             raise WrongUsage(f"{error}{hint}") from None
         except ValueError as error:
             raise WrongUsage(f"--set {error}") from None
+    return found
+
+
+def dimensions(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """Returns --where options as values by dimension. Raises WrongUsage."""
+    found: dict[str, list[str]] = {}
+    for name, value in _split(pairs, "--where"):
+        if not value:
+            raise WrongUsage(f"--where {name}= has no value")
+        found.setdefault(name, []).append(value)
     return found
 
 

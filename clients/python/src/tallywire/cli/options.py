@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args
 import typer
 
 from tallywire import aio, client, requests
-from tallywire.cli import period
+from tallywire.cli import key_values, period
 from tallywire.cli.problems import WrongUsage
 from tallywire.requests import GranularityName
 
@@ -40,6 +40,34 @@ Agent = Annotated[str | None, typer.Option("--agent", help="Only this agent.")]
 Agents = Annotated[list[str] | None, typer.Option("--agent", help="Only this agent; may be repeated.")]
 Channel = Annotated[str | None, typer.Option("--channel", help="Only this channel.")]
 Team = Annotated[str | None, typer.Option("--team", help="Only this team.")]
+Teams = Annotated[list[str] | None, typer.Option("--team", help="Only this team; may be repeated.")]
+
+# Those that the server knows, for help and completion: what else is named is left to the server.
+ANSWER_DIMENSIONS: Final = ("agent", "channel", "team", "model", "endpoint", "campaign", "queue", "topic")
+REALTIME_DIMENSIONS: Final = ("agent", "channel", "team")
+UPDATE_DIMENSIONS: Final = (*ANSWER_DIMENSIONS, "event_type")
+
+
+def _where(names: Sequence[str], repeated: str) -> Any:
+    """Returns the option --where with these dimensions."""
+
+    def completed(incomplete: str) -> list[str]:
+        return [f"{name}=" for name in names if name.startswith(incomplete)]
+
+    return typer.Option(
+        "--where",
+        metavar="DIMENSION=VALUE",
+        autocompletion=completed,
+        help=f"Only this value of one of the dimensions {', '.join(names)}; as in team=north. {repeated}",
+    )
+
+
+_ANY_VALUE: Final = "May be repeated for several values of one dimension."
+AnswerWhere = Annotated[
+    list[str] | None, _where(ANSWER_DIMENSIONS, "May be given twice, for dimensions that are kept as a pair.")
+]
+RealtimeWhere = Annotated[list[str] | None, _where(REALTIME_DIMENSIONS, _ANY_VALUE)]
+UpdateWhere = Annotated[list[str] | None, _where(UPDATE_DIMENSIONS, _ANY_VALUE)]
 
 Granularity = Annotated[
     str | None, typer.Option(help="Width of a point: hour, day, week or month. Default: by the length of the period.")
@@ -115,21 +143,37 @@ class FilterOptions:
     agent: Agent = None
     channel: Channel = None
     team: Team = None
+    where: AnswerWhere = None
 
     def arguments(self) -> requests.Only:
-        """Returns them as the arguments of a client's question."""
-        return {"agent_id": self.agent, "channel": self.channel, "team_id": self.team}
+        """Returns them as the arguments of a client's question. Raises WrongUsage."""
+        dimensions = key_values.dimensions(self.where or [])
+        return {"agent_id": self.agent, "channel": self.channel, "team_id": self.team, "dimensions": dimensions}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionFilterOptions:
-    """The options that narrow a subscription."""
+class RealtimeFilterOptions:
+    """The options that narrow realtime figures."""
 
     agent: Agents = None
     channel: Channel = None
+    team: Teams = None
+    where: RealtimeWhere = None
+
+    def arguments(self) -> requests.RealtimeOnly:
+        """Returns them as the arguments of a client's subscription. Raises WrongUsage."""
+        dimensions = key_values.dimensions([*(f"team={team}" for team in self.team or []), *(self.where or [])])
+        return {"agent_ids": self.agent or [], "channel": self.channel, "dimensions": dimensions}
 
 
-_GROUPS: Final = (ServerOptions, PeriodOptions, FilterOptions, SubscriptionFilterOptions)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateFilterOptions(RealtimeFilterOptions):
+    """The options that narrow updates."""
+
+    where: UpdateWhere = None
+
+
+_GROUPS: Final = (ServerOptions, PeriodOptions, FilterOptions, RealtimeFilterOptions, UpdateFilterOptions)
 
 
 def grouped(command: Callable[..., _Result]) -> Callable[..., _Result]:

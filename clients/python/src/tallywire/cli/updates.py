@@ -18,7 +18,7 @@ from typing import Final
 
 import grpc
 
-from tallywire import aio, errors
+from tallywire import aio, errors, requests
 from tallywire.aio_subscription import AsyncSubscription
 from tallywire.cli import json_output, stop_request
 from tallywire.cli.problems import WrongUsage
@@ -113,10 +113,9 @@ class PositionFile:
 async def run(
     server: aio.AsyncClient,
     output: Output,
+    only: requests.RealtimeOnly,
     *,
     resume: Path | None,
-    agent_ids: list[str],
-    channel: str | None,
     include_events: bool,
 ) -> int:
     """Prints updates until somebody stops it, and returns the exit code."""
@@ -127,10 +126,9 @@ async def run(
         await server.connect()
         stream = server.updates(
             resume_after=start.resume_token if start else "",
-            agent_ids=agent_ids,
-            channel=channel,
             include_events=include_events,
             bookmarks=True,
+            **only,
         )
         try:
             return await end.during(_print(stream, output, keeper, start))

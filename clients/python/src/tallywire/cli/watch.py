@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.console import Console, RenderableType
 
-from tallywire import aio, errors, progress
+from tallywire import aio, errors, progress, requests
 from tallywire.aio_subscription import AsyncSubscription
 from tallywire.cli import dashboard, json_output, stop_request, terminal, trends
 from tallywire.v1 import realtime_service_pb2
@@ -59,22 +59,18 @@ class Board:
         )
 
 
-async def run(
-    server: aio.AsyncClient, *, agent_ids: list[str], channel: str | None, interval: float, as_json: bool
-) -> int:
+async def run(server: aio.AsyncClient, only: requests.RealtimeOnly, *, interval: float, as_json: bool) -> int:
     """Watches until somebody stops it, and returns the exit code."""
     end = stop_request.StopRequest()
     async with server:
         await server.connect()
 
         def subscribe(on_retry: progress.OnRetry | None) -> _States:
-            return server.watch(
-                agent_ids=agent_ids, channel=channel, min_interval=interval, heartbeats=not as_json, on_retry=on_retry
-            )
+            return server.watch(min_interval=interval, heartbeats=not as_json, on_retry=on_retry, **only)
 
         if as_json:
             return await end.during(_print_lines(subscribe(None)))
-        board = Board(title=_title(agent_ids, channel))
+        board = Board(title=title(only))
         console = Console()
         if console.is_terminal and not console.is_dumb_terminal:
             code = await end.during(_live(console, board, subscribe, end))
@@ -84,10 +80,15 @@ async def run(
     return 0 if code == _INTERRUPTED else code
 
 
-def _title(agent_ids: list[str], channel: str | None) -> str:
-    if channel:
-        return f"channel {channel}"
-    return f"agent {', '.join(agent_ids)}" if agent_ids else "everything"
+def title(only: requests.RealtimeOnly) -> str:
+    """Returns what a dashboard is about, in words."""
+    narrowed = requests.realtime_filter(**only)
+    if narrowed is None:
+        return "everything"
+    values: dict[str, list[str]] = {"agent": list(narrowed.agent_ids), "channel": [narrowed.channel]}
+    for one in narrowed.dimensions:
+        values.setdefault(one.dimension, []).append(one.value)
+    return " and ".join(f"{name} {', '.join(filter(None, some))}" for name, some in values.items() if any(some))
 
 
 async def _print_lines(states: _States) -> None:

@@ -126,7 +126,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     of the message that has the field (empty: the request), and number, that of the field.
     """
     ERROR_REASON_UNKNOWN_DIMENSION: _ErrorReason.ValueType  # 51
-    """INVALID_ARGUMENT. There is no dimension of this name, or answers cannot be narrowed by it. Metadata: dimension."""
+    """INVALID_ARGUMENT. There is no dimension of this name, or what was asked for cannot be narrowed by it; the message
+    lists those by which it can. Metadata: dimension.
+    """
     ERROR_REASON_PAIR_NOT_KEPT: _ErrorReason.ValueType  # 52
     """FAILED_PRECONDITION. The two filters name a pair of dimensions by which the organization keeps no figures. The
     operator can declare it, and figures of the time before are then counted from raw events. Metadata: pair, and kept,
@@ -330,7 +332,9 @@ field, a filter for example, it would answer for more than was asked. Events may
 of the message that has the field (empty: the request), and number, that of the field.
 """
 ERROR_REASON_UNKNOWN_DIMENSION: ErrorReason.ValueType  # 51
-"""INVALID_ARGUMENT. There is no dimension of this name, or answers cannot be narrowed by it. Metadata: dimension."""
+"""INVALID_ARGUMENT. There is no dimension of this name, or what was asked for cannot be narrowed by it; the message
+lists those by which it can. Metadata: dimension.
+"""
 ERROR_REASON_PAIR_NOT_KEPT: ErrorReason.ValueType  # 52
 """FAILED_PRECONDITION. The two filters name a pair of dimensions by which the organization keeps no figures. The
 operator can declare it, and figures of the time before are then counted from raw events. Metadata: pair, and kept,

@@ -1178,7 +1178,7 @@ class DimensionDescriptor(google.protobuf.message.Message):
     has_conversations: builtins.bool
     """has_conversations is true if what is counted from whole conversations is kept by it, too."""
     has_realtime: builtins.bool
-    """has_realtime is true if RealtimeFilter has a field for it."""
+    """has_realtime is true if realtime figures can be narrowed by it (RealtimeFilter). Updates can be by any dimension."""
     def __init__(
         self,
         *,

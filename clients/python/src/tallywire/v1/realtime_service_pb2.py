@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from tallywire.v1 import answer_pb2 as tallywire_dot_v1_dot_answer__pb2
 from tallywire.v1 import event_pb2 as tallywire_dot_v1_dot_event__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tallywire/v1/realtime_service.proto\x12\x0ctallywire.v1\x1a\x18tallywire/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x0eRealtimeFilter\x12\x11\n\tagent_ids\x18\x01 \x03(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\"I\n\x19GetRealtimeMetricsRequest\x12,\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1c.tallywire.v1.RealtimeFilter\"H\n\x1aGetRealtimeMetricsResponse\x12*\n\x05state\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.RealtimeState\"t\n\x13WatchMetricsRequest\x12,\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1c.tallywire.v1.RealtimeFilter\x12/\n\x0cmin_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"T\n\x14WatchMetricsResponse\x12*\n\x05state\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.RealtimeState\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x81\x02\n\rRealtimeState\x12\x16\n\x0e\x61s_of_revision\x18\x01 \x01(\x03\x12.\n\nas_of_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12.\n\x07metrics\x18\x04 \x01(\x0b\x32\x1d.tallywire.v1.RealtimeMetrics\x12-\n\x07minutes\x18\x05 \x03(\x0b\x32\x1c.tallywire.v1.RealtimeMinute\x12\x36\n\rconversations\x18\x06 \x03(\x0b\x32\x1f.tallywire.v1.ConversationState\"\xb7\x04\n\x0fRealtimeMetrics\x12!\n\x14\x61\x63tive_conversations\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12!\n\x14messages_last_minute\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x1f\n\x12messages_last_hour\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12!\n\x14\x61vg_response_time_ms\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12!\n\x14p50_response_time_ms\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12!\n\x14p95_response_time_ms\x18\x06 \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0csuccess_rate\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x1b\n\x0emessages_today\x18\x08 \x01(\x03H\x07\x88\x01\x01\x12 \n\x13\x63onversations_today\x18\t \x01(\x03H\x08\x88\x01\x01\x12\x19\n\x0ctokens_today\x18\n \x01(\x03H\t\x88\x01\x01\x42\x17\n\x15_active_conversationsB\x17\n\x15_messages_last_minuteB\x15\n\x13_messages_last_hourB\x17\n\x15_avg_response_time_msB\x17\n\x15_p50_response_time_msB\x17\n\x15_p95_response_time_msB\x0f\n\r_success_rateB\x11\n\x0f_messages_todayB\x16\n\x14_conversations_todayB\x0f\n\r_tokens_today\"\xc5\x01\n\x0eRealtimeMinute\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08messages\x18\x02 \x01(\x03\x12!\n\x14p50_response_time_ms\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12!\n\x14p95_response_time_ms\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x17\n\x15_p50_response_time_msB\x17\n\x15_p95_response_time_ms\"\xdf\x01\n\x11\x43onversationState\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x30\n\x06status\x18\x02 \x01(\x0e\x32 .tallywire.v1.ConversationStatus\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\x34\n\x10last_activity_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmessage_count\x18\x07 \x01(\x03\"q\n\x13WatchUpdatesRequest\x12\x14\n\x0cresume_after\x18\x01 \x01(\t\x12,\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1c.tallywire.v1.RealtimeFilter\x12\x16\n\x0einclude_events\x18\x03 \x01(\x08\"\xe3\x01\n\x14WatchUpdatesResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x10\n\x08\x62ookmark\x18\x03 \x01(\x08\x12\x30\n\x0c\x63ommitted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07\x63hanges\x18\x05 \x03(\x0b\x32\x1b.tallywire.v1.MeasureChange\x12#\n\x06\x65vents\x18\x06 \x03(\x0b\x32\x13.tallywire.v1.Event\x12\x0c\n\x04more\x18\x07 \x01(\x08\"\xa9\x01\n\rMeasureChange\x12*\n\x06\x62ucket\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\tdimension\x18\x02 \x01(\x0e\x32\x1d.tallywire.v1.ChangeDimension\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0f\n\x07measure\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x03\x12\x0b\n\x03sum\x18\x06 \x01(\x03*\xe0\x01\n\x12\x43onversationStatus\x12#\n\x1f\x43ONVERSATION_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43ONVERSATION_STATUS_ACTIVE\x10\x01\x12 \n\x1c\x43ONVERSATION_STATUS_RESOLVED\x10\x02\x12!\n\x1d\x43ONVERSATION_STATUS_ESCALATED\x10\x03\x12!\n\x1d\x43ONVERSATION_STATUS_ABANDONED\x10\x04\x12\x1d\n\x19\x43ONVERSATION_STATUS_ENDED\x10\x05*\xfa\x02\n\x0f\x43hangeDimension\x12 \n\x1c\x43HANGE_DIMENSION_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43HANGE_DIMENSION_TOTAL\x10\x01\x12\x1a\n\x16\x43HANGE_DIMENSION_AGENT\x10\x02\x12\x1c\n\x18\x43HANGE_DIMENSION_CHANNEL\x10\x03\x12\x19\n\x15\x43HANGE_DIMENSION_TEAM\x10\x04\x12\x1f\n\x1b\x43HANGE_DIMENSION_EVENT_TYPE\x10\x05\x12!\n\x1d\x43HANGE_DIMENSION_STORAGE_KIND\x10\x06\x12\x1a\n\x16\x43HANGE_DIMENSION_MODEL\x10\x07\x12\x1d\n\x19\x43HANGE_DIMENSION_ENDPOINT\x10\x08\x12\x1d\n\x19\x43HANGE_DIMENSION_CAMPAIGN\x10\t\x12\x1a\n\x16\x43HANGE_DIMENSION_QUEUE\x10\n\x12\x1a\n\x16\x43HANGE_DIMENSION_TOPIC\x10\x0b\x32\xac\x02\n\x0fRealtimeService\x12g\n\x12GetRealtimeMetrics\x12\'.tallywire.v1.GetRealtimeMetricsRequest\x1a(.tallywire.v1.GetRealtimeMetricsResponse\x12W\n\x0cWatchMetrics\x12!.tallywire.v1.WatchMetricsRequest\x1a\".tallywire.v1.WatchMetricsResponse0\x01\x12W\n\x0cWatchUpdates\x12!.tallywire.v1.WatchUpdatesRequest\x1a\".tallywire.v1.WatchUpdatesResponse0\x01\x42s\n\x16io.github.tallywire.v1B\x14RealtimeServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tallywire/v1/realtime_service.proto\x12\x0ctallywire.v1\x1a\x19tallywire/v1/answer.proto\x1a\x18tallywire/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"g\n\x0eRealtimeFilter\x12\x11\n\tagent_ids\x18\x01 \x03(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x31\n\ndimensions\x18\x03 \x03(\x0b\x32\x1d.tallywire.v1.DimensionFilter\"I\n\x19GetRealtimeMetricsRequest\x12,\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1c.tallywire.v1.RealtimeFilter\"H\n\x1aGetRealtimeMetricsResponse\x12*\n\x05state\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.RealtimeState\"t\n\x13WatchMetricsRequest\x12,\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1c.tallywire.v1.RealtimeFilter\x12/\n\x0cmin_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"T\n\x14WatchMetricsResponse\x12*\n\x05state\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.RealtimeState\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x81\x02\n\rRealtimeState\x12\x16\n\x0e\x61s_of_revision\x18\x01 \x01(\x03\x12.\n\nas_of_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12.\n\x07metrics\x18\x04 \x01(\x0b\x32\x1d.tallywire.v1.RealtimeMetrics\x12-\n\x07minutes\x18\x05 \x03(\x0b\x32\x1c.tallywire.v1.RealtimeMinute\x12\x36\n\rconversations\x18\x06 \x03(\x0b\x32\x1f.tallywire.v1.ConversationState\"\xb7\x04\n\x0fRealtimeMetrics\x12!\n\x14\x61\x63tive_conversations\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12!\n\x14messages_last_minute\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x1f\n\x12messages_last_hour\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12!\n\x14\x61vg_response_time_ms\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12!\n\x14p50_response_time_ms\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12!\n\x14p95_response_time_ms\x18\x06 \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0csuccess_rate\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x1b\n\x0emessages_today\x18\x08 \x01(\x03H\x07\x88\x01\x01\x12 \n\x13\x63onversations_today\x18\t \x01(\x03H\x08\x88\x01\x01\x12\x19\n\x0ctokens_today\x18\n \x01(\x03H\t\x88\x01\x01\x42\x17\n\x15_active_conversationsB\x17\n\x15_messages_last_minuteB\x15\n\x13_messages_last_hourB\x17\n\x15_avg_response_time_msB\x17\n\x15_p50_response_time_msB\x17\n\x15_p95_response_time_msB\x0f\n\r_success_rateB\x11\n\x0f_messages_todayB\x16\n\x14_conversations_todayB\x0f\n\r_tokens_today\"\xc5\x01\n\x0eRealtimeMinute\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08messages\x18\x02 \x01(\x03\x12!\n\x14p50_response_time_ms\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12!\n\x14p95_response_time_ms\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x17\n\x15_p50_response_time_msB\x17\n\x15_p95_response_time_ms\"\xdf\x01\n\x11\x43onversationState\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x30\n\x06status\x18\x02 \x01(\x0e\x32 .tallywire.v1.ConversationStatus\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\x34\n\x10last_activity_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmessage_count\x18\x07 \x01(\x03\"q\n\x13WatchUpdatesRequest\x12\x14\n\x0cresume_after\x18\x01 \x01(\t\x12,\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1c.tallywire.v1.RealtimeFilter\x12\x16\n\x0einclude_events\x18\x03 \x01(\x08\"\xe3\x01\n\x14WatchUpdatesResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x10\n\x08\x62ookmark\x18\x03 \x01(\x08\x12\x30\n\x0c\x63ommitted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07\x63hanges\x18\x05 \x03(\x0b\x32\x1b.tallywire.v1.MeasureChange\x12#\n\x06\x65vents\x18\x06 \x03(\x0b\x32\x13.tallywire.v1.Event\x12\x0c\n\x04more\x18\x07 \x01(\x08\"\xa9\x01\n\rMeasureChange\x12*\n\x06\x62ucket\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\tdimension\x18\x02 \x01(\x0e\x32\x1d.tallywire.v1.ChangeDimension\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0f\n\x07measure\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x03\x12\x0b\n\x03sum\x18\x06 \x01(\x03*\xe0\x01\n\x12\x43onversationStatus\x12#\n\x1f\x43ONVERSATION_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43ONVERSATION_STATUS_ACTIVE\x10\x01\x12 \n\x1c\x43ONVERSATION_STATUS_RESOLVED\x10\x02\x12!\n\x1d\x43ONVERSATION_STATUS_ESCALATED\x10\x03\x12!\n\x1d\x43ONVERSATION_STATUS_ABANDONED\x10\x04\x12\x1d\n\x19\x43ONVERSATION_STATUS_ENDED\x10\x05*\xfa\x02\n\x0f\x43hangeDimension\x12 \n\x1c\x43HANGE_DIMENSION_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43HANGE_DIMENSION_TOTAL\x10\x01\x12\x1a\n\x16\x43HANGE_DIMENSION_AGENT\x10\x02\x12\x1c\n\x18\x43HANGE_DIMENSION_CHANNEL\x10\x03\x12\x19\n\x15\x43HANGE_DIMENSION_TEAM\x10\x04\x12\x1f\n\x1b\x43HANGE_DIMENSION_EVENT_TYPE\x10\x05\x12!\n\x1d\x43HANGE_DIMENSION_STORAGE_KIND\x10\x06\x12\x1a\n\x16\x43HANGE_DIMENSION_MODEL\x10\x07\x12\x1d\n\x19\x43HANGE_DIMENSION_ENDPOINT\x10\x08\x12\x1d\n\x19\x43HANGE_DIMENSION_CAMPAIGN\x10\t\x12\x1a\n\x16\x43HANGE_DIMENSION_QUEUE\x10\n\x12\x1a\n\x16\x43HANGE_DIMENSION_TOPIC\x10\x0b\x32\xac\x02\n\x0fRealtimeService\x12g\n\x12GetRealtimeMetrics\x12\'.tallywire.v1.GetRealtimeMetricsRequest\x1a(.tallywire.v1.GetRealtimeMetricsResponse\x12W\n\x0cWatchMetrics\x12!.tallywire.v1.WatchMetricsRequest\x1a\".tallywire.v1.WatchMetricsResponse0\x01\x12W\n\x0cWatchUpdates\x12!.tallywire.v1.WatchUpdatesRequest\x1a\".tallywire.v1.WatchUpdatesResponse0\x01\x42s\n\x16io.github.tallywire.v1B\x14RealtimeServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,34 +36,34 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallywire.v1.realtime_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026io.github.tallywire.v1B\024RealtimeServiceProtoP\001ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1'
-  _globals['_CONVERSATIONSTATUS']._serialized_start=2325
-  _globals['_CONVERSATIONSTATUS']._serialized_end=2549
-  _globals['_CHANGEDIMENSION']._serialized_start=2552
-  _globals['_CHANGEDIMENSION']._serialized_end=2930
-  _globals['_REALTIMEFILTER']._serialized_start=144
-  _globals['_REALTIMEFILTER']._serialized_end=196
-  _globals['_GETREALTIMEMETRICSREQUEST']._serialized_start=198
-  _globals['_GETREALTIMEMETRICSREQUEST']._serialized_end=271
-  _globals['_GETREALTIMEMETRICSRESPONSE']._serialized_start=273
-  _globals['_GETREALTIMEMETRICSRESPONSE']._serialized_end=345
-  _globals['_WATCHMETRICSREQUEST']._serialized_start=347
-  _globals['_WATCHMETRICSREQUEST']._serialized_end=463
-  _globals['_WATCHMETRICSRESPONSE']._serialized_start=465
-  _globals['_WATCHMETRICSRESPONSE']._serialized_end=549
-  _globals['_REALTIMESTATE']._serialized_start=552
-  _globals['_REALTIMESTATE']._serialized_end=809
-  _globals['_REALTIMEMETRICS']._serialized_start=812
-  _globals['_REALTIMEMETRICS']._serialized_end=1379
-  _globals['_REALTIMEMINUTE']._serialized_start=1382
-  _globals['_REALTIMEMINUTE']._serialized_end=1579
-  _globals['_CONVERSATIONSTATE']._serialized_start=1582
-  _globals['_CONVERSATIONSTATE']._serialized_end=1805
-  _globals['_WATCHUPDATESREQUEST']._serialized_start=1807
-  _globals['_WATCHUPDATESREQUEST']._serialized_end=1920
-  _globals['_WATCHUPDATESRESPONSE']._serialized_start=1923
-  _globals['_WATCHUPDATESRESPONSE']._serialized_end=2150
-  _globals['_MEASURECHANGE']._serialized_start=2153
-  _globals['_MEASURECHANGE']._serialized_end=2322
-  _globals['_REALTIMESERVICE']._serialized_start=2933
-  _globals['_REALTIMESERVICE']._serialized_end=3233
+  _globals['_CONVERSATIONSTATUS']._serialized_start=2403
+  _globals['_CONVERSATIONSTATUS']._serialized_end=2627
+  _globals['_CHANGEDIMENSION']._serialized_start=2630
+  _globals['_CHANGEDIMENSION']._serialized_end=3008
+  _globals['_REALTIMEFILTER']._serialized_start=171
+  _globals['_REALTIMEFILTER']._serialized_end=274
+  _globals['_GETREALTIMEMETRICSREQUEST']._serialized_start=276
+  _globals['_GETREALTIMEMETRICSREQUEST']._serialized_end=349
+  _globals['_GETREALTIMEMETRICSRESPONSE']._serialized_start=351
+  _globals['_GETREALTIMEMETRICSRESPONSE']._serialized_end=423
+  _globals['_WATCHMETRICSREQUEST']._serialized_start=425
+  _globals['_WATCHMETRICSREQUEST']._serialized_end=541
+  _globals['_WATCHMETRICSRESPONSE']._serialized_start=543
+  _globals['_WATCHMETRICSRESPONSE']._serialized_end=627
+  _globals['_REALTIMESTATE']._serialized_start=630
+  _globals['_REALTIMESTATE']._serialized_end=887
+  _globals['_REALTIMEMETRICS']._serialized_start=890
+  _globals['_REALTIMEMETRICS']._serialized_end=1457
+  _globals['_REALTIMEMINUTE']._serialized_start=1460
+  _globals['_REALTIMEMINUTE']._serialized_end=1657
+  _globals['_CONVERSATIONSTATE']._serialized_start=1660
+  _globals['_CONVERSATIONSTATE']._serialized_end=1883
+  _globals['_WATCHUPDATESREQUEST']._serialized_start=1885
+  _globals['_WATCHUPDATESREQUEST']._serialized_end=1998
+  _globals['_WATCHUPDATESRESPONSE']._serialized_start=2001
+  _globals['_WATCHUPDATESRESPONSE']._serialized_end=2228
+  _globals['_MEASURECHANGE']._serialized_start=2231
+  _globals['_MEASURECHANGE']._serialized_end=2400
+  _globals['_REALTIMESERVICE']._serialized_start=3011
+  _globals['_REALTIMESERVICE']._serialized_end=3311
 # @@protoc_insertion_point(module_scope)

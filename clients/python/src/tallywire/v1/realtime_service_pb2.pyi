@@ -12,6 +12,7 @@ import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
+import tallywire.v1.answer_pb2
 import tallywire.v1.event_pb2
 import typing
 
@@ -120,20 +121,29 @@ global___ChangeDimension = ChangeDimension
 
 @typing.final
 class RealtimeFilter(google.protobuf.message.Message):
-    """RealtimeFilter narrows a subscription. At most one field may be set (TOO_MANY_FILTERS). Unset: the whole
-    organization. "_other" is not a value of events, and is refused (INVALID_VALUE).
+    """RealtimeFilter narrows a realtime request to one dimension: the events that carry any of the values that the filter
+    names. Unset: the whole organization. All values must be of the same dimension, and at most 100 (TOO_MANY_FILTERS): what
+    is happening now is not kept by pairs of dimensions. "_other" is not a value of events, and is refused (INVALID_VALUE).
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     AGENT_IDS_FIELD_NUMBER: builtins.int
     CHANNEL_FIELD_NUMBER: builtins.int
+    DIMENSIONS_FIELD_NUMBER: builtins.int
     channel: builtins.str
-    """channel keeps the events that carry this channel. At most 256 bytes."""
+    """channel names a channel: short for the dimension "channel". At most 256 bytes."""
     @property
     def agent_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """agent_ids keeps the events that carry one of these agents. At most 100 (TOO_MANY_FILTERS), of at most 256 bytes
-        each.
+        """agent_ids names agents: short for the dimension "agent". At most 256 bytes each."""
+
+    @property
+    def dimensions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tallywire.v1.answer_pb2.DimensionFilter]:
+        """dimensions names values of any dimension, as the filter of a question does. Several elements with the same
+        dimension keep the events that carry any of their values: {"dimension": "team", "value": "north"} and {"dimension":
+        "team", "value": "south"} keep those of both teams. GetRealtimeMetrics and WatchMetrics take the dimensions that
+        ListMetrics marks with has_realtime; WatchUpdates takes every dimension of ListMetrics and "event_type"
+        (UNKNOWN_DIMENSION, which lists them).
         """
 
     def __init__(
@@ -141,8 +151,9 @@ class RealtimeFilter(google.protobuf.message.Message):
         *,
         agent_ids: collections.abc.Iterable[builtins.str] | None = ...,
         channel: builtins.str = ...,
+        dimensions: collections.abc.Iterable[tallywire.v1.answer_pb2.DimensionFilter] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["agent_ids", b"agent_ids", "channel", b"channel"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent_ids", b"agent_ids", "channel", b"channel", "dimensions", b"dimensions"]) -> None: ...
 
 global___RealtimeFilter = RealtimeFilter
 
@@ -283,8 +294,8 @@ class RealtimeState(google.protobuf.message.Message):
     def conversations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ConversationState]:
         """conversations are the 20 conversations with the latest activity, latest first. Activity means being started, spoken
         in, closed or reopened. Those with activity in the last hour come first; if they are fewer than 20, more are looked
-        for among the organization's latest 5,000 before that. A filter keeps the conversations that were last with one of
-        its agents, or on its channel.
+        for among the organization's latest 5,000 before that. A filter keeps the conversations whose latest value of its
+        dimension is one of those that it names: that were last with one of its agents, teams or channels.
         """
 
     def __init__(
@@ -322,8 +333,8 @@ class RealtimeMetrics(google.protobuf.message.Message):
     TOKENS_TODAY_FIELD_NUMBER: builtins.int
     active_conversations: builtins.int
     """Open conversations that were started, spoken in, handed over or reopened within the last hour. A hand-over to a
-    human leaves a conversation open. With a filter: of the conversations that were last with one of its agents, or on
-    its channel.
+    human leaves a conversation open. With a filter: of the conversations whose latest value of its dimension is one of
+    those that it names.
     """
     messages_last_minute: builtins.int
     """Messages received and sent in the last minute."""
@@ -487,8 +498,10 @@ class WatchUpdatesRequest(google.protobuf.message.Message):
     """
     @property
     def filter(self) -> global___RealtimeFilter:
-        """filter narrows the changes and events; revisions without any still come, empty. The filter is part of the token and
-        may not change on resuming (RESUME_TOKEN_INVALID). The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW)
+        """filter narrows the changes and events; revisions without any still come, empty. Changes are those of the filter's
+        dimension: by "event_type" the number of events alone is counted, and what is counted from whole conversations only
+        by dimensions with has_conversations. The filter is part of the token and may not change on resuming
+        (RESUME_TOKEN_INVALID); the order in which it names values does not matter. The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW)
         as soon as the filter names a value without figures of its own.
         """
 
