@@ -62,6 +62,7 @@ def _housekeeping(update_window: timedelta) -> tuple[Kind, ...]:
         _single("key_retention", "Removes event ids that are no longer kept.", retention.key_retention),
         _single("update_retention", "Removes updates that nobody can resume after.", update_retention),
         _single("slot_retention", "Removes figures that realtime needs no more.", retention.slot_retention),
+        _single("projection_retention", "Removes rows that rebuilds have replaced.", retention.projection_retention),
         _single("task_retention", "Removes tasks that ended some time ago.", retention.task_retention),
     )
 
@@ -106,6 +107,7 @@ _SCHEDULES = (
     Schedule(name="key_retention", kind="key_retention", cron="40 2 * * *"),
     Schedule(name="update_retention", kind="update_retention", cron="25 * * * *"),
     Schedule(name="slot_retention", kind="slot_retention", cron="*/10 * * * *"),
+    Schedule(name="projection_retention", kind="projection_retention", cron="15 * * * *"),
     Schedule(name="task_retention", kind="task_retention", cron="*/10 * * * *"),
     Schedule(name="fold_sweep", kind="fold_sweep", cron="* * * * *"),
     Schedule(name="idle_conversations", kind="idle_conversations", cron="* * * * *"),

@@ -7,7 +7,7 @@ away or was emptied, the process looks by itself; what there is to do is in Post
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC
 from typing import Any
 
@@ -49,7 +49,8 @@ class Process:
         """Works until it is cancelled, and then hands back the tasks that do not end within a moment."""
         loops = {
             "arq": self._run_arq,
-            "folding": self._keep_folding,
+            "folding": lambda: self._keep_doing(self._fold_due),
+            "projecting": lambda: self._keep_doing(self._project_due),
             "tasks": self._runner.run_tasks,
             "leases": self._runner.executions.keep_leases,
             "schedules": self._runner.run_schedules,
@@ -71,13 +72,15 @@ class Process:
         await self._projecting.organization(organization_id)
 
     async def fold_due(self, _: dict[Any, Any]) -> None:
-        """Projects and folds whatever is due."""
+        """Projects and folds whatever is due, side by side."""
         self._heard_at = asyncio.get_running_loop().time()
-        await self._do_due()
+        await asyncio.gather(self._project_due(), self._fold_due())
 
-    async def _do_due(self) -> None:
-        """Projects and folds whatever is due, side by side: neither waits for the other's backlog."""
-        await asyncio.gather(self._projecting.due(), self._folding.due())
+    async def _fold_due(self) -> None:
+        await self._folding.due()
+
+    async def _project_due(self) -> None:
+        await self._projecting.due()
 
     async def run_tasks(self, _: dict[Any, Any]) -> None:
         """Has the runner look for tasks, which may take longer than arq should wait."""
@@ -119,13 +122,13 @@ class Process:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await queue.aclose(close_connection_pool=True)
 
-    async def _keep_folding(self) -> None:
-        """Looks for what there is to fold whenever arq has not asked for it."""
+    async def _keep_doing(self, due: Callable[[], Awaitable[None]]) -> None:
+        """Does what is due whenever arq has not asked for it."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
             if loop.time() - self._heard_at > _PATIENCE_SECONDS:
-                await self._do_due()
+                await due()
 
 
 class _Worker(Worker):

@@ -17,6 +17,7 @@ from server.store.projections import Behind
 
 CONCURRENCY = 2  # organizations at once; a step is mostly work of this process
 _SWEEP_SECONDS = 10.0
+_TURN_SECONDS = 3.0  # of a projection of an organization, until it is another organization's turn
 _SLOT_SECONDS = 5.0  # who waits for longer is found again by the next sweep; arq ends jobs that take much longer
 _COMPLAINT_SECONDS = 60.0
 # A look at all organizations takes some 100 ms of PostgreSQL where there are 10,000, for each worker. In between it is
@@ -38,13 +39,16 @@ class Projecting:
         self._everything_at = -_EVERYTHING_SECONDS  # when all organizations were looked at
 
     async def organization(self, organization_id: int) -> None:
-        """Brings all projections of an organization to its newest revision; leaves it to the next sweep where no slot
-        becomes free in time.
+        """Moves all projections of an organization on, each for a turn; leaves it to the next sweep where no slot
+        becomes free in time, or where that does not reach the newest revision.
         """
-        await self._organization([Behind(organization_id=organization_id, name=name) for name in PROJECTIONS])
+        if await self._organization([Behind(organization_id=organization_id, name=name) for name in PROJECTIONS]):
+            self._look_at_everything()
 
     async def due(self) -> None:
-        """Brings whatever is behind to the newest revisions, for a limited time; nothing where it already does."""
+        """Brings whatever is behind to the newest revisions, for a limited time; nothing where it already does.
+        Organizations take turns.
+        """
         if self._sweeping:
             return
         self._sweeping = True
@@ -74,12 +78,14 @@ class Projecting:
 
     async def _take(self, queue: deque[Sequence[Behind]], deadline: float) -> None:
         while queue and time.monotonic() < deadline:
-            await self._organization(queue.popleft())
+            if left := await self._organization(queue.popleft()):
+                queue.append(left)
         if queue:
             self._look_at_everything()
 
-    async def _organization(self, waiting: Sequence[Behind]) -> None:
-        """Moves projections of an organization on, one after the other, in a slot.
+    async def _organization(self, waiting: Sequence[Behind]) -> Sequence[Behind]:
+        """Moves projections of an organization on, one after the other and each for a turn, in a slot. Returns those
+        that have not reached the newest revision yet.
 
         Far more are asked for at once than there are connections, and what a worker looks for must not wait for these.
         """
@@ -88,19 +94,26 @@ class Projecting:
                 await self._slots.acquire()
         except TimeoutError:
             self._look_at_everything()
-            return
+            return ()
         try:
-            for one in waiting:
-                await self._follow(one)
+            return [one for one in waiting if not await self._follow(one)]
         finally:
             self._slots.release()
 
-    async def _follow(self, one: Behind) -> None:
+    async def _follow(self, one: Behind) -> bool:
+        """Moves a projection on for a turn, and returns whether there is no more to do now. A step that is under way
+        when the turn is over goes on.
+        """
+        turn = asyncio.timeout(_TURN_SECONDS)
         try:
-            await self._projector.follow(one.organization_id, one.name)
+            async with turn:
+                await self._projector.follow(one.organization_id, one.name)
         except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
+            if turn.expired():
+                return False
             self._look_at_everything()
             self._complain(error, projection=one.name, organization_id=one.organization_id)
+        return True
 
     async def _publish(self, driver: Driver) -> None:
         """Shows Prometheus how far projections are behind."""

@@ -1,7 +1,7 @@
 """`python -m server projections …`: how far projections are, and what an operator does about one."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -24,26 +24,40 @@ app = typer.Typer(help="Show and rebuild projections, such as conversations.", *
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the projection, as `projections list` shows it.")]
 
 
+class _Found(NamedTuple):
+    """What there is to show of projections, and the names of organizations."""
+
+    states: list[projections.ProjectionState]
+    stopped: list[projections.StoppedProjection]
+    unfinished: list[projections.UnfinishedRebuild]
+    names: dict[int, str]
+
+
 @app.command("list")
 def list_projections(data_dir: DataDir = None) -> None:
-    """Show how far each projection is, and which have stopped."""
+    """Show how far projections and rebuilds are."""
 
-    async def work(
-        database: Database, _: Place
-    ) -> tuple[list[projections.ProjectionState], list[projections.StoppedProjection], dict[int, str]]:
+    async def work(database: Database, _: Place) -> _Found:
         async with database.snapshot() as driver:
-            states = await projections.states(driver, list(PROJECTIONS))
-            stopped = await projections.stopped(driver, _SHOWN)
-            names = {one.organization_id: one.name for one in await stored_organizations.listed(driver)}
-        return states, stopped, names
+            return _Found(
+                states=await projections.states(driver, list(PROJECTIONS)),
+                stopped=await projections.stopped(driver, _SHOWN),
+                unfinished=await projections.unfinished(driver, _SHOWN),
+                names={one.organization_id: one.name for one in await stored_organizations.listed(driver)},
+            )
 
-    states, stopped, names = on_database(data_dir, work)
-    rows = [(one.name, f"{one.organizations:,}", f"{one.revisions:,}", f"{one.seconds:,.1f} s") for one in states]
+    found = on_database(data_dir, work)
+    rows = [(one.name, f"{one.organizations:,}", f"{one.revisions:,}", f"{one.seconds:,.1f} s") for one in found.states]
     tables.print_table(("projection", "organizations behind", "revisions", "at most"), rows)
-    for one in stopped:
+    for one in found.stopped:
         typer.echo(
-            f"{one.name} of {names.get(one.organization_id, one.organization_id)} has stopped at revision"
+            f"{one.name} of {found.names.get(one.organization_id, one.organization_id)} has stopped at revision"
             f" {one.revision:,}, at {tables.instant(one.at)}: {one.failure}"
+        )
+    for begun in found.unfinished:
+        typer.echo(
+            f"{begun.name} of {found.names.get(begun.organization_id, begun.organization_id)}: a rebuild is at"
+            f" revision {begun.revision:,} of {begun.newest:,}; unless it is under way, `projections rebuild` goes on"
         )
 
 

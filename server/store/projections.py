@@ -237,6 +237,40 @@ async def seen_by_all(driver: Driver, organization_id: int, names: Collection[st
     return revision
 
 
+async def rebuilt(driver: Driver, names: Collection[str]) -> dict[str, list[Rows]]:
+    """Returns the valid rows of projections that were rebuilt at some time and are not being rebuilt, by name."""
+    rows = await driver.fetch(
+        "SELECT name, organization_id, version FROM projections"
+        " WHERE name = ANY($1::text[]) AND version > 1 AND rebuilt_revision IS NULL",
+        list(names),
+    )
+    found: dict[str, list[Rows]] = {}
+    for name, *valid in rows:
+        found.setdefault(name, []).append(Rows(*valid))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfinishedRebuild:
+    """A rebuild of a projection of an organization that is under way, or that was ended before it was done."""
+
+    name: str
+    organization_id: int
+    revision: int
+    newest: int
+
+
+async def unfinished(driver: Driver, limit: int) -> list[UnfinishedRebuild]:
+    """Returns rebuilds that are not finished, as many as a limit allows."""
+    rows = await driver.fetch(
+        "SELECT p.name, p.organization_id, p.rebuilt_revision, r.revision FROM projections p"
+        " JOIN revisions r USING (organization_id) WHERE p.rebuilt_revision IS NOT NULL"
+        " ORDER BY p.organization_id, p.name LIMIT $1",
+        limit,
+    )
+    return [UnfinishedRebuild(name=row[0], organization_id=row[1], revision=row[2], newest=row[3]) for row in rows]
+
+
 async def retry(driver: Driver, name: str, organization_ids: Collection[int] | None) -> int:
     """Lets projections that have stopped go on, of some organizations or of all; returns how many."""
     status: str = await driver.execute(

@@ -4,6 +4,7 @@ Each function works for a limited time and says when there is more to do, and ea
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ PORTION_EVENTS = 5_000
 PORTION_KEYS = 20_000
 PORTION_UPDATES = 5_000
 PORTION_SLOTS = 20_000
+PORTION_ROWS = 5_000
 PORTION_TASKS = 5_000
 _RUN_SECONDS = 20.0
 # Ingest tells the time from the database's clock and may try the same transaction again for a while. A key is removed
@@ -176,6 +178,24 @@ async def slot_retention(database: Database, now: datetime, last: Result) -> Res
         async with database.transaction() as driver:
             portion = await slots.remove_before(driver, now - _SLOTS_KEPT, PORTION_SLOTS)
         removed += portion
+    return {"removed": removed}
+
+
+async def projection_retention(database: Database, now: datetime, last: Result) -> Result:
+    """Removes rows of projections that a rebuild has replaced, where it was ended before it had removed them."""
+    deadline = time.monotonic() + _RUN_SECONDS
+    async with database.transaction() as driver:
+        rebuilt = await projections.rebuilt(driver, list(PROJECTIONS))
+    every = [(name, valid) for name, some in rebuilt.items() for valid in some]
+    removed = 0
+    for name, valid in random.sample(every, len(every)):  # so that all have their turns
+        portion = PORTION_ROWS
+        while portion:
+            if time.monotonic() > deadline:
+                return {"removed": removed, UNFINISHED: removed > 0}
+            async with database.projecting() as driver:  # where tables are read by their indexes alone
+                portion = await PROJECTIONS[name].remove_older(driver, valid, PORTION_ROWS)
+            removed += portion
     return {"removed": removed}
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from server.catalog.families.conversations import PROJECTION
 from server.events.conversation import Conversation
 from server.events.outcomes import ClosingKind
+from server.projections import rebuild as rebuilding
 from server.projections.rebuild import RebuildProgress, rebuild
 from server.rollups import audit
 from server.store import changes, projections
 from server.store.database import Database, Driver
+from server.tasks import retention
 from tests.projections.test_projections import message, plain_figures, rows, state
 from tests.support import worlds
 
@@ -292,5 +295,56 @@ async def test_a_rebuild_that_another_one_has_finished_is_not_begun_again(
         done = await rebuild(own_database, own_organization, PROJECTION, ignore)
     assert done.events > 0
     assert done.events + others[0].events == alone.events
-    assert (await state(own_database, own_organization))["rebuilt_version"] is None
+    assert (await state(own_database, own_organization))["rebuilt_revision"] is None
     assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+async def other_rows(database: Database, organization: int) -> object:
+    """How many conversations of an organization there are that nobody reads."""
+    return await worlds.value(
+        database,
+        "SELECT count(*) FROM conversations c JOIN projections p USING (organization_id)"
+        " WHERE p.name = 'conversations' AND c.organization_id = $1 AND c.version <> p.version",
+        organization,
+    )
+
+
+async def test_what_a_rebuild_could_not_remove_any_more_is_removed_by_a_task(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PORTION_ROWS", 10)
+    await worlds.store(own_database, own_organization, worlds.events(3, 200))
+    await worlds.project(own_database, own_organization)
+    before = await rows(own_database, own_organization)
+
+    async def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuilding, "_remove_older", end)
+        with pytest.raises(KeyboardInterrupt):
+            await rebuild(own_database, own_organization, PROJECTION, ignore)
+    assert await other_rows(own_database, own_organization)
+    done = await retention.projection_retention(own_database, datetime.now(UTC), {})
+    assert not await other_rows(own_database, own_organization)
+    assert done["removed"] >= len(before)
+    assert await rows(own_database, own_organization) == before
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_what_is_being_filled_is_shown_and_not_removed(own_database: Database, own_organization: int) -> None:
+    await worlds.store(own_database, own_organization, worlds.events(3, 200), batch=5)
+    await rebuild(own_database, own_organization, PROJECTION, ignore)
+    await unfinished(own_database, own_organization)
+    filled = await other_rows(own_database, own_organization)
+    assert filled
+    await retention.projection_retention(own_database, datetime.now(UTC), {})
+    assert await other_rows(own_database, own_organization) == filled
+    async with own_database.snapshot() as driver:
+        (one,) = await projections.unfinished(driver, 10)
+    found = await state(own_database, own_organization)
+    assert (one.name, one.organization_id, one.newest) == (PROJECTION, own_organization, found["newest"])
+    assert 0 < one.revision < one.newest
+    await rebuild(own_database, own_organization, PROJECTION, ignore)
+    async with own_database.snapshot() as driver:
+        assert await projections.unfinished(driver, 10) == []

@@ -56,13 +56,16 @@ async def test_a_step_on_a_silent_connection_is_cut(
     link: Link, own_url: str, own_database: Database, own_organization: int, silenced: asyncio.Event
 ) -> None:
     await worlds.store(own_database, own_organization, [message("c", 1)])
-    served = through(link, own_url, step_patience=0.5)
-    projector = Projector(served)
+    served = through(link, own_url, step_patience=2)
+    projector, cuts = Projector(served), 0
     async with asyncio.timeout(_END):
-        with pytest.raises(errors.StorageUnavailable):
-            await projector.follow(own_organization, PROJECTION)
-        assert silenced.is_set()
-        assert await projector.follow(own_organization, PROJECTION) == 1
+        while (await state(own_database, own_organization)).get("revision", 0) == 0:
+            try:
+                await projector.follow(own_organization, PROJECTION)
+            except errors.StorageUnavailable:  # a slow machine may meet the limit more often
+                cuts += 1
+    assert silenced.is_set()
+    assert cuts > 0
     await served.close()
 
 
@@ -71,7 +74,7 @@ async def test_a_step_is_cut_with_a_younger_connection_that_is_silent(
 ) -> None:
     """What may take any time need not wait for its own limit."""
     await worlds.store(own_database, own_organization, [message("c", 1)])
-    served = through(link, own_url, step_patience=_LONG, patience=0.5)
+    served = through(link, own_url, step_patience=_LONG, patience=2)
     projector = Projector(served)
     async with served.transaction():
         pass  # opens a connection that is silent later

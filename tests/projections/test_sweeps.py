@@ -1,16 +1,25 @@
 """What a worker looks at to find what is behind: most often at what changed lately alone."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
 import pytest
 
 from server import errors
 from server.catalog.families.conversations import PROJECTION
+from server.organizations.settings import OrganizationSettings
 from server.projections.projector import Projector
 from server.store import projections
 from server.store.database import Database
+from server.store.projections import Behind
+from server.tenancy import administration
 from tests.projections.test_projections import message, state
 from tests.support import worlds
 from workers import projecting
 from workers.projecting import Projecting
+
+PATIENCE = 30.0
 
 
 async def leave_behind(database: Database, organization: int, number: int) -> None:
@@ -94,3 +103,39 @@ async def test_how_far_projections_are_behind_is_published_with_the_look_at_all(
     for _ in range(3):
         await working.due()
     assert len(published) == 1
+
+
+async def test_organizations_with_a_backlog_leave_turns_to_the_others(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as are moved on at once have a backlog that has no end, and one has a single event."""
+    monkeypatch.setattr(projecting, "_TURN_SECONDS", 0.01)
+    monkeypatch.setattr(projecting, "_SWEEP_SECONDS", 3_600.0)
+    large = [
+        await administration.create_organization(own_database, f"large {number}", OrganizationSettings())
+        for number in range(projecting.CONCURRENCY)
+    ]
+    turns = Counter[int]()
+
+    class Busy(Projector):
+        async def follow(self, organization_id: int, name: str, target: int | None = None) -> int:
+            if organization_id not in large:
+                return await super().follow(organization_id, name, target)
+            turns[organization_id] += 1
+            return await asyncio.get_running_loop().create_future()
+
+    for organization in (*large, own_organization):
+        await worlds.store(own_database, organization, [message("c", 1)])
+    monkeypatch.setattr(projecting, "_by_organization", lambda found: sorted_by(found, large))
+    working = asyncio.create_task(Projecting(own_database, Busy(own_database)).due())
+    async with asyncio.timeout(PATIENCE):
+        while min(turns[one] for one in large) < 5 or await is_behind(own_database, own_organization):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    working.cancel()
+    await asyncio.wait((working,))
+
+
+def sorted_by(found: Sequence[Behind], first: Sequence[int]) -> list[Sequence[Behind]]:
+    """Puts what waits in an order in which some organizations come first."""
+    others = [one for one in found if one.organization_id not in first]
+    return [[one for one in found if one.organization_id == organization][:1] for organization in first] + [others]

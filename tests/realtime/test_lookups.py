@@ -152,5 +152,6 @@ async def test_what_is_shown_is_as_far_as_projections_are_where_others_hold_them
         await projections.lock(driver, own_organization, REALTIME[0])
         async with lookups.projected_snapshot(own_organization) as reader:
             assert await projections.seen(reader, own_organization, REALTIME[0]) == 0
+    monkeypatch.setattr(lookup_slots, "_PROJECTING_SECONDS", 60)
     async with lookups.projected_snapshot(own_organization) as reader:
         assert await projections.seen(reader, own_organization, REALTIME[0]) > 0

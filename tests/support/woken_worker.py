@@ -9,5 +9,5 @@ async def _nothing(_: Process) -> None:
 
 
 if __name__ == "__main__":
-    Process._do_due = _nothing  # type: ignore[method-assign]
+    Process._fold_due = Process._project_due = _nothing  # type: ignore[method-assign]
     program.app(prog_name="woken_worker")
