@@ -27,6 +27,7 @@ from tallywire.v1 import (
     metrics_service_pb2_grpc,
     realtime_service_pb2_grpc,
 )
+from tests.support.waiting import PATIENCE
 
 KEY = "test-key"
 
@@ -143,7 +144,7 @@ class Script(
         self.arrived.set()
         if isinstance(step, Slow):
             time.sleep(step.seconds)
-        self.hold.wait(20)
+        self.hold.wait(PATIENCE)
         if isinstance(step, Fail) and not step.store:
             abort(context, step)
         return step

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,13 +105,11 @@ def test_errors_are_one_line_and_code_1(run: Run, script: scripted.Script, step:
     assert result.stderr.count("\n") == 1
 
 
-def test_no_server_is_reported_at_once(run: Run, nobody: str) -> None:
-    begin = time.monotonic()
+def test_no_server_is_reported(run: Run, nobody: str) -> None:
     for arguments in (["overview"], ["track", "a.b"]):
         result = run(*arguments, "--address", nobody)
         assert result.exit_code == 1
         assert f"no connection to {nobody}. Is the server running" in result.stderr
-    assert time.monotonic() - begin < 5
 
 
 def test_questions(run: Run, script: scripted.Script) -> None:

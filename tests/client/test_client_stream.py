@@ -12,6 +12,8 @@ from scripted import EndAfter, Fail
 
 import tallywire
 from tallywire.v1 import event_pb2, event_service_pb2
+from tests.support import waiting
+from tests.support.waiting import PATIENCE
 
 
 def batches(count: int, each: int = 3) -> Iterator[list[event_pb2.Event]]:
@@ -70,7 +72,7 @@ async def test_acknowledgements_come_while_the_source_waits(running: scripted.Ru
 
     async with tallywire.AsyncClient(running.address, api_key="k") as client:
         stream = client.stream(source())
-        assert (await asyncio.wait_for(anext(stream), 5)).sequence == 1
+        assert (await asyncio.wait_for(anext(stream), PATIENCE)).sequence == 1
         more.set()
         assert [ack.sequence async for ack in stream] == [2]
 
@@ -81,8 +83,7 @@ async def test_leaving_early_stops_the_tasks(running: scripted.Running) -> None:
         async with contextlib.aclosing(client.stream(batches(1_000), max_unacked=2)) as stream:
             async for _ in stream:
                 break
-        await asyncio.sleep(0.05)
-        assert len(asyncio.all_tasks()) <= before + 1
+        await waiting.until(lambda: len(asyncio.all_tasks()) <= before + 1)
 
 
 def test_leaving_early_stops_the_sync_stream(client: tallywire.Client, script: scripted.Script) -> None:

@@ -19,6 +19,7 @@ from subscription_log import Cut, Say
 
 import tallywire
 from tallywire import progress
+from tests.support.waiting import PATIENCE
 
 DRAINING = Fail(reason="DRAINING", retry_after=0.01)
 LIMIT = Fail(code=code_pb2.RESOURCE_EXHAUSTED, reason="SUBSCRIPTION_LIMIT", retry_after=0.01)
@@ -59,7 +60,7 @@ def taken(stream: Any, count: int) -> list[Any]:
 
 
 async def ataken(stream: Any, count: int) -> list[Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         return [await anext(stream) for _ in range(count)]
 
 
@@ -76,7 +77,7 @@ def committing(live: subscription_log.Live, count: int) -> Iterator[None]:
     thread = threading.Thread(target=commit)
     thread.start()
     yield
-    thread.join(20)
+    thread.join(PATIENCE)
 
 
 @pytest.mark.parametrize("parts", [1, 3])
@@ -228,7 +229,7 @@ async def test_watching_goes_on(
     live.steps.extend(steps)
     seen: list[int] = []
     stream = aclient.watch(channel="web")
-    async with asyncio.timeout(20), stream:
+    async with asyncio.timeout(PATIENCE), stream:
         for revision in range(1, 21):
             live.commit()
             while revision not in seen:
@@ -276,7 +277,7 @@ async def test_a_step_that_is_cancelled_loses_nothing(
     with committing(live, 30):
         while len(seen) < 30:
             with contextlib.suppress(TimeoutError):
-                seen.append((await asyncio.wait_for(anext(stream), 0.02 if len(seen) % 3 else 5)).revision)
+                seen.append((await asyncio.wait_for(anext(stream), 0.02 if len(seen) % 3 else PATIENCE)).revision)
     assert seen == list(range(1, 31))
     await stream.close()
 
@@ -309,7 +310,7 @@ async def test_closing_ends_a_loop_that_waits(
     stream.close()
     with pytest.raises(StopAsyncIteration):
         await waiting
-    assert await asyncio.wait_for(blocked, 5) == []
+    assert await asyncio.wait_for(blocked, PATIENCE) == []
     await asyncio.to_thread(live.wait_until, lambda: live.ended_calls == 2)
 
 
@@ -324,7 +325,7 @@ async def test_closing_the_client_ends_its_subscriptions(
     await aclient.close()
     for task in (blocked, waiting):
         with pytest.raises(tallywire.Cancelled):
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_a_silent_connection_is_replaced(
@@ -343,9 +344,9 @@ async def test_a_silent_connection_is_replaced(
     stream, astream = client.updates(on_retry=report), aclient.updates(on_retry=report)
     for step in (lambda: asyncio.to_thread(next, stream), lambda: ataken(astream, 1)):
         blocked = asyncio.create_task(step())
-        assert "nothing was heard" in await asyncio.wait_for(problems.get(), 10)
+        assert "nothing was heard" in await asyncio.wait_for(problems.get(), PATIENCE)
         live.commit()
-        await asyncio.wait_for(blocked, 10)
+        await asyncio.wait_for(blocked, PATIENCE)
     stream.close()
     await astream.close()
 

@@ -25,6 +25,7 @@ from server.store.database import Database, Driver
 from server.tenancy import administration
 from server.tenancy.limits import OrganizationLimits
 from tests.support import worlds
+from tests.support.waiting import PATIENCE
 
 ACCEPTED, DUPLICATE, REJECTED = EventStatus.ACCEPTED, EventStatus.DUPLICATE, EventStatus.REJECTED
 
@@ -285,10 +286,10 @@ async def test_an_organization_whose_transaction_lasts_keeps_no_other_waiting(
 
     monkeypatch.setattr(write, "store", held)
     slow = [asyncio.create_task(server.submit(tenants[0], [event(f"a{number}") for number in range(100)]))]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await begun.wait()
     slow += [asyncio.create_task(server.submit(tenants[0], [event("b")]))]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         answers = await asyncio.gather(*(server.submit(one, [event("a")]) for one in tenants[1:]))
     assert [statuses(one) for one in answers] == [[ACCEPTED]] * (len(tenants) - 1)
     assert not any(task.done() for task in slow)
@@ -337,7 +338,7 @@ async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle
                     some = dice.sample(pool, dice.randrange(1, 5))
                     calls.append(send(number, organization, some))
             dice.shuffle(calls)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*calls)
     finally:
         for server, pool in zip(servers, pools, strict=True):

@@ -14,6 +14,8 @@ import pytest
 
 from server.process import children
 from server.process.children import Program
+from tests.support import waiting
+from tests.support.waiting import PATIENCE
 
 # What stands in for server.process.child: it knows the same protocol, and does what its role says.
 STAND_IN = """
@@ -46,9 +48,10 @@ def make(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     monkeypatch.setattr(children.child, "__name__", "stand_in")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PLACE": str(tmp_path)}
 
-    def make(role: str, *, relayed: bool = True) -> list[Program]:
+    def make(role: str, *, relayed: bool = True, grace: float = PATIENCE) -> list[Program]:
         return [
-            Program(role=role, number=number, grace=0.5, relayed=relayed, environment=environment) for number in (1, 2)
+            Program(role=role, number=number, grace=grace, relayed=relayed, environment=environment)
+            for number in (1, 2)
         ]
 
     return make
@@ -67,11 +70,11 @@ async def test_the_first_of_a_role_starts_alone_and_all_stop_together(make: Make
 
 
 async def test_one_that_has_to_be_killed_is_reported(make: Make) -> None:
-    async with children.running(make("stubborn"), lambda *_: None, asyncio.Event()) as family:
+    async with children.running(make("stubborn", grace=0.5), lambda *_: None, asyncio.Event()) as family:
         assert await family.ready(asyncio.Event())
         began = time.monotonic()
     assert not family.orderly
-    assert 0.5 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.5
 
 
 @pytest.mark.parametrize("relayed", [True, False])
@@ -99,7 +102,7 @@ async def test_one_that_died_before_is_no_disorder(make: Make, tmp_path: pathlib
     ) as family:
         assert await family.ready(asyncio.Event())
         os.kill(int((tmp_path / "starts").read_text().split()[2]), signal.SIGKILL)  # the first
-        await asyncio.wait_for(died.wait(), 10)
+        await asyncio.wait_for(died.wait(), PATIENCE)
     assert family.orderly
 
 
@@ -108,9 +111,7 @@ async def test_one_that_dies_comes_back_alone(make: Make, tmp_path: pathlib.Path
     async with children.running(make("good"), lambda *line: said.append(line), asyncio.Event()) as family:
         assert await family.ready(asyncio.Event())
         os.kill(int((tmp_path / "starts").read_text().split()[2]), signal.SIGKILL)  # the first
-        async with asyncio.timeout(10):
-            while (tmp_path / "starts").read_text().count("\n") < 3:  # noqa: ASYNC110 - a file has no event
-                await asyncio.sleep(0.05)
+        await waiting.until(lambda: (tmp_path / "starts").read_text().count("\n") == 3)
     assert family.orderly
     assert ("good 1", "ended by SIGKILL unexpectedly, starts again in 0.5 s") in said
     assert [line.split()[0] for line in (tmp_path / "starts").read_text().splitlines()] == ["1", "2", "1"]
@@ -129,7 +130,7 @@ def drain(*_):
 signal.signal(signal.SIGTERM, drain)
 threading.Thread(target=child.end_with, args=(socket.socket(fileno=0), True), daemon=True).start()
 print("ready", flush=True)
-time.sleep(30)
+time.sleep(300)
 """
 
 
@@ -143,5 +144,5 @@ def test_a_child_drains_though_its_parent_reads_no_more(tmp_path: pathlib.Path) 
         process.stdout.close()
         theirs.close()
         ours.close()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert (tmp_path / "drained").exists()

@@ -18,7 +18,7 @@ from server.rollups.member_numbers import Known, Limits, NumberCache
 from server.store import members
 from server.store.database import Database
 from server.store.members import Candidate, Member
-from tests.support import worlds
+from tests.support import waiting, worlds
 
 FEW = Limits({"agent": 1, "channel": 1, "team": 0, "event_type": 1, "topic": 1})
 LIMITED = (dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM, dimensions.EVENT_TYPE, dimensions.TOPIC)
@@ -159,13 +159,11 @@ async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
         await members.enrol(driver, agents(0, 2))
     async with own_database.transaction() as driver:  # a turn that lasts
         before = (await members.enrol(driver, agents(2, 5)))[own_organization]
-        waiting = asyncio.create_task(later())
+        waits = asyncio.create_task(later())
         is_waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
-        async with asyncio.timeout(5):
-            while not await driver.fetchval(is_waiting):  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.01)
-        assert not waiting.done()
-    found = await waiting
+        await waiting.until(lambda: driver.fetchval(is_waiting))
+        assert not waits.done()
+    found = await waits
     assert {key: found[key] for key in before} == before
     assert len({member.number for member in found.values()}) == len(found) == 8
     assert Counter(member.overflow for member in found.values()) == {False: 4, True: 4}

@@ -14,6 +14,7 @@ from server.store.database import Database
 from server.tasks import retention
 from server.tenancy import administration
 from tests.support import worlds
+from tests.support.waiting import PATIENCE
 
 
 async def make(database: Database, name: str, **settings: int) -> int:
@@ -61,7 +62,7 @@ async def test_partitions_are_made_while_events_are_read(own_database: Database,
     async with own_database.transaction() as driver:
         await driver.execute("SELECT count(*) FROM events")
         later = await now(own_database) + timedelta(days=30)
-        made = await asyncio.wait_for(retention.partitions(own_database, later, {}), 5)
+        made = await asyncio.wait_for(retention.partitions(own_database, later, {}), PATIENCE)
         assert made == {"made": 9}
     indexes = "SELECT count(*) FROM pg_indexes WHERE tablename = $1"
     assert await worlds.value(own_database, indexes, f"events_{later:%Y%m%d}") == 2

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from server.admission.fair_queue import MOST_SHARES, FairSlots, Shares, WaitedTooLong
+from tests.support.waiting import PATIENCE
 
 
 async def served(slots: FairSlots, wishes: list[tuple[int, float, int]]) -> list[int]:
@@ -98,11 +99,11 @@ async def test_never_too_many_and_nobody_forgotten_whoever_gives_up(seed: int) -
     for task in dice.sample(tasks, 80):
         await asyncio.sleep(0)
         task.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.wait(tasks)
     assert (held, most) == (0, 3)
     assert slots.waiting_organizations == 0
-    async with asyncio.timeout(5), contextlib.AsyncExitStack() as stack:
+    async with asyncio.timeout(PATIENCE), contextlib.AsyncExitStack() as stack:
         for _ in range(3):  # all are free again
             await stack.enter_async_context(slots.slot(1))
 
