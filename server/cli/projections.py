@@ -93,8 +93,9 @@ def rebuild_projection(
 
     It begins with the oldest raw event, while the service goes on.
 
-    Figures stay as they are until it is done, then they change at once where they differ. What is known of times whose
-    raw events are gone stays. A rebuild that was ended in the middle goes on where it was; after a change of the code
+    Figures stay as they are while rows are filled beside those that are valid. Then these are replaced where they
+    differ, portion by portion, and figures change with them. What is known of times whose raw events are gone stays. A
+    rebuild that was ended in the middle goes on where it was; after a change of the code
     begin --anew.
     """
     _check(name)
@@ -102,7 +103,7 @@ def rebuild_projection(
     async def work(database: Database, _: Place) -> None:
         for one in await tenants.chosen(database, organization):
             done = await rebuild(database, one.organization_id, name, _teller(one.name), anew=anew)
-            typer.echo(f"{one.name}: {done.events:,} events up to revision {done.revision:,}")
+            typer.echo(f"{one.name}: {done.events:,} events up to revision {done.revision:,}{_differing(done)}")
 
     on_database(data_dir, work)
 
@@ -111,7 +112,12 @@ def _teller(organization: str) -> Callable[[RebuildProgress], None]:
     note = terminal.occasional_note(_NOTE_SECONDS)
     return lambda progress: note(
         f"{organization}: {progress.events:,} events, revision {progress.revision:,} of {progress.newest:,}"
+        f"{_differing(progress)}"
     )
+
+
+def _differing(progress: RebuildProgress) -> str:
+    return f", {progress.differing:,} rows differed" if progress.differing else ""
 
 
 def _check(name: str) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from server.catalog.cells import Cells
 from server.events import agent_profile
 from server.events.agent_profile import AgentEvent, AgentProfile
 from server.projections import portions
-from server.projections.projection import Advance
+from server.projections.projection import Advance, Replacement
 from server.store import agents as stored
 from server.store import projection_rows
 from server.store.database import Driver
@@ -38,15 +37,17 @@ class Agents:
             await stored.TABLE.merge(driver, rows, told)
         return Advance(position=portion.reached, events=len(portion.events), changes={})
 
-    async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
-        """Prepares agents that were filled anew to replace those that are valid."""
+    async def replace(
+        self, driver: Driver, valid: Rows, filled: Rows, complete_from: datetime | None, after: bytes
+    ) -> Replacement:
+        """Lets agents that were filled anew take the place of those that are valid, all at once."""
         if complete_from is not None:
-            await stored.keep(driver, old, new, complete_from)
-        return {}
+            await stored.keep(driver, valid, filled, complete_from)
+        return Replacement(valid=filled)
 
-    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
-        """Removes agents of versions before the valid one."""
-        return await projection_rows.remove_older(driver, stored.TABLES, valid, limit)
+    async def remove_others(self, driver: Driver, valid: Rows, latest: int, limit: int) -> int:
+        """Removes agents of other versions than the valid one."""
+        return await projection_rows.remove_others(driver, stored.TABLES, valid, latest, limit)
 
 
 async def _take_kinds(driver: Driver, rows: Rows, events: Sequence[AgentEvent]) -> None:

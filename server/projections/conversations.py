@@ -15,7 +15,7 @@ from server.events.conversation import Attribute, Attribution, Conversation, Con
 from server.events.event import conversation_key_of, is_made
 from server.events.outcomes import Closing
 from server.projections import portions
-from server.projections.projection import Advance
+from server.projections.projection import Advance, Replacement
 from server.store import agents as stored_agents
 from server.store import conversation_versions, members, projection_rows
 from server.store import conversations as stored
@@ -41,18 +41,28 @@ class Conversations:
             await _take_in(driver, rows, events, changes)
         return Advance(position=portion.reached, events=len(portion.events), changes=changes)
 
-    async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
-        """Prepares conversations that were filled anew to replace those that are valid."""
-        if complete_from is not None:
-            await conversation_versions.keep(driver, old, new, complete_from)
+    async def replace(
+        self, driver: Driver, valid: Rows, filled: Rows, complete_from: datetime | None, after: bytes
+    ) -> Replacement:
+        """Changes a portion of the valid conversations to what those are that were filled anew."""
+        portion = await conversation_versions.portion(driver, valid, filled, after)
+        if portion is None:
+            return Replacement(valid=valid)
+        different = await conversation_versions.different(driver, valid, filled, portion, complete_from)
         changes: Cells = {}
-        async for before, after in conversation_versions.differences(driver, old, new):
-            _count_change(changes, before, after)
-        return changes
+        for before, now in different.conversations.values():
+            _count_change(changes, before, now)
+        await conversation_versions.take_over(driver, valid, filled, different)
+        return Replacement(
+            valid=valid,
+            changes=changes,
+            differing=len(different.conversations),
+            replaced=None if portion.is_end else portion.last,
+        )
 
-    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
-        """Removes conversations of versions before the valid one."""
-        return await projection_rows.remove_older(driver, ("conversations", "conversation_closings"), valid, limit)
+    async def remove_others(self, driver: Driver, valid: Rows, latest: int, limit: int) -> int:
+        """Removes conversations of other versions than the valid one."""
+        return await projection_rows.remove_others(driver, conversation_versions.TABLES, valid, latest, limit)
 
 
 async def _told_by_humans(

@@ -1,7 +1,7 @@
 """What a projection is: a piece of code that follows the revisions of an organization, in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +17,18 @@ class Advance:
     position: ProjectionPosition
     events: int
     changes: Cells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """What it comes to that a portion of rows has taken the place of others: what changes in figures, how many rows
+    differed, with which key the portion ends (None: nothing is left), and which rows are valid once nothing is left.
+    """
+
+    valid: Rows
+    changes: Cells = field(default_factory=dict)
+    differing: int = 0
+    replaced: bytes | None = None
 
 
 class Projection(Protocol):
@@ -47,12 +59,15 @@ class Projection(Protocol):
         how far it got. It gets on, whatever the limit.
         """
 
-    async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
-        """Prepares rows that were filled anew to replace those that are valid, and returns what that changes in
-        figures. Of what happened before complete_from raw events may be gone: what is known of it is kept.
+    async def replace(
+        self, driver: Driver, valid: Rows, filled: Rows, complete_from: datetime | None, after: bytes
+    ) -> Replacement:
+        """Lets rows that were filled anew take the place of those that are valid, a portion of them behind a key that
+        the portion before has ended with. Both have seen the same events. Of what happened before complete_from raw
+        events may be gone: what is known of it is kept.
         """
 
-    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
-        """Removes rows of versions before the valid one, about as many as a limit allows, and returns how many; 0 where
-        none are left.
+    async def remove_others(self, driver: Driver, valid: Rows, latest: int, limit: int) -> int:
+        """Removes rows of other versions than the valid one, up to the latest version, about as many as a limit allows,
+        and returns how many; 0 where none are left.
         """

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from server.catalog.cells import Cells
 from server.events.event import conversation_key_of
 from server.events.user_activity import Activity, Beginning
 from server.projections import portions
-from server.projections.projection import Advance
+from server.projections.projection import Advance, Replacement
 from server.store import projection_rows
 from server.store import users as stored
 from server.store.database import Driver
@@ -33,15 +32,17 @@ class Users:
             await stored.add_days(driver, rows, activity.days)
         return Advance(position=portion.reached, events=len(portion.events), changes={})
 
-    async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
-        """Prepares users that were filled anew to replace those that are valid."""
+    async def replace(
+        self, driver: Driver, valid: Rows, filled: Rows, complete_from: datetime | None, after: bytes
+    ) -> Replacement:
+        """Lets users that were filled anew take the place of those that are valid, all at once."""
         if complete_from is not None:
-            await stored.keep(driver, old, new, complete_from)
-        return {}
+            await stored.keep(driver, valid, filled, complete_from)
+        return Replacement(valid=filled)
 
-    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
-        """Removes users of versions before the valid one."""
-        return await projection_rows.remove_older(driver, stored.TABLES, valid, limit)
+    async def remove_others(self, driver: Driver, valid: Rows, latest: int, limit: int) -> int:
+        """Removes users of other versions than the valid one."""
+        return await projection_rows.remove_others(driver, stored.TABLES, valid, latest, limit)
 
 
 async def _begin(driver: Driver, rows: Rows, activity: Activity) -> None:

@@ -17,7 +17,7 @@ from server.store.following import FollowedEvents
 from server.store.projections import ProjectionPosition, Rows
 
 _MICROSECOND = timedelta(microseconds=1)
-_CLOSING = "conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id"
+CLOSING = "conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id"
 _VERSION = projections.VERSION.format("conversations")
 FIELDS = tuple(one.name for one in dataclasses.fields(Conversation))
 _TIMES = frozenset(name for name in FIELDS if name.endswith("_at"))
@@ -192,14 +192,32 @@ async def add_closings(driver: Driver, rows: Rows, closings: Iterable[Closing]) 
     """Stores closing and reopening events."""
     await driver.copy_records_to_table(
         "conversation_closings",
-        columns=["organization_id", "version", *_CLOSING.split(", ")],
+        columns=["organization_id", "version", *CLOSING.split(", ")],
         records=[(*rows, one[0], _instant(one[1]), *one[2:]) for one in closings],
+    )
+
+
+async def copy_closings(driver: Driver, source: Rows, target: Rows, keys: Collection[bytes]) -> None:
+    """Makes the closing and reopening events of conversations in one version what they are in another."""
+    await driver.execute(
+        "DELETE FROM conversation_closings WHERE organization_id = $1 AND version = $2"
+        " AND conversation_key = ANY($3::bytea[])",
+        *target,
+        list(keys),
+    )
+    await driver.execute(
+        f"INSERT INTO conversation_closings (organization_id, version, {CLOSING})"  # noqa: S608 - constants of this file
+        f" SELECT organization_id, $3, {CLOSING} FROM conversation_closings"
+        " WHERE organization_id = $1 AND version = $2 AND conversation_key = ANY($4::bytea[])",
+        *source,
+        target.version,
+        list(keys),
     )
 
 
 _DECIDING = statements.load(
     "read_deciding_closings",
-    COLUMNS=_CLOSING,
+    COLUMNS=CLOSING,
     CLOSING=", ".join(str(kind.value) for kind in ClosingKind if kind is not ClosingKind.REOPENED),
     REOPENED=ClosingKind.REOPENED.value,
     RESOLVED=ClosingKind.RESOLVED.value,
@@ -221,7 +239,7 @@ async def deciding_closings(driver: Driver, rows: Rows, keys: Collection[bytes])
 async def closings_between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> list[Closing]:
     """Returns the closing and reopening events that occurred in [start, end)."""
     rows = await driver.fetch(
-        f"SELECT {_CLOSING} FROM conversation_closings WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
+        f"SELECT {CLOSING} FROM conversation_closings WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
         " AND occurred_at >= $2 AND occurred_at < $3 AND occurred_at > '-infinity'",
         organization_id,
         start,

@@ -63,14 +63,17 @@ def _newest(name: str) -> str:
     )
 
 
-async def remove_older(driver: Driver, tables: Collection[str], valid: Rows, limit: int) -> int:
-    """Removes that many rows of versions before the valid one from each of some tables; returns how many it were."""
+async def remove_others(driver: Driver, tables: Collection[str], valid: Rows, latest: int, limit: int) -> int:
+    """Removes that many rows of other versions than the valid one from each of some tables, up to the latest version;
+    returns how many it were.
+    """
     total = 0
     for table in tables:
         status = await driver.execute(
             f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - a name of the code
-            " WHERE organization_id = $1 AND version < $2 LIMIT $3))",
+            " WHERE organization_id = $1 AND version <> $2 AND version <= $3 LIMIT $4))",
             *valid,
+            latest,
             limit,
         )
         total += statements.rows(status)

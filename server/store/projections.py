@@ -36,10 +36,13 @@ class ProjectionPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """Rows of a projection that are being filled from the oldest raw event on, and how far they are."""
+    """Rows of a projection that are being filled from the oldest raw event on: how far they are, and up to which key
+    they have taken the place of those that are valid.
+    """
 
     rows: Rows
     position: ProjectionPosition
+    replaced: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ class Locked:
     newest: ProjectionPosition
     until: ProjectionPosition
     rebuilt: Rebuilt | None
+    latest_version: int  # of which there ever were rows
     is_stopped: bool
 
 
@@ -61,7 +65,7 @@ LOCK_SECONDS = 5.0  # whoever holds a projection for longer is rebuilding it
 VERSION = "(SELECT version FROM projections WHERE organization_id = $1 AND name = '{}')"
 
 _LOCK = """
-    SELECT version, revision, revised_at, rebuilt_version, rebuilt_revision, rebuilt_revised_at,
+    SELECT version, revision, revised_at, rebuilt_version, rebuilt_revision, rebuilt_revised_at, rebuilt_after,
         failed_revision IS NOT NULL AS is_stopped
     FROM projections WHERE organization_id = $1 AND name = $2 FOR UPDATE
 """
@@ -90,10 +94,11 @@ async def lock(driver: Driver, organization_id: int, name: str, needs: Collectio
         return None
     needed = await driver.fetchrow(_NEEDED, organization_id, list(needs)) if needs else None
     rebuilt = None
-    if row["rebuilt_version"] is not None:
+    if row["rebuilt_revision"] is not None:
         rebuilt = Rebuilt(
             rows=Rows(organization_id, row["rebuilt_version"]),
             position=ProjectionPosition(revision=row["rebuilt_revision"], revised_at=row["rebuilt_revised_at"]),
+            replaced=row["rebuilt_after"],
         )
     return Locked(
         rows=Rows(organization_id, row["version"]),
@@ -101,6 +106,7 @@ async def lock(driver: Driver, organization_id: int, name: str, needs: Collectio
         newest=_position(newest),
         until=_position(newest if needed is None or needed["revision"] >= newest["revision"] else needed),
         rebuilt=rebuilt,
+        latest_version=max(row["version"], row["rebuilt_version"] or 0),
         is_stopped=row["is_stopped"],
     )
 
@@ -180,29 +186,38 @@ async def pass_over(driver: Driver, organization_id: int, position: ProjectionPo
     )
 
 
-async def move_rebuilt(driver: Driver, name: str, rows: Rows, position: ProjectionPosition) -> None:
-    """Records how far rows of another version are filled."""
+async def move_rebuilt(driver: Driver, name: str, rebuilt: Rebuilt) -> None:
+    """Records how far rows of another version are filled, and have taken the place of those that are valid."""
     await driver.execute(
-        "UPDATE projections SET rebuilt_version = $3, rebuilt_revision = $4, rebuilt_revised_at = $5"
-        " WHERE organization_id = $1 AND name = $2",
-        rows.organization_id,
+        "UPDATE projections SET rebuilt_version = $3, rebuilt_revision = $4, rebuilt_revised_at = $5,"
+        " rebuilt_after = $6 WHERE organization_id = $1 AND name = $2",
+        rebuilt.rows.organization_id,
         name,
-        rows.version,
-        position.revision,
-        position.revised_at,
+        rebuilt.rows.version,
+        rebuilt.position.revision,
+        rebuilt.position.revised_at,
+        rebuilt.replaced,
     )
 
 
-async def swap(driver: Driver, organization_id: int, name: str, position: ProjectionPosition) -> None:
-    """Makes the rows that were filled those that are valid, as of a position."""
+async def go_on(driver: Driver, organization_id: int, name: str) -> None:
+    """Lets a projection that has stopped go on."""
     await driver.execute(
-        "UPDATE projections SET version = rebuilt_version, revision = $3, revised_at = $4, rebuilt_version = NULL,"
-        " rebuilt_revision = NULL, rebuilt_revised_at = NULL, failed_revision = NULL, failed_at = NULL, failure = NULL"
+        "UPDATE projections SET failed_revision = NULL, failed_at = NULL, failure = NULL"
         " WHERE organization_id = $1 AND name = $2",
         organization_id,
         name,
-        position.revision,
-        position.revised_at,
+    )
+
+
+async def end_rebuild(driver: Driver, name: str, valid: Rows) -> None:
+    """Ends a rebuild with the rows that are valid from now on."""
+    await driver.execute(
+        "UPDATE projections SET version = $3, rebuilt_revision = NULL, rebuilt_revised_at = NULL, rebuilt_after = NULL"
+        " WHERE organization_id = $1 AND name = $2",
+        valid.organization_id,
+        name,
+        valid.version,
     )
 
 
@@ -237,17 +252,22 @@ async def seen_by_all(driver: Driver, organization_id: int, names: Collection[st
     return revision
 
 
-async def rebuilt(driver: Driver, names: Collection[str]) -> dict[str, list[Rows]]:
-    """Returns the valid rows of projections that were rebuilt at some time and are not being rebuilt, by name."""
+class RebuiltRows(NamedTuple):
+    """The valid rows of a projection that was rebuilt, and the latest version of which there may be others."""
+
+    name: str
+    valid: Rows
+    latest_version: int
+
+
+async def rebuilt(driver: Driver, names: Collection[str]) -> list[RebuiltRows]:
+    """Returns the rows of projections that were rebuilt at some time and are not being rebuilt."""
     rows = await driver.fetch(
-        "SELECT name, organization_id, version FROM projections"
-        " WHERE name = ANY($1::text[]) AND version > 1 AND rebuilt_revision IS NULL",
+        "SELECT name, organization_id, version, greatest(version, rebuilt_version) FROM projections"
+        " WHERE name = ANY($1::text[]) AND rebuilt_version IS NOT NULL AND rebuilt_revision IS NULL",
         list(names),
     )
-    found: dict[str, list[Rows]] = {}
-    for name, *valid in rows:
-        found.setdefault(name, []).append(Rows(*valid))
-    return found
+    return [RebuiltRows(name, Rows(organization, version), latest) for name, organization, version, latest in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,15 +186,14 @@ async def projection_retention(database: Database, now: datetime, last: Result) 
     deadline = time.monotonic() + _RUN_SECONDS
     async with database.transaction() as driver:
         rebuilt = await projections.rebuilt(driver, list(PROJECTIONS))
-    every = [(name, valid) for name, some in rebuilt.items() for valid in some]
     removed = 0
-    for name, valid in random.sample(every, len(every)):  # so that all have their turns
+    for name, valid, latest in random.sample(rebuilt, len(rebuilt)):  # so that all have their turns
         portion = PORTION_ROWS
         while portion:
             if time.monotonic() > deadline:
                 return {"removed": removed, UNFINISHED: removed > 0}
             async with database.projecting() as driver:  # where tables are read by their indexes alone
-                portion = await PROJECTIONS[name].remove_older(driver, valid, PORTION_ROWS)
+                portion = await PROJECTIONS[name].remove_others(driver, valid, latest, PORTION_ROWS)
             removed += portion
     return {"removed": removed}
 

@@ -10,7 +10,7 @@ from server.catalog import cells, dimensions, registry
 from server.catalog.cells import CellKey, Cells
 from server.catalog.metrics import Aggregation, Measure, Unit
 from server.projections import portions
-from server.projections.projection import Advance
+from server.projections.projection import Advance, Replacement
 from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
 from server.projections.registry import PROJECTIONS
@@ -83,15 +83,17 @@ class Loudness:
             )
         return Advance(position=portion.reached, events=len(portion.events), changes=changes)
 
-    async def replace(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime | None) -> Cells:
+    async def replace(
+        self, driver: Driver, valid: Rows, filled: Rows, complete_from: datetime | None, after: bytes
+    ) -> Replacement:
         changes: Cells = {}
-        for rows, sign in ((old, -1), (new, 1)):
+        for rows, sign in ((valid, -1), (filled, 1)):
             for row in await driver.fetch("SELECT * FROM loudness WHERE (organization_id, version) = ($1, $2)", *rows):
                 _count(changes, row["first_at"], row["messages"], sign)
-        return changes
+        return Replacement(valid=filled, changes=changes)
 
-    async def remove_older(self, driver: Driver, valid: Rows, limit: int) -> int:
-        return await projection_rows.remove_older(driver, ("loudness",), valid, limit)
+    async def remove_others(self, driver: Driver, valid: Rows, latest: int, limit: int) -> int:
+        return await projection_rows.remove_others(driver, ("loudness",), valid, latest, limit)
 
 
 def _count(changes: Cells, first_at: int, messages: int, sign: int) -> None:

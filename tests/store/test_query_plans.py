@@ -20,6 +20,7 @@ from server.rollups import fold
 from server.store import (
     activity,
     agents,
+    conversation_versions,
     conversations,
     projections,
     reading,
@@ -246,6 +247,10 @@ class Explaining:
             await self._driver.execute("DEALLOCATE explained")
         return []
 
+    async def fetchrow(self, text: str, *arguments: object) -> None:
+        """Returns no row."""
+        await self.fetch(text, *arguments)
+
     async def execute(self, text: str, *arguments: object) -> str:
         """Changes no rows."""
         await self.fetch(text, *arguments)
@@ -348,21 +353,42 @@ CONVERSATIONS = (
 )
 
 
-@pytest.mark.parametrize("statistics", [False, True], ids=["of an empty table", "analyzed"])
-async def test_an_hour_is_verified_by_ranges_of_times(
-    own_database: Database, own_organization: int, statistics: bool
-) -> None:
+@pytest.fixture(params=[False, True], ids=["statistics of an empty table", "analyzed"])
+async def conversing(own_database: Database, own_organization: int, request: pytest.FixtureRequest) -> None:
+    """Three organizations with many conversations."""
     await worlds.store(own_database, own_organization, worlds.events(1, 50))
     await worlds.project(own_database, own_organization)
     await worlds.execute(own_database, "UPDATE conversations SET organization_id = 0")
     await worlds.execute(own_database, "DELETE FROM projections")
     tables = "conversations, conversation_closings, projections"
-    if not statistics:
+    if not request.param:
         await worlds.execute(own_database, f"ANALYZE {tables}")
     for statement in CONVERSATIONS:
         await worlds.execute(own_database, statement)
-    if statistics:
+    if request.param:
         await worlds.execute(own_database, f"ANALYZE {tables}")
+
+
+@pytest.mark.usefixtures("conversing")
+async def test_versions_of_conversations_are_compared_by_ranges_of_their_keys(own_database: Database) -> None:
+    """Those of organization 2 with none of a version that is not filled."""
+    valid, filled = projections.Rows(2, 1), projections.Rows(2, 2)
+    async with own_database.transaction() as driver:
+        explaining = cast("Driver", Explaining(driver, generic=False))
+        after = b""
+        for _ in range(3):
+            portion = await conversation_versions.portion(driver, valid, filled, after)
+            assert portion is not None
+            await conversation_versions.portion(explaining, valid, filled, after)
+            await conversation_versions.different(explaining, valid, filled, portion, None)
+            after = portion.last
+    key = ("organization_id", "version", "conversation_key")
+    by_key = {"conversations": key, "conversation_closings": key}
+    assert check(cast("Explaining", explaining).nodes, by_key) == set(by_key)
+
+
+@pytest.mark.usefixtures("conversing")
+async def test_an_hour_is_verified_by_ranges_of_times(own_database: Database) -> None:
     for generic in (False, True):
         async with own_database.transaction() as driver:
             counted, closed = (Explaining(driver, generic=generic) for _ in range(2))

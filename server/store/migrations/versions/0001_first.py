@@ -182,8 +182,9 @@ _STATEMENTS = (
     ) WITH (fillfactor = 50)
     """,
     # How far each projection of an organization has followed its revisions, and under which version its rows are read.
-    # While it is rebuilt, rows of another version are filled, as far as rebuilt_revision. One that has failed says at
-    # which revision, and why.
+    # While it is rebuilt, rows of another version are filled, as far as rebuilt_revision, and then take the place of
+    # those that are valid, as far as the key rebuilt_after. The number of that version stays, since it is not used
+    # again. One that has failed says at which revision, and why.
     """
     CREATE TABLE projections (
         organization_id integer NOT NULL,
@@ -194,6 +195,7 @@ _STATEMENTS = (
         rebuilt_version smallint,
         rebuilt_revision bigint,
         rebuilt_revised_at timestamptz,
+        rebuilt_after bytea,
         failed_revision bigint,
         failed_at timestamptz,
         failure text,

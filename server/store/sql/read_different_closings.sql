@@ -1,0 +1,16 @@
+-- Reads of which conversations of a range of keys two versions do not agree on the closing and reopening events.
+--
+-- Parameters
+--   organization_id                    integer
+--   valid, filled                      smallint: the versions
+--   after, last                        bytea: the range, without its beginning
+--
+-- COLUMNS are those of an event without organization and version; the first one is the key of the conversation.
+SELECT DISTINCT conversation_key
+FROM (
+    SELECT version = :valid AS is_valid, :COLUMNS FROM conversation_closings
+    WHERE organization_id = :organization_id AND version IN (:valid, :filled)
+        AND conversation_key > :after AND conversation_key <= :last
+) AS c
+GROUP BY :COLUMNS
+HAVING count(*) = 1
