@@ -116,12 +116,12 @@ def event_id(value: str) -> str:
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise Refused(Reason.INVALID_CHARACTER, "only visible ASCII characters are allowed", field="event_id")
     if is_placeholder(value):
-        raise placeholder("event_id", value, "make a unique one for every event")
+        raise placeholder("event_id", value, "generate a unique event_id for every event")
     return value
 
 
 def is_placeholder(value: str) -> bool:
-    """True for an id that stands for no id, such as "undefined", or that is nothing but blanks and quotes."""
+    """True for a placeholder in place of an id, such as "undefined", and for nothing but blanks and quotes."""
     if not value.isascii():
         value = "".join(one for one in unicodedata.normalize("NFKC", value) if unicodedata.category(one) != "Cf")
     bare = value.strip().strip(_QUOTES).strip()
@@ -129,7 +129,7 @@ def is_placeholder(value: str) -> bool:
 
 
 def holds_placeholder(values: Sequence[str], joined: str) -> bool:
-    """True where one of several ids stands for no id; joined has them with U+0000 between. Unset ones do not count."""
+    """True where one of several ids is a placeholder; joined has them with U+0000 between. Unset ones do not count."""
     hidden = " " in joined or '"' in joined or "'" in joined or "`" in joined
     if joined.isascii() and not hidden:
         return not PLACEHOLDERS.isdisjoint(values if joined.islower() else joined.casefold().split("\0"))
@@ -137,8 +137,8 @@ def holds_placeholder(values: Sequence[str], joined: str) -> bool:
 
 
 def placeholder(field: str, value: str, right: str) -> Refused:
-    """The refusal of an id that stands for no id."""
-    return Refused(Reason.PLACEHOLDER_ID, f"{value[:50]!r} stands for no id; {right}", field=field)
+    """The refusal of a placeholder in place of an id."""
+    return Refused(Reason.PLACEHOLDER_ID, f"placeholder value {value[:50]!r}; {right}", field=field)
 
 
 def event_type(value: str) -> str:

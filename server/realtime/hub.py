@@ -170,7 +170,8 @@ class Hub:
         if resumed.revision > as_of.revision:
             raise Refused(
                 Reason.FUTURE_REVISION,
-                "resume_after is of a revision that has not been yet",
+                f"resume_after refers to revision {resumed.revision}, but the newest is {as_of.revision}"
+                " (was the database restored from a backup?)",
                 field="resume_after",
                 metadata={"revision": str(as_of.revision)},
             )

@@ -21,7 +21,7 @@ BATCH_DELTAS = 5000
 
 async def fold(database: Database, organization_id: int, limit: int = BATCH_DELTAS) -> int:
     """Folds up to that many deltas of an organization and returns how many; 0 where none are left or another worker
-    is at it. Fewer than the limit are all that there were.
+    is already folding this organization. Fewer than the limit are all that there were.
     """
     with telemetry.FOLD_SECONDS.time():
         async with database.transaction() as driver:

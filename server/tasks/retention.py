@@ -123,7 +123,11 @@ async def _drop(database: Database, partition: Partition) -> bool:
             await asyncio.sleep(0.2)
         else:
             return True
-    _log.info("a partition is to be dropped and was in use all the time", partition=partition.name)
+    _log.info(
+        "could not drop a partition: still in use after all attempts; the next run tries again",
+        partition=partition.name,
+        attempts=_DROP_ATTEMPTS,
+    )
     return False
 
 
