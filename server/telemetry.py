@@ -48,7 +48,7 @@ TASK_LAG = Gauge(
 TASK_RUNS = Counter(
     "tallywire_task_runs",
     "Tries of tasks by their outcome: done, unfinished (goes on later), failed (tried again), dead, cancelled,"
-    " handed_back (the worker stopped) or lost (another worker has it).",
+    " handed_back (the worker stopped), lost (another worker has it) or unrecorded (see the log).",
     ["kind", "outcome"],
 )
 TASK_SECONDS = Histogram(

@@ -230,10 +230,12 @@ async def fail(driver: Driver, claim: Claim, error: str, pause: timedelta) -> Ta
 
 
 async def cancelled(driver: Driver, claim: Claim) -> bool:
-    """Records that a task was ended because somebody cancelled it; False where the claim does not hold any more."""
+    """Records that a task was ended because somebody cancelled it; False where the claim does not hold any more, and
+    that is not recorded already.
+    """
     done = await driver.execute(
-        "UPDATE tasks SET state = 'cancelled', ended_at = now(), owner = NULL, lease_until = NULL"
-        " WHERE task_id = $1 AND epoch = $2 AND state = 'running'",
+        "UPDATE tasks SET state = 'cancelled', ended_at = coalesce(ended_at, now()), owner = NULL, lease_until = NULL"
+        " WHERE task_id = $1 AND epoch = $2 AND state IN ('running', 'cancelled')",
         claim.task_id,
         claim.epoch,
     )

@@ -126,7 +126,16 @@ class Executions:
 
     async def _run(self, one: Execution) -> None:
         """Runs a task and records what becomes of it."""
-        outcome = await self._outcome(one)
+        try:
+            outcome = await self._outcome(one)
+        except Exception as error:  # noqa: BLE001 - nobody else would see it
+            outcome = "unrecorded"
+            _log.error(
+                "what became of a task could not be recorded; it is tried again once its lease is over",
+                kind=one.kind.name,
+                task_id=one.claim.task_id,
+                error=errors.describe(error),
+            )
         telemetry.TASK_RUNS.labels(one.kind.name, outcome).inc()
         if outcome == "lost":
             _log.warning("another worker has taken a task over", kind=one.kind.name, task_id=one.claim.task_id)
@@ -165,18 +174,20 @@ class Executions:
         more = bool(result.get(UNFINISHED))
         try:
             held = await self._record(lambda driver: claims.finish(driver, one.claim, result, more=more))
-        except (errors.StorageRejected, TypeError, ValueError):
+        except (errors.StorageRejected, TypeError, ValueError, RecursionError):
             return await self._fail(one, "its result cannot be stored")
         if not held:
             return "lost"
         one.result = result
-        if one.kind.publish is not None:
-            one.kind.publish(result)
+        _publish(one.kind, result)
         return "unfinished" if more else "done"
 
     async def _fail(self, one: Execution, error: str) -> str:
         pause = retry_in(one.claim.attempts)
-        state = await self._record(lambda driver: claims.fail(driver, one.claim, error, pause))
+        try:
+            state = await self._record(lambda driver: claims.fail(driver, one.claim, error, pause))
+        except errors.StorageRejected:
+            return await self._fail(one, "its error cannot be stored")
         if state is None:
             return "lost"
         about = {"kind": one.kind.name, "task_id": one.claim.task_id, "error": error, "attempts": one.claim.attempts}
@@ -197,6 +208,15 @@ class Executions:
                 if time.monotonic() > deadline:
                     return None
             await asyncio.sleep(_RECORD_AGAIN_SECONDS)
+
+
+def _publish(kind: Kind, result: Result) -> None:
+    """Shows Prometheus a result; the task is done whether or not that works."""
+    try:
+        if kind.publish is not None:
+            kind.publish(result)
+    except Exception as error:  # noqa: BLE001 - a function of a kind; the next run may do better
+        _log.error("the result of a task could not be published", kind=kind.name, error=errors.describe(error))
 
 
 def _stop(one: Execution, why: _End) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from server import errors
 from server.store import claims, tasks
@@ -12,7 +13,7 @@ from server.store.database import Database, Driver
 from server.store.tasks import TaskState
 from server.tasks import execution, retention
 from server.tasks.kinds import UNFINISHED, Result, TaskError, Work
-from server.tasks.runner import owner
+from server.tasks.runner import Runner, owner
 from tests.support import waiting, worlds
 from tests.support.own_tasks import OwnTasks, kind
 from tests.support.waiting import PATIENCE
@@ -388,14 +389,20 @@ async def test_long_tasks_never_delay_short_ones(own_tasks: OwnTasks) -> None:
 
 
 async def test_a_result_that_cannot_be_stored_is_a_failure(own_tasks: OwnTasks) -> None:
-    results = iter([{"no json": object()}, {"nul": "\0"}])
+    def deep() -> list[object]:
+        found: list[object] = []
+        for _ in range(100_000):
+            found = [found]
+        return found
+
+    results = iter([lambda: {"no json": object()}, lambda: {"nul": "\0"}, lambda: {"deep": deep()}])
 
     async def run(work: Work) -> Result:
-        return next(results)
+        return next(results)()
 
     odd = kind("odd", run=run, tries=1, rate=1000)
     runner = own_tasks.runner(odd)
-    for _ in range(2):
+    for _ in range(3):
         task_id = await own_tasks.queue(odd)
         await own_tasks.look(runner, odd)
         found = await own_tasks.until(task_id, ended)
@@ -422,30 +429,103 @@ async def test_an_outcome_waits_until_the_database_is_back(
     assert refused == 3
 
 
+@pytest.mark.parametrize(
+    ("function", "outcome", "state"),
+    [
+        ("finish", "done", TaskState.DONE),
+        ("finish", "unfinished", TaskState.QUEUED),
+        ("fail", "failed", TaskState.QUEUED),
+        ("fail", "dead", TaskState.DEAD),
+        ("cancelled", "cancelled", TaskState.CANCELLED),
+    ],
+)
 async def test_an_outcome_whose_commit_had_no_answer_is_not_taken_for_lost(
-    own_tasks: OwnTasks, monkeypatch: pytest.MonkeyPatch
+    function: str, outcome: str, state: TaskState, own_tasks: OwnTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish, calls = claims.finish, 0
+    record, calls = getattr(claims, function), 0
 
-    async def without_an_answer(driver: Driver, *about: object, **more: object) -> bool:
+    async def without_an_answer(driver: Driver, *about: object, **more: object) -> object:
         nonlocal calls
         calls += 1
         if calls > 1:
-            return await finish(driver, *about, **more)  # type: ignore[arg-type]
+            return await record(driver, *about, **more)
         async with own_tasks.database.transaction() as other:
-            await finish(other, *about, **more)  # type: ignore[arg-type]
+            await record(other, *about, **more)
         raise errors.StorageUnavailable("the connection is lost")
 
+    async def run(work: Work) -> Result:
+        if function == "fail":
+            raise TaskError("it failed")
+        if function == "cancelled":
+            began.set()
+            await asyncio.Event().wait()
+        return {UNFINISHED: outcome == "unfinished"}
+
+    began = asyncio.Event()
+    odd = kind("odd", run=run, tries=1 if outcome == "dead" else 3)
     monkeypatch.setattr(execution, "_RECORD_AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr(claims, "finish", without_an_answer)
-    task_id, runner = await own_tasks.queue(kind()), own_tasks.runner(kind())
-    lost, done = runs("nothing", "lost"), runs("nothing", "done")
-    await own_tasks.look(runner, kind())
-    await own_tasks.until(task_id, ended)
+    monkeypatch.setattr(claims, function, without_an_answer)
+    task_id, runner = await own_tasks.queue(odd), own_tasks.runner(odd)
+    lost, before = runs("odd", "lost"), runs("odd", outcome)
+    await own_tasks.look(runner, odd)
+    if function == "cancelled":
+        await began.wait()
+        async with own_tasks.database.transaction() as driver:
+            await tasks.cancel(driver, task_id)
+        await runner.executions.renew()
+    await until_nothing_runs(runner)
+    assert (runs("odd", "lost"), runs("odd", outcome), calls) == (lost, before + 1, 2)
+    assert (await own_tasks.get(task_id)).state is state
+
+
+async def until_nothing_runs(runner: Runner) -> None:
+    """Waits until every task of a runner is over, and what became of it was counted."""
     async with asyncio.timeout(PATIENCE):
         while runner.executions.count(is_long=False):  # noqa: ASYNC110 - it is only counted
             await asyncio.sleep(0.01)
-    assert (runs("nothing", "lost"), runs("nothing", "done"), calls) == (lost, done + 1, 2)
+
+
+async def test_an_error_that_cannot_be_stored_is_a_failure(own_tasks: OwnTasks) -> None:
+    async def run(work: Work) -> Result:
+        raise TaskError("with a NUL: \0")
+
+    odd = kind("odd", run=run, tries=1)
+    task_id, runner = await own_tasks.queue(odd), own_tasks.runner(odd)
+    await own_tasks.look(runner, odd)
+    found = await own_tasks.until(task_id, ended)
+    assert (found.state, found.error) == (TaskState.DEAD, "its error cannot be stored")
+
+
+async def test_an_outcome_that_is_not_recorded_is_logged(own_tasks: OwnTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object, **__: object) -> bool:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(claims, "finish", broken)
+    task_id, runner = await own_tasks.queue(kind()), own_tasks.runner(kind())
+    before = runs("nothing", "unrecorded")
+    with capture_logs() as logged:
+        await own_tasks.look(runner, kind())
+        await until_nothing_runs(runner)
+    assert runs("nothing", "unrecorded") == before + 1
+    (entry,) = logged
+    assert (entry["task_id"], entry["error"].partition(",")[0]) == (task_id, "RuntimeError in broken")
+
+
+async def test_a_task_is_done_even_if_its_result_cannot_be_published(own_tasks: OwnTasks) -> None:
+    def publish(result: Result) -> None:
+        raise ValueError("a secret")
+
+    shown = kind("shown", publish=publish)
+    task_id, runner = await own_tasks.queue(shown), own_tasks.runner(shown)
+    before = runs("shown", "done")
+    with capture_logs() as logged:
+        await own_tasks.look(runner, shown)
+        await until_nothing_runs(runner)
+    assert runs("shown", "done") == before + 1
+    assert (await own_tasks.get(task_id)).state is TaskState.DONE
+    assert [(entry["kind"], entry["error"].partition(",")[0]) for entry in logged] == [
+        ("shown", "ValueError in publish")
+    ]
 
 
 async def test_ended_tasks_are_kept_for_a_while(own_tasks: OwnTasks, own_database: Database) -> None:

@@ -1,5 +1,6 @@
 -- Records that a claimed task failed, in its row and in that of its schedule. Returns what the task is then if the
--- claim still held: queued again, dead after its last try, or cancelled if somebody asked for that meanwhile.
+-- claim still held: queued again, dead after its last try, or cancelled if somebody asked for that meanwhile. So it
+-- does if the failure is recorded already: the answer to that may have been lost.
 --
 -- Parameters
 --   task_id, epoch                     bigint, integer: the claim
@@ -16,3 +17,6 @@ WITH ended AS (
     FROM ended WHERE s.name = ended.schedule AND s.organization_id = ended.organization_id
 )
 SELECT state FROM ended
+UNION ALL
+SELECT state FROM tasks
+WHERE task_id = :task_id AND epoch = :epoch AND state IN ('queued', 'dead', 'cancelled') AND error = :error

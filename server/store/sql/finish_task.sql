@@ -20,4 +20,6 @@ WITH ended AS (
 )
 SELECT 1 FROM ended
 UNION ALL
-SELECT 1 FROM tasks WHERE task_id = :task_id AND epoch = :epoch AND state = 'done'
+SELECT 1 FROM tasks
+WHERE task_id = :task_id AND epoch = :epoch
+    AND (state = 'done' OR (:more AND state = 'queued' AND error IS NULL AND result = :result::text::jsonb))
