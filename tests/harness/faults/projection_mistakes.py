@@ -23,12 +23,12 @@ def _move_before_writing() -> None:
     """Moves the position in a transaction of its own, before the one that writes what was read."""
     lock = projections.lock
 
-    async def wrong(driver: Driver, organization_id: int, name: str) -> Locked | None:
+    async def wrong(driver: Driver, organization_id: int, name: str, needs: Collection[str] = ()) -> Locked | None:
         async with database().transaction() as other:
-            locked = await lock(other, organization_id, name)
+            locked = await lock(other, organization_id, name, needs)
             if locked is not None:
                 await projections.move(other, organization_id, name, locked.newest, is_durable=True)
-        await lock(driver, organization_id, name)
+        await lock(driver, organization_id, name, needs)
         return locked
 
     replace(lock, wrong)
@@ -48,9 +48,9 @@ def _step_without_lock() -> None:
     """Lets go of the lock at once; a moment, as of a database that is slow, lets others come in between."""
     lock = projections.lock
 
-    async def wrong(driver: Driver, organization_id: int, name: str) -> Locked | None:
+    async def wrong(driver: Driver, organization_id: int, name: str, needs: Collection[str] = ()) -> Locked | None:
         async with database().transaction() as other:
-            locked = await lock(other, organization_id, name)
+            locked = await lock(other, organization_id, name, needs)
         await asyncio.sleep(0.05)
         return locked
 
