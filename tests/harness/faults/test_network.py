@@ -10,10 +10,11 @@ import pytest
 
 from server import errors
 from server.local import embedded
-from server.store.database import Database, Purpose
+from server.store.database import Database, Driver, Purpose
 from tests.harness.faults import run
 from tests.harness.faults.network import Network
 from tests.harness.faults.proxy import Harm, Link
+from tests.support import waiting
 from tests.support.waiting import PATIENCE
 
 
@@ -44,6 +45,7 @@ async def test_a_session_that_was_not_reported_of_its_end_keeps_no_lock(
 ) -> None:
     mine = Database(through(link, engines), ingest_connections=1)
     begun, go_on = asyncio.Event(), asyncio.Event()
+    copier: Driver | None = None
 
     async def rows() -> AsyncIterator[bytes]:
         yield b""
@@ -52,7 +54,10 @@ async def test_a_session_that_was_not_reported_of_its_end_keeps_no_lock(
         yield b""
 
     async def copy() -> None:
+        nonlocal copier
         async with mine.ingest() as driver, driver.transaction():
+            copier = driver
+            await driver.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             await driver.execute("SELECT pg_advisory_xact_lock(20261120)")
             await driver.execute("CREATE TEMPORARY TABLE filled (one bytea)")
             await driver.copy_to_table("filled", source=rows())
@@ -60,6 +65,7 @@ async def test_a_session_that_was_not_reported_of_its_end_keeps_no_lock(
     copying = asyncio.create_task(copy())
     await begun.wait()
     link.lose_near()  # PostgreSQL goes on waiting for the rest of the rows
+    await waiting.until(lambda: copier is not None and copier.is_closed())
     go_on.set()
     with pytest.raises(errors.StorageUnavailable):
         await asyncio.wait_for(copying, timeout=PATIENCE)
