@@ -65,7 +65,7 @@ def _newest(name: str) -> str:
 
 async def remove_others(driver: Driver, tables: Collection[str], valid: Rows, latest: int, limit: int) -> int:
     """Removes that many rows of other versions than the valid one from each of some tables, up to the latest version;
-    returns how many it were.
+    returns how many there were.
     """
     total = 0
     for table in tables:

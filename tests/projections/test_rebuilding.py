@@ -225,8 +225,9 @@ async def test_a_rebuild_that_was_ended_between_portions_goes_on(
     own_database: Database, make_own: Callable[[], Awaitable[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right, wrong = await make_own(), await make_own()
+    events, later = worlds.events(3, 200), worlds.events(5, 50)
     for one in (right, wrong):
-        await worlds.store(own_database, one, worlds.events(3, 200))
+        await worlds.store(own_database, one, events)
     await project_without_answers(own_database, wrong, monkeypatch)
 
     def end(progress: RebuildProgress) -> None:
@@ -237,7 +238,7 @@ async def test_a_rebuild_that_was_ended_between_portions_goes_on(
         await rebuild(own_database, wrong, PROJECTION, end)
     assert (await state(own_database, wrong))["rebuilt_after"]
     for one in (right, wrong):
-        await worlds.store(own_database, one, worlds.events(5, 50))
+        await worlds.store(own_database, one, later)
         await worlds.project(own_database, one)
     assert (await audit.check(own_database, wrong)).mismatches == 0
     done = await rebuild(own_database, wrong, PROJECTION, ignore)
