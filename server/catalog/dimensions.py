@@ -1,7 +1,8 @@
 """The dimensions by which figures are kept, defined once.
 
 Counting, dense numbers, `_other`, filters, realtime, updates and the audit go by this table. To add a dimension, add
-an entry. Any two of the dimensions that answers can be narrowed by make a pair, which an organization may declare.
+an entry. Two of the dimensions that answers can be narrowed by make a pair, if events can carry both, and an
+organization may declare it.
 """
 
 import functools
@@ -108,6 +109,11 @@ def _pair(first: Dimension, second: Dimension) -> Dimension:
     )
 
 
+def _exclude(first: Dimension, second: Dimension) -> bool:
+    """Returns whether no event carries values of both dimensions: details of two families."""
+    return bool(first.details and second.details and first.family != second.family)
+
+
 class FieldPair(NamedTuple):
     """A pair of dimensions that are fields, with their places among those."""
 
@@ -121,7 +127,9 @@ class Dimensions:
 
     def __init__(self, entries: Iterable[Dimension]) -> None:
         self.entries = tuple(entries)
-        self.pairs = {one.name: one for one in itertools.starmap(_pair, itertools.combinations(self._sides(), 2))}
+        sides = itertools.combinations(sorted(self.filters, key=lambda one: one.number), 2)
+        pairs = [_pair(first, second) for first, second in sides if not _exclude(first, second)]
+        self.pairs = {one.name: one for one in pairs}
         self.by_number = {one.number: one for one in (*self.entries, *self.pairs.values())}
         self.by_name = {one.name: one for one in self.entries}
         self.by_field = {one.field: one for one in self.entries if one.field}
@@ -150,18 +158,15 @@ class Dimensions:
                 others.append(one)
         return of_fields, others
 
-    def _sides(self) -> Sequence[Dimension]:
-        return sorted(self.filters, key=lambda one: one.number)
-
     @property
     def filters(self) -> Sequence[Dimension]:
         """Returns the dimensions by which a question can be narrowed."""
         return [one for one in self.entries if one.has_all_measures and one is not TOTAL]
 
-    def pair(self, first: Dimension, second: Dimension) -> Dimension:
-        """Returns the pair of two dimensions, in whatever order they are given."""
+    def pair(self, first: Dimension, second: Dimension) -> Dimension | None:
+        """Returns the pair of two dimensions, in whatever order they are given; None where no event carries both."""
         lower, higher = sorted((first, second), key=lambda one: one.number)
-        return self.pairs[f"{lower.name},{higher.name}"]
+        return self.pairs.get(f"{lower.name},{higher.name}")
 
     @property
     def of_realtime(self) -> Sequence[Dimension]:

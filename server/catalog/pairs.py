@@ -27,7 +27,7 @@ def named(name: str) -> Dimension | None:
     """Returns the pair that is named, in whatever order; None where it is none."""
     sides = [dimensions.TABLE.by_name.get(one.strip()) for one in name.split(",")]
     chosen = [one for one in sides if one is not None and one in dimensions.TABLE.filters]
-    if len(sides) != 2 or len(chosen) != 2 or chosen[0] is chosen[1]:
+    if len(sides) != 2 or len(chosen) != 2:
         return None
     return dimensions.TABLE.pair(*chosen)
 

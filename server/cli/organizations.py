@@ -52,15 +52,19 @@ def change(name: Name, data_dir: DataDir = None, as_json: AsJson = False, **type
     if not chosen:
         raise typer.BadParameter("name at least one setting")
 
-    async def work(database: Database, _place: place.Place) -> Organization:
+    async def work(database: Database, _place: place.Place) -> tuple[Organization, Organization]:
+        before = await administration.organization(database, name)
         await administration.change_settings(database, name, chosen)
-        return await administration.organization(database, name)
+        return before, await administration.organization(database, name)
 
-    changed = connected.on_database(data_dir, work)
+    before, changed = connected.on_database(data_dir, work)
     if as_json:
         typer.echo(json.dumps(_organization(changed)))
-    else:
-        typer.echo(f"organization {changed.name!r}: {setting_options.shown(_CHANGEABLE, changed.settings)}")
+        return
+    typer.echo(f"organization {changed.name!r}: {setting_options.shown(_CHANGEABLE, changed.settings)}")
+    for pair in before.settings.pairs:
+        if pair not in changed.settings.pairs:
+            typer.echo(f"figures by {pair} together are no longer kept, and workers remove them")
 
 
 @app.command("list")

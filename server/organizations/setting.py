@@ -120,7 +120,8 @@ class PairNames:
             pair = pairs.named(name)
             if pair is None:
                 known = ", ".join(one.name for one in dimensions.TABLE.filters)
-                raise InvalidSetting(setting, f"{name[:_LONGEST_NAME]!r} does not name two of the dimensions {known}")
+                rule = f"does not name two of the dimensions {known}, of which an event can carry both"
+                raise InvalidSetting(setting, f"{name[:_LONGEST_NAME]!r} {rule}")
             found.append(pair.name)
         if len(set(found)) > self.most:
             raise InvalidSetting(setting, f"at most {self.most} pairs")

@@ -56,9 +56,11 @@ async def answer(queries: Queries, principal: Principal, question: OverviewQuest
     """Answers the question."""
     part = question.part
     make_plan = functools.partial(plan, part)
-    async with queries.reading(principal, question.period, _WANTED, make_plan) as (driver, read):
+    in_snapshot = part.dimension.sides is not None
+    reading = queries.reading(principal, question.period, _WANTED, make_plan, in_snapshot=in_snapshot)
+    async with reading as (driver, read):
+        kept_from = await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
         await overflow.check(driver, principal.organization_id, part, field="filter")
-        kept_from = await pairs.check(driver, principal.organization_id, part, read.period.span)
     whole = _whole_period(read.plan, read.found.cells)
     return Overview(
         context=read.context(FIGURES),

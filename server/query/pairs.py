@@ -21,19 +21,20 @@ async def listed(queries: Queries, principal: Principal) -> Sequence[KeptPair]:
         return await stored_pairs.kept(driver, principal.organization_id)
 
 
-async def check(driver: Driver, organization_id: int, part: Filter, span: Span) -> int:
+async def checked_from(driver: Driver, organization_id: int, part: Filter, span: Span) -> int:
     """Refuses a part that is a pair of dimensions whose figures are not kept, or not for all of a span; returns from
-    which quarter hour on figures are complete, 0 for all time.
+    which quarter hour on figures are complete, 0 for all time. To be asked in the snapshot in which they are read.
     """
     if part.dimension.sides is None:
         return 0
     kept = {one.dimension: one.complete_from for one in await stored_pairs.kept(driver, organization_id)}
     if part.dimension not in kept:
         names = " and ".join(one.name for one in kept) or "none"
+        options = " ".join(f"--pair {name}" for name in (*(one.name for one in kept), part.dimension.name))
         raise Refused(
             Reason.PAIR_NOT_KEPT,
-            f"figures by {part.dimension.name} together are not kept; pairs that are: {names}. The operator declares"
-            f" others: organizations set NAME --pair {part.dimension.name}",
+            f"figures by {part.dimension.name} together are not kept; pairs that are: {names}. The operator adds a pair"
+            f" by naming all: organizations set NAME {options}",
             field="filter",
             metadata={"pair": part.dimension.name, "kept": names},
         )

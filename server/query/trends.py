@@ -57,9 +57,11 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     part, names = question.part, _metrics(question.metrics)
     wanted = figures.wanted(names, *((*costs.MEASURES, *storage.TERMS) if part.is_whole else ()))
     make_plan = functools.partial(plan, part, question.granularity)
-    async with queries.reading(principal, question.period, wanted, make_plan) as (driver, read):
+    in_snapshot = part.dimension.sides is not None
+    reading = queries.reading(principal, question.period, wanted, make_plan, in_snapshot=in_snapshot)
+    async with reading as (driver, read):
+        await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
         await overflow.check(driver, principal.organization_id, part, field="filter")
-        await pairs.check(driver, principal.organization_id, part, read.period.span)
     spans = [point.span for point in read.plan.series]
     points = [read.found.cells[point] for point in read.plan.series]
     in_use = storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None

@@ -7,6 +7,7 @@ from typing import Self
 
 from server import errors
 from server.catalog import cells, counting, dimensions, pairs
+from server.catalog.counting import Overflow
 from server.catalog.dimensions import Dimension
 from server.events import rules
 from server.events.event import Event
@@ -80,10 +81,11 @@ _EMPTY = _Shelf()
 _detail_of: Callable[[Event], Mapping[str, int | str]] = operator.itemgetter(Event._fields.index("detail"))
 
 
-def ids_of(events: Sequence[Event], counted: Sequence[Dimension] = ()) -> dict[int, set[str]]:
-    """The ids that have to be known to count events, by kind, and for pairs of dimensions; kinds without any are left
-    out.
-    """
+_Ids = dict[int, set[str]]  # by kind
+
+
+def ids_of(events: Sequence[Event]) -> _Ids:
+    """The ids that have to be known to count events, by kind; kinds without any are left out."""
     table = dimensions.TABLE
     found = {dimensions.USER_KIND: set(map(dimensions.field("user_id"), events))}
     for dimension in (*table.of_fields, dimensions.EVENT_TYPE):
@@ -94,7 +96,22 @@ def ids_of(events: Sequence[Event], counted: Sequence[Dimension] = ()) -> dict[i
             for dimension in of_details[event_type]:
                 if value := dimension.value_in(detail):
                     found.setdefault(dimension.member_kind, set()).add(value)
-    found |= {one.member_kind: one.values_of(events) for one in counted}
+    return _without_empty(found)
+
+
+def ids_of_pairs(events: Sequence[Event], counted: Sequence[Dimension], overflow: Overflow) -> _Ids:
+    """The values of pairs that have to be known besides, by kind: not those with a side that is counted under
+    cells.OTHER, and so are they.
+    """
+    found = {one.member_kind: one.values_of(events) for one in counted}
+    if overflow:
+        for one in counted:
+            values = found[one.member_kind]
+            found[one.member_kind] = {value for value in values if overflow.label(one, value) != cells.OTHER}
+    return _without_empty(found)
+
+
+def _without_empty(found: _Ids) -> _Ids:
     for ids in found.values():
         ids.discard("")
     return {kind: ids for kind, ids in found.items() if ids}
@@ -112,9 +129,13 @@ def _numbers(shelves: Mapping[int, _Shelf], counted: Sequence[Dimension]) -> cou
     return counting.Numbers(
         users=shelves.get(dimensions.USER_KIND, _EMPTY).numbers,
         agents=shelves.get(dimensions.AGENT.member_kind, _EMPTY).numbers,
-        overflow=counting.Overflow.of((kind, value) for kind, shelf in shelves.items() for value in shelf.overflow),
+        overflow=_overflow(shelves),
         pairs=counted,
     )
+
+
+def _overflow(shelves: Mapping[int, _Shelf]) -> Overflow:
+    return Overflow.of((kind, value) for kind, shelf in shelves.items() for value in shelf.overflow)
 
 
 class NumberCache:
@@ -139,30 +160,50 @@ class NumberCache:
 
     async def of_all(self, driver: Driver, events: Mapping[int, Sequence[Event]]) -> dict[int, Known]:
         """What is known of every id of the events, by organization; those that are new are enrolled, in a transaction
-        of its own and at most one round trip for all organizations, as long as no other server enrols ids of theirs.
+        of its own and at most two round trips for all organizations, as long as no other server enrols ids of theirs.
 
         An enrolment without events costs nothing, so it does not matter whether the events are stored afterwards. They
         have to be stored on the same connection: a crash of the database may take what is learned, and then takes both.
         """
-        shelves, missing = {}, {}
-        for organization_id, some in events.items():
-            wanted = ids_of(some, self._pairs_of(organization_id))
-            found = {kind: self._remembered(organization_id, kind, ids) for kind, ids in wanted.items()}
-            shelves[organization_id] = found
-            if unknown := [(kind, one) for kind, ids in wanted.items() for one in ids - found[kind].numbers.keys()]:
-                missing[organization_id] = [self._limits.candidate(*key) for key in unknown]
-        learned = await members.enrol(driver, missing) if missing else {}
-        for organization_id, some_learned in learned.items():
-            for (kind, external_id), member in some_learned.items():
-                shelves[organization_id][kind].put(external_id, member)
+        counted = {organization_id: self._pairs_of(organization_id) for organization_id in events}
+        shelves: dict[int, dict[int, _Shelf]] = {organization_id: {} for organization_id in events}
+        learned: dict[int, dict[members.Key, Member]] = {organization_id: {} for organization_id in events}
+        await self._look_up(driver, {one: ids_of(some) for one, some in events.items()}, shelves, learned)
+        of_pairs = {
+            organization_id: ids_of_pairs(some, counted[organization_id], _overflow(shelves[organization_id]))
+            for organization_id, some in events.items()
+            if counted[organization_id]
+        }
+        await self._look_up(driver, of_pairs, shelves, learned)
         return {
             organization_id: Known(
-                numbers=_numbers(found, self._pairs_of(organization_id)),
+                numbers=_numbers(found, counted[organization_id]),
                 organization_id=organization_id,
-                learned=learned.get(organization_id, {}),
+                learned=learned[organization_id],
             )
             for organization_id, found in shelves.items()
         }
+
+    async def _look_up(
+        self,
+        driver: Driver,
+        wanted: Mapping[int, _Ids],
+        shelves: Mapping[int, dict[int, _Shelf]],
+        learned: Mapping[int, dict[members.Key, Member]],
+    ) -> None:
+        """Adds what is known of ids, by organization, and enrols those that are new."""
+        missing: dict[int, list[Candidate]] = {}
+        for organization_id, ids in wanted.items():
+            found = {kind: self._remembered(organization_id, kind, some) for kind, some in ids.items()}
+            shelves[organization_id].update(found)
+            if unknown := [(kind, one) for kind, some in ids.items() for one in some - found[kind].numbers.keys()]:
+                missing[organization_id] = [self._limits.candidate(*key) for key in unknown]
+        if not missing:
+            return
+        for organization_id, some_learned in (await members.enrol(driver, missing)).items():
+            learned[organization_id].update(some_learned)
+            for (kind, external_id), member in some_learned.items():
+                shelves[organization_id][kind].put(external_id, member)
 
     def _pairs_of(self, organization_id: int) -> Sequence[Dimension]:
         return pairs.numbered(self._pairs.get(organization_id, pairs.DEFAULT_NUMBERS))

@@ -103,11 +103,19 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
 
 async def _numbers(view: Snapshot, events: Sequence[Event], enrol: Enrol | None) -> counting.Numbers:
     """Returns what ingest knew of the ids of events, or would know today."""
-    keys = [(kind, one) for kind, ids in member_numbers.ids_of(events, view.pairs).items() for one in ids]
+    keys = await _looked_up(view, member_numbers.ids_of(events), enrol)
+    overflow = Overflow.of(key for key in keys if view.known[key].overflow)
+    keys += await _looked_up(view, member_numbers.ids_of_pairs(events, view.pairs, overflow), enrol)
+    return member_numbers.of_members(((key, view.known[key]) for key in keys), view.pairs)
+
+
+async def _looked_up(view: Snapshot, ids: Mapping[int, set[str]], enrol: Enrol | None) -> list[members.Key]:
+    """Returns ids, which the view then knows."""
+    keys = [(kind, one) for kind, some in ids.items() for one in some]
     missing = [key for key in keys if key not in view.known]
     if missing:
         found = await members.known(view.driver, view.organization_id, missing)
         if enrol is not None and (strangers := [key for key in missing if key not in found]):
             found |= await enrol(strangers)
         view.known.update({key: found.get(key, _NOBODY) for key in missing})
-    return member_numbers.of_members(((key, view.known[key]) for key in keys), view.pairs)
+    return keys

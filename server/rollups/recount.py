@@ -46,19 +46,16 @@ async def recount(
     measures: Collection[int],
     limits: Limits,
     report: Report,
-    *,
-    dimensions: Collection[int] | None = None,
 ) -> Recounted:
     """Recounts measures of an organization, by their numbers, wherever raw events are complete, and returns what came
     of it; ValueError where there is no such organization. report is called after each window. A recount that was ended
     in the middle has corrected whole windows, and is simply begun again. limits are those of ids that were never
-    counted by; dimensions are those to correct, by their numbers, unless all.
+    counted by.
     """
-    job = _Recount(
+    job = Recount(
         database=database,
         organization_id=organization_id,
         measures=frozenset(measures),
-        dimensions=None if dimensions is None else frozenset(dimensions),
         limits=limits,
     )
     start: int | None = 0
@@ -70,14 +67,16 @@ async def recount(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Recount:
-    """A recount of an organization."""
+class Recount:
+    """A recount of measures of an organization, by their numbers. dimensions are those to correct, by their numbers,
+    unless all; limits are those of ids that were never counted by.
+    """
 
     database: Database
     organization_id: int
     measures: frozenset[int]
-    dimensions: frozenset[int] | None
     limits: Limits
+    dimensions: frozenset[int] | None = None
 
     async def window(self, start: int, before: Recounted) -> tuple[int | None, Recounted]:
         """Recounts the window that begins at a quarter hour; returns where the next one does, None after the last, and

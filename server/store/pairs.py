@@ -1,11 +1,23 @@
 """Pairs of dimensions that organizations have declared, and since when figures by them are complete."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from server.catalog import pairs
 from server.catalog.pairs import KeptPair
 from server.store import statements
 from server.store.database import Driver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairToCount:
+    """A pair of which what came before its declaration has to be counted from raw events. generation: of which
+    declaration; counted_until: the quarter hour up to which that is done, 0 if it is not begun.
+    """
+
+    number: int
+    generation: int
+    counted_until: int
 
 
 async def begin(driver: Driver, organization_id: int, numbers: Sequence[int]) -> None:
@@ -25,80 +37,109 @@ async def begin(driver: Driver, organization_id: int, numbers: Sequence[int]) ->
 async def declare(driver: Driver, organization_id: int, numbers: Sequence[int]) -> None:
     """Declares the pairs of an organization in place of those before: every revision after COMMIT counts them."""
     await driver.execute("UPDATE revisions SET pairs = $2 WHERE organization_id = $1", organization_id, numbers)
-    await driver.execute(
-        "UPDATE kept_pairs SET taken_back_at = now(), complete_from = NULL"
-        " WHERE organization_id = $1 AND NOT dimension = ANY($2::smallint[]) AND taken_back_at IS NULL",
-        organization_id,
-        numbers,
-    )
-    await driver.execute(
-        "INSERT INTO kept_pairs (organization_id, dimension) SELECT $1, unnest($2::smallint[])"
-        " ON CONFLICT (organization_id, dimension) DO UPDATE SET taken_back_at = NULL"
-        " WHERE kept_pairs.taken_back_at IS NOT NULL",
-        organization_id,
-        numbers,
-    )
+    await driver.execute(_TAKE_BACK, organization_id, numbers)
+    await driver.execute(_DECLARE, organization_id, numbers)
+
+
+_TAKE_BACK = """
+    UPDATE kept_pairs SET declared = false, has_remnants = true, complete_from = NULL, counted_until = 0,
+        generation = generation + 1
+    WHERE organization_id = $1 AND NOT dimension = ANY($2::smallint[]) AND declared
+"""
+# What is left of an earlier declaration goes first: some of it may be gone already.
+_DECLARE = """
+    INSERT INTO kept_pairs (organization_id, dimension) SELECT $1, unnest($2::smallint[])
+    ON CONFLICT (organization_id, dimension) DO UPDATE SET declared = true, generation = kept_pairs.generation + 1
+    WHERE NOT kept_pairs.declared
+"""
 
 
 async def kept(driver: Driver, organization_id: int) -> list[KeptPair]:
     """Returns the pairs of an organization. One that only a newer release knows is left out."""
     rows = await driver.fetch(
-        "SELECT dimension, complete_from FROM kept_pairs WHERE organization_id = $1 AND taken_back_at IS NULL"
-        " ORDER BY dimension",
+        "SELECT dimension, complete_from FROM kept_pairs WHERE organization_id = $1 AND declared ORDER BY dimension",
         organization_id,
     )
     complete_from = dict(map(tuple, rows))
     return [KeptPair(dimension=one, complete_from=complete_from[one.number]) for one in pairs.numbered(complete_from)]
 
 
-async def unsettled(driver: Driver) -> list[int]:
-    """Returns the organizations of which a pair is to be counted from raw events, or to be removed."""
+async def unsettled(driver: Driver, numbers: Collection[int]) -> list[int]:
+    """Returns the organizations of which one of these pairs is to be counted from raw events, or to be removed."""
     rows = await driver.fetch(
-        "SELECT DISTINCT organization_id FROM kept_pairs WHERE complete_from IS NULL ORDER BY organization_id"
-    )
-    return [row[0] for row in rows]
-
-
-async def complete(driver: Driver, organization_id: int, numbers: Collection[int]) -> None:
-    """Records that figures by pairs are complete for as long as raw events are, unless they were taken back."""
-    await driver.execute(
-        "UPDATE kept_pairs p SET complete_from = o.raw_from_bucket FROM organizations o"
-        " WHERE o.organization_id = $1 AND p.organization_id = $1 AND p.dimension = ANY($2::smallint[])"
-        " AND p.complete_from IS NULL AND p.taken_back_at IS NULL",
-        organization_id,
+        "SELECT DISTINCT organization_id FROM kept_pairs"
+        " WHERE complete_from IS NULL AND dimension = ANY($1::smallint[])",
         list(numbers),
     )
+    return [row[0] for row in rows]
 
 
-async def taken_back(driver: Driver, organization_id: int) -> list[int]:
-    """Returns the pairs of an organization that are to be removed, and holds them until COMMIT."""
+async def to_count(driver: Driver, organization_id: int) -> list[PairToCount]:
+    """Returns the pairs of an organization that are to be counted from raw events."""
     rows = await driver.fetch(
-        "SELECT dimension FROM kept_pairs WHERE organization_id = $1 AND taken_back_at IS NOT NULL"
-        " ORDER BY dimension FOR UPDATE",
+        "SELECT dimension, generation, counted_until FROM kept_pairs"
+        " WHERE organization_id = $1 AND declared AND NOT has_remnants AND complete_from IS NULL ORDER BY dimension",
+        organization_id,
+    )
+    return [PairToCount(number=row[0], generation=row[1], counted_until=row[2]) for row in rows]
+
+
+async def note_counted(driver: Driver, organization_id: int, some: Sequence[PairToCount], until: int | None) -> bool:
+    """Records up to which quarter hour pairs are counted, None for all time: then they are complete as far back as raw
+    events are. False where one of them was taken back meanwhile.
+    """
+    changed = await driver.execute(
+        _NOTE_COUNTED,
+        organization_id,
+        [one.number for one in some],
+        [one.generation for one in some],
+        until,
+    )
+    return statements.rows(changed) == len(some)
+
+
+_NOTE_COUNTED = """
+    UPDATE kept_pairs p SET counted_until = coalesce($4, 0),
+        complete_from = CASE WHEN $4::integer IS NULL THEN o.raw_from_bucket END
+    FROM organizations o, unnest($2::smallint[], $3::integer[]) AS w(dimension, generation)
+    WHERE o.organization_id = $1 AND p.organization_id = $1 AND p.dimension = w.dimension
+        AND p.generation = w.generation AND p.declared AND NOT p.has_remnants
+"""
+
+
+async def remnants(driver: Driver, organization_id: int) -> list[int]:
+    """Returns the pairs of an organization whose figures are to be removed, and holds them until COMMIT."""
+    rows = await driver.fetch(
+        "SELECT dimension FROM kept_pairs WHERE organization_id = $1 AND has_remnants ORDER BY dimension FOR UPDATE",
         organization_id,
     )
     return [row[0] for row in rows]
 
 
-async def remove_figures(driver: Driver, organization_id: int, numbers: Collection[int], limit: int) -> int:
-    """Removes figures by pairs that were taken back, about as many as a limit allows, and returns how many; with the
-    last of them the pairs.
+async def remove_figures(driver: Driver, organization_id: int, numbers: Collection[int], limit: int) -> bool:
+    """Removes figures by pairs, about as many as a limit allows, and returns whether that were all. Nobody may fold
+    meanwhile: what is then left is deltas alone, of which every width has as much.
     """
-    removed = 0
+    is_all = True
     for table in ("deltas", "rollups"):
-        done = await driver.execute(
+        removed = await driver.execute(
             f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - names of this file
             " WHERE organization_id = $1 AND dimension = ANY($2::smallint[]) LIMIT $3))",
             organization_id,
             list(numbers),
             limit,
         )
-        removed += statements.rows(done)
-    if not removed:
+        is_all = is_all and statements.rows(removed) < limit
+    if is_all:
+        some = "organization_id = $1 AND dimension = ANY($2::smallint[])"
         await driver.execute(
-            "DELETE FROM kept_pairs WHERE organization_id = $1 AND dimension = ANY($2::smallint[])"
-            " AND taken_back_at IS NOT NULL",
+            f"UPDATE kept_pairs SET has_remnants = false WHERE {some} AND declared",  # noqa: S608
             organization_id,
             list(numbers),
         )
-    return removed
+        await driver.execute(
+            f"DELETE FROM kept_pairs WHERE {some} AND NOT declared",  # noqa: S608
+            organization_id,
+            list(numbers),
+        )
+    return is_all

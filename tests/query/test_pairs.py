@@ -1,8 +1,9 @@
 """Figures by two dimensions together: which pairs are kept, since when, and that they are exact."""
 
 import asyncio
+import itertools
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,18 +12,19 @@ import grpc
 import pytest
 
 from server import timerange
-from server.catalog import dimensions, registry
-from server.catalog.cells import OTHER
+from server.catalog import cells, dimensions, pairs, registry
+from server.catalog.cells import OTHER, Cell, CellKey
 from server.catalog.dimensions import joined
 from server.organizations.settings import OrganizationSettings
 from server.quarters import Width
-from server.rollups import audit, fold
+from server.rollups import audit, fold, windows
 from server.rollups.member_numbers import Limits, NumberCache
-from server.rollups.recount import recount
+from server.rollups.recount import Recount, Recounted, recount
 from server.settings import Settings
-from server.store import organizations, rollups
+from server.store import members, organizations, rollups
 from server.store import pairs as stored_pairs
 from server.store.database import Database
+from server.tasks import pair_figures
 from server.tasks.kinds import UNFINISHED, Work
 from server.tasks.pair_figures import PairFigures
 from server.tenancy import administration
@@ -51,9 +53,11 @@ async def declare(database: Database, caller: Caller, *names: str) -> None:
     await administration.change_settings(database, caller.name, {"pairs": names})
 
 
-async def settle(database: Database, limits: Limits | None = None) -> None:
+async def settle(
+    database: Database, limits: Limits | None = None, on_commit: Callable[[int], None] = lambda _: None
+) -> None:
     """Does what workers do of pairs, until nothing is left."""
-    figures = PairFigures(distinct=limits or Limits(), on_commit=lambda _: None)
+    figures = PairFigures(distinct=limits or Limits(), on_commit=on_commit)
     more, task_id = True, 0
     while more:
         task_id += 1
@@ -106,7 +110,7 @@ async def test_a_pair_that_is_not_declared_is_refused(caller: Caller) -> None:
         assert serving.refusal(error)[:3] == ("FAILED_PRECONDITION", "PAIR_NOT_KEPT", "filter")
         found = serving.info(error)
         assert (found["pair"], found["kept"]) == ("channel,team", "agent,channel")
-        assert "organizations set NAME --pair channel,team" in (error.details() or "")
+        assert "organizations set NAME --pair agent,channel --pair channel,team" in (error.details() or "")
 
 
 async def test_a_pair_that_is_declared_later_is_filled_from_raw_events(accounts: Accounts, database: Database) -> None:
@@ -215,6 +219,124 @@ async def test_figures_by_a_pair_are_the_callers_own(caller: Caller, other: Call
     assert (await other.overview(THE_DAY, agent_id="a", channel="web")).overview.messages_sent == 0
 
 
+async def stored_pair_cells(database: Database, organization: int) -> dict[CellKey, Cell]:
+    async with database.snapshot() as driver:
+        stored = await rollups.stored_between(driver, organization, Width.QUARTER, worlds.ALL_TIME)
+    return {key: cell for key, cell in stored.items() if dimensions.is_pair(key.dimension)}
+
+
+async def test_a_pair_that_is_half_removed_and_declared_again_is_exact(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of some buckets the hour is left and not its quarters, or the other way round: all of it goes first."""
+    monkeypatch.setattr(pair_figures, "_REMOVED_AT_ONCE", 7)
+    remove, turns = stored_pairs.remove_figures, 0
+
+    async def interrupted(*arguments: Any) -> bool:
+        nonlocal turns
+        turns += 1
+        if turns == 4:
+            raise RuntimeError("a worker was killed")
+        return await remove(*arguments)
+
+    await worlds.keep_every_width(own_database, own_organization)
+    await worlds.store(own_database, own_organization, worlds.events(1, 200))
+    await fold.fold_all(own_database, own_organization)
+    await administration.change_settings(own_database, "acme", {"pairs": ()})
+    monkeypatch.setattr(stored_pairs, "remove_figures", interrupted)
+    with pytest.raises(RuntimeError):
+        await settle(own_database)
+    before = len(await stored_pair_cells(own_database, own_organization))
+    assert before > 0
+    await administration.change_settings(own_database, "acme", {"pairs": ("agent,channel",)})
+    await worlds.store(own_database, own_organization, worlds.events(2, 50))
+    await fold.fold_all(own_database, own_organization)
+    await settle(own_database)
+    await fold.fold_all(own_database, own_organization)
+    assert len(await stored_pair_cells(own_database, own_organization)) > before
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+    async with own_database.snapshot() as driver:
+        assert [one.complete_from for one in await stored_pairs.kept(driver, own_organization)] == [0]
+
+
+async def test_a_pair_that_changes_while_it_is_counted_is_counted_again(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was stored between taking it back and declaring it again has never been counted by it."""
+    monkeypatch.setattr(windows, "WINDOW_EVENTS", 20)
+    await administration.change_settings(own_database, "acme", {"pairs": ()})
+    await worlds.store(own_database, own_organization, worlds.events(1, 200))
+    await administration.change_settings(own_database, "acme", {"pairs": ("agent,channel",)})
+    count, noted = stored_pairs.note_counted, 0
+
+    async def meanwhile(*arguments: Any) -> bool:
+        nonlocal noted
+        noted += 1
+        if noted == 3:
+            await administration.change_settings(own_database, "acme", {"pairs": ()})
+            await worlds.store(own_database, own_organization, worlds.events(2, 50))
+            await administration.change_settings(own_database, "acme", {"pairs": ("agent,channel",)})
+        return await count(*arguments)
+
+    monkeypatch.setattr(stored_pairs, "note_counted", meanwhile)
+    await settle(own_database)
+    assert noted > 6
+    async with own_database.snapshot() as driver:
+        assert [one.complete_from for one in await stored_pairs.kept(driver, own_organization)] == [0]
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+async def test_counting_goes_on_where_it_was_ended(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "WINDOW_EVENTS", 20)
+    monkeypatch.setattr(pair_figures, "_TURN_SECONDS", 0.0)  # one window
+    monkeypatch.setattr(
+        pair_figures.time, "monotonic", itertools.count(step=-1).__next__
+    )  # one window at a time, a turn
+    await administration.change_settings(own_database, "acme", {"pairs": ()})
+    await worlds.store(own_database, own_organization, worlds.events(1, 200))
+    await administration.change_settings(own_database, "acme", {"pairs": ("agent,channel",)})
+    begun: list[int] = []
+    window = Recount.window
+
+    async def watched(self: Recount, start: int, before: Recounted) -> Any:
+        begun.append(start)
+        return await window(self, start, before)
+
+    monkeypatch.setattr(Recount, "window", watched)
+    await settle(own_database)
+    assert len(begun) > 3
+    assert begun == sorted(set(begun))
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+async def test_what_has_a_side_over_the_limit_takes_no_place_of_a_pair(
+    own_database: Database, own_organization: int
+) -> None:
+    numbers = NumberCache(Limits({"agent": 1}))
+    some = [one for one in worlds.events(3, 100) if one.agent_id and one.channel]
+    await worlds.store(own_database, own_organization, some, batch=10, numbers=numbers)
+    async with own_database.snapshot() as driver:
+        kind = dimensions.TABLE.pairs["agent,channel"].member_kind
+        values = {joined(one.agent_id, one.channel) for one in some}
+        found = await members.find(driver, own_organization, kind, values)
+    assert not any(member.overflow for member in found.values())
+    assert len({dimensions.parted(value)[0] for value in found}) == 1 < len({one.agent_id for one in some})
+    assert (await audit.check(own_database, own_organization)).mismatches == 0
+
+
+def test_no_pair_is_of_details_that_no_event_carries_together() -> None:
+    assert pairs.named("model,queue") is None
+    assert pairs.named("model,team") is not None
+
+
+async def test_filters_that_no_event_can_pass_are_refused(caller: Caller) -> None:
+    error = await refused(caller.overview(THE_DAY, dimensions=by(model="m", queue="q")))
+    assert serving.refusal(error)[:3] == ("FAILED_PRECONDITION", "PAIR_NOT_KEPT", "filter")
+    assert "no event carries both" in (error.details() or "")
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_declared_while_events_come_in(own_database: Database, own_organization: int, seed: int) -> None:
     """Whatever servers remember, and whenever a pair is declared, filled or taken back, its figures are exact."""
@@ -249,9 +371,8 @@ async def test_declared_while_events_come_in(own_database: Database, own_organiz
     assert [one.complete_from for one in kept] == [0, 0]
     events = registry.MEASURES["events"].number
     for pair in (one.dimension for one in kept):
-        counted = sum(
-            cell.counters.get(events * 8192, 0) for key, cell in stored.items() if key.dimension == pair.number
-        )
+        mine = [cell for key, cell in stored.items() if key.dimension == pair.number]
+        counted = sum(cell.counters.get(cells.count_key(events), 0) for cell in mine)
         assert counted == sum(1 for one in some if pair.value_of(one)) > 0
 
 

@@ -60,6 +60,14 @@ def _pair(first: Filter, second: Filter) -> Filter:
     if first.dimension is second.dimension:
         raise request_limits.FILTERS.refusal()
     dimension = dimensions.TABLE.pair(first.dimension, second.dimension)
+    if dimension is None:
+        names = f"{first.dimension.name},{second.dimension.name}"
+        raise Refused(
+            Reason.PAIR_NOT_KEPT,
+            f"no event carries both of {names}: they are details of different kinds of events",
+            field="filter",
+            metadata={"pair": names},
+        )
     low, high = (first, second) if first.dimension.number < second.dimension.number else (second, first)
     others = [one for one in (low, high) if one.value == cells.OTHER]
     if len(others) == 1:

@@ -92,13 +92,18 @@ _STATEMENTS = (
     ) WITH (fillfactor = 50)
     """,
     # Since when an organization's figures by a pair are complete: a quarter hour, 0 for all time; NULL until what came
-    # before its declaration has been counted. One that was taken back stays until its figures are removed.
+    # before its declaration has been counted, which is done up to counted_until. One that was taken back stays until
+    # its figures are removed; has_remnants tells that there may be some, also where it was declared again. Each change
+    # of mind is another generation.
     """
     CREATE TABLE kept_pairs (
         organization_id integer NOT NULL,
         dimension smallint NOT NULL,
+        declared boolean NOT NULL DEFAULT true,
+        generation integer NOT NULL DEFAULT 1,
+        has_remnants boolean NOT NULL DEFAULT false,
+        counted_until integer NOT NULL DEFAULT 0,
         complete_from integer,
-        taken_back_at timestamptz,
         PRIMARY KEY (organization_id, dimension)
     )
     """,
