@@ -103,12 +103,14 @@ def ids_of_pairs(events: Sequence[Event], counted: Sequence[Dimension], overflow
     """The values of pairs that have to be known besides, by kind: not those with a side that is counted under
     cells.OTHER, and so are they.
     """
-    found = {one.member_kind: one.values_of(events) for one in counted}
-    if overflow:
-        for one in counted:
-            values = found[one.member_kind]
-            found[one.member_kind] = {value for value in values if overflow.label(one, value) != cells.OTHER}
-    return _without_empty(found)
+    found = _without_empty({one.member_kind: one.values_of(events) for one in counted})
+    if not overflow:
+        return found
+    by_kind = dimensions.TABLE.by_member_kind
+    return {
+        kind: {value for value in values if overflow.label(by_kind[kind], value) != cells.OTHER}
+        for kind, values in found.items()
+    }
 
 
 def _without_empty(found: _Ids) -> _Ids:
