@@ -16,7 +16,7 @@ from server.store.database import Database, Driver, Purpose
 from server.store.patience import Patience
 from server.store.pool import Identity, Pool
 from tests.harness.faults.proxy import Harm, Link
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 _LOCK = 20261121
 
@@ -47,6 +47,19 @@ async def number(driver: Driver) -> int:
     return int(await driver.fetchval("SELECT pg_backend_pid()"))
 
 
+async def until_asleep(engines: embedded.Engines, pid: int) -> None:
+    """Waits until a session sleeps: one that is told to stop before it has begun goes on."""
+    connection = await asyncpg.connect(engines.database_url.replace("postgresql+asyncpg://", "postgresql://"))
+    try:
+        await until(
+            lambda: connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'", pid
+            )
+        )
+    finally:
+        await connection.close()
+
+
 async def test_sessions_are_set_up_and_know_their_name(mine: Database) -> None:
     async with mine.ingest() as driver:
         for name, value in {**sessions.INGEST.settings, "application_name": "tallywire ingest"}.items():
@@ -64,7 +77,9 @@ async def test_a_url_means_to_ingest_what_it_means_to_everything_else(engines: e
         await database.close()
 
 
-async def test_what_is_cancelled_in_a_transaction_is_undone_and_its_session_gone(mine: Database) -> None:
+async def test_what_is_cancelled_in_a_transaction_is_undone_and_its_session_gone(
+    engines: embedded.Engines, mine: Database
+) -> None:
     begun, sessions_seen = asyncio.Event(), []
 
     async def work() -> None:
@@ -72,10 +87,11 @@ async def test_what_is_cancelled_in_a_transaction_is_undone_and_its_session_gone
             sessions_seen.append(await number(driver))
             await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
             begun.set()
-            await driver.execute("SELECT pg_sleep(60)")
+            await driver.execute("SELECT pg_sleep(300)")
 
     working = asyncio.create_task(work())
     await begun.wait()
+    await until_asleep(engines, sessions_seen[0])
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
@@ -98,10 +114,11 @@ async def test_nothing_is_left_on_a_connection_whose_user_was_cancelled(
         async with way(mine) as driver:
             cancelled.append(await number(driver))
             begun.set()
-            await driver.execute("SELECT pg_sleep(60)")
+            await driver.execute("SELECT pg_sleep(300)")
 
     working = asyncio.create_task(work())
     await begun.wait()
+    await until_asleep(engines, cancelled[0])
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
