@@ -37,6 +37,7 @@ class Projecting:
         self._sweeping = False
         self._complained_at = -_COMPLAINT_SECONDS
         self._everything_at = -_EVERYTHING_SECONDS  # when all organizations were looked at
+        self._failed: set[Behind] = set()  # since the last look
 
     async def organization(self, organization_id: int) -> None:
         """Moves all projections of an organization on, each for a turn; leaves it to the next sweep where no slot
@@ -64,13 +65,19 @@ class Projecting:
             self._sweeping = False
 
     async def _look(self) -> list[Behind]:
-        """Returns what is behind: of all organizations once in a while, and of those that changed lately in between."""
+        """Returns what is behind: of all organizations once in a while, and of those that changed lately in between,
+        with what has failed since the last look.
+        """
         async with self._database.transaction() as driver:
             if time.monotonic() - self._everything_at < _EVERYTHING_SECONDS:
-                return await projections.behind(driver, list(PROJECTIONS), within_seconds=_LATELY_SECONDS)
-            self._everything_at = time.monotonic()
-            await self._publish(driver)
-            return await projections.behind(driver, list(PROJECTIONS))
+                found = await projections.behind(driver, list(PROJECTIONS), within_seconds=_LATELY_SECONDS)
+                found += self._failed.difference(found)
+            else:
+                self._everything_at = time.monotonic()
+                await self._publish(driver)
+                found = await projections.behind(driver, list(PROJECTIONS))
+        self._failed.clear()
+        return found
 
     def _look_at_everything(self) -> None:
         """Makes the next look one at all organizations, since something was left behind."""
@@ -111,7 +118,7 @@ class Projecting:
         except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn
             if turn.expired():
                 return False
-            self._look_at_everything()
+            self._failed.add(one)  # a look at everything for it would be one at each sweep for as long as it fails
             self._complain(error, projection=one.name, organization_id=one.organization_id)
         return True
 
@@ -132,6 +139,7 @@ class Projecting:
 def _by_organization(waiting: Sequence[Behind]) -> list[Sequence[Behind]]:
     """Returns what waits, by organizations in random order, and of each in the order of the registry."""
     found: dict[int, list[Behind]] = {}
-    for one in waiting:
+    order = list(PROJECTIONS)
+    for one in sorted(waiting, key=lambda one: order.index(one.name)):
         found.setdefault(one.organization_id, []).append(one)
     return random.sample(list(found.values()), len(found))

@@ -83,8 +83,8 @@ class IdleConversations:
 
 
 async def _follow(projector: Projector, organization_id: int) -> bool:
-    """Brings conversations to the newest revision. Returns False where others hold them for long, as a rebuild does:
-    the task of the next minute finds them again.
+    """Brings conversations to the newest revision. Returns False where others hold them for long: the task of the next
+    minute finds them again.
     """
     try:
         await projector.follow(organization_id, PROJECTION)

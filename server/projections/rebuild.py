@@ -133,5 +133,5 @@ async def _replace_portion(
 async def _remove_others(database: Database, projection: Projection, valid: Rows, latest: int) -> None:
     removed = _REMOVED_AT_ONCE
     while removed:
-        async with database.transaction() as driver:
+        async with database.projecting() as driver:  # where tables are read by their indexes alone
             removed = await projection.remove_others(driver, valid, latest, _REMOVED_AT_ONCE)

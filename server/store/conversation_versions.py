@@ -17,9 +17,10 @@ _KEYS = " UNION ".join(
     " AND conversation_key > $4 ORDER BY conversation_key LIMIT $5)"
     for version in (2, 3)
 )
-_PORTION = (
-    "SELECT max(conversation_key) AS last, count(*) AS count"  # noqa: S608 - constants of this file
+_PORTION = (  # not max(): releases of PostgreSQL before 18 have none of bytea
+    "SELECT conversation_key AS last, count(*) OVER () AS count"  # noqa: S608 - constants of this file
     f" FROM (SELECT * FROM ({_KEYS}) AS k ORDER BY conversation_key LIMIT $5) AS k"
+    " ORDER BY conversation_key DESC LIMIT 1"
 )
 _DIFFERENT = statements.load(
     "read_different_conversations",
@@ -53,7 +54,7 @@ class Different:
 async def portion(driver: Driver, valid: Rows, filled: Rows, after: bytes) -> KeyRange | None:
     """Returns the next portion of keys behind a key that either version has; None where there is none."""
     row = await driver.fetchrow(_PORTION, *valid, filled.version, after, PORTION)
-    if row is None or row["last"] is None:
+    if row is None:
         return None
     return KeyRange(after=after, last=row["last"], is_end=row["count"] < PORTION)
 

@@ -65,7 +65,7 @@ class Database:
     There are three ways to a connection: ingest() and projecting() to write events and what is decided from them,
     snapshot() to read, with query() for a single statement, and transaction() for everything else. patience,
     query_patience and step_patience, that of projections, are the seconds after which a connection in use is taken for
-    lost. Without it, what is neither ingest nor reading has as long as its statements may take, as long jobs need.
+    lost. Where patience or step_patience is None, their connections have as long as statements may take: jobs are long.
     """
 
     def __init__(

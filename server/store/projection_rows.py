@@ -64,17 +64,22 @@ def _newest(name: str) -> str:
 
 
 async def remove_others(driver: Driver, tables: Collection[str], valid: Rows, latest: int, limit: int) -> int:
-    """Removes that many rows of other versions than the valid one from each of some tables, up to the latest version;
-    returns how many there were.
+    """Removes rows of other versions than the valid one from some tables, up to the latest version: at most that many
+    of those before the valid version from each table, and as many of those after it. Returns how many there were.
+
+    Versions are given as ranges, which the tables' keys decide: one statement for all versions but one would read
+    every valid row, and throw it away, before it came to a row of a later version.
     """
     total = 0
-    for table in tables:
-        status = await driver.execute(
-            f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - a name of the code
-            " WHERE organization_id = $1 AND version <> $2 AND version <= $3 LIMIT $4))",
-            *valid,
-            latest,
-            limit,
-        )
-        total += statements.rows(status)
+    for first, last in ((1, valid.version - 1), (valid.version + 1, latest)):
+        for table in tables if first <= last else ():
+            status = await driver.execute(
+                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - a name of the code
+                " WHERE organization_id = $1 AND version >= $2 AND version <= $3 LIMIT $4))",
+                valid.organization_id,
+                first,
+                last,
+                limit,
+            )
+            total += statements.rows(status)
     return total

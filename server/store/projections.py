@@ -60,7 +60,7 @@ class Locked:
     is_stopped: bool
 
 
-LOCK_SECONDS = 5.0  # whoever holds a projection for longer is rebuilding it
+LOCK_SECONDS = 5.0  # longer than a step takes, or a portion of a rebuild
 # What lets readers find the rows of the version that is valid, in SQL; $1 is the organization.
 VERSION = "(SELECT version FROM projections WHERE organization_id = $1 AND name = '{}')"
 
@@ -79,8 +79,8 @@ _NEEDED = """
 
 
 async def lock(driver: Driver, organization_id: int, name: str, needs: Collection[str] = ()) -> Locked | None:
-    """Locks an organization's projection until COMMIT, once whoever holds it has committed; None where the organization
-    has no event. Of the projections that it needs, it does not wait for those that have stopped. Other locks are waited
+    """Locks an organization's projection until COMMIT, once whoever holds it has committed; None where there is no such
+    organization. Of the projections that it needs, it does not wait for those that have stopped. Other locks are waited
     for as long as ever.
     """
     await driver.execute("SELECT set_config('lock_timeout', $1, true)", str(int(LOCK_SECONDS * 1000)))

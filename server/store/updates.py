@@ -1,7 +1,7 @@
 """The log of updates: what each revision changed, and the raw events of revisions, in order.
 
-A revision may change any number of cells: a rebuild changes those of years. So a large update is stored and read in
-portions, and none of it is ever in memory as a whole.
+A revision may change any number of cells: a recount may correct all those of an hour at once. So a large update is
+stored and read in portions, and no reader has more than a page of it in memory.
 """
 
 import asyncio
@@ -200,8 +200,8 @@ async def events_of(driver: Driver, organization_id: int, first: Update, last: U
 
 
 async def remove_before(driver: Driver, organization_id: int, before: datetime, limit: int) -> int:
-    """Removes that many of an organization's updates made before an instant, oldest revision first: what is kept has
-    no gap. Returns how many portions they had, which is as many or more.
+    """Removes the updates of that many of an organization's revisions, made before an instant, oldest revision first:
+    what is kept has no gap. Returns how many portions they had, which is as many or more.
     """
     given = _REMOVE.arguments(organization_id=organization_id, before=before, limit=limit)
     removed = await driver.execute(_REMOVE.text, *given)

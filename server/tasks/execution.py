@@ -187,7 +187,8 @@ class Executions:
         try:
             state = await self._record(lambda driver: claims.fail(driver, one.claim, error, pause))
         except errors.StorageRejected:
-            return await self._fail(one, "its error cannot be stored")
+            error = "its error cannot be stored"
+            state = await self._record(lambda driver: claims.fail(driver, one.claim, error, pause))
         if state is None:
             return "lost"
         about = {"kind": one.kind.name, "task_id": one.claim.task_id, "error": error, "attempts": one.claim.attempts}

@@ -10,6 +10,7 @@ from server import errors
 from server.catalog.families.conversations import PROJECTION
 from server.organizations.settings import OrganizationSettings
 from server.projections.projector import Projector
+from server.projections.registry import PROJECTIONS
 from server.store import projections
 from server.store.database import Database
 from server.store.projections import Behind
@@ -86,6 +87,30 @@ async def test_what_could_not_be_moved_on_is_found_by_the_next_look(
     projector.fails = False
     await working.due()
     assert not await is_behind(own_database, own_organization)
+
+
+async def test_what_fails_every_time_is_tried_every_time_and_others_are_not_looked_at_for_it(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "_EVERYTHING_SECONDS", 3_600)
+    tried, looks, behind = Counter[str](), list[object](), projections.behind
+
+    class Failing(Projector):
+        async def follow(self, organization_id: int, name: str, target: int | None = None) -> int:
+            tried[name] += 1
+            raise errors.StorageUnavailable("for ever")
+
+    async def counted(*arguments: object, within_seconds: float | None = None) -> list[Behind]:
+        looks.append(within_seconds)
+        return await behind(*arguments, within_seconds=within_seconds)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(projections, "behind", counted)
+    working = Projecting(own_database, Failing(own_database))
+    await leave_behind(own_database, own_organization, 1)
+    for _ in range(3):
+        await working.due()
+    assert tried == dict.fromkeys(PROJECTIONS, 3)
+    assert looks == [None, projecting._LATELY_SECONDS, projecting._LATELY_SECONDS]
 
 
 async def test_how_far_projections_are_behind_is_published_with_the_look_at_all(

@@ -496,6 +496,29 @@ async def test_an_error_that_cannot_be_stored_is_a_failure(own_tasks: OwnTasks) 
     assert (found.state, found.error) == (TaskState.DEAD, "its error cannot be stored")
 
 
+async def test_a_failure_that_is_rejected_again_and_again_is_left_to_the_next_claim(
+    own_tasks: OwnTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded: list[object] = []
+
+    async def rejected(driver: Driver, claim: object, error: str, pause: timedelta) -> TaskState:
+        recorded.append(error)
+        raise errors.StorageRejected("database error 23514")
+
+    async def run(work: Work) -> Result:
+        raise TaskError("it failed")
+
+    monkeypatch.setattr(claims, "fail", rejected)
+    odd = kind("odd", run=run)
+    task_id, runner = await own_tasks.queue(odd), own_tasks.runner(odd)
+    before = runs("odd", "unrecorded")
+    await own_tasks.look(runner, odd)
+    await until_nothing_runs(runner)
+    assert recorded == ["it failed", "its error cannot be stored"]
+    assert runs("odd", "unrecorded") == before + 1
+    assert (await own_tasks.get(task_id)).state is TaskState.RUNNING
+
+
 async def test_an_outcome_that_is_not_recorded_is_logged(own_tasks: OwnTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object, **__: object) -> bool:
         raise RuntimeError("a secret")

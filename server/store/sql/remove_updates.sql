@@ -3,7 +3,7 @@
 -- Parameters
 --   organization_id                    integer
 --   before                             timestamptz: updates made from then on stay
---   limit                              bigint: how many to delete at most
+--   limit                              bigint: of how many revisions to delete at most, each with all its portions
 DELETE FROM updates
 WHERE organization_id = :organization_id AND revision < least(
     (SELECT min(revision) + :limit FROM updates WHERE organization_id = :organization_id),

@@ -1,0 +1,102 @@
+"""Plans of what is read and removed of projections' versions: ranges of indexes, whatever the statistics say."""
+
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+
+from server.projections.registry import PROJECTIONS
+from server.store import conversation_versions, conversations, projections
+from server.store.database import Database, Driver
+from tests.store.test_query_plans import Explaining, check
+from tests.support import worlds
+
+NOW = datetime.now(UTC)
+CONVERSATIONS = (
+    """
+    INSERT INTO projections (organization_id, name, version)
+    SELECT organization, 'conversations', 1 FROM generate_series(1, 3) AS organization
+    """,
+    """
+    INSERT INTO conversations
+    SELECT (jsonb_populate_record(c, jsonb_build_object('organization_id', number % 3 + 1, 'conversation_key',
+        '\\x' || md5(number::text), 'began_at', now() - number * interval '1 minute', 'closed_at',
+        now() - number * interval '1 minute' + interval '30 seconds'))).*
+    FROM conversations AS c, generate_series(1, 30000) AS number WHERE c.ctid = (SELECT min(ctid) FROM conversations)
+    """,
+    """
+    INSERT INTO conversation_closings
+    SELECT organization_id, version, closed_at, 3, '', '', '', conversation_key, conversation_key FROM conversations
+    WHERE organization_id > 0
+    """,
+)
+
+
+@pytest.fixture(params=[False, True], ids=["statistics of an empty table", "analyzed"])
+async def conversing(own_database: Database, own_organization: int, request: pytest.FixtureRequest) -> None:
+    """Three organizations with many conversations."""
+    await worlds.store(own_database, own_organization, worlds.events(1, 50))
+    await worlds.project(own_database, own_organization)
+    await worlds.execute(own_database, "UPDATE conversations SET organization_id = 0")
+    await worlds.execute(own_database, "DELETE FROM projections")
+    tables = "conversations, conversation_closings, projections"
+    if not request.param:
+        await worlds.execute(own_database, f"ANALYZE {tables}")
+    for statement in CONVERSATIONS:
+        await worlds.execute(own_database, statement)
+    if request.param:
+        await worlds.execute(own_database, f"ANALYZE {tables}")
+
+
+@pytest.mark.usefixtures("conversing")
+async def test_versions_of_conversations_are_compared_by_ranges_of_their_keys(own_database: Database) -> None:
+    """Those of organization 2 with none of a version that is not filled."""
+    valid, filled = projections.Rows(2, 1), projections.Rows(2, 2)
+    async with own_database.transaction() as driver:
+        explaining = cast("Driver", Explaining(driver, generic=False))
+        after = b""
+        for _ in range(3):
+            portion = await conversation_versions.portion(driver, valid, filled, after)
+            assert portion is not None
+            await conversation_versions.portion(explaining, valid, filled, after)
+            await conversation_versions.different(explaining, valid, filled, portion, None)
+            after = portion.last
+    key = ("organization_id", "version", "conversation_key")
+    by_key = {"conversations": key, "conversation_closings": key}
+    assert check(cast("Explaining", explaining).nodes, by_key) == set(by_key)
+
+
+@pytest.mark.usefixtures("conversing")
+async def test_rows_that_a_rebuild_has_replaced_are_found_without_a_look_at_valid_ones(own_database: Database) -> None:
+    """Nothing but the organization and the version decides which rows are read."""
+    for name, projection in PROJECTIONS.items():
+        for generic in (False, True):
+            async with own_database.projecting() as driver, driver.transaction():
+                explaining = Explaining(driver, generic=generic)
+                await projection.remove_others(cast("Driver", explaining), projections.Rows(2, 2), 3, 5_000)
+            tables = {node["Relation Name"] for node in explaining.nodes if node["Node Type"] == "ModifyTable"}
+            assert tables, name
+            assert check(explaining.nodes, dict.fromkeys(tables, ("organization_id", "version"))) == tables
+            assert not [node for node in explaining.nodes if "Filter" in node], name
+
+
+@pytest.mark.usefixtures("conversing")
+async def test_an_hour_is_verified_by_ranges_of_times(own_database: Database) -> None:
+    for generic in (False, True):
+        async with own_database.transaction() as driver:
+            counted, closed = (Explaining(driver, generic=generic) for _ in range(2))
+            await conversations.between(cast("Driver", counted), 2, NOW - timedelta(hours=2), NOW - timedelta(hours=1))
+            await conversations.closings_between(
+                cast("Driver", closed), 2, NOW - timedelta(hours=2), NOW - timedelta(hours=1)
+            )
+        assert _indexes(counted) == {
+            "conversations_by_beginning",
+            "conversations_by_closing",
+            "conversations_by_human_resolution",
+        }
+        assert _indexes(closed) == {"conversation_closings_by_time"}
+
+
+def _indexes(explaining: Explaining) -> set[str]:
+    found = {node["Index Name"] for node in explaining.nodes if "Index Name" in node}
+    return {name for name in found if name.startswith("conversation")}
