@@ -174,9 +174,9 @@ def test_every_page_is_linked() -> None:
 def test_commands_and_their_options_exist(start: str, application: typer.Typer, least: int) -> None:
     found = list(commands(start))
     assert len(found) >= least
+    every: Any = typer.main.get_command(application)
     for words in found:
-        command: Any = typer.main.get_command(application)
-        options = set()
+        command, options = every, set()
         for word in words:
             if word in getattr(command, "commands", {}):
                 command = command.commands[word]

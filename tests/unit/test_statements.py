@@ -3,7 +3,7 @@
 import ast
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
 import pytest
@@ -42,7 +42,7 @@ def test_a_statement_of_more_than_ten_lines_is_a_file(module: pathlib.Path) -> N
 
 def strings(source: str) -> Iterator[tuple[int, str]]:
     """Yields the strings of a module, each with its line and with what it is glued from: the module's constants."""
-    tree = ast.parse(source)
+    tree, lines = ast.parse(source), source.encode().splitlines(keepends=True)
     assigned = [one for one in tree.body if isinstance(one, ast.Assign)]
     constants = {
         name.id: one.value
@@ -51,15 +51,24 @@ def strings(source: str) -> Iterator[tuple[int, str]]:
         if isinstance(name, ast.Name) and is_text(one.value)
     }
 
-    def whole(node: ast.AST) -> str:
+    def whole(node: ast.expr) -> str:
         glued = [
             whole(constants[one.id]) for one in ast.walk(node) if isinstance(one, ast.Name) and one.id in constants
         ]
-        return "\n".join((ast.get_source_segment(source, node) or "", *glued))
+        return "\n".join((source_of(node, lines), *glued))
 
     for node in ast.walk(tree):
         if is_text(node):
             yield node.lineno, whole(node)
+
+
+def source_of(node: ast.expr, lines: Sequence[bytes]) -> str:
+    """Returns the source of an expression, as ast.get_source_segment does, which splits the whole source each time."""
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    text = b"".join(lines[node.lineno - 1 : node.end_lineno])
+    behind = len(lines[node.end_lineno - 1]) - node.end_col_offset
+    return text[node.col_offset : len(text) - behind].decode()
 
 
 def is_text(node: ast.AST) -> TypeGuard[ast.expr]:
