@@ -66,9 +66,9 @@ def figures(cell: Cell) -> Figures:
 def _cell(figures: Sequence[Any]) -> Cell:
     counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets = figures
     return Cell(
-        dict(zip(counter_keys or (), counter_amounts or (), strict=True)),
-        dict(zip(bin_keys or (), bin_counts or (), strict=True)),
-        {key: BitMap.deserialize(members) for key, members in zip(set_keys or (), sets or (), strict=True)},
+        dict(zip(counter_keys, counter_amounts, strict=True)) if counter_keys else {},
+        dict(zip(bin_keys, bin_counts, strict=True)) if bin_keys else {},
+        dict(zip(set_keys, map(BitMap.deserialize, sets), strict=True)) if set_keys else {},
     )
 
 

@@ -13,12 +13,12 @@ import pytest
 from server.rollups import audit, fold
 from server.store import rollups
 from server.store.database import Database
-from tests.support import worlds
+from tests.support import effort, worlds
 from workers import folding
 from workers.folding import Folding
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(effort.chosen(3, thorough=20)))
 async def test_a_fold_changes_no_figure(database: Database, organization: int, seed: int) -> None:
     dice = random.Random(seed)
     events = worlds.events(seed, 600)

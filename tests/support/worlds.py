@@ -124,7 +124,9 @@ async def figures(database: Database, organization: int) -> dict[tuple[Width, Ce
 
 
 def without_zeros(cell: Cell) -> Cell:
-    """A cell with what adds something alone."""
+    """A cell with what adds something alone; the same one where that is all of it."""
+    if all(cell.counters.values()) and all(cell.bins.values()) and all(cell.sets.values()):
+        return cell
     return Cell(
         {key: amount for key, amount in cell.counters.items() if amount},
         {key: count for key, count in cell.bins.items() if count},
