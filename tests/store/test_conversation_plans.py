@@ -22,7 +22,7 @@ CONVERSATIONS = (
     SELECT (jsonb_populate_record(c, jsonb_build_object('organization_id', number % 3 + 1, 'conversation_key',
         '\\x' || md5(number::text), 'began_at', now() - number * interval '1 minute', 'closed_at',
         now() - number * interval '1 minute' + interval '30 seconds'))).*
-    FROM conversations AS c, generate_series(1, 30000) AS number WHERE c.ctid = (SELECT min(ctid) FROM conversations)
+    FROM conversations AS c, generate_series(1, 9000) AS number WHERE c.ctid = (SELECT min(ctid) FROM conversations)
     """,
     """
     INSERT INTO conversation_closings

@@ -92,9 +92,10 @@ def check(found: list[dict[str, Any]], keys: Mapping[str, tuple[str, ...]] = KEY
     return tables
 
 
-@pytest.fixture
-async def full(database: Database, organization: int) -> int:
-    """An organization with folded figures and with deltas."""
+@pytest.fixture(scope="module")
+async def full(database: Database, make_tenant: Callable[[], Awaitable[Any]]) -> int:
+    """An organization with folded figures and with deltas, which its tests only read."""
+    organization: int = (await make_tenant()).organization_id
     await worlds.store(database, organization, worlds.events(1, 3_000, days=60), batch=500)
     await fold.fold_all(database, organization)
     await worlds.store(database, organization, worlds.events(2, 200, days=1))
