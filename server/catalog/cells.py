@@ -108,7 +108,11 @@ def add_all(target: Cells, more: Mapping[CellKey, Cell]) -> None:
 
 def differences(left: Mapping[CellKey, Cell], right: Mapping[CellKey, Cell]) -> list[CellKey]:
     """Returns the keys whose cells differ between the two sides; a missing cell is an empty one."""
-    return sorted(key for key in left.keys() | right.keys() if _plain(left.get(key)) != _plain(right.get(key)))
+    return sorted(key for key in left.keys() | right.keys() if _differ(left.get(key), right.get(key)))
+
+
+def _differ(one: Cell | None, other: Cell | None) -> bool:
+    return one != other and _plain(one) != _plain(other)
 
 
 def _plain(one: Cell | None) -> tuple[dict[int, int], dict[int, int], dict[int, BitMap]]:

@@ -72,8 +72,9 @@ async def check_window(view: Snapshot, span: Span, findings: Findings) -> RawCon
     """Counts a window again, adds what does not agree to the findings, and returns its conversations."""
     counts = await raw_counts.count(view, span)
     findings.events += counts.events
-    for granularity in Width:
-        await _check_cells(view, granularity, span, counts.cells, findings)
+    expected = _complete(view, counts.cells)
+    for granularity in sorted(Width):
+        expected = await _check_cells(view, granularity, span, expected, findings)
     for finer, wide in itertools.pairwise(sorted(Width)[1:]):  # windows are cut at hours
         await _check_cut(view, finer, wide, span, findings)
     await _check_outcomes(view, span, counts.closings, counts.recorded, findings)
@@ -81,15 +82,18 @@ async def check_window(view: Snapshot, span: Span, findings: Findings) -> RawCon
     return counts.conversations
 
 
-async def _check_cells(view: Snapshot, granularity: Width, span: Span, counted: Cells, findings: Findings) -> None:
-    """Holds the cells of one width that lie in a window as a whole against what was counted."""
+async def _check_cells(view: Snapshot, granularity: Width, span: Span, finer: Cells, findings: Findings) -> Cells:
+    """Holds the cells of one width that lie in a window as a whole against what was counted, and returns that: buckets
+    of the next width are made of whole ones of this one.
+    """
     whole = Span(start=-(-span.start // granularity) * granularity, end=granularity.floor(span.end))
     if whole.length <= 0:
-        return
+        return {}
     stored = await rollups.stored_between(view.driver, view.organization_id, granularity, whole)
-    stored, expected = _complete(view, stored), _complete(view, _widened(counted, granularity, whole))
-    _compare(stored, expected, Fault.CELL, granularity, findings)
+    expected = _widened(finer, granularity, whole)
+    _compare(_complete(view, stored), expected, Fault.CELL, granularity, findings)
     await asyncio.sleep(0)  # all of this is work of this process; others want their turn
+    return expected
 
 
 async def _check_cut(view: Snapshot, finer: Width, wide: Width, span: Span, findings: Findings) -> None:

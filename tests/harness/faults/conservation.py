@@ -72,7 +72,8 @@ async def _stored(driver: Driver, organization: int, span: Span) -> Counts:
         field = _FIELDS.get(key.dimension)
         if field is not None:
             for figure, counter in _KEYS.items():
-                found[_Place(figure, field, key.value, key.bucket)] += cell.counters.get(counter, 0)
+                if amount := cell.counters.get(counter):
+                    found[_Place(figure, field, key.value, key.bucket)] += amount
     return found
 
 
