@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 
 from server import errors, kinds
 from server.cli import auditing
+from server.local import embedded
 from server.organizations.settings import OrganizationSettings
 from server.quarters import Width
 from server.rollups import audit, fold, windows
@@ -23,17 +24,32 @@ from server.tasks import schedules as task_schedules
 from server.tasks.kinds import Result
 from server.tasks.runner import Runner
 from server.tenancy import administration
-from tests.support import worlds
+from tests.support import own_databases, worlds
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)  # the audit does not look at the time it is given
 
 
-async def fill(database: Database, organization: int, *, seed: int = 1, folded: bool = True) -> None:
-    await worlds.store(database, organization, worlds.events(seed, 400))
+async def fill(database: Database, organization: int) -> None:
+    await worlds.store(database, organization, worlds.events(1, 400))
     await worlds.project(database, organization)
-    if folded:
-        await worlds.keep_every_width(database, organization)
-        await fold.fold_all(database, organization)
+
+
+async def fold_it(database: Database, organization: int) -> None:
+    """Folds everything into rollups of every width."""
+    await worlds.keep_every_width(database, organization)
+    await fold.fold_all(database, organization)
+
+
+@pytest.fixture(scope="module")
+async def template(own_engines: embedded.Engines, template: str) -> str:
+    """A database with an organization and its events, made once."""
+    return await own_databases.filled(own_engines, template, "audited", fill)
+
+
+@pytest.fixture
+async def own_organization(own_database: Database) -> int:
+    """The organization."""
+    return int(str(await worlds.value(own_database, "SELECT organization_id FROM organizations")))
 
 
 async def faults(database: Database, organization: int, *, window_events: int = 100_000) -> set[Fault]:
@@ -47,7 +63,8 @@ async def faults(database: Database, organization: int, *, window_events: int = 
 async def test_what_ingest_and_fold_store_agrees(
     own_database: Database, own_organization: int, window_events: int, folded: bool
 ) -> None:
-    await fill(own_database, own_organization, folded=folded)
+    if folded:
+        await fold_it(own_database, own_organization)
     await worlds.store(own_database, own_organization, worlds.events(2, 50))
     report = await audit.check(own_database, own_organization, window_events=window_events)
     assert (report.mismatches, report.events) == (0, 450)
@@ -73,7 +90,7 @@ COUNT_MORE = "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1"
 async def test_a_rollup_that_was_changed_is_found(
     own_database: Database, own_organization: int, change: str, granularity: Width, window_events: int
 ) -> None:
-    await fill(own_database, own_organization)
+    await fold_it(own_database, own_organization)
     picked = "SELECT ctid FROM rollups WHERE granularity = $1 AND bin_counts IS NOT NULL AND sets IS NOT NULL"
     once = f"{change} WHERE ctid = ({picked} ORDER BY dimension DESC, value, bucket LIMIT 1)"
     assert (await worlds.execute(own_database, once, int(granularity))).endswith(" 1")
@@ -85,7 +102,7 @@ async def test_a_rollup_that_was_changed_is_found(
 
 
 async def test_a_cell_that_should_not_be_there_is_found(own_database: Database, own_organization: int) -> None:
-    await fill(own_database, own_organization)
+    await fold_it(own_database, own_organization)
     phantom = (
         "INSERT INTO rollups (organization_id, dimension, value, granularity, bucket, counter_keys, counter_amounts)"
         " VALUES ($1, 1, 'nobody', 1, 1100000, '{8192}', '{1}')"
@@ -116,7 +133,6 @@ async def test_a_cell_that_should_not_be_there_is_found(own_database: Database, 
 async def test_whatever_else_was_changed_is_found(
     own_database: Database, own_organization: int, change: str, expected: set[Fault]
 ) -> None:
-    await fill(own_database, own_organization, folded=False)
     table = change.split()[2 if change.startswith("DELETE") else 1]
     where = {
         "conversations": " WHERE closed_at IS NOT NULL AND team_id = '' AND counted_topic = ''",
@@ -130,7 +146,7 @@ async def test_whatever_else_was_changed_is_found(
 
 
 async def test_conversations_without_events_are_found(own_database: Database, own_organization: int) -> None:
-    await fill(own_database, own_organization)
+    await fold_it(own_database, own_organization)
     copied = "CREATE TEMPORARY TABLE one AS SELECT * FROM conversations LIMIT 1"
     async with own_database.transaction() as driver:
         await driver.execute(copied)
@@ -150,8 +166,9 @@ async def test_the_job_goes_round_and_keeps_what_it_found(
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
     monkeypatch.setattr(windows, "WINDOW_EVENTS", 100)
     other = await administration.create_organization(own_database, "other", OrganizationSettings(time_zone="UTC"))
+    await fill(own_database, other)
     for organization in (own_organization, other):
-        await fill(own_database, organization)
+        await fold_it(own_database, organization)
     tamper = (
         "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1 WHERE organization_id = $1 AND granularity = 1"
         " AND dimension = 1 AND value = 'ada' AND bucket = (SELECT min(bucket) FROM rollups"
@@ -181,7 +198,7 @@ async def test_the_job_gives_way_now_and_then(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(windows, "WINDOW_EVENTS", 100)
-    await fill(own_database, own_organization)
+    await fold_it(own_database, own_organization)
     times = 0
 
     async def give_way() -> None:
@@ -196,7 +213,7 @@ async def test_the_job_gives_way_now_and_then(
 
 
 async def test_the_task_publishes_its_count(own_database: Database, own_organization: int) -> None:
-    await fill(own_database, own_organization)
+    await fold_it(own_database, own_organization)
     await worlds.execute(own_database, "UPDATE rollups SET counter_amounts[1] = 0 WHERE granularity = 96")
     assert await run_once(own_database, "me") is not None
     state = await kept(own_database)
@@ -212,7 +229,7 @@ async def test_the_task_tells_how_old_the_last_full_round_is_and_how_far_the_nex
 ) -> None:
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)  # a window a run
     monkeypatch.setattr(windows, "WINDOW_EVENTS", 100)
-    await fill(own_database, own_organization)
+    await fold_it(own_database, own_organization)
     await administration.create_organization(own_database, "other", OrganizationSettings(time_zone="UTC"))
     states, last, at = list[AuditState](), dict[str, object](), AT
     for _ in range(2):
@@ -266,7 +283,7 @@ async def test_a_round_of_now_is_whole_and_is_kept_as_those_of_workers_are(
     monkeypatch.setattr(audit, "_RUN_SECONDS", -1.0)
     monkeypatch.setattr(windows, "WINDOW_EVENTS", 100)
     monkeypatch.setattr(auditing, "_PROGRESS_SECONDS", 0.0)
-    await fill(own_database, own_organization)
+    await fold_it(own_database, own_organization)
     await run_once(own_database, "a worker")
     assert (await kept(own_database)).full is None  # it has looked at one window
     state = await auditing.run_round(own_database)
@@ -283,7 +300,7 @@ async def test_a_round_of_now_is_whole_and_is_kept_as_those_of_workers_are(
 async def test_a_round_of_now_waits_for_a_worker_that_is_auditing(
     own_database: Database, own_organization: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await fill(own_database, own_organization)
+    await fold_it(own_database, own_organization)
     worker = Runner(own_database, kinds.known(), "a worker")
     claim = await worker.begin(kinds.known()["audit"])
     assert claim is not None

@@ -12,6 +12,7 @@ from server import errors
 from server.catalog import cells, dimensions, registry
 from server.catalog.cells import Cell, CellKey, Cells
 from server.cli import recounting
+from server.local import embedded
 from server.quarters import Width
 from server.rollups import audit, fold, windows
 from server.rollups.member_numbers import Limits
@@ -20,7 +21,7 @@ from server.store import changes, organizations, updates
 from server.store.database import Database, Driver, is_locked_out
 from server.store.events import Revision
 from server.tenancy import administration
-from tests.support import processes, worlds
+from tests.support import own_databases, processes, worlds
 
 # Of each way in which a measure is taken: counted, summed, with a histogram, distinct, and by a projection.
 NAMES = ("messages_received", "storage_change_bytes", "response_time_sum_ms", "unique_users", "total_conversations")
@@ -44,6 +45,18 @@ async def fill(database: Database, organization: int) -> None:
     await fold.fold_all(database, organization)
     await worlds.store(database, organization, events[200:])
     await worlds.project(database, organization)
+
+
+@pytest.fixture(scope="module")
+async def template(own_engines: embedded.Engines, template: str) -> str:
+    """A database with an organization and its events, made once."""
+    return await own_databases.filled(own_engines, template, "recounted", fill)
+
+
+@pytest.fixture
+async def own_organization(own_database: Database) -> int:
+    """The organization."""
+    return int(str(await worlds.value(own_database, "SELECT organization_id FROM organizations")))
 
 
 async def forget(database: Database, *names: str) -> None:
@@ -87,7 +100,6 @@ async def assert_agrees(database: Database, organization: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_measure_gets_what_raw_events_say(own_database: Database, own_organization: int, name: str) -> None:
-    await fill(own_database, own_organization)
     before = await worlds.figures(own_database, own_organization)
     await forget(own_database, name)
     assert await differing(own_database, own_organization) == {NUMBERS[name]}
@@ -107,7 +119,6 @@ async def test_a_measure_gets_what_raw_events_say(own_database: Database, own_or
 
 
 async def test_too_much_is_taken_back_and_other_measures_stay(own_database: Database, own_organization: int) -> None:
-    await fill(own_database, own_organization)
     await forget(own_database, "storage_change_bytes")
     count = cells.count_key(NUMBERS["messages_received"])
     more = (
@@ -127,7 +138,6 @@ async def test_too_much_is_taken_back_and_other_measures_stay(own_database: Data
 async def test_a_dimension_that_is_new_gets_cells_and_its_values_numbers(
     own_database: Database, own_organization: int
 ) -> None:
-    await fill(own_database, own_organization)
     for statement in (
         "DELETE FROM rollups WHERE dimension = $1",
         "DELETE FROM deltas WHERE dimension = $1",
@@ -141,7 +151,6 @@ async def test_a_dimension_that_is_new_gets_cells_and_its_values_numbers(
 
 async def test_the_log_of_updates_tells_what_was_corrected(own_database: Database, own_organization: int) -> None:
     await administration.change_settings(own_database, "acme", {"pairs": ()})  # which are not told
-    await fill(own_database, own_organization)
     await forget(own_database, "messages_received")
     async with own_database.snapshot() as driver:
         newest = (await updates.window(driver, own_organization)).newest
@@ -157,7 +166,6 @@ async def test_the_log_of_updates_tells_what_was_corrected(own_database: Databas
 async def test_what_happens_between_reading_and_appending_counts_once(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(own_database, own_organization)
     await forget(own_database, *NAMES)
     seeds = iter(range(10, 100))
     append = changes.append
@@ -178,7 +186,6 @@ async def test_what_happens_between_reading_and_appending_counts_once(
 
 
 async def test_a_recount_beside_ingest_projections_and_folds(own_database: Database, own_organization: int) -> None:
-    await fill(own_database, own_organization)
     await forget(own_database, *NAMES)
 
     async def repeat(work: Callable[[Database, int], Awaitable[Any]]) -> None:
@@ -195,7 +202,6 @@ async def test_a_recount_beside_ingest_projections_and_folds(own_database: Datab
 
 
 async def test_two_recounts_at_once_correct_once(own_database: Database, own_organization: int) -> None:
-    await fill(own_database, own_organization)
     await fold.fold_all(own_database, own_organization)
     await forget(own_database, *NAMES)
     both = await asyncio.gather(*(run(own_database, own_organization, *NAMES) for _ in range(2)))
@@ -208,7 +214,6 @@ async def test_two_recounts_at_once_correct_once(own_database: Database, own_org
 async def test_raw_events_stay_until_a_window_is_corrected(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(own_database, own_organization)
     append, attempts = changes.append, 0
 
     async def give_up_raw(organization: int) -> None:
@@ -232,7 +237,6 @@ async def test_raw_events_stay_until_a_window_is_corrected(
 async def test_one_that_waits_for_long_behind_another_goes_on(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(own_database, own_organization)
     await forget(own_database, "unique_users")
     hold, locked_out = organizations.hold, asyncio.Event()
 
@@ -257,7 +261,6 @@ async def test_one_that_waits_for_long_behind_another_goes_on(
 async def test_one_that_was_ended_in_the_middle_is_run_again(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(own_database, own_organization)
     await forget(own_database, *NAMES)
     reports = list[Recounted]()
 
@@ -285,7 +288,6 @@ async def test_one_that_was_ended_in_the_middle_is_run_again(
 
 
 async def test_times_whose_raw_events_are_gone_stay(own_database: Database, own_organization: int) -> None:
-    await fill(own_database, own_organization)
     buckets = sorted(key.bucket for width, key in await worlds.figures(own_database, own_organization) if width == 1)
     raw_from = buckets[len(buckets) // 2]
     await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", raw_from)
@@ -306,7 +308,6 @@ async def test_times_whose_raw_events_are_gone_stay(own_database: Database, own_
 async def test_members_that_no_raw_event_speaks_of_stay_and_are_told(
     own_database: Database, own_organization: int
 ) -> None:
-    await fill(own_database, own_organization)
     await fold.fold_all(own_database, own_organization)
     lost = "DELETE FROM events WHERE user_id = (SELECT user_id FROM events WHERE user_id <> '' LIMIT 1)"
     assert await worlds.execute(own_database, lost) != "DELETE 0"
@@ -319,7 +320,6 @@ async def test_the_command_tells_what_came_of_it(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     monkeypatch.setattr(recounting, "_NOTE_SECONDS", 0.0)
-    await fill(own_database, own_organization)
     await forget(own_database, *NAMES)
     environment = processes.environment(tmp_path, DATABASE_URL=own_database.url)
     measures = [argument for name in NAMES for argument in ("--measure", name)]

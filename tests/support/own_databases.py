@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,7 +61,28 @@ async def own_database(own_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def own_organization(own_database: Database) -> int:
     """An organization in the test's own database."""
+    return await _organization(own_database)
+
+
+async def _organization(database: Database) -> int:
     from server.organizations.settings import OrganizationSettings
     from server.tenancy import administration
 
-    return await administration.create_organization(own_database, "acme", OrganizationSettings(time_zone="UTC"))
+    return await administration.create_organization(database, "acme", OrganizationSettings(time_zone="UTC"))
+
+
+async def filled(
+    engines: embedded.Engines, template: str, name: str, fill: Callable[[Database, int], Awaitable[None]]
+) -> str:
+    """Makes of a template another one, which has the organization and what is put there for all tests of a module.
+
+    Such a module has fixtures of its own in place of template and own_organization.
+    """
+    from server.store.database import Database
+
+    database = Database(engines.create_database(name, template=template), ingest_connections=1, other_connections=2)
+    try:
+        await fill(database, await _organization(database))
+    finally:
+        await database.close()
+    return name
