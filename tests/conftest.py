@@ -69,11 +69,12 @@ MakeTenant = Callable[..., Awaitable[Tenant]]
 
 
 @pytest.fixture(scope="session")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Engines]:
+def engines() -> Iterator[embedded.Engines]:
     """PostgreSQL and Valkey for the whole session."""
     from server.local import embedded
+    from tests.support import memory
 
-    with embedded.start(tmp_path_factory.mktemp("engines")) as engines:
+    with memory.folder("engines", room=memory.OF_A_SESSION) as folder, embedded.start(folder) as engines:
         yield engines
 
 

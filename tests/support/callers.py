@@ -45,15 +45,16 @@ async def other(accounts: Accounts) -> Caller:
 
 
 @pytest.fixture(scope="session")
-async def frail_engines(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[embedded.Engines]:
+async def frail_engines() -> AsyncIterator[embedded.Engines]:
     """Engines that tests may stop and set up badly, as long as they mend them again."""
     from server.local import embedded
     from server.local.embedded import cluster
+    from tests.support import memory
 
     with pytest.MonkeyPatch.context() as patch:
         # As on any other machine: set on the command line, it could not be changed.
         patch.delitem(cluster.SETTINGS, "synchronous_commit")
-        with embedded.start(tmp_path_factory.mktemp("frail")) as engines:
+        with memory.folder("frail") as folder, embedded.start(folder) as engines:
             yield engines
 
 

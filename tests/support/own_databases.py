@@ -17,11 +17,12 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Engines]:
+def own_engines() -> Iterator[embedded.Engines]:
     """PostgreSQL and a Valkey that tests may stop and empty."""
     from server.local import embedded
+    from tests.support import memory
 
-    with embedded.start(tmp_path_factory.mktemp("workers")) as engines:
+    with memory.folder("workers", room=memory.OF_A_SESSION) as folder, embedded.start(folder) as engines:
         yield engines
 
 

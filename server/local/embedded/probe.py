@@ -59,7 +59,8 @@ def set_up(plan: EnginePlan) -> None:
 
 def create_database(plan: EnginePlan, name: str, template: str | None) -> None:
     """Makes a database owned by the service's role, a copy of the template if one is named."""
-    source = f" TEMPLATE {quoted(template)}" if template is not None else ""
+    # Copying files takes a quarter of what it takes to write all of their blocks to the log.
+    source = f" TEMPLATE {quoted(template)} STRATEGY FILE_COPY" if template is not None else ""
     execute(plan, f"CREATE DATABASE {quoted(name)} OWNER {quoted(cluster.USER)}{source}")
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.harness.faults import mutants, run, supervisor
 
 _SECONDS = 4.0
-_MUTANT_SECONDS = 3.0
+_MUTANT_SECONDS = 1.5
 # Seed and seconds: the short form, three runs that differ in what a seed chooses (workers, organizations, clocks, who
 # has failpoints), and after it every run that has ever found something.
 RUNS = [(1, _SECONDS), (3, _SECONDS), (6, _SECONDS)]

@@ -1,10 +1,8 @@
 """What a run has: engines, servers and workers, organizations, and a history."""
 
 import contextlib
-import os
 import random
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
@@ -29,10 +27,10 @@ from tests.harness.faults.history import Audit, History, now
 from tests.harness.faults.strays import Stray
 from tests.harness.faults.supervisor import NO_FAILPOINTS, NO_SETTINGS, PEPPER, Cluster, Urls
 from tests.harness.faults.workload import SPREAD, Business
+from tests.support import memory
 
 _WRONGEST_CLOCK = timedelta(days=3)  # of a client
 _HOUR = 3600.0
-_MEMORY, _ROOM = Path("/dev/shm"), 1 << 30
 _EXAMPLES = 5  # of what a recount finds
 _ZONES = ("UTC", "Asia/Kathmandu", "America/St_Johns")
 
@@ -186,15 +184,9 @@ async def _tenant(
     )
 
 
-@contextlib.contextmanager
-def in_memory() -> Iterator[Path]:
-    """A folder in memory if there is room.
-
-    No kill of a process can tell, and a slow disk would only make for fewer faults.
-    """
-    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
-    with tempfile.TemporaryDirectory(prefix="tallywire-faults-", dir=_MEMORY if roomy else None) as name:
-        yield Path(name)
+def in_memory() -> AbstractContextManager[Path]:
+    """A folder in memory if there is room: a slow disk would only make for fewer faults."""
+    return memory.folder("faults")
 
 
 @contextlib.contextmanager
