@@ -262,7 +262,7 @@ async def test_a_queue_that_stands_takes_no_more_and_keeps_nobody_else_waiting(
 async def test_a_server_that_is_pressed_refuses_before_it_reads(
     caller: Caller, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Pressure, "lag", 9.0)
+    monkeypatch.setattr(Pressure, "lag", 90.0)
     async with served() as channel:
         pressed = serving.through(caller, channel)
         assert await outcome(pressed.track(event())) == OVERLOADED
@@ -281,7 +281,7 @@ async def test_a_refusal_does_not_wait_for_the_request(
 ) -> None:
     async with served() as channel:
         assert await outcome(serving.through(caller, channel).track(event())) == "OK"  # the key is known from now on
-        monkeypatch.setattr(Pressure, "lag", 9.0)
+        monkeypatch.setattr(Pressure, "lag", 90.0)
         call = channel.stream_unary(serving.TRACK_EVENT)(metadata=caller.metadata, timeout=20)
         try:
             error = await refused(call)  # nothing is ever written
