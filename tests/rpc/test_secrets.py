@@ -21,7 +21,7 @@ from server.app import Running
 from server.local import embedded
 from server.settings import Settings
 from tallywire.v1 import event_pb2, metrics_service_pb2
-from tests.support import serving
+from tests.support import children, serving
 from tests.support.serving import Accounts, Caller, refused
 
 PLANTED = "hunter2-of-the-tenant"
@@ -107,15 +107,9 @@ async def damaged(engines: embedded.Engines, caller: Caller) -> AsyncIterator[No
 async def started(environment: dict[str, str], log: pathlib.Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """A server in a process of its own."""
     with log.open("wb") as file:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "server", "serve", env=environment, stdout=file, stderr=file
-        )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        command = sys.executable, "-m", "server", "serve"
+        async with children.child(*command, env=environment, stdout=file, stderr=file) as process:
+            yield process
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])

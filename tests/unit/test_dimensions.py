@@ -59,6 +59,13 @@ def test_no_number_and_no_name_means_two_dimensions(attribute: str) -> None:
     assert len({getattr(one, attribute) for one in ENTRIES}) == len(ENTRIES)
 
 
+def test_no_pair_has_the_number_of_a_dimension_or_of_another_pair() -> None:
+    pairs = [one.number for one in dimensions.TABLE.pairs.values()]
+    assert len({*pairs, *(one.number for one in ENTRIES)}) == len(pairs) + len(ENTRIES)
+    assert all(map(dimensions.is_pair, pairs))
+    assert not any(dimensions.is_pair(one.number) for one in ENTRIES)
+
+
 def test_values_that_are_limited_have_a_kind_of_their_own() -> None:
     kinds = [one.member_kind for one in ENTRIES if one.member_kind]
     assert len({*kinds, dimensions.USER_KIND}) == len(kinds) + 1
