@@ -5,8 +5,10 @@ the hours, days, weeks and months of any zone. Nothing before 2000 is kept.
 """
 
 import bisect
+import dataclasses
 import enum
 import functools
+import itertools
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -51,12 +53,28 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A period [start, end) as it was asked for, of which a question answers what there can be."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def span(self) -> Span:
+        """Returns the quarter hours that hold it."""
+        return Span(start=floor_bucket(self.start), end=ceil_bucket(self.end))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimeRange:
-    """The period of a question, resolved against the clock of the database."""
+    """The period of a question, resolved against the clock of the database. asked ends later than span where the period
+    is still running.
+    """
 
     span: Span
     zone: zoneinfo.ZoneInfo
     now: datetime
+    asked: Asked
 
     @property
     def still_running(self) -> bool:
@@ -111,12 +129,14 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     return zoneinfo.ZoneInfo(canonical)
 
 
-def resolve(start: datetime, end: datetime, zone: zoneinfo.ZoneInfo, now: datetime) -> TimeRange:
+def resolve(
+    start: datetime, end: datetime, zone: zoneinfo.ZoneInfo, now: datetime, *, field: str = "time_range"
+) -> TimeRange:
     """Returns the period that is answered: whole quarter hours, up to the latest time that an event can have now."""
     if end <= start:
-        raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field="time_range.end")
+        raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field=f"{field}.end")
     if start < FLOOR:
-        raise Refused(Reason.TIME_BEFORE_FLOOR, "start is before 2000-01-01T00:00:00Z", field="time_range.start")
+        raise Refused(Reason.TIME_BEFORE_FLOOR, "start is before 2000-01-01T00:00:00Z", field=f"{field}.start")
     first, last = floor_bucket(start), ceil_bucket(end)
     latest = ceil_bucket(now + MAX_AHEAD)
     if first < latest:
@@ -125,16 +145,12 @@ def resolve(start: datetime, end: datetime, zone: zoneinfo.ZoneInfo, now: dateti
         raise Refused(
             Reason.TIME_RANGE_TOO_LARGE,
             f"the period is longer than {MAX_DAYS} days",
-            field="time_range",
+            field=field,
             metadata={"limit_days": str(MAX_DAYS)},
         )
-    return TimeRange(span=Span(start=first, end=last), zone=zone, now=now)
-
-
-def previous(span: Span) -> Span | None:
-    """Returns the span of equal length just before; None if that begins before the floor."""
-    start = span.start - span.length
-    return Span(start=start, end=span.start) if instant(start) >= FLOOR else None
+    longest = timedelta(days=MAX_DAYS)
+    asked = Asked(start=start, end=end if end - start <= longest else start + longest)
+    return TimeRange(span=Span(start=first, end=last), zone=zone, now=now, asked=asked)
 
 
 def choose_granularity(span: Span) -> Granularity:
@@ -147,47 +163,50 @@ def choose_granularity(span: Span) -> Granularity:
 
 def buckets(period: TimeRange, granularity: Granularity) -> list[Span]:
     """Returns the points of a series: the period cut at the zone's hours, days, weeks or months, without gaps."""
-    cuts = _hour_cuts if granularity is Granularity.HOUR else functools.partial(_date_cuts, granularity=granularity)
-    spans: list[Span] = []
-    start = period.span.start
-    for cut in cuts(period):
-        end = min(cut, period.span.end)
-        if end > start:
-            spans.append(Span(start=start, end=end))
-            start = end
-        if len(spans) > MAX_POINTS:
-            raise Refused(
-                Reason.TOO_MANY_POINTS,
-                f"the series would have more than {MAX_POINTS} points; choose a coarser granularity",
-                field="granularity",
-                metadata={"limit": str(MAX_POINTS)},
-            )
-        if start >= period.span.end:
-            break
+    spans = list(itertools.islice(points(period.span, period.zone, granularity), MAX_POINTS + 1))
+    if len(spans) > MAX_POINTS:
+        raise Refused(
+            Reason.TOO_MANY_POINTS,
+            f"the series would have more than {MAX_POINTS} points; choose a coarser granularity",
+            field="granularity",
+            metadata={"limit": str(MAX_POINTS)},
+        )
     return spans
 
 
-def _hour_cuts(period: TimeRange) -> Iterator[int]:
+def points(span: Span, zone: zoneinfo.ZoneInfo, granularity: Granularity) -> Iterator[Span]:
+    """Yields the points of a series over a span, however many they are."""
+    cuts = _hour_cuts if granularity is Granularity.HOUR else functools.partial(_date_cuts, granularity=granularity)
+    start = span.start
+    for cut in cuts(span.start, zone):
+        end = min(cut, span.end)
+        if end > start:
+            yield Span(start=start, end=end)
+            start = end
+        if start >= span.end:
+            break
+
+
+def _hour_cuts(at: int, zone: zoneinfo.ZoneInfo) -> Iterator[int]:
     """Yields the quarter hours at which the hour on the wall changes, also where a clock change cuts an hour."""
-    at = period.span.start
     while True:
-        local = instant(at).astimezone(period.zone)
+        local = instant(at).astimezone(zone)
         following = at + quarters.QUARTERS_PER_HOUR - local.minute // 15
-        if instant(following).astimezone(period.zone).utcoffset() != local.utcoffset():
+        if instant(following).astimezone(zone).utcoffset() != local.utcoffset():
             following = next(
                 bucket
                 for bucket in range(at + 1, following + 1)
-                if instant(bucket).astimezone(period.zone).utcoffset() != local.utcoffset()
+                if instant(bucket).astimezone(zone).utcoffset() != local.utcoffset()
             )
         yield following
         at = following
 
 
-def _date_cuts(period: TimeRange, granularity: Granularity) -> Iterator[int]:
-    day = day_at(instant(period.span.start), period.zone)
+def _date_cuts(at: int, zone: zoneinfo.ZoneInfo, granularity: Granularity) -> Iterator[int]:
+    day = day_at(instant(at), zone)
     while True:
         day = _next_date(day, granularity)
-        yield floor_bucket(midnight(day, period.zone))
+        yield floor_bucket(midnight(day, zone))
 
 
 def _next_date(day: date, granularity: Granularity) -> date:
@@ -208,14 +227,14 @@ def midnight(day: date, zone: zoneinfo.ZoneInfo) -> datetime:
     first, second = wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC)
     if first == second:
         return first
-    change = _clock_change(zone, min(first, second), max(first, second))
+    change = clock_change(zone, min(first, second), max(first, second))
     if second < first:  # no clock shows midnight
         return EPOCH + round((change - EPOCH) / QUARTER) * QUARTER
     is_same_day = change.astimezone(zone).date() == day  # as where 01:00 is followed by 00:00
     return first if is_same_day or second - change <= change - first else second
 
 
-def _clock_change(zone: zoneinfo.ZoneInfo, before: datetime, after: datetime) -> datetime:
+def clock_change(zone: zoneinfo.ZoneInfo, before: datetime, after: datetime) -> datetime:
     """Returns the minute, later than before and not later than after, from which a zone has another offset."""
     old = before.astimezone(zone).utcoffset()
     minutes = range(1, (after - before) // _MINUTE + 1)
@@ -238,7 +257,7 @@ def last_days(period: TimeRange, days: int) -> TimeRange:
     last = day_at(instant(period.span.end) - timedelta(microseconds=1), period.zone)
     start = max(midnight(last - timedelta(days=days - 1), period.zone), FLOOR)
     end = midnight(last + timedelta(days=1), period.zone)
-    return TimeRange(span=Span(start=floor_bucket(start), end=floor_bucket(end)), zone=period.zone, now=period.now)
+    return dataclasses.replace(period, span=Span(start=floor_bucket(start), end=floor_bucket(end)))
 
 
 class Segment(NamedTuple):

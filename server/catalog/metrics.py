@@ -82,7 +82,7 @@ class Quantile:
 class Derived:
     """A figure that is more than the cells of its period added up: a function of the question works it out.
 
-    With change_of it is the change of that metric, in percent, against the period of equal length just before.
+    With change_of it is the change of that metric, in percent, against an earlier period.
     """
 
     name: str

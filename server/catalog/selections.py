@@ -61,10 +61,12 @@ class AsOf:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What was read, all of it as of one revision. event_types has the counter of each event type that has any;
-    projections has the revision up to which each projection that was wanted has seen everything.
+    projections has the revision up to which each projection that was wanted has seen everything. first_event is the
+    first quarter hour in which the organization has any event, None where there is none.
     """
 
     as_of: AsOf
+    first_event: int | None
     projections: Mapping[str, int]
     cells: Mapping[Selection, Cell]
     event_types: Mapping[str, int]

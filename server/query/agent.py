@@ -7,12 +7,15 @@ from datetime import timedelta
 
 from server import timerange
 from server.catalog import dimensions, figures
+from server.catalog.cells import Cell
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
-from server.query import presence
+from server.query import comparison, presence
 from server.query.answers import COMMON_FIGURES, Context, Period, TrendPoint
+from server.query.comparison import Compared, Comparison, Earlier
+from server.query.presence import Presence
 from server.query.queries import Queries
 from server.rollups import overflow
 from server.tenancy.principal import Principal
@@ -49,58 +52,92 @@ _WANTED = figures.wanted((*FIGURES, *DAILY_FIGURES))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentQuestion:
-    """A question for the figures of one agent, with a daily trend of so many last days of the period."""
+    """A question for the figures of one agent, with a daily trend of so many last days of the period, and for those of
+    an earlier period if it wants that.
+    """
 
     agent_id: str
     period: Period
     trend_days: int
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """The figures of one agent and its daily trend."""
+    """The figures of one agent and its daily trend. compared is None unless the question wants a comparison; earlier is
+    None where nothing can be compared, too.
+    """
 
     context: Context
     agent_id: str
     figures: Figures
     trend: Sequence[TrendPoint]
+    compared: Compared | None
+    earlier: Figures | None
 
 
 async def answer(queries: Queries, principal: Principal, question: AgentQuestion) -> Agent:
     """Answers the question; refuses an agent without any event."""
     organization_id, agent_id = principal.organization_id, question.agent_id
     part = Filter(dimension=dimensions.AGENT, value=agent_id)
-    make_plan = functools.partial(plan, part, question.trend_days)
+    make_plan = functools.partial(plan, part, question.trend_days, question.comparison)
     async with queries.reading(principal, question.period, _WANTED, make_plan, in_snapshot=True) as (driver, read):
         if not await overflow.check(driver, organization_id, part, field="agent_id"):
             raise Refused(Reason.AGENT_NOT_FOUND, "no event has ever carried this agent_id", field="agent_id")
-        timeout = timedelta(hours=principal.settings.presence_timeout)
-        there = await presence.read(driver, organization_id, agent_id, read.period.span, read.found.as_of.at, timeout)
-    derived: Figures = {"available_time_ms": there.available_time_ms, "occupancy": there.occupancy}
+        compared = read.plan.earlier.compared(read.found.first_event) if read.plan.earlier else None
+        spans = {read.plan.period: read.period.span}
+        if compared and read.plan.before and not compared.absence:
+            spans[read.plan.before] = compared.span
+        now, timeout = read.found.as_of.at, timedelta(hours=principal.settings.presence_timeout)
+        there = {
+            chosen: await presence.read(driver, organization_id, agent_id, span, now, timeout)
+            for chosen, span in spans.items()
+        }
     found = read.found.cells
+    whole = {chosen: _figures(found[chosen], there[chosen]) for chosen in spans}
     return Agent(
         context=read.context(FIGURES),
         agent_id=agent_id,
-        figures={**figures.figures(FIGURES, found[read.plan.period]), **derived},
+        figures=whole[read.plan.period],
         trend=[TrendPoint(span=day.span, figures=figures.figures(DAILY_FIGURES, found[day])) for day in read.plan.days],
+        compared=compared,
+        earlier=whole.get(read.plan.before) if read.plan.before else None,
     )
+
+
+def _figures(cell: Cell, there: Presence) -> Figures:
+    return {
+        **figures.figures(FIGURES, cell),
+        "available_time_ms": there.available_time_ms,
+        "occupancy": there.occupancy,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentPlan:
-    """What to read: the period as a whole, and a number of last days."""
+    """What to read: the period as a whole, a number of last days, and an earlier period if it is wanted and kept."""
 
     period: Selection
     days: Sequence[Selection]
+    earlier: Earlier | None
+    before: Selection | None
     event_types: None = None
 
     def selections(self) -> Iterator[Selection]:
         """Returns all of the plan's selections."""
         yield self.period
         yield from self.days
+        if self.before is not None:
+            yield self.before
 
 
-def plan(part: Filter, trend_days: int, period: TimeRange) -> AgentPlan:
+def plan(part: Filter, trend_days: int, compared_with: Comparison | None, period: TimeRange) -> AgentPlan:
     """Returns what to read."""
     days = timerange.buckets(timerange.last_days(period, trend_days), Granularity.DAY)
-    return AgentPlan(period=Selection.of(part, period.span), days=[Selection.of(part, day) for day in days])
+    earlier = comparison.earlier(compared_with, period) if compared_with else None
+    return AgentPlan(
+        period=Selection.of(part, period.span),
+        days=[Selection.of(part, day) for day in days],
+        earlier=earlier,
+        before=Selection.of(part, earlier.span) if earlier and not earlier.is_before_floor else None,
+    )

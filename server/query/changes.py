@@ -1,4 +1,4 @@
-"""Changes: figures of a period against those of the period of equal length just before."""
+"""Changes: figures of a period against those of an earlier one."""
 
 import enum
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ class Absence(enum.Enum):
     BEFORE_FLOOR = enum.auto()
     TOO_EARLY = enum.auto()
     NOT_KEPT = enum.auto()
+    BEFORE_FIRST_EVENT = enum.auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,16 +4,16 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from server import timerange
 from server.catalog import cells, figures, registry
 from server.catalog.cells import OTHER, Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import EventTypeCounts, Selection
-from server.query import changes, pairs, storage
+from server.query import changes, comparison, pairs, storage
 from server.query.answers import COMMON_FIGURES, Context, Period
 from server.query.changes import Absence, Change
+from server.query.comparison import Compared, Comparison, Earlier
 from server.query.queries import Queries
 from server.rollups import overflow
 from server.tenancy.principal import Principal
@@ -35,37 +35,53 @@ _WANTED = figures.wanted(FIGURES, *storage.TERMS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewQuestion:
-    """A question for the key figures of the organization or a part of it."""
+    """A question for the key figures of the organization or a part of it, and of an earlier period if it wants that."""
 
     period: Period
     part: Filter
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The key figures. The mappings are None where a filter leaves them without meaning."""
+    """The key figures. The mappings are None where a filter leaves them without meaning. compared is None unless the
+    question wants a comparison; earlier is None where nothing can be compared, too.
+    """
 
     context: Context
     figures: Figures
     changes: Mapping[str, Change]
     storage_by_kind: Mapping[str, int] | None
     events_by_type: Mapping[str, int] | None
+    compared: Compared | None
+    earlier: "EarlierOverview | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierOverview:
+    """The key figures of the earlier period; storage_by_kind is None under a filter."""
+
+    figures: Figures
+    storage_by_kind: Mapping[str, int] | None
 
 
 async def answer(queries: Queries, principal: Principal, question: OverviewQuestion) -> Overview:
     """Answers the question."""
     part = question.part
-    make_plan = functools.partial(plan, part)
+    make_plan = functools.partial(plan, part, question.comparison)
     in_snapshot = part.dimension.sides is not None
     reading = queries.reading(principal, question.period, _WANTED, make_plan, in_snapshot=in_snapshot)
     async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
         await overflow.check(driver, principal.organization_id, part, field="filter")
     whole = _whole_period(read.plan, read.found.cells)
+    compared = read.plan.earlier.compared(read.found.first_event, kept_from)
     return Overview(
         context=read.context(FIGURES),
         figures=figures.figures(FIGURES, whole, part.dimension),
-        changes=_changes(read.plan, read.found.cells, part.dimension, kept_from),
+        changes=_changes(read.plan, read.found.cells, part.dimension, compared.absence),
+        compared=compared if question.comparison else None,
+        earlier=_earlier(read.plan, read.found.cells, part) if question.comparison and not compared.absence else None,
         storage_by_kind=storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None,
         events_by_type=_type_counts(read.found.event_types, whole) if part.is_whole else None,
     )
@@ -73,12 +89,14 @@ async def answer(queries: Queries, principal: Principal, question: OverviewQuest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewPlan:
-    """What to read. The changes compare what has passed of the period with as much of the period before."""
+    """What to read. The changes compare what has passed of the period with as much of the earlier one."""
 
+    earlier: Earlier
     elapsed: Selection
     rest: Selection | None  # what has not passed of a period that is still running
-    before: Selection | None  # None where the period before begins before the first day that is kept
+    before: Selection | None  # None where the earlier period begins before the first day that is kept
     storage: Mapping[str, Selection]
+    storage_before: Mapping[str, Selection]  # at the end of the earlier period, if its figures are wanted
     event_types: EventTypeCounts | None
 
     def selections(self) -> Iterator[Selection]:
@@ -89,19 +107,21 @@ class OverviewPlan:
         if self.before is not None:
             yield self.before
         yield from self.storage.values()
+        yield from self.storage_before.values()
 
 
-def plan(part: Filter, period: TimeRange) -> OverviewPlan:
+def plan(part: Filter, compared_with: Comparison | None, period: TimeRange) -> OverviewPlan:
     """Returns what to read: for the whole organization storage and event types, too."""
     span, elapsed = period.span, period.elapsed
-    before = timerange.previous(span)
+    earlier = comparison.earlier(compared_with, period)
+    is_kept = not earlier.is_before_floor
     return OverviewPlan(
+        earlier=earlier,
         elapsed=Selection.of(part, elapsed),
         rest=None if elapsed == span else Selection.of(part, Span(start=elapsed.end, end=span.end)),
-        before=None
-        if before is None
-        else Selection.of(part, Span(start=before.start, end=before.start + elapsed.length), bins=False),
+        before=Selection.of(part, earlier.span, bins=compared_with is not None) if is_kept else None,
         storage=storage.selections(part, span.end),
+        storage_before=storage.selections(part, earlier.span.end) if compared_with and is_kept else {},
         event_types=EventTypeCounts(counter=cells.count_key(_EVENTS.number), span=span, limit=MAX_EVENT_TYPES)
         if part.is_whole
         else None,
@@ -117,14 +137,20 @@ def _whole_period(chosen: OverviewPlan, found: Mapping[Selection, Cell]) -> Cell
     return whole
 
 
-def _changes(chosen: OverviewPlan, found: Mapping[Selection, Cell], by: Dimension, kept_from: int) -> dict[str, Change]:
-    if chosen.before is None:
-        return changes.absent(Absence.BEFORE_FLOOR)
-    if chosen.before.span.start < kept_from:
-        return changes.absent(Absence.NOT_KEPT)
-    if not chosen.elapsed.span.length:
-        return changes.absent(Absence.TOO_EARLY)
+def _changes(
+    chosen: OverviewPlan, found: Mapping[Selection, Cell], by: Dimension, absence: Absence | None
+) -> dict[str, Change]:
+    if absence is not None or chosen.before is None:
+        return changes.absent(absence or Absence.BEFORE_FLOOR)
     return changes.changes(found[chosen.elapsed], found[chosen.before], by)
+
+
+def _earlier(chosen: OverviewPlan, found: Mapping[Selection, Cell], part: Filter) -> EarlierOverview:
+    cell = Cell() if chosen.before is None else found[chosen.before]
+    return EarlierOverview(
+        figures=figures.figures(FIGURES, cell, part.dimension),
+        storage_by_kind=storage.in_use(chosen.storage_before, found) if part.is_whole else None,
+    )
 
 
 def _type_counts(types: Mapping[str, int], whole: Cell) -> dict[str, int]:

@@ -8,12 +8,13 @@ from server import timerange
 from server.admission import request_limits
 from server.catalog import figures, registry
 from server.catalog.cells import Cell
-from server.catalog.figures import Figure
+from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
-from server.query import costs, pairs, storage
+from server.query import comparison, costs, pairs, storage
 from server.query.answers import Context, Period
+from server.query.comparison import Compared, Comparison, Earlier
 from server.query.costs import Resource
 from server.query.queries import Queries
 from server.rollups import overflow
@@ -38,11 +39,22 @@ class TrendsQuestion:
     part: Filter
     granularity: Granularity | None
     metrics: Sequence[str]
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierSeries:
+    """Series of the earlier period, over as many buckets as those of the period; figures of empty ones are None."""
+
+    buckets: Sequence[Span]
+    series: Mapping[str, Sequence[Figure]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trends:
-    """Series over the same buckets. The mappings are None if a filter leaves them without meaning."""
+    """Series over the same buckets. The mappings are None if a filter leaves them without meaning. compared is None
+    unless the question wants a comparison; earlier is None where nothing can be compared, too.
+    """
 
     context: Context
     granularity: Granularity
@@ -50,18 +62,22 @@ class Trends:
     series: Mapping[str, Sequence[Figure]]
     storage_by_kind: Mapping[str, int] | None
     estimated_costs: Mapping[Resource, int] | None
+    compared: Compared | None
+    earlier: EarlierSeries | None
 
 
 async def answer(queries: Queries, principal: Principal, question: TrendsQuestion) -> Trends:
     """Answers the question; refuses a metric that is not in the catalogue."""
     part, names = question.part, _metrics(question.metrics)
     wanted = figures.wanted(names, *((*costs.MEASURES, *storage.TERMS) if part.is_whole else ()))
-    make_plan = functools.partial(plan, part, question.granularity)
+    make_plan = functools.partial(plan, part, question.granularity, question.comparison)
     in_snapshot = part.dimension.sides is not None
     reading = queries.reading(principal, question.period, wanted, make_plan, in_snapshot=in_snapshot)
     async with reading as (driver, read):
-        await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
+        kept_from = await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
         await overflow.check(driver, principal.organization_id, part, field="filter")
+    compared = read.plan.earlier.compared(read.found.first_event, kept_from) if read.plan.earlier else None
+    is_compared = compared is not None and compared.absence is None
     spans = [point.span for point in read.plan.series]
     points = [read.found.cells[point] for point in read.plan.series]
     in_use = storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None
@@ -70,6 +86,8 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
         granularity=_width(question.granularity, read.period),
         buckets=spans,
         series=_series(names, points, part),
+        compared=compared,
+        earlier=_earlier(names, read.plan.before, read.found.cells, part) if is_compared else None,
         storage_by_kind=in_use,
         estimated_costs=None
         if in_use is None
@@ -77,30 +95,53 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     )
 
 
-def _series(names: Sequence[str], points: Sequence[Cell], part: Filter) -> dict[str, Sequence[Figure]]:
-    values = [figures.figures(names, cell, part.dimension) for cell in points]
+def _series(names: Sequence[str], points: Sequence[Cell | None], part: Filter) -> dict[str, Sequence[Figure]]:
+    """Returns a series of each metric; a point without a cell has no figures."""
+    nothing: Figures = dict.fromkeys(names)
+    values = [nothing if cell is None else figures.figures(names, cell, part.dimension) for cell in points]
     return {name: [point[name] for point in values] for name in names}
+
+
+def _earlier(
+    names: Sequence[str], before: Sequence[Selection], found: Mapping[Selection, Cell], part: Filter
+) -> EarlierSeries:
+    points = [found[point] if point.span.length else None for point in before]
+    return EarlierSeries(buckets=[point.span for point in before], series=_series(names, points, part))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrendsPlan:
-    """What to read: the period cut into the points of a series; for the whole organization storage, too."""
+    """What to read: the period cut into the points of a series; for the whole organization storage, too; and as many
+    points of an earlier period if it is wanted and kept.
+    """
 
     series: Sequence[Selection]
     storage: Mapping[str, Selection]
+    earlier: Earlier | None
+    before: Sequence[Selection]
     event_types: None = None
 
     def selections(self) -> Iterator[Selection]:
         """Returns all of the plan's selections."""
         yield from self.series
         yield from self.storage.values()
+        yield from (point for point in self.before if point.span.length)
 
 
-def plan(part: Filter, granularity: Granularity | None, period: TimeRange) -> TrendsPlan:
+def plan(
+    part: Filter, granularity: Granularity | None, compared_with: Comparison | None, period: TimeRange
+) -> TrendsPlan:
     """Returns what to read."""
-    spans = timerange.buckets(period, _width(granularity, period))
+    width = _width(granularity, period)
+    spans = timerange.buckets(period, width)
+    earlier = comparison.earlier(compared_with, period) if compared_with else None
     return TrendsPlan(
-        series=[Selection.of(part, span) for span in spans], storage=storage.selections(part, period.span.end)
+        series=[Selection.of(part, span) for span in spans],
+        storage=storage.selections(part, period.span.end),
+        earlier=earlier,
+        before=[Selection.of(part, span) for span in earlier.aligned(spans, width)]
+        if earlier and not earlier.is_before_floor
+        else [],
     )
 
 

@@ -40,6 +40,7 @@ def statement(counters: int, sets: int, *, with_event_types: bool) -> Statement:
         DELTA_SETS=_each(_SET.format(sets="r.sets", position="{position}"), sets),
         DELTA_COUNTERS=_each(f"coalesce({_sum('(:counters::integer[])[{position}]')}, 0)", counters),
         TYPE_COUNTER=_sum(":type_counter"),
+        TOTAL=dimensions.TOTAL.number,
         EVENT_TYPE_DIMENSION=dimensions.EVENT_TYPE.number,
         EVENT_TYPE_KIND=dimensions.EVENT_TYPE.member_kind,
     )
@@ -70,18 +71,21 @@ async def read(
     types: dict[str, int] = {}
     instants: list[AsOf] = []
     positions: list[int] = []
+    first_event: int | None = None
     for row in rows:
-        point, name, number, at, _, amounts, *_ = row
+        point, name, number, at, first, amounts, *_ = row
         if point is not None:
             found[point].append(row)
         elif at is not None:
             instants.append(AsOf(epoch=name, revision=number, at=at))
             positions.extend(binary.bigints_of(amounts))
+            first_event = None if first is None else int.from_bytes(first, "big", signed=True)
         elif number is not None:
             types[name] = number
     (as_of,) = instants
     return Reading(
         as_of=as_of,
+        first_event=first_event,
         projections=dict(zip(wanted.projections, positions, strict=True)),
         cells={one: _cell(found[point], wanted) if point in found else Cell() for point, one in enumerate(selections)},
         event_types=types,

@@ -7,6 +7,7 @@ import pytest
 
 from server import timerange
 from server.admission.query_slots import QuerySlots
+from server.catalog import registry
 from server.catalog.filters import Filter
 from server.clock import Clock
 from server.organizations.settings import OrganizationSettings
@@ -15,6 +16,7 @@ from server.query import overview
 from server.query.answers import Period
 from server.query.overview import OverviewQuestion
 from server.query.queries import Queries
+from server.rollups import fold
 from server.store.database import Database
 from server.tenancy.principal import Principal
 from tallywire.v1 import (
@@ -92,7 +94,10 @@ async def test_a_change_is_against_the_period_just_before(
         + [e("message.sent", 0, user_id=f"u{n}") for n in range(now)]
         + [e("message.sent", -48 * 60), e("message.sent", 24 * 60)]
     )
-    overview = (await caller.overview(THE_DAY)).overview
+    answer = await caller.overview(THE_DAY)
+    assert not answer.HasField("compared")
+    assert not answer.HasField("earlier")
+    overview = answer.overview
     assert change(overview.messages_change) == pytest.approx(expected)
     assert change(overview.users_change) == pytest.approx(expected)
     assert change(overview.conversations_change) == "NO_BASELINE"
@@ -103,10 +108,62 @@ async def test_a_period_before_the_floor_is_no_baseline(caller: Caller) -> None:
     for start, end, expected in (
         ("2000-01-01", "2000-01-02", "BEFORE_FLOOR"),
         ("2000-01-02", "2000-01-03", -100),
+        ("2000-01-02", "2000-01-04", "BEFORE_FLOOR"),
         ("2000-01-02", "2000-01-03T00:15", "BEFORE_FLOOR"),
     ):
         overview = (await caller.overview(serving.period(start, end))).overview
         assert change(overview.messages_change) == expected
+
+
+async def test_a_period_before_the_first_event_is_no_baseline(caller: Caller, database: Database) -> None:
+    """Folded or not, whatever part of the organization is asked about."""
+    await caller.track_all([serving.event(at=DAY - timedelta(hours=12), channel="phone"), e("message.sent")])
+    week_before = time_pb2.Comparison(mode=time_pb2.COMPARISON_MODE_PREVIOUS_WEEK)
+    for _ in ("in deltas", "in rollups"):
+        for hours, expected in ((13, "BEFORE_FIRST_EVENT"), (12, -100)):
+            asked = serving.period(DAY, DAY + timedelta(hours=hours))
+            overview = (await caller.overview(asked, channel="phone")).overview
+            assert change(overview.messages_change) == expected
+        await fold.fold_all(database, caller.organization_id)
+    answer = await caller.overview(THE_DAY, week_before)
+    assert answer.compared.absence_reason == answer_pb2.ABSENCE_REASON_BEFORE_FIRST_EVENT
+    assert not answer.HasField("earlier")
+    series = await caller.trends(THE_DAY, "events", comparison=week_before)
+    assert series.compared == answer.compared
+    assert not [*series.earlier_buckets, *series.earlier_series]
+    agent = await caller.agent("bot", THE_DAY, comparison=week_before)
+    assert (agent.compared, agent.HasField("earlier")) == (answer.compared, False)
+
+
+async def test_a_comparison_has_the_figures_of_the_earlier_period(caller: Caller) -> None:
+    """They are those of a question for that period."""
+    week = 7 * 24 * 60
+    await caller.track_all(
+        [
+            serving.event(at=DAY - timedelta(days=20)),
+            *(sent(minute, response_time_ms=100) for minute in (0, 60)),
+            *(sent(minute - week, response_time_ms=50) for minute in (0, 1, 125)),
+            presence(-week, event_pb2.AGENT_STATUS_AVAILABLE),
+            stored_bytes(40, at=NOON - timedelta(days=7)),
+        ]
+    )
+    asked = serving.period(DAY, DAY + timedelta(days=1), "Europe/Berlin")
+    then = serving.period(DAY - timedelta(days=7), DAY - timedelta(days=6), "Europe/Berlin")
+    compared_with = time_pb2.Comparison(mode=time_pb2.COMPARISON_MODE_PREVIOUS_WEEK)
+    answer, alone = await caller.overview(asked, compared_with), await caller.overview(then)
+    assert (answer.compared.start, answer.compared.end) == (then.start, then.end)
+    assert answer.compared.compared_until == asked.end
+    assert {**by_field(answer.earlier), **dict.fromkeys(registry.CHANGES)} == by_field(alone.overview) | dict.fromkeys(
+        registry.CHANGES
+    )
+    assert answer.earlier.storage_by_kind == alone.overview.storage_by_kind
+    assert change(answer.overview.messages_change) == pytest.approx(-100 / 3)
+    agent = await caller.agent("bot", asked, comparison=compared_with)
+    assert agent.earlier == (await caller.agent("bot", then)).agent
+    assert agent.earlier.available_time_ms > 0
+    series = await caller.trends(asked, "messages_sent", "avg_response_time_ms", comparison=compared_with)
+    before = await caller.trends(then, "messages_sent", "avg_response_time_ms")
+    assert (series.earlier_buckets, series.earlier_series) == (before.buckets, before.series)
 
 
 async def test_a_running_period_is_compared_with_equally_many_quarter_hours(caller: Caller) -> None:
@@ -116,7 +173,7 @@ async def test_a_running_period_is_compared_with_equally_many_quarter_hours(call
     times = [start + quarter * place for place in (0, 1, 6)]  # elapsed whenever the question is answered
     times += [start + 8 * quarter]  # in the quarter hour that is running
     length = (start + 8 * quarter + timedelta(hours=1, minutes=30)) - start
-    times += [start - length + quarter * place for place in (0, 3, 7, 8, 10, 13)]
+    times += [start - length + quarter * place for place in (-1, 0, 3, 7, 8, 10, 13)]
     await caller.track_all([serving.event(at=at) for at in times])
     answer = await caller.overview(serving.period(start, start + length))
     first, last, as_of = (

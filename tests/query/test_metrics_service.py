@@ -274,6 +274,7 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
     ),
     "growth": (
         [
+            e("custom.thing", -48 * 60, user_id="u1"),
             *(e("message.sent", -24 * 60 + minute, user_id="u1") for minute in range(2)),
             *(e("message.sent", minute, user_id=f"u{minute}") for minute in range(3)),
             e("conversation.started", -24 * 60, conversation_id="c1"),
@@ -288,6 +289,7 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
             e("message.received", 60, user_id="u1"),
             e("custom.thing", 120, user_id="u2"),
             e("message.received", -24 * 60, user_id="u3"),
+            e("custom.thing", -48 * 60),
         ],
         {"unique_users": 2, "active_agents": 1, "users_change": 100},
     ),

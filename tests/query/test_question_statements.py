@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 QUESTIONS = {
     "the overview of a day and the day before, with storage from the beginning and event types": Row(
-        overview.plan(Filter(), days("09", "10")),
+        overview.plan(Filter(), None, days("09", "10")),
         ("read_figures", "read_event_types"),
         {
             "dimensions": [TOTAL, TOTAL, STORAGE, STORAGE, STORAGE, STORAGE],
@@ -62,7 +62,7 @@ QUESTIONS = {
         },
     ),
     "the overview of a channel on a day that is running: what has passed, the rest, as much before": Row(
-        overview.plan(Filter(dimension=dimensions.CHANNEL, value="web"), days("11", "12")),
+        overview.plan(Filter(dimension=dimensions.CHANNEL, value="web"), None, days("11", "12")),
         ("read_figures",),
         {
             "dimensions": [dimensions.CHANNEL.number, dimensions.CHANNEL.number],
@@ -80,7 +80,7 @@ QUESTIONS = {
         },
     ),
     "an agent over eight days, and its last two": Row(
-        agent.plan(Filter(dimension=dimensions.AGENT, value="ada"), 2, days("01", "09")),
+        agent.plan(Filter(dimension=dimensions.AGENT, value="ada"), 2, None, days("01", "09")),
         ("read_figures",),
         {
             "dimensions": [dimensions.AGENT.number],
@@ -98,7 +98,7 @@ QUESTIONS = {
         },
     ),
     "two hours of a team": Row(
-        trends.plan(Filter(dimension=dimensions.TEAM, value="north"), Granularity.HOUR, days("09T06", "09T08")),
+        trends.plan(Filter(dimension=dimensions.TEAM, value="north"), Granularity.HOUR, None, days("09T06", "09T08")),
         ("read_figures",),
         {
             "dimensions": [dimensions.TEAM.number],
@@ -152,6 +152,7 @@ def filled(files: tuple[str, ...]) -> str:
         ":KEY_SPAN": "8192",
         ":DAY": "96",
         ":HOUR": "4",
+        ":TOTAL": "0",
         ":EVENT_TYPE_DIMENSION": "4",
         ":EVENT_TYPE_KIND": "3",
     }.items():

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import grpc
 from google.protobuf import timestamp_pb2
 
+from server import timerange
 from server.organizations.settings import OrganizationSettings
 from server.query import queries
 from server.store import reading
@@ -187,12 +188,59 @@ async def _(world: World) -> str:
     return "OK"
 
 
-@row("Q-038", "OK")
+@row("Q-038", "OK", keeps=1)
 async def _(world: World) -> str:
-    overview = (await world.caller.overview(serving.period("2024-01-02", "2024-01-04"))).overview
+    await world.caller.track(serving.event(at=_NOW - timedelta(days=7)))
+    overview = (await world.caller.overview(serving.period(_NOW - timedelta(days=2), _NOW))).overview
     assert overview.users_change.absence_reason == answer_pb2.ABSENCE_REASON_NO_BASELINE
     assert not overview.users_change.HasField("percent")
     return "OK"
+
+
+def _comparison(
+    id: str,  # noqa: A002 - the table's word
+    expected: str,
+    mode: int,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> None:
+    """Registers a comparison that every question refuses."""
+
+    @row(id, expected)
+    async def run(world: World) -> str:
+        asked = time_pb2.Comparison(
+            mode=mode,  # type: ignore[arg-type]
+            start=serving.stamp(start) if start else None,
+            end=serving.stamp(end) if end else None,
+        )
+        caller, period = world.caller, serving.today()
+        for call in (caller.trends(period, comparison=asked), caller.agent("anyone", period, comparison=asked)):
+            assert await outcome(call) == expected
+        return await outcome(caller.overview(period, asked))
+
+
+_CUSTOM = time_pb2.COMPARISON_MODE_CUSTOM
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_comparison("Q-101", "INVALID_ARGUMENT INVALID_ENUM comparison.mode", 99)
+_comparison("Q-102", "INVALID_ARGUMENT REQUIRED_FIELD comparison.start", _CUSTOM, end=_NOW)
+_comparison(
+    "Q-103", "INVALID_ARGUMENT INVALID_TIME_RANGE comparison.end", _CUSTOM, _NOW, _NOW - timedelta(microseconds=1)
+)
+_comparison("Q-104", "INVALID_ARGUMENT INVALID_VALUE comparison.end", time_pb2.COMPARISON_MODE_PREVIOUS_WEEK, end=_NOW)
+_comparison(
+    "Q-105",
+    "OUT_OF_RANGE TIME_BEFORE_FLOOR comparison.start",
+    _CUSTOM,
+    _LONG_AGO,
+    _LONG_AGO + timedelta(days=1),
+)
+_comparison(
+    "Q-106",
+    "INVALID_ARGUMENT TIME_RANGE_TOO_LARGE comparison",
+    _CUSTOM,
+    _NOW - timedelta(days=timerange.MAX_DAYS + 1),
+    _NOW,
+)
 
 
 @row("Q-040", "OK", keeps=1)

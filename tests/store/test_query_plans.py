@@ -41,11 +41,11 @@ NOW = datetime.now(UTC)
 PERIOD = timerange.resolve(NOW - timedelta(days=80), NOW + timedelta(minutes=30), ZoneInfo("UTC"), NOW)
 ADA = Filter(dimension=dimensions.AGENT, value="ada")
 QUESTIONS: dict[str, tuple[Plan, tuple[str, ...]]] = {
-    "overview": (overview.plan(Filter(), PERIOD), overview.FIGURES),
-    "overview of an agent": (overview.plan(ADA, PERIOD), overview.FIGURES),
-    "agent": (agent.plan(ADA, 30, PERIOD), agent.FIGURES),
-    "trends": (trends.plan(Filter(), Granularity.DAY, PERIOD), trends.DEFAULT_METRICS),
-    "trends by the hour": (trends.plan(ADA, Granularity.HOUR, PERIOD), trends.DEFAULT_METRICS),
+    "overview": (overview.plan(Filter(), None, PERIOD), overview.FIGURES),
+    "overview of an agent": (overview.plan(ADA, None, PERIOD), overview.FIGURES),
+    "agent": (agent.plan(ADA, 30, None, PERIOD), agent.FIGURES),
+    "trends": (trends.plan(Filter(), Granularity.DAY, None, PERIOD), trends.DEFAULT_METRICS),
+    "trends by the hour": (trends.plan(ADA, Granularity.HOUR, None, PERIOD), trends.DEFAULT_METRICS),
 }
 # The conditions that an index decides, at the least, so that a lookup is one range of it.
 KEYS = {

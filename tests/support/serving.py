@@ -134,17 +134,26 @@ class Caller:
         """Opens a stream of events; cancel it where the test does not end it."""
         return event_service_pb2_grpc.EventServiceStub(self.channel).StreamEvents(metadata=self.metadata, timeout=30)
 
-    async def overview(self, time_range: time_pb2.TimeRange, **part: Any) -> metrics_service_pb2.GetOverviewResponse:
+    async def overview(
+        self, time_range: time_pb2.TimeRange, comparison: time_pb2.Comparison | None = None, **part: Any
+    ) -> metrics_service_pb2.GetOverviewResponse:
         """Asks for the key figures."""
-        request = metrics_service_pb2.GetOverviewRequest(time_range=time_range, filter=answer_pb2.Filter(**part))
+        request = metrics_service_pb2.GetOverviewRequest(
+            time_range=time_range, comparison=comparison, filter=answer_pb2.Filter(**part)
+        )
         return await self.ask("GetOverview", request)
 
     async def agent(
-        self, agent_id: str, time_range: time_pb2.TimeRange, *, trend_days: int = 0
+        self,
+        agent_id: str,
+        time_range: time_pb2.TimeRange,
+        *,
+        trend_days: int = 0,
+        comparison: time_pb2.Comparison | None = None,
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
         """Asks for the figures of an agent."""
         request = metrics_service_pb2.GetAgentMetricsRequest(
-            agent_id=agent_id, time_range=time_range, trend_days=trend_days
+            agent_id=agent_id, time_range=time_range, trend_days=trend_days, comparison=comparison
         )
         return await self.ask("GetAgentMetrics", request)
 
@@ -153,11 +162,16 @@ class Caller:
         time_range: time_pb2.TimeRange,
         *metrics: str,
         granularity: int = time_pb2.GRANULARITY_UNSPECIFIED,
+        comparison: time_pb2.Comparison | None = None,
         **part: Any,
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
         """Asks for series."""
         request = metrics_service_pb2.GetUsageTrendsRequest(
-            time_range=time_range, granularity=granularity, metrics=metrics, filter=answer_pb2.Filter(**part)
+            time_range=time_range,
+            granularity=granularity,
+            metrics=metrics,
+            comparison=comparison,
+            filter=answer_pb2.Filter(**part),
         )
         return await self.ask("GetUsageTrends", request)
 

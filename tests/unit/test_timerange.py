@@ -20,7 +20,9 @@ SPANS = st.builds(
 
 
 def period(span: Span, zone: str) -> TimeRange:
-    return TimeRange(span=span, zone=zoneinfo.ZoneInfo(zone), now=timerange.instant(span.end))
+    now = timerange.instant(span.end)
+    asked = timerange.Asked(start=timerange.instant(span.start), end=now)
+    return TimeRange(span=span, zone=zoneinfo.ZoneInfo(zone), now=now, asked=asked)
 
 
 def local(bucket: int, zone: str) -> datetime:
@@ -153,15 +155,6 @@ def test_periods_that_make_no_sense_are_refused(start: str, end: str, reason: er
     with pytest.raises(errors.Refused) as refused:
         timerange.resolve(first, last, zoneinfo.ZoneInfo("UTC"), now)
     assert refused.value.reason is reason
-
-
-@given(SPANS)
-def test_the_previous_span_is_as_long_and_ends_where_the_span_begins(span: Span) -> None:
-    before = timerange.previous(span)
-    if before is None:
-        assert span.start - span.length < FIRST
-    else:
-        assert (before.end, before.length) == (span.start, span.length)
 
 
 @given(st.text(max_size=70))

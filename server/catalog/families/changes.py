@@ -1,23 +1,23 @@
-"""Metrics of change: figures against the period of equal length just before."""
+"""Metrics of change: figures against those of an earlier period."""
 
 from server.catalog.metrics import Definition, Derived, Unit
 
 METRICS: tuple[Definition, ...] = (
     Derived(
         name="messages_change",
-        description="Change of total_messages against the period of equal length just before.",
+        description="Change of total_messages against an earlier period: that asked for, or the one just before.",
         unit=Unit.PERCENT,
         change_of="total_messages",
     ),
     Derived(
         name="conversations_change",
-        description="Change of total_conversations against the period of equal length just before.",
+        description="Change of total_conversations against an earlier period: that asked for, or the one just before.",
         unit=Unit.PERCENT,
         change_of="total_conversations",
     ),
     Derived(
         name="users_change",
-        description="Change of unique_users against the period of equal length just before.",
+        description="Change of unique_users against an earlier period: that asked for, or the one just before.",
         unit=Unit.PERCENT,
         change_of="unique_users",
     ),

@@ -1,5 +1,6 @@
 """GetAgentMetrics: conversion between messages and values."""
 
+from server.catalog.figures import Figures
 from server.errors import Reason, Refused
 from server.events import rules
 from server.query.agent import Agent, AgentQuestion
@@ -19,6 +20,7 @@ def question(request: metrics_service_pb2.GetAgentMetricsRequest) -> AgentQuesti
         agent_id=rules.identifier("agent_id", request.agent_id),
         period=shared.period(request.time_range),
         trend_days=_trend_days(request.trend_days),
+        comparison=shared.compared_with(request.comparison),
     )
 
 
@@ -35,11 +37,19 @@ def _trend_days(days: int) -> int:
 
 def response(answer: Agent) -> metrics_service_pb2.GetAgentMetricsResponse:
     """Returns the message of an answer."""
-    message = metrics_service_pb2.AgentMetrics(agent_id=answer.agent_id)
-    shared.set_figures(message, answer.figures)
     return metrics_service_pb2.GetAgentMetricsResponse(
-        context=shared.context(answer.context), agent=message, trend=map(_trend_point, answer.trend)
+        context=shared.context(answer.context),
+        agent=_agent(answer.agent_id, answer.figures),
+        trend=map(_trend_point, answer.trend),
+        compared=shared.compared(answer.compared),
+        earlier=None if answer.earlier is None else _agent(answer.agent_id, answer.earlier),
     )
+
+
+def _agent(agent_id: str, figures: Figures) -> metrics_service_pb2.AgentMetrics:
+    message = metrics_service_pb2.AgentMetrics(agent_id=agent_id)
+    shared.set_figures(message, figures)
+    return message
 
 
 def _trend_point(point: TrendPoint) -> metrics_service_pb2.AgentTrendPoint:

@@ -1,7 +1,6 @@
 """The conversions that questions and answers share."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from google.protobuf import timestamp_pb2
@@ -15,7 +14,10 @@ from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.events import rules
 from server.query.answers import Context, Period
+from server.query.changes import Absence
+from server.query.comparison import Compared, Comparison, Mode
 from server.rollups import overflow
+from server.timerange import Asked
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
 _STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in counting.STORAGE_KINDS}
@@ -30,16 +32,46 @@ _FIELDS = {
 
 def period(message: time_pb2.TimeRange) -> Period:
     """Returns the period of a question."""
-    for name in ("start", "end"):
-        if not message.HasField(name):
-            raise rules.required(f"time_range.{name}")
-    start = rules.timestamp("time_range.start", message.start.seconds, message.start.nanos)
-    end = rules.timestamp("time_range.end", message.end.seconds, message.end.nanos)
+    asked = _asked("time_range", message)
     return Period(
-        start=timerange.EPOCH + timedelta(microseconds=start),
-        end=timerange.EPOCH + timedelta(microseconds=end),
+        start=asked.start,
+        end=asked.end,
         zone=timerange.zone(message.time_zone) if message.time_zone else None,
     )
+
+
+_MODES = {time_pb2.ComparisonMode.Value(f"COMPARISON_MODE_{one.name}"): one for one in Mode}
+
+
+def compared_with(message: time_pb2.Comparison) -> Comparison | None:
+    """Returns with what a question wants its period compared, None where it does not say."""
+    if message.mode == time_pb2.COMPARISON_MODE_CUSTOM:
+        return Comparison(mode=Mode.CUSTOM, custom=_custom(message))
+    if message.mode not in (time_pb2.COMPARISON_MODE_UNSPECIFIED, *_MODES):
+        raise Refused(Reason.INVALID_ENUM, "not a known way to compare", field="comparison.mode")
+    for name in ("start", "end"):
+        if message.HasField(name):
+            raise Refused(
+                Reason.INVALID_VALUE, "goes with COMPARISON_MODE_CUSTOM and no other mode", field=f"comparison.{name}"
+            )
+    return Comparison(mode=_MODES[message.mode]) if message.mode else None
+
+
+def _custom(message: time_pb2.Comparison) -> Asked:
+    asked = _asked("comparison", message)
+    if asked.end <= asked.start:
+        raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field="comparison.end")
+    return asked
+
+
+def _asked(field: str, message: time_pb2.TimeRange | time_pb2.Comparison) -> Asked:
+    """Returns the bounds of a period; refuses one without both."""
+    for name in ("start", "end"):
+        if not message.HasField(name):
+            raise rules.required(f"{field}.{name}")
+    start = rules.timestamp(f"{field}.start", message.start.seconds, message.start.nanos)
+    end = rules.timestamp(f"{field}.end", message.end.seconds, message.end.nanos)
+    return Asked(start=timerange.of_microseconds(start), end=timerange.of_microseconds(end))
 
 
 def part(message: answer_pb2.Filter) -> Filter:
@@ -120,6 +152,21 @@ def context(value: Context) -> answer_pb2.AnswerContext:
         message.approximation.metrics.extend(value.approximate)
         message.approximation.max_relative_error = histogram.RELATIVE_ERROR
     return message
+
+
+ABSENCES = {one: answer_pb2.AbsenceReason.Value(f"ABSENCE_REASON_{one.name}") for one in Absence}
+
+
+def compared(value: Compared | None) -> answer_pb2.ComparedPeriod | None:
+    """Returns the message of what was compared, None without a comparison."""
+    if value is None:
+        return None
+    return answer_pb2.ComparedPeriod(
+        start=timestamp(value.span.start),
+        end=timestamp(value.span.end),
+        compared_until=timestamp(value.until),
+        absence_reason=ABSENCES[value.absence] if value.absence else answer_pb2.ABSENCE_REASON_UNSPECIFIED,
+    )
 
 
 def set_figures(message: Any, figures: Figures) -> None:

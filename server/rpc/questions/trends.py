@@ -1,7 +1,7 @@
 """GetUsageTrends: conversion between messages and values."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from server.catalog import metrics, registry
 from server.catalog.figures import Figure
@@ -26,6 +26,7 @@ def question(request: metrics_service_pb2.GetUsageTrendsRequest) -> TrendsQuesti
         part=shared.part(request.filter),
         granularity=_granularity(request.granularity),
         metrics=request.metrics,
+        comparison=shared.compared_with(request.comparison),
     )
 
 
@@ -57,13 +58,21 @@ def pieces(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsRespons
             metrics_service_pb2.EstimatedCost(resource=_RESOURCES[resource], cost_micros=cost)
             for resource, cost in (answer.estimated_costs or {}).items()
         ],
+        compared=shared.compared(answer.compared),
     )
     yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(_bucket, answer.buckets))
     for name, values in answer.series.items():
-        series = metrics_service_pb2.Series(
-            metric=name, unit=registry.METRICS[name].unit, values=[_series_value(name, value) for value in values]
-        )
-        yield metrics_service_pb2.GetUsageTrendsResponse(series=[series])
+        yield metrics_service_pb2.GetUsageTrendsResponse(series=[_series(name, values)])
+    if answer.earlier is not None:
+        yield metrics_service_pb2.GetUsageTrendsResponse(earlier_buckets=map(_bucket, answer.earlier.buckets))
+        for name, values in answer.earlier.series.items():
+            yield metrics_service_pb2.GetUsageTrendsResponse(earlier_series=[_series(name, values)])
+
+
+def _series(name: str, values: Sequence[Figure]) -> metrics_service_pb2.Series:
+    return metrics_service_pb2.Series(
+        metric=name, unit=registry.METRICS[name].unit, values=[_series_value(name, value) for value in values]
+    )
 
 
 def _bucket(span: Span) -> metrics_service_pb2.Bucket:

@@ -1,7 +1,7 @@
 -- Reads the figures of selections from rollups and from deltas that are not folded yet, and the snapshot's revision.
 --
 -- A row is figures of a selection, by its place in the question ("point"), or the instant of the snapshot ("at"), with
--- the revisions of projections as counter_amounts.
+-- the first quarter hour that has any event as counter_keys and the revisions of projections as counter_amounts.
 -- With read_event_types.sql behind it, a row may also be the counter of an event type ("name" and "number").
 --
 -- Parameters
@@ -133,7 +133,18 @@ CROSS JOIN LATERAL (
 WHERE r.set_keys && :sets::integer[]
 UNION ALL
 SELECT NULL, epoch::text, coalesce((SELECT revision FROM revisions WHERE organization_id = :organization_id), 0),
-    clock_timestamp(), NULL, array_send(ARRAY(
+    clock_timestamp(),
+    -- The first quarter hour with any event: the first entry of the total in each primary key.
+    int4send(least(
+        (SELECT bucket FROM rollups
+            WHERE organization_id = :organization_id AND dimension = :TOTAL AND value = '' AND granularity = 1
+                AND bucket >= 0
+            ORDER BY bucket LIMIT 1),
+        (SELECT bucket FROM deltas
+            WHERE organization_id = :organization_id AND dimension = :TOTAL AND value = '' AND bucket >= 0
+            ORDER BY bucket LIMIT 1)
+    )),
+    array_send(ARRAY(
         SELECT coalesce((SELECT revision FROM projections
             WHERE organization_id = :organization_id AND name = wanted.name), 0)
         FROM unnest(:projections::text[]) WITH ORDINALITY AS wanted(name, place) ORDER BY place

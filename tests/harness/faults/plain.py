@@ -54,7 +54,9 @@ class PlainClient:
         self, start: datetime, end: datetime, *, timeout: float | None = None
     ) -> metrics_service_pb2.GetOverviewResponse:
         """Returns the key figures of a period."""
-        return await self._called(self._metrics.GetOverview, requests.overview(start, end, None, {}), timeout)
+        return await self._called(
+            self._metrics.GetOverview, requests.overview(requests.time_range(start, end, None), None, {}), timeout
+        )
 
     async def _called(self, method: Any, request: object, timeout: float | None) -> Any:
         """The answer; without a timeout that of the service config holds."""

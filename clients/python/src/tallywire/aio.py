@@ -184,11 +184,12 @@ class AsyncClient:
         end: datetime,
         *,
         time_zone: str | None = None,
+        compare: requests.Compare | None = None,
         timeout: float | None = None,
         **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetOverviewResponse:
         """Returns the key figures of [start, end), as Client.overview() does."""
-        request = requests.overview(start, end, time_zone, only)
+        request = requests.overview(requests.time_range(start, end, time_zone), compare, only)
         return await self._call(self._bound().metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
     async def agent(
@@ -199,10 +200,11 @@ class AsyncClient:
         *,
         time_zone: str | None = None,
         trend_days: int | None = None,
+        compare: requests.Compare | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
         """Returns the figures of one agent with a daily trend, as Client.agent() does."""
-        request = requests.agent(agent_id, start, end, time_zone, trend_days)
+        request = requests.agent(agent_id, requests.time_range(start, end, time_zone), compare, trend_days)
         return await self._call(self._bound().metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
 
     async def usage(
@@ -213,12 +215,13 @@ class AsyncClient:
         granularity: requests.GranularityName | None = None,
         metrics: Sequence[str] = (),
         time_zone: str | None = None,
+        compare: requests.Compare | None = None,
         timeout: float | None = None,
         **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
         """Returns series over [start, end), as Client.usage() does."""
         period = requests.time_range(start, end, time_zone)
-        request = requests.usage(period, granularity, metrics, only)
+        request = requests.usage(period, granularity, metrics, compare, only)
         return await self._call(self._bound().metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
 
     async def metrics(

@@ -202,11 +202,16 @@ class Client:
         end: datetime,
         *,
         time_zone: str | None = None,
+        compare: requests.Compare | None = None,
         timeout: float | None = None,
         **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetOverviewResponse:
-        """Returns the key figures of [start, end), of all or of one value of a dimension; absent ones are unset."""
-        request = requests.overview(start, end, time_zone, only)
+        """Returns the key figures of [start, end), of all or of one value of a dimension; absent ones are unset.
+
+        With `compare` also those of an earlier period: "previous" (the one just before), "week", "month", "year" (the
+        same days then), or a start and an end.
+        """
+        request = requests.overview(requests.time_range(start, end, time_zone), compare, only)
         return self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
 
     def agent(
@@ -217,13 +222,14 @@ class Client:
         *,
         time_zone: str | None = None,
         trend_days: int | None = None,
+        compare: requests.Compare | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Returns the figures of one agent with a daily trend.
+        """Returns the figures of one agent with a daily trend, with `compare` also those of an earlier period.
 
         Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
         """
-        request = requests.agent(agent_id, start, end, time_zone, trend_days)
+        request = requests.agent(agent_id, requests.time_range(start, end, time_zone), compare, trend_days)
         return self._call(self._metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
 
     def usage(
@@ -234,12 +240,16 @@ class Client:
         granularity: requests.GranularityName | None = None,
         metrics: Sequence[str] = (),
         time_zone: str | None = None,
+        compare: requests.Compare | None = None,
         timeout: float | None = None,
         **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
-        """Returns series over [start, end); without a granularity or metrics the server chooses."""
+        """Returns series over [start, end); without a granularity or metrics the server chooses.
+
+        With `compare`, as in overview(), also the series of an earlier period, bucket by bucket.
+        """
         period = requests.time_range(start, end, time_zone)
-        request = requests.usage(period, granularity, metrics, only)
+        request = requests.usage(period, granularity, metrics, compare, only)
         return self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
 
     def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:

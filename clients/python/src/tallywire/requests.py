@@ -32,6 +32,17 @@ _GRANULARITIES: Final = {
 }
 
 
+CompareName = Literal["previous", "week", "month", "year"]
+# An earlier period to compare with: by its name, or its start and end.
+Compare = CompareName | tuple[datetime, datetime]
+
+_COMPARISONS: Final = {
+    "previous": time_pb2.COMPARISON_MODE_PREVIOUS_PERIOD,
+    "week": time_pb2.COMPARISON_MODE_PREVIOUS_WEEK,
+    "month": time_pb2.COMPARISON_MODE_PREVIOUS_MONTH,
+    "year": time_pb2.COMPARISON_MODE_PREVIOUS_YEAR,
+}
+
 # Values by the names of dimensions: {"model": "small-2"}, or several of one: {"team": ["north", "south"]}.
 Dimensions = Mapping[str, str | Sequence[str]]
 
@@ -126,17 +137,19 @@ def track_events(batch: Iterable[event_pb2.Event], clock: ClientClock) -> event_
     return event_service_pb2.TrackEventsRequest(events=batch, sent_at=clock.sent_at(), correct_clock=clock.correct)
 
 
-def overview(start: datetime, end: datetime, zone: str | None, only: Only) -> metrics_service_pb2.GetOverviewRequest:
+def overview(period: time_pb2.TimeRange, compare: Compare | None, only: Only) -> metrics_service_pb2.GetOverviewRequest:
     """Returns the request for the key figures of a period."""
-    return metrics_service_pb2.GetOverviewRequest(time_range=time_range(start, end, zone), filter=answer_filter(**only))
+    return metrics_service_pb2.GetOverviewRequest(
+        time_range=period, comparison=comparison(compare), filter=answer_filter(**only)
+    )
 
 
 def agent(
-    agent_id: str, start: datetime, end: datetime, zone: str | None, trend_days: int | None
+    agent_id: str, period: time_pb2.TimeRange, compare: Compare | None, trend_days: int | None
 ) -> metrics_service_pb2.GetAgentMetricsRequest:
     """Returns the request for the figures of one agent."""
     return metrics_service_pb2.GetAgentMetricsRequest(
-        agent_id=agent_id, time_range=time_range(start, end, zone), trend_days=trend_days or 0
+        agent_id=agent_id, time_range=period, comparison=comparison(compare), trend_days=trend_days or 0
     )
 
 
@@ -144,6 +157,7 @@ def usage(
     period: time_pb2.TimeRange,
     granularity: GranularityName | None,
     metrics: Sequence[str],
+    compare: Compare | None,
     only: Only,
 ) -> metrics_service_pb2.GetUsageTrendsRequest:
     """Returns the request for series. Raises ValueError for an unknown granularity."""
@@ -155,7 +169,24 @@ def usage(
         time_range=period,
         granularity=_GRANULARITIES[granularity] if granularity else time_pb2.GRANULARITY_UNSPECIFIED,
         metrics=metrics,
+        comparison=comparison(compare),
         filter=answer_filter(**only),
+    )
+
+
+def comparison(compare: Compare | None) -> time_pb2.Comparison | None:
+    """Returns the comparison, or None without one. Raises ValueError for another name and for naive datetimes."""
+    if compare is None:
+        return None
+    if isinstance(compare, str):
+        if compare not in _COMPARISONS:
+            raise ValueError(f"compare is one of {', '.join(_COMPARISONS)} or a start and an end, not {compare!r}")
+        return time_pb2.Comparison(mode=_COMPARISONS[compare])
+    start, end = compare
+    return time_pb2.Comparison(
+        mode=time_pb2.COMPARISON_MODE_CUSTOM,
+        start=events.timestamp(start, "compare"),
+        end=events.timestamp(end, "compare"),
     )
 
 

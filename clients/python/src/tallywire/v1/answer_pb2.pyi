@@ -36,6 +36,8 @@ class _AbsenceReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     """No quarter hour of the period has passed yet."""
     ABSENCE_REASON_NOT_KEPT: _AbsenceReason.ValueType  # 4
     """The figure is not kept by the dimension of the filter."""
+    ABSENCE_REASON_BEFORE_FIRST_EVENT: _AbsenceReason.ValueType  # 5
+    """The earlier period begins before the organization's first event, so it cannot be compared fairly."""
 
 class AbsenceReason(_AbsenceReason, metaclass=_AbsenceReasonEnumTypeWrapper):
     """AbsenceReason says why a figure is absent."""
@@ -50,6 +52,8 @@ ABSENCE_REASON_TOO_EARLY: AbsenceReason.ValueType  # 3
 """No quarter hour of the period has passed yet."""
 ABSENCE_REASON_NOT_KEPT: AbsenceReason.ValueType  # 4
 """The figure is not kept by the dimension of the filter."""
+ABSENCE_REASON_BEFORE_FIRST_EVENT: AbsenceReason.ValueType  # 5
+"""The earlier period begins before the organization's first event, so it cannot be compared fairly."""
 global___AbsenceReason = AbsenceReason
 
 @typing.final
@@ -172,9 +176,51 @@ class Approximation(google.protobuf.message.Message):
 global___Approximation = Approximation
 
 @typing.final
+class ComparedPeriod(google.protobuf.message.Message):
+    """ComparedPeriod says what an answer compares with what."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    START_FIELD_NUMBER: builtins.int
+    END_FIELD_NUMBER: builtins.int
+    COMPARED_UNTIL_FIELD_NUMBER: builtins.int
+    ABSENCE_REASON_FIELD_NUMBER: builtins.int
+    absence_reason: global___AbsenceReason.ValueType
+    """absence_reason says why there are no earlier figures and no changes. Unset: there are."""
+    @property
+    def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """start is the first instant of the earlier period."""
+
+    @property
+    def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """end is the first instant after what was compared of the earlier period. If the period that was asked about is still
+        running, that is as much of the earlier one as has passed.
+        """
+
+    @property
+    def compared_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """compared_until is the first instant after the part of the period asked about that is compared: its end, or the last
+        quarter hour that has passed.
+        """
+
+    def __init__(
+        self,
+        *,
+        start: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        end: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        compared_until: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        absence_reason: global___AbsenceReason.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["compared_until", b"compared_until", "end", b"end", "start", b"start"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["absence_reason", b"absence_reason", "compared_until", b"compared_until", "end", b"end", "start", b"start"]) -> None: ...
+
+global___ComparedPeriod = ComparedPeriod
+
+@typing.final
 class Change(google.protobuf.message.Message):
-    """Change compares a figure with the same figure of the period of equal length just before. If the period is still
-    running, the quarter hours that have passed are compared with equally many of the earlier period.
+    """Change compares a figure with the same figure of the question's comparison; without one, of the period of equal length
+    just before. If the period is still running, the quarter hours that have passed are compared with as much of the
+    earlier period.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor

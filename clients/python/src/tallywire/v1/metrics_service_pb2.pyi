@@ -83,6 +83,7 @@ class GetOverviewRequest(google.protobuf.message.Message):
 
     TIME_RANGE_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    COMPARISON_FIELD_NUMBER: builtins.int
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required."""
@@ -91,14 +92,21 @@ class GetOverviewRequest(google.protobuf.message.Message):
     def filter(self) -> tallywire.v1.answer_pb2.Filter:
         """filter narrows the question to one value of a dimension. Unset: the whole organization."""
 
+    @property
+    def comparison(self) -> tallywire.v1.time_pb2.Comparison:
+        """comparison asks for the figures of an earlier period, too, and says with which one the changes compare. Unset: the
+        changes compare with the period of equal length just before.
+        """
+
     def __init__(
         self,
         *,
         time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
         filter: tallywire.v1.answer_pb2.Filter | None = ...,
+        comparison: tallywire.v1.time_pb2.Comparison | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["filter", b"filter", "time_range", b"time_range"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "time_range", b"time_range"]) -> None: ...
 
 global___GetOverviewRequest = GetOverviewRequest
 
@@ -110,6 +118,8 @@ class GetOverviewResponse(google.protobuf.message.Message):
 
     CONTEXT_FIELD_NUMBER: builtins.int
     OVERVIEW_FIELD_NUMBER: builtins.int
+    COMPARED_FIELD_NUMBER: builtins.int
+    EARLIER_FIELD_NUMBER: builtins.int
     @property
     def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
         """context says what was counted."""
@@ -118,14 +128,26 @@ class GetOverviewResponse(google.protobuf.message.Message):
     def overview(self) -> global___Overview:
         """overview holds the figures."""
 
+    @property
+    def compared(self) -> tallywire.v1.answer_pb2.ComparedPeriod:
+        """compared says what was compared. Unset without a comparison."""
+
+    @property
+    def earlier(self) -> global___Overview:
+        """earlier holds the figures of the earlier period, without changes and events by type. Unset without a comparison, and
+        where compared has an absence_reason.
+        """
+
     def __init__(
         self,
         *,
         context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
         overview: global___Overview | None = ...,
+        compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
+        earlier: global___Overview | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["context", b"context", "overview", b"overview"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["context", b"context", "overview", b"overview"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["compared", b"compared", "context", b"context", "earlier", b"earlier", "overview", b"overview"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["compared", b"compared", "context", b"context", "earlier", b"earlier", "overview", b"overview"]) -> None: ...
 
 global___GetOverviewResponse = GetOverviewResponse
 
@@ -259,15 +281,15 @@ class Overview(google.protobuf.message.Message):
     """Mean time from the beginning to the closing of the conversations closed in the period, in milliseconds."""
     @property
     def messages_change(self) -> tallywire.v1.answer_pb2.Change:
-        """total_messages, compared with the period before."""
+        """total_messages, compared with the earlier period."""
 
     @property
     def conversations_change(self) -> tallywire.v1.answer_pb2.Change:
-        """total_conversations, compared with the period before."""
+        """total_conversations, compared with the earlier period."""
 
     @property
     def users_change(self) -> tallywire.v1.answer_pb2.Change:
-        """unique_users, compared with the period before."""
+        """unique_users, compared with the earlier period."""
 
     @property
     def storage_by_kind(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___StorageUsage]:
@@ -457,6 +479,7 @@ class GetAgentMetricsRequest(google.protobuf.message.Message):
     AGENT_ID_FIELD_NUMBER: builtins.int
     TIME_RANGE_FIELD_NUMBER: builtins.int
     TREND_DAYS_FIELD_NUMBER: builtins.int
+    COMPARISON_FIELD_NUMBER: builtins.int
     agent_id: builtins.str
     """agent_id is the agent, as on its events. Required, at most 256 bytes."""
     trend_days: builtins.int
@@ -467,15 +490,20 @@ class GetAgentMetricsRequest(google.protobuf.message.Message):
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required."""
 
+    @property
+    def comparison(self) -> tallywire.v1.time_pb2.Comparison:
+        """comparison asks for the figures of an earlier period, too. Unset: none."""
+
     def __init__(
         self,
         *,
         agent_id: builtins.str = ...,
         time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
         trend_days: builtins.int = ...,
+        comparison: tallywire.v1.time_pb2.Comparison | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent_id", b"agent_id", "time_range", b"time_range", "trend_days", b"trend_days"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["comparison", b"comparison", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["agent_id", b"agent_id", "comparison", b"comparison", "time_range", b"time_range", "trend_days", b"trend_days"]) -> None: ...
 
 global___GetAgentMetricsRequest = GetAgentMetricsRequest
 
@@ -488,6 +516,8 @@ class GetAgentMetricsResponse(google.protobuf.message.Message):
     CONTEXT_FIELD_NUMBER: builtins.int
     AGENT_FIELD_NUMBER: builtins.int
     TREND_FIELD_NUMBER: builtins.int
+    COMPARED_FIELD_NUMBER: builtins.int
+    EARLIER_FIELD_NUMBER: builtins.int
     @property
     def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
         """context says what was counted."""
@@ -500,15 +530,27 @@ class GetAgentMetricsResponse(google.protobuf.message.Message):
     def trend(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AgentTrendPoint]:
         """trend has one point per day, oldest first, without gaps."""
 
+    @property
+    def compared(self) -> tallywire.v1.answer_pb2.ComparedPeriod:
+        """compared says what was compared. Unset without a comparison."""
+
+    @property
+    def earlier(self) -> global___AgentMetrics:
+        """earlier holds the figures of the earlier period. Unset without a comparison, and where compared has an
+        absence_reason.
+        """
+
     def __init__(
         self,
         *,
         context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
         agent: global___AgentMetrics | None = ...,
         trend: collections.abc.Iterable[global___AgentTrendPoint] | None = ...,
+        compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
+        earlier: global___AgentMetrics | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["agent", b"agent", "context", b"context"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "context", b"context", "trend", b"trend"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["agent", b"agent", "compared", b"compared", "context", b"context", "earlier", b"earlier"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "compared", b"compared", "context", b"context", "earlier", b"earlier", "trend", b"trend"]) -> None: ...
 
 global___GetAgentMetricsResponse = GetAgentMetricsResponse
 
@@ -895,6 +937,7 @@ class GetUsageTrendsRequest(google.protobuf.message.Message):
     GRANULARITY_FIELD_NUMBER: builtins.int
     METRICS_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    COMPARISON_FIELD_NUMBER: builtins.int
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the width of a point. Unset: the server chooses by the length of the period. At most 2,000 points."""
     @property
@@ -913,6 +956,10 @@ class GetUsageTrendsRequest(google.protobuf.message.Message):
     def filter(self) -> tallywire.v1.answer_pb2.Filter:
         """filter narrows the question to one value of a dimension. Unset: the whole organization."""
 
+    @property
+    def comparison(self) -> tallywire.v1.time_pb2.Comparison:
+        """comparison asks for the series of an earlier period, too. Unset: none."""
+
     def __init__(
         self,
         *,
@@ -920,9 +967,10 @@ class GetUsageTrendsRequest(google.protobuf.message.Message):
         granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
         metrics: collections.abc.Iterable[builtins.str] | None = ...,
         filter: tallywire.v1.answer_pb2.Filter | None = ...,
+        comparison: tallywire.v1.time_pb2.Comparison | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["filter", b"filter", "granularity", b"granularity", "metrics", b"metrics", "time_range", b"time_range"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "granularity", b"granularity", "metrics", b"metrics", "time_range", b"time_range"]) -> None: ...
 
 global___GetUsageTrendsRequest = GetUsageTrendsRequest
 
@@ -938,6 +986,9 @@ class GetUsageTrendsResponse(google.protobuf.message.Message):
     SERIES_FIELD_NUMBER: builtins.int
     STORAGE_BY_KIND_FIELD_NUMBER: builtins.int
     ESTIMATED_COSTS_FIELD_NUMBER: builtins.int
+    COMPARED_FIELD_NUMBER: builtins.int
+    EARLIER_BUCKETS_FIELD_NUMBER: builtins.int
+    EARLIER_SERIES_FIELD_NUMBER: builtins.int
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the one used."""
     @property
@@ -962,6 +1013,23 @@ class GetUsageTrendsResponse(google.protobuf.message.Message):
         rate card; a resource without a rate is left out. Empty with a filter.
         """
 
+    @property
+    def compared(self) -> tallywire.v1.answer_pb2.ComparedPeriod:
+        """compared says what was compared. Unset without a comparison."""
+
+    @property
+    def earlier_buckets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Bucket]:
+        """earlier_buckets are the buckets of the earlier period that are compared with buckets, one each, in the same order.
+        One whose end is its start has no counterpart: it has not passed yet, or the earlier month has no such day. Empty
+        without a comparison, and where compared has an absence_reason.
+        """
+
+    @property
+    def earlier_series(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Series]:
+        """earlier_series are the series over earlier_buckets, in the order of series. Values of buckets without a counterpart
+        are absent.
+        """
+
     def __init__(
         self,
         *,
@@ -971,9 +1039,12 @@ class GetUsageTrendsResponse(google.protobuf.message.Message):
         series: collections.abc.Iterable[global___Series] | None = ...,
         storage_by_kind: collections.abc.Iterable[global___StorageUsage] | None = ...,
         estimated_costs: collections.abc.Iterable[global___EstimatedCost] | None = ...,
+        compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
+        earlier_buckets: collections.abc.Iterable[global___Bucket] | None = ...,
+        earlier_series: collections.abc.Iterable[global___Series] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["context", b"context"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["buckets", b"buckets", "context", b"context", "estimated_costs", b"estimated_costs", "granularity", b"granularity", "series", b"series", "storage_by_kind", b"storage_by_kind"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["compared", b"compared", "context", b"context"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["buckets", b"buckets", "compared", b"compared", "context", b"context", "earlier_buckets", b"earlier_buckets", "earlier_series", b"earlier_series", "estimated_costs", b"estimated_costs", "granularity", b"granularity", "series", b"series", "storage_by_kind", b"storage_by_kind"]) -> None: ...
 
 global___GetUsageTrendsResponse = GetUsageTrendsResponse
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tallywire/v1/time.proto\x12\x0ctallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"r\n\tTimeRange\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t*\x82\x01\n\x0bGranularity\x12\x1b\n\x17GRANULARITY_UNSPECIFIED\x10\x00\x12\x14\n\x10GRANULARITY_HOUR\x10\x01\x12\x13\n\x0fGRANULARITY_DAY\x10\x02\x12\x14\n\x10GRANULARITY_WEEK\x10\x03\x12\x15\n\x11GRANULARITY_MONTH\x10\x04\x42h\n\x16io.github.tallywire.v1B\tTimeProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tallywire/v1/time.proto\x12\x0ctallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"r\n\tTimeRange\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\"\x8c\x01\n\nComparison\x12*\n\x04mode\x18\x01 \x01(\x0e\x32\x1c.tallywire.v1.ComparisonMode\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x82\x01\n\x0bGranularity\x12\x1b\n\x17GRANULARITY_UNSPECIFIED\x10\x00\x12\x14\n\x10GRANULARITY_HOUR\x10\x01\x12\x13\n\x0fGRANULARITY_DAY\x10\x02\x12\x14\n\x10GRANULARITY_WEEK\x10\x03\x12\x15\n\x11GRANULARITY_MONTH\x10\x04*\xdc\x01\n\x0e\x43omparisonMode\x12\x1f\n\x1b\x43OMPARISON_MODE_UNSPECIFIED\x10\x00\x12#\n\x1f\x43OMPARISON_MODE_PREVIOUS_PERIOD\x10\x01\x12!\n\x1d\x43OMPARISON_MODE_PREVIOUS_WEEK\x10\x02\x12\"\n\x1e\x43OMPARISON_MODE_PREVIOUS_MONTH\x10\x03\x12!\n\x1d\x43OMPARISON_MODE_PREVIOUS_YEAR\x10\x04\x12\x1a\n\x16\x43OMPARISON_MODE_CUSTOM\x10\x05\x42h\n\x16io.github.tallywire.v1B\tTimeProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallywire.v1.time_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026io.github.tallywire.v1B\tTimeProtoP\001ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1'
-  _globals['_GRANULARITY']._serialized_start=191
-  _globals['_GRANULARITY']._serialized_end=321
+  _globals['_GRANULARITY']._serialized_start=334
+  _globals['_GRANULARITY']._serialized_end=464
+  _globals['_COMPARISONMODE']._serialized_start=467
+  _globals['_COMPARISONMODE']._serialized_end=687
   _globals['_TIMERANGE']._serialized_start=74
   _globals['_TIMERANGE']._serialized_end=188
+  _globals['_COMPARISON']._serialized_start=191
+  _globals['_COMPARISON']._serialized_end=331
 # @@protoc_insertion_point(module_scope)

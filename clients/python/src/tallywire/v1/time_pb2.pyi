@@ -52,6 +52,56 @@ GRANULARITY_MONTH: Granularity.ValueType  # 4
 """One calendar month."""
 global___Granularity = Granularity
 
+class _ComparisonMode:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ComparisonModeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ComparisonMode.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    COMPARISON_MODE_UNSPECIFIED: _ComparisonMode.ValueType  # 0
+    """No comparison."""
+    COMPARISON_MODE_PREVIOUS_PERIOD: _ComparisonMode.ValueType  # 1
+    """The period of equal length just before. A period of seven days or more is moved back by the fewest whole weeks that
+    are at least as long as it, so that Mondays are compared with Mondays: 90 days with those 91 days earlier. A shorter
+    one of whole days is moved by as many days, and any other by its length.
+    """
+    COMPARISON_MODE_PREVIOUS_WEEK: _ComparisonMode.ValueType  # 2
+    """The same days of the week before."""
+    COMPARISON_MODE_PREVIOUS_MONTH: _ComparisonMode.ValueType  # 3
+    """The same days of the calendar month before, clipped to that month's last day: 30 March with 28 February. Whole
+    calendar months are compared with the whole months before them.
+    """
+    COMPARISON_MODE_PREVIOUS_YEAR: _ComparisonMode.ValueType  # 4
+    """The year before: the same dates, or, for a period of seven days or more, the days 52 weeks earlier, so that Mondays
+    are compared with Mondays. 29 February is compared with 28 February.
+    """
+    COMPARISON_MODE_CUSTOM: _ComparisonMode.ValueType  # 5
+    """The period from start to end."""
+
+class ComparisonMode(_ComparisonMode, metaclass=_ComparisonModeEnumTypeWrapper):
+    """ComparisonMode is a way to find an earlier period."""
+
+COMPARISON_MODE_UNSPECIFIED: ComparisonMode.ValueType  # 0
+"""No comparison."""
+COMPARISON_MODE_PREVIOUS_PERIOD: ComparisonMode.ValueType  # 1
+"""The period of equal length just before. A period of seven days or more is moved back by the fewest whole weeks that
+are at least as long as it, so that Mondays are compared with Mondays: 90 days with those 91 days earlier. A shorter
+one of whole days is moved by as many days, and any other by its length.
+"""
+COMPARISON_MODE_PREVIOUS_WEEK: ComparisonMode.ValueType  # 2
+"""The same days of the week before."""
+COMPARISON_MODE_PREVIOUS_MONTH: ComparisonMode.ValueType  # 3
+"""The same days of the calendar month before, clipped to that month's last day: 30 March with 28 February. Whole
+calendar months are compared with the whole months before them.
+"""
+COMPARISON_MODE_PREVIOUS_YEAR: ComparisonMode.ValueType  # 4
+"""The year before: the same dates, or, for a period of seven days or more, the days 52 weeks earlier, so that Mondays
+are compared with Mondays. 29 February is compared with 28 February.
+"""
+COMPARISON_MODE_CUSTOM: ComparisonMode.ValueType  # 5
+"""The period from start to end."""
+global___ComparisonMode = ComparisonMode
+
 @typing.final
 class TimeRange(google.protobuf.message.Message):
     """TimeRange is the period that a question is about: the half-open interval [start, end) of the times at which events
@@ -94,3 +144,42 @@ class TimeRange(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["end", b"end", "start", b"start", "time_zone", b"time_zone"]) -> None: ...
 
 global___TimeRange = TimeRange
+
+@typing.final
+class Comparison(google.protobuf.message.Message):
+    """Comparison says with which earlier period a question's period is compared.
+
+    The calendar is that of the question's time zone: a day that is moved across a change of the clocks stays a day. A
+    period that is still running is compared with as much of the earlier one as has passed of it, in whole quarter hours.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: builtins.int
+    START_FIELD_NUMBER: builtins.int
+    END_FIELD_NUMBER: builtins.int
+    mode: global___ComparisonMode.ValueType
+    """mode says how the earlier period is found. Unset: no comparison."""
+    @property
+    def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """start is the first instant of the earlier period. Required with COMPARISON_MODE_CUSTOM, and refused with any other
+        (INVALID_VALUE).
+        """
+
+    @property
+    def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """end is the first instant after it. As start; bounds are moved to quarter hours as those of TimeRange, and the same
+        limits hold.
+        """
+
+    def __init__(
+        self,
+        *,
+        mode: global___ComparisonMode.ValueType = ...,
+        start: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        end: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["end", b"end", "start", b"start"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["end", b"end", "mode", b"mode", "start", b"start"]) -> None: ...
+
+global___Comparison = Comparison
