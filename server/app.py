@@ -20,6 +20,7 @@ from server.lifecycle import garbage_collection, preconditions
 from server.lifecycle.database_watch import DatabaseState, DatabaseWatch
 from server.lifecycle.stop import Stop
 from server.projections.projector import Projector
+from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
@@ -144,7 +145,9 @@ class Running:
         )
         return Services(
             events=events,
-            metrics=MetricsService(Queries(self.database, self._clock, slots, self.projector)),
+            metrics=MetricsService(
+                Queries(self.database, self._clock, slots, self.projector), PageTokens(self._secrets)
+            ),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )

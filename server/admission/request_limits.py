@@ -49,6 +49,12 @@ FILTERS = Most(
     " dimension",
     field="filter",
 )
+GROUPS = Most(
+    count=2,
+    reason=Reason.TOO_MANY_FILTERS,
+    message="figures are kept by single dimensions and by pairs of them: group by at most two dimensions",
+    field="group_by",
+)
 PROPERTIES = Most(
     count=rules.MAX_PROPERTIES,
     reason=Reason.TOO_MANY_PROPERTIES,
@@ -68,6 +74,8 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.TrackEventsRequest.events": EVENTS,
     "tallywire.v1.StreamBatch.events": EVENTS,
     "tallywire.v1.GetUsageTrendsRequest.metrics": METRICS,
+    "tallywire.v1.QueryMetricsRequest.group_by": GROUPS,
+    "tallywire.v1.QueryMetricsRequest.metrics": METRICS,
     "tallywire.v1.RealtimeFilter.agent_ids": REALTIME_VALUES,
     "tallywire.v1.RealtimeFilter.dimensions": REALTIME_VALUES,
     "tallywire.v1.Filter.dimensions": FILTERS,

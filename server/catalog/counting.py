@@ -159,6 +159,14 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
     return result
 
 
+def of_group(events: Iterable[Event], numbers: Numbers) -> Cell:
+    """Returns what events add up to in one cell, whatever dimension or bucket that is of."""
+    types: _ByType = {}
+    for event in events:
+        types.setdefault(event.event_type, []).append(event)
+    return _cell(types, numbers)
+
+
 def _by_cell(
     groups: Mapping[_Group, _ByType], pairs: Sequence[FieldPair], overflow: Overflow
 ) -> dict[_PlainKey, _ByType]:

@@ -18,6 +18,7 @@ from server.events.event import Event
 USER_KIND = 1  # of members, as member_kind of a dimension: users have numbers, and no cells
 _PAIRS = 100  # the number of a pair is that of its first dimension × this + that of its second one
 _PAIR_LIMIT = 20_000
+_NO_NUMBER = -1
 _BETWEEN = "\x1f"  # stands between the two values of a pair; no value holds it
 
 
@@ -44,10 +45,15 @@ class Dimension:
     member_kind: int = 0  # of its values in the table of members; 0: they are not limited
     limit: int = 1_000  # of distinct values with cells of their own, unless the operator sets another one
     highest_limit: int = 1_000_000  # that the operator may set
-    has_all_measures: bool = True  # so that a question can be narrowed to one of its values
+    only_measures: tuple[str, ...] = ()  # those that are kept by it; none: all, so that questions can be narrowed by it
     has_projections: bool = False  # what projections count is kept by it, too
     has_slots: bool = False  # so that realtime can be narrowed to some of its values
     sides: "tuple[Dimension, Dimension] | None" = None  # of a pair
+
+    @property
+    def has_all_measures(self) -> bool:
+        """Returns whether all measures of events are kept by it, so that questions can be narrowed by it."""
+        return not self.only_measures
 
     @property
     def max_bytes(self) -> int:
@@ -85,6 +91,29 @@ class Dimension:
 def joined(first: str, second: str) -> str:
     """Returns the value of a pair; empty where one of the two is."""
     return f"{first}{_BETWEEN}{second}" if first and second else ""
+
+
+def combined(values: Sequence[str]) -> str:
+    """Returns the value of a combination; empty where one of them is."""
+    return _BETWEEN.join(values) if all(values) else ""
+
+
+def beginning(first: str) -> str:
+    """Returns what the values of a pair with this first value begin with."""
+    return first + _BETWEEN
+
+
+def ending(second: str) -> str:
+    """Returns what the values of a pair with this second value end with."""
+    return _BETWEEN + second
+
+
+def combination(some: Sequence[Dimension]) -> Dimension:
+    """Returns what stands for dimensions together of which no figures are kept, so that they have to be counted from
+    events.
+    """
+    names = ",".join(one.name for one in some)
+    return Dimension(number=_NO_NUMBER, name=names, description=f"What carries all of {names}.")
 
 
 def parted(value: str) -> Sequence[str]:
@@ -163,6 +192,11 @@ class Dimensions:
         """Returns the dimensions by which a question can be narrowed."""
         return [one for one in self.entries if one.has_all_measures and one is not TOTAL]
 
+    @property
+    def groups(self) -> Sequence[Dimension]:
+        """Returns the dimensions that the rows of a table can be about."""
+        return [one for one in self.entries if one is not TOTAL]
+
     def pair(self, first: Dimension, second: Dimension) -> Dimension | None:
         """Returns the pair of two dimensions, in whatever order they are given; None where no event carries both."""
         lower, higher = sorted((first, second), key=lambda one: one.number)
@@ -217,13 +251,13 @@ EVENT_TYPE = Dimension(
     field="event_type",
     member_kind=3,
     highest_limit=1_000,
-    has_all_measures=False,
+    only_measures=("events",),
 )
 STORAGE_KIND = Dimension(
     number=5,
     name="storage_kind",
     description="What is stored. The storage in use alone.",
-    has_all_measures=False,
+    only_measures=("storage_change_bytes",),
 )
 MODEL = Dimension(
     number=6,

@@ -9,7 +9,7 @@ from server.catalog import cells, dimensions, registry
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.metrics import Aggregation, Measure, Metric, Quantile, Ratio
-from server.catalog.selections import Wanted
+from server.catalog.selections import Ranking, Wanted
 
 Figure = int | float | None
 Figures = Mapping[str, Figure]
@@ -34,8 +34,19 @@ def figures(names: Iterable[str], cell: Cell, by: Dimension = dimensions.TOTAL) 
 
 
 def is_kept(name: str, by: Dimension) -> bool:
-    """Returns whether a metric is kept by a dimension: what projections count is kept by some dimensions alone."""
+    """Returns whether a metric is kept by a dimension: some keep a few measures alone, and what projections count is
+    kept by some dimensions alone.
+    """
+    if by.only_measures and not _measures(name).issubset(by.only_measures):
+        return False
     return by.has_projections or not _projections(name)
+
+
+@functools.cache
+def _measures(name: str) -> frozenset[str]:
+    metric = registry.METRICS[name]
+    terms = (metric.measure,) if isinstance(metric, Quantile) else _terms(metric)
+    return frozenset(_measure(term).name for term in terms)
 
 
 @functools.cache
@@ -43,8 +54,11 @@ def _projections(name: str) -> Sequence[str]:
     return wanted([name]).projections
 
 
-def wanted(names: Iterable[str], *more: str) -> Wanted:
-    """Returns what to read for metrics and further measures. "name.count" asks how many events carried a measure."""
+def wanted(names: Iterable[str], *more: str, projections: Iterable[str] = ()) -> Wanted:
+    """Returns what to read for metrics and further measures. "name.count" asks how many events carried a measure.
+
+    projections are those of which an answer needs more than figures.
+    """
     metrics = [registry.METRICS[name] for name in names]
     terms = {term for metric in metrics if not isinstance(metric, Quantile) for term in _terms(metric)}.union(more)
     distributed = {metric.measure for metric in metrics if isinstance(metric, Quantile)}
@@ -53,8 +67,35 @@ def wanted(names: Iterable[str], *more: str) -> Wanted:
         counters=sorted({place.key for place in map(_place, terms) if not place.in_set}),
         histograms=sorted(registry.MEASURES[name].number for name in distributed),
         sets=sorted(place.key for place in map(_place, terms) if place.in_set),
-        projections=sorted({one.projection for one in measures if one.projection}),
+        projections=sorted({one.projection for one in measures if one.projection}.union(projections)),
     )
+
+
+def adds_up(metric: Metric) -> bool:
+    """Returns whether the figures of parts add up to that of the whole: counts, sums and totals of them."""
+    return (
+        isinstance(metric, Measure | Ratio)
+        and _divisor(metric) == ()
+        and not any(_place(term).in_set for term in _terms(metric))
+    )
+
+
+def ranking(metric: Metric, *, descending: bool) -> Ranking | None:
+    """Returns how values are ranked by a metric; None where it takes more than counters to tell."""
+    if isinstance(metric, Quantile) or any(_place(term).in_set for term in _terms(metric)):
+        return None
+    added = _terms(metric) if isinstance(metric, Measure) else metric.numerators
+    taken = () if isinstance(metric, Measure) else metric.subtrahends
+    return Ranking(
+        above=[_place(term).key for term in (*added, *taken)],
+        signs=[1] * len(added) + [-1] * len(taken),
+        below=[_place(term).key for term in _divisor(metric)],
+        descending=descending,
+    )
+
+
+def _divisor(metric: Measure | Ratio) -> tuple[str, ...]:
+    return () if isinstance(metric, Measure) else metric.denominators
 
 
 def change(now: Figure, before: Figure) -> float | None:

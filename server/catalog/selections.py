@@ -41,6 +41,18 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """A figure that values are ranked by: counters by their keys, those above added up, each times its sign, and
+    divided by those below, if there are any.
+    """
+
+    above: Sequence[int]
+    signs: Sequence[int]
+    below: Sequence[int] = ()
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventTypeCounts:
     """Asks for one counter of every event type over a span, of at most `limit` types, the first in order."""
 

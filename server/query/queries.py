@@ -1,9 +1,10 @@
 """What all questions share: a limited number at once, each answered from one snapshot of rollups and deltas."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from datetime import datetime
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from server.admission.query_slots import QuerySlots
 from server.catalog import registry
@@ -30,6 +31,7 @@ class Plan(Protocol):
 
 
 PlanT = TypeVar("PlanT", bound=Plan)
+Planner: TypeAlias = Callable[[Driver, TimeRange], Awaitable[PlanT]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,10 @@ class Queries:
         self._slots = slots
         self._projector = projector
 
+    def now(self) -> datetime:
+        """Returns the database's time."""
+        return self._clock.now()
+
     @contextlib.asynccontextmanager
     async def looking(self, principal: Principal) -> AsyncIterator[Driver]:
         """Gives a connection to a question that reads no figures."""
@@ -76,6 +82,29 @@ class Queries:
     ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
         """Reads for a question in one statement; the block gets what was read and the connection, all of which sees the
         same instant in_snapshot.
+        """
+
+        async def planner(_: Driver, resolved: TimeRange) -> PlanT:
+            return plan(resolved)
+
+        async with self._reading(principal, period, wanted, planner, in_snapshot=in_snapshot) as found:
+            yield found
+
+    @contextlib.asynccontextmanager
+    async def reading_planned(
+        self, principal: Principal, period: Period, wanted: Wanted, planner: Planner[PlanT]
+    ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
+        """Reads for a question whose plan follows from what it finds: planner reads, too, and the block; all of it sees
+        the same instant.
+        """
+        async with self._reading(principal, period, wanted, planner, in_snapshot=True) as found:
+            yield found
+
+    @contextlib.asynccontextmanager
+    async def _reading(
+        self, principal: Principal, period: Period, wanted: Wanted, planner: Planner[PlanT], *, in_snapshot: bool
+    ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
+        """Reads for a question.
 
         Where projections have not seen every revision of that instant, they are brought up to it first: the answer
         holds whatever was acknowledged before the question.
@@ -86,7 +115,7 @@ class Queries:
                 self._slots.slot(principal),
                 self._database.snapshot() if in_snapshot else self._database.query() as driver,
             ):
-                read = await self._read(driver, principal, period, wanted, plan, target)
+                read = await self._read(driver, principal, period, wanted, planner, target)
                 if target is not None or not read.lagging:
                     yield driver, read
                     return
@@ -99,7 +128,7 @@ class Queries:
         principal: Principal,
         period: Period,
         wanted: Wanted,
-        plan: Callable[[TimeRange], PlanT],
+        planner: Planner[PlanT],
         target: int | None,
     ) -> Read[PlanT]:
         """Plans with the clock's time and reads in one statement, which also returns the database's own time.
@@ -109,7 +138,7 @@ class Queries:
         now = self._clock.now()
         while True:
             planned = period.resolved(principal, now)
-            chosen = plan(planned)
+            chosen = await planner(driver, planned)
             selections = list(chosen.selections())
             found = await reading.read(driver, principal.organization_id, selections, wanted, chosen.event_types)
             now = found.as_of.at

@@ -4,12 +4,15 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import agent, overview, pairs, trends
+from server.query import agent, dimension_values, overview, pairs, table, trends
+from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.rpc import gate
 from server.rpc.questions import agent as agent_messages
 from server.rpc.questions import catalogue
+from server.rpc.questions import dimension_values as dimension_values_messages
 from server.rpc.questions import overview as overview_messages
+from server.rpc.questions import table as table_messages
 from server.rpc.questions import trends as trends_messages
 from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 
@@ -19,8 +22,9 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
     """The service that answers questions with the figures of the caller's organization."""
 
-    def __init__(self, queries: Queries) -> None:
+    def __init__(self, queries: Queries, tokens: PageTokens) -> None:
         self._queries = queries
+        self._tokens = tokens
 
     async def GetOverview(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.GetOverviewRequest, context: _Context
@@ -44,6 +48,25 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         question = trends_messages.question(request)
         return await trends_messages.encoded_response(
             await trends.answer(self._queries, gate.caller().principal, question)
+        )
+
+    # The response is bytes already, which the gate lets through.
+    async def QueryMetrics(  # type: ignore[override]  # noqa: N802 - the name in the contract
+        self, request: metrics_service_pb2.QueryMetricsRequest, context: _Context
+    ) -> bytes:
+        """Returns a page of a table."""
+        question = table_messages.question(request)
+        return await table_messages.encoded_response(
+            await table.answer(self._queries, self._tokens, gate.caller().principal, question)
+        )
+
+    async def ListDimensionValues(  # noqa: N802 - the name in the contract
+        self, request: metrics_service_pb2.ListDimensionValuesRequest, context: _Context
+    ) -> metrics_service_pb2.ListDimensionValuesResponse:
+        """Returns values of a dimension."""
+        question = dimension_values_messages.question(request)
+        return dimension_values_messages.response(
+            await dimension_values.answer(self._queries, gate.caller().principal, question)
         )
 
     async def ListMetrics(  # noqa: N802 - the name in the contract

@@ -33,6 +33,8 @@ SCOPES = {
                 "GetOverview": Scope.READ,
                 "GetAgentMetrics": Scope.READ,
                 "GetUsageTrends": Scope.READ,
+                "QueryMetrics": Scope.READ,
+                "ListDimensionValues": Scope.READ,
                 "ListMetrics": Scope.READ,
             },
         ),

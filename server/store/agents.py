@@ -36,6 +36,17 @@ _TOLD_KINDS = f"""
     CROSS JOIN LATERAL (SELECT * FROM agents
     WHERE organization_id = $1 AND version = $2 AND agent_id = w.agent_id OFFSET 0) AS a
 """  # noqa: S608 - constants of this file
+# As above.
+_NAMES = f"""
+    SELECT a.agent_id, a.name FROM unnest($2::text[]) AS w(agent_id)
+    CROSS JOIN LATERAL (SELECT agent_id, name FROM agents
+    WHERE organization_id = $1 AND version = {_VERSION} AND agent_id = w.agent_id AND name <> '' OFFSET 0) AS a
+"""  # noqa: S608 - constants of this file
+_NAMED = f"""
+    SELECT agent_id FROM agents
+    WHERE organization_id = $1 AND version = {_VERSION} AND starts_with(lower(name), $2) AND name <> ''
+    ORDER BY agent_id LIMIT $3
+"""  # noqa: S608 - constants of this file
 _HISTORY = f"organization_id = $1 AND version = {_VERSION} AND agent_id = w.agent_id"
 _KINDS = f"""
     SELECT w.agent_id, k.revision, k.kind FROM unnest($2::text[]) AS w(agent_id) CROSS JOIN LATERAL (
@@ -59,6 +70,18 @@ async def told_kinds(driver: Driver, rows: Rows, agent_ids: Collection[str]) -> 
     """Returns when the kind of agents was said last, and which it is, of those of them that are known."""
     found = await driver.fetch(_TOLD_KINDS, *rows, list(agent_ids))
     return {agent_id: (at, AgentKind(kind)) for agent_id, at, kind in found}
+
+
+async def names(driver: Driver, organization_id: int, agent_ids: Collection[str]) -> dict[str, str]:
+    """Returns what people call agents, of those of them whose names were told."""
+    rows = await driver.fetch(_NAMES, organization_id, list(agent_ids))
+    return {row[0]: row[1] for row in rows}
+
+
+async def named(driver: Driver, organization_id: int, prefix: str, limit: int) -> list[str]:
+    """Returns agents whose names begin with a prefix, whatever its case."""
+    rows = await driver.fetch(_NAMED, organization_id, prefix.lower(), limit)
+    return [row[0] for row in rows]
 
 
 async def add_kinds(driver: Driver, rows: Rows, changes: Iterable[KindChange]) -> None:

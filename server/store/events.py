@@ -153,17 +153,19 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 async def occurred_between(
-    driver: Driver, organization_id: int, start: datetime, end: datetime
+    driver: Driver, organization_id: int, start: datetime, end: datetime, *, where: Mapping[str, str] | None = None
 ) -> AsyncIterator[list[tuple[int, Event]]]:
     """Yields the raw events that occurred in [start, end), each with its revision, in portions; needs an open
-    transaction.
+    transaction. where has the values that events must have in some of ID_FIELDS.
     """
+    conditions = "".join(f" AND {name} = ${place}" for place, name in enumerate(where or {}, start=4))
     cursor = await driver.cursor(
-        f"SELECT {SELECTED} FROM events"  # noqa: S608 - a constant of this file
-        " WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3",
+        f"SELECT {SELECTED} FROM events"  # noqa: S608 - constants of this file, and names of dimensions
+        f" WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3{conditions}",
         organization_id,
         start,
         end,
+        *(where or {}).values(),
     )
     while rows := await cursor.fetch(5000):
         yield [(row["revision"], read(tuple(row))) for row in rows]

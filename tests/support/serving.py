@@ -175,6 +175,15 @@ class Caller:
         )
         return await self.ask("GetUsageTrends", request)
 
+    async def table(
+        self, time_range: time_pb2.TimeRange, *metrics: str, by: Sequence[str] = (), part: Any = None, **rest: Any
+    ) -> metrics_service_pb2.QueryMetricsResponse:
+        """Asks for a table with a row for each value of a dimension or pair."""
+        request = metrics_service_pb2.QueryMetricsRequest(
+            time_range=time_range, metrics=metrics, group_by=by, filter=part, **rest
+        )
+        return await self.ask("QueryMetrics", request)
+
     async def ask(self, rpc: str, request: Any) -> Any:
         """Calls an RPC of MetricsService."""
         stub = metrics_service_pb2_grpc.MetricsServiceStub(self.channel)

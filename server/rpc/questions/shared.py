@@ -1,15 +1,15 @@
 """The conversions that questions and answers share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf import timestamp_pb2
 
 from server import histogram, quarters, timerange
 from server.admission import request_limits
-from server.catalog import cells, counting, dimensions
+from server.catalog import cells, counting, dimensions, metrics, registry
 from server.catalog.dimensions import Dimension
-from server.catalog.figures import Figures
+from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.events import rules
@@ -17,10 +17,15 @@ from server.query.answers import Context, Period
 from server.query.changes import Absence
 from server.query.comparison import Compared, Comparison, Mode
 from server.rollups import overflow
-from server.timerange import Asked
+from server.timerange import Asked, Granularity, Span
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
 _STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in counting.STORAGE_KINDS}
+
+_GRANULARITIES: Mapping[int, Granularity | None] = {
+    time_pb2.GRANULARITY_UNSPECIFIED: None,
+    **{time_pb2.Granularity.Value(f"GRANULARITY_{one.name}"): one for one in Granularity},
+}
 
 # The fields of a filter that name a dimension of their own.
 _FIELDS = {
@@ -114,17 +119,35 @@ def _filter(field: str, dimension: Dimension, value: str) -> Filter:
     return Filter(dimension=dimension, value=rules.identifier(field, value, dimension.max_bytes))
 
 
-def _dimension(name: str) -> Dimension:
-    dimension = dimensions.TABLE.by_name.get(name)
-    if dimension is None or dimension not in dimensions.TABLE.filters:
-        known = ", ".join(one.name for one in dimensions.TABLE.filters)
+def dimension(name: str, among: Sequence[Dimension], *, field: str, purpose: str) -> Dimension:
+    """Returns the dimension of a name; refuses one that is not among those that serve the purpose."""
+    found = dimensions.TABLE.by_name.get(name)
+    if found is None or found not in among:
+        known = ", ".join(one.name for one in among)
         raise Refused(
             Reason.UNKNOWN_DIMENSION,
-            f"{name[:64]!r} is no dimension that an answer can be narrowed by; these are: {known}",
-            field="filter.dimensions.dimension",
+            f"{name[:64]!r} is no dimension that {purpose}; these are: {known}",
+            field=field,
             metadata={"dimension": name[:64]},
         )
-    return dimension
+    return found
+
+
+def _dimension(name: str) -> Dimension:
+    field, purpose = "filter.dimensions.dimension", "an answer can be narrowed by"
+    return dimension(name, dimensions.TABLE.filters, field=field, purpose=purpose)
+
+
+def page_size(asked: int, default: int, most: int) -> int:
+    """Returns the most rows of a page; more than there may be are taken as the most."""
+    if asked < 0:
+        raise Refused(
+            Reason.VALUE_OUT_OF_RANGE,
+            f"must be from 1 to {most}",
+            field="page_size",
+            metadata={"minimum": "1", "maximum": str(most)},
+        )
+    return min(asked or default, most)
 
 
 def timestamp(bucket: int) -> timestamp_pb2.Timestamp:
@@ -167,6 +190,32 @@ def compared(value: Compared | None) -> answer_pb2.ComparedPeriod | None:
         compared_until=timestamp(value.until),
         absence_reason=ABSENCES[value.absence] if value.absence else answer_pb2.ABSENCE_REASON_UNSPECIFIED,
     )
+
+
+def bucket(span: Span) -> metrics_service_pb2.Bucket:
+    """Returns the message of a bucket."""
+    return metrics_service_pb2.Bucket(start=timestamp(span.start), end=timestamp(span.end))
+
+
+def series_value(name: str, value: Figure) -> metrics_service_pb2.SeriesValue:
+    """Returns the message of one figure of a metric."""
+    if value is None:
+        return metrics_service_pb2.SeriesValue()
+    if metrics.is_integer(registry.METRICS[name]):
+        return metrics_service_pb2.SeriesValue(integer=int(value))
+    return metrics_service_pb2.SeriesValue(number=value)
+
+
+def granularity(number: int, *, field: str) -> Granularity | None:
+    """Returns a granularity; None where the service is to choose."""
+    if number not in _GRANULARITIES:
+        raise Refused(Reason.INVALID_ENUM, "not a known granularity", field=field)
+    return _GRANULARITIES[number]
+
+
+def granularity_number(one: Granularity) -> time_pb2.Granularity.ValueType:
+    """Returns the number of a granularity."""
+    return time_pb2.Granularity.Value(f"GRANULARITY_{one.name}")
 
 
 def set_figures(message: Any, figures: Figures) -> None:

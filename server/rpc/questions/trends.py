@@ -1,21 +1,15 @@
 """GetUsageTrends: conversion between messages and values."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from server.catalog import metrics, registry
+from server.catalog import registry
 from server.catalog.figures import Figure
-from server.errors import Reason, Refused
 from server.query.costs import Resource
 from server.query.trends import Trends, TrendsQuestion
 from server.rpc.questions import shared
-from server.timerange import Granularity, Span
-from tallywire.v1 import metrics_service_pb2, time_pb2
+from tallywire.v1 import metrics_service_pb2
 
-_GRANULARITIES: Mapping[int, Granularity | None] = {
-    time_pb2.GRANULARITY_UNSPECIFIED: None,
-    **{time_pb2.Granularity.Value(f"GRANULARITY_{one.name}"): one for one in Granularity},
-}
 _RESOURCES = {one: metrics_service_pb2.CostResource.Value(f"COST_RESOURCE_{one.name}") for one in Resource}
 
 
@@ -24,16 +18,10 @@ def question(request: metrics_service_pb2.GetUsageTrendsRequest) -> TrendsQuesti
     return TrendsQuestion(
         period=shared.period(request.time_range),
         part=shared.part(request.filter),
-        granularity=_granularity(request.granularity),
+        granularity=shared.granularity(request.granularity, field="granularity"),
         metrics=request.metrics,
         comparison=shared.compared_with(request.comparison),
     )
-
-
-def _granularity(number: int) -> Granularity | None:
-    if number not in _GRANULARITIES:
-        raise Refused(Reason.INVALID_ENUM, "not a known granularity", field="granularity")
-    return _GRANULARITIES[number]
 
 
 async def encoded_response(answer: Trends) -> bytes:
@@ -52,7 +40,7 @@ def pieces(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsRespons
     """
     yield metrics_service_pb2.GetUsageTrendsResponse(
         context=shared.context(answer.context),
-        granularity=time_pb2.Granularity.Value(f"GRANULARITY_{answer.granularity.name}"),
+        granularity=shared.granularity_number(answer.granularity),
         storage_by_kind=shared.storage(answer.storage_by_kind),
         estimated_costs=[
             metrics_service_pb2.EstimatedCost(resource=_RESOURCES[resource], cost_micros=cost)
@@ -60,28 +48,16 @@ def pieces(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsRespons
         ],
         compared=shared.compared(answer.compared),
     )
-    yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(_bucket, answer.buckets))
+    yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(shared.bucket, answer.buckets))
     for name, values in answer.series.items():
         yield metrics_service_pb2.GetUsageTrendsResponse(series=[_series(name, values)])
     if answer.earlier is not None:
-        yield metrics_service_pb2.GetUsageTrendsResponse(earlier_buckets=map(_bucket, answer.earlier.buckets))
+        yield metrics_service_pb2.GetUsageTrendsResponse(earlier_buckets=map(shared.bucket, answer.earlier.buckets))
         for name, values in answer.earlier.series.items():
             yield metrics_service_pb2.GetUsageTrendsResponse(earlier_series=[_series(name, values)])
 
 
 def _series(name: str, values: Sequence[Figure]) -> metrics_service_pb2.Series:
     return metrics_service_pb2.Series(
-        metric=name, unit=registry.METRICS[name].unit, values=[_series_value(name, value) for value in values]
+        metric=name, unit=registry.METRICS[name].unit, values=[shared.series_value(name, value) for value in values]
     )
-
-
-def _bucket(span: Span) -> metrics_service_pb2.Bucket:
-    return metrics_service_pb2.Bucket(start=shared.timestamp(span.start), end=shared.timestamp(span.end))
-
-
-def _series_value(name: str, value: Figure) -> metrics_service_pb2.SeriesValue:
-    if value is None:
-        return metrics_service_pb2.SeriesValue()
-    if metrics.is_integer(registry.METRICS[name]):
-        return metrics_service_pb2.SeriesValue(integer=int(value))
-    return metrics_service_pb2.SeriesValue(number=value)

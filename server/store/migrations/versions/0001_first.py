@@ -416,6 +416,12 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, dimension, value, granularity, bucket)
     ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
     """,
+    # Of all values of a dimension at once. A condition that always holds, and that only those ask for who need this,
+    # keeps planners from looking for single values here.
+    """
+    CREATE INDEX rollups_by_bucket ON rollups (organization_id, dimension, granularity, bucket)
+        WHERE granularity + 0 > 0
+    """,
     # Folded figures of messages for an hour or so: by slots of five seconds for some minutes, then by minute.
     """
     CREATE TABLE slot_rollups (

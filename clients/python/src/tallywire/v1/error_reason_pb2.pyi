@@ -138,6 +138,18 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. Figures by the pair of dimensions are not complete for the period: with RetryInfo while they are
     still being counted, else the period begins before complete_from. Metadata: pair, complete_from (RFC 3339).
     """
+    ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 54
+    """INVALID_ARGUMENT. page_token is damaged or forged, or belongs to another organization."""
+    ERROR_REASON_PAGE_TOKEN_MISMATCH: _ErrorReason.ValueType  # 55
+    """INVALID_ARGUMENT. page_token belongs to another question: all but page_size must be as for the page before."""
+    ERROR_REASON_PAGE_TOKEN_EXPIRED: _ErrorReason.ValueType  # 56
+    """FAILED_PRECONDITION. The figures have changed since the page before, so that the next page would not fit it: ask for
+    the first page again. Metadata: revision, that of the page before, and newest_revision.
+    """
+    ERROR_REASON_TOO_MANY_VALUES: _ErrorReason.ValueType  # 57
+    """FAILED_PRECONDITION. The rows cannot be ordered by a percentile or by distinct ids, because there are too many of
+    them. Metadata: limit.
+    """
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -343,6 +355,18 @@ the pairs that can be used.
 ERROR_REASON_PAIR_INCOMPLETE: ErrorReason.ValueType  # 53
 """FAILED_PRECONDITION. Figures by the pair of dimensions are not complete for the period: with RetryInfo while they are
 still being counted, else the period begins before complete_from. Metadata: pair, complete_from (RFC 3339).
+"""
+ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 54
+"""INVALID_ARGUMENT. page_token is damaged or forged, or belongs to another organization."""
+ERROR_REASON_PAGE_TOKEN_MISMATCH: ErrorReason.ValueType  # 55
+"""INVALID_ARGUMENT. page_token belongs to another question: all but page_size must be as for the page before."""
+ERROR_REASON_PAGE_TOKEN_EXPIRED: ErrorReason.ValueType  # 56
+"""FAILED_PRECONDITION. The figures have changed since the page before, so that the next page would not fit it: ask for
+the first page again. Metadata: revision, that of the page before, and newest_revision.
+"""
+ERROR_REASON_TOO_MANY_VALUES: ErrorReason.ValueType  # 57
+"""FAILED_PRECONDITION. The rows cannot be ordered by a percentile or by distinct ids, because there are too many of
+them. Metadata: limit.
 """
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""

@@ -51,6 +51,30 @@ COST_RESOURCE_BANDWIDTH: CostResource.ValueType  # 3
 """Bandwidth: request and response bytes of API calls, at the rate per GiB."""
 global___CostResource = CostResource
 
+class _SortDirection:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _SortDirectionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_SortDirection.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    SORT_DIRECTION_UNSPECIFIED: _SortDirection.ValueType  # 0
+    """As SORT_DIRECTION_DESCENDING."""
+    SORT_DIRECTION_DESCENDING: _SortDirection.ValueType  # 1
+    """The greatest figure first."""
+    SORT_DIRECTION_ASCENDING: _SortDirection.ValueType  # 2
+    """The smallest figure first."""
+
+class SortDirection(_SortDirection, metaclass=_SortDirectionEnumTypeWrapper):
+    """SortDirection is the order of rows."""
+
+SORT_DIRECTION_UNSPECIFIED: SortDirection.ValueType  # 0
+"""As SORT_DIRECTION_DESCENDING."""
+SORT_DIRECTION_DESCENDING: SortDirection.ValueType  # 1
+"""The greatest figure first."""
+SORT_DIRECTION_ASCENDING: SortDirection.ValueType  # 2
+"""The smallest figure first."""
+global___SortDirection = SortDirection
+
 class _MetricKind:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -1150,6 +1174,351 @@ class EstimatedCost(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["cost_micros", b"cost_micros", "resource", b"resource"]) -> None: ...
 
 global___EstimatedCost = EstimatedCost
+
+@typing.final
+class QueryMetricsRequest(google.protobuf.message.Message):
+    """QueryMetricsRequest asks for a table of figures."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    GROUP_BY_FIELD_NUMBER: builtins.int
+    METRICS_FIELD_NUMBER: builtins.int
+    ORDER_BY_FIELD_NUMBER: builtins.int
+    DIRECTION_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    SERIES_FIELD_NUMBER: builtins.int
+    order_by: builtins.str
+    """order_by is one of the metrics. Unset: the first one."""
+    direction: global___SortDirection.ValueType
+    """direction is the order of the rows. Rows without the figure come last either way, and rows with equal figures in the
+    order of their values.
+    """
+    page_size: builtins.int
+    """page_size is the most rows of a page. Unset: 50. More than 1,000 are taken as 1,000."""
+    page_token: builtins.str
+    """page_token asks for the next page of the same question: next_page_token of the page before. A token of another
+    question is refused (PAGE_TOKEN_MISMATCH). The pages of a table are of one revision. Once events have come in
+    since, the rows that were shown would no longer fit those to come: the token is then refused (PAGE_TOKEN_EXPIRED).
+    """
+    @property
+    def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
+        """time_range is the period. Required."""
+
+    @property
+    def filter(self) -> tallywire.v1.answer_pb2.Filter:
+        """filter narrows the question to one value of a dimension. Together with group_by it must be a pair of dimensions that
+        is kept (ListMetrics has them; PAIR_NOT_KEPT names them). Unset: the whole organization.
+        """
+
+    @property
+    def group_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """group_by names what each row is about: one dimension, or the two of a pair that is kept. Empty: the total alone.
+        Beside the dimensions in ListMetrics, "event_type" and "storage_kind" can be named: of these only events and
+        storage_change_bytes are kept, and other figures are absent.
+        """
+
+    @property
+    def metrics(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """metrics are the names of at most 20 metrics with a series (see ListMetrics). Required. A name that is given twice
+        counts once.
+        """
+
+    @property
+    def series(self) -> global___SeriesRequest:
+        """series asks for a series of every metric beside the figures of each row and of the total."""
+
+    def __init__(
+        self,
+        *,
+        time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
+        filter: tallywire.v1.answer_pb2.Filter | None = ...,
+        group_by: collections.abc.Iterable[builtins.str] | None = ...,
+        metrics: collections.abc.Iterable[builtins.str] | None = ...,
+        order_by: builtins.str = ...,
+        direction: global___SortDirection.ValueType = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        series: global___SeriesRequest | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["filter", b"filter", "series", b"series", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["direction", b"direction", "filter", b"filter", "group_by", b"group_by", "metrics", b"metrics", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "series", b"series", "time_range", b"time_range"]) -> None: ...
+
+global___QueryMetricsRequest = QueryMetricsRequest
+
+@typing.final
+class SeriesRequest(google.protobuf.message.Message):
+    """SeriesRequest asks for series beside figures."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GRANULARITY_FIELD_NUMBER: builtins.int
+    granularity: tallywire.v1.time_pb2.Granularity.ValueType
+    """granularity is the width of a point. Unset: the server chooses by the length of the period. All series of a page
+    have at most 200,000 points together (TOO_MANY_POINTS).
+    """
+    def __init__(
+        self,
+        *,
+        granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["granularity", b"granularity"]) -> None: ...
+
+global___SeriesRequest = SeriesRequest
+
+@typing.final
+class QueryMetricsResponse(google.protobuf.message.Message):
+    """QueryMetricsResponse holds a page of a table. For every metric that adds up (counts and sums, not averages, rates,
+    percentiles and distinct ids): the rows of all pages up to this one + rest + other = total.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: builtins.int
+    METRICS_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    TOTAL_FIELD_NUMBER: builtins.int
+    REST_FIELD_NUMBER: builtins.int
+    OTHER_FIELD_NUMBER: builtins.int
+    DISTINCT_VALUES_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    GRANULARITY_FIELD_NUMBER: builtins.int
+    BUCKETS_FIELD_NUMBER: builtins.int
+    distinct_values: builtins.int
+    """distinct_values is the number of rows of all pages."""
+    next_page_token: builtins.str
+    """next_page_token asks for the next page. Empty: this is the last one."""
+    granularity: tallywire.v1.time_pb2.Granularity.ValueType
+    """granularity is the one of the series. Unset where none were asked for."""
+    @property
+    def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
+        """context says what was counted."""
+
+    @property
+    def metrics(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MetricColumn]:
+        """metrics are the columns: what each figure of a row is, in the order asked for."""
+
+    @property
+    def rows(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MetricRow]:
+        """rows have a value each of what the question groups by, in the order asked for. A value that nothing was counted for
+        in the period has no row.
+        """
+
+    @property
+    def total(self) -> global___MetricRow:
+        """total is the whole of what the question is about: each figure is the one that GetOverview gives at this revision."""
+
+    @property
+    def rest(self) -> global___MetricRow:
+        """rest is what the total has beside the rows of the pages up to this one and other: rows that are still to come, and
+        what carries no value of the dimension. Figures that do not add up are absent. Unset without group_by.
+        """
+
+    @property
+    def other(self) -> global___MetricRow:
+        """other is what values without figures of their own come to: those that were first seen after the organization's
+        limit of distinct values was reached. Unset where there are none, and where the question groups by one dimension of
+        a pair and filters by the other: it is then a part of rest.
+        """
+
+    @property
+    def buckets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Bucket]:
+        """buckets are the periods of the series' points, oldest first, without gaps. Empty where none were asked for."""
+
+    def __init__(
+        self,
+        *,
+        context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
+        metrics: collections.abc.Iterable[global___MetricColumn] | None = ...,
+        rows: collections.abc.Iterable[global___MetricRow] | None = ...,
+        total: global___MetricRow | None = ...,
+        rest: global___MetricRow | None = ...,
+        other: global___MetricRow | None = ...,
+        distinct_values: builtins.int = ...,
+        next_page_token: builtins.str = ...,
+        granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
+        buckets: collections.abc.Iterable[global___Bucket] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["context", b"context", "other", b"other", "rest", b"rest", "total", b"total"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["buckets", b"buckets", "context", b"context", "distinct_values", b"distinct_values", "granularity", b"granularity", "metrics", b"metrics", "next_page_token", b"next_page_token", "other", b"other", "rest", b"rest", "rows", b"rows", "total", b"total"]) -> None: ...
+
+global___QueryMetricsResponse = QueryMetricsResponse
+
+@typing.final
+class MetricColumn(google.protobuf.message.Message):
+    """MetricColumn is a column of a table."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: builtins.int
+    UNIT_FIELD_NUMBER: builtins.int
+    metric: builtins.str
+    """metric is the name, as in ListMetrics."""
+    unit: builtins.str
+    """unit is the unit of the figures, as in ListMetrics."""
+    def __init__(
+        self,
+        *,
+        metric: builtins.str = ...,
+        unit: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["metric", b"metric", "unit", b"unit"]) -> None: ...
+
+global___MetricColumn = MetricColumn
+
+@typing.final
+class MetricRow(google.protobuf.message.Message):
+    """MetricRow is a row of a table."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    FIGURES_FIELD_NUMBER: builtins.int
+    SERIES_FIELD_NUMBER: builtins.int
+    display_name: builtins.str
+    """display_name is what people call the value, where that is known: the name of an agent. With two dimensions it is
+    the name of the agent among them.
+    """
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """values are what the row is about: one for each dimension of group_by, in its order. Empty for total, rest and other."""
+
+    @property
+    def figures(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SeriesValue]:
+        """figures are as many as the columns, each from the row's own counts and sums."""
+
+    @property
+    def series(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MetricPoints]:
+        """series are as many as the columns, where the question asks for series, and else empty."""
+
+    def __init__(
+        self,
+        *,
+        values: collections.abc.Iterable[builtins.str] | None = ...,
+        display_name: builtins.str = ...,
+        figures: collections.abc.Iterable[global___SeriesValue] | None = ...,
+        series: collections.abc.Iterable[global___MetricPoints] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "figures", b"figures", "series", b"series", "values", b"values"]) -> None: ...
+
+global___MetricRow = MetricRow
+
+@typing.final
+class MetricPoints(google.protobuf.message.Message):
+    """MetricPoints are the figures of one metric over the buckets."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: builtins.int
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SeriesValue]:
+        """values are as many as the buckets."""
+
+    def __init__(
+        self,
+        *,
+        values: collections.abc.Iterable[global___SeriesValue] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["values", b"values"]) -> None: ...
+
+global___MetricPoints = MetricPoints
+
+@typing.final
+class ListDimensionValuesRequest(google.protobuf.message.Message):
+    """ListDimensionValuesRequest asks for values of a dimension."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIMENSION_FIELD_NUMBER: builtins.int
+    PREFIX_FIELD_NUMBER: builtins.int
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    dimension: builtins.str
+    """dimension is its name, as in ListMetrics (UNKNOWN_DIMENSION). Required."""
+    prefix: builtins.str
+    """prefix keeps the values that begin with it, or whose display name does, upper and lower case being the same. At most
+    256 bytes.
+    """
+    page_size: builtins.int
+    """page_size is the most values to return. Unset: 50. More than 1,000 are taken as 1,000."""
+    @property
+    def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
+        """time_range is the period whose use decides the order. Unset: the last 28 days."""
+
+    def __init__(
+        self,
+        *,
+        dimension: builtins.str = ...,
+        prefix: builtins.str = ...,
+        time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
+        page_size: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["dimension", b"dimension", "page_size", b"page_size", "prefix", b"prefix", "time_range", b"time_range"]) -> None: ...
+
+global___ListDimensionValuesRequest = ListDimensionValuesRequest
+
+@typing.final
+class ListDimensionValuesResponse(google.protobuf.message.Message):
+    """ListDimensionValuesResponse holds values of a dimension."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: builtins.int
+    VALUES_FIELD_NUMBER: builtins.int
+    HAS_MORE_FIELD_NUMBER: builtins.int
+    has_more: builtins.bool
+    """has_more is true if there are more values than these: a longer prefix finds them."""
+    @property
+    def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
+        """context says what was counted."""
+
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DimensionValue]:
+        """values are those with the most events in the period first, those with equally many by value, and then those that no
+        event of the period carries.
+        """
+
+    def __init__(
+        self,
+        *,
+        context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
+        values: collections.abc.Iterable[global___DimensionValue] | None = ...,
+        has_more: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["context", b"context"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["context", b"context", "has_more", b"has_more", "values", b"values"]) -> None: ...
+
+global___ListDimensionValuesResponse = ListDimensionValuesResponse
+
+@typing.final
+class DimensionValue(google.protobuf.message.Message):
+    """DimensionValue is a value of a dimension."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    EVENTS_FIELD_NUMBER: builtins.int
+    value: builtins.str
+    """value is the value, as in filters."""
+    display_name: builtins.str
+    """display_name is what people call it, where that is known: the name of an agent."""
+    events: builtins.int
+    """events is the number of events in the period that carry it."""
+    def __init__(
+        self,
+        *,
+        value: builtins.str = ...,
+        display_name: builtins.str = ...,
+        events: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "events", b"events", "value", b"value"]) -> None: ...
+
+global___DimensionValue = DimensionValue
 
 @typing.final
 class ListMetricsRequest(google.protobuf.message.Message):

@@ -54,6 +54,16 @@ class MetricsServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetUsageTrendsRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetUsageTrendsResponse.FromString,
                 _registered_method=True)
+        self.QueryMetrics = channel.unary_unary(
+                '/tallywire.v1.MetricsService/QueryMetrics',
+                request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsResponse.FromString,
+                _registered_method=True)
+        self.ListDimensionValues = channel.unary_unary(
+                '/tallywire.v1.MetricsService/ListDimensionValues',
+                request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesResponse.FromString,
+                _registered_method=True)
         self.ListMetrics = channel.unary_unary(
                 '/tallywire.v1.MetricsService/ListMetrics',
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.ListMetricsRequest.SerializeToString,
@@ -93,6 +103,22 @@ class MetricsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def QueryMetrics(self, request, context):
+        """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
+        ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
+        the most messages", "the models that cost most") and for tables.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDimensionValues(self, request, context):
+        """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMetrics(self, request, context):
         """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
         narrowed by, alone and in pairs.
@@ -118,6 +144,16 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.GetUsageTrends,
                     request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetUsageTrendsRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetUsageTrendsResponse.SerializeToString,
+            ),
+            'QueryMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.QueryMetrics,
+                    request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsResponse.SerializeToString,
+            ),
+            'ListDimensionValues': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDimensionValues,
+                    request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesResponse.SerializeToString,
             ),
             'ListMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMetrics,
@@ -211,6 +247,60 @@ class MetricsService(object):
             '/tallywire.v1.MetricsService/GetUsageTrends',
             tallywire_dot_v1_dot_metrics__service__pb2.GetUsageTrendsRequest.SerializeToString,
             tallywire_dot_v1_dot_metrics__service__pb2.GetUsageTrendsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/QueryMetrics',
+            tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsRequest.SerializeToString,
+            tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDimensionValues(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/ListDimensionValues',
+            tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesRequest.SerializeToString,
+            tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,21 @@ class MetricsServiceStub:
     ]
     """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
 
+    QueryMetrics: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.QueryMetricsRequest,
+        tallywire.v1.metrics_service_pb2.QueryMetricsResponse,
+    ]
+    """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
+    ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
+    the most messages", "the models that cost most") and for tables.
+    """
+
+    ListDimensionValues: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.ListDimensionValuesRequest,
+        tallywire.v1.metrics_service_pb2.ListDimensionValuesResponse,
+    ]
+    """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one."""
+
     ListMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
@@ -85,6 +100,21 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse,
     ]
     """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
+
+    QueryMetrics: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.QueryMetricsRequest,
+        tallywire.v1.metrics_service_pb2.QueryMetricsResponse,
+    ]
+    """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
+    ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
+    the most messages", "the models that cost most") and for tables.
+    """
+
+    ListDimensionValues: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.ListDimensionValuesRequest,
+        tallywire.v1.metrics_service_pb2.ListDimensionValuesResponse,
+    ]
+    """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one."""
 
     ListMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
@@ -129,6 +159,25 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse]]:
         """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
+
+    @abc.abstractmethod
+    def QueryMetrics(
+        self,
+        request: tallywire.v1.metrics_service_pb2.QueryMetricsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.metrics_service_pb2.QueryMetricsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.QueryMetricsResponse]]:
+        """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
+        ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
+        the most messages", "the models that cost most") and for tables.
+        """
+
+    @abc.abstractmethod
+    def ListDimensionValues(
+        self,
+        request: tallywire.v1.metrics_service_pb2.ListDimensionValuesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.metrics_service_pb2.ListDimensionValuesResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.ListDimensionValuesResponse]]:
+        """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one."""
 
     @abc.abstractmethod
     def ListMetrics(

@@ -1,0 +1,96 @@
+"""ListDimensionValues: the values of a dimension, the most used first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from server.catalog import dimensions, figures
+from server.catalog.dimensions import Dimension
+from server.catalog.filters import Filter
+from server.catalog.selections import Selection
+from server.projections.agents import Agents
+from server.query import ranking
+from server.query.answers import Context, Period
+from server.query.queries import Queries
+from server.store import agents
+from server.store import ranking as stored_ranking
+from server.store.ranking import Values
+from server.tenancy.principal import Principal
+from server.timerange import TimeRange
+
+MAX_PAGE_SIZE = 1_000
+_DEFAULT_PERIOD = timedelta(days=28)
+_MAX_NAMED = 1_000  # agents whose names begin with a prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesQuestion:
+    """A question for values of a dimension that begin with a prefix, by their use in a period, 28 days without one."""
+
+    dimension: Dimension
+    prefix: str
+    period: Period | None
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DimensionValue:
+    """A value, what people call it, and how many events of the period carry it."""
+
+    value: str
+    display_name: str
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DimensionValues:
+    """Values in order; has_more where there are more of them."""
+
+    context: Context
+    values: Sequence[DimensionValue]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What to read beside the values: that the answer has a context."""
+
+    total: Selection
+    event_types: None = None
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns the plan's only selection."""
+        yield self.total
+
+
+def _plan(period: TimeRange) -> _Plan:
+    return _Plan(total=Selection.of(Filter(), period.span))
+
+
+async def answer(queries: Queries, principal: Principal, question: ValuesQuestion) -> DimensionValues:
+    """Answers the question."""
+    organization_id, dimension = principal.organization_id, question.dimension
+    now = queries.now()
+    period = question.period or Period(start=now - _DEFAULT_PERIOD, end=now, zone=None)
+    is_agent = dimension is dimensions.AGENT
+    wanted = figures.wanted(["events"], projections=[Agents.name] if is_agent else [])
+    async with queries.reading(principal, period, wanted, _plan, in_snapshot=True) as (driver, read):
+        named = await agents.named(driver, organization_id, question.prefix, _MAX_NAMED) if is_agent else []
+        found = await stored_ranking.most_used(
+            driver,
+            organization_id,
+            Values(dimension=dimension, span=read.period.span),
+            ranking.EVENTS,
+            prefix=question.prefix,
+            named=named,
+            most=question.page_size + 1,
+        )
+        names = await agents.names(driver, organization_id, [value for value, _ in found]) if is_agent else {}
+    return DimensionValues(
+        context=read.context([]),
+        values=[
+            DimensionValue(value=value, display_name=names.get(value, ""), events=events)
+            for value, events in found[: question.page_size]
+        ],
+        has_more=len(found) > question.page_size,
+    )

@@ -1,0 +1,77 @@
+"""Values of a dimension in the order of a metric, whatever kind of metric it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from server.catalog import cells, figures, registry
+from server.catalog.figures import Figure
+from server.catalog.selections import Ranking, Selection
+from server.errors import Reason, Refused
+from server.query.grouping import Grouping
+from server.store import ranking, reading
+from server.store.database import Driver
+from server.store.ranking import Values
+from server.timerange import Span
+
+# Percentiles and distinct ids are worked out value by value: about so many values in two seconds.
+MAX_VALUES = 20_000
+_PORTION = 200
+EVENTS = Ranking(above=figures.wanted(["events"]).counters, signs=[1])
+_BY_VALUE = Ranking(above=[cells.count_key(0)], signs=[1])  # no measure has the number 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The order of rows: by a metric, the greatest or the smallest figure first.
+
+    Absent figures come last either way, and values with equal figures in their own order.
+    """
+
+    metric: str
+    descending: bool
+
+    def ordered(self, found: Mapping[str, Figure]) -> list[str]:
+        """Returns values in the order of their figures."""
+        values = sorted(found)
+        values.sort(key=lambda value: found[value] or 0, reverse=self.descending)
+        values.sort(key=lambda value: found[value] is None)
+        return values
+
+
+async def ranked(
+    driver: Driver, organization_id: int, group: Grouping, span: Span, by: Order, *, skip: int, most: int
+) -> tuple[Sequence[str], int]:
+    """Returns the values of the rows of a page in order, and how many rows there are in all."""
+    values = Values(dimension=group.dimension, span=span, prefix=group.prefix, suffix=group.suffix)
+    if group.only:
+        values = Values(dimension=group.dimension, span=span, only=group.only)
+    chosen = figures.ranking(registry.METRICS[by.metric], descending=by.descending)
+    if not figures.is_kept(by.metric, group.dimension):
+        chosen = _BY_VALUE
+    if chosen is not None:
+        return await ranking.rank(driver, organization_id, values, chosen, skip=skip, most=most)
+    everything, number = await ranking.rank(driver, organization_id, values, EVENTS, skip=0, most=MAX_VALUES)
+    if number > MAX_VALUES:
+        raise Refused(
+            Reason.TOO_MANY_VALUES,
+            f"the period has {number} values: rows are ordered by percentiles and distinct ids where there are at most"
+            f" {MAX_VALUES}; order by a count, sum or rate, or narrow the question",
+            field="order_by",
+            metadata={"limit": str(MAX_VALUES)},
+        )
+    found = await _figures(driver, organization_id, group, span, by.metric, everything)
+    return by.ordered(found)[skip : skip + most], number
+
+
+async def _figures(
+    driver: Driver, organization_id: int, group: Grouping, span: Span, metric: str, values: Sequence[str]
+) -> dict[str, Figure]:
+    """Returns a metric of every value, read in portions: each is a turn of the event loop."""
+    wanted, found = figures.wanted([metric]), dict[str, Figure]()
+    for start in range(0, len(values), _PORTION):
+        portion = values[start : start + _PORTION]
+        selections = [Selection(dimension=group.dimension, value=value, span=span) for value in portion]
+        read = await reading.read(driver, organization_id, selections, wanted)
+        for value, one in zip(portion, selections, strict=True):
+            found[value] = figures.figures([metric], read.cells[one], group.dimension)[metric]
+    return found

@@ -1,0 +1,337 @@
+"""QueryMetrics: a row for each value of a dimension or pair, ordered by a metric, and what they leave of the total."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from server import timerange
+from server.admission import request_limits
+from server.catalog import dimensions, figures, registry
+from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
+from server.catalog.figures import Figure, Figures
+from server.catalog.filters import Filter
+from server.catalog.selections import Reading, Selection, Wanted
+from server.errors import Reason, Refused
+from server.projections.agents import Agents
+from server.query import page_tokens, pairs, ranking, raw_rows
+from server.query.answers import Context, Period
+from server.query.grouping import Grouping
+from server.query.page_tokens import Page, PageTokens
+from server.query.queries import Queries
+from server.rollups import overflow
+from server.store import agents
+from server.store.database import Driver
+from server.tenancy.principal import Principal
+from server.timerange import Granularity, Span, TimeRange
+
+MAX_PAGE_SIZE = 1_000
+MAX_POINTS = 200_000  # of all series of a page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableQuestion:
+    """A question for a table. Without a grouping it is the total alone.
+
+    has_series asks for series, of a granularity that the service chooses where none is given.
+    """
+
+    period: Period
+    part: Filter
+    grouping: Grouping | None
+    metrics: Sequence[str]
+    order_by: str
+    descending: bool
+    page_size: int
+    page_token: str
+    has_series: bool
+    granularity: Granularity | None
+
+    @property
+    def key(self) -> str:
+        """Returns what must be equal for pages to belong to one table."""
+        group = self.grouping and [one.number for one in self.grouping.asked]
+        period = (self.period.start, self.period.end, self.period.zone)
+        series = (self.has_series, self.granularity)
+        part = (self.part.dimension.number, self.part.value)
+        return repr((*map(str, period), part, group, self.metrics, self.order_by, self.descending, series))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row: what it is about, what people call that, its figures, and the figures of each bucket of its series."""
+
+    values: Sequence[str] = ()
+    display_name: str = ""
+    figures: Figures
+    series: Sequence[Figures] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A page of a table. rest and other are None where there is nothing of the kind."""
+
+    context: Context
+    metrics: Sequence[str]
+    rows: Sequence[Row]
+    total: Row
+    rest: Row | None
+    other: Row | None
+    distinct_values: int
+    next_page_token: str
+    granularity: Granularity | None
+    buckets: Sequence[Span]
+
+
+async def answer(queries: Queries, tokens: PageTokens, principal: Principal, question: TableQuestion) -> Table:
+    """Answers the question; refuses metrics that are not in the catalogue and pages of another revision."""
+    organization_id = principal.organization_id
+    page = tokens.page(organization_id, question.key, question.page_token) if question.page_token else None
+    planner = functools.partial(_planned, organization_id, question, page.skip if page else 0)
+    reading = queries.reading_planned(principal, question.period, _wanted(question), planner)
+    async with reading as (driver, read):
+        as_of = read.found.as_of
+        if page and (page.epoch, page.revision) != (as_of.epoch, as_of.revision):
+            raise page_tokens.expired(page, as_of.revision)
+        await overflow.check(driver, organization_id, question.part, field="filter")
+        names = await _names(driver, organization_id, question.grouping, read.plan.values)
+    made = _Maker(question, read.plan, read.found, names)
+    shown = made.shown(page.shown if page else [0] * len(made.additive))
+    following = Page(
+        epoch=as_of.epoch, revision=as_of.revision, skip=read.plan.skip + len(read.plan.values), shown=shown
+    )
+    is_last = following.skip >= read.plan.distinct_values
+    return Table(
+        context=read.context(question.metrics),
+        metrics=question.metrics,
+        rows=made.rows(),
+        total=made.total(),
+        rest=made.rest(shown),
+        other=made.other(),
+        distinct_values=read.plan.distinct_values,
+        next_page_token="" if is_last else tokens.token(organization_id, question.key, following),
+        granularity=read.plan.granularity,
+        buckets=read.plan.buckets,
+    )
+
+
+def checked(names: Sequence[str], order_by: str) -> tuple[list[str], str]:
+    """Returns the metrics of a table and the one that orders it; refuses what is not in the catalogue."""
+    chosen = list(dict.fromkeys(names))
+    request_limits.METRICS.check(len(chosen))
+    for name in chosen:
+        if name not in registry.METRICS:
+            raise Refused(
+                Reason.UNKNOWN_METRIC,
+                f"{name[:64]!r} is no metric of a table; ListMetrics lists those that are (has_series)",
+                field="metrics",
+                metadata={"metric": name[:64]},
+            )
+    if order_by and order_by not in chosen:
+        raise Refused(
+            Reason.UNKNOWN_METRIC,
+            f"{order_by[:64]!r} is not one of the metrics asked for",
+            field="order_by",
+            metadata={"metric": order_by[:64]},
+        )
+    return chosen, order_by or chosen[0]
+
+
+def _wanted(question: TableQuestion) -> Wanted:
+    has_names = _agent_place(question.grouping) is not None
+    return figures.wanted(question.metrics, projections=[Agents.name] if has_names else [])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePlan:
+    """What to read: the total, the rows of a page in order, and the series of each. skip rows come before them. counted
+    has the cells of those that were counted from raw events already.
+    """
+
+    skip: int
+    distinct_values: int
+    values: Sequence[str]
+    total: Selection
+    rows: Sequence[Selection]
+    other: Selection | None
+    granularity: Granularity | None
+    buckets: Sequence[Span]
+    counted: Mapping[Selection, Cell]
+    event_types: None = None
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the plan's selections that are still to be read."""
+        for one in (self.total, *self.rows):
+            if one not in self.counted:
+                yield one
+                yield from self.series(one)
+        if self.other is not None and not self.counted:
+            yield self.other
+
+    def series(self, row: Selection) -> list[Selection]:
+        """Returns the points of a row's series."""
+        part = Filter(dimension=row.dimension, value=row.value)
+        return [Selection.of(part, span) for span in self.buckets]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """The values of the rows of a page, how many there are in all, and what was counted of them already."""
+
+    values: Sequence[str] = ()
+    number: int = 0
+    counted: Mapping[Selection, Cell] = field(default_factory=dict)
+
+
+async def _planned(
+    organization_id: int, question: TableQuestion, skip: int, driver: Driver, period: TimeRange
+) -> TablePlan:
+    """Plans what to read: ranks the values and takes those of the page."""
+    group, span = question.grouping, period.span
+    width = (question.granularity or timerange.choose_granularity(span)) if question.has_series else None
+    buckets = [] if width is None else timerange.buckets(period, width)
+    if group is None:
+        await pairs.checked_from(driver, organization_id, question.part, span)
+        rows = _Rows()
+    else:
+        rows = await _rows(driver, organization_id, question, group, span, buckets, skip)
+    _check_points(buckets, (len(rows.values) + 1) * len(question.metrics))
+    other = group.other if group is not None else None
+    return TablePlan(
+        skip=skip,
+        distinct_values=rows.number,
+        values=rows.values,
+        total=Selection.of(question.part, span),
+        rows=[Selection(dimension=group.dimension, value=one, span=span) for one in rows.values] if group else [],
+        other=None if other is None else Selection.of(other, span),
+        granularity=width,
+        buckets=buckets,
+        counted=rows.counted,
+    )
+
+
+async def _rows(
+    driver: Driver,
+    organization_id: int,
+    question: TableQuestion,
+    group: Grouping,
+    span: Span,
+    buckets: Sequence[Span],
+    skip: int,
+) -> _Rows:
+    """Returns the rows of the page: of figures that are kept, or counted from raw events where they are not."""
+    by, most = ranking.Order(metric=question.order_by, descending=question.descending), question.page_size
+    try:
+        if group.is_combination:
+            raise _not_kept(group)
+        await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), span)
+    except Refused as why:
+        found = await raw_rows.count(driver, organization_id, group, span, buckets, by, why)
+        return _Rows(values=found.values[skip : skip + most], number=len(found.values), counted=found.cells)
+    values, number = await ranking.ranked(driver, organization_id, group, span, by, skip=skip, most=most)
+    return _Rows(values=values, number=number)
+
+
+def _not_kept(group: Grouping) -> Refused:
+    return Refused(
+        Reason.PAIR_NOT_KEPT,
+        f"figures are kept by at most two dimensions together, and not by {group.dimension.name}",
+        field="group_by",
+        metadata={"pair": group.dimension.name},
+    )
+
+
+def _check_points(buckets: Sequence[Span], series: int) -> None:
+    if len(buckets) * series > MAX_POINTS:
+        raise Refused(
+            Reason.TOO_MANY_POINTS,
+            f"the series would have {len(buckets) * series} points together, more than {MAX_POINTS}: ask for a coarser"
+            " granularity, a smaller page_size or fewer metrics",
+            field="series",
+            metadata={"limit": str(MAX_POINTS)},
+        )
+
+
+def _agent_place(group: Grouping | None) -> int | None:
+    """Returns which of the values of a row is an agent."""
+    if group is None or dimensions.AGENT not in group.asked:
+        return None
+    return list(group.asked).index(dimensions.AGENT)
+
+
+async def _names(
+    driver: Driver, organization_id: int, group: Grouping | None, values: Sequence[str]
+) -> Mapping[str, str]:
+    """Returns what people call the agents of rows."""
+    place = _agent_place(group)
+    if group is None or place is None:
+        return {}
+    return await agents.names(driver, organization_id, {group.values(value)[place] for value in values})
+
+
+class _Maker:
+    """Makes the rows of a page from what was read for it."""
+
+    def __init__(self, question: TableQuestion, plan: TablePlan, found: Reading, names: Mapping[str, str]) -> None:
+        self._group, self._names = question.grouping, names
+        self._metrics, self._plan = question.metrics, plan
+        self._cells = {**found.cells, **plan.counted}
+        by = plan.rows[0].dimension if plan.rows else self._dimension
+        self.additive = [
+            name for name in question.metrics if figures.adds_up(registry.METRICS[name]) and figures.is_kept(name, by)
+        ]
+
+    @property
+    def _dimension(self) -> Dimension:
+        return self._plan.total.dimension if self._group is None else self._group.dimension
+
+    def total(self) -> Row:
+        return self._row(self._plan.total)
+
+    def rows(self) -> list[Row]:
+        return [
+            self._row(one, self._group.values(value))
+            for one, value in zip(self._plan.rows, self._plan.values, strict=True)
+            if self._group is not None
+        ]
+
+    def other(self) -> Row | None:
+        one = self._plan.other
+        if one is None or one not in self._cells or not self._cells[one].counters:
+            return None
+        return Row(figures=self._figures(one))
+
+    def shown(self, before: Sequence[int]) -> list[int]:
+        """Returns what rows add up to, those of the pages before included, for each metric that adds up."""
+        rows = [self._figures(one) for one in self._plan.rows]
+        return [
+            shown + sum(int(row[name] or 0) for row in rows) for name, shown in zip(self.additive, before, strict=True)
+        ]
+
+    def rest(self, shown: Sequence[int]) -> Row | None:
+        """Returns what the total has beside the rows that were shown and other."""
+        if self._group is None:
+            return None
+        total = self._figures(self._plan.total)
+        others = self.other()
+        other = others.figures if others is not None else {}
+        left: dict[str, Figure] = dict.fromkeys(self._metrics)
+        for name, already in zip(self.additive, shown, strict=True):
+            if total[name] is not None:
+                left[name] = int(total[name] or 0) - already - int(other.get(name) or 0)
+        return Row(figures=left)
+
+    def _row(self, one: Selection, values: Sequence[str] = ()) -> Row:
+        place = _agent_place(self._group) if values else None
+        return Row(
+            values=values,
+            display_name="" if place is None else self._names.get(values[place], ""),
+            figures=self._figures(one),
+            series=[self._figures(point) for point in self._plan.series(one)],
+        )
+
+    def _figures(self, one: Selection) -> Figures:
+        return figures.figures(self._metrics, self._cell(one), one.dimension)
+
+    def _cell(self, one: Selection) -> Cell:
+        return self._cells[one]

@@ -1,0 +1,102 @@
+"""QueryMetrics: conversion between messages and values."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from server.admission import request_limits
+from server.catalog import dimensions, registry
+from server.catalog.dimensions import Dimension
+from server.catalog.figures import Figures
+from server.errors import Reason, Refused
+from server.events import rules
+from server.query import grouping, table
+from server.query.table import Row, Table, TableQuestion
+from server.rpc.questions import shared
+from tallywire.v1 import metrics_service_pb2
+
+DEFAULT_PAGE_SIZE = 50
+_DIRECTIONS = {
+    metrics_service_pb2.SORT_DIRECTION_UNSPECIFIED: True,
+    metrics_service_pb2.SORT_DIRECTION_DESCENDING: True,
+    metrics_service_pb2.SORT_DIRECTION_ASCENDING: False,
+}
+
+
+def question(request: metrics_service_pb2.QueryMetricsRequest) -> TableQuestion:
+    """Returns the question of a request; refuses invalid fields."""
+    if not request.metrics:
+        raise rules.required("metrics")
+    part = shared.part(request.filter)
+    metrics, order_by = table.checked(request.metrics, request.order_by)
+    if request.direction not in _DIRECTIONS:
+        raise Refused(Reason.INVALID_ENUM, "not a known direction", field="direction")
+    return TableQuestion(
+        period=shared.period(request.time_range),
+        part=part,
+        grouping=grouping.grouping(_groups(request.group_by), part),
+        metrics=metrics,
+        order_by=order_by,
+        descending=_DIRECTIONS[request.direction],
+        page_size=shared.page_size(request.page_size, DEFAULT_PAGE_SIZE, table.MAX_PAGE_SIZE),
+        page_token=request.page_token,
+        has_series=request.HasField("series"),
+        granularity=shared.granularity(request.series.granularity, field="series.granularity"),
+    )
+
+
+def _groups(names: Sequence[str]) -> list[Dimension]:
+    request_limits.GROUPS.check(len(names))
+    purpose = "the rows of a table can be about"
+    found = [shared.dimension(name, dimensions.TABLE.groups, field="group_by", purpose=purpose) for name in names]
+    if len(set(found)) < len(found):
+        raise Refused(Reason.INVALID_VALUE, f"group_by names {names[0]} twice", field="group_by")
+    return found
+
+
+async def encoded_response(answer: Table) -> bytes:
+    """Returns the encoded message of an answer, and yields to the event loop between its rows."""
+    encoded = bytearray()
+    for piece in _pieces(answer):
+        encoded += piece.SerializeToString()
+        await asyncio.sleep(0)
+    return bytes(encoded)
+
+
+def _pieces(answer: Table) -> Iterator[metrics_service_pb2.QueryMetricsResponse]:
+    """Yields parts of a message, whose encodings put together are the encoded message. A part has one row at most."""
+    response = metrics_service_pb2.QueryMetricsResponse(
+        context=shared.context(answer.context),
+        metrics=[
+            metrics_service_pb2.MetricColumn(metric=name, unit=registry.METRICS[name].unit) for name in answer.metrics
+        ],
+        total=_row(answer, answer.total),
+        distinct_values=answer.distinct_values,
+        next_page_token=answer.next_page_token,
+        buckets=map(shared.bucket, answer.buckets),
+    )
+    if answer.rest is not None:
+        response.rest.CopyFrom(_row(answer, answer.rest))
+    if answer.other is not None:
+        response.other.CopyFrom(_row(answer, answer.other))
+    if answer.granularity is not None:
+        response.granularity = shared.granularity_number(answer.granularity)
+    yield response
+    for row in answer.rows:
+        yield metrics_service_pb2.QueryMetricsResponse(rows=[_row(answer, row)])
+
+
+def _row(answer: Table, row: Row) -> metrics_service_pb2.MetricRow:
+    return metrics_service_pb2.MetricRow(
+        values=row.values,
+        display_name=row.display_name,
+        figures=_values(answer.metrics, row.figures),
+        series=[_points(name, row.series) for name in answer.metrics if row.series],
+    )
+
+
+def _values(metrics: Sequence[str], figures: Figures) -> list[metrics_service_pb2.SeriesValue]:
+    return [shared.series_value(name, figures[name]) for name in metrics]
+
+
+def _points(name: str, series: Sequence[Figures]) -> metrics_service_pb2.MetricPoints:
+    return metrics_service_pb2.MetricPoints(values=[shared.series_value(name, point[name]) for point in series])

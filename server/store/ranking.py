@@ -1,0 +1,107 @@
+"""Values of a dimension in the order of a figure."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server import quarters, timerange
+from server.catalog import cells
+from server.catalog.dimensions import Dimension
+from server.catalog.selections import Ranking
+from server.store import statements
+from server.store.database import Driver
+from server.store.statements import Statement
+from server.timerange import Span
+
+_RANK, _ROWS, _LIST = (statements.text(name) for name in ("rank_values", "rank_rows", "list_values"))
+_COUNTER = "coalesce(sum(r.counter_amounts[array_position(r.counter_keys, (:{keys}::integer[])[{place}])]), 0)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """Which values are ranked: those of a dimension that any figures of a span are kept by.
+
+    Of a pair of which one value is given, prefix or suffix is what its values begin or end with. only is the only value
+    that is asked about.
+    """
+
+    dimension: Dimension
+    span: Span
+    prefix: str = ""
+    suffix: str = ""
+    only: str = ""
+
+
+@functools.cache
+def _statement(last: str, above: int, below: int) -> Statement:
+    """Returns the statement for a figure of so many counters: its text depends on nothing else."""
+    sums = [_COUNTER.format(keys=keys, place=place) for keys, place in _places(above, below)]
+    parts = " + ".join(f"(:signs::integer[])[{place}] * above_{place}" for place in range(1, above + 1)) or "0"
+    divisor = " + ".join(f"below_{place}" for place in range(1, below + 1))
+    return statements.numbered(
+        f"{_RANK}\n{last}",
+        DAY=int(quarters.Width.DAY),
+        HOUR=int(quarters.Width.HOUR),
+        SUMS=", ".join(
+            f"{total} AS {keys}_{place}" for total, (keys, place) in zip(sums, _places(above, below), strict=True)
+        ),
+        FIGURE=f"({parts})::numeric / nullif({divisor}, 0)" if divisor else f"({parts})",
+    )
+
+
+def _places(above: int, below: int) -> list[tuple[str, int]]:
+    return [("above", place + 1) for place in range(above)] + [("below", place + 1) for place in range(below)]
+
+
+async def rank(
+    driver: Driver, organization_id: int, values: Values, by: Ranking, *, skip: int, most: int
+) -> tuple[list[str], int]:
+    """Returns values in order, from a place on, and how many there are in all."""
+    chosen = _statement(_ROWS, len(by.above), len(by.below))
+    given = chosen.arguments(
+        **_arguments(organization_id, values, by), descending=by.descending, skip=skip, most=max(1, most)
+    )
+    rows = await driver.fetch(chosen.text, *given)
+    if not rows and skip:  # past the last one
+        _, number = await rank(driver, organization_id, values, by, skip=0, most=1)
+        return [], number
+    return [row[0] for row in rows][:most], rows[0][1] if rows else 0
+
+
+async def most_used(
+    driver: Driver, organization_id: int, values: Values, by: Ranking, *, prefix: str, named: Sequence[str], most: int
+) -> list[tuple[str, int]]:
+    """Returns values that begin with a prefix, whatever its case, or are named, with a figure of each, those with the
+    greatest figure first. Values that have none in the span are there, too.
+    """
+    chosen = _statement(_LIST, len(by.above), len(by.below))
+    escaped = prefix.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    given = chosen.arguments(
+        **_arguments(organization_id, values, by),
+        kind=values.dimension.member_kind,
+        pattern=f"{escaped}%",
+        named=list(named),
+        most=most,
+    )
+    return [(row[0], row[1]) for row in await driver.fetch(chosen.text, *given)]
+
+
+def _arguments(organization_id: int, values: Values, by: Ranking) -> dict[str, object]:
+    segments = timerange.segments(values.span)
+    signs = {"signs": list(by.signs)} if by.above else {}
+    keys = {name: list(some) for name, some in (("above", by.above), ("below", by.below)) if some}
+    return {
+        "organization_id": organization_id,
+        "dimension": values.dimension.number,
+        "prefix": values.prefix,
+        "suffix": values.suffix,
+        "only": values.only,
+        "other": cells.OTHER,
+        "segment_firsts": [one.start for one in segments],
+        "segment_lasts": [one.end for one in segments],
+        "segment_widths": [int(one.granularity) for one in segments],
+        "span_first": values.span.start,
+        "span_last": values.span.end,
+        **signs,
+        **keys,
+    }
