@@ -16,12 +16,14 @@ from server.events.event import conversation_key_of
 from server.local import embedded
 from server.query import agent, overview, trends
 from server.query.queries import Plan
+from server.query.ranking import EVENTS
 from server.rollups import fold
 from server.store import (
     activity,
     agents,
     conversations,
     projections,
+    ranking,
     reading,
     rollups,
     slots,
@@ -32,6 +34,7 @@ from server.store import (
     widths,
 )
 from server.store.database import Database, Driver
+from server.store.ranking import Values
 from server.store.rollups import RollupKey
 from server.store.updates import Update
 from server.timerange import Granularity
@@ -186,6 +189,9 @@ UPDATES = [
 ROLLUPS = [RollupKey(dimensions.AGENT.number, agent, 1, QUARTER - ago) for agent in AGENTS for ago in range(50)]
 
 
+RANKED = Values(dimension=dimensions.CHANNEL, span=PERIOD.span)
+
+
 def slots_read(*names: str) -> Callable[[Driver], Awaitable[object]]:
     """Reads the slots of an hour of some agents."""
     return lambda driver: slots.read(driver, 3, dimensions.AGENT, names, since=MINUTE - 60, fine_since=MINUTE - 5)
@@ -195,6 +201,13 @@ def slots_read(*names: str) -> Callable[[Driver], Awaitable[object]]:
 STATEMENTS: dict[str, tuple[Callable[[Driver], Awaitable[object]], dict[str, tuple[str, ...]]]] = {
     "slots of one": (slots_read("agent-3"), {"slot_rollups": SLOT, "deltas": KEYS["deltas"]}),
     "slots of several": (slots_read(*AGENTS), {"slot_rollups": SLOT, "deltas": KEYS["deltas"]}),
+    "values that are ranked": (
+        lambda driver: ranking.rank(driver, 3, RANKED, EVENTS, skip=0, most=5),
+        {
+            "rollups": ("organization_id", "dimension", "granularity", "bucket"),
+            "deltas": ("organization_id", "dimension", "bucket"),
+        },
+    ),
     "slots that are merged": (
         lambda driver: slots.merge(driver, 3, [(2, agent) for agent in AGENTS], MINUTE),
         {"slot_rollups": SLOT},

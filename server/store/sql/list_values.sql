@@ -1,4 +1,4 @@
--- Returns values of a dimension, those with the greatest figure of rank_values.sql first, and then those that have none.
+-- Returns values of a dimension, those with the greatest figure of rank_values.sql first, then those that have none.
 --
 -- Parameters
 --   organization_id                    integer

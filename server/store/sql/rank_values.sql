@@ -9,7 +9,7 @@
 --   only                               text: the only value that is asked about; empty: all
 --   other                              text: the value that stands for those without figures of their own; left out
 --   segment_firsts, segment_lasts, segment_widths
---                                      integer[]: the rollups to read, quarter hours [first, last) in rollups of a width
+--                                      integer[]: the rollups to read, quarter hours [first, last) of a width
 --   span_first, span_last              integer: the deltas to read, quarter hours [first, last)
 --   above, below                       integer[]: the keys of the counters whose sums make the figure: those above are
 --                                      added up, each times its sign, and divided by those below, if there are any
