@@ -12,7 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from server.local import embedded
-from tests.harness.bench import ingest, machine, mixed, questions, render, report, single, updates, watch, workers
+from tests.harness.bench import (
+    ingest,
+    machine,
+    mixed,
+    questions,
+    render,
+    report,
+    single,
+    tables,
+    updates,
+    watch,
+    workers,
+)
 from tests.harness.bench.suite import Bench, Run
 
 BENCHMARKS: dict[str, Run] = {
@@ -26,6 +38,7 @@ BENCHMARKS: dict[str, Run] = {
     "agent": questions.agent,
     "trends": questions.trends,
     "uniques": questions.uniques,
+    "query": tables.query,
     "mixed": mixed.mixed,
     "memory": ingest.memory,
     "storage": workers.storage,

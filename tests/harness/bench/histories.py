@@ -41,6 +41,7 @@ class Plan:
     days: int
     raw_days: int  # the last ones, whose raw events there are, too
     times: int = 1  # as many events in the rollups as there were
+    agents: int = AGENTS
 
     @property
     def table(self) -> str:
@@ -52,11 +53,13 @@ _FULL = (
     Plan(name="small", events=11_112, users=4_000, days=401, raw_days=401),
     Plan(name="large", events=111_112, users=36_000, days=180, raw_days=90),
     Plan(name="huge", events=111_112, users=36_000, days=180, raw_days=0, times=10),
+    Plan(name="wide", events=119_052, users=36_000, days=29, raw_days=29, times=3, agents=10_000),
 )
 _QUICK = (
     Plan(name="small", events=100, users=40, days=31, raw_days=31),
     Plan(name="large", events=200, users=80, days=20, raw_days=10),
     Plan(name="huge", events=200, users=80, days=20, raw_days=0, times=10),
+    Plan(name="wide", events=200, users=80, days=29, raw_days=29, times=3, agents=100),
 )
 
 
@@ -113,7 +116,7 @@ class Histories:
             start=history.first_day,
             span=_DAY,
             users=plan.users,
-            agents=AGENTS,
+            agents=plan.agents,
             seed=1,
             conversation_events=3,
         )

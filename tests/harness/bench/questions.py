@@ -146,7 +146,7 @@ async def uniques(bench: Bench) -> Sequence[Figure]:
             result_unit="times as fast",
             must=at_least(50),
             aim=at_least(200),
-            details=_details(asked),
+            details=asked_details(asked),
             note="" if asked.clickhouse else clickhouse.MISSING,
         )
     ]
@@ -198,7 +198,8 @@ def _events(asked: Asked, days: int) -> int:
     return days * asked.history.plan.events * asked.history.plan.times
 
 
-def _details(asked: Asked) -> dict[str, float]:
+def asked_details(asked: Asked) -> dict[str, float]:
+    """Returns how long a question took beside its yardsticks."""
     details = {"p50 ms": asked.p50(), "p99 ms": asked.p99()}
     if asked.postgresql:
         details["PostgreSQL ÷ p50"] = of_rounds(asked.postgresql, asked.medians())
@@ -221,6 +222,6 @@ def _figure(name: str, what: str, asked: Asked, must: Goal, aim: Goal) -> Figure
         result_unit="ms",
         must=must,
         aim=aim,
-        details=_details(asked),
+        details=asked_details(asked),
         note=clickhouse.MISSING if has_raw and not asked.clickhouse else "",
     )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 ZONE = "Asia/Kathmandu"
 WORK_MEM = "256MB"
+RANKED = 50  # rows of a table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,26 @@ def trends(to: Dialect, start: datetime, end: datetime) -> str:
         f" count(DISTINCT user_id) AS unique_users, {_of_type('api.called')} AS api_calls,"
         f" sum({to.number('cost_micros')}) AS cost_micros"
         f" FROM {to.table} WHERE {_within(to, start, end)} GROUP BY day ORDER BY day"
+    )
+
+
+def ranking(to: Dialect, start: datetime, end: datetime) -> str:
+    """The figures of the agents with the most messages sent."""
+    return (
+        f"SELECT agent_id, {_figures(to)} FROM {to.table} WHERE {_within(to, start, end)} AND agent_id <> ''"
+        f' GROUP BY agent_id ORDER BY messages_sent DESC, agent_id COLLATE "C" LIMIT {RANKED}'
+    )
+
+
+def ranking_days(to: Dialect, start: datetime, end: datetime) -> str:
+    """The messages of these agents by day."""
+    best = (
+        f"SELECT agent_id FROM {to.table} WHERE {_within(to, start, end)} AND agent_id <> ''"
+        f" GROUP BY agent_id ORDER BY {_of_type('message.sent')} DESC, agent_id LIMIT {RANKED}"
+    )
+    return (
+        f"SELECT agent_id, {to.day} AS day, {_of_type('message.sent')} AS messages_sent FROM {to.table}"
+        f" WHERE {_within(to, start, end)} AND agent_id IN ({best}) GROUP BY agent_id, day"
     )
 
 
