@@ -35,13 +35,34 @@ class RawRows:
 
 
 async def count(
-    driver: Driver, organization_id: int, group: Grouping, span: Span, buckets: Sequence[Span], by: Order, why: Refused
+    driver: Driver,
+    organization_id: int,
+    group: Grouping,
+    spans: Sequence[Span],
+    buckets: Sequence[Span],
+    by: Order,
+    why: Refused,
 ) -> RawRows:
-    """Counts the rows and their series, in the snapshot of the answer.
+    """Counts rows over some spans, of which the first is the period, and their series, in the snapshot of the answer.
 
     Where the events are too many, or gone, it raises why in more words.
     """
-    await _check(driver, organization_id, group, span, why)
+    found: dict[Selection, Cell] = {}
+    for span in spans:
+        await _check(driver, organization_id, group, span, why)
+        found |= await _counted(driver, organization_id, group, span, buckets if span is spans[0] else ())
+    figure = {
+        one.value: figures.figures([by.metric], cell, group.dimension)[by.metric]
+        for one, cell in found.items()
+        if one.dimension is group.dimension and one.span is spans[0]
+    }
+    return RawRows(values=by.ordered(figure), cells=found)
+
+
+async def _counted(
+    driver: Driver, organization_id: int, group: Grouping, span: Span, buckets: Sequence[Span]
+) -> dict[Selection, Cell]:
+    """Returns the cells of a span, whole and by buckets, of every row and of the total if it may not be kept either."""
     events = await _events(driver, organization_id, group, span)
     numbers = _numbers(events)
     rows: dict[str, list[Event]] = {}
@@ -57,9 +78,7 @@ async def count(
         for bucket, few in zip(buckets, _cut(some, buckets), strict=True):
             found[Selection.of(part, bucket)] = counting.of_group(few, numbers)
         await asyncio.sleep(0)
-    whole = {value: found[Selection(dimension=group.dimension, value=value, span=span)] for value in rows}
-    figure = {value: figures.figures([by.metric], cell, group.dimension)[by.metric] for value, cell in whole.items()}
-    return RawRows(values=by.ordered(figure), cells=found)
+    return found
 
 
 async def _check(driver: Driver, organization_id: int, group: Grouping, span: Span, why: Refused) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from server import timerange
 from server.admission import request_limits
@@ -14,8 +14,9 @@ from server.catalog.filters import Filter
 from server.catalog.selections import Reading, Selection, Wanted
 from server.errors import Reason, Refused
 from server.projections.agents import Agents
-from server.query import page_tokens, pairs, ranking, raw_rows
+from server.query import comparison, page_tokens, pairs, ranking, raw_rows
 from server.query.answers import Context, Period
+from server.query.comparison import Compared, Comparison, Earlier
 from server.query.grouping import Grouping
 from server.query.page_tokens import Page, PageTokens
 from server.query.queries import Queries
@@ -46,25 +47,30 @@ class TableQuestion:
     page_token: str
     has_series: bool
     granularity: Granularity | None
+    comparison: Comparison | None
 
     @property
     def key(self) -> str:
         """Returns what must be equal for pages to belong to one table."""
         group = self.grouping and [one.number for one in self.grouping.asked]
         period = (self.period.start, self.period.end, self.period.zone)
-        series = (self.has_series, self.granularity)
+        series = (self.has_series, self.granularity, self.comparison)
         part = (self.part.dimension.number, self.part.value)
         return repr((*map(str, period), part, group, self.metrics, self.order_by, self.descending, series))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row: what it is about, what people call that, its figures, and the figures of each bucket of its series."""
+    """A row: what it is about, what people call that, its figures and those of each bucket of its series.
+
+    earlier has its figures of the earlier period, None where there is nothing to compare with.
+    """
 
     values: Sequence[str] = ()
     display_name: str = ""
     figures: Figures
     series: Sequence[Figures] = ()
+    earlier: Figures | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,7 @@ class Table:
     next_page_token: str
     granularity: Granularity | None
     buckets: Sequence[Span]
+    compared: Compared | None
 
 
 async def answer(queries: Queries, tokens: PageTokens, principal: Principal, question: TableQuestion) -> Table:
@@ -95,7 +102,9 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
             raise page_tokens.expired(page, as_of.revision)
         await overflow.check(driver, organization_id, question.part, field="filter")
         names = await _names(driver, organization_id, question.grouping, read.plan.values)
-    made = _Maker(question, read.plan, read.found, names)
+    earlier = read.plan.earlier
+    compared = earlier.compared(read.found.first_event, read.plan.kept_from) if earlier is not None else None
+    made = _Maker(question, read.plan, read.found, names, has_earlier=compared is not None and not compared.absence)
     shown = made.shown(page.shown if page else [0] * len(made.additive))
     following = Page(
         epoch=as_of.epoch, revision=as_of.revision, skip=read.plan.skip + len(read.plan.values), shown=shown
@@ -112,6 +121,7 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
         next_page_token="" if is_last else tokens.token(organization_id, question.key, following),
         granularity=read.plan.granularity,
         buckets=read.plan.buckets,
+        compared=compared,
     )
 
 
@@ -144,8 +154,10 @@ def _wanted(question: TableQuestion) -> Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePlan:
-    """What to read: the total, the rows of a page in order, and the series of each. skip rows come before them. counted
-    has the cells of those that were counted from raw events already.
+    """What to read: the total, the rows of a page in order, and the series of each; and of the earlier period.
+
+    skip rows come before them. counted has the cells of those that were counted from raw events already. kept_from is
+    the quarter hour from which on figures are kept.
     """
 
     skip: int
@@ -157,6 +169,8 @@ class TablePlan:
     granularity: Granularity | None
     buckets: Sequence[Span]
     counted: Mapping[Selection, Cell]
+    earlier: Earlier | None
+    kept_from: int
     event_types: None = None
 
     def selections(self) -> Iterator[Selection]:
@@ -165,8 +179,16 @@ class TablePlan:
             if one not in self.counted:
                 yield one
                 yield from self.series(one)
+                yield from self.before(one)
         if self.other is not None and not self.counted:
             yield self.other
+            yield from self.before(self.other)
+
+    def before(self, row: Selection) -> list[Selection]:
+        """Returns what a row is compared with, in a list, which is empty without a comparison."""
+        if self.earlier is None or self.earlier.is_before_floor:
+            return []
+        return [replace(row, span=self.earlier.span)]
 
     def series(self, row: Selection) -> list[Selection]:
         """Returns the points of a row's series."""
@@ -181,6 +203,7 @@ class _Rows:
     values: Sequence[str] = ()
     number: int = 0
     counted: Mapping[Selection, Cell] = field(default_factory=dict)
+    kept_from: int = 0
 
 
 async def _planned(
@@ -190,11 +213,12 @@ async def _planned(
     group, span = question.grouping, period.span
     width = (question.granularity or timerange.choose_granularity(span)) if question.has_series else None
     buckets = [] if width is None else timerange.buckets(period, width)
+    earlier = comparison.earlier(question.comparison, period) if question.comparison else None
     if group is None:
-        await pairs.checked_from(driver, organization_id, question.part, span)
-        rows = _Rows()
+        rows = _Rows(kept_from=await pairs.checked_from(driver, organization_id, question.part, span))
     else:
-        rows = await _rows(driver, organization_id, question, group, span, buckets, skip)
+        before = [] if earlier is None or earlier.is_before_floor else [earlier.span]
+        rows = await _rows(driver, organization_id, question, group, [span, *before], buckets, skip)
     _check_points(buckets, (len(rows.values) + 1) * len(question.metrics))
     other = group.other if group is not None else None
     return TablePlan(
@@ -207,6 +231,8 @@ async def _planned(
         granularity=width,
         buckets=buckets,
         counted=rows.counted,
+        earlier=earlier,
+        kept_from=rows.kept_from,
     )
 
 
@@ -215,21 +241,24 @@ async def _rows(
     organization_id: int,
     question: TableQuestion,
     group: Grouping,
-    span: Span,
+    spans: Sequence[Span],
     buckets: Sequence[Span],
     skip: int,
 ) -> _Rows:
-    """Returns the rows of the page: of figures that are kept, or counted from raw events where they are not."""
+    """Returns the rows of the page: of figures that are kept, or counted from raw events where they are not.
+
+    spans are the period, whose rows these are, and the earlier one if it is compared.
+    """
     by, most = ranking.Order(metric=question.order_by, descending=question.descending), question.page_size
     try:
         if group.is_combination:
             raise _not_kept(group)
-        await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), span)
+        kept_from = await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), spans[0])
     except Refused as why:
-        found = await raw_rows.count(driver, organization_id, group, span, buckets, by, why)
+        found = await raw_rows.count(driver, organization_id, group, spans, buckets, by, why)
         return _Rows(values=found.values[skip : skip + most], number=len(found.values), counted=found.cells)
-    values, number = await ranking.ranked(driver, organization_id, group, span, by, skip=skip, most=most)
-    return _Rows(values=values, number=number)
+    values, number = await ranking.ranked(driver, organization_id, group, spans[0], by, skip=skip, most=most)
+    return _Rows(values=values, number=number, kept_from=kept_from)
 
 
 def _not_kept(group: Grouping) -> Refused:
@@ -272,7 +301,16 @@ async def _names(
 class _Maker:
     """Makes the rows of a page from what was read for it."""
 
-    def __init__(self, question: TableQuestion, plan: TablePlan, found: Reading, names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        question: TableQuestion,
+        plan: TablePlan,
+        found: Reading,
+        names: Mapping[str, str],
+        *,
+        has_earlier: bool,
+    ) -> None:
+        self._has_earlier = has_earlier
         self._group, self._names = question.grouping, names
         self._metrics, self._plan = question.metrics, plan
         self._cells = {**found.cells, **plan.counted}
@@ -299,7 +337,7 @@ class _Maker:
         one = self._plan.other
         if one is None or one not in self._cells or not self._cells[one].counters:
             return None
-        return Row(figures=self._figures(one))
+        return Row(figures=self._figures(one), earlier=self._earlier(one))
 
     def shown(self, before: Sequence[int]) -> list[int]:
         """Returns what rows add up to, those of the pages before included, for each metric that adds up."""
@@ -328,10 +366,14 @@ class _Maker:
             display_name="" if place is None else self._names.get(values[place], ""),
             figures=self._figures(one),
             series=[self._figures(point) for point in self._plan.series(one)],
+            earlier=self._earlier(one),
         )
 
-    def _figures(self, one: Selection) -> Figures:
-        return figures.figures(self._metrics, self._cell(one), one.dimension)
+    def _earlier(self, one: Selection) -> Figures | None:
+        if not self._has_earlier:
+            return None
+        (before,) = self._plan.before(one)
+        return self._figures(before)
 
-    def _cell(self, one: Selection) -> Cell:
-        return self._cells[one]
+    def _figures(self, one: Selection) -> Figures:
+        return figures.figures(self._metrics, self._cells.get(one, Cell()), one.dimension)

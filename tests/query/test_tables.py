@@ -198,6 +198,35 @@ async def test_series_of_rows(caller: Caller, monkeypatch: pytest.MonkeyPatch) -
     await caller.table(THE_DAY, "events", by=["agent"], page_size=2, series=hours)
 
 
+async def test_rows_are_compared_with_an_earlier_period(caller: Caller) -> None:
+    day_before = [sent(one - 1440, agent, "web", user_id="u1") for one, agent in ((0, "a"), (1, "a"), (2, "d"))]
+    first = e("agent.created", -40 * 60, **{**_NO_VALUE, "agent_id": "a"})
+    await caller.track_all([*WORLD, *day_before, first])
+    previous = time_pb2.Comparison(mode=time_pb2.COMPARISON_MODE_PREVIOUS_PERIOD)
+    for group, expected in (
+        (["agent"], {"a": (4, 2), "b": (3, 0), "c": (1, 0)}),
+        (["channel", "agent"], {"web b": (3, 0), "phone a": (2, 0), "web a": (2, 2), "phone c": (1, 0)}),
+        (["agent", "event_type"], None),
+        (["agent", "model"], {}),  # counted from raw events, of which none carries a model
+    ):
+        if expected is None:
+            assert serving.refusal(await refused(caller.table(THE_DAY, "events", by=group)))[1] == "PAIR_NOT_KEPT"
+            continue
+        table = await caller.table(THE_DAY, "messages_sent", "unique_users", by=group, comparison=previous)
+        found = {
+            name: (value(row.figures[0]), value(row.earlier_figures[0]))
+            for name, row in zip(names(table), table.rows, strict=True)
+        }
+        assert found == expected
+        assert [value(one) for one in table.total.earlier_figures] == [3, 1]
+        assert table.compared.start.seconds == table.context.start.seconds - 24 * 3600
+        assert not table.rest.earlier_figures
+    year = time_pb2.Comparison(mode=time_pb2.COMPARISON_MODE_PREVIOUS_YEAR)
+    table = await caller.table(THE_DAY, "messages_sent", by=["agent"], comparison=year)
+    assert table.compared.absence_reason == answer_pb2.ABSENCE_REASON_BEFORE_FIRST_EVENT
+    assert not any(row.earlier_figures for row in (*table.rows, table.total))
+
+
 async def test_pages_are_of_one_revision(accounts: Accounts) -> None:
     caller, other = await accounts.caller(), await accounts.caller()
     await caller.track_all([sent(one, f"agent {one:02}", "web") for one in range(5)] + WORLD)

@@ -41,6 +41,7 @@ def question(request: metrics_service_pb2.QueryMetricsRequest) -> TableQuestion:
         page_token=request.page_token,
         has_series=request.HasField("series"),
         granularity=shared.granularity(request.series.granularity, field="series.granularity"),
+        comparison=shared.compared_with(request.comparison),
     )
 
 
@@ -73,6 +74,7 @@ def _pieces(answer: Table) -> Iterator[metrics_service_pb2.QueryMetricsResponse]
         distinct_values=answer.distinct_values,
         next_page_token=answer.next_page_token,
         buckets=map(shared.bucket, answer.buckets),
+        compared=shared.compared(answer.compared),
     )
     if answer.rest is not None:
         response.rest.CopyFrom(_row(answer, answer.rest))
@@ -91,6 +93,7 @@ def _row(answer: Table, row: Row) -> metrics_service_pb2.MetricRow:
         display_name=row.display_name,
         figures=_values(answer.metrics, row.figures),
         series=[_points(name, row.series) for name in answer.metrics if row.series],
+        earlier_figures=_values(answer.metrics, row.earlier) if row.earlier is not None else (),
     )
 
 

@@ -1190,6 +1190,7 @@ class QueryMetricsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     SERIES_FIELD_NUMBER: builtins.int
+    COMPARISON_FIELD_NUMBER: builtins.int
     order_by: builtins.str
     """order_by is one of the metrics. Unset: the first one."""
     direction: global___SortDirection.ValueType
@@ -1230,6 +1231,10 @@ class QueryMetricsRequest(google.protobuf.message.Message):
     def series(self) -> global___SeriesRequest:
         """series asks for a series of every metric beside the figures of each row and of the total."""
 
+    @property
+    def comparison(self) -> tallywire.v1.time_pb2.Comparison:
+        """comparison asks for the figures of an earlier period beside those of each row, total and other. Unset: none."""
+
     def __init__(
         self,
         *,
@@ -1242,9 +1247,10 @@ class QueryMetricsRequest(google.protobuf.message.Message):
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         series: global___SeriesRequest | None = ...,
+        comparison: tallywire.v1.time_pb2.Comparison | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["filter", b"filter", "series", b"series", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["direction", b"direction", "filter", b"filter", "group_by", b"group_by", "metrics", b"metrics", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "series", b"series", "time_range", b"time_range"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "series", b"series", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "direction", b"direction", "filter", b"filter", "group_by", b"group_by", "metrics", b"metrics", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "series", b"series", "time_range", b"time_range"]) -> None: ...
 
 global___QueryMetricsRequest = QueryMetricsRequest
 
@@ -1286,6 +1292,7 @@ class QueryMetricsResponse(google.protobuf.message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     GRANULARITY_FIELD_NUMBER: builtins.int
     BUCKETS_FIELD_NUMBER: builtins.int
+    COMPARED_FIELD_NUMBER: builtins.int
     distinct_values: builtins.int
     """distinct_values is the number of rows of all pages."""
     next_page_token: builtins.str
@@ -1327,6 +1334,10 @@ class QueryMetricsResponse(google.protobuf.message.Message):
     def buckets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Bucket]:
         """buckets are the periods of the series' points, oldest first, without gaps. Empty where none were asked for."""
 
+    @property
+    def compared(self) -> tallywire.v1.answer_pb2.ComparedPeriod:
+        """compared says which earlier period was compared. Unset without a comparison."""
+
     def __init__(
         self,
         *,
@@ -1340,9 +1351,10 @@ class QueryMetricsResponse(google.protobuf.message.Message):
         next_page_token: builtins.str = ...,
         granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
         buckets: collections.abc.Iterable[global___Bucket] | None = ...,
+        compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["context", b"context", "other", b"other", "rest", b"rest", "total", b"total"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["buckets", b"buckets", "context", b"context", "distinct_values", b"distinct_values", "granularity", b"granularity", "metrics", b"metrics", "next_page_token", b"next_page_token", "other", b"other", "rest", b"rest", "rows", b"rows", "total", b"total"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["compared", b"compared", "context", b"context", "other", b"other", "rest", b"rest", "total", b"total"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["buckets", b"buckets", "compared", b"compared", "context", b"context", "distinct_values", b"distinct_values", "granularity", b"granularity", "metrics", b"metrics", "next_page_token", b"next_page_token", "other", b"other", "rest", b"rest", "rows", b"rows", "total", b"total"]) -> None: ...
 
 global___QueryMetricsResponse = QueryMetricsResponse
 
@@ -1378,6 +1390,7 @@ class MetricRow(google.protobuf.message.Message):
     DISPLAY_NAME_FIELD_NUMBER: builtins.int
     FIGURES_FIELD_NUMBER: builtins.int
     SERIES_FIELD_NUMBER: builtins.int
+    EARLIER_FIGURES_FIELD_NUMBER: builtins.int
     display_name: builtins.str
     """display_name is what people call the value, where that is known: the name of an agent. With two dimensions it is
     the name of the agent among them.
@@ -1394,6 +1407,12 @@ class MetricRow(google.protobuf.message.Message):
     def series(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MetricPoints]:
         """series are as many as the columns, where the question asks for series, and else empty."""
 
+    @property
+    def earlier_figures(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SeriesValue]:
+        """earlier_figures are the figures of the earlier period, as many as the columns, where the question asks for a
+        comparison and there is something to compare with. Empty for rest.
+        """
+
     def __init__(
         self,
         *,
@@ -1401,8 +1420,9 @@ class MetricRow(google.protobuf.message.Message):
         display_name: builtins.str = ...,
         figures: collections.abc.Iterable[global___SeriesValue] | None = ...,
         series: collections.abc.Iterable[global___MetricPoints] | None = ...,
+        earlier_figures: collections.abc.Iterable[global___SeriesValue] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "figures", b"figures", "series", b"series", "values", b"values"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "earlier_figures", b"earlier_figures", "figures", b"figures", "series", b"series", "values", b"values"]) -> None: ...
 
 global___MetricRow = MetricRow
 
