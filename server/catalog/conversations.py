@@ -8,6 +8,7 @@ from server.catalog import cells, dimensions, registry
 from server.catalog.cells import Cell, CellKey, Cells
 from server.catalog.counting import Overflow
 from server.catalog.families.conversations import PROJECTION
+from server.catalog.families.started_conversations import OF_STARTED
 from server.catalog.metrics import Aggregation
 from server.events.conversation import Attribution, Conversation
 from server.events.outcomes import ClosingKind
@@ -28,7 +29,7 @@ _OUTCOMES: dict[ClosingKind, str] = {
 }
 _NOT_TOLD = -1
 # The dimensions that conversations are attributed to, in the order of Attribution.
-DIMENSIONS = (dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM, dimensions.TOPIC)
+DIMENSIONS = (dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM, dimensions.TOPIC, dimensions.HANDOFF_REASON)
 
 
 class Contribution(NamedTuple):
@@ -47,21 +48,28 @@ class Contribution(NamedTuple):
 
 
 def contributions(conversation: Conversation) -> Iterator[Contribution]:
-    """Returns all that a conversation adds: when it begins, when it is closed, and when a human resolves it."""
-    one, topic = conversation, conversation.counted_topic
+    """Returns all that a conversation adds: when it begins, when it is closed, and when a human resolves it.
+
+    How it went counts twice: when it was closed, and when it began, for those who ask what became of what has begun.
+    """
+    one, shared = conversation, (conversation.counted_topic, conversation.handoff_reason)
+    beginning = Attribution(one.began_agent_id, one.began_channel, one.began_team_id, *shared)
     began = [("began", _NOT_TOLD)]
     if one.first_sent_at is not None:
         began.append(("first_response", _milliseconds(one.began_at, one.first_sent_at)))
     if one.human_messages:
         began.append(("first_human_response", _milliseconds(one.began_at, one.human_messages[0])))
-    yield Contribution(
-        one.began_at, Attribution(one.began_agent_id, one.began_channel, one.began_team_id, topic), began
-    )
+    yield Contribution(one.began_at, beginning, began)
+    since = [("open", _NOT_TOLD)] if one.is_open else []
     if one.outcome is not None and one.closed_at is not None:
-        to = Attribution(one.agent_id, one.channel, one.team_id, topic)
-        yield Contribution(one.closed_at, to, list(_closed(one, one.outcome, one.closed_at)))
+        to = Attribution(one.agent_id, one.channel, one.team_id, *shared)
+        closed = list(_closed(one, one.outcome, one.closed_at))
+        yield Contribution(one.closed_at, to, closed)
+        since += ((OF_STARTED[name], value) for name, value in closed)
+    if since:
+        yield Contribution(one.began_at, beginning, since)
     if one.human_resolved_at is not None:
-        to = Attribution(one.human_resolved_agent_id, one.human_resolved_channel, one.human_resolved_team_id, topic)
+        to = Attribution(one.human_resolved_agent_id, one.human_resolved_channel, one.human_resolved_team_id, *shared)
         taken = _milliseconds(one.began_at, one.human_resolved_at)
         yield Contribution(one.human_resolved_at, to, [("human_resolved", _NOT_TOLD), ("final_resolution", taken)])
 
@@ -70,6 +78,8 @@ def _closed(one: Conversation, outcome: ClosingKind, closed_at: int) -> Iterator
     yield _OUTCOMES[outcome], _NOT_TOLD
     yield "messages", one.messages
     yield "duration", _milliseconds(one.began_at, closed_at)
+    yield "cost", min(one.cost_micros, histogram.MAXIMUM)
+    yield "tokens", min(one.tokens, histogram.MAXIMUM)
     if one.reopenings:
         yield "reopened", _NOT_TOLD
     if outcome is ClosingKind.ESCALATED and one.human_resolved_at is not None:

@@ -300,7 +300,17 @@ TOPIC = Dimension(
     member_kind=10,
     has_projections=True,
 )
+HANDOFF_REASON = Dimension(
+    number=11,
+    name="handoff_reason",
+    description="Why a human took over: events count by the reason that they tell, a conversation as a whole by that of "
+    "the event that handed it over.",
+    family="conversation",
+    details=("handoff_reason",),
+    member_kind=11,
+    has_projections=True,
+)
 
 TABLE = Dimensions(
-    (TOTAL, AGENT, CHANNEL, TEAM, EVENT_TYPE, STORAGE_KIND, MODEL, ENDPOINT, CAMPAIGN, QUEUE, TOPIC),
+    (TOTAL, AGENT, CHANNEL, TEAM, EVENT_TYPE, STORAGE_KIND, MODEL, ENDPOINT, CAMPAIGN, QUEUE, TOPIC, HANDOFF_REASON),
 )

@@ -19,6 +19,7 @@ from server.catalog.families import (
     messages,
     models,
     presence,
+    started_conversations,
     storage,
     tasks,
     workflows,
@@ -28,6 +29,7 @@ from server.catalog.metrics import Definition, Derived, Measure, Metric
 FAMILIES: Mapping[str, tuple[Definition, ...]] = {
     "activity": activity.METRICS,
     "conversations": conversations.METRICS,
+    "started_conversations": started_conversations.METRICS,
     "closing_events": closing_events.METRICS,
     "messages": messages.METRICS,
     "models": models.METRICS,

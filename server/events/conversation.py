@@ -36,20 +36,24 @@ class ConversationEvent(NamedTuple):
     team_id: str
     topic: str
     by_human: bool | None  # None: not said
+    handoff_reason: str = ""
+    tokens: int = 0
+    cost_micros: int = 0
 
 
 class Attribution(NamedTuple):
     """To whom and what something is attributed: values under which it is counted. Agent, channel and team are those of
-    the event that decides; the topic is that of the conversation, and the same for all that the conversation adds.
+    the event that decides; topic and reason are those of the conversation, and the same for all that it adds.
     """
 
     agent_id: str
     channel: str
     team_id: str
     topic: str
+    handoff_reason: str
 
 
-# Returns to whom and what something is attributed that an event says. The topic is the one that the event tells.
+# Returns to whom and what something is attributed that an event says. Topic and reason are those that the event tells.
 Attribute = Callable[[ConversationEvent], Attribution]
 
 
@@ -70,6 +74,8 @@ class Conversation:
     began_channel: str = ""
     began_team_id: str = ""
     messages: int = 0
+    tokens: int = 0  # of its messages, read and written by models
+    cost_micros: int = 0  # of its messages
     first_sent_at: int | None = None
     human_messages: list[int] = field(default_factory=list)  # the times of the first MOST_HUMAN_MESSAGES, in order
     escalated_at: int | None = None  # the first time
@@ -79,6 +85,7 @@ class Conversation:
     agent_id: str = ""
     channel: str = ""
     team_id: str = ""
+    handoff_reason: str = ""  # the value under which the reason is counted, of one that was handed over
     is_open: bool = True
     human_resolved_at: int | None = None
     human_resolved_agent_id: str = ""
@@ -122,7 +129,7 @@ class Conversation:
         if is_made(event.event_key):
             if event.event_key == self.idle_end_key:
                 self.idle_ended_at = at
-                self.idle_agent_id, self.idle_channel, self.idle_team_id, _ = attribute(event)
+                self.idle_agent_id, self.idle_channel, self.idle_team_id, *_ = attribute(event)
             return
         self.last_at = _later(self.last_at, at)
         if event_type in _SHOW_ACTIVITY:
@@ -139,6 +146,8 @@ class Conversation:
             self.topic_at, self.topic, self.counted_topic = at, event.topic, attribute(event).topic
         if event_type in event_types.MESSAGES:
             self.messages += 1
+            self.tokens += event.tokens
+            self.cost_micros += event.cost_micros
             if event_type == _SENT:
                 self._take_sent(event)
             else:
@@ -151,7 +160,7 @@ class Conversation:
     def _begin(self, event: ConversationEvent, attribute: Attribute) -> None:
         self.began_at, self.began_key = event.occurred_at, event.event_key
         self.is_start_told = event.event_type == _STARTED
-        self.began_agent_id, self.began_channel, self.began_team_id, _ = attribute(event)
+        self.began_agent_id, self.began_channel, self.began_team_id, *_ = attribute(event)
 
     def _take_sent(self, event: ConversationEvent) -> None:
         at = event.occurred_at
@@ -182,10 +191,12 @@ class Conversation:
         closed = outcomes.since_reopening(events)
         outcome = outcomes.outcome(events)
         if outcome is None:
-            self.outcome, self.closed_at, self.agent_id, self.channel, self.team_id = None, None, "", "", ""
+            self.outcome, self.closed_at = None, None
+            self.agent_id, self.channel, self.team_id, self.handoff_reason = "", "", "", ""
         else:
             self.outcome, self.closed_at = outcome.kind, outcome.closed_at
             self.agent_id, self.channel, self.team_id = outcome.agent_id, outcome.channel, outcome.team_id
+            self.handoff_reason = outcome.handoff_reason
         self.is_open = not closed or closed[-1].kind is ClosingKind.ESCALATED
         resolved = outcomes.human_resolution(closed)
         self.human_resolved_at = resolved.occurred_at if resolved else None

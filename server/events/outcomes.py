@@ -35,17 +35,21 @@ class Closing(NamedTuple):
     agent_id: str
     channel: str
     team_id: str
+    handoff_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationOutcome:
-    """How and when a conversation was closed, and to whom and what that is attributed."""
+    """How and when a conversation was closed, and to whom and what that is attributed. The reason is that of a hand-over:
+    other outcomes have none.
+    """
 
     kind: ClosingKind
     closed_at: int
     agent_id: str
     channel: str
     team_id: str
+    handoff_reason: str
 
     @property
     def bucket(self) -> int:
@@ -69,6 +73,7 @@ def outcome(closings: Iterable[Closing]) -> ConversationOutcome | None:
         agent_id=decisive.agent_id,
         channel=decisive.channel,
         team_id=decisive.team_id,
+        handoff_reason=decisive.handoff_reason if decisive.kind is ClosingKind.ESCALATED else "",
     )
 
 

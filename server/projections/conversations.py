@@ -128,8 +128,8 @@ def _count_change(changes: Cells, before: Conversation | None, after: Conversati
     counted = list(counting.contributions(before)) if before else []
     counts = list(counting.contributions(after)) if after else []
     if counted != counts:
-        counting.add(changes, counted, -1)
-        counting.add(changes, counts)
+        counting.add(changes, (one for one in counted if one not in counts), -1)
+        counting.add(changes, (one for one in counts if one not in counted))
 
 
 async def _attribution(driver: Driver, organization_id: int, events: Sequence[ConversationEvent]) -> Attribute:
@@ -170,8 +170,8 @@ async def _closings(
             if is_made(event.event_key):
                 closings.setdefault(key, [])
             elif (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None:
-                agent_id, channel, team_id, _ = attribute(event)
-                closing = Closing(key, event.occurred_at, event.event_key, kind, agent_id, channel, team_id)
+                agent_id, channel, team_id, _, reason = attribute(event)
+                closing = Closing(key, event.occurred_at, event.event_key, kind, agent_id, channel, team_id, reason)
                 closings.setdefault(key, []).append(closing)
     if any(closings.values()):
         await stored.add_closings(driver, rows, itertools.chain.from_iterable(closings.values()))

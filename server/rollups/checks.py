@@ -7,6 +7,7 @@ import asyncio
 import copy
 import enum
 import itertools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -35,7 +36,7 @@ class Fault(enum.StrEnum):
     ROLLUP = "rollup"  # a rollup with the finer ones of the same time
     CLOSING = "closing"  # stored closing and reopening events with raw ones
     OUTCOME = "outcome"  # a conversation's recorded outcome with that of its closing events
-    MESSAGES = "messages"  # a conversation's recorded messages with raw ones
+    MESSAGES = "messages"  # a conversation's recorded messages, their tokens and their cost with raw ones
     BEGINNING = "beginning"  # a conversation's recorded beginning with raw events
     TOPIC = "topic"  # a conversation's recorded topic with raw events
     KEY = "key"  # a raw event with the keys: it has none
@@ -184,8 +185,7 @@ async def check_conversations(
         recorded = await conversations.recorded(view.driver, view.organization_id, some)
         for key in some:
             found, told = recorded.get(key), raw[key]
-            messages = found.messages if found else 0
-            if messages < told.messages or (complete and messages != told.messages):
+            if not _messages_agree(found, told, complete=complete):
                 findings.add(Mismatch(fault=Fault.MESSAGES, bucket=span.start))
             began = (not found.is_start_told, found.began_at, found.began_key) if found else None
             if began is None or began > told.began or (complete and began != told.began):
@@ -198,6 +198,13 @@ async def check_conversations(
     if complete:
         recorded_in_all = await conversations.count(view.driver, view.organization_id)
         findings.add(Mismatch(fault=Fault.BEGINNING, bucket=span.start), max(0, recorded_in_all - len(raw)))
+
+
+def _messages_agree(found: Conversation | None, told: RawConversation, *, complete: bool) -> bool:
+    """Whether a conversation has the messages that raw events tell, their tokens and their cost, or more than those."""
+    recorded = (found.messages, found.tokens, found.cost_micros) if found else (0, 0, 0)
+    raw = (told.messages, told.tokens, told.cost_micros)
+    return recorded == raw if complete else all(map(operator.ge, recorded, raw))
 
 
 def _idle_ends_agree(found: Conversation, told: RawConversation, *, complete: bool) -> bool:

@@ -1,5 +1,6 @@
 """What the raw events of a window and the conversations that are recorded in it add up to, counted again."""
 
+import operator
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from server.store.members import Member
 from server.timerange import Span
 
 _MESSAGE_TYPES = event_types.MESSAGES
+_TOKENS = ("prompt_tokens", "completion_tokens")
 _NOBODY = Member(2**32 - 1, overflow=False)  # stands for an id that has no number; it is nobody's
 Beginning = tuple[bool, int, bytes]  # that no start is told, the time, the key: the smallest is where it began
 Topic = tuple[int, str, str]  # when it was told, the topic, the value under which it is counted: the greatest holds
@@ -30,6 +32,8 @@ class RawConversation:
     """What raw events say of a conversation."""
 
     messages: int = 0
+    tokens: int = 0
+    cost_micros: int = 0
     began: Beginning = (True, 2**63, b"")
     topic: Topic = (0, "", "")
     idle_ends: frozenset[bytes] = frozenset()  # the keys of the events by which the service ended it
@@ -37,6 +41,8 @@ class RawConversation:
     def add(self, other: "RawConversation") -> None:
         """Adds what other raw events say."""
         self.messages += other.messages
+        self.tokens += other.tokens
+        self.cost_micros += other.cost_micros
         self.began = min(self.began, other.began)
         self.topic = max(self.topic, other.topic)
         self.idle_ends |= other.idle_ends
@@ -87,17 +93,22 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
     key = conversation_key_of(event.conversation_id)
     began = (event.event_type != "conversation.started", event.occurred_at, event.event_key)
     one = counts.conversations.setdefault(key, RawConversation())
-    one.add(RawConversation(messages=int(event.event_type in _MESSAGE_TYPES), began=began))
+    one.add(RawConversation(began=began))
+    if event.event_type in _MESSAGE_TYPES:
+        one.messages += 1
+        one.tokens += sum(int(event.detail.get(name, 0)) for name in _TOKENS)
+        one.cost_micros += int(event.detail.get("cost_micros", 0))
     if is_made(event.event_key):
         one.idle_ends |= {event.event_key}
         return
-    told = Attribution(event.agent_id, event.channel, event.team_id, dimensions.TOPIC.value_of(event))
+    of_details = map(operator.methodcaller("value_of", event), (dimensions.TOPIC, dimensions.HANDOFF_REASON))
+    told = Attribution(event.agent_id, event.channel, event.team_id, *of_details)
     labels = counting_conversations.attributed(told, overflow) if overflow else told
     if told.topic:
         one.topic = max(one.topic, (event.occurred_at, told.topic, labels.topic))
     kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
     if kind is not None:
-        to = labels.agent_id, labels.channel, labels.team_id
+        to = labels.agent_id, labels.channel, labels.team_id, labels.handoff_reason
         counts.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *to))
 
 

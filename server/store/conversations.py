@@ -17,7 +17,7 @@ from server.store.following import FollowedEvents
 from server.store.projections import ProjectionPosition, Rows
 
 _MICROSECOND = timedelta(microseconds=1)
-CLOSING = "conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id"
+CLOSING = "conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id, handoff_reason"
 _VERSION = projections.VERSION.format("conversations")
 FIELDS = tuple(one.name for one in dataclasses.fields(Conversation))
 _TIMES = frozenset(name for name in FIELDS if name.endswith("_at"))
@@ -25,6 +25,7 @@ _TYPES = {
     **dict.fromkeys(FIELDS, "text"),
     **dict.fromkeys(_TIMES, "bigint"),
     **dict.fromkeys(("messages", "reopenings"), "integer"),
+    **dict.fromkeys(("tokens", "cost_micros"), "bigint"),
     **dict.fromkeys(("is_start_told", "is_open"), "boolean"),
     "began_key": "bytea",
     "outcome": "smallint",
@@ -48,6 +49,9 @@ _EVENTS = following.statement(
         "coalesce(team_id, '')",
         "coalesce(detail ->> 'topic', '')",
         "(detail ->> 'by_human')::boolean",
+        "coalesce(detail ->> 'handoff_reason', '')",
+        " + ".join(f"coalesce((detail ->> '{name}')::bigint, 0)" for name in ("prompt_tokens", "completion_tokens")),
+        "coalesce((detail ->> 'cost_micros')::bigint, 0)",
     ),
     "conversation_id IS NOT NULL",
 )

@@ -110,6 +110,38 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
             "nobody": {"events": 0, "total_conversations": 0, "resolution_rate": None},
         },
     ),
+    "handoff_reason": (
+        [
+            e("conversation.started", conversation_id="c1"),
+            e("conversation.escalated", 20, conversation_id="c1", conversation=ConversationDetail(handoff_reason="asked")),
+            e("conversation.escalated", 30, conversation_id="c1", conversation=ConversationDetail(handoff_reason="angry")),
+            e("conversation.resolved", 40, conversation_id="c1"),
+            e("conversation.escalated", conversation_id="c2", conversation=ConversationDetail(handoff_reason="angry")),
+            e("conversation.escalated", conversation_id="c3", conversation=ConversationDetail(handoff_reason="asked")),
+            e("conversation.reopened", 10, conversation_id="c3"),
+            e("conversation.escalated", 50, conversation_id="c4"),
+        ],
+        {
+            "asked": {
+                "events": 2,
+                "escalation_events": 2,
+                "total_conversations": 1,
+                "conversations_escalated": 1,
+                "human_resolutions": 1,
+                "human_resolution_rate": 1,
+                "avg_conversation_duration_ms": 20 * 60_000,
+            },
+            "angry": {
+                "events": 2,
+                "escalation_events": 2,
+                "total_conversations": 1,
+                "conversations_escalated": 1,
+                "human_resolutions": 0,
+                "human_resolution_rate": 0,
+            },
+            "nobody": {"events": 0, "conversations_escalated": 0, "human_resolution_rate": None},
+        },
+    ),
 }
 NOT_ADDED_UP = ("unique_users", "active_agents", "avg_messages_per_conversation")  # over points in time
 OF_CONVERSATIONS = (
@@ -252,7 +284,7 @@ async def test_the_fields_of_a_filter_are_dimensions_like_any_other(caller: Call
 async def test_the_catalogue_lists_dimensions(caller: Caller) -> None:
     listed = (await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())).dimensions
     assert [one.name for one in listed] == sorted(one.name for one in dimensions.TABLE.filters)
-    assert {one.name for one in listed if one.has_conversations} == {"agent", "channel", "team", "topic"}
+    assert {one.name for one in listed if one.has_conversations} == {"agent", "channel", "team", "topic", "handoff_reason"}
     assert {one.name for one in listed if one.has_realtime} == {"agent", "channel", "team"}
     assert all(one.description for one in listed)
 

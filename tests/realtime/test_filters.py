@@ -137,7 +137,7 @@ async def test_states_that_servers_share_are_those_of_their_filter(
 
 
 NAMES = "agent, channel, team"
-ALL_NAMES = "agent, channel, team, event_type, model, endpoint, campaign, queue, topic"
+ALL_NAMES = "agent, channel, team, event_type, model, endpoint, campaign, queue, topic, handoff_reason"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ CONVERSATIONS = (
     """,
     """
     INSERT INTO conversation_closings
-    SELECT organization_id, version, closed_at, 3, '', '', '', conversation_key, conversation_key FROM conversations
+    SELECT organization_id, version, closed_at, 3, '', '', '', '', conversation_key, conversation_key FROM conversations
     WHERE organization_id > 0
     """,
 )

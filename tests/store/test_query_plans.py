@@ -167,12 +167,13 @@ FILL = (
     """,
     """
     INSERT INTO conversations (organization_id, version, conversation_key, conversation_id, first_at, began_at,
-        began_key, is_start_told, began_agent_id, began_channel, began_team_id, messages, human_messages, reopenings,
-        agent_id, channel, team_id, is_open, human_resolved_agent_id, human_resolved_channel, human_resolved_team_id,
-        topic, counted_topic, idle_agent_id, idle_channel, idle_team_id, last_at, latest_minute, latest_at,
-        latest_agent_id, latest_user_id, latest_channel, latest_team_id)
-    SELECT organization, 1, decode(md5(ago::text), 'hex'), ago, at, at, '', true, '', '', '', 1, '{}', 0, '', '', '',
-        ago % 50 = 0, '', '', '', '', '', '', '', '', at, extract(epoch FROM at) / 60, at, '', '', '', ''
+        began_key, is_start_told, began_agent_id, began_channel, began_team_id, messages, tokens, cost_micros,
+        human_messages, reopenings, agent_id, channel, team_id, handoff_reason, is_open,
+        human_resolved_agent_id, human_resolved_channel, human_resolved_team_id, topic, counted_topic,
+        idle_agent_id, idle_channel, idle_team_id, last_at, latest_minute, latest_at, latest_agent_id,
+        latest_user_id, latest_channel, latest_team_id)
+    SELECT organization, 1, decode(md5(ago::text), 'hex'), ago, at, at, '', true, '', '', '', 1, 0, 0, '{}', 0,
+        '', '', '', '', ago % 50 = 0, '', '', '', '', '', '', '', '', at, extract(epoch FROM at) / 60, at, '', '', '', ''
     FROM generate_series(1, 10) AS organization, generate_series(1, 3000) AS ago,
         LATERAL (SELECT now() - ago * interval '1 minute' AS at) AS told
     """,

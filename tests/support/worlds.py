@@ -63,10 +63,13 @@ def _content(dice: random.Random) -> tuple[str, dict[str, int | str]]:
         case 0 | 1:
             return "message.received", {"prompt_tokens": dice.randrange(400)}
         case 2 | 3:
-            return "message.sent", {"response_time_ms": dice.randrange(1, 90_000), "failed": int(dice.random() < 0.1)}
+            response_time, failed = dice.randrange(1, 90_000), int(dice.random() < 0.1)
+            return "message.sent", {"response_time_ms": response_time, "failed": failed, "cost_micros": response_time // 7}
         case 4:
             topic = dice.choice(("", "returns", "delivery"))
-            return f"conversation.{dice.choice(('started', *_CLOSING))}", {"topic": topic} if topic else {}
+            kind = dice.choice(("started", *_CLOSING))
+            reason = {"handoff_reason": f"about {topic}"} if kind == "escalated" and topic else {}
+            return f"conversation.{kind}", {**({"topic": topic} if topic else {}), **reason}
         case 5:
             return "storage.changed", {"bytes_delta": dice.randrange(-500, 5_000), "kind": dice.randrange(4)}
         case 6:

@@ -25,8 +25,8 @@ ESCALATED = "conversation.escalated"
 MINUTE = 60_000_000
 EVENTS = st.lists(
     st.builds(
-        lambda key, at, event_type, agent, user, channel, topic, human: ConversationEvent(
-            1, 0, at, key_of(str(key)), event_type, "c", agent, user, channel, "", topic, human
+        lambda key, at, event_type, agent, user, channel, topic, human, reason: ConversationEvent(
+            1, 0, at, key_of(str(key)), event_type, "c", agent, user, channel, "", topic, human, reason, key, 3 * key
         ),
         st.integers(0, 255),
         st.integers(0, 9),
@@ -36,6 +36,7 @@ EVENTS = st.lists(
         NAMES,
         NAMES,
         st.booleans(),
+        NAMES,
     ),
     min_size=1,
     max_size=9,
@@ -45,7 +46,7 @@ EVENTS = st.lists(
 
 def attribute(event: ConversationEvent) -> Attribution:
     """To whom and what an event is attributed: nothing is over its limit."""
-    return Attribution(event.agent_id, event.channel, event.team_id, event.topic)
+    return Attribution(event.agent_id, event.channel, event.team_id, event.topic, event.handoff_reason)
 
 
 def made(portions: Sequence[Sequence[ConversationEvent]]) -> Conversation:
@@ -59,7 +60,7 @@ def made(portions: Sequence[Sequence[ConversationEvent]]) -> Conversation:
             found.take(event, attribute)
             kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
             if kind is not None and not is_made(event.event_key):
-                to = event.agent_id, event.channel, event.team_id
+                to = event.agent_id, event.channel, event.team_id, event.handoff_reason
                 closings.append(Closing(b"c", event.occurred_at, event.event_key, kind, *to))
         if found is not None:
             found.close(closings)
@@ -184,6 +185,39 @@ def test_all_of_a_conversation_counts_for_the_topic_that_was_told_last(events: l
     if told:
         under_total = {key._replace(dimension=0, value=""): cell for key, cell in by_topic.items()}
         assert not differences(under_total, totals)
+
+
+@given(EVENTS)
+def test_all_of_a_conversation_counts_for_the_reason_of_the_hand_over_that_decided(
+    events: list[ConversationEvent],
+) -> None:
+    reopened = max((one.occurred_at for one in events if one.event_type == "conversation.reopened"), default=-1)
+    handing_over = [one for one in events if one.event_type == ESCALATED and one.occurred_at > reopened]
+    first = min(handing_over, key=lambda one: (one.occurred_at, one.event_key), default=None)
+    cells: Cells = {}
+    counting.add(cells, counting.contributions(made([events])))
+    by_reason = {key for key in cells if key.dimension == dimensions.HANDOFF_REASON.number}
+    assert {key.value for key in by_reason} == ({first.handoff_reason} - {""} if first else set())
+
+
+@given(EVENTS)
+def test_how_it_went_counts_at_its_closing_and_at_its_beginning(events: list[ConversationEvent]) -> None:
+    one = made([events])
+    messages = [event for event in events if event.event_type in ("message.received", "message.sent")]
+    told = {
+        "messages": len(messages),
+        "tokens": sum(event.tokens for event in messages),
+        "cost": sum(event.cost_micros for event in messages),
+    }
+    by_time: dict[int, dict[str, int]] = {}
+    for added in counting.contributions(one):
+        by_time.setdefault(added.at, {}).update(added.taken)
+    assert ("open" in by_time[one.began_at]) == one.is_open
+    for name, value in told.items():
+        if one.closed_at is None:
+            assert f"started_{name}" not in by_time[one.began_at]
+        else:
+            assert by_time[one.closed_at][name] == by_time[one.began_at][f"started_{name}"] == value
 
 
 def test_every_measure_of_conversations_is_counted_by_some_conversation() -> None:

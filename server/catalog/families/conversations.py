@@ -6,7 +6,24 @@ PROJECTION = "conversations"
 # The outcomes, of which a closed conversation has one.
 _CLOSED = ("conversations_resolved", "conversations_escalated", "conversations_abandoned", "conversations_ended")
 
-METRICS: tuple[Definition, ...] = (
+_PERCENTS = (50, 90, 95, 99)
+
+
+def percentiles(measure: str, unit: Unit) -> tuple[Quantile, ...]:
+    """Returns the percentiles of a measure that the catalogue has."""
+    return tuple(
+        Quantile(
+            name=f"p{percent}_{measure}",
+            description=f"The {percent / 100}-quantile of {measure}.",
+            unit=unit,
+            measure=measure,
+            q=percent / 100,
+        )
+        for percent in _PERCENTS
+    )
+
+
+_METRICS: tuple[Definition, ...] = (
     Measure(
         number=2,
         name="total_conversations",
@@ -138,6 +155,36 @@ METRICS: tuple[Definition, ...] = (
         field="final_resolution",
         projection=PROJECTION,
     ),
+    Measure(
+        number=200,
+        name="closed_conversation_cost_micros",
+        description="Recorded cost of the messages of closed conversations, at the time of closing; 0 for those without "
+        "any. At most 10^12 each.",
+        unit=Unit.MICROS,
+        aggregation=Aggregation.HISTOGRAM,
+        field="cost",
+        projection=PROJECTION,
+    ),
+    Measure(
+        number=201,
+        name="closed_conversation_tokens",
+        description="Tokens that models read and wrote for closed conversations, at the time of closing; 0 for those "
+        "without any. At most 10^12 each.",
+        unit=Unit.TOKENS,
+        aggregation=Aggregation.HISTOGRAM,
+        field="tokens",
+        projection=PROJECTION,
+    ),
+    Measure(
+        number=202,
+        name="open_conversations",
+        description="Conversations that are open, at the time of their beginning. One that was handed over is open until "
+        "it is resolved, abandoned or ended.",
+        unit=Unit.COUNT,
+        aggregation=Aggregation.COUNT,
+        field="open",
+        projection=PROJECTION,
+    ),
     Ratio(
         name="conversation_count",
         description="Conversations started: total_conversations of one agent.",
@@ -234,144 +281,36 @@ METRICS: tuple[Definition, ...] = (
         numerators=("final_resolution_time_ms",),
         denominators=("final_resolution_time_ms.count",),
     ),
-    Quantile(
-        name="p50_first_response_time_ms",
-        description="The 0.5-quantile of first_response_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="first_response_time_ms",
-        q=0.5,
+    Ratio(
+        name="avg_closed_conversation_cost_micros",
+        description="Recorded cost of the conversations closed ÷ those conversations.",
+        unit=Unit.MICROS,
+        numerators=("closed_conversation_cost_micros",),
+        denominators=("closed_conversation_cost_micros.count",),
     ),
-    Quantile(
-        name="p90_first_response_time_ms",
-        description="The 0.9-quantile of first_response_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="first_response_time_ms",
-        q=0.9,
+    Ratio(
+        name="cost_per_resolved_conversation_micros",
+        description="Recorded cost of all conversations closed ÷ those of them that the agent resolved alone.",
+        unit=Unit.MICROS,
+        numerators=("closed_conversation_cost_micros",),
+        denominators=("conversations_resolved",),
     ),
-    Quantile(
-        name="p95_first_response_time_ms",
-        description="The 0.95-quantile of first_response_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="first_response_time_ms",
-        q=0.95,
-    ),
-    Quantile(
-        name="p99_first_response_time_ms",
-        description="The 0.99-quantile of first_response_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="first_response_time_ms",
-        q=0.99,
-    ),
-    Quantile(
-        name="p50_first_human_response_time_ms",
-        description="The 0.5-quantile of first_human_response_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="first_human_response_time_ms",
-        q=0.5,
-    ),
-    Quantile(
-        name="p90_first_human_response_time_ms",
-        description="The 0.9-quantile of first_human_response_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="first_human_response_time_ms",
-        q=0.9,
-    ),
-    Quantile(
-        name="p95_first_human_response_time_ms",
-        description="The 0.95-quantile of first_human_response_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="first_human_response_time_ms",
-        q=0.95,
-    ),
-    Quantile(
-        name="p99_first_human_response_time_ms",
-        description="The 0.99-quantile of first_human_response_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="first_human_response_time_ms",
-        q=0.99,
-    ),
-    Quantile(
-        name="p50_human_wait_time_ms",
-        description="The 0.5-quantile of human_wait_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="human_wait_time_ms",
-        q=0.5,
-    ),
-    Quantile(
-        name="p90_human_wait_time_ms",
-        description="The 0.9-quantile of human_wait_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="human_wait_time_ms",
-        q=0.9,
-    ),
-    Quantile(
-        name="p95_human_wait_time_ms",
-        description="The 0.95-quantile of human_wait_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="human_wait_time_ms",
-        q=0.95,
-    ),
-    Quantile(
-        name="p99_human_wait_time_ms",
-        description="The 0.99-quantile of human_wait_time_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="human_wait_time_ms",
-        q=0.99,
-    ),
-    Quantile(
-        name="p50_conversation_duration_ms",
-        description="The 0.5-quantile of conversation_duration_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="conversation_duration_ms",
-        q=0.5,
-    ),
-    Quantile(
-        name="p90_conversation_duration_ms",
-        description="The 0.9-quantile of conversation_duration_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="conversation_duration_ms",
-        q=0.9,
-    ),
-    Quantile(
-        name="p95_conversation_duration_ms",
-        description="The 0.95-quantile of conversation_duration_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="conversation_duration_ms",
-        q=0.95,
-    ),
-    Quantile(
-        name="p99_conversation_duration_ms",
-        description="The 0.99-quantile of conversation_duration_ms.",
-        unit=Unit.MILLISECONDS,
-        measure="conversation_duration_ms",
-        q=0.99,
-    ),
-    Quantile(
-        name="p50_closed_conversation_messages",
-        description="The 0.5-quantile of closed_conversation_messages.",
-        unit=Unit.COUNT,
-        measure="closed_conversation_messages",
-        q=0.5,
-    ),
-    Quantile(
-        name="p90_closed_conversation_messages",
-        description="The 0.9-quantile of closed_conversation_messages.",
-        unit=Unit.COUNT,
-        measure="closed_conversation_messages",
-        q=0.9,
-    ),
-    Quantile(
-        name="p95_closed_conversation_messages",
-        description="The 0.95-quantile of closed_conversation_messages.",
-        unit=Unit.COUNT,
-        measure="closed_conversation_messages",
-        q=0.95,
-    ),
-    Quantile(
-        name="p99_closed_conversation_messages",
-        description="The 0.99-quantile of closed_conversation_messages.",
-        unit=Unit.COUNT,
-        measure="closed_conversation_messages",
-        q=0.99,
+    Ratio(
+        name="avg_closed_conversation_tokens",
+        description="Tokens of the conversations closed ÷ those conversations.",
+        unit=Unit.TOKENS,
+        numerators=("closed_conversation_tokens",),
+        denominators=("closed_conversation_tokens.count",),
     ),
 )
+_DISTRIBUTIONS = (
+    ("first_response_time_ms", Unit.MILLISECONDS),
+    ("first_human_response_time_ms", Unit.MILLISECONDS),
+    ("human_wait_time_ms", Unit.MILLISECONDS),
+    ("final_resolution_time_ms", Unit.MILLISECONDS),
+    ("conversation_duration_ms", Unit.MILLISECONDS),
+    ("closed_conversation_messages", Unit.COUNT),
+    ("closed_conversation_cost_micros", Unit.MICROS),
+    ("closed_conversation_tokens", Unit.TOKENS),
+)
+METRICS = (*_METRICS, *(one for measure, unit in _DISTRIBUTIONS for one in percentiles(measure, unit)))
