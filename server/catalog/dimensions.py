@@ -303,8 +303,8 @@ TOPIC = Dimension(
 HANDOFF_REASON = Dimension(
     number=11,
     name="handoff_reason",
-    description="Why a human took over: events count by the reason that they tell, a conversation as a whole by that of "
-    "the event that handed it over.",
+    description="Why a human took over: events count by the reason that they tell, a conversation as a whole by that "
+    "of the event that handed it over.",
     family="conversation",
     details=("handoff_reason",),
     member_kind=11,

@@ -40,9 +40,7 @@ class Closing(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationOutcome:
-    """How and when a conversation was closed, and to whom and what that is attributed. The reason is that of a hand-over:
-    other outcomes have none.
-    """
+    """How and when a conversation was closed, and to whom and what that is attributed. The reason is of a hand-over."""
 
     kind: ClosingKind
     closed_at: int

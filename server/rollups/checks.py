@@ -63,9 +63,10 @@ class Findings:
     examples: list[Mismatch] = field(default_factory=list)
 
     def add(self, mismatch: Mismatch, count: int = 1) -> None:
-        """Counts what does not agree and keeps the first of it."""
+        """Counts what does not agree and keeps the first of it, and the first of each fault."""
         self.mismatches += count
-        if count and len(self.examples) < _EXAMPLES:
+        is_new = all(one.fault is not mismatch.fault for one in self.examples)
+        if count and (is_new or len(self.examples) < _EXAMPLES):
             self.examples.append(mismatch)
 
 

@@ -113,8 +113,18 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
     "handoff_reason": (
         [
             e("conversation.started", conversation_id="c1"),
-            e("conversation.escalated", 20, conversation_id="c1", conversation=ConversationDetail(handoff_reason="asked")),
-            e("conversation.escalated", 30, conversation_id="c1", conversation=ConversationDetail(handoff_reason="angry")),
+            e(
+                "conversation.escalated",
+                20,
+                conversation_id="c1",
+                conversation=ConversationDetail(handoff_reason="asked"),
+            ),
+            e(
+                "conversation.escalated",
+                30,
+                conversation_id="c1",
+                conversation=ConversationDetail(handoff_reason="angry"),
+            ),
             e("conversation.resolved", 40, conversation_id="c1"),
             e("conversation.escalated", conversation_id="c2", conversation=ConversationDetail(handoff_reason="angry")),
             e("conversation.escalated", conversation_id="c3", conversation=ConversationDetail(handoff_reason="asked")),
@@ -139,7 +149,7 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
                 "human_resolutions": 0,
                 "human_resolution_rate": 0,
             },
-            "nobody": {"events": 0, "conversations_escalated": 0, "human_resolution_rate": None},
+            "nobody": {"events": 0, "total_conversations": 0, "human_resolution_rate": None},
         },
     ),
 }
@@ -284,7 +294,13 @@ async def test_the_fields_of_a_filter_are_dimensions_like_any_other(caller: Call
 async def test_the_catalogue_lists_dimensions(caller: Caller) -> None:
     listed = (await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())).dimensions
     assert [one.name for one in listed] == sorted(one.name for one in dimensions.TABLE.filters)
-    assert {one.name for one in listed if one.has_conversations} == {"agent", "channel", "team", "topic", "handoff_reason"}
+    assert {one.name for one in listed if one.has_conversations} == {
+        "agent",
+        "channel",
+        "team",
+        "topic",
+        "handoff_reason",
+    }
     assert {one.name for one in listed if one.has_realtime} == {"agent", "channel", "team"}
     assert all(one.description for one in listed)
 

@@ -173,7 +173,8 @@ FILL = (
         idle_agent_id, idle_channel, idle_team_id, last_at, latest_minute, latest_at, latest_agent_id,
         latest_user_id, latest_channel, latest_team_id)
     SELECT organization, 1, decode(md5(ago::text), 'hex'), ago, at, at, '', true, '', '', '', 1, 0, 0, '{}', 0,
-        '', '', '', '', ago % 50 = 0, '', '', '', '', '', '', '', '', at, extract(epoch FROM at) / 60, at, '', '', '', ''
+        '', '', '', '', ago % 50 = 0, '', '', '', '', '', '', '', '', at, extract(epoch FROM at) / 60, at,
+        '', '', '', ''
     FROM generate_series(1, 10) AS organization, generate_series(1, 3000) AS ago,
         LATERAL (SELECT now() - ago * interval '1 minute' AS at) AS told
     """,

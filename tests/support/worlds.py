@@ -64,7 +64,11 @@ def _content(dice: random.Random) -> tuple[str, dict[str, int | str]]:
             return "message.received", {"prompt_tokens": dice.randrange(400)}
         case 2 | 3:
             response_time, failed = dice.randrange(1, 90_000), int(dice.random() < 0.1)
-            return "message.sent", {"response_time_ms": response_time, "failed": failed, "cost_micros": response_time // 7}
+            return "message.sent", {
+                "response_time_ms": response_time,
+                "failed": failed,
+                "cost_micros": response_time // 7,
+            }
         case 4:
             topic = dice.choice(("", "returns", "delivery"))
             kind = dice.choice(("started", *_CLOSING))

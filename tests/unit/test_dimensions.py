@@ -146,7 +146,9 @@ def test_a_dimension_takes_an_entry_and_nothing_else() -> None:
 
 def test_a_dimension_without_an_entry_is_not_there() -> None:
     narrowed = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="version", value="v2")])
-    with pytest.raises(Refused, match="these are: agent, channel, team, model, endpoint, campaign, queue, topic, handoff_reason"):
+    with pytest.raises(
+        Refused, match="these are: agent, channel, team, model, endpoint, campaign, queue, topic, handoff_reason"
+    ):
         shared.part(narrowed)
 
 

@@ -9,7 +9,9 @@ from server.events.outcomes import Closing, ClosingKind, ConversationOutcome
 AGENTS = ("", "bot", "human")
 CLOSINGS = st.lists(
     st.builds(
-        lambda at, key, kind, agent: Closing(b"c", at, bytes((key,)), kind, agent, f"channel of {agent}", "team"),
+        lambda at, key, kind, agent: Closing(
+            b"c", at, bytes((key,)), kind, agent, f"channel of {agent}", "team", f"from {agent}"
+        ),
         st.integers(0, 6),
         st.integers(0, 255),
         st.sampled_from(ClosingKind),
@@ -40,6 +42,7 @@ def restated(closings: list[Closing]) -> ConversationOutcome | None:
                 agent_id=first.agent_id,
                 channel=first.channel,
                 team_id=first.team_id,
+                handoff_reason=first.handoff_reason if kind is ClosingKind.ESCALATED else "",
             )
     raise AssertionError("a closing event of no kind")
 

@@ -158,8 +158,8 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=200,
         name="closed_conversation_cost_micros",
-        description="Recorded cost of the messages of closed conversations, at the time of closing; 0 for those without "
-        "any. At most 10^12 each.",
+        description="Recorded cost of the messages of closed conversations, at the time of closing; 0 for those "
+        "without any. At most 10^12 each.",
         unit=Unit.MICROS,
         aggregation=Aggregation.HISTOGRAM,
         field="cost",
@@ -178,8 +178,8 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=202,
         name="open_conversations",
-        description="Conversations that are open, at the time of their beginning. One that was handed over is open until "
-        "it is resolved, abandoned or ended.",
+        description="Conversations that are open, at the time of their beginning. One that was handed over is open "
+        "until it is resolved, abandoned or ended.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
         field="open",

@@ -1,5 +1,5 @@
-"""Metrics of how those conversations went that began in a period: the same as of those that were closed in it, but at the
-time of the beginning, and to whom and what that is attributed.
+"""Metrics of how those conversations went that began in a period: the same as of those that were closed in it, but at
+the time of the beginning, and for whom they began.
 """
 
 from collections.abc import Mapping
@@ -102,16 +102,16 @@ METRICS: tuple[Definition, ...] = (
     _rate("started_reopened_rate", "started_conversations_reopened", "had been reopened before they were closed"),
     Ratio(
         name="started_human_resolution_rate",
-        description="Conversations that began in the period, were handed over and then resolved by a human ÷ those that "
-        "were handed over.",
+        description="Conversations that began in the period, were handed over and then resolved by a human ÷ those "
+        "that were handed over.",
         unit=Unit.FRACTION,
         numerators=("started_escalated_conversations_resolved",),
         denominators=("started_conversations_escalated",),
     ),
     Ratio(
         name="cost_per_started_resolved_conversation_micros",
-        description="Recorded cost of the conversations that began in the period and are closed ÷ those of them that the "
-        "agent resolved alone.",
+        description="Recorded cost of the conversations that began in the period and are closed ÷ those of them that "
+        "the agent resolved alone.",
         unit=Unit.MICROS,
         numerators=("started_conversation_cost_micros",),
         denominators=("started_conversations_resolved",),

@@ -43,7 +43,17 @@ Team = Annotated[str | None, typer.Option("--team", help="Only this team.")]
 Teams = Annotated[list[str] | None, typer.Option("--team", help="Only this team; may be repeated.")]
 
 # Those that the server knows, for help and completion: what else is named is left to the server.
-ANSWER_DIMENSIONS: Final = ("agent", "channel", "team", "model", "endpoint", "campaign", "queue", "topic", "handoff_reason")
+ANSWER_DIMENSIONS: Final = (
+    "agent",
+    "channel",
+    "team",
+    "model",
+    "endpoint",
+    "campaign",
+    "queue",
+    "topic",
+    "handoff_reason",
+)
 REALTIME_DIMENSIONS: Final = ("agent", "channel", "team")
 UPDATE_DIMENSIONS: Final = (*ANSWER_DIMENSIONS, "event_type")
 

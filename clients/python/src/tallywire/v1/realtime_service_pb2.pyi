@@ -89,6 +89,8 @@ class _ChangeDimensionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper
     """One queue of calls."""
     CHANGE_DIMENSION_TOPIC: _ChangeDimension.ValueType  # 11
     """One topic of conversations."""
+    CHANGE_DIMENSION_HANDOFF_REASON: _ChangeDimension.ValueType  # 12
+    """One reason of hand-overs."""
 
 class ChangeDimension(_ChangeDimension, metaclass=_ChangeDimensionEnumTypeWrapper):
     """ChangeDimension is what a cell is grouped by. Readers leave out the values that they do not know."""
@@ -117,6 +119,8 @@ CHANGE_DIMENSION_QUEUE: ChangeDimension.ValueType  # 10
 """One queue of calls."""
 CHANGE_DIMENSION_TOPIC: ChangeDimension.ValueType  # 11
 """One topic of conversations."""
+CHANGE_DIMENSION_HANDOFF_REASON: ChangeDimension.ValueType  # 12
+"""One reason of hand-overs."""
 global___ChangeDimension = ChangeDimension
 
 @typing.final
