@@ -209,7 +209,8 @@ async def test_the_figures_of_a_dimension(caller: Caller, database: Database, di
 
 
 async def test_changes_of_conversations_are_absent_with_the_reason(caller: Caller) -> None:
-    await caller.track_all([sent(0, "c", model="m"), sent(-24 * 60, "c", model="m"), sent(-24 * 60, "c", model="m")])
+    earlier = [sent(-24 * 60, "c", model="m"), sent(-24 * 60, "c", model="m"), e("agent.created", -48 * 60)]
+    await caller.track_all([sent(0, "c", model="m"), *earlier])
     overview = (await caller.overview(THE_DAY, dimensions=by("model", "m"))).overview
     assert overview.messages_change.percent == -50
     assert overview.conversations_change.absence_reason == answer_pb2.ABSENCE_REASON_NOT_KEPT

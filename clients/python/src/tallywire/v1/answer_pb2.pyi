@@ -253,8 +253,9 @@ class Filter(google.protobuf.message.Message):
     (CARDINALITY_OVERFLOW); "_other" gives the figures of all such values together, of a pair for both of its dimensions.
 
     What is counted from whole conversations (how many there are, how they close, how long they take) is kept by agent,
-    channel, team and topic: a conversation counts for the topic that its events told last. Under any other dimension,
-    and under pairs, these figures are absent.
+    channel, team, topic and handoff_reason: a conversation counts for the topic that its events told last, and, if it was
+    handed over, for the reason of the event that decided so. Under any other dimension, and under pairs, these figures are
+    absent.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
