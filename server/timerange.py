@@ -1,7 +1,7 @@
 """Periods, time zones and buckets: which quarter hours a question is about.
 
 Since 1980 every IANA zone has been a multiple of 15 minutes away from UTC, so quarter hours of UTC compose exactly into
-the hours, days, weeks and months of any zone. Nothing before 2000 is kept.
+the hours, days, weeks and months of any zone. Nothing before 1980 is kept.
 """
 
 import bisect
@@ -24,19 +24,30 @@ zoneinfo.reset_tzpath(())
 QUARTER = timedelta(seconds=quarters.QUARTER_SECONDS)
 _MINUTE = timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FLOOR = datetime(2000, 1, 1, tzinfo=UTC)
-MAX_DAYS = 400
+FLOOR = datetime(1980, 1, 1, tzinfo=UTC)
+MAX_DAYS = 1830  # five years and a few days
 MAX_POINTS = 2000
 MAX_AHEAD = timedelta(hours=1)
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Granularity(enum.Enum):
     """The width of one point of a series, on the clock on the wall of a time zone."""
 
+    QUARTER_HOUR = "quarter_hour"
+    HALF_HOUR = "half_hour"
     HOUR = "hour"
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+_CLOCK = {Granularity.QUARTER_HOUR: 1, Granularity.HALF_HOUR: 2, Granularity.HOUR: quarters.QUARTERS_PER_HOUR}
+_MONTHS = {Granularity.MONTH: 1, Granularity.QUARTER: 3, Granularity.YEAR: 12}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +79,14 @@ class Asked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeRange:
     """The period of a question, resolved against the clock of the database. asked ends later than span where the period
-    is still running.
+    is still running. week_start is the day on which weeks begin, 0 for Monday.
     """
 
     span: Span
     zone: zoneinfo.ZoneInfo
     now: datetime
     asked: Asked
+    week_start: int = 0
 
     @property
     def still_running(self) -> bool:
@@ -130,13 +142,19 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
 
 
 def resolve(
-    start: datetime, end: datetime, zone: zoneinfo.ZoneInfo, now: datetime, *, field: str = "time_range"
+    start: datetime,
+    end: datetime,
+    zone: zoneinfo.ZoneInfo,
+    now: datetime,
+    *,
+    week_start: int = 0,
+    field: str = "time_range",
 ) -> TimeRange:
     """Returns the period that is answered: whole quarter hours, up to the latest time that an event can have now."""
     if end <= start:
         raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field=f"{field}.end")
     if start < FLOOR:
-        raise Refused(Reason.TIME_BEFORE_FLOOR, "start is before 2000-01-01T00:00:00Z", field=f"{field}.start")
+        raise Refused(Reason.TIME_BEFORE_FLOOR, f"start is before {FLOOR:%Y-%m-%d}T00:00:00Z", field=f"{field}.start")
     first, last = floor_bucket(start), ceil_bucket(end)
     latest = ceil_bucket(now + MAX_AHEAD)
     if first < latest:
@@ -144,13 +162,13 @@ def resolve(
     if last - first > MAX_DAYS * quarters.QUARTERS_PER_DAY:
         raise Refused(
             Reason.TIME_RANGE_TOO_LARGE,
-            f"the period is longer than {MAX_DAYS} days",
+            f"the period is longer than {MAX_DAYS:,} days",
             field=field,
             metadata={"limit_days": str(MAX_DAYS)},
         )
     longest = timedelta(days=MAX_DAYS)
     asked = Asked(start=start, end=end if end - start <= longest else start + longest)
-    return TimeRange(span=Span(start=first, end=last), zone=zone, now=now, asked=asked)
+    return TimeRange(span=Span(start=first, end=last), zone=zone, now=now, asked=asked, week_start=week_start)
 
 
 def choose_granularity(span: Span) -> Granularity:
@@ -158,12 +176,14 @@ def choose_granularity(span: Span) -> Granularity:
     days = span.length / quarters.QUARTERS_PER_DAY
     if days <= 3:
         return Granularity.HOUR
-    return Granularity.DAY if days <= 92 else Granularity.WEEK
+    if days <= 92:
+        return Granularity.DAY
+    return Granularity.WEEK if days <= 400 else Granularity.MONTH
 
 
 def buckets(period: TimeRange, granularity: Granularity) -> list[Span]:
-    """Returns the points of a series: the period cut at the zone's hours, days, weeks or months, without gaps."""
-    spans = list(itertools.islice(points(period.span, period.zone, granularity), MAX_POINTS + 1))
+    """Returns the points of a series: the period cut at the zone's hours, days, weeks or other widths, without gaps."""
+    spans = list(itertools.islice(points(period, granularity), MAX_POINTS + 1))
     if len(spans) > MAX_POINTS:
         raise Refused(
             Reason.TOO_MANY_POINTS,
@@ -174,24 +194,35 @@ def buckets(period: TimeRange, granularity: Granularity) -> list[Span]:
     return spans
 
 
-def points(span: Span, zone: zoneinfo.ZoneInfo, granularity: Granularity) -> Iterator[Span]:
-    """Yields the points of a series over a span, however many they are."""
-    cuts = _hour_cuts if granularity is Granularity.HOUR else functools.partial(_date_cuts, granularity=granularity)
-    start = span.start
-    for cut in cuts(span.start, zone):
-        end = min(cut, span.end)
-        if end > start:
-            yield Span(start=start, end=end)
-            start = end
-        if start >= span.end:
+def points(period: TimeRange, granularity: Granularity) -> Iterator[Span]:
+    """Yields the points of a period's series, however many they are."""
+    start, end = period.span.start, period.span.end
+    for cut in _cuts(start, period, granularity):
+        until = min(cut, end)
+        if until > start:
+            yield Span(start=start, end=until)
+            start = until
+        if start >= end:
             break
 
 
-def _hour_cuts(at: int, zone: zoneinfo.ZoneInfo) -> Iterator[int]:
-    """Yields the quarter hours at which the hour on the wall changes, also where a clock change cuts an hour."""
+def is_cut(bucket: int, period: TimeRange, granularity: Granularity) -> bool:
+    """Returns whether one point of that width ends, and the next begins, where a quarter hour begins."""
+    return any(cut == bucket for cut in itertools.islice(_cuts(bucket - 1, period, granularity), 1))
+
+
+def _cuts(at: int, period: TimeRange, granularity: Granularity) -> Iterator[int]:
+    """Yields the quarter hours, later than one, at which points of a width begin in the zone of a period."""
+    if granularity in _CLOCK:
+        return _clock_cuts(at, period.zone, _CLOCK[granularity])
+    return _date_cuts(at, period, granularity)
+
+
+def _clock_cuts(at: int, zone: zoneinfo.ZoneInfo, width: int) -> Iterator[int]:
+    """Yields the quarter hours at which hours on the wall begin, or parts of them so wide, and where clocks change."""
     while True:
         local = instant(at).astimezone(zone)
-        following = at + quarters.QUARTERS_PER_HOUR - local.minute // 15
+        following = at + width - local.minute // 15 % width
         if instant(following).astimezone(zone).utcoffset() != local.utcoffset():
             following = next(
                 bucket
@@ -202,19 +233,25 @@ def _hour_cuts(at: int, zone: zoneinfo.ZoneInfo) -> Iterator[int]:
         at = following
 
 
-def _date_cuts(at: int, zone: zoneinfo.ZoneInfo, granularity: Granularity) -> Iterator[int]:
-    day = day_at(instant(at), zone)
+def _date_cuts(at: int, period: TimeRange, granularity: Granularity) -> Iterator[int]:
+    day = day_at(instant(at), period.zone)
     while True:
-        day = _next_date(day, granularity)
-        yield floor_bucket(midnight(day, zone))
+        day = _next_date(day, granularity, period.week_start)
+        yield floor_bucket(midnight(day, period.zone))
 
 
-def _next_date(day: date, granularity: Granularity) -> date:
+def _next_date(day: date, granularity: Granularity, week_start: int) -> date:
     if granularity is Granularity.DAY:
         return day + timedelta(days=1)
     if granularity is Granularity.WEEK:
-        return day + timedelta(days=7 - day.weekday())
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+        return day + timedelta(days=7 - (day.weekday() - week_start) % 7)
+    months = _MONTHS[granularity]
+    return _first_of_month(day.year * 12 + (day.month - 1) // months * months + months)
+
+
+def _first_of_month(month: int) -> date:
+    """Returns the first day of a month, of which January of the year 1 is number 12."""
+    return date(month // 12, month % 12 + 1, 1)
 
 
 def midnight(day: date, zone: zoneinfo.ZoneInfo) -> datetime:

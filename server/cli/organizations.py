@@ -44,7 +44,7 @@ def create_organization(name: Name, data_dir: DataDir = None, as_json: AsJson = 
 @app.command("set")
 @setting_options.with_options(_CHANGEABLE)
 def change(name: Name, data_dir: DataDir = None, as_json: AsJson = False, **typed: Any) -> None:
-    """Set limits and secret keys of an organization.
+    """Change settings of an organization.
 
     Servers follow within 10 seconds. `default` takes a setting back; secret keys replace those set before.
     """

@@ -8,7 +8,18 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from server.organizations.errors import InvalidSetting
-from server.organizations.setting import UNLIMITED, Flag, Names, PairNames, Setting, Value, WholeNumber, ZoneName
+from server.organizations.setting import (
+    UNLIMITED,
+    CurrencyCode,
+    DayName,
+    Flag,
+    Names,
+    PairNames,
+    Setting,
+    Value,
+    WholeNumber,
+    ZoneName,
+)
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 _DEFAULT = "default"  # takes back what was set
@@ -46,6 +57,10 @@ def _annotation(setting: Setting) -> Any:
             return Annotated[str | None, typer.Option(setting.option, metavar="N", help=text)]
         case ZoneName():
             return Annotated[str | None, typer.Option(setting.option, metavar="ZONE", help=text)]
+        case CurrencyCode():
+            return Annotated[str | None, typer.Option(setting.option, metavar="CODE", help=text)]
+        case DayName():
+            return Annotated[str | None, typer.Option(setting.option, metavar="DAY", help=text)]
 
 
 def help_text(setting: Setting) -> str:
@@ -122,3 +137,7 @@ def _values(setting: Setting) -> str:
             return setting.kind.choices
         case ZoneName():
             return "the name of an IANA time zone"
+        case CurrencyCode():
+            return "a code of ISO 4217"
+        case DayName():
+            return "monday to sunday"

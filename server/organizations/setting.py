@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from server import timerange
 from server.catalog import dimensions, pairs
 from server.errors import Refused
+from server.organizations import currencies
 from server.organizations.errors import InvalidSetting
 
 Value: TypeAlias = "str | int | bool | tuple[str, ...] | None"
@@ -132,7 +133,39 @@ class PairNames:
         return " and ".join(value) or "none"
 
 
-Kind: TypeAlias = ZoneName | Flag | WholeNumber | Names | PairNames
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencyCode:
+    """The code of a currency."""
+
+    def checked(self, setting: str, value: Any) -> str:
+        """Returns the code in capitals."""
+        code = str(value).upper()
+        if code not in currencies.CODES:
+            raise InvalidSetting(setting, f"{value!r} is not the code of a currency in ISO 4217, such as EUR")
+        return code
+
+    def shown(self, value: Any) -> str:
+        """Returns the value for people."""
+        return str(value)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DayName:
+    """A day of the week."""
+
+    def checked(self, setting: str, value: Any) -> str:
+        """Returns the day's name."""
+        name = str(value).lower()
+        if name not in timerange.WEEKDAYS:
+            raise InvalidSetting(setting, f"{value!r} is not a day of the week, such as sunday")
+        return name
+
+    def shown(self, value: Any) -> str:
+        """Returns the value for people."""
+        return str(value)
+
+
+Kind: TypeAlias = ZoneName | Flag | WholeNumber | Names | PairNames | CurrencyCode | DayName
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,18 @@ from typing import Any
 
 from server.catalog import pairs as declared_pairs
 from server.organizations import setting
-from server.organizations.setting import Flag, Names, PairNames, Setting, Value, WholeNumber, ZoneName, entry
+from server.organizations.setting import (
+    CurrencyCode,
+    DayName,
+    Flag,
+    Names,
+    PairNames,
+    Setting,
+    Value,
+    WholeNumber,
+    ZoneName,
+    entry,
+)
 
 _DAYS = WholeNumber(least=1, most=36_500, unset="for ever", unit=" days")
 _RATE = WholeNumber(least=0, most=2**62, unset="no price")
@@ -27,7 +38,20 @@ class OrganizationSettings:
         "UTC",
         ZoneName(),
         "IANA time zone of the organization's days, for questions that name none.",
+        changeable=True,
         heading="TIME ZONE",
+    )
+    week_start: str = entry(
+        "monday",
+        DayName(),
+        "Day on which weeks begin, for questions that name none.",
+        changeable=True,
+    )
+    currency: str = entry(
+        "USD",
+        CurrencyCode(),
+        "Currency of all money that events tell and that rates are in. Changing it converts nothing.",
+        changeable=True,
     )
     event_retention_days: int | None = entry(
         None, _DAYS, "Days for which raw events are kept. Metrics stay for ever.", heading="EVENTS KEPT"

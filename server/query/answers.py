@@ -48,28 +48,37 @@ COMMON_FIGURES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """The period as it was asked for. Without a zone, it is in the organization's own."""
+    """The period as it was asked for. Without a zone, it is in the organization's own; without a first day of weeks (0
+    is Monday), weeks are the organization's.
+    """
 
     start: datetime
     end: datetime
     zone: zoneinfo.ZoneInfo | None
+    week_start: int | None = None
 
     def resolved(self, principal: Principal, now: datetime) -> TimeRange:
         """Returns the period in quarter hours, as it is at an instant."""
         zone = self.zone or timerange.zone(principal.settings.time_zone)
-        return timerange.resolve(self.start, self.end, zone, now)
+        week_start = self.week_start
+        if week_start is None:
+            week_start = timerange.WEEKDAYS.index(principal.settings.week_start)
+        return timerange.resolve(self.start, self.end, zone, now, week_start=week_start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What an answer is about. approximate names its figures that are not exact; lagging has the projections that have
-    stopped before its revision, each with the revision that its figures are of.
+    stopped before its revision, each with the revision that its figures are of; first_event is the first quarter hour
+    in which the organization has any event.
     """
 
     period: TimeRange
     as_of: AsOf
     approximate: Sequence[str]
     lagging: Mapping[str, int]
+    currency: str
+    first_event: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

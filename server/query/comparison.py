@@ -6,6 +6,7 @@ goes to where the first one ends.
 """
 
 import calendar
+import dataclasses
 import enum
 import functools
 import itertools
@@ -60,7 +61,7 @@ class Earlier:
 
     span: Span
     until: int
-    _zone: ZoneInfo
+    _period: TimeRange
     _move: _Move | None  # None for a custom period, which is cut by itself
 
     @property
@@ -91,7 +92,8 @@ class Earlier:
         that the earlier period has no counterpart of get an empty one.
         """
         if self._move is None:
-            moved = list(itertools.islice(timerange.points(self.span, self._zone, granularity), len(points)))
+            custom = dataclasses.replace(self._period, span=self.span)
+            moved = list(itertools.islice(timerange.points(custom, granularity), len(points)))
         else:
             moved = [self._move(point) for point in points]
         moved += [Span(start=self.span.end, end=self.span.end)] * (len(points) - len(moved))
@@ -110,7 +112,7 @@ def earlier(comparison: Comparison | None, period: TimeRange) -> Earlier:
         custom = comparison.custom
         whole = timerange.resolve(custom.start, custom.end, zone, period.now, field="comparison").span
         end = whole.end if elapsed == period.span else min(whole.end, whole.start + elapsed.length)
-        return Earlier(span=Span(start=whole.start, end=end), until=elapsed.end, _zone=zone, _move=None)
+        return Earlier(span=Span(start=whole.start, end=end), until=elapsed.end, _period=period, _move=None)
     if comparison is None:
         move: _Move = functools.partial(_moved_by_length, period.span.length)
         whole = move(period.span)
@@ -120,7 +122,7 @@ def earlier(comparison: Comparison | None, period: TimeRange) -> Earlier:
     end = whole.start
     if elapsed.length:
         end = max(whole.start, min(whole.end, move(elapsed).end))
-    return Earlier(span=Span(start=whole.start, end=end), until=elapsed.end, _zone=zone, _move=move)
+    return Earlier(span=Span(start=whole.start, end=end), until=elapsed.end, _period=period, _move=move)
 
 
 def _move(mode: Mode, period: TimeRange) -> _Move:

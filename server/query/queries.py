@@ -37,18 +37,27 @@ Planner: TypeAlias = Callable[[Driver, TimeRange], Awaitable[PlanT]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read(Generic[PlanT]):
     """What was read for a question: found has the cell of each selection of the plan. lagging has the projections that
-    have stopped before the answer's revision, each with the revision up to which it has seen everything.
+    have stopped before the answer's revision, each with the revision up to which it has seen everything. currency is
+    the organization's.
     """
 
     period: TimeRange
     plan: PlanT
     found: Reading
     lagging: Mapping[str, int]
+    currency: str
 
     def context(self, names: Iterable[str]) -> Context:
         """Returns the context of an answer with figures of these names."""
         approximate = [name for name in names if isinstance(registry.METRICS[name], Quantile)]
-        return Context(period=self.period, as_of=self.found.as_of, approximate=approximate, lagging=self.lagging)
+        return Context(
+            period=self.period,
+            as_of=self.found.as_of,
+            approximate=approximate,
+            lagging=self.lagging,
+            currency=self.currency,
+            first_event=self.found.first_event,
+        )
 
 
 class Queries:
@@ -146,4 +155,5 @@ class Queries:
             if (resolved.span, resolved.elapsed) == (planned.span, planned.elapsed):
                 needed = found.as_of.revision if target is None else target
                 lagging = {name: revision for name, revision in found.projections.items() if revision < needed}
-                return Read(period=resolved, plan=chosen, found=found, lagging=lagging)
+                currency = principal.settings.currency
+                return Read(period=resolved, plan=chosen, found=found, lagging=lagging, currency=currency)

@@ -14,8 +14,9 @@ from server.catalog.filters import Filter
 from server.catalog.selections import Reading, Selection, Wanted
 from server.errors import Reason, Refused
 from server.projections.agents import Agents
-from server.query import comparison, page_tokens, pairs, ranking, raw_rows
+from server.query import buckets, comparison, page_tokens, pairs, ranking, raw_rows
 from server.query.answers import Context, Period
+from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.grouping import Grouping
 from server.query.page_tokens import Page, PageTokens
@@ -53,7 +54,7 @@ class TableQuestion:
     def key(self) -> str:
         """Returns what must be equal for pages to belong to one table."""
         group = self.grouping and [one.number for one in self.grouping.asked]
-        period = (self.period.start, self.period.end, self.period.zone)
+        period = (self.period.start, self.period.end, self.period.zone, self.period.week_start)
         series = (self.has_series, self.granularity, self.comparison)
         part = (self.part.dimension.number, self.part.value)
         return repr((*map(str, period), part, group, self.metrics, self.order_by, self.descending, series))
@@ -86,7 +87,7 @@ class Table:
     distinct_values: int
     next_page_token: str
     granularity: Granularity | None
-    buckets: Sequence[Span]
+    buckets: Sequence[Bucket]
     compared: Compared | None
 
 
@@ -120,7 +121,9 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
         distinct_values=read.plan.distinct_values,
         next_page_token="" if is_last else tokens.token(organization_id, question.key, following),
         granularity=read.plan.granularity,
-        buckets=read.plan.buckets,
+        buckets=buckets.described(read.plan.buckets, read.period, read.plan.granularity, read.found.first_event, None)
+        if read.plan.granularity
+        else [],
         compared=compared,
     )
 

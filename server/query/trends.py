@@ -12,8 +12,9 @@ from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
-from server.query import comparison, costs, pairs, storage
+from server.query import buckets, comparison, costs, pairs, restatements, storage
 from server.query.answers import Context, Period
+from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.costs import Resource
 from server.query.queries import Queries
@@ -40,6 +41,7 @@ class TrendsQuestion:
     granularity: Granularity | None
     metrics: Sequence[str]
     comparison: Comparison | None = None
+    since_revision: int | None = None  # asks what has changed after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ class Trends:
 
     context: Context
     granularity: Granularity
-    buckets: Sequence[Span]
+    buckets: Sequence[Bucket]
     series: Mapping[str, Sequence[Figure]]
     storage_by_kind: Mapping[str, int] | None
     estimated_costs: Mapping[Resource, int] | None
@@ -71,11 +73,17 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     part, names = question.part, _metrics(question.metrics)
     wanted = figures.wanted(names, *((*costs.MEASURES, *storage.TERMS) if part.is_whole else ()))
     make_plan = functools.partial(plan, part, question.granularity, question.comparison)
-    in_snapshot = part.dimension.sides is not None
+    since = question.since_revision
+    in_snapshot = part.dimension.sides is not None or since is not None
     reading = queries.reading(principal, question.period, wanted, make_plan, in_snapshot=in_snapshot)
     async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
         await overflow.check(driver, principal.organization_id, part, field="filter")
+        newest, restated = read.found.as_of.revision, None
+        if since is not None:
+            chosen = figures.wanted(names)
+            restated = await restatements.since(driver, principal.organization_id, since, newest, part, chosen)
+    width = _width(question.granularity, read.period)
     compared = read.plan.earlier.compared(read.found.first_event, kept_from) if read.plan.earlier else None
     is_compared = compared is not None and compared.absence is None
     spans = [point.span for point in read.plan.series]
@@ -83,8 +91,8 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     in_use = storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None
     return Trends(
         context=read.context(names),
-        granularity=_width(question.granularity, read.period),
-        buckets=spans,
+        granularity=width,
+        buckets=buckets.described(spans, read.period, width, read.found.first_event, restated),
         series=_series(names, points, part),
         compared=compared,
         earlier=_earlier(names, read.plan.before, read.found.cells, part) if is_compared else None,

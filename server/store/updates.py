@@ -132,6 +132,14 @@ async def window(driver: Driver, organization_id: int) -> KeptRevisions:
     return KeptRevisions(oldest=newest + 1 if oldest is None else oldest, newest=newest)
 
 
+async def made_at(driver: Driver, organization_id: int, revision: int) -> datetime | None:
+    """When a revision was made; None where it is not kept."""
+    at: datetime | None = await driver.fetchval(
+        "SELECT created_at FROM updates WHERE organization_id = $1 AND revision = $2 LIMIT 1", organization_id, revision
+    )
+    return at
+
+
 async def after(
     driver: Driver, organization_id: int, revision: int, portions: int = 0, *, limit: int, events: int, counters: int
 ) -> list[Update]:

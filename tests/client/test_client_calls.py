@@ -330,7 +330,7 @@ def test_questions_are_checked_before_they_are_sent(client: tallywire.Client, sc
         client.overview(naive, END)
     with pytest.raises(ValueError, match="end has no time zone"):
         client.agent("a", START, naive)
-    with pytest.raises(ValueError, match="granularity is one of hour, day, week, month"):
+    with pytest.raises(ValueError, match="granularity is one of quarter_hour, half_hour, hour, day"):
         client.usage(START, END, granularity="minute")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="sequence of names"):
         client.usage(START, END, metrics="total_messages")

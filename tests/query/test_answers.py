@@ -104,12 +104,12 @@ async def test_a_change_is_against_the_period_just_before(
 
 
 async def test_a_period_before_the_floor_is_no_baseline(caller: Caller) -> None:
-    await caller.track(serving.event(at="2000-01-01"))
+    await caller.track(serving.event(at="1980-01-01"))
     for start, end, expected in (
-        ("2000-01-01", "2000-01-02", "BEFORE_FLOOR"),
-        ("2000-01-02", "2000-01-03", -100),
-        ("2000-01-02", "2000-01-04", "BEFORE_FLOOR"),
-        ("2000-01-02", "2000-01-03T00:15", "BEFORE_FLOOR"),
+        ("1980-01-01", "1980-01-02", "BEFORE_FLOOR"),
+        ("1980-01-02", "1980-01-03", -100),
+        ("1980-01-02", "1980-01-04", "BEFORE_FLOOR"),
+        ("1980-01-02", "1980-01-03T00:15", "BEFORE_FLOOR"),
     ):
         overview = (await caller.overview(serving.period(start, end))).overview
         assert change(overview.messages_change) == expected

@@ -12,7 +12,11 @@ from server.catalog import registry
 from server.organizations.settings import OrganizationSettings
 from server.query import trends
 from server.query.trends import Trends
+from server.rollups import fold
 from server.rpc.questions import trends as trends_messages
+from server.store import updates
+from server.store.database import Database
+from server.tenancy import administration
 from tallywire.v1 import event_pb2, metrics_service_pb2, time_pb2
 from tests.support import serving
 from tests.support.serving import Accounts, Caller, refused
@@ -164,3 +168,87 @@ async def test_a_long_answer_is_made_in_parts(caller: Caller, monkeypatch: pytes
     assert {len(one.values) for one in answer.series} == {len(answer.buckets)} == {82 * 24}
     assert max(len(part.series) for part in parts) == 1
     assert sum(len(part.series) + bool(part.buckets) for part in parts) == 21
+
+
+def partial(answer: Any) -> list[str]:
+    """What is not whole of each bucket, empty where nothing is said."""
+    names = [
+        metrics_service_pb2.PartialBucket.Name(one.partial).removeprefix("PARTIAL_BUCKET_") for one in answer.buckets
+    ]
+    return ["" if name == "UNSPECIFIED" else name for name in names]
+
+
+async def test_an_answer_says_what_of_it_is_not_whole(caller: Caller) -> None:
+    assert partial(await caller.trends(THE_DAY, granularity=time_pb2.GRANULARITY_DAY)) == ["BEFORE_FIRST_EVENT"]
+    assert not (await caller.trends(THE_DAY)).context.HasField("first_event_at")
+    await caller.track(e("a.b", 20))
+    days = serving.period(DAY - timedelta(hours=30), DAY + timedelta(days=2, hours=1))
+    answer = await caller.trends(days, granularity=time_pb2.GRANULARITY_DAY)
+    assert partial(answer) == ["BEFORE_FIRST_EVENT", "BEFORE_FIRST_EVENT", "BEFORE_FIRST_EVENT", "", "CUT"]
+    assert answer.context.first_event_at.ToDatetime(UTC) == NOON + timedelta(minutes=15)
+    assert (answer.context.currency, answer.context.week_start) == ("USD", time_pb2.WEEKDAY_MONDAY)
+    later = serving.period(DAY + timedelta(hours=13), DAY + timedelta(days=2))
+    assert partial(await caller.trends(later, granularity=time_pb2.GRANULARITY_DAY)) == ["CUT", ""]
+    now = serving.now()
+    assert partial(await caller.trends(serving.period(now - timedelta(hours=1), now), "events"))[-1] == "RUNNING"
+
+
+async def test_settings_of_an_organization_hold_at_once(caller: Caller, accounts: Accounts) -> None:
+    """Its zone, the first day of its weeks and its currency, as soon as a server has looked at the key again, which it
+    does for a new one; the request has the last word.
+    """
+    await caller.track_all([e("a.b", minute) for minute in (0, 11 * 60)])  # 23:00 in UTC is the next day in Berlin
+    period = serving.period(DAY - timedelta(days=10), DAY + timedelta(days=4))  # begins on a Sunday
+    before = await caller.trends(period, "events", granularity=time_pb2.GRANULARITY_DAY)
+    assert values(before, "events")[10:12] == [2, 0]
+    names = {"time_zone": "Europe/Berlin", "week_start": "sunday", "currency": "EUR"}
+    await administration.change_settings(accounts.database, caller.name, names)
+    changed = await accounts.another(caller)
+    answer = await changed.trends(period, "events", granularity=time_pb2.GRANULARITY_DAY)
+    assert values(answer, "events")[10:12] == [1, 1]
+    context = answer.context
+    assert (context.time_zone, context.week_start) == ("Europe/Berlin", time_pb2.WEEKDAY_SUNDAY)
+    assert context.currency == "EUR"
+    weeks = await changed.trends(period, "events", granularity=time_pb2.GRANULARITY_WEEK)
+    assert values(weeks, "events") == [0, 2, 0]
+    period.week_start = time_pb2.WEEKDAY_THURSDAY
+    weeks = await changed.trends(period, "events", granularity=time_pb2.GRANULARITY_WEEK)
+    assert values(weeks, "events") == [0, 1, 1]
+    assert weeks.context.week_start == time_pb2.WEEKDAY_THURSDAY
+
+
+async def test_what_has_changed_since_an_answer_is_marked(caller: Caller, database: Database) -> None:
+    period = serving.period(DAY, DAY + timedelta(days=3))
+    now = serving.now()
+    running = serving.period(now - timedelta(hours=1), now + timedelta(minutes=30))
+
+    async def restated(*metrics: str, since: int, asked: time_pb2.TimeRange = period, **part: str) -> list[int]:
+        answer = await caller.trends(
+            asked, *metrics, granularity=time_pb2.GRANULARITY_DAY, since_revision=since, **part
+        )
+        return [place for place, bucket in enumerate(answer.buckets) if bucket.restated]
+
+    await caller.track_all([e("message.sent", 0), e("message.sent", 24 * 60)])
+    seen = (await caller.trends(period)).context.as_of_revision
+    assert await restated(since=seen) == []
+    await caller.track(e("message.sent", 24 * 60 + 1, channel="phone"))
+    await caller.track(e("feedback.submitted", 48 * 60, feedback=event_pb2.FeedbackDetail(rating=3)))
+    await caller.track(serving.event(at=now))
+    for _ in ("in deltas", "in rollups"):
+        assert await restated("events", since=seen) == [1, 2]
+        assert await restated("messages_sent", since=seen) == [1]
+        assert await restated("messages_sent", since=seen, channel="web") == []
+        assert await restated("p95_response_time_ms", "satisfaction_score", since=seen) == [2]
+        assert await restated("unique_users", since=seen, channel="phone") == [1]
+        assert await restated("events", since=seen, asked=running) == []  # it had not been over
+        assert await restated("events", since=0) == []
+        await fold.fold_all(database, caller.organization_id)
+    error = await refused(caller.trends(period, since_revision=seen + 99))
+    assert serving.refusal(error) == ("OUT_OF_RANGE", "FUTURE_REVISION", "since_revision", False)
+    async with database.transaction() as driver:
+        await updates.remove_before(driver, caller.organization_id, serving.now() + timedelta(hours=1), seen)
+    error = await refused(caller.trends(period, since_revision=seen))
+    assert serving.refusal(error) == ("OUT_OF_RANGE", "CHANGES_NOT_KEPT", "since_revision", False)
+    oldest = int(serving.info(error)["oldest_revision"])
+    assert oldest == seen + 1
+    assert await restated("events", since=oldest) == [2]

@@ -84,7 +84,7 @@ _refused("E-028", "INVALID_ARGUMENT INVALID_EVENT_TYPE event_type", _type("m\u04
 _refused("E-032", "INVALID_ARGUMENT INVALID_TIMESTAMP occurred_at", lambda: _at(-62_135_596_801))
 _refused("E-034", "INVALID_ARGUMENT INVALID_TIMESTAMP occurred_at", lambda: _at(_seconds(serving.now()), -1))
 _refused("E-035", "INVALID_ARGUMENT INVALID_TIMESTAMP occurred_at", lambda: _at(_seconds(serving.now()), 1_000_000_000))
-_refused("E-037", "OUT_OF_RANGE EVENT_TOO_OLD occurred_at", lambda: serving.event(at="1999-12-31T23:59:59"))
+_refused("E-037", "OUT_OF_RANGE EVENT_TOO_OLD occurred_at", lambda: serving.event(at="1979-12-31T23:59:59"))
 _refused(
     "E-040",
     "OUT_OF_RANGE EVENT_IN_FUTURE occurred_at",

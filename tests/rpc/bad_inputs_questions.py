@@ -49,7 +49,7 @@ _refused("Q-004", "INVALID_ARGUMENT INVALID_TIME_RANGE time_range.end", lambda: 
 _refused(
     "Q-005",
     "INVALID_ARGUMENT TIME_RANGE_TOO_LARGE time_range",
-    lambda: serving.period(_NOW - timedelta(days=401), _NOW),
+    lambda: serving.period(_NOW - timedelta(days=1_831), _NOW),
 )
 _refused(
     "Q-006",
@@ -102,12 +102,12 @@ async def _(world: World) -> str:
 @row("Q-011", "OK")
 async def _(world: World) -> str:
     chosen = []
-    for days in (3, 4, 92, 93, 400):
+    for days in (3, 4, 92, 93, 400, 401):
         answer = await world.caller.trends(
             serving.period("2024-01-01", datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=days)), "events"
         )
         chosen.append(answer.granularity)
-    assert chosen == [HOUR, DAY, DAY, WEEK, WEEK]
+    assert chosen == [HOUR, DAY, DAY, WEEK, WEEK, MONTH]
     return "OK"
 
 
@@ -182,7 +182,7 @@ async def _(world: World) -> str:
 
 @row("Q-035", "OK")
 async def _(world: World) -> str:
-    overview = (await world.caller.overview(serving.period("2000-01-02", "2000-01-04"))).overview
+    overview = (await world.caller.overview(serving.period("1980-01-02", "1980-01-04"))).overview
     assert overview.messages_change.absence_reason == answer_pb2.ABSENCE_REASON_BEFORE_FLOOR
     assert not overview.messages_change.HasField("percent")
     return "OK"
@@ -241,6 +241,29 @@ _comparison(
     _NOW - timedelta(days=timerange.MAX_DAYS + 1),
     _NOW,
 )
+
+
+_refused(
+    "Q-107",
+    "INVALID_ARGUMENT INVALID_ENUM time_range.week_start",
+    lambda: time_pb2.TimeRange(start=_HOUR_AGO, end=_THEN, week_start=99),  # type: ignore[arg-type]
+)
+
+
+def _since(id: str, expected: str, since_revision: int, **part: str) -> None:  # noqa: A002 - the table's word
+    @row(id, expected)
+    async def run(world: World) -> str:
+        return await outcome(world.caller.trends(serving.today(), since_revision=since_revision, **part))
+
+
+_since("Q-108", "OUT_OF_RANGE VALUE_OUT_OF_RANGE since_revision", -1)
+_since("Q-109", "OUT_OF_RANGE FUTURE_REVISION since_revision", 2**62)
+
+
+@row("Q-110", "INVALID_ARGUMENT INVALID_VALUE since_revision", keeps=1)
+async def _(world: World) -> str:
+    await world.caller.track(serving.event(agent_id="a", channel="c"))
+    return await outcome(world.caller.trends(serving.today(), since_revision=1, agent_id="a", channel="c"))
 
 
 @row("Q-040", "OK", keeps=1)

@@ -163,6 +163,7 @@ class Caller:
         *metrics: str,
         granularity: int = time_pb2.GRANULARITY_UNSPECIFIED,
         comparison: time_pb2.Comparison | None = None,
+        since_revision: int = 0,
         **part: Any,
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
         """Asks for series."""
@@ -171,6 +172,7 @@ class Caller:
             granularity=granularity,
             metrics=metrics,
             comparison=comparison,
+            since_revision=since_revision,
             filter=answer_pb2.Filter(**part),
         )
         return await self.ask("GetUsageTrends", request)

@@ -144,7 +144,7 @@ def test_aligned_points_do_not_overlap_and_days_stay_days(
     first, last = (timerange.instant(bucket).astimezone(where) for bucket in (span.start, span.end))
     asked = period(first, last)
     found = comparison.earlier(Comparison(mode=mode), asked)
-    points = list(itertools.islice(timerange.points(asked.span, where, granularity), 60))
+    points = list(itertools.islice(timerange.points(asked, granularity), 60))
     aligned = found.aligned(points, granularity)
     assert len(aligned) == len(points)
     assert all(found.span.start <= one.start <= one.end <= found.span.end for one in aligned)

@@ -106,7 +106,7 @@ def test_limits_are_those_of_the_code() -> None:
         f" {rules.MAX_PROPERTIES_DEPTH} levels",
         "Age of an event": f"{rules.MAX_AGE.days} days; with `backfill` since {timerange.FLOOR:%Y-%m-%d}",
         "A sender's clock": f"more than {rules.CLOCK_TOLERANCE.seconds // 60} minutes",
-        "A period": f"{timerange.MAX_DAYS} days",
+        "A period": f"{timerange.MAX_DAYS:,} days",
         "A series": f"{timerange.MAX_POINTS:,} points, {request_limits.METRICS.count} metrics",
         "Unacknowledged batches of a stream": f"{event_service.MAX_UNACKED_BATCHES};",
         "Streams of an organization, per server": f"{defaults['max_streams_per_organization']} (setting)",

@@ -118,5 +118,6 @@ def test_days_follow_each_other_without_gap_and_hold_each_instant_once() -> None
 def test_series_by_day_are_cut_there() -> None:
     first, last = (timerange.floor_bucket(datetime(2010, 11, 7, hour, 30, tzinfo=UTC)) for hour in (2, 8))
     cut = timerange.floor_bucket(datetime(2010, 11, 7, 3, 30, tzinfo=UTC))
-    points = timerange.points(Span(start=first, end=last), ST_JOHNS, Granularity.DAY)
-    assert list(points) == [Span(start=first, end=cut), Span(start=cut, end=last)]
+    start, end = timerange.instant(first), timerange.instant(last)
+    period = timerange.resolve(start, end, ST_JOHNS, end)
+    assert timerange.buckets(period, Granularity.DAY) == [Span(start=first, end=cut), Span(start=cut, end=last)]

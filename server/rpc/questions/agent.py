@@ -6,10 +6,10 @@ from server.events import rules
 from server.query.agent import Agent, AgentQuestion
 from server.query.answers import TrendPoint
 from server.rpc.questions import shared
-from server.timerange import MAX_DAYS
 from tallywire.v1 import metrics_service_pb2
 
 DEFAULT_TREND_DAYS = 7
+MAX_TREND_DAYS = 400
 
 
 def question(request: metrics_service_pb2.GetAgentMetricsRequest) -> AgentQuestion:
@@ -25,12 +25,12 @@ def question(request: metrics_service_pb2.GetAgentMetricsRequest) -> AgentQuesti
 
 
 def _trend_days(days: int) -> int:
-    if not 0 <= days <= MAX_DAYS:
+    if not 0 <= days <= MAX_TREND_DAYS:
         raise Refused(
             Reason.VALUE_OUT_OF_RANGE,
-            f"must be from 1 to {MAX_DAYS}",
+            f"must be from 1 to {MAX_TREND_DAYS}",
             field="trend_days",
-            metadata={"minimum": "1", "maximum": str(MAX_DAYS)},
+            metadata={"minimum": "1", "maximum": str(MAX_TREND_DAYS)},
         )
     return days or DEFAULT_TREND_DAYS
 

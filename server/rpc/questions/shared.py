@@ -14,6 +14,7 @@ from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.events import rules
 from server.query.answers import Context, Period
+from server.query.buckets import Bucket, Partial
 from server.query.changes import Absence
 from server.query.comparison import Compared, Comparison, Mode
 from server.rollups import overflow
@@ -42,7 +43,21 @@ def period(message: time_pb2.TimeRange) -> Period:
         start=asked.start,
         end=asked.end,
         zone=timerange.zone(message.time_zone) if message.time_zone else None,
+        week_start=_week_start(message.week_start),
     )
+
+
+_WEEKDAYS = [time_pb2.Weekday.Value(f"WEEKDAY_{name.upper()}") for name in timerange.WEEKDAYS]
+_WEEK_STARTS: Mapping[int, int | None] = {
+    time_pb2.WEEKDAY_UNSPECIFIED: None,
+    **{number: place for place, number in enumerate(_WEEKDAYS)},
+}
+
+
+def _week_start(number: int) -> int | None:
+    if number not in _WEEK_STARTS:
+        raise Refused(Reason.INVALID_ENUM, "not a known day of the week", field="time_range.week_start")
+    return _WEEK_STARTS[number]
 
 
 _MODES = {time_pb2.ComparisonMode.Value(f"COMPARISON_MODE_{one.name}"): one for one in Mode}
@@ -168,6 +183,9 @@ def context(value: Context) -> answer_pb2.AnswerContext:
         as_of_revision=value.as_of.revision,
         as_of_time=as_of_time,
         still_running=value.period.still_running,
+        currency=value.currency,
+        first_event_at=None if value.first_event is None else timestamp(value.first_event),
+        week_start=_WEEKDAYS[value.period.week_start],
     )
     for projection, revision in value.lagging.items():
         message.lagging.add(projection=projection, as_of_revision=revision)
@@ -195,6 +213,18 @@ def compared(value: Compared | None) -> answer_pb2.ComparedPeriod | None:
 def bucket(span: Span) -> metrics_service_pb2.Bucket:
     """Returns the message of a bucket."""
     return metrics_service_pb2.Bucket(start=timestamp(span.start), end=timestamp(span.end))
+
+
+_PARTIAL = {one: metrics_service_pb2.PartialBucket.Value(f"PARTIAL_BUCKET_{one.name}") for one in Partial}
+
+
+def described(value: Bucket) -> metrics_service_pb2.Bucket:
+    """Returns the message of a bucket with what is to be said of it."""
+    message = bucket(value.span)
+    message.restated = value.restated
+    if value.partial is not None:
+        message.partial = _PARTIAL[value.partial]
+    return message
 
 
 def series_value(name: str, value: Figure) -> metrics_service_pb2.SeriesValue:

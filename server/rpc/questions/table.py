@@ -73,7 +73,7 @@ def _pieces(answer: Table) -> Iterator[metrics_service_pb2.QueryMetricsResponse]
         total=_row(answer, answer.total),
         distinct_values=answer.distinct_values,
         next_page_token=answer.next_page_token,
-        buckets=map(shared.bucket, answer.buckets),
+        buckets=map(shared.described, answer.buckets),
         compared=shared.compared(answer.compared),
     )
     if answer.rest is not None:

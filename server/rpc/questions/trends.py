@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from server.catalog import registry
 from server.catalog.figures import Figure
+from server.errors import Reason, Refused
 from server.query.costs import Resource
 from server.query.trends import Trends, TrendsQuestion
 from server.rpc.questions import shared
@@ -21,7 +22,19 @@ def question(request: metrics_service_pb2.GetUsageTrendsRequest) -> TrendsQuesti
         granularity=shared.granularity(request.granularity, field="granularity"),
         metrics=request.metrics,
         comparison=shared.compared_with(request.comparison),
+        since_revision=_since(request.since_revision),
     )
+
+
+def _since(revision: int) -> int | None:
+    if revision < 0:
+        raise Refused(
+            Reason.VALUE_OUT_OF_RANGE,
+            "must not be negative",
+            field="since_revision",
+            metadata={"minimum": "0", "maximum": str(2**63 - 1)},
+        )
+    return revision or None
 
 
 async def encoded_response(answer: Trends) -> bytes:
@@ -48,7 +61,7 @@ def pieces(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsRespons
         ],
         compared=shared.compared(answer.compared),
     )
-    yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(shared.bucket, answer.buckets))
+    yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(shared.described, answer.buckets))
     for name, values in answer.series.items():
         yield metrics_service_pb2.GetUsageTrendsResponse(series=[_series(name, values)])
     if answer.earlier is not None:

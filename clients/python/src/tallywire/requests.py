@@ -22,13 +22,17 @@ MAX_EVENTS: Final = 1_000
 MAX_BYTES: Final = 3_670_016  # 3.5 MiB: the server takes 4 MiB, headers and framing included
 _INVALID_ARGUMENT: Final = 3
 
-GranularityName = Literal["hour", "day", "week", "month"]
+GranularityName = Literal["quarter_hour", "half_hour", "hour", "day", "week", "month", "quarter", "year"]
 
 _GRANULARITIES: Final = {
+    "quarter_hour": time_pb2.GRANULARITY_QUARTER_HOUR,
+    "half_hour": time_pb2.GRANULARITY_HALF_HOUR,
     "hour": time_pb2.GRANULARITY_HOUR,
     "day": time_pb2.GRANULARITY_DAY,
     "week": time_pb2.GRANULARITY_WEEK,
     "month": time_pb2.GRANULARITY_MONTH,
+    "quarter": time_pb2.GRANULARITY_QUARTER,
+    "year": time_pb2.GRANULARITY_YEAR,
 }
 
 

@@ -80,7 +80,7 @@ RealtimeWhere = Annotated[list[str] | None, _where(REALTIME_DIMENSIONS, _ANY_VAL
 UpdateWhere = Annotated[list[str] | None, _where(UPDATE_DIMENSIONS, _ANY_VALUE)]
 
 Granularity = Annotated[
-    str | None, typer.Option(help="Width of a point: hour, day, week or month. Default: by the length of the period.")
+    str | None, typer.Option(help="Width of a point: quarter_hour, half_hour, hour, day, week, month, quarter or year.")
 ]
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"

@@ -11,6 +11,7 @@ import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
+import tallywire.v1.time_pb2
 import typing
 
 if sys.version_info >= (3, 10):
@@ -31,7 +32,7 @@ class _AbsenceReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     ABSENCE_REASON_NO_BASELINE: _AbsenceReason.ValueType  # 1
     """The earlier period counted 0, so a change in percent has no meaning."""
     ABSENCE_REASON_BEFORE_FLOOR: _AbsenceReason.ValueType  # 2
-    """The earlier period begins before 2000-01-01, which is not kept."""
+    """The earlier period begins before 1980-01-01, which is not kept."""
     ABSENCE_REASON_TOO_EARLY: _AbsenceReason.ValueType  # 3
     """No quarter hour of the period has passed yet."""
     ABSENCE_REASON_NOT_KEPT: _AbsenceReason.ValueType  # 4
@@ -47,7 +48,7 @@ ABSENCE_REASON_UNSPECIFIED: AbsenceReason.ValueType  # 0
 ABSENCE_REASON_NO_BASELINE: AbsenceReason.ValueType  # 1
 """The earlier period counted 0, so a change in percent has no meaning."""
 ABSENCE_REASON_BEFORE_FLOOR: AbsenceReason.ValueType  # 2
-"""The earlier period begins before 2000-01-01, which is not kept."""
+"""The earlier period begins before 1980-01-01, which is not kept."""
 ABSENCE_REASON_TOO_EARLY: AbsenceReason.ValueType  # 3
 """No quarter hour of the period has passed yet."""
 ABSENCE_REASON_NOT_KEPT: AbsenceReason.ValueType  # 4
@@ -71,6 +72,9 @@ class AnswerContext(google.protobuf.message.Message):
     APPROXIMATION_FIELD_NUMBER: builtins.int
     EPOCH_FIELD_NUMBER: builtins.int
     LAGGING_FIELD_NUMBER: builtins.int
+    CURRENCY_FIELD_NUMBER: builtins.int
+    FIRST_EVENT_AT_FIELD_NUMBER: builtins.int
+    WEEK_START_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
     """time_zone is the canonical IANA name of the zone of the buckets."""
     as_of_revision: builtins.int
@@ -86,6 +90,10 @@ class AnswerContext(google.protobuf.message.Message):
     """epoch names the time in which revisions can be compared. A new epoch begins when the database is restored to an
     earlier point, since numbers of revisions then come again. Opaque.
     """
+    currency: builtins.str
+    """currency is the code in ISO 4217 of the organization's currency, which all money is in ("micros" are its millionths)."""
+    week_start: tallywire.v1.time_pb2.Weekday.ValueType
+    """week_start is the day on which weeks begin in this answer."""
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """start is the first instant that was counted, in UTC: the start asked for, moved back to a quarter hour."""
@@ -111,6 +119,12 @@ class AnswerContext(google.protobuf.message.Message):
         none, and all figures are of as_of_revision.
         """
 
+    @property
+    def first_event_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """first_event_at is the start of the first quarter hour in which the organization has any event. Before it there is
+        nothing to count. Unset: it has none.
+        """
+
     def __init__(
         self,
         *,
@@ -123,9 +137,12 @@ class AnswerContext(google.protobuf.message.Message):
         approximation: global___Approximation | None = ...,
         epoch: builtins.str = ...,
         lagging: collections.abc.Iterable[global___LaggingProjection] | None = ...,
+        currency: builtins.str = ...,
+        first_event_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        week_start: tallywire.v1.time_pb2.Weekday.ValueType = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_time", b"as_of_time", "end", b"end", "start", b"start"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "end", b"end", "epoch", b"epoch", "lagging", b"lagging", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_time", b"as_of_time", "end", b"end", "first_event_at", b"first_event_at", "start", b"start"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "currency", b"currency", "end", b"end", "epoch", b"epoch", "first_event_at", b"first_event_at", "lagging", b"lagging", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone", "week_start", b"week_start"]) -> None: ...
 
 global___AnswerContext = AnswerContext
 

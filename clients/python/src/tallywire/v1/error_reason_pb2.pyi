@@ -64,7 +64,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_TOO_MANY_EVENTS: _ErrorReason.ValueType  # 18
     """INVALID_ARGUMENT. A batch holds more than 1,000 events. Metadata: limit."""
     ERROR_REASON_EVENT_TOO_OLD: _ErrorReason.ValueType  # 19
-    """OUT_OF_RANGE. occurred_at is too long ago: more than 35 days without the scope backfill, before 2000-01-01, or
+    """OUT_OF_RANGE. occurred_at is too long ago: more than 35 days without the scope backfill, before 1980-01-01, or
     before the time from which the organization keeps event ids. Metadata: earliest, RFC 3339.
     """
     ERROR_REASON_EVENT_IN_FUTURE: _ErrorReason.ValueType  # 20
@@ -98,9 +98,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_INVALID_TIME_RANGE: _ErrorReason.ValueType  # 40
     """INVALID_ARGUMENT. end is not later than start."""
     ERROR_REASON_TIME_RANGE_TOO_LARGE: _ErrorReason.ValueType  # 41
-    """INVALID_ARGUMENT. The period is longer than 400 days. Metadata: limit_days."""
+    """INVALID_ARGUMENT. The period is longer than 1,830 days. Metadata: limit_days."""
     ERROR_REASON_TIME_BEFORE_FLOOR: _ErrorReason.ValueType  # 42
-    """OUT_OF_RANGE. start is before 2000-01-01T00:00:00Z."""
+    """OUT_OF_RANGE. start is before 1980-01-01T00:00:00Z."""
     ERROR_REASON_INVALID_TIME_ZONE: _ErrorReason.ValueType  # 43
     """INVALID_ARGUMENT. time_zone is not the name of an IANA time zone."""
     ERROR_REASON_TOO_MANY_POINTS: _ErrorReason.ValueType  # 44
@@ -150,6 +150,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The rows cannot be ordered by a percentile or by distinct ids, because there are too many of
     them. Metadata: limit.
     """
+    ERROR_REASON_CHANGES_NOT_KEPT: _ErrorReason.ValueType  # 58
+    """OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,
+    or there are too many revisions since. Read the figures anew. Metadata: oldest_revision that can be asked about.
+    """
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -175,8 +179,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 80
     """INVALID_ARGUMENT. resume_after is damaged or forged, or belongs to another organization or another filter."""
     ERROR_REASON_FUTURE_REVISION: _ErrorReason.ValueType  # 81
-    """OUT_OF_RANGE. resume_after refers to a revision that the organization has not reached (was the database restored
-    from a backup?). Metadata: revision.
+    """OUT_OF_RANGE. resume_after or since_revision refers to a revision that the organization has not reached (was the
+    database restored from a backup?). Metadata: revision.
     """
     ERROR_REASON_COMPACTED: _ErrorReason.ValueType  # 82
     """OUT_OF_RANGE. The updates after resume_after are no longer kept: read the figures anew by GetUsageTrends. Metadata:
@@ -282,7 +286,7 @@ ERROR_REASON_EVENT_TOO_LARGE: ErrorReason.ValueType  # 17
 ERROR_REASON_TOO_MANY_EVENTS: ErrorReason.ValueType  # 18
 """INVALID_ARGUMENT. A batch holds more than 1,000 events. Metadata: limit."""
 ERROR_REASON_EVENT_TOO_OLD: ErrorReason.ValueType  # 19
-"""OUT_OF_RANGE. occurred_at is too long ago: more than 35 days without the scope backfill, before 2000-01-01, or
+"""OUT_OF_RANGE. occurred_at is too long ago: more than 35 days without the scope backfill, before 1980-01-01, or
 before the time from which the organization keeps event ids. Metadata: earliest, RFC 3339.
 """
 ERROR_REASON_EVENT_IN_FUTURE: ErrorReason.ValueType  # 20
@@ -316,9 +320,9 @@ ERROR_REASON_TENANT_SUSPENDED: ErrorReason.ValueType  # 35
 ERROR_REASON_INVALID_TIME_RANGE: ErrorReason.ValueType  # 40
 """INVALID_ARGUMENT. end is not later than start."""
 ERROR_REASON_TIME_RANGE_TOO_LARGE: ErrorReason.ValueType  # 41
-"""INVALID_ARGUMENT. The period is longer than 400 days. Metadata: limit_days."""
+"""INVALID_ARGUMENT. The period is longer than 1,830 days. Metadata: limit_days."""
 ERROR_REASON_TIME_BEFORE_FLOOR: ErrorReason.ValueType  # 42
-"""OUT_OF_RANGE. start is before 2000-01-01T00:00:00Z."""
+"""OUT_OF_RANGE. start is before 1980-01-01T00:00:00Z."""
 ERROR_REASON_INVALID_TIME_ZONE: ErrorReason.ValueType  # 43
 """INVALID_ARGUMENT. time_zone is not the name of an IANA time zone."""
 ERROR_REASON_TOO_MANY_POINTS: ErrorReason.ValueType  # 44
@@ -368,6 +372,10 @@ ERROR_REASON_TOO_MANY_VALUES: ErrorReason.ValueType  # 57
 """FAILED_PRECONDITION. The rows cannot be ordered by a percentile or by distinct ids, because there are too many of
 them. Metadata: limit.
 """
+ERROR_REASON_CHANGES_NOT_KEPT: ErrorReason.ValueType  # 58
+"""OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,
+or there are too many revisions since. Read the figures anew. Metadata: oldest_revision that can be asked about.
+"""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61
@@ -393,8 +401,8 @@ ERROR_REASON_STREAM_IDLE: ErrorReason.ValueType  # 66
 ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 80
 """INVALID_ARGUMENT. resume_after is damaged or forged, or belongs to another organization or another filter."""
 ERROR_REASON_FUTURE_REVISION: ErrorReason.ValueType  # 81
-"""OUT_OF_RANGE. resume_after refers to a revision that the organization has not reached (was the database restored
-from a backup?). Metadata: revision.
+"""OUT_OF_RANGE. resume_after or since_revision refers to a revision that the organization has not reached (was the
+database restored from a backup?). Metadata: revision.
 """
 ERROR_REASON_COMPACTED: ErrorReason.ValueType  # 82
 """OUT_OF_RANGE. The updates after resume_after are no longer kept: read the figures anew by GetUsageTrends. Metadata:

@@ -206,7 +206,7 @@ class Event(google.protobuf.message.Message):
     def occurred_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
         TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
-        2000-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
+        1980-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
         """
 
     @property

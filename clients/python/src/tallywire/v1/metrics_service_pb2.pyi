@@ -23,6 +23,34 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _PartialBucket:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _PartialBucketEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_PartialBucket.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    PARTIAL_BUCKET_UNSPECIFIED: _PartialBucket.ValueType  # 0
+    """It is whole."""
+    PARTIAL_BUCKET_RUNNING: _PartialBucket.ValueType  # 1
+    """It has not ended, or not even begun, at as_of_time."""
+    PARTIAL_BUCKET_CUT: _PartialBucket.ValueType  # 2
+    """The period begins or ends within it."""
+    PARTIAL_BUCKET_BEFORE_FIRST_EVENT: _PartialBucket.ValueType  # 3
+    """It begins before first_event_at: for a part of it, or all of it, there is nothing to count."""
+
+class PartialBucket(_PartialBucket, metaclass=_PartialBucketEnumTypeWrapper):
+    """PartialBucket says why a bucket is not whole."""
+
+PARTIAL_BUCKET_UNSPECIFIED: PartialBucket.ValueType  # 0
+"""It is whole."""
+PARTIAL_BUCKET_RUNNING: PartialBucket.ValueType  # 1
+"""It has not ended, or not even begun, at as_of_time."""
+PARTIAL_BUCKET_CUT: PartialBucket.ValueType  # 2
+"""The period begins or ends within it."""
+PARTIAL_BUCKET_BEFORE_FIRST_EVENT: PartialBucket.ValueType  # 3
+"""It begins before first_event_at: for a part of it, or all of it, there is nothing to count."""
+global___PartialBucket = PartialBucket
+
 class _CostResource:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -962,8 +990,14 @@ class GetUsageTrendsRequest(google.protobuf.message.Message):
     METRICS_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     COMPARISON_FIELD_NUMBER: builtins.int
+    SINCE_REVISION_FIELD_NUMBER: builtins.int
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the width of a point. Unset: the server chooses by the length of the period. At most 2,000 points."""
+    since_revision: builtins.int
+    """since_revision asks which buckets have changed since an answer of this as_of_revision and of the same epoch
+    (Bucket.restated). The log of updates knows, which is kept for a day unless the operator says otherwise; beyond it
+    the call fails with OUT_OF_RANGE (CHANGES_NOT_KEPT). Unset: no bucket is marked.
+    """
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required. A first or last bucket that lies partly outside of the period is cut at the
@@ -992,9 +1026,10 @@ class GetUsageTrendsRequest(google.protobuf.message.Message):
         metrics: collections.abc.Iterable[builtins.str] | None = ...,
         filter: tallywire.v1.answer_pb2.Filter | None = ...,
         comparison: tallywire.v1.time_pb2.Comparison | None = ...,
+        since_revision: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "granularity", b"granularity", "metrics", b"metrics", "time_range", b"time_range"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "granularity", b"granularity", "metrics", b"metrics", "since_revision", b"since_revision", "time_range", b"time_range"]) -> None: ...
 
 global___GetUsageTrendsRequest = GetUsageTrendsRequest
 
@@ -1080,6 +1115,17 @@ class Bucket(google.protobuf.message.Message):
 
     START_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
+    PARTIAL_FIELD_NUMBER: builtins.int
+    RESTATED_FIELD_NUMBER: builtins.int
+    partial: global___PartialBucket.ValueType
+    """partial says why the bucket counts less than its whole hour, day or other width. Unset: it counts all of it. In
+    earlier_buckets it is never set.
+    """
+    restated: builtins.bool
+    """restated is true if figures of the bucket have changed after since_revision although it was over by then: late
+    events have come in, or a conversation came out otherwise. A recount that corrects nothing but numbers of distinct
+    ids is not noticed.
+    """
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """start is the first instant of the bucket."""
@@ -1093,9 +1139,11 @@ class Bucket(google.protobuf.message.Message):
         *,
         start: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         end: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        partial: global___PartialBucket.ValueType = ...,
+        restated: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["end", b"end", "start", b"start"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["end", b"end", "start", b"start"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["end", b"end", "partial", b"partial", "restated", b"restated", "start", b"start"]) -> None: ...
 
 global___Bucket = Bucket
 

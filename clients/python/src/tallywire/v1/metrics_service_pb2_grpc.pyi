@@ -46,7 +46,7 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.GetUsageTrendsRequest,
         tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse,
     ]
-    """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
+    """GetUsageTrends returns series of one or more metrics from quarter hours to years of any time zone, without gaps."""
 
     QueryMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.QueryMetricsRequest,
@@ -99,7 +99,7 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.GetUsageTrendsRequest,
         tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse,
     ]
-    """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
+    """GetUsageTrends returns series of one or more metrics from quarter hours to years of any time zone, without gaps."""
 
     QueryMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.QueryMetricsRequest,
@@ -158,7 +158,7 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetUsageTrendsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse]]:
-        """GetUsageTrends returns series of one or more metrics by hour, day, week or month of any time zone, without gaps."""
+        """GetUsageTrends returns series of one or more metrics from quarter hours to years of any time zone, without gaps."""
 
     @abc.abstractmethod
     def QueryMetrics(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tallywire/v1/time.proto\x12\x0ctallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"r\n\tTimeRange\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\"\x8c\x01\n\nComparison\x12*\n\x04mode\x18\x01 \x01(\x0e\x32\x1c.tallywire.v1.ComparisonMode\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x82\x01\n\x0bGranularity\x12\x1b\n\x17GRANULARITY_UNSPECIFIED\x10\x00\x12\x14\n\x10GRANULARITY_HOUR\x10\x01\x12\x13\n\x0fGRANULARITY_DAY\x10\x02\x12\x14\n\x10GRANULARITY_WEEK\x10\x03\x12\x15\n\x11GRANULARITY_MONTH\x10\x04*\xdc\x01\n\x0e\x43omparisonMode\x12\x1f\n\x1b\x43OMPARISON_MODE_UNSPECIFIED\x10\x00\x12#\n\x1f\x43OMPARISON_MODE_PREVIOUS_PERIOD\x10\x01\x12!\n\x1d\x43OMPARISON_MODE_PREVIOUS_WEEK\x10\x02\x12\"\n\x1e\x43OMPARISON_MODE_PREVIOUS_MONTH\x10\x03\x12!\n\x1d\x43OMPARISON_MODE_PREVIOUS_YEAR\x10\x04\x12\x1a\n\x16\x43OMPARISON_MODE_CUSTOM\x10\x05\x42h\n\x16io.github.tallywire.v1B\tTimeProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tallywire/v1/time.proto\x12\x0ctallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\x01\n\tTimeRange\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12)\n\nweek_start\x18\x04 \x01(\x0e\x32\x15.tallywire.v1.Weekday\"\x8c\x01\n\nComparison\x12*\n\x04mode\x18\x01 \x01(\x0e\x32\x1c.tallywire.v1.ComparisonMode\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xb6\x01\n\x07Weekday\x12\x17\n\x13WEEKDAY_UNSPECIFIED\x10\x00\x12\x12\n\x0eWEEKDAY_MONDAY\x10\x01\x12\x13\n\x0fWEEKDAY_TUESDAY\x10\x02\x12\x15\n\x11WEEKDAY_WEDNESDAY\x10\x03\x12\x14\n\x10WEEKDAY_THURSDAY\x10\x04\x12\x12\n\x0eWEEKDAY_FRIDAY\x10\x05\x12\x14\n\x10WEEKDAY_SATURDAY\x10\x06\x12\x12\n\x0eWEEKDAY_SUNDAY\x10\x07*\xea\x01\n\x0bGranularity\x12\x1b\n\x17GRANULARITY_UNSPECIFIED\x10\x00\x12\x14\n\x10GRANULARITY_HOUR\x10\x01\x12\x13\n\x0fGRANULARITY_DAY\x10\x02\x12\x14\n\x10GRANULARITY_WEEK\x10\x03\x12\x15\n\x11GRANULARITY_MONTH\x10\x04\x12\x1c\n\x18GRANULARITY_QUARTER_HOUR\x10\x05\x12\x19\n\x15GRANULARITY_HALF_HOUR\x10\x06\x12\x17\n\x13GRANULARITY_QUARTER\x10\x07\x12\x14\n\x10GRANULARITY_YEAR\x10\x08*\xdc\x01\n\x0e\x43omparisonMode\x12\x1f\n\x1b\x43OMPARISON_MODE_UNSPECIFIED\x10\x00\x12#\n\x1f\x43OMPARISON_MODE_PREVIOUS_PERIOD\x10\x01\x12!\n\x1d\x43OMPARISON_MODE_PREVIOUS_WEEK\x10\x02\x12\"\n\x1e\x43OMPARISON_MODE_PREVIOUS_MONTH\x10\x03\x12!\n\x1d\x43OMPARISON_MODE_PREVIOUS_YEAR\x10\x04\x12\x1a\n\x16\x43OMPARISON_MODE_CUSTOM\x10\x05\x42h\n\x16io.github.tallywire.v1B\tTimeProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,12 +33,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallywire.v1.time_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026io.github.tallywire.v1B\tTimeProtoP\001ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1'
-  _globals['_GRANULARITY']._serialized_start=334
-  _globals['_GRANULARITY']._serialized_end=464
-  _globals['_COMPARISONMODE']._serialized_start=467
-  _globals['_COMPARISONMODE']._serialized_end=687
-  _globals['_TIMERANGE']._serialized_start=74
-  _globals['_TIMERANGE']._serialized_end=188
-  _globals['_COMPARISON']._serialized_start=191
-  _globals['_COMPARISON']._serialized_end=331
+  _globals['_WEEKDAY']._serialized_start=378
+  _globals['_WEEKDAY']._serialized_end=560
+  _globals['_GRANULARITY']._serialized_start=563
+  _globals['_GRANULARITY']._serialized_end=797
+  _globals['_COMPARISONMODE']._serialized_start=800
+  _globals['_COMPARISONMODE']._serialized_end=1020
+  _globals['_TIMERANGE']._serialized_start=75
+  _globals['_TIMERANGE']._serialized_end=232
+  _globals['_COMPARISON']._serialized_start=235
+  _globals['_COMPARISON']._serialized_end=375
 # @@protoc_insertion_point(module_scope)

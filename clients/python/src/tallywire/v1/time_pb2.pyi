@@ -18,6 +18,50 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _Weekday:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _WeekdayEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Weekday.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    WEEKDAY_UNSPECIFIED: _Weekday.ValueType  # 0
+    """Not set."""
+    WEEKDAY_MONDAY: _Weekday.ValueType  # 1
+    """Monday."""
+    WEEKDAY_TUESDAY: _Weekday.ValueType  # 2
+    """Tuesday."""
+    WEEKDAY_WEDNESDAY: _Weekday.ValueType  # 3
+    """Wednesday."""
+    WEEKDAY_THURSDAY: _Weekday.ValueType  # 4
+    """Thursday."""
+    WEEKDAY_FRIDAY: _Weekday.ValueType  # 5
+    """Friday."""
+    WEEKDAY_SATURDAY: _Weekday.ValueType  # 6
+    """Saturday."""
+    WEEKDAY_SUNDAY: _Weekday.ValueType  # 7
+    """Sunday."""
+
+class Weekday(_Weekday, metaclass=_WeekdayEnumTypeWrapper):
+    """Weekday is a day of the week, in the order of ISO 8601."""
+
+WEEKDAY_UNSPECIFIED: Weekday.ValueType  # 0
+"""Not set."""
+WEEKDAY_MONDAY: Weekday.ValueType  # 1
+"""Monday."""
+WEEKDAY_TUESDAY: Weekday.ValueType  # 2
+"""Tuesday."""
+WEEKDAY_WEDNESDAY: Weekday.ValueType  # 3
+"""Wednesday."""
+WEEKDAY_THURSDAY: Weekday.ValueType  # 4
+"""Thursday."""
+WEEKDAY_FRIDAY: Weekday.ValueType  # 5
+"""Friday."""
+WEEKDAY_SATURDAY: Weekday.ValueType  # 6
+"""Saturday."""
+WEEKDAY_SUNDAY: Weekday.ValueType  # 7
+"""Sunday."""
+global___Weekday = Weekday
+
 class _Granularity:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -25,31 +69,52 @@ class _Granularity:
 class _GranularityEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Granularity.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     GRANULARITY_UNSPECIFIED: _Granularity.ValueType  # 0
-    """The server chooses: hours up to 3 days, days up to 92 days, weeks up to 400 days. The answer says what it chose."""
+    """The server chooses: hours up to 3 days, days up to 92 days, weeks up to 400 days, months
+    beyond. The answer says what it chose.
+    """
     GRANULARITY_HOUR: _Granularity.ValueType  # 1
     """One hour of the wall clock. Where a change of the clocks cuts an hour in two, each part is a point."""
     GRANULARITY_DAY: _Granularity.ValueType  # 2
     """One calendar day."""
     GRANULARITY_WEEK: _Granularity.ValueType  # 3
-    """One ISO week, Monday to Sunday."""
+    """One week of seven calendar days, Monday to Sunday unless week_start says otherwise."""
     GRANULARITY_MONTH: _Granularity.ValueType  # 4
     """One calendar month."""
+    GRANULARITY_QUARTER_HOUR: _Granularity.ValueType  # 5
+    """A quarter of an hour, of UTC and of every zone."""
+    GRANULARITY_HALF_HOUR: _Granularity.ValueType  # 6
+    """Half an hour of the wall clock."""
+    GRANULARITY_QUARTER: _Granularity.ValueType  # 7
+    """One calendar quarter."""
+    GRANULARITY_YEAR: _Granularity.ValueType  # 8
+    """One calendar year."""
 
 class Granularity(_Granularity, metaclass=_GranularityEnumTypeWrapper):
     """Granularity is the width of one point of a series. Buckets follow the wall clock of the time zone that was asked for:
-    a day has 23, 24 or 25 hours (or 23.5 and 24.5), weeks begin on Monday (ISO 8601), months are calendar months.
+    a day has 23, 24 or 25 hours (or 23.5 and 24.5), weeks begin on the day that TimeRange.week_start says, months, quarters
+    and years are those of the calendar.
     """
 
 GRANULARITY_UNSPECIFIED: Granularity.ValueType  # 0
-"""The server chooses: hours up to 3 days, days up to 92 days, weeks up to 400 days. The answer says what it chose."""
+"""The server chooses: hours up to 3 days, days up to 92 days, weeks up to 400 days, months
+beyond. The answer says what it chose.
+"""
 GRANULARITY_HOUR: Granularity.ValueType  # 1
 """One hour of the wall clock. Where a change of the clocks cuts an hour in two, each part is a point."""
 GRANULARITY_DAY: Granularity.ValueType  # 2
 """One calendar day."""
 GRANULARITY_WEEK: Granularity.ValueType  # 3
-"""One ISO week, Monday to Sunday."""
+"""One week of seven calendar days, Monday to Sunday unless week_start says otherwise."""
 GRANULARITY_MONTH: Granularity.ValueType  # 4
 """One calendar month."""
+GRANULARITY_QUARTER_HOUR: Granularity.ValueType  # 5
+"""A quarter of an hour, of UTC and of every zone."""
+GRANULARITY_HALF_HOUR: Granularity.ValueType  # 6
+"""Half an hour of the wall clock."""
+GRANULARITY_QUARTER: Granularity.ValueType  # 7
+"""One calendar quarter."""
+GRANULARITY_YEAR: Granularity.ValueType  # 8
+"""One calendar year."""
 global___Granularity = Granularity
 
 class _ComparisonMode:
@@ -117,18 +182,21 @@ class TimeRange(google.protobuf.message.Message):
     START_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
     TIME_ZONE_FIELD_NUMBER: builtins.int
+    WEEK_START_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
     """time_zone is the IANA name of the zone whose hours, days, weeks and months are the buckets of a series, for example
     "Asia/Kathmandu". Unset: the organization's own zone. Upper and lower case make no difference; the answer has the
     canonical name. Offsets such as "+05:45" are refused (INVALID_TIME_ZONE).
     """
+    week_start: global___Weekday.ValueType
+    """week_start is the day on which weeks begin. Unset: the organization's own, which is Monday unless set."""
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """start is the first instant of the period. Required. Not before 2000-01-01T00:00:00Z (TIME_BEFORE_FLOOR)."""
+        """start is the first instant of the period. Required. Not before 1980-01-01T00:00:00Z (TIME_BEFORE_FLOOR)."""
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """end is the first instant after the period. Required, later than start (INVALID_TIME_RANGE), and at most 400 days
+        """end is the first instant after the period. Required, later than start (INVALID_TIME_RANGE), and at most 1,830 days
         after start (TIME_RANGE_TOO_LARGE). If the period has already started, end is clamped to one hour from now, the
         latest time that an event may have.
         """
@@ -139,9 +207,10 @@ class TimeRange(google.protobuf.message.Message):
         start: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         end: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         time_zone: builtins.str = ...,
+        week_start: global___Weekday.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["end", b"end", "start", b"start"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["end", b"end", "start", b"start", "time_zone", b"time_zone"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["end", b"end", "start", b"start", "time_zone", b"time_zone", "week_start", b"week_start"]) -> None: ...
 
 global___TimeRange = TimeRange
 
