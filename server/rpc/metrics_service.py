@@ -4,12 +4,13 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import agent, dimension_values, overview, pairs, table, trends
+from server.query import agent, daily_stats, dimension_values, overview, pairs, table, trends
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.rpc import gate
 from server.rpc.questions import agent as agent_messages
 from server.rpc.questions import catalogue
+from server.rpc.questions import daily_stats as daily_stats_messages
 from server.rpc.questions import dimension_values as dimension_values_messages
 from server.rpc.questions import overview as overview_messages
 from server.rpc.questions import table as table_messages
@@ -68,6 +69,13 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         return dimension_values_messages.response(
             await dimension_values.answer(self._queries, gate.caller().principal, question)
         )
+
+    async def GetDailyStats(  # noqa: N802 - the name in the contract
+        self, request: metrics_service_pb2.GetDailyStatsRequest, context: _Context
+    ) -> metrics_service_pb2.GetDailyStatsResponse:
+        """Returns a row for each day of a period."""
+        period = daily_stats_messages.question(request)
+        return daily_stats_messages.response(await daily_stats.answer(self._queries, gate.caller().principal, period))
 
     async def ListMetrics(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.ListMetricsRequest, context: _Context

@@ -35,6 +35,7 @@ SCOPES = {
                 "GetUsageTrends": Scope.READ,
                 "QueryMetrics": Scope.READ,
                 "ListDimensionValues": Scope.READ,
+                "GetDailyStats": Scope.READ,
                 "ListMetrics": Scope.READ,
             },
         ),
