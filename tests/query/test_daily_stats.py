@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import tallywire
+from server.app import Running
 from server.projections.users import Users
 from server.rollups import fold
 from server.store.database import Database
 from tallywire.v1 import event_pb2, metrics_service_pb2
-from tests.support import serving, worlds
+from tests.support import commands, serving, worlds
 from tests.support.serving import Caller, refused
 from tests.support.tiny_worlds import Figure
 
@@ -119,3 +121,16 @@ async def test_there_are_at_most_400_days(caller: Caller) -> None:
     assert len((await stats(caller, FIRST, until)).days) == 400
     error = await refused(stats(caller, FIRST - MICROSECOND, until - timedelta(hours=1)))
     assert serving.refusal(error) == ("INVALID_ARGUMENT", "TIME_RANGE_TOO_LARGE", "time_range", False)
+
+
+async def test_clients_ask_for_days(caller: Caller, server: Running) -> None:
+    await caller.track_all(WORLD)
+    period = ("--from", "2024-05-12", "--to", "2024-05-17", "--zone", ZONE)
+    lines = (await commands.shown(server.address, caller, "daily", *period)).splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line.startswith(("2024-", "All"))}
+    assert rows["2024-05-14"] == ["3", "3", "2", "1", "3", "0", "1", "250", "ms", "0.0000"]
+    assert rows["2024-05-12"] == ["1", "1", "1", "0", "1", "0", "0", "–", "0.00"]
+    async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
+        answer = await client.daily_stats(FIRST - timedelta(days=2), FIRST + timedelta(days=3), time_zone=ZONE)
+    document = await commands.document(server.address, caller, "daily", *period)
+    assert [day["users_total"] for day in document["days"]] == [day.users_total for day in answer.days]

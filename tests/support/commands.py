@@ -1,29 +1,30 @@
-"""The fixture for commands in the foreground, which end with the test."""
+"""The command `tallywire`, run against a server of this process."""
 
-from __future__ import annotations
+import asyncio
+import json
+from typing import Any
 
-import pathlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typer.testing import CliRunner
 
-import pytest
-
-if TYPE_CHECKING:
-    from tests.support import processes
+from tallywire.cli.app import application
+from tests.support.serving import Caller
 
 
-@pytest.fixture
-def start(tmp_path: pathlib.Path) -> Iterator[processes.Start]:
-    """Starts commands that run in the foreground, and ends them after the test."""
-    from tests.support import processes
+async def shown(address: str, caller: Caller, *arguments: str) -> str:
+    """Returns what a command prints for people; its lines fit a terminal of 80 columns."""
+    text = await _output(address, caller, *arguments)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80, text
+    return text
 
-    started: list[processes.Foreground] = []
 
-    def start(*arguments: str, **variables: str) -> processes.Foreground:
-        environment = processes.environment(tmp_path, **variables)
-        started.append(processes.Foreground(*arguments, environment=environment, logs=tmp_path / "logs"))
-        return started[-1]
+async def document(address: str, caller: Caller, *arguments: str) -> Any:
+    """Returns the JSON that a command prints."""
+    return json.loads(await _output(address, caller, *arguments, "--json"))
 
-    yield start
-    for one in started:
-        one.end()
+
+async def _output(address: str, caller: Caller, *arguments: str) -> str:
+    environment = {"TALLYWIRE_ADDRESS": address, "TALLYWIRE_API_KEY": caller.key.secret, "COLUMNS": "80"}
+    # In a thread: the command blocks, and the server is on this event loop.
+    result = await asyncio.to_thread(CliRunner().invoke, application, arguments, env=environment)
+    assert result.exit_code == 0, result.output
+    return result.stdout

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Self, TypeVar, Unpack
 
 import grpc
 import grpc.aio
 
 from tallywire import (
+    aio_questions,
     aio_stream,
     aio_stubs,
     aio_subscription,
@@ -26,7 +26,6 @@ from tallywire import (
 from tallywire.v1 import (
     event_pb2,
     event_service_pb2,
-    metrics_service_pb2,
     realtime_service_pb2,
 )
 
@@ -34,7 +33,7 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 
-class AsyncClient:
+class AsyncClient(aio_questions.AsyncQuestions):
     """A client for asyncio code: it tracks events and reads figures over one connection, on one event loop.
 
     The arguments, the errors and the retries are those of Client. It connects with the first call. Once its loop is
@@ -177,61 +176,6 @@ class AsyncClient:
             await aio_stream.stop(sender)
         if not feed.window.finished:
             raise stream_batches.StreamBroken(stream_batches.ended_early())
-
-    async def overview(
-        self,
-        start: datetime,
-        end: datetime,
-        *,
-        time_zone: str | None = None,
-        compare: requests.Compare | None = None,
-        timeout: float | None = None,
-        **only: Unpack[requests.Only],
-    ) -> metrics_service_pb2.GetOverviewResponse:
-        """Returns the key figures of [start, end), as Client.overview() does."""
-        request = requests.overview(requests.time_range(start, end, time_zone), compare, only)
-        return await self._call(self._bound().metrics.GetOverview, lambda: request, retries.QUERY, timeout)
-
-    async def agent(
-        self,
-        agent_id: str,
-        start: datetime,
-        end: datetime,
-        *,
-        time_zone: str | None = None,
-        trend_days: int | None = None,
-        compare: requests.Compare | None = None,
-        timeout: float | None = None,
-    ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Returns the figures of one agent with a daily trend, as Client.agent() does."""
-        request = requests.agent(agent_id, requests.time_range(start, end, time_zone), compare, trend_days)
-        return await self._call(self._bound().metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
-
-    async def usage(
-        self,
-        start: datetime,
-        end: datetime,
-        *,
-        granularity: requests.GranularityName | None = None,
-        metrics: Sequence[str] = (),
-        time_zone: str | None = None,
-        compare: requests.Compare | None = None,
-        timeout: float | None = None,
-        **only: Unpack[requests.Only],
-    ) -> metrics_service_pb2.GetUsageTrendsResponse:
-        """Returns series over [start, end), as Client.usage() does."""
-        period = requests.time_range(start, end, time_zone)
-        request = requests.usage(period, granularity, metrics, compare, only)
-        return await self._call(self._bound().metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
-
-    async def metrics(
-        self,
-        *,
-        timeout: float | None = None,
-    ) -> metrics_service_pb2.ListMetricsResponse:
-        """Returns the catalogue: every metric with its unit and definition."""
-        request = metrics_service_pb2.ListMetricsRequest()
-        return await self._call(self._bound().metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
 
     async def realtime(
         self,

@@ -4,8 +4,7 @@ import contextlib
 import functools
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
 from typing import Self, TypeVar, Unpack
 
 import grpc
@@ -17,6 +16,7 @@ from tallywire import (
     green_threads,
     ids,
     progress,
+    questions,
     requests,
     retries,
     stream_batches,
@@ -26,7 +26,6 @@ from tallywire.v1 import (
     event_pb2,
     event_service_pb2,
     event_service_pb2_grpc,
-    metrics_service_pb2,
     metrics_service_pb2_grpc,
     realtime_service_pb2,
     realtime_service_pb2_grpc,
@@ -36,7 +35,7 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 
-class Client:
+class Client(questions.Questions):
     """A client that tracks events and reads figures over one connection, which threads may share.
 
     `timeout` is the total of one call in seconds, with all its tries, unless the call is given its own. `stamp_sent_at`
@@ -195,67 +194,6 @@ class Client:
         finally:
             outbox.put(None)
             call.cancel()
-
-    def overview(
-        self,
-        start: datetime,
-        end: datetime,
-        *,
-        time_zone: str | None = None,
-        compare: requests.Compare | None = None,
-        timeout: float | None = None,
-        **only: Unpack[requests.Only],
-    ) -> metrics_service_pb2.GetOverviewResponse:
-        """Returns the key figures of [start, end), of all or of one value of a dimension; absent ones are unset.
-
-        With `compare` also those of an earlier period: "previous" (the one just before), "week", "month", "year" (the
-        same days then), or a start and an end.
-        """
-        request = requests.overview(requests.time_range(start, end, time_zone), compare, only)
-        return self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
-
-    def agent(
-        self,
-        agent_id: str,
-        start: datetime,
-        end: datetime,
-        *,
-        time_zone: str | None = None,
-        trend_days: int | None = None,
-        compare: requests.Compare | None = None,
-        timeout: float | None = None,
-    ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Returns the figures of one agent with a daily trend, with `compare` also those of an earlier period.
-
-        Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
-        """
-        request = requests.agent(agent_id, requests.time_range(start, end, time_zone), compare, trend_days)
-        return self._call(self._metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
-
-    def usage(
-        self,
-        start: datetime,
-        end: datetime,
-        *,
-        granularity: requests.GranularityName | None = None,
-        metrics: Sequence[str] = (),
-        time_zone: str | None = None,
-        compare: requests.Compare | None = None,
-        timeout: float | None = None,
-        **only: Unpack[requests.Only],
-    ) -> metrics_service_pb2.GetUsageTrendsResponse:
-        """Returns series over [start, end); without a granularity or metrics the server chooses.
-
-        With `compare`, as in overview(), also the series of an earlier period, bucket by bucket.
-        """
-        period = requests.time_range(start, end, time_zone)
-        request = requests.usage(period, granularity, metrics, compare, only)
-        return self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
-
-    def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
-        """Returns the catalogue: every metric with its unit and definition."""
-        request = metrics_service_pb2.ListMetricsRequest()
-        return self._call(self._metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
 
     def realtime(
         self,

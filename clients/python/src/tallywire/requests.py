@@ -178,6 +178,11 @@ def usage(
     )
 
 
+def daily_stats(period: time_pb2.TimeRange) -> metrics_service_pb2.GetDailyStatsRequest:
+    """Returns the request for a row for each day of a period."""
+    return metrics_service_pb2.GetDailyStatsRequest(time_range=period)
+
+
 def comparison(compare: Compare | None) -> time_pb2.Comparison | None:
     """Returns the comparison, or None without one. Raises ValueError for another name and for naive datetimes."""
     if compare is None:

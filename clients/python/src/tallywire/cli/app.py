@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tallywire import events, version
-from tallywire.cli import json_output, key_values, options, period, problems, render, replay, updates, watch
+from tallywire.cli import daily, json_output, key_values, options, period, problems, render, replay, updates, watch
 from tallywire.v1 import event_service_pb2, time_pb2
 
 application = typer.Typer(
@@ -163,6 +163,9 @@ def usage(
         json_output.emit(json_output.with_states(response, "buckets", response.granularity))
     else:
         render.usage(Console(), response)
+
+
+application.command(name="daily")(daily.daily)
 
 
 @application.command(name="watch")

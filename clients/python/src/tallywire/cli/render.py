@@ -5,13 +5,13 @@ from datetime import tzinfo
 from typing import Final
 
 from google.protobuf.message import Message
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tallywire.cli import formatting, points
-from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
+from tallywire.cli.layout import heading as _heading
+from tallywire.cli.layout import table as _table
+from tallywire.v1 import metrics_service_pb2, time_pb2
 
 _Form = Callable[[float], str]
 _Row = tuple[str, str, _Form]
@@ -277,29 +277,6 @@ def _event_types(console: Console, types: Sequence[metrics_service_pb2.EventType
         rest = sum(entry.events for entry in types[_EVENT_TYPES:])
         table.add_row(f"{len(types) - _EVENT_TYPES} others", formatting.count(rest), "")
     console.print(table)
-
-
-def _table(*columns: tuple[str, str]) -> Table:
-    """Returns an empty table without frame; headings come with the side on which their column stands."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for heading, side in columns:
-        table.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
-    return table
-
-
-def _heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] = ()) -> Text:
-    """Returns the title with the period, its zone and how fresh the answer is."""
-    where = formatting.zone(context.time_zone)
-    period = f"{formatting.instant(context.start, where)} to {formatting.instant(context.end, where)}"
-    notes = [f"revision {context.as_of_revision:,}"]
-    if context.still_running:
-        notes.append("still running")
-    if context.approximation.metrics:
-        notes.append(f"percentiles within {context.approximation.max_relative_error * 100:g} %")
-    heading = Text(f"\n{title}", style="bold")
-    lines = (f"{period} {formatting.plain(context.time_zone)}", " · ".join(notes), " · ".join(more))
-    heading.append("".join(f"\n{line}" for line in lines if line) + "\n", style="dim")
-    return heading
 
 
 def _optional(message: Message, name: str) -> float | None:

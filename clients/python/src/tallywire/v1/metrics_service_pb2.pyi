@@ -1589,6 +1589,191 @@ class DimensionValue(google.protobuf.message.Message):
 global___DimensionValue = DimensionValue
 
 @typing.final
+class GetDailyStatsRequest(google.protobuf.message.Message):
+    """GetDailyStatsRequest asks for a row for each day of a period."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    @property
+    def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
+        """time_range is the period. Required. The answer is about whole calendar days of its time zone: those that the period
+        touches, at most 400 (TIME_RANGE_TOO_LARGE).
+        """
+
+    def __init__(
+        self,
+        *,
+        time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["time_range", b"time_range"]) -> None: ...
+
+global___GetDailyStatsRequest = GetDailyStatsRequest
+
+@typing.final
+class GetDailyStatsResponse(google.protobuf.message.Message):
+    """GetDailyStatsResponse holds a row for each day."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: builtins.int
+    DAYS_FIELD_NUMBER: builtins.int
+    TOTAL_FIELD_NUMBER: builtins.int
+    @property
+    def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
+        """context says what was counted: start is the first instant of the first day, and end the first instant after the last
+        one, even if that day is still running.
+        """
+
+    @property
+    def days(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DailyStats]:
+        """days are the days, oldest first, without gaps."""
+
+    @property
+    def total(self) -> global___DailyStats:
+        """total holds the same figures of all days together. Counts and sums are those of the days added up; distinct users,
+        rates and means are worked out anew over the whole.
+        """
+
+    def __init__(
+        self,
+        *,
+        context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
+        days: collections.abc.Iterable[global___DailyStats] | None = ...,
+        total: global___DailyStats | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["context", b"context", "total", b"total"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["context", b"context", "days", b"days", "total", b"total"]) -> None: ...
+
+global___GetDailyStatsResponse = GetDailyStatsResponse
+
+@typing.final
+class DailyStats(google.protobuf.message.Message):
+    """DailyStats holds the figures of one day, or of all days together. unique_users = new_users + returning_users."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BUCKET_FIELD_NUMBER: builtins.int
+    RUNNING_FIELD_NUMBER: builtins.int
+    BEFORE_FIRST_EVENT_FIELD_NUMBER: builtins.int
+    USERS_TOTAL_FIELD_NUMBER: builtins.int
+    UNIQUE_USERS_FIELD_NUMBER: builtins.int
+    NEW_USERS_FIELD_NUMBER: builtins.int
+    RETURNING_USERS_FIELD_NUMBER: builtins.int
+    TOTAL_CONVERSATIONS_FIELD_NUMBER: builtins.int
+    TOTAL_MESSAGES_FIELD_NUMBER: builtins.int
+    MESSAGES_RECEIVED_FIELD_NUMBER: builtins.int
+    MESSAGES_SENT_FIELD_NUMBER: builtins.int
+    CALLS_HANDLED_FIELD_NUMBER: builtins.int
+    FAILED_MESSAGES_FIELD_NUMBER: builtins.int
+    ERROR_RATE_FIELD_NUMBER: builtins.int
+    AVG_RESPONSE_TIME_MS_FIELD_NUMBER: builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: builtins.int
+    COMPLETION_TOKENS_FIELD_NUMBER: builtins.int
+    TOKEN_USAGE_FIELD_NUMBER: builtins.int
+    COST_MICROS_FIELD_NUMBER: builtins.int
+    running: builtins.bool
+    """running is true if the day, or the last of all days, has not ended at the context's as_of_time: its figures will grow."""
+    before_first_event: builtins.bool
+    """before_first_event is true if all of it lies before the organization's first event: there was nothing to count."""
+    users_total: builtins.int
+    """Distinct users first seen up to the end of the day: all that any event until then has carried."""
+    unique_users: builtins.int
+    """Distinct users on any event of the day: the active ones."""
+    new_users: builtins.int
+    """Users first seen on that day: no event before it carried them."""
+    returning_users: builtins.int
+    """Active users that had been seen before the day; of the total, before the first day."""
+    total_conversations: builtins.int
+    """Conversations that began: one per conversation_id."""
+    total_messages: builtins.int
+    """Messages received and sent."""
+    messages_received: builtins.int
+    """Messages written by users."""
+    messages_sent: builtins.int
+    """Messages written by agents."""
+    calls_handled: builtins.int
+    """Calls that ended."""
+    failed_messages: builtins.int
+    """Messages sent that are marked as failed: the errors."""
+    error_rate: builtins.float
+    """Failed messages ÷ messages sent. Absent without messages sent."""
+    avg_response_time_ms: builtins.float
+    """Mean response time of the messages sent that carry one, in milliseconds. Absent without any."""
+    prompt_tokens: builtins.int
+    """Tokens read by models."""
+    completion_tokens: builtins.int
+    """Tokens written by models."""
+    token_usage: builtins.int
+    """prompt_tokens + completion_tokens."""
+    cost_micros: builtins.int
+    """Cost of messages, in millionths of the organization's currency."""
+    @property
+    def bucket(self) -> global___Bucket:
+        """bucket is the day, from its midnight to the next one; of the total, all days."""
+
+    def __init__(
+        self,
+        *,
+        bucket: global___Bucket | None = ...,
+        running: builtins.bool = ...,
+        before_first_event: builtins.bool = ...,
+        users_total: builtins.int | None = ...,
+        unique_users: builtins.int | None = ...,
+        new_users: builtins.int | None = ...,
+        returning_users: builtins.int | None = ...,
+        total_conversations: builtins.int | None = ...,
+        total_messages: builtins.int | None = ...,
+        messages_received: builtins.int | None = ...,
+        messages_sent: builtins.int | None = ...,
+        calls_handled: builtins.int | None = ...,
+        failed_messages: builtins.int | None = ...,
+        error_rate: builtins.float | None = ...,
+        avg_response_time_ms: builtins.float | None = ...,
+        prompt_tokens: builtins.int | None = ...,
+        completion_tokens: builtins.int | None = ...,
+        token_usage: builtins.int | None = ...,
+        cost_micros: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_avg_response_time_ms", b"_avg_response_time_ms", "_calls_handled", b"_calls_handled", "_completion_tokens", b"_completion_tokens", "_cost_micros", b"_cost_micros", "_error_rate", b"_error_rate", "_failed_messages", b"_failed_messages", "_messages_received", b"_messages_received", "_messages_sent", b"_messages_sent", "_new_users", b"_new_users", "_prompt_tokens", b"_prompt_tokens", "_returning_users", b"_returning_users", "_token_usage", b"_token_usage", "_total_conversations", b"_total_conversations", "_total_messages", b"_total_messages", "_unique_users", b"_unique_users", "_users_total", b"_users_total", "avg_response_time_ms", b"avg_response_time_ms", "bucket", b"bucket", "calls_handled", b"calls_handled", "completion_tokens", b"completion_tokens", "cost_micros", b"cost_micros", "error_rate", b"error_rate", "failed_messages", b"failed_messages", "messages_received", b"messages_received", "messages_sent", b"messages_sent", "new_users", b"new_users", "prompt_tokens", b"prompt_tokens", "returning_users", b"returning_users", "token_usage", b"token_usage", "total_conversations", b"total_conversations", "total_messages", b"total_messages", "unique_users", b"unique_users", "users_total", b"users_total"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_avg_response_time_ms", b"_avg_response_time_ms", "_calls_handled", b"_calls_handled", "_completion_tokens", b"_completion_tokens", "_cost_micros", b"_cost_micros", "_error_rate", b"_error_rate", "_failed_messages", b"_failed_messages", "_messages_received", b"_messages_received", "_messages_sent", b"_messages_sent", "_new_users", b"_new_users", "_prompt_tokens", b"_prompt_tokens", "_returning_users", b"_returning_users", "_token_usage", b"_token_usage", "_total_conversations", b"_total_conversations", "_total_messages", b"_total_messages", "_unique_users", b"_unique_users", "_users_total", b"_users_total", "avg_response_time_ms", b"avg_response_time_ms", "before_first_event", b"before_first_event", "bucket", b"bucket", "calls_handled", b"calls_handled", "completion_tokens", b"completion_tokens", "cost_micros", b"cost_micros", "error_rate", b"error_rate", "failed_messages", b"failed_messages", "messages_received", b"messages_received", "messages_sent", b"messages_sent", "new_users", b"new_users", "prompt_tokens", b"prompt_tokens", "returning_users", b"returning_users", "running", b"running", "token_usage", b"token_usage", "total_conversations", b"total_conversations", "total_messages", b"total_messages", "unique_users", b"unique_users", "users_total", b"users_total"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_avg_response_time_ms", b"_avg_response_time_ms"]) -> typing.Literal["avg_response_time_ms"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_calls_handled", b"_calls_handled"]) -> typing.Literal["calls_handled"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_completion_tokens", b"_completion_tokens"]) -> typing.Literal["completion_tokens"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cost_micros", b"_cost_micros"]) -> typing.Literal["cost_micros"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_error_rate", b"_error_rate"]) -> typing.Literal["error_rate"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_failed_messages", b"_failed_messages"]) -> typing.Literal["failed_messages"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_messages_received", b"_messages_received"]) -> typing.Literal["messages_received"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_messages_sent", b"_messages_sent"]) -> typing.Literal["messages_sent"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_new_users", b"_new_users"]) -> typing.Literal["new_users"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_prompt_tokens", b"_prompt_tokens"]) -> typing.Literal["prompt_tokens"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_returning_users", b"_returning_users"]) -> typing.Literal["returning_users"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_token_usage", b"_token_usage"]) -> typing.Literal["token_usage"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_total_conversations", b"_total_conversations"]) -> typing.Literal["total_conversations"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_total_messages", b"_total_messages"]) -> typing.Literal["total_messages"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_unique_users", b"_unique_users"]) -> typing.Literal["unique_users"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_users_total", b"_users_total"]) -> typing.Literal["users_total"] | None: ...
+
+global___DailyStats = DailyStats
+
+@typing.final
 class ListMetricsRequest(google.protobuf.message.Message):
     """ListMetricsRequest asks for the catalogue."""
 

@@ -64,6 +64,11 @@ class MetricsServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesResponse.FromString,
                 _registered_method=True)
+        self.GetDailyStats = channel.unary_unary(
+                '/tallywire.v1.MetricsService/GetDailyStats',
+                request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsResponse.FromString,
+                _registered_method=True)
         self.ListMetrics = channel.unary_unary(
                 '/tallywire.v1.MetricsService/ListMetrics',
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.ListMetricsRequest.SerializeToString,
@@ -119,6 +124,14 @@ class MetricsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDailyStats(self, request, context):
+        """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
+        tokens and cost, with the same figures of all days together beside them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMetrics(self, request, context):
         """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
         narrowed by, alone and in pairs.
@@ -154,6 +167,11 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.ListDimensionValues,
                     request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesResponse.SerializeToString,
+            ),
+            'GetDailyStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDailyStats,
+                    request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsResponse.SerializeToString,
             ),
             'ListMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMetrics,
@@ -301,6 +319,33 @@ class MetricsService(object):
             '/tallywire.v1.MetricsService/ListDimensionValues',
             tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesRequest.SerializeToString,
             tallywire_dot_v1_dot_metrics__service__pb2.ListDimensionValuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDailyStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/GetDailyStats',
+            tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsRequest.SerializeToString,
+            tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -63,6 +63,14 @@ class MetricsServiceStub:
     ]
     """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one."""
 
+    GetDailyStats: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.GetDailyStatsRequest,
+        tallywire.v1.metrics_service_pb2.GetDailyStatsResponse,
+    ]
+    """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
+    tokens and cost, with the same figures of all days together beside them.
+    """
+
     ListMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
@@ -115,6 +123,14 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.ListDimensionValuesResponse,
     ]
     """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one."""
+
+    GetDailyStats: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.GetDailyStatsRequest,
+        tallywire.v1.metrics_service_pb2.GetDailyStatsResponse,
+    ]
+    """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
+    tokens and cost, with the same figures of all days together beside them.
+    """
 
     ListMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
@@ -178,6 +194,16 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.ListDimensionValuesResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.ListDimensionValuesResponse]]:
         """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one."""
+
+    @abc.abstractmethod
+    def GetDailyStats(
+        self,
+        request: tallywire.v1.metrics_service_pb2.GetDailyStatsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetDailyStatsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetDailyStatsResponse]]:
+        """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
+        tokens and cost, with the same figures of all days together beside them.
+        """
 
     @abc.abstractmethod
     def ListMetrics(

@@ -1,0 +1,95 @@
+"""The questions of a client for asyncio code."""
+
+import abc
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar, Unpack
+
+import grpc
+import grpc.aio
+
+from tallywire import aio_stubs, requests, retries
+from tallywire.v1 import metrics_service_pb2
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class AsyncQuestions(abc.ABC):
+    """A client's questions about figures; how a call is made is the client's own."""
+
+    @abc.abstractmethod
+    def _bound(self) -> aio_stubs.Stubs:
+        """Returns the connection and the stubs of the running loop."""
+
+    @abc.abstractmethod
+    async def _call(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]",
+        build: Callable[[], _Request],
+        retryable: frozenset[grpc.StatusCode],
+        timeout: float | None,
+    ) -> _Response:
+        """Returns the answer of a method, tried again as long as that helps and time is left."""
+
+    async def overview(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+        **only: Unpack[requests.Only],
+    ) -> metrics_service_pb2.GetOverviewResponse:
+        """Returns the key figures of [start, end), as Client.overview() does."""
+        request = requests.overview(requests.time_range(start, end, time_zone), compare, only)
+        return await self._call(self._bound().metrics.GetOverview, lambda: request, retries.QUERY, timeout)
+
+    async def agent(
+        self,
+        agent_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        trend_days: int | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetAgentMetricsResponse:
+        """Returns the figures of one agent with a daily trend, as Client.agent() does."""
+        request = requests.agent(agent_id, requests.time_range(start, end, time_zone), compare, trend_days)
+        return await self._call(self._bound().metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
+
+    async def usage(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        granularity: requests.GranularityName | None = None,
+        metrics: Sequence[str] = (),
+        time_zone: str | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+        **only: Unpack[requests.Only],
+    ) -> metrics_service_pb2.GetUsageTrendsResponse:
+        """Returns series over [start, end), as Client.usage() does."""
+        period = requests.time_range(start, end, time_zone)
+        request = requests.usage(period, granularity, metrics, compare, only)
+        return await self._call(self._bound().metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
+
+    async def daily_stats(
+        self, start: datetime, end: datetime, *, time_zone: str | None = None, timeout: float | None = None
+    ) -> metrics_service_pb2.GetDailyStatsResponse:
+        """Returns a row for each calendar day that [start, end) touches, as Client.daily_stats() does."""
+        request = requests.daily_stats(requests.time_range(start, end, time_zone))
+        return await self._call(self._bound().metrics.GetDailyStats, lambda: request, retries.QUERY, timeout)
+
+    async def metrics(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.ListMetricsResponse:
+        """Returns the catalogue: every metric with its unit and definition."""
+        request = metrics_service_pb2.ListMetricsRequest()
+        return await self._call(self._bound().metrics.ListMetrics, lambda: request, retries.QUERY, timeout)

@@ -1,0 +1,33 @@
+"""What tables of answers have in common: their form, and the heading above them."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from tallywire.cli import formatting
+from tallywire.v1 import answer_pb2
+
+
+def table(*columns: tuple[str, str]) -> Table:
+    """Returns an empty table without frame; headings come with the side on which their column stands."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for title, side in columns:
+        made.add_column(title, justify="right" if side == "right" else "left", no_wrap=True)
+    return made
+
+
+def heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] = ()) -> Text:
+    """Returns the title with the period, its zone and how fresh the answer is."""
+    where = formatting.zone(context.time_zone)
+    period = f"{formatting.instant(context.start, where)} to {formatting.instant(context.end, where)}"
+    notes = [f"revision {context.as_of_revision:,}"]
+    if context.still_running:
+        notes.append("still running")
+    if context.approximation.metrics:
+        notes.append(f"percentiles within {context.approximation.max_relative_error * 100:g} %")
+    made = Text(f"\n{title}", style="bold")
+    lines = (f"{period} {formatting.plain(context.time_zone)}", " · ".join(notes), " · ".join(more))
+    made.append("".join(f"\n{line}" for line in lines if line) + "\n", style="dim")
+    return made

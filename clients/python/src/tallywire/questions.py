@@ -1,0 +1,98 @@
+"""The questions of a client for ordinary, blocking code."""
+
+import abc
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar, Unpack
+
+import grpc
+
+from tallywire import requests, retries
+from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class Questions(abc.ABC):
+    """A client's questions about figures; how a call is made is the client's own."""
+
+    _metrics: metrics_service_pb2_grpc.MetricsServiceStub
+
+    @abc.abstractmethod
+    def _call(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]",
+        build: Callable[[], _Request],
+        retryable: frozenset[grpc.StatusCode],
+        timeout: float | None,
+    ) -> _Response:
+        """Returns the answer of a method, tried again as long as that helps and time is left."""
+
+    def overview(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+        **only: Unpack[requests.Only],
+    ) -> metrics_service_pb2.GetOverviewResponse:
+        """Returns the key figures of [start, end), of all or of one value of a dimension; absent ones are unset.
+
+        With `compare` also those of an earlier period: "previous" (the one just before), "week", "month", "year" (the
+        same days then), or a start and an end.
+        """
+        request = requests.overview(requests.time_range(start, end, time_zone), compare, only)
+        return self._call(self._metrics.GetOverview, lambda: request, retries.QUERY, timeout)
+
+    def agent(
+        self,
+        agent_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        time_zone: str | None = None,
+        trend_days: int | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetAgentMetricsResponse:
+        """Returns the figures of one agent with a daily trend, with `compare` also those of an earlier period.
+
+        Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
+        """
+        request = requests.agent(agent_id, requests.time_range(start, end, time_zone), compare, trend_days)
+        return self._call(self._metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
+
+    def usage(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        granularity: requests.GranularityName | None = None,
+        metrics: Sequence[str] = (),
+        time_zone: str | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+        **only: Unpack[requests.Only],
+    ) -> metrics_service_pb2.GetUsageTrendsResponse:
+        """Returns series over [start, end); without a granularity or metrics the server chooses.
+
+        With `compare`, as in overview(), also the series of an earlier period, bucket by bucket.
+        """
+        period = requests.time_range(start, end, time_zone)
+        request = requests.usage(period, granularity, metrics, compare, only)
+        return self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
+
+    def daily_stats(
+        self, start: datetime, end: datetime, *, time_zone: str | None = None, timeout: float | None = None
+    ) -> metrics_service_pb2.GetDailyStatsResponse:
+        """Returns a row for each calendar day that [start, end) touches, at most 400, and all of them together."""
+        request = requests.daily_stats(requests.time_range(start, end, time_zone))
+        return self._call(self._metrics.GetDailyStats, lambda: request, retries.QUERY, timeout)
+
+    def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
+        """Returns the catalogue: every metric with its unit and definition."""
+        request = metrics_service_pb2.ListMetricsRequest()
+        return self._call(self._metrics.ListMetrics, lambda: request, retries.QUERY, timeout)
