@@ -138,9 +138,10 @@ def _pair(first: Dimension, second: Dimension) -> Dimension:
     )
 
 
-def _exclude(first: Dimension, second: Dimension) -> bool:
-    """Returns whether no event carries values of both dimensions: details of two families."""
-    return bool(first.details and second.details and first.family != second.family)
+def exclude(first: Dimension, second: Dimension) -> bool:
+    """Returns whether no event tells values of both dimensions: details of two families, or what no event tells."""
+    is_told = all(one.field or one.details for one in (first, second))
+    return not is_told or bool(first.details and second.details and first.family != second.family)
 
 
 class FieldPair(NamedTuple):
@@ -157,7 +158,7 @@ class Dimensions:
     def __init__(self, entries: Iterable[Dimension]) -> None:
         self.entries = tuple(entries)
         sides = itertools.combinations(sorted(self.filters, key=lambda one: one.number), 2)
-        pairs = [_pair(first, second) for first, second in sides if not _exclude(first, second)]
+        pairs = [_pair(first, second) for first, second in sides if not exclude(first, second)]
         self.pairs = {one.name: one for one in pairs}
         self.by_number = {one.number: one for one in (*self.entries, *self.pairs.values())}
         self.by_name = {one.name: one for one in self.entries}
@@ -195,7 +196,7 @@ class Dimensions:
     @property
     def groups(self) -> Sequence[Dimension]:
         """Returns the dimensions that the rows of a table can be about."""
-        return [one for one in self.entries if one is not TOTAL]
+        return [*(one for one in self.entries if one is not TOTAL), USER]
 
     def pair(self, first: Dimension, second: Dimension) -> Dimension | None:
         """Returns the pair of two dimensions, in whatever order they are given; None where no event carries both."""
@@ -308,6 +309,25 @@ HANDOFF_REASON = Dimension(
     family="conversation",
     details=("handoff_reason",),
     member_kind=11,
+    has_projections=True,
+)
+
+# Users have no cells: what they did is kept by the projection of users, which counts these measures.
+USER = Dimension(
+    number=_NO_NUMBER,
+    name="user",
+    description="Who was served. Tables alone.",
+    field="user_id",
+    only_measures=(
+        "events",
+        "messages_received",
+        "messages_sent",
+        "total_conversations",
+        "prompt_tokens",
+        "completion_tokens",
+        "cost_micros",
+        "rating_sum",
+    ),
     has_projections=True,
 )
 

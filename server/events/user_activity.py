@@ -24,8 +24,10 @@ class UserEvent(NamedTuple):
     user_id: str
     conversation_id: str
     name: str
-    tokens: int
+    prompt_tokens: int
+    completion_tokens: int
     cost_micros: int
+    rating: int  # 0: none
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,10 +62,14 @@ class DayActivity:
     """What a user did on a day; or what that changes by, so that numbers may be negative."""
 
     events: int = 0
-    messages: int = 0
+    messages_received: int = 0
+    messages_sent: int = 0
     conversations: int = 0
-    tokens: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
     cost_micros: int = 0
+    ratings: int = 0
+    rating_sum: int = 0
 
 
 class Beginning(NamedTuple):
@@ -103,10 +109,16 @@ class Activity:
         profile.take(event)
         day = self.day(UserDay(user_id, at // _DAY))
         day.events += 1
-        if event.event_type in event_types.MESSAGES:
-            day.messages += 1
-            day.tokens += event.tokens
-            day.cost_micros += event.cost_micros
+        if event.event_type == event_types.MESSAGE_RECEIVED:
+            day.messages_received += 1
+        elif event.event_type == event_types.MESSAGE_SENT:
+            day.messages_sent += 1
+        day.prompt_tokens += event.prompt_tokens
+        day.completion_tokens += event.completion_tokens
+        day.cost_micros += event.cost_micros
+        if event.rating:
+            day.ratings += 1
+            day.rating_sum += event.rating
         if event.conversation_id:
             begins = Beginning(event.event_type != _STARTED, at, user_id)
             known = self.beginnings.get(event.conversation_id)

@@ -63,15 +63,9 @@ def grouping(asked: Sequence[Dimension], part: Filter) -> Grouping | None:
     given = _given(part)
     involved = sorted({*asked, *given}, key=lambda one: one.number)
     for first, second in itertools.combinations(involved, 2):
-        if dimensions.TABLE.pair(first, second) is None:
+        if dimensions.exclude(first, second):
             raise _refusal(first, second)
-    match involved:
-        case [dimension]:
-            pass
-        case [first, second]:
-            dimension = dimensions.TABLE.pair(first, second) or first
-        case _:
-            dimension = dimensions.combination(involved)
+    dimension = _dimension(involved)
     return Grouping(
         part=part,
         asked=asked,
@@ -79,6 +73,13 @@ def grouping(asked: Sequence[Dimension], part: Filter) -> Grouping | None:
         involved=involved,
         given=[given.get(one, "") for one in involved],
     )
+
+
+def _dimension(involved: Sequence[Dimension]) -> Dimension:
+    if len(involved) == 1:
+        return involved[0]
+    pair = dimensions.TABLE.pair(*involved) if len(involved) == 2 else None
+    return pair or dimensions.combination(involved)
 
 
 def _given(part: Filter) -> dict[Dimension, str]:
@@ -96,7 +97,7 @@ def _refusal(first: Dimension, second: Dimension) -> Refused:
     names = f"{first.name},{second.name}"
     return Refused(
         Reason.PAIR_NOT_KEPT,
-        f"{names}: no event carries both, or it is counted by one of them alone",
+        f"{names}: no event carries both",
         field="group_by",
         metadata={"pair": names},
     )

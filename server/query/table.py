@@ -14,7 +14,8 @@ from server.catalog.filters import Filter
 from server.catalog.selections import Reading, Selection, Wanted
 from server.errors import Reason, Refused
 from server.projections.agents import Agents
-from server.query import buckets, comparison, page_tokens, pairs, ranking, raw_rows
+from server.projections.users import Users
+from server.query import buckets, comparison, page_tokens, pairs, ranking, raw_rows, user_rows
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
@@ -151,8 +152,11 @@ def checked(names: Sequence[str], order_by: str) -> tuple[list[str], str]:
 
 
 def _wanted(question: TableQuestion) -> Wanted:
-    has_names = _agent_place(question.grouping) is not None
-    return figures.wanted(question.metrics, projections=[Agents.name] if has_names else [])
+    asked = question.grouping.asked if question.grouping is not None else ()
+    followed = [Agents.name] if dimensions.AGENT in asked else []
+    if dimensions.USER in asked:
+        followed.append(Users.name)
+    return figures.wanted(question.metrics, projections=followed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,8 +257,10 @@ async def _rows(
     spans are the period, whose rows these are, and the earlier one if it is compared.
     """
     by, most = ranking.Order(metric=question.order_by, descending=question.descending), question.page_size
+    if group.dimension is dimensions.USER and not buckets:
+        return await _users(driver, organization_id, spans, by, skip, most)
     try:
-        if group.is_combination:
+        if group.is_combination or group.dimension is dimensions.USER:
             raise _not_kept(group)
         kept_from = await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), spans[0])
     except Refused as why:
@@ -264,10 +270,22 @@ async def _rows(
     return _Rows(values=values, number=number, kept_from=kept_from)
 
 
+async def _users(
+    driver: Driver, organization_id: int, spans: Sequence[Span], by: ranking.Order, skip: int, most: int
+) -> _Rows:
+    """Returns the rows of the page where these are users."""
+    found, number = await user_rows.ranked(driver, organization_id, spans[0], by, skip=skip, most=most)
+    users = [one.value for one in found]
+    counted = dict(found)
+    for span in spans[1:]:
+        counted |= await user_rows.of(driver, organization_id, span, users)
+    return _Rows(values=users, number=number, counted=counted)
+
+
 def _not_kept(group: Grouping) -> Refused:
     return Refused(
         Reason.PAIR_NOT_KEPT,
-        f"figures are kept by at most two dimensions together, and not by {group.dimension.name}",
+        f"figures by {group.dimension.name} are not kept for what is asked",
         field="group_by",
         metadata={"pair": group.dimension.name},
     )

@@ -1,5 +1,6 @@
 """Users, their days, and how conversations begin for them, as the projection keeps them."""
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
@@ -17,11 +18,12 @@ PROFILES = MergingTable(
 )
 _IS_MESSAGE = f"event_type IN ({', '.join(map(repr, event_types.MESSAGES))})"
 _IS_ABOUT_USERS = f"event_type IN ({', '.join(map(repr, event_types.USERS))})"
-_TOKENS = ("prompt_tokens", "completion_tokens")
+_IS_FEEDBACK = "event_type = 'feedback.submitted'"
+_COLUMNS = tuple(one.name for one in dataclasses.fields(DayActivity))
 
 
-def _number(name: str) -> str:
-    return f"coalesce((detail ->> '{name}')::bigint, 0)"
+def _number(name: str, condition: str) -> str:
+    return f"CASE WHEN {condition} THEN coalesce((detail ->> '{name}')::bigint, 0) ELSE 0 END"
 
 
 _EVENTS = following.statement(
@@ -29,13 +31,27 @@ _EVENTS = following.statement(
         "user_id",
         "coalesce(conversation_id, '')",
         f"CASE WHEN {_IS_ABOUT_USERS} THEN coalesce(detail ->> 'name', '') ELSE '' END",
-        f"CASE WHEN {_IS_MESSAGE} THEN {' + '.join(map(_number, _TOKENS))} ELSE 0 END",
-        f"CASE WHEN {_IS_MESSAGE} THEN {_number('cost_micros')} ELSE 0 END",
+        _number("prompt_tokens", _IS_MESSAGE),
+        _number("completion_tokens", _IS_MESSAGE),
+        _number("cost_micros", _IS_MESSAGE),
+        _number("rating", _IS_FEEDBACK),
     ),
     "user_id IS NOT NULL",
 )
-_ADD_DAYS = statements.load("add_user_days")
-_KEEP = tuple(map(statements.load, ("uncount_user_conversations", "keep_user_conversations", "keep_user_days")))
+_ADD_DAYS = statements.load(
+    "add_user_days",
+    COLUMNS=", ".join(_COLUMNS),
+    ADDED=", ".join(f"{one} = d.{one} + excluded.{one}" for one in _COLUMNS),
+)
+_KEEP = (
+    statements.load("uncount_user_conversations"),
+    statements.load("keep_user_conversations"),
+    statements.load(
+        "keep_user_days",
+        COLUMNS=", ".join(_COLUMNS),
+        REPLACED=", ".join(f"{one} = excluded.{one}" for one in _COLUMNS),
+    ),
+)
 
 
 async def events_after(
@@ -56,11 +72,7 @@ async def add_days(driver: Driver, rows: Rows, days: Mapping[UserDay, DayActivit
         version=rows.version,
         user_ids=[key.user_id for key in keys],
         days=[key.day for key in keys],
-        events=[one.events for one in added],
-        messages=[one.messages for one in added],
-        conversations=[one.conversations for one in added],
-        tokens=[one.tokens for one in added],
-        cost_micros=[one.cost_micros for one in added],
+        **{name: [getattr(one, name) for one in added] for name in _COLUMNS},
     )
     await driver.execute(_ADD_DAYS.text, *arguments)
 

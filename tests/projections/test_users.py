@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from server.events.event import Event
+from server.events.user_activity import DayActivity
 from server.organizations.settings import OrganizationSettings
 from server.projections.rebuild import rebuild
 from server.store import projections
@@ -20,7 +21,7 @@ from tests.support.serving import Accounts, Caller
 USERS = "users"
 MESSAGES = ("message.received", "message.sent")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-COUNTS = ("events", "messages", "conversations", "tokens", "cost_micros")
+COUNTS = tuple(one.name for one in dataclasses.fields(DayActivity))
 NO_COUNTS = dict.fromkeys(COUNTS, 0)
 
 
@@ -61,9 +62,12 @@ def recomputed(some: Sequence[Event]) -> Known:
         day = days.setdefault((event.user_id, at(event).date()), dict(NO_COUNTS))
         day["events"] += 1
         if event.event_type in MESSAGES:
-            day["messages"] += 1
-            day["tokens"] += sum(int(event.detail.get(name, 0)) for name in ("prompt_tokens", "completion_tokens"))
-            day["cost_micros"] += int(event.detail.get("cost_micros", 0))
+            day["messages_sent" if event.event_type == "message.sent" else "messages_received"] += 1
+            for name in ("prompt_tokens", "completion_tokens", "cost_micros"):
+                day[name] += int(event.detail.get(name, 0))
+        if event.event_type == "feedback.submitted" and (rating := int(event.detail.get("rating", 0))):
+            day["ratings"] += 1
+            day["rating_sum"] += rating
     for conversation in {event.conversation_id for event in told} - {""}:
         mine = [event for event in told if event.conversation_id == conversation]
         starts = [event for event in mine if event.event_type == "conversation.started"]
@@ -119,7 +123,7 @@ async def test_a_rebuild_comes_to_the_same(own_database: Database, own_organizat
     await worlds.store(own_database, own_organization, some, batch=5)
     await worlds.project(own_database, own_organization)
     figures = await worlds.figures(own_database, own_organization)
-    await worlds.execute(own_database, "UPDATE user_days SET conversations = 100, tokens = 0")
+    await worlds.execute(own_database, "UPDATE user_days SET conversations = 100, prompt_tokens = 0")
 
     def end(_: object) -> None:
         raise KeyboardInterrupt
@@ -197,8 +201,21 @@ async def test_the_figures_of_a_small_world(caller: Caller, database: Database) 
         }
     }
     assert found.days == {
-        ("ann", date(2024, 5, 15)): dict(zip(COUNTS, (2, 1, 1, 5, 3), strict=True)),
-        ("ann", date(2024, 5, 16)): dict(zip(COUNTS, (3, 1, 1, 7, 0), strict=True)),
+        ("ann", date(2024, 5, 15)): {
+            **NO_COUNTS,
+            "events": 2,
+            "messages_sent": 1,
+            "conversations": 1,
+            "prompt_tokens": 5,
+            "cost_micros": 3,
+        },
+        ("ann", date(2024, 5, 16)): {
+            **NO_COUNTS,
+            "events": 3,
+            "messages_received": 1,
+            "conversations": 1,
+            "completion_tokens": 7,
+        },
     }
 
 

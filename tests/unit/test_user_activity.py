@@ -14,7 +14,7 @@ TYPES = ("message.received", "message.sent", "conversation.started", "conversati
 EVENTS = st.lists(
     st.builds(
         lambda at, event_type, user, conversation, name, tokens, cost: UserEvent(
-            1, 0, at * DAY // 3, b"", event_type, user, conversation, name, tokens, cost
+            1, 0, at * DAY // 3, b"", event_type, user, conversation, name, tokens, 2 * tokens, cost, tokens
         ),
         st.integers(0, 9),
         st.sampled_from(TYPES),
@@ -40,7 +40,7 @@ def in_portions(portions: Sequence[Sequence[UserEvent]]) -> Days:
                 activity.begin(begins, known.get(conversation))
                 known[conversation] = begins
         for key, added in activity.days.items():
-            day = days.setdefault(key, [0] * 5)
+            day = days.setdefault(key, [0] * len(dataclasses.fields(DayActivity)))
             days[key] = [one + other for one, other in zip(day, dataclasses.astuple(added), strict=True)]
     return {key: tuple(day) for key, day in days.items()}
 
@@ -56,7 +56,7 @@ def test_days_do_not_depend_on_the_order_of_arrival(data: st.DataObject, events:
 @given(EVENTS)
 def test_every_conversation_of_users_counts_once(events: list[UserEvent]) -> None:
     days = in_portions([events]).values()
-    assert sum(day[2] for day in days) == len({one.conversation_id for one in events} - {""})
+    assert sum(day[3] for day in days) == len({one.conversation_id for one in events} - {""})
     assert sum(day[0] for day in days) == len(events)
 
 
@@ -66,8 +66,10 @@ def test_a_user_does_not_depend_on_the_order_of_arrival(data: st.DataObject, eve
 
 
 def test_a_conversation_begins_with_its_start_or_else_with_its_first_event() -> None:
-    said = UserEvent(1, 0, 5, b"", "message.received", "ann", "c", "", 7, 0)
+    said = UserEvent(1, 0, 5, b"", "message.received", "ann", "c", "", 7, 2, 0, 0)
     started = said._replace(occurred_at=DAY, event_type="conversation.started", user_id="bob")
     assert Activity.of([said]).beginnings["c"].day == UserDay("ann", 0)
     assert Activity.of([said, started]).beginnings["c"].day == UserDay("bob", 1)
-    assert Activity.of([started, said]).days[UserDay("ann", 0)] == DayActivity(1, 1, 0, 7, 0)
+    assert Activity.of([started, said]).days[UserDay("ann", 0)] == DayActivity(
+        events=1, messages_received=1, prompt_tokens=7, completion_tokens=2
+    )

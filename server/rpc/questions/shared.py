@@ -136,8 +136,8 @@ def _filter(field: str, dimension: Dimension, value: str) -> Filter:
 
 def dimension(name: str, among: Sequence[Dimension], *, field: str, purpose: str) -> Dimension:
     """Returns the dimension of a name; refuses one that is not among those that serve the purpose."""
-    found = dimensions.TABLE.by_name.get(name)
-    if found is None or found not in among:
+    found = next((one for one in among if one.name == name), None)
+    if found is None:
         known = ", ".join(one.name for one in among)
         raise Refused(
             Reason.UNKNOWN_DIMENSION,

@@ -364,13 +364,18 @@ _STATEMENTS = (
         user_id text COLLATE "C" NOT NULL,
         day date NOT NULL,
         events bigint NOT NULL,
-        messages bigint NOT NULL,
+        messages_received bigint NOT NULL,
+        messages_sent bigint NOT NULL,
         conversations bigint NOT NULL,
-        tokens bigint NOT NULL,
+        prompt_tokens bigint NOT NULL,
+        completion_tokens bigint NOT NULL,
         cost_micros bigint NOT NULL,
+        ratings bigint NOT NULL,
+        rating_sum bigint NOT NULL,
         PRIMARY KEY (organization_id, version, user_id, day)
     ) WITH (fillfactor = 80)
     """,
+    "CREATE INDEX user_days_by_day ON user_days (organization_id, version, day) WHERE day > '-infinity'",
     # With which event of a user each conversation begins: in that user's day it counts, and in no other one.
     """
     CREATE TABLE user_conversations (
@@ -382,6 +387,10 @@ _STATEMENTS = (
         user_id text COLLATE "C" NOT NULL,
         PRIMARY KEY (organization_id, version, conversation_key)
     )
+    """,
+    """
+    CREATE INDEX user_conversations_by_beginning ON user_conversations (organization_id, version, began_at)
+        WHERE began_at > '-infinity'
     """,
     # When each agent took which status.
     """

@@ -154,6 +154,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,
     or there are too many revisions since. Read the figures anew. Metadata: oldest_revision that can be asked about.
     """
+    ERROR_REASON_RAW_EVENTS_GONE: _ErrorReason.ValueType  # 59
+    """FAILED_PRECONDITION. The answer needs raw events of a time of which they are no longer kept. Metadata: kept_from (RFC
+    3339).
+    """
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -375,6 +379,10 @@ them. Metadata: limit.
 ERROR_REASON_CHANGES_NOT_KEPT: ErrorReason.ValueType  # 58
 """OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,
 or there are too many revisions since. Read the figures anew. Metadata: oldest_revision that can be asked about.
+"""
+ERROR_REASON_RAW_EVENTS_GONE: ErrorReason.ValueType  # 59
+"""FAILED_PRECONDITION. The answer needs raw events of a time of which they are no longer kept. Metadata: kept_from (RFC
+3339).
 """
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""

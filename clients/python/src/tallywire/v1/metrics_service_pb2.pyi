@@ -1258,15 +1258,18 @@ class QueryMetricsRequest(google.protobuf.message.Message):
 
     @property
     def filter(self) -> tallywire.v1.answer_pb2.Filter:
-        """filter narrows the question to one value of a dimension. Together with group_by it must be a pair of dimensions that
-        is kept (ListMetrics has them; PAIR_NOT_KEPT names them). Unset: the whole organization.
-        """
+        """filter narrows the question to one value of a dimension. Unset: the whole organization."""
 
     @property
     def group_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """group_by names what each row is about: one dimension, or the two of a pair that is kept. Empty: the total alone.
-        Beside the dimensions in ListMetrics, "event_type" and "storage_kind" can be named: of these only events and
-        storage_change_bytes are kept, and other figures are absent.
+        """group_by names what each row is about: one dimension or two. Empty: the total alone. Beside the dimensions in
+        ListMetrics, "event_type", "storage_kind" and "user" can be named. Of the first two only events and
+        storage_change_bytes are kept; of users, events, messages, conversations, tokens, cost and ratings, by day of UTC and
+        with the help of raw events (RAW_EVENTS_GONE). Other figures are absent.
+
+        What group_by and filter name together is kept if it is one dimension, or a pair that is declared. All else is
+        counted from raw events, if there are at most 50,000 in the period that match the filter, and they are still kept:
+        else it is refused (PAIR_NOT_KEPT). What is counted from whole conversations is then absent.
         """
 
     @property

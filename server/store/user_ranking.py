@@ -1,0 +1,100 @@
+"""Users in the order of a figure over a span, with what they did in it."""
+
+import dataclasses
+import functools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from server.events import event_types
+from server.events.user_activity import DayActivity
+from server.store import statements
+from server.store.database import Driver
+from server.store.statements import Statement
+
+_COLUMNS = tuple(one.name for one in dataclasses.fields(DayActivity))
+
+
+def _of_messages(name: str) -> str:
+    return f"CASE WHEN {_IS_MESSAGE} THEN coalesce((detail ->> '{name}')::bigint, 0) ELSE 0 END"
+
+
+_IS_MESSAGE = f"event_type IN ({', '.join(map(repr, event_types.MESSAGES))})"
+_IS_RATING = "event_type = 'feedback.submitted' AND detail ? 'rating'"
+# What an event adds to each column; a conversation adds to one of them where it begins.
+_OF_EVENT = {
+    "events": "1",
+    "messages_received": f"(event_type = '{event_types.MESSAGE_RECEIVED}')::integer",
+    "messages_sent": f"(event_type = '{event_types.MESSAGE_SENT}')::integer",
+    **{name: _of_messages(name) for name in ("prompt_tokens", "completion_tokens", "cost_micros")},
+    "ratings": f"({_IS_RATING})::integer",
+    "rating_sum": f"CASE WHEN {_IS_RATING} THEN (detail ->> 'rating')::bigint ELSE 0 END",
+}
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSpan:
+    """A span as the projection of users keeps it: whole days of UTC [first_day, end_day), and what is before and behind
+    them, of which raw events say what users did.
+    """
+
+    first_day: date
+    end_day: date
+    edges: Sequence[tuple[datetime, datetime]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserOrder:
+    """A figure that users are ranked by: columns added up, each times a sign, and divided by others, if any."""
+
+    above: Sequence[tuple[int, str]]
+    below: Sequence[str] = ()
+    descending: bool = True
+
+
+@functools.cache
+def _statement(above: tuple[tuple[int, str], ...], below: tuple[str, ...]) -> Statement:
+    figure = " + ".join(f"{sign} * {column}" for sign, column in above)
+    divisor = " + ".join(below)
+    return statements.load(
+        "rank_users",
+        COLUMNS=", ".join(_COLUMNS),
+        RAW_COLUMNS=", ".join(f"({_OF_EVENT.get(one, '0')})::bigint AS {one}" for one in _COLUMNS),
+        BEGINNING_COLUMNS=", ".join(f"{int(one == 'conversations')}::bigint AS {one}" for one in _COLUMNS),
+        SUMS=", ".join(f"least(sum({one}), {_LARGEST})::bigint AS {one}" for one in _COLUMNS),
+        FIGURE=f"(({figure})::numeric / nullif({divisor}, 0))" if divisor else f"({figure})",
+    )
+
+
+async def rank(
+    driver: Driver,
+    organization_id: int,
+    span: UserSpan,
+    by: UserOrder,
+    *,
+    users: Collection[str] | None = None,
+    skip: int,
+    most: int,
+) -> tuple[dict[str, DayActivity], int]:
+    """Returns users in order, from a place on, each with what it did, and how many there are in all.
+
+    If users are named, it is about these alone.
+    """
+    chosen = _statement(tuple(by.above), tuple(by.below))
+    given = chosen.arguments(
+        organization_id=organization_id,
+        first_day=span.first_day,
+        end_day=span.end_day,
+        edge_starts=[start for start, _ in span.edges],
+        edge_ends=[end for _, end in span.edges],
+        users=None if users is None else list(users),
+        descending=by.descending,
+        skip=skip,
+        most=most,
+    )
+    rows = await driver.fetch(chosen.text, *given)
+    if not rows and skip:  # past the last one
+        _, number = await rank(driver, organization_id, span, by, users=users, skip=0, most=1)
+        return {}, number
+    return {row[0]: DayActivity(*row[2:]) for row in rows}, rows[0][1] if rows else 0
