@@ -12,7 +12,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tallywire import events, version
-from tallywire.cli import daily, json_output, key_values, options, period, problems, render, replay, updates, watch
+from tallywire.cli import (
+    daily,
+    json_output,
+    key_values,
+    options,
+    period,
+    problems,
+    render,
+    replay,
+    sheets,
+    updates,
+    watch,
+)
 from tallywire.v1 import event_service_pb2, time_pb2
 
 application = typer.Typer(
@@ -99,17 +111,18 @@ def overview(
     of: options.PeriodOptions,
     only: options.FilterOptions,
     to: options.ServerOptions,
-    as_json: options.AsJson = False,
+    output: options.OutputOptions,
 ) -> None:
     """Show the key figures of a period, of everything or of one value of a dimension."""
     question, narrowed = of.question(), only.arguments()
     with to.connect() as server:
         asked = options.asked(question, server)
         response = server.overview(asked.start, asked.end, time_zone=asked.time_zone, **narrowed)
-    if as_json:
-        json_output.emit(json_output.of(response))
-    else:
-        render.overview(Console(), response)
+    output.emit(
+        document=lambda: json_output.of(response),
+        sheet=lambda: sheets.overview(response),
+        terminal=lambda console: render.overview(console, response),
+    )
 
 
 @application.command()
@@ -121,17 +134,18 @@ def agent(
     of: options.PeriodOptions,
     trend_days: Annotated[int | None, typer.Option(min=1, max=400, help="Days of the trend. Default: 7.")] = None,
     to: options.ServerOptions,
-    as_json: options.AsJson = False,
+    output: options.OutputOptions,
 ) -> None:
     """Show the figures of one agent, with a daily trend."""
     question = of.question()
     with to.connect() as server:
         asked = options.asked(question, server)
         response = server.agent(agent_id, asked.start, asked.end, time_zone=asked.time_zone, trend_days=trend_days)
-    if as_json:
-        json_output.emit(json_output.with_states(response, "trend", time_pb2.GRANULARITY_DAY))
-    else:
-        render.agent(Console(), response)
+    output.emit(
+        document=lambda: json_output.with_states(response, "trend", time_pb2.GRANULARITY_DAY),
+        sheet=lambda: sheets.agent(response),
+        terminal=lambda console: render.agent(console, response),
+    )
 
 
 @application.command()
@@ -144,7 +158,7 @@ def usage(
     metric: Annotated[list[str] | None, typer.Option("--metric", help="A metric's name; may be repeated.")] = None,
     only: options.FilterOptions,
     to: options.ServerOptions,
-    as_json: options.AsJson = False,
+    output: options.OutputOptions,
 ) -> None:
     """Show series over a period; a single metric as a bar chart, point by point."""
     question, narrowed = of.question(), only.arguments()
@@ -159,10 +173,11 @@ def usage(
             time_zone=asked.time_zone,
             **narrowed,
         )
-    if as_json:
-        json_output.emit(json_output.with_states(response, "buckets", response.granularity))
-    else:
-        render.usage(Console(), response)
+    output.emit(
+        document=lambda: json_output.with_states(response, "buckets", response.granularity),
+        sheet=lambda: sheets.usage(response),
+        terminal=lambda console: render.usage(console, response),
+    )
 
 
 application.command(name="daily")(daily.daily)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_args
 
 import typer
+from rich.console import Console
 
 from tallywire import aio, client, requests
-from tallywire.cli import key_values, period
+from tallywire.cli import csv_output, json_output, key_values, period
 from tallywire.cli.problems import WrongUsage
 from tallywire.requests import GranularityName
 
@@ -29,6 +30,7 @@ Cert = Annotated[Path | None, typer.Option(help="PEM file with the client's cert
 CertKey = Annotated[Path | None, typer.Option(help="PEM file with the client's private key.")]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Plaintext also to other machines: the key can be read.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV (RFC 4180) and nothing else.")]
 Last = Annotated[str | None, typer.Option(help="The period up to now: 30m, 12h, 7d, 4w. Default: 7d.")]
 From = Annotated[str | None, typer.Option("--from", help="Its start: a date or an RFC 3339 instant.")]
 To = Annotated[str | None, typer.Option("--to", help="The first instant after it. Default: now.")]
@@ -183,7 +185,38 @@ class UpdateFilterOptions(RealtimeFilterOptions):
     where: UpdateWhere = None
 
 
-_GROUPS: Final = (ServerOptions, PeriodOptions, FilterOptions, RealtimeFilterOptions, UpdateFilterOptions)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """The options that say in which form an answer is printed. Raises WrongUsage for more than one."""
+
+    as_json: AsJson = False
+    as_csv: AsCsv = False
+
+    def __post_init__(self) -> None:
+        """Raises WrongUsage for two forms."""
+        if self.as_json and self.as_csv:
+            raise WrongUsage("--json goes without --csv")
+
+    def emit(
+        self,
+        *,
+        document: Callable[[], json_output.Json],
+        sheet: Callable[[], csv_output.Sheet],
+        terminal: Callable[[Console], None],
+    ) -> None:
+        """Prints an answer in the form asked for, of which the others are not made."""
+        if self.as_json:
+            json_output.emit(document())
+        elif self.as_csv:
+            csv_output.emit(sheet())
+        else:
+            terminal(Console())
+
+
+_GROUPS: Final = (
+    *(ServerOptions, PeriodOptions, FilterOptions, RealtimeFilterOptions, UpdateFilterOptions),
+    OutputOptions,
+)
 
 
 def grouped(command: Callable[..., _Result]) -> Callable[..., _Result]:

@@ -1,0 +1,105 @@
+"""Answers as sheets, for CSV. Columns have the names of fields and metrics, and do not depend on the figures."""
+
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+from typing import Final
+
+from google.protobuf.message import Message
+
+from tallywire.cli import csv_output, formatting, points
+from tallywire.cli.csv_output import Cell, Sheet
+from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
+
+_NO_FIGURES: Final = frozenset({"agent_id", "start", "end"})
+
+
+def overview(response: metrics_service_pb2.GetOverviewResponse) -> Sheet:
+    """Returns a row for each figure; with "of", for the event type or the kind of storage that it is about."""
+    return Sheet(header=("start", "end", "figure", "of", "value"), rows=_overview(response))
+
+
+def agent(response: metrics_service_pb2.GetAgentMetricsResponse) -> Sheet:
+    """Returns a row for each figure of the period, of the earlier one if there is any, and of each day of the trend."""
+    return Sheet(header=("agent_id", "start", "end", "figure", "value"), rows=_agent(response))
+
+
+def usage(response: metrics_service_pb2.GetUsageTrendsResponse) -> Sheet:
+    """Returns a row for each bucket, with a column for each metric; after a comparison those of the earlier period."""
+    header = ["start", "end", "state", *(one.metric for one in response.series)]
+    if response.earlier_series:
+        header += ["earlier_start", "earlier_end", *(f"earlier_{one.metric}" for one in response.earlier_series)]
+    return Sheet(header=header, rows=_usage(response))
+
+
+def _overview(response: metrics_service_pb2.GetOverviewResponse) -> Iterator[Sequence[Cell]]:
+    answer, now = response.overview, _period(response.context)
+    for name, value in _figures(answer):
+        yield *now, name, None, value
+    for stored in answer.storage_by_kind:
+        yield *now, "storage_used_bytes", _word(metrics_service_pb2.StorageUsage, "kind", stored.kind), stored.bytes
+    for counted in answer.events_by_type:
+        yield *now, "events", counted.event_type, counted.events
+    if response.HasField("earlier"):
+        before = _earlier(response.compared, response.context)
+        for name, value in _figures(response.earlier):
+            if not name.endswith("_change"):
+                yield *before, name, None, value
+
+
+def _agent(response: metrics_service_pb2.GetAgentMetricsResponse) -> Iterator[Sequence[Cell]]:
+    agent_id, where = response.agent.agent_id, formatting.zone(response.context.time_zone)
+    periods: list[tuple[Sequence[Cell], Message]] = [(_period(response.context), response.agent)]
+    if response.HasField("earlier"):
+        periods.append((_earlier(response.compared, response.context), response.earlier))
+    states = points.states(response.trend, time_pb2.GRANULARITY_DAY, response.context)
+    for day, state in zip(response.trend, states, strict=True):
+        if state is not points.PointState.NOT_BEGUN:
+            periods.append((_bounds(day, where), day))
+    for bounds, message in periods:
+        for name, value in _figures(message):
+            yield agent_id, *bounds, name, value
+
+
+def _usage(response: metrics_service_pb2.GetUsageTrendsResponse) -> Iterator[Sequence[Cell]]:
+    where = formatting.zone(response.context.time_zone)
+    states = points.states(response.buckets, response.granularity, response.context)
+    for place, (bucket, state) in enumerate(zip(response.buckets, states, strict=True)):
+        row: list[Cell] = [*_bounds(bucket, where), state.value]
+        row += [formatting.of_series(one.values[place]) for one in response.series]
+        if response.earlier_series:
+            row += _bounds(response.earlier_buckets[place], where)
+            row += [formatting.of_series(one.values[place]) for one in response.earlier_series]
+        yield row
+
+
+def _figures(message: Message) -> Iterator[tuple[str, int | float | None]]:
+    """Yields the name and value of each figure in a message, None where it is absent; a change is a percentage."""
+    for field in message.DESCRIPTOR.fields:
+        if field.name in _NO_FIGURES or not field.has_presence:
+            continue
+        value = getattr(message, field.name)
+        if isinstance(value, answer_pb2.Change):
+            yield field.name, value.percent if value.HasField("percent") else None
+        else:
+            yield field.name, value if message.HasField(field.name) else None
+
+
+def _word(message: type[Message], field: str, number: int) -> str:
+    """Returns the name of an enum's value without the prefix, in lower case."""
+    enum = message.DESCRIPTOR.fields_by_name[field].enum_type
+    if enum is None or number not in enum.values_by_number:
+        return str(number)
+    first = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    return str(enum.values_by_number[number].name).removeprefix(first).lower()
+
+
+def _bounds(span: points.PointSpan, where: tzinfo) -> tuple[Cell, Cell]:
+    return csv_output.instant(span.start, where), csv_output.instant(span.end, where)
+
+
+def _period(context: answer_pb2.AnswerContext) -> tuple[Cell, Cell]:
+    return _bounds(context, formatting.zone(context.time_zone))
+
+
+def _earlier(compared: answer_pb2.ComparedPeriod, context: answer_pb2.AnswerContext) -> tuple[Cell, Cell]:
+    return _bounds(compared, formatting.zone(context.time_zone))
