@@ -146,7 +146,9 @@ class Running:
         return Services(
             events=events,
             metrics=MetricsService(
-                Queries(self.database, self._clock, slots, self.projector), PageTokens(self._secrets)
+                Queries(self.database, self._clock, slots, self.projector),
+                PageTokens(self._secrets),
+                DefaultLimits.from_settings(settings),
             ),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),

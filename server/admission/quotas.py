@@ -39,7 +39,7 @@ class Quotas:
         """Remembers an exceeded quota that a transaction has found."""
         if len(self._spent) >= _REMEMBERED:
             self._spent.clear()
-        resets_at = _next_month(exceeded.at)
+        resets_at = next_month(exceeded.at)
         self._spent[organization_id] = _Spent(
             limit=exceeded.limit,
             room=max(0, exceeded.limit - exceeded.used),
@@ -90,6 +90,7 @@ class Quotas:
         return spent
 
 
-def _next_month(at: datetime) -> datetime:
+def next_month(at: datetime) -> datetime:
+    """Returns the first instant of the calendar month of UTC after that of an instant."""
     first = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return (first + timedelta(days=32)).replace(day=1)

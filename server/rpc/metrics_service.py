@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import agent, daily_stats, dimension_values, overview, pairs, table, trends
+from server.query import agent, daily_stats, dimension_values, overview, pairs, quota, table, trends
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.rpc import gate
@@ -13,8 +13,10 @@ from server.rpc.questions import catalogue
 from server.rpc.questions import daily_stats as daily_stats_messages
 from server.rpc.questions import dimension_values as dimension_values_messages
 from server.rpc.questions import overview as overview_messages
+from server.rpc.questions import quota as quota_messages
 from server.rpc.questions import table as table_messages
 from server.rpc.questions import trends as trends_messages
+from server.tenancy.limits import DefaultLimits
 from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -23,8 +25,9 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
     """The service that answers questions with the figures of the caller's organization."""
 
-    def __init__(self, queries: Queries, tokens: PageTokens) -> None:
+    def __init__(self, queries: Queries, tokens: PageTokens, limits: DefaultLimits) -> None:
         self._queries = queries
+        self._limits = limits
         self._tokens = tokens
 
     async def GetOverview(  # noqa: N802 - the name in the contract
@@ -76,6 +79,12 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         """Returns a row for each day of a period."""
         period = daily_stats_messages.question(request)
         return daily_stats_messages.response(await daily_stats.answer(self._queries, gate.caller().principal, period))
+
+    async def GetQuota(  # noqa: N802 - the name in the contract
+        self, request: metrics_service_pb2.GetQuotaRequest, context: _Context
+    ) -> metrics_service_pb2.GetQuotaResponse:
+        """Returns what is used of the monthly quota."""
+        return quota_messages.response(await quota.answer(self._queries, gate.caller().principal, self._limits))
 
     async def ListMetrics(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.ListMetricsRequest, context: _Context

@@ -36,6 +36,7 @@ SCOPES = {
                 "QueryMetrics": Scope.READ,
                 "ListDimensionValues": Scope.READ,
                 "GetDailyStats": Scope.READ,
+                "GetQuota": Scope.READ,
                 "ListMetrics": Scope.READ,
             },
         ),

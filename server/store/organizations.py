@@ -82,6 +82,22 @@ async def events_of_month(driver: Driver) -> dict[int, int]:
     return {row["organization_id"]: row["month_events"] for row in rows}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredInMonth:
+    """How many events of the quota an organization had stored in a calendar month of UTC up to an instant of it."""
+
+    events: int
+    at: datetime
+
+
+async def stored_in_month(driver: Driver, organization_id: int) -> StoredInMonth | None:
+    """Returns what the newest revision has counted of its month; None where there is no revision yet."""
+    row = await driver.fetchrow(
+        "SELECT month_events, revised_at FROM revisions WHERE organization_id = $1", organization_id
+    )
+    return StoredInMonth(events=row[0], at=row[1]) if row else None
+
+
 async def minutes_until_idle(driver: Driver) -> dict[int, int]:
     """Returns the minutes after which conversations end as idle, of those organizations that have chosen it."""
     rows = await driver.fetch(

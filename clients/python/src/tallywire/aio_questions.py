@@ -85,6 +85,12 @@ class AsyncQuestions(abc.ABC):
         request = requests.daily_stats(requests.time_range(start, end, time_zone))
         return await self._call(self._bound().metrics.GetDailyStats, lambda: request, retries.QUERY, timeout)
 
+    async def quota(self, *, timeout: float | None = None) -> metrics_service_pb2.MonthlyQuota:
+        """Returns what is used of the monthly quota of events, as Client.quota() does."""
+        request = metrics_service_pb2.GetQuotaRequest()
+        response = await self._call(self._bound().metrics.GetQuota, lambda: request, retries.QUERY, timeout)
+        return response.quota
+
     async def metrics(
         self,
         *,

@@ -92,6 +92,11 @@ class Questions(abc.ABC):
         request = requests.daily_stats(requests.time_range(start, end, time_zone))
         return self._call(self._metrics.GetDailyStats, lambda: request, retries.QUERY, timeout)
 
+    def quota(self, *, timeout: float | None = None) -> metrics_service_pb2.MonthlyQuota:
+        """Returns what is used of the monthly quota of events, what remains, and how far it will reach."""
+        request = metrics_service_pb2.GetQuotaRequest()
+        return self._call(self._metrics.GetQuota, lambda: request, retries.QUERY, timeout).quota
+
     def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
         """Returns the catalogue: every metric with its unit and definition."""
         request = metrics_service_pb2.ListMetricsRequest()

@@ -19,6 +19,7 @@ from tallywire.cli import (
     options,
     period,
     problems,
+    quota,
     render,
     replay,
     sheets,
@@ -181,6 +182,7 @@ def usage(
 
 
 application.command(name="daily")(daily.daily)
+application.command(name="quota")(quota.quota)
 
 
 @application.command(name="watch")

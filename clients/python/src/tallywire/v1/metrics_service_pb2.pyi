@@ -1777,6 +1777,118 @@ class DailyStats(google.protobuf.message.Message):
 global___DailyStats = DailyStats
 
 @typing.final
+class GetQuotaRequest(google.protobuf.message.Message):
+    """GetQuotaRequest asks for the organization's monthly quota of events."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___GetQuotaRequest = GetQuotaRequest
+
+@typing.final
+class GetQuotaResponse(google.protobuf.message.Message):
+    """GetQuotaResponse holds the quota."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: builtins.int
+    QUOTA_FIELD_NUMBER: builtins.int
+    @property
+    def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
+        """context says what was counted: the calendar month of UTC, since quotas count by UTC in every time zone."""
+
+    @property
+    def quota(self) -> global___MonthlyQuota:
+        """quota is the quota of this month."""
+
+    def __init__(
+        self,
+        *,
+        context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
+        quota: global___MonthlyQuota | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["context", b"context", "quota", b"quota"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["context", b"context", "quota", b"quota"]) -> None: ...
+
+global___GetQuotaResponse = GetQuotaResponse
+
+@typing.final
+class MonthlyQuota(google.protobuf.message.Message):
+    """MonthlyQuota is how many events an organization may store in a calendar month of UTC, and what it has used of that.
+
+    An event counts in the month in which it was stored, whenever it occurred, and counts once: sending it again is free, and
+    so are the events by which the service ends idle conversations. A call that has more new events than remain is refused as
+    a whole (EVENT_QUOTA).
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: builtins.int
+    USED_FIELD_NUMBER: builtins.int
+    REMAINING_FIELD_NUMBER: builtins.int
+    SHARE_FIELD_NUMBER: builtins.int
+    RESETS_AT_FIELD_NUMBER: builtins.int
+    EVENTS_PER_DAY_FIELD_NUMBER: builtins.int
+    PROJECTED_USED_FIELD_NUMBER: builtins.int
+    RUNS_OUT_ON_FIELD_NUMBER: builtins.int
+    limit: builtins.int
+    """limit is the most events of a month. Unset: there is no limit."""
+    used: builtins.int
+    """used is the number of events stored in this month up to the context's revision, exactly as ingest counts them."""
+    remaining: builtins.int
+    """remaining is how many more new events fit: limit − used, and 0 where more are stored than the limit now allows. Unset
+    without a limit.
+    """
+    share: builtins.float
+    """share is used ÷ limit. Unset without a limit."""
+    events_per_day: builtins.float
+    """events_per_day is the pace: how many events a day have occurred in the last 7 days of whole quarter hours, or since the
+    first event where that is later, those that the service has made included. Unset until a day has passed since the first
+    event.
+    """
+    projected_used: builtins.int
+    """projected_used is an estimate of used at the end of the month: used, and events at that pace until then. Unset without a
+    pace.
+    """
+    runs_out_on: builtins.str
+    """runs_out_on is the day of UTC, such as "2026-11-30", on which nothing would remain at that pace; today where nothing
+    remains. Empty if the quota will last until resets_at, and without a limit or a pace.
+    """
+    @property
+    def resets_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """resets_at is the first instant of the next month, at which used is 0 again."""
+
+    def __init__(
+        self,
+        *,
+        limit: builtins.int | None = ...,
+        used: builtins.int = ...,
+        remaining: builtins.int | None = ...,
+        share: builtins.float | None = ...,
+        resets_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        events_per_day: builtins.float | None = ...,
+        projected_used: builtins.int | None = ...,
+        runs_out_on: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_events_per_day", b"_events_per_day", "_limit", b"_limit", "_projected_used", b"_projected_used", "_remaining", b"_remaining", "_share", b"_share", "events_per_day", b"events_per_day", "limit", b"limit", "projected_used", b"projected_used", "remaining", b"remaining", "resets_at", b"resets_at", "share", b"share"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_events_per_day", b"_events_per_day", "_limit", b"_limit", "_projected_used", b"_projected_used", "_remaining", b"_remaining", "_share", b"_share", "events_per_day", b"events_per_day", "limit", b"limit", "projected_used", b"projected_used", "remaining", b"remaining", "resets_at", b"resets_at", "runs_out_on", b"runs_out_on", "share", b"share", "used", b"used"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_events_per_day", b"_events_per_day"]) -> typing.Literal["events_per_day"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_limit", b"_limit"]) -> typing.Literal["limit"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_projected_used", b"_projected_used"]) -> typing.Literal["projected_used"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_remaining", b"_remaining"]) -> typing.Literal["remaining"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_share", b"_share"]) -> typing.Literal["share"] | None: ...
+
+global___MonthlyQuota = MonthlyQuota
+
+@typing.final
 class ListMetricsRequest(google.protobuf.message.Message):
     """ListMetricsRequest asks for the catalogue."""
 

@@ -69,6 +69,11 @@ class MetricsServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsResponse.FromString,
                 _registered_method=True)
+        self.GetQuota = channel.unary_unary(
+                '/tallywire.v1.MetricsService/GetQuota',
+                request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaResponse.FromString,
+                _registered_method=True)
         self.ListMetrics = channel.unary_unary(
                 '/tallywire.v1.MetricsService/ListMetrics',
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.ListMetricsRequest.SerializeToString,
@@ -132,6 +137,13 @@ class MetricsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetQuota(self, request, context):
+        """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMetrics(self, request, context):
         """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
         narrowed by, alone and in pairs.
@@ -172,6 +184,11 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.GetDailyStats,
                     request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsResponse.SerializeToString,
+            ),
+            'GetQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuota,
+                    request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaResponse.SerializeToString,
             ),
             'ListMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMetrics,
@@ -346,6 +363,33 @@ class MetricsService(object):
             '/tallywire.v1.MetricsService/GetDailyStats',
             tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsRequest.SerializeToString,
             tallywire_dot_v1_dot_metrics__service__pb2.GetDailyStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/GetQuota',
+            tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaRequest.SerializeToString,
+            tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaResponse.FromString,
             options,
             channel_credentials,
             insecure,

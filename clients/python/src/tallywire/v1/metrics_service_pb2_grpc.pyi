@@ -71,6 +71,12 @@ class MetricsServiceStub:
     tokens and cost, with the same figures of all days together beside them.
     """
 
+    GetQuota: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.GetQuotaRequest,
+        tallywire.v1.metrics_service_pb2.GetQuotaResponse,
+    ]
+    """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach."""
+
     ListMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
@@ -131,6 +137,12 @@ class MetricsServiceAsyncStub:
     """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
     tokens and cost, with the same figures of all days together beside them.
     """
+
+    GetQuota: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.GetQuotaRequest,
+        tallywire.v1.metrics_service_pb2.GetQuotaResponse,
+    ]
+    """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach."""
 
     ListMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
@@ -204,6 +216,14 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
         tokens and cost, with the same figures of all days together beside them.
         """
+
+    @abc.abstractmethod
+    def GetQuota(
+        self,
+        request: tallywire.v1.metrics_service_pb2.GetQuotaRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetQuotaResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetQuotaResponse]]:
+        """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach."""
 
     @abc.abstractmethod
     def ListMetrics(
