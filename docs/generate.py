@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from server import telemetry
 from server.catalog import dimensions, registry
 from server.catalog.dimensions import Dimension
-from server.catalog.metrics import Definition, Derived, Measure, Quantile, Ratio
+from server.catalog.metrics import Definition, Derived, Measure, Quantile, Ratio, Where
 from server.cli import setting_options
 from server.organizations.settings import SETTINGS
 
@@ -24,9 +24,10 @@ def metrics_table() -> str:
     """Returns the catalogue, in the order of names as in ListMetrics."""
     everything = sorted(registry.ALL.values(), key=lambda metric: metric.name)
     rows = (
-        f"| `{one.name}` | {one.unit} | {one.description} | {_origin(one)} | {_series(one)} |" for one in everything
+        f"| `{one.name}` | {one.title} | {one.unit} | {one.description} | {_origin(one)} | {_series(one)} |"
+        for one in everything
     )
-    return "\n".join(("| Metric | Unit | Definition | From | Series |", "|---|---|---|---|---|", *rows))
+    return "\n".join(("| Metric | Title | Unit | Definition | From | Series |", "|---|---|---|---|---|---|", *rows))
 
 
 def _origin(metric: Definition) -> str:
@@ -34,22 +35,41 @@ def _origin(metric: Definition) -> str:
     match metric:
         case Measure():
             types = ", ".join(f"`{one}`" for one in metric.event_types) or _every(metric)
-            return types + (f": `{metric.field}`" if metric.field else "")
+            only = f", by {' or '.join(metric.only_by)} alone" if metric.only_by else ""
+            return types + _value(metric) + only
         case Ratio():
             above = _sum(metric.numerators) + "".join(f" − `{one}`" for one in metric.subtrahends)
             divided = metric.denominators and (metric.subtrahends or len(metric.numerators) > 1)
             above = f"({above})" if divided else above
             below = _sum(metric.denominators)
             below = f"({below})" if len(metric.denominators) > 1 else below
-            return f"{above} ÷ {below}" if metric.denominators else above
+            return f"{above} ÷ {below}{_parts(metric)}" if metric.denominators else above
         case Quantile():
-            return f"`{metric.measure}`"
+            return f"`{metric.measure}`{_parts(metric)}"
         case Derived():
             return ""
 
 
 def _every(measure: Measure) -> str:
+    if measure.of_unknown_types:
+        return "event types that are not known"
     return f"the projection of {measure.projection}" if measure.projection else "every event"
+
+
+def _value(measure: Measure) -> str:
+    """Returns what is taken of the events, and of which of them."""
+    value = f": {_sum(measure.fields)}" if measure.field else ""
+    return value + (f", where `{measure.where.field}` is {_range(measure.where)}" if measure.where else "")
+
+
+def _range(where: Where) -> str:
+    if where.most == Where(field="").most:
+        return f"{where.least} or more"
+    return f"{where.least} to {where.most}"
+
+
+def _parts(metric: Ratio | Quantile) -> str:
+    return f" ÷ {metric.parts:,}" if metric.parts > 1 else ""
 
 
 def _sum(names: tuple[str, ...]) -> str:
@@ -67,7 +87,9 @@ def dimensions_table() -> str:
 
 
 def _dimension_row(dimension: Dimension) -> str:
-    details = " and ".join(f"`{dimension.family}.{name}`" for name in dimension.details)
+    details = " or ".join(
+        " and ".join(f"`{family}.{name}`" for name in dimension.details) for family in dimension.families
+    )
     source = f"`{dimension.field}`" if dimension.field else details
     limit = f"{dimension.limit:,}" if dimension.member_kind else ""
     may = {True: "yes", False: "no"}

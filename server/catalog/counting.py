@@ -1,5 +1,6 @@
 """What events add to which cells: the only place where an event becomes numbers."""
 
+import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -8,11 +9,11 @@ from typing import NamedTuple, Self, cast
 
 from pyroaring import BitMap
 
-from server import histogram
-from server.catalog import cells, dimensions, registry, slots
+from server.catalog import cells, columns, dimensions, pairs, registry, slots
 from server.catalog.cells import Cell, CellKey, Cells
-from server.catalog.dimensions import Dimension, FieldPair
-from server.catalog.metrics import Aggregation, Measure
+from server.catalog.columns import Columns, Plan
+from server.catalog.dimensions import Dimension
+from server.catalog.pairs import FieldPair
 from server.catalog.slots import Recency
 from server.events.event import Event
 
@@ -69,56 +70,33 @@ class Numbers(NamedTuple):
     users: Mapping[str, int]
     agents: Mapping[str, int]
     overflow: Overflow = NO_OVERFLOW
-    pairs: Sequence[Dimension] = ()
-
-
-class _Plan(NamedTuple):
-    """The measures that one event type feeds, sorted by how they are taken, as keys of counters."""
-
-    counted: tuple[int, ...]
-    flagged: tuple[tuple[str, int], ...]
-    summed: tuple[tuple[str, int, int], ...]
-    distributed: tuple[tuple[str, int, int, int], ...]
-    has_agent_set: bool
+    pairs: tuple[Dimension, ...] = ()
 
 
 _EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
 _USERS = registry.MEASURES["unique_users"].number
 _AGENTS = registry.MEASURES["active_agents"].number
 _STORAGE = registry.MEASURES["storage_change_bytes"].number
+_STORAGE_CHANGED = "storage.changed"
+_UNKNOWN = ""  # stands for the types that the service does not know
+_TYPES = {name for one in registry.MEASURES.values() for name in one.event_types}
+# The dimensions by which alone some measures are kept.
+_KEEPERS = frozenset(name for one in registry.MEASURES.values() for name in one.only_by)
 
 
-def _plan(event_type: str) -> _Plan:
-    mine = [
-        one
-        for one in registry.MEASURES.values()
-        if not one.projection and (not one.event_types or event_type in one.event_types)
-    ]
-
-    def taken(aggregation: Aggregation) -> list[Measure]:
-        return [one for one in mine if one.aggregation is aggregation]
-
-    return _Plan(
-        counted=tuple(cells.count_key(one.number) for one in taken(Aggregation.COUNT) if not one.field),
-        flagged=tuple((one.field, cells.count_key(one.number)) for one in taken(Aggregation.COUNT) if one.field),
-        summed=tuple(
-            (one.field, cells.count_key(one.number), cells.sum_key(one.number)) for one in taken(Aggregation.SUM)
-        ),
-        distributed=tuple(
-            (one.field, cells.count_key(one.number), cells.sum_key(one.number), cells.first_bin_key(one.number))
-            for one in taken(Aggregation.HISTOGRAM)
-        ),
-        has_agent_set=any(one.number == _AGENTS for one in taken(Aggregation.UNIQUE)),
-    )
+@functools.cache
+def _kept(dimension: Dimension) -> frozenset[str]:
+    """Returns those names of a dimension, or of what it stands for together, by which alone some measures are kept."""
+    return dimension.names & _KEEPERS
 
 
-_CUSTOM = _plan("")
-_PLANS = {
-    event_type: _plan(event_type)
-    for event_type in {name for one in registry.MEASURES.values() for name in one.event_types}
-}
+@functools.cache
+def _plan(event_type: str, kept: frozenset[str]) -> Plan:
+    return columns.plan(event_type, kept)
 
-_ByType = dict[str, list[Event]]  # events by their type
+
+_Rows = list[int]  # events of one type, by their places among those
+_ByType = dict[str, _Rows]
 _Group = tuple[int, tuple[str, ...]]  # a place in time, and the values of the dimensions that are fields of events
 # A CellKey before it is one: a plain tuple is made in a fifth of the time, and most of these are there already.
 _PlainKey = tuple[int, str, int, int]
@@ -134,24 +112,30 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
     slots as well, where that matters for figures of now.
     """
     groups: dict[_Group, _ByType] = {}
+    tables: dict[str, list[int]] = {}  # the events of each type, by their places among all
     values_of, types_of = map(dimensions.TABLE.fields_of, events), map(_type_of, events)
     places = recency.places(events)
-    for event, place, values, event_type in zip(events, places, values_of, types_of, strict=True):
+    for number, (place, values, event_type) in enumerate(zip(places, values_of, types_of, strict=True)):
+        table = tables.get(event_type)
+        if table is None:
+            table = tables[event_type] = []
         types = groups.get((place, values))
         if types is None:
-            groups[place, values] = {event_type: [event]}
+            groups[place, values] = {event_type: [len(table)]}
         elif event_type in types:
-            types[event_type].append(event)
+            types[event_type].append(len(table))
         else:
-            types[event_type] = [event]
-    of_fields, of_details = dimensions.TABLE.split_pairs(numbers.pairs)
-    found = _by_cell(groups, of_fields, numbers.overflow)
-    _add_by_details(found, events, places, numbers.overflow)
-    _add_pairs(found, of_details, events, places, numbers.overflow)
-    result: Cells = {}
-    for plain, types in found.items():
-        result[CellKey(*plain)] = _cell(types, numbers)
+            types[event_type] = [len(table)]
+        table.append(number)
+    split = pairs.split(numbers.pairs)
+    found = _by_cell(groups, split.of_fields, numbers.overflow)
+    batch = _Batch(events, places, tables, numbers)
+    _add_by_details(found, batch, split.of_details)
+    by_number = dimensions.TABLE.by_number
+    result: Cells = {CellKey(*plain): batch.cell(types, _kept(by_number[plain[0]])) for plain, types in found.items()}
     _count_types(result, groups, numbers.overflow)
+    if _STORAGE_CHANGED in tables:
+        _count_storage(result, batch)
     for key in [key for key in result if key.dimension == _ADDS_UP.number]:
         cells.cell(result, CellKey(dimensions.TOTAL.number, "", key.bucket, key.slot)).add(result[key])
         if not key.value:
@@ -159,12 +143,81 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
     return result
 
 
-def of_group(events: Iterable[Event], numbers: Numbers) -> Cell:
-    """Returns what events add up to in one cell, whatever dimension or bucket that is of."""
-    types: _ByType = {}
-    for event in events:
-        types.setdefault(event.event_type, []).append(event)
-    return _cell(types, numbers)
+def of_group(events: Sequence[Event], numbers: Numbers, by: Dimension) -> Cell:
+    """Returns what events add up to in one cell of a dimension, whatever bucket that is of."""
+    tables: dict[str, list[int]] = {}
+    for number, event_type in enumerate(map(_type_of, events)):
+        tables.setdefault(event_type, []).append(number)
+    batch = _Batch(events, (), tables, numbers)
+    return batch.cell({event_type: list(range(len(some))) for event_type, some in tables.items()}, _kept(by))
+
+
+class _Batch:
+    """Events that are counted together: their types' columns are made once, when they are asked for."""
+
+    def __init__(
+        self, events: Sequence[Event], places: Sequence[int], tables: Mapping[str, Sequence[int]], numbers: Numbers
+    ) -> None:
+        self._places = places
+        self._tables = tables
+        self._numbers = numbers
+        self._columns: dict[tuple[str, frozenset[str]], _Columns] = {}
+        self._events = events
+        self.overflow = numbers.overflow
+
+    def types(self) -> Iterable[str]:
+        """Returns the types of the events."""
+        return self._tables
+
+    def events(self, event_type: str) -> Sequence[Event]:
+        """Returns the events of a type, in the order of its rows."""
+        return [self._events[number] for number in self._tables[event_type]]
+
+    def places(self, event_type: str) -> Sequence[int]:
+        """Returns the places in time of a type's events, in the order of its rows."""
+        return [self._places[number] for number in self._tables[event_type]]
+
+    def cell(self, types: Mapping[str, _Rows], kept: frozenset[str]) -> Cell:
+        """Returns what events add up to, by their types, in a cell of these keepers."""
+        cell = Cell()
+        users: set[int | None] = set()
+        agents: set[int | None] = set()
+        for event_type, rows in types.items():
+            mine = self._columns.get((event_type, kept)) or self._made(event_type, kept)
+            mine.figures.add(rows, cell)
+            users.update(map(mine.user_of, rows))
+            if mine.agent_of is not None:
+                agents.update(map(mine.agent_of, rows))
+        users.discard(None)
+        agents.discard(None)
+        if users:
+            cell.sets[_USERS] = BitMap(cast(set[int], users))
+        if agents:
+            cell.sets[_AGENTS] = BitMap(cast(set[int], agents))
+        return cell
+
+    def _made(self, event_type: str, kept: frozenset[str]) -> "_Columns":
+        """Returns the columns of a type, which stay there."""
+        some = self.events(event_type)
+        plan = _plan(event_type if event_type in _TYPES else _UNKNOWN, kept)
+        users, agents = self._numbers.users, self._numbers.agents
+        agent_of = (
+            [agents[one] if one else None for one in map(_agent_of, some)].__getitem__ if plan.has_agent_set else None
+        )
+        made = self._columns[event_type, kept] = _Columns(
+            figures=columns.columns(plan, list(map(_detail_of, some))),
+            user_of=[users[one] if one else None for one in map(_user_of, some)].__getitem__,
+            agent_of=agent_of,
+        )
+        return made
+
+
+class _Columns(NamedTuple):
+    """What rows of a type add to figures, and the dense numbers of their users and agents; None: of none."""
+
+    figures: Columns
+    user_of: Callable[[int], int | None]
+    agent_of: Callable[[int], int | None] | None
 
 
 def _by_cell(
@@ -176,13 +229,18 @@ def _by_cell(
     found: dict[_PlainKey, _ByType] = {}
     for (place, values), types in groups.items():
         cells_of = [found.setdefault(key, {}) for key in _keys(place, values, pairs, overflow)]
-        for event_type, some in types.items():
+        for event_type, rows in types.items():
             for cell in cells_of:
-                if event_type in cell:
-                    cell[event_type] += some
-                else:
-                    cell[event_type] = [*some]
+                _add_rows(cell, event_type, rows)
     return found
+
+
+def _add_rows(cell: _ByType, event_type: str, rows: Sequence[int]) -> None:
+    mine = cell.get(event_type)
+    if mine is None:
+        cell[event_type] = [*rows]
+    else:
+        mine += rows
 
 
 def _keys(place: int, values: Sequence[str], pairs: Sequence[FieldPair], overflow: Overflow) -> list[_PlainKey]:
@@ -204,49 +262,47 @@ def _keys(place: int, values: Sequence[str], pairs: Sequence[FieldPair], overflo
     return [(number, overflow.label(by_number[number], value), at, part) for number, value, at, part in keys]
 
 
-def _add_by_details(
-    found: dict[_PlainKey, _ByType], events: Sequence[Event], places: Sequence[int], overflow: Overflow
-) -> None:
-    """Adds events to the cells of dimensions whose values are in details."""
-    of_details = dimensions.TABLE.of_details
-    for event, place, event_type, detail in zip(
-        events, places, map(_type_of, events), map(_detail_of, events), strict=True
-    ):
-        if detail and event_type in of_details:
-            for dimension in of_details[event_type]:
-                if value := dimension.value_in(detail):
-                    bucket, slot = slots.split(place)
-                    label = overflow.label(dimension, value)
-                    key = dimension.number, label, bucket, slot if dimension.has_slots else slots.WHOLE
-                    found.setdefault(key, {}).setdefault(event_type, []).append(event)
+def _add_by_details(found: dict[_PlainKey, _ByType], batch: _Batch, pairs: Mapping[str, Sequence[Dimension]]) -> None:
+    """Adds events to the cells of dimensions whose values are in details, and of pairs with one of them."""
+    for event_type in batch.types():
+        mine = dimensions.TABLE.of_details.get(event_type)
+        if not mine:
+            continue
+        some = batch.events(event_type)
+        if not any(map(_detail_of, some)):
+            continue
+        places = batch.places(event_type)
+        carried = {dimension: dimension.carried_by(some) for dimension in mine}
+        for pair in pairs.get(event_type, ()):
+            first, second = (carried.get(side) or side.carried_by(some) for side in pair.sides or ())
+            carried[pair] = list(map(dimensions.joined, first, second))
+        for dimension, values in carried.items():
+            for (value, place), rows in _rows(values, places).items():
+                bucket, slot = slots.split(place)
+                label = batch.overflow.label(dimension, value)
+                key = dimension.number, label, bucket, slot if dimension.has_slots else slots.WHOLE
+                _add_rows(found.setdefault(key, {}), event_type, rows)
 
 
-def _add_pairs(
-    found: dict[_PlainKey, _ByType],
-    pairs: Sequence[Dimension],
-    events: Sequence[Event],
-    places: Sequence[int],
-    overflow: Overflow,
-) -> None:
-    """Adds events to the cells of pairs of which one value or both are in details."""
-    for dimension in pairs:
-        for event, place in zip(events, places, strict=True):
-            if value := dimension.value_of(event):
-                bucket, _ = slots.split(place)
-                key = dimension.number, overflow.label(dimension, value), bucket, slots.WHOLE
-                found.setdefault(key, {}).setdefault(event.event_type, []).append(event)
+def _rows(values: Sequence[str], places: Sequence[int]) -> dict[tuple[str, int], _Rows]:
+    """Returns the rows of each value and place in time; those without a value are left out."""
+    found: dict[tuple[str, int], _Rows] = {}
+    for row, both in enumerate(zip(values, places, strict=True)):
+        if both[0]:
+            rows = found.get(both)
+            if rows is None:
+                found[both] = [row]
+            else:
+                rows.append(row)
+    return found
 
 
 def _count_types(result: Cells, groups: Mapping[_Group, _ByType], overflow: Overflow) -> None:
-    """Adds the events of each type, and of storage by its kind."""
+    """Adds the events of each type."""
     found: dict[tuple[str, int], int] = {}
     for (place, _), types in groups.items():
-        for event_type, some in types.items():
-            found[event_type, place] = found.get((event_type, place), 0) + len(some)
-            if event_type == "storage.changed":
-                bucket, _ = slots.split(place)
-                for event in some:
-                    _take_storage(result, event, bucket)
+        for event_type, rows in types.items():
+            found[event_type, place] = found.get((event_type, place), 0) + len(rows)
     for (event_type, place), count in found.items():
         bucket, _ = slots.split(place)
         label = overflow.label(dimensions.EVENT_TYPE, event_type)
@@ -254,59 +310,11 @@ def _count_types(result: Cells, groups: Mapping[_Group, _ByType], overflow: Over
         counters[_EVENTS_KEY] = counters.get(_EVENTS_KEY, 0) + count
 
 
-def _cell(types: Mapping[str, Sequence[Event]], numbers: Numbers) -> Cell:
-    """What events add up to, by their types."""
-    cell = Cell()
-    users: set[str] = set()
-    agents: set[str] = set()
-    for event_type, events in types.items():
-        plan = _PLANS.get(event_type, _CUSTOM)
-        _take(cell, plan, len(events), [detail for detail in map(_detail_of, events) if detail])
-        users.update(map(_user_of, events))
-        if plan.has_agent_set:
-            agents.update(map(_agent_of, events))
-    users.discard("")
-    agents.discard("")
-    if users:
-        cell.sets[_USERS] = BitMap([numbers.users[user_id] for user_id in users])
-    if agents:
-        cell.sets[_AGENTS] = BitMap([numbers.agents[agent_id] for agent_id in agents])
-    return cell
-
-
-def _take(cell: Cell, plan: _Plan, events: int, details: Sequence[Mapping[str, int | str]]) -> None:
-    """Adds so many events of one type, and the details of those that have one."""
-    counters, bins = cell.counters, cell.bins
-    get = counters.get
-    for key in plan.counted:
-        counters[key] = get(key, 0) + events
-    if not details:
-        return
-    present = set().union(*details)
-    for field, key in plan.flagged:
-        if field in present:
-            counters[key] = get(key, 0) + sum(1 for detail in details if detail.get(field))
-    for field, count, total in plan.summed:
-        if field in present:
-            values = _values(details, field)
-            counters[count] = get(count, 0) + len(values)
-            counters[total] = get(total, 0) + sum(values)
-    for field, count, total, first_bin in plan.distributed:
-        if field in present:
-            values = _values(details, field)
-            counters[count] = get(count, 0) + len(values)
-            counters[total] = get(total, 0) + sum(values)
-            histogram.count(values, bins, first_bin)
-
-
-def _values(details: Sequence[Mapping[str, int | str]], field: str) -> list[int]:
-    """The numbers of a field; every field of a measure holds numbers."""
-    return cast(list[int], [detail[field] for detail in details if field in detail])
-
-
-def _take_storage(result: Cells, event: Event, bucket: int) -> None:
-    change = event.detail.get("bytes_delta", 0)
-    kind = event.detail.get("kind", 0)
-    if isinstance(change, int) and isinstance(kind, int):
-        target = cells.cell(result, CellKey(dimensions.STORAGE_KIND.number, STORAGE_KINDS[kind], bucket))
-        cells.add_into(target.counters, ((cells.count_key(_STORAGE), 1), (cells.sum_key(_STORAGE), change)))
+def _count_storage(result: Cells, batch: _Batch) -> None:
+    """Adds changes of storage by its kind."""
+    for event, place in zip(batch.events(_STORAGE_CHANGED), batch.places(_STORAGE_CHANGED), strict=True):
+        bucket, _ = slots.split(place)
+        change, kind = event.detail.get("bytes_delta", 0), event.detail.get("kind", 0)
+        if isinstance(change, int) and isinstance(kind, int):
+            target = cells.cell(result, CellKey(dimensions.STORAGE_KIND.number, STORAGE_KINDS[kind], bucket))
+            cells.add_into(target.counters, ((cells.count_key(_STORAGE), 1), (cells.sum_key(_STORAGE), change)))

@@ -5,151 +5,43 @@ an entry. Two of the dimensions that answers can be narrowed by make a pair, if 
 organization may declare it.
 """
 
-import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
+from server.catalog.dimension import (
+    NO_NUMBER,
+    USER_KIND,
+    Dimension,
+    beginning,
+    combination,
+    combined,
+    ending,
+    exclude,
+    field,
+    is_pair,
+    joined,
+    pair_of,
+    parted,
+)
 from server.events import rules
 from server.events.event import Event
 
-USER_KIND = 1  # of members, as member_kind of a dimension: users have numbers, and no cells
-_PAIRS = 100  # the number of a pair is that of its first dimension × this + that of its second one
-_PAIR_LIMIT = 20_000
-_NO_NUMBER = -1
-_BETWEEN = "\x1f"  # stands between the two values of a pair; no value holds it
-
-
-@functools.cache
-def field(name: str) -> Callable[[Event], str]:
-    """Returns a function that takes a field from an event by its place, which takes half the time of its name."""
-    return operator.itemgetter(Event._fields.index(name))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Dimension:
-    """Something to group by, and how its value is taken from an event: from a field, or from details of a family.
-
-    Several details make one value, with spaces between; without the last one there is none. The numbers are stored:
-    they are never changed, nor used for another dimension.
-    """
-
-    number: int
-    name: str
-    description: str
-    field: str = ""
-    family: str = ""
-    details: tuple[str, ...] = ()
-    member_kind: int = 0  # of its values in the table of members; 0: they are not limited
-    limit: int = 1_000  # of distinct values with cells of their own, unless the operator sets another one
-    highest_limit: int = 1_000_000  # that the operator may set
-    only_measures: tuple[str, ...] = ()  # those that are kept by it; none: all, so that questions can be narrowed by it
-    has_projections: bool = False  # what projections count is kept by it, too
-    has_slots: bool = False  # so that realtime can be narrowed to some of its values
-    sides: "tuple[Dimension, Dimension] | None" = None  # of a pair
-
-    @property
-    def has_all_measures(self) -> bool:
-        """Returns whether all measures of events are kept by it, so that questions can be narrowed by it."""
-        return not self.only_measures
-
-    @property
-    def max_bytes(self) -> int:
-        """Returns the length of the longest value."""
-        if self.sides is not None:
-            return sum(one.max_bytes + 1 for one in self.sides) - 1
-        parts = max(1, len(self.details))
-        return parts * (rules.MAX_ID_BYTES + 1) - 1
-
-    def value_of(self, event: Event) -> str:
-        """Returns the value that an event carries; empty: none."""
-        if self.sides is not None:
-            return joined(*(one.value_of(event) for one in self.sides))
-        if self.field:
-            return str(getattr(event, self.field))
-        if self.details and rules.FAMILIES.get(event.event_type) == self.family:
-            return self.value_in(event.detail)
-        return ""
-
-    def values_of(self, events: Sequence[Event]) -> set[str]:
-        """Returns the values that events carry, of a dimension or pair."""
-        if self.sides is not None and all(one.field for one in self.sides):
-            first, second = (map(field(one.field), events) for one in self.sides)
-            return {joined(*both) for both in set(zip(first, second, strict=True))}
-        return set(map(self.value_of, events))
-
-    def value_in(self, detail: Mapping[str, int | str]) -> str:
-        """Returns the value that details of the family hold; empty: none."""
-        last = detail.get(self.details[-1])
-        if not last or len(self.details) == 1:
-            return str(last or "")
-        return " ".join(str(detail[name]) for name in self.details if detail.get(name))
-
-
-def joined(first: str, second: str) -> str:
-    """Returns the value of a pair; empty where one of the two is."""
-    return f"{first}{_BETWEEN}{second}" if first and second else ""
-
-
-def combined(values: Sequence[str]) -> str:
-    """Returns the value of a combination; empty where one of them is."""
-    return _BETWEEN.join(values) if all(values) else ""
-
-
-def beginning(first: str) -> str:
-    """Returns what the values of a pair with this first value begin with."""
-    return first + _BETWEEN
-
-
-def ending(second: str) -> str:
-    """Returns what the values of a pair with this second value end with."""
-    return _BETWEEN + second
-
-
-def combination(some: Sequence[Dimension]) -> Dimension:
-    """Returns what stands for dimensions together of which no figures are kept, so that they have to be counted from
-    events.
-    """
-    names = ",".join(one.name for one in some)
-    return Dimension(number=_NO_NUMBER, name=names, description=f"What carries all of {names}.")
-
-
-def parted(value: str) -> Sequence[str]:
-    """Returns the two values that the value of a pair consists of."""
-    return value.split(_BETWEEN)
-
-
-def is_pair(number: int) -> bool:
-    """Returns whether the number of a dimension is that of a pair."""
-    return number >= _PAIRS
-
-
-def _pair(first: Dimension, second: Dimension) -> Dimension:
-    number = first.number * _PAIRS + second.number
-    return Dimension(
-        number=number,
-        name=f"{first.name},{second.name}",
-        description=f"What carries both: {first.name} and {second.name}.",
-        member_kind=number,
-        limit=_PAIR_LIMIT,
-        sides=(first, second),
-    )
-
-
-def exclude(first: Dimension, second: Dimension) -> bool:
-    """Returns whether no event tells values of both dimensions: details of two families, or what no event tells."""
-    is_told = all(one.field or one.details for one in (first, second))
-    return not is_told or bool(first.details and second.details and first.family != second.family)
-
-
-class FieldPair(NamedTuple):
-    """A pair of dimensions that are fields, with their places among those."""
-
-    dimension: Dimension
-    first: int
-    second: int
+__all__ = (
+    "USER_KIND",
+    "Dimension",
+    "beginning",
+    "combination",
+    "combined",
+    "ending",
+    "exclude",
+    "field",
+    "is_pair",
+    "joined",
+    "parted",
+)
+# The pairs that are kept for every organization: only events that carry both cost anything.
+_STANDING = ("agent,rubric", "endpoint,status_class", "campaign,currency", "topic,rubric", "rubric,scorer")
 
 
 class Dimensions:
@@ -158,8 +50,9 @@ class Dimensions:
     def __init__(self, entries: Iterable[Dimension]) -> None:
         self.entries = tuple(entries)
         sides = itertools.combinations(sorted(self.filters, key=lambda one: one.number), 2)
-        pairs = [_pair(first, second) for first, second in sides if not exclude(first, second)]
+        pairs = [pair_of(first, second) for first, second in sides if not exclude(first, second)]
         self.pairs = {one.name: one for one in pairs}
+        self.standing = [self.pairs[name] for name in _STANDING]
         self.by_number = {one.number: one for one in (*self.entries, *self.pairs.values())}
         self.by_name = {one.name: one for one in self.entries}
         self.by_field = {one.field: one for one in self.entries if one.field}
@@ -170,23 +63,11 @@ class Dimensions:
         self.of_details: Mapping[str, Sequence[Dimension]] = {
             event_type: mine
             for event_type, family in rules.FAMILIES.items()
-            if (mine := [one for one in full if one.details and one.family == family])
+            if (mine := [one for one in full if one.details and family in one.families])
         }
         self.fields_of: Callable[[Event], tuple[str, ...]] = operator.itemgetter(
             *(Event._fields.index(one.field) for one in self.of_fields)
         )
-
-    def split_pairs(self, pairs: Iterable[Dimension]) -> tuple[Sequence[FieldPair], Sequence[Dimension]]:
-        """Returns those pairs of which both values are fields of events, and the others."""
-        of_fields: list[FieldPair] = []
-        others: list[Dimension] = []
-        for one in pairs:
-            if one.sides is not None and all(side.field for side in one.sides):
-                first, second = map(self.of_fields.index, one.sides)
-                of_fields.append(FieldPair(one, first, second))
-            else:
-                others.append(one)
-        return of_fields, others
 
     @property
     def filters(self) -> Sequence[Dimension]:
@@ -264,7 +145,7 @@ MODEL = Dimension(
     number=6,
     name="model",
     description="The language model that a message was made with.",
-    family="message",
+    families=("message",),
     details=("model",),
     member_kind=6,
 )
@@ -272,7 +153,7 @@ ENDPOINT = Dimension(
     number=7,
     name="endpoint",
     description='The route of a call of an interface, with its method: "GET /orders/{id}".',
-    family="api",
+    families=("api",),
     details=("method", "endpoint"),
     member_kind=7,
 )
@@ -287,16 +168,16 @@ QUEUE = Dimension(
     number=9,
     name="queue",
     description="Where the caller of a call waited.",
-    family="call",
+    families=("call",),
     details=("queue",),
     member_kind=9,
 )
 TOPIC = Dimension(
     number=10,
     name="topic",
-    description="What a conversation is about: events count by the topic that they tell, a conversation as a whole by "
-    "the one that was told last.",
-    family="conversation",
+    description="What a conversation is about: events count by the topic that they tell, as do reviews and content "
+    "gaps; a conversation as a whole by the one that its own events told last.",
+    families=("conversation", "quality", "content_gap"),
     details=("topic",),
     member_kind=10,
     has_projections=True,
@@ -306,15 +187,84 @@ HANDOFF_REASON = Dimension(
     name="handoff_reason",
     description="Why a human took over: events count by the reason that they tell, a conversation as a whole by that "
     "of the event that handed it over.",
-    family="conversation",
+    families=("conversation",),
     details=("handoff_reason",),
     member_kind=11,
     has_projections=True,
 )
+ERROR_CODE = Dimension(
+    number=12,
+    name="error_code",
+    description="How a message failed, in the sender's own words.",
+    families=("message",),
+    details=("error_code",),
+    member_kind=12,
+)
+STATUS_CLASS = Dimension(
+    number=13,
+    name="status_class",
+    description='The class of the status of a call of an interface: "2xx".',
+    families=("api",),
+    details=("status_code",),
+    classes=tuple(f"{code // 100}xx" for code in range(1_000)),
+    member_kind=13,
+)
+METHOD = Dimension(
+    number=14,
+    name="method",
+    description='The method of a call of an interface: "GET".',
+    families=("api",),
+    details=("method",),
+    member_kind=14,
+)
+CURRENCY = Dimension(
+    number=15,
+    name="currency",
+    description='The currency of an amount of a lead, a campaign or a payment. Without one an amount counts for "XXX".',
+    families=("lead", "campaign", "billing"),
+    details=("currency",),
+    otherwise="XXX",
+    if_told=("value_micros", "cost_micros", "amount_micros"),
+    member_kind=15,
+)
+RUBRIC = Dimension(
+    number=16,
+    name="rubric",
+    description='The rubric by which a conversation was scored. Without one scores count for "unspecified".',
+    families=("quality",),
+    details=("rubric_version",),
+    otherwise="unspecified",
+    if_told=("overall", "helpfulness", "accuracy", "politeness"),
+    member_kind=16,
+)
+SCORER = Dimension(
+    number=17,
+    name="scorer",
+    description="Who or what scored a conversation.",
+    families=("quality",),
+    details=("scorer",),
+    member_kind=17,
+)
+STAGE = Dimension(
+    number=18,
+    name="stage",
+    description="The stage of the funnel that a lead entered.",
+    families=("lead",),
+    details=("stage",),
+    member_kind=18,
+)
+BADGE = Dimension(
+    number=19,
+    name="badge",
+    description="The badge that was earned.",
+    families=("task",),
+    details=("badge",),
+    member_kind=19,
+)
 
 # Users have no cells: what they did is kept by the projection of users, which counts these measures.
 USER = Dimension(
-    number=_NO_NUMBER,
+    number=NO_NUMBER,
     name="user",
     description="Who was served. Tables alone.",
     field="user_id",
@@ -332,5 +282,8 @@ USER = Dimension(
 )
 
 TABLE = Dimensions(
-    (TOTAL, AGENT, CHANNEL, TEAM, EVENT_TYPE, STORAGE_KIND, MODEL, ENDPOINT, CAMPAIGN, QUEUE, TOPIC, HANDOFF_REASON),
+    (
+        *(TOTAL, AGENT, CHANNEL, TEAM, EVENT_TYPE, STORAGE_KIND, MODEL, ENDPOINT, CAMPAIGN, QUEUE, TOPIC),
+        *(HANDOFF_REASON, ERROR_CODE, STATUS_CLASS, METHOD, CURRENCY, RUBRIC, SCORER, STAGE, BADGE),
+    ),
 )

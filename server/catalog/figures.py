@@ -21,9 +21,9 @@ def figure(metric: Metric, cell: Cell) -> Figure:
         case Measure():
             return _term(cell, metric.name)
         case Quantile():
-            return histogram.quantile(
-                cell.bins, metric.q, cells.first_bin_key(registry.MEASURES[metric.measure].number)
-            )
+            first_bin = cells.first_bin_key(registry.MEASURES[metric.measure].number)
+            found = histogram.quantile(cell.bins, metric.q, first_bin)
+            return None if found is None else found / metric.parts
         case Ratio():
             return _ratio(metric, cell)
 
@@ -34,24 +34,31 @@ def figures(names: Iterable[str], cell: Cell, by: Dimension = dimensions.TOTAL) 
 
 
 def is_kept(name: str, by: Dimension) -> bool:
-    """Returns whether a metric is kept by a dimension: some keep a few measures alone, and what projections count is
-    kept by some dimensions alone.
+    """Returns whether a metric is kept by a dimension. Some dimensions keep a few measures alone; what projections
+    count is kept by some dimensions alone, and so are measures whose values must not be added up under others.
     """
-    if by.only_measures and not _measures(name).issubset(by.only_measures):
+    return all(_is_measure_kept(measure, by) for measure in _measures(name))
+
+
+def _is_measure_kept(measure: Measure, by: Dimension) -> bool:
+    if by.only_measures and measure.name not in by.only_measures:
         return False
-    return by.has_projections or not _projections(name)
+    if measure.projection:
+        return by.has_projections
+    return not measure.only_by or not by.names.isdisjoint(measure.only_by)
+
+
+def only_by(name: str) -> Sequence[str]:
+    """Returns the names of the dimensions by which alone a metric is kept; empty: by any."""
+    return sorted({name for measure in _measures(name) for name in measure.only_by})
 
 
 @functools.cache
-def _measures(name: str) -> frozenset[str]:
+def _measures(name: str) -> Sequence[Measure]:
+    """Returns the measures that a metric is computed from."""
     metric = registry.METRICS[name]
     terms = (metric.measure,) if isinstance(metric, Quantile) else _terms(metric)
-    return frozenset(_measure(term).name for term in terms)
-
-
-@functools.cache
-def _projections(name: str) -> Sequence[str]:
-    return wanted([name]).projections
+    return [_measure(term) for term in terms]
 
 
 def wanted(names: Iterable[str], *more: str, projections: Iterable[str] = ()) -> Wanted:
@@ -108,7 +115,7 @@ def _ratio(ratio: Ratio, cell: Cell) -> Figure:
     if not ratio.denominators:
         return above
     below = sum(_term(cell, name) for name in ratio.denominators)
-    return above / below if below else None
+    return above / (below * ratio.parts) if below else None
 
 
 def _terms(metric: Measure | Ratio) -> tuple[str, ...]:

@@ -13,3 +13,4 @@ CONVERSATIONS = (
 )
 CALLS = ("call.started", "call.answered", "call.ended", "call.abandoned")
 USERS = ("user.registered", "user.invited", "user.logged_in", "user.logged_out")
+TASKS = ("task.created", "task.completed", "badge.earned", "points.awarded")

@@ -169,7 +169,7 @@ def _check_pairs(counted: Sequence[_Counted], revisions: Mapping[int, Revision])
     others: dict[int, Sequence[int]] = {}
     for one in counted:
         declared = revisions[one.part.organization_id].pairs
-        if _numbers(one.pairs) != _numbers(pairs.numbered(declared)):
+        if _numbers(one.pairs) != _numbers(pairs.counted(declared)):
             others[one.part.organization_id] = declared
     if others:
         raise _OtherPairs(others)

@@ -123,6 +123,8 @@ class PairNames:
                 known = ", ".join(one.name for one in dimensions.TABLE.filters)
                 rule = f"does not name two of the dimensions {known}, of which an event can carry both"
                 raise InvalidSetting(setting, f"{name[:_LONGEST_NAME]!r} {rule}")
+            if pair in dimensions.TABLE.standing:
+                raise InvalidSetting(setting, f"{pair.name} is kept for every organization: leave it out")
             found.append(pair.name)
         if len(set(found)) > self.most:
             raise InvalidSetting(setting, f"at most {self.most} pairs")

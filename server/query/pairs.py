@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from server import timerange
+from server.catalog import dimensions, pairs
 from server.catalog.filters import Filter
 from server.catalog.pairs import KeptPair
 from server.errors import Reason, Refused
@@ -18,18 +19,18 @@ _ASK_AGAIN_SECONDS = 30.0
 async def listed(queries: Queries, principal: Principal) -> Sequence[KeptPair]:
     """Returns the pairs by which figures of the caller's organization are kept."""
     async with queries.looking(principal) as driver:
-        return await stored_pairs.kept(driver, principal.organization_id)
+        return [*pairs.standing(), *await stored_pairs.kept(driver, principal.organization_id)]
 
 
 async def checked_from(driver: Driver, organization_id: int, part: Filter, span: Span) -> int:
     """Refuses a part that is a pair of dimensions whose figures are not kept, or not for all of a span; returns from
     which quarter hour on figures are complete, 0 for all time. To be asked in the snapshot in which they are read.
     """
-    if part.dimension.sides is None:
+    if part.dimension.sides is None or part.dimension in dimensions.TABLE.standing:
         return 0
     kept = {one.dimension: one.complete_from for one in await stored_pairs.kept(driver, organization_id)}
     if part.dimension not in kept:
-        names = " and ".join(one.name for one in kept) or "none"
+        names = " and ".join(one.name for one in (*dimensions.TABLE.standing, *kept))
         options = " ".join(f"--pair {name}" for name in (*(one.name for one in kept), part.dimension.name))
         raise Refused(
             Reason.PAIR_NOT_KEPT,

@@ -74,9 +74,9 @@ async def _counted(
         parts[group.part] = events
     found: dict[Selection, Cell] = {}
     for part, some in parts.items():
-        found[Selection.of(part, span)] = counting.of_group(some, numbers)
+        found[Selection.of(part, span)] = counting.of_group(some, numbers, part.dimension)
         for bucket, few in zip(buckets, _cut(some, buckets), strict=True):
-            found[Selection.of(part, bucket)] = counting.of_group(few, numbers)
+            found[Selection.of(part, bucket)] = counting.of_group(few, numbers, part.dimension)
         await asyncio.sleep(0)
     return found
 

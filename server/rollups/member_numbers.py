@@ -1,7 +1,6 @@
 """What is known of users and of the values of dimensions, remembered between batches."""
 
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -78,9 +77,6 @@ class _Shelf:
 
 _Generation = dict[tuple[int, int], _Shelf]  # by organization and kind
 _EMPTY = _Shelf()
-_detail_of: Callable[[Event], Mapping[str, int | str]] = operator.itemgetter(Event._fields.index("detail"))
-
-
 _Ids = dict[int, set[str]]  # by kind
 
 
@@ -90,20 +86,25 @@ def ids_of(events: Sequence[Event]) -> _Ids:
     found = {dimensions.USER_KIND: set(map(dimensions.field("user_id"), events))}
     for dimension in (*table.of_fields, dimensions.EVENT_TYPE):
         found[dimension.member_kind] = set(map(dimensions.field(dimension.field), events))
-    of_details = table.of_details
-    for event_type, detail in zip(map(dimensions.field("event_type"), events), map(_detail_of, events), strict=True):
-        if detail and event_type in of_details:
-            for dimension in of_details[event_type]:
-                if value := dimension.value_in(detail):
-                    found.setdefault(dimension.member_kind, set()).add(value)
+    for event_type, some in _with_details(events).items():
+        for dimension in table.of_details[event_type]:
+            found.setdefault(dimension.member_kind, set()).update(dimension.carried_by(some))
     return _without_empty(found)
 
 
-def ids_of_pairs(events: Sequence[Event], counted: Sequence[Dimension], overflow: Overflow) -> _Ids:
+def ids_of_pairs(events: Sequence[Event], counted: tuple[Dimension, ...], overflow: Overflow) -> _Ids:
     """The values of pairs that have to be known besides, by kind: not those with a side that is counted under
     cells.OTHER, and so are they.
     """
-    found = _without_empty({one.member_kind: one.values_of(events) for one in counted})
+    of_fields, of_details = pairs.split(counted)
+    found: _Ids = {}
+    for pair, *_ in of_fields:
+        first, second = (map(dimensions.field(one.field), events) for one in pair.sides or ())
+        found[pair.member_kind] = {dimensions.joined(*both) for both in set(zip(first, second, strict=True))}
+    for event_type, some in _with_details(events).items() if of_details else ():
+        for pair in of_details.get(event_type, ()):
+            found.setdefault(pair.member_kind, set()).update(pair.carried_by(some))
+    found = _without_empty(found)
     if not overflow:
         return found
     by_kind = dimensions.TABLE.by_member_kind
@@ -113,13 +114,23 @@ def ids_of_pairs(events: Sequence[Event], counted: Sequence[Dimension], overflow
     }
 
 
+def _with_details(events: Sequence[Event]) -> dict[str, list[Event]]:
+    """Returns the events with details in which dimensions have values, by their type."""
+    types = dimensions.TABLE.of_details
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        if event.detail and event.event_type in types:
+            found.setdefault(event.event_type, []).append(event)
+    return found
+
+
 def _without_empty(found: _Ids) -> _Ids:
     for ids in found.values():
         ids.discard("")
     return {kind: ids for kind, ids in found.items() if ids}
 
 
-def of_members(known: Iterable[tuple[members.Key, Member]], counted: Sequence[Dimension] = ()) -> counting.Numbers:
+def of_members(known: Iterable[tuple[members.Key, Member]], counted: tuple[Dimension, ...] = ()) -> counting.Numbers:
     """What is known of ids, in the form in which events are counted by it, and for pairs of dimensions."""
     shelves: dict[int, _Shelf] = {}
     for (kind, external_id), member in known:
@@ -127,7 +138,7 @@ def of_members(known: Iterable[tuple[members.Key, Member]], counted: Sequence[Di
     return _numbers(shelves, counted)
 
 
-def _numbers(shelves: Mapping[int, _Shelf], counted: Sequence[Dimension]) -> counting.Numbers:
+def _numbers(shelves: Mapping[int, _Shelf], counted: tuple[Dimension, ...]) -> counting.Numbers:
     return counting.Numbers(
         users=shelves.get(dimensions.USER_KIND, _EMPTY).numbers,
         agents=shelves.get(dimensions.AGENT.member_kind, _EMPTY).numbers,
@@ -174,7 +185,6 @@ class NumberCache:
         of_pairs = {
             organization_id: ids_of_pairs(some, counted[organization_id], _overflow(shelves[organization_id]))
             for organization_id, some in events.items()
-            if counted[organization_id]
         }
         await self._look_up(driver, of_pairs, shelves, learned)
         return {
@@ -207,8 +217,8 @@ class NumberCache:
             for (kind, external_id), member in some_learned.items():
                 shelves[organization_id][kind].put(external_id, member)
 
-    def _pairs_of(self, organization_id: int) -> Sequence[Dimension]:
-        return pairs.numbered(self._pairs.get(organization_id, pairs.DEFAULT_NUMBERS))
+    def _pairs_of(self, organization_id: int) -> tuple[Dimension, ...]:
+        return pairs.counted(self._pairs.get(organization_id, pairs.DEFAULT_NUMBERS))
 
     def learn_pairs(self, organization_id: int, declared: Sequence[int]) -> None:
         """Remembers the pairs that an organization has declared, by number, as a transaction has found them."""

@@ -1,6 +1,5 @@
 """What the raw events of a window and the conversations that are recorded in it add up to, counted again."""
 
-import operator
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -101,7 +100,9 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
     if is_made(event.event_key):
         one.idle_ends |= {event.event_key}
         return
-    of_details = map(operator.methodcaller("value_of", event), (dimensions.TOPIC, dimensions.HANDOFF_REASON))
+    of_conversation = (dimensions.TOPIC, dimensions.HANDOFF_REASON)
+    is_told = event.event_type in event_types.CONVERSATIONS  # reviews and content gaps have topics of their own
+    of_details = (one.value_of(event) if is_told else "" for one in of_conversation)
     told = Attribution(event.agent_id, event.channel, event.team_id, *of_details)
     labels = counting_conversations.attributed(told, overflow) if overflow else told
     if told.topic:

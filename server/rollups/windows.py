@@ -1,11 +1,11 @@
 """Windows: one organization in one snapshot, and its time cut into pieces that fit into memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from server import timerange
-from server.catalog import cells, dimensions, registry
+from server.catalog import cells, dimensions, pairs, registry
 from server.catalog.dimensions import Dimension
 from server.catalog.families.conversations import PROJECTION
 from server.quarters import Width
@@ -29,7 +29,7 @@ class Snapshot:
     kept: Kept
     hours: Mapping[int, int]  # events in each hour that has any
     seen: int  # the revision up to which conversations are recorded
-    pairs: Sequence[Dimension]  # that every new revision counts
+    pairs: tuple[Dimension, ...]  # that every new revision counts
     incomplete: AbstractSet[int]  # those of them, by number, that have not been counted from raw events yet
     known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
 
@@ -71,7 +71,7 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
         kept=kept,
         hours=hours,
         seen=seen,
-        pairs=[one.dimension for one in declared],
+        pairs=pairs.counted(one.dimension.number for one in declared),
         incomplete={one.dimension.number for one in declared if one.complete_from is None},
     )
 

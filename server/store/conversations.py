@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from server import timerange
+from server.events import event_types
 from server.events.conversation import Conversation, ConversationEvent
 from server.events.outcomes import Closing, ClosingKind
 from server.store import following, instants, projections, statements
@@ -40,6 +41,7 @@ def _microseconds(at: datetime) -> int:
     return (at - timerange.EPOCH) // _MICROSECOND
 
 
+_CONVERSATIONS = ", ".join(f"'{one}'" for one in event_types.CONVERSATIONS)
 _EVENTS = following.statement(
     (
         "conversation_id",
@@ -47,7 +49,8 @@ _EVENTS = following.statement(
         "coalesce(user_id, '')",
         "coalesce(channel, '')",
         "coalesce(team_id, '')",
-        "coalesce(detail ->> 'topic', '')",
+        # Reviews and content gaps have topics of their own.
+        f"CASE WHEN event_type IN ({_CONVERSATIONS}) THEN coalesce(detail ->> 'topic', '') ELSE '' END",
         "(detail ->> 'by_human')::boolean",
         "coalesce(detail ->> 'handoff_reason', '')",
         " + ".join(f"coalesce((detail ->> '{name}')::bigint, 0)" for name in ("prompt_tokens", "completion_tokens")),

@@ -142,7 +142,7 @@ def test_the_dashboard_says_what_it_shows(only: Any, title: str) -> None:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("tallywire overview --where m", ["model="]),
+        ("tallywire overview --where m", ["model=", "method="]),
         ("tallywire watch --where ", ["agent=", "channel=", "team="]),
         ("tallywire updates --where event", ["event_type="]),
     ],

@@ -25,6 +25,7 @@ from workers.projecting import Projecting
 LOUD = Measure(
     number=900,
     name="loud_users",
+    title="Loud users",
     description="Users with three messages or more, at the time of their first message.",
     unit=Unit.COUNT,
     aggregation=Aggregation.COUNT,

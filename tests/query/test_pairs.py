@@ -28,12 +28,13 @@ from server.tasks import pair_figures
 from server.tasks.kinds import UNFINISHED, Work
 from server.tasks.pair_figures import PairFigures
 from server.tenancy import administration
-from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2
+from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 from tests.support import serving, worlds
 from tests.support.serving import Accounts, Caller, refused
 from tests.support.tiny_worlds import NOON, THE_DAY, by_field, closing, e
 
 TEAM_MODEL = "team,model"
+STANDING = [one.name for one in dimensions.TABLE.standing]
 
 
 def by(**values: str) -> list[answer_pb2.DimensionFilter]:
@@ -109,7 +110,7 @@ async def test_a_pair_that_is_not_declared_is_refused(caller: Caller) -> None:
     ):
         assert serving.refusal(error)[:3] == ("FAILED_PRECONDITION", "PAIR_NOT_KEPT", "filter")
         found = serving.info(error)
-        assert (found["pair"], found["kept"]) == ("channel,team", "agent,channel")
+        assert (found["pair"], found["kept"]) == ("channel,team", f"{' and '.join(STANDING)} and agent,channel")
         assert "organizations set NAME --pair agent,channel --pair channel,team" in (error.details() or "")
 
 
@@ -129,7 +130,7 @@ async def test_a_pair_that_is_declared_later_is_filled_from_raw_events(accounts:
         assert found.messages_sent == messages, (model, team)
     await without_mismatch(database, caller)
     error = await refused(caller.overview(THE_DAY, agent_id="a", channel="web"))
-    assert serving.info(error)["kept"] == TEAM_MODEL
+    assert serving.info(error)["kept"] == f"{' and '.join(STANDING)} and {TEAM_MODEL}"
 
 
 async def test_a_pair_that_was_taken_back_leaves_nothing(caller: Caller, database: Database) -> None:
@@ -210,8 +211,50 @@ async def test_the_catalogue_lists_the_pairs(caller: Caller, other: Caller, data
         return {pair.name: ([*pair.dimensions], pair.complete) for pair in answer.pairs}
 
     await declare(database, other, TEAM_MODEL)
-    assert await listed(caller) == {"agent,channel": (["agent", "channel"], True)}
-    assert await listed(other) == {TEAM_MODEL: (["team", "model"], False)}
+    standing = {name: (name.split(","), True) for name in STANDING}
+    assert await listed(caller) == standing | {"agent,channel": (["agent", "channel"], True)}
+    assert await listed(other) == standing | {TEAM_MODEL: (["team", "model"], False)}
+
+
+async def test_standing_pairs_are_kept_for_every_organization(caller: Caller, database: Database) -> None:
+    """Whatever pairs it declares, and what must not be added up otherwise is there by them."""
+
+    def scored(**detail: Any) -> event_pb2.Event:
+        return e("quality.scored", quality=event_pb2.QualityDetail(overall=4000, rubric_version="v2", **detail))
+
+    await declare(database, caller)
+    await worlds.keep_every_width(database, caller.organization_id)
+    await caller.track_all(
+        [
+            scored(scorer="ann"),
+            scored(topic="returns"),
+            e("campaign.cost_recorded", campaign_id="spring", campaign=event_pb2.CampaignDetail(cost_micros=5)),
+            e("lead.created", campaign_id="spring", lead=event_pb2.LeadDetail(value_micros=7, currency="EUR")),
+            *(
+                e("api.called", api=event_pb2.ApiDetail(endpoint="/orders", status_code=code, latency_ms=10))
+                for code in (200, 503)
+            ),
+        ]
+    )
+    expected: list[tuple[dict[str, str], dict[str, float]]] = [
+        ({"agent": "bot", "rubric": "v2"}, {"quality_reviews": 2, "avg_quality_overall": 0.4}),
+        ({"topic": "returns", "rubric": "v2"}, {"quality_reviews": 1, "avg_quality_overall": 0.4}),
+        ({"rubric": "v2", "scorer": "ann"}, {"quality_reviews": 1, "avg_quality_overall": 0.4}),
+        ({"campaign": "spring", "currency": "XXX"}, {"campaign_cost_micros": 5, "lead_value_micros": 0}),
+        ({"campaign": "spring", "currency": "EUR"}, {"campaign_cost_micros": 0, "lead_value_micros": 7}),
+        ({"endpoint": "/orders", "status_class": "5xx"}, {"api_calls": 1, "api_error_rate": 1}),
+    ]
+    for _ in range(2):  # from deltas, then folded
+        for values, figures in expected:
+            answer = await caller.trends(
+                THE_DAY, *figures, granularity=time_pb2.GRANULARITY_DAY, dimensions=by(**values)
+            )
+            found = {
+                one.metric: getattr(one.values[0], one.values[0].WhichOneof("value") or "") for one in answer.series
+            }
+            assert found == figures, values
+        await fold.fold_all(database, caller.organization_id)
+    await without_mismatch(database, caller)
 
 
 async def test_figures_by_a_pair_are_the_callers_own(caller: Caller, other: Caller) -> None:
@@ -391,6 +434,7 @@ async def test_recounting_everything_leaves_pairs_as_they_are(caller: Caller, da
         (("agent,agent",), "does not name two of the dimensions"),
         (("agent,total",), "does not name two of the dimensions"),
         (("agent,channel,team",), "does not name two of the dimensions"),
+        (("rubric,agent",), "agent,rubric is kept for every organization: leave it out"),
         (("agent,channel", "agent,team", "agent,model", "agent,topic", "agent,queue", "team,queue"), "at most 5 pairs"),
     ],
 )

@@ -8,9 +8,10 @@ from typing import Any
 import grpc
 import pytest
 
-from server.catalog import dimensions
+from server.catalog import dimensions, registry
 from server.catalog.cells import OTHER
 from server.catalog.dimensions import Dimension, Dimensions
+from server.catalog.figures import is_kept, only_by
 from server.rollups import audit, fold
 from server.settings import Settings
 from server.store.database import Database
@@ -20,6 +21,7 @@ from tests.support.serving import Accounts, Caller, refused
 from tests.support.tiny_worlds import THE_DAY, by_field, closing, e, sent, stored_bytes
 
 ApiDetail, CallDetail, ConversationDetail = event_pb2.ApiDetail, event_pb2.CallDetail, event_pb2.ConversationDetail
+QualityDetail, LeadDetail, TaskDetail = event_pb2.QualityDetail, event_pb2.LeadDetail, event_pb2.TaskDetail
 OTHERS = [*closing("c0", "started", "resolved"), stored_bytes(5), e("order.placed")]
 
 # Events by the dimension whose values they carry, and the figures that each value must give.
@@ -86,10 +88,15 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
             sent(3, "c2"),
             e("conversation.ended", 40, conversation_id="c2", conversation=ConversationDetail(topic="returns")),
             e("conversation.started", conversation_id="c3", conversation=ConversationDetail(topic="delivery")),
+            # These count for their topics, and do not change that of the conversation.
+            e("quality.scored", 41, conversation_id="c2", quality=QualityDetail(topic="delivery")),
+            e("content_gap.found", 41, conversation_id="c2", content_gap=event_pb2.ContentGapDetail(topic="returns")),
+            e("content_gap.found", 42, conversation_id="c2", content_gap=event_pb2.ContentGapDetail(topic="delivery")),
         ],
         {
             "returns": {
-                "events": 2,
+                "events": 3,
+                "content_gaps_found": 1,
                 "resolution_events": 1,
                 "total_conversations": 2,
                 "conversations_closed": 2,
@@ -100,7 +107,8 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
                 "avg_first_response_time_ms": 2 * 60_000,
             },
             "delivery": {
-                "events": 2,
+                "events": 4,
+                "quality_reviews": 1,
                 "resolution_events": 0,
                 "total_conversations": 1,
                 "conversations_closed": 0,
@@ -152,6 +160,84 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
             "nobody": {"events": 0, "total_conversations": 0, "human_resolution_rate": None},
         },
     ),
+    "currency": (
+        [
+            e("lead.created", lead=LeadDetail(value_micros=5, currency="EUR")),
+            e("lead.created"),
+            e("lead.converted", 30, lead=LeadDetail(value_micros=7, currency="EUR")),
+            e("campaign.cost_recorded", campaign=event_pb2.CampaignDetail(cost_micros=11, currency="EUR")),
+            e("payment.failed", 1, billing=event_pb2.BillingDetail(amount_micros=17, currency="EUR")),
+            e("payment.succeeded", 1, billing=event_pb2.BillingDetail(amount_micros=13)),
+        ],
+        {
+            "EUR": {
+                "events": 4,
+                "leads_created": 1,
+                "lead_value_micros": 5,
+                "converted_value_micros": 7,
+                "campaign_cost_micros": 11,
+                "payment_amount_micros": 0,
+            },
+            "XXX": {"events": 1, "payments_succeeded": 1, "payment_amount_micros": 13, "lead_value_micros": 0},
+        },
+    ),
+    "rubric": (
+        [
+            e("quality.scored", quality=QualityDetail(rubric_version="v1", overall=9000, politeness=0, scorer="ann")),
+            e("quality.scored", 1, quality=QualityDetail(rubric_version="v1", overall=7000, accuracy=10_000)),
+            e("quality.scored", 2, quality=QualityDetail(rubric_version="v2", overall=1000, helpfulness=2500)),
+            e("quality.scored", 3, quality=QualityDetail(overall=4000)),
+            e("quality.scored", 3),
+        ],
+        {
+            "v1": {
+                "quality_reviews": 2,
+                "quality_overall": 16_000,
+                "avg_quality_overall": 0.8,
+                "p50_quality_overall": 0.8,
+                "quality_accuracy": 10_000,
+                "avg_quality_accuracy": 1,
+                "p50_quality_accuracy": 1,
+                "quality_politeness": 0,
+                "avg_quality_politeness": 0,
+                "p50_quality_politeness": 0,
+                "avg_quality_helpfulness": None,
+                "p50_quality_helpfulness": None,
+            },
+            "v2": {
+                "avg_quality_overall": 0.1,
+                "quality_helpfulness": 2500,
+                "avg_quality_helpfulness": 0.25,
+                "p50_quality_helpfulness": 0.25,
+            },
+            "unspecified": {"quality_reviews": 1, "avg_quality_overall": 0.4},
+        },
+    ),
+}
+# The other dimensions, whose values are one detail each.
+SINGLE_DETAILS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, float | None]]]] = {
+    "error_code": (
+        [sent(failed=True, error_code="timeout"), sent(error_code="timeout"), sent()],
+        {"timeout": {"messages_sent": 2, "error_rate": 0.5}},
+    ),
+    "status_class": (
+        [e("api.called", api=ApiDetail(status_code=code, method="GET")) for code in (200, 299, 404, 500)],
+        {
+            "2xx": {"api_calls": 2, "api_errors": 0},
+            "4xx": {"api_client_errors": 1, "api_client_error_rate": 1},
+            "5xx": {"api_errors": 1, "api_error_rate": 1},
+        },
+    ),
+    "method": ([e("api.called", api=ApiDetail(method="PUT"))], {"GET": {"api_calls": 4}, "PUT": {"api_calls": 1}}),
+    "scorer": (
+        [e("quality.scored", quality=QualityDetail(scorer="ann", overall=5000))],
+        {"ann": {"quality_reviews": 1, "avg_quality_overall": None, "quality_overall": None}},
+    ),
+    "stage": (
+        [e("lead.stage_entered", lead=LeadDetail(stage="demo")), e("lead.lost", lead=LeadDetail(stage="demo"))],
+        {"demo": {"lead_stage_entries": 1, "leads_lost": 1}},
+    ),
+    "badge": ([e("badge.earned", task=TaskDetail(badge="gold", points=5))], {"gold": {"points_awarded": 5}}),
 }
 NOT_ADDED_UP = ("unique_users", "active_agents", "avg_messages_per_conversation")  # over points in time
 OF_CONVERSATIONS = (
@@ -185,7 +271,7 @@ async def roads(caller: Caller, dimension: str, figures: Mapping[str, Mapping[st
         for series in trends.series:
             points = [getattr(point, point.WhichOneof("value") or "", None) for point in series.values]
             assert len(points) == len(trends.buckets)
-            if series.metric == "total_conversations" and not has_conversations(dimension):
+            if not is_kept(series.metric, dimensions.TABLE.by_name[dimension]):
                 assert set(points) == {None}
             elif series.unit == "1" and series.metric not in NOT_ADDED_UP:
                 assert sum(points) == expected[series.metric], (value, series.metric)
@@ -206,6 +292,23 @@ async def test_the_figures_of_a_dimension(caller: Caller, database: Database, di
     assert await worlds.unfolded(database, caller.organization_id) == 0
     assert (await caller.overview(THE_DAY)).overview == total
     assert (await audit.check(database, caller.organization_id)).mismatches == 0
+
+
+async def test_the_figures_of_dimensions_of_one_detail(caller: Caller, database: Database) -> None:
+    await caller.track_all([one for events, _ in SINGLE_DETAILS.values() for one in events])
+    before = [await roads(caller, dimension, figures) for dimension, (_, figures) in SINGLE_DETAILS.items()]
+    await fold.fold_all(database, caller.organization_id)
+    assert [await roads(caller, name, figures) for name, (_, figures) in SINGLE_DETAILS.items()] == before
+    assert (await audit.check(database, caller.organization_id)).mismatches == 0
+
+
+def test_every_dimension_is_in_a_world_and_what_is_kept_by_it_alone() -> None:
+    of_fields = {one.name for one in dimensions.TABLE.filters if one.has_slots}
+    assert WORLDS.keys() | SINGLE_DETAILS.keys() == {one.name for one in dimensions.TABLE.filters} - of_fields
+    told = {name for name in registry.METRICS if only_by(name)}
+    for name in told:
+        (dimension,) = only_by(name)
+        assert any(found.get(name) is not None for found in WORLDS[dimension][1].values()), name
 
 
 async def test_changes_of_conversations_are_absent_with_the_reason(caller: Caller) -> None:

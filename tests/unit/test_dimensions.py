@@ -21,7 +21,7 @@ RESOURCE = Dimension(
     number=90, name="resource", description="What an event is about.", field="resource_id", member_kind=90, limit=7
 )
 VERSION = Dimension(
-    number=91, name="version", description="Of an agent.", family="agent", details=("version",), member_kind=91
+    number=91, name="version", description="Of an agent.", families=("agent",), details=("version",), member_kind=91
 )
 
 
@@ -81,9 +81,10 @@ def test_values_are_fields_of_events_or_of_their_details() -> None:
     for one in ENTRIES:
         assert not one.field or one.field in Event._fields
         if one.details:
-            detail = event_pb2.Event.DESCRIPTOR.fields_by_name[one.family].message_type
-            assert set(one.details) <= set(detail.fields_by_name)
-            assert one.family in rules.FAMILIES.values()
+            for family in one.families:
+                detail = event_pb2.Event.DESCRIPTOR.fields_by_name[family].message_type
+                assert set(one.details) <= set(detail.fields_by_name)
+                assert family in rules.FAMILIES.values()
 
 
 def test_the_command_names_the_dimensions_that_there_are() -> None:
@@ -103,19 +104,55 @@ def test_conversations_count_by_the_dimensions_that_say_so() -> None:
     assert figures.is_kept("messages_sent", dimensions.MODEL)
 
 
+def test_what_must_not_be_added_up_is_kept_by_its_dimension_and_pairs_with_it_alone() -> None:
+    of_currency = dimensions.TABLE.pairs["campaign,currency"]
+    assert figures.is_kept("campaign_cost_micros", dimensions.CURRENCY)
+    assert figures.is_kept("campaign_cost_micros", of_currency)
+    for other in (dimensions.TOTAL, dimensions.CAMPAIGN, dimensions.RUBRIC):
+        assert not figures.is_kept("campaign_cost_micros", other)
+    assert figures.is_kept("avg_quality_overall", dimensions.TABLE.pairs["agent,rubric"])
+    assert not figures.is_kept("avg_quality_overall", dimensions.AGENT)
+    assert not figures.is_kept("p50_quality_overall", dimensions.TOTAL)
+    assert figures.is_kept("quality_reviews", dimensions.TOTAL)
+
+
 @pytest.mark.parametrize(
     ("one", "expected"),
     [
         (event("message.sent", {"model": "small-2"}), {("model", "small-2")}),
         (event("message.sent", {"failed": 1}), set()),
         (event("own.type", {"model": "small-2"}), set()),  # whose family is not known
-        (event("api.called", {"method": "GET", "endpoint": "/orders/{id}"}), {("endpoint", "GET /orders/{id}")}),
+        (
+            event("api.called", {"method": "GET", "endpoint": "/orders/{id}"}),
+            {("endpoint", "GET /orders/{id}"), ("method", "GET")},
+        ),
         (event("api.called", {"endpoint": "/orders"}), {("endpoint", "/orders")}),
-        (event("api.called", {"method": "GET"}), set()),
+        (event("api.called", {"method": "GET"}), {("method", "GET")}),
+        (event("api.called", {"status_code": 404}), {("status_class", "4xx")}),
+        (event("api.called", {"status_code": 0}), {("status_class", "0xx")}),
+        (event("api.called", {"latency_ms": 5}), set()),
         (event("order.placed", campaign_id="spring"), {("campaign", "spring")}),
         (event("call.ended", {"queue": "billing", "talk_ms": 5}), {("queue", "billing")}),
         (event("conversation.resolved", {"topic": "returns"}), {("topic", "returns")}),
-        (event("content_gap.found", {"topic": "returns"}), set()),
+        (event("content_gap.found", {"topic": "returns"}), {("topic", "returns")}),
+        (event("quality.scored", {"topic": "returns"}), {("topic", "returns")}),
+        (
+            event("quality.scored", {"overall": 5, "rubric_version": "v2", "scorer": "ann"}),
+            {("rubric", "v2"), ("scorer", "ann")},
+        ),
+        (event("quality.scored", {"accuracy": 0}), {("rubric", "unspecified")}),
+        (event("quality.scored"), set()),
+        (
+            event("lead.converted", {"value_micros": 5, "currency": "EUR", "stage": "won"}),
+            {("currency", "EUR"), ("stage", "won")},
+        ),
+        (event("lead.converted", {"value_micros": 0}), {("currency", "XXX")}),
+        (event("lead.converted", {"stage": "won"}), {("stage", "won")}),
+        (event("campaign.cost_recorded", {"cost_micros": 5}), {("currency", "XXX")}),
+        (event("payment.succeeded", {"currency": "USD"}), {("currency", "USD")}),
+        (event("message.sent", {"failed": 1, "error_code": "timeout"}), {("error_code", "timeout")}),
+        (event("badge.earned", {"badge": "gold"}), {("badge", "gold")}),
+        (event("conversation.escalated", {"handoff_reason": "angry"}), {("handoff_reason", "angry")}),
     ],
 )
 def test_an_event_counts_for_the_values_that_it_carries(one: Event, expected: set[tuple[str, str]]) -> None:
@@ -126,7 +163,7 @@ def test_an_event_counts_for_the_values_that_it_carries(one: Event, expected: se
         assert dimension.value_of(one) == value
         assert member_numbers.ids_of([one])[dimension.member_kind] == {value}
         over = Overflow({dimension.number: {value}})
-        assert counted(one, over) == {(dimension.number, OTHER)}
+        assert counted(one, over) == by_name - {(dimension.number, value)} | {(dimension.number, OTHER)}
         assert over.holds(one)
 
 
@@ -146,9 +183,7 @@ def test_a_dimension_takes_an_entry_and_nothing_else() -> None:
 
 def test_a_dimension_without_an_entry_is_not_there() -> None:
     narrowed = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="version", value="v2")])
-    with pytest.raises(
-        Refused, match="these are: agent, channel, team, model, endpoint, campaign, queue, topic, handoff_reason"
-    ):
+    with pytest.raises(Refused, match="these are: agent, channel, team, model, endpoint, campaign, queue, topic, hand"):
         shared.part(narrowed)
 
 

@@ -1,19 +1,62 @@
-"""Metrics of API and tool calls: how many, and how many bytes."""
+"""Metrics of API and tool calls: how many, how they went, how long they took, and how many bytes."""
 
-from server.catalog.metrics import Aggregation, Definition, Measure, Unit
+from server.catalog.metrics import Aggregation, Better, Definition, Distribution, Measure, Ratio, Unit, Where
+
+_LATENCY = Distribution(
+    measure="api_latency_ms",
+    name="api_latency_ms",
+    title="API latency",
+    of="the latency of the API and tool calls that tell one",
+    unit=Unit.MILLISECONDS,
+    better=Better.LOWER,
+)
 
 METRICS: tuple[Definition, ...] = (
     Measure(
         number=13,
         name="api_calls",
+        title="API calls",
         description="API and tool calls.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
         event_types=("api.called",),
     ),
     Measure(
+        number=48,
+        name="api_errors",
+        title="API errors",
+        description="API and tool calls with a status from 500 on.",
+        unit=Unit.COUNT,
+        aggregation=Aggregation.COUNT,
+        better=Better.LOWER,
+        event_types=("api.called",),
+        where=Where(field="status_code", least=500),
+    ),
+    Measure(
+        number=49,
+        name="api_client_errors",
+        title="API client errors",
+        description="API and tool calls with a status from 400 to 499.",
+        unit=Unit.COUNT,
+        aggregation=Aggregation.COUNT,
+        better=Better.LOWER,
+        event_types=("api.called",),
+        where=Where(field="status_code", least=400, most=499),
+    ),
+    Measure(
+        number=50,
+        name="api_latency_ms",
+        title="API latency, sum",
+        description="Latency of the API and tool calls that tell one, added up.",
+        unit=Unit.MILLISECONDS,
+        aggregation=Aggregation.HISTOGRAM,
+        event_types=("api.called",),
+        field="latency_ms",
+    ),
+    Measure(
         number=14,
         name="api_request_bytes",
+        title="API bytes sent",
         description="Bytes sent in API calls.",
         unit=Unit.BYTES,
         aggregation=Aggregation.SUM,
@@ -23,10 +66,31 @@ METRICS: tuple[Definition, ...] = (
     Measure(
         number=15,
         name="api_response_bytes",
+        title="API bytes received",
         description="Bytes received in API calls.",
         unit=Unit.BYTES,
         aggregation=Aggregation.SUM,
         event_types=("api.called",),
         field="response_bytes",
     ),
+    Ratio(
+        name="api_error_rate",
+        title="API error rate",
+        description="API and tool calls with a status from 500 on ÷ API and tool calls.",
+        unit=Unit.FRACTION,
+        numerators=("api_errors",),
+        denominators=("api_calls",),
+        better=Better.LOWER,
+    ),
+    Ratio(
+        name="api_client_error_rate",
+        title="API client error rate",
+        description="API and tool calls with a status from 400 to 499 ÷ API and tool calls.",
+        unit=Unit.FRACTION,
+        numerators=("api_client_errors",),
+        denominators=("api_calls",),
+        better=Better.LOWER,
+    ),
+    _LATENCY.mean(),
+    *_LATENCY.percentiles(50, 90, 95, 99),
 )

@@ -1,34 +1,79 @@
 """Metrics of conversations: how many begin, how they close, how long they take, and how soon somebody answers."""
 
-from server.catalog.metrics import Aggregation, Definition, Measure, Quantile, Ratio, Unit
+from server.catalog.metrics import Aggregation, Better, Definition, Distribution, Measure, Ratio, Unit
 
 PROJECTION = "conversations"
 # The outcomes, of which a closed conversation has one.
 _CLOSED = ("conversations_resolved", "conversations_escalated", "conversations_abandoned", "conversations_ended")
+_MESSAGES = Distribution(
+    measure="closed_conversation_messages",
+    name="closed_conversation_messages",
+    title="messages per conversation",
+    of="the messages of a conversation closed",
+    unit=Unit.COUNT,
+)
+_DURATION = Distribution(
+    measure="conversation_duration_ms",
+    name="conversation_duration_ms",
+    title="conversation duration",
+    of="the time from beginning to closing of the conversations closed",
+    unit=Unit.MILLISECONDS,
+)
+_FIRST_RESPONSE = Distribution(
+    measure="first_response_time_ms",
+    name="first_response_time_ms",
+    title="first response time",
+    of="first_response_time_ms of the conversations that have one",
+    unit=Unit.MILLISECONDS,
+    better=Better.LOWER,
+)
+_FIRST_HUMAN_RESPONSE = Distribution(
+    measure="first_human_response_time_ms",
+    name="first_human_response_time_ms",
+    title="first human response time",
+    of="first_human_response_time_ms of the conversations that have one",
+    unit=Unit.MILLISECONDS,
+    better=Better.LOWER,
+)
+_HUMAN_WAIT = Distribution(
+    measure="human_wait_time_ms",
+    name="human_wait_time_ms",
+    title="wait for a human",
+    of="human_wait_time_ms of the conversations that have one",
+    unit=Unit.MILLISECONDS,
+    better=Better.LOWER,
+)
+_FINAL_RESOLUTION = Distribution(
+    measure="final_resolution_time_ms",
+    name="final_resolution_time_ms",
+    title="time to human resolution",
+    of="final_resolution_time_ms of the conversations that have one",
+    unit=Unit.MILLISECONDS,
+    better=Better.LOWER,
+)
+_COST = Distribution(
+    measure="closed_conversation_cost_micros",
+    name="closed_conversation_cost_micros",
+    title="cost of a closed conversation",
+    of="the recorded cost of the conversations closed",
+    unit=Unit.MICROS,
+    better=Better.LOWER,
+)
+_TOKENS = Distribution(
+    measure="closed_conversation_tokens",
+    name="closed_conversation_tokens",
+    title="tokens of a closed conversation",
+    of="the tokens of the conversations closed",
+    unit=Unit.TOKENS,
+)
 
-_PERCENTS = (50, 90, 95, 99)
-
-
-def percentiles(measure: str, unit: Unit) -> tuple[Quantile, ...]:
-    """Returns the percentiles of a measure that the catalogue has."""
-    return tuple(
-        Quantile(
-            name=f"p{percent}_{measure}",
-            description=f"The {percent / 100}-quantile of {measure}.",
-            unit=unit,
-            measure=measure,
-            q=percent / 100,
-        )
-        for percent in _PERCENTS
-    )
-
-
-_METRICS: tuple[Definition, ...] = (
+METRICS: tuple[Definition, ...] = (
     Measure(
         number=2,
         name="total_conversations",
-        description="Conversations that began: one per conversation_id, at its earliest start event, or where no start "
-        "was told at its first event.",
+        title="Conversations",
+        description="Conversations that began: one per conversation_id, at its earliest start event, or where no "
+        "start was told at its first event.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
         field="began",
@@ -37,15 +82,18 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=19,
         name="conversations_resolved",
+        title="Resolved by the agent",
         description="Closed conversations that the agent resolved alone, at the time of closing.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
+        better=Better.HIGHER,
         field="resolved",
         projection=PROJECTION,
     ),
     Measure(
         number=20,
         name="conversations_escalated",
+        title="Handed over to a human",
         description="Closed conversations that a human took over, whatever came after, at the time of closing.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
@@ -55,15 +103,18 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=21,
         name="conversations_abandoned",
+        title="Abandoned",
         description="Closed conversations that the user walked away from, at the time of closing.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
+        better=Better.LOWER,
         field="abandoned",
         projection=PROJECTION,
     ),
     Measure(
         number=22,
         name="conversations_ended",
+        title="Ended otherwise",
         description="Closed conversations without another outcome, at the time of closing.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
@@ -73,6 +124,7 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=23,
         name="closed_conversation_messages",
+        title="Messages of closed conversations",
         description="Messages of closed conversations, at the time of closing.",
         unit=Unit.COUNT,
         aggregation=Aggregation.HISTOGRAM,
@@ -82,6 +134,7 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=34,
         name="conversation_duration_ms",
+        title="Conversation duration, sum",
         description="Time from the beginning of closed conversations to their closing, at the time of closing.",
         unit=Unit.MILLISECONDS,
         aggregation=Aggregation.HISTOGRAM,
@@ -91,17 +144,20 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=35,
         name="conversations_reopened",
+        title="Reopened before",
         description="Closed conversations that had been reopened before, at the time of closing.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
+        better=Better.LOWER,
         field="reopened",
         projection=PROJECTION,
     ),
     Measure(
         number=36,
         name="first_response_time_ms",
-        description="Time from the beginning of a conversation to the first message sent in it, at the time of "
-        "the beginning.",
+        title="First response time, sum",
+        description="Time from the beginning of a conversation to the first message sent in it, at the time of the "
+        "beginning.",
         unit=Unit.MILLISECONDS,
         aggregation=Aggregation.HISTOGRAM,
         field="first_response",
@@ -110,6 +166,7 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=37,
         name="first_human_response_time_ms",
+        title="First human response time, sum",
         description="Time from the beginning of a conversation to the first message that a human sent in it, at the "
         "time of the beginning.",
         unit=Unit.MILLISECONDS,
@@ -120,8 +177,9 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=38,
         name="human_wait_time_ms",
-        description="Time from the first hand-over of a closed conversation to the first message of a human after "
-        "it, at the time of closing.",
+        title="Wait for a human, sum",
+        description="Time from the first hand-over of a closed conversation to the first message of a human after it, "
+        "at the time of closing.",
         unit=Unit.MILLISECONDS,
         aggregation=Aggregation.HISTOGRAM,
         field="human_wait",
@@ -130,25 +188,30 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=39,
         name="escalated_conversations_resolved",
+        title="Handed over and resolved",
         description="Conversations escalated that a human has resolved since, at the time of closing.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
+        better=Better.HIGHER,
         field="escalated_resolved",
         projection=PROJECTION,
     ),
     Measure(
         number=40,
         name="human_resolutions",
+        title="Resolved by humans",
         description="Conversations that were handed over and then resolved, at the time of the resolving event, which "
         "also says by whom.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
+        better=Better.HIGHER,
         field="human_resolved",
         projection=PROJECTION,
     ),
     Measure(
         number=41,
         name="final_resolution_time_ms",
+        title="Time to human resolution, sum",
         description="Time from the beginning of conversations with a human resolution to that resolution, at its time.",
         unit=Unit.MILLISECONDS,
         aggregation=Aggregation.HISTOGRAM,
@@ -158,16 +221,19 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=200,
         name="closed_conversation_cost_micros",
+        title="Cost of closed conversations",
         description="Recorded cost of the messages of closed conversations, at the time of closing; 0 for those "
         "without any. At most 10^12 each.",
         unit=Unit.MICROS,
         aggregation=Aggregation.HISTOGRAM,
+        better=Better.LOWER,
         field="cost",
         projection=PROJECTION,
     ),
     Measure(
         number=201,
         name="closed_conversation_tokens",
+        title="Tokens of closed conversations",
         description="Tokens that models read and wrote for closed conversations, at the time of closing; 0 for those "
         "without any. At most 10^12 each.",
         unit=Unit.TOKENS,
@@ -178,6 +244,7 @@ _METRICS: tuple[Definition, ...] = (
     Measure(
         number=202,
         name="open_conversations",
+        title="Open conversations",
         description="Conversations that are open, at the time of their beginning. One that was handed over is open "
         "until it is resolved, abandoned or ended.",
         unit=Unit.COUNT,
@@ -187,39 +254,48 @@ _METRICS: tuple[Definition, ...] = (
     ),
     Ratio(
         name="conversation_count",
+        title="Conversations",
         description="Conversations started: total_conversations of one agent.",
         unit=Unit.COUNT,
         numerators=("total_conversations",),
     ),
     Ratio(
         name="conversations_closed",
+        title="Conversations closed",
         description="Conversations closed: the sum of the four outcomes.",
         unit=Unit.COUNT,
         numerators=_CLOSED,
     ),
     Ratio(
         name="resolution_rate",
+        title="Resolution rate",
         description="Conversations resolved ÷ closed. The four rates of outcomes add up to 1.",
         unit=Unit.FRACTION,
         numerators=("conversations_resolved",),
         denominators=_CLOSED,
+        better=Better.HIGHER,
     ),
     Ratio(
         name="escalation_rate",
+        title="Escalation rate",
         description="Conversations escalated ÷ closed: the hand-off rate.",
         unit=Unit.FRACTION,
         numerators=("conversations_escalated",),
         denominators=_CLOSED,
+        better=Better.LOWER,
     ),
     Ratio(
         name="abandonment_rate",
+        title="Abandonment rate",
         description="Conversations abandoned ÷ closed.",
         unit=Unit.FRACTION,
         numerators=("conversations_abandoned",),
         denominators=_CLOSED,
+        better=Better.LOWER,
     ),
     Ratio(
         name="ended_rate",
+        title="Ended otherwise, rate",
         description="Conversations ended without another outcome ÷ closed.",
         unit=Unit.FRACTION,
         numerators=("conversations_ended",),
@@ -227,90 +303,60 @@ _METRICS: tuple[Definition, ...] = (
     ),
     Ratio(
         name="avg_messages_per_conversation",
+        title="Messages per conversation",
         description="Messages of the conversations closed ÷ those conversations.",
         unit=Unit.COUNT,
         numerators=("closed_conversation_messages",),
         denominators=_CLOSED,
     ),
     Ratio(
-        name="avg_conversation_duration_ms",
-        description="Time from beginning to closing of the conversations closed ÷ those conversations.",
-        unit=Unit.MILLISECONDS,
-        numerators=("conversation_duration_ms",),
-        denominators=("conversation_duration_ms.count",),
-    ),
-    Ratio(
         name="reopened_rate",
+        title="Reopened rate",
         description="Conversations closed that had been reopened before ÷ closed.",
         unit=Unit.FRACTION,
         numerators=("conversations_reopened",),
         denominators=_CLOSED,
+        better=Better.LOWER,
     ),
     Ratio(
         name="human_resolution_rate",
+        title="Human resolution rate",
         description="Conversations escalated that a human has resolved since ÷ escalated.",
         unit=Unit.FRACTION,
         numerators=("escalated_conversations_resolved",),
         denominators=("conversations_escalated",),
-    ),
-    Ratio(
-        name="avg_first_response_time_ms",
-        description="first_response_time_ms ÷ the conversations that have one.",
-        unit=Unit.MILLISECONDS,
-        numerators=("first_response_time_ms",),
-        denominators=("first_response_time_ms.count",),
-    ),
-    Ratio(
-        name="avg_first_human_response_time_ms",
-        description="first_human_response_time_ms ÷ the conversations that have one.",
-        unit=Unit.MILLISECONDS,
-        numerators=("first_human_response_time_ms",),
-        denominators=("first_human_response_time_ms.count",),
-    ),
-    Ratio(
-        name="avg_human_wait_time_ms",
-        description="human_wait_time_ms ÷ the conversations that have one.",
-        unit=Unit.MILLISECONDS,
-        numerators=("human_wait_time_ms",),
-        denominators=("human_wait_time_ms.count",),
-    ),
-    Ratio(
-        name="avg_final_resolution_time_ms",
-        description="final_resolution_time_ms ÷ the conversations that have one.",
-        unit=Unit.MILLISECONDS,
-        numerators=("final_resolution_time_ms",),
-        denominators=("final_resolution_time_ms.count",),
-    ),
-    Ratio(
-        name="avg_closed_conversation_cost_micros",
-        description="Recorded cost of the conversations closed ÷ those conversations.",
-        unit=Unit.MICROS,
-        numerators=("closed_conversation_cost_micros",),
-        denominators=("closed_conversation_cost_micros.count",),
+        better=Better.HIGHER,
     ),
     Ratio(
         name="cost_per_resolved_conversation_micros",
+        title="Cost per resolved conversation",
         description="Recorded cost of all conversations closed ÷ those of them that the agent resolved alone.",
         unit=Unit.MICROS,
         numerators=("closed_conversation_cost_micros",),
         denominators=("conversations_resolved",),
+        better=Better.LOWER,
     ),
-    Ratio(
-        name="avg_closed_conversation_tokens",
-        description="Tokens of the conversations closed ÷ those conversations.",
-        unit=Unit.TOKENS,
-        numerators=("closed_conversation_tokens",),
-        denominators=("closed_conversation_tokens.count",),
+    _DURATION.mean(),
+    _FIRST_RESPONSE.mean(),
+    _FIRST_HUMAN_RESPONSE.mean(),
+    _HUMAN_WAIT.mean(),
+    _FINAL_RESOLUTION.mean(),
+    _COST.mean(),
+    _TOKENS.mean(),
+    *(
+        one
+        for of in (
+            *(
+                _MESSAGES,
+                _DURATION,
+                _FIRST_RESPONSE,
+                _FIRST_HUMAN_RESPONSE,
+                _HUMAN_WAIT,
+                _FINAL_RESOLUTION,
+                _COST,
+                _TOKENS,
+            ),
+        )
+        for one in of.percentiles(50, 90, 95, 99)
     ),
 )
-_DISTRIBUTIONS = (
-    ("first_response_time_ms", Unit.MILLISECONDS),
-    ("first_human_response_time_ms", Unit.MILLISECONDS),
-    ("human_wait_time_ms", Unit.MILLISECONDS),
-    ("final_resolution_time_ms", Unit.MILLISECONDS),
-    ("conversation_duration_ms", Unit.MILLISECONDS),
-    ("closed_conversation_messages", Unit.COUNT),
-    ("closed_conversation_cost_micros", Unit.MICROS),
-    ("closed_conversation_tokens", Unit.TOKENS),
-)
-METRICS = (*_METRICS, *(one for measure, unit in _DISTRIBUTIONS for one in percentiles(measure, unit)))

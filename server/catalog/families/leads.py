@@ -1,29 +1,88 @@
-"""Metrics of leads: how many are won and lost."""
+"""Metrics of leads: how many come in, how far they get, and what they are worth."""
 
-from server.catalog.metrics import Aggregation, Definition, Measure, Ratio, Unit
+from server.catalog.metrics import Aggregation, Better, Definition, Measure, Ratio, Unit
 
 METRICS: tuple[Definition, ...] = (
     Measure(
+        number=83,
+        name="leads_created",
+        title="Leads created",
+        description="Leads created.",
+        unit=Unit.COUNT,
+        aggregation=Aggregation.COUNT,
+        better=Better.HIGHER,
+        event_types=("lead.created",),
+    ),
+    Measure(
+        number=84,
+        name="leads_contacted",
+        title="Leads contacted",
+        description="Events lead.contacted: contacts with leads.",
+        unit=Unit.COUNT,
+        aggregation=Aggregation.COUNT,
+        event_types=("lead.contacted",),
+    ),
+    Measure(
+        number=85,
+        name="lead_stage_entries",
+        title="Stages entered",
+        description="Stages of the funnel that leads entered.",
+        unit=Unit.COUNT,
+        aggregation=Aggregation.COUNT,
+        event_types=("lead.stage_entered",),
+    ),
+    Measure(
         number=29,
         name="leads_converted",
+        title="Leads converted",
         description="Leads converted.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
+        better=Better.HIGHER,
         event_types=("lead.converted",),
     ),
     Measure(
         number=30,
         name="leads_lost",
+        title="Leads lost",
         description="Leads lost.",
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
+        better=Better.LOWER,
         event_types=("lead.lost",),
+    ),
+    Measure(
+        number=86,
+        name="lead_value_micros",
+        title="Value of leads created",
+        description="Value of the leads created, in the currency of the dimension: amounts of different currencies "
+        "are never added.",
+        unit=Unit.MICROS,
+        aggregation=Aggregation.SUM,
+        event_types=("lead.created",),
+        field="value_micros",
+        only_by=("currency",),
+    ),
+    Measure(
+        number=87,
+        name="converted_value_micros",
+        title="Value of leads converted",
+        description="Value of the leads converted, in the currency of the dimension: amounts of different currencies "
+        "are never added.",
+        unit=Unit.MICROS,
+        aggregation=Aggregation.SUM,
+        better=Better.HIGHER,
+        event_types=("lead.converted",),
+        field="value_micros",
+        only_by=("currency",),
     ),
     Ratio(
         name="conversion_rate",
+        title="Conversion rate",
         description="Leads converted ÷ leads converted or lost in the period.",
         unit=Unit.FRACTION,
         numerators=("leads_converted",),
         denominators=("leads_converted", "leads_lost"),
+        better=Better.HIGHER,
     ),
 )

@@ -1,47 +1,84 @@
 """Metrics of language models: the tokens and the cost that messages carry."""
 
-from server.catalog.metrics import Aggregation, Definition, Measure, Ratio, Unit
+from server.catalog.metrics import Aggregation, Better, Definition, Distribution, Measure, Ratio, Unit
 from server.events import event_types
+
+_PROMPT = Distribution(
+    measure="prompt_tokens",
+    name="prompt_tokens",
+    title="tokens read per message",
+    of="the tokens read for the messages that tell them",
+    unit=Unit.TOKENS,
+)
+_COMPLETION = Distribution(
+    measure="completion_tokens",
+    name="completion_tokens",
+    title="tokens written per message",
+    of="the tokens written for the messages that tell them",
+    unit=Unit.TOKENS,
+)
 
 METRICS: tuple[Definition, ...] = (
     Measure(
         number=9,
         name="prompt_tokens",
+        title="Tokens read",
         description="Tokens read by models, on messages.",
         unit=Unit.TOKENS,
-        aggregation=Aggregation.SUM,
+        aggregation=Aggregation.HISTOGRAM,
         event_types=event_types.MESSAGES,
         field="prompt_tokens",
     ),
     Measure(
         number=10,
         name="completion_tokens",
+        title="Tokens written",
         description="Tokens written by models, on messages.",
         unit=Unit.TOKENS,
-        aggregation=Aggregation.SUM,
+        aggregation=Aggregation.HISTOGRAM,
         event_types=event_types.MESSAGES,
         field="completion_tokens",
     ),
     Measure(
+        number=97,
+        name="cached_tokens",
+        title="Tokens from cache",
+        description="Tokens read that came from the cache of the model's provider, on messages: a part of "
+        "prompt_tokens.",
+        unit=Unit.TOKENS,
+        aggregation=Aggregation.SUM,
+        event_types=event_types.MESSAGES,
+        field="cached_tokens",
+    ),
+    Measure(
         number=11,
         name="cost_micros",
+        title="Cost",
         description="Cost recorded on messages.",
         unit=Unit.MICROS,
         aggregation=Aggregation.SUM,
+        better=Better.LOWER,
         event_types=event_types.MESSAGES,
         field="cost_micros",
     ),
     Ratio(
         name="token_usage",
+        title="Tokens",
         description="Tokens read and written by models.",
         unit=Unit.TOKENS,
         numerators=("prompt_tokens", "completion_tokens"),
     ),
     Ratio(
         name="cost_per_conversation_micros",
+        title="Cost per conversation",
         description="Cost of messages ÷ conversations started.",
         unit=Unit.MICROS,
         numerators=("cost_micros",),
         denominators=("total_conversations",),
+        better=Better.LOWER,
     ),
+    _PROMPT.mean("avg_prompt_tokens_per_message"),
+    *_PROMPT.percentiles(50, 95, 99),
+    _COMPLETION.mean("avg_completion_tokens_per_message"),
+    *_COMPLETION.percentiles(50, 95, 99),
 )

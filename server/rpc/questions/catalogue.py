@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from server.catalog import dimensions, registry
+from server.catalog import dimensions, figures, registry
 from server.catalog.dimensions import Dimension
-from server.catalog.metrics import Definition, Derived, Measure, Quantile, Ratio
+from server.catalog.metrics import Better, Definition, Derived, Measure, Quantile, Ratio
 from server.catalog.pairs import KeptPair
 from server.rpc.questions import shared
 from tallywire.v1 import metrics_service_pb2
+
+_BETTER = {one: metrics_service_pb2.MetricDirection.Value(f"METRIC_DIRECTION_{one.name}") for one in Better}
 
 
 def response(kept: Sequence[KeptPair]) -> metrics_service_pb2.ListMetricsResponse:
@@ -46,6 +48,10 @@ def _descriptor(metric: Definition) -> metrics_service_pb2.MetricDescriptor:
         unit=metric.unit,
         kind=metrics_service_pb2.METRIC_KIND_RATIO,
         has_series=not isinstance(metric, Derived),
+        title=metric.title,
+        better=_BETTER[metric.better],
+        group=registry.GROUPS[metric.name],
+        only_by=() if isinstance(metric, Derived) else figures.only_by(metric.name),
     )
     match metric:
         case Measure():

@@ -46,15 +46,8 @@ Teams = Annotated[list[str] | None, typer.Option("--team", help="Only this team;
 
 # Those that the server knows, for help and completion: what else is named is left to the server.
 ANSWER_DIMENSIONS: Final = (
-    "agent",
-    "channel",
-    "team",
-    "model",
-    "endpoint",
-    "campaign",
-    "queue",
-    "topic",
-    "handoff_reason",
+    *("agent", "channel", "team", "model", "endpoint", "campaign", "queue", "topic", "handoff_reason", "error_code"),
+    *("status_class", "method", "currency", "rubric", "scorer", "stage", "badge"),
 )
 REALTIME_DIMENSIONS: Final = ("agent", "channel", "team")
 UPDATE_DIMENSIONS: Final = (*ANSWER_DIMENSIONS, "event_type")

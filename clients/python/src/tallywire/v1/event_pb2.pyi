@@ -492,6 +492,7 @@ class QualityDetail(google.protobuf.message.Message):
     POLITENESS_FIELD_NUMBER: builtins.int
     SCORER_FIELD_NUMBER: builtins.int
     RUBRIC_VERSION_FIELD_NUMBER: builtins.int
+    TOPIC_FIELD_NUMBER: builtins.int
     overall: builtins.int
     """overall is the score as a whole, 0 to 10000."""
     helpfulness: builtins.int
@@ -504,7 +505,11 @@ class QualityDetail(google.protobuf.message.Message):
     """scorer is who or what scored. At most 256 bytes."""
     rubric_version: builtins.str
     """rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
-    most 256 bytes.
+    most 256 bytes. Unset: scores count for "unspecified".
+    """
+    topic: builtins.str
+    """topic is what the conversation was about, in the sender's own words. The review counts for it; the topic of the
+    conversation is the one that its own events tell. At most 256 bytes.
     """
     def __init__(
         self,
@@ -515,9 +520,10 @@ class QualityDetail(google.protobuf.message.Message):
         politeness: builtins.int | None = ...,
         scorer: builtins.str | None = ...,
         rubric_version: builtins.str | None = ...,
+        topic: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_accuracy", b"_accuracy", "_helpfulness", b"_helpfulness", "_overall", b"_overall", "_politeness", b"_politeness", "_rubric_version", b"_rubric_version", "_scorer", b"_scorer", "accuracy", b"accuracy", "helpfulness", b"helpfulness", "overall", b"overall", "politeness", b"politeness", "rubric_version", b"rubric_version", "scorer", b"scorer"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_accuracy", b"_accuracy", "_helpfulness", b"_helpfulness", "_overall", b"_overall", "_politeness", b"_politeness", "_rubric_version", b"_rubric_version", "_scorer", b"_scorer", "accuracy", b"accuracy", "helpfulness", b"helpfulness", "overall", b"overall", "politeness", b"politeness", "rubric_version", b"rubric_version", "scorer", b"scorer"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_accuracy", b"_accuracy", "_helpfulness", b"_helpfulness", "_overall", b"_overall", "_politeness", b"_politeness", "_rubric_version", b"_rubric_version", "_scorer", b"_scorer", "_topic", b"_topic", "accuracy", b"accuracy", "helpfulness", b"helpfulness", "overall", b"overall", "politeness", b"politeness", "rubric_version", b"rubric_version", "scorer", b"scorer", "topic", b"topic"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_accuracy", b"_accuracy", "_helpfulness", b"_helpfulness", "_overall", b"_overall", "_politeness", b"_politeness", "_rubric_version", b"_rubric_version", "_scorer", b"_scorer", "_topic", b"_topic", "accuracy", b"accuracy", "helpfulness", b"helpfulness", "overall", b"overall", "politeness", b"politeness", "rubric_version", b"rubric_version", "scorer", b"scorer", "topic", b"topic"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_accuracy", b"_accuracy"]) -> typing.Literal["accuracy"] | None: ...
     @typing.overload
@@ -530,6 +536,8 @@ class QualityDetail(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_rubric_version", b"_rubric_version"]) -> typing.Literal["rubric_version"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_scorer", b"_scorer"]) -> typing.Literal["scorer"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_topic", b"_topic"]) -> typing.Literal["topic"] | None: ...
 
 global___QualityDetail = QualityDetail
 
@@ -543,7 +551,9 @@ class ContentGapDetail(google.protobuf.message.Message):
     QUESTION_FIELD_NUMBER: builtins.int
     CONFIDENCE_FIELD_NUMBER: builtins.int
     topic: builtins.str
-    """topic is what the question was about. At most 256 bytes."""
+    """topic is what the question was about, in the sender's own words. The content gap counts for it; the topic of a
+    conversation is the one that its own events tell. At most 256 bytes.
+    """
     question: builtins.str
     """question is an example of the question in the user's words. At most 1,024 bytes."""
     confidence: builtins.int
@@ -702,7 +712,7 @@ class LeadDetail(google.protobuf.message.Message):
     value_micros: builtins.int
     """value_micros is what the lead is worth, in millionths of currency, at most 10^15."""
     currency: builtins.str
-    """currency is the ISO 4217 code, three capital letters."""
+    """currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX"."""
     lead_id: builtins.str
     """lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
     would make one lead of many. Unset or empty: resource_id of the event says which lead.
@@ -740,7 +750,7 @@ class CampaignDetail(google.protobuf.message.Message):
     cost_micros: builtins.int
     """cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded."""
     currency: builtins.str
-    """currency is the ISO 4217 code, three capital letters."""
+    """currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX"."""
     name: builtins.str
     """name is what people call the campaign. At most 256 bytes. Stored."""
     def __init__(
@@ -770,7 +780,9 @@ class TaskDetail(google.protobuf.message.Message):
     POINTS_FIELD_NUMBER: builtins.int
     BADGE_FIELD_NUMBER: builtins.int
     points: builtins.int
-    """points is the number of points awarded."""
+    """points is the number of points awarded, on any of these events: tell points that are awarded for a task or a badge
+    once, with it or by points.awarded.
+    """
     badge: builtins.str
     """badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored."""
     def __init__(
@@ -852,7 +864,7 @@ class BillingDetail(google.protobuf.message.Message):
     amount_micros: builtins.int
     """amount_micros is the amount in millionths of currency, at most 10^15."""
     currency: builtins.str
-    """currency is the ISO 4217 code, three capital letters."""
+    """currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX"."""
     def __init__(
         self,
         *,

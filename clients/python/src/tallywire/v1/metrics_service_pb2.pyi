@@ -103,6 +103,34 @@ SORT_DIRECTION_ASCENDING: SortDirection.ValueType  # 2
 """The smallest figure first."""
 global___SortDirection = SortDirection
 
+class _MetricDirection:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _MetricDirectionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_MetricDirection.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    METRIC_DIRECTION_UNSPECIFIED: _MetricDirection.ValueType  # 0
+    """Never sent."""
+    METRIC_DIRECTION_NEITHER: _MetricDirection.ValueType  # 1
+    """More is neither better nor worse."""
+    METRIC_DIRECTION_HIGHER: _MetricDirection.ValueType  # 2
+    """More is better."""
+    METRIC_DIRECTION_LOWER: _MetricDirection.ValueType  # 3
+    """Less is better."""
+
+class MetricDirection(_MetricDirection, metaclass=_MetricDirectionEnumTypeWrapper):
+    """MetricDirection is the direction in which a figure is better."""
+
+METRIC_DIRECTION_UNSPECIFIED: MetricDirection.ValueType  # 0
+"""Never sent."""
+METRIC_DIRECTION_NEITHER: MetricDirection.ValueType  # 1
+"""More is neither better nor worse."""
+METRIC_DIRECTION_HIGHER: MetricDirection.ValueType  # 2
+"""More is better."""
+METRIC_DIRECTION_LOWER: MetricDirection.ValueType  # 3
+"""Less is better."""
+global___MetricDirection = MetricDirection
+
 class _MetricKind:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -1919,7 +1947,9 @@ class ListMetricsResponse(google.protobuf.message.Message):
 
     @property
     def pairs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DimensionPair]:
-        """pairs are the pairs of dimensions by which the organization's figures are kept together, by name."""
+        """pairs are the pairs of dimensions by which the organization's figures are kept together, by name: those that it has
+        declared, and those that every organization has.
+        """
 
     def __init__(
         self,
@@ -2013,13 +2043,18 @@ class MetricDescriptor(google.protobuf.message.Message):
     INPUTS_FIELD_NUMBER: builtins.int
     HAS_SERIES_FIELD_NUMBER: builtins.int
     MAX_RELATIVE_ERROR_FIELD_NUMBER: builtins.int
+    TITLE_FIELD_NUMBER: builtins.int
+    BETTER_FIELD_NUMBER: builtins.int
+    GROUP_FIELD_NUMBER: builtins.int
+    ONLY_BY_FIELD_NUMBER: builtins.int
     name: builtins.str
     """name is the metric's name everywhere: in fields, series and documentation."""
     description: builtins.str
     """description says what is counted, over which events."""
     unit: builtins.str
-    """unit is one of "1" (a count), "ms", "By" (bytes), "micros" (millionths of the organization's currency), "tokens",
-    "fraction", "rating", "%".
+    """unit is one of "1" (a count), "ms", "By" (bytes), "micros" (millionths of the organization's currency, or of that of
+    the dimension currency if the metric is kept by it alone), "tokens", "fraction", "rating", "%", "10*-4"
+    (ten-thousandths).
     """
     kind: global___MetricKind.ValueType
     """kind tells stored measures from computed metrics."""
@@ -2027,15 +2062,29 @@ class MetricDescriptor(google.protobuf.message.Message):
     """has_series is true if GetUsageTrends takes the name."""
     max_relative_error: builtins.float
     """max_relative_error is 0 for exact metrics, else the bound of the error as a fraction."""
+    title: builtins.str
+    """title is what people call the metric, on screens and in tables: "Median response time"."""
+    better: global___MetricDirection.ValueType
+    """better says which change of the figure is good news."""
+    group: builtins.str
+    """group is the title of the family that the metric belongs to: "Messages"."""
     @property
     def event_types(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """event_types are the types of the events that the metric counts. Empty: events of any type, a computed metric, or a
-        metric that is taken from conversations as they close.
+        """event_types are the types of the events that the metric counts. Empty: events of any type, events of types that the
+        service does not know (custom_events), a computed metric, or a metric that is taken from conversations as they
+        close.
         """
 
     @property
     def inputs(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """inputs are the names of the metrics that a computed metric is made of, numerator first."""
+
+    @property
+    def only_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """only_by are the dimensions by which alone the metric is kept, by themselves or in a pair: its values must not be
+        added up otherwise, as amounts of different currencies. Under other dimensions and for the organization as a whole
+        it is absent. Empty: any dimension.
+        """
 
     def __init__(
         self,
@@ -2048,7 +2097,11 @@ class MetricDescriptor(google.protobuf.message.Message):
         inputs: collections.abc.Iterable[builtins.str] | None = ...,
         has_series: builtins.bool = ...,
         max_relative_error: builtins.float = ...,
+        title: builtins.str = ...,
+        better: global___MetricDirection.ValueType = ...,
+        group: builtins.str = ...,
+        only_by: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["description", b"description", "event_types", b"event_types", "has_series", b"has_series", "inputs", b"inputs", "kind", b"kind", "max_relative_error", b"max_relative_error", "name", b"name", "unit", b"unit"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["better", b"better", "description", b"description", "event_types", b"event_types", "group", b"group", "has_series", b"has_series", "inputs", b"inputs", "kind", b"kind", "max_relative_error", b"max_relative_error", "name", b"name", "only_by", b"only_by", "title", b"title", "unit", b"unit"]) -> None: ...
 
 global___MetricDescriptor = MetricDescriptor

@@ -88,9 +88,25 @@ class _ChangeDimensionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper
     CHANGE_DIMENSION_QUEUE: _ChangeDimension.ValueType  # 10
     """One queue of calls."""
     CHANGE_DIMENSION_TOPIC: _ChangeDimension.ValueType  # 11
-    """One topic of conversations."""
+    """One topic."""
     CHANGE_DIMENSION_HANDOFF_REASON: _ChangeDimension.ValueType  # 12
     """One reason of hand-overs."""
+    CHANGE_DIMENSION_ERROR_CODE: _ChangeDimension.ValueType  # 13
+    """One error code of messages."""
+    CHANGE_DIMENSION_STATUS_CLASS: _ChangeDimension.ValueType  # 14
+    """One class of statuses of calls of interfaces, as in "2xx"."""
+    CHANGE_DIMENSION_METHOD: _ChangeDimension.ValueType  # 15
+    """One method of calls of interfaces, as in "GET"."""
+    CHANGE_DIMENSION_CURRENCY: _ChangeDimension.ValueType  # 16
+    """One currency."""
+    CHANGE_DIMENSION_RUBRIC: _ChangeDimension.ValueType  # 17
+    """One version of a rubric."""
+    CHANGE_DIMENSION_SCORER: _ChangeDimension.ValueType  # 18
+    """One scorer of conversations."""
+    CHANGE_DIMENSION_STAGE: _ChangeDimension.ValueType  # 19
+    """One stage of the funnel."""
+    CHANGE_DIMENSION_BADGE: _ChangeDimension.ValueType  # 20
+    """One badge."""
 
 class ChangeDimension(_ChangeDimension, metaclass=_ChangeDimensionEnumTypeWrapper):
     """ChangeDimension is what a cell is grouped by. Readers leave out the values that they do not know."""
@@ -118,9 +134,25 @@ CHANGE_DIMENSION_CAMPAIGN: ChangeDimension.ValueType  # 9
 CHANGE_DIMENSION_QUEUE: ChangeDimension.ValueType  # 10
 """One queue of calls."""
 CHANGE_DIMENSION_TOPIC: ChangeDimension.ValueType  # 11
-"""One topic of conversations."""
+"""One topic."""
 CHANGE_DIMENSION_HANDOFF_REASON: ChangeDimension.ValueType  # 12
 """One reason of hand-overs."""
+CHANGE_DIMENSION_ERROR_CODE: ChangeDimension.ValueType  # 13
+"""One error code of messages."""
+CHANGE_DIMENSION_STATUS_CLASS: ChangeDimension.ValueType  # 14
+"""One class of statuses of calls of interfaces, as in "2xx"."""
+CHANGE_DIMENSION_METHOD: ChangeDimension.ValueType  # 15
+"""One method of calls of interfaces, as in "GET"."""
+CHANGE_DIMENSION_CURRENCY: ChangeDimension.ValueType  # 16
+"""One currency."""
+CHANGE_DIMENSION_RUBRIC: ChangeDimension.ValueType  # 17
+"""One version of a rubric."""
+CHANGE_DIMENSION_SCORER: ChangeDimension.ValueType  # 18
+"""One scorer of conversations."""
+CHANGE_DIMENSION_STAGE: ChangeDimension.ValueType  # 19
+"""One stage of the funnel."""
+CHANGE_DIMENSION_BADGE: ChangeDimension.ValueType  # 20
+"""One badge."""
 global___ChangeDimension = ChangeDimension
 
 @typing.final
