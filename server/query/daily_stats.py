@@ -14,7 +14,9 @@ from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
+from server.query import buckets
 from server.query.answers import Context, Period
+from server.query.buckets import Bucket, Partial
 from server.query.queries import Queries
 from server.tenancy.principal import Principal
 from server.timerange import Granularity, Span, TimeRange
@@ -43,7 +45,7 @@ _WANTED = figures.wanted(FIGURES)
 class Day:
     """The figures of one day, or of all days together, and whether it is over or before anything happened."""
 
-    span: Span
+    bucket: Bucket
     running: bool
     before_first_event: bool
     figures: Figures
@@ -61,22 +63,17 @@ class DailyStats:
 async def answer(queries: Queries, principal: Principal, period: Period) -> DailyStats:
     """Answers the question; refuses a period of too many days."""
     async with queries.reading(principal, period, _WANTED, plan) as (_, read):
-        cells, now = read.found.cells, timerange.floor_bucket(read.found.as_of.at)
-        first_event = read.found.first_event
-    days = [(one.span, cells[one]) for one in read.plan.days]
-    whole = Span(start=days[0][0].start, end=days[-1][0].end)
+        cells, spans = read.found.cells, [one.span for one in read.plan.days]
+    whole = Span(start=spans[0].start, end=spans[-1].end)
+    asked, first_event = dataclasses.replace(read.period, span=whole), read.found.first_event
+    *described, all_days = buckets.described([*spans, whole], asked, Granularity.DAY, first_event, None)
     seen = BitMap(_users(cells[read.plan.before]))
-    counted = _day(whole, _added_up([cell for _, cell in days]), seen, now, first_event)
-    made = []
-    for span, cell in days:
-        made.append(_day(span, cell, seen, now, first_event))
-        seen |= _users(cell)
-    context = read.context(FIGURES)
-    return DailyStats(
-        context=dataclasses.replace(context, period=dataclasses.replace(context.period, span=whole)),
-        days=made,
-        total=counted,
-    )
+    total = _day(all_days, _added_up([cells[one] for one in read.plan.days]), seen, first_event)
+    days = []
+    for bucket, one in zip(described, read.plan.days, strict=True):
+        days.append(_day(bucket, cells[one], seen, first_event))
+        seen |= _users(cells[one])
+    return DailyStats(context=dataclasses.replace(read.context(FIGURES), period=asked), days=days, total=total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +119,15 @@ def _users(cell: Cell) -> BitMap:
     return cell.sets.get(_USERS) or BitMap()
 
 
-def _day(span: Span, cell: Cell, seen: BitMap, now: int, first_event: int | None) -> Day:
-    """Returns the figures of a span; seen are the users that had been seen before it."""
+def _day(bucket: Bucket, cell: Cell, seen: BitMap, first_event: int | None) -> Day:
+    """Returns the figures of a day, or of all; seen are the users that had been seen before it."""
     active = _users(cell)
     returning = active.intersection_cardinality(seen)
     new = len(active) - returning
     return Day(
-        span=span,
-        running=now < span.end,
-        before_first_event=first_event is None or span.end <= first_event,
+        bucket=bucket,
+        running=bucket.partial is Partial.RUNNING,
+        before_first_event=first_event is None or bucket.span.end <= first_event,
         figures={
             **figures.figures(FIGURES, cell),
             "users_total": len(seen) + new,

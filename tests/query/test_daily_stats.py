@@ -132,5 +132,13 @@ async def test_clients_ask_for_days(caller: Caller, server: Running) -> None:
     assert rows["2024-05-12"] == ["1", "1", "1", "0", "1", "0", "0", "–", "0.00"]
     async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
         answer = await client.daily_stats(FIRST - timedelta(days=2), FIRST + timedelta(days=3), time_zone=ZONE)
+    sheet = await commands.csv(server.address, caller, "daily", *period)
+    assert [(day["new_users"], day["error_rate"]) for day in sheet] == [
+        ("1", ""),
+        ("0", ""),
+        ("2", "0.5"),
+        ("0", ""),
+        ("1", "0.0"),
+    ]
     document = await commands.document(server.address, caller, "daily", *period)
     assert [day["users_total"] for day in document["days"]] == [day.users_total for day in answer.days]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from csv import DictReader
 from typing import Any
 
 from typer.testing import CliRunner
@@ -20,6 +21,12 @@ async def shown(address: str, caller: Caller, *arguments: str) -> str:
 async def document(address: str, caller: Caller, *arguments: str) -> Any:
     """Returns the JSON that a command prints."""
     return json.loads(await _output(address, caller, *arguments, "--json"))
+
+
+async def csv(address: str, caller: Caller, *arguments: str) -> list[dict[str, str]]:
+    """Returns the rows that a command prints as CSV."""
+    text = await _output(address, caller, *arguments, "--csv")
+    return list(DictReader(text.splitlines()))
 
 
 async def _output(address: str, caller: Caller, *arguments: str) -> str:

@@ -20,7 +20,7 @@ def response(answer: DailyStats) -> metrics_service_pb2.GetDailyStatsResponse:
 
 def _day(day: Day) -> metrics_service_pb2.DailyStats:
     message = metrics_service_pb2.DailyStats(
-        bucket=shared.bucket(day.span), running=day.running, before_first_event=day.before_first_event
+        bucket=shared.described(day.bucket), running=day.running, before_first_event=day.before_first_event
     )
     shared.set_figures(message, day.figures)
     return message

@@ -1,39 +1,63 @@
 """The command that shows a row for each day."""
 
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
+from typing import Final
 
+from google.protobuf.message import Message
 from rich.console import Console
 
-from tallywire.cli import formatting, json_output, layout, options, problems
+from tallywire.cli import csv_output, formatting, json_output, layout, options, problems, tables
+from tallywire.cli.csv_output import Cell, Sheet
 from tallywire.v1 import metrics_service_pb2
 
-_COLUMNS = ("Users", "Active", "New", "Conv.", "Msgs", "Calls", "Errors", "Resp.", "Cost")
+_FIGURES: Final = tuple(
+    field.name for field in metrics_service_pb2.DailyStats.DESCRIPTOR.fields if field.message_type is None
+)
+# (field, heading, how it is written)
+_COLUMNS: Final = (
+    ("users_total", "Users", formatting.short),
+    ("unique_users", "Active", formatting.short),
+    ("new_users", "New", formatting.short),
+    ("total_conversations", "Conv.", formatting.short),
+    ("total_messages", "Msgs", formatting.short),
+    ("calls_handled", "Calls", formatting.short),
+    ("failed_messages", "Errors", formatting.short),
+    ("avg_response_time_ms", "Resp.", formatting.milliseconds),
+    ("cost_micros", "Cost", formatting.money),
+)
 
 
 @problems.reported
 @options.grouped
-def daily(*, of: options.PeriodOptions, to: options.ServerOptions, as_json: options.AsJson = False) -> None:
+def daily(*, of: options.PeriodOptions, to: options.ServerOptions, output: options.OutputOptions) -> None:
     """Show a row for each day: users, conversations, messages, calls, errors, cost."""
     question = of.question()
     with to.connect() as server:
         asked = options.asked(question, server)
         response = server.daily_stats(asked.start, asked.end, time_zone=asked.time_zone)
-    if as_json:
-        json_output.emit(json_output.of(response))
-    else:
-        render(Console(), response)
+    output.emit(
+        document=lambda: json_output.of(response),
+        sheet=lambda: sheet(response),
+        terminal=lambda console: render(console, response),
+    )
+
+
+def sheet(response: metrics_service_pb2.GetDailyStatsResponse) -> Sheet:
+    """Returns a row for each day."""
+    return Sheet(header=("start", "end", *_FIGURES), rows=_rows(response))
 
 
 def render(console: Console, response: metrics_service_pb2.GetDailyStatsResponse) -> None:
     """Prints the days and all of them together; a day that is not over has an ellipsis behind its date."""
     where = formatting.zone(response.context.time_zone)
     console.print(layout.heading("Days", response.context))
-    table = layout.table(("Day", "left"), *((label, "right") for label in _COLUMNS))
-    for day in response.days:
-        table.add_row(_name(day, where), *_cells(day))
-    table.add_section()
-    table.add_row("All", *_cells(response.total))
-    console.print(table)
+    tables.show(
+        console,
+        [tables.Column(heading="Day"), *(tables.Column(heading=heading) for _, heading, _ in _COLUMNS)],
+        [[_name(day, where), *_cells(day)] for day in response.days],
+        apart=[["All", *_cells(response.total)]],
+    )
 
 
 def _name(day: metrics_service_pb2.DailyStats, where: tzinfo) -> str:
@@ -44,17 +68,18 @@ def _cells(day: metrics_service_pb2.DailyStats) -> list[str]:
     """Returns the cells of a day; dashes alone where nothing can have been counted."""
     if day.before_first_event:
         return [formatting.ABSENT] * len(_COLUMNS)
-    counts = (
-        "users_total",
-        "unique_users",
-        "new_users",
-        "total_conversations",
-        "total_messages",
-        "calls_handled",
-        "failed_messages",
-    )
-    return [
-        *(formatting.field(day, name, formatting.short) for name in counts),
-        formatting.field(day, "avg_response_time_ms", formatting.milliseconds),
-        formatting.field(day, "cost_micros", formatting.money),
-    ]
+    return [formatting.field(day, name, form) for name, _, form in _COLUMNS]
+
+
+def _rows(response: metrics_service_pb2.GetDailyStatsResponse) -> Iterator[Sequence[Cell]]:
+    where = formatting.zone(response.context.time_zone)
+    for day in response.days:
+        bounds = (csv_output.instant(one, where) for one in (day.bucket.start, day.bucket.end))
+        yield *bounds, *(_figure(day, name) for name in _FIGURES)
+
+
+def _figure(day: Message, name: str) -> Cell:
+    if day.DESCRIPTOR.fields_by_name[name].has_presence and not day.HasField(name):
+        return None
+    value: Cell = getattr(day, name)
+    return value

@@ -98,7 +98,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_INVALID_TIME_RANGE: _ErrorReason.ValueType  # 40
     """INVALID_ARGUMENT. end is not later than start."""
     ERROR_REASON_TIME_RANGE_TOO_LARGE: _ErrorReason.ValueType  # 41
-    """INVALID_ARGUMENT. The period is longer than 1,830 days. Metadata: limit_days."""
+    """INVALID_ARGUMENT. The period is longer than 1,830 days, or than the 400 that daily statistics have. Metadata:
+    limit_days.
+    """
     ERROR_REASON_TIME_BEFORE_FLOOR: _ErrorReason.ValueType  # 42
     """OUT_OF_RANGE. start is before 1980-01-01T00:00:00Z."""
     ERROR_REASON_INVALID_TIME_ZONE: _ErrorReason.ValueType  # 43
@@ -324,7 +326,9 @@ ERROR_REASON_TENANT_SUSPENDED: ErrorReason.ValueType  # 35
 ERROR_REASON_INVALID_TIME_RANGE: ErrorReason.ValueType  # 40
 """INVALID_ARGUMENT. end is not later than start."""
 ERROR_REASON_TIME_RANGE_TOO_LARGE: ErrorReason.ValueType  # 41
-"""INVALID_ARGUMENT. The period is longer than 1,830 days. Metadata: limit_days."""
+"""INVALID_ARGUMENT. The period is longer than 1,830 days, or than the 400 that daily statistics have. Metadata:
+limit_days.
+"""
 ERROR_REASON_TIME_BEFORE_FLOOR: ErrorReason.ValueType  # 42
 """OUT_OF_RANGE. start is before 1980-01-01T00:00:00Z."""
 ERROR_REASON_INVALID_TIME_ZONE: ErrorReason.ValueType  # 43
