@@ -81,6 +81,7 @@ class Table:
 
     context: Context
     metrics: Sequence[str]
+    group_by: Sequence[str]
     rows: Sequence[Row]
     total: Row
     rest: Row | None
@@ -115,6 +116,7 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
     return Table(
         context=read.context(question.metrics),
         metrics=question.metrics,
+        group_by=[one.name for one in question.grouping.asked] if question.grouping else [],
         rows=made.rows(),
         total=made.total(),
         rest=made.rest(shown),

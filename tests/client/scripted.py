@@ -203,7 +203,8 @@ class Script(
 
     def _answer(self, name: str, default: Callable[[], Any], request: Any, context: Any) -> Any:
         self._begin(request, context)
-        return self.answers.get(name) or default()
+        answer = self.answers.get(name) or default()
+        return answer(request) if callable(answer) else answer
 
     def GetOverview(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         return self._answer("overview", metrics_service_pb2.GetOverviewResponse, request, context)
@@ -213,6 +214,12 @@ class Script(
 
     def GetUsageTrends(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         return self._answer("usage", metrics_service_pb2.GetUsageTrendsResponse, request, context)
+
+    def QueryMetrics(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        return self._answer("table", metrics_service_pb2.QueryMetricsResponse, request, context)
+
+    def ListDimensionValues(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        return self._answer("values", metrics_service_pb2.ListDimensionValuesResponse, request, context)
 
     def ListMetrics(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         return self._answer("metrics", metrics_service_pb2.ListMetricsResponse, request, context)

@@ -103,6 +103,7 @@ async def check_world(caller: Caller) -> None:
         assert " ".join(names(table)) == expected, (metric, direction)
 
     pairs = await caller.table(THE_DAY, "messages_sent", "total_conversations", by=["channel", "agent"])
+    assert (pairs.group_by, table.group_by) == (["channel", "agent"], ["agent"])
     assert [(*row.values, of(pairs, row)["messages_sent"]) for row in pairs.rows] == [
         ("web", "b", 3),
         ("phone", "a", 2),
@@ -125,7 +126,7 @@ async def check_world(caller: Caller) -> None:
     types = await caller.table(THE_DAY, "events", "messages_sent", by=["event_type"])
     assert [(*row.values, *of(types, row).values()) for row in types.rows] == [("message.sent", 9, None)]
     alone = await caller.table(THE_DAY, "events")
-    assert (alone.rows, alone.distinct_values, alone.HasField("rest")) == ([], 0, False)
+    assert (alone.group_by, alone.rows, alone.distinct_values, alone.HasField("rest")) == ([], [], 0, False)
 
 
 async def test_tables_of_a_small_world(caller: Caller, database: Database) -> None:

@@ -70,6 +70,7 @@ def _pieces(answer: Table) -> Iterator[metrics_service_pb2.QueryMetricsResponse]
         metrics=[
             metrics_service_pb2.MetricColumn(metric=name, unit=registry.METRICS[name].unit) for name in answer.metrics
         ],
+        group_by=answer.group_by,
         total=_row(answer, answer.total),
         distinct_values=answer.distinct_values,
         next_page_token=answer.next_page_token,

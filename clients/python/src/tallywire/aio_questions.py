@@ -8,7 +8,7 @@ from typing import TypeVar, Unpack
 import grpc
 import grpc.aio
 
-from tallywire import aio_stubs, requests, retries
+from tallywire import aio_stubs, errors, requests, retries, table_pages
 from tallywire.v1 import metrics_service_pb2
 
 _Request = TypeVar("_Request")
@@ -90,6 +90,55 @@ class AsyncQuestions(abc.ABC):
         request = metrics_service_pb2.GetQuotaRequest()
         response = await self._call(self._bound().metrics.GetQuota, lambda: request, retries.QUERY, timeout)
         return response.quota
+
+    async def query_metrics(
+        self,
+        start: datetime,
+        end: datetime,
+        metrics: Sequence[str],
+        *,
+        page_size: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+        **options: Unpack[requests.TableOptions],
+    ) -> metrics_service_pb2.QueryMetricsResponse:
+        """Returns a table: metrics by the values of `group_by`, as Client.query_metrics() does."""
+        request = requests.table(start, end, metrics, options, page_size, page_token)
+        return await self._call(self._bound().metrics.QueryMetrics, lambda: request, retries.QUERY, timeout)
+
+    async def query_all(
+        self,
+        start: datetime,
+        end: datetime,
+        metrics: Sequence[str],
+        *,
+        page_size: int = table_pages.PAGE_SIZE,
+        attempts: int = table_pages.ATTEMPTS,
+        timeout: float | None = None,
+        **options: Unpack[requests.TableOptions],
+    ) -> metrics_service_pb2.QueryMetricsResponse:
+        """Returns the rows of all pages as one answer, of one revision, as Client.query_all() does."""
+        table = table_pages.WholeTable(requests.table(start, end, metrics, options, page_size), attempts)
+        while table.has_more:
+            try:
+                table.take(await self._call(self._bound().metrics.QueryMetrics, table.request, retries.QUERY, timeout))
+            except errors.FailedPrecondition as error:
+                table.begin_anew(error)
+        return table.answer
+
+    async def dimension_values(
+        self,
+        dimension: str,
+        prefix: str = "",
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        page_size: int | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.ListDimensionValuesResponse:
+        """Returns values of a dimension, the most used first, as Client.dimension_values() does."""
+        request = requests.dimension_values(dimension, prefix, start, end, page_size)
+        return await self._call(self._bound().metrics.ListDimensionValues, lambda: request, retries.QUERY, timeout)
 
     async def metrics(
         self,

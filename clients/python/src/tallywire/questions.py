@@ -7,7 +7,7 @@ from typing import TypeVar, Unpack
 
 import grpc
 
-from tallywire import requests, retries
+from tallywire import errors, requests, retries, table_pages
 from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 
 _Request = TypeVar("_Request")
@@ -96,6 +96,67 @@ class Questions(abc.ABC):
         """Returns what is used of the monthly quota of events, what remains, and how far it will reach."""
         request = metrics_service_pb2.GetQuotaRequest()
         return self._call(self._metrics.GetQuota, lambda: request, retries.QUERY, timeout).quota
+
+    def query_metrics(
+        self,
+        start: datetime,
+        end: datetime,
+        metrics: Sequence[str],
+        *,
+        page_size: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+        **options: Unpack[requests.TableOptions],
+    ) -> metrics_service_pb2.QueryMetricsResponse:
+        """Returns a table: metrics of [start, end) by the values of `group_by`, a page of rows at a time.
+
+        Further options are order_by, ascending, series, compare and time_zone (requests.TableOptions), and the filters
+        of other questions. Raises FailedPrecondition with PAGE_TOKEN_EXPIRED for a page after figures have changed;
+        query_all() deals with that.
+        """
+        request = requests.table(start, end, metrics, options, page_size, page_token)
+        return self._call(self._metrics.QueryMetrics, lambda: request, retries.QUERY, timeout)
+
+    def query_all(
+        self,
+        start: datetime,
+        end: datetime,
+        metrics: Sequence[str],
+        *,
+        page_size: int = table_pages.PAGE_SIZE,
+        attempts: int = table_pages.ATTEMPTS,
+        timeout: float | None = None,
+        **options: Unpack[requests.TableOptions],
+    ) -> metrics_service_pb2.QueryMetricsResponse:
+        """Returns the rows of all pages as one answer, of one revision; the other options are those of query_metrics().
+
+        Where figures change between two pages it begins anew, `attempts` times in all, and then raises
+        FailedPrecondition with PAGE_TOKEN_EXPIRED. Each page has the whole timeout.
+        """
+        table = table_pages.WholeTable(requests.table(start, end, metrics, options, page_size), attempts)
+        while table.has_more:
+            try:
+                table.take(self._call(self._metrics.QueryMetrics, table.request, retries.QUERY, timeout))
+            except errors.FailedPrecondition as error:
+                table.begin_anew(error)
+        return table.answer
+
+    def dimension_values(
+        self,
+        dimension: str,
+        prefix: str = "",
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        page_size: int | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.ListDimensionValuesResponse:
+        """Returns values of a dimension that begin with a prefix, those most used in [start, end) first.
+
+        Without a start and an end, those most used in the last 28 days.
+        """
+        request = requests.dimension_values(dimension, prefix, start, end, page_size)
+        return self._call(self._metrics.ListDimensionValues, lambda: request, retries.QUERY, timeout)
 
     def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
         """Returns the catalogue: every metric with its unit and definition."""

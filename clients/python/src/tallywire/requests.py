@@ -60,6 +60,23 @@ class Only(TypedDict, total=False):
     dimensions: Dimensions | None
 
 
+class TableOptions(Only, total=False):
+    """What a table may be besides a period and metrics: its rows, their order, and what stands beside the figures.
+
+    group_by: the dimension that each row is about, or two of them; without, the answer is the total alone.
+    order_by: one of the metrics; without, the first one. With ascending, the smallest figure comes first.
+    series: the width of the points of a series beside each figure; "auto" leaves it to the server.
+    time_zone, compare: as in other questions.
+    """
+
+    group_by: str | Sequence[str]
+    order_by: str | None
+    ascending: bool
+    series: GranularityName | Literal["auto"] | None
+    time_zone: str | None
+    compare: Compare | None
+
+
 class RealtimeOnly(TypedDict, total=False):
     """The arguments that narrow realtime figures and updates: to some values of one dimension."""
 
@@ -165,14 +182,10 @@ def usage(
     only: Only,
 ) -> metrics_service_pb2.GetUsageTrendsRequest:
     """Returns the request for series. Raises ValueError for an unknown granularity."""
-    if granularity is not None and granularity not in _GRANULARITIES:
-        raise ValueError(f"granularity is one of {', '.join(_GRANULARITIES)}, not {granularity!r}")
-    if isinstance(metrics, str):
-        raise TypeError("metrics is a sequence of names, not one text")
     return metrics_service_pb2.GetUsageTrendsRequest(
         time_range=period,
-        granularity=_GRANULARITIES[granularity] if granularity else time_pb2.GRANULARITY_UNSPECIFIED,
-        metrics=metrics,
+        granularity=_granularity("granularity", granularity),
+        metrics=_names(metrics),
         comparison=comparison(compare),
         filter=answer_filter(**only),
     )
@@ -181,6 +194,51 @@ def usage(
 def daily_stats(period: time_pb2.TimeRange) -> metrics_service_pb2.GetDailyStatsRequest:
     """Returns the request for a row for each day of a period."""
     return metrics_service_pb2.GetDailyStatsRequest(time_range=period)
+
+
+def table(
+    start: datetime,
+    end: datetime,
+    metrics: Sequence[str],
+    options: TableOptions,
+    page_size: int | None = None,
+    page_token: str = "",
+) -> metrics_service_pb2.QueryMetricsRequest:
+    """Returns the request for a page of a table. Raises ValueError for an unknown series or comparison."""
+    group_by, series = options.get("group_by", ()), options.get("series")
+    width = _granularity("series", None if series == "auto" else series)
+    descending = metrics_service_pb2.SORT_DIRECTION_DESCENDING
+    return metrics_service_pb2.QueryMetricsRequest(
+        time_range=time_range(start, end, options.get("time_zone")),
+        filter=answer_filter(
+            agent_id=options.get("agent_id"),
+            channel=options.get("channel"),
+            team_id=options.get("team_id"),
+            dimensions=options.get("dimensions"),
+        ),
+        group_by=(group_by,) if isinstance(group_by, str) else group_by,
+        metrics=_names(metrics),
+        order_by=options.get("order_by") or "",
+        direction=metrics_service_pb2.SORT_DIRECTION_ASCENDING if options.get("ascending") else descending,
+        page_size=page_size or 0,
+        page_token=page_token,
+        series=metrics_service_pb2.SeriesRequest(granularity=width) if series else None,
+        comparison=comparison(options.get("compare")),
+    )
+
+
+def dimension_values(
+    dimension: str, prefix: str, start: datetime | None, end: datetime | None, page_size: int | None
+) -> metrics_service_pb2.ListDimensionValuesRequest:
+    """Returns the request for values of a dimension. Raises ValueError for a start without an end, or an end alone."""
+    if (start is None) != (end is None):
+        raise ValueError("start and end go together")
+    return metrics_service_pb2.ListDimensionValuesRequest(
+        dimension=dimension,
+        prefix=prefix,
+        time_range=time_range(start, end, None) if start and end else None,
+        page_size=page_size or 0,
+    )
 
 
 def comparison(compare: Compare | None) -> time_pb2.Comparison | None:
@@ -232,6 +290,22 @@ def realtime_filter(
     return realtime_service_pb2.RealtimeFilter(
         agent_ids=agent_ids, channel=channel or "", dimensions=_filters(dimensions)
     )
+
+
+def _granularity(argument: str, name: GranularityName | None) -> time_pb2.Granularity.ValueType:
+    """Returns the granularity of a name, unspecified without one. Raises ValueError for another name."""
+    if name is None:
+        return time_pb2.GRANULARITY_UNSPECIFIED
+    if name not in _GRANULARITIES:
+        raise ValueError(f"{argument} is one of {', '.join(_GRANULARITIES)}, not {name!r}")
+    return _GRANULARITIES[name]
+
+
+def _names(metrics: Sequence[str]) -> Sequence[str]:
+    """Returns the names of metrics. Raises TypeError for a single text, whose letters would be taken for names."""
+    if isinstance(metrics, str):
+        raise TypeError("metrics is a sequence of names, not one text")
+    return metrics
 
 
 def _filters(dimensions: Dimensions | None) -> list[answer_pb2.DimensionFilter]:

@@ -1372,6 +1372,7 @@ class QueryMetricsResponse(google.protobuf.message.Message):
     GRANULARITY_FIELD_NUMBER: builtins.int
     BUCKETS_FIELD_NUMBER: builtins.int
     COMPARED_FIELD_NUMBER: builtins.int
+    GROUP_BY_FIELD_NUMBER: builtins.int
     distinct_values: builtins.int
     """distinct_values is the number of rows of all pages."""
     next_page_token: builtins.str
@@ -1417,6 +1418,10 @@ class QueryMetricsResponse(google.protobuf.message.Message):
     def compared(self) -> tallywire.v1.answer_pb2.ComparedPeriod:
         """compared says which earlier period was compared. Unset without a comparison."""
 
+    @property
+    def group_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """group_by names the dimensions of the rows' values, as the question does."""
+
     def __init__(
         self,
         *,
@@ -1431,9 +1436,10 @@ class QueryMetricsResponse(google.protobuf.message.Message):
         granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
         buckets: collections.abc.Iterable[global___Bucket] | None = ...,
         compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
+        group_by: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["compared", b"compared", "context", b"context", "other", b"other", "rest", b"rest", "total", b"total"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["buckets", b"buckets", "compared", b"compared", "context", b"context", "distinct_values", b"distinct_values", "granularity", b"granularity", "metrics", b"metrics", "next_page_token", b"next_page_token", "other", b"other", "rest", b"rest", "rows", b"rows", "total", b"total"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["buckets", b"buckets", "compared", b"compared", "context", b"context", "distinct_values", b"distinct_values", "granularity", b"granularity", "group_by", b"group_by", "metrics", b"metrics", "next_page_token", b"next_page_token", "other", b"other", "rest", b"rest", "rows", b"rows", "total", b"total"]) -> None: ...
 
 global___QueryMetricsResponse = QueryMetricsResponse
 
