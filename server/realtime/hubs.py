@@ -30,8 +30,12 @@ _BUILDING = 3  # one of so many connections is for building views, the others ar
 _log = structlog.get_logger(__name__)
 
 
+_Key = tuple[int, str]  # an organization and its time zone, which may change: who comes after that gets another hub
+
+
 @dataclass(slots=True, kw_only=True)
 class _Entry:
+    key: _Key
     hub: Hub
     started: asyncio.Task[None]
     users: int = 0
@@ -61,7 +65,7 @@ class Hubs:
         self._codec = codec
         self._limit = limit
         self._limit_each = limit_each
-        self._entries: dict[int, _Entry] = {}
+        self._entries: dict[_Key, _Entry] = {}
         self.subscriptions = Tally()  # by organization
         self._pulse: asyncio.Task[None] | None = None
         self._departures = memory.Departures()
@@ -92,8 +96,8 @@ class Hubs:
         self.subscriptions.add(organization_id, -1)
         entry.users -= 1
         failed = entry.started.done() and (entry.started.cancelled() or entry.started.exception() is not None)
-        if (failed or not entry.users) and self._entries.get(organization_id) is entry:
-            del self._entries[organization_id]
+        if (failed or not entry.users) and self._entries.get(entry.key) is entry:
+            del self._entries[entry.key]
         if not self._entries and self._pulse is not None:
             self._pulse.cancel()
             self._pulse = None
@@ -102,7 +106,8 @@ class Hubs:
             await entry.hub.stop()
 
     def _entry(self, organization_id: int, time_zone: str) -> _Entry:
-        entry = self._entries.get(organization_id)
+        key = (organization_id, time_zone)
+        entry = self._entries.get(key)
         if entry is None or entry.hub.is_over:
             hub = Hub(
                 self.lookups,
@@ -112,7 +117,7 @@ class Hubs:
                 organization_id=organization_id,
                 time_zone=time_zone,
             )
-            entry = self._entries[organization_id] = _Entry(hub=hub, started=asyncio.create_task(hub.start()))
+            entry = self._entries[key] = _Entry(key=key, hub=hub, started=asyncio.create_task(hub.start()))
             entry.started.add_done_callback(_seen)
             if self._pulse is None:
                 self._pulse = asyncio.create_task(self._beat())
@@ -144,14 +149,16 @@ class Hubs:
             await asyncio.sleep(PULSE_SECONDS)
             try:
                 async with self.lookups.snapshot(lookup_slots.EVERYBODY) as driver:
-                    epoch, at, revisions = await updates.newest(driver, list(self._entries))
+                    epoch, at, revisions = await updates.newest(
+                        driver, {organization_id for organization_id, _ in self._entries}
+                    )
                 away = False
             except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
                 if not away:
                     _log.warning("revisions cannot be read; subscriptions wait", error=_description(error))
                 away = True
                 continue
-            for organization_id, entry in list(self._entries.items()):
+            for (organization_id, _), entry in list(self._entries.items()):
                 if entry.started.done():
                     entry.hub.set_epoch(epoch)
                     entry.hub.advance(revisions.get(organization_id, 0), at)

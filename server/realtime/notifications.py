@@ -88,8 +88,8 @@ class Notifications:
     def _channel(self, organization_id: int) -> str:
         return f"tallywire:{self._deployment}:{{{organization_id}}}:revision"
 
-    def _state_key(self, organization_id: int, part: ViewFilter) -> str:
-        digest = hashlib.blake2b(json.dumps(part.key).encode(), digest_size=16).hexdigest()
+    def _state_key(self, organization_id: int, time_zone: str, part: ViewFilter) -> str:
+        digest = hashlib.blake2b(json.dumps([time_zone, part.key]).encode(), digest_size=16).hexdigest()
         return f"tallywire:{self._deployment}:{{{organization_id}}}:realtime:{self.epoch}:{digest}"
 
     async def close(self) -> None:
@@ -118,15 +118,17 @@ class Notifications:
             del self._listeners[organization_id]
             self._changed.set()
 
-    def share_state(self, organization_id: int, part: ViewFilter, revision: int, at: datetime, state: bytes) -> None:
+    def share_state(
+        self, organization_id: int, time_zone: str, part: ViewFilter, revision: int, at: datetime, state: bytes
+    ) -> None:
         """Stores a state in Redis for other servers, unless Redis has a newer one."""
-        key, shared = self._state_key(organization_id, part), _State(revision, rules.microseconds(at), state)
+        key, shared = self._state_key(organization_id, time_zone, part), _State(revision, rules.microseconds(at), state)
         self._states[key] = max(shared, self._states.get(key, shared))
         self._wake.set()
 
-    async def load_state(self, organization_id: int, part: ViewFilter) -> SharedState | None:
+    async def load_state(self, organization_id: int, time_zone: str, part: ViewFilter) -> SharedState | None:
         """Returns a state that is at most 2 seconds old, in one round trip; None if Redis has none or is away."""
-        key = self._state_key(organization_id, part)
+        key = self._state_key(organization_id, time_zone, part)
         try:
             found = await cast("Awaitable[list[bytes | None]]", self._redis.hmget(key, ["revision", "at", "state"]))
             revision, at, state = found

@@ -15,7 +15,7 @@ from server.realtime.views import Encode
 _KEEP_SECONDS = 0.7  # for which a state that was computed here answers later calls
 # States from Redis are at most STATE_AGE old, so they are no older than answers from before that.
 _REMEMBER_SECONDS = 2 * STATE_AGE.total_seconds()
-_Key: TypeAlias = "tuple[int, ViewFilter]"
+_Key: TypeAlias = "tuple[int, str, ViewFilter]"  # an organization, its time zone and a filter
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,15 +56,15 @@ class States:
 
     def callers(self, organization_id: int, part: ViewFilter) -> int:
         """Returns how many callers wait for a state that is being worked out."""
-        making = self._making.get((organization_id, part))
-        return 0 if making is None else making.callers
+        made = [making for key, making in self._making.items() if (key[0], key[2]) == (organization_id, part)]
+        return sum(making.callers for making in made)
 
     async def get(self, organization_id: int, time_zone: str, part: ViewFilter) -> bytes:
         """Returns the encoded state of a filter, and shares it in Redis if it was computed here. Refuses too many
         builds.
         """
-        key = (organization_id, part)
-        found = await self._notifications.load_state(organization_id, part)
+        key = (organization_id, time_zone, part)
+        found = await self._notifications.load_state(organization_id, time_zone, part)
         while found is None or found.revision < self._revision_answered(key):
             found = self._kept(key) or await self._computed(organization_id, time_zone, part)
         now = time.monotonic()
@@ -86,7 +86,7 @@ class States:
 
     async def _computed(self, organization_id: int, time_zone: str, part: ViewFilter) -> SharedState:
         """Waits for the state together with all callers that want it; the last one to leave cancels the work."""
-        key = (organization_id, part)
+        key = (organization_id, time_zone, part)
         making = self._making.get(key)
         # Callers of a build that has ended may still be counted: they have not been woken yet.
         if making is None or making.task.done():
@@ -105,11 +105,12 @@ class States:
         async with self._builds.snapshot(organization_id) as driver:
             begun_at = time.monotonic()
             view, as_of = await rebuild.view(driver, organization_id, time_zone, part)
+        key = (organization_id, time_zone, part)
         encoded = self._encode(view.state(as_of.at), view.revision, as_of.at, time_zone)
-        self._notifications.share_state(organization_id, part, view.revision, as_of.at, encoded)
+        self._notifications.share_state(organization_id, time_zone, part, view.revision, as_of.at, encoded)
         state = SharedState(view.revision, encoded)
-        self._made[organization_id, part] = _Made(state=state, begun_at=begun_at)
-        self._made.move_to_end((organization_id, part))
+        self._made[key] = _Made(state=state, begun_at=begun_at)
+        self._made.move_to_end(key)
         return state
 
     def forget(self) -> None:

@@ -211,7 +211,8 @@ class Views:
     def _share(self, watched: _Watched, encoded: bytes) -> None:
         watched.shared_at = asyncio.get_running_loop().time()
         revision = watched.published.revision
-        self._notifications.share_state(self._organization_id, watched.view.part, revision, self.at, encoded)
+        zone = self._time_zone
+        self._notifications.share_state(self._organization_id, zone, watched.view.part, revision, self.at, encoded)
 
 
 class _Watching(AbstractAsyncContextManager[None]):

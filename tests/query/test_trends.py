@@ -17,7 +17,13 @@ from server.rpc.questions import trends as trends_messages
 from server.store import updates
 from server.store.database import Database
 from server.tenancy import administration
-from tallywire.v1 import event_pb2, metrics_service_pb2, time_pb2
+from tallywire.v1 import (
+    event_pb2,
+    metrics_service_pb2,
+    realtime_service_pb2,
+    realtime_service_pb2_grpc,
+    time_pb2,
+)
 from tests.support import serving
 from tests.support.serving import Accounts, Caller, refused
 from tests.support.tiny_worlds import DAY, NOON, THE_DAY, Figure, e, sent
@@ -201,6 +207,7 @@ async def test_settings_of_an_organization_hold_at_once(caller: Caller, accounts
     period = serving.period(DAY - timedelta(days=10), DAY + timedelta(days=4))  # begins on a Sunday
     before = await caller.trends(period, "events", granularity=time_pb2.GRANULARITY_DAY)
     assert values(before, "events")[10:12] == [2, 0]
+    assert await zone_of_now(caller) == "UTC"
     names = {"time_zone": "Europe/Berlin", "week_start": "sunday", "currency": "EUR"}
     await administration.change_settings(accounts.database, caller.name, names)
     changed = await accounts.another(caller)
@@ -209,12 +216,21 @@ async def test_settings_of_an_organization_hold_at_once(caller: Caller, accounts
     context = answer.context
     assert (context.time_zone, context.week_start) == ("Europe/Berlin", time_pb2.WEEKDAY_SUNDAY)
     assert context.currency == "EUR"
+    assert await zone_of_now(changed) == "Europe/Berlin"
     weeks = await changed.trends(period, "events", granularity=time_pb2.GRANULARITY_WEEK)
     assert values(weeks, "events") == [0, 2, 0]
     period.week_start = time_pb2.WEEKDAY_THURSDAY
     weeks = await changed.trends(period, "events", granularity=time_pb2.GRANULARITY_WEEK)
     assert values(weeks, "events") == [0, 1, 1]
     assert weeks.context.week_start == time_pb2.WEEKDAY_THURSDAY
+
+
+async def zone_of_now(caller: Caller) -> str:
+    """The zone of realtime figures."""
+    stub = realtime_service_pb2_grpc.RealtimeServiceStub(caller.channel)
+    request = realtime_service_pb2.GetRealtimeMetricsRequest()
+    answer = await stub.GetRealtimeMetrics(request, metadata=caller.metadata, timeout=20)
+    return str(answer.state.time_zone)
 
 
 async def test_what_has_changed_since_an_answer_is_marked(caller: Caller, database: Database) -> None:

@@ -198,8 +198,8 @@ async def test_deployments_on_one_redis_do_not_meet(
         return marked.is_set()
 
     async def is_shared() -> bool:
-        notifications.share_state(organization, ViewFilter(), 1, clock.now(), b"state")
-        return await notifications.load_state(organization, ViewFilter()) is not None
+        notifications.share_state(organization, "UTC", ViewFilter(), 1, clock.now(), b"state")
+        return await notifications.load_state(organization, "UTC", ViewFilter()) is not None
 
     try:
         other.listen(organization, heard.set)
@@ -210,7 +210,7 @@ async def test_deployments_on_one_redis_do_not_meet(
         await waiting.until(is_shared)
         marked.clear()
         await waiting.until(is_marked)
-        assert await other.load_state(organization, ViewFilter()) is None
+        assert await other.load_state(organization, "UTC", ViewFilter()) is None
         assert not heard.is_set()
     finally:
         await asyncio.gather(other.close(), third.close())
@@ -225,18 +225,18 @@ async def test_an_older_state_never_takes_the_place_of_a_newer_one(
     now = clock.now()
 
     async def is_shared(*state: Any, part: ViewFilter) -> bool:
-        notifications.share_state(organization, part, *state)
-        return await notifications.load_state(organization, part) == (state[0], state[2])
+        notifications.share_state(organization, "UTC", part, *state)
+        return await notifications.load_state(organization, "UTC", part) == (state[0], state[2])
 
     await waiting.until(lambda: is_shared(5, now, b"right", part=ViewFilter()))
     for revision, seconds, state in ((5, -1, b"older"), (4, 1, b"behind")):
-        notifications.share_state(organization, ViewFilter(), revision, now + timedelta(seconds=seconds), state)
+        notifications.share_state(organization, "UTC", ViewFilter(), revision, now + timedelta(seconds=seconds), state)
         # What is shared later has come, so this one has, too.
         another = ViewFilter.of(dimensions.CHANNEL, state.decode())
         await waiting.until(lambda another=another: is_shared(1, now, b"later", part=another))
-        assert await notifications.load_state(organization, ViewFilter()) == (5, b"right")
+        assert await notifications.load_state(organization, "UTC", ViewFilter()) == (5, b"right")
     clock.set(now + timedelta(minutes=6))
-    assert await notifications.load_state(organization, ViewFilter()) is None
+    assert await notifications.load_state(organization, "UTC", ViewFilter()) is None
 
 
 async def test_a_state_of_a_quiet_organization_is_of_now(tenant: object, database: Database, stubs: Stubs) -> None:
