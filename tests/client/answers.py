@@ -9,7 +9,9 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 def context() -> answer_pb2.AnswerContext:
     """Returns a context of one week in Nepal."""
-    made = answer_pb2.AnswerContext(time_zone="Asia/Kathmandu", as_of_revision=12_345, still_running=True)
+    made = answer_pb2.AnswerContext(
+        time_zone="Asia/Kathmandu", as_of_revision=12_345, still_running=True, currency="EUR"
+    )
     made.start.FromDatetime(START - timedelta(hours=5, minutes=45))
     made.end.FromDatetime(START + timedelta(days=7) - timedelta(hours=5, minutes=45))
     made.as_of_time.FromDatetime(START + timedelta(days=7))

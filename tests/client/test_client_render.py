@@ -38,7 +38,7 @@ def test_overview() -> None:
     assert row(text, "Unique users") == ["42", "–"]
     assert row(text, "Satisfaction (1–5)") == ["–"]
     assert row(text, "Response time, p95") == ["12.3", "s"]
-    assert row(text, "Cost (currency units)") == ["1.23"]
+    assert row(text, "Cost") == ["1.23", "EUR"]
     assert row(text, "Storage in use") == ["5.0", "GiB"]
     assert row(text, "4 others") == ["960"]
 

@@ -111,14 +111,15 @@ def overview(
     *,
     of: options.PeriodOptions,
     only: options.FilterOptions,
+    compare: options.Compare = None,
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
     """Show the key figures of a period, of everything or of one value of a dimension."""
-    question, narrowed = of.question(), only.arguments()
+    question, narrowed, compared = of.question(), only.arguments(), options.compare(compare)
     with to.connect() as server:
         asked = options.asked(question, server)
-        response = server.overview(asked.start, asked.end, time_zone=asked.time_zone, **narrowed)
+        response = server.overview(asked.start, asked.end, time_zone=asked.time_zone, compare=compared, **narrowed)
     output.emit(
         document=lambda: json_output.of(response),
         sheet=lambda: sheets.overview(response),
@@ -134,14 +135,17 @@ def agent(
     agent_id: Annotated[str, typer.Argument(metavar="AGENT_ID", help="The agent, as on its events.")],
     of: options.PeriodOptions,
     trend_days: Annotated[int | None, typer.Option(min=1, max=400, help="Days of the trend. Default: 7.")] = None,
+    compare: options.Compare = None,
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
     """Show the figures of one agent, with a daily trend."""
-    question = of.question()
+    question, compared = of.question(), options.compare(compare)
     with to.connect() as server:
         asked = options.asked(question, server)
-        response = server.agent(agent_id, asked.start, asked.end, time_zone=asked.time_zone, trend_days=trend_days)
+        response = server.agent(
+            agent_id, asked.start, asked.end, time_zone=asked.time_zone, trend_days=trend_days, compare=compared
+        )
     output.emit(
         document=lambda: json_output.with_states(response, "trend", time_pb2.GRANULARITY_DAY),
         sheet=lambda: sheets.agent(response),
@@ -158,12 +162,13 @@ def usage(
     granularity: options.Granularity = None,
     metric: Annotated[list[str] | None, typer.Option("--metric", help="A metric's name; may be repeated.")] = None,
     only: options.FilterOptions,
+    compare: options.Compare = None,
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
     """Show series over a period; a single metric as a bar chart, point by point."""
     question, narrowed = of.question(), only.arguments()
-    width = options.granularity(granularity)
+    width, compared = options.granularity(granularity), options.compare(compare)
     with to.connect() as server:
         asked = options.asked(question, server)
         response = server.usage(
@@ -172,6 +177,7 @@ def usage(
             granularity=width,
             metrics=metric or [],
             time_zone=asked.time_zone,
+            compare=compared,
             **narrowed,
         )
     output.emit(

@@ -13,7 +13,14 @@ from tallywire.v1 import metrics_service_pb2, time_pb2
 ABSENT: Final = "–"
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
-_DATE_FORMATS: Final = {time_pb2.GRANULARITY_HOUR: "%Y-%m-%d %H:%M", time_pb2.GRANULARITY_MONTH: "%Y-%m"}
+_DATE_FORMATS: Final = {
+    time_pb2.GRANULARITY_QUARTER_HOUR: "%Y-%m-%d %H:%M",
+    time_pb2.GRANULARITY_HALF_HOUR: "%Y-%m-%d %H:%M",
+    time_pb2.GRANULARITY_HOUR: "%Y-%m-%d %H:%M",
+    time_pb2.GRANULARITY_MONTH: "%Y-%m",
+    time_pb2.GRANULARITY_QUARTER: "%Y-%m",
+    time_pb2.GRANULARITY_YEAR: "%Y",
+}
 
 
 def count(value: float) -> str:
@@ -52,6 +59,11 @@ def money(value: float) -> str:
     """Returns millionths of the organization's currency in whole units, with more decimals for small amounts."""
     units = value / 1_000_000
     return f"{units:,.2f}" if abs(units) >= 1 or not units else f"{units:.4f}"
+
+
+def form_of(form: Callable[[float], str], currency: str) -> Callable[[float], str]:
+    """Returns how a figure is written: money with the code of its currency, any other as before."""
+    return (lambda value: f"{money(value)} {plain(currency)}") if form is money and currency else form
 
 
 def size(value: float) -> str:

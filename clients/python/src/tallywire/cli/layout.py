@@ -1,6 +1,8 @@
 """What tables of answers have in common: their form, and the heading above them."""
 
 from collections.abc import Sequence
+from datetime import tzinfo
+from typing import Final
 
 from rich import box
 from rich.table import Table
@@ -16,6 +18,23 @@ def table(*columns: tuple[str, str]) -> Table:
     for title, side in columns:
         made.add_column(title, justify="right" if side == "right" else "left", no_wrap=True)
     return made
+
+
+_NOT_COMPARED: Final = {
+    answer_pb2.ABSENCE_REASON_BEFORE_FIRST_EVENT: "the earlier period begins before the first event",
+    answer_pb2.ABSENCE_REASON_BEFORE_FLOOR: "the earlier period is before all times that are kept",
+    answer_pb2.ABSENCE_REASON_TOO_EARLY: "nothing of the period has passed yet",
+    answer_pb2.ABSENCE_REASON_NOT_KEPT: "figures of the earlier period are not kept",
+}
+
+
+def comparison(compared: answer_pb2.ComparedPeriod, where: tzinfo) -> list[str]:
+    """Returns the notes for a heading about what is compared: none without a comparison."""
+    if not compared.HasField("start"):
+        return []
+    if compared.absence_reason:
+        return [f"not compared: {_NOT_COMPARED.get(compared.absence_reason, 'it cannot be')}"]
+    return [f"compared with {formatting.instant(compared.start, where)} to {formatting.instant(compared.end, where)}"]
 
 
 def heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] = ()) -> Text:

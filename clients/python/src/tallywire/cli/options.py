@@ -14,7 +14,7 @@ from rich.console import Console
 from tallywire import aio, client, requests
 from tallywire.cli import csv_output, json_output, key_values, period
 from tallywire.cli.problems import WrongUsage
-from tallywire.requests import GranularityName
+from tallywire.requests import CompareName, GranularityName
 
 Address = Annotated[str, typer.Option(envvar="TALLYWIRE_ADDRESS", help="Where the server listens, as host:port.")]
 Key = Annotated[
@@ -31,7 +31,19 @@ CertKey = Annotated[Path | None, typer.Option(help="PEM file with the client's p
 Insecure = Annotated[bool, typer.Option("--insecure", help="Plaintext also to other machines: the key can be read.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV (RFC 4180) and nothing else.")]
-Last = Annotated[str | None, typer.Option(help="The period up to now: 30m, 12h, 7d, 4w. Default: 7d.")]
+
+
+def _named_periods(incomplete: str) -> list[str]:
+    return [name for name in period.NAMES if name.startswith(incomplete)]
+
+
+Last = Annotated[
+    str | None,
+    typer.Option(
+        autocompletion=_named_periods,
+        help=f"The period up to now: 30m, 12h, 7d, 4w; or by name: {', '.join(period.NAMES)}. Default: 7d.",
+    ),
+]
 From = Annotated[str | None, typer.Option("--from", help="Its start: a date or an RFC 3339 instant.")]
 To = Annotated[str | None, typer.Option("--to", help="The first instant after it. Default: now.")]
 Zone = Annotated[
@@ -76,6 +88,13 @@ UpdateWhere = Annotated[list[str] | None, _where(UPDATE_DIMENSIONS, _ANY_VALUE)]
 
 Granularity = Annotated[
     str | None, typer.Option(help="Width of a point: quarter_hour, half_hour, hour, day, week, month, quarter or year.")
+]
+
+Compare = Annotated[
+    str | None,
+    typer.Option(
+        help="Show an earlier period, too: previous, or the same days of the week, month or year before; or none."
+    ),
 ]
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
@@ -247,10 +266,25 @@ def granularity(text: str | None) -> GranularityName | None:
     raise WrongUsage(f"--granularity is one of {', '.join(choices)}, not {text!r}")
 
 
+def compare(text: str | None) -> CompareName | None:
+    """Returns the earlier period of that name, or None without one. Raises WrongUsage."""
+    choices: tuple[CompareName, ...] = get_args(CompareName)
+    for choice in choices:
+        if choice == text:
+            return choice
+    if text in (None, "none"):
+        return None
+    raise WrongUsage(f"--compare is one of {', '.join(choices)}, none, not {text!r}")
+
+
 def asked(question: period.Question, server: client.Client) -> period.AskedPeriod:
-    """Returns the period, for dates after a look at the organization's zone. Raises WrongUsage."""
-    quarter = timedelta(minutes=15)
-    return question.period(lambda: server.overview(question.now - quarter, question.now).context.time_zone)
+    """Returns the period, for days after a look at the organization's zone. Raises WrongUsage."""
+
+    def home() -> period.Home:
+        context = server.overview(question.now - timedelta(minutes=15), question.now).context
+        return period.Home(time_zone=context.time_zone, week_start=max(0, context.week_start - 1))
+
+    return question.period(home)
 
 
 def _read(path: Path | None, option: str) -> bytes | None:

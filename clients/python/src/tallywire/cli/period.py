@@ -11,6 +11,15 @@ from tallywire.cli.problems import WrongUsage
 
 DEFAULT_LAST: Final = "7d"
 _EARLIEST: Final = timezone(timedelta(hours=14))  # where days begin first
+NAMES: Final = (
+    "today",
+    "yesterday",
+    *("week", "last week"),
+    *("month", "last month"),
+    *("quarter", "last quarter"),
+    *("year", "last year"),
+)
+_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -21,6 +30,14 @@ class AskedPeriod:
     start: datetime
     end: datetime
     time_zone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The organization's time zone, and the day on which its weeks begin: 0 is Monday."""
+
+    time_zone: str
+    week_start: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,41 +52,75 @@ class Question:
 
     def check(self) -> None:
         """Raises WrongUsage for what makes no sense in any zone."""
-        _period(self.last, self.start, self.end, self.zone, self.now, _zone(self.zone) if self.zone else _EARLIEST)
+        self._period(_zone(self.zone) if self.zone else _EARLIEST, 0)
 
-    def period(self, organization: Callable[[], str]) -> AskedPeriod:
-        """Returns the period. Dates are midnights in the zone, without one in the organization's. Raises WrongUsage."""
-        where: tzinfo = UTC
-        if self.zone:
-            where = _zone(self.zone)
-        elif any(text and _date(text) for text in (self.start, self.end)):
-            where = _organizations(organization())
-        return _period(self.last, self.start, self.end, self.zone, self.now, where)
+    def period(self, organization: Callable[[], Home]) -> AskedPeriod:
+        """Returns the period. Days are those of the zone, without one of the organization's. Raises WrongUsage."""
+        where, week_start = _zone(self.zone) if self.zone else UTC, 0
+        name = _name(self.last) if self.last else None
+        has_days = name is not None or any(text and _date(text) for text in (self.start, self.end))
+        if name in ("week", "last week") or (has_days and not self.zone):
+            home = organization()
+            where, week_start = where if self.zone else _organizations(home.time_zone), home.week_start
+        return self._period(where, week_start)
+
+    def _period(self, where: tzinfo, week_start: int) -> AskedPeriod:
+        """Returns the period whose days are those of a zone."""
+        if self.last is not None and (self.start or self.end):
+            raise WrongUsage("--last goes without --from and --to")
+        if self.end and not self.start:
+            raise WrongUsage("--to needs --from")
+        if self.start is None:
+            begin, until = self._last(self.last or DEFAULT_LAST, where, week_start)
+            return AskedPeriod(start=begin, end=until, time_zone=self.zone)
+        begin = instant(self.start, where, "--from")
+        until = instant(self.end, where, "--to") if self.end else self.now
+        if until <= begin:
+            raise WrongUsage("--to is not later than --from" if self.end else "--from lies in the future")
+        return AskedPeriod(start=begin, end=until, time_zone=self.zone)
+
+    def _last(self, text: str, where: tzinfo, week_start: int) -> tuple[datetime, datetime]:
+        """Returns the period of a name or a length."""
+        name = _name(text)
+        if name is None:
+            return self.now - _length(text), self.now
+        first, after = _days(name, self.now.astimezone(where).date(), week_start)
+        return _midnight(first, where), _midnight(after, where)
 
 
-def _period(
-    last: str | None, start: str | None, end: str | None, zone: str | None, now: datetime, where: tzinfo
-) -> AskedPeriod:
-    """Returns the period whose dates are midnights in a zone."""
-    if last is not None and (start or end):
-        raise WrongUsage("--last goes without --from and --to")
-    if end and not start:
-        raise WrongUsage("--to needs --from")
-    if start is None:
-        return AskedPeriod(start=now - _length(last or DEFAULT_LAST), end=now, time_zone=zone)
-    begin = instant(start, where, "--from")
-    until = instant(end, where, "--to") if end else now
-    if until <= begin:
-        raise WrongUsage("--to is not later than --from" if end else "--from lies in the future")
-    return AskedPeriod(start=begin, end=until, time_zone=zone)
+def _name(text: str) -> str | None:
+    """Returns the name of a period that a text is, or None."""
+    name = re.sub(r"[\s_-]+", " ", text.strip().lower())
+    return name if name in NAMES else None
+
+
+def _days(name: str, today: date, week_start: int) -> tuple[date, date]:
+    """Returns the first day of a period by name, and the first day after it."""
+    match name.removeprefix("last "):
+        case "today":
+            first, after = today, today + timedelta(days=1)
+        case "yesterday":
+            first, after = today - timedelta(days=1), today
+        case "week":
+            first = today - timedelta(days=(today.weekday() - week_start) % 7 + 7 * name.startswith("last "))
+            after = first + timedelta(days=7)
+        case unit:
+            months = _MONTHS[unit]
+            number = today.year * 12 + (today.month - 1) // months * months - months * name.startswith("last ")
+            first, after = (date(one // 12, one % 12 + 1, 1) for one in (number, number + months))
+    return first, after
+
+
+def _midnight(day: date, where: tzinfo) -> datetime:
+    """Returns a day's midnight. Where the clocks skip it, this is the first instant of the day all the same."""
+    return datetime.combine(day, time(), where).astimezone(UTC)
 
 
 def instant(text: str, where: tzinfo | None, option: str) -> datetime:
     """Returns an RFC 3339 instant, or a date's midnight in the zone if there is one. Raises WrongUsage."""
     day = _date(text)
     if day is not None and where is not None:
-        # Where the clocks skip midnight, this is the first instant of the day all the same.
-        return datetime.combine(day, time(), where).astimezone(UTC)
+        return _midnight(day, where)
     try:
         parsed = datetime.fromisoformat(text)
         if parsed.tzinfo is not None:
@@ -92,7 +143,9 @@ def _length(text: str) -> timedelta:
     """Returns 7d, 12h, 30m or 2w as a length. Raises WrongUsage."""
     found = re.fullmatch(r"([1-9]\d{0,5})([mhdw])", text)
     if found is None:
-        raise WrongUsage(f"--last is a number with m, h, d or w, such as 7d, not {text!r}")
+        raise WrongUsage(
+            f"--last is a number with m, h, d or w, such as 7d, or one of {', '.join(NAMES)}, not {text!r}"
+        )
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 

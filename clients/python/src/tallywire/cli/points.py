@@ -1,6 +1,7 @@
 """Which points of a series say less than they seem to: cut by the period, still running, or not begun."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final, Protocol
@@ -10,11 +11,16 @@ from google.protobuf import timestamp_pb2
 from tallywire.cli import formatting
 from tallywire.v1 import answer_pb2, time_pb2
 
+_MINUTES: Final = {
+    time_pb2.GRANULARITY_QUARTER_HOUR: 15,
+    time_pb2.GRANULARITY_HALF_HOUR: 30,
+    time_pb2.GRANULARITY_HOUR: 60,
+}
 _QUARTER: Final = timedelta(minutes=15)  # what the service counts by, and rounds the ends of buckets to
 
 
 class PointState(StrEnum):
-    """How much of its hour, day, week or month a point has counted."""
+    """How much of its hour, day, week or other width a point has counted."""
 
     WHOLE = "whole"
     CUT = "cut"  # the period begins or ends within it
@@ -43,9 +49,9 @@ def states(
     spans: Sequence[PointSpan], granularity: time_pb2.Granularity.ValueType, context: answer_pb2.AnswerContext
 ) -> list[PointState]:
     """Returns the state of each point of an answer, at the time of the snapshot that answered."""
-    where = formatting.zone(context.time_zone)
     now = context.as_of_time.ToDatetime(tzinfo=UTC)
-    return [_state(span, granularity, where, now) for span in spans]
+    wall = _Wall(granularity=granularity, where=formatting.zone(context.time_zone), week_start=context.week_start)
+    return [_state(span, wall, now) for span in spans]
 
 
 def summary(states: Sequence[PointState]) -> list[str]:
@@ -63,30 +69,42 @@ def summary(states: Sequence[PointState]) -> list[str]:
     return notes
 
 
-def _state(span: PointSpan, granularity: time_pb2.Granularity.ValueType, where: tzinfo, now: datetime) -> PointState:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wall:
+    """The clock on the wall and the calendar by which points are cut."""
+
+    granularity: time_pb2.Granularity.ValueType
+    where: tzinfo
+    week_start: time_pb2.Weekday.ValueType
+
+    def name(self, instant: datetime) -> object:
+        """Returns a key of the hour, day, week or other width of an instant."""
+        local = instant.astimezone(self.where)
+        match self.granularity:
+            case time_pb2.GRANULARITY_QUARTER_HOUR | time_pb2.GRANULARITY_HALF_HOUR | time_pb2.GRANULARITY_HOUR:
+                part = local.minute // _MINUTES[self.granularity]
+                return local.date(), local.hour, part, local.utcoffset()
+            case time_pb2.GRANULARITY_WEEK:
+                return local.date() - timedelta(days=(local.isoweekday() - max(1, self.week_start)) % 7)
+            case time_pb2.GRANULARITY_MONTH:
+                return local.year, local.month
+            case time_pb2.GRANULARITY_QUARTER:
+                return local.year, (local.month - 1) // 3
+            case time_pb2.GRANULARITY_YEAR:
+                return local.year
+        return local.date()
+
+    def is_boundary(self, instant: datetime) -> bool:
+        """Returns whether one point ends here and the next begins, to a quarter of an hour."""
+        before, after = instant - _QUARTER, instant + _QUARTER - timedelta(seconds=1)
+        return self.name(before) != self.name(after)
+
+
+def _state(span: PointSpan, wall: _Wall, now: datetime) -> PointState:
     start, end = span.start.ToDatetime(tzinfo=UTC), span.end.ToDatetime(tzinfo=UTC)
     if now <= start:
         return PointState.NOT_BEGUN
-    ends_whole = _is_boundary(end, granularity, where)
-    if now < end or (not ends_whole and _name(now, granularity, where) == _name(start, granularity, where)):
+    ends_whole = wall.is_boundary(end)
+    if now < end or (not ends_whole and wall.name(now) == wall.name(start)):
         return PointState.RUNNING
-    return PointState.WHOLE if ends_whole and _is_boundary(start, granularity, where) else PointState.CUT
-
-
-def _is_boundary(instant: datetime, granularity: time_pb2.Granularity.ValueType, where: tzinfo) -> bool:
-    """Returns whether one hour, day, week or month ends here and the next begins, to a quarter of an hour."""
-    before, after = instant - _QUARTER, instant + _QUARTER - timedelta(seconds=1)
-    return _name(before, granularity, where) != _name(after, granularity, where)
-
-
-def _name(instant: datetime, granularity: time_pb2.Granularity.ValueType, where: tzinfo) -> object:
-    """Returns a key of the hour, day, week or month of an instant."""
-    local = instant.astimezone(where)
-    match granularity:
-        case time_pb2.GRANULARITY_HOUR:
-            return local.date(), local.hour, local.utcoffset()
-        case time_pb2.GRANULARITY_WEEK:
-            return local.isocalendar()[:2]
-        case time_pb2.GRANULARITY_MONTH:
-            return local.year, local.month
-    return local.date()
+    return PointState.WHOLE if ends_whole and wall.is_boundary(start) else PointState.CUT

@@ -8,10 +8,8 @@ from google.protobuf.message import Message
 from rich.console import Console
 from rich.text import Text
 
-from tallywire.cli import formatting, points
-from tallywire.cli.layout import heading as _heading
-from tallywire.cli.layout import table as _table
-from tallywire.v1 import metrics_service_pb2, time_pb2
+from tallywire.cli import formatting, layout, points
+from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 _Form = Callable[[float], str]
 _Row = tuple[str, str, _Form]
@@ -50,7 +48,7 @@ _RESOURCES: Final[tuple[_Row, ...]] = (
     ("prompt_tokens", "Tokens read", formatting.count),
     ("completion_tokens", "Tokens written", formatting.count),
     ("token_usage", "Tokens", formatting.count),
-    ("cost_micros", "Cost (currency units)", formatting.money),
+    ("cost_micros", "Cost", formatting.money),
     ("api_calls", "API and tool calls", formatting.count),
 )
 _OVERVIEW: Final[tuple[tuple[_Row, ...], ...]] = (
@@ -115,14 +113,18 @@ _HUMAN: Final[tuple[_Row, ...]] = (
 
 
 def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse) -> None:
-    """Prints the key figures with their changes, and the most frequent event types."""
-    answer = response.overview
-    console.print(_heading("Overview", response.context))
-    table = _table(("Figure", "left"), ("Value", "right"), ("Change", "right"))
+    """Prints the key figures with their changes, those of an earlier period if there are any, and the most frequent
+    event types.
+    """
+    answer, context, earlier = response.overview, response.context, response.HasField("earlier")
+    notes = layout.comparison(response.compared, formatting.zone(context.time_zone))
+    console.print(layout.heading("Overview", context, notes))
+    columns = (("Value", "right"), *((("Earlier", "right"),) if earlier else ()), ("Change", "right"))
+    table = layout.table(("Figure", "left"), *columns)
     for section in _OVERVIEW:
         for name, label, form in section:
             change = formatting.change(answer, _CHANGES[name]) if name in _CHANGES else ""
-            table.add_row(label, formatting.field(answer, name, form), change)
+            table.add_row(label, *_pair(answer, response.earlier if earlier else None, name, form, context), change)
         table.add_section()
     console.print(table)
     if answer.events_by_type:
@@ -130,15 +132,26 @@ def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse
         _event_types(console, answer.events_by_type)
 
 
+def _pair(
+    answer: Message, earlier: Message | None, name: str, form: _Form, context: answer_pb2.AnswerContext
+) -> list[str]:
+    """Returns a figure, and behind it that of the earlier period if there is one."""
+    written = formatting.form_of(form, context.currency)
+    return [formatting.field(one, name, written) for one in (answer, earlier) if one is not None]
+
+
 def agent(console: Console, response: metrics_service_pb2.GetAgentMetricsResponse) -> None:
-    """Prints the figures of one agent and its daily trend."""
+    """Prints the figures of one agent, those of an earlier period if there are any, and its daily trend."""
     answer, where = response.agent, formatting.zone(response.context.time_zone)
-    console.print(_heading(f"Agent {formatting.plain(answer.agent_id)}", response.context))
-    table = _table(("Figure", "left"), ("Value", "right"))
+    earlier = response.earlier if response.HasField("earlier") else None
+    notes = layout.comparison(response.compared, where)
+    console.print(layout.heading(f"Agent {formatting.plain(answer.agent_id)}", response.context, notes))
+    columns = (("Value", "right"), *((("Earlier", "right"),) if earlier else ()))
+    table = layout.table(("Figure", "left"), *columns)
     human = any(answer.HasField("available_time_ms") or getattr(answer, name) for name, _, _ in _HUMAN)
     for section in (*_AGENT, _HUMAN) if human else _AGENT:
         for name, label, form in section:
-            table.add_row(label, formatting.field(answer, name, form))
+            table.add_row(label, *_pair(answer, earlier, name, form, response.context))
         table.add_section()
     console.print(table)
     if response.trend:
@@ -151,9 +164,9 @@ def agent(console: Console, response: metrics_service_pb2.GetAgentMetricsRespons
 def agents(console: Console, responses: Sequence[metrics_service_pb2.GetAgentMetricsResponse]) -> None:
     """Prints one line for each agent, with the messages of its trend as a line of bars."""
     if responses:
-        console.print(_heading("Agents", responses[0].context))
+        console.print(layout.heading("Agents", responses[0].context))
     right = ("Conv.", "Messages", "Users", "Resolved", "p95", "Rating")
-    table = _table(("Agent", "left"), *((label, "right") for label in right), ("Trend", "left"))
+    table = layout.table(("Agent", "left"), *((label, "right") for label in right), ("Trend", "left"))
     table.columns[0].max_width, table.columns[0].overflow = 16, "ellipsis"
     for response in responses:
         answer = response.agent
@@ -171,17 +184,23 @@ def agents(console: Console, responses: Sequence[metrics_service_pb2.GetAgentMet
 
 
 def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse) -> None:
-    """Prints each series as a line of bars with its least, greatest and latest value; a single one point by point."""
-    width = time_pb2.Granularity.Name(response.granularity).removeprefix("GRANULARITY_").lower()
+    """Prints each series as a line of bars with its least, greatest and latest value, and the earlier value that the
+    latest is compared with; a single one point by point.
+    """
+    width = time_pb2.Granularity.Name(response.granularity).removeprefix("GRANULARITY_").lower().replace("_", " ")
     states = points.states(response.buckets, response.granularity, response.context)
-    console.print(_heading(f"Usage by {width}", response.context, points.summary(states)))
-    right = ("Least", "Greatest", "Latest")
-    rows = [(formatting.plain(one.metric), _begun(one, states), *_extremes(one, states)) for one in response.series]
+    notes = layout.comparison(response.compared, formatting.zone(response.context.time_zone))
+    console.print(layout.heading(f"Usage by {width}", response.context, [*points.summary(states), *notes]))
+    right = ("Least", "Greatest", "Latest", *(("Earlier",) if response.earlier_series else ()))
+    rows = [
+        (formatting.plain(one.metric), _begun(one, states), _extremes(response, place, states))
+        for place, one in enumerate(response.series)
+    ]
     # The line of bars gets what the figures leave of the width.
-    widths = [max(map(len, texts)) for texts in zip(*((row[0], *row[2:]) for row in rows), strict=True)]
+    widths = [max(map(len, texts)) for texts in zip(*((name, *texts) for name, _, texts in rows), strict=True)]
     room = console.width - sum(max(width, 8) for width in widths) - 2 * len(right)
-    table = _table(("Metric", "left"), ("Trend", "left"), *((label, "right") for label in right))
-    for name, values, *texts in rows:
+    table = layout.table(("Metric", "left"), ("Trend", "left"), *((label, "right") for label in right))
+    for name, values, texts in rows:
         table.add_row(Text(name), formatting.sparkline(values, max(_TREND_LEAST, min(_TREND, room - 2))), *texts)
     console.print(table)
     if len(response.series) == 1:
@@ -200,18 +219,31 @@ def _begun(series: metrics_service_pb2.Series, states: Sequence[points.PointStat
     return [value for value, state in pairs if state is not points.PointState.NOT_BEGUN]
 
 
-def _extremes(series: metrics_service_pb2.Series, states: Sequence[points.PointState]) -> tuple[str, str, str]:
-    """Returns the least, the greatest and the latest value of a series, as they are written.
+def _extremes(
+    response: metrics_service_pb2.GetUsageTrendsResponse, place: int, states: Sequence[points.PointState]
+) -> list[str]:
+    """Returns the least, the greatest and the latest value of a series, as they are written, and the earlier value that
+    the latest is compared with, if there is one.
 
     Parts of an hour or a day are not compared with whole ones; they count only if no point is whole.
     """
-    form = formatting.BY_UNIT.get(series.unit, formatting.count)
-    whole = [value for value, state in zip(_values(series), states, strict=False) if state is points.PointState.WHOLE]
-    values = whole or _begun(series, states)
-    known = [value for value in values if value is not None]
+    series = response.series[place]
+    form = _form(series, response.context)
+    values = _values(series)
+    chosen = [at for at, state in enumerate(states) if state is points.PointState.WHOLE] or [
+        at for at, state in enumerate(states) if state is not points.PointState.NOT_BEGUN
+    ]
+    known = [value for at in chosen if (value := values[at]) is not None]
     least, greatest = (min(known), max(known)) if known else (None, None)
-    latest = values[-1] if values else None
-    return _written(least, form), _written(greatest, form), _written(latest, form)
+    found = [least, greatest, values[chosen[-1]] if chosen else None]
+    if response.earlier_series:
+        found.append(_values(response.earlier_series[place])[chosen[-1]] if chosen else None)
+    return [_written(value, form) for value in found]
+
+
+def _form(series: metrics_service_pb2.Series, context: answer_pb2.AnswerContext) -> _Form:
+    """Returns how values of a series are written."""
+    return formatting.form_of(formatting.BY_UNIT.get(series.unit, formatting.count), context.currency)
 
 
 def _written(value: float | None, form: _Form) -> str:
@@ -224,19 +256,21 @@ def _points(
 ) -> None:
     """Prints the only series of an answer bucket by bucket, with a bar chart: pale where a point is not whole."""
     series, where = response.series[0], formatting.zone(response.context.time_zone)
-    form = formatting.BY_UNIT.get(series.unit, formatting.count)
-    values = _values(series)
+    form = _form(series, response.context)
+    values, earlier = _values(series), [_values(one) for one in response.earlier_series]
     top = max((value for value in values if value is not None), default=0.0)
-    table = _table(("Start", "left"), ("Value", "right"), ("", "left"))
-    for bucket, value, state in zip(response.buckets, values, states, strict=False):
+    columns = (("Value", "right"), *(("Earlier", "right") for _ in earlier))
+    table = layout.table(("Start", "left"), *columns, ("", "left"))
+    for place, (bucket, value, state) in enumerate(zip(response.buckets, values, states, strict=False)):
         label = formatting.bucket(bucket.start, where, response.granularity)
+        before = [_written(one[place], form) for one in earlier]
         if state is points.PointState.NOT_BEGUN:
-            table.add_row(label, formatting.ABSENT, state.word)
+            table.add_row(label, formatting.ABSENT, *before, state.word)
             continue
         bar = formatting.bar(value, top, _BAR - 8)
         if state is not points.PointState.WHOLE:
             bar = f"{'░' * len(bar)} {state.word}".strip()
-        table.add_row(label, _written(value, form), bar)
+        table.add_row(label, _written(value, form), *before, bar)
     console.print(table)
 
 
@@ -248,7 +282,7 @@ def _trend(
 ) -> None:
     """Prints the daily trend of an agent."""
     right = ("Conversations", "Messages", "Response", "p95", "Rating")
-    table = _table(("Day", "left"), *((label, "right") for label in right), ("", "left"))
+    table = layout.table(("Day", "left"), *((label, "right") for label in right), ("", "left"))
     for point, state in zip(trend, states, strict=True):
         if state is points.PointState.NOT_BEGUN:
             table.add_row(
@@ -269,7 +303,7 @@ def _trend(
 
 def _event_types(console: Console, types: Sequence[metrics_service_pb2.EventTypeCount]) -> None:
     """Prints the most frequent event types with bars, and how many others there are."""
-    table = _table(("Event type", "left"), ("Events", "right"), ("", "left"))
+    table = layout.table(("Event type", "left"), ("Events", "right"), ("", "left"))
     for entry in types[:_EVENT_TYPES]:
         name = Text(formatting.plain(entry.event_type))
         table.add_row(name, formatting.count(entry.events), formatting.bar(entry.events, types[0].events, 24))
