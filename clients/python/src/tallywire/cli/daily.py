@@ -50,13 +50,13 @@ def sheet(response: metrics_service_pb2.GetDailyStatsResponse) -> Sheet:
 
 def render(console: Console, response: metrics_service_pb2.GetDailyStatsResponse) -> None:
     """Prints the days and all of them together; a day that is not over has an ellipsis behind its date."""
-    where = formatting.zone(response.context.time_zone)
+    where, currency = formatting.zone(response.context.time_zone), response.context.currency
     console.print(layout.heading("Days", response.context))
     tables.show(
         console,
         [tables.Column(heading="Day"), *(tables.Column(heading=heading) for _, heading, _ in _COLUMNS)],
-        [[_name(day, where), *_cells(day)] for day in response.days],
-        apart=[["All", *_cells(response.total)]],
+        [[_name(day, where), *_cells(day, currency)] for day in response.days],
+        apart=[["All", *_cells(response.total, currency)]],
     )
 
 
@@ -64,11 +64,11 @@ def _name(day: metrics_service_pb2.DailyStats, where: tzinfo) -> str:
     return formatting.instant(day.bucket.start, where, "%Y-%m-%d") + ("…" if day.running else "")
 
 
-def _cells(day: metrics_service_pb2.DailyStats) -> list[str]:
+def _cells(day: metrics_service_pb2.DailyStats, currency: str) -> list[str]:
     """Returns the cells of a day; dashes alone where nothing can have been counted."""
     if day.before_first_event:
         return [formatting.ABSENT] * len(_COLUMNS)
-    return [formatting.field(day, name, form) for name, _, form in _COLUMNS]
+    return [formatting.field(day, name, formatting.form_of(form, currency)) for name, _, form in _COLUMNS]
 
 
 def _rows(response: metrics_service_pb2.GetDailyStatsResponse) -> Iterator[Sequence[Cell]]:
