@@ -306,11 +306,15 @@ def test_a_batch_that_breaks_tells_what_was_stored(client: tallywire.Client, scr
 def test_questions_carry_their_arguments(client: tallywire.Client, script: scripted.Script) -> None:
     client.overview(START, END, time_zone="Asia/Kathmandu", channel="web")
     client.agent("a1", START, END, trend_days=30)
-    client.usage(START, END, granularity="week", metrics=["total_messages"], team_id="t")
+    client.usage(
+        START, END, granularity="week", week_start="sunday", metrics=["total_messages"], since_revision=9, team_id="t"
+    )
     client.usage(START, END)
     client.usage(START, END, dimensions={"model": "small-2"})
     assert client.metrics() == metrics_service_pb2.ListMetricsResponse()
     overview, agent, usage, default, by_model, _ = script.requests
+    assert (usage.time_range.week_start, usage.since_revision) == (time_pb2.WEEKDAY_SUNDAY, 9)
+    assert default.time_range.week_start == time_pb2.WEEKDAY_UNSPECIFIED
     assert overview.time_range.start.ToJsonString() == "2026-01-01T00:00:00Z"
     assert overview.time_range.end.ToJsonString() == "2026-02-01T00:00:00Z"
     assert (overview.time_range.time_zone, overview.filter.channel) == ("Asia/Kathmandu", "web")
@@ -330,6 +334,12 @@ def test_questions_are_checked_before_they_are_sent(client: tallywire.Client, sc
         client.overview(naive, END)
     with pytest.raises(ValueError, match="end has no time zone"):
         client.agent("a", START, naive)
+    with pytest.raises(ValueError, match="compare has no time zone"):
+        client.agent("a", START, END, compare=(START, naive))
+    with pytest.raises(ValueError, match="compare is one of previous, week, month, year or a start"):
+        client.overview(START, END, compare="decade")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="week_start is one of monday"):
+        client.usage(START, END, week_start="domingo")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="granularity is one of quarter_hour, half_hour, hour, day"):
         client.usage(START, END, granularity="minute")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="sequence of names"):

@@ -69,13 +69,15 @@ class AsyncQuestions(abc.ABC):
         granularity: requests.GranularityName | None = None,
         metrics: Sequence[str] = (),
         time_zone: str | None = None,
+        week_start: requests.WeekdayName | None = None,
         compare: requests.Compare | None = None,
+        since_revision: int = 0,
         timeout: float | None = None,
         **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
         """Returns series over [start, end), as Client.usage() does."""
-        period = requests.time_range(start, end, time_zone)
-        request = requests.usage(period, granularity, metrics, compare, only)
+        period = requests.time_range(start, end, time_zone, week_start)
+        request = requests.usage(period, granularity, metrics, compare, since_revision, only)
         return await self._call(self._bound().metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
 
     async def daily_stats(

@@ -73,16 +73,20 @@ class Questions(abc.ABC):
         granularity: requests.GranularityName | None = None,
         metrics: Sequence[str] = (),
         time_zone: str | None = None,
+        week_start: requests.WeekdayName | None = None,
         compare: requests.Compare | None = None,
+        since_revision: int = 0,
         timeout: float | None = None,
         **only: Unpack[requests.Only],
     ) -> metrics_service_pb2.GetUsageTrendsResponse:
         """Returns series over [start, end); without a granularity or metrics the server chooses.
 
-        With `compare`, as in overview(), also the series of an earlier period, bucket by bucket.
+        With `compare`, as in overview(), also the series of an earlier period, bucket by bucket. With the revision of
+        an earlier answer as `since_revision`, buckets that have changed since then are marked as restated; raises
+        OutOfRange with CHANGES_NOT_KEPT where that is no longer known.
         """
-        period = requests.time_range(start, end, time_zone)
-        request = requests.usage(period, granularity, metrics, compare, only)
+        period = requests.time_range(start, end, time_zone, week_start)
+        request = requests.usage(period, granularity, metrics, compare, since_revision, only)
         return self._call(self._metrics.GetUsageTrends, lambda: request, retries.QUERY, timeout)
 
     def daily_stats(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal, TypedDict, get_args
 
 from google.protobuf import timestamp_pb2
 
@@ -35,6 +35,9 @@ _GRANULARITIES: Final = {
     "year": time_pb2.GRANULARITY_YEAR,
 }
 
+
+WeekdayName = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_WEEKDAYS: Final = get_args(WeekdayName)
 
 CompareName = Literal["previous", "week", "month", "year"]
 # An earlier period to compare with: by its name, or its start and end.
@@ -179,6 +182,7 @@ def usage(
     granularity: GranularityName | None,
     metrics: Sequence[str],
     compare: Compare | None,
+    since_revision: int,
     only: Only,
 ) -> metrics_service_pb2.GetUsageTrendsRequest:
     """Returns the request for series. Raises ValueError for an unknown granularity."""
@@ -187,6 +191,7 @@ def usage(
         granularity=_granularity("granularity", granularity),
         metrics=_names(metrics),
         comparison=comparison(compare),
+        since_revision=since_revision,
         filter=answer_filter(**only),
     )
 
@@ -257,10 +262,17 @@ def comparison(compare: Compare | None) -> time_pb2.Comparison | None:
     )
 
 
-def time_range(start: datetime, end: datetime, zone: str | None) -> time_pb2.TimeRange:
-    """Returns the period [start, end). Raises ValueError for naive datetimes."""
+def time_range(
+    start: datetime, end: datetime, zone: str | None, week_start: WeekdayName | None = None
+) -> time_pb2.TimeRange:
+    """Returns the period [start, end). Raises ValueError for naive datetimes and for what is no day of the week."""
+    if week_start is not None and week_start not in _WEEKDAYS:
+        raise ValueError(f"week_start is one of {', '.join(_WEEKDAYS)}, not {week_start!r}")
     return time_pb2.TimeRange(
-        start=events.timestamp(start, "start"), end=events.timestamp(end, "end"), time_zone=zone or ""
+        start=events.timestamp(start, "start"),
+        end=events.timestamp(end, "end"),
+        time_zone=zone or "",
+        week_start=time_pb2.Weekday.Value(f"WEEKDAY_{(week_start or 'unspecified').upper()}"),
     )
 
 
