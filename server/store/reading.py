@@ -21,6 +21,7 @@ _NO_WIDTH = 0  # stands for deltas among the widths of event types
 
 _FIGURES, _EVENT_TYPES = statements.text("read_figures"), statements.text("read_event_types")
 _COUNTER = "r.counter_amounts[array_position(r.counter_keys, {key})]"
+_WANTED_KEY = "(:counters::integer[])[{position}]"
 _SET = "{sets}[array_position(r.set_keys, (:sets::integer[])[{position}])]"
 
 
@@ -38,7 +39,7 @@ def statement(counters: int, sets: int, *, with_event_types: bool) -> Statement:
         KEY_SPAN=cells.KEY_SPAN,
         ROLLUP_SETS=_each(_SET.format(sets="o.sets", position="{position}"), sets),
         DELTA_SETS=_each(_SET.format(sets="r.sets", position="{position}"), sets),
-        DELTA_COUNTERS=_each(f"coalesce({_sum('(:counters::integer[])[{position}]')}, 0)", counters),
+        DELTA_COUNTERS=_each(_bounded(f"coalesce(sum({_COUNTER.format(key=_WANTED_KEY)}), 0)"), counters),
         TYPE_COUNTER=_sum(":type_counter"),
         TOTAL=dimensions.TOTAL.number,
         EVENT_TYPE_DIMENSION=dimensions.EVENT_TYPE.number,
@@ -49,7 +50,11 @@ def statement(counters: int, sets: int, *, with_event_types: bool) -> Statement:
 def _sum(key: str) -> str:
     """Returns the sum of a counter, within what a column and an answer can hold; NULL where no row has it."""
     amount = f"sum({_COUNTER.format(key=key)})"
-    return f"CASE WHEN {amount} IS NOT NULL THEN greatest(least({amount}, {_LARGEST}), -{_LARGEST})::bigint END"
+    return f"CASE WHEN {amount} IS NOT NULL THEN {_bounded(amount)} END"
+
+
+def _bounded(amount: str) -> str:
+    return f"greatest(least({amount}, {_LARGEST}), -{_LARGEST})::bigint"
 
 
 def _each(template: str, count: int) -> str:

@@ -27,6 +27,9 @@ class SessionKind:
         return {
             "timeout": _CONNECT_SECONDS,
             "command_timeout": self.timeout,
+            # Statements are kept whatever their size. The driver would have those of more than 15 KiB parsed and
+            # planned anew each time: the one that answers questions grows with what is wanted.
+            "max_cacheable_statement_size": 0,
             "server_settings": {"application_name": self.application_name},
         }
 

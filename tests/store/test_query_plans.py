@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server import timerange
-from server.catalog import dimensions, figures
+from server.catalog import dimensions, figures, registry
 from server.catalog.filters import Filter
 from server.events.event import conversation_key_of
 from server.local import embedded
@@ -118,6 +118,17 @@ async def test_questions_read_ranges_of_primary_keys(database: Database, full: i
         found = await explained(database, chosen.text, chosen.arguments(**given))
         expected = set(KEYS) if plan.event_types is not None else set(KEYS) - {"members"}
         assert check(found) == expected, name
+
+
+async def test_the_statement_of_any_question_is_parsed_once_for_a_connection(database: Database, full: int) -> None:
+    wanted = figures.wanted(registry.METRICS)
+    chosen = reading.statement(len(wanted.counters), len(wanted.sets), with_event_types=True)
+    plan, _ = QUESTIONS["overview"]
+    async with database.query() as driver:
+        for _ in range(2):
+            await reading.read(driver, full, list(plan.selections()), wanted, plan.event_types)
+        kept = "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement = $1"
+        assert await driver.fetchval(kept, chosen.text) >= 2
 
 
 async def test_silences_of_an_agent_are_read_from_its_figures_alone(database: Database, full: int) -> None:
