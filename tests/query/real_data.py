@@ -49,9 +49,7 @@ def ragpulse() -> Iterator[event_pb2.Event]:
     with gzip.open(RAGPULSE / "0_trace.jsonl.gz", "rt", encoding="utf-8") as file:
         for number, line in enumerate(filter(str.strip, file)):
             row = json.loads(line)
-            message = event_pb2.MessageDetail(
-                prompt_tokens=row["input_length"], completion_tokens=row["output_length"]
-            )
+            message = event_pb2.MessageDetail(prompt_tokens=row["input_length"], completion_tokens=row["output_length"])
             at = _RAGPULSE_BEGAN + timedelta(seconds=int(row["timestamp"]))
             session = row["session_id"]
             yield _event("message.sent", f"rag:{number}", at, conversation_id=session, message=message)
