@@ -1,5 +1,6 @@
 """What events add to which cells: the only place where an event becomes numbers."""
 
+import collections
 import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -271,29 +272,32 @@ def _add_by_details(found: dict[_PlainKey, _ByType], batch: _Batch, pairs: Mappi
         some = batch.events(event_type)
         if not any(map(_detail_of, some)):
             continue
-        places = batch.places(event_type)
+        places = list(map(slots.split, batch.places(event_type)))
+        buckets = [(bucket, slots.WHOLE) for bucket, _ in places]
         carried = {dimension: dimension.carried_by(some) for dimension in mine}
         for pair in pairs.get(event_type, ()):
             first, second = (carried.get(side) or side.carried_by(some) for side in pair.sides or ())
-            carried[pair] = list(map(dimensions.joined, first, second))
+            carried[pair] = dimensions.all_joined(first, second)
         for dimension, values in carried.items():
-            for (value, place), rows in _rows(values, places).items():
-                bucket, slot = slots.split(place)
-                label = batch.overflow.label(dimension, value)
-                key = dimension.number, label, bucket, slot if dimension.has_slots else slots.WHOLE
-                _add_rows(found.setdefault(key, {}), event_type, rows)
+            for (bucket, slot), of_values in _rows(values, places if dimension.has_slots else buckets).items():
+                for value, rows in of_values.items():
+                    key = dimension.number, batch.overflow.label(dimension, value), bucket, slot
+                    _add_rows(found.setdefault(key, {}), event_type, rows)
 
 
-def _rows(values: Sequence[str], places: Sequence[int]) -> dict[tuple[str, int], _Rows]:
-    """Returns the rows of each value and place in time; those without a value are left out."""
-    found: dict[tuple[str, int], _Rows] = {}
-    for row, both in enumerate(zip(values, places, strict=True)):
-        if both[0]:
-            rows = found.get(both)
-            if rows is None:
-                found[both] = [row]
-            else:
-                rows.append(row)
+def _rows(values: Sequence[str], places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], dict[str, _Rows]]:
+    """Returns the rows of each value, by places in time; those without a value are left out."""
+    found: dict[tuple[int, int], dict[str, _Rows]] = {}
+    if len(set(places)) == 1:  # as most often
+        of_values: dict[str, _Rows] = collections.defaultdict(list)
+        found[places[0]] = of_values
+        for row, value in enumerate(values):
+            of_values[value].append(row)
+    else:
+        for row, (place, value) in enumerate(zip(places, values, strict=True)):
+            found.setdefault(place, {}).setdefault(value, []).append(row)
+    for mine in found.values():
+        mine.pop("", None)
     return found
 
 

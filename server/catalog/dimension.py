@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -85,8 +85,7 @@ class Dimension:
         events of its families.
         """
         if self.sides is not None:
-            first, second = (one.carried_by(events) for one in self.sides)
-            return list(map(joined, first, second))
+            return all_joined(*(one.carried_by(events) for one in self.sides))
         if self.field:
             return list(map(field(self.field), events))
         return self.values_in(list(map(_detail_of, events)))
@@ -97,7 +96,8 @@ class Dimension:
         if self.classes:
             return [self.classes[cast(int, one[name])] if name in one else "" for one in details]
         if len(self.details) > 1:
-            return [_spaced(one, self.details) for one in details]
+            told = [list(filter(None, map(one.get, self.details))) if one.get(name) else () for one in details]
+            return list(map(" ".join, cast(list[list[str]], told)))
         values = cast(list[str], [one.get(name, "") for one in details])
         if not self.otherwise or "" not in values:
             return values
@@ -105,16 +105,14 @@ class Dimension:
         return [value or (self.otherwise if told else "") for value, told in zip(values, is_told, strict=True)]
 
 
-def _spaced(detail: Mapping[str, int | str], names: Sequence[str]) -> str:
-    """Returns the value that several details make; empty without the last one."""
-    if not detail.get(names[-1]):
-        return ""
-    return " ".join(str(detail[name]) for name in names if detail.get(name))
-
-
 def joined(first: str, second: str) -> str:
     """Returns the value of a pair; empty where one of the two is."""
     return f"{first}{_BETWEEN}{second}" if first and second else ""
+
+
+def all_joined(first: Iterable[str], second: Iterable[str]) -> list[str]:
+    """Returns the values of a pair, of the values of its sides in the same order."""
+    return [f"{one}{_BETWEEN}{other}" if one and other else "" for one, other in zip(first, second, strict=True)]
 
 
 def combined(values: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from server.catalog.dimension import (
     NO_NUMBER,
     USER_KIND,
     Dimension,
+    all_joined,
     beginning,
     combination,
     combined,
@@ -30,6 +31,7 @@ from server.events.event import Event
 __all__ = (
     "USER_KIND",
     "Dimension",
+    "all_joined",
     "beginning",
     "combination",
     "combined",

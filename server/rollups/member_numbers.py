@@ -1,5 +1,6 @@
 """What is known of users and of the values of dimensions, remembered between batches."""
 
+import collections
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -77,6 +78,7 @@ class _Shelf:
 
 _Generation = dict[tuple[int, int], _Shelf]  # by organization and kind
 _EMPTY = _Shelf()
+_type_of, _detail_of = map(dimensions.field, ("event_type", "detail"))
 _Ids = dict[int, set[str]]  # by kind
 
 
@@ -116,12 +118,12 @@ def ids_of_pairs(events: Sequence[Event], counted: tuple[Dimension, ...], overfl
 
 def _with_details(events: Sequence[Event]) -> dict[str, list[Event]]:
     """Returns the events with details in which dimensions have values, by their type."""
-    types = dimensions.TABLE.of_details
-    found: dict[str, list[Event]] = {}
-    for event in events:
-        if event.detail and event.event_type in types:
-            found.setdefault(event.event_type, []).append(event)
-    return found
+    found: dict[str, list[Event]] = collections.defaultdict(list)
+    for event, event_type, detail in zip(events, map(_type_of, events), map(_detail_of, events), strict=True):
+        if detail:
+            found[event_type].append(event)
+    of_details = dimensions.TABLE.of_details
+    return {event_type: some for event_type, some in found.items() if event_type in of_details}
 
 
 def _without_empty(found: _Ids) -> _Ids:
