@@ -1,5 +1,6 @@
 """Deltas and rollups: figures appended by ingest, folded by workers, and read as one."""
 
+import functools
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,14 +86,19 @@ def _packed(cell: Cell) -> bytes:
     counter_keys, amounts, bin_keys, counts, set_keys, sets = figures(cell)
     return b"".join(
         (
-            binary.integers(counter_keys),
+            _keys(tuple(counter_keys)),
             binary.bigints(amounts),
             binary.NULL if bin_keys is None else binary.integers(bin_keys),
             binary.NULL if counts is None else binary.bigints(counts),
-            binary.NULL if set_keys is None else binary.integers(set_keys),
+            binary.NULL if set_keys is None else _keys(tuple(set_keys)),
             binary.NULL if sets is None else binary.byteas(sets),
         )
     )
+
+
+@functools.lru_cache(maxsize=1024)  # hardly any cells differ in them
+def _keys(keys: tuple[int, ...]) -> bytes:
+    return binary.integers(keys)
 
 
 _CELL = struct.Struct("!hiiih")
