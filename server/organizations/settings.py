@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from server.catalog import pairs as declared_pairs
-from server.organizations import setting
+from server.organizations import assumptions, setting
 from server.organizations.setting import (
     CurrencyCode,
     DayName,
@@ -25,13 +25,19 @@ from server.organizations.setting import (
 
 _DAYS = WholeNumber(least=1, most=36_500, unset="for ever", unit=" days")
 _RATE = WholeNumber(least=0, most=2**62, unset="no price")
+
+
+def _assumption(most: int, default: int) -> WholeNumber:
+    return WholeNumber(least=0, most=most, unset=f"{default:,}")
+
+
 _LIMIT = WholeNumber(least=1, most=2**31 - 1, unset="default", may_be_unlimited=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationSettings:
     """What an organization has chosen. Days of None mean for ever, rates of None that there is no rate; limits of None
-    are the operator's defaults, and 0 is no limit.
+    are the operator's defaults, and 0 is no limit; assumptions (roi_…) of None are the service's defaults.
     """
 
     time_zone: str = entry(
@@ -70,6 +76,24 @@ class OrganizationSettings:
         None, _RATE, "Price of storage per GiB and 30 days, in millionths of the currency."
     )
     bandwidth_rate_micros: int | None = entry(None, _RATE, "Price of bandwidth per GiB, in millionths of the currency.")
+    roi_hourly_cost_micros: int | None = entry(
+        None,
+        _assumption(assumptions.MOST_MICROS, assumptions.HOURLY_COST_MICROS),
+        "Cost of an hour of human work that AI agents spare, in millionths of the currency.",
+        changeable=True,
+    )
+    roi_handling_seconds: int | None = entry(
+        None,
+        _assumption(assumptions.MOST_SECONDS, assumptions.HANDLING_SECONDS),
+        "Seconds that a human would work on a conversation that an AI agent has resolved.",
+        changeable=True,
+    )
+    roi_conversation_cost_micros: int | None = entry(
+        None,
+        _assumption(assumptions.MOST_MICROS, assumptions.CONVERSATION_COST_MICROS),
+        "Cost of AI for a conversation where none is recorded, in millionths of the currency.",
+        changeable=True,
+    )
     events_per_second: int | None = entry(
         None,
         _LIMIT,

@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import agent, daily_stats, dimension_values, overview, pairs, quota, table, trends
+from server.query import agent, daily_stats, dimension_values, overview, pairs, quota, roi, table, trends
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.rpc import gate
@@ -14,6 +14,7 @@ from server.rpc.questions import daily_stats as daily_stats_messages
 from server.rpc.questions import dimension_values as dimension_values_messages
 from server.rpc.questions import overview as overview_messages
 from server.rpc.questions import quota as quota_messages
+from server.rpc.questions import roi as roi_messages
 from server.rpc.questions import table as table_messages
 from server.rpc.questions import trends as trends_messages
 from server.tenancy.limits import DefaultLimits
@@ -85,6 +86,13 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
     ) -> metrics_service_pb2.GetQuotaResponse:
         """Returns what is used of the monthly quota."""
         return quota_messages.response(await quota.answer(self._queries, gate.caller().principal, self._limits))
+
+    async def GetRoi(  # noqa: N802 - the name in the contract
+        self, request: metrics_service_pb2.GetRoiRequest, context: _Context
+    ) -> metrics_service_pb2.GetRoiResponse:
+        """Returns what AI agents cost and what they spared."""
+        question = roi_messages.question(request)
+        return roi_messages.response(await roi.answer(self._queries, gate.caller().principal, question))
 
     async def ListMetrics(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.ListMetricsRequest, context: _Context

@@ -37,6 +37,7 @@ SCOPES = {
                 "ListDimensionValues": Scope.READ,
                 "GetDailyStats": Scope.READ,
                 "GetQuota": Scope.READ,
+                "GetRoi": Scope.READ,
                 "ListMetrics": Scope.READ,
             },
         ),

@@ -9,7 +9,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from server import errors
 from server.catalog import realtime_figures, registry
 from server.catalog.metrics import Derived, Quantile, is_integer
-from server.query import agent, overview
+from server.query import agent, daily_stats, overview
 from server.query.changes import Absence
 from server.rpc import services
 from tallywire.v1 import (
@@ -40,10 +40,23 @@ async def test_the_catalogue_is_reported_as_it_is(caller: Caller) -> None:
         (metrics_service_pb2.Overview, {*overview.FIGURES, *registry.CHANGES, "storage_used_bytes"}),
         (metrics_service_pb2.AgentMetrics, {*agent.FIGURES, "available_time_ms", "occupancy"}),
         (metrics_service_pb2.AgentTrendPoint, set(agent.DAILY_FIGURES)),
+        (
+            metrics_service_pb2.DailyStats,
+            {*daily_stats.FIGURES, "users_total", "new_users", "returning_users"},
+        ),
     ],
 )
 def test_the_fields_of_answers_are_metrics_and_have_presence(message: Any, metrics: set[str]) -> None:
-    others = {"agent_id", "storage_by_kind", "events_by_type", "start", "end"}
+    others = {
+        "agent_id",
+        "storage_by_kind",
+        "events_by_type",
+        "start",
+        "end",
+        "bucket",
+        "running",
+        "before_first_event",
+    }
     fields = {field.name: field for field in message.DESCRIPTOR.fields if field.name not in others}
     assert fields.keys() == metrics
     known = registry.ALL
@@ -53,7 +66,7 @@ def test_the_fields_of_answers_are_metrics_and_have_presence(message: Any, metri
         if field.message_type is None:
             integer = field.type == descriptor_pb2.FieldDescriptorProto.TYPE_INT64
             metric = known[name]
-            whole = metric.unit in ("By", "ms") if isinstance(metric, Derived) else is_integer(metric)
+            whole = metric.unit in ("1", "By", "ms") if isinstance(metric, Derived) else is_integer(metric)
             assert integer == whole
 
 

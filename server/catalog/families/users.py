@@ -1,6 +1,6 @@
-"""Metrics of users themselves: how many register, are invited, and log in and out."""
+"""Metrics of users themselves: how many register, are invited, log in and out, are new, and come back."""
 
-from server.catalog.metrics import Aggregation, Better, Definition, Measure, Unit
+from server.catalog.metrics import Aggregation, Better, Definition, Derived, Measure, Unit
 
 METRICS: tuple[Definition, ...] = (
     Measure(
@@ -39,5 +39,26 @@ METRICS: tuple[Definition, ...] = (
         unit=Unit.COUNT,
         aggregation=Aggregation.COUNT,
         event_types=("user.logged_out",),
+    ),
+    Derived(
+        name="users_total",
+        title="Users in all",
+        description="Distinct users that any event has carried up to the end of a day.",
+        unit=Unit.COUNT,
+        better=Better.HIGHER,
+    ),
+    Derived(
+        name="new_users",
+        title="New users",
+        description="Users of a day, or of several, that no event before had carried.",
+        unit=Unit.COUNT,
+        better=Better.HIGHER,
+    ),
+    Derived(
+        name="returning_users",
+        title="Returning users",
+        description="Users of a day, or of several, that an event before had carried.",
+        unit=Unit.COUNT,
+        better=Better.HIGHER,
     ),
 )

@@ -142,6 +142,23 @@ class AsyncQuestions(abc.ABC):
         request = requests.dimension_values(dimension, prefix, start, end, page_size)
         return await self._call(self._bound().metrics.ListDimensionValues, lambda: request, retries.QUERY, timeout)
 
+    async def roi(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        granularity: requests.GranularityName | None = None,
+        assumptions: requests.RoiAssumptions | None = None,
+        time_zone: str | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+        **only: Unpack[requests.Only],
+    ) -> metrics_service_pb2.GetRoiResponse:
+        """Returns what AI agents cost and the human work that they spared, as Client.roi() does."""
+        period = requests.time_range(start, end, time_zone)
+        request = requests.roi(period, granularity, compare, assumptions or {}, only)
+        return await self._call(self._bound().metrics.GetRoi, lambda: request, retries.QUERY, timeout)
+
     async def metrics(
         self,
         *,

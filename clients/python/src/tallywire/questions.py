@@ -162,6 +162,27 @@ class Questions(abc.ABC):
         request = requests.dimension_values(dimension, prefix, start, end, page_size)
         return self._call(self._metrics.ListDimensionValues, lambda: request, retries.QUERY, timeout)
 
+    def roi(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        granularity: requests.GranularityName | None = None,
+        assumptions: requests.RoiAssumptions | None = None,
+        time_zone: str | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+        **only: Unpack[requests.Only],
+    ) -> metrics_service_pb2.GetRoiResponse:
+        """Returns what AI agents cost and the human work that they spared, over the conversations closed in a period.
+
+        `assumptions` are {"hourly_cost_micros": …, "handling_time_ms": …, "conversation_cost_micros": …}; what is left
+        out is the organization's own. With a granularity also a series; `compare` as in overview().
+        """
+        period = requests.time_range(start, end, time_zone)
+        request = requests.roi(period, granularity, compare, assumptions or {}, only)
+        return self._call(self._metrics.GetRoi, lambda: request, retries.QUERY, timeout)
+
     def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
         """Returns the catalogue: every metric with its unit and definition."""
         request = metrics_service_pb2.ListMetricsRequest()

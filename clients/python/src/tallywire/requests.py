@@ -246,6 +246,38 @@ def dimension_values(
     )
 
 
+class RoiAssumptions(TypedDict, total=False):
+    """What the return of AI agents is worked out with; what is left out is the organization's, or the service's."""
+
+    hourly_cost_micros: int | None
+    handling_time_ms: int | None
+    conversation_cost_micros: int | None
+
+
+def roi(
+    period: time_pb2.TimeRange,
+    granularity: GranularityName | None,
+    compare: Compare | None,
+    assumptions: RoiAssumptions,
+    only: Only,
+) -> metrics_service_pb2.GetRoiRequest:
+    """Returns the request for the return of AI agents, with a series if a granularity is given."""
+    return metrics_service_pb2.GetRoiRequest(
+        time_range=period,
+        filter=answer_filter(**only),
+        assumptions=metrics_service_pb2.RoiAssumptions(**assumptions),
+        comparison=comparison(compare),
+        series=series(granularity),
+    )
+
+
+def series(granularity: GranularityName | None) -> metrics_service_pb2.SeriesRequest | None:
+    """Returns the request for a series of that width, or None without one. Raises ValueError for an unknown one."""
+    if granularity is None:
+        return None
+    return metrics_service_pb2.SeriesRequest(granularity=_granularity("granularity", granularity))
+
+
 def comparison(compare: Compare | None) -> time_pb2.Comparison | None:
     """Returns the comparison, or None without one. Raises ValueError for another name and for naive datetimes."""
     if compare is None:

@@ -22,6 +22,7 @@ from tallywire.cli import (
     quota,
     render,
     replay,
+    roi,
     sheets,
     updates,
     watch,
@@ -189,6 +190,7 @@ def usage(
 
 application.command(name="daily")(daily.daily)
 application.command(name="quota")(quota.quota)
+application.command(name="roi")(roi.roi)
 
 
 @application.command(name="watch")

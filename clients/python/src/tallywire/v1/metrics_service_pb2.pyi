@@ -103,6 +103,58 @@ SORT_DIRECTION_ASCENDING: SortDirection.ValueType  # 2
 """The smallest figure first."""
 global___SortDirection = SortDirection
 
+class _RoiAssumptionSource:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _RoiAssumptionSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RoiAssumptionSource.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    ROI_ASSUMPTION_SOURCE_UNSPECIFIED: _RoiAssumptionSource.ValueType  # 0
+    """Never sent."""
+    ROI_ASSUMPTION_SOURCE_REQUEST: _RoiAssumptionSource.ValueType  # 1
+    """The request."""
+    ROI_ASSUMPTION_SOURCE_ORGANIZATION: _RoiAssumptionSource.ValueType  # 2
+    """The organization's settings."""
+    ROI_ASSUMPTION_SOURCE_DEFAULT: _RoiAssumptionSource.ValueType  # 3
+    """The service's default."""
+
+class RoiAssumptionSource(_RoiAssumptionSource, metaclass=_RoiAssumptionSourceEnumTypeWrapper):
+    """RoiAssumptionSource is where an assumption comes from."""
+
+ROI_ASSUMPTION_SOURCE_UNSPECIFIED: RoiAssumptionSource.ValueType  # 0
+"""Never sent."""
+ROI_ASSUMPTION_SOURCE_REQUEST: RoiAssumptionSource.ValueType  # 1
+"""The request."""
+ROI_ASSUMPTION_SOURCE_ORGANIZATION: RoiAssumptionSource.ValueType  # 2
+"""The organization's settings."""
+ROI_ASSUMPTION_SOURCE_DEFAULT: RoiAssumptionSource.ValueType  # 3
+"""The service's default."""
+global___RoiAssumptionSource = RoiAssumptionSource
+
+class _RoiCostSource:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _RoiCostSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RoiCostSource.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    ROI_COST_SOURCE_UNSPECIFIED: _RoiCostSource.ValueType  # 0
+    """Never sent."""
+    ROI_COST_SOURCE_RECORDED: _RoiCostSource.ValueType  # 1
+    """The cost recorded on the messages of all closed conversations."""
+    ROI_COST_SOURCE_ASSUMED: _RoiCostSource.ValueType  # 2
+    """No cost is recorded: closed conversations × the assumed cost of one."""
+
+class RoiCostSource(_RoiCostSource, metaclass=_RoiCostSourceEnumTypeWrapper):
+    """RoiCostSource is where the cost of AI comes from."""
+
+ROI_COST_SOURCE_UNSPECIFIED: RoiCostSource.ValueType  # 0
+"""Never sent."""
+ROI_COST_SOURCE_RECORDED: RoiCostSource.ValueType  # 1
+"""The cost recorded on the messages of all closed conversations."""
+ROI_COST_SOURCE_ASSUMED: RoiCostSource.ValueType  # 2
+"""No cost is recorded: closed conversations × the assumed cost of one."""
+global___RoiCostSource = RoiCostSource
+
 class _MetricDirection:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -1921,6 +1973,329 @@ class MonthlyQuota(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_share", b"_share"]) -> typing.Literal["share"] | None: ...
 
 global___MonthlyQuota = MonthlyQuota
+
+@typing.final
+class GetRoiRequest(google.protobuf.message.Message):
+    """GetRoiRequest asks for the return of AI agents in a period."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    ASSUMPTIONS_FIELD_NUMBER: builtins.int
+    COMPARISON_FIELD_NUMBER: builtins.int
+    SERIES_FIELD_NUMBER: builtins.int
+    @property
+    def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
+        """time_range is the period. Required. Its conversations are those that were closed in it."""
+
+    @property
+    def filter(self) -> tallywire.v1.answer_pb2.Filter:
+        """filter narrows the question to one value of a dimension by which whole conversations are kept (has_conversations in
+        ListMetrics). Under others there is no return in the answer. Unset: the whole organization.
+        """
+
+    @property
+    def assumptions(self) -> global___RoiAssumptions:
+        """assumptions are what is not recorded. Unset, as any of its fields: the organization's settings, or the service's
+        defaults.
+        """
+
+    @property
+    def comparison(self) -> tallywire.v1.time_pb2.Comparison:
+        """comparison asks for the return of an earlier period, too, with the same assumptions. Unset: none."""
+
+    @property
+    def series(self) -> global___SeriesRequest:
+        """series asks for the return of each bucket, too. At most 2,000 points. Unset: none."""
+
+    def __init__(
+        self,
+        *,
+        time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
+        filter: tallywire.v1.answer_pb2.Filter | None = ...,
+        assumptions: global___RoiAssumptions | None = ...,
+        comparison: tallywire.v1.time_pb2.Comparison | None = ...,
+        series: global___SeriesRequest | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["assumptions", b"assumptions", "comparison", b"comparison", "filter", b"filter", "series", b"series", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assumptions", b"assumptions", "comparison", b"comparison", "filter", b"filter", "series", b"series", "time_range", b"time_range"]) -> None: ...
+
+global___GetRoiRequest = GetRoiRequest
+
+@typing.final
+class RoiAssumptions(google.protobuf.message.Message):
+    """RoiAssumptions are what the return depends on beside the conversations."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HOURLY_COST_MICROS_FIELD_NUMBER: builtins.int
+    HANDLING_TIME_MS_FIELD_NUMBER: builtins.int
+    CONVERSATION_COST_MICROS_FIELD_NUMBER: builtins.int
+    hourly_cost_micros: builtins.int
+    """hourly_cost_micros is what an hour of a human costs who would handle the conversations, in millionths of the currency.
+    From 0 to 10^12. Unset: the organization's setting, or 25,000,000 (25 per hour).
+    """
+    handling_time_ms: builtins.int
+    """handling_time_ms is how long that human would work on one conversation, in milliseconds. From 0 to 86,400,000. Unset:
+    the organization's setting, or 480,000 (8 minutes).
+    """
+    conversation_cost_micros: builtins.int
+    """conversation_cost_micros is what AI costs for one closed conversation if no cost is recorded, in millionths of the
+    currency. From 0 to 10^12. Unset: the organization's setting, or 50,000 (0.05).
+    """
+    def __init__(
+        self,
+        *,
+        hourly_cost_micros: builtins.int | None = ...,
+        handling_time_ms: builtins.int | None = ...,
+        conversation_cost_micros: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_conversation_cost_micros", b"_conversation_cost_micros", "_handling_time_ms", b"_handling_time_ms", "_hourly_cost_micros", b"_hourly_cost_micros", "conversation_cost_micros", b"conversation_cost_micros", "handling_time_ms", b"handling_time_ms", "hourly_cost_micros", b"hourly_cost_micros"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_conversation_cost_micros", b"_conversation_cost_micros", "_handling_time_ms", b"_handling_time_ms", "_hourly_cost_micros", b"_hourly_cost_micros", "conversation_cost_micros", b"conversation_cost_micros", "handling_time_ms", b"handling_time_ms", "hourly_cost_micros", b"hourly_cost_micros"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_conversation_cost_micros", b"_conversation_cost_micros"]) -> typing.Literal["conversation_cost_micros"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_handling_time_ms", b"_handling_time_ms"]) -> typing.Literal["handling_time_ms"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_hourly_cost_micros", b"_hourly_cost_micros"]) -> typing.Literal["hourly_cost_micros"] | None: ...
+
+global___RoiAssumptions = RoiAssumptions
+
+@typing.final
+class GetRoiResponse(google.protobuf.message.Message):
+    """GetRoiResponse holds the return."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: builtins.int
+    ASSUMPTIONS_FIELD_NUMBER: builtins.int
+    ROI_FIELD_NUMBER: builtins.int
+    GRANULARITY_FIELD_NUMBER: builtins.int
+    POINTS_FIELD_NUMBER: builtins.int
+    COMPARED_FIELD_NUMBER: builtins.int
+    EARLIER_FIELD_NUMBER: builtins.int
+    granularity: tallywire.v1.time_pb2.Granularity.ValueType
+    """granularity is the one of the series. Unset where none was asked for."""
+    @property
+    def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
+        """context says what was counted."""
+
+    @property
+    def assumptions(self) -> global___UsedRoiAssumptions:
+        """assumptions are those that were used."""
+
+    @property
+    def roi(self) -> global___Roi:
+        """roi is the return of the period. Unset where whole conversations are not kept by the filter's dimension."""
+
+    @property
+    def points(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RoiPoint]:
+        """points are the series, oldest first, without gaps. Empty where none was asked for. The cost of AI comes from where the
+        period's comes from, so that points add up, up to the rounding of each.
+        """
+
+    @property
+    def compared(self) -> tallywire.v1.answer_pb2.ComparedPeriod:
+        """compared says what was compared. Unset without a comparison."""
+
+    @property
+    def earlier(self) -> global___Roi:
+        """earlier is the return of the earlier period. Unset without a comparison, and where compared has an absence_reason."""
+
+    def __init__(
+        self,
+        *,
+        context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
+        assumptions: global___UsedRoiAssumptions | None = ...,
+        roi: global___Roi | None = ...,
+        granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
+        points: collections.abc.Iterable[global___RoiPoint] | None = ...,
+        compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
+        earlier: global___Roi | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["assumptions", b"assumptions", "compared", b"compared", "context", b"context", "earlier", b"earlier", "roi", b"roi"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assumptions", b"assumptions", "compared", b"compared", "context", b"context", "earlier", b"earlier", "granularity", b"granularity", "points", b"points", "roi", b"roi"]) -> None: ...
+
+global___GetRoiResponse = GetRoiResponse
+
+@typing.final
+class UsedRoiAssumptions(google.protobuf.message.Message):
+    """UsedRoiAssumptions are the assumptions of an answer, each with where it comes from."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HOURLY_COST_MICROS_FIELD_NUMBER: builtins.int
+    HANDLING_TIME_MS_FIELD_NUMBER: builtins.int
+    CONVERSATION_COST_MICROS_FIELD_NUMBER: builtins.int
+    @property
+    def hourly_cost_micros(self) -> global___RoiAssumption:
+        """hourly_cost_micros is the cost of an hour of human work, in millionths of the currency."""
+
+    @property
+    def handling_time_ms(self) -> global___RoiAssumption:
+        """handling_time_ms is the time of human work on one conversation, in milliseconds."""
+
+    @property
+    def conversation_cost_micros(self) -> global___RoiAssumption:
+        """conversation_cost_micros is the cost of AI for one closed conversation, in millionths of the currency. It is used where
+        cost_source is ROI_COST_SOURCE_ASSUMED.
+        """
+
+    def __init__(
+        self,
+        *,
+        hourly_cost_micros: global___RoiAssumption | None = ...,
+        handling_time_ms: global___RoiAssumption | None = ...,
+        conversation_cost_micros: global___RoiAssumption | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["conversation_cost_micros", b"conversation_cost_micros", "handling_time_ms", b"handling_time_ms", "hourly_cost_micros", b"hourly_cost_micros"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["conversation_cost_micros", b"conversation_cost_micros", "handling_time_ms", b"handling_time_ms", "hourly_cost_micros", b"hourly_cost_micros"]) -> None: ...
+
+global___UsedRoiAssumptions = UsedRoiAssumptions
+
+@typing.final
+class RoiAssumption(google.protobuf.message.Message):
+    """RoiAssumption is one assumption that was used."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    value: builtins.int
+    """value is what was assumed."""
+    source: global___RoiAssumptionSource.ValueType
+    """source is where it comes from."""
+    def __init__(
+        self,
+        *,
+        value: builtins.int = ...,
+        source: global___RoiAssumptionSource.ValueType = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["source", b"source", "value", b"value"]) -> None: ...
+
+global___RoiAssumption = RoiAssumption
+
+@typing.final
+class Roi(google.protobuf.message.Message):
+    """Roi is the return over the conversations that were closed in a period."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONVERSATIONS_CLOSED_FIELD_NUMBER: builtins.int
+    CONVERSATIONS_RESOLVED_FIELD_NUMBER: builtins.int
+    RECORDED_COST_MICROS_FIELD_NUMBER: builtins.int
+    COST_SOURCE_FIELD_NUMBER: builtins.int
+    LOW_FIELD_NUMBER: builtins.int
+    BASE_FIELD_NUMBER: builtins.int
+    HIGH_FIELD_NUMBER: builtins.int
+    conversations_closed: builtins.int
+    """Conversations closed, whatever their outcome. Their cost is the cost of AI."""
+    conversations_resolved: builtins.int
+    """Closed conversations that the agent resolved alone. They are the human work that was spared."""
+    recorded_cost_micros: builtins.int
+    """Recorded cost of the messages of all closed conversations, in millionths of the currency."""
+    cost_source: global___RoiCostSource.ValueType
+    """Where the cost of AI comes from: it is recorded_cost_micros if that is more than 0, and else assumed."""
+    @property
+    def low(self) -> global___RoiEstimate:
+        """The cautious reading: 0.75 times the handling time, and 1.25 times the assumed cost. A recorded cost is the same in all
+        three.
+        """
+
+    @property
+    def base(self) -> global___RoiEstimate:
+        """The assumptions as they are."""
+
+    @property
+    def high(self) -> global___RoiEstimate:
+        """The hopeful reading: 1.25 times the handling time, and 0.75 times the assumed cost."""
+
+    def __init__(
+        self,
+        *,
+        conversations_closed: builtins.int = ...,
+        conversations_resolved: builtins.int = ...,
+        recorded_cost_micros: builtins.int = ...,
+        cost_source: global___RoiCostSource.ValueType = ...,
+        low: global___RoiEstimate | None = ...,
+        base: global___RoiEstimate | None = ...,
+        high: global___RoiEstimate | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["base", b"base", "high", b"high", "low", b"low"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["base", b"base", "conversations_closed", b"conversations_closed", "conversations_resolved", b"conversations_resolved", "cost_source", b"cost_source", "high", b"high", "low", b"low", "recorded_cost_micros", b"recorded_cost_micros"]) -> None: ...
+
+global___Roi = Roi
+
+@typing.final
+class RoiEstimate(google.protobuf.message.Message):
+    """RoiEstimate is what follows from the conversations and the assumptions. Amounts are in millionths of the organization's
+    currency, rounded.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HUMAN_COST_AVOIDED_MICROS_FIELD_NUMBER: builtins.int
+    AI_COST_MICROS_FIELD_NUMBER: builtins.int
+    SAVINGS_MICROS_FIELD_NUMBER: builtins.int
+    ROI_FIELD_NUMBER: builtins.int
+    BREAK_EVEN_CONVERSATIONS_FIELD_NUMBER: builtins.int
+    human_cost_avoided_micros: builtins.int
+    """Conversations resolved × handling time × hourly cost."""
+    ai_cost_micros: builtins.int
+    """The cost of AI for all closed conversations."""
+    savings_micros: builtins.int
+    """human_cost_avoided_micros − ai_cost_micros. Negative if AI cost more than it spared."""
+    roi: builtins.float
+    """savings_micros ÷ ai_cost_micros. Absent without a cost of AI."""
+    break_even_conversations: builtins.int
+    """The least number of conversations resolved at which the savings would not be negative, at this cost of AI. Absent if
+    human work costs nothing.
+    """
+    def __init__(
+        self,
+        *,
+        human_cost_avoided_micros: builtins.int = ...,
+        ai_cost_micros: builtins.int = ...,
+        savings_micros: builtins.int = ...,
+        roi: builtins.float | None = ...,
+        break_even_conversations: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_break_even_conversations", b"_break_even_conversations", "_roi", b"_roi", "break_even_conversations", b"break_even_conversations", "roi", b"roi"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_break_even_conversations", b"_break_even_conversations", "_roi", b"_roi", "ai_cost_micros", b"ai_cost_micros", "break_even_conversations", b"break_even_conversations", "human_cost_avoided_micros", b"human_cost_avoided_micros", "roi", b"roi", "savings_micros", b"savings_micros"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_break_even_conversations", b"_break_even_conversations"]) -> typing.Literal["break_even_conversations"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_roi", b"_roi"]) -> typing.Literal["roi"] | None: ...
+
+global___RoiEstimate = RoiEstimate
+
+@typing.final
+class RoiPoint(google.protobuf.message.Message):
+    """RoiPoint is the return of one bucket."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BUCKET_FIELD_NUMBER: builtins.int
+    ROI_FIELD_NUMBER: builtins.int
+    @property
+    def bucket(self) -> global___Bucket:
+        """bucket is its period."""
+
+    @property
+    def roi(self) -> global___Roi:
+        """roi is its return. Unset where whole conversations are not kept by the filter's dimension."""
+
+    def __init__(
+        self,
+        *,
+        bucket: global___Bucket | None = ...,
+        roi: global___Roi | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["bucket", b"bucket", "roi", b"roi"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["bucket", b"bucket", "roi", b"roi"]) -> None: ...
+
+global___RoiPoint = RoiPoint
 
 @typing.final
 class ListMetricsRequest(google.protobuf.message.Message):

@@ -74,6 +74,11 @@ class MetricsServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaResponse.FromString,
                 _registered_method=True)
+        self.GetRoi = channel.unary_unary(
+                '/tallywire.v1.MetricsService/GetRoi',
+                request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetRoiRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetRoiResponse.FromString,
+                _registered_method=True)
         self.ListMetrics = channel.unary_unary(
                 '/tallywire.v1.MetricsService/ListMetrics',
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.ListMetricsRequest.SerializeToString,
@@ -144,6 +149,14 @@ class MetricsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRoi(self, request, context):
+        """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
+        the period.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMetrics(self, request, context):
         """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
         narrowed by, alone and in pairs.
@@ -189,6 +202,11 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.GetQuota,
                     request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaResponse.SerializeToString,
+            ),
+            'GetRoi': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRoi,
+                    request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetRoiRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetRoiResponse.SerializeToString,
             ),
             'ListMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMetrics,
@@ -390,6 +408,33 @@ class MetricsService(object):
             '/tallywire.v1.MetricsService/GetQuota',
             tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaRequest.SerializeToString,
             tallywire_dot_v1_dot_metrics__service__pb2.GetQuotaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRoi(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/GetRoi',
+            tallywire_dot_v1_dot_metrics__service__pb2.GetRoiRequest.SerializeToString,
+            tallywire_dot_v1_dot_metrics__service__pb2.GetRoiResponse.FromString,
             options,
             channel_credentials,
             insecure,

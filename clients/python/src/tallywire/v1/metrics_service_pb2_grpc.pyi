@@ -77,6 +77,14 @@ class MetricsServiceStub:
     ]
     """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach."""
 
+    GetRoi: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.GetRoiRequest,
+        tallywire.v1.metrics_service_pb2.GetRoiResponse,
+    ]
+    """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
+    the period.
+    """
+
     ListMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
@@ -143,6 +151,14 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.GetQuotaResponse,
     ]
     """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach."""
+
+    GetRoi: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.GetRoiRequest,
+        tallywire.v1.metrics_service_pb2.GetRoiResponse,
+    ]
+    """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
+    the period.
+    """
 
     ListMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
@@ -224,6 +240,16 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetQuotaResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetQuotaResponse]]:
         """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach."""
+
+    @abc.abstractmethod
+    def GetRoi(
+        self,
+        request: tallywire.v1.metrics_service_pb2.GetRoiRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetRoiResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetRoiResponse]]:
+        """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
+        the period.
+        """
 
     @abc.abstractmethod
     def ListMetrics(
