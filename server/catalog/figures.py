@@ -87,6 +87,11 @@ def adds_up(metric: Metric) -> bool:
     )
 
 
+def needs_sets(metric: Metric) -> bool:
+    """Returns whether a metric is taken from sets: of distinct ids, which parts do not add up to."""
+    return not isinstance(metric, Quantile) and any(_place(term).in_set for term in _terms(metric))
+
+
 def ranking(metric: Metric, *, descending: bool) -> Ranking | None:
     """Returns how values are ranked by a metric; None where it takes more than counters to tell."""
     if isinstance(metric, Quantile) or any(_place(term).in_set for term in _terms(metric)):

@@ -4,11 +4,12 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import agent, daily_stats, dimension_values, overview, pairs, quota, roi, table, trends
+from server.query import agent, api_usage, daily_stats, dimension_values, overview, pairs, quota, roi, table, trends
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.rpc import gate
 from server.rpc.questions import agent as agent_messages
+from server.rpc.questions import api_usage as api_usage_messages
 from server.rpc.questions import catalogue
 from server.rpc.questions import daily_stats as daily_stats_messages
 from server.rpc.questions import dimension_values as dimension_values_messages
@@ -18,7 +19,7 @@ from server.rpc.questions import roi as roi_messages
 from server.rpc.questions import table as table_messages
 from server.rpc.questions import trends as trends_messages
 from server.tenancy.limits import DefaultLimits
-from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+from tallywire.v1 import api_usage_pb2, metrics_service_pb2, metrics_service_pb2_grpc
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -80,6 +81,13 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         """Returns a row for each day of a period."""
         period = daily_stats_messages.question(request)
         return daily_stats_messages.response(await daily_stats.answer(self._queries, gate.caller().principal, period))
+
+    async def GetApiUsage(  # noqa: N802 - the name in the contract
+        self, request: api_usage_pb2.GetApiUsageRequest, context: _Context
+    ) -> api_usage_pb2.GetApiUsageResponse:
+        """Returns how APIs and tools are used."""
+        question = api_usage_messages.question(request)
+        return api_usage_messages.response(await api_usage.answer(self._queries, gate.caller().principal, question))
 
     async def GetQuota(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.GetQuotaRequest, context: _Context

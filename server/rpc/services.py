@@ -35,6 +35,7 @@ SCOPES = {
                 "GetUsageTrends": Scope.READ,
                 "QueryMetrics": Scope.READ,
                 "ListDimensionValues": Scope.READ,
+                "GetApiUsage": Scope.READ,
                 "GetDailyStats": Scope.READ,
                 "GetQuota": Scope.READ,
                 "GetRoi": Scope.READ,

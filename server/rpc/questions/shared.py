@@ -153,6 +153,18 @@ def _dimension(name: str) -> Dimension:
     return dimension(name, dimensions.TABLE.filters, field=field, purpose=purpose)
 
 
+def whole_number(field: str, asked: int, *, default: int, most: int) -> int:
+    """Returns a number of a request, from 1 to the most, or the default where it is unset."""
+    if not 0 <= asked <= most:
+        raise Refused(
+            Reason.VALUE_OUT_OF_RANGE,
+            f"must be from 1 to {most}",
+            field=field,
+            metadata={"minimum": "1", "maximum": str(most)},
+        )
+    return asked or default
+
+
 def page_size(asked: int, default: int, most: int) -> int:
     """Returns the most rows of a page; more than there may be are taken as the most."""
     if asked < 0:

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from tallywire.v1 import api_usage_pb2 as tallywire_dot_v1_dot_api__usage__pb2
 from tallywire.v1 import metrics_service_pb2 as tallywire_dot_v1_dot_metrics__service__pb2
 
 GRPC_GENERATED_VERSION = '1.71.2'
@@ -58,6 +59,11 @@ class MetricsServiceStub(object):
                 '/tallywire.v1.MetricsService/QueryMetrics',
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsResponse.FromString,
+                _registered_method=True)
+        self.GetApiUsage = channel.unary_unary(
+                '/tallywire.v1.MetricsService/GetApiUsage',
+                request_serializer=tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageResponse.FromString,
                 _registered_method=True)
         self.ListDimensionValues = channel.unary_unary(
                 '/tallywire.v1.MetricsService/ListDimensionValues',
@@ -127,6 +133,14 @@ class MetricsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetApiUsage(self, request, context):
+        """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
+        status codes, the slowest and the most failing endpoints, and a series.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDimensionValues(self, request, context):
         """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one.
         """
@@ -187,6 +201,11 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.QueryMetrics,
                     request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsResponse.SerializeToString,
+            ),
+            'GetApiUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetApiUsage,
+                    request_deserializer=tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageResponse.SerializeToString,
             ),
             'ListDimensionValues': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDimensionValues,
@@ -327,6 +346,33 @@ class MetricsService(object):
             '/tallywire.v1.MetricsService/QueryMetrics',
             tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsRequest.SerializeToString,
             tallywire_dot_v1_dot_metrics__service__pb2.QueryMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetApiUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/GetApiUsage',
+            tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageRequest.SerializeToString,
+            tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

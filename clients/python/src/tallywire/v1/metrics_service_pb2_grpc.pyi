@@ -7,6 +7,7 @@ import abc
 import collections.abc
 import grpc
 import grpc.aio
+import tallywire.v1.api_usage_pb2
 import tallywire.v1.metrics_service_pb2
 import typing
 
@@ -55,6 +56,14 @@ class MetricsServiceStub:
     """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
     ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
     the most messages", "the models that cost most") and for tables.
+    """
+
+    GetApiUsage: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.api_usage_pb2.GetApiUsageRequest,
+        tallywire.v1.api_usage_pb2.GetApiUsageResponse,
+    ]
+    """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
+    status codes, the slowest and the most failing endpoints, and a series.
     """
 
     ListDimensionValues: grpc.UnaryUnaryMultiCallable[
@@ -130,6 +139,14 @@ class MetricsServiceAsyncStub:
     """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
     ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
     the most messages", "the models that cost most") and for tables.
+    """
+
+    GetApiUsage: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.api_usage_pb2.GetApiUsageRequest,
+        tallywire.v1.api_usage_pb2.GetApiUsageResponse,
+    ]
+    """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
+    status codes, the slowest and the most failing endpoints, and a series.
     """
 
     ListDimensionValues: grpc.aio.UnaryUnaryMultiCallable[
@@ -213,6 +230,16 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
         ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
         the most messages", "the models that cost most") and for tables.
+        """
+
+    @abc.abstractmethod
+    def GetApiUsage(
+        self,
+        request: tallywire.v1.api_usage_pb2.GetApiUsageRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.api_usage_pb2.GetApiUsageResponse, collections.abc.Awaitable[tallywire.v1.api_usage_pb2.GetApiUsageResponse]]:
+        """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
+        status codes, the slowest and the most failing endpoints, and a series.
         """
 
     @abc.abstractmethod
