@@ -59,7 +59,8 @@ def _every(measure: Measure) -> str:
 def _value(measure: Measure) -> str:
     """Returns what is taken of the events, and of which of them."""
     value = f": {_sum(measure.fields)}" if measure.field else ""
-    return value + (f", where `{measure.where.field}` is {_range(measure.where)}" if measure.where else "")
+    value += f", where `{measure.where.field}` is {_range(measure.where)}" if measure.where else ""
+    return value + (f", without `{measure.without}`" if measure.without else "")
 
 
 def _range(where: Where) -> str:

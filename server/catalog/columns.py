@@ -27,11 +27,12 @@ class _Counted(NamedTuple):
 
 class _Added(NamedTuple):
     """The counters, and the first bin, 0: none, of the values that some fields make, of those events that a condition
-    leaves.
+    leaves and that do not tell the field `without`.
     """
 
     fields: Sequence[str]
     where: Where | None
+    without: str
     count_key: int
     sum_key: int
     first_bin: int
@@ -83,6 +84,7 @@ def _added(measure: Measure) -> _Added:
     return _Added(
         fields=measure.fields,
         where=measure.where,
+        without=measure.without,
         count_key=cells.count_key(measure.number),
         sum_key=cells.sum_key(measure.number),
         first_bin=cells.first_bin_key(measure.number) if is_distributed else 0,
@@ -158,9 +160,12 @@ def _values(one: _Added, details: Sequence[Detail], told: set[str]) -> list[int 
         values = [detail.get(field) for detail in details]  # type: ignore[misc]  # fields of measures hold numbers
     else:
         values = [_sum(detail, fields) for detail in details]
-    if one.where is None or one.where.field not in told:
+    if one.where is not None and one.where.field in told:
+        values = [value if holds else None for value, holds in zip(values, _holds(one.where, details), strict=True)]
+    if one.without not in told:
         return values
-    return [value if holds else None for value, holds in zip(values, _holds(one.where, details), strict=True)]
+    values = [None if one.without in detail else value for value, detail in zip(values, details, strict=True)]
+    return [] if all(value is None for value in values) else values
 
 
 def _sum(detail: Detail, fields: Sequence[str]) -> int | None:

@@ -54,8 +54,9 @@ class Measure:
     """A stored number: what is taken from which events, and how. Without event_types it is taken from every event.
 
     The value of an event is its field, or the sum of its field and those in `plus`, as far as it tells them; an event
-    that tells none of them has no value. `where` leaves events out. `of_unknown_types` takes it from those events alone
-    whose type the service does not know. `only_by` names the dimensions by which alone it is kept, in pairs, too.
+    that tells none of them has no value. `where` leaves events out, and `without` leaves out those that tell a field.
+    `of_unknown_types` takes it from those events alone whose type the service does not know. `only_by` names the
+    dimensions by which alone it is kept, in pairs, too.
 
     With a projection it is taken from what that projection keeps, and a field says what of it; it changes when later
     events change that. The number is stored with its figures: it is never changed, nor used for another measure.
@@ -73,6 +74,7 @@ class Measure:
     field: str = ""
     plus: tuple[str, ...] = ()
     where: Where | None = None
+    without: str = ""
     only_by: tuple[str, ...] = ()
     projection: str = ""
 

@@ -74,6 +74,7 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
             "token_usage": 15,
             "cost_micros": 300,
             "cost_per_conversation_micros": 300,
+            "cost_per_user_micros": 150,
             "unique_users": 2,
             "active_agents": 1,
             "conversations_resolved": 1,

@@ -36,6 +36,7 @@ def test_what_a_figure_is_computed_from_is_a_measure() -> None:
                 assert set(one.only_by) <= dimensions.TABLE.by_name.keys(), one.name
                 # A count is of one condition, and a value of a field has the condition beside it.
                 assert one.aggregation is not Aggregation.COUNT or not (one.field and one.where), one.name
+                assert not one.without or one.aggregation in (Aggregation.SUM, Aggregation.HISTOGRAM), one.name
 
 
 def test_every_known_event_type_has_a_measure_of_its_own() -> None:
@@ -50,7 +51,7 @@ def test_measures_take_numbers_that_their_events_carry() -> None:
         if one.projection or one.aggregation is Aggregation.UNIQUE:
             continue
         families = {rules.FAMILIES[event_type] for event_type in one.event_types}
-        for name in (*one.fields, *([one.where.field] if one.where else [])):
+        for name in (*one.fields, *([one.where.field] if one.where else []), *([one.without] if one.without else [])):
             for family in families:
                 fields = event_pb2.Event.DESCRIPTOR.fields_by_name[family].message_type.fields_by_name
                 assert fields[name].type != FieldDescriptor.TYPE_STRING, one.name

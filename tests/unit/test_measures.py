@@ -110,6 +110,7 @@ DETAILS: Mapping[str, st.SearchStrategy[dict[str, int | str]]] = {
         optional={
             "response_time_ms": st.integers(0, 300),
             "prompt_tokens": st.integers(0, 3),
+            "cost_micros": st.integers(0, 3),
             "model": st.just("m"),
             "failed": st.integers(0, 1),
             "knowledge_hit": st.integers(0, 1),
@@ -202,6 +203,8 @@ def by_definition(one: Event, dimension: int) -> Cell:
             continue
         where = measure.where
         if where is not None and not where.least <= int(one.detail.get(where.field, 0)) <= where.most:
+            continue
+        if measure.without in one.detail:
             continue
         told = [int(one.detail[name]) for name in measure.fields if name in one.detail]
         if measure.aggregation is Aggregation.COUNT:

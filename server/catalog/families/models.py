@@ -61,6 +61,33 @@ METRICS: tuple[Definition, ...] = (
         event_types=event_types.MESSAGES,
         field="cost_micros",
     ),
+    *(
+        Measure(
+            number=number,
+            name=f"uncosted_{field}",
+            title=title,
+            description=f"As {field}, of the messages that name their model and tell no cost: what a price list can"
+            " estimate the cost of.",
+            unit=Unit.TOKENS,
+            aggregation=Aggregation.SUM,
+            event_types=event_types.MESSAGES,
+            field=field,
+            without="cost_micros",
+            only_by=("model",),
+        )
+        for number, field, title in (
+            (240, "prompt_tokens", "Tokens read, without a cost"),
+            (241, "cached_tokens", "Tokens from cache, without a cost"),
+            (242, "completion_tokens", "Tokens written, without a cost"),
+        )
+    ),
+    Ratio(
+        name="uncosted_tokens",
+        title="Tokens without a cost",
+        description="Tokens read and written for the messages that name their model and tell no cost.",
+        unit=Unit.TOKENS,
+        numerators=("uncosted_prompt_tokens", "uncosted_completion_tokens"),
+    ),
     Ratio(
         name="token_usage",
         title="Tokens",
@@ -75,6 +102,15 @@ METRICS: tuple[Definition, ...] = (
         unit=Unit.MICROS,
         numerators=("cost_micros",),
         denominators=("total_conversations",),
+        better=Better.LOWER,
+    ),
+    Ratio(
+        name="cost_per_user_micros",
+        title="Cost per user",
+        description="Cost of messages ÷ distinct users on any event.",
+        unit=Unit.MICROS,
+        numerators=("cost_micros",),
+        denominators=("unique_users",),
         better=Better.LOWER,
     ),
     _PROMPT.mean("avg_prompt_tokens_per_message"),
