@@ -10,7 +10,7 @@ bounds are integers worked out once, which makes the bin of a value the same on 
 
 import bisect
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 RELATIVE_ERROR = 0.01
 MAXIMUM = 10**12
@@ -53,6 +53,14 @@ def place(values: Sequence[int | None], into: Sequence[list[tuple[int, int]]], f
             keys.append((key, 1))
             if offset := value - lowest[number]:
                 keys.append((key + BIN_COUNT, offset))
+
+
+def means(histogram: Mapping[int, int], first_key: int = 0) -> Iterator[tuple[float, int]]:
+    """Yields for each bin of a histogram that has values their mean and how many they are."""
+    for number, lowest in enumerate(_LOWEST):
+        count = histogram.get(first_key + number, 0)
+        if count > 0:
+            yield lowest + histogram.get(first_key + BIN_COUNT + number, 0) / count, count
 
 
 def quantile(histogram: Mapping[int, int], q: float, first_key: int = 0) -> float | None:

@@ -33,10 +33,11 @@ def absent(absence: Absence) -> dict[str, Change]:
 
 def changes(now: Cell, before: Cell, by: Dimension) -> dict[str, Change]:
     """Returns every change of the catalogue between two cells of a dimension, by name."""
-    return {name: _change(metric, now, before, by) for name, metric in registry.CHANGES.items()}
+    return {name: change(metric, now, before, by) for name, metric in registry.CHANGES.items()}
 
 
-def _change(name: str, now: Cell, before: Cell, by: Dimension) -> Change:
+def change(name: str, now: Cell, before: Cell, by: Dimension) -> Change:
+    """Returns the change of a metric between two cells of a dimension."""
     if not figures.is_kept(name, by):
         return Change(percent=None, absence=Absence.NOT_KEPT)
     metric = registry.METRICS[name]

@@ -4,13 +4,26 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import agent, api_usage, daily_stats, dimension_values, overview, pairs, quota, roi, table, trends
+from server.query import (
+    agent,
+    api_usage,
+    conversation_metrics,
+    daily_stats,
+    dimension_values,
+    overview,
+    pairs,
+    quota,
+    roi,
+    table,
+    trends,
+)
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.rpc import gate
 from server.rpc.questions import agent as agent_messages
 from server.rpc.questions import api_usage as api_usage_messages
 from server.rpc.questions import catalogue
+from server.rpc.questions import conversation_metrics as conversation_messages
 from server.rpc.questions import daily_stats as daily_stats_messages
 from server.rpc.questions import dimension_values as dimension_values_messages
 from server.rpc.questions import overview as overview_messages
@@ -19,7 +32,7 @@ from server.rpc.questions import roi as roi_messages
 from server.rpc.questions import table as table_messages
 from server.rpc.questions import trends as trends_messages
 from server.tenancy.limits import DefaultLimits
-from tallywire.v1 import api_usage_pb2, metrics_service_pb2, metrics_service_pb2_grpc
+from tallywire.v1 import api_usage_pb2, conversation_metrics_pb2, metrics_service_pb2, metrics_service_pb2_grpc
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -101,6 +114,15 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         """Returns what AI agents cost and what they spared."""
         question = roi_messages.question(request)
         return roi_messages.response(await roi.answer(self._queries, gate.caller().principal, question))
+
+    async def GetConversationMetrics(  # noqa: N802 - the name in the contract
+        self, request: conversation_metrics_pb2.GetConversationMetricsRequest, context: _Context
+    ) -> conversation_metrics_pb2.GetConversationMetricsResponse:
+        """Returns how the conversations of a period went."""
+        question = conversation_messages.question(request)
+        return conversation_messages.response(
+            await conversation_metrics.answer(self._queries, gate.caller().principal, question)
+        )
 
     async def ListMetrics(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.ListMetricsRequest, context: _Context

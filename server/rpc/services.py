@@ -39,6 +39,7 @@ SCOPES = {
                 "GetDailyStats": Scope.READ,
                 "GetQuota": Scope.READ,
                 "GetRoi": Scope.READ,
+                "GetConversationMetrics": Scope.READ,
                 "ListMetrics": Scope.READ,
             },
         ),

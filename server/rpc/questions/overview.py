@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 from server.catalog.figures import Figures
-from server.query.changes import Change
 from server.query.overview import Overview, OverviewQuestion
 from server.rpc.questions import shared
-from tallywire.v1 import answer_pb2, metrics_service_pb2
+from tallywire.v1 import metrics_service_pb2
 
 
 def question(request: metrics_service_pb2.GetOverviewRequest) -> OverviewQuestion:
@@ -26,7 +25,7 @@ def response(answer: Overview) -> metrics_service_pb2.GetOverviewResponse:
         for name, count in (answer.events_by_type or {}).items()
     )
     for name, change in answer.changes.items():
-        getattr(message, name).CopyFrom(_change(change))
+        getattr(message, name).CopyFrom(shared.change(change))
     earlier = answer.earlier
     return metrics_service_pb2.GetOverviewResponse(
         context=shared.context(answer.context),
@@ -42,9 +41,3 @@ def _overview(figures: Figures, storage_by_kind: Mapping[str, int] | None) -> me
     if storage_by_kind is not None:
         message.storage_used_bytes = sum(storage_by_kind.values())
     return message
-
-
-def _change(change: Change) -> answer_pb2.Change:
-    if change.absence is not None:
-        return answer_pb2.Change(absence_reason=shared.ABSENCES[change.absence])
-    return answer_pb2.Change(percent=change.percent)

@@ -15,7 +15,7 @@ from server.errors import Reason, Refused
 from server.events import rules
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket, Partial
-from server.query.changes import Absence
+from server.query.changes import Absence, Change
 from server.query.comparison import Compared, Comparison, Mode
 from server.rollups import overflow
 from server.timerange import Asked, Granularity, Span
@@ -220,6 +220,13 @@ def compared(value: Compared | None) -> answer_pb2.ComparedPeriod | None:
         compared_until=timestamp(value.until),
         absence_reason=ABSENCES[value.absence] if value.absence else answer_pb2.ABSENCE_REASON_UNSPECIFIED,
     )
+
+
+def change(value: Change) -> answer_pb2.Change:
+    """Returns the message of a change."""
+    if value.absence is not None:
+        return answer_pb2.Change(absence_reason=ABSENCES[value.absence])
+    return answer_pb2.Change(percent=value.percent)
 
 
 def bucket(span: Span) -> metrics_service_pb2.Bucket:

@@ -293,6 +293,11 @@ _STATEMENTS = (
     CREATE INDEX conversations_by_human_resolution ON conversations (organization_id, version, human_resolved_at)
         WHERE human_resolved_at > '-infinity'
     """,
+    # The conversations of a user after another one of theirs.
+    """
+    CREATE INDEX conversations_by_user ON conversations (organization_id, version, latest_user_id, began_at)
+        WHERE latest_user_id <> ''
+    """,
     # The events that could decide a conversation's outcome: the outcome does not depend on the order of their arrival.
     # The first and the last one of a kind are at the ends of a range of the key.
     """
@@ -313,6 +318,11 @@ _STATEMENTS = (
     """
     CREATE INDEX conversation_closings_by_time ON conversation_closings (organization_id, version, occurred_at)
         WHERE occurred_at > '-infinity'
+    """,
+    # Reopenings, which are few, take back resolutions.
+    """
+    CREATE INDEX conversation_reopenings ON conversation_closings (organization_id, version, occurred_at)
+        WHERE kind = 0 AND occurred_at > '-infinity'
     """,
     # What is known of each agent. Beside each text stands when it was said, which decides between several.
     """

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from tallywire.v1 import api_usage_pb2 as tallywire_dot_v1_dot_api__usage__pb2
+from tallywire.v1 import conversation_metrics_pb2 as tallywire_dot_v1_dot_conversation__metrics__pb2
 from tallywire.v1 import metrics_service_pb2 as tallywire_dot_v1_dot_metrics__service__pb2
 
 GRPC_GENERATED_VERSION = '1.71.2'
@@ -84,6 +85,11 @@ class MetricsServiceStub(object):
                 '/tallywire.v1.MetricsService/GetRoi',
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetRoiRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetRoiResponse.FromString,
+                _registered_method=True)
+        self.GetConversationMetrics = channel.unary_unary(
+                '/tallywire.v1.MetricsService/GetConversationMetrics',
+                request_serializer=tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsResponse.FromString,
                 _registered_method=True)
         self.ListMetrics = channel.unary_unary(
                 '/tallywire.v1.MetricsService/ListMetrics',
@@ -171,6 +177,14 @@ class MetricsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetConversationMetrics(self, request, context):
+        """GetConversationMetrics returns how the conversations of a period went: outcomes, how long they took, how soon somebody
+        answered, whether resolutions held, by channel, topic, reason of the hand-over and hour of the week, and a series.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMetrics(self, request, context):
         """ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
         narrowed by, alone and in pairs.
@@ -226,6 +240,11 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.GetRoi,
                     request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetRoiRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetRoiResponse.SerializeToString,
+            ),
+            'GetConversationMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConversationMetrics,
+                    request_deserializer=tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsResponse.SerializeToString,
             ),
             'ListMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMetrics,
@@ -481,6 +500,33 @@ class MetricsService(object):
             '/tallywire.v1.MetricsService/GetRoi',
             tallywire_dot_v1_dot_metrics__service__pb2.GetRoiRequest.SerializeToString,
             tallywire_dot_v1_dot_metrics__service__pb2.GetRoiResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConversationMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/GetConversationMetrics',
+            tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsRequest.SerializeToString,
+            tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsResponse.FromString,
             options,
             channel_credentials,
             insecure,

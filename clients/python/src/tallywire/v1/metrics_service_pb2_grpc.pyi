@@ -8,6 +8,7 @@ import collections.abc
 import grpc
 import grpc.aio
 import tallywire.v1.api_usage_pb2
+import tallywire.v1.conversation_metrics_pb2
 import tallywire.v1.metrics_service_pb2
 import typing
 
@@ -94,6 +95,14 @@ class MetricsServiceStub:
     the period.
     """
 
+    GetConversationMetrics: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.conversation_metrics_pb2.GetConversationMetricsRequest,
+        tallywire.v1.conversation_metrics_pb2.GetConversationMetricsResponse,
+    ]
+    """GetConversationMetrics returns how the conversations of a period went: outcomes, how long they took, how soon somebody
+    answered, whether resolutions held, by channel, topic, reason of the hand-over and hour of the week, and a series.
+    """
+
     ListMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.ListMetricsRequest,
         tallywire.v1.metrics_service_pb2.ListMetricsResponse,
@@ -175,6 +184,14 @@ class MetricsServiceAsyncStub:
     ]
     """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
     the period.
+    """
+
+    GetConversationMetrics: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.conversation_metrics_pb2.GetConversationMetricsRequest,
+        tallywire.v1.conversation_metrics_pb2.GetConversationMetricsResponse,
+    ]
+    """GetConversationMetrics returns how the conversations of a period went: outcomes, how long they took, how soon somebody
+    answered, whether resolutions held, by channel, topic, reason of the hand-over and hour of the week, and a series.
     """
 
     ListMetrics: grpc.aio.UnaryUnaryMultiCallable[
@@ -276,6 +293,16 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetRoiResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetRoiResponse]]:
         """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
         the period.
+        """
+
+    @abc.abstractmethod
+    def GetConversationMetrics(
+        self,
+        request: tallywire.v1.conversation_metrics_pb2.GetConversationMetricsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.conversation_metrics_pb2.GetConversationMetricsResponse, collections.abc.Awaitable[tallywire.v1.conversation_metrics_pb2.GetConversationMetricsResponse]]:
+        """GetConversationMetrics returns how the conversations of a period went: outcomes, how long they took, how soon somebody
+        answered, whether resolutions held, by channel, topic, reason of the hand-over and hour of the week, and a series.
         """
 
     @abc.abstractmethod

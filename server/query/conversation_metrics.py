@@ -1,0 +1,227 @@
+"""GetConversationMetrics: how the conversations of a period went."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from server import timerange
+from server.catalog import cells, figures, registry
+from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
+from server.catalog.filters import Filter
+from server.catalog.follow_ups import FollowUps
+from server.catalog.selections import Selection
+from server.query import breakdowns, changes, comparison, conversation_figures, distribution_bins, hours_of_week, pairs
+from server.query.answers import Context, Period
+from server.query.breakdowns import Breakdown, BreakdownPlan
+from server.query.changes import Absence, Change
+from server.query.comparison import Compared, Comparison, Earlier
+from server.query.conversation_figures import Cohort, ConversationFigures
+from server.query.distribution_bins import Bin
+from server.query.hours_of_week import HourOfWeek
+from server.query.queries import Queries, Read
+from server.rollups import overflow
+from server.store import follow_ups
+from server.store.database import Driver
+from server.tenancy.principal import Principal
+from server.timerange import Granularity, Span, TimeRange
+
+CHANGES = (
+    "total_conversations",
+    "conversations_closed",
+    "conversations_resolved",
+    "conversations_escalated",
+    "conversations_abandoned",
+    "conversations_ended",
+)
+_OPEN = "open_conversations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationsQuestion:
+    """A question for how conversations went. top is the most rows of each breakdown."""
+
+    period: Period
+    part: Filter
+    cohort: Cohort
+    granularity: Granularity | None
+    top: int
+    durable: timedelta
+    repeat: timedelta
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationPoint:
+    """The figures of a point of the series."""
+
+    span: Span
+    figures: ConversationFigures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationMetrics:
+    """How conversations went. follow_ups is None, and hours_of_week is empty, where conversations are not kept by the
+    filter's dimension; breakdowns is empty with a filter. compared is None unless the question wants a comparison;
+    earlier is None where nothing can be compared, too.
+    """
+
+    context: Context
+    cohort: Cohort
+    figures: ConversationFigures
+    open_conversations: int | None
+    follow_ups: FollowUps | None
+    durable: timedelta
+    repeat: timedelta
+    changes: Mapping[str, Change]
+    durations: Sequence[Bin]
+    messages: Sequence[Bin]
+    breakdowns: Mapping[Dimension, Breakdown]
+    hours_of_week: Sequence[HourOfWeek]
+    granularity: Granularity
+    series: Sequence[ConversationPoint]
+    compared: Compared | None
+    earlier: ConversationFigures | None
+
+
+async def answer(queries: Queries, principal: Principal, question: ConversationsQuestion) -> ConversationMetrics:
+    """Answers the question."""
+    organization_id, part, cohort = principal.organization_id, question.part, question.cohort
+    planner = functools.partial(_planned, organization_id, question)
+    wanted = conversation_figures.wanted(cohort, *hours_of_week.FIGURES, _OPEN)
+    async with queries.reading_planned(principal, question.period, wanted, planner) as (driver, read):
+        kept_from = await pairs.checked_from(driver, organization_id, part, read.period.span)
+        await overflow.check(driver, organization_id, part, field="filter")
+        followed = await _follow_ups(driver, organization_id, question, read)
+    found, plan, by = read.found.cells, read.plan, part.dimension
+    total = plan.whole(found)
+    compared = plan.earlier.compared(read.found.first_event, kept_from)
+    has_earlier = question.comparison is not None and plan.before is not None and compared.absence is None
+    return ConversationMetrics(
+        context=read.context(conversation_figures.percentiles(cohort)),
+        cohort=cohort,
+        figures=conversation_figures.of(total, cohort, by),
+        open_conversations=_open(found[plan.everything]) if by.has_projections else None,
+        follow_ups=followed,
+        durable=question.durable,
+        repeat=question.repeat,
+        changes=_changes(plan, found, cohort, by, compared.absence),
+        durations=_bins(total, "duration_ms", cohort, by, distribution_bins.DURATIONS),
+        messages=_bins(total, "messages", cohort, by, distribution_bins.COUNTS),
+        breakdowns={
+            dimension: breakdowns.answered(one, found, total, cohort) for dimension, one in plan.breakdowns.items()
+        },
+        hours_of_week=hours_of_week.answered(plan.hours, found),
+        granularity=plan.granularity,
+        series=[
+            ConversationPoint(span=one.span, figures=conversation_figures.of_point(found[one], cohort, by))
+            for one in plan.series
+        ],
+        compared=compared if question.comparison else None,
+        earlier=conversation_figures.of(plan.cell_before(found), cohort, by) if has_earlier else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationsPlan:
+    """What to read. The changes compare what has passed of the period with as much of the earlier one."""
+
+    earlier: Earlier
+    elapsed: Selection
+    rest: Selection | None  # what has not passed of a period that is still running
+    before: Selection | None  # None where the earlier period begins before the first day that is kept
+    everything: Selection  # of all time
+    breakdowns: Mapping[Dimension, BreakdownPlan]
+    hours: Sequence[Selection | None]
+    granularity: Granularity
+    series: Sequence[Selection]
+    event_types: None = None
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the plan's selections."""
+        yield self.elapsed
+        if self.rest is not None:
+            yield self.rest
+        if self.before is not None:
+            yield self.before
+        yield self.everything
+        for one in self.breakdowns.values():
+            yield from one.selections()
+        yield from (one for one in self.hours if one is not None)
+        yield from self.series
+
+    def whole(self, found: Mapping[Selection, Cell]) -> Cell:
+        """Returns the cell of the whole period."""
+        whole = Cell()
+        whole.add(found[self.elapsed])
+        if self.rest is not None:
+            whole.add(found[self.rest])
+        return whole
+
+    def cell_before(self, found: Mapping[Selection, Cell]) -> Cell:
+        """Returns the cell of the earlier period; an empty one where that begins before the first day that is kept."""
+        return Cell() if self.before is None else found[self.before]
+
+
+async def _planned(
+    organization_id: int, question: ConversationsQuestion, driver: Driver, period: TimeRange
+) -> ConversationsPlan:
+    """Plans what to read: for the whole organization the breakdowns, too, whose values are ranked first."""
+    part, span, elapsed = question.part, period.span, period.elapsed
+    earlier = comparison.earlier(question.comparison, period)
+    width = question.granularity or timerange.choose_granularity(span)
+    everything = Span(
+        start=timerange.floor_bucket(timerange.FLOOR), end=timerange.ceil_bucket(period.now + timerange.MAX_AHEAD)
+    )
+    has_bins = question.comparison is not None
+    return ConversationsPlan(
+        earlier=earlier,
+        elapsed=Selection.of(part, elapsed),
+        rest=None if elapsed == span else Selection.of(part, Span(start=elapsed.end, end=span.end)),
+        before=None if earlier.is_before_floor else Selection.of(part, earlier.span, bins=has_bins),
+        everything=Selection.of(part, everything, bins=False),
+        breakdowns=await breakdowns.plans(driver, organization_id, span, question.cohort, question.top)
+        if part.is_whole
+        else {},
+        hours=hours_of_week.selections(part, period) if part.dimension.has_projections else [],
+        granularity=width,
+        series=[Selection.of(part, one, bins=False) for one in timerange.buckets(period, width)],
+    )
+
+
+async def _follow_ups(
+    driver: Driver, organization_id: int, question: ConversationsQuestion, read: Read[ConversationsPlan]
+) -> FollowUps | None:
+    if not question.part.dimension.has_projections:
+        return None
+    return await follow_ups.read(
+        driver,
+        organization_id,
+        question.part,
+        read.period.span,
+        read.found.as_of.at,
+        of_started=question.cohort is Cohort.STARTED,
+        durable=question.durable,
+        repeat=question.repeat,
+    )
+
+
+def _open(cell: Cell) -> int:
+    return int(figures.figure(registry.METRICS[_OPEN], cell) or 0)
+
+
+def _changes(
+    plan: ConversationsPlan, found: Mapping[Selection, Cell], cohort: Cohort, by: Dimension, absence: Absence | None
+) -> dict[str, Change]:
+    if absence is not None:
+        return dict.fromkeys(CHANGES, Change(percent=None, absence=absence))
+    now, before = found[plan.elapsed], plan.cell_before(found)
+    return {name: changes.change(conversation_figures.metric(name, cohort), now, before, by) for name in CHANGES}
+
+
+def _bins(cell: Cell, name: str, cohort: Cohort, by: Dimension, bounds: Sequence[int]) -> list[Bin]:
+    if not by.has_projections:
+        return []
+    measure = registry.MEASURES[conversation_figures.metric(name, cohort)]
+    return distribution_bins.bins(cell.bins, cells.first_bin_key(measure.number), bounds)
