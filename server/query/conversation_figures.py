@@ -68,7 +68,7 @@ _DISTRIBUTIONS: Mapping[str, Mapping[Cohort, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
+class ConversationDistribution:
     """How a number is distributed over conversations. mean and percentiles are None where none has it."""
 
     count: int
@@ -82,7 +82,7 @@ class ConversationFigures:
     """The figures of conversations by name. Points of series have no distributions, nor has what is not kept."""
 
     figures: Figures
-    distributions: Mapping[str, Distribution]
+    distributions: Mapping[str, ConversationDistribution]
 
 
 def metric(name: str, cohort: Cohort) -> str:
@@ -117,11 +117,11 @@ def of_point(cell: Cell, cohort: Cohort, by: Dimension) -> ConversationFigures:
     return ConversationFigures(figures=found, distributions={})
 
 
-def _distribution(cell: Cell, name: str) -> Distribution:
+def _distribution(cell: Cell, name: str) -> ConversationDistribution:
     number = registry.MEASURES[name].number
     count, total = (cell.counters.get(key(number), 0) for key in (cells.count_key, cells.sum_key))
     first = cells.first_bin_key(number)
-    return Distribution(
+    return ConversationDistribution(
         count=count,
         sum=total,
         mean=total / count if count else None,

@@ -12,9 +12,19 @@ from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
 from server.catalog.follow_ups import FollowUps
 from server.catalog.selections import Selection
-from server.query import breakdowns, changes, comparison, conversation_figures, distribution_bins, hours_of_week, pairs
+from server.query import (
+    breakdowns,
+    buckets,
+    changes,
+    comparison,
+    conversation_figures,
+    distribution_bins,
+    hours_of_week,
+    pairs,
+)
 from server.query.answers import Context, Period
 from server.query.breakdowns import Breakdown, BreakdownPlan
+from server.query.buckets import Bucket
 from server.query.changes import Absence, Change
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.conversation_figures import Cohort, ConversationFigures
@@ -56,7 +66,7 @@ class ConversationsQuestion:
 class ConversationPoint:
     """The figures of a point of the series."""
 
-    span: Span
+    bucket: Bucket
     figures: ConversationFigures
 
 
@@ -114,10 +124,7 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
         },
         hours_of_week=hours_of_week.answered(plan.hours, found),
         granularity=plan.granularity,
-        series=[
-            ConversationPoint(span=one.span, figures=conversation_figures.of_point(found[one], cohort, by))
-            for one in plan.series
-        ],
+        series=_series(read, cohort, by),
         compared=compared if question.comparison else None,
         earlier=conversation_figures.of(plan.cell_before(found), cohort, by) if has_earlier else None,
     )
@@ -205,6 +212,16 @@ async def _follow_ups(
         durable=question.durable,
         repeat=question.repeat,
     )
+
+
+def _series(read: Read[ConversationsPlan], cohort: Cohort, by: Dimension) -> list[ConversationPoint]:
+    plan, found = read.plan, read.found
+    spans = [one.span for one in plan.series]
+    described = buckets.described(spans, read.period, plan.granularity, found.first_event, None)
+    return [
+        ConversationPoint(bucket=bucket, figures=conversation_figures.of_point(found.cells[one], cohort, by))
+        for bucket, one in zip(described, plan.series, strict=True)
+    ]
 
 
 def _open(cell: Cell) -> int:

@@ -29,7 +29,7 @@ def spans(period: TimeRange) -> list[list[Span]]:
     do: an hour that they skip has one span less, and one that they repeat has one more.
     """
     found: list[list[Span]] = [[] for _ in range(_DAYS * _HOURS)]
-    for span in timerange.points(period.span, period.zone, Granularity.HOUR):
+    for span in timerange.points(period, Granularity.HOUR):
         local = timerange.instant(span.start).astimezone(period.zone)
         found[local.weekday() * _HOURS + local.hour].append(span)
     return found

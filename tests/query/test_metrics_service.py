@@ -8,10 +8,7 @@ from server.catalog import figures, metrics, registry
 from server.query import overview
 from server.rollups import fold
 from server.store.database import Database
-from tallywire.v1 import (
-    event_pb2,
-    time_pb2,
-)
+from tallywire.v1 import conversation_metrics_pb2, event_pb2, time_pb2
 from tests.support.serving import Caller
 from tests.support.tiny_worlds import PART, THE_DAY, Figure, by_field, closing, e, presence, sent, stored_bytes
 
@@ -256,6 +253,8 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
             "started_resolution_rate": 1 / 4,
             "started_abandonment_rate": 1 / 4,
             "started_ended_rate": 1 / 4,
+            "durable_resolution_rate": 1 / 2,  # one of two was taken back
+            "repeat_contact_rate": 0,
             "resolution_events": 3,
             "escalation_events": 1,
             "abandonment_events": 1,
@@ -566,6 +565,18 @@ async def by_series(caller: Caller, names: Sequence[str], **part: str) -> dict[s
     return found
 
 
+async def by_conversations(caller: Caller) -> dict[str, Figure]:
+    """The figures of the day's conversations."""
+    request = conversation_metrics_pb2.GetConversationMetricsRequest(time_range=THE_DAY)
+    answer = await caller.ask("GetConversationMetrics", request)
+    held, repeated = answer.durable_resolution, answer.repeat_contacts
+    return {
+        **by_field(answer.figures),
+        "durable_resolution_rate": by_field(held)["durable_resolution_rate"],
+        "repeat_contact_rate": by_field(repeated)["repeat_contact_rate"],
+    }
+
+
 async def every_road(caller: Caller, asked: Collection[str]) -> dict[str, dict[str, Figure]]:
     """The figures of the day by every road that leads to them: all that answers hold, and series of those asked for."""
     names = [name for name in asked if name in registry.METRICS]
@@ -573,6 +584,7 @@ async def every_road(caller: Caller, asked: Collection[str]) -> dict[str, dict[s
         "overview": by_field((await caller.overview(THE_DAY)).overview),
         "agent": by_field((await caller.agent("bot", THE_DAY)).agent),
         "series": await by_series(caller, names),
+        "conversations": await by_conversations(caller),
     }
     for name, value in PART.items():
         roads[f"overview by {name}"] = by_field((await caller.overview(THE_DAY, **{name: value})).overview)

@@ -1,13 +1,20 @@
 """Plans of what is read and removed of projections' versions: ranges of indexes, whatever the statistics say."""
 
+import dataclasses
+import itertools
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from server import timerange
+from server.catalog import dimensions
+from server.catalog.filters import Filter
+from server.catalog.follow_ups import FollowUps
 from server.projections.registry import PROJECTIONS
-from server.store import conversation_versions, conversations, projections
+from server.store import conversation_versions, conversations, follow_ups, projections
 from server.store.database import Database, Driver
+from server.timerange import Span
 from tests.store.test_query_plans import Explaining, check
 from tests.support import worlds
 
@@ -95,6 +102,34 @@ async def test_an_hour_is_verified_by_ranges_of_times(own_database: Database) ->
             "conversations_by_human_resolution",
         }
         assert _indexes(closed) == {"conversation_closings_by_time"}
+
+
+class _Counting(Explaining):
+    """As for a statement that counts nothing."""
+
+    async def fetchrow(self, text: str, *arguments: object) -> Any:
+        """Returns zeros."""
+        await super().fetchrow(text, *arguments)
+        return {one.name: 0 for one in dataclasses.fields(FollowUps)}
+
+
+@pytest.mark.usefixtures("conversing")
+async def test_what_came_after_conversations_is_read_by_ranges(own_database: Database) -> None:
+    """Those of an hour, who came back to them, and what was reopened since: nothing else is looked at."""
+    span = Span(start=timerange.floor_bucket(NOW - timedelta(hours=2)), end=timerange.floor_bucket(NOW))
+    days = timedelta(days=7)
+    for part in (Filter(), Filter(dimension=dimensions.AGENT, value="ada")):
+        for generic, of_started in itertools.product((False, True), repeat=2):
+            async with own_database.transaction() as driver:
+                explaining = _Counting(driver, generic=generic)
+                await follow_ups.read(
+                    cast("Driver", explaining), 2, part, span, NOW, of_started=of_started, durable=days, repeat=days
+                )
+            by_time = "conversations_by_beginning" if of_started else "conversations_by_closing"
+            assert _indexes(explaining) == {
+                *(by_time, "conversations_by_user", "conversation_reopenings"),
+                *("conversations_pkey", "conversation_closings_pkey"),
+            }
 
 
 def _indexes(explaining: Explaining) -> set[str]:

@@ -48,6 +48,6 @@ def by_field(message: Any) -> dict[str, Figure]:
         if field.message_type is answer_pb2.Change.DESCRIPTOR:
             change = getattr(message, field.name)
             found[field.name] = change.percent if change.HasField("percent") else None
-        elif field.message_type is None and field.name != "agent_id":
+        elif field.message_type is None and field.has_presence:
             found[field.name] = getattr(message, field.name) if message.HasField(field.name) else None
     return found

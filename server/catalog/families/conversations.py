@@ -1,6 +1,6 @@
 """Metrics of conversations: how many begin, how they close, how long they take, and how soon somebody answers."""
 
-from server.catalog.metrics import Aggregation, Better, Definition, Distribution, Measure, Ratio, Unit
+from server.catalog.metrics import Aggregation, Better, Definition, Derived, Distribution, Measure, Ratio, Unit
 
 PROJECTION = "conversations"
 # The outcomes, of which a closed conversation has one.
@@ -358,5 +358,21 @@ METRICS: tuple[Definition, ...] = (
             ),
         )
         for one in of.percentiles(50, 90, 95, 99)
+    ),
+    Derived(
+        name="durable_resolution_rate",
+        title="Durable resolution rate",
+        description="Resolutions by the agent alone that held for some days ÷ those that are so old: the conversation "
+        "was not reopened, and its user began no other one on the same topic, or on any where none is told.",
+        unit=Unit.FRACTION,
+        better=Better.HIGHER,
+    ),
+    Derived(
+        name="repeat_contact_rate",
+        title="Repeat contact rate",
+        description="Conversations closed whose user began another one within some days ÷ those that were closed so "
+        "long ago.",
+        unit=Unit.FRACTION,
+        better=Better.LOWER,
     ),
 )

@@ -7,7 +7,7 @@ from server.catalog import dimensions
 from server.catalog.follow_ups import FollowUps
 from server.errors import Reason, Refused
 from server.query.breakdowns import Breakdown
-from server.query.conversation_figures import PERCENTS, Cohort, ConversationFigures, Distribution
+from server.query.conversation_figures import PERCENTS, Cohort, ConversationDistribution, ConversationFigures
 from server.query.conversation_metrics import ConversationMetrics, ConversationPoint, ConversationsQuestion
 from server.query.distribution_bins import Bin
 from server.query.hours_of_week import HourOfWeek
@@ -87,7 +87,7 @@ def _figures(value: ConversationFigures) -> messages.ConversationFigures:
     return message
 
 
-def _distribution(value: Distribution) -> messages.ConversationDistribution:
+def _distribution(value: ConversationDistribution) -> messages.ConversationDistribution:
     message = messages.ConversationDistribution(count=value.count, sum=value.sum, mean=value.mean)
     shared.set_figures(message, {f"p{percent}": value.percentiles[percent] for percent in PERCENTS})
     return message
@@ -137,7 +137,8 @@ def _hour(value: HourOfWeek) -> messages.HourOfWeek:
 
 def _point(value: ConversationPoint) -> messages.ConversationPoint:
     return messages.ConversationPoint(
-        start=shared.timestamp(value.span.start),
-        end=shared.timestamp(value.span.end),
+        start=shared.timestamp(value.bucket.span.start),
+        end=shared.timestamp(value.bucket.span.end),
         figures=_figures(value.figures),
+        partial=value.bucket.partial is not None,
     )

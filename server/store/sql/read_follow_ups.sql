@@ -7,11 +7,11 @@
 --   as_of                              timestamptz: what is younger at this instant than it must be is not known yet
 --   durable_hours                      double precision: for how long a resolution must hold
 --   repeat_hours                       double precision: how soon another conversation counts
---   value                              text: the value that PART and PART_THEN ask for; without effect where they do not
+--   value                              text: what PART and PART_THEN ask for; without effect where they do not
 --
--- AT is the time that must lie in the period: closed_at or began_at. PART is a condition on conversations as they stand.
--- PART_THEN is one on a resolution (r) that was taken back, and its conversation (c). RESOLVED and REOPENED are
--- kinds of closing events.
+-- AT is the time that must lie in the period: closed_at or began_at. PART is a condition on conversations as they are.
+-- PART_THEN is one on a resolution (r) that was taken back, and its conversation (c). RESOLVED and REOPENED are kinds of
+-- closing events.
 --
 -- A resolution that was taken back is not in the row of its conversation any more. The closing events of a conversation
 -- that was reopened are cut at its reopenings: the closings up to a reopening, and after the one before it, say how it
