@@ -1,5 +1,5 @@
--- Reads how many of the conversations of a period were followed by another one of the same user, and how many of their
--- resolutions held.
+-- Reads how many of the conversations of a period were followed by another one of the same user, and how many of
+-- their resolutions held.
 --
 -- Parameters
 --   organization_id                    integer
@@ -10,12 +10,14 @@
 --   value                              text: what PART and PART_THEN ask for; without effect where they do not
 --
 -- AT is the time that must lie in the period: closed_at or began_at. PART is a condition on conversations as they are.
--- PART_THEN is one on a resolution (r) that was taken back, and its conversation (c). RESOLVED and REOPENED are kinds of
--- closing events.
+-- PART_THEN is one on a resolution (r) that was taken back, and its conversation (c). RESOLVED and REOPENED are kinds
+-- of closing events.
 --
--- A resolution that was taken back is not in the row of its conversation any more. The closing events of a conversation
--- that was reopened are cut at its reopenings: the closings up to a reopening, and after the one before it, say how it
--- went until then. Reopenings are few, and have an index.
+-- A resolution that was taken back is not in the row of its conversation any more. The closing events of a
+-- conversation that was reopened are cut at its reopenings: the closings up to a reopening, and after the one before
+-- it, say how it went until then. Reopenings are few, and have an index.
+--
+-- OFFSET 0 keeps what is looked for from being looked for once more wherever it is used.
 WITH valid AS MATERIALIZED (
     SELECT version FROM projections WHERE organization_id = :organization_id AND name = 'conversations'
 ), asked AS MATERIALIZED (
@@ -54,24 +56,25 @@ WITH valid AS MATERIALIZED (
 ), taken_back AS (
     SELECT r.conversation_key, c.user_id, c.topic, r.closed_at, :RESOLVED AS outcome, r.reopened_at
     FROM resolutions AS r CROSS JOIN LATERAL (
-        SELECT latest_user_id AS user_id, topic, counted_topic, handoff_reason, began_at, began_agent_id, began_channel,
-            began_team_id
+        SELECT latest_user_id AS user_id, topic, counted_topic, handoff_reason, began_at, began_agent_id,
+            began_channel, began_team_id
         FROM conversations
         WHERE organization_id = :organization_id AND version = (SELECT version FROM valid)
             AND conversation_key = r.conversation_key
         OFFSET 0
     ) AS c
     WHERE :AT >= :start AND :AT < :end AND (:PART_THEN)
-), followed AS MATERIALIZED (
-    SELECT one.*, (
+), followed AS (
+    SELECT one.*, durable, repeat, other.began_at AS followed_at
+    FROM (SELECT * FROM closed UNION ALL SELECT * FROM taken_back) AS one CROSS JOIN asked
+    LEFT JOIN LATERAL (
         SELECT began_at FROM conversations
         WHERE organization_id = :organization_id AND version = (SELECT version FROM valid)
             AND latest_user_id = one.user_id AND latest_user_id <> '' AND began_at >= one.closed_at
             AND began_at < one.closed_at + greatest(durable, repeat)
             AND conversation_key <> one.conversation_key
-        ORDER BY began_at LIMIT 1
-    ) AS followed_at
-    FROM (SELECT * FROM closed UNION ALL SELECT * FROM taken_back) AS one CROSS JOIN asked
+        ORDER BY began_at LIMIT 1 OFFSET 0
+    ) AS other ON true
 ), judged AS (
     SELECT user_id, outcome = :RESOLVED AS is_resolution, reopened_at IS NULL AS is_closed,
         closed_at + durable <= :as_of AS is_old,
@@ -90,14 +93,22 @@ WITH valid AS MATERIALIZED (
                     AND conversation_key <> followed.conversation_key AND other.topic = followed.topic
             )
         END AS is_followed
-    FROM followed CROSS JOIN asked
+    FROM followed
+), users AS (
+    -- Distinct users are counted by adding up for each of them first: that is hashed, and a distinct count is sorted.
+    SELECT count(*) FILTER (WHERE is_resolution AND is_old) AS mature,
+        count(*) FILTER (WHERE is_resolution AND is_old AND is_reopened) AS reopened,
+        count(*) FILTER (WHERE is_resolution AND is_old AND NOT is_reopened AND is_followed) AS followed,
+        count(*) FILTER (WHERE is_resolution AND NOT is_old) AS not_yet_known,
+        count(*) FILTER (WHERE is_closed AND is_old_for_repeat) AS mature_for_repeat,
+        count(*) FILTER (WHERE is_closed AND is_old_for_repeat AND is_repeated) AS repeated,
+        count(*) FILTER (WHERE is_closed AND NOT is_old_for_repeat) AS repeat_not_yet_known
+    FROM judged
+    GROUP BY user_id
 )
-SELECT count(*) FILTER (WHERE is_resolution AND is_old) AS mature,
-    count(*) FILTER (WHERE is_resolution AND is_old AND is_reopened) AS reopened,
-    count(*) FILTER (WHERE is_resolution AND is_old AND NOT is_reopened AND is_followed) AS followed,
-    count(*) FILTER (WHERE is_resolution AND NOT is_old) AS not_yet_known,
-    count(*) FILTER (WHERE is_closed AND is_old_for_repeat) AS mature_for_repeat,
-    count(*) FILTER (WHERE is_closed AND is_old_for_repeat AND is_repeated) AS repeated,
-    count(DISTINCT user_id) FILTER (WHERE is_closed AND is_old_for_repeat AND is_repeated) AS users,
-    count(*) FILTER (WHERE is_closed AND NOT is_old_for_repeat) AS repeat_not_yet_known
-FROM judged
+SELECT coalesce(sum(mature), 0)::bigint AS mature, coalesce(sum(reopened), 0)::bigint AS reopened,
+    coalesce(sum(followed), 0)::bigint AS followed, coalesce(sum(not_yet_known), 0)::bigint AS not_yet_known,
+    coalesce(sum(mature_for_repeat), 0)::bigint AS mature_for_repeat,
+    coalesce(sum(repeated), 0)::bigint AS repeated, count(*) FILTER (WHERE repeated > 0) AS users,
+    coalesce(sum(repeat_not_yet_known), 0)::bigint AS repeat_not_yet_known
+FROM users
