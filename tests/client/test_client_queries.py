@@ -1,5 +1,8 @@
-"""Tables and values to choose from, asked for by both clients; what commands make of them."""
+"""Tables and values to choose from, asked for by both clients, and by commands when something is wrong."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,10 +10,12 @@ import pytest
 import scripted
 from google.rpc import code_pb2
 from scripted import Fail, Slow
+from typer.testing import Result
 
 import tallywire
 from tallywire.v1 import metrics_service_pb2, time_pb2
 
+Run = Callable[..., Result]
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 AGENTS = [f"agent {number}" for number in range(5)]
 EXPIRED = Fail(code=code_pb2.FAILED_PRECONDITION, reason="PAGE_TOKEN_EXPIRED")
@@ -114,3 +119,106 @@ async def test_values_to_choose_from(running: scripted.Running, script: scripted
     assert (narrow.dimension, narrow.prefix, narrow.page_size) == ("agent", "su", 3)
     assert narrow.time_range.end.ToDatetime(tzinfo=UTC) == END
     assert (plain.dimension, plain.HasField("time_range"), plain.page_size) == ("agent", False, 0)
+
+
+def catalogue(*_: Any) -> metrics_service_pb2.ListMetricsResponse:
+    """Answers with a few metrics and dimensions."""
+    series = ("messages_sent", "message_count", "human_messages_sent", "cost_micros")
+    metric, dimension = metrics_service_pb2.MetricDescriptor, metrics_service_pb2.DimensionDescriptor
+    return metrics_service_pb2.ListMetricsResponse(
+        metrics=[*(metric(name=name, has_series=True) for name in series), metric(name="messages_change")],
+        dimensions=[dimension(name=name) for name in ("agent", "badge", "channel", "stage")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refusal", "code", "said"),
+    [
+        (
+            ["query", "--metric", "mesages_sent,cost_micros"],
+            {"reason": "UNKNOWN_METRIC", "metadata": {"metric": "mesages_sent"}},
+            2,
+            "no metric 'mesages_sent'. Did you mean messages_sent? `tallywire metrics WORDS`",
+        ),
+        (
+            ["usage", "--metric", "micros"],
+            {"reason": "UNKNOWN_METRIC", "metadata": {"metric": "micros"}},
+            2,
+            "no metric 'micros'. Did you mean cost_micros? ",
+        ),
+        (
+            ["top", "agent", "--metric", "messages_change"],
+            {"reason": "UNKNOWN_METRIC", "metadata": {"metric": "messages_change"}},
+            2,
+            "the metric messages_change has no series and no place in tables",
+        ),
+        (
+            ["values", "agnet"],
+            {"reason": "UNKNOWN_DIMENSION", "metadata": {"dimension": "agnet"}, "message": "no dimension"},
+            2,
+            "no dimension. Did you mean agent? ",
+        ),
+        (
+            ["query", "--metric", "events", "--by", "agent", "--all"],
+            {"code": code_pb2.FAILED_PRECONDITION, "reason": "PAGE_TOKEN_EXPIRED"},
+            1,
+            "--limit 1000 instead of --all",
+        ),
+    ],
+)
+def test_a_refusal_says_what_to_do(
+    run: Run, script: scripted.Script, arguments: list[str], refusal: dict[str, Any], code: int, said: str
+) -> None:
+    script.answers["metrics"] = catalogue
+    script.play(*[Fail(**{"code": code_pb2.INVALID_ARGUMENT, **refusal})] * (5 if code == 1 else 1))
+    result = run(*arguments, "--from", "2026-01-01T00:00:00Z") if arguments[0] != "values" else run(*arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (code, "", 1)
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["query", "--by", "agent"], "--metric is missing"),
+        (["query", "--metric", "events", "--order", "errors"], "--order is one of the metrics asked for (events), not"),
+        (["query", "--metric", "events", "--series", "minute"], "--series is one of quarter_hour, "),
+        (["top", "agent", "--compare", "decade"], "--compare is one of previous"),
+    ],
+)
+def test_what_makes_no_sense_is_not_asked(run: Run, script: scripted.Script, arguments: list[str], said: str) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, script.requests) == (2, [])
+    assert said in result.stderr
+
+
+def test_metrics_that_match_nothing_are_said_to(run: Run, script: scripted.Script) -> None:
+    script.answers["metrics"] = catalogue
+    result = run("metrics", "mesages", "sent", "--json")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "no metric has all these words; nearest: messages_sent\n",
+    )
+    assert '"metrics": []' in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("tallywire query --metric cost_micros,mess", ["cost_micros,messages_sent", "cost_micros,message_count"]),
+        ("tallywire top cha", ["channel"]),
+    ],
+)
+def test_the_shell_offers_metrics(
+    running: scripted.Running, script: scripted.Script, line: str, offered: list[str]
+) -> None:
+    script.answers["metrics"] = catalogue
+    completing = {"_TALLYWIRE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    server = {"TALLYWIRE_ADDRESS": running.address, "TALLYWIRE_API_KEY": "k"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "tallywire.cli"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=scripted.environment(**completing, **server),
+    )
+    assert (ran.stdout.split(), ran.stderr) == (offered, "")

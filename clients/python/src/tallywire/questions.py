@@ -114,9 +114,9 @@ class Questions(abc.ABC):
     ) -> metrics_service_pb2.QueryMetricsResponse:
         """Returns a table: metrics of [start, end) by the values of `group_by`, a page of rows at a time.
 
-        Further options are order_by, ascending, series, compare and time_zone (requests.TableOptions), and the filters
-        of other questions. Raises FailedPrecondition with PAGE_TOKEN_EXPIRED for a page after figures have changed;
-        query_all() deals with that.
+        Further options are order_by, ascending, series, compare, time_zone and week_start (requests.TableShape), and
+        the filters of other questions. Raises FailedPrecondition with PAGE_TOKEN_EXPIRED for a page after figures have
+        changed; query_all() deals with that.
         """
         request = requests.table(start, end, metrics, options, page_size, page_token)
         return self._call(self._metrics.QueryMetrics, lambda: request, retries.QUERY, timeout)

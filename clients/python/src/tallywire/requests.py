@@ -63,13 +63,13 @@ class Only(TypedDict, total=False):
     dimensions: Dimensions | None
 
 
-class TableOptions(Only, total=False):
+class TableShape(TypedDict, total=False):
     """What a table may be besides a period and metrics: its rows, their order, and what stands beside the figures.
 
     group_by: the dimension that each row is about, or two of them; without, the answer is the total alone.
     order_by: one of the metrics; without, the first one. With ascending, the smallest figure comes first.
     series: the width of the points of a series beside each figure; "auto" leaves it to the server.
-    time_zone, compare: as in other questions.
+    time_zone, week_start, compare: as in other questions.
     """
 
     group_by: str | Sequence[str]
@@ -77,7 +77,12 @@ class TableOptions(Only, total=False):
     ascending: bool
     series: GranularityName | Literal["auto"] | None
     time_zone: str | None
+    week_start: WeekdayName | None
     compare: Compare | None
+
+
+class TableOptions(TableShape, Only, total=False):
+    """The shape of a table and the arguments that narrow it."""
 
 
 class RealtimeOnly(TypedDict, total=False):
@@ -214,7 +219,7 @@ def table(
     width = _granularity("series", None if series == "auto" else series)
     descending = metrics_service_pb2.SORT_DIRECTION_DESCENDING
     return metrics_service_pb2.QueryMetricsRequest(
-        time_range=time_range(start, end, options.get("time_zone")),
+        time_range=time_range(start, end, options.get("time_zone"), options.get("week_start")),
         filter=answer_filter(
             agent_id=options.get("agent_id"),
             channel=options.get("channel"),

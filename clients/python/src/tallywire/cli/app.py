@@ -13,17 +13,20 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tallywire import events, version
 from tallywire.cli import (
+    catalogue,
     daily,
     json_output,
     key_values,
     options,
     period,
     problems,
+    query,
     quota,
     render,
     replay,
     roi,
     sheets,
+    suggestions,
     updates,
     watch,
 )
@@ -161,7 +164,7 @@ def usage(
     *,
     of: options.PeriodOptions,
     granularity: options.Granularity = None,
-    metric: Annotated[list[str] | None, typer.Option("--metric", help="A metric's name; may be repeated.")] = None,
+    metric: options.Metrics = None,
     only: options.FilterOptions,
     compare: options.Compare = None,
     to: options.ServerOptions,
@@ -170,13 +173,13 @@ def usage(
     """Show series over a period; a single metric as a bar chart, point by point."""
     question, narrowed = of.question(), only.arguments()
     width, compared = options.granularity(granularity), options.compare(compare)
-    with to.connect() as server:
+    with to.connect() as server, suggestions.offered(server):
         asked = options.asked(question, server)
         response = server.usage(
             asked.start,
             asked.end,
             granularity=width,
-            metrics=metric or [],
+            metrics=options.names(metric),
             time_zone=asked.time_zone,
             compare=compared,
             **narrowed,
@@ -184,13 +187,17 @@ def usage(
     output.emit(
         document=lambda: json_output.with_states(response, "buckets", response.granularity),
         sheet=lambda: sheets.usage(response),
-        terminal=lambda console: render.usage(console, response),
+        terminal=lambda console: render.usage(console, response, only.currency),
     )
 
 
 application.command(name="daily")(daily.daily)
 application.command(name="quota")(quota.quota)
 application.command(name="roi")(roi.roi)
+application.command(name="query")(query.query)
+application.command(name="top")(query.top)
+application.command(name="metrics")(catalogue.metrics)
+application.command(name="values")(catalogue.values)
 
 
 @application.command(name="watch")

@@ -78,7 +78,24 @@ def size(value: float) -> str:
 def change(value: metrics_service_pb2.Overview, name: str) -> str:
     """Returns a change in percent with its sign, or a dash when it cannot be computed."""
     message = getattr(value, name)
-    return f"{message.percent:+,.1f} %" if message.HasField("percent") else ABSENT
+    return percent(message.percent) if message.HasField("percent") else ABSENT
+
+
+def ten_thousandths(value: float) -> str:
+    """Returns ten-thousandths as the number that they are."""
+    return f"{value / 10_000:,.2f}"
+
+
+def percent(value: float) -> str:
+    """Returns a change in percent with its sign."""
+    return f"{value:+,.1f} %"
+
+
+def compared(value: float | None, earlier: float | None) -> str:
+    """Returns by how much a figure has changed, in percent, or a dash when that has no meaning."""
+    if value is None or not earlier:
+        return ABSENT
+    return percent((value - earlier) / earlier * 100)
 
 
 BY_UNIT: Final[dict[str, Callable[[float], str]]] = {
@@ -87,6 +104,8 @@ BY_UNIT: Final[dict[str, Callable[[float], str]]] = {
     "micros": money,
     "fraction": fraction,
     "rating": rating,
+    "10*-4": ten_thousandths,
+    "%": percent,
 }
 """How a value of each unit of the catalogue is written; others are counts."""
 

@@ -15,7 +15,11 @@ from tallywire.v1 import metrics_service_pb2, time_pb2
 if TYPE_CHECKING:
     from google._upb._message import FieldDescriptor as UpbField
 
-Answer = metrics_service_pb2.GetUsageTrendsResponse | metrics_service_pb2.GetAgentMetricsResponse
+Answer = (
+    metrics_service_pb2.GetUsageTrendsResponse
+    | metrics_service_pb2.GetAgentMetricsResponse
+    | metrics_service_pb2.QueryMetricsResponse
+)
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from tallywire import aio, client, requests
-from tallywire.cli import csv_output, json_output, key_values, period
+from tallywire.cli import completion, csv_output, json_output, key_values, period
 from tallywire.cli.problems import WrongUsage
 from tallywire.requests import CompareName, GranularityName
 
@@ -86,6 +86,42 @@ AnswerWhere = Annotated[
 RealtimeWhere = Annotated[list[str] | None, _where(REALTIME_DIMENSIONS, _ANY_VALUE)]
 UpdateWhere = Annotated[list[str] | None, _where(UPDATE_DIMENSIONS, _ANY_VALUE)]
 
+GROUPS: Final = (*ANSWER_DIMENSIONS, "event_type", "storage_kind", "user")
+
+
+def _groups(incomplete: str) -> list[str]:
+    before, comma, begun = incomplete.rpartition(",")
+    return [before + comma + name for name in GROUPS if name.startswith(begun)]
+
+
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        metavar="DIMENSION",
+        autocompletion=_groups,
+        help=f"What each row is about: one of {', '.join(GROUPS)}; or two of them, as in channel,agent.",
+    ),
+]
+Dimension = Annotated[
+    str, typer.Argument(metavar="DIMENSION", autocompletion=_groups, help=f"One of {', '.join(GROUPS)}.")
+]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        metavar="METRIC",
+        autocompletion=completion.metrics,
+        help="A metric's name (see `metrics`); may be repeated, or name several with commas between.",
+    ),
+]
+OrderBy = Annotated[
+    str | None,
+    typer.Option("--order", metavar="METRIC", autocompletion=completion.metrics, help="Order rows by this metric."),
+]
+Ascending = Annotated[bool, typer.Option("--ascending", help="The smallest figure first.")]
+Totals = Annotated[bool, typer.Option("--totals", help="With --csv: also the rows total, rest and other.")]
+
 Granularity = Annotated[
     str | None, typer.Option(help="Width of a point: quarter_hour, half_hour, hour, day, week, month, quarter or year.")
 ]
@@ -97,6 +133,7 @@ Compare = Annotated[
     ),
 ]
 
+_CURRENCY: Final = "currency"  # the dimension whose values are what amounts are in
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 _Client = TypeVar("_Client")
 _Result = TypeVar("_Result")
@@ -153,6 +190,11 @@ class PeriodOptions:
     end: To = None
     zone: Zone = None
 
+    @property
+    def is_given(self) -> bool:
+        """Returns whether there is any that says when the period is."""
+        return any((self.last, self.start, self.end))
+
     def question(self) -> period.Question:
         """Returns which period the options ask about. Raises WrongUsage."""
         asked = period.Question(last=self.last, start=self.start, end=self.end, zone=self.zone, now=datetime.now(UTC))
@@ -173,6 +215,11 @@ class FilterOptions:
         """Returns them as the arguments of a client's question. Raises WrongUsage."""
         dimensions = key_values.dimensions(self.where or [])
         return {"agent_id": self.agent, "channel": self.channel, "team_id": self.team, "dimensions": dimensions}
+
+    @property
+    def currency(self) -> str:
+        """Returns the currency that amounts are in because a filter says so, or nothing."""
+        return next(iter(key_values.dimensions(self.where or []).get(_CURRENCY, ())), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +302,12 @@ def grouped(command: Callable[..., _Result]) -> Callable[..., _Result]:
     return wrapper
 
 
-def granularity(text: str | None) -> GranularityName | None:
+def names(given: Sequence[str] | None) -> list[str]:
+    """Returns the names of a repeated option, each of which may hold several with commas between."""
+    return [name.strip() for text in given or () for name in text.split(",") if name.strip()]
+
+
+def granularity(text: str | None, option: str = "--granularity") -> GranularityName | None:
     """Returns the granularity of that name, or None without one. Raises WrongUsage."""
     if text is None:
         return None
@@ -263,7 +315,7 @@ def granularity(text: str | None) -> GranularityName | None:
     for choice in choices:
         if choice == text:
             return choice
-    raise WrongUsage(f"--granularity is one of {', '.join(choices)}, not {text!r}")
+    raise WrongUsage(f"{option} is one of {', '.join(choices)}, not {text!r}")
 
 
 def compare(text: str | None) -> CompareName | None:

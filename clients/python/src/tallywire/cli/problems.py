@@ -74,6 +74,8 @@ def explain(error: errors.TallywireError) -> str:
             return f"{error}. The database was set back: remove the file of --resume to go on from now"
         case errors.InvalidArgument(reason="RESUME_TOKEN_INVALID"):
             return f"{error}. Use the key's organization and the options of before, or another file for --resume"
+        case errors.FailedPrecondition(reason="PAGE_TOKEN_EXPIRED"):
+            return f"{error}. Ask for what fits in one page: --limit 1000 instead of --all, or a filter"
         case errors.DeadlineExceeded():
             return f"{error}. The server did not answer in time: try again, or ask about a shorter period"
         case errors.Internal():

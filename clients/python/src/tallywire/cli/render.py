@@ -183,10 +183,14 @@ def agents(console: Console, responses: Sequence[metrics_service_pb2.GetAgentMet
     console.print(table)
 
 
-def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse) -> None:
+def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse, currency: str = "") -> None:
     """Prints each series as a line of bars with its least, greatest and latest value, and the earlier value that the
-    latest is compared with; a single one point by point.
+    latest is compared with; a single one point by point. Money is in the currency of a filter, if there is one.
     """
+    if currency:
+        kept, response = response, metrics_service_pb2.GetUsageTrendsResponse()
+        response.CopyFrom(kept)
+        response.context.currency = currency
     width = time_pb2.Granularity.Name(response.granularity).removeprefix("GRANULARITY_").lower().replace("_", " ")
     states = points.states(response.buckets, response.granularity, response.context)
     notes = layout.comparison(response.compared, formatting.zone(response.context.time_zone))

@@ -1,11 +1,14 @@
 """Answers as sheets, for CSV. Columns have the names of fields and metrics, and do not depend on the figures."""
 
+import itertools
 from collections.abc import Iterator, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Final
 
 from google.protobuf.message import Message
 
+from tallywire import answer_columns
+from tallywire.answer_columns import Column, Kind
 from tallywire.cli import csv_output, formatting, points
 from tallywire.cli.csv_output import Cell, Sheet
 from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
@@ -25,10 +28,33 @@ def agent(response: metrics_service_pb2.GetAgentMetricsResponse) -> Sheet:
 
 def usage(response: metrics_service_pb2.GetUsageTrendsResponse) -> Sheet:
     """Returns a row for each bucket, with a column for each metric; after a comparison those of the earlier period."""
-    header = ["start", "end", "state", *(one.metric for one in response.series)]
-    if response.earlier_series:
-        header += ["earlier_start", "earlier_end", *(f"earlier_{one.metric}" for one in response.earlier_series)]
-    return Sheet(header=header, rows=_usage(response))
+    return _sheet(answer_columns.of_usage(response), response)
+
+
+def query(response: metrics_service_pb2.QueryMetricsResponse, *, totals: bool) -> Sheet:
+    """Returns the rows of a table, with series a row for each bucket; with totals also total, rest and other."""
+    columns = answer_columns.of_table(response, totals=totals, series=bool(response.buckets))
+    return _sheet(columns, response)
+
+
+def _sheet(
+    columns: list[Column],
+    response: metrics_service_pb2.GetUsageTrendsResponse | metrics_service_pb2.QueryMetricsResponse,
+) -> Sheet:
+    """Returns the sheet of columns, whose times show the clock of the answer's zone, with the states of buckets."""
+    where = formatting.zone(response.context.time_zone)
+    for column in columns:
+        if column.kind is Kind.TIME:
+            column.cells[:] = [one.astimezone(where) if isinstance(one, datetime) else None for one in column.cells]
+    names = [column.name for column in columns]
+    if answer_columns.END in names:
+        end = names.index(answer_columns.END)
+        states = points.states(response.buckets, response.granularity, response.context)
+        # Buckets come in the same order again for each row of a table.
+        cells: list[Cell] = [state.value for _, state in zip(columns[end].cells, itertools.cycle(states), strict=False)]
+        columns.insert(end + 1, Column(name="state", kind=Kind.TEXT, cells=cells))
+    rows = zip(*(column.cells for column in columns), strict=True)
+    return Sheet(header=[column.name for column in columns], rows=rows)
 
 
 def _overview(response: metrics_service_pb2.GetOverviewResponse) -> Iterator[Sequence[Cell]]:
@@ -58,18 +84,6 @@ def _agent(response: metrics_service_pb2.GetAgentMetricsResponse) -> Iterator[Se
     for bounds, message in periods:
         for name, value in _figures(message):
             yield agent_id, *bounds, name, value
-
-
-def _usage(response: metrics_service_pb2.GetUsageTrendsResponse) -> Iterator[Sequence[Cell]]:
-    where = formatting.zone(response.context.time_zone)
-    states = points.states(response.buckets, response.granularity, response.context)
-    for place, (bucket, state) in enumerate(zip(response.buckets, states, strict=True)):
-        row: list[Cell] = [*_bounds(bucket, where), state.value]
-        row += [formatting.of_series(one.values[place]) for one in response.series]
-        if response.earlier_series:
-            row += _bounds(response.earlier_buckets[place], where)
-            row += [formatting.of_series(one.values[place]) for one in response.earlier_series]
-        yield row
 
 
 def _figures(message: Message) -> Iterator[tuple[str, int | float | None]]:
