@@ -55,6 +55,9 @@ GROUPS = Most(
     message="figures are kept by single dimensions and by pairs of them: group by at most two dimensions",
     field="group_by",
 )
+SERVICE_LEVELS = Most(
+    count=5, reason=Reason.VALUE_OUT_OF_RANGE, message="more than 5 thresholds", field="service_level_seconds"
+)
 PROPERTIES = Most(
     count=rules.MAX_PROPERTIES,
     reason=Reason.TOO_MANY_PROPERTIES,
@@ -76,6 +79,7 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.GetUsageTrendsRequest.metrics": METRICS,
     "tallywire.v1.QueryMetricsRequest.group_by": GROUPS,
     "tallywire.v1.QueryMetricsRequest.metrics": METRICS,
+    "tallywire.v1.GetCallMetricsRequest.service_level_seconds": SERVICE_LEVELS,
     "tallywire.v1.RealtimeFilter.agent_ids": REALTIME_VALUES,
     "tallywire.v1.RealtimeFilter.dimensions": REALTIME_VALUES,
     "tallywire.v1.Filter.dimensions": FILTERS,

@@ -45,6 +45,7 @@ CHANGES = (
     "conversations_abandoned",
     "conversations_ended",
 )
+HOUR_FIGURES = ("total_conversations", "conversations_closed", "conversations_escalated")
 _OPEN = "open_conversations"
 
 
@@ -99,7 +100,7 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
     """Answers the question."""
     organization_id, part, cohort = principal.organization_id, question.part, question.cohort
     planner = functools.partial(_planned, organization_id, question)
-    wanted = conversation_figures.wanted(cohort, *hours_of_week.FIGURES, _OPEN)
+    wanted = conversation_figures.wanted(cohort, *HOUR_FIGURES, _OPEN)
     async with queries.reading_planned(principal, question.period, wanted, planner) as (driver, read):
         kept_from = await pairs.checked_from(driver, organization_id, part, read.period.span)
         await overflow.check(driver, organization_id, part, field="filter")
@@ -122,7 +123,7 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
         breakdowns={
             dimension: breakdowns.answered(one, found, total, cohort) for dimension, one in plan.breakdowns.items()
         },
-        hours_of_week=hours_of_week.answered(plan.hours, found),
+        hours_of_week=hours_of_week.answered(plan.hours, found, HOUR_FIGURES),
         granularity=plan.granularity,
         series=_series(read, cohort, by),
         compared=compared if question.comparison else None,

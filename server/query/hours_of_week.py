@@ -11,7 +11,6 @@ from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.timerange import Granularity, Span, TimeRange
 
-FIGURES = ("total_conversations", "conversations_closed", "conversations_escalated")
 _DAYS, _HOURS = 7, 24
 
 
@@ -40,13 +39,15 @@ def selections(part: Filter, period: TimeRange) -> list[Selection | None]:
     return [Selection.of(part, *some, bins=False) if some else None for some in spans(period)]
 
 
-def answered(chosen: Sequence[Selection | None], cells: Mapping[Selection, Cell]) -> list[HourOfWeek]:
-    """Returns the figures of each hour of the week."""
+def answered(
+    chosen: Sequence[Selection | None], cells: Mapping[Selection, Cell], names: Sequence[str]
+) -> list[HourOfWeek]:
+    """Returns some figures of each hour of the week."""
     return [
         HourOfWeek(
             weekday=place // _HOURS + 1,
             hour=place % _HOURS,
-            figures=figures.figures(FIGURES, Cell() if one is None else cells[one]),
+            figures=figures.figures(names, Cell() if one is None else cells[one]),
         )
         for place, one in enumerate(chosen)
     ]

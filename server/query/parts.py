@@ -49,6 +49,10 @@ class PartsPlan:
     other: Selection | None
     missing_pair: str = ""
 
+    def value(self, row: Selection) -> str:
+        """Returns the value that a row is about."""
+        return self.group.values(row.value)[0]
+
     def selections(self) -> Iterator[Selection]:
         """Returns all of the plan's selections."""
         yield from self.rows
@@ -90,7 +94,7 @@ def answered(
     by = plan.group.dimension
     every = [
         Part(
-            value=plan.group.values(one.value)[0],
+            value=plan.value(one),
             figures=figures.figures(names, found[one], by),
             cell=found[one],
         )

@@ -7,6 +7,7 @@ import grpc
 from server.query import (
     agent,
     api_usage,
+    call_metrics,
     conversation_metrics,
     daily_stats,
     dimension_values,
@@ -22,6 +23,7 @@ from server.query.queries import Queries
 from server.rpc import gate
 from server.rpc.questions import agent as agent_messages
 from server.rpc.questions import api_usage as api_usage_messages
+from server.rpc.questions import call_metrics as call_metrics_messages
 from server.rpc.questions import catalogue
 from server.rpc.questions import conversation_metrics as conversation_messages
 from server.rpc.questions import daily_stats as daily_stats_messages
@@ -32,7 +34,13 @@ from server.rpc.questions import roi as roi_messages
 from server.rpc.questions import table as table_messages
 from server.rpc.questions import trends as trends_messages
 from server.tenancy.limits import DefaultLimits
-from tallywire.v1 import api_usage_pb2, conversation_metrics_pb2, metrics_service_pb2, metrics_service_pb2_grpc
+from tallywire.v1 import (
+    api_usage_pb2,
+    call_metrics_pb2,
+    conversation_metrics_pb2,
+    metrics_service_pb2,
+    metrics_service_pb2_grpc,
+)
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -94,6 +102,15 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         """Returns a row for each day of a period."""
         period = daily_stats_messages.question(request)
         return daily_stats_messages.response(await daily_stats.answer(self._queries, gate.caller().principal, period))
+
+    async def GetCallMetrics(  # noqa: N802 - the name in the contract
+        self, request: call_metrics_pb2.GetCallMetricsRequest, context: _Context
+    ) -> call_metrics_pb2.GetCallMetricsResponse:
+        """Returns how telephone calls went."""
+        question = call_metrics_messages.question(request)
+        return call_metrics_messages.response(
+            await call_metrics.answer(self._queries, gate.caller().principal, question)
+        )
 
     async def GetApiUsage(  # noqa: N802 - the name in the contract
         self, request: api_usage_pb2.GetApiUsageRequest, context: _Context

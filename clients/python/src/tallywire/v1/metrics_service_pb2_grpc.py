@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from tallywire.v1 import api_usage_pb2 as tallywire_dot_v1_dot_api__usage__pb2
+from tallywire.v1 import call_metrics_pb2 as tallywire_dot_v1_dot_call__metrics__pb2
 from tallywire.v1 import conversation_metrics_pb2 as tallywire_dot_v1_dot_conversation__metrics__pb2
 from tallywire.v1 import metrics_service_pb2 as tallywire_dot_v1_dot_metrics__service__pb2
 
@@ -65,6 +66,11 @@ class MetricsServiceStub(object):
                 '/tallywire.v1.MetricsService/GetApiUsage',
                 request_serializer=tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageResponse.FromString,
+                _registered_method=True)
+        self.GetCallMetrics = channel.unary_unary(
+                '/tallywire.v1.MetricsService/GetCallMetrics',
+                request_serializer=tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsResponse.FromString,
                 _registered_method=True)
         self.ListDimensionValues = channel.unary_unary(
                 '/tallywire.v1.MetricsService/ListDimensionValues',
@@ -147,6 +153,14 @@ class MetricsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCallMetrics(self, request, context):
+        """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
+        wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDimensionValues(self, request, context):
         """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one.
         """
@@ -220,6 +234,11 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.GetApiUsage,
                     request_deserializer=tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageResponse.SerializeToString,
+            ),
+            'GetCallMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCallMetrics,
+                    request_deserializer=tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsResponse.SerializeToString,
             ),
             'ListDimensionValues': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDimensionValues,
@@ -392,6 +411,33 @@ class MetricsService(object):
             '/tallywire.v1.MetricsService/GetApiUsage',
             tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageRequest.SerializeToString,
             tallywire_dot_v1_dot_api__usage__pb2.GetApiUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCallMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/GetCallMetrics',
+            tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsRequest.SerializeToString,
+            tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ import collections.abc
 import grpc
 import grpc.aio
 import tallywire.v1.api_usage_pb2
+import tallywire.v1.call_metrics_pb2
 import tallywire.v1.conversation_metrics_pb2
 import tallywire.v1.metrics_service_pb2
 import typing
@@ -65,6 +66,14 @@ class MetricsServiceStub:
     ]
     """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
     status codes, the slowest and the most failing endpoints, and a series.
+    """
+
+    GetCallMetrics: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.call_metrics_pb2.GetCallMetricsRequest,
+        tallywire.v1.call_metrics_pb2.GetCallMetricsResponse,
+    ]
+    """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
+    wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
     """
 
     ListDimensionValues: grpc.UnaryUnaryMultiCallable[
@@ -156,6 +165,14 @@ class MetricsServiceAsyncStub:
     ]
     """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
     status codes, the slowest and the most failing endpoints, and a series.
+    """
+
+    GetCallMetrics: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.call_metrics_pb2.GetCallMetricsRequest,
+        tallywire.v1.call_metrics_pb2.GetCallMetricsResponse,
+    ]
+    """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
+    wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
     """
 
     ListDimensionValues: grpc.aio.UnaryUnaryMultiCallable[
@@ -257,6 +274,16 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[tallywire.v1.api_usage_pb2.GetApiUsageResponse, collections.abc.Awaitable[tallywire.v1.api_usage_pb2.GetApiUsageResponse]]:
         """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
         status codes, the slowest and the most failing endpoints, and a series.
+        """
+
+    @abc.abstractmethod
+    def GetCallMetrics(
+        self,
+        request: tallywire.v1.call_metrics_pb2.GetCallMetricsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.call_metrics_pb2.GetCallMetricsResponse, collections.abc.Awaitable[tallywire.v1.call_metrics_pb2.GetCallMetricsResponse]]:
+        """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
+        wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
         """
 
     @abc.abstractmethod

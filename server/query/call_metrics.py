@@ -1,0 +1,216 @@
+"""GetCallMetrics: how telephone calls went, by queue, team, agent and hour of the week."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from server import histogram, timerange
+from server.catalog import cells, dimensions, figures, registry
+from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
+from server.catalog.figures import Figures
+from server.catalog.filters import Filter
+from server.catalog.selections import Selection
+from server.projections.agents import Agents
+from server.query import comparison, hours_of_week, pairs, parts
+from server.query.answers import Context, Period
+from server.query.comparison import Compared, Comparison, Earlier
+from server.query.hours_of_week import HourOfWeek
+from server.query.parts import Parts, PartsPlan
+from server.query.queries import Queries
+from server.query.ranking import Order
+from server.rollups import overflow
+from server.store import agents
+from server.store.database import Driver
+from server.tenancy.principal import Principal
+from server.timerange import Granularity, Span, TimeRange
+
+FIGURES = (
+    "calls_offered",
+    "calls_answered",
+    "calls_abandoned",
+    "call_abandonment_rate",
+    "avg_wait_ms",
+    "p50_wait_ms",
+    "p90_wait_ms",
+    "p95_wait_ms",
+    "p99_wait_ms",
+    "longest_wait_ms",
+    "avg_abandoned_wait_ms",
+    "calls_handled",
+    "avg_handle_time_ms",
+    "p50_handle_time_ms",
+    "p90_handle_time_ms",
+    "p95_handle_time_ms",
+    "p99_handle_time_ms",
+    "avg_talk_time_ms",
+    "p50_talk_time_ms",
+    "p95_talk_time_ms",
+    "avg_hold_time_ms",
+    "avg_wrap_up_time_ms",
+    "outbound_calls",
+    "outbound_calls_answered",
+    "outbound_calls_abandoned",
+    "outbound_calls_ended",
+    "avg_outbound_talk_time_ms",
+)
+HOUR_FIGURES = ("calls_offered", "calls_answered", "calls_abandoned", "avg_wait_ms")
+# The breakdowns by their names in the answer: of which dimension, and in the order of which metric.
+BREAKDOWNS: Mapping[str, tuple[Dimension, str]] = {
+    "by_queue": (dimensions.QUEUE, "calls_offered"),
+    "by_team": (dimensions.TEAM, "calls_handled"),
+    "by_agent": (dimensions.AGENT, "calls_handled"),
+}
+_WANTED = figures.wanted(FIGURES, projections=[Agents.name])
+_WAIT = cells.first_bin_key(registry.MEASURES["wait_ms"].number)
+_SECOND = 1_000  # milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsQuestion:
+    """A question for how calls went.
+
+    thresholds are those of service levels, in seconds, shortest first; top is the most rows of each breakdown.
+    """
+
+    period: Period
+    part: Filter
+    thresholds: Sequence[int]
+    granularity: Granularity | None
+    top: int
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLevel:
+    """How many calls were answered within so many seconds, and their share of those answered or abandoned."""
+
+    seconds: int
+    calls: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFigures:
+    """The figures of calls, with a service level for each threshold."""
+
+    figures: Figures
+    service_levels: Sequence[ServiceLevel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPoint:
+    """The figures of a point of the series."""
+
+    span: Span
+    figures: CallFigures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMetrics:
+    """How calls went. names has what people call agents. earlier is None where nothing is compared, or can be."""
+
+    context: Context
+    thresholds: Sequence[int]
+    figures: CallFigures
+    breakdowns: Mapping[str, Parts]
+    names: Mapping[str, str]
+    hours_of_week: Sequence[HourOfWeek]
+    granularity: Granularity
+    series: Sequence[CallPoint]
+    compared: Compared | None
+    earlier: CallFigures | None
+
+
+async def answer(queries: Queries, principal: Principal, question: CallsQuestion) -> CallMetrics:
+    """Answers the question."""
+    organization_id, part = principal.organization_id, question.part
+    planner = functools.partial(_planned, organization_id, question)
+    async with queries.reading_planned(principal, question.period, _WANTED, planner) as (driver, read):
+        kept_from = await pairs.checked_from(driver, organization_id, part, read.period.span)
+        await overflow.check(driver, organization_id, part, field="filter")
+        plan = read.plan
+        by_agent = plan.breakdowns["by_agent"]
+        shown = [] if by_agent is None else [by_agent.value(one) for one in by_agent.rows]
+        names = await agents.names(driver, organization_id, shown)
+    found = read.found.cells
+    compared = plan.earlier.compared(read.found.first_event, kept_from) if plan.earlier is not None else None
+    has_earlier = compared is not None and compared.absence is None
+    made = functools.partial(of, by=part.dimension, thresholds=question.thresholds)
+    return CallMetrics(
+        context=read.context(FIGURES),
+        thresholds=question.thresholds,
+        figures=made(found[plan.total]),
+        breakdowns={
+            name: parts.answered(one, found, found[plan.total], FIGURES, needs=BREAKDOWNS[name][1])
+            for name, one in plan.breakdowns.items()
+        },
+        names=names,
+        hours_of_week=hours_of_week.answered(plan.hours, found, HOUR_FIGURES),
+        granularity=plan.granularity,
+        series=[CallPoint(span=one.span, figures=made(found[one])) for one in plan.series],
+        compared=compared,
+        earlier=made(found[plan.before]) if has_earlier and plan.before is not None else None,
+    )
+
+
+def of(cell: Cell, *, by: Dimension, thresholds: Sequence[int]) -> CallFigures:
+    """Returns the figures of a cell of a dimension."""
+    values = figures.figures(FIGURES, cell, by)
+    return CallFigures(figures=values, service_levels=service_levels(cell, values, thresholds))
+
+
+def service_levels(cell: Cell, values: Figures, thresholds: Sequence[int]) -> list[ServiceLevel]:
+    """Returns the service levels of a cell, whose figures are given."""
+    waits = list(histogram.means(cell.bins, _WAIT))
+    ended = int(values["calls_answered"] or 0) + int(values["calls_abandoned"] or 0)
+    levels = []
+    for seconds in thresholds:
+        calls = sum(count for mean, count in waits if mean <= seconds * _SECOND)
+        levels.append(ServiceLevel(seconds=seconds, calls=calls, share=calls / ended if ended else None))
+    return levels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsPlan:
+    """What to read."""
+
+    total: Selection
+    breakdowns: Mapping[str, PartsPlan | None]
+    hours: Sequence[Selection | None]
+    granularity: Granularity
+    series: Sequence[Selection]
+    earlier: Earlier | None
+    before: Selection | None
+    event_types: None = None
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the plan's selections."""
+        yield self.total
+        yield from self.series
+        yield from filter(None, self.hours)
+        if self.before is not None:
+            yield self.before
+        for one in self.breakdowns.values():
+            if one is not None:
+                yield from one.selections()
+
+
+async def _planned(organization_id: int, question: CallsQuestion, driver: Driver, period: TimeRange) -> CallsPlan:
+    part, span = question.part, period.span
+    width = question.granularity or timerange.choose_granularity(span)
+    earlier = comparison.earlier(question.comparison, period) if question.comparison else None
+    total = Selection.of(part, span)
+    found: dict[str, PartsPlan | None] = {}
+    for name, (dimension, metric) in BREAKDOWNS.items():
+        by = Order(metric=metric, descending=True)
+        found[name] = await parts.planned(driver, organization_id, part, dimension, span, by, most=question.top)
+    return CallsPlan(
+        total=total,
+        breakdowns=found,
+        hours=hours_of_week.selections(part, period),
+        granularity=width,
+        series=[Selection.of(part, one) for one in timerange.buckets(period, width)],
+        earlier=earlier,
+        before=None if earlier is None or earlier.is_before_floor else replace(total, span=earlier.span),
+    )
