@@ -20,6 +20,8 @@ _LARGEST = 2**63 - 1  # as in rollups: a sum beyond it stays there
 _NO_WIDTH = 0  # stands for deltas among the widths of event types
 
 _FIGURES, _EVENT_TYPES = statements.text("read_figures"), statements.text("read_event_types")
+_SUM_FEW, _SUM_ALL = statements.text("sum_few_counters"), statements.text("sum_all_counters")
+_FEW = 10
 _COUNTER = "r.counter_amounts[array_position(r.counter_keys, {key})]"
 _WANTED_KEY = "(:counters::integer[])[{position}]"
 _SET = "{sets}[array_position(r.set_keys, (:sets::integer[])[{position}])]"
@@ -31,8 +33,9 @@ def statement(counters: int, sets: int, *, with_event_types: bool) -> Statement:
 
     The text depends on how much is wanted and not on what, so that connections keep few prepared statements.
     """
+    figures = _FIGURES.replace(":DELTAS", _SUM_FEW if counters <= _FEW else _SUM_ALL)
     return statements.numbered(
-        f"{_FIGURES}\n{_EVENT_TYPES}" if with_event_types else _FIGURES,
+        f"{figures}\n{_EVENT_TYPES}" if with_event_types else figures,
         DAY=int(quarters.Width.DAY),
         HOUR=int(quarters.Width.HOUR),
         LARGEST=_LARGEST,

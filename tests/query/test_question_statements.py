@@ -141,10 +141,11 @@ def filled(files: tuple[str, ...]) -> str:
     bounded = (
         "CASE WHEN {0} IS NOT NULL THEN greatest(least({0}, 9223372036854775807), -9223372036854775807)::bigint END"
     )
-    first, second = (bounded.format(counter.format(f"(:counters::integer[])[{position}]")) for position in (1, 2))
-    text = "\n".join(map(statements.text, files))
+    each = "greatest(least(coalesce({}, 0), 9223372036854775807), -9223372036854775807)::bigint"
+    first, second = (each.format(counter.format(f"(:counters::integer[])[{position}]")) for position in (1, 2))
+    text = "\n".join(map(statements.text, files)).replace(":DELTAS", statements.text("sum_few_counters"))
     for name, value in {
-        ":DELTA_COUNTERS": f"coalesce({first}, 0), coalesce({second}, 0)",
+        ":DELTA_COUNTERS": f"{first}, {second}",
         ":TYPE_COUNTER": bounded.format(counter.format(":type_counter")),
         ":ROLLUP_SETS": "o.sets[array_position(r.set_keys, (:sets::integer[])[1])]",
         ":DELTA_SETS": "r.sets[array_position(r.set_keys, (:sets::integer[])[1])]",

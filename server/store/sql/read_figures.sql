@@ -90,18 +90,8 @@ CROSS JOIN LATERAL (
     SELECT CASE WHEN r.set_keys && :sets::integer[] THEN r.sets || '{}'::bytea[] END AS sets OFFSET 0
 ) AS o
 UNION ALL
--- Deltas may be any number. Their counters and bins are added up here. Each counter is found by its key: that costs a
--- quarter of unnesting them all.
-SELECT s.point, NULL, NULL, NULL, array_send(:counters::integer[]), array_send(ARRAY[:DELTA_COUNTERS]::bigint[]),
-    NULL, NULL, NULL
-FROM spans AS s
-CROSS JOIN LATERAL (
-    SELECT counter_keys, counter_amounts FROM deltas
-    WHERE organization_id = :organization_id AND dimension = s.dimension AND value = s.value
-        AND bucket >= s.first AND bucket < s.last
-    OFFSET 0
-) AS r
-GROUP BY s.point
+-- Deltas may be any number. Their counters and bins are added up here.
+:DELTAS
 UNION ALL
 SELECT point, NULL, NULL, NULL, NULL, NULL, array_send(array_agg(key)), array_send(array_agg(count)), NULL
 FROM (
