@@ -331,6 +331,34 @@ class Overview(google.protobuf.message.Message):
     AVG_FIRST_RESPONSE_TIME_MS_FIELD_NUMBER: builtins.int
     AVG_HUMAN_WAIT_TIME_MS_FIELD_NUMBER: builtins.int
     AVG_CONVERSATION_DURATION_MS_FIELD_NUMBER: builtins.int
+    RESOLUTION_RATE_FIELD_NUMBER: builtins.int
+    ESCALATION_RATE_FIELD_NUMBER: builtins.int
+    ABANDONMENT_RATE_FIELD_NUMBER: builtins.int
+    ENDED_RATE_FIELD_NUMBER: builtins.int
+    COST_PER_CONVERSATION_MICROS_FIELD_NUMBER: builtins.int
+    FALLBACK_RATE_FIELD_NUMBER: builtins.int
+    KNOWLEDGE_HIT_RATE_FIELD_NUMBER: builtins.int
+    CALLS_OFFERED_FIELD_NUMBER: builtins.int
+    CALLS_ANSWERED_FIELD_NUMBER: builtins.int
+    CALLS_ABANDONED_FIELD_NUMBER: builtins.int
+    CALL_ABANDONMENT_RATE_FIELD_NUMBER: builtins.int
+    CALLS_HANDLED_FIELD_NUMBER: builtins.int
+    AVG_HANDLE_TIME_MS_FIELD_NUMBER: builtins.int
+    AVG_WAIT_MS_FIELD_NUMBER: builtins.int
+    API_ERROR_RATE_FIELD_NUMBER: builtins.int
+    QUALITY_REVIEWS_FIELD_NUMBER: builtins.int
+    CONTENT_GAPS_FOUND_FIELD_NUMBER: builtins.int
+    SEARCHES_FIELD_NUMBER: builtins.int
+    DOCUMENTS_UPLOADED_FIELD_NUMBER: builtins.int
+    LEADS_CREATED_FIELD_NUMBER: builtins.int
+    LEADS_CONVERTED_FIELD_NUMBER: builtins.int
+    CONVERSION_RATE_FIELD_NUMBER: builtins.int
+    TASKS_COMPLETED_FIELD_NUMBER: builtins.int
+    POINTS_AWARDED_FIELD_NUMBER: builtins.int
+    PAYMENTS_SUCCEEDED_FIELD_NUMBER: builtins.int
+    USER_REGISTRATIONS_FIELD_NUMBER: builtins.int
+    USER_LOGINS_FIELD_NUMBER: builtins.int
+    CUSTOM_EVENTS_FIELD_NUMBER: builtins.int
     events: builtins.int
     """Events of any type."""
     messages_received: builtins.int
@@ -411,6 +439,62 @@ class Overview(google.protobuf.message.Message):
     """
     avg_conversation_duration_ms: builtins.float
     """Mean time from the beginning to the closing of the conversations closed in the period, in milliseconds."""
+    resolution_rate: builtins.float
+    """Resolved ÷ closed. The four rates add up to 1; all are absent without closed conversations."""
+    escalation_rate: builtins.float
+    """Escalated ÷ closed: the hand-off rate."""
+    abandonment_rate: builtins.float
+    """Abandoned ÷ closed."""
+    ended_rate: builtins.float
+    """Ended without another outcome ÷ closed."""
+    cost_per_conversation_micros: builtins.float
+    """cost_micros ÷ total_conversations, in millionths. Absent without conversations."""
+    fallback_rate: builtins.float
+    """Messages sent with a stock phrase ÷ messages sent."""
+    knowledge_hit_rate: builtins.float
+    """Messages sent that were answered from knowledge ÷ messages sent."""
+    calls_offered: builtins.int
+    """Calls that began. This figure and the next three are without outbound calls."""
+    calls_answered: builtins.int
+    """Calls answered."""
+    calls_abandoned: builtins.int
+    """Calls whose caller hung up before an answer."""
+    call_abandonment_rate: builtins.float
+    """Calls abandoned ÷ calls answered or abandoned."""
+    calls_handled: builtins.int
+    """Calls that ended, inbound and outbound."""
+    avg_handle_time_ms: builtins.float
+    """Talk, hold and wrap-up time ÷ calls that ended, in milliseconds."""
+    avg_wait_ms: builtins.float
+    """Waiting time ÷ calls answered that carry one, in milliseconds, without outbound calls."""
+    api_error_rate: builtins.float
+    """API and tool calls with a status from 500 on ÷ API and tool calls."""
+    quality_reviews: builtins.int
+    """Conversations scored."""
+    content_gaps_found: builtins.int
+    """Questions found that the knowledge did not answer."""
+    searches: builtins.int
+    """Searches performed."""
+    documents_uploaded: builtins.int
+    """Documents uploaded."""
+    leads_created: builtins.int
+    """Leads created."""
+    leads_converted: builtins.int
+    """Leads converted."""
+    conversion_rate: builtins.float
+    """Leads converted ÷ leads converted or lost in the period."""
+    tasks_completed: builtins.int
+    """Tasks completed."""
+    points_awarded: builtins.int
+    """Points awarded for tasks, badges and otherwise."""
+    payments_succeeded: builtins.int
+    """Payments that succeeded."""
+    user_registrations: builtins.int
+    """Users registered."""
+    user_logins: builtins.int
+    """Logins of users."""
+    custom_events: builtins.int
+    """Events of types that the service does not know."""
     @property
     def messages_change(self) -> tallywire.v1.answer_pb2.Change:
         """total_messages, compared with the earlier period."""
@@ -476,23 +560,71 @@ class Overview(google.protobuf.message.Message):
         avg_first_response_time_ms: builtins.float | None = ...,
         avg_human_wait_time_ms: builtins.float | None = ...,
         avg_conversation_duration_ms: builtins.float | None = ...,
+        resolution_rate: builtins.float | None = ...,
+        escalation_rate: builtins.float | None = ...,
+        abandonment_rate: builtins.float | None = ...,
+        ended_rate: builtins.float | None = ...,
+        cost_per_conversation_micros: builtins.float | None = ...,
+        fallback_rate: builtins.float | None = ...,
+        knowledge_hit_rate: builtins.float | None = ...,
+        calls_offered: builtins.int | None = ...,
+        calls_answered: builtins.int | None = ...,
+        calls_abandoned: builtins.int | None = ...,
+        call_abandonment_rate: builtins.float | None = ...,
+        calls_handled: builtins.int | None = ...,
+        avg_handle_time_ms: builtins.float | None = ...,
+        avg_wait_ms: builtins.float | None = ...,
+        api_error_rate: builtins.float | None = ...,
+        quality_reviews: builtins.int | None = ...,
+        content_gaps_found: builtins.int | None = ...,
+        searches: builtins.int | None = ...,
+        documents_uploaded: builtins.int | None = ...,
+        leads_created: builtins.int | None = ...,
+        leads_converted: builtins.int | None = ...,
+        conversion_rate: builtins.float | None = ...,
+        tasks_completed: builtins.int | None = ...,
+        points_awarded: builtins.int | None = ...,
+        payments_succeeded: builtins.int | None = ...,
+        user_registrations: builtins.int | None = ...,
+        user_logins: builtins.int | None = ...,
+        custom_events: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_active_agents", b"_active_agents", "_api_calls", b"_api_calls", "_avg_conversation_duration_ms", b"_avg_conversation_duration_ms", "_avg_first_response_time_ms", b"_avg_first_response_time_ms", "_avg_human_wait_time_ms", b"_avg_human_wait_time_ms", "_avg_response_time_ms", b"_avg_response_time_ms", "_completion_tokens", b"_completion_tokens", "_conversations_abandoned", b"_conversations_abandoned", "_conversations_closed", b"_conversations_closed", "_conversations_ended", b"_conversations_ended", "_conversations_escalated", b"_conversations_escalated", "_conversations_reopened", b"_conversations_reopened", "_conversations_resolved", b"_conversations_resolved", "_cost_micros", b"_cost_micros", "_error_rate", b"_error_rate", "_events", b"_events", "_human_resolutions", b"_human_resolutions", "_messages_received", b"_messages_received", "_messages_sent", b"_messages_sent", "_p50_response_time_ms", b"_p50_response_time_ms", "_p90_response_time_ms", b"_p90_response_time_ms", "_p95_response_time_ms", b"_p95_response_time_ms", "_p99_response_time_ms", b"_p99_response_time_ms", "_prompt_tokens", b"_prompt_tokens", "_rating_count", b"_rating_count", "_resolution_events", b"_resolution_events", "_response_time_count", b"_response_time_count", "_response_time_sum_ms", b"_response_time_sum_ms", "_satisfaction_score", b"_satisfaction_score", "_storage_used_bytes", b"_storage_used_bytes", "_success_rate", b"_success_rate", "_token_usage", b"_token_usage", "_total_conversations", b"_total_conversations", "_total_messages", b"_total_messages", "_unique_users", b"_unique_users", "_workflow_executions", b"_workflow_executions", "_workflow_failures", b"_workflow_failures", "active_agents", b"active_agents", "api_calls", b"api_calls", "avg_conversation_duration_ms", b"avg_conversation_duration_ms", "avg_first_response_time_ms", b"avg_first_response_time_ms", "avg_human_wait_time_ms", b"avg_human_wait_time_ms", "avg_response_time_ms", b"avg_response_time_ms", "completion_tokens", b"completion_tokens", "conversations_abandoned", b"conversations_abandoned", "conversations_change", b"conversations_change", "conversations_closed", b"conversations_closed", "conversations_ended", b"conversations_ended", "conversations_escalated", b"conversations_escalated", "conversations_reopened", b"conversations_reopened", "conversations_resolved", b"conversations_resolved", "cost_micros", b"cost_micros", "error_rate", b"error_rate", "events", b"events", "human_resolutions", b"human_resolutions", "messages_change", b"messages_change", "messages_received", b"messages_received", "messages_sent", b"messages_sent", "p50_response_time_ms", b"p50_response_time_ms", "p90_response_time_ms", b"p90_response_time_ms", "p95_response_time_ms", b"p95_response_time_ms", "p99_response_time_ms", b"p99_response_time_ms", "prompt_tokens", b"prompt_tokens", "rating_count", b"rating_count", "resolution_events", b"resolution_events", "response_time_count", b"response_time_count", "response_time_sum_ms", b"response_time_sum_ms", "satisfaction_score", b"satisfaction_score", "storage_used_bytes", b"storage_used_bytes", "success_rate", b"success_rate", "token_usage", b"token_usage", "total_conversations", b"total_conversations", "total_messages", b"total_messages", "unique_users", b"unique_users", "users_change", b"users_change", "workflow_executions", b"workflow_executions", "workflow_failures", b"workflow_failures"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_active_agents", b"_active_agents", "_api_calls", b"_api_calls", "_avg_conversation_duration_ms", b"_avg_conversation_duration_ms", "_avg_first_response_time_ms", b"_avg_first_response_time_ms", "_avg_human_wait_time_ms", b"_avg_human_wait_time_ms", "_avg_response_time_ms", b"_avg_response_time_ms", "_completion_tokens", b"_completion_tokens", "_conversations_abandoned", b"_conversations_abandoned", "_conversations_closed", b"_conversations_closed", "_conversations_ended", b"_conversations_ended", "_conversations_escalated", b"_conversations_escalated", "_conversations_reopened", b"_conversations_reopened", "_conversations_resolved", b"_conversations_resolved", "_cost_micros", b"_cost_micros", "_error_rate", b"_error_rate", "_events", b"_events", "_human_resolutions", b"_human_resolutions", "_messages_received", b"_messages_received", "_messages_sent", b"_messages_sent", "_p50_response_time_ms", b"_p50_response_time_ms", "_p90_response_time_ms", b"_p90_response_time_ms", "_p95_response_time_ms", b"_p95_response_time_ms", "_p99_response_time_ms", b"_p99_response_time_ms", "_prompt_tokens", b"_prompt_tokens", "_rating_count", b"_rating_count", "_resolution_events", b"_resolution_events", "_response_time_count", b"_response_time_count", "_response_time_sum_ms", b"_response_time_sum_ms", "_satisfaction_score", b"_satisfaction_score", "_storage_used_bytes", b"_storage_used_bytes", "_success_rate", b"_success_rate", "_token_usage", b"_token_usage", "_total_conversations", b"_total_conversations", "_total_messages", b"_total_messages", "_unique_users", b"_unique_users", "_workflow_executions", b"_workflow_executions", "_workflow_failures", b"_workflow_failures", "active_agents", b"active_agents", "api_calls", b"api_calls", "avg_conversation_duration_ms", b"avg_conversation_duration_ms", "avg_first_response_time_ms", b"avg_first_response_time_ms", "avg_human_wait_time_ms", b"avg_human_wait_time_ms", "avg_response_time_ms", b"avg_response_time_ms", "completion_tokens", b"completion_tokens", "conversations_abandoned", b"conversations_abandoned", "conversations_change", b"conversations_change", "conversations_closed", b"conversations_closed", "conversations_ended", b"conversations_ended", "conversations_escalated", b"conversations_escalated", "conversations_reopened", b"conversations_reopened", "conversations_resolved", b"conversations_resolved", "cost_micros", b"cost_micros", "error_rate", b"error_rate", "events", b"events", "events_by_type", b"events_by_type", "human_resolutions", b"human_resolutions", "messages_change", b"messages_change", "messages_received", b"messages_received", "messages_sent", b"messages_sent", "p50_response_time_ms", b"p50_response_time_ms", "p90_response_time_ms", b"p90_response_time_ms", "p95_response_time_ms", b"p95_response_time_ms", "p99_response_time_ms", b"p99_response_time_ms", "prompt_tokens", b"prompt_tokens", "rating_count", b"rating_count", "resolution_events", b"resolution_events", "response_time_count", b"response_time_count", "response_time_sum_ms", b"response_time_sum_ms", "satisfaction_score", b"satisfaction_score", "storage_by_kind", b"storage_by_kind", "storage_used_bytes", b"storage_used_bytes", "success_rate", b"success_rate", "token_usage", b"token_usage", "total_conversations", b"total_conversations", "total_messages", b"total_messages", "unique_users", b"unique_users", "users_change", b"users_change", "workflow_executions", b"workflow_executions", "workflow_failures", b"workflow_failures"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_abandonment_rate", b"_abandonment_rate", "_active_agents", b"_active_agents", "_api_calls", b"_api_calls", "_api_error_rate", b"_api_error_rate", "_avg_conversation_duration_ms", b"_avg_conversation_duration_ms", "_avg_first_response_time_ms", b"_avg_first_response_time_ms", "_avg_handle_time_ms", b"_avg_handle_time_ms", "_avg_human_wait_time_ms", b"_avg_human_wait_time_ms", "_avg_response_time_ms", b"_avg_response_time_ms", "_avg_wait_ms", b"_avg_wait_ms", "_call_abandonment_rate", b"_call_abandonment_rate", "_calls_abandoned", b"_calls_abandoned", "_calls_answered", b"_calls_answered", "_calls_handled", b"_calls_handled", "_calls_offered", b"_calls_offered", "_completion_tokens", b"_completion_tokens", "_content_gaps_found", b"_content_gaps_found", "_conversations_abandoned", b"_conversations_abandoned", "_conversations_closed", b"_conversations_closed", "_conversations_ended", b"_conversations_ended", "_conversations_escalated", b"_conversations_escalated", "_conversations_reopened", b"_conversations_reopened", "_conversations_resolved", b"_conversations_resolved", "_conversion_rate", b"_conversion_rate", "_cost_micros", b"_cost_micros", "_cost_per_conversation_micros", b"_cost_per_conversation_micros", "_custom_events", b"_custom_events", "_documents_uploaded", b"_documents_uploaded", "_ended_rate", b"_ended_rate", "_error_rate", b"_error_rate", "_escalation_rate", b"_escalation_rate", "_events", b"_events", "_fallback_rate", b"_fallback_rate", "_human_resolutions", b"_human_resolutions", "_knowledge_hit_rate", b"_knowledge_hit_rate", "_leads_converted", b"_leads_converted", "_leads_created", b"_leads_created", "_messages_received", b"_messages_received", "_messages_sent", b"_messages_sent", "_p50_response_time_ms", b"_p50_response_time_ms", "_p90_response_time_ms", b"_p90_response_time_ms", "_p95_response_time_ms", b"_p95_response_time_ms", "_p99_response_time_ms", b"_p99_response_time_ms", "_payments_succeeded", b"_payments_succeeded", "_points_awarded", b"_points_awarded", "_prompt_tokens", b"_prompt_tokens", "_quality_reviews", b"_quality_reviews", "_rating_count", b"_rating_count", "_resolution_events", b"_resolution_events", "_resolution_rate", b"_resolution_rate", "_response_time_count", b"_response_time_count", "_response_time_sum_ms", b"_response_time_sum_ms", "_satisfaction_score", b"_satisfaction_score", "_searches", b"_searches", "_storage_used_bytes", b"_storage_used_bytes", "_success_rate", b"_success_rate", "_tasks_completed", b"_tasks_completed", "_token_usage", b"_token_usage", "_total_conversations", b"_total_conversations", "_total_messages", b"_total_messages", "_unique_users", b"_unique_users", "_user_logins", b"_user_logins", "_user_registrations", b"_user_registrations", "_workflow_executions", b"_workflow_executions", "_workflow_failures", b"_workflow_failures", "abandonment_rate", b"abandonment_rate", "active_agents", b"active_agents", "api_calls", b"api_calls", "api_error_rate", b"api_error_rate", "avg_conversation_duration_ms", b"avg_conversation_duration_ms", "avg_first_response_time_ms", b"avg_first_response_time_ms", "avg_handle_time_ms", b"avg_handle_time_ms", "avg_human_wait_time_ms", b"avg_human_wait_time_ms", "avg_response_time_ms", b"avg_response_time_ms", "avg_wait_ms", b"avg_wait_ms", "call_abandonment_rate", b"call_abandonment_rate", "calls_abandoned", b"calls_abandoned", "calls_answered", b"calls_answered", "calls_handled", b"calls_handled", "calls_offered", b"calls_offered", "completion_tokens", b"completion_tokens", "content_gaps_found", b"content_gaps_found", "conversations_abandoned", b"conversations_abandoned", "conversations_change", b"conversations_change", "conversations_closed", b"conversations_closed", "conversations_ended", b"conversations_ended", "conversations_escalated", b"conversations_escalated", "conversations_reopened", b"conversations_reopened", "conversations_resolved", b"conversations_resolved", "conversion_rate", b"conversion_rate", "cost_micros", b"cost_micros", "cost_per_conversation_micros", b"cost_per_conversation_micros", "custom_events", b"custom_events", "documents_uploaded", b"documents_uploaded", "ended_rate", b"ended_rate", "error_rate", b"error_rate", "escalation_rate", b"escalation_rate", "events", b"events", "fallback_rate", b"fallback_rate", "human_resolutions", b"human_resolutions", "knowledge_hit_rate", b"knowledge_hit_rate", "leads_converted", b"leads_converted", "leads_created", b"leads_created", "messages_change", b"messages_change", "messages_received", b"messages_received", "messages_sent", b"messages_sent", "p50_response_time_ms", b"p50_response_time_ms", "p90_response_time_ms", b"p90_response_time_ms", "p95_response_time_ms", b"p95_response_time_ms", "p99_response_time_ms", b"p99_response_time_ms", "payments_succeeded", b"payments_succeeded", "points_awarded", b"points_awarded", "prompt_tokens", b"prompt_tokens", "quality_reviews", b"quality_reviews", "rating_count", b"rating_count", "resolution_events", b"resolution_events", "resolution_rate", b"resolution_rate", "response_time_count", b"response_time_count", "response_time_sum_ms", b"response_time_sum_ms", "satisfaction_score", b"satisfaction_score", "searches", b"searches", "storage_used_bytes", b"storage_used_bytes", "success_rate", b"success_rate", "tasks_completed", b"tasks_completed", "token_usage", b"token_usage", "total_conversations", b"total_conversations", "total_messages", b"total_messages", "unique_users", b"unique_users", "user_logins", b"user_logins", "user_registrations", b"user_registrations", "users_change", b"users_change", "workflow_executions", b"workflow_executions", "workflow_failures", b"workflow_failures"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_abandonment_rate", b"_abandonment_rate", "_active_agents", b"_active_agents", "_api_calls", b"_api_calls", "_api_error_rate", b"_api_error_rate", "_avg_conversation_duration_ms", b"_avg_conversation_duration_ms", "_avg_first_response_time_ms", b"_avg_first_response_time_ms", "_avg_handle_time_ms", b"_avg_handle_time_ms", "_avg_human_wait_time_ms", b"_avg_human_wait_time_ms", "_avg_response_time_ms", b"_avg_response_time_ms", "_avg_wait_ms", b"_avg_wait_ms", "_call_abandonment_rate", b"_call_abandonment_rate", "_calls_abandoned", b"_calls_abandoned", "_calls_answered", b"_calls_answered", "_calls_handled", b"_calls_handled", "_calls_offered", b"_calls_offered", "_completion_tokens", b"_completion_tokens", "_content_gaps_found", b"_content_gaps_found", "_conversations_abandoned", b"_conversations_abandoned", "_conversations_closed", b"_conversations_closed", "_conversations_ended", b"_conversations_ended", "_conversations_escalated", b"_conversations_escalated", "_conversations_reopened", b"_conversations_reopened", "_conversations_resolved", b"_conversations_resolved", "_conversion_rate", b"_conversion_rate", "_cost_micros", b"_cost_micros", "_cost_per_conversation_micros", b"_cost_per_conversation_micros", "_custom_events", b"_custom_events", "_documents_uploaded", b"_documents_uploaded", "_ended_rate", b"_ended_rate", "_error_rate", b"_error_rate", "_escalation_rate", b"_escalation_rate", "_events", b"_events", "_fallback_rate", b"_fallback_rate", "_human_resolutions", b"_human_resolutions", "_knowledge_hit_rate", b"_knowledge_hit_rate", "_leads_converted", b"_leads_converted", "_leads_created", b"_leads_created", "_messages_received", b"_messages_received", "_messages_sent", b"_messages_sent", "_p50_response_time_ms", b"_p50_response_time_ms", "_p90_response_time_ms", b"_p90_response_time_ms", "_p95_response_time_ms", b"_p95_response_time_ms", "_p99_response_time_ms", b"_p99_response_time_ms", "_payments_succeeded", b"_payments_succeeded", "_points_awarded", b"_points_awarded", "_prompt_tokens", b"_prompt_tokens", "_quality_reviews", b"_quality_reviews", "_rating_count", b"_rating_count", "_resolution_events", b"_resolution_events", "_resolution_rate", b"_resolution_rate", "_response_time_count", b"_response_time_count", "_response_time_sum_ms", b"_response_time_sum_ms", "_satisfaction_score", b"_satisfaction_score", "_searches", b"_searches", "_storage_used_bytes", b"_storage_used_bytes", "_success_rate", b"_success_rate", "_tasks_completed", b"_tasks_completed", "_token_usage", b"_token_usage", "_total_conversations", b"_total_conversations", "_total_messages", b"_total_messages", "_unique_users", b"_unique_users", "_user_logins", b"_user_logins", "_user_registrations", b"_user_registrations", "_workflow_executions", b"_workflow_executions", "_workflow_failures", b"_workflow_failures", "abandonment_rate", b"abandonment_rate", "active_agents", b"active_agents", "api_calls", b"api_calls", "api_error_rate", b"api_error_rate", "avg_conversation_duration_ms", b"avg_conversation_duration_ms", "avg_first_response_time_ms", b"avg_first_response_time_ms", "avg_handle_time_ms", b"avg_handle_time_ms", "avg_human_wait_time_ms", b"avg_human_wait_time_ms", "avg_response_time_ms", b"avg_response_time_ms", "avg_wait_ms", b"avg_wait_ms", "call_abandonment_rate", b"call_abandonment_rate", "calls_abandoned", b"calls_abandoned", "calls_answered", b"calls_answered", "calls_handled", b"calls_handled", "calls_offered", b"calls_offered", "completion_tokens", b"completion_tokens", "content_gaps_found", b"content_gaps_found", "conversations_abandoned", b"conversations_abandoned", "conversations_change", b"conversations_change", "conversations_closed", b"conversations_closed", "conversations_ended", b"conversations_ended", "conversations_escalated", b"conversations_escalated", "conversations_reopened", b"conversations_reopened", "conversations_resolved", b"conversations_resolved", "conversion_rate", b"conversion_rate", "cost_micros", b"cost_micros", "cost_per_conversation_micros", b"cost_per_conversation_micros", "custom_events", b"custom_events", "documents_uploaded", b"documents_uploaded", "ended_rate", b"ended_rate", "error_rate", b"error_rate", "escalation_rate", b"escalation_rate", "events", b"events", "events_by_type", b"events_by_type", "fallback_rate", b"fallback_rate", "human_resolutions", b"human_resolutions", "knowledge_hit_rate", b"knowledge_hit_rate", "leads_converted", b"leads_converted", "leads_created", b"leads_created", "messages_change", b"messages_change", "messages_received", b"messages_received", "messages_sent", b"messages_sent", "p50_response_time_ms", b"p50_response_time_ms", "p90_response_time_ms", b"p90_response_time_ms", "p95_response_time_ms", b"p95_response_time_ms", "p99_response_time_ms", b"p99_response_time_ms", "payments_succeeded", b"payments_succeeded", "points_awarded", b"points_awarded", "prompt_tokens", b"prompt_tokens", "quality_reviews", b"quality_reviews", "rating_count", b"rating_count", "resolution_events", b"resolution_events", "resolution_rate", b"resolution_rate", "response_time_count", b"response_time_count", "response_time_sum_ms", b"response_time_sum_ms", "satisfaction_score", b"satisfaction_score", "searches", b"searches", "storage_by_kind", b"storage_by_kind", "storage_used_bytes", b"storage_used_bytes", "success_rate", b"success_rate", "tasks_completed", b"tasks_completed", "token_usage", b"token_usage", "total_conversations", b"total_conversations", "total_messages", b"total_messages", "unique_users", b"unique_users", "user_logins", b"user_logins", "user_registrations", b"user_registrations", "users_change", b"users_change", "workflow_executions", b"workflow_executions", "workflow_failures", b"workflow_failures"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_abandonment_rate", b"_abandonment_rate"]) -> typing.Literal["abandonment_rate"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_active_agents", b"_active_agents"]) -> typing.Literal["active_agents"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_api_calls", b"_api_calls"]) -> typing.Literal["api_calls"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_api_error_rate", b"_api_error_rate"]) -> typing.Literal["api_error_rate"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_avg_conversation_duration_ms", b"_avg_conversation_duration_ms"]) -> typing.Literal["avg_conversation_duration_ms"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_avg_first_response_time_ms", b"_avg_first_response_time_ms"]) -> typing.Literal["avg_first_response_time_ms"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_avg_handle_time_ms", b"_avg_handle_time_ms"]) -> typing.Literal["avg_handle_time_ms"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_avg_human_wait_time_ms", b"_avg_human_wait_time_ms"]) -> typing.Literal["avg_human_wait_time_ms"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_avg_response_time_ms", b"_avg_response_time_ms"]) -> typing.Literal["avg_response_time_ms"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_avg_wait_ms", b"_avg_wait_ms"]) -> typing.Literal["avg_wait_ms"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_call_abandonment_rate", b"_call_abandonment_rate"]) -> typing.Literal["call_abandonment_rate"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_calls_abandoned", b"_calls_abandoned"]) -> typing.Literal["calls_abandoned"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_calls_answered", b"_calls_answered"]) -> typing.Literal["calls_answered"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_calls_handled", b"_calls_handled"]) -> typing.Literal["calls_handled"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_calls_offered", b"_calls_offered"]) -> typing.Literal["calls_offered"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_completion_tokens", b"_completion_tokens"]) -> typing.Literal["completion_tokens"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_content_gaps_found", b"_content_gaps_found"]) -> typing.Literal["content_gaps_found"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_conversations_abandoned", b"_conversations_abandoned"]) -> typing.Literal["conversations_abandoned"] | None: ...
     @typing.overload
@@ -506,13 +638,33 @@ class Overview(google.protobuf.message.Message):
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_conversations_resolved", b"_conversations_resolved"]) -> typing.Literal["conversations_resolved"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_conversion_rate", b"_conversion_rate"]) -> typing.Literal["conversion_rate"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_cost_micros", b"_cost_micros"]) -> typing.Literal["cost_micros"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cost_per_conversation_micros", b"_cost_per_conversation_micros"]) -> typing.Literal["cost_per_conversation_micros"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_custom_events", b"_custom_events"]) -> typing.Literal["custom_events"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_documents_uploaded", b"_documents_uploaded"]) -> typing.Literal["documents_uploaded"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_ended_rate", b"_ended_rate"]) -> typing.Literal["ended_rate"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_error_rate", b"_error_rate"]) -> typing.Literal["error_rate"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_escalation_rate", b"_escalation_rate"]) -> typing.Literal["escalation_rate"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_events", b"_events"]) -> typing.Literal["events"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_fallback_rate", b"_fallback_rate"]) -> typing.Literal["fallback_rate"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_human_resolutions", b"_human_resolutions"]) -> typing.Literal["human_resolutions"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_knowledge_hit_rate", b"_knowledge_hit_rate"]) -> typing.Literal["knowledge_hit_rate"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_leads_converted", b"_leads_converted"]) -> typing.Literal["leads_converted"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_leads_created", b"_leads_created"]) -> typing.Literal["leads_created"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_messages_received", b"_messages_received"]) -> typing.Literal["messages_received"] | None: ...
     @typing.overload
@@ -526,11 +678,19 @@ class Overview(google.protobuf.message.Message):
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_p99_response_time_ms", b"_p99_response_time_ms"]) -> typing.Literal["p99_response_time_ms"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_payments_succeeded", b"_payments_succeeded"]) -> typing.Literal["payments_succeeded"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_points_awarded", b"_points_awarded"]) -> typing.Literal["points_awarded"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_prompt_tokens", b"_prompt_tokens"]) -> typing.Literal["prompt_tokens"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_quality_reviews", b"_quality_reviews"]) -> typing.Literal["quality_reviews"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_rating_count", b"_rating_count"]) -> typing.Literal["rating_count"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_resolution_events", b"_resolution_events"]) -> typing.Literal["resolution_events"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_resolution_rate", b"_resolution_rate"]) -> typing.Literal["resolution_rate"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_response_time_count", b"_response_time_count"]) -> typing.Literal["response_time_count"] | None: ...
     @typing.overload
@@ -538,9 +698,13 @@ class Overview(google.protobuf.message.Message):
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_satisfaction_score", b"_satisfaction_score"]) -> typing.Literal["satisfaction_score"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_searches", b"_searches"]) -> typing.Literal["searches"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_storage_used_bytes", b"_storage_used_bytes"]) -> typing.Literal["storage_used_bytes"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_success_rate", b"_success_rate"]) -> typing.Literal["success_rate"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_tasks_completed", b"_tasks_completed"]) -> typing.Literal["tasks_completed"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_token_usage", b"_token_usage"]) -> typing.Literal["token_usage"] | None: ...
     @typing.overload
@@ -549,6 +713,10 @@ class Overview(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_total_messages", b"_total_messages"]) -> typing.Literal["total_messages"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_unique_users", b"_unique_users"]) -> typing.Literal["unique_users"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_user_logins", b"_user_logins"]) -> typing.Literal["user_logins"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_user_registrations", b"_user_registrations"]) -> typing.Literal["user_registrations"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_workflow_executions", b"_workflow_executions"]) -> typing.Literal["workflow_executions"] | None: ...
     @typing.overload
