@@ -1,4 +1,4 @@
-"""GetAgentMetrics: the figures of one agent over a period, and of its last days."""
+"""GetAgentMetrics: the figures of one agent, or one team, over a period, and of its last days."""
 
 import functools
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,15 @@ from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
+from server.events.agent_profile import AgentProfile
+from server.projections.agents import Agents
 from server.query import comparison, presence
 from server.query.answers import COMMON_FIGURES, Context, Period, TrendPoint
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.presence import Presence
 from server.query.queries import Queries
 from server.rollups import overflow
+from server.store import agents
 from server.tenancy.principal import Principal
 from server.timerange import Granularity, TimeRange
 
@@ -47,29 +50,38 @@ DAILY_FIGURES = (
     "p95_response_time_ms",
     "satisfaction_score",
 )
-_WANTED = figures.wanted((*FIGURES, *DAILY_FIGURES))
+_WANTED = figures.wanted((*FIGURES, *DAILY_FIGURES), projections=[Agents.name])
+_WANTED_OF_TEAM = figures.wanted((*FIGURES, *DAILY_FIGURES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentQuestion:
-    """A question for the figures of one agent, with a daily trend of so many last days of the period, and for those of
-    an earlier period if it wants that.
+    """A question for the figures of one agent or team, with a trend of so many last days of the period.
+
+    It may ask for those of an earlier period, too.
     """
 
-    agent_id: str
+    part: Filter
     period: Period
     trend_days: int
+    granularity: Granularity = Granularity.DAY
     comparison: Comparison | None = None
+
+    @property
+    def is_agent(self) -> bool:
+        """Returns whether it is about an agent, and not about a team."""
+        return self.part.dimension is dimensions.AGENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """The figures of one agent and its daily trend. compared is None unless the question wants a comparison; earlier is
-    None where nothing can be compared, too.
+    """The figures of one agent or team and its trend. profile is None for a team, and for agents together. compared is
+    None unless the question wants a comparison; earlier is None where nothing can be compared, too.
     """
 
     context: Context
     agent_id: str
+    profile: AgentProfile | None
     figures: Figures
     trend: Sequence[TrendPoint]
     compared: Compared | None
@@ -77,32 +89,42 @@ class Agent:
 
 
 async def answer(queries: Queries, principal: Principal, question: AgentQuestion) -> Agent:
-    """Answers the question; refuses an agent without any event."""
-    organization_id, agent_id = principal.organization_id, question.agent_id
-    part = Filter(dimension=dimensions.AGENT, value=agent_id)
-    make_plan = functools.partial(plan, part, question.trend_days, question.comparison)
-    async with queries.reading(principal, question.period, _WANTED, make_plan, in_snapshot=True) as (driver, read):
-        if not await overflow.check(driver, organization_id, part, field="agent_id"):
-            raise Refused(Reason.AGENT_NOT_FOUND, "no event has ever carried this agent_id", field="agent_id")
+    """Answers the question; refuses an agent or team without any event."""
+    organization_id, part = principal.organization_id, question.part
+    make_plan = functools.partial(plan, part, question.trend_days, question.granularity, question.comparison)
+    wanted = _WANTED if question.is_agent else _WANTED_OF_TEAM
+    async with queries.reading(principal, question.period, wanted, make_plan, in_snapshot=True) as (driver, read):
+        if not await overflow.check(driver, organization_id, part, field=part.dimension.field):
+            raise _unknown(part)
+        profile = await agents.profile(driver, organization_id, part.value) if question.is_agent else None
         compared = read.plan.earlier.compared(read.found.first_event) if read.plan.earlier else None
         spans = {read.plan.period: read.period.span}
         if compared and read.plan.before and not compared.absence:
             spans[read.plan.before] = compared.span
         now, timeout = read.found.as_of.at, timedelta(hours=principal.settings.presence_timeout)
         there = {
-            chosen: await presence.read(driver, organization_id, agent_id, span, now, timeout)
+            chosen: await presence.read(driver, organization_id, part.value, span, now, timeout)
+            if question.is_agent
+            else presence.UNKNOWN
             for chosen, span in spans.items()
         }
     found = read.found.cells
     whole = {chosen: _figures(found[chosen], there[chosen]) for chosen in spans}
     return Agent(
         context=read.context(FIGURES),
-        agent_id=agent_id,
+        agent_id=part.value if question.is_agent else "",
+        profile=profile,
         figures=whole[read.plan.period],
         trend=[TrendPoint(span=day.span, figures=figures.figures(DAILY_FIGURES, found[day])) for day in read.plan.days],
         compared=compared,
         earlier=whole.get(read.plan.before) if read.plan.before else None,
     )
+
+
+def _unknown(part: Filter) -> Refused:
+    field = part.dimension.field
+    reason = Reason.AGENT_NOT_FOUND if part.dimension is dimensions.AGENT else Reason.TEAM_NOT_FOUND
+    return Refused(reason, f"no event has ever carried this {field}", field=field)
 
 
 def _figures(cell: Cell, there: Presence) -> Figures:
@@ -131,9 +153,11 @@ class AgentPlan:
             yield self.before
 
 
-def plan(part: Filter, trend_days: int, compared_with: Comparison | None, period: TimeRange) -> AgentPlan:
+def plan(
+    part: Filter, trend_days: int, granularity: Granularity, compared_with: Comparison | None, period: TimeRange
+) -> AgentPlan:
     """Returns what to read."""
-    days = timerange.buckets(timerange.last_days(period, trend_days), Granularity.DAY)
+    days = timerange.buckets(timerange.last_days(period, trend_days), granularity)
     earlier = comparison.earlier(compared_with, period) if compared_with else None
     return AgentPlan(
         period=Selection.of(part, period.span),

@@ -23,7 +23,7 @@ class Presence:
     occupancy: float | None
 
 
-_UNKNOWN = Presence(available_time_ms=None, occupancy=None)
+UNKNOWN = Presence(available_time_ms=None, occupancy=None)
 
 
 async def read(
@@ -33,7 +33,7 @@ async def read(
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     changes = await statuses.changes(driver, organization_id, agent_id, start, end) if agent_id != OTHER else ()
     if not changes:
-        return _UNKNOWN
+        return UNKNOWN
     end = min(end, now)
     silences = await statuses.silences(driver, organization_id, agent_id, changes[0].occurred_at, end, timeout)
     return presence(changes, silences, start, end, timeout)

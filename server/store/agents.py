@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from server.events.agent_profile import AgentEvent, AgentKind, KindChange, KnownKinds, Told
+from server.events.agent_profile import AgentEvent, AgentKind, AgentProfile, KindChange, KnownKinds, Told
 from server.store import following, instants, projections
 from server.store.database import Driver
 from server.store.following import FollowedEvents
@@ -35,6 +35,11 @@ _TOLD_KINDS = f"""
     SELECT a.agent_id, {instants.selected("a.kind_at")}, a.kind FROM unnest($3::text[]) AS w(agent_id)
     CROSS JOIN LATERAL (SELECT * FROM agents
     WHERE organization_id = $1 AND version = $2 AND agent_id = w.agent_id OFFSET 0) AS a
+"""  # noqa: S608 - constants of this file
+_TIMES = ", ".join(map(instants.selected, ("first_seen_at", "last_seen_at", "created_at", "deleted_at")))
+_PROFILE = f"""
+    SELECT {_TIMES}, kind, name, agent_version, team_id FROM agents
+    WHERE organization_id = $1 AND version = {_VERSION} AND agent_id = $2
 """  # noqa: S608 - constants of this file
 # As above.
 _NAMES = f"""
@@ -70,6 +75,24 @@ async def told_kinds(driver: Driver, rows: Rows, agent_ids: Collection[str]) -> 
     """Returns when the kind of agents was said last, and which it is, of those of them that are known."""
     found = await driver.fetch(_TOLD_KINDS, *rows, list(agent_ids))
     return {agent_id: (at, AgentKind(kind)) for agent_id, at, kind in found}
+
+
+async def profile(driver: Driver, organization_id: int, agent_id: str) -> AgentProfile | None:
+    """Returns what is known of an agent; None where nothing is."""
+    rows = await driver.fetch(_PROFILE, organization_id, agent_id)
+    if not rows:
+        return None
+    first, last, created, deleted, kind, name, version, team_id = rows[0]
+    return AgentProfile(
+        first_seen_at=first,
+        last_seen_at=last,
+        created_at=created,
+        deleted_at=deleted,
+        kind=AgentKind(kind),
+        name=name,
+        agent_version=version,
+        team_id=team_id,
+    )
 
 
 async def names(driver: Driver, organization_id: int, agent_ids: Collection[str]) -> dict[str, str]:

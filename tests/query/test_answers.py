@@ -359,3 +359,35 @@ async def test_what_counts_for_an_agent_is_what_happened_under_its_name(caller: 
     bot, human = [(await caller.agent(name, THE_DAY)).agent for name in ("bot", "human")]
     assert (bot.message_count, bot.conversations_escalated, bot.avg_messages_per_conversation) == (1, 1, 2)
     assert (human.message_count, human.conversations_closed, human.HasField("resolution_rate")) == (1, 0, False)
+
+
+async def test_a_team_and_what_an_agent_is_called(caller: Caller) -> None:
+    named = event_pb2.AgentDetail(name="Ada", kind=event_pb2.AGENT_KIND_HUMAN, version="7")
+    await caller.track_all(
+        [
+            serving.event("agent.created", at=NOON, agent_id="a", team_id="north", agent=named),
+            serving.event("message.sent", at=NOON, agent_id="a", team_id="north", conversation_id="c"),
+            serving.event("message.sent", at=NOON + timedelta(hours=1), agent_id="b", team_id="north"),
+            serving.event("message.sent", at=NOON, agent_id="a", team_id="south"),
+        ]
+    )
+    request = metrics_service_pb2.GetAgentMetricsRequest(
+        team_id="north", time_range=THE_DAY, trend_days=1, trend_granularity=time_pb2.GRANULARITY_HOUR
+    )
+    team = await caller.ask("GetAgentMetrics", request)
+    assert (team.agent.messages_sent, team.agent.agent_id, team.HasField("profile")) == (2, "", False)
+    assert not team.agent.HasField("available_time_ms")
+    assert {point.start.seconds // 3600 % 24: point.message_count for point in team.trend if point.message_count} == {
+        NOON.hour: 1,
+        NOON.hour + 1: 1,
+    }
+    assert len(team.trend) == 24
+    agent = await caller.agent("a", THE_DAY)
+    profile = agent.profile
+    assert (agent.agent.messages_sent, len(agent.trend)) == (2, 7)
+    assert (profile.agent_name, profile.version, profile.team_id) == ("Ada", "7", "north")
+    assert (profile.kind, profile.HasField("deleted_at")) == (event_pb2.AGENT_KIND_HUMAN, False)
+    assert profile.created_at.ToDatetime(UTC) == profile.first_seen_at.ToDatetime(UTC) == NOON
+    for fields, reason in (({"team_id": "no"}, "TEAM_NOT_FOUND"), ({"team_id": "x", "agent_id": "a"}, "INVALID_VALUE")):
+        asked = metrics_service_pb2.GetAgentMetricsRequest(time_range=THE_DAY, **fields)
+        assert serving.refusal(await refused(caller.ask("GetAgentMetrics", asked)))[1:3] == (reason, "team_id")

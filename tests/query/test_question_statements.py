@@ -80,7 +80,7 @@ QUESTIONS = {
         },
     ),
     "an agent over eight days, and its last two": Row(
-        agent.plan(Filter(dimension=dimensions.AGENT, value="ada"), 2, None, days("01", "09")),
+        agent.plan(Filter(dimension=dimensions.AGENT, value="ada"), 2, Granularity.DAY, None, days("01", "09")),
         ("read_figures",),
         {
             "dimensions": [dimensions.AGENT.number],

@@ -46,7 +46,7 @@ ADA = Filter(dimension=dimensions.AGENT, value="ada")
 QUESTIONS: dict[str, tuple[Plan, tuple[str, ...]]] = {
     "overview": (overview.plan(Filter(), None, PERIOD), overview.FIGURES),
     "overview of an agent": (overview.plan(ADA, None, PERIOD), overview.FIGURES),
-    "agent": (agent.plan(ADA, 30, None, PERIOD), agent.FIGURES),
+    "agent": (agent.plan(ADA, 30, Granularity.DAY, None, PERIOD), agent.FIGURES),
     "trends": (trends.plan(Filter(), Granularity.DAY, None, PERIOD), trends.DEFAULT_METRICS),
     "trends by the hour": (trends.plan(ADA, Granularity.HOUR, None, PERIOD), trends.DEFAULT_METRICS),
 }

@@ -1,27 +1,47 @@
 """GetAgentMetrics: conversion between messages and values."""
 
+from google.protobuf import timestamp_pb2
+
+from server.catalog import dimensions
 from server.catalog.figures import Figures
+from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.events import rules
+from server.events.agent_profile import AgentKind, AgentProfile
 from server.query.agent import Agent, AgentQuestion
 from server.query.answers import TrendPoint
 from server.rpc.questions import shared
-from tallywire.v1 import metrics_service_pb2
+from server.timerange import Granularity
+from tallywire.v1 import event_pb2, metrics_service_pb2
 
 DEFAULT_TREND_DAYS = 7
 MAX_TREND_DAYS = 400
+_KINDS = {
+    AgentKind.UNKNOWN: event_pb2.AGENT_KIND_UNSPECIFIED,
+    AgentKind.AI: event_pb2.AGENT_KIND_AI,
+    AgentKind.HUMAN: event_pb2.AGENT_KIND_HUMAN,
+}
 
 
 def question(request: metrics_service_pb2.GetAgentMetricsRequest) -> AgentQuestion:
     """Returns the question of a request; refuses invalid fields."""
-    if not request.agent_id:
-        raise rules.required("agent_id")
     return AgentQuestion(
-        agent_id=rules.identifier("agent_id", request.agent_id),
+        part=_part(request),
         period=shared.period(request.time_range),
         trend_days=_trend_days(request.trend_days),
+        granularity=shared.granularity(request.trend_granularity, field="trend_granularity") or Granularity.DAY,
         comparison=shared.compared_with(request.comparison),
     )
+
+
+def _part(request: metrics_service_pb2.GetAgentMetricsRequest) -> Filter:
+    if request.agent_id and request.team_id:
+        raise Refused(Reason.INVALID_VALUE, "ask for an agent or for a team, not for both", field="team_id")
+    if request.team_id:
+        return Filter(dimension=dimensions.TEAM, value=rules.identifier("team_id", request.team_id))
+    if not request.agent_id:
+        raise rules.required("agent_id")
+    return Filter(dimension=dimensions.AGENT, value=rules.identifier("agent_id", request.agent_id))
 
 
 def _trend_days(days: int) -> int:
@@ -43,7 +63,29 @@ def response(answer: Agent) -> metrics_service_pb2.GetAgentMetricsResponse:
         trend=map(_trend_point, answer.trend),
         compared=shared.compared(answer.compared),
         earlier=None if answer.earlier is None else _agent(answer.agent_id, answer.earlier),
+        profile=None if answer.profile is None else _profile(answer.profile),
     )
+
+
+def _profile(one: AgentProfile) -> metrics_service_pb2.AgentProfile:
+    return metrics_service_pb2.AgentProfile(
+        agent_name=one.name,
+        kind=_KINDS[one.kind],
+        version=one.agent_version,
+        team_id=one.team_id,
+        first_seen_at=_instant(one.first_seen_at),
+        last_seen_at=_instant(one.last_seen_at),
+        created_at=_instant(one.created_at),
+        deleted_at=_instant(one.deleted_at) if one.is_deleted else None,
+    )
+
+
+def _instant(microseconds: int | None) -> timestamp_pb2.Timestamp | None:
+    if microseconds is None:
+        return None
+    message = timestamp_pb2.Timestamp()
+    message.FromMicroseconds(microseconds)
+    return message
 
 
 def _agent(agent_id: str, figures: Figures) -> metrics_service_pb2.AgentMetrics:

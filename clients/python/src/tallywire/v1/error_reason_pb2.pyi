@@ -160,6 +160,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The answer needs raw events of a time of which they are no longer kept. Metadata: kept_from (RFC
     3339).
     """
+    ERROR_REASON_TEAM_NOT_FOUND: _ErrorReason.ValueType  # 100
+    """NOT_FOUND. The organization has never sent an event that carries this team_id."""
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -388,6 +390,8 @@ ERROR_REASON_RAW_EVENTS_GONE: ErrorReason.ValueType  # 59
 """FAILED_PRECONDITION. The answer needs raw events of a time of which they are no longer kept. Metadata: kept_from (RFC
 3339).
 """
+ERROR_REASON_TEAM_NOT_FOUND: ErrorReason.ValueType  # 100
+"""NOT_FOUND. The organization has never sent an event that carries this team_id."""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61

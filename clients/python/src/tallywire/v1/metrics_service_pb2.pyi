@@ -772,7 +772,7 @@ global___EventTypeCount = EventTypeCount
 
 @typing.final
 class GetAgentMetricsRequest(google.protobuf.message.Message):
-    """GetAgentMetricsRequest asks for the figures of one agent."""
+    """GetAgentMetricsRequest asks for the figures of one agent, or of one team."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -780,12 +780,18 @@ class GetAgentMetricsRequest(google.protobuf.message.Message):
     TIME_RANGE_FIELD_NUMBER: builtins.int
     TREND_DAYS_FIELD_NUMBER: builtins.int
     COMPARISON_FIELD_NUMBER: builtins.int
+    TEAM_ID_FIELD_NUMBER: builtins.int
+    TREND_GRANULARITY_FIELD_NUMBER: builtins.int
     agent_id: builtins.str
-    """agent_id is the agent, as on its events. Required, at most 256 bytes."""
+    """agent_id is the agent, as on its events. Required unless there is a team_id, at most 256 bytes."""
     trend_days: builtins.int
     """trend_days is the number of calendar days of the time zone that the trend covers, up to the day on which the period
     ends: 1 to 400. Unset: 7.
     """
+    team_id: builtins.str
+    """team_id asks for the figures of a team in place of an agent: of the events that carry it. At most 256 bytes."""
+    trend_granularity: tallywire.v1.time_pb2.Granularity.ValueType
+    """trend_granularity is the width of a point of the trend. Unset: a day. At most 2,000 points."""
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required."""
@@ -801,9 +807,11 @@ class GetAgentMetricsRequest(google.protobuf.message.Message):
         time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
         trend_days: builtins.int = ...,
         comparison: tallywire.v1.time_pb2.Comparison | None = ...,
+        team_id: builtins.str = ...,
+        trend_granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["comparison", b"comparison", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent_id", b"agent_id", "comparison", b"comparison", "time_range", b"time_range", "trend_days", b"trend_days"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent_id", b"agent_id", "comparison", b"comparison", "team_id", b"team_id", "time_range", b"time_range", "trend_days", b"trend_days", "trend_granularity", b"trend_granularity"]) -> None: ...
 
 global___GetAgentMetricsRequest = GetAgentMetricsRequest
 
@@ -818,6 +826,7 @@ class GetAgentMetricsResponse(google.protobuf.message.Message):
     TREND_FIELD_NUMBER: builtins.int
     COMPARED_FIELD_NUMBER: builtins.int
     EARLIER_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
     @property
     def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
         """context says what was counted."""
@@ -828,7 +837,7 @@ class GetAgentMetricsResponse(google.protobuf.message.Message):
 
     @property
     def trend(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AgentTrendPoint]:
-        """trend has one point per day, oldest first, without gaps."""
+        """trend has one point per day, or of another width that was asked for, oldest first, without gaps."""
 
     @property
     def compared(self) -> tallywire.v1.answer_pb2.ComparedPeriod:
@@ -840,6 +849,10 @@ class GetAgentMetricsResponse(google.protobuf.message.Message):
         absence_reason.
         """
 
+    @property
+    def profile(self) -> global___AgentProfile:
+        """profile says what is known of the agent. Unset for a team and for "_other"."""
+
     def __init__(
         self,
         *,
@@ -848,15 +861,71 @@ class GetAgentMetricsResponse(google.protobuf.message.Message):
         trend: collections.abc.Iterable[global___AgentTrendPoint] | None = ...,
         compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
         earlier: global___AgentMetrics | None = ...,
+        profile: global___AgentProfile | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["agent", b"agent", "compared", b"compared", "context", b"context", "earlier", b"earlier"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "compared", b"compared", "context", b"context", "earlier", b"earlier", "trend", b"trend"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["agent", b"agent", "compared", b"compared", "context", b"context", "earlier", b"earlier", "profile", b"profile"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "compared", b"compared", "context", b"context", "earlier", b"earlier", "profile", b"profile", "trend", b"trend"]) -> None: ...
 
 global___GetAgentMetricsResponse = GetAgentMetricsResponse
 
 @typing.final
+class AgentProfile(google.protobuf.message.Message):
+    """AgentProfile is what the events of an agent have told of it, whatever the period."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AGENT_NAME_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    VERSION_FIELD_NUMBER: builtins.int
+    TEAM_ID_FIELD_NUMBER: builtins.int
+    FIRST_SEEN_AT_FIELD_NUMBER: builtins.int
+    LAST_SEEN_AT_FIELD_NUMBER: builtins.int
+    CREATED_AT_FIELD_NUMBER: builtins.int
+    DELETED_AT_FIELD_NUMBER: builtins.int
+    agent_name: builtins.str
+    """agent_name is what people call it: the newest name that was told. Empty: none was."""
+    kind: tallywire.v1.event_pb2.AgentKind.ValueType
+    """kind says whether it is a machine or a human."""
+    version: builtins.str
+    """version is the newest release that was told. Empty: none was."""
+    team_id: builtins.str
+    """team_id is the team of the newest agent.created, .updated or .deployed that tells one. Empty: none does."""
+    @property
+    def first_seen_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """first_seen_at is when its earliest event occurred."""
+
+    @property
+    def last_seen_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """last_seen_at is when its latest event occurred."""
+
+    @property
+    def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """created_at is when agent.created was told last. Unset: never."""
+
+    @property
+    def deleted_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """deleted_at is when the agent was deleted. Unset: it was not, or it has been created again since."""
+
+    def __init__(
+        self,
+        *,
+        agent_name: builtins.str = ...,
+        kind: tallywire.v1.event_pb2.AgentKind.ValueType = ...,
+        version: builtins.str = ...,
+        team_id: builtins.str = ...,
+        first_seen_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        last_seen_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        deleted_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["created_at", b"created_at", "deleted_at", b"deleted_at", "first_seen_at", b"first_seen_at", "last_seen_at", b"last_seen_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["agent_name", b"agent_name", "created_at", b"created_at", "deleted_at", b"deleted_at", "first_seen_at", b"first_seen_at", "kind", b"kind", "last_seen_at", b"last_seen_at", "team_id", b"team_id", "version", b"version"]) -> None: ...
+
+global___AgentProfile = AgentProfile
+
+@typing.final
 class AgentMetrics(google.protobuf.message.Message):
-    """AgentMetrics holds the figures of one agent. Events count that carry its agent_id themselves."""
+    """AgentMetrics holds the figures of one agent, or of one team. Events count that carry its id themselves."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -910,7 +979,7 @@ class AgentMetrics(google.protobuf.message.Message):
     AVG_HUMAN_WAIT_TIME_MS_FIELD_NUMBER: builtins.int
     AVG_CONVERSATION_DURATION_MS_FIELD_NUMBER: builtins.int
     agent_id: builtins.str
-    """The agent."""
+    """The agent. Empty for a team."""
     conversation_count: builtins.int
     """Conversations that began in the period: one per conversation_id."""
     message_count: builtins.int
@@ -1172,7 +1241,7 @@ global___AgentMetrics = AgentMetrics
 
 @typing.final
 class AgentTrendPoint(google.protobuf.message.Message):
-    """AgentTrendPoint is one day of one agent."""
+    """AgentTrendPoint is one day of one agent or team, or another width that was asked for."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1195,11 +1264,11 @@ class AgentTrendPoint(google.protobuf.message.Message):
     """Mean rating, 1 to 5. Absent without ratings."""
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """start is the first instant of the day."""
+        """start is the first instant of the point."""
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """end is the first instant after the day."""
+        """end is the first instant after the point."""
 
     def __init__(
         self,

@@ -120,10 +120,10 @@ class MetricsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetAgentMetrics(self, request, context):
-        """GetAgentMetrics returns everything about one agent, and a daily trend. If the organization has never sent an event
-        with this agent_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND). An agent that was first seen after the
-        organization had reached its limit of distinct agents has no figures of its own (CARDINALITY_OVERFLOW); the
-        agent_id "_other" gives those of all such agents together.
+        """GetAgentMetrics returns everything about one agent, or one team, and a daily trend. If the organization has never
+        sent an event with this agent_id or team_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND). An
+        agent that was first seen after the organization had reached its limit of distinct agents has no figures of its own
+        (CARDINALITY_OVERFLOW); the agent_id "_other" gives those of all such agents together. So it is with teams.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

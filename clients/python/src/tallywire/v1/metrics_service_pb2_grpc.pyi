@@ -39,10 +39,10 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.GetAgentMetricsRequest,
         tallywire.v1.metrics_service_pb2.GetAgentMetricsResponse,
     ]
-    """GetAgentMetrics returns everything about one agent, and a daily trend. If the organization has never sent an event
-    with this agent_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND). An agent that was first seen after the
-    organization had reached its limit of distinct agents has no figures of its own (CARDINALITY_OVERFLOW); the
-    agent_id "_other" gives those of all such agents together.
+    """GetAgentMetrics returns everything about one agent, or one team, and a daily trend. If the organization has never
+    sent an event with this agent_id or team_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND). An
+    agent that was first seen after the organization had reached its limit of distinct agents has no figures of its own
+    (CARDINALITY_OVERFLOW); the agent_id "_other" gives those of all such agents together. So it is with teams.
     """
 
     GetUsageTrends: grpc.UnaryUnaryMultiCallable[
@@ -138,10 +138,10 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.GetAgentMetricsRequest,
         tallywire.v1.metrics_service_pb2.GetAgentMetricsResponse,
     ]
-    """GetAgentMetrics returns everything about one agent, and a daily trend. If the organization has never sent an event
-    with this agent_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND). An agent that was first seen after the
-    organization had reached its limit of distinct agents has no figures of its own (CARDINALITY_OVERFLOW); the
-    agent_id "_other" gives those of all such agents together.
+    """GetAgentMetrics returns everything about one agent, or one team, and a daily trend. If the organization has never
+    sent an event with this agent_id or team_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND). An
+    agent that was first seen after the organization had reached its limit of distinct agents has no figures of its own
+    (CARDINALITY_OVERFLOW); the agent_id "_other" gives those of all such agents together. So it is with teams.
     """
 
     GetUsageTrends: grpc.aio.UnaryUnaryMultiCallable[
@@ -241,10 +241,10 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetAgentMetricsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetAgentMetricsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetAgentMetricsResponse]]:
-        """GetAgentMetrics returns everything about one agent, and a daily trend. If the organization has never sent an event
-        with this agent_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND). An agent that was first seen after the
-        organization had reached its limit of distinct agents has no figures of its own (CARDINALITY_OVERFLOW); the
-        agent_id "_other" gives those of all such agents together.
+        """GetAgentMetrics returns everything about one agent, or one team, and a daily trend. If the organization has never
+        sent an event with this agent_id or team_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND). An
+        agent that was first seen after the organization had reached its limit of distinct agents has no figures of its own
+        (CARDINALITY_OVERFLOW); the agent_id "_other" gives those of all such agents together. So it is with teams.
         """
 
     @abc.abstractmethod
