@@ -1,5 +1,6 @@
 """The client of tallywire: track what AI agents, chatbots and call-centre agents do, and read exact figures."""
 
+from tallywire import frames
 from tallywire.aio import AsyncClient
 from tallywire.aio_subscription import AsyncSubscription
 from tallywire.buffer import Stats
@@ -55,5 +56,6 @@ __all__ = [
     "ensure_id",
     "event",
     "fields_of",
+    "frames",
     "uuid7",
 ]
