@@ -1,16 +1,19 @@
 """GetConversationMetrics: a small world with every case, worked out by hand, and real data counted independently."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+import tallywire
+from server.app import Running
 from server.rollups import audit, fold
 from server.store.database import Database
 from tallywire.v1 import answer_pb2, event_pb2, time_pb2
 from tallywire.v1 import conversation_metrics_pb2 as messages
-from tests.support import serving
+from tests.support import commands, serving
 from tests.support.serving import Caller, refused
 from tests.support.tiny_worlds import DAY, THE_DAY, by_field, e
 
@@ -105,13 +108,14 @@ def hours(answer: Any) -> dict[tuple[int, int], dict[str, int]]:
     return {place: figures for place, figures in found.items() if any(figures.values())}
 
 
-async def test_a_world_with_every_case(caller: Caller, database: Database) -> None:
+async def test_a_world_with_every_case(server: Running, caller: Caller, database: Database) -> None:
     """Before and after folding, whatever order the events arrive in."""
     for one in reversed(WORLD):
         await caller.track(one)
     before = await _closed(caller)
     await _started(caller)
     await _parts(caller)
+    await _shown(server.address, caller)
     await _days(caller)
     assert await fold.fold_all(database, caller.organization_id) > 0
     after = await ask(caller)
@@ -205,6 +209,37 @@ async def _parts(caller: Caller) -> None:
     answer = await ask(caller, comparison=previous)
     assert (counts(answer.earlier), answer.earlier.duration_ms.p99) == ((1, 1, 0, 0, 0, 1), MINUTE)
     assert answer.compared.end.ToDatetime() == DAY.replace(tzinfo=None)
+
+
+async def _shown(address: str, caller: Caller) -> None:
+    """By the command line and the client."""
+    asked = ("conversations", "--from", "2024-05-15", "--to", "2024-05-16", "--granularity", "day", "--top", "1")
+    text = await commands.shown(address, caller, *asked, "--compare", "previous", "--durable-days", "10")
+    for line in (
+        r"· resolved by the agent +3 +50\.0 % +0 +0\.0 % +–",
+        r"Began in the period +9 +1 +\+800\.0 %",
+        r"Open now +5",
+        r"Duration +6 +20\.0 min",
+        r"Resolutions that held for 10 days: 40\.0 % of 5",
+        r"web +5 +60\.0 % +20\.0 %",
+        r"30\.0 min to below 45\.0 min +2 +█",
+        r"Wed  ▁{12}█▁{11}  9",
+        r"2024-05-15 +9 +6 +3 +1 +1 +1",
+    ):
+        assert re.search(line, text), f"{line} is not in\n{text}"
+    sheet = await commands.csv(address, caller, *asked)
+    by_kind = {(row["kind"], row["value"]): row for row in sheet}
+    assert by_kind["period", ""]["duration_ms_mean"] == "1200000.0"
+    assert by_kind["by_topic", "returns"]["conversations_resolved"] == "2"
+    assert by_kind["by_topic_rest", ""]["conversations_closed"] == "4"
+    assert by_kind["hour_of_week", "3 12:00"]["total_conversations"] == "9"
+    document = await commands.document(address, caller, *asked, "--cohort", "started")
+    assert (document["figures"]["conversations_closed"], document["series"][0]["state"]) == (7, "whole")
+    async with tallywire.AsyncClient(address, api_key=caller.key.secret) as client:
+        found = await client.conversation_metrics(DAY, DAY + timedelta(days=1), cohort="started", channel="phone")
+        with pytest.raises(ValueError, match="cohort is one of closed, started"):
+            await client.conversation_metrics(DAY, DAY, cohort="all")  # type: ignore[arg-type]
+    assert counts(found.figures) == (1, 1, 0, 0, 1, 0)
 
 
 async def _days(caller: Caller) -> None:

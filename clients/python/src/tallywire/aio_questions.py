@@ -8,8 +8,8 @@ from typing import TypeVar, Unpack
 import grpc
 import grpc.aio
 
-from tallywire import aio_stubs, errors, requests, retries, table_pages
-from tallywire.v1 import metrics_service_pb2
+from tallywire import aio_stubs, conversation_requests, errors, requests, retries, table_pages
+from tallywire.v1 import conversation_metrics_pb2, metrics_service_pb2
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -141,6 +141,18 @@ class AsyncQuestions(abc.ABC):
         """Returns values of a dimension, the most used first, as Client.dimension_values() does."""
         request = requests.dimension_values(dimension, prefix, start, end, page_size)
         return await self._call(self._bound().metrics.ListDimensionValues, lambda: request, retries.QUERY, timeout)
+
+    async def conversation_metrics(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[conversation_requests.ConversationOptions],
+    ) -> conversation_metrics_pb2.GetConversationMetricsResponse:
+        """Returns how the conversations of a period went, as Client.conversation_metrics() does."""
+        request = conversation_requests.metrics(start, end, options)
+        return await self._call(self._bound().metrics.GetConversationMetrics, lambda: request, retries.QUERY, timeout)
 
     async def roi(
         self,

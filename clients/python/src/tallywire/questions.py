@@ -7,8 +7,8 @@ from typing import TypeVar, Unpack
 
 import grpc
 
-from tallywire import errors, requests, retries, table_pages
-from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+from tallywire import conversation_requests, errors, requests, retries, table_pages
+from tallywire.v1 import conversation_metrics_pb2, metrics_service_pb2, metrics_service_pb2_grpc
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -161,6 +161,22 @@ class Questions(abc.ABC):
         """
         request = requests.dimension_values(dimension, prefix, start, end, page_size)
         return self._call(self._metrics.ListDimensionValues, lambda: request, retries.QUERY, timeout)
+
+    def conversation_metrics(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[conversation_requests.ConversationOptions],
+    ) -> conversation_metrics_pb2.GetConversationMetricsResponse:
+        """Returns how the conversations of [start, end) went: outcomes, times, what held, by what they were about.
+
+        The options are cohort, top, durable_days, repeat_days, granularity, compare and time_zone
+        (ConversationOptions), and the filters of other questions.
+        """
+        request = conversation_requests.metrics(start, end, options)
+        return self._call(self._metrics.GetConversationMetrics, lambda: request, retries.QUERY, timeout)
 
     def roi(
         self,

@@ -193,7 +193,7 @@ def usage(
     """Returns the request for series. Raises ValueError for an unknown granularity."""
     return metrics_service_pb2.GetUsageTrendsRequest(
         time_range=period,
-        granularity=_granularity("granularity", granularity),
+        granularity=granularity_number("granularity", granularity),
         metrics=_names(metrics),
         comparison=comparison(compare),
         since_revision=since_revision,
@@ -216,7 +216,7 @@ def table(
 ) -> metrics_service_pb2.QueryMetricsRequest:
     """Returns the request for a page of a table. Raises ValueError for an unknown series or comparison."""
     group_by, series = options.get("group_by", ()), options.get("series")
-    width = _granularity("series", None if series == "auto" else series)
+    width = granularity_number("series", None if series == "auto" else series)
     descending = metrics_service_pb2.SORT_DIRECTION_DESCENDING
     return metrics_service_pb2.QueryMetricsRequest(
         time_range=time_range(start, end, options.get("time_zone"), options.get("week_start")),
@@ -280,7 +280,7 @@ def series(granularity: GranularityName | None) -> metrics_service_pb2.SeriesReq
     """Returns the request for a series of that width, or None without one. Raises ValueError for an unknown one."""
     if granularity is None:
         return None
-    return metrics_service_pb2.SeriesRequest(granularity=_granularity("granularity", granularity))
+    return metrics_service_pb2.SeriesRequest(granularity=granularity_number("granularity", granularity))
 
 
 def comparison(compare: Compare | None) -> time_pb2.Comparison | None:
@@ -341,7 +341,7 @@ def realtime_filter(
     )
 
 
-def _granularity(argument: str, name: GranularityName | None) -> time_pb2.Granularity.ValueType:
+def granularity_number(argument: str, name: GranularityName | None) -> time_pb2.Granularity.ValueType:
     """Returns the granularity of a name, unspecified without one. Raises ValueError for another name."""
     if name is None:
         return time_pb2.GRANULARITY_UNSPECIFIED

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from tallywire import events, version
 from tallywire.cli import (
     catalogue,
+    conversations,
     daily,
     json_output,
     key_values,
@@ -198,6 +199,7 @@ application.command(name="query")(query.query)
 application.command(name="top")(query.top)
 application.command(name="metrics")(catalogue.metrics)
 application.command(name="values")(catalogue.values)
+application.command(name="conversations")(conversations.conversations)
 
 
 @application.command(name="watch")

@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from tallywire.cli import points
-from tallywire.v1 import metrics_service_pb2, time_pb2
+from tallywire.v1 import conversation_metrics_pb2, metrics_service_pb2, time_pb2
 
 if TYPE_CHECKING:
     from google._upb._message import FieldDescriptor as UpbField
@@ -19,6 +19,7 @@ Answer = (
     metrics_service_pb2.GetUsageTrendsResponse
     | metrics_service_pb2.GetAgentMetricsResponse
     | metrics_service_pb2.QueryMetricsResponse
+    | conversation_metrics_pb2.GetConversationMetricsResponse
 )
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 

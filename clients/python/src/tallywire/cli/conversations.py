@@ -1,0 +1,120 @@
+"""The command that shows how conversations went."""
+
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+from typing import Annotated, Final, get_args
+
+import typer
+from google.protobuf.message import Message
+
+from tallywire import conversation_requests
+from tallywire.cli import conversation_tables, csv_output, formatting, json_output, options, problems
+from tallywire.cli.csv_output import Cell, Sheet
+from tallywire.v1 import conversation_metrics_pb2 as messages
+
+_FIGURES: Final = tuple(
+    field.name for field in messages.ConversationFigures.DESCRIPTOR.fields if field.message_type is None
+)
+_DISTRIBUTIONS: Final = tuple(
+    field.name for field in messages.ConversationFigures.DESCRIPTOR.fields if field.message_type is not None
+)
+_NUMBERS: Final = tuple(field.name for field in messages.ConversationDistribution.DESCRIPTOR.fields)
+
+
+@problems.reported
+@options.grouped
+def conversations(
+    *,
+    of: options.PeriodOptions,
+    cohort: Annotated[
+        str | None, typer.Option(help="closed in the period, or started in it and as they stand now. Default: closed.")
+    ] = None,
+    granularity: options.Granularity = None,
+    compare: options.Compare = None,
+    top: Annotated[int | None, typer.Option(min=1, max=100, help="Rows of each breakdown. Default: 10.")] = None,
+    durable_days: Annotated[
+        int | None, typer.Option(min=1, max=90, help="Days for which a resolution must hold. Default: 7.")
+    ] = None,
+    repeat_days: Annotated[
+        int | None, typer.Option(min=1, max=90, help="Days within which a user comes back. Default: 7.")
+    ] = None,
+    only: options.FilterOptions,
+    to: options.ServerOptions,
+    output: options.OutputOptions,
+) -> None:
+    """Show how conversations went: outcomes, times, what held, and by what they were about.
+
+    As CSV it is a row for the period, each point, each row of a breakdown and each hour of the week.
+    """
+    question, narrowed, chosen = of.question(), only.arguments(), _cohort(cohort)
+    width, compared = options.granularity(granularity), options.compare(compare)
+    with to.connect() as server:
+        asked = options.asked(question, server)
+        response = server.conversation_metrics(
+            asked.start,
+            asked.end,
+            cohort=chosen,
+            granularity=width,
+            top=top,
+            durable_days=durable_days,
+            repeat_days=repeat_days,
+            time_zone=asked.time_zone,
+            compare=compared,
+            **narrowed,
+        )
+    output.emit(
+        document=lambda: json_output.with_states(response, "series", response.granularity),
+        sheet=lambda: sheet(response),
+        terminal=lambda console: conversation_tables.render(console, response),
+    )
+
+
+def _cohort(text: str | None) -> conversation_requests.CohortName | None:
+    """Returns the cohort of that name, or None without one. Raises WrongUsage."""
+    choices: tuple[conversation_requests.CohortName, ...] = get_args(conversation_requests.CohortName)
+    for choice in choices:
+        if choice == text:
+            return choice
+    if text is None:
+        return None
+    raise problems.WrongUsage(f"--cohort is one of {', '.join(choices)}, not {text!r}")
+
+
+def sheet(response: messages.GetConversationMetricsResponse) -> Sheet:
+    """Returns rows of several kinds with the same figures."""
+    numbers = (f"{name}_{number}" for name in _DISTRIBUTIONS for number in _NUMBERS)
+    return Sheet(header=("kind", "value", "start", "end", *_FIGURES, *numbers), rows=_rows(response))
+
+
+def _rows(response: messages.GetConversationMetricsResponse) -> Iterator[Sequence[Cell]]:
+    where, context = formatting.zone(response.context.time_zone), response.context
+    yield "period", None, *_bounds(context, where), *_cells(response.figures)
+    if response.HasField("earlier"):
+        yield "earlier", None, *_bounds(response.compared, where), *_cells(response.earlier)
+    for point in response.series:
+        yield "point", None, *_bounds(point, where), *_cells(point.figures)
+    for name, breakdown in conversation_tables.breakdowns(response):
+        for group in breakdown.rows:
+            yield name, group.value, *_bounds(context, where), *_cells(group.figures)
+        yield f"{name}_rest", None, *_bounds(context, where), *_cells(breakdown.rest)
+        yield f"{name}_other", None, *_bounds(context, where), *_cells(breakdown.other)
+    for hour in response.hours_of_week:
+        figures = messages.ConversationFigures(
+            total_conversations=hour.started, conversations_closed=hour.closed, conversations_escalated=hour.escalated
+        )
+        yield "hour_of_week", f"{hour.weekday} {hour.hour:02}:00", *_bounds(context, where), *_cells(figures)
+
+
+def _bounds(span: Message, where: tzinfo) -> Iterator[Cell]:
+    return (csv_output.instant(getattr(span, name), where) for name in ("start", "end"))
+
+
+def _cells(figures: messages.ConversationFigures) -> Iterator[Cell]:
+    yield from (_figure(figures, name) for name in _FIGURES)
+    for name in _DISTRIBUTIONS:
+        yield from (_figure(getattr(figures, name), number) for number in _NUMBERS)
+
+
+def _figure(message: Message, name: str) -> Cell:
+    value: Cell = getattr(message, name)
+    return value if message.HasField(name) else None
