@@ -41,6 +41,19 @@ def test_overview() -> None:
     assert row(text, "Cost") == ["1.23", "EUR"]
     assert row(text, "Storage in use") == ["5.0", "GiB"]
     assert row(text, "4 others") == ["960"]
+    assert not row(text, "Calls offered")
+
+
+def test_an_overview_has_the_families_of_which_something_was_counted() -> None:
+    answer = answers.overview()
+    answer.overview.calls_abandoned, answer.overview.call_abandonment_rate = 3, 1
+    answer.overview.leads_created = 0
+    answer.earlier.tasks_completed = 2
+    text = printed(render.overview, answer)
+    assert row(text, "· abandoned 3") == []
+    assert row(text, "Call abandonment rate") == ["100.0", "%", "–"]
+    assert row(text, "Tasks completed") == ["–", "2"]
+    assert not row(text, "Leads created")
 
 
 def test_agents() -> None:
@@ -63,8 +76,10 @@ def test_agent() -> None:
 
 
 def test_usage() -> None:
-    text = printed(render.usage, answers.usage())
-    assert row(text, "a_metric_number_0") == ["▁▂▃▅▆▇█", "0", "6,000", "6,000"]
+    answer = answers.usage()
+    answer.series[0].title = "Mean response time"
+    text = printed(render.usage, answer)
+    assert row(text, "Mean response time") == ["▁▂▃▅▆▇█", "0", "6,000", "6,000"]
     assert row(text, "a_metric_number_1") == ["–––––––", "–", "–", "–"]
     assert row(text, "a_metric_number_2")[0] == "▁–▃▅▆▇█"
     assert "█" * 40 not in text

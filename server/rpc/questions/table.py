@@ -63,13 +63,16 @@ async def encoded_response(answer: Table) -> bytes:
     return bytes(encoded)
 
 
+def _column(name: str) -> metrics_service_pb2.MetricColumn:
+    metric = registry.METRICS[name]
+    return metrics_service_pb2.MetricColumn(metric=name, unit=metric.unit, title=metric.title)
+
+
 def _pieces(answer: Table) -> Iterator[metrics_service_pb2.QueryMetricsResponse]:
     """Yields parts of a message, whose encodings put together are the encoded message. A part has one row at most."""
     response = metrics_service_pb2.QueryMetricsResponse(
         context=shared.context(answer.context),
-        metrics=[
-            metrics_service_pb2.MetricColumn(metric=name, unit=registry.METRICS[name].unit) for name in answer.metrics
-        ],
+        metrics=list(map(_column, answer.metrics)),
         group_by=answer.group_by,
         total=_row(answer, answer.total),
         distinct_values=answer.distinct_values,

@@ -71,6 +71,10 @@ def pieces(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsRespons
 
 
 def _series(name: str, values: Sequence[Figure]) -> metrics_service_pb2.Series:
+    metric = registry.METRICS[name]
     return metrics_service_pb2.Series(
-        metric=name, unit=registry.METRICS[name].unit, values=[shared.series_value(name, value) for value in values]
+        metric=name,
+        unit=metric.unit,
+        title=metric.title,
+        values=[shared.series_value(name, value) for value in values],
     )

@@ -74,9 +74,9 @@ def _show_total(console: Console, answer: Table, style: Style, states: Sequence[
     row = answer.total
     compared = bool(row.earlier_figures)
     lines = []
-    for place, metric in enumerate(answer.metrics):
+    for place in range(len(answer.metrics)):
         form = _form(answer, place)
-        now = [metric.metric + _money(answer, place, style), form(row.figures[place])]
+        now = [_heading(answer, place, style), form(row.figures[place])]
         lines.append([*now, form(row.earlier_figures[place]), _change(place)(row)] if compared else now)
     headings = ["Value", *(["Earlier", "Change"] if compared else [])]
     tables.show(
@@ -90,7 +90,10 @@ def _show_total(console: Console, answer: Table, style: Style, states: Sequence[
 def _columns(answer: Table, style: Style) -> Iterator[_Column]:
     """Yields the columns of figures, with their changes after a comparison and shares where they are asked for."""
     for place, metric in enumerate(answer.metrics):
-        yield _Column(heading=metric.metric + _money(answer, place, style), cell=_cell(place, _form(answer, place)))
+        yield _Column(
+            heading=_heading(answer, place, style),
+            cell=_cell(place, _form(answer, place)),
+        )
         adds_up = answer_columns.figure(answer.rest.figures[place]) is not None
         if style.shares and metric.metric == style.order and adds_up:
             yield _Column(heading="share", cell=_share(place, answer.total))
@@ -113,11 +116,13 @@ def _form(answer: Table, place: int) -> Callable[[metrics_service_pb2.SeriesValu
     return form
 
 
-def _money(answer: Table, place: int, style: Style) -> str:
-    """Returns what stands behind the name of a metric that is money in one currency."""
-    if answer.metrics[place].unit != _MONEY or CURRENCY in answer.group_by:
-        return ""
-    return f" ({style.currency or answer.context.currency})"
+def _heading(answer: Table, place: int, style: Style) -> str:
+    """Returns what a metric is called, with the currency if it is money in one."""
+    metric = answer.metrics[place]
+    title = metric.title or metric.metric
+    if metric.unit != _MONEY or CURRENCY in answer.group_by:
+        return title
+    return f"{title} ({style.currency or answer.context.currency})"
 
 
 def _share(place: int, total: Row) -> Callable[[Row], str]:

@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from rich.console import Console
 from rich.text import Text
 
-from tallywire.cli import formatting, layout, points
+from tallywire.cli import families, formatting, layout, points
 from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 _Form = Callable[[float], str]
@@ -51,6 +51,15 @@ _RESOURCES: Final[tuple[_Row, ...]] = (
     ("cost_micros", "Cost", formatting.money),
     ("api_calls", "API and tool calls", formatting.count),
 )
+_RATES: Final[tuple[_Row, ...]] = (
+    ("resolution_rate", "Resolution rate", formatting.fraction),
+    ("escalation_rate", "Escalation rate", formatting.fraction),
+    ("abandonment_rate", "Abandonment rate", formatting.fraction),
+)
+_ANSWERS: Final[tuple[_Row, ...]] = (
+    ("fallback_rate", "Fallback rate", formatting.fraction),
+    ("knowledge_hit_rate", "Knowledge hit rate", formatting.fraction),
+)
 _OVERVIEW: Final[tuple[tuple[_Row, ...], ...]] = (
     (
         ("events", "Events", formatting.count),
@@ -62,13 +71,13 @@ _OVERVIEW: Final[tuple[tuple[_Row, ...], ...]] = (
         ("unique_users", "Unique users", formatting.count),
     ),
     _RESPONSE,
-    _QUALITY,
-    _OUTCOMES,
+    (*_QUALITY, *_ANSWERS),
+    (*_OUTCOMES, *_RATES),
     (
         *_RESOURCES,
+        ("cost_per_conversation_micros", "Cost per conversation", formatting.money),
+        ("api_error_rate", "API error rate", formatting.fraction),
         ("storage_used_bytes", "Storage in use", formatting.size),
-        ("workflow_executions", "Workflows run", formatting.count),
-        ("workflow_failures", "· failed", formatting.count),
     ),
 )
 _CHANGES: Final = {
@@ -85,18 +94,9 @@ _AGENT: Final[tuple[tuple[_Row, ...], ...]] = (
         ("unique_users", "Unique users", formatting.count),
         ("avg_messages_per_conversation", "Messages per conversation", formatting.rating),
     ),
-    (
-        *_OUTCOMES,
-        ("resolution_rate", "Resolution rate", formatting.fraction),
-        ("escalation_rate", "Escalation rate", formatting.fraction),
-        ("abandonment_rate", "Abandonment rate", formatting.fraction),
-    ),
+    (*_OUTCOMES, *_RATES),
     _RESPONSE,
-    (
-        *_QUALITY,
-        ("fallback_rate", "Fallback rate", formatting.fraction),
-        ("knowledge_hit_rate", "Knowledge hit rate", formatting.fraction),
-    ),
+    (*_QUALITY, *_ANSWERS),
     (*_RESOURCES, ("cost_per_conversation_micros", "Cost per conversation", formatting.money)),
 )
 # Shown where one of them is there: they are about people, and most agents are not.
@@ -121,7 +121,7 @@ def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse
     console.print(layout.heading("Overview", context, notes))
     columns = (("Value", "right"), *((("Earlier", "right"),) if earlier else ()), ("Change", "right"))
     table = layout.table(("Figure", "left"), *columns)
-    for section in _OVERVIEW:
+    for section in (*_OVERVIEW, *families.counted(answer, response.earlier)):
         for name, label, form in section:
             change = formatting.change(answer, _CHANGES[name]) if name in _CHANGES else ""
             table.add_row(label, *_pair(answer, response.earlier if earlier else None, name, form, context), change)
@@ -197,7 +197,7 @@ def usage(console: Console, response: metrics_service_pb2.GetUsageTrendsResponse
     console.print(layout.heading(f"Usage by {width}", response.context, [*points.summary(states), *notes]))
     right = ("Least", "Greatest", "Latest", *(("Earlier",) if response.earlier_series else ()))
     rows = [
-        (formatting.plain(one.metric), _begun(one, states), _extremes(response, place, states))
+        (formatting.plain(one.title or one.metric), _begun(one, states), _extremes(response, place, states))
         for place, one in enumerate(response.series)
     ]
     # The line of bars gets what the figures leave of the width.

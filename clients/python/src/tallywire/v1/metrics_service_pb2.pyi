@@ -1473,10 +1473,13 @@ class Series(google.protobuf.message.Message):
     METRIC_FIELD_NUMBER: builtins.int
     UNIT_FIELD_NUMBER: builtins.int
     VALUES_FIELD_NUMBER: builtins.int
+    TITLE_FIELD_NUMBER: builtins.int
     metric: builtins.str
     """metric is the name, as in ListMetrics."""
     unit: builtins.str
     """unit is the unit of the values, as in ListMetrics."""
+    title: builtins.str
+    """title is what people call the metric, as in ListMetrics."""
     @property
     def values(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SeriesValue]:
         """values are as many as the buckets. Where nothing happened, counts and sums are 0, and averages, rates and
@@ -1489,8 +1492,9 @@ class Series(google.protobuf.message.Message):
         metric: builtins.str = ...,
         unit: builtins.str = ...,
         values: collections.abc.Iterable[global___SeriesValue] | None = ...,
+        title: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["metric", b"metric", "unit", b"unit", "values", b"values"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["metric", b"metric", "title", b"title", "unit", b"unit", "values", b"values"]) -> None: ...
 
 global___Series = Series
 
@@ -1740,17 +1744,21 @@ class MetricColumn(google.protobuf.message.Message):
 
     METRIC_FIELD_NUMBER: builtins.int
     UNIT_FIELD_NUMBER: builtins.int
+    TITLE_FIELD_NUMBER: builtins.int
     metric: builtins.str
     """metric is the name, as in ListMetrics."""
     unit: builtins.str
     """unit is the unit of the figures, as in ListMetrics."""
+    title: builtins.str
+    """title is what people call the metric, as in ListMetrics."""
     def __init__(
         self,
         *,
         metric: builtins.str = ...,
         unit: builtins.str = ...,
+        title: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["metric", b"metric", "unit", b"unit"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["metric", b"metric", "title", b"title", "unit", b"unit"]) -> None: ...
 
 global___MetricColumn = MetricColumn
 
