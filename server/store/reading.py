@@ -12,7 +12,7 @@ from server import quarters, timerange
 from server.catalog import cells, dimensions
 from server.catalog.cells import Cell
 from server.catalog.selections import AsOf, EventTypeCounts, Reading, Selection, Wanted
-from server.store import binary, statements
+from server.store import binary, packed_histograms, statements
 from server.store.database import Driver
 from server.store.statements import Statement
 
@@ -25,11 +25,12 @@ _FEW = 10
 _COUNTER = "r.counter_amounts[array_position(r.counter_keys, {key})]"
 _WANTED_KEY = "(:counters::integer[])[{position}]"
 _SET = "{sets}[array_position(r.set_keys, (:sets::integer[])[{position}])]"
+_HISTOGRAM = "o.histograms[array_position(r.histogram_keys, (:histograms::integer[])[{position}])]"
 
 
 @functools.cache
-def statement(counters: int, sets: int, *, with_event_types: bool) -> Statement:
-    """Returns the statement that reads so many counters and sets.
+def statement(counters: int, histograms: int, sets: int, *, with_event_types: bool) -> Statement:
+    """Returns the statement that reads so many counters, histograms and sets.
 
     The text depends on how much is wanted and not on what, so that connections keep few prepared statements.
     """
@@ -40,6 +41,7 @@ def statement(counters: int, sets: int, *, with_event_types: bool) -> Statement:
         HOUR=int(quarters.Width.HOUR),
         LARGEST=_LARGEST,
         KEY_SPAN=cells.KEY_SPAN,
+        ROLLUP_HISTOGRAMS=_each(_HISTOGRAM, histograms),
         ROLLUP_SETS=_each(_SET.format(sets="o.sets", position="{position}"), sets),
         DELTA_SETS=_each(_SET.format(sets="r.sets", position="{position}"), sets),
         DELTA_COUNTERS=_each(_bounded(f"coalesce(sum({_COUNTER.format(key=_WANTED_KEY)}), 0)"), counters),
@@ -72,7 +74,8 @@ async def read(
     event_types: EventTypeCounts | None = None,
 ) -> Reading:
     """Reads the figures of each selection in one statement, which sees one instant."""
-    chosen = statement(len(wanted.counters), len(wanted.sets), with_event_types=event_types is not None)
+    many = (len(wanted.counters), len(wanted.histograms), len(wanted.sets))
+    chosen = statement(*many, with_event_types=event_types is not None)
     values = arguments(organization_id, selections, wanted, event_types)
     rows = await driver.fetch(chosen.text, *chosen.arguments(**values))
     found: dict[int, list[asyncpg.Record]] = collections.defaultdict(list)
@@ -102,20 +105,26 @@ async def read(
 
 def _cell(rows: Sequence[asyncpg.Record], wanted: Wanted) -> Cell:
     """What the rows of one point come to together."""
-    _, _, _, _, counter_keys, amounts, bin_keys, counts, sets = zip(*rows, strict=True)
+    _, _, _, _, counter_keys, amounts, bin_keys, counts, histograms, sets = zip(*rows, strict=True)
     cell, counted = Cell(), frozenset(wanted.counters)
     for keys, totals in _totals(counter_keys, amounts):
         found = zip(_counter_keys(keys), totals, strict=True)
         cells.add_into(cell.counters, [(key, total) for key, total in found if total and key in counted])
     _bound(cell.counters)
+    for position, measure in enumerate(wanted.histograms):
+        cell.bins.update(packed_histograms.add_up(_picked(histograms, position), measure))
     for keys, totals in _totals(bin_keys, counts):
         cells.add_into(cell.bins, zip(binary.integers_of(keys), totals, strict=True))
-    of_measures = [row for row in sets if row is not None]
     for position, key in enumerate(wanted.sets):
-        members = [BitMap.deserialize(row[position]) for row in of_measures if row[position] is not None]
+        members = list(map(BitMap.deserialize, _picked(sets, position)))
         if members:
             cell.sets[key] = BitMap.union(*members)
     return cell
+
+
+def _picked(columns: Iterable[Sequence[bytes | None] | None], position: int) -> list[bytes]:
+    """Returns what rows have for one of the wanted histograms or sets."""
+    return [one for row in columns if row is not None and (one := row[position]) is not None]
 
 
 def _totals(keys: Sequence[bytes | None], amounts: Sequence[bytes | None]) -> Iterator[tuple[bytes, Iterable[int]]]:

@@ -16,11 +16,12 @@ from server.catalog import cells, dimensions, slots
 from server.catalog.cells import Cell, CellKey, Cells
 from server.catalog.selections import AsOf
 from server.catalog.slots import Counts, SlotKey
-from server.store import binary, statements
+from server.store import binary, packed_histograms, statements
 from server.store.database import Driver
 from server.store.events import Revision
 
-_FIGURES = ("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "set_keys", "sets")
+_DELTA_FIGURES = ("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "set_keys", "sets")
+_ROLLUP_FIGURES = ("counter_keys", "counter_amounts", "histogram_keys", "histograms", "set_keys", "sets")
 
 _TAKE = statements.load("take_deltas")
 _LOAD, _SAVE = statements.load("read_rollups"), statements.load("save_rollups")
@@ -48,27 +49,16 @@ def _vector(amounts: Mapping[int, int]) -> tuple[list[int], list[int]]:
     return keys, values
 
 
-Figures = tuple[list[int], list[int], list[int] | None, list[int] | None, list[int] | None, list[bytes] | None]
-
-
-def figures(cell: Cell) -> Figures:
-    """A cell as the values of its columns; what adds nothing is left out."""
-    bin_keys, bin_counts = _vector(cell.bins)
-    set_keys = sorted([key for key, members in cell.sets.items() if members])
-    return (
-        *_vector(cell.counters),
-        bin_keys or None,
-        bin_counts or None,
-        set_keys or None,
-        [cell.sets[key].serialize() for key in set_keys] or None,
-    )
-
-
 def _cell(figures: Sequence[Any]) -> Cell:
-    counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets = figures
+    """Returns the cell of a delta's columns, and of a rollup's behind them; one row has either bins or histograms."""
+    counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets, histogram_keys, histograms = figures
+    if histogram_keys:
+        bins = packed_histograms.unpack(histogram_keys, histograms)
+    else:
+        bins = dict(zip(bin_keys, bin_counts, strict=True)) if bin_keys else {}
     return Cell(
         dict(zip(counter_keys, counter_amounts, strict=True)) if counter_keys else {},
-        dict(zip(bin_keys, bin_counts, strict=True)) if bin_keys else {},
+        bins,
         dict(zip(set_keys, map(BitMap.deserialize, sets), strict=True)) if set_keys else {},
     )
 
@@ -81,19 +71,24 @@ def encode(changes: Mapping[CellKey, Cell]) -> Encoded:
     return [(key, _packed(cell)) for key, cell in changes.items() if not cell.is_empty()]
 
 
-def _packed(cell: Cell) -> bytes:
-    """A cell as the values of its columns in COPY's format."""
-    counter_keys, amounts, bin_keys, counts, set_keys, sets = figures(cell)
-    return b"".join(
-        (
-            _keys(tuple(counter_keys)),
-            binary.bigints(amounts),
-            binary.NULL if bin_keys is None else binary.integers(bin_keys),
-            binary.NULL if counts is None else binary.bigints(counts),
-            binary.NULL if set_keys is None else _keys(tuple(set_keys)),
-            binary.NULL if sets is None else binary.byteas(sets),
-        )
-    )
+def _packed(cell: Cell, *, is_rollup: bool = False) -> bytes:
+    """A cell as the values of its columns in COPY's format; what adds nothing is left out."""
+    counter_keys, amounts = _vector(cell.counters)
+    parts = [_keys(tuple(counter_keys)), binary.bigints(amounts)]
+    bin_keys, counts = _vector(cell.bins)
+    if not bin_keys:
+        parts += [binary.NULL, binary.NULL]
+    elif is_rollup:
+        measures, histograms = packed_histograms.pack(bin_keys, counts)
+        parts += [_keys(tuple(measures)), binary.byteas(histograms)]
+    else:
+        parts += [binary.integers(bin_keys), binary.bigints(counts)]
+    set_keys = sorted([key for key, members in cell.sets.items() if members])
+    if set_keys:
+        parts += [_keys(tuple(set_keys)), binary.byteas([cell.sets[key].serialize() for key in set_keys])]
+    else:
+        parts += [binary.NULL, binary.NULL]
+    return b"".join(parts)
 
 
 @functools.lru_cache(maxsize=1024)  # hardly any cells differ in them
@@ -110,7 +105,7 @@ async def append(driver: Driver, changes: Iterable[tuple[int, Revision, Encoded]
     await binary.copy(driver, "deltas", _DELTA_COLUMNS, chain.from_iterable(starmap(_deltas, changes)))
 
 
-_DELTA_COLUMNS = ("organization_id", "dimension", "value", "bucket", "slot", "revision", "created_at", *_FIGURES)
+_DELTA_COLUMNS = ("organization_id", "dimension", "value", "bucket", "slot", "revision", "created_at", *_DELTA_FIGURES)
 
 
 def _deltas(organization_id: int, revision: Revision, changes: Encoded) -> Iterator[bytes]:
@@ -176,7 +171,7 @@ def _slots(rows: Iterable[asyncpg.Record]) -> dict[SlotKey, Counts]:
     for dimension, value, bucket, *figures, slot in rows:
         if slot == slots.WHOLE:
             continue
-        counts = slots.counts_of(_cell((*figures[:4], None, None)))
+        counts = slots.counts_of(_cell((*figures[:4], None, None, None, None)))
         if counts.messages:
             found.setdefault(SlotKey(dimension, value, slots.slot_of(bucket, slot)), Counts()).add(counts)
     return found
@@ -197,7 +192,7 @@ async def load(driver: Driver, organization_id: int, keys: Sequence[RollupKey]) 
     }
 
 
-_ROLLUP_COLUMNS = ("organization_id", "dimension", "value", "granularity", "bucket", *_FIGURES)
+_ROLLUP_COLUMNS = ("organization_id", "dimension", "value", "granularity", "bucket", *_ROLLUP_FIGURES)
 _ROLLUP = struct.Struct("!ihii")
 
 
@@ -209,7 +204,7 @@ def _rows(organization_id: int, rollups: Mapping[RollupKey, Cell]) -> Iterator[b
         if key.granularity > quarters.Width.QUARTER:
             for members in cell.sets.values():  # numbers are dense: over long times they are runs, of a few bytes
                 members.run_optimize()
-        yield _packed(cell)
+        yield _packed(cell, is_rollup=True)
 
 
 async def save(driver: Driver, organization_id: int, rollups: Mapping[RollupKey, Cell]) -> None:
@@ -289,7 +284,7 @@ def read(rows: Iterable[asyncpg.Record], granularity: quarters.Width = quarters.
     """Rows of dimension, value, bucket and figures as cells of a width."""
     found: Cells = {}
     for row in rows:
-        key, cell = CellKey(row[0], row[1], granularity.floor(row[2])), _cell(row[3:9])
+        key, cell = CellKey(row[0], row[1], granularity.floor(row[2])), _cell(row[3:11])
         first = found.setdefault(key, cell)
         if first is not cell:
             first.add(cell)

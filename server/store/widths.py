@@ -47,7 +47,8 @@ async def widened(
         """
         SELECT k.dimension, k.value, r.* FROM unnest($2::smallint[], $3::text[]) AS k(dimension, value)
         CROSS JOIN LATERAL (
-            SELECT bucket, counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets FROM rollups
+            SELECT bucket, counter_keys, counter_amounts, NULL::integer[] AS bin_keys, NULL::bigint[] AS bin_counts,
+                set_keys, sets, histogram_keys, histograms FROM rollups
             WHERE organization_id = $1 AND dimension = k.dimension AND value = k.value AND granularity = $4
                 AND bucket >= $5 AND bucket < $6 OFFSET 0
         ) AS r

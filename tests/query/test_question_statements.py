@@ -121,7 +121,9 @@ QUESTIONS = {
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_question_reads_what_the_table_says(question: str) -> None:
     plan, files, parameters = QUESTIONS[question]
-    chosen = reading.statement(len(WANTED.counters), len(WANTED.sets), with_event_types=plan.event_types is not None)
+    chosen = reading.statement(
+        len(WANTED.counters), len(WANTED.histograms), len(WANTED.sets), with_event_types=plan.event_types is not None
+    )
     given = reading.arguments(7, list(plan.selections()), WANTED, plan.event_types)
     assert given == {**SAME, **parameters}
     assert [given[name] for name in chosen.parameters] == chosen.arguments(**given)
@@ -136,17 +138,18 @@ def numbers_as_names(text: str, parameters: tuple[str, ...]) -> str:
 
 
 def filled(files: tuple[str, ...]) -> str:
-    """The files' text with what is stamped out for two counters and one set."""
+    """The files' text with what is stamped out for two counters, one histogram and one set."""
     counter = "sum(r.counter_amounts[array_position(r.counter_keys, {})])"
-    bounded = (
-        "CASE WHEN {0} IS NOT NULL THEN greatest(least({0}, 9223372036854775807), -9223372036854775807)::bigint END"
+    bounded = "greatest(least({0}, 9223372036854775807), -9223372036854775807)::bigint"
+    of_type = counter.format(":type_counter")
+    first, second = (
+        bounded.format(f"coalesce({counter.format(f'(:counters::integer[])[{position}]')}, 0)") for position in (1, 2)
     )
-    each = "greatest(least(coalesce({}, 0), 9223372036854775807), -9223372036854775807)::bigint"
-    first, second = (each.format(counter.format(f"(:counters::integer[])[{position}]")) for position in (1, 2))
     text = "\n".join(map(statements.text, files)).replace(":DELTAS", statements.text("sum_few_counters"))
     for name, value in {
         ":DELTA_COUNTERS": f"{first}, {second}",
-        ":TYPE_COUNTER": bounded.format(counter.format(":type_counter")),
+        ":TYPE_COUNTER": f"CASE WHEN {of_type} IS NOT NULL THEN {bounded.format(of_type)} END",
+        ":ROLLUP_HISTOGRAMS": "o.histograms[array_position(r.histogram_keys, (:histograms::integer[])[1])]",
         ":ROLLUP_SETS": "o.sets[array_position(r.set_keys, (:sets::integer[])[1])]",
         ":DELTA_SETS": "r.sets[array_position(r.set_keys, (:sets::integer[])[1])]",
         ":LARGEST": "9223372036854775807",

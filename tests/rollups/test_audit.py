@@ -72,13 +72,18 @@ async def test_what_ingest_and_fold_store_agrees(
 
 
 COUNT_MORE = "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1"
+_LAST_AMOUNT = "octet_length(histograms[1]) - 8"  # its lowest byte
+COUNT_MORE_IN_A_BIN = (
+    f"UPDATE rollups SET histograms[1] = set_byte(histograms[1], {_LAST_AMOUNT},"
+    f" (get_byte(histograms[1], {_LAST_AMOUNT}) + 1) % 256)"
+)
 
 
 @pytest.mark.parametrize(
     ("change", "granularity", "window_events"),
     [
         *((COUNT_MORE, granularity, events) for granularity in Width for events in (20, 100_000)),
-        ("UPDATE rollups SET bin_counts[1] = bin_counts[1] + 1", Width.HOUR, 100_000),
+        (COUNT_MORE_IN_A_BIN, Width.HOUR, 100_000),
         (
             "UPDATE rollups SET sets[1] = (SELECT r.sets[2] FROM rollups r WHERE r.sets[2] IS NOT NULL LIMIT 1)",
             Width.QUARTER,
@@ -91,7 +96,7 @@ async def test_a_rollup_that_was_changed_is_found(
     own_database: Database, own_organization: int, change: str, granularity: Width, window_events: int
 ) -> None:
     await fold_it(own_database, own_organization)
-    picked = "SELECT ctid FROM rollups WHERE granularity = $1 AND bin_counts IS NOT NULL AND sets IS NOT NULL"
+    picked = "SELECT ctid FROM rollups WHERE granularity = $1 AND histograms IS NOT NULL AND sets IS NOT NULL"
     once = f"{change} WHERE ctid = ({picked} ORDER BY dimension DESC, value, bucket LIMIT 1)"
     assert (await worlds.execute(own_database, once, int(granularity))).endswith(" 1")
     report = await audit.check(own_database, own_organization, window_events=window_events)

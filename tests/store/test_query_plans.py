@@ -112,7 +112,10 @@ async def test_questions_read_ranges_of_primary_keys(database: Database, full: i
     for name, (plan, names) in QUESTIONS.items():
         wanted = figures.wanted(names)
         chosen = reading.statement(
-            len(wanted.counters), len(wanted.sets), with_event_types=plan.event_types is not None
+            len(wanted.counters),
+            len(wanted.histograms),
+            len(wanted.sets),
+            with_event_types=plan.event_types is not None,
         )
         given = reading.arguments(full, list(plan.selections()), wanted, plan.event_types)
         found = await explained(database, chosen.text, chosen.arguments(**given))
@@ -122,7 +125,7 @@ async def test_questions_read_ranges_of_primary_keys(database: Database, full: i
 
 async def test_the_statement_of_any_question_is_parsed_once_for_a_connection(database: Database, full: int) -> None:
     wanted = figures.wanted(registry.METRICS)
-    chosen = reading.statement(len(wanted.counters), len(wanted.sets), with_event_types=True)
+    chosen = reading.statement(len(wanted.counters), len(wanted.histograms), len(wanted.sets), with_event_types=True)
     plan, _ = QUESTIONS["overview"]
     async with database.query() as driver:
         for _ in range(2):

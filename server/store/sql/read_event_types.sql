@@ -8,7 +8,7 @@
 --                                      those of width 0 are the deltas to read
 --   type_counter                       integer: the key of the counter
 UNION ALL
-SELECT NULL, s.value, :TYPE_COUNTER, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT NULL, s.value, :TYPE_COUNTER, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM (
     SELECT :EVENT_TYPE_DIMENSION AS dimension, m.external_id AS value, t.granularity, t.first, t.last, w.until,
         w.until - w.until % greatest(t.granularity, 1) AS whole_until,

@@ -43,16 +43,16 @@ WITH widened AS MATERIALIZED (
     OFFSET 0
 )
 -- Rollups are few for each point. They are added up by the service, which costs less than sorting what they hold by
--- key here. Counters and bins come as bytes: for the driver to decode them one by one costs half as much again.
+-- key here. Counters come as bytes: for the driver to decode them one by one costs half as much again.
 SELECT s.point, NULL::text AS name, NULL::bigint AS number, NULL::timestamptz AS at,
     array_send(r.counter_keys) AS counter_keys, array_send(r.counter_amounts) AS counter_amounts,
-    CASE WHEN s.bins THEN array_send(r.bin_keys) END AS bin_keys,
-    CASE WHEN s.bins THEN array_send(r.bin_counts) END AS bin_counts,
+    NULL::bytea AS bin_keys, NULL::bytea AS bin_counts,
+    CASE WHEN o.histograms IS NOT NULL THEN ARRAY[:ROLLUP_HISTOGRAMS]::bytea[] END AS histograms,
     CASE WHEN o.sets IS NOT NULL THEN ARRAY[:ROLLUP_SETS]::bytea[] END AS sets
 FROM segments AS s
 CROSS JOIN LATERAL (
     (
-        SELECT counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets FROM rollups
+        SELECT counter_keys, counter_amounts, histogram_keys, histograms, set_keys, sets FROM rollups
         WHERE organization_id = :organization_id AND dimension = s.dimension AND value = s.value
             AND granularity = s.granularity AND bucket >= s.first
             AND bucket < CASE WHEN s.granularity > 1 THEN least(s.last, s.whole_until) ELSE s.last END
@@ -60,7 +60,7 @@ CROSS JOIN LATERAL (
     )
     UNION ALL
     (
-        SELECT counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets FROM rollups
+        SELECT counter_keys, counter_amounts, histogram_keys, histograms, set_keys, sets FROM rollups
         WHERE s.granularity > :DAY AND s.last > s.whole_until
             AND organization_id = :organization_id AND dimension = s.dimension AND value = s.value
             AND granularity = :DAY AND bucket >= greatest(s.first, s.whole_until)
@@ -69,7 +69,7 @@ CROSS JOIN LATERAL (
     )
     UNION ALL
     (
-        SELECT counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets FROM rollups
+        SELECT counter_keys, counter_amounts, histogram_keys, histograms, set_keys, sets FROM rollups
         WHERE s.granularity > :HOUR AND s.last > s.whole_until
             AND organization_id = :organization_id AND dimension = s.dimension AND value = s.value
             AND granularity = :HOUR AND bucket >= greatest(s.first, s.whole_until, s.days_until)
@@ -78,22 +78,27 @@ CROSS JOIN LATERAL (
     )
     UNION ALL
     (
-        SELECT counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets FROM rollups
+        SELECT counter_keys, counter_amounts, histogram_keys, histograms, set_keys, sets FROM rollups
         WHERE s.granularity > 1 AND s.last > s.until
             AND organization_id = :organization_id AND dimension = s.dimension AND value = s.value
             AND granularity = 1 AND bucket >= greatest(s.first, s.until) AND bucket < s.last
         OFFSET 0
     )
 ) AS r
--- Sets of many days are stored out of line. Taken from there, each set of a row would have them all read again.
+-- Histograms and sets of many days are stored out of line. Taken from there, each of a row would have them all read
+-- again.
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN r.set_keys && :sets::integer[] THEN r.sets || '{}'::bytea[] END AS sets OFFSET 0
+    SELECT
+        CASE WHEN s.bins AND r.histogram_keys && :histograms::integer[] THEN r.histograms || '{}'::bytea[] END
+            AS histograms,
+        CASE WHEN r.set_keys && :sets::integer[] THEN r.sets || '{}'::bytea[] END AS sets
+    OFFSET 0
 ) AS o
 UNION ALL
 -- Deltas may be any number. Their counters and bins are added up here.
 :DELTAS
 UNION ALL
-SELECT point, NULL, NULL, NULL, NULL, NULL, array_send(array_agg(key)), array_send(array_agg(count)), NULL
+SELECT point, NULL, NULL, NULL, NULL, NULL, array_send(array_agg(key)), array_send(array_agg(count)), NULL, NULL
 FROM (
     SELECT point, key, greatest(least(sum(count), :LARGEST), -:LARGEST)::bigint AS count
     FROM (
@@ -112,7 +117,7 @@ FROM (
 ) AS b
 GROUP BY point
 UNION ALL
-SELECT s.point, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ARRAY[:DELTA_SETS]::bytea[]
+SELECT s.point, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ARRAY[:DELTA_SETS]::bytea[]
 FROM spans AS s
 CROSS JOIN LATERAL (
     SELECT set_keys, sets FROM deltas
@@ -138,6 +143,6 @@ SELECT NULL, epoch::text, coalesce((SELECT revision FROM revisions WHERE organiz
         SELECT coalesce((SELECT revision FROM projections
             WHERE organization_id = :organization_id AND name = wanted.name), 0)
         FROM unnest(:projections::text[]) WITH ORDINALITY AS wanted(name, place) ORDER BY place
-    )), NULL, NULL, NULL
+    )), NULL, NULL, NULL, NULL
 FROM deployment
 WHERE only_row

@@ -6,8 +6,8 @@
 --
 -- OFFSET 0 keeps the planner from turning the lookups round: one row by its primary key for each element is right
 -- whatever the statistics say.
-SELECT r.dimension, r.value, r.granularity, r.bucket, r.counter_keys, r.counter_amounts, r.bin_keys, r.bin_counts,
-    r.set_keys, r.sets
+SELECT r.dimension, r.value, r.granularity, r.bucket, r.counter_keys, r.counter_amounts,
+    NULL::integer[] AS bin_keys, NULL::bigint[] AS bin_counts, r.set_keys, r.sets, r.histogram_keys, r.histograms
 FROM unnest(:dimensions::smallint[], :names::text[], :widths::smallint[], :buckets::integer[])
     AS k(dimension, value, granularity, bucket)
 CROSS JOIN LATERAL (

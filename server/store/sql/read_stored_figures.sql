@@ -13,12 +13,13 @@ WITH widened AS (
         SELECT coalesce((SELECT widened_until FROM folds WHERE organization_id = :organization_id), 0) AS until
     ) AS f
 )
-SELECT dimension, value, bucket, counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets
+SELECT dimension, value, bucket, counter_keys, counter_amounts, NULL::integer[] AS bin_keys,
+    NULL::bigint[] AS bin_counts, set_keys, sets, histogram_keys, histograms
 FROM rollups, widened
 WHERE organization_id = :organization_id AND bucket >= :first AND bucket < :last
     AND (granularity = :width AND (:width = 1 OR bucket < until)
         OR granularity = 1 AND bucket >= until AND :width > 1)
 UNION ALL
-SELECT dimension, value, bucket, counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets
+SELECT dimension, value, bucket, counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets, NULL, NULL
 FROM deltas
 WHERE organization_id = :organization_id AND bucket >= :first AND bucket < :last

@@ -2,15 +2,15 @@
 WITH staged AS (
     DELETE FROM rollup_stage RETURNING *
 )
-INSERT INTO rollups (organization_id, dimension, value, granularity, bucket, counter_keys, counter_amounts, bin_keys,
-    bin_counts, set_keys, sets)
-SELECT organization_id, dimension, value, granularity, bucket, counter_keys, counter_amounts, bin_keys, bin_counts,
-    set_keys, sets
+INSERT INTO rollups (organization_id, dimension, value, granularity, bucket, counter_keys, counter_amounts,
+    histogram_keys, histograms, set_keys, sets)
+SELECT organization_id, dimension, value, granularity, bucket, counter_keys, counter_amounts, histogram_keys,
+    histograms, set_keys, sets
 FROM staged
 ON CONFLICT (organization_id, dimension, value, granularity, bucket) DO UPDATE SET
     counter_keys = excluded.counter_keys,
     counter_amounts = excluded.counter_amounts,
-    bin_keys = excluded.bin_keys,
-    bin_counts = excluded.bin_counts,
+    histogram_keys = excluded.histogram_keys,
+    histograms = excluded.histograms,
     set_keys = excluded.set_keys,
     sets = excluded.sets

@@ -2,7 +2,7 @@
 -- so, and to look for more than that in each delta takes longer.
 --
 -- Parameters: those of read_figures.sql
-SELECT point, NULL, NULL, NULL, array_send(array_agg(key)), array_send(array_agg(amount)), NULL, NULL, NULL
+SELECT point, NULL, NULL, NULL, array_send(array_agg(key)), array_send(array_agg(amount)), NULL, NULL, NULL, NULL
 FROM (
     SELECT point, key, greatest(least(sum(amount), :LARGEST), -:LARGEST)::bigint AS amount
     FROM (

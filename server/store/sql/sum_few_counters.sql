@@ -3,7 +3,7 @@
 --
 -- Parameters: those of read_figures.sql
 SELECT s.point, NULL, NULL, NULL, array_send(:counters::integer[]), array_send(ARRAY[:DELTA_COUNTERS]::bigint[]),
-    NULL, NULL, NULL
+    NULL, NULL, NULL, NULL
 FROM spans AS s
 CROSS JOIN LATERAL (
     SELECT counter_keys, counter_amounts FROM deltas

@@ -13,4 +13,5 @@ WHERE organization_id = :organization_id AND ctid = ANY(ARRAY(
     ORDER BY dimension, value, bucket, revision
     LIMIT :limit
 ))
-RETURNING dimension, value, bucket, counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets, slot
+RETURNING dimension, value, bucket, counter_keys, counter_amounts, bin_keys, bin_counts, set_keys, sets,
+    NULL::integer[] AS histogram_keys, NULL::bytea[] AS histograms, slot

@@ -16,15 +16,16 @@ depends_on = None
 kind = "contract"
 oldest_code = "0001"
 
-# One cell of figures: sparse vectors, as parallel arrays of keys and values.
+# One cell of figures: sparse vectors, as parallel arrays of keys and values. Folded histograms are packed by measure.
 _FIGURES = """
     counter_keys integer[] NOT NULL,
     counter_amounts bigint[] NOT NULL,
-    bin_keys integer[],
-    bin_counts bigint[],
+    {histograms},
     set_keys integer[],
     sets bytea[],
 """
+_DELTA_FIGURES = _FIGURES.format(histograms="bin_keys integer[], bin_counts bigint[]")
+_ROLLUP_FIGURES = _FIGURES.format(histograms="histogram_keys integer[], histograms bytea[]")
 
 _STATEMENTS = (
     # This deployment, in one row. Its id tells what two deployments leave on the same Redis apart; oldest_code is the
@@ -427,7 +428,7 @@ _STATEMENTS = (
         slot smallint NOT NULL DEFAULT 0,
         revision bigint NOT NULL,
         created_at timestamptz NOT NULL,
-        {_FIGURES}
+        {_DELTA_FIGURES}
         PRIMARY KEY (organization_id, dimension, value, bucket, revision, slot)
     ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
             autovacuum_vacuum_insert_scale_factor = 0.5, autovacuum_vacuum_cost_delay = 0)
@@ -440,7 +441,7 @@ _STATEMENTS = (
         value text COLLATE "C" NOT NULL,
         granularity smallint NOT NULL,
         bucket integer NOT NULL,
-        {_FIGURES}
+        {_ROLLUP_FIGURES}
         PRIMARY KEY (organization_id, dimension, value, granularity, bucket)
     ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
     """,
