@@ -47,7 +47,7 @@ class Dimension:
     limit: int = 1_000  # of distinct values with cells of their own, unless the operator sets another one
     highest_limit: int = 1_000_000  # that the operator may set
     only_measures: tuple[str, ...] = ()  # those that are kept by it; none: all, so that questions can be narrowed by it
-    has_projections: bool = False  # what projections count is kept by it, too
+    projections: tuple[str, ...] = ()  # what these count is kept by it, too
     has_slots: bool = False  # so that realtime can be narrowed to some of its values
     sides: "tuple[Dimension, Dimension] | None" = None  # of a pair
 
@@ -55,6 +55,10 @@ class Dimension:
     def has_all_measures(self) -> bool:
         """Returns whether all measures of events are kept by it, so that questions can be narrowed by it."""
         return not self.only_measures
+
+    def keeps(self, projection: str) -> bool:
+        """Returns whether what a projection counts is kept by it. For the organization as a whole all of it is."""
+        return not self.number or projection in self.projections
 
     @property
     def names(self) -> frozenset[str]:
@@ -148,15 +152,18 @@ def is_pair(number: int) -> bool:
     return number >= _PAIRS
 
 
-def pair_of(first: Dimension, second: Dimension) -> Dimension:
-    """Returns the pair of two dimensions, the one with the lower number first."""
-    number = first.number * _PAIRS + second.number
+def pair_of(first: Dimension, second: Dimension, projections: Mapping[str, tuple[str, ...]]) -> Dimension:
+    """Returns the pair of two dimensions, the one with the lower number first. projections has what is kept by which
+    pair of what projections count, by its name.
+    """
+    number, name = first.number * _PAIRS + second.number, f"{first.name},{second.name}"
     return Dimension(
         number=number,
-        name=f"{first.name},{second.name}",
+        name=name,
         description=f"What carries both: {first.name} and {second.name}.",
         member_kind=number,
         limit=_PAIR_LIMIT,
+        projections=projections.get(name, ()),
         sides=(first, second),
     )
 

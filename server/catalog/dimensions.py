@@ -44,6 +44,7 @@ __all__ = (
 )
 # The pairs that are kept for every organization: only events that carry both cost anything.
 _STANDING = ("agent,rubric", "endpoint,status_class", "campaign,currency", "topic,rubric", "rubric,scorer")
+_PROJECTIONS_OF_PAIRS = {"campaign,currency": ("leads",)}
 
 
 class Dimensions:
@@ -52,7 +53,7 @@ class Dimensions:
     def __init__(self, entries: Iterable[Dimension]) -> None:
         self.entries = tuple(entries)
         sides = itertools.combinations(sorted(self.filters, key=lambda one: one.number), 2)
-        pairs = [pair_of(first, second) for first, second in sides if not exclude(first, second)]
+        pairs = [pair_of(first, second, _PROJECTIONS_OF_PAIRS) for first, second in sides if not exclude(first, second)]
         self.pairs = {one.name: one for one in pairs}
         self.standing = [self.pairs[name] for name in _STANDING]
         self.by_number = {one.number: one for one in (*self.entries, *self.pairs.values())}
@@ -97,9 +98,7 @@ class Dimensions:
         return [one for one in self.entries if one.field or one.details]
 
 
-TOTAL = Dimension(
-    number=0, name="total", description="The organization as a whole.", has_projections=True, has_slots=True
-)
+TOTAL = Dimension(number=0, name="total", description="The organization as a whole.", has_slots=True)
 AGENT = Dimension(
     number=1,
     name="agent",
@@ -107,7 +106,7 @@ AGENT = Dimension(
     field="agent_id",
     member_kind=2,
     limit=10_000,
-    has_projections=True,
+    projections=("conversations", "leads"),
     has_slots=True,
 )
 CHANNEL = Dimension(
@@ -116,7 +115,7 @@ CHANNEL = Dimension(
     description="The way by which users are reached.",
     field="channel",
     member_kind=4,
-    has_projections=True,
+    projections=("conversations", "leads"),
     has_slots=True,
 )
 TEAM = Dimension(
@@ -125,7 +124,7 @@ TEAM = Dimension(
     description="The team that the agent worked for.",
     field="team_id",
     member_kind=5,
-    has_projections=True,
+    projections=("conversations", "leads"),
     has_slots=True,
 )
 EVENT_TYPE = Dimension(
@@ -165,6 +164,7 @@ CAMPAIGN = Dimension(
     description="The campaign that an event belongs to.",
     field="campaign_id",
     member_kind=8,
+    projections=("leads",),
 )
 QUEUE = Dimension(
     number=9,
@@ -182,7 +182,7 @@ TOPIC = Dimension(
     families=("conversation", "quality", "content_gap"),
     details=("topic",),
     member_kind=10,
-    has_projections=True,
+    projections=("conversations",),
 )
 HANDOFF_REASON = Dimension(
     number=11,
@@ -192,7 +192,7 @@ HANDOFF_REASON = Dimension(
     families=("conversation",),
     details=("handoff_reason",),
     member_kind=11,
-    has_projections=True,
+    projections=("conversations",),
 )
 ERROR_CODE = Dimension(
     number=12,
@@ -228,6 +228,7 @@ CURRENCY = Dimension(
     otherwise="XXX",
     if_told=("value_micros", "cost_micros", "amount_micros"),
     member_kind=15,
+    projections=("leads",),
 )
 RUBRIC = Dimension(
     number=16,
@@ -280,7 +281,7 @@ USER = Dimension(
         "cost_micros",
         "rating_sum",
     ),
-    has_projections=True,
+    projections=("conversations",),
 )
 
 TABLE = Dimensions(

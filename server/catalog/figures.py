@@ -34,8 +34,8 @@ def figures(names: Iterable[str], cell: Cell, by: Dimension = dimensions.TOTAL) 
 
 
 def is_kept(name: str, by: Dimension) -> bool:
-    """Returns whether a metric is kept by a dimension. Some dimensions keep a few measures alone; what projections
-    count is kept by some dimensions alone, and so are measures whose values must not be added up under others.
+    """Returns whether a metric is kept by a dimension. Some dimensions keep a few measures alone; what a projection
+    counts is kept by some dimensions alone, and so are measures whose values must not be added up under others.
     """
     return all(_is_measure_kept(measure, by) for measure in _measures(name))
 
@@ -43,8 +43,8 @@ def is_kept(name: str, by: Dimension) -> bool:
 def _is_measure_kept(measure: Measure, by: Dimension) -> bool:
     if by.only_measures and measure.name not in by.only_measures:
         return False
-    if measure.projection:
-        return by.has_projections
+    if measure.projection and not by.keeps(measure.projection):
+        return False
     return not measure.only_by or not by.names.isdisjoint(measure.only_by)
 
 

@@ -8,6 +8,7 @@ from server import histogram
 from server.catalog import cells, figures, registry
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
+from server.catalog.families.conversations import PROJECTION
 from server.catalog.figures import Figures
 from server.catalog.selections import Wanted
 
@@ -104,14 +105,14 @@ def percentiles(cohort: Cohort) -> Iterable[str]:
 
 def of(cell: Cell, cohort: Cohort, by: Dimension) -> ConversationFigures:
     """Returns all figures of a cell of a dimension."""
-    kept = by.has_projections
+    kept = by.keeps(PROJECTION)
     distributions = {name: _distribution(cell, one[cohort]) for name, one in _DISTRIBUTIONS.items()} if kept else {}
     return ConversationFigures(figures=of_point(cell, cohort, by).figures, distributions=distributions)
 
 
 def of_point(cell: Cell, cohort: Cohort, by: Dimension) -> ConversationFigures:
     """Returns the figures of a cell of a dimension that take no histogram."""
-    kept = by.has_projections
+    kept = by.keeps(PROJECTION)
     metrics = {name: registry.METRICS[one[cohort]] for name, one in _FIGURES.items()}
     found = {name: figures.figure(one, cell) if kept else None for name, one in metrics.items()}
     return ConversationFigures(figures=found, distributions={})

@@ -9,6 +9,7 @@ from server import timerange
 from server.catalog import cells, figures, registry
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
+from server.catalog.families.conversations import PROJECTION
 from server.catalog.filters import Filter
 from server.catalog.follow_ups import FollowUps
 from server.catalog.selections import Selection
@@ -113,7 +114,7 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
         context=read.context(conversation_figures.percentiles(cohort)),
         cohort=cohort,
         figures=conversation_figures.of(total, cohort, by),
-        open_conversations=_open(found[plan.everything]) if by.has_projections else None,
+        open_conversations=_open(found[plan.everything]) if by.keeps(PROJECTION) else None,
         follow_ups=followed,
         durable=question.durable,
         repeat=question.repeat,
@@ -192,7 +193,7 @@ async def _planned(
         breakdowns=await breakdowns.plans(driver, organization_id, span, question.cohort, question.top)
         if part.is_whole
         else {},
-        hours=hours_of_week.selections(part, period) if part.dimension.has_projections else [],
+        hours=hours_of_week.selections(part, period) if part.dimension.keeps(PROJECTION) else [],
         granularity=width,
         series=[Selection.of(part, one, bins=False) for one in timerange.buckets(period, width)],
     )
@@ -201,7 +202,7 @@ async def _planned(
 async def _follow_ups(
     driver: Driver, organization_id: int, question: ConversationsQuestion, read: Read[ConversationsPlan]
 ) -> FollowUps | None:
-    if not question.part.dimension.has_projections:
+    if not question.part.dimension.keeps(PROJECTION):
         return None
     return await follow_ups.read(
         driver,
@@ -239,7 +240,7 @@ def _changes(
 
 
 def _bins(cell: Cell, name: str, cohort: Cohort, by: Dimension, bounds: Sequence[int]) -> list[Bin]:
-    if not by.has_projections:
+    if not by.keeps(PROJECTION):
         return []
     measure = registry.MEASURES[conversation_figures.metric(name, cohort)]
     return distribution_bins.bins(cell.bins, cells.first_bin_key(measure.number), bounds)

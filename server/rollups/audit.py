@@ -18,7 +18,7 @@ from server import errors, telemetry
 from server.quarters import Width
 from server.rollups import checks, windows
 from server.rollups.checks import Findings, Mismatch
-from server.rollups.raw_counts import RawConversation, RawConversations
+from server.rollups.raw_counts import Told
 from server.store import organizations
 from server.store.database import Database, Purpose
 from server.timerange import Span
@@ -47,17 +47,16 @@ class Report:
 async def check(database: Database, organization_id: int, *, window_events: int = windows.WINDOW_EVENTS) -> Report:
     """Recounts all of an organization in one snapshot; ValueError where there is no such organization."""
     findings = Findings()
-    raw: RawConversations = {}
+    raw = Told()
     async with database.snapshot(Purpose.OTHER) as driver:
         view = await windows.snapshot(driver, organization_id)
         if view is None:
             raise ValueError(f"there is no organization {organization_id}")
         for span in windows.cut(view, view.first, window_events):
-            for key, one in (await checks.check_window(view, span, findings)).items():
-                raw.setdefault(key, RawConversation()).add(one)
+            raw.add(await checks.check_window(view, span, findings))
         everything = Span(start=view.first, end=view.last)
         complete = view.kept.raw_from_bucket == 0
-        await checks.check_conversations(view, everything, raw, findings, complete=complete)
+        await checks.check_told(view, everything, raw, findings, complete=complete)
     return Report(
         organization_id=organization_id,
         events=findings.events,
@@ -84,7 +83,7 @@ async def check_span(database: Database, organization_id: int, span: Span) -> Re
             end = min(window.end, -Width.HOUR.floor(-span.end))
             window = Span(start=start, end=end)
             raw = await checks.check_window(view, window, findings)
-            await checks.check_conversations(view, window, raw, findings, complete=False)
+            await checks.check_told(view, window, raw, findings, complete=False)
         for mismatch in findings.examples:
             _tell(organization_id, mismatch)
         total.events += findings.events
@@ -303,7 +302,7 @@ async def _check_next(database: Database, rotation: _Rotation) -> bool:
         ahead: Iterator[Span] = windows.cut(view, max(rotation.bucket, view.first), windows.WINDOW_EVENTS)
         span = next(ahead)
         raw = await checks.check_window(view, span, findings)
-        await checks.check_conversations(view, span, raw, findings, complete=False)
+        await checks.check_told(view, span, raw, findings, complete=False)
     for mismatch in findings.examples:
         _tell(rotation.organization_id, mismatch)
     rotation.bucket = span.end

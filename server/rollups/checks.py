@@ -1,4 +1,4 @@
-"""The audit's checks: what is stored of a window, held against its raw events and conversations counted again.
+"""The audit's checks: what is stored of a window, held against its raw events, conversations and leads counted again.
 
 What is found is told without any of the tenant's values.
 """
@@ -10,23 +10,26 @@ import itertools
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from server import quarters, timerange
 from server.catalog import cells
 from server.catalog.cells import Cell, Cells
 from server.events.conversation import Conversation
+from server.events.lead import Lead
 from server.events.outcomes import Closing
 from server.quarters import Width
 from server.rollups import raw_counts
-from server.rollups.raw_counts import RawConversation, RawConversations
+from server.rollups.raw_counts import RawConversation, Told
 from server.rollups.windows import Snapshot
-from server.store import conversations, rollups
+from server.store import conversations, leads, rollups
 from server.store import events as stored_events
 from server.store.conversations import RecordedClosings
 from server.timerange import Span
 
 _KEYS_AT_A_TIME = 5_000
 _EXAMPLES = 20
+_T = TypeVar("_T")
 
 
 class Fault(enum.StrEnum):
@@ -39,6 +42,7 @@ class Fault(enum.StrEnum):
     MESSAGES = "messages"  # a conversation's recorded messages, their tokens and their cost with raw ones
     BEGINNING = "beginning"  # a conversation's recorded beginning with raw events
     TOPIC = "topic"  # a conversation's recorded topic with raw events
+    LEAD = "lead"  # a recorded lead with raw events
     KEY = "key"  # a raw event with the keys: it has none
 
 
@@ -70,8 +74,8 @@ class Findings:
             self.examples.append(mismatch)
 
 
-async def check_window(view: Snapshot, span: Span, findings: Findings) -> RawConversations:
-    """Counts a window again, adds what does not agree to the findings, and returns its conversations."""
+async def check_window(view: Snapshot, span: Span, findings: Findings) -> Told:
+    """Counts a window again, adds what does not agree to the findings, and returns what its raw events tell."""
     counts = await raw_counts.count(view, span)
     findings.events += counts.events
     expected = _complete(view, counts.cells)
@@ -81,7 +85,7 @@ async def check_window(view: Snapshot, span: Span, findings: Findings) -> RawCon
         await _check_cut(view, finer, wide, span, findings)
     await _check_outcomes(view, span, counts.closings, counts.recorded, findings)
     await _check_keys(view, span, findings)
-    return counts.conversations
+    return counts.told
 
 
 async def _check_cells(view: Snapshot, granularity: Width, span: Span, finer: Cells, findings: Findings) -> Cells:
@@ -176,8 +180,35 @@ def _closed(conversation: Conversation, closings: RecordedClosings) -> Conversat
     return again
 
 
-async def check_conversations(
-    view: Snapshot, span: Span, raw: RawConversations, findings: Findings, *, complete: bool
+async def check_told(view: Snapshot, span: Span, raw: Told, findings: Findings, *, complete: bool) -> None:
+    """Holds recorded conversations and leads against raw ones, which are complete or some of them."""
+    await _check_conversations(view, span, raw.conversations, findings, complete=complete)
+    await _check_leads(view, span, raw.leads, findings, complete=complete)
+
+
+async def _check_leads(
+    view: Snapshot, span: Span, raw: Mapping[str, Lead], findings: Findings, *, complete: bool
+) -> None:
+    """Holds recorded leads against raw ones. Where raw ones are not complete they say nothing of a lead that is not
+    recorded.
+    """
+    for some in _portions(sorted(raw)):
+        recorded = await leads.recorded(view.driver, view.organization_id, some)
+        for lead_id in some:
+            found, told = recorded.get(lead_id), raw[lead_id]
+            if found is not None and not complete:
+                again = copy.copy(found)
+                again.merge(told)
+                told = again
+            if found != told:
+                findings.add(Mismatch(fault=Fault.LEAD, bucket=span.start))
+    if complete:
+        recorded_in_all = await leads.count(view.driver, view.organization_id)
+        findings.add(Mismatch(fault=Fault.LEAD, bucket=span.start), max(0, recorded_in_all - len(raw)))
+
+
+async def _check_conversations(
+    view: Snapshot, span: Span, raw: Mapping[bytes, RawConversation], findings: Findings, *, complete: bool
 ) -> None:
     """Holds recorded messages, beginnings, topics and ends of idle conversations against raw ones. Where raw ones are
     not complete there may be more messages, an earlier beginning, a later topic, and an end.
@@ -217,7 +248,7 @@ def _idle_ends_agree(found: Conversation, told: RawConversation, *, complete: bo
     return is_ended if is_told else not (is_ended and complete)
 
 
-def _portions(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+def _portions(keys: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (keys[start : start + _KEYS_AT_A_TIME] for start in range(0, len(keys), _KEYS_AT_A_TIME))
 
 

@@ -1,4 +1,4 @@
-"""What the raw events of a window and the conversations that are recorded in it add up to, counted again."""
+"""What the raw events of a window add up to, with the conversations and leads recorded in it, counted again."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from server import timerange
 from server.catalog import cells, counting, dimensions
 from server.catalog import conversations as counting_conversations
+from server.catalog import leads as counting_leads
 from server.catalog.cells import Cells
 from server.catalog.counting import Overflow
 from server.events import event_types, outcomes
 from server.events.conversation import Attribution, Conversation
 from server.events.event import Event, conversation_key_of, is_made
+from server.events.lead import Lead, LeadEvent
 from server.events.outcomes import Closing
 from server.rollups import member_numbers
 from server.rollups.windows import Snapshot
-from server.store import conversations, members
+from server.store import conversations, leads, members
 from server.store import events as stored_events
 from server.store.members import Member
 from server.timerange import Span
@@ -47,20 +49,38 @@ class RawConversation:
         self.idle_ends |= other.idle_ends
 
 
-RawConversations = dict[bytes, RawConversation]
+@dataclass(slots=True)
+class Told:
+    """What raw events say of conversations, by their keys, and of leads, by lead_id."""
+
+    conversations: dict[bytes, RawConversation] = field(default_factory=dict)
+    leads: dict[str, Lead] = field(default_factory=dict)
+
+    def add(self, other: "Told") -> None:
+        """Adds what other raw events say."""
+        for key, conversation in other.conversations.items():
+            self.conversations.setdefault(key, RawConversation()).add(conversation)
+        for one in other.leads.values():
+            self.add_lead(one)
+
+    def add_lead(self, one: Lead) -> None:
+        """Adds what other raw events say of a lead."""
+        known = self.leads.setdefault(one.lead_id, one)
+        if known is not one:
+            known.merge(one)
 
 
 @dataclass(slots=True, kw_only=True)
 class RawCounts:
-    """What a window adds up to: cells of quarter hours, and what raw events say of conversations. recorded: the
-    conversations as they are kept that count in it.
+    """What a window adds up to: cells of quarter hours, and what raw events say of conversations and leads. recorded:
+    the conversations as they are kept that count in it.
     """
 
     recorded: Mapping[bytes, Conversation]
     events: int = 0
     cells: Cells = field(default_factory=dict)
     closings: set[Closing] = field(default_factory=set)
-    conversations: RawConversations = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
 
 
 # Gives a number to ids that have none yet, and decides whether they have cells of their own.
@@ -79,19 +99,29 @@ async def count(view: Snapshot, span: Span, enrol: Enrol | None = None) -> RawCo
         for revision, event in portion:
             if event.conversation_id and revision <= view.seen:
                 _count_conversation(counts, event, known.overflow)
+            if revision <= view.seen_leads:
+                _count_lead(counts.told, event, known.overflow)
         counts.events += len(events)
     for conversation in counts.recorded.values():
         mine = [
             one for one in counting_conversations.contributions(conversation) if span.start <= one.bucket < span.end
         ]
         counting_conversations.add(counts.cells, mine)
+    for lead in (await leads.between(view.driver, view.organization_id, start, end)).values():
+        counting_leads.add(counts.cells, counting_leads.contribution(lead))
     return counts
+
+
+def _count_lead(told: Told, event: Event, overflow: Overflow) -> None:
+    says = LeadEvent.of(event)
+    if says is not None:
+        told.add_lead(Lead.of(says, lambda one: counting_leads.attributed(one, overflow)))
 
 
 def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> None:
     key = conversation_key_of(event.conversation_id)
     began = (event.event_type != "conversation.started", event.occurred_at, event.event_key)
-    one = counts.conversations.setdefault(key, RawConversation())
+    one = counts.told.conversations.setdefault(key, RawConversation())
     one.add(RawConversation(began=began))
     if event.event_type in _MESSAGE_TYPES:
         one.messages += 1

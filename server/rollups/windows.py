@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from server import timerange
 from server.catalog import cells, dimensions, pairs, registry
 from server.catalog.dimensions import Dimension
-from server.catalog.families.conversations import PROJECTION
+from server.catalog.families import conversations, generated_leads
 from server.quarters import Width
 from server.store import members, organizations, projections, rollups
 from server.store import pairs as stored_pairs
@@ -29,6 +29,7 @@ class Snapshot:
     kept: Kept
     hours: Mapping[int, int]  # events in each hour that has any
     seen: int  # the revision up to which conversations are recorded
+    seen_leads: int  # the revision up to which leads are
     pairs: tuple[Dimension, ...]  # that every new revision counts
     incomplete: AbstractSet[int]  # those of them, by number, that have not been counted from raw events yet
     known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
@@ -63,7 +64,8 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
     if kept is None:
         return None
     hours = await rollups.events_by_hour(driver, organization_id, _EVENTS_KEY)
-    seen = await projections.seen(driver, organization_id, PROJECTION)
+    seen = await projections.seen(driver, organization_id, conversations.PROJECTION)
+    seen_leads = await projections.seen(driver, organization_id, generated_leads.PROJECTION)
     declared = await stored_pairs.kept(driver, organization_id)
     return Snapshot(
         driver=driver,
@@ -71,6 +73,7 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
         kept=kept,
         hours=hours,
         seen=seen,
+        seen_leads=seen_leads,
         pairs=pairs.counted(one.dimension.number for one in declared),
         incomplete={one.dimension.number for one in declared if one.complete_from is None},
     )

@@ -427,6 +427,30 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
             "converted_value_micros": None,
         },
     ),
+    "what became of leads": (
+        [
+            *(e("lead.created", resource_id=f"l{number}") for number in range(6)),
+            *(e("lead.contacted", 1, resource_id=f"l{number}") for number in (1, 1, 2, 3)),
+            *(e("lead.converted", 2, lead=event_pb2.LeadDetail(lead_id=f"l{number}")) for number in (1, 2, 2)),
+            e("lead.lost", 3, resource_id="l4"),
+            e("lead.lost", 3, resource_id="l5"),
+            e("lead.stage_entered", 4, resource_id="l5", lead=event_pb2.LeadDetail(stage="again")),
+            e("lead.created"),
+            e("lead.lost"),
+        ],
+        {
+            "leads_created": 7,
+            "leads_generated": 6,
+            "cohort_leads_contacted": 3,
+            "cohort_leads_converted": 2,
+            "cohort_leads_lost": 1,
+            "cohort_leads_open": 3,
+            "lead_contact_rate": 3 / 6,
+            "lead_conversion_rate": 2 / 6,
+            "lead_loss_rate": 1 / 6,
+            "cohort_lead_value_micros": None,
+        },
+    ),
     "tasks and games": (
         [
             e("task.created"),

@@ -70,10 +70,19 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
             e("message.received", campaign_id="spring", user_id="u1"),
             e("message.received", 400, campaign_id="spring", user_id="u2"),
             e("message.received", campaign_id="autumn", user_id="u1"),
+            e("lead.created", campaign_id="spring", resource_id="l"),
+            e("lead.converted", 5, campaign_id="autumn", resource_id="l"),
         ],
         {
-            "spring": {"messages_received": 2, "unique_users": 2, "active_agents": 1},
-            "autumn": {"messages_received": 1, "unique_users": 1},
+            "spring": {
+                "messages_received": 2,
+                "unique_users": 2,
+                "active_agents": 1,
+                "leads_converted": 0,
+                "lead_conversion_rate": 1,
+                "cohort_lead_value_micros": None,
+            },
+            "autumn": {"messages_received": 1, "unique_users": 1, "leads_converted": 1, "lead_conversion_rate": None},
         },
     ),
     "queue": (
@@ -170,6 +179,8 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
             e("lead.created", lead=LeadDetail(value_micros=5, currency="EUR")),
             e("lead.created"),
             e("lead.converted", 30, lead=LeadDetail(value_micros=7, currency="EUR")),
+            e("lead.created", resource_id="l"),
+            e("lead.converted", 30, resource_id="l", lead=LeadDetail(value_micros=3, currency="USD")),
             e("campaign.cost_recorded", campaign=event_pb2.CampaignDetail(cost_micros=11, currency="EUR")),
             e("payment.failed", 1, billing=event_pb2.BillingDetail(amount_micros=17, currency="EUR")),
             e("payment.succeeded", 1, billing=event_pb2.BillingDetail(amount_micros=13)),
@@ -182,6 +193,13 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Mapping[str, 
                 "converted_value_micros": 7,
                 "campaign_cost_micros": 11,
                 "payment_amount_micros": 0,
+            },
+            "USD": {
+                "leads_generated": 1,
+                "cohort_leads_converted": 1,
+                "cohort_lead_value_micros": 3,
+                "cohort_converted_value_micros": 3,
+                "avg_lead_value_micros": 3,
             },
             "XXX": {"events": 1, "payments_succeeded": 1, "payment_amount_micros": 13, "lead_value_micros": 0},
         },
@@ -260,7 +278,7 @@ def by(dimension: str, value: str) -> list[answer_pb2.DimensionFilter]:
 
 def has_conversations(dimension: str) -> bool:
     """Whether what is counted from whole conversations is kept by a dimension."""
-    return dimensions.TABLE.by_name[dimension].has_projections
+    return dimensions.TABLE.by_name[dimension].keeps("conversations")
 
 
 async def roads(caller: Caller, dimension: str, figures: Mapping[str, Mapping[str, float | None]]) -> list[Any]:
@@ -410,6 +428,7 @@ async def test_the_catalogue_lists_dimensions(caller: Caller) -> None:
         "topic",
         "handoff_reason",
     }
+    assert {one.name for one in listed if one.has_leads} == {"agent", "channel", "team", "campaign", "currency"}
     assert {one.name for one in listed if one.has_realtime} == {"agent", "channel", "team"}
     assert all(one.description for one in listed)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.catalog import cells, conversations, counting, dimensions, figures, registry
+from server.catalog import cells, conversations, counting, dimensions, figures, leads, registry
 from server.catalog.cells import OTHER, CellKey
 from server.catalog.counting import NO_OVERFLOW, Numbers, Overflow
 from server.catalog.dimensions import Dimension, Dimensions
@@ -97,8 +97,16 @@ def test_the_command_names_the_dimensions_that_there_are() -> None:
     assert sorted(options.UPDATE_DIMENSIONS) == sorted(updates)
 
 
-def test_conversations_count_by_the_dimensions_that_say_so() -> None:
-    assert {one for one in ENTRIES if one.has_projections} == {dimensions.TOTAL, *conversations.DIMENSIONS}
+def test_what_projections_count_is_kept_by_the_dimensions_that_say_so() -> None:
+    for projection, kept_by in (
+        ("conversations", conversations.DIMENSIONS),
+        ("leads", (*leads.DIMENSIONS, leads.CAMPAIGN_CURRENCY)),
+    ):
+        every = (*ENTRIES, *dimensions.TABLE.pairs.values())
+        assert {one for one in every if one.keeps(projection)} == {dimensions.TOTAL, *kept_by}
+    assert figures.is_kept("lead_conversion_rate", dimensions.CAMPAIGN)
+    assert not figures.is_kept("lead_conversion_rate", dimensions.TOPIC)
+    assert not figures.is_kept("resolution_rate", dimensions.CAMPAIGN)
     assert not figures.is_kept("resolution_rate", dimensions.MODEL)
     assert figures.is_kept("resolution_rate", dimensions.TEAM)
     assert figures.is_kept("messages_sent", dimensions.MODEL)
@@ -108,6 +116,9 @@ def test_what_must_not_be_added_up_is_kept_by_its_dimension_and_pairs_with_it_al
     of_currency = dimensions.TABLE.pairs["campaign,currency"]
     assert figures.is_kept("campaign_cost_micros", dimensions.CURRENCY)
     assert figures.is_kept("campaign_cost_micros", of_currency)
+    assert figures.is_kept("avg_lead_value_micros", of_currency)
+    assert not figures.is_kept("cohort_lead_value_micros", dimensions.CAMPAIGN)
+    assert not figures.is_kept("cohort_lead_value_micros", dimensions.TOTAL)
     for other in (dimensions.TOTAL, dimensions.CAMPAIGN, dimensions.RUBRIC):
         assert not figures.is_kept("campaign_cost_micros", other)
     assert figures.is_kept("avg_quality_overall", dimensions.TABLE.pairs["agent,rubric"])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from server.catalog import dimensions, figures, registry
 from server.catalog.dimensions import Dimension
+from server.catalog.families import conversations, generated_leads
 from server.catalog.metrics import Better, Definition, Derived, Measure, Quantile, Ratio
 from server.catalog.pairs import KeptPair
 from server.rpc.questions import shared
@@ -36,7 +37,8 @@ def _dimension(dimension: Dimension) -> metrics_service_pb2.DimensionDescriptor:
     return metrics_service_pb2.DimensionDescriptor(
         name=dimension.name,
         description=dimension.description,
-        has_conversations=dimension.has_projections,
+        has_conversations=dimension.keeps(conversations.PROJECTION),
+        has_leads=dimension.keeps(generated_leads.PROJECTION),
         has_realtime=dimension.has_slots,
     )
 

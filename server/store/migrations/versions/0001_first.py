@@ -406,6 +406,70 @@ _STATEMENTS = (
     CREATE INDEX user_conversations_by_beginning ON user_conversations (organization_id, version, began_at)
         WHERE began_at > '-infinity'
     """,
+    # What each lead has come to. Beside what was told newest stands when it was told, which decides between several.
+    """
+    CREATE TABLE leads (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        lead_id text COLLATE "C" NOT NULL,
+        first_at timestamptz NOT NULL,
+        last_at timestamptz NOT NULL,
+        began_at timestamptz NOT NULL,
+        contacted_at timestamptz,
+        converted_at timestamptz,
+        last_converted_at timestamptz,
+        lost_at timestamptz,
+        went_on_at timestamptz,
+        value_at timestamptz,
+        latest_agent_at timestamptz,
+        value_micros bigint,
+        is_creation_told boolean NOT NULL,
+        began_key bytea NOT NULL,
+        value_key bytea NOT NULL,
+        agent_id text COLLATE "C" NOT NULL,
+        channel text COLLATE "C" NOT NULL,
+        team_id text COLLATE "C" NOT NULL,
+        campaign_id text COLLATE "C" NOT NULL,
+        currency text COLLATE "C" NOT NULL,
+        latest_agent_id text COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, version, lead_id)
+    ) WITH (fillfactor = 80)
+    """,
+    """
+    CREATE INDEX leads_by_beginning ON leads (organization_id, version, began_at)
+        WHERE began_at > '-infinity'
+    """,
+    # When each lead entered which stage the first time.
+    """
+    CREATE TABLE lead_stages (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        lead_id text COLLATE "C" NOT NULL,
+        stage text COLLATE "C" NOT NULL,
+        entered_at timestamptz NOT NULL,
+        PRIMARY KEY (organization_id, version, lead_id, stage)
+    )
+    """,
+    """
+    CREATE INDEX lead_stages_by_entry ON lead_stages (organization_id, version, stage, entered_at)
+        WHERE entered_at > '-infinity'
+    """,
+    # What is known of each campaign; its leads are not.
+    """
+    CREATE TABLE campaigns (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        campaign_id text COLLATE "C" NOT NULL,
+        first_seen_at timestamptz NOT NULL,
+        last_seen_at timestamptz NOT NULL,
+        started_at timestamptz,
+        last_started_at timestamptz,
+        ended_at timestamptz,
+        name_at timestamptz,
+        name text COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, version, campaign_id)
+    ) WITH (fillfactor = 80)
+    """,
     # When each agent took which status.
     """
     CREATE TABLE agent_statuses (

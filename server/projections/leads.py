@@ -1,0 +1,124 @@
+"""The projection of leads: when each was created, which stages it entered, what it is worth, and what became of it; and
+what campaigns are called.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from server.catalog import leads as counting
+from server.catalog.cells import Cells
+from server.catalog.counting import Overflow
+from server.catalog.families.generated_leads import PROJECTION
+from server.events import lead
+from server.events.campaign import CampaignEvent, CampaignProfile
+from server.events.lead import Attribute, Lead, LeadAttribution, LeadEvent
+from server.projections import portions
+from server.projections.projection import Advance, Replacement
+from server.store import campaigns, members, projection_rows
+from server.store import leads as stored
+from server.store.database import Driver
+from server.store.projections import ProjectionPosition, Rows
+
+
+class Leads:
+    """Follows the leads of an organization, and what is told of its campaigns."""
+
+    name = PROJECTION
+    is_realtime = False
+    needs: Sequence[str] = ()
+
+    async def advance(
+        self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
+    ) -> Advance:
+        """Takes in the events of leads and campaigns after a position."""
+        portion = await portions.read(stored.events_after, driver, rows.organization_id, position, newest, limit)
+        changes: Cells = {}
+        if of_leads := [event for event in portion.events if isinstance(event, LeadEvent)]:
+            await _take_in(driver, rows, of_leads, changes)
+        if told := _profiles(event for event in portion.events if isinstance(event, CampaignEvent)):
+            await campaigns.TABLE.merge(driver, rows, told)
+        return Advance(position=portion.reached, events=len(portion.events), changes=changes)
+
+    async def replace(
+        self, driver: Driver, valid: Rows, filled: Rows, complete_from: datetime | None, after: bytes
+    ) -> Replacement:
+        """Changes a portion of the valid leads to what those are that were filled anew, and campaigns with the last."""
+        portion = await stored.portion(driver, valid, filled, after.decode())
+        different = portion.different(complete_from)
+        changes: Cells = {}
+        _count_changes(changes, portion.valid, portion.filled, different)
+        gone = {lead_id: portion.valid[lead_id] for lead_id in different if lead_id not in portion.filled}
+        changed = {lead_id: portion.filled[lead_id] for lead_id in different if lead_id in portion.filled}
+        if gone:
+            await stored.remove(driver, valid, gone)
+        if changed:
+            await stored.save(driver, valid, portion.valid, changed)
+        if portion.is_end:
+            await campaigns.take_over(driver, valid, filled, complete_from)
+        return Replacement(
+            valid=valid,
+            changes=changes,
+            differing=len(different),
+            replaced=None if portion.is_end else portion.last.encode(),
+        )
+
+    async def remove_others(self, driver: Driver, valid: Rows, latest: int, limit: int) -> int:
+        """Removes leads and campaigns of other versions than the valid one."""
+        return await projection_rows.remove_others(driver, stored.TABLES, valid, latest, limit)
+
+
+async def _take_in(driver: Driver, rows: Rows, events: Sequence[LeadEvent], changes: Cells) -> None:
+    """Takes events in, stores the leads that they change, and adds to changes what that changes in figures."""
+    told = lead.merged(events, await _attribution(driver, rows.organization_id, events))
+    before = await stored.load(driver, rows, told)
+    after = {lead_id: _after(before.get(lead_id), one) for lead_id, one in told.items()}
+    changed = {lead_id: one for lead_id, one in after.items() if one != before.get(lead_id)}
+    _count_changes(changes, before, after, changed)
+    if changed:
+        await stored.save(driver, rows, before, changed)
+
+
+def _after(before: Lead | None, told: Lead) -> Lead:
+    if before is None:
+        return told
+    after = copy.copy(before)
+    after.merge(told)
+    return after
+
+
+def _count_changes(
+    changes: Cells, before: Mapping[str, Lead], after: Mapping[str, Lead], changed: Iterable[str]
+) -> None:
+    for lead_id in changed:
+        counted = counting.contribution(before[lead_id]) if lead_id in before else None
+        counts = counting.contribution(after[lead_id]) if lead_id in after else None
+        if counted != counts:
+            if counted is not None:
+                counting.add(changes, counted, -1)
+            if counts is not None:
+                counting.add(changes, counts)
+
+
+async def _attribution(driver: Driver, organization_id: int, events: Sequence[LeadEvent]) -> Attribute:
+    """Returns how events are attributed: to the values under which they are counted."""
+    given: set[LeadAttribution] = {counting.told(event) for event in events}
+    wanted = {
+        (dimension.member_kind, value)
+        for values in given
+        for dimension, value in zip(counting.DIMENSIONS, values, strict=True)
+        if value
+    }
+    overflow = Overflow.of(await members.over_limit(driver, organization_id, wanted))
+    return lambda event: counting.attributed(event, overflow)
+
+
+def _profiles(events: Iterable[CampaignEvent]) -> dict[str, CampaignProfile]:
+    told: dict[str, CampaignProfile] = {}
+    for event in events:
+        known = told.get(event.campaign_id)
+        if known is None:
+            told[event.campaign_id] = CampaignProfile.of(event)
+        else:
+            known.take(event)
+    return told

@@ -1,0 +1,221 @@
+"""Leads as the projection keeps them: what each has come to, and when it entered which stage."""
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from server import timerange
+from server.events import campaign, lead
+from server.events.campaign import CampaignEvent
+from server.events.lead import Lead, LeadEvent
+from server.store import campaigns, following, instants, projections
+from server.store.database import Driver
+from server.store.following import FollowedEvents
+from server.store.projections import ProjectionPosition, Rows
+
+TABLES = ("leads", "lead_stages", campaigns.TABLE_NAME)
+PORTION = 1_000  # leads that are compared, and replaced where they differ, in one transaction
+_VERSION = projections.VERSION.format("leads")
+_FIELDS = tuple(one.name for one in dataclasses.fields(Lead) if one.name not in ("lead_id", "stages"))
+_TIMES = frozenset(name for name in _FIELDS if name.endswith("_at"))
+_TYPES = {
+    **dict.fromkeys(_FIELDS, "text"),
+    **dict.fromkeys((*_TIMES, "value_micros"), "bigint"),
+    **dict.fromkeys(("began_key", "value_key"), "bytea"),
+    "is_creation_told": "boolean",
+}
+_LEAD_ID = "coalesce(nullif(detail ->> 'lead_id', ''), resource_id)"
+
+
+def _among(types: Iterable[str]) -> str:
+    return f"event_type IN ({', '.join(map(repr, types))})"
+
+
+_EVENTS = following.statement(
+    (
+        f"coalesce({_LEAD_ID}, '')",
+        *(f"coalesce({name}, '')" for name in ("agent_id", "channel", "team_id", "campaign_id")),
+        "coalesce(detail ->> 'stage', '')",
+        "(detail ->> 'value_micros')::bigint",
+        "coalesce(detail ->> 'currency', '')",
+        "coalesce(detail ->> 'name', '')",
+    ),
+    f"{_among(lead.EVENT_TYPES)} AND {_LEAD_ID} <> '' OR {_among(campaign.EVENT_TYPES)} AND campaign_id <> ''",
+)
+
+
+async def events_after(
+    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
+) -> FollowedEvents[LeadEvent | CampaignEvent]:
+    """Returns the events of leads and those about campaigns after a position up to a revision, in the order of
+    revisions, as many as a limit allows.
+    """
+    return await following.read(driver, _EVENTS, _event, organization_id, position, until, limit)
+
+
+def _event(_revision: int, _received_at: int, at: int, key: bytes, event_type: str, *told: Any) -> Any:
+    lead_id, agent_id, channel, team_id, campaign_id, stage, value, currency, name = told
+    if event_type in campaign.EVENT_TYPES:
+        return CampaignEvent(at, event_type, campaign_id, name)
+    return LeadEvent(at, key, event_type, lead_id, agent_id, channel, team_id, campaign_id, stage, value, currency)
+
+
+def _selected(name: str) -> str:
+    return instants.selected(f"l.{name}") if name in _TIMES else f"l.{name}"
+
+
+_SELECTED = ", ".join(("l.lead_id", *map(_selected, _FIELDS)))
+# OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
+_LOAD = f"""
+    SELECT {_SELECTED} FROM unnest($3::text[]) AS w(lead_id) CROSS JOIN LATERAL (SELECT * FROM leads
+    WHERE organization_id = $1 AND version = $2 AND lead_id = w.lead_id OFFSET 0) AS l
+"""  # noqa: S608 - constants of this file
+_LOAD_STAGES = f"""
+    SELECT s.lead_id, s.stage, {instants.selected("s.entered_at")}
+    FROM unnest($3::text[]) AS w(lead_id) CROSS JOIN LATERAL (SELECT * FROM lead_stages
+    WHERE organization_id = $1 AND version = $2 AND lead_id = w.lead_id OFFSET 0) AS s
+"""  # noqa: S608 - constants of this file
+_STORED = ", ".join(instants.stored(name) if name in _TIMES else name for name in _FIELDS)
+_SAVE = f"""
+    INSERT INTO leads (organization_id, version, lead_id, {", ".join(_FIELDS)})
+    SELECT $1, $2, lead_id, {_STORED}
+    FROM unnest($3::text[], {", ".join(f"${place}::{_TYPES[name]}[]" for place, name in enumerate(_FIELDS, 4))})
+        AS l(lead_id, {", ".join(_FIELDS)})
+    ON CONFLICT (organization_id, version, lead_id) DO UPDATE
+    SET {", ".join(f"{name} = excluded.{name}" for name in _FIELDS)}
+"""  # noqa: S608 - constants of this file
+_SAVE_STAGES = f"""
+    INSERT INTO lead_stages (organization_id, version, lead_id, stage, entered_at)
+    SELECT $1, $2, lead_id, stage, {instants.stored("at")}
+    FROM unnest($3::text[], $4::text[], $5::bigint[]) AS s(lead_id, stage, at)
+    ON CONFLICT (organization_id, version, lead_id, stage) DO UPDATE SET entered_at = excluded.entered_at
+"""  # noqa: S608 - constants of this file
+
+
+async def load(driver: Driver, rows: Rows, lead_ids: Collection[str]) -> dict[str, Lead]:
+    """Returns those leads that there are, by lead_id."""
+    return await _with_stages(driver, rows, await driver.fetch(_LOAD, *rows, list(lead_ids)))
+
+
+async def _with_stages(driver: Driver, rows: Rows, records: Iterable[asyncpg.Record]) -> dict[str, Lead]:
+    found = {row[0]: Lead(lead_id=row[0], **dict(zip(_FIELDS, row[1:], strict=True))) for row in map(tuple, records)}
+    if found:
+        for lead_id, stage, at in await driver.fetch(_LOAD_STAGES, *rows, list(found)):
+            found[lead_id].stages[stage] = at
+    return found
+
+
+async def save(driver: Driver, rows: Rows, before: Mapping[str, Lead], leads: Mapping[str, Lead]) -> None:
+    """Stores leads in place of what there was of them."""
+    ids = sorted(leads)  # the order in which rows are locked
+    columns = ([getattr(leads[one], name) for one in ids] for name in _FIELDS)
+    await driver.execute(_SAVE, *rows, ids, *columns)
+    changed, dropped = list[tuple[str, str, int]](), list[tuple[str, str]]()
+    for one in ids:
+        known, now = before[one].stages if one in before else {}, leads[one].stages
+        changed += ((one, stage, at) for stage, at in sorted(now.items()) if known.get(stage) != at)
+        dropped += ((one, stage) for stage in known if stage not in now)
+    await _drop_stages(driver, rows, dropped)
+    if changed:
+        await driver.execute(_SAVE_STAGES, *rows, *map(list, zip(*changed, strict=True)))
+
+
+async def _drop_stages(driver: Driver, rows: Rows, stages: Sequence[tuple[str, str]]) -> None:
+    if stages:
+        await driver.execute(
+            "DELETE FROM lead_stages WHERE organization_id = $1 AND version = $2"
+            " AND (lead_id, stage) IN (SELECT * FROM unnest($3::text[], $4::text[]))",
+            *rows,
+            *map(list, zip(*stages, strict=True)),
+        )
+
+
+async def remove(driver: Driver, rows: Rows, leads: Mapping[str, Lead]) -> None:
+    """Removes leads."""
+    await _drop_stages(driver, rows, [(lead_id, stage) for lead_id, one in leads.items() for stage in one.stages])
+    await driver.execute(
+        "DELETE FROM leads WHERE organization_id = $1 AND version = $2 AND lead_id = ANY($3::text[])",
+        *rows,
+        list(leads),
+    )
+
+
+_BETWEEN = (
+    f"SELECT {_SELECTED} FROM leads AS l WHERE organization_id = $1 AND version = $2"  # noqa: S608
+    " AND began_at >= $3 AND began_at < $4 AND began_at > '-infinity'"
+)
+
+
+async def between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> dict[str, Lead]:
+    """Returns the leads that began in [start, end)."""
+    rows = await _valid(driver, organization_id)
+    return {} if rows is None else await _with_stages(driver, rows, await driver.fetch(_BETWEEN, *rows, start, end))
+
+
+async def recorded(driver: Driver, organization_id: int, lead_ids: Collection[str]) -> dict[str, Lead]:
+    """Returns those leads that there are in the version that is valid, by lead_id."""
+    rows = await _valid(driver, organization_id)
+    return {} if rows is None else await load(driver, rows, lead_ids)
+
+
+async def count(driver: Driver, organization_id: int) -> int:
+    """Returns how many leads there are."""
+    statement = f"SELECT count(*) FROM leads WHERE organization_id = $1 AND version = {_VERSION}"  # noqa: S608
+    found: int = await driver.fetchval(statement, organization_id)
+    return found
+
+
+async def _valid(driver: Driver, organization_id: int) -> Rows | None:
+    version: int | None = await driver.fetchval(f"SELECT {_VERSION}", organization_id)
+    return None if version is None else Rows(organization_id, version)
+
+
+_KEYS = " UNION ".join(
+    f"(SELECT lead_id FROM leads WHERE organization_id = $1 AND version = ${version}"  # noqa: S608
+    " AND lead_id > $4 ORDER BY lead_id LIMIT $5)"
+    for version in (2, 3)
+)
+_PORTION = f"SELECT lead_id FROM ({_KEYS}) AS k ORDER BY lead_id LIMIT $5"  # noqa: S608 - constants of this file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadPortion:
+    """Leads of two versions, those that are valid and those that were filled, up to the last one, which may be the last
+    that there is.
+    """
+
+    valid: Mapping[str, Lead]
+    filled: Mapping[str, Lead]
+    last: str
+    is_end: bool
+
+    def different(self, complete_from: datetime | None) -> Sequence[str]:
+        """Returns the leads that differ. Where raw events may be gone, which is before an instant, the valid version
+        knows better: nothing differs.
+        """
+        return [
+            lead_id
+            for lead_id in sorted(self.valid.keys() | self.filled.keys())
+            if self.valid.get(lead_id) != self.filled.get(lead_id) and self._is_known(lead_id, complete_from)
+        ]
+
+    def _is_known(self, lead_id: str, complete_from: datetime | None) -> bool:
+        if complete_from is None:
+            return True
+        known = self.valid.get(lead_id)
+        return lead_id in self.filled and (known is None or timerange.of_microseconds(known.first_at) >= complete_from)
+
+
+async def portion(driver: Driver, valid: Rows, filled: Rows, after: str) -> LeadPortion:
+    """Returns the next leads behind one that either version has."""
+    ids = [row[0] for row in await driver.fetch(_PORTION, *valid, filled.version, after, PORTION)]
+    return LeadPortion(
+        valid=await load(driver, valid, ids),
+        filled=await load(driver, filled, ids),
+        last=ids[-1] if ids else after,
+        is_end=len(ids) < PORTION,
+    )
