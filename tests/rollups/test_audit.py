@@ -157,7 +157,7 @@ async def test_conversations_without_events_are_found(own_database: Database, ow
     copied = "CREATE TEMPORARY TABLE one AS SELECT * FROM conversations LIMIT 1"
     async with own_database.transaction() as driver:
         await driver.execute(copied)
-        await driver.execute("UPDATE one SET conversation_key = 'x', began_at = '1990-01-01', closed_at = NULL")
+        await driver.execute("UPDATE one SET conversation_key = 'x', began_at = '1970-01-01', closed_at = NULL")
         await driver.execute("INSERT INTO conversations SELECT * FROM one")
     assert await faults(own_database, own_organization) == {Fault.BEGINNING}
 

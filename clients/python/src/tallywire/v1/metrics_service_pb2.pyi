@@ -2635,6 +2635,7 @@ class DimensionDescriptor(google.protobuf.message.Message):
     DESCRIPTION_FIELD_NUMBER: builtins.int
     HAS_CONVERSATIONS_FIELD_NUMBER: builtins.int
     HAS_REALTIME_FIELD_NUMBER: builtins.int
+    HAS_LEADS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """name is the dimension's name in filters."""
     description: builtins.str
@@ -2643,6 +2644,8 @@ class DimensionDescriptor(google.protobuf.message.Message):
     """has_conversations is true if what is counted from whole conversations is kept by it, too."""
     has_realtime: builtins.bool
     """has_realtime is true if realtime figures can be narrowed by it (RealtimeFilter). Updates can be by any dimension."""
+    has_leads: builtins.bool
+    """has_leads is true if what is counted from whole leads (leads_generated and what became of them) is kept by it, too."""
     def __init__(
         self,
         *,
@@ -2650,8 +2653,9 @@ class DimensionDescriptor(google.protobuf.message.Message):
         description: builtins.str = ...,
         has_conversations: builtins.bool = ...,
         has_realtime: builtins.bool = ...,
+        has_leads: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["description", b"description", "has_conversations", b"has_conversations", "has_realtime", b"has_realtime", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["description", b"description", "has_conversations", b"has_conversations", "has_leads", b"has_leads", "has_realtime", b"has_realtime", "name", b"name"]) -> None: ...
 
 global___DimensionDescriptor = DimensionDescriptor
 
