@@ -205,13 +205,18 @@ def test_metrics_that_match_nothing_are_said_to(run: Run, script: scripted.Scrip
     ("line", "offered"),
     [
         ("tallywire query --metric cost_micros,mess", ["cost_micros,messages_sent", "cost_micros,message_count"]),
-        ("tallywire top cha", ["channel"]),
+        ("tallywire query --agent su", ["support", "sun"]),
+        ("tallywire values channel,ag", ["channel,agent"]),
     ],
 )
-def test_the_shell_offers_metrics(
+def test_the_shell_offers_what_the_server_knows(
     running: scripted.Running, script: scripted.Script, line: str, offered: list[str]
 ) -> None:
     script.answers["metrics"] = catalogue
+    named = [
+        metrics_service_pb2.DimensionValue(value=value) for value in ("support", "sun", "of a name that begins so")
+    ]
+    script.answers["values"] = metrics_service_pb2.ListDimensionValuesResponse(values=named)
     completing = {"_TALLYWIRE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
     server = {"TALLYWIRE_ADDRESS": running.address, "TALLYWIRE_API_KEY": "k"}
     ran = subprocess.run(

@@ -62,6 +62,8 @@ async def test_a_quota_is_what_ingest_enforces(accounts: Accounts, database: Dat
     async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
         assert (await client.quota()).used == LIMIT
     assert (await commands.document(server.address, caller, "quota"))["remaining"] == 0
+    (row,) = await commands.csv(server.address, caller, "quota")
+    assert (row["remaining"], row["resets_at"][-15:]) == ("0", "T00:00:00+00:00")
 
     # What was stored in the month before counts no more.
     await worlds.execute(

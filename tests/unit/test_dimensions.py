@@ -95,6 +95,7 @@ def test_the_command_names_the_dimensions_that_there_are() -> None:
     assert list(options.ANSWER_DIMENSIONS) == answers
     assert list(options.REALTIME_DIMENSIONS) == realtime
     assert sorted(options.UPDATE_DIMENSIONS) == sorted(updates)
+    assert sorted(options.GROUPS) == sorted(one.name for one in dimensions.TABLE.groups)
 
 
 def test_what_projections_count_is_kept_by_the_dimensions_that_say_so() -> None:

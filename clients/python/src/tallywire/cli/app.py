@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from tallywire import events, version
 from tallywire.cli import (
     catalogue,
+    completion,
     conversations,
     daily,
     json_output,
@@ -137,7 +138,12 @@ def overview(
 @options.grouped
 def agent(
     *,
-    agent_id: Annotated[str, typer.Argument(metavar="AGENT_ID", help="The agent, as on its events.")],
+    agent_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="AGENT_ID", autocompletion=completion.values_of("agent"), help="The agent, as on its events."
+        ),
+    ],
     of: options.PeriodOptions,
     trend_days: Annotated[int | None, typer.Option(min=1, max=400, help="Days of the trend. Default: 7.")] = None,
     compare: options.Compare = None,

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from tallywire.cli import formatting, json_output, layout, options, problems, suggestions, tables
+from tallywire.cli import completion, formatting, json_output, layout, options, problems, suggestions, tables
 from tallywire.cli.csv_output import Sheet
 from tallywire.v1 import metrics_service_pb2
 
@@ -58,7 +58,10 @@ def metrics(
 def values(
     *,
     dimension: options.Dimension,
-    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="How they, or their names, begin.")] = "",
+    prefix: Annotated[
+        str,
+        typer.Argument(metavar="[PREFIX]", autocompletion=completion.values, help="How they, or their names, begin."),
+    ] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="Values to show, 1 to 1,000.")] = 20,
     of: options.PeriodOptions,
     to: options.ServerOptions,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from google.protobuf import timestamp_pb2
+from google.protobuf.message import Message
 
 Cell = str | int | float | bool | datetime | None
 
@@ -54,6 +55,14 @@ def lines(sheet: Sheet) -> Iterator[str]:
 def instant(stamp: timestamp_pb2.Timestamp, where: tzinfo) -> datetime:
     """Returns an instant as a cell that shows the clock of a zone."""
     return stamp.ToDatetime(tzinfo=UTC).astimezone(where)
+
+
+def field(message: Message, name: str) -> Cell:
+    """Returns a plain field of a message as a cell: empty where it is absent, or a text without a character."""
+    if message.DESCRIPTOR.fields_by_name[name].has_presence and not message.HasField(name):
+        return None
+    value: Cell = getattr(message, name)
+    return None if value == "" else value
 
 
 def _written(cell: Cell) -> str:

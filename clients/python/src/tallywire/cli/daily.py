@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from typing import Final
 
-from google.protobuf.message import Message
 from rich.console import Console
 
 from tallywire.cli import csv_output, formatting, json_output, layout, options, problems, tables
@@ -75,11 +74,4 @@ def _rows(response: metrics_service_pb2.GetDailyStatsResponse) -> Iterator[Seque
     where = formatting.zone(response.context.time_zone)
     for day in response.days:
         bounds = (csv_output.instant(one, where) for one in (day.bucket.start, day.bucket.end))
-        yield *bounds, *(_figure(day, name) for name in _FIGURES)
-
-
-def _figure(day: Message, name: str) -> Cell:
-    if day.DESCRIPTOR.fields_by_name[name].has_presence and not day.HasField(name):
-        return None
-    value: Cell = getattr(day, name)
-    return value
+        yield *bounds, *(csv_output.field(day, name) for name in _FIGURES)

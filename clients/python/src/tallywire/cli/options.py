@@ -50,11 +50,23 @@ Zone = Annotated[
     str | None,
     typer.Option(help="IANA time zone of dates and buckets. Default: the organization's."),
 ]
-Agent = Annotated[str | None, typer.Option("--agent", help="Only this agent.")]
-Agents = Annotated[list[str] | None, typer.Option("--agent", help="Only this agent; may be repeated.")]
-Channel = Annotated[str | None, typer.Option("--channel", help="Only this channel.")]
-Team = Annotated[str | None, typer.Option("--team", help="Only this team.")]
-Teams = Annotated[list[str] | None, typer.Option("--team", help="Only this team; may be repeated.")]
+Agent = Annotated[
+    str | None, typer.Option("--agent", autocompletion=completion.values_of("agent"), help="Only this agent.")
+]
+Agents = Annotated[
+    list[str] | None,
+    typer.Option("--agent", autocompletion=completion.values_of("agent"), help="Only this agent; may be repeated."),
+]
+Channel = Annotated[
+    str | None, typer.Option("--channel", autocompletion=completion.values_of("channel"), help="Only this channel.")
+]
+Team = Annotated[
+    str | None, typer.Option("--team", autocompletion=completion.values_of("team"), help="Only this team.")
+]
+Teams = Annotated[
+    list[str] | None,
+    typer.Option("--team", autocompletion=completion.values_of("team"), help="Only this team; may be repeated."),
+]
 
 # Those that the server knows, for help and completion: what else is named is left to the server.
 ANSWER_DIMENSIONS: Final = (

@@ -45,7 +45,8 @@ def show(console: Console, answer: Table, style: Style) -> None:
         return
     if len(answer.rows) < answer.distinct_values:
         notes.insert(0, f"{len(answer.rows):,} of {answer.distinct_values:,} rows")
-    title = f"By {' and '.join(answer.group_by)}, in the order of {style.order}"
+    order = answer.metrics[_place(answer, style)]
+    title = f"By {' and '.join(answer.group_by)}, in the order of {order.title or order.metric}"
     console.print(layout.heading(formatting.plain(title), answer.context, notes))
     if not answer.rows:
         console.print("No rows: nothing that carries a value was counted.\n")
@@ -90,10 +91,7 @@ def _show_total(console: Console, answer: Table, style: Style, states: Sequence[
 def _columns(answer: Table, style: Style) -> Iterator[_Column]:
     """Yields the columns of figures, with their changes after a comparison and shares where they are asked for."""
     for place, metric in enumerate(answer.metrics):
-        yield _Column(
-            heading=_heading(answer, place, style),
-            cell=_cell(place, _form(answer, place)),
-        )
+        yield _Column(heading=_heading(answer, place, style), cell=_cell(place, _form(answer, place)))
         adds_up = answer_columns.figure(answer.rest.figures[place]) is not None
         if style.shares and metric.metric == style.order and adds_up:
             yield _Column(heading="share", cell=_share(place, answer.total))

@@ -1,24 +1,37 @@
 """The command that shows the monthly quota of events."""
 
 from datetime import UTC
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
-from tallywire.cli import formatting, json_output, layout, options, problems
+from tallywire.cli import csv_output, formatting, json_output, layout, options, problems
+from tallywire.cli.csv_output import Sheet
 from tallywire.v1 import metrics_service_pb2
+
+_FIGURES: Final = tuple(
+    field.name for field in metrics_service_pb2.MonthlyQuota.DESCRIPTOR.fields if field.message_type is None
+)
 
 
 @problems.reported
 @options.grouped
-def quota(*, to: options.ServerOptions, as_json: options.AsJson = False) -> None:
+def quota(*, to: options.ServerOptions, output: options.OutputOptions) -> None:
     """Show what is used of the monthly quota of events, and how far it will reach."""
     with to.connect() as server:
         found = server.quota()
-    if as_json:
-        json_output.emit(json_output.of(found))
-    else:
-        render(Console(), found)
+    output.emit(
+        document=lambda: json_output.of(found),
+        sheet=lambda: sheet(found),
+        terminal=lambda console: render(console, found),
+    )
+
+
+def sheet(found: metrics_service_pb2.MonthlyQuota) -> Sheet:
+    """Returns the quota as the only row."""
+    rows = [[*(csv_output.field(found, name) for name in _FIGURES), csv_output.instant(found.resets_at, UTC)]]
+    return Sheet(header=(*_FIGURES, "resets_at"), rows=rows)
 
 
 def render(console: Console, found: metrics_service_pb2.MonthlyQuota) -> None:

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
-from typing import Final
 
 from google.protobuf.message import Message
 
@@ -12,8 +11,6 @@ from tallywire.answer_columns import Column, Kind
 from tallywire.cli import csv_output, formatting, points
 from tallywire.cli.csv_output import Cell, Sheet
 from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
-
-_NO_FIGURES: Final = frozenset({"agent_id", "start", "end"})
 
 
 def overview(response: metrics_service_pb2.GetOverviewResponse) -> Sheet:
@@ -89,12 +86,12 @@ def _agent(response: metrics_service_pb2.GetAgentMetricsResponse) -> Iterator[Se
 def _figures(message: Message) -> Iterator[tuple[str, int | float | None]]:
     """Yields the name and value of each figure in a message, None where it is absent; a change is a percentage."""
     for field in message.DESCRIPTOR.fields:
-        if field.name in _NO_FIGURES or not field.has_presence:
+        if not field.has_presence:
             continue
         value = getattr(message, field.name)
         if isinstance(value, answer_pb2.Change):
             yield field.name, value.percent if value.HasField("percent") else None
-        else:
+        elif not isinstance(value, Message):
             yield field.name, value if message.HasField(field.name) else None
 
 
