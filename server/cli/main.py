@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from server import settings
-from server.cli import keys, organizations, place, projections, pseudonyms, recounting, schedules, tasks
+from server.cli import keys, organizations, place, prices, projections, pseudonyms, recounting, schedules, tasks
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.process import serving, terminal
 from server.store import diagnosis
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(organizations.app, name="organizations")
 app.add_typer(keys.app, name="keys")
+app.add_typer(prices.app, name="prices")
 app.add_typer(projections.app, name="projections")
 app.add_typer(pseudonyms.app, name="pseudonyms")
 app.add_typer(tasks.app, name="tasks")

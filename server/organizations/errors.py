@@ -3,6 +3,7 @@
 The messages are for whoever made the request, over whatever entrance; the command line adds which command helps.
 """
 
+from datetime import date
 from typing import ClassVar
 
 from server.errors import Status
@@ -54,6 +55,19 @@ class InvalidSetting(OrganizationError):
     def __init__(self, setting: str, message: str) -> None:
         super().__init__(message)
         self.setting = setting
+
+
+class InvalidPrice(OrganizationError):
+    """An entry that a price list cannot have."""
+
+
+class PriceNotFound(OrganizationError):
+    """The price list has no entry of that model and day."""
+
+    status = Status.NOT_FOUND
+
+    def __init__(self, model: str, effective_from: date) -> None:
+        super().__init__(f"the price list has no entry of {model!r} from {effective_from} on")
 
 
 class ScopesMissing(OrganizationError):

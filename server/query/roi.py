@@ -1,10 +1,10 @@
 """GetRoi: what AI agents cost, and the human work that they spare, over the conversations closed in a period."""
 
+import asyncio
 import enum
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from server import timerange
 from server.catalog import figures
@@ -29,6 +29,8 @@ _CLOSED, _RESOLVED, _COST = FIGURES = (
 )
 _WANTED = figures.wanted(FIGURES)
 _MS_PER_HOUR = 3_600_000
+_QUARTERS = 4  # of which the low and the high reading take three and five
+_AT_ONCE = 200  # points
 _LARGEST = 2**63 - 1  # amounts beyond it stay there, as sums do
 
 
@@ -126,7 +128,11 @@ async def answer(queries: Queries, principal: Principal, question: RoiQuestion) 
     cohort = functools.partial(_roi, read.found.cells, used, part)
     whole = cohort(chosen.period)
     is_recorded = whole.is_recorded if whole is not None else None
-    points = [cohort(one, is_recorded=is_recorded) for one in chosen.series]
+    points = []
+    for one in chosen.series:
+        points.append(cohort(one, is_recorded=is_recorded))
+        if not len(points) % _AT_ONCE:
+            await asyncio.sleep(0)  # yields to the event loop
     described = []
     if chosen.granularity is not None:
         spans = [one.span for one in chosen.series]
@@ -220,34 +226,39 @@ def _roi(
         return None
     closed, resolved, cost = (int(found[name] or 0) for name in FIGURES)
     is_recorded = cost > 0 if is_recorded is None else is_recorded
-    human = Fraction(used.hourly_cost_micros.value * used.handling_time_ms.value, _MS_PER_HOUR)
-    assumed = Fraction(closed * used.conversation_cost_micros.value)
+    human = used.hourly_cost_micros.value * used.handling_time_ms.value
+    assumed = closed * used.conversation_cost_micros.value
 
-    def estimate(human_factor: Fraction, ai_factor: Fraction) -> Estimate:
-        return _estimate(resolved, human * human_factor, Fraction(cost) if is_recorded else assumed * ai_factor)
+    def estimate(human_quarters: int, ai_quarters: int) -> Estimate:
+        ai_cost = cost if is_recorded else _rounded(assumed * ai_quarters, _QUARTERS)
+        return _estimate(resolved, human * human_quarters, _MS_PER_HOUR * _QUARTERS, ai_cost)
 
     return Roi(
         closed=closed,
         resolved=resolved,
         recorded_cost_micros=cost,
         is_recorded=is_recorded,
-        low=estimate(Fraction(3, 4), Fraction(5, 4)),
-        base=estimate(Fraction(1), Fraction(1)),
-        high=estimate(Fraction(5, 4), Fraction(3, 4)),
+        low=estimate(3, 5),
+        base=estimate(_QUARTERS, _QUARTERS),
+        high=estimate(5, 3),
     )
 
 
-def _estimate(resolved: int, human: Fraction, ai: Fraction) -> Estimate:
-    """Returns what follows if a human costs so much for a conversation, and AI so much for all. Amounts are rounded."""
-    avoided, ai_cost = _bounded(round(resolved * human)), _bounded(round(ai))
+def _estimate(resolved: int, human: int, divisor: int, ai_cost: int) -> Estimate:
+    """Returns what follows if a human costs human ÷ divisor for a conversation, and AI costs so much for all."""
+    avoided, ai_cost = _bounded(_rounded(resolved * human, divisor)), _bounded(ai_cost)
     savings = avoided - ai_cost
     return Estimate(
         human_cost_avoided_micros=avoided,
         ai_cost_micros=ai_cost,
         savings_micros=savings,
         roi=savings / ai_cost if ai_cost else None,
-        break_even_conversations=_bounded(-(-ai_cost // human)) if human else None,
+        break_even_conversations=_bounded(-(-ai_cost * divisor // human)) if human else None,
     )
+
+
+def _rounded(amount: int, divisor: int) -> int:
+    return (2 * amount + divisor) // (2 * divisor)
 
 
 def _bounded(amount: int) -> int:

@@ -15,6 +15,7 @@ from server.query import (
     pairs,
     quota,
     roi,
+    spending,
     table,
     trends,
 )
@@ -31,6 +32,7 @@ from server.rpc.questions import dimension_values as dimension_values_messages
 from server.rpc.questions import overview as overview_messages
 from server.rpc.questions import quota as quota_messages
 from server.rpc.questions import roi as roi_messages
+from server.rpc.questions import spending as spending_messages
 from server.rpc.questions import table as table_messages
 from server.rpc.questions import trends as trends_messages
 from server.tenancy.limits import DefaultLimits
@@ -139,6 +141,15 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         question = conversation_messages.question(request)
         return conversation_messages.response(
             await conversation_metrics.answer(self._queries, gate.caller().principal, question)
+        )
+
+    async def GetCosts(  # noqa: N802 - the name in the contract
+        self, request: metrics_service_pb2.GetCostsRequest, context: _Context
+    ) -> metrics_service_pb2.GetCostsResponse:
+        """Returns recorded costs and tokens, and estimates beside them."""
+        question = spending_messages.question(request)
+        return spending_messages.response(
+            question, await spending.answer(self._queries, gate.caller().principal, question)
         )
 
     async def ListMetrics(  # noqa: N802 - the name in the contract

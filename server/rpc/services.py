@@ -41,6 +41,7 @@ SCOPES = {
                 "GetQuota": Scope.READ,
                 "GetRoi": Scope.READ,
                 "GetConversationMetrics": Scope.READ,
+                "GetCosts": Scope.READ,
                 "ListMetrics": Scope.READ,
             },
         ),

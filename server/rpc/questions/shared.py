@@ -17,6 +17,7 @@ from server.query.answers import Context, Period
 from server.query.buckets import Bucket, Partial
 from server.query.changes import Absence, Change
 from server.query.comparison import Compared, Comparison, Mode
+from server.query.costs import Resource
 from server.rollups import overflow
 from server.timerange import Asked, Granularity, Span
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
@@ -279,4 +280,15 @@ def storage(by_kind: Mapping[str, int] | None) -> list[metrics_service_pb2.Stora
     return [
         metrics_service_pb2.StorageUsage(kind=_STORAGE_KINDS[kind], bytes=used)
         for kind, used in (by_kind or {}).items()
+    ]
+
+
+_RESOURCES = {one: metrics_service_pb2.CostResource.Value(f"COST_RESOURCE_{one.name}") for one in Resource}
+
+
+def estimated(costs: Mapping[Resource, int] | None) -> list[metrics_service_pb2.EstimatedCost]:
+    """Returns the messages of estimated costs by resource."""
+    return [
+        metrics_service_pb2.EstimatedCost(resource=_RESOURCES[resource], cost_micros=cost)
+        for resource, cost in (costs or {}).items()
     ]

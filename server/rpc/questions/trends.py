@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from server.catalog import registry
 from server.catalog.figures import Figure
 from server.errors import Reason, Refused
-from server.query.costs import Resource
 from server.query.trends import Trends, TrendsQuestion
 from server.rpc.questions import shared
 from tallywire.v1 import metrics_service_pb2
-
-_RESOURCES = {one: metrics_service_pb2.CostResource.Value(f"COST_RESOURCE_{one.name}") for one in Resource}
 
 
 def question(request: metrics_service_pb2.GetUsageTrendsRequest) -> TrendsQuestion:
@@ -55,10 +52,7 @@ def pieces(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsRespons
         context=shared.context(answer.context),
         granularity=shared.granularity_number(answer.granularity),
         storage_by_kind=shared.storage(answer.storage_by_kind),
-        estimated_costs=[
-            metrics_service_pb2.EstimatedCost(resource=_RESOURCES[resource], cost_micros=cost)
-            for resource, cost in (answer.estimated_costs or {}).items()
-        ],
+        estimated_costs=shared.estimated(answer.estimated_costs),
         compared=shared.compared(answer.compared),
     )
     yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(shared.described, answer.buckets))

@@ -171,6 +171,21 @@ class AsyncQuestions(abc.ABC):
         request = requests.roi(period, granularity, compare, assumptions or {}, only)
         return await self._call(self._bound().metrics.GetRoi, lambda: request, retries.QUERY, timeout)
 
+    async def costs(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        rows: int | None = None,
+        granularity: requests.GranularityName | None = None,
+        time_zone: str | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetCostsResponse:
+        """Returns recorded cost and tokens, and estimates apart from that, as Client.costs() does."""
+        request = requests.costs(requests.time_range(start, end, time_zone), rows, granularity, compare)
+        return await self._call(self._bound().metrics.GetCosts, lambda: request, retries.QUERY, timeout)
+
     async def metrics(
         self,
         *,

@@ -199,6 +199,25 @@ class Questions(abc.ABC):
         request = requests.roi(period, granularity, compare, assumptions or {}, only)
         return self._call(self._metrics.GetRoi, lambda: request, retries.QUERY, timeout)
 
+    def costs(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        rows: int | None = None,
+        granularity: requests.GranularityName | None = None,
+        time_zone: str | None = None,
+        compare: requests.Compare | None = None,
+        timeout: float | None = None,
+    ) -> metrics_service_pb2.GetCostsResponse:
+        """Returns recorded cost and tokens of [start, end), the most costly `rows` by model, agent, channel and team,
+        and, apart from that, estimates of what is not recorded.
+
+        With a granularity also a series; `compare` as in overview().
+        """
+        request = requests.costs(requests.time_range(start, end, time_zone), rows, granularity, compare)
+        return self._call(self._metrics.GetCosts, lambda: request, retries.QUERY, timeout)
+
     def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
         """Returns the catalogue: every metric with its unit and definition."""
         request = metrics_service_pb2.ListMetricsRequest()

@@ -276,6 +276,15 @@ def roi(
     )
 
 
+def costs(
+    period: time_pb2.TimeRange, rows: int | None, granularity: GranularityName | None, compare: Compare | None
+) -> metrics_service_pb2.GetCostsRequest:
+    """Returns the request for costs, with a series if a granularity is given."""
+    return metrics_service_pb2.GetCostsRequest(
+        time_range=period, rows=rows or 0, comparison=comparison(compare), series=series(granularity)
+    )
+
+
 def series(granularity: GranularityName | None) -> metrics_service_pb2.SeriesRequest | None:
     """Returns the request for a series of that width, or None without one. Raises ValueError for an unknown one."""
     if granularity is None:

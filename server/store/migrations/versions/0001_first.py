@@ -70,6 +70,18 @@ _STATEMENTS = (
         created_at timestamptz NOT NULL DEFAULT now()
     )
     """,
+    # What the tokens of models cost, in millionths of the currency for a million tokens, from which day on.
+    """
+    CREATE TABLE model_prices (
+        organization_id integer NOT NULL REFERENCES organizations,
+        model text COLLATE "C" NOT NULL,
+        effective_from date NOT NULL,
+        prompt_micros bigint NOT NULL CHECK (prompt_micros >= 0),
+        cached_micros bigint NOT NULL CHECK (cached_micros >= 0),
+        completion_micros bigint NOT NULL CHECK (completion_micros >= 0),
+        PRIMARY KEY (organization_id, model, effective_from)
+    )
+    """,
     # What callers show: a keyed hash of each secret, never the secret.
     """
     CREATE TABLE api_keys (

@@ -16,6 +16,7 @@ from tallywire.cli import (
     catalogue,
     completion,
     conversations,
+    costs,
     daily,
     json_output,
     key_values,
@@ -198,6 +199,7 @@ def usage(
     )
 
 
+application.command(name="costs")(costs.costs)
 application.command(name="daily")(daily.daily)
 application.command(name="quota")(quota.quota)
 application.command(name="roi")(roi.roi)

@@ -41,6 +41,7 @@ def roi(
     granularity: Annotated[
         str | None, typer.Option(help="Show a series, too, of points so wide: hour, day, week or month.")
     ] = None,
+    compare: options.Compare = None,
     only: options.FilterOptions,
     to: options.ServerOptions,
     output: options.OutputOptions,
@@ -49,7 +50,8 @@ def roi(
 
     Costs are in units of the organization's currency. What is not given is the organization's own assumption.
     """
-    question, narrowed, width = of.question(), only.arguments(), options.granularity(granularity)
+    question, narrowed = of.question(), only.arguments()
+    width, compared = options.granularity(granularity), options.compare(compare)
     assumptions: requests.RoiAssumptions = {
         "hourly_cost_micros": None if hourly_cost is None else round(hourly_cost * _MICROS),
         "handling_time_ms": None if minutes is None else round(minutes * 60_000),
@@ -63,6 +65,7 @@ def roi(
             granularity=width,
             assumptions=assumptions,
             time_zone=asked.time_zone,
+            compare=compared,
             **narrowed,
         )
     output.emit(
@@ -94,7 +97,10 @@ def render(console: Console, response: metrics_service_pb2.GetRoiResponse) -> No
     tables.show(console, _columns("Figure", "Low", "Base", "High"), rows)
     source = "recorded" if found.cost_source == metrics_service_pb2.ROI_COST_SOURCE_RECORDED else "assumed"
     closed, resolved = (formatting.count(one) for one in (found.conversations_closed, found.conversations_resolved))
-    console.print(f"\n{closed} conversations closed, {resolved} resolved by the agent; the cost of AI is {source}.\n")
+    console.print(f"\n{closed} conversations closed, {resolved} resolved by the agent; the cost of AI is {source}.")
+    if response.HasField("earlier"):
+        console.print(f"Savings of the earlier period: {formatting.money(response.earlier.base.savings_micros)}.")
+    console.print()
     used = response.assumptions
     tables.show(
         console,

@@ -266,8 +266,8 @@ class GetOverviewResponse(google.protobuf.message.Message):
 
     @property
     def earlier(self) -> global___Overview:
-        """earlier holds the figures of the earlier period, without changes and events by type. Unset without a comparison, and
-        where compared has an absence_reason.
+        """earlier holds the figures of the earlier period, without changes and events by type. Unset without a comparison,
+        and where compared has an absence_reason.
         """
 
     def __init__(
@@ -434,8 +434,8 @@ class Overview(google.protobuf.message.Message):
     conversations that began in the period and have such a message.
     """
     avg_human_wait_time_ms: builtins.float
-    """Mean time from a hand-over to the first message of a human after it, in milliseconds, of conversations closed in the
-    period that have one.
+    """Mean time from a hand-over to the first message of a human after it, in milliseconds, of conversations closed in
+    the period that have one.
     """
     avg_conversation_duration_ms: builtins.float
     """Mean time from the beginning to the closing of the conversations closed in the period, in milliseconds."""
@@ -1080,8 +1080,8 @@ class AgentMetrics(google.protobuf.message.Message):
     conversations that began in the period and have such a message.
     """
     avg_human_wait_time_ms: builtins.float
-    """Mean time from a hand-over to the first message of a human after it, in milliseconds, of conversations closed in the
-    period that have one.
+    """Mean time from a hand-over to the first message of a human after it, in milliseconds, of conversations closed in
+    the period that have one.
     """
     avg_conversation_duration_ms: builtins.float
     """Mean time from the beginning to the closing of the conversations closed in the period, in milliseconds."""
@@ -1563,8 +1563,8 @@ class QueryMetricsRequest(google.protobuf.message.Message):
     order_by: builtins.str
     """order_by is one of the metrics. Unset: the first one."""
     direction: global___SortDirection.ValueType
-    """direction is the order of the rows. Rows without the figure come last either way, and rows with equal figures in the
-    order of their values.
+    """direction is the order of the rows. Rows without the figure come last either way, and rows with equal figures in
+    the order of their values.
     """
     page_size: builtins.int
     """page_size is the most rows of a page. Unset: 50. More than 1,000 are taken as 1,000."""
@@ -1585,8 +1585,8 @@ class QueryMetricsRequest(google.protobuf.message.Message):
     def group_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """group_by names what each row is about: one dimension or two. Empty: the total alone. Beside the dimensions in
         ListMetrics, "event_type", "storage_kind" and "user" can be named. Of the first two only events and
-        storage_change_bytes are kept; of users, events, messages, conversations, tokens, cost and ratings, by day of UTC and
-        with the help of raw events (RAW_EVENTS_GONE). Other figures are absent.
+        storage_change_bytes are kept; of users, events, messages, conversations, tokens, cost and ratings, by day of UTC
+        and with the help of raw events (RAW_EVENTS_GONE). Other figures are absent.
 
         What group_by and filter name together is kept if it is one dimension, or a pair that is declared. All else is
         counted from raw events, if there are at most 50,000 in the period that match the filter, and they are still kept:
@@ -1779,7 +1779,9 @@ class MetricRow(google.protobuf.message.Message):
     """
     @property
     def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """values are what the row is about: one for each dimension of group_by, in its order. Empty for total, rest and other."""
+        """values are what the row is about: one for each dimension of group_by, in its order. Empty for total, rest and
+        other.
+        """
 
     @property
     def figures(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SeriesValue]:
@@ -1841,8 +1843,8 @@ class ListDimensionValuesRequest(google.protobuf.message.Message):
     dimension: builtins.str
     """dimension is its name, as in ListMetrics (UNKNOWN_DIMENSION). Required."""
     prefix: builtins.str
-    """prefix keeps the values that begin with it, or whose display name does, upper and lower case being the same. At most
-    256 bytes.
+    """prefix keeps the values that begin with it, or whose display name does, upper and lower case being the same. At
+    most 256 bytes.
     """
     page_size: builtins.int
     """page_size is the most values to return. Unset: 50. More than 1,000 are taken as 1,000."""
@@ -1956,8 +1958,8 @@ class GetDailyStatsResponse(google.protobuf.message.Message):
     TOTAL_FIELD_NUMBER: builtins.int
     @property
     def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
-        """context says what was counted: start is the first instant of the first day, and end the first instant after the last
-        one, even if that day is still running.
+        """context says what was counted: start is the first instant of the first day, and end the first instant after the
+        last one, even if that day is still running.
         """
 
     @property
@@ -2008,7 +2010,9 @@ class DailyStats(google.protobuf.message.Message):
     TOKEN_USAGE_FIELD_NUMBER: builtins.int
     COST_MICROS_FIELD_NUMBER: builtins.int
     running: builtins.bool
-    """running is true if the day, or the last of all days, has not ended at the context's as_of_time: its figures will grow."""
+    """running is true if the day, or the last of all days, has not ended at the context's as_of_time: its figures will
+    grow.
+    """
     before_first_event: builtins.bool
     """before_first_event is true if all of it lies before the organization's first event: there was nothing to count."""
     users_total: builtins.int
@@ -2150,9 +2154,9 @@ global___GetQuotaResponse = GetQuotaResponse
 class MonthlyQuota(google.protobuf.message.Message):
     """MonthlyQuota is how many events an organization may store in a calendar month of UTC, and what it has used of that.
 
-    An event counts in the month in which it was stored, whenever it occurred, and counts once: sending it again is free, and
-    so are the events by which the service ends idle conversations. A call that has more new events than remain is refused as
-    a whole (EVENT_QUOTA).
+    An event counts in the month in which it was stored, whenever it occurred, and counts once: sending it again is free,
+    and so are the events by which the service ends idle conversations. A call that has more new events than remain is
+    refused as a whole (EVENT_QUOTA).
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -2170,23 +2174,23 @@ class MonthlyQuota(google.protobuf.message.Message):
     used: builtins.int
     """used is the number of events stored in this month up to the context's revision, exactly as ingest counts them."""
     remaining: builtins.int
-    """remaining is how many more new events fit: limit − used, and 0 where more are stored than the limit now allows. Unset
-    without a limit.
+    """remaining is how many more new events fit: limit − used, and 0 where more are stored than the limit now allows.
+    Unset without a limit.
     """
     share: builtins.float
     """share is used ÷ limit. Unset without a limit."""
     events_per_day: builtins.float
-    """events_per_day is the pace: how many events a day have occurred in the last 7 days of whole quarter hours, or since the
-    first event where that is later, those that the service has made included. Unset until a day has passed since the first
-    event.
+    """events_per_day is the pace: how many events a day have occurred in the last 7 days of whole quarter hours, or since
+    the first event where that is later, those that the service has made included. Unset until a day has passed since
+    the first event.
     """
     projected_used: builtins.int
-    """projected_used is an estimate of used at the end of the month: used, and events at that pace until then. Unset without a
-    pace.
+    """projected_used is an estimate of used at the end of the month: used, and events at that pace until then. Unset
+    without a pace.
     """
     runs_out_on: builtins.str
-    """runs_out_on is the day of UTC, such as "2026-11-30", on which nothing would remain at that pace; today where nothing
-    remains. Empty if the quota will last until resets_at, and without a limit or a pace.
+    """runs_out_on is the day of UTC, such as "2026-11-30", on which nothing would remain at that pace; today where
+    nothing remains. Empty if the quota will last until resets_at, and without a limit or a pace.
     """
     @property
     def resets_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -2278,12 +2282,12 @@ class RoiAssumptions(google.protobuf.message.Message):
     HANDLING_TIME_MS_FIELD_NUMBER: builtins.int
     CONVERSATION_COST_MICROS_FIELD_NUMBER: builtins.int
     hourly_cost_micros: builtins.int
-    """hourly_cost_micros is what an hour of a human costs who would handle the conversations, in millionths of the currency.
-    From 0 to 10^12. Unset: the organization's setting, or 25,000,000 (25 per hour).
+    """hourly_cost_micros is what an hour of a human costs who would handle the conversations, in millionths of the
+    currency. From 0 to 10^12. Unset: the organization's setting, or 25,000,000 (25 per hour).
     """
     handling_time_ms: builtins.int
-    """handling_time_ms is how long that human would work on one conversation, in milliseconds. From 0 to 86,400,000. Unset:
-    the organization's setting, or 480,000 (8 minutes).
+    """handling_time_ms is how long that human would work on one conversation, in milliseconds. From 0 to 86,400,000.
+    Unset: the organization's setting, or 480,000 (8 minutes).
     """
     conversation_cost_micros: builtins.int
     """conversation_cost_micros is what AI costs for one closed conversation if no cost is recorded, in millionths of the
@@ -2336,8 +2340,8 @@ class GetRoiResponse(google.protobuf.message.Message):
 
     @property
     def points(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RoiPoint]:
-        """points are the series, oldest first, without gaps. Empty where none was asked for. The cost of AI comes from where the
-        period's comes from, so that points add up, up to the rounding of each.
+        """points are the series, oldest first, without gaps. Empty where none was asked for. The cost of AI comes from where
+        the period's comes from, so that points add up, up to the rounding of each.
         """
 
     @property
@@ -2383,8 +2387,8 @@ class UsedRoiAssumptions(google.protobuf.message.Message):
 
     @property
     def conversation_cost_micros(self) -> global___RoiAssumption:
-        """conversation_cost_micros is the cost of AI for one closed conversation, in millionths of the currency. It is used where
-        cost_source is ROI_COST_SOURCE_ASSUMED.
+        """conversation_cost_micros is the cost of AI for one closed conversation, in millionths of the currency. It is used
+        where cost_source is ROI_COST_SOURCE_ASSUMED.
         """
 
     def __init__(
@@ -2444,8 +2448,8 @@ class Roi(google.protobuf.message.Message):
     """Where the cost of AI comes from: it is recorded_cost_micros if that is more than 0, and else assumed."""
     @property
     def low(self) -> global___RoiEstimate:
-        """The cautious reading: 0.75 times the handling time, and 1.25 times the assumed cost. A recorded cost is the same in all
-        three.
+        """The cautious reading: 0.75 times the handling time, and 1.25 times the assumed cost. A recorded cost is the same in
+        all three.
         """
 
     @property
@@ -2474,8 +2478,8 @@ global___Roi = Roi
 
 @typing.final
 class RoiEstimate(google.protobuf.message.Message):
-    """RoiEstimate is what follows from the conversations and the assumptions. Amounts are in millionths of the organization's
-    currency, rounded.
+    """RoiEstimate is what follows from the conversations and the assumptions. Amounts are in millionths of the
+    organization's currency, rounded.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -2494,8 +2498,8 @@ class RoiEstimate(google.protobuf.message.Message):
     roi: builtins.float
     """savings_micros ÷ ai_cost_micros. Absent without a cost of AI."""
     break_even_conversations: builtins.int
-    """The least number of conversations resolved at which the savings would not be negative, at this cost of AI. Absent if
-    human work costs nothing.
+    """The least number of conversations resolved at which the savings would not be negative, at this cost of AI. Absent
+    if human work costs nothing.
     """
     def __init__(
         self,
@@ -2541,6 +2545,413 @@ class RoiPoint(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["bucket", b"bucket", "roi", b"roi"]) -> None: ...
 
 global___RoiPoint = RoiPoint
+
+@typing.final
+class GetCostsRequest(google.protobuf.message.Message):
+    """GetCostsRequest asks for costs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    COMPARISON_FIELD_NUMBER: builtins.int
+    SERIES_FIELD_NUMBER: builtins.int
+    rows: builtins.int
+    """rows is the most rows of each breakdown. Unset: 10. From 1 to 100. QueryMetrics has all rows, and those of any
+    other dimension.
+    """
+    @property
+    def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
+        """time_range is the period. Required."""
+
+    @property
+    def comparison(self) -> tallywire.v1.time_pb2.Comparison:
+        """comparison asks for the figures of an earlier period, too. Unset: none."""
+
+    @property
+    def series(self) -> global___SeriesRequest:
+        """series asks for a series, too. At most 2,000 points. Unset: none."""
+
+    def __init__(
+        self,
+        *,
+        time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
+        rows: builtins.int = ...,
+        comparison: tallywire.v1.time_pb2.Comparison | None = ...,
+        series: global___SeriesRequest | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["comparison", b"comparison", "series", b"series", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "rows", b"rows", "series", b"series", "time_range", b"time_range"]) -> None: ...
+
+global___GetCostsRequest = GetCostsRequest
+
+@typing.final
+class GetCostsResponse(google.protobuf.message.Message):
+    """GetCostsResponse holds what was recorded, and estimates apart from that: no figure is made of both."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: builtins.int
+    TOTAL_FIELD_NUMBER: builtins.int
+    BREAKDOWNS_FIELD_NUMBER: builtins.int
+    GRANULARITY_FIELD_NUMBER: builtins.int
+    POINTS_FIELD_NUMBER: builtins.int
+    COMPARED_FIELD_NUMBER: builtins.int
+    EARLIER_FIELD_NUMBER: builtins.int
+    ESTIMATED_COSTS_FIELD_NUMBER: builtins.int
+    TOKEN_ESTIMATE_FIELD_NUMBER: builtins.int
+    granularity: tallywire.v1.time_pb2.Granularity.ValueType
+    """granularity is the one of the series. Unset where none was asked for."""
+    @property
+    def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
+        """context says what was counted."""
+
+    @property
+    def total(self) -> global___Costs:
+        """total is what was recorded in the period."""
+
+    @property
+    def breakdowns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CostBreakdown]:
+        """breakdowns are total by model, agent, channel and team, in this order."""
+
+    @property
+    def points(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CostPoint]:
+        """points are the series, oldest first, without gaps. Empty where none was asked for."""
+
+    @property
+    def compared(self) -> tallywire.v1.answer_pb2.ComparedPeriod:
+        """compared says what was compared. Unset without a comparison."""
+
+    @property
+    def earlier(self) -> global___Costs:
+        """earlier is what was recorded in the earlier period. Unset without a comparison, and where compared has an
+        absence_reason.
+        """
+
+    @property
+    def estimated_costs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EstimatedCost]:
+        """estimated_costs are estimates of storage and bandwidth by the organization's rate card. A resource without a rate
+        is left out.
+        """
+
+    @property
+    def token_estimate(self) -> global___TokenCostEstimate:
+        """token_estimate is an estimate of what messages have cost that carry tokens but no cost, by the organization's price
+        list.
+        """
+
+    def __init__(
+        self,
+        *,
+        context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
+        total: global___Costs | None = ...,
+        breakdowns: collections.abc.Iterable[global___CostBreakdown] | None = ...,
+        granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
+        points: collections.abc.Iterable[global___CostPoint] | None = ...,
+        compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
+        earlier: global___Costs | None = ...,
+        estimated_costs: collections.abc.Iterable[global___EstimatedCost] | None = ...,
+        token_estimate: global___TokenCostEstimate | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["compared", b"compared", "context", b"context", "earlier", b"earlier", "token_estimate", b"token_estimate", "total", b"total"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["breakdowns", b"breakdowns", "compared", b"compared", "context", b"context", "earlier", b"earlier", "estimated_costs", b"estimated_costs", "granularity", b"granularity", "points", b"points", "token_estimate", b"token_estimate", "total", b"total"]) -> None: ...
+
+global___GetCostsResponse = GetCostsResponse
+
+@typing.final
+class Costs(google.protobuf.message.Message):
+    """Costs is what was recorded of a period. Money is in millionths of the organization's currency."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COST_MICROS_FIELD_NUMBER: builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: builtins.int
+    COMPLETION_TOKENS_FIELD_NUMBER: builtins.int
+    TOKEN_USAGE_FIELD_NUMBER: builtins.int
+    TOTAL_CONVERSATIONS_FIELD_NUMBER: builtins.int
+    CONVERSATIONS_RESOLVED_FIELD_NUMBER: builtins.int
+    UNIQUE_USERS_FIELD_NUMBER: builtins.int
+    COST_PER_CONVERSATION_MICROS_FIELD_NUMBER: builtins.int
+    COST_PER_RESOLVED_CONVERSATION_MICROS_FIELD_NUMBER: builtins.int
+    COST_PER_USER_MICROS_FIELD_NUMBER: builtins.int
+    cost_micros: builtins.int
+    """Cost recorded on messages. Messages without a cost are not in it."""
+    prompt_tokens: builtins.int
+    """Tokens read by models."""
+    cached_tokens: builtins.int
+    """Tokens read that came from the cache of the model's provider: a part of prompt_tokens."""
+    completion_tokens: builtins.int
+    """Tokens written by models."""
+    token_usage: builtins.int
+    """prompt_tokens + completion_tokens."""
+    total_conversations: builtins.int
+    """Conversations that began."""
+    conversations_resolved: builtins.int
+    """Conversations closed that the agent resolved alone."""
+    unique_users: builtins.int
+    """Distinct users on any event."""
+    cost_per_conversation_micros: builtins.float
+    """cost_micros ÷ total_conversations. Absent without conversations."""
+    cost_per_resolved_conversation_micros: builtins.float
+    """Recorded cost of all conversations closed ÷ conversations_resolved. Absent without any resolved."""
+    cost_per_user_micros: builtins.float
+    """cost_micros ÷ unique_users. Absent without users."""
+    def __init__(
+        self,
+        *,
+        cost_micros: builtins.int | None = ...,
+        prompt_tokens: builtins.int | None = ...,
+        cached_tokens: builtins.int | None = ...,
+        completion_tokens: builtins.int | None = ...,
+        token_usage: builtins.int | None = ...,
+        total_conversations: builtins.int | None = ...,
+        conversations_resolved: builtins.int | None = ...,
+        unique_users: builtins.int | None = ...,
+        cost_per_conversation_micros: builtins.float | None = ...,
+        cost_per_resolved_conversation_micros: builtins.float | None = ...,
+        cost_per_user_micros: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_cached_tokens", b"_cached_tokens", "_completion_tokens", b"_completion_tokens", "_conversations_resolved", b"_conversations_resolved", "_cost_micros", b"_cost_micros", "_cost_per_conversation_micros", b"_cost_per_conversation_micros", "_cost_per_resolved_conversation_micros", b"_cost_per_resolved_conversation_micros", "_cost_per_user_micros", b"_cost_per_user_micros", "_prompt_tokens", b"_prompt_tokens", "_token_usage", b"_token_usage", "_total_conversations", b"_total_conversations", "_unique_users", b"_unique_users", "cached_tokens", b"cached_tokens", "completion_tokens", b"completion_tokens", "conversations_resolved", b"conversations_resolved", "cost_micros", b"cost_micros", "cost_per_conversation_micros", b"cost_per_conversation_micros", "cost_per_resolved_conversation_micros", b"cost_per_resolved_conversation_micros", "cost_per_user_micros", b"cost_per_user_micros", "prompt_tokens", b"prompt_tokens", "token_usage", b"token_usage", "total_conversations", b"total_conversations", "unique_users", b"unique_users"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_cached_tokens", b"_cached_tokens", "_completion_tokens", b"_completion_tokens", "_conversations_resolved", b"_conversations_resolved", "_cost_micros", b"_cost_micros", "_cost_per_conversation_micros", b"_cost_per_conversation_micros", "_cost_per_resolved_conversation_micros", b"_cost_per_resolved_conversation_micros", "_cost_per_user_micros", b"_cost_per_user_micros", "_prompt_tokens", b"_prompt_tokens", "_token_usage", b"_token_usage", "_total_conversations", b"_total_conversations", "_unique_users", b"_unique_users", "cached_tokens", b"cached_tokens", "completion_tokens", b"completion_tokens", "conversations_resolved", b"conversations_resolved", "cost_micros", b"cost_micros", "cost_per_conversation_micros", b"cost_per_conversation_micros", "cost_per_resolved_conversation_micros", b"cost_per_resolved_conversation_micros", "cost_per_user_micros", b"cost_per_user_micros", "prompt_tokens", b"prompt_tokens", "token_usage", b"token_usage", "total_conversations", b"total_conversations", "unique_users", b"unique_users"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cached_tokens", b"_cached_tokens"]) -> typing.Literal["cached_tokens"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_completion_tokens", b"_completion_tokens"]) -> typing.Literal["completion_tokens"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_conversations_resolved", b"_conversations_resolved"]) -> typing.Literal["conversations_resolved"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cost_micros", b"_cost_micros"]) -> typing.Literal["cost_micros"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cost_per_conversation_micros", b"_cost_per_conversation_micros"]) -> typing.Literal["cost_per_conversation_micros"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cost_per_resolved_conversation_micros", b"_cost_per_resolved_conversation_micros"]) -> typing.Literal["cost_per_resolved_conversation_micros"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cost_per_user_micros", b"_cost_per_user_micros"]) -> typing.Literal["cost_per_user_micros"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_prompt_tokens", b"_prompt_tokens"]) -> typing.Literal["prompt_tokens"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_token_usage", b"_token_usage"]) -> typing.Literal["token_usage"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_total_conversations", b"_total_conversations"]) -> typing.Literal["total_conversations"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_unique_users", b"_unique_users"]) -> typing.Literal["unique_users"] | None: ...
+
+global___Costs = Costs
+
+@typing.final
+class CostFigures(google.protobuf.message.Message):
+    """CostFigures is what was recorded of a part of the organization. Each figure adds up."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COST_MICROS_FIELD_NUMBER: builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: builtins.int
+    COMPLETION_TOKENS_FIELD_NUMBER: builtins.int
+    TOKEN_USAGE_FIELD_NUMBER: builtins.int
+    cost_micros: builtins.int
+    """Cost recorded on messages, in millionths of the organization's currency."""
+    prompt_tokens: builtins.int
+    """Tokens read by models."""
+    cached_tokens: builtins.int
+    """Tokens read that came from the cache of the model's provider: a part of prompt_tokens."""
+    completion_tokens: builtins.int
+    """Tokens written by models."""
+    token_usage: builtins.int
+    """prompt_tokens + completion_tokens."""
+    def __init__(
+        self,
+        *,
+        cost_micros: builtins.int = ...,
+        prompt_tokens: builtins.int = ...,
+        cached_tokens: builtins.int = ...,
+        completion_tokens: builtins.int = ...,
+        token_usage: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cached_tokens", b"cached_tokens", "completion_tokens", b"completion_tokens", "cost_micros", b"cost_micros", "prompt_tokens", b"prompt_tokens", "token_usage", b"token_usage"]) -> None: ...
+
+global___CostFigures = CostFigures
+
+@typing.final
+class CostBreakdown(google.protobuf.message.Message):
+    """CostBreakdown is the costs by one dimension: rows + rest + other = total."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIMENSION_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    REST_FIELD_NUMBER: builtins.int
+    OTHER_FIELD_NUMBER: builtins.int
+    DISTINCT_VALUES_FIELD_NUMBER: builtins.int
+    ORDERED_BY_FIELD_NUMBER: builtins.int
+    dimension: builtins.str
+    """dimension is its name, as in ListMetrics."""
+    distinct_values: builtins.int
+    """distinct_values is how many values there are."""
+    ordered_by: builtins.str
+    """ordered_by is the metric that orders the rows: cost_micros, or token_usage where no cost is recorded in the period."""
+    @property
+    def rows(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CostRow]:
+        """rows are the values that cost most, those with equal figures by value."""
+
+    @property
+    def rest(self) -> global___CostFigures:
+        """rest is what total has beside rows and other: further values, and messages that carry no value of the dimension."""
+
+    @property
+    def other(self) -> global___CostFigures:
+        """other is what values without figures of their own come to: those that were first seen after the organization's
+        limit of distinct values was reached. Unset where there are none.
+        """
+
+    def __init__(
+        self,
+        *,
+        dimension: builtins.str = ...,
+        rows: collections.abc.Iterable[global___CostRow] | None = ...,
+        rest: global___CostFigures | None = ...,
+        other: global___CostFigures | None = ...,
+        distinct_values: builtins.int = ...,
+        ordered_by: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["other", b"other", "rest", b"rest"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["dimension", b"dimension", "distinct_values", b"distinct_values", "ordered_by", b"ordered_by", "other", b"other", "rest", b"rest", "rows", b"rows"]) -> None: ...
+
+global___CostBreakdown = CostBreakdown
+
+@typing.final
+class CostRow(google.protobuf.message.Message):
+    """CostRow is the costs of one value of a dimension."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    FIGURES_FIELD_NUMBER: builtins.int
+    value: builtins.str
+    """value is the value, as in filters."""
+    display_name: builtins.str
+    """display_name is what people call it, where that is known: the name of an agent."""
+    @property
+    def figures(self) -> global___CostFigures:
+        """figures are its costs."""
+
+    def __init__(
+        self,
+        *,
+        value: builtins.str = ...,
+        display_name: builtins.str = ...,
+        figures: global___CostFigures | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["figures", b"figures"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "figures", b"figures", "value", b"value"]) -> None: ...
+
+global___CostRow = CostRow
+
+@typing.final
+class CostPoint(google.protobuf.message.Message):
+    """CostPoint is the costs of one bucket."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BUCKET_FIELD_NUMBER: builtins.int
+    FIGURES_FIELD_NUMBER: builtins.int
+    @property
+    def bucket(self) -> global___Bucket:
+        """bucket is its period."""
+
+    @property
+    def figures(self) -> global___CostFigures:
+        """figures are its costs."""
+
+    def __init__(
+        self,
+        *,
+        bucket: global___Bucket | None = ...,
+        figures: global___CostFigures | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["bucket", b"bucket", "figures", b"figures"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["bucket", b"bucket", "figures", b"figures"]) -> None: ...
+
+global___CostPoint = CostPoint
+
+@typing.final
+class TokenCostEstimate(google.protobuf.message.Message):
+    """TokenCostEstimate is an estimate of what messages have cost that name their model and carry tokens but no cost. A
+    price holds from midnight in the organization's zone on the day of its entry in the price list, until the next entry
+    of the model: tokens are priced by when their messages occurred. It is no part of any recorded cost.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ESTIMATED_COST_MICROS_FIELD_NUMBER: builtins.int
+    PRICED_TOKENS_FIELD_NUMBER: builtins.int
+    UNPRICED_TOKENS_FIELD_NUMBER: builtins.int
+    MODELS_FIELD_NUMBER: builtins.int
+    estimated_cost_micros: builtins.int
+    """estimated_cost_micros is what tokens cost that have a price: those read that came from no cache, those from a
+    cache, and those written, each at its price. In millionths of the organization's currency.
+    """
+    priced_tokens: builtins.int
+    """priced_tokens is how many tokens, read and written, have a price and no recorded cost."""
+    unpriced_tokens: builtins.int
+    """unpriced_tokens is how many have neither: nothing is estimated for them."""
+    @property
+    def models(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ModelCostEstimate]:
+        """models are the models of these tokens, at most as many as a breakdown has rows, the most costly first. "_other"
+        stands for models without figures of their own, which have no price.
+        """
+
+    def __init__(
+        self,
+        *,
+        estimated_cost_micros: builtins.int = ...,
+        priced_tokens: builtins.int = ...,
+        unpriced_tokens: builtins.int = ...,
+        models: collections.abc.Iterable[global___ModelCostEstimate] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["estimated_cost_micros", b"estimated_cost_micros", "models", b"models", "priced_tokens", b"priced_tokens", "unpriced_tokens", b"unpriced_tokens"]) -> None: ...
+
+global___TokenCostEstimate = TokenCostEstimate
+
+@typing.final
+class ModelCostEstimate(google.protobuf.message.Message):
+    """ModelCostEstimate is the estimate of one model."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: builtins.int
+    COMPLETION_TOKENS_FIELD_NUMBER: builtins.int
+    UNPRICED_TOKENS_FIELD_NUMBER: builtins.int
+    ESTIMATED_COST_MICROS_FIELD_NUMBER: builtins.int
+    model: builtins.str
+    """model is its name."""
+    prompt_tokens: builtins.int
+    """Tokens read for messages without a cost."""
+    cached_tokens: builtins.int
+    """Tokens read for messages without a cost that came from a cache: a part of prompt_tokens."""
+    completion_tokens: builtins.int
+    """Tokens written for messages without a cost."""
+    unpriced_tokens: builtins.int
+    """Tokens of these, read and written, of times without a price."""
+    estimated_cost_micros: builtins.int
+    """What the others are estimated to have cost, in millionths of the organization's currency."""
+    def __init__(
+        self,
+        *,
+        model: builtins.str = ...,
+        prompt_tokens: builtins.int = ...,
+        cached_tokens: builtins.int = ...,
+        completion_tokens: builtins.int = ...,
+        unpriced_tokens: builtins.int = ...,
+        estimated_cost_micros: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cached_tokens", b"cached_tokens", "completion_tokens", b"completion_tokens", "estimated_cost_micros", b"estimated_cost_micros", "model", b"model", "prompt_tokens", b"prompt_tokens", "unpriced_tokens", b"unpriced_tokens"]) -> None: ...
+
+global___ModelCostEstimate = ModelCostEstimate
 
 @typing.final
 class ListMetricsRequest(google.protobuf.message.Message):
@@ -2682,8 +3093,8 @@ class MetricDescriptor(google.protobuf.message.Message):
     description: builtins.str
     """description says what is counted, over which events."""
     unit: builtins.str
-    """unit is one of "1" (a count), "ms", "By" (bytes), "micros" (millionths of the organization's currency, or of that of
-    the dimension currency if the metric is kept by it alone), "tokens", "fraction", "rating", "%", "10*-4"
+    """unit is one of "1" (a count), "ms", "By" (bytes), "micros" (millionths of the organization's currency, or of that
+    of the dimension currency if the metric is kept by it alone), "tokens", "fraction", "rating", "%", "10*-4"
     (ten-thousandths).
     """
     kind: global___MetricKind.ValueType

@@ -97,6 +97,11 @@ class MetricsServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsResponse.FromString,
                 _registered_method=True)
+        self.GetCosts = channel.unary_unary(
+                '/tallywire.v1.MetricsService/GetCosts',
+                request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetCostsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetCostsResponse.FromString,
+                _registered_method=True)
         self.ListMetrics = channel.unary_unary(
                 '/tallywire.v1.MetricsService/ListMetrics',
                 request_serializer=tallywire_dot_v1_dot_metrics__service__pb2.ListMetricsRequest.SerializeToString,
@@ -138,8 +143,8 @@ class MetricsServiceServicer(object):
 
     def QueryMetrics(self, request, context):
         """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
-        ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
-        the most messages", "the models that cost most") and for tables.
+        ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents
+        with the most messages", "the models that cost most") and for tables.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,23 +174,24 @@ class MetricsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetDailyStats(self, request, context):
-        """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
-        tokens and cost, with the same figures of all days together beside them.
+        """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls,
+        errors, tokens and cost, with the same figures of all days together beside them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetQuota(self, request, context):
-        """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach.
+        """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will
+        reach.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRoi(self, request, context):
-        """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
-        the period.
+        """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed
+        in the period.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,6 +200,14 @@ class MetricsServiceServicer(object):
     def GetConversationMetrics(self, request, context):
         """GetConversationMetrics returns how the conversations of a period went: outcomes, how long they took, how soon somebody
         answered, whether resolutions held, by channel, topic, reason of the hand-over and hour of the week, and a series.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCosts(self, request, context):
+        """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel and team, and per
+        conversation and user; and, apart from that, estimates of what is not recorded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -264,6 +278,11 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.GetConversationMetrics,
                     request_deserializer=tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsResponse.SerializeToString,
+            ),
+            'GetCosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCosts,
+                    request_deserializer=tallywire_dot_v1_dot_metrics__service__pb2.GetCostsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_metrics__service__pb2.GetCostsResponse.SerializeToString,
             ),
             'ListMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMetrics,
@@ -573,6 +592,33 @@ class MetricsService(object):
             '/tallywire.v1.MetricsService/GetConversationMetrics',
             tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsRequest.SerializeToString,
             tallywire_dot_v1_dot_conversation__metrics__pb2.GetConversationMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/GetCosts',
+            tallywire_dot_v1_dot_metrics__service__pb2.GetCostsRequest.SerializeToString,
+            tallywire_dot_v1_dot_metrics__service__pb2.GetCostsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,8 +56,8 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.QueryMetricsResponse,
     ]
     """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
-    ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
-    the most messages", "the models that cost most") and for tables.
+    ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents
+    with the most messages", "the models that cost most") and for tables.
     """
 
     GetApiUsage: grpc.UnaryUnaryMultiCallable[
@@ -86,22 +86,24 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.GetDailyStatsRequest,
         tallywire.v1.metrics_service_pb2.GetDailyStatsResponse,
     ]
-    """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
-    tokens and cost, with the same figures of all days together beside them.
+    """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls,
+    errors, tokens and cost, with the same figures of all days together beside them.
     """
 
     GetQuota: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetQuotaRequest,
         tallywire.v1.metrics_service_pb2.GetQuotaResponse,
     ]
-    """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach."""
+    """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will
+    reach.
+    """
 
     GetRoi: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetRoiRequest,
         tallywire.v1.metrics_service_pb2.GetRoiResponse,
     ]
-    """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
-    the period.
+    """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed
+    in the period.
     """
 
     GetConversationMetrics: grpc.UnaryUnaryMultiCallable[
@@ -110,6 +112,14 @@ class MetricsServiceStub:
     ]
     """GetConversationMetrics returns how the conversations of a period went: outcomes, how long they took, how soon somebody
     answered, whether resolutions held, by channel, topic, reason of the hand-over and hour of the week, and a series.
+    """
+
+    GetCosts: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.GetCostsRequest,
+        tallywire.v1.metrics_service_pb2.GetCostsResponse,
+    ]
+    """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel and team, and per
+    conversation and user; and, apart from that, estimates of what is not recorded.
     """
 
     ListMetrics: grpc.UnaryUnaryMultiCallable[
@@ -155,8 +165,8 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.QueryMetricsResponse,
     ]
     """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
-    ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
-    the most messages", "the models that cost most") and for tables.
+    ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents
+    with the most messages", "the models that cost most") and for tables.
     """
 
     GetApiUsage: grpc.aio.UnaryUnaryMultiCallable[
@@ -185,22 +195,24 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.GetDailyStatsRequest,
         tallywire.v1.metrics_service_pb2.GetDailyStatsResponse,
     ]
-    """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
-    tokens and cost, with the same figures of all days together beside them.
+    """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls,
+    errors, tokens and cost, with the same figures of all days together beside them.
     """
 
     GetQuota: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetQuotaRequest,
         tallywire.v1.metrics_service_pb2.GetQuotaResponse,
     ]
-    """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach."""
+    """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will
+    reach.
+    """
 
     GetRoi: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.GetRoiRequest,
         tallywire.v1.metrics_service_pb2.GetRoiResponse,
     ]
-    """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
-    the period.
+    """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed
+    in the period.
     """
 
     GetConversationMetrics: grpc.aio.UnaryUnaryMultiCallable[
@@ -209,6 +221,14 @@ class MetricsServiceAsyncStub:
     ]
     """GetConversationMetrics returns how the conversations of a period went: outcomes, how long they took, how soon somebody
     answered, whether resolutions held, by channel, topic, reason of the hand-over and hour of the week, and a series.
+    """
+
+    GetCosts: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.metrics_service_pb2.GetCostsRequest,
+        tallywire.v1.metrics_service_pb2.GetCostsResponse,
+    ]
+    """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel and team, and per
+    conversation and user; and, apart from that, estimates of what is not recorded.
     """
 
     ListMetrics: grpc.aio.UnaryUnaryMultiCallable[
@@ -262,8 +282,8 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.QueryMetricsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.QueryMetricsResponse]]:
         """QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
-        ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents with
-        the most messages", "the models that cost most") and for tables.
+        ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents
+        with the most messages", "the models that cost most") and for tables.
         """
 
     @abc.abstractmethod
@@ -300,8 +320,8 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetDailyStatsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetDailyStatsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetDailyStatsResponse]]:
-        """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls, errors,
-        tokens and cost, with the same figures of all days together beside them.
+        """GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls,
+        errors, tokens and cost, with the same figures of all days together beside them.
         """
 
     @abc.abstractmethod
@@ -310,7 +330,9 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetQuotaRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetQuotaResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetQuotaResponse]]:
-        """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will reach."""
+        """GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will
+        reach.
+        """
 
     @abc.abstractmethod
     def GetRoi(
@@ -318,8 +340,8 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetRoiRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetRoiResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetRoiResponse]]:
-        """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed in
-        the period.
+        """GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed
+        in the period.
         """
 
     @abc.abstractmethod
@@ -330,6 +352,16 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[tallywire.v1.conversation_metrics_pb2.GetConversationMetricsResponse, collections.abc.Awaitable[tallywire.v1.conversation_metrics_pb2.GetConversationMetricsResponse]]:
         """GetConversationMetrics returns how the conversations of a period went: outcomes, how long they took, how soon somebody
         answered, whether resolutions held, by channel, topic, reason of the hand-over and hour of the week, and a series.
+        """
+
+    @abc.abstractmethod
+    def GetCosts(
+        self,
+        request: tallywire.v1.metrics_service_pb2.GetCostsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetCostsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetCostsResponse]]:
+        """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel and team, and per
+        conversation and user; and, apart from that, estimates of what is not recorded.
         """
 
     @abc.abstractmethod

@@ -1,0 +1,154 @@
+"""The command that shows costs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from tallywire.cli import csv_output, formatting, json_output, layout, options, problems, tables
+from tallywire.cli.csv_output import Cell, Sheet
+from tallywire.v1 import metrics_service_pb2
+
+_FIGURES: Final = ("cost_micros", "prompt_tokens", "cached_tokens", "completion_tokens", "token_usage")
+_TOTAL: Final = (
+    ("cost_micros", "Recorded cost", formatting.money),
+    ("cost_per_conversation_micros", "· per conversation", formatting.money),
+    ("cost_per_resolved_conversation_micros", "· per resolved conversation", formatting.money),
+    ("cost_per_user_micros", "· per user", formatting.money),
+    ("token_usage", "Tokens", formatting.count),
+    ("prompt_tokens", "· read", formatting.count),
+    ("cached_tokens", "· read from a cache", formatting.count),
+    ("completion_tokens", "· written", formatting.count),
+)
+_RESOURCES: Final = {
+    metrics_service_pb2.COST_RESOURCE_STORAGE: "Storage",
+    metrics_service_pb2.COST_RESOURCE_BANDWIDTH: "Bandwidth",
+}
+
+
+@problems.reported
+@options.grouped
+def costs(
+    *,
+    of: options.PeriodOptions,
+    rows: Annotated[int | None, typer.Option(min=1, max=100, help="Rows of each breakdown. Default: 10.")] = None,
+    granularity: Annotated[
+        str | None, typer.Option(help="Show a series, too, of points so wide: hour, day, week or month.")
+    ] = None,
+    compare: options.Compare = None,
+    to: options.ServerOptions,
+    output: options.OutputOptions,
+) -> None:
+    """Show recorded cost and tokens, by model, agent, channel and team, and estimates apart from that."""
+    question, width, compared = of.question(), options.granularity(granularity), options.compare(compare)
+    with to.connect() as server:
+        asked = options.asked(question, server)
+        response = server.costs(
+            asked.start, asked.end, rows=rows, granularity=width, time_zone=asked.time_zone, compare=compared
+        )
+    output.emit(
+        document=lambda: json_output.of(response),
+        sheet=lambda: sheet(response),
+        terminal=lambda console: render(console, response),
+    )
+
+
+def sheet(response: metrics_service_pb2.GetCostsResponse) -> Sheet:
+    """Returns the rows of each breakdown, with what they leave of the total, and the points of the series."""
+    return Sheet(header=("start", "end", "dimension", "row", "value", *_FIGURES), rows=_rows(response))
+
+
+def render(console: Console, response: metrics_service_pb2.GetCostsResponse) -> None:
+    """Prints the total, each breakdown that has rows, the series, and estimates."""
+    console.print(layout.heading(f"Costs ({response.context.currency})", response.context))
+    has_earlier = response.HasField("earlier")
+    periods = [response.total, response.earlier] if has_earlier else [response.total]
+    tables.show(
+        console,
+        _columns("Figure", "Value", *(["Before"] if has_earlier else [])),
+        [[label, *(formatting.field(one, name, form) for one in periods)] for name, label, form in _TOTAL],
+    )
+    for breakdown in response.breakdowns:
+        if breakdown.rows:
+            console.print()
+            _breakdown(console, breakdown)
+    if response.points:
+        console.print()
+        where = formatting.zone(response.context.time_zone)
+        tables.show(
+            console,
+            _columns("Start", "Cost", "Tokens"),
+            [
+                [
+                    formatting.bucket(point.bucket.start, where, response.granularity),
+                    formatting.money(point.figures.cost_micros),
+                    formatting.count(point.figures.token_usage),
+                ]
+                for point in response.points
+            ],
+        )
+    _estimates(console, response)
+
+
+def _columns(first: str, *others: str) -> list[tables.Column]:
+    return [tables.Column(heading=first, is_text=True), *(tables.Column(heading=one) for one in others)]
+
+
+def _breakdown(console: Console, breakdown: metrics_service_pb2.CostBreakdown) -> None:
+    apart = [("rest", breakdown.rest)]
+    if breakdown.HasField("other"):
+        apart.insert(0, ("_other", breakdown.other))
+    tables.show(
+        console,
+        _columns(breakdown.dimension.capitalize(), "Cost", "Read", "From cache", "Written", "Tokens"),
+        [[row.display_name or row.value, *_cells(row.figures)] for row in breakdown.rows],
+        apart=[[label, *_cells(figures)] for label, figures in apart],
+    )
+
+
+def _cells(figures: metrics_service_pb2.CostFigures) -> list[str]:
+    counts = (figures.prompt_tokens, figures.cached_tokens, figures.completion_tokens, figures.token_usage)
+    return [formatting.money(figures.cost_micros), *map(formatting.short, counts)]
+
+
+def _estimates(console: Console, response: metrics_service_pb2.GetCostsResponse) -> None:
+    """Prints what is estimated, and of how many tokens nothing is known."""
+    estimate = response.token_estimate
+    rows = [
+        [_RESOURCES.get(one.resource, str(one.resource)), formatting.money(one.cost_micros)]
+        for one in response.estimated_costs
+    ]
+    if estimate.priced_tokens:
+        label = f"{formatting.short(estimate.priced_tokens)} tokens without a recorded cost"
+        rows.append([label, formatting.money(estimate.estimated_cost_micros)])
+    if rows:
+        console.print()
+        tables.show(console, _columns("Estimated, not in the recorded cost", "Cost"), rows)
+    if estimate.unpriced_tokens:
+        tokens = formatting.count(estimate.unpriced_tokens)
+        console.print(f"\n{tokens} tokens have neither a recorded cost nor a price.")
+
+
+def _rows(response: metrics_service_pb2.GetCostsResponse) -> Iterator[Sequence[Cell]]:
+    where = formatting.zone(response.context.time_zone)
+    bounds = [csv_output.instant(one, where) for one in (response.context.start, response.context.end)]
+    yield *bounds, None, "total", None, *(getattr(response.total, name) for name in _FIGURES)
+    for breakdown in response.breakdowns:
+        for row in breakdown.rows:
+            yield *bounds, breakdown.dimension, "value", row.value, *_numbers(row.figures)
+        if breakdown.HasField("other"):
+            yield *bounds, breakdown.dimension, "other", None, *_numbers(breakdown.other)
+        yield *bounds, breakdown.dimension, "rest", None, *_numbers(breakdown.rest)
+    for point in response.points:
+        span = [csv_output.instant(one, where) for one in (point.bucket.start, point.bucket.end)]
+        yield *span, None, "point", None, *_numbers(point.figures)
+    estimate = response.token_estimate
+    for one in estimate.models:
+        tokens = (one.prompt_tokens, one.cached_tokens, one.completion_tokens)
+        total = one.prompt_tokens + one.completion_tokens
+        yield *bounds, "model", "estimate", one.model, one.estimated_cost_micros, *tokens, total
+
+
+def _numbers(figures: metrics_service_pb2.CostFigures) -> list[Cell]:
+    return [getattr(figures, name) for name in _FIGURES]

@@ -1,0 +1,236 @@
+"""GetCosts: recorded cost and tokens, by model, agent, channel and team, and what is estimated beside them."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from server import timerange
+from server.catalog import dimensions, figures, registry
+from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
+from server.catalog.figures import Figure, Figures
+from server.catalog.filters import Filter
+from server.catalog.selections import Selection
+from server.projections.agents import Agents
+from server.query import buckets, comparison, costs, grouping, ranking, storage, token_prices
+from server.query.answers import Context, Period
+from server.query.buckets import Bucket
+from server.query.comparison import Compared, Comparison, Earlier
+from server.query.costs import Resource
+from server.query.grouping import Grouping
+from server.query.queries import Queries
+from server.query.token_prices import ModelEstimate, PricedSpan
+from server.store import agents, reading
+from server.store.database import Driver
+from server.tenancy.principal import Principal
+from server.timerange import Granularity, Span, TimeRange
+
+DEFAULT_ROWS, MAX_ROWS = 10, 100
+DIMENSIONS = (dimensions.MODEL, dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM)
+# What a row of a breakdown and a point of the series have; all of it adds up.
+FIGURES = ("cost_micros", "prompt_tokens", "cached_tokens", "completion_tokens", "token_usage")
+TOTAL_FIGURES = (
+    *FIGURES,
+    "total_conversations",
+    "conversations_resolved",
+    "unique_users",
+    "cost_per_conversation_micros",
+    "cost_per_resolved_conversation_micros",
+    "cost_per_user_micros",
+)
+_COST, _TOKENS = "cost_micros", "token_usage"
+_MORE = (*token_prices.FIGURES, *costs.MEASURES, *storage.TERMS)
+_WANTED = figures.wanted(TOTAL_FIGURES, *_MORE, projections=[Agents.name])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostsQuestion:
+    """A question for costs, with so many rows of each breakdown."""
+
+    period: Period
+    rows: int
+    comparison: Comparison | None = None
+    has_series: bool = False
+    granularity: Granularity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRow:
+    """A value of a dimension, what people call it, and its figures."""
+
+    value: str
+    display_name: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostBreakdown:
+    """The values of a dimension that cost most; rows, rest and other add up to the total."""
+
+    dimension: Dimension
+    rows: Sequence[CostRow]
+    rest: Figures
+    other: Figures | None
+    distinct_values: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostsAnswer:
+    """What was recorded of a period, of parts of it, and of an earlier period; and, apart from that, estimates.
+
+    ordered_by is the metric that orders the rows of breakdowns.
+    """
+
+    context: Context
+    total: Figures
+    ordered_by: str
+    breakdowns: Sequence[CostBreakdown]
+    granularity: Granularity | None
+    points: Sequence[tuple[Bucket, Figures]]
+    compared: Compared | None
+    earlier: Figures | None
+    estimated_costs: Mapping[Resource, int]
+    estimates: Sequence[ModelEstimate]
+
+
+async def answer(queries: Queries, principal: Principal, question: CostsQuestion) -> CostsAnswer:
+    """Answers the question."""
+    organization_id, settings = principal.organization_id, principal.settings
+    planner = functools.partial(_planned, principal, question)
+    async with queries.reading_planned(principal, question.period, _WANTED, planner) as (driver, read):
+        shown = [value for part in read.plan.parts if part.group.dimension is dimensions.AGENT for value in part.values]
+        names = await agents.names(driver, organization_id, shown)
+    chosen, found, first_event = read.plan, read.found.cells, read.found.first_event
+    compared = chosen.earlier.compared(first_event) if chosen.earlier else None
+    before = chosen.before if compared and not compared.absence else None
+    in_use = storage.in_use(chosen.storage, found)
+    spans, points = [one.span for one in chosen.series], [found[one] for one in chosen.series]
+    estimated = costs.estimate(settings, spans, points, storage_after=sum(in_use.values()))
+    described = buckets.described(spans, read.period, chosen.granularity, first_event, None)
+    total = figures.figures(TOTAL_FIGURES, found[chosen.total])
+    return CostsAnswer(
+        context=read.context(TOTAL_FIGURES),
+        total=total,
+        ordered_by=chosen.ordered_by,
+        breakdowns=[_breakdown(part, total, found, names) for part in chosen.parts],
+        granularity=chosen.granularity if question.has_series else None,
+        points=[(bucket, figures.figures(FIGURES, point)) for bucket, point in zip(described, points, strict=True)]
+        if question.has_series
+        else [],
+        compared=compared,
+        earlier=None if before is None else figures.figures(TOTAL_FIGURES, found[before]),
+        estimated_costs={one: micros for one, micros in estimated.items() if one is not Resource.MODEL_CALLS},
+        estimates=token_prices.estimates(chosen.priced, found),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostsPart:
+    """What to read of a dimension: its values in order, and those without figures of their own together."""
+
+    group: Grouping
+    values: Sequence[str]
+    rows: Sequence[Selection]
+    other: Selection | None
+    distinct_values: int
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the part's selections."""
+        yield from self.rows
+        if self.other is not None:
+            yield self.other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostsPlan:
+    """What to read: the total, its series (which estimates need, too), parts, storage, tokens without a recorded cost,
+    and an earlier period if it is wanted and kept.
+    """
+
+    total: Selection
+    ordered_by: str
+    parts: Sequence[CostsPart]
+    granularity: Granularity
+    series: Sequence[Selection]
+    storage: Mapping[str, Selection]
+    priced: Sequence[PricedSpan]
+    earlier: Earlier | None
+    before: Selection | None
+    event_types: None = None
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the plan's selections."""
+        yield self.total
+        for part in self.parts:
+            yield from part.selections()
+        yield from self.series
+        yield from self.storage.values()
+        yield from (one.selection for one in self.priced)
+        if self.before is not None:
+            yield self.before
+
+
+async def _planned(principal: Principal, question: CostsQuestion, driver: Driver, period: TimeRange) -> CostsPlan:
+    """Plans what to read: ranks the values of each dimension, and cuts the period at changes of prices."""
+    organization_id, span = principal.organization_id, period.span
+    select = functools.partial(Selection.of, Filter(), bins=False)
+    width = question.granularity or timerange.choose_granularity(span)
+    earlier = comparison.earlier(question.comparison, period) if question.comparison else None
+    by = ranking.Order(metric=await _ordered_by(driver, organization_id, select(span)), descending=True)
+    zone = timerange.zone(principal.settings.time_zone)
+    return CostsPlan(
+        total=select(span),
+        ordered_by=by.metric,
+        parts=[await _part(driver, organization_id, one, span, by, question.rows) for one in DIMENSIONS],
+        granularity=width,
+        series=[select(one) for one in timerange.buckets(period, width)],
+        storage=storage.selections(Filter(), span.end),
+        priced=await token_prices.planned(driver, organization_id, span, zone),
+        earlier=earlier,
+        before=select(earlier.span) if earlier and not earlier.is_before_floor else None,
+    )
+
+
+async def _ordered_by(driver: Driver, organization_id: int, total: Selection) -> str:
+    """Returns the metric that orders rows: tokens where no cost is recorded, since all rows would cost the same."""
+    found = await reading.read(driver, organization_id, [total], figures.wanted([_COST]))
+    return _COST if figures.figure(registry.METRICS[_COST], found.cells[total]) else _TOKENS
+
+
+async def _part(
+    driver: Driver, organization_id: int, dimension: Dimension, span: Span, by: ranking.Order, most: int
+) -> CostsPart:
+    group = grouping.grouping([dimension], Filter())
+    assert group is not None  # noqa: S101 - there is a dimension
+    values, number = await ranking.ranked(driver, organization_id, group, span, by, skip=0, most=most)
+    return CostsPart(
+        group=group,
+        values=values,
+        rows=[Selection(dimension=dimension, value=value, span=span, bins=False) for value in values],
+        other=Selection.of(group.other, span, bins=False) if group.other else None,
+        distinct_values=number,
+    )
+
+
+def _breakdown(
+    part: CostsPart, total: Figures, found: Mapping[Selection, Cell], names: Mapping[str, str]
+) -> CostBreakdown:
+    dimension = part.group.dimension
+    rows = [figures.figures(FIGURES, found[one], dimension) for one in part.rows]
+    has_other = part.other is not None and bool(found[part.other].counters)
+    other = figures.figures(FIGURES, found[part.other], dimension) if has_other and part.other else None
+    apart = rows if other is None else [*rows, other]
+    left: dict[str, Figure] = {
+        name: int(total[name] or 0) - sum(int(row[name] or 0) for row in apart) for name in FIGURES
+    }
+    is_agent = dimension is dimensions.AGENT
+    return CostBreakdown(
+        dimension=dimension,
+        rows=[
+            CostRow(value=value, display_name=names.get(value, "") if is_agent else "", figures=row)
+            for value, row in zip(part.values, rows, strict=True)
+        ],
+        rest=left,
+        other=other,
+        distinct_values=part.distinct_values,
+    )
