@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import conversation_reference
 import expectations
 import pytest
 import reference
@@ -136,6 +137,8 @@ async def test_with_a_worker_running(
         await expectations.check(client, expected)
         await _until_folded(database, organization)
         await expectations.check(client, expected)
+        bounds = conversation_reference.whole_days(events)
+        await conversation_reference.check(client, events, *bounds, "Asia/Kathmandu", 7)
     finally:
         worker.terminate()
         assert await asyncio.wait_for(worker.wait(), 120) == 0

@@ -1,0 +1,68 @@
+"""Tickets of an incident management process as events (UCI 498; Amaral, Fantinato, Peres 2018); their bytes lie beside
+the repository and are not part of it.
+
+A ticket is a conversation of its caller: resolved, handed over while somebody else has to act, ended, and reopened when
+it becomes active again. The log has minutes; of several events of a ticket in one minute each is a second later than
+the one before it.
+"""
+
+import csv
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tallywire.v1 import event_pb2
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "uci_incident_log" / "incident_event_log.zip"
+_CLOSING = {"Resolved": "conversation.resolved", "Closed": "conversation.ended"}
+
+
+def events(tickets: int) -> Iterator[event_pb2.Event]:
+    """The events of the first tickets of the log."""
+    with zipfile.ZipFile(DATA) as archive, archive.open(archive.namelist()[0]) as file:
+        state, number, seen, minutes = "", "", 0, Counter[datetime]()
+        for place, row in enumerate(csv.DictReader(io.TextIOWrapper(file, encoding="utf-8"))):
+            if row["number"] != number:
+                number, state, seen, minutes = row["number"], "New", seen + 1, Counter[datetime]()
+                if seen > tickets:
+                    return
+                yield _event(row, "conversation.started", "start", _at(row["opened_at"], minutes))
+            before, state = state, row["incident_state"]
+            if state != before and (event_type := _type(before, state)):
+                event = _event(row, event_type, str(place), _at(row["sys_updated_at"], minutes))
+                if event_type == "conversation.escalated":
+                    event.conversation.handoff_reason = state
+                yield event
+
+
+def _type(before: str, state: str) -> str:
+    if state in _CLOSING:
+        return _CLOSING[state]
+    if before in _CLOSING:
+        return "conversation.reopened"
+    return "conversation.escalated" if state.startswith("Awaiting") else ""
+
+
+def _at(text: str, minutes: Counter[datetime]) -> datetime:
+    minute = datetime.strptime(text, "%d/%m/%Y %H:%M").replace(tzinfo=UTC)
+    minutes[minute] += 1
+    return minute + timedelta(seconds=minutes[minute] - 1)
+
+
+def _event(row: dict[str, str], event_type: str, suffix: str, at: datetime) -> event_pb2.Event:
+    told = {name: "" if row[name] == "?" else row[name] for name in ("caller_id", "assigned_to", "category")}
+    event = event_pb2.Event(
+        event_id=f"{row['number']}:{suffix}",
+        event_type=event_type,
+        conversation_id=row["number"],
+        user_id=told["caller_id"],
+        agent_id=told["assigned_to"],
+        channel=row["contact_type"],
+    )
+    if told["category"]:
+        event.conversation.topic = told["category"]
+    event.occurred_at.FromDatetime(at)
+    return event
