@@ -15,7 +15,7 @@ from server.catalog.selections import Reading, Selection, Wanted
 from server.errors import Reason, Refused
 from server.projections.agents import Agents
 from server.projections.users import Users
-from server.query import buckets, comparison, page_tokens, pairs, ranking, raw_rows, user_rows
+from server.query import buckets, comparison, mixing, page_tokens, pairs, ranking, raw_rows, user_rows
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
@@ -96,6 +96,8 @@ class Table:
 async def answer(queries: Queries, tokens: PageTokens, principal: Principal, question: TableQuestion) -> Table:
     """Answers the question; refuses metrics that are not in the catalogue and pages of another revision."""
     organization_id = principal.organization_id
+    group = question.grouping
+    mixing.check(question.metrics, [question.part.dimension, *([group.dimension] if group is not None else [])])
     page = tokens.page(organization_id, question.key, question.page_token) if question.page_token else None
     planner = functools.partial(_planned, organization_id, question, page.skip if page else 0)
     reading = queries.reading_planned(principal, question.period, _wanted(question), planner)

@@ -12,7 +12,7 @@ from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
-from server.query import buckets, comparison, costs, pairs, restatements, storage
+from server.query import buckets, comparison, costs, mixing, pairs, restatements, storage
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
@@ -71,6 +71,7 @@ class Trends:
 async def answer(queries: Queries, principal: Principal, question: TrendsQuestion) -> Trends:
     """Answers the question; refuses a metric that is not in the catalogue."""
     part, names = question.part, _metrics(question.metrics)
+    mixing.check(names, [part.dimension])
     wanted = figures.wanted(names, *((*costs.MEASURES, *storage.TERMS) if part.is_whole else ()))
     make_plan = functools.partial(plan, part, question.granularity, question.comparison)
     since = question.since_revision

@@ -13,6 +13,7 @@ from server.query import (
     dimension_values,
     overview,
     pairs,
+    quality,
     quota,
     roi,
     spending,
@@ -30,6 +31,7 @@ from server.rpc.questions import conversation_metrics as conversation_messages
 from server.rpc.questions import daily_stats as daily_stats_messages
 from server.rpc.questions import dimension_values as dimension_values_messages
 from server.rpc.questions import overview as overview_messages
+from server.rpc.questions import quality as quality_messages
 from server.rpc.questions import quota as quota_messages
 from server.rpc.questions import roi as roi_messages
 from server.rpc.questions import spending as spending_messages
@@ -42,6 +44,7 @@ from tallywire.v1 import (
     conversation_metrics_pb2,
     metrics_service_pb2,
     metrics_service_pb2_grpc,
+    quality_pb2,
 )
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -113,6 +116,13 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         return call_metrics_messages.response(
             await call_metrics.answer(self._queries, gate.caller().principal, question)
         )
+
+    async def GetQuality(  # noqa: N802 - the name in the contract
+        self, request: quality_pb2.GetQualityRequest, context: _Context
+    ) -> quality_pb2.GetQualityResponse:
+        """Returns how conversations were scored."""
+        question = quality_messages.question(request)
+        return quality_messages.response(await quality.answer(self._queries, gate.caller().principal, question))
 
     async def GetApiUsage(  # noqa: N802 - the name in the contract
         self, request: api_usage_pb2.GetApiUsageRequest, context: _Context

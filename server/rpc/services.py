@@ -36,6 +36,7 @@ SCOPES = {
                 "QueryMetrics": Scope.READ,
                 "ListDimensionValues": Scope.READ,
                 "GetApiUsage": Scope.READ,
+                "GetQuality": Scope.READ,
                 "GetCallMetrics": Scope.READ,
                 "GetDailyStats": Scope.READ,
                 "GetQuota": Scope.READ,

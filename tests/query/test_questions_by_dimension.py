@@ -289,7 +289,8 @@ async def roads(caller: Caller, dimension: str, figures: Mapping[str, Mapping[st
         there = {name: figure for name, figure in expected.items() if name in overview}
         assert {name: overview[name] for name in there} == pytest.approx(there), value
         assert has_conversations(dimension) or all(overview[name] is None for name in OF_CONVERSATIONS)
-        metrics = dict.fromkeys((*expected, "total_conversations"))
+        mixed = [name for name in expected if only_by(name) and not is_kept(name, dimensions.TABLE.by_name[dimension])]
+        metrics = dict.fromkeys(name for name in (*expected, "total_conversations") if name not in mixed)
         trends = await caller.trends(THE_DAY, *metrics, dimensions=by(dimension, value))
         for series in trends.series:
             points = [getattr(point, point.WhichOneof("value") or "", None) for point in series.values]

@@ -162,6 +162,11 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_TEAM_NOT_FOUND: _ErrorReason.ValueType  # 100
     """NOT_FOUND. The organization has never sent an event that carries this team_id."""
+    ERROR_REASON_DIMENSION_REQUIRED: _ErrorReason.ValueType  # 101
+    """INVALID_ARGUMENT. The metric is never mixed over the values of a dimension, such as amounts of several currencies or
+    scores by several rubrics: the question must be narrowed to one value, or ask for a row of each. Metadata: metric,
+    dimension.
+    """
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -392,6 +397,11 @@ ERROR_REASON_RAW_EVENTS_GONE: ErrorReason.ValueType  # 59
 """
 ERROR_REASON_TEAM_NOT_FOUND: ErrorReason.ValueType  # 100
 """NOT_FOUND. The organization has never sent an event that carries this team_id."""
+ERROR_REASON_DIMENSION_REQUIRED: ErrorReason.ValueType  # 101
+"""INVALID_ARGUMENT. The metric is never mixed over the values of a dimension, such as amounts of several currencies or
+scores by several rubrics: the question must be narrowed to one value, or ask for a row of each. Metadata: metric,
+dimension.
+"""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61

@@ -7,6 +7,7 @@ from tallywire.v1 import api_usage_pb2 as tallywire_dot_v1_dot_api__usage__pb2
 from tallywire.v1 import call_metrics_pb2 as tallywire_dot_v1_dot_call__metrics__pb2
 from tallywire.v1 import conversation_metrics_pb2 as tallywire_dot_v1_dot_conversation__metrics__pb2
 from tallywire.v1 import metrics_service_pb2 as tallywire_dot_v1_dot_metrics__service__pb2
+from tallywire.v1 import quality_pb2 as tallywire_dot_v1_dot_quality__pb2
 
 GRPC_GENERATED_VERSION = '1.71.2'
 GRPC_VERSION = grpc.__version__
@@ -71,6 +72,11 @@ class MetricsServiceStub(object):
                 '/tallywire.v1.MetricsService/GetCallMetrics',
                 request_serializer=tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsResponse.FromString,
+                _registered_method=True)
+        self.GetQuality = channel.unary_unary(
+                '/tallywire.v1.MetricsService/GetQuality',
+                request_serializer=tallywire_dot_v1_dot_quality__pb2.GetQualityRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_quality__pb2.GetQualityResponse.FromString,
                 _registered_method=True)
         self.ListDimensionValues = channel.unary_unary(
                 '/tallywire.v1.MetricsService/ListDimensionValues',
@@ -166,6 +172,14 @@ class MetricsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetQuality(self, request, context):
+        """GetQuality returns how conversations were scored, each version of the rubric by itself: scores with their
+        distribution, by agent, topic and scorer, coverage, and a series.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDimensionValues(self, request, context):
         """ListDimensionValues returns the values of a dimension, the most used first, for people who choose one.
         """
@@ -253,6 +267,11 @@ def add_MetricsServiceServicer_to_server(servicer, server):
                     servicer.GetCallMetrics,
                     request_deserializer=tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsResponse.SerializeToString,
+            ),
+            'GetQuality': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuality,
+                    request_deserializer=tallywire_dot_v1_dot_quality__pb2.GetQualityRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_quality__pb2.GetQualityResponse.SerializeToString,
             ),
             'ListDimensionValues': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDimensionValues,
@@ -457,6 +476,33 @@ class MetricsService(object):
             '/tallywire.v1.MetricsService/GetCallMetrics',
             tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsRequest.SerializeToString,
             tallywire_dot_v1_dot_call__metrics__pb2.GetCallMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuality(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.MetricsService/GetQuality',
+            tallywire_dot_v1_dot_quality__pb2.GetQualityRequest.SerializeToString,
+            tallywire_dot_v1_dot_quality__pb2.GetQualityResponse.FromString,
             options,
             channel_credentials,
             insecure,

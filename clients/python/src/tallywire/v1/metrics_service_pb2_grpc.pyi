@@ -11,6 +11,7 @@ import tallywire.v1.api_usage_pb2
 import tallywire.v1.call_metrics_pb2
 import tallywire.v1.conversation_metrics_pb2
 import tallywire.v1.metrics_service_pb2
+import tallywire.v1.quality_pb2
 import typing
 
 _T = typing.TypeVar("_T")
@@ -74,6 +75,14 @@ class MetricsServiceStub:
     ]
     """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
     wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
+    """
+
+    GetQuality: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.quality_pb2.GetQualityRequest,
+        tallywire.v1.quality_pb2.GetQualityResponse,
+    ]
+    """GetQuality returns how conversations were scored, each version of the rubric by itself: scores with their
+    distribution, by agent, topic and scorer, coverage, and a series.
     """
 
     ListDimensionValues: grpc.UnaryUnaryMultiCallable[
@@ -183,6 +192,14 @@ class MetricsServiceAsyncStub:
     ]
     """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
     wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
+    """
+
+    GetQuality: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.quality_pb2.GetQualityRequest,
+        tallywire.v1.quality_pb2.GetQualityResponse,
+    ]
+    """GetQuality returns how conversations were scored, each version of the rubric by itself: scores with their
+    distribution, by agent, topic and scorer, coverage, and a series.
     """
 
     ListDimensionValues: grpc.aio.UnaryUnaryMultiCallable[
@@ -304,6 +321,16 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[tallywire.v1.call_metrics_pb2.GetCallMetricsResponse, collections.abc.Awaitable[tallywire.v1.call_metrics_pb2.GetCallMetricsResponse]]:
         """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
         wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
+        """
+
+    @abc.abstractmethod
+    def GetQuality(
+        self,
+        request: tallywire.v1.quality_pb2.GetQualityRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.quality_pb2.GetQualityResponse, collections.abc.Awaitable[tallywire.v1.quality_pb2.GetQualityResponse]]:
+        """GetQuality returns how conversations were scored, each version of the rubric by itself: scores with their
+        distribution, by agent, topic and scorer, coverage, and a series.
         """
 
     @abc.abstractmethod

@@ -1,0 +1,277 @@
+"""GetQuality: how conversations were scored, each version of a rubric by itself."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from server import histogram, timerange
+from server.catalog import cells, dimensions, figures, registry
+from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
+from server.catalog.figures import Figure
+from server.catalog.filters import Filter
+from server.catalog.selections import Selection
+from server.projections.agents import Agents
+from server.query import comparison, grouping, pairs, parts, ranking
+from server.query.answers import Context, Period
+from server.query.comparison import Compared, Comparison, Earlier
+from server.query.parts import Parts, PartsPlan
+from server.query.queries import Queries
+from server.query.ranking import Order
+from server.rollups import overflow
+from server.store import agents
+from server.store.database import Driver
+from server.tenancy.principal import Principal
+from server.timerange import Granularity, Span, TimeRange
+
+SCORES = ("overall", "helpfulness", "accuracy", "politeness")
+_NAMES = ("quality_reviews", *(f"{kind}_quality_{score}" for score in SCORES for kind in ("avg", "p50")))
+_COVERAGE = ("conversations_closed",)
+_WANTED = figures.wanted((*_NAMES, *_COVERAGE), projections=[Agents.name])
+_MOST_RUBRICS = 10
+_PARTS, _TENTHS = 10_000, 10  # scores are stored in ten-thousandths
+_BY_REVIEWS = Order(metric="quality_reviews", descending=True)
+BREAKDOWNS: Mapping[str, Dimension] = {
+    "by_agent": dimensions.AGENT,
+    "by_topic": dimensions.TOPIC,
+    "by_scorer": dimensions.SCORER,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityQuestion:
+    """A question for scores: of one version of the rubric, or of each. threshold is the score below which a review is
+    poor; top is the most rows of each breakdown.
+    """
+
+    period: Period
+    part: Filter
+    rubric: str
+    threshold: float
+    granularity: Granularity | None
+    top: int
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How a score is distributed over the reviews that have it."""
+
+    reviews: int
+    mean: Figure
+    median: Figure
+    poor_share: float | None
+    tenths: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFigures:
+    """The reviews of a cell, and each of their scores by its name."""
+
+    reviews: int
+    scores: Mapping[str, Score]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityPoint:
+    """The reviews of a point of the series, and their mean score."""
+
+    span: Span
+    reviews: int
+    mean: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rubric:
+    """How conversations were scored by one version of a rubric."""
+
+    version: str
+    figures: QualityFigures
+    breakdowns: Mapping[str, Parts]
+    series: Sequence[QualityPoint]
+    earlier: QualityFigures | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How conversations were scored. names has what people call agents."""
+
+    context: Context
+    threshold: float
+    rubrics: Sequence[Rubric]
+    distinct_rubrics: int
+    reviews: int
+    closed: Figure
+    names: Mapping[str, str]
+    granularity: Granularity
+    compared: Compared | None
+
+
+async def answer(queries: Queries, principal: Principal, question: QualityQuestion) -> Quality:
+    """Answers the question."""
+    organization_id, part = principal.organization_id, question.part
+    planner = functools.partial(_planned, organization_id, question)
+    async with queries.reading_planned(principal, question.period, _WANTED, planner) as (driver, read):
+        await overflow.check(driver, organization_id, part, field="filter")
+        names = await agents.names(driver, organization_id, read.plan.agents)
+    found, plan = read.found.cells, read.plan
+    compared = plan.earlier.compared(read.found.first_event) if plan.earlier is not None else None
+    has_earlier = compared is not None and compared.absence is None
+    total = figures.figures((*_NAMES[:1], *_COVERAGE), found[plan.total], part.dimension)
+    return Quality(
+        context=read.context([name for name in _NAMES if name != "quality_reviews"]),
+        threshold=question.threshold,
+        rubrics=[_rubric(one, found, question.threshold, has_earlier=has_earlier) for one in plan.rubrics],
+        distinct_rubrics=plan.number,
+        reviews=int(total["quality_reviews"] or 0),
+        closed=total["conversations_closed"],
+        names=names,
+        granularity=plan.granularity,
+        compared=compared,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RubricPlan:
+    """What to read of a version of a rubric."""
+
+    version: str
+    total: Selection
+    breakdowns: Mapping[str, PartsPlan]
+    series: Sequence[Selection]
+    before: Selection | None
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the plan's selections."""
+        yield self.total
+        yield from self.series
+        if self.before is not None:
+            yield self.before
+        for one in self.breakdowns.values():
+            yield from one.selections()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityPlan:
+    """What to read."""
+
+    total: Selection
+    rubrics: Sequence[RubricPlan]
+    number: int
+    granularity: Granularity
+    earlier: Earlier | None
+    event_types: None = None
+
+    @property
+    def agents(self) -> set[str]:
+        """Returns the agents of all rows."""
+        plans = [one.breakdowns["by_agent"] for one in self.rubrics if one.breakdowns]
+        return {plan.value(row) for plan in plans for row in plan.rows}
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns all of the plan's selections."""
+        yield self.total
+        for one in self.rubrics:
+            yield from one.selections()
+
+
+async def _planned(organization_id: int, question: QualityQuestion, driver: Driver, period: TimeRange) -> QualityPlan:
+    part, span = question.part, period.span
+    width = question.granularity or timerange.choose_granularity(span)
+    points = timerange.buckets(period, width)
+    earlier = comparison.earlier(question.comparison, period) if question.comparison else None
+    before = None if earlier is None or earlier.is_before_floor else earlier.span
+    group = grouping.grouping([dimensions.RUBRIC], part)
+    assert group is not None  # noqa: S101 - it has a dimension
+    await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), span)
+    found, number = await ranking.ranked(driver, organization_id, group, span, _BY_REVIEWS, skip=0, most=_MOST_RUBRICS)
+    versions = {group.values(one)[0]: one for one in found}
+    if question.rubric:
+        narrowed = _narrowed(part, question.rubric)
+        versions, number = {question.rubric: narrowed.value}, int(question.rubric in versions)
+    rubrics = []
+    for version, value in versions.items():
+        total = Selection(dimension=group.dimension, value=value, span=span)
+        rubrics.append(
+            RubricPlan(
+                version=version,
+                total=total,
+                breakdowns=await _breakdowns(driver, organization_id, question, version, span) if part.is_whole else {},
+                series=[replace(total, span=one) for one in points],
+                before=None if before is None else replace(total, span=before),
+            )
+        )
+    return QualityPlan(
+        total=Selection.of(part, span), rubrics=rubrics, number=number, granularity=width, earlier=earlier
+    )
+
+
+async def _breakdowns(
+    driver: Driver, organization_id: int, question: QualityQuestion, version: str, span: Span
+) -> dict[str, PartsPlan]:
+    rubric = Filter(dimension=dimensions.RUBRIC, value=version)
+    found = {}
+    for name, dimension in BREAKDOWNS.items():
+        plan = await parts.planned(driver, organization_id, rubric, dimension, span, _BY_REVIEWS, most=question.top)
+        if plan is not None:
+            found[name] = plan
+    return found
+
+
+def _narrowed(part: Filter, version: str) -> Filter:
+    """Returns the filter for a version of the rubric and a value of another dimension, if there is one."""
+    if part.is_whole:
+        return Filter(dimension=dimensions.RUBRIC, value=version)
+    pair = dimensions.TABLE.pair(dimensions.RUBRIC, part.dimension)
+    if pair is None or pair.sides is None:
+        return Filter(dimension=dimensions.RUBRIC, value=version)
+    given = {dimensions.RUBRIC: version, part.dimension: part.value}
+    return Filter(dimension=pair, value=dimensions.joined(*(given[one] for one in pair.sides)))
+
+
+def _rubric(plan: RubricPlan, found: Mapping[Selection, Cell], threshold: float, *, has_earlier: bool) -> Rubric:
+    total = found[plan.total]
+    return Rubric(
+        version=plan.version,
+        figures=of(total, threshold),
+        breakdowns={
+            name: parts.answered(one, found, total, _NAMES, needs="quality_reviews")
+            for name, one in plan.breakdowns.items()
+        },
+        series=[_point(one, found[one]) for one in plan.series],
+        earlier=of(found[plan.before], threshold) if has_earlier and plan.before is not None else None,
+    )
+
+
+def _point(one: Selection, cell: Cell) -> QualityPoint:
+    values = figures.figures(("quality_reviews", "avg_quality_overall"), cell, one.dimension)
+    return QualityPoint(span=one.span, reviews=int(values["quality_reviews"] or 0), mean=values["avg_quality_overall"])
+
+
+def of(cell: Cell, threshold: float) -> QualityFigures:
+    """Returns the figures of a cell of one version of the rubric."""
+    values = figures.figures(_NAMES, cell, dimensions.RUBRIC)
+    return QualityFigures(
+        reviews=int(values["quality_reviews"] or 0),
+        scores={
+            score: _score(cell, score, threshold, values[f"avg_quality_{score}"], values[f"p50_quality_{score}"])
+            for score in SCORES
+        },
+    )
+
+
+def _score(cell: Cell, score: str, threshold: float, mean: Figure, median: Figure) -> Score:
+    first = cells.first_bin_key(registry.MEASURES[f"quality_{score}"].number)
+    tenths, poor = [0] * _TENTHS, 0
+    for value, count in histogram.means(cell.bins, first):
+        tenths[min(int(value * _TENTHS // _PARTS), _TENTHS - 1)] += count
+        if value < threshold * _PARTS:
+            poor += count
+    reviews = sum(tenths)
+    return Score(
+        reviews=reviews,
+        mean=mean,
+        median=median,
+        poor_share=poor / reviews if reviews else None,
+        tenths=tenths if reviews else (),
+    )
