@@ -283,7 +283,7 @@ def test_as_a_process(running: scripted.Running, script: scripted.Script) -> Non
 def test_a_closed_pipe_is_no_traceback(running: scripted.Running, script: scripted.Script) -> None:
     script.answers["usage"] = answers.usage(points=2_000, metrics=20)
     environment = scripted.environment(TALLYWIRE_API_KEY="k", TALLYWIRE_ADDRESS=running.address)
-    for extra in ([], ["--json"]):
+    for extra in ([], ["--json"], ["--csv"]):
         command = [sys.executable, "-m", "tallywire.cli", "usage", *extra]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as child:
             assert child.stdout is not None

@@ -159,6 +159,12 @@ def catalogue(*_: Any) -> metrics_service_pb2.ListMetricsResponse:
             "no dimension. Did you mean agent? ",
         ),
         (
+            ["overview", "--where", "chanel=web"],
+            {"reason": "UNKNOWN_DIMENSION", "metadata": {"dimension": "chanel"}, "message": "no dimension"},
+            2,
+            "no dimension. Did you mean channel? ",
+        ),
+        (
             ["query", "--metric", "events", "--by", "agent", "--all"],
             {"code": code_pb2.FAILED_PRECONDITION, "reason": "PAGE_TOKEN_EXPIRED"},
             1,

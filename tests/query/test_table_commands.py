@@ -3,8 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 import tallywire
 from server.app import Running
+from server.query import raw_rows
 from tallywire.v1 import event_pb2
 from tests.support import commands
 from tests.support.serving import Caller
@@ -79,6 +82,16 @@ async def test_tables_in_a_terminal(caller: Caller, server: Running) -> None:
     assert rows(text) == {"Messages": ["sent", "4", "1", "+300.0", "%"]}
     text = await commands.shown(server.address, caller, "query", "--metric", "events", "--by", "queue", *PERIOD)
     assert "No rows: nothing that carries a value was counted." in text
+
+
+async def test_a_pair_that_is_not_kept_is_answered_with_the_command_that_declares_it(
+    caller: Caller, server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_rows, "MAX_EVENTS", 1)
+    await caller.track_all([e("api.called", minute) for minute in range(2)])
+    question = ("query", "--metric", "events", "--by", "agent,team", *PERIOD)
+    said = await commands.refused(server.address, caller, *question)
+    assert "organizations set NAME --pair agent,channel --pair agent,team" in said
 
 
 async def test_tables_for_programs(caller: Caller, server: Running) -> None:

@@ -5,7 +5,7 @@ import json
 from csv import DictReader
 from typing import Any
 
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tallywire.cli.app import application
 from tests.support.serving import Caller
@@ -29,9 +29,20 @@ async def csv(address: str, caller: Caller, *arguments: str) -> list[dict[str, s
     return list(DictReader(text.splitlines()))
 
 
+async def refused(address: str, caller: Caller, *arguments: str) -> str:
+    """Returns the line that a command prints when it fails."""
+    result = await _run(address, caller, *arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    return result.stderr
+
+
 async def _output(address: str, caller: Caller, *arguments: str) -> str:
-    environment = {"TALLYWIRE_ADDRESS": address, "TALLYWIRE_API_KEY": caller.key.secret, "COLUMNS": "80"}
-    # In a thread: the command blocks, and the server is on this event loop.
-    result = await asyncio.to_thread(CliRunner().invoke, application, arguments, env=environment)
+    result = await _run(address, caller, *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+async def _run(address: str, caller: Caller, *arguments: str) -> Result:
+    environment = {"TALLYWIRE_ADDRESS": address, "TALLYWIRE_API_KEY": caller.key.secret, "COLUMNS": "80"}
+    # In a thread: the command blocks, and the server is on this event loop.
+    return await asyncio.to_thread(CliRunner().invoke, application, arguments, env=environment)

@@ -29,7 +29,6 @@ from tallywire.cli import (
     replay,
     roi,
     sheets,
-    suggestions,
     updates,
     watch,
 )
@@ -181,7 +180,7 @@ def usage(
     """Show series over a period; a single metric as a bar chart, point by point."""
     question, narrowed = of.question(), only.arguments()
     width, compared = options.granularity(granularity), options.compare(compare)
-    with to.connect() as server, suggestions.offered(server):
+    with to.connect() as server:
         asked = options.asked(question, server)
         response = server.usage(
             asked.start,

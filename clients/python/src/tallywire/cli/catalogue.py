@@ -62,14 +62,14 @@ def values(
         str,
         typer.Argument(metavar="[PREFIX]", autocompletion=completion.values, help="How they, or their names, begin."),
     ] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="Values to show, 1 to 1,000.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="Values to show.")] = 20,
     of: options.PeriodOptions,
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
     """Show the values of a dimension, those with the most events first: of the period, or of the last 28 days."""
     question = of.question()
-    with to.connect() as server, suggestions.offered(server):
+    with to.connect() as server:
         asked = options.asked(question, server) if of.is_given else None
         found = server.dimension_values(
             dimension,

@@ -1,8 +1,9 @@
 """The options that commands share, each defined once, in groups that a command takes as one parameter."""
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 
 from tallywire import aio, client, requests
-from tallywire.cli import completion, csv_output, json_output, key_values, period
+from tallywire.cli import completion, csv_output, json_output, key_values, period, suggestions
 from tallywire.cli.problems import WrongUsage
 from tallywire.requests import CompareName, GranularityName
 
@@ -162,15 +163,16 @@ class ServerOptions:
     cert_key: CertKey = None
     insecure: Insecure = False
 
-    def connect(self, *, stamp_sent_at: bool = True) -> client.Client:
-        """Returns a connected client. Raises WrongUsage for options that make no sense, else Unavailable."""
-        opened = self._made(functools.partial(client.Client, stamp_sent_at=stamp_sent_at))
-        try:
+    @contextlib.contextmanager
+    def connect(self, *, stamp_sent_at: bool = True) -> Iterator[client.Client]:
+        """Gives a connected client; a refusal of a name that the server does not know says what was probably meant.
+
+        Raises WrongUsage for that and for options that make no sense, and Unavailable without a server.
+        """
+        with self._made(functools.partial(client.Client, stamp_sent_at=stamp_sent_at)) as opened:
             opened.connect()
-        except BaseException:
-            opened.close()
-            raise
-        return opened
+            with suggestions.offered(opened):
+                yield opened
 
     def asynchronous(self) -> aio.AsyncClient:
         """Returns a client for an event loop, not connected yet. Raises WrongUsage for options that make no sense."""

@@ -6,13 +6,13 @@ from typing import Annotated, Final
 import typer
 
 from tallywire import requests
-from tallywire.cli import json_output, options, problems, query_tables, sheets, suggestions
+from tallywire.cli import json_output, options, problems, query_tables, sheets
 from tallywire.v1 import metrics_service_pb2
 
 _MOST_ROWS: Final = 1_000  # of a page
 _EVENTS: Final = "events"
 
-Limit = Annotated[int, typer.Option("--limit", min=1, max=_MOST_ROWS, help="Rows to show, 1 to 1,000.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=_MOST_ROWS, help="Rows to show.")]
 All = Annotated[bool, typer.Option("--all", help="Show all rows, however many.")]
 Series = Annotated[
     str | None,
@@ -99,7 +99,7 @@ def _asked(
 ) -> metrics_service_pb2.QueryMetricsResponse:
     """Returns the first rows of a table, or all of them without a limit."""
     question = of.question()
-    with to.connect() as server, suggestions.offered(server):
+    with to.connect() as server:
         asked = options.asked(question, server)
         table["time_zone"] = asked.time_zone
         if limit is None:

@@ -18,6 +18,7 @@ from rich.text import Text
 from tallywire.cli import formatting
 
 _GAP: Final = 2
+_INDENT, _NARROWEST = 2, 8  # of a list: columns before the names of figures, and for them at least
 _CHART, _CHART_LEAST = 24, 7  # columns of the terminal for a chart
 _READABLE: Final = 24  # characters of a text
 
@@ -138,6 +139,7 @@ def _list(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[s
     left = max((cell_len(column.heading) for column in columns[titles:]), default=0)
     figures = [place for place, column in enumerate(columns) if not column.is_text]
     right = max((cell_len(row[place]) for row in rows for place in figures), default=0)
+    left = min(left, max(_NARROWEST, console.width - right - _GAP - _INDENT))
     for number, row in enumerate(rows):
         if number:
             console.print()
@@ -145,6 +147,8 @@ def _list(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[s
             title = Text(" · ".join(filter(None, row[:titles])), style="bold")
             console.print(title, no_wrap=True, overflow="ellipsis")
         for column, cell in zip(columns[titles:], row[titles:], strict=True):
-            name = column.heading + " " * (left - cell_len(column.heading) + _GAP)
-            value = cell if column.is_text else " " * (right - cell_len(cell)) + cell
-            console.print(Text(f"  {name}{value}"), no_wrap=True, overflow="ellipsis")
+            line = Text(column.heading)
+            line.truncate(left, overflow="ellipsis", pad=True)
+            line.append(" " * _GAP)
+            line.append(cell if column.is_text else " " * (right - cell_len(cell)) + cell)
+            console.print(Text(" " * _INDENT).append_text(line), no_wrap=True, overflow="ellipsis")
