@@ -38,7 +38,7 @@ class _Added(NamedTuple):
     first_bin: int
 
 
-class Plan(NamedTuple):
+class ColumnPlan(NamedTuple):
     """The measures that one event type feeds: the counters of all its events, and the others by how they are taken."""
 
     each: Sequence[int]
@@ -47,11 +47,11 @@ class Plan(NamedTuple):
     has_agent_set: bool
 
 
-def plan(event_type: str, kept: AbstractSet[str]) -> Plan:
+def plan(event_type: str, kept: AbstractSet[str]) -> ColumnPlan:
     """Returns the plan of an event type, "" for one that is not known, in cells whose dimensions have these names."""
     mine = [one for one in registry.MEASURES.values() if _is_fed(one, event_type) and _is_kept(one, kept)]
     counts = [one for one in mine if one.aggregation is Aggregation.COUNT]
-    return Plan(
+    return ColumnPlan(
         each=[cells.count_key(one.number) for one in counts if _condition(one) is None],
         counted=[
             _Counted(condition, cells.count_key(one.number))
@@ -117,7 +117,7 @@ class Columns(NamedTuple):
                 bins[key] = get(key, 0) + amount
 
 
-def columns(chosen: Plan, details: Sequence[Detail]) -> Columns:
+def columns(chosen: ColumnPlan, details: Sequence[Detail]) -> Columns:
     """Returns the columns of events of one type, by their details."""
     told = set().union(*details) if chosen.counted or chosen.added else set()
     each = [*chosen.each]

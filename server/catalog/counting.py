@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from server.catalog import cells, columns, dimensions, pairs, registry, slots
 from server.catalog.cells import Cell, CellKey, Cells
-from server.catalog.columns import Columns, Plan
+from server.catalog.columns import ColumnPlan, Columns
 from server.catalog.dimensions import Dimension
 from server.catalog.pairs import FieldPair
 from server.catalog.slots import Recency
@@ -92,7 +92,7 @@ def _kept(dimension: Dimension) -> frozenset[str]:
 
 
 @functools.cache
-def _plan(event_type: str, kept: frozenset[str]) -> Plan:
+def _plan(event_type: str, kept: frozenset[str]) -> ColumnPlan:
     return columns.plan(event_type, kept)
 
 

@@ -104,19 +104,26 @@ async def answer(queries: Queries, principal: Principal, question: CostsQuestion
     compared = chosen.earlier.compared(first_event) if chosen.earlier else None
     before = chosen.before if compared and not compared.absence else None
     in_use = storage.in_use(chosen.storage, found)
-    spans, points = [one.span for one in chosen.series], [found[one] for one in chosen.series]
-    estimated = costs.estimate(settings, spans, points, storage_after=sum(in_use.values()))
-    described = buckets.described(spans, read.period, chosen.granularity, first_event, None)
+    estimated = costs.estimate(
+        settings,
+        [one.span for one in chosen.estimated],
+        [found[one] for one in chosen.estimated],
+        storage_after=sum(in_use.values()),
+    )
+    points: list[tuple[Bucket, Figures]] = []
+    if chosen.granularity is not None:
+        spans = [one.span for one in chosen.series]
+        described = buckets.described(spans, read.period, chosen.granularity, first_event, None)
+        counted = [figures.figures(FIGURES, found[one]) for one in chosen.series]
+        points = list(zip(described, counted, strict=True))
     total = figures.figures(TOTAL_FIGURES, found[chosen.total])
     return CostsAnswer(
         context=read.context(TOTAL_FIGURES),
         total=total,
         ordered_by=chosen.ordered_by,
         breakdowns=[_breakdown(part, total, found, names) for part in chosen.parts],
-        granularity=chosen.granularity if question.has_series else None,
-        points=[(bucket, figures.figures(FIGURES, point)) for bucket, point in zip(described, points, strict=True)]
-        if question.has_series
-        else [],
+        granularity=chosen.granularity,
+        points=points,
         compared=compared,
         earlier=None if before is None else figures.figures(TOTAL_FIGURES, found[before]),
         estimated_costs={one: micros for one, micros in estimated.items() if one is not Resource.MODEL_CALLS},
@@ -143,15 +150,16 @@ class CostsPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostsPlan:
-    """What to read: the total, its series (which estimates need, too), parts, storage, tokens without a recorded cost,
-    and an earlier period if it is wanted and kept.
+    """What to read: the total, its series if that is wanted, parts, storage, what is estimated bucket by bucket, tokens
+    without a recorded cost, and an earlier period if it is wanted and kept.
     """
 
     total: Selection
     ordered_by: str
     parts: Sequence[CostsPart]
-    granularity: Granularity
+    granularity: Granularity | None
     series: Sequence[Selection]
+    estimated: Sequence[Selection]
     storage: Mapping[str, Selection]
     priced: Sequence[PricedSpan]
     earlier: Earlier | None
@@ -164,6 +172,7 @@ class CostsPlan:
         for part in self.parts:
             yield from part.selections()
         yield from self.series
+        yield from self.estimated
         yield from self.storage.values()
         yield from (one.selection for one in self.priced)
         if self.before is not None:
@@ -174,7 +183,8 @@ async def _planned(principal: Principal, question: CostsQuestion, driver: Driver
     """Plans what to read: ranks the values of each dimension, and cuts the period at changes of prices."""
     organization_id, span = principal.organization_id, period.span
     select = functools.partial(Selection.of, Filter(), bins=False)
-    width = question.granularity or timerange.choose_granularity(span)
+    usual = timerange.choose_granularity(span)  # an estimate does not depend on the series that is asked for
+    width = (question.granularity or usual) if question.has_series else None
     earlier = comparison.earlier(question.comparison, period) if question.comparison else None
     by = ranking.Order(metric=await _ordered_by(driver, organization_id, select(span)), descending=True)
     zone = timerange.zone(principal.settings.time_zone)
@@ -183,7 +193,8 @@ async def _planned(principal: Principal, question: CostsQuestion, driver: Driver
         ordered_by=by.metric,
         parts=[await _part(driver, organization_id, one, span, by, question.rows) for one in DIMENSIONS],
         granularity=width,
-        series=[select(one) for one in timerange.buckets(period, width)],
+        series=[] if width is None else [select(one) for one in timerange.buckets(period, width)],
+        estimated=[select(one) for one in timerange.buckets(period, usual)],
         storage=storage.selections(Filter(), span.end),
         priced=await token_prices.planned(driver, organization_id, span, zone),
         earlier=earlier,
