@@ -29,6 +29,7 @@ from server.rpc import realtime_conversion, transport
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
+from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import FIELD_SCOPES, SCOPES, Services
@@ -143,13 +144,11 @@ class Running:
             max_streams=settings.max_streams_per_organization,
             limits=limits,
         )
+        queries = Queries(self.database, self._clock, slots, self.projector)
         return Services(
             events=events,
-            metrics=MetricsService(
-                Queries(self.database, self._clock, slots, self.projector),
-                PageTokens(self._secrets),
-                DefaultLimits.from_settings(settings),
-            ),
+            metrics=MetricsService(queries, PageTokens(self._secrets), DefaultLimits.from_settings(settings)),
+            leaderboards=LeaderboardService(queries),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )

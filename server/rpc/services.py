@@ -7,12 +7,15 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.rpc import reflection
 from server.rpc.event_service import EventService
+from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
     event_service_pb2,
     event_service_pb2_grpc,
+    leaderboard_service_pb2,
+    leaderboard_service_pb2_grpc,
     metrics_service_pb2,
     metrics_service_pb2_grpc,
     realtime_service_pb2,
@@ -21,6 +24,7 @@ from tallywire.v1 import (
 
 _EVENTS = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
+_LEADERBOARDS = leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -46,6 +50,7 @@ SCOPES = {
                 "ListMetrics": Scope.READ,
             },
         ),
+        (_LEADERBOARDS, {"GetLeaderboard": Scope.READ}),
         (
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
@@ -57,7 +62,7 @@ SCOPES = {
 FIELD_SCOPES = {f"/{_REALTIME.full_name}/WatchUpdates": {"include_events": Scope.EVENTS}}
 MEMORY = "tallywire.memory"  # for health checks alone
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-_NAMES = ("", _EVENTS.full_name, _METRICS.full_name, _REALTIME.full_name)
+_NAMES = ("", _EVENTS.full_name, _METRICS.full_name, _LEADERBOARDS.full_name, _REALTIME.full_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,7 @@ class Services:
 
     events: EventService
     metrics: MetricsService
+    leaderboards: LeaderboardService
     realtime: RealtimeService
     health: health.aio.HealthServicer
 
@@ -73,6 +79,7 @@ class Services:
         """Adds every service to a server."""
         event_service_pb2_grpc.add_EventServiceServicer_to_server(self.events, server)
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, server)
+        leaderboard_service_pb2_grpc.add_LeaderboardServiceServicer_to_server(self.leaderboards, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         reflection.register((*_NAMES[1:], health.SERVICE_NAME), server)
