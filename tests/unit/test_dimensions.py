@@ -13,7 +13,7 @@ from server.rollups import member_numbers
 from server.rollups.member_numbers import Limits
 from server.rpc.questions import catalogue, shared
 from server.settings import Settings
-from tallywire.cli import options
+from tallywire.cli import options, table_options
 from tallywire.v1 import answer_pb2, event_pb2, realtime_service_pb2
 
 ENTRIES = dimensions.TABLE.entries
@@ -95,7 +95,7 @@ def test_the_command_names_the_dimensions_that_there_are() -> None:
     assert list(options.ANSWER_DIMENSIONS) == answers
     assert list(options.REALTIME_DIMENSIONS) == realtime
     assert sorted(options.UPDATE_DIMENSIONS) == sorted(updates)
-    assert sorted(options.GROUPS) == sorted(one.name for one in dimensions.TABLE.groups)
+    assert sorted(table_options.GROUPS) == sorted(one.name for one in dimensions.TABLE.groups)
 
 
 def test_what_projections_count_is_kept_by_the_dimensions_that_say_so() -> None:

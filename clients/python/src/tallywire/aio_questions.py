@@ -8,7 +8,7 @@ from typing import TypeVar, Unpack
 import grpc
 import grpc.aio
 
-from tallywire import aio_stubs, conversation_requests, errors, requests, retries, table_pages
+from tallywire import aio_stubs, conversation_requests, errors, requests, retries, table_pages, table_requests
 from tallywire.v1 import conversation_metrics_pb2, metrics_service_pb2
 
 _Request = TypeVar("_Request")
@@ -102,10 +102,10 @@ class AsyncQuestions(abc.ABC):
         page_size: int | None = None,
         page_token: str = "",
         timeout: float | None = None,
-        **options: Unpack[requests.TableOptions],
+        **options: Unpack[table_requests.TableOptions],
     ) -> metrics_service_pb2.QueryMetricsResponse:
         """Returns a table: metrics by the values of `group_by`, as Client.query_metrics() does."""
-        request = requests.table(start, end, metrics, options, page_size, page_token)
+        request = table_requests.table(start, end, metrics, options, page_size, page_token)
         return await self._call(self._bound().metrics.QueryMetrics, lambda: request, retries.QUERY, timeout)
 
     async def query_all(
@@ -117,10 +117,10 @@ class AsyncQuestions(abc.ABC):
         page_size: int = table_pages.PAGE_SIZE,
         attempts: int = table_pages.ATTEMPTS,
         timeout: float | None = None,
-        **options: Unpack[requests.TableOptions],
+        **options: Unpack[table_requests.TableOptions],
     ) -> metrics_service_pb2.QueryMetricsResponse:
         """Returns the rows of all pages as one answer, of one revision, as Client.query_all() does."""
-        table = table_pages.WholeTable(requests.table(start, end, metrics, options, page_size), attempts)
+        table = table_pages.WholeTable(table_requests.table(start, end, metrics, options, page_size), attempts)
         while table.has_more:
             try:
                 table.take(await self._call(self._bound().metrics.QueryMetrics, table.request, retries.QUERY, timeout))
@@ -139,7 +139,7 @@ class AsyncQuestions(abc.ABC):
         timeout: float | None = None,
     ) -> metrics_service_pb2.ListDimensionValuesResponse:
         """Returns values of a dimension, the most used first, as Client.dimension_values() does."""
-        request = requests.dimension_values(dimension, prefix, start, end, page_size)
+        request = table_requests.dimension_values(dimension, prefix, start, end, page_size)
         return await self._call(self._bound().metrics.ListDimensionValues, lambda: request, retries.QUERY, timeout)
 
     async def conversation_metrics(

@@ -7,7 +7,7 @@ from typing import TypeVar, Unpack
 
 import grpc
 
-from tallywire import conversation_requests, errors, requests, retries, table_pages
+from tallywire import conversation_requests, errors, requests, retries, table_pages, table_requests
 from tallywire.v1 import conversation_metrics_pb2, metrics_service_pb2, metrics_service_pb2_grpc
 
 _Request = TypeVar("_Request")
@@ -110,15 +110,15 @@ class Questions(abc.ABC):
         page_size: int | None = None,
         page_token: str = "",
         timeout: float | None = None,
-        **options: Unpack[requests.TableOptions],
+        **options: Unpack[table_requests.TableOptions],
     ) -> metrics_service_pb2.QueryMetricsResponse:
         """Returns a table: metrics of [start, end) by the values of `group_by`, a page of rows at a time.
 
-        Further options are order_by, ascending, series, compare, time_zone and week_start (requests.TableShape), and
-        the filters of other questions. Raises FailedPrecondition with PAGE_TOKEN_EXPIRED for a page after figures have
-        changed; query_all() deals with that.
+        Further options are order_by, ascending, series, compare, time_zone and week_start, as table_requests.TableShape
+        explains them, and the filters of other questions. Raises FailedPrecondition with PAGE_TOKEN_EXPIRED for a page
+        after figures have changed; query_all() deals with that.
         """
-        request = requests.table(start, end, metrics, options, page_size, page_token)
+        request = table_requests.table(start, end, metrics, options, page_size, page_token)
         return self._call(self._metrics.QueryMetrics, lambda: request, retries.QUERY, timeout)
 
     def query_all(
@@ -130,14 +130,14 @@ class Questions(abc.ABC):
         page_size: int = table_pages.PAGE_SIZE,
         attempts: int = table_pages.ATTEMPTS,
         timeout: float | None = None,
-        **options: Unpack[requests.TableOptions],
+        **options: Unpack[table_requests.TableOptions],
     ) -> metrics_service_pb2.QueryMetricsResponse:
         """Returns the rows of all pages as one answer, of one revision; the other options are those of query_metrics().
 
         Where figures change between two pages it begins anew, `attempts` times in all, and then raises
         FailedPrecondition with PAGE_TOKEN_EXPIRED. Each page has the whole timeout.
         """
-        table = table_pages.WholeTable(requests.table(start, end, metrics, options, page_size), attempts)
+        table = table_pages.WholeTable(table_requests.table(start, end, metrics, options, page_size), attempts)
         while table.has_more:
             try:
                 table.take(self._call(self._metrics.QueryMetrics, table.request, retries.QUERY, timeout))
@@ -159,7 +159,7 @@ class Questions(abc.ABC):
 
         Without a start and an end, those most used in the last 28 days.
         """
-        request = requests.dimension_values(dimension, prefix, start, end, page_size)
+        request = table_requests.dimension_values(dimension, prefix, start, end, page_size)
         return self._call(self._metrics.ListDimensionValues, lambda: request, retries.QUERY, timeout)
 
     def conversation_metrics(

@@ -63,28 +63,6 @@ class Only(TypedDict, total=False):
     dimensions: Dimensions | None
 
 
-class TableShape(TypedDict, total=False):
-    """What a table may be besides a period and metrics: its rows, their order, and what stands beside the figures.
-
-    group_by: the dimension that each row is about, or two of them; without, the answer is the total alone.
-    order_by: one of the metrics; without, the first one. With ascending, the smallest figure comes first.
-    series: the width of the points of a series beside each figure; "auto" leaves it to the server.
-    time_zone, week_start, compare: as in other questions.
-    """
-
-    group_by: str | Sequence[str]
-    order_by: str | None
-    ascending: bool
-    series: GranularityName | Literal["auto"] | None
-    time_zone: str | None
-    week_start: WeekdayName | None
-    compare: Compare | None
-
-
-class TableOptions(TableShape, Only, total=False):
-    """The shape of a table and the arguments that narrow it."""
-
-
 class RealtimeOnly(TypedDict, total=False):
     """The arguments that narrow realtime figures and updates: to some values of one dimension."""
 
@@ -194,7 +172,7 @@ def usage(
     return metrics_service_pb2.GetUsageTrendsRequest(
         time_range=period,
         granularity=granularity_number("granularity", granularity),
-        metrics=_names(metrics),
+        metrics=names(metrics),
         comparison=comparison(compare),
         since_revision=since_revision,
         filter=answer_filter(**only),
@@ -204,51 +182,6 @@ def usage(
 def daily_stats(period: time_pb2.TimeRange) -> metrics_service_pb2.GetDailyStatsRequest:
     """Returns the request for a row for each day of a period."""
     return metrics_service_pb2.GetDailyStatsRequest(time_range=period)
-
-
-def table(
-    start: datetime,
-    end: datetime,
-    metrics: Sequence[str],
-    options: TableOptions,
-    page_size: int | None = None,
-    page_token: str = "",
-) -> metrics_service_pb2.QueryMetricsRequest:
-    """Returns the request for a page of a table. Raises ValueError for an unknown series or comparison."""
-    group_by, series = options.get("group_by", ()), options.get("series")
-    width = granularity_number("series", None if series == "auto" else series)
-    descending = metrics_service_pb2.SORT_DIRECTION_DESCENDING
-    return metrics_service_pb2.QueryMetricsRequest(
-        time_range=time_range(start, end, options.get("time_zone"), options.get("week_start")),
-        filter=answer_filter(
-            agent_id=options.get("agent_id"),
-            channel=options.get("channel"),
-            team_id=options.get("team_id"),
-            dimensions=options.get("dimensions"),
-        ),
-        group_by=(group_by,) if isinstance(group_by, str) else group_by,
-        metrics=_names(metrics),
-        order_by=options.get("order_by") or "",
-        direction=metrics_service_pb2.SORT_DIRECTION_ASCENDING if options.get("ascending") else descending,
-        page_size=page_size or 0,
-        page_token=page_token,
-        series=metrics_service_pb2.SeriesRequest(granularity=width) if series else None,
-        comparison=comparison(options.get("compare")),
-    )
-
-
-def dimension_values(
-    dimension: str, prefix: str, start: datetime | None, end: datetime | None, page_size: int | None
-) -> metrics_service_pb2.ListDimensionValuesRequest:
-    """Returns the request for values of a dimension. Raises ValueError for a start without an end, or an end alone."""
-    if (start is None) != (end is None):
-        raise ValueError("start and end go together")
-    return metrics_service_pb2.ListDimensionValuesRequest(
-        dimension=dimension,
-        prefix=prefix,
-        time_range=time_range(start, end, None) if start and end else None,
-        page_size=page_size or 0,
-    )
 
 
 class RoiAssumptions(TypedDict, total=False):
@@ -359,7 +292,7 @@ def granularity_number(argument: str, name: GranularityName | None) -> time_pb2.
     return _GRANULARITIES[name]
 
 
-def _names(metrics: Sequence[str]) -> Sequence[str]:
+def names(metrics: Sequence[str]) -> Sequence[str]:
     """Returns the names of metrics. Raises TypeError for a single text, whose letters would be taken for names."""
     if isinstance(metrics, str):
         raise TypeError("metrics is a sequence of names, not one text")

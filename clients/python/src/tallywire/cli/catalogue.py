@@ -8,7 +8,17 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from tallywire.cli import completion, formatting, json_output, layout, options, problems, suggestions, tables
+from tallywire.cli import (
+    completion,
+    formatting,
+    json_output,
+    layout,
+    options,
+    problems,
+    suggestions,
+    table_options,
+    tables,
+)
 from tallywire.cli.csv_output import Sheet
 from tallywire.v1 import metrics_service_pb2
 
@@ -57,7 +67,7 @@ def metrics(
 @options.grouped
 def values(
     *,
-    dimension: options.Dimension,
+    dimension: table_options.Dimension,
     prefix: Annotated[
         str,
         typer.Argument(metavar="[PREFIX]", autocompletion=completion.values, help="How they, or their names, begin."),

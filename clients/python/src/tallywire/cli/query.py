@@ -5,8 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
-from tallywire import requests
-from tallywire.cli import json_output, options, problems, query_tables, sheets
+from tallywire import requests, table_requests
+from tallywire.cli import json_output, options, problems, query_tables, sheets, table_options
 from tallywire.v1 import metrics_service_pb2
 
 _MOST_ROWS: Final = 1_000  # of a page
@@ -24,10 +24,10 @@ Series = Annotated[
 @options.grouped
 def query(
     *,
-    metric: options.Metrics = None,
-    by: options.By = None,
-    order: options.OrderBy = None,
-    ascending: options.Ascending = False,
+    metric: table_options.Metrics = None,
+    by: table_options.By = None,
+    order: table_options.OrderBy = None,
+    ascending: table_options.Ascending = False,
     limit: Limit = 20,
     everything: All = False,
     series: Series = None,
@@ -36,20 +36,20 @@ def query(
     compare: options.Compare = None,
     to: options.ServerOptions,
     output: options.OutputOptions,
-    totals: options.Totals = False,
+    totals: table_options.Totals = False,
 ) -> None:
     """Show any metrics as a table: a row for each value of a dimension, or of two, in the order of a metric.
 
     Below the rows stand the total, the rest (what the total has beside the rows) and _other (values beyond the
     organization's limit). Without --by, the metrics of everything that the filters leave.
     """
-    metrics = options.names(metric)
+    metrics = table_options.names(metric)
     if not metrics:
         raise problems.WrongUsage("--metric is missing: `tallywire metrics WORDS` searches all metrics")
     if order and order not in metrics:
         raise problems.WrongUsage(f"--order is one of the metrics asked for ({', '.join(metrics)}), not {order!r}")
-    table: requests.TableShape = {
-        "group_by": options.names(by),
+    table: table_requests.TableShape = {
+        "group_by": table_options.names(by),
         "order_by": order,
         "ascending": ascending,
         "series": "auto" if series == "auto" else options.granularity(series, "--series"),
@@ -63,24 +63,24 @@ def query(
 @options.grouped
 def top(
     *,
-    dimension: options.Dimension,
-    metric: options.Metrics = None,
+    dimension: table_options.Dimension,
+    metric: table_options.Metrics = None,
     limit: Limit = 10,
-    ascending: options.Ascending = False,
+    ascending: table_options.Ascending = False,
     of: options.PeriodOptions,
     only: options.FilterOptions,
     compare: options.Compare = None,
     to: options.ServerOptions,
     output: options.OutputOptions,
-    totals: options.Totals = False,
+    totals: table_options.Totals = False,
 ) -> None:
     """Show the values of a dimension that are first by a metric, with their shares: `top agent --metric cost_micros`.
 
     Without --metric, those with the most events. Further metrics stand beside the first one.
     """
-    metrics = options.names(metric) or [_EVENTS]
-    table: requests.TableShape = {
-        "group_by": options.names([dimension]),
+    metrics = table_options.names(metric) or [_EVENTS]
+    table: table_requests.TableShape = {
+        "group_by": table_options.names([dimension]),
         "ascending": ascending,
         "compare": options.compare(compare),
     }
@@ -94,7 +94,7 @@ def _asked(
     of: options.PeriodOptions,
     narrowed: requests.Only,
     metrics: Sequence[str],
-    table: requests.TableShape,
+    table: table_requests.TableShape,
     limit: int | None,
 ) -> metrics_service_pb2.QueryMetricsResponse:
     """Returns the first rows of a table, or all of them without a limit."""
