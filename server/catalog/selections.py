@@ -24,8 +24,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which figures one cell of an answer is made of: a value of a dimension over a span, and over more spans, if there
-    are any, such as all Mondays of a year. No two of them meet.
+    """Which figures one cell of an answer is made of: a value of a dimension over a span.
 
     With bins=False the cell has no histograms. A selection is also the name by which a reading gives its cell.
     """
@@ -34,17 +33,11 @@ class Selection:
     value: str
     span: Span
     bins: bool = True
-    more: tuple[Span, ...] = ()
 
     @classmethod
-    def of(cls, part: Filter, span: Span, *more: Span, bins: bool = True) -> "Selection":
-        """Returns the selection of a part of the organization over a span, and over more of them."""
-        return cls(dimension=part.dimension, value=part.value, span=span, bins=bins, more=more)
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """Returns all of its spans."""
-        return (self.span, *self.more)
+    def of(cls, part: Filter, span: Span, *, bins: bool = True) -> "Selection":
+        """Returns the selection of a part of the organization over a span."""
+        return cls(dimension=part.dimension, value=part.value, span=span, bins=bins)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,6 +133,7 @@ async def answer(queries: Queries, principal: Principal, question: CallsQuestion
         by_agent = plan.breakdowns["by_agent"]
         shown = [] if by_agent is None else [by_agent.value(one) for one in by_agent.rows]
         names = await agents.names(driver, organization_id, shown)
+        hours = await hours_of_week.read(driver, organization_id, part, read.period, HOUR_FIGURES)
     found = read.found.cells
     compared = plan.earlier.compared(read.found.first_event, kept_from) if plan.earlier is not None else None
     has_earlier = compared is not None and compared.absence is None
@@ -146,7 +147,7 @@ async def answer(queries: Queries, principal: Principal, question: CallsQuestion
             for name, one in plan.breakdowns.items()
         },
         names=names,
-        hours_of_week=hours_of_week.answered(plan.hours, found, HOUR_FIGURES),
+        hours_of_week=hours,
         granularity=plan.granularity,
         series=[CallPoint(span=one.span, figures=made(found[one])) for one in plan.series],
         compared=compared,
@@ -177,7 +178,6 @@ class CallsPlan:
 
     total: Selection
     breakdowns: Mapping[str, PartsPlan | None]
-    hours: Sequence[Selection | None]
     granularity: Granularity
     series: Sequence[Selection]
     earlier: Earlier | None
@@ -188,7 +188,6 @@ class CallsPlan:
         """Returns all of the plan's selections."""
         yield self.total
         yield from self.series
-        yield from filter(None, self.hours)
         if self.before is not None:
             yield self.before
         for one in self.breakdowns.values():
@@ -208,7 +207,6 @@ async def _planned(organization_id: int, question: CallsQuestion, driver: Driver
     return CallsPlan(
         total=total,
         breakdowns=found,
-        hours=hours_of_week.selections(part, period),
         granularity=width,
         series=[Selection.of(part, one) for one in timerange.buckets(period, width)],
         earlier=earlier,

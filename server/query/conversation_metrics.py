@@ -101,11 +101,12 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
     """Answers the question."""
     organization_id, part, cohort = principal.organization_id, question.part, question.cohort
     planner = functools.partial(_planned, organization_id, question)
-    wanted = conversation_figures.wanted(cohort, *HOUR_FIGURES, _OPEN)
+    wanted = conversation_figures.wanted(cohort, _OPEN)
     async with queries.reading_planned(principal, question.period, wanted, planner) as (driver, read):
         kept_from = await pairs.checked_from(driver, organization_id, part, read.period.span)
         await overflow.check(driver, organization_id, part, field="filter")
         followed = await _follow_ups(driver, organization_id, question, read)
+        hours = await _hours(driver, organization_id, part, read.period)
     found, plan, by = read.found.cells, read.plan, part.dimension
     total = plan.whole(found)
     compared = plan.earlier.compared(read.found.first_event, kept_from)
@@ -124,7 +125,7 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
         breakdowns={
             dimension: breakdowns.answered(one, found, total, cohort) for dimension, one in plan.breakdowns.items()
         },
-        hours_of_week=hours_of_week.answered(plan.hours, found, HOUR_FIGURES),
+        hours_of_week=hours,
         granularity=plan.granularity,
         series=_series(read, cohort, by),
         compared=compared if question.comparison else None,
@@ -142,7 +143,6 @@ class ConversationsPlan:
     before: Selection | None  # None where the earlier period begins before the first day that is kept
     everything: Selection  # of all time
     breakdowns: Mapping[Dimension, BreakdownPlan]
-    hours: Sequence[Selection | None]
     granularity: Granularity
     series: Sequence[Selection]
     event_types: None = None
@@ -157,7 +157,6 @@ class ConversationsPlan:
         yield self.everything
         for one in self.breakdowns.values():
             yield from one.selections()
-        yield from (one for one in self.hours if one is not None)
         yield from self.series
 
     def whole(self, found: Mapping[Selection, Cell]) -> Cell:
@@ -193,7 +192,6 @@ async def _planned(
         breakdowns=await breakdowns.plans(driver, organization_id, span, question.cohort, question.top)
         if part.is_whole
         else {},
-        hours=hours_of_week.selections(part, period) if part.dimension.keeps(PROJECTION) else [],
         granularity=width,
         series=[Selection.of(part, one, bins=False) for one in timerange.buckets(period, width)],
     )
@@ -214,6 +212,12 @@ async def _follow_ups(
         durable=question.durable,
         repeat=question.repeat,
     )
+
+
+async def _hours(driver: Driver, organization_id: int, part: Filter, period: TimeRange) -> list[HourOfWeek]:
+    if not part.dimension.keeps(PROJECTION):
+        return []
+    return await hours_of_week.read(driver, organization_id, part, period, HOUR_FIGURES)
 
 
 def _series(read: Read[ConversationsPlan], cohort: Cohort, by: Dimension) -> list[ConversationPoint]:

@@ -1,17 +1,21 @@
 """Hours of the week: what happened in each of the 168 hours of a week in a time zone, over all weeks of a period."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from server import timerange
 from server.catalog import figures
 from server.catalog.cells import Cell
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
-from server.catalog.selections import Selection
-from server.timerange import Granularity, Span, TimeRange
+from server.store import hours_of_week
+from server.store.database import Driver
+from server.store.hours_of_week import Offset
+from server.timerange import TimeRange
 
 _DAYS, _HOURS = 7, 24
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,31 +27,38 @@ class HourOfWeek:
     figures: Figures
 
 
-def spans(period: TimeRange) -> list[list[Span]]:
-    """Returns the spans of each hour of the week, from Monday 00:00 on. All spans make the period, whatever the clocks
-    do: an hour that they skip has one span less, and one that they repeat has one more.
-    """
-    found: list[list[Span]] = [[] for _ in range(_DAYS * _HOURS)]
-    for span in timerange.points(period, Granularity.HOUR):
-        local = timerange.instant(span.start).astimezone(period.zone)
-        found[local.weekday() * _HOURS + local.hour].append(span)
-    return found
-
-
-def selections(part: Filter, period: TimeRange) -> list[Selection | None]:
-    """Returns what to read for each hour of the week; None for one that the period does not have."""
-    return [Selection.of(part, *some, bins=False) if some else None for some in spans(period)]
-
-
-def answered(
-    chosen: Sequence[Selection | None], cells: Mapping[Selection, Cell], names: Sequence[str]
+async def read(
+    driver: Driver, organization_id: int, part: Filter, period: TimeRange, names: Sequence[str]
 ) -> list[HourOfWeek]:
-    """Returns some figures of each hour of the week."""
+    """Returns metrics, which take no more than counters, for each hour of the week from Monday 00:00 on. To be asked in
+    the snapshot of the answer. An hour that the clocks skip is missing in that week, and one that they repeat is there
+    twice.
+    """
+    counters = figures.wanted(names).counters
+    found = await hours_of_week.read(driver, organization_id, part, period.span, counters, offsets(period))
     return [
         HourOfWeek(
             weekday=place // _HOURS + 1,
             hour=place % _HOURS,
-            figures=figures.figures(names, Cell() if one is None else cells[one]),
+            figures=figures.figures(names, found.get(place, Cell()), part.dimension),
         )
-        for place, one in enumerate(chosen)
+        for place in range(_DAYS * _HOURS)
     ]
+
+
+def offsets(period: TimeRange) -> list[Offset]:
+    """Returns how far the clocks of a period's zone are ahead of UTC, from its start on and from each change on."""
+    at, end = timerange.instant(period.span.start), timerange.instant(period.span.end)
+    found = [Offset(first=period.span.start, quarters=_ahead(at, period))]
+    while at < end:  # no clock changes twice in a day
+        following = min(at + _DAY, end)
+        if (ahead := _ahead(following, period)) != found[-1].quarters:
+            change = timerange.clock_change(period.zone, at, following)
+            found.append(Offset(first=timerange.ceil_bucket(change), quarters=ahead))
+        at = following
+    return found
+
+
+def _ahead(at: datetime, period: TimeRange) -> int:
+    offset = at.astimezone(period.zone).utcoffset()
+    return 0 if offset is None else offset // timerange.QUARTER

@@ -158,10 +158,9 @@ def arguments(
     segments, spans = [], []
     for point, one in enumerate(selections):
         part = parts.setdefault((one.dimension.number, one.value, one.bins), len(parts) + 1)
-        for span in one.spans:
-            spans.append((point, part, span.start, span.end))
-            for width, first, last in timerange.segments(span):
-                segments.append((point, part, first, last, width))
+        spans.append((point, part, one.span.start, one.span.end))
+        for width, first, last in timerange.segments(one.span):
+            segments.append((point, part, first, last, width))
     return {
         "organization_id": organization_id,
         **_columns(("dimensions", "names", "with_bins"), parts),

@@ -22,6 +22,7 @@ from server.store import (
     activity,
     agents,
     conversations,
+    hours_of_week,
     projections,
     ranking,
     reading,
@@ -34,10 +35,11 @@ from server.store import (
     widths,
 )
 from server.store.database import Database, Driver
+from server.store.hours_of_week import Offset
 from server.store.ranking import Values
 from server.store.rollups import RollupKey
 from server.store.updates import Update
-from server.timerange import Granularity
+from server.timerange import Granularity, Span
 from tests.support import worlds
 
 NOW = datetime.now(UTC)
@@ -223,6 +225,17 @@ STATEMENTS: dict[str, tuple[Callable[[Driver], Awaitable[object]], dict[str, tup
             "rollups": ("organization_id", "dimension", "granularity", "bucket"),
             "deltas": ("organization_id", "dimension", "bucket"),
         },
+    ),
+    "hours of the week": (
+        lambda driver: hours_of_week.read(
+            driver,
+            3,
+            Filter(dimension=dimensions.AGENT, value="agent-3"),
+            Span(start=QUARTER - 2_000, end=QUARTER),
+            [8192],
+            [Offset(first=QUARTER - 2_000, quarters=4)],
+        ),
+        {"rollups": KEYS["rollups"], "deltas": KEYS["deltas"]},
     ),
     "slots that are merged": (
         lambda driver: slots.merge(driver, 3, [(2, agent) for agent in AGENTS], MINUTE),

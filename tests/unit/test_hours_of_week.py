@@ -1,5 +1,6 @@
 """Hours of the week: all quarter hours of a period are in one of them, whatever the clocks do; and readable bins."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -25,11 +26,16 @@ def test_hours_of_week(zone: str, start: str, end: str, lengths: dict[tuple[int,
     where = ZoneInfo(zone)
     bounds = [datetime.fromisoformat(one).replace(tzinfo=where).astimezone(UTC) for one in (start, end)]
     period = timerange.resolve(*bounds, where, datetime(2026, 1, 1, tzinfo=UTC))
-    found = hours_of_week.spans(period)
-    covered = sorted(bucket for some in found for span in some for bucket in range(span.start, span.end))
-    assert covered == list(range(period.span.start, period.span.end))
-    of = {(place // 24 + 1, place % 24): sum(span.length for span in some) for place, some in enumerate(found)}
-    assert {place: of[place] for place in lengths} == lengths
+    offsets = hours_of_week.offsets(period)
+    found = Counter[tuple[int, int]]()
+    for bucket in range(period.span.start, period.span.end):
+        (ahead,) = [one.quarters for one in offsets if one.first <= bucket][-1:]
+        local = timerange.instant(bucket).astimezone(where)
+        # As the statement has it: 1970 began on a Thursday.
+        weekday, hour = divmod(((bucket + ahead) // 4 + 72) % 168, 24)
+        assert (weekday + 1, hour) == (local.isoweekday(), local.hour)
+        found[weekday + 1, hour] += 1
+    assert {place: found[place] for place in lengths} == lengths
 
 
 def test_bins_have_round_bounds_and_every_value() -> None:
