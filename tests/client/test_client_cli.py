@@ -91,6 +91,19 @@ def test_wrong_usage_is_one_line_and_code_2(run: Run, script: scripted.Script, a
         (Fail(code=code_pb2.UNAUTHENTICATED, reason="CREDENTIALS_INVALID"), "Set TALLYWIRE_API_KEY to a key"),
         (Fail(code=code_pb2.PERMISSION_DENIED, reason="SCOPE_MISSING", metadata={"scope": "read"}), "the scope read"),
         (Fail(code=code_pb2.NOT_FOUND, reason="AGENT_NOT_FOUND"), "Check its spelling"),
+        (Fail(code=code_pb2.NOT_FOUND, reason="TEAM_NOT_FOUND"), "`tallywire values team PREFIX`"),
+        (
+            Fail(code=code_pb2.INVALID_ARGUMENT, reason="DIMENSION_REQUIRED", metadata={"dimension": "currency"}),
+            "Add --by currency to `query`, or --where currency=VALUE",
+        ),
+        (
+            Fail(
+                code=code_pb2.FAILED_PRECONDITION,
+                reason="RAW_EVENTS_GONE",
+                metadata={"kept_from": "2026-01-01T00:00:00Z"},
+            ),
+            "--from 2026-01-01T00:00:00Z",
+        ),
         (Fail(code=code_pb2.INTERNAL, reason="INTERNAL", metadata={"request_id": "r-1"}), "request id r-1"),
         (Fail(code=code_pb2.DEADLINE_EXCEEDED, reason="DEADLINE"), "shorter period"),
         (Fail(code=code_pb2.RESOURCE_EXHAUSTED, retry_after=90), "Try again in 90 s"),

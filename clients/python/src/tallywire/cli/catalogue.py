@@ -48,7 +48,10 @@ def metrics(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Search the metrics by name, title, description and group; few are shown with all that is known of them."""
+    """Search the metrics that there are.
+
+    Words are looked for in names, titles, descriptions and groups. Few metrics are shown with all that is known.
+    """
     with to.connect() as server:
         catalogue = server.metrics()
     found = search(catalogue.metrics, words or [])
@@ -77,7 +80,10 @@ def values(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show the values of a dimension, those with the most events first: of the period, or of the last 28 days."""
+    """List the values of a dimension, the most used first.
+
+    That is, those with the most events of the period; without one, of the last 28 days.
+    """
     question = of.question()
     with to.connect() as server:
         asked = options.asked(question, server) if of.is_given else None

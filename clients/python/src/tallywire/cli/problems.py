@@ -64,8 +64,16 @@ def explain(error: errors.TallywireError) -> str:
             return f"{error}. Set TALLYWIRE_API_KEY to a key that is valid"
         case errors.PermissionDenied():
             return f"{error}. Use a key with the scope {error.metadata.get('scope', 'that the call needs')}"
-        case errors.NotFound(reason="AGENT_NOT_FOUND"):
-            return f"{error}. Check its spelling"
+        case errors.NotFound(reason="AGENT_NOT_FOUND" | "TEAM_NOT_FOUND"):
+            dimension = error.reason.partition("_")[0].lower()
+            return f"{error}. Check its spelling: `tallywire values {dimension} PREFIX` lists those that begin so"
+        case errors.InvalidArgument(reason="DIMENSION_REQUIRED"):
+            name = error.metadata.get("dimension", "DIMENSION")
+            return f"{error}. Add --by {name} to `query`, or --where {name}=VALUE (`tallywire values {name}`)"
+        case errors.FailedPrecondition(reason="RAW_EVENTS_GONE") if "kept_from" in error.metadata:
+            return f"{error}. Ask about a period from then on: --from {error.metadata['kept_from']}"
+        case errors.FailedPrecondition(reason="PAIR_INCOMPLETE") if "complete_from" in error.metadata:
+            return f"{error}. Ask about a period from then on: --from {error.metadata['complete_from']}"
         case errors.Restored():
             return f"{error}. Begin anew; for `updates`, remove the file of --resume to go on from now"
         case errors.OutOfRange(reason="COMPACTED"):

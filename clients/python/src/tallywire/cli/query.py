@@ -38,10 +38,11 @@ def query(
     output: options.OutputOptions,
     totals: table_options.Totals = False,
 ) -> None:
-    """Show any metrics as a table: a row for each value of a dimension, or of two, in the order of a metric.
+    """Show any metrics as a table, by one dimension or two.
 
-    Below the rows stand the total, the rest (what the total has beside the rows) and _other (values beyond the
-    organization's limit). Without --by, the metrics of everything that the filters leave.
+    Rows are in the order of --order, or else of the first metric. Below the rows stand the total, the rest (what the
+    total has beside the rows) and _other (values beyond the organization's limit). Without --by, the metrics of
+    everything that the filters leave.
     """
     metrics = table_options.names(metric)
     if not metrics:
@@ -74,9 +75,9 @@ def top(
     output: options.OutputOptions,
     totals: table_options.Totals = False,
 ) -> None:
-    """Show the values of a dimension that are first by a metric, with their shares: `top agent --metric cost_micros`.
+    """Rank the values of a dimension by a metric, with their shares.
 
-    Without --metric, those with the most events. Further metrics stand beside the first one.
+    As in `top agent --metric cost_micros`. Without --metric, by events. Further metrics stand beside the first one.
     """
     metrics = table_options.names(metric) or [_EVENTS]
     table: table_requests.TableShape = {
