@@ -26,6 +26,7 @@ from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
 from server.rpc import realtime_conversion, transport
+from server.rpc.campaign_service import CampaignService
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
@@ -145,10 +146,12 @@ class Running:
             limits=limits,
         )
         queries = Queries(self.database, self._clock, slots, self.projector)
+        tokens = PageTokens(self._secrets)
         return Services(
             events=events,
-            metrics=MetricsService(queries, PageTokens(self._secrets), DefaultLimits.from_settings(settings)),
+            metrics=MetricsService(queries, tokens, DefaultLimits.from_settings(settings)),
             leaderboards=LeaderboardService(queries),
+            campaigns=CampaignService(queries, tokens),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )

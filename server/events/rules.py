@@ -306,14 +306,21 @@ def _detail_text(path: str, value: str) -> None:
     limit = _FREE_TEXT_BYTES.get(path)
     if limit is None:
         identifier(path, value, 32 if path == "api.method" else MAX_ID_BYTES)
-        if path.endswith(".currency") and not _CURRENCY.fullmatch(value):
-            raise Refused(Reason.INVALID_VALUE, "must be an ISO 4217 code such as EUR", field=path)
+        if path.endswith(".currency"):
+            currency(path, value)
         if path == "lead.lead_id" and value and is_placeholder(value):
             raise placeholder(path, value, "send the right one, or leave it unset")
     elif len(value.encode()) > limit:
         raise _too_long(path, limit)
     elif "\0" in value:
         raise _nul(path)
+
+
+def currency(field: str, value: str) -> str:
+    """Returns the code of a currency; refuses what has not the form of one."""
+    if not _CURRENCY.fullmatch(value):
+        raise Refused(Reason.INVALID_VALUE, "must be an ISO 4217 code such as EUR", field=field)
+    return value
 
 
 def required_detail(event_type: str, fields: Mapping[str, object]) -> None:

@@ -6,12 +6,15 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.rpc import reflection
+from server.rpc.campaign_service import CampaignService
 from server.rpc.event_service import EventService
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
+    campaign_service_pb2,
+    campaign_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
     leaderboard_service_pb2,
@@ -25,6 +28,7 @@ from tallywire.v1 import (
 _EVENTS = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
 _LEADERBOARDS = leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"]
+_CAMPAIGNS = campaign_service_pb2.DESCRIPTOR.services_by_name["CampaignService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -51,6 +55,7 @@ SCOPES = {
             },
         ),
         (_LEADERBOARDS, {"GetLeaderboard": Scope.READ}),
+        (_CAMPAIGNS, {"ListCampaigns": Scope.READ, "GetCampaign": Scope.READ}),
         (
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
@@ -62,7 +67,7 @@ SCOPES = {
 FIELD_SCOPES = {f"/{_REALTIME.full_name}/WatchUpdates": {"include_events": Scope.EVENTS}}
 MEMORY = "tallywire.memory"  # for health checks alone
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-_NAMES = ("", _EVENTS.full_name, _METRICS.full_name, _LEADERBOARDS.full_name, _REALTIME.full_name)
+_NAMES = ("", _EVENTS.full_name, _METRICS.full_name, _LEADERBOARDS.full_name, _CAMPAIGNS.full_name, _REALTIME.full_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,7 @@ class Services:
     events: EventService
     metrics: MetricsService
     leaderboards: LeaderboardService
+    campaigns: CampaignService
     realtime: RealtimeService
     health: health.aio.HealthServicer
 
@@ -80,6 +86,7 @@ class Services:
         event_service_pb2_grpc.add_EventServiceServicer_to_server(self.events, server)
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, server)
         leaderboard_service_pb2_grpc.add_LeaderboardServiceServicer_to_server(self.leaderboards, server)
+        campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         reflection.register((*_NAMES[1:], health.SERVICE_NAME), server)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from server import quarters, timerange
 from server.catalog import cells
+from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.selections import Ranking
 from server.store import statements
@@ -14,6 +15,7 @@ from server.store.statements import Statement
 from server.timerange import Span
 
 _RANK, _ROWS, _LIST = (statements.text(name) for name in ("rank_values", "rank_rows", "list_values"))
+_LARGEST = 2**63 - 1  # a sum beyond it stays there
 _COUNTER = "coalesce(sum(r.counter_amounts[array_position(r.counter_keys, (:{keys}::integer[])[{place}])]), 0)"
 
 
@@ -66,6 +68,20 @@ async def rank(
         _, number = await rank(driver, organization_id, values, by, skip=0, most=1)
         return [], number
     return [row[0] for row in rows][:most], rows[0][1] if rows else 0
+
+
+async def sums(
+    driver: Driver, organization_id: int, values: Values, keys: Sequence[int], *, most: int
+) -> dict[str, Cell]:
+    """Returns counters of values, by their keys: of all values that any figures are kept by, or of some of those where
+    they are more than the most.
+    """
+    columns = ", ".join(f"least(above_{place}, {_LARGEST})::bigint" for place in range(1, len(keys) + 1))
+    last = f"SELECT value, {columns} FROM sums LIMIT :most"  # noqa: S608 - constants of this file
+    chosen = _statement(last, len(keys), 0)
+    by = Ranking(above=keys, signs=[1] * len(keys))
+    rows = await driver.fetch(chosen.text, *chosen.arguments(**_arguments(organization_id, values, by), most=most))
+    return {row[0]: Cell(dict(zip(keys, row[1:], strict=True))) for row in map(tuple, rows)}
 
 
 async def most_used(

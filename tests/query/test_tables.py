@@ -405,7 +405,8 @@ async def test_rows_rest_and_other_add_up_to_the_total_while_events_come_in(
             if table.HasField("other"):
                 parts.append(of(table, table.other))
             for name, whole in of(table, table.total).items():
-                if parts[0][name] is not None:
+                # Amounts have no total over currencies.
+                if parts[0][name] is not None and whole is not None:
                     assert sum(int(part[name] or 0) for part in parts) == whole, (group, name)
     await sending
     overview = await caller.overview(THE_DAY)

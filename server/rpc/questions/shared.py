@@ -166,6 +166,20 @@ def whole_number(field: str, asked: int, *, default: int, most: int) -> int:
     return asked or default
 
 
+_DIRECTIONS: Mapping[int, bool] = {
+    metrics_service_pb2.SORT_DIRECTION_UNSPECIFIED: True,
+    metrics_service_pb2.SORT_DIRECTION_DESCENDING: True,
+    metrics_service_pb2.SORT_DIRECTION_ASCENDING: False,
+}
+
+
+def descending(direction: int) -> bool:
+    """Returns whether the greatest figure comes first; refuses an unknown direction."""
+    if direction not in _DIRECTIONS:
+        raise Refused(Reason.INVALID_ENUM, "not a known direction", field="direction")
+    return _DIRECTIONS[direction]
+
+
 def page_size(asked: int, default: int, most: int) -> int:
     """Returns the most rows of a page; more than there may be are taken as the most."""
     if asked < 0:

@@ -15,11 +15,6 @@ from server.rpc.questions import shared
 from tallywire.v1 import metrics_service_pb2
 
 DEFAULT_PAGE_SIZE = 50
-_DIRECTIONS = {
-    metrics_service_pb2.SORT_DIRECTION_UNSPECIFIED: True,
-    metrics_service_pb2.SORT_DIRECTION_DESCENDING: True,
-    metrics_service_pb2.SORT_DIRECTION_ASCENDING: False,
-}
 
 
 def question(request: metrics_service_pb2.QueryMetricsRequest) -> TableQuestion:
@@ -28,15 +23,13 @@ def question(request: metrics_service_pb2.QueryMetricsRequest) -> TableQuestion:
         raise rules.required("metrics")
     part = shared.part(request.filter)
     metrics, order_by = table.checked(request.metrics, request.order_by)
-    if request.direction not in _DIRECTIONS:
-        raise Refused(Reason.INVALID_ENUM, "not a known direction", field="direction")
     return TableQuestion(
         period=shared.period(request.time_range),
         part=part,
         grouping=grouping.grouping(_groups(request.group_by), part),
         metrics=metrics,
         order_by=order_by,
-        descending=_DIRECTIONS[request.direction],
+        descending=shared.descending(request.direction),
         page_size=shared.page_size(request.page_size, DEFAULT_PAGE_SIZE, table.MAX_PAGE_SIZE),
         page_token=request.page_token,
         has_series=request.HasField("series"),

@@ -167,6 +167,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     scores by several rubrics: the question must be narrowed to one value, or ask for a row of each. Metadata: metric,
     dimension.
     """
+    ERROR_REASON_CAMPAIGN_NOT_FOUND: _ErrorReason.ValueType  # 105
+    """NOT_FOUND. The campaign asked about has never had an event."""
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -402,6 +404,8 @@ ERROR_REASON_DIMENSION_REQUIRED: ErrorReason.ValueType  # 101
 scores by several rubrics: the question must be narrowed to one value, or ask for a row of each. Metadata: metric,
 dimension.
 """
+ERROR_REASON_CAMPAIGN_NOT_FOUND: ErrorReason.ValueType  # 105
+"""NOT_FOUND. The campaign asked about has never had an event."""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61
