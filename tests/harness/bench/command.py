@@ -39,6 +39,8 @@ BENCHMARKS: dict[str, Run] = {
     "trends": questions.trends,
     "uniques": questions.uniques,
     "query": tables.query,
+    "costs": tables.costs,
+    "conversations": tables.conversations,
     "mixed": mixed.mixed,
     "memory": ingest.memory,
     "storage": workers.storage,

@@ -102,6 +102,7 @@ class Histories:
             async with self.world.server() as served, self.world.worker():
                 for plan in missing:
                     self._made[plan.name] = await self._begin(plan, served)
+                await self.world.until_projected()
                 await self.world.until_folded()
             for plan in missing:
                 await _repeat(self.world, self._made[plan.name])

@@ -82,7 +82,7 @@ def ranking(to: Dialect, start: datetime, end: datetime) -> str:
     """The figures of the agents with the most messages sent."""
     return (
         f"SELECT agent_id, {_figures(to)} FROM {to.table} WHERE {_within(to, start, end)} AND agent_id <> ''"
-        f' GROUP BY agent_id ORDER BY messages_sent DESC, agent_id COLLATE "C" LIMIT {RANKED}'
+        f" GROUP BY agent_id ORDER BY messages_sent DESC, agent_id LIMIT {RANKED}"
     )
 
 
@@ -95,6 +95,26 @@ def ranking_days(to: Dialect, start: datetime, end: datetime) -> str:
     return (
         f"SELECT agent_id, {to.day} AS day, {_of_type('message.sent')} AS messages_sent FROM {to.table}"
         f" WHERE {_within(to, start, end)} AND agent_id IN ({best}) GROUP BY agent_id, day"
+    )
+
+
+def costs_by(to: Dialect, start: datetime, end: datetime, column: str) -> str:
+    """Cost and tokens by the values of a column."""
+    sums = ", ".join(
+        f"sum({to.number(name)}) AS {name}" for name in ("cost_micros", "prompt_tokens", "completion_tokens")
+    )
+    return (
+        f"SELECT {column} AS value, {sums} FROM {to.table} WHERE {_within(to, start, end)}"
+        " GROUP BY value ORDER BY cost_micros DESC"
+    )
+
+
+def outcomes_by(to: Dialect, start: datetime, end: datetime, column: str) -> str:
+    """The events that begin and resolve conversations by the values of a column, or by the day."""
+    return (
+        f"SELECT {to.day if column == 'day' else column} AS value, {_CONVERSATIONS} AS started,"
+        f" {_of_type('conversation.resolved')} AS resolved FROM {to.table} WHERE {_within(to, start, end)}"
+        " GROUP BY value ORDER BY value"
     )
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from tallywire.v1 import conversation_metrics_pb2, time_pb2
 from tallywire.v1 import metrics_service_pb2 as messages
-from tallywire.v1 import time_pb2
 from tests.harness.bench import clickhouse, raw
 from tests.harness.bench.asking import Asked, Row, compare
 from tests.harness.bench.histories import History
@@ -80,6 +80,61 @@ async def query(bench: Bench) -> Sequence[Figure]:
     ]
 
 
+async def costs(bench: Bench) -> Sequence[Figure]:
+    """GetCosts of 90 days, over 10 million events: the total, four breakdowns and a series."""
+    (history,), days = await bench.histories.get("large"), bench.of(90, 10)
+
+    def same(answer: bytes, found: Sequence[Sequence[Row]]) -> None:
+        total = messages.GetCostsResponse.FromString(answer).total
+        for name in ("cost_micros", "prompt_tokens", "completion_tokens"):
+            assert getattr(total, name) == sum(int(row[name] or 0) for row in found[0]), name
+
+    asked = Asked(
+        history=history,
+        method="GetCosts",
+        request=lambda time_range: messages.GetCostsRequest(
+            time_range=time_range, series=_SPARKLINES
+        ).SerializeToString(),
+        start=history.end - timedelta(days=days),
+        end=history.end,
+        statements=lambda to, first, last: [raw.costs_by(to, first, last, one) for one in ("channel", "agent_id")],
+        same=same,
+    )
+    await compare(bench, [asked], calls=bench.of(100, 5), rounds=bench.of(3, 1))
+    events = days * history.plan.events
+    what = f"GetCosts of {days} days, {events:,} events, four breakdowns and a series, p50 in ms; judged is the p99"
+    return [_figure(what, asked, at_most(100), name="costs")]
+
+
+async def conversations(bench: Bench) -> Sequence[Figure]:
+    """GetConversationMetrics of 90 days, over 10 million events: with breakdowns, hours of the week and a series."""
+    (history,), days = await bench.histories.get("large"), bench.of(90, 10)
+
+    def same(answer: bytes, found: Sequence[Sequence[Row]]) -> None:
+        response = conversation_metrics_pb2.GetConversationMetricsResponse.FromString(answer)
+        began = sum(one.figures.total_conversations for one in response.series)
+        assert began == response.figures.total_conversations > 0
+
+    asked = Asked(
+        history=history,
+        method="GetConversationMetrics",
+        request=lambda time_range: conversation_metrics_pb2.GetConversationMetricsRequest(
+            time_range=time_range, granularity=time_pb2.GRANULARITY_DAY
+        ).SerializeToString(),
+        start=history.end - timedelta(days=days),
+        end=history.end,
+        statements=lambda to, first, last: [raw.outcomes_by(to, first, last, one) for one in ("channel", "day")],
+        same=same,
+    )
+    await compare(bench, [asked], calls=bench.of(100, 5), rounds=bench.of(3, 1))
+    events = days * history.plan.events
+    what = (
+        f"GetConversationMetrics of {days} days, {events:,} events, with breakdowns, hours of the week and a series,"
+        " p50 in ms; judged is the p99; the yardsticks count events by channel and by day alone"
+    )
+    return [_figure(what, asked, at_most(300), name="conversations")]
+
+
 def _asked(history: History, order_by: str) -> Asked:
     def request(time_range: time_pb2.TimeRange) -> bytes:
         return messages.QueryMetricsRequest(
@@ -123,9 +178,9 @@ def _same_figures(history: History, row: messages.MetricRow, other: Row) -> None
     assert row.figures[_TOTAL.index("unique_users")].integer == other["unique_users"]
 
 
-def _figure(what: str, asked: Asked, must: Goal) -> Figure:
+def _figure(what: str, asked: Asked, must: Goal, name: str = "query") -> Figure:
     return Figure(
-        name="query",
+        name=name,
         what=what,
         against="the same rows by SQL over the raw events in PostgreSQL, ms",
         unit="ms",

@@ -14,7 +14,8 @@ import asyncpg
 
 from server.local import embedded
 from server.organizations.settings import OrganizationSettings
-from server.store import migrate, partitions
+from server.projections.registry import PROJECTIONS
+from server.store import migrate, partitions, projections
 from server.store.database import Database
 from server.tenancy import administration, api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -109,6 +110,15 @@ class World:
         """Returns when a worker has left no delta."""
         async with self.connected() as connection:
             await until(connection, "SELECT NOT EXISTS (SELECT FROM deltas)")
+
+    async def until_projected(self) -> None:
+        """Returns when no projection has anything left to follow."""
+        async with asyncio.timeout(_FOLD_SECONDS):
+            while True:
+                async with self.database.snapshot() as driver:
+                    if not await projections.behind(driver, list(PROJECTIONS)):
+                        return
+                await asyncio.sleep(_LOOK_SECONDS)
 
     def _environment(self, **settings: str) -> dict[str, str]:
         return {**os.environ, "DATABASE_URL": self.url, "REDIS_URL": self.engines.redis_url, **settings}
