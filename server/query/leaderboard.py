@@ -38,7 +38,7 @@ class LeaderboardQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class LeaderboardPlace:
     """A row of the ranking."""
 
     rank: int
@@ -52,7 +52,7 @@ class Leaderboard:
     """The ranking, and how many take part."""
 
     context: Context
-    places: Sequence[Place]
+    places: Sequence[LeaderboardPlace]
     participants: int
 
 
@@ -78,12 +78,14 @@ async def answer(queries: Queries, principal: Principal, question: LeaderboardQu
         is_agents = question.dimension is dimensions.AGENT
         shown = [one.value for one in found.parts]
         names = await agents.names(driver, organization_id, shown) if is_agents else {}
-    places: list[Place] = []
+    places: list[LeaderboardPlace] = []
     for one in found.parts:
         before = places[-1] if places else None
         is_tied = before is not None and before.figures[question.metric] == one.figures[question.metric]
         rank = (before.rank if before is not None else 0) + (not is_tied)
-        places.append(Place(rank=rank, value=one.value, display_name=names.get(one.value, ""), figures=one.figures))
+        places.append(
+            LeaderboardPlace(rank=rank, value=one.value, display_name=names.get(one.value, ""), figures=one.figures)
+        )
     return Leaderboard(context=read.context([]), places=places, participants=found.number)
 
 

@@ -36,6 +36,7 @@ FOREIGN = {
     "ERROR_REASON_",
     "DATABASE_URL",
     "REDIS_URL",
+    "NO_COLOR",
 }
 
 

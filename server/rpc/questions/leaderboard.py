@@ -4,7 +4,7 @@ from server.catalog import dimensions
 from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.events import rules
-from server.query.leaderboard import Leaderboard, LeaderboardQuestion, Place
+from server.query.leaderboard import Leaderboard, LeaderboardPlace, LeaderboardQuestion
 from server.rpc.questions import shared
 from tallywire.v1 import leaderboard_service_pb2
 
@@ -49,7 +49,7 @@ def response(answer: Leaderboard) -> leaderboard_service_pb2.GetLeaderboardRespo
     )
 
 
-def _row(one: Place) -> leaderboard_service_pb2.LeaderboardRow:
+def _row(one: LeaderboardPlace) -> leaderboard_service_pb2.LeaderboardRow:
     counts = {name: int(value or 0) for name, value in one.figures.items()}
     return leaderboard_service_pb2.LeaderboardRow(
         rank=one.rank,

@@ -24,7 +24,7 @@ _NAME: Final = "display_name"
 _EARLIER: Final = "earlier_"
 
 
-class Kind(Enum):
+class ColumnKind(Enum):
     """What a column holds."""
 
     TEXT = "text"
@@ -33,15 +33,15 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class AnswerColumn:
     """A column with its cells, one for each row."""
 
     name: str
-    kind: Kind = Kind.FIGURE
+    kind: ColumnKind = ColumnKind.FIGURE
     cells: list[Cell] = field(default_factory=list)
 
 
-def of_table(table: Table, *, totals: bool = False, series: bool = False) -> list[Column]:
+def of_table(table: Table, *, totals: bool = False, series: bool = False) -> list[AnswerColumn]:
     """Returns the values of the rows, their display names and their figures; with a comparison also the earlier ones.
 
     With totals the rows total, rest and other follow, where there are any, and a first column "row" tells them apart. A
@@ -50,27 +50,30 @@ def of_table(table: Table, *, totals: bool = False, series: bool = False) -> lis
     """
     if series and not table.buckets:
         raise ValueError("the answer has no series: ask for them (series=…)")
-    columns = [Column(name=ROW, kind=Kind.TEXT)] if totals else []
-    columns += [Column(name=name, kind=Kind.TEXT) for name in table.group_by]
+    columns = [AnswerColumn(name=ROW, kind=ColumnKind.TEXT)] if totals else []
+    columns += [AnswerColumn(name=name, kind=ColumnKind.TEXT) for name in table.group_by]
     if table.group_by:
-        columns.append(Column(name=_NAME, kind=Kind.TEXT))
+        columns.append(AnswerColumn(name=_NAME, kind=ColumnKind.TEXT))
     if series:
-        columns += [Column(name=START, kind=Kind.TIME), Column(name=END, kind=Kind.TIME)]
-    columns += [Column(name=one.metric) for one in table.metrics]
+        columns += [AnswerColumn(name=START, kind=ColumnKind.TIME), AnswerColumn(name=END, kind=ColumnKind.TIME)]
+    columns += [AnswerColumn(name=one.metric) for one in table.metrics]
     if table.HasField("compared") and not series:
-        columns += [Column(name=_EARLIER + one.metric) for one in table.metrics]
+        columns += [AnswerColumn(name=_EARLIER + one.metric) for one in table.metrics]
     for cells in _rows(table, totals, series):
         for column, cell in zip(columns, cells, strict=True):
             column.cells.append(cell)
     return columns
 
 
-def of_usage(usage: Usage) -> list[Column]:
+def of_usage(usage: Usage) -> list[AnswerColumn]:
     """Returns start and end of the buckets and their figures; with a comparison also the bounds and figures before."""
-    bounds = (Column(name=START, kind=Kind.TIME), Column(name=END, kind=Kind.TIME))
+    bounds = (AnswerColumn(name=START, kind=ColumnKind.TIME), AnswerColumn(name=END, kind=ColumnKind.TIME))
     columns = [*_filled(bounds, usage.buckets), *_series("", usage.series)]
     if usage.HasField("compared"):
-        before = (Column(name=_EARLIER + START, kind=Kind.TIME), Column(name=_EARLIER + END, kind=Kind.TIME))
+        before = (
+            AnswerColumn(name=_EARLIER + START, kind=ColumnKind.TIME),
+            AnswerColumn(name=_EARLIER + END, kind=ColumnKind.TIME),
+        )
         columns += _filled(before, usage.earlier_buckets)
         # Where there is nothing to compare with, the columns are there all the same, and empty.
         absent = [metrics_service_pb2.Series(metric=one.metric) for one in usage.series]
@@ -118,15 +121,17 @@ def _points(table: Table, row: metrics_service_pb2.MetricRow, begin: list[Cell])
         yield [*begin, _instant(bucket.start), _instant(bucket.end), *(figure(one.values[place]) for one in row.series)]
 
 
-def _filled(bounds: tuple[Column, Column], buckets: Sequence[metrics_service_pb2.Bucket]) -> tuple[Column, Column]:
+def _filled(
+    bounds: tuple[AnswerColumn, AnswerColumn], buckets: Sequence[metrics_service_pb2.Bucket]
+) -> tuple[AnswerColumn, AnswerColumn]:
     """Returns two columns with the starts and the ends of buckets."""
     bounds[0].cells.extend(_instant(one.start) for one in buckets)
     bounds[1].cells.extend(_instant(one.end) for one in buckets)
     return bounds
 
 
-def _series(prefix: str, series: Sequence[metrics_service_pb2.Series]) -> list[Column]:
-    return [Column(name=prefix + one.metric, cells=[figure(value) for value in one.values]) for one in series]
+def _series(prefix: str, series: Sequence[metrics_service_pb2.Series]) -> list[AnswerColumn]:
+    return [AnswerColumn(name=prefix + one.metric, cells=[figure(value) for value in one.values]) for one in series]
 
 
 def _instant(stamp: timestamp_pb2.Timestamp) -> datetime:

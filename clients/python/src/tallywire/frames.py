@@ -9,7 +9,7 @@ from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
 from tallywire import answer_columns
-from tallywire.answer_columns import START, Column, Kind, Table, Usage
+from tallywire.answer_columns import START, AnswerColumn, ColumnKind, Table, Usage
 
 if TYPE_CHECKING:
     import pandas
@@ -33,12 +33,12 @@ def to_pandas(answer: Table | Usage, *, totals: bool = False, series: bool = Fal
     made = {}
     for column in _columns(answer, totals, series):
         match column.kind:
-            case Kind.TEXT:
+            case ColumnKind.TEXT:
                 made[column.name] = pandas.Series(column.cells, dtype="string")
-            case Kind.TIME:
+            case ColumnKind.TIME:
                 times = pandas.Series(pandas.to_datetime(column.cells, utc=True))
                 made[column.name] = times.dt.tz_convert(_zone(answer))
-            case Kind.FIGURE:
+            case ColumnKind.FIGURE:
                 made[column.name] = pandas.Series(column.cells, dtype="Int64" if _is_whole(column) else "float64")
     frame = pandas.DataFrame(made)
     return frame.set_index(START) if START in made else frame
@@ -53,18 +53,18 @@ def to_polars(answer: Table | Usage, *, totals: bool = False, series: bool = Fal
     made = []
     for column in _columns(answer, totals, series):
         match column.kind:
-            case Kind.TEXT:
+            case ColumnKind.TEXT:
                 made.append(polars.Series(column.name, column.cells, dtype=polars.String))
-            case Kind.TIME:
+            case ColumnKind.TIME:
                 times = polars.Series(column.name, column.cells, dtype=polars.Datetime("us", "UTC"))
                 made.append(times.dt.convert_time_zone(str(_zone(answer))))
-            case Kind.FIGURE:
+            case ColumnKind.FIGURE:
                 dtype = polars.Int64 if _is_whole(column) else polars.Float64
                 made.append(polars.Series(column.name, column.cells, dtype=dtype))
     return polars.DataFrame(made)
 
 
-def _columns(answer: Table | Usage, totals: bool, series: bool) -> list[Column]:
+def _columns(answer: Table | Usage, totals: bool, series: bool) -> list[AnswerColumn]:
     """Returns the columns of a frame: of the bounds of a bucket its start alone."""
     if isinstance(answer, Table):
         columns = answer_columns.of_table(answer, totals=totals, series=series)
@@ -72,10 +72,10 @@ def _columns(answer: Table | Usage, totals: bool, series: bool) -> list[Column]:
         raise ValueError("totals and series are for tables: these are series")
     else:
         columns = answer_columns.of_usage(answer)
-    return [column for column in columns if column.kind is not Kind.TIME or column.name == START]
+    return [column for column in columns if column.kind is not ColumnKind.TIME or column.name == START]
 
 
-def _is_whole(column: Column) -> bool:
+def _is_whole(column: AnswerColumn) -> bool:
     """Returns whether figures are counts or sums, which are whole; the server sends others as numbers."""
     return any(isinstance(cell, int) for cell in column.cells)
 

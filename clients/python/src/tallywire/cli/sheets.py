@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from google.protobuf.message import Message
 
 from tallywire import answer_columns
-from tallywire.answer_columns import Column, Kind
+from tallywire.answer_columns import AnswerColumn, ColumnKind
 from tallywire.cli import csv_output, formatting, points
 from tallywire.cli.csv_output import Cell, Sheet
 from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
@@ -35,13 +35,13 @@ def query(response: metrics_service_pb2.QueryMetricsResponse, *, totals: bool) -
 
 
 def _sheet(
-    columns: list[Column],
+    columns: list[AnswerColumn],
     response: metrics_service_pb2.GetUsageTrendsResponse | metrics_service_pb2.QueryMetricsResponse,
 ) -> Sheet:
     """Returns the sheet of columns, whose times show the clock of the answer's zone, with the states of buckets."""
     where = formatting.zone(response.context.time_zone)
     for column in columns:
-        if column.kind is Kind.TIME:
+        if column.kind is ColumnKind.TIME:
             column.cells[:] = [one.astimezone(where) if isinstance(one, datetime) else None for one in column.cells]
     names = [column.name for column in columns]
     if answer_columns.END in names:
@@ -49,7 +49,7 @@ def _sheet(
         states = points.states(response.buckets, response.granularity, response.context)
         # Buckets come in the same order again for each row of a table.
         cells: list[Cell] = [state.value for _, state in zip(columns[end].cells, itertools.cycle(states), strict=False)]
-        columns.insert(end + 1, Column(name="state", kind=Kind.TEXT, cells=cells))
+        columns.insert(end + 1, AnswerColumn(name="state", kind=ColumnKind.TEXT, cells=cells))
     rows = zip(*(column.cells for column in columns), strict=True)
     return Sheet(header=[column.name for column in columns], rows=rows)
 
