@@ -20,6 +20,7 @@ from server.lifecycle import garbage_collection, preconditions
 from server.lifecycle.database_watch import DatabaseState, DatabaseWatch
 from server.lifecycle.stop import Stop
 from server.projections.projector import Projector
+from server.query.custom_definitions import CustomDefinitions
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.realtime.hubs import Hubs
@@ -27,6 +28,7 @@ from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
 from server.rpc import realtime_conversion, transport
 from server.rpc.campaign_service import CampaignService
+from server.rpc.custom_metric_service import CustomMetricService
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
@@ -152,6 +154,7 @@ class Running:
             metrics=MetricsService(queries, tokens, DefaultLimits.from_settings(settings)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
+            custom_metrics=CustomMetricService(CustomDefinitions(self.database)),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )

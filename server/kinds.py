@@ -10,6 +10,7 @@ from server.rollups import audit, sweep
 from server.rollups.member_numbers import Limits
 from server.store.database import Database
 from server.tasks import retention, rollup_tasks
+from server.tasks.custom_metric_history import CustomMetricHistory
 from server.tasks.kinds import Kind, Kinds, Result, Schedule, Work
 from server.tasks.pair_figures import PairFigures
 
@@ -29,8 +30,19 @@ def known(
     """
     idle = IdleConversations(distinct=distinct, on_commit=on_commit, projector=projector)
     pairs = PairFigures(distinct=distinct or Limits(), on_commit=on_commit)
-    kinds = (*_housekeeping(update_window), *_checks(give_way), _idle_conversations(idle), _pair_figures(pairs))
-    return Kinds(kinds, _SCHEDULES)
+    own = (_idle_conversations(idle), _pair_figures(pairs), _custom_metric_history(CustomMetricHistory(on_commit)))
+    return Kinds((*_housekeeping(update_window), *_checks(give_way), *own), _SCHEDULES)
+
+
+def _custom_metric_history(history: CustomMetricHistory) -> Kind:
+    return Kind(
+        name="custom_metric_history",
+        help="Counts what came before custom metrics were defined, and removes what deleted ones have left.",
+        run=history.settle,
+        is_long=True,
+        concurrency=1,
+        longest=timedelta(hours=24),
+    )
 
 
 def _pair_figures(pairs: PairFigures) -> Kind:
@@ -112,6 +124,7 @@ _SCHEDULES = (
     Schedule(name="fold_sweep", kind="fold_sweep", cron="* * * * *"),
     Schedule(name="idle_conversations", kind="idle_conversations", cron="* * * * *"),
     Schedule(name="pair_figures", kind="pair_figures", cron="* * * * *"),
+    Schedule(name="custom_metric_history", kind="custom_metric_history", cron="* * * * *"),
     Schedule(name=audit.SCHEDULE, kind="audit", cron="*/10 * * * *"),
     Schedule(name="hourly_rollups", kind="hourly_rollups", cron="5 * * * *", per_organization=True),
     Schedule(name="daily_rollups", kind="daily_rollups", cron="0 1 * * *", per_organization=True),

@@ -58,6 +58,12 @@ GROUPS = Most(
 SERVICE_LEVELS = Most(
     count=5, reason=Reason.VALUE_OUT_OF_RANGE, message="more than 5 thresholds", field="service_level_seconds"
 )
+EVENT_TYPES = Most(
+    count=20,
+    reason=Reason.VALUE_OUT_OF_RANGE,
+    message="a custom metric names at most 20 event types",
+    field="metric.event_types",
+)
 PROPERTIES = Most(
     count=rules.MAX_PROPERTIES,
     reason=Reason.TOO_MANY_PROPERTIES,
@@ -80,6 +86,7 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.QueryMetricsRequest.group_by": GROUPS,
     "tallywire.v1.QueryMetricsRequest.metrics": METRICS,
     "tallywire.v1.GetCallMetricsRequest.service_level_seconds": SERVICE_LEVELS,
+    "tallywire.v1.CustomMetric.event_types": EVENT_TYPES,
     "tallywire.v1.RealtimeFilter.agent_ids": REALTIME_VALUES,
     "tallywire.v1.RealtimeFilter.dimensions": REALTIME_VALUES,
     "tallywire.v1.Filter.dimensions": FILTERS,

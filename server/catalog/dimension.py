@@ -10,6 +10,7 @@ from server.events import rules
 from server.events.event import Event
 
 USER_KIND = 1  # of members, as member_kind of a dimension: users have numbers, and no cells
+FIRST_CUSTOM = 10_000  # the number of the first dimension that an organization has defined: see custom_metrics.py
 _PAIRS = 100  # the number of a pair is that of its first dimension × this + that of its second one
 _PAIR_LIMIT = 20_000
 NO_NUMBER = -1  # of what no cells are kept by
@@ -149,7 +150,12 @@ def parted(value: str) -> Sequence[str]:
 
 def is_pair(number: int) -> bool:
     """Returns whether the number of a dimension is that of a pair."""
-    return number >= _PAIRS
+    return _PAIRS <= number < FIRST_CUSTOM
+
+
+def is_custom(number: int) -> bool:
+    """Returns whether the number of a dimension is that of a custom metric's own one."""
+    return number >= FIRST_CUSTOM
 
 
 def pair_of(first: Dimension, second: Dimension, projections: Mapping[str, tuple[str, ...]]) -> Dimension:

@@ -60,13 +60,14 @@ class Measure:
 
     With a projection it is taken from what that projection keeps, and a field says what of it; it changes when later
     events change that. The number is stored with its figures: it is never changed, nor used for another measure.
+    A custom metric may be stored in `parts` of its unit, as whole numbers: they are divided when they are shown.
     """
 
     number: int
     name: str
     title: str
     description: str
-    unit: Unit
+    unit: str
     aggregation: Aggregation
     better: Better = Better.NEITHER
     event_types: tuple[str, ...] = ()
@@ -77,6 +78,7 @@ class Measure:
     without: str = ""
     only_by: tuple[str, ...] = ()
     projection: str = ""
+    parts: int = 1
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -95,7 +97,7 @@ class Ratio:
     name: str
     title: str
     description: str
-    unit: Unit
+    unit: str
     numerators: tuple[str, ...]
     subtrahends: tuple[str, ...] = ()
     denominators: tuple[str, ...] = ()
@@ -115,7 +117,7 @@ class Quantile:
     name: str
     title: str
     description: str
-    unit: Unit
+    unit: str
     measure: str
     q: float
     parts: int = 1
@@ -144,6 +146,16 @@ Definition = Metric | Derived
 
 def is_integer(metric: Metric) -> bool:
     """True where the figure is exact and whole: counts, sums, uniques and totals of them."""
+    return _is_stored(metric) and metric.parts == 1
+
+
+def shown(metric: Metric, figure: int | float) -> int | float:
+    """Returns a figure in the metric's unit: what is stored in parts of it is divided last, so that it adds up."""
+    return figure / metric.parts if _is_stored(metric) and metric.parts > 1 else figure
+
+
+def _is_stored(metric: Metric) -> bool:
+    """Returns whether the figure is a sum of what is stored, as it is stored."""
     return isinstance(metric, Measure) or (isinstance(metric, Ratio) and not metric.denominators)
 
 

@@ -11,7 +11,7 @@ from server.cli.options import APP_OPTIONS, DataDir
 from server.cli.place import Place
 from server.process import terminal
 from server.projections.rebuild import RebuildProgress, rebuild
-from server.projections.registry import PROJECTIONS
+from server.projections.registry import NOT_REBUILT, PROJECTIONS
 from server.store import organizations as stored_organizations
 from server.store import projections
 from server.store.database import Database
@@ -99,6 +99,8 @@ def rebuild_projection(
     begin --anew.
     """
     _check(name)
+    if name in NOT_REBUILT:
+        raise typer.BadParameter(f"{name} cannot be rebuilt: {NOT_REBUILT[name]}")
 
     async def work(database: Database, _: Place) -> None:
         for one in await tenants.chosen(database, organization):

@@ -11,7 +11,7 @@ from server.catalog import cells
 from server.projections import projector
 from server.projections.projection import Projection
 from server.projections.projector import Projector
-from server.projections.registry import PROJECTIONS
+from server.projections.registry import NOT_REBUILT, PROJECTIONS
 from server.store import organizations, projections
 from server.store.database import Database, Driver, is_locked_out
 from server.store.projections import Locked, ProjectionPosition, Rebuilt, Rows
@@ -44,8 +44,11 @@ async def rebuild(
     unless anew. A projection that has stopped goes on, too: the code that rebuilds it is the code that takes steps.
 
     Projections that it needs are moved on first. What is known of times whose raw events are gone stays as it is. It
-    waits for whoever holds one of them, and ends where another rebuild has finished what this one was at.
+    waits for whoever holds one of them, and ends where another rebuild has finished what this one was at. ValueError
+    for one that cannot be rebuilt.
     """
+    if name in NOT_REBUILT:
+        raise ValueError(f"{name} cannot be rebuilt: {NOT_REBUILT[name]}")
     projection, follower = PROJECTIONS[name], Projector(database)
     turn = _Turn(progress=RebuildProgress())
     while True:

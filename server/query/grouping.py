@@ -55,6 +55,15 @@ class Grouping:
         each = dict(zip(self.involved, dimensions.parted(value), strict=True))
         return tuple(each[one] for one in self.asked)
 
+    def not_kept(self) -> Refused:
+        """Returns the refusal of rows of which no figures are kept."""
+        return Refused(
+            Reason.PAIR_NOT_KEPT,
+            f"figures by {self.dimension.name} are not kept for what is asked",
+            field="group_by",
+            metadata={"pair": self.dimension.name},
+        )
+
 
 def grouping(asked: Sequence[Dimension], part: Filter) -> Grouping | None:
     """Returns what the rows are about; None without rows. Refuses dimensions that no event carries together."""

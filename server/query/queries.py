@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from server.admission.query_slots import QuerySlots
-from server.catalog import registry
+from server.catalog.catalogue import BUILT_IN, Catalogue
 from server.catalog.metrics import Quantile
 from server.catalog.selections import EventTypeCounts, Reading, Selection, Wanted
 from server.clock import Clock
@@ -47,9 +47,9 @@ class Read(Generic[PlanT]):
     lagging: Mapping[str, int]
     currency: str
 
-    def context(self, names: Iterable[str]) -> Context:
+    def context(self, names: Iterable[str], catalogue: Catalogue = BUILT_IN) -> Context:
         """Returns the context of an answer with figures of these names."""
-        approximate = [name for name in names if isinstance(registry.METRICS[name], Quantile)]
+        approximate = [name for name in names if isinstance(catalogue.metrics[name], Quantile)]
         return Context(
             period=self.period,
             as_of=self.found.as_of,

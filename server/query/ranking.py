@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from server.catalog import cells, figures, registry
+from server.catalog import cells, figures
+from server.catalog.catalogue import BUILT_IN, Catalogue
+from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figure
 from server.catalog.selections import Ranking, Selection
 from server.errors import Reason, Refused
@@ -29,6 +32,17 @@ class Order:
 
     metric: str
     descending: bool
+    catalogue: Catalogue = BUILT_IN
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """Returns how values are ranked by it; None where it takes more than counters to tell."""
+        metric = self.catalogue.metrics[self.metric]
+        return figures.ranking(metric, descending=self.descending, catalogue=self.catalogue)
+
+    def figure(self, cell: Cell, dimension: Dimension) -> Figure:
+        """Returns the metric's figure in a cell of a dimension."""
+        return figures.figures([self.metric], cell, dimension, self.catalogue)[self.metric]
 
     def ordered(self, found: Mapping[str, Figure]) -> list[str]:
         """Returns values in the order of their figures."""
@@ -45,8 +59,8 @@ async def ranked(
     values = Values(dimension=group.dimension, span=span, prefix=group.prefix, suffix=group.suffix)
     if group.only:
         values = Values(dimension=group.dimension, span=span, only=group.only)
-    chosen = figures.ranking(registry.METRICS[by.metric], descending=by.descending)
-    if not figures.is_kept(by.metric, group.dimension):
+    chosen = by.ranking
+    if not figures.is_kept(by.metric, group.dimension, by.catalogue):
         chosen = _BY_VALUE
     if chosen is not None:
         return await ranking.rank(driver, organization_id, values, chosen, skip=skip, most=most)
@@ -59,19 +73,19 @@ async def ranked(
             field="order_by",
             metadata={"limit": str(MAX_VALUES)},
         )
-    found = await _figures(driver, organization_id, group, span, by.metric, everything)
+    found = await _figures(driver, organization_id, group, span, by, everything)
     return by.ordered(found)[skip : skip + most], number
 
 
 async def _figures(
-    driver: Driver, organization_id: int, group: Grouping, span: Span, metric: str, values: Sequence[str]
+    driver: Driver, organization_id: int, group: Grouping, span: Span, by: Order, values: Sequence[str]
 ) -> dict[str, Figure]:
     """Returns a metric of every value, read in portions: each is a turn of the event loop."""
-    wanted, found = figures.wanted([metric]), dict[str, Figure]()
+    wanted, found = figures.wanted([by.metric], catalogue=by.catalogue), dict[str, Figure]()
     for start in range(0, len(values), _PORTION):
         portion = values[start : start + _PORTION]
         selections = [Selection(dimension=group.dimension, value=value, span=span) for value in portion]
         read = await reading.read(driver, organization_id, selections, wanted)
         for value, one in zip(portion, selections, strict=True):
-            found[value] = figures.figures([metric], read.cells[one], group.dimension)[metric]
+            found[value] = by.figure(read.cells[one], group.dimension)
     return found

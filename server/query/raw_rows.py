@@ -52,7 +52,7 @@ async def count(
         await _check(driver, organization_id, group, span, why)
         found |= await _counted(driver, organization_id, group, span, buckets if span is spans[0] else ())
     figure = {
-        one.value: figures.figures([by.metric], cell, group.dimension)[by.metric]
+        one.value: by.figure(cell, group.dimension)
         for one, cell in found.items()
         if one.dimension is group.dimension and one.span is spans[0]
     }

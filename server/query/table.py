@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from server import timerange
-from server.admission import request_limits
-from server.catalog import dimensions, figures, registry
+from server.catalog import dimensions, figures
+from server.catalog.catalogue import Catalogue
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figure, Figures
@@ -15,7 +15,17 @@ from server.catalog.selections import Reading, Selection, Wanted
 from server.errors import Reason, Refused
 from server.projections.agents import Agents
 from server.projections.users import Users
-from server.query import buckets, comparison, mixing, page_tokens, pairs, ranking, raw_rows, user_rows
+from server.query import (
+    buckets,
+    comparison,
+    custom_metrics,
+    mixing,
+    page_tokens,
+    pairs,
+    ranking,
+    raw_rows,
+    user_rows,
+)
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
@@ -36,9 +46,11 @@ MAX_POINTS = 200_000  # of all series of a page
 class TableQuestion:
     """A question for a table. Without a grouping it is the total alone.
 
-    has_series asks for series, of a granularity that the service chooses where none is given.
+    has_series asks for series, of a granularity that the service chooses where none is given. catalogue has what it
+    names.
     """
 
+    catalogue: Catalogue
     period: Period
     part: Filter
     grouping: Grouping | None
@@ -77,9 +89,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A page of a table. rest and other are None where there is nothing of the kind."""
+    """A page of a table, of metrics of a catalogue. rest and other are None where there is nothing of the kind."""
 
     context: Context
+    catalogue: Catalogue
     metrics: Sequence[str]
     group_by: Sequence[str]
     rows: Sequence[Row]
@@ -97,7 +110,8 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
     """Answers the question; refuses metrics that are not in the catalogue and pages of another revision."""
     organization_id = principal.organization_id
     group = question.grouping
-    mixing.check(question.metrics, [question.part.dimension, *([group.dimension] if group is not None else [])])
+    among = [question.part.dimension, *([group.dimension] if group is not None else [])]
+    mixing.check(question.metrics, among, question.catalogue)
     page = tokens.page(organization_id, question.key, question.page_token) if question.page_token else None
     planner = functools.partial(_planned, organization_id, question, page.skip if page else 0)
     reading = queries.reading_planned(principal, question.period, _wanted(question), planner)
@@ -116,7 +130,8 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
     )
     is_last = following.skip >= read.plan.distinct_values
     return Table(
-        context=read.context(question.metrics),
+        context=read.context(question.metrics, question.catalogue),
+        catalogue=question.catalogue,
         metrics=question.metrics,
         group_by=[one.name for one in question.grouping.asked] if question.grouping else [],
         rows=made.rows(),
@@ -133,34 +148,12 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
     )
 
 
-def checked(names: Sequence[str], order_by: str) -> tuple[list[str], str]:
-    """Returns the metrics of a table and the one that orders it; refuses what is not in the catalogue."""
-    chosen = list(dict.fromkeys(names))
-    request_limits.METRICS.check(len(chosen))
-    for name in chosen:
-        if name not in registry.METRICS:
-            raise Refused(
-                Reason.UNKNOWN_METRIC,
-                f"{name[:64]!r} is no metric of a table; ListMetrics lists those that are (has_series)",
-                field="metrics",
-                metadata={"metric": name[:64]},
-            )
-    if order_by and order_by not in chosen:
-        raise Refused(
-            Reason.UNKNOWN_METRIC,
-            f"{order_by[:64]!r} is not one of the metrics asked for",
-            field="order_by",
-            metadata={"metric": order_by[:64]},
-        )
-    return chosen, order_by or chosen[0]
-
-
 def _wanted(question: TableQuestion) -> Wanted:
     asked = question.grouping.asked if question.grouping is not None else ()
     followed = [Agents.name] if dimensions.AGENT in asked else []
     if dimensions.USER in asked:
         followed.append(Users.name)
-    return figures.wanted(question.metrics, projections=followed)
+    return figures.wanted(question.metrics, projections=followed, catalogue=question.catalogue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +215,7 @@ async def _planned(
 ) -> TablePlan:
     """Plans what to read: ranks the values and takes those of the page."""
     group, span = question.grouping, period.span
+    custom_from = custom_metrics.checked_from(question.catalogue, span)
     width = (question.granularity or timerange.choose_granularity(span)) if question.has_series else None
     buckets = [] if width is None else timerange.buckets(period, width)
     earlier = comparison.earlier(question.comparison, period) if question.comparison else None
@@ -243,7 +237,7 @@ async def _planned(
         buckets=buckets,
         counted=rows.counted,
         earlier=earlier,
-        kept_from=rows.kept_from,
+        kept_from=max(rows.kept_from, custom_from),
     )
 
 
@@ -260,12 +254,13 @@ async def _rows(
 
     spans are the period, whose rows these are, and the earlier one if it is compared.
     """
-    by, most = ranking.Order(metric=question.order_by, descending=question.descending), question.page_size
+    by = ranking.Order(metric=question.order_by, descending=question.descending, catalogue=question.catalogue)
+    most = question.page_size
     if group.dimension is dimensions.USER and not buckets:
         return await _users(driver, organization_id, spans, by, skip, most)
     try:
         if group.is_combination or group.dimension is dimensions.USER:
-            raise _not_kept(group)
+            raise group.not_kept()
         kept_from = await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), spans[0])
     except Refused as why:
         found = await raw_rows.count(driver, organization_id, group, spans, buckets, by, why)
@@ -284,15 +279,6 @@ async def _users(
     for span in spans[1:]:
         counted |= await user_rows.of(driver, organization_id, span, users)
     return _Rows(values=users, number=number, counted=counted)
-
-
-def _not_kept(group: Grouping) -> Refused:
-    return Refused(
-        Reason.PAIR_NOT_KEPT,
-        f"figures by {group.dimension.name} are not kept for what is asked",
-        field="group_by",
-        metadata={"pair": group.dimension.name},
-    )
 
 
 def _check_points(buckets: Sequence[Span], series: int) -> None:
@@ -337,11 +323,14 @@ class _Maker:
     ) -> None:
         self._has_earlier = has_earlier
         self._group, self._names = question.grouping, names
-        self._metrics, self._plan = question.metrics, plan
+        self._metrics, self._catalogue, self._plan = question.metrics, question.catalogue, plan
         self._cells = {**found.cells, **plan.counted}
         by = plan.rows[0].dimension if plan.rows else self._dimension
         self.additive = [
-            name for name in question.metrics if figures.adds_up(registry.METRICS[name]) and figures.is_kept(name, by)
+            name
+            for name in question.metrics
+            if figures.adds_up(self._catalogue.metrics[name], self._catalogue)
+            and figures.is_kept(name, by, self._catalogue)
         ]
 
     @property
@@ -401,4 +390,4 @@ class _Maker:
         return self._figures(before)
 
     def _figures(self, one: Selection) -> Figures:
-        return figures.figures(self._metrics, self._cells.get(one, Cell()), one.dimension)
+        return figures.figures(self._metrics, self._cells.get(one, Cell()), one.dimension, self._catalogue)

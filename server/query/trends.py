@@ -5,14 +5,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from server import timerange
-from server.admission import request_limits
-from server.catalog import figures, registry
+from server.catalog import figures
+from server.catalog.catalogue import BUILT_IN, Catalogue
 from server.catalog.cells import Cell
 from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
-from server.errors import Reason, Refused
-from server.query import buckets, comparison, costs, mixing, pairs, restatements, storage
+from server.query import (
+    buckets,
+    comparison,
+    costs,
+    custom_metrics,
+    metric_names,
+    mixing,
+    pairs,
+    restatements,
+    storage,
+)
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
@@ -42,6 +51,7 @@ class TrendsQuestion:
     metrics: Sequence[str]
     comparison: Comparison | None = None
     since_revision: int | None = None  # asks what has changed after it
+    catalogue: Catalogue = BUILT_IN  # has what it names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,7 @@ class Trends:
     """
 
     context: Context
+    catalogue: Catalogue
     granularity: Granularity
     buckets: Sequence[Bucket]
     series: Mapping[str, Sequence[Figure]]
@@ -70,19 +81,22 @@ class Trends:
 
 async def answer(queries: Queries, principal: Principal, question: TrendsQuestion) -> Trends:
     """Answers the question; refuses a metric that is not in the catalogue."""
-    part, names = question.part, _metrics(question.metrics)
-    mixing.check(names, [part.dimension])
-    wanted = figures.wanted(names, *((*costs.MEASURES, *storage.TERMS) if part.is_whole else ()))
+    part, catalogue = question.part, question.catalogue
+    names = metric_names.checked(question.metrics or DEFAULT_METRICS, catalogue)
+    more = (*costs.MEASURES, *storage.TERMS) if part.is_whole else ()
+    wanted = figures.wanted(names, *more, catalogue=catalogue)
+    mixing.check(names, [part.dimension], catalogue)
     make_plan = functools.partial(plan, part, question.granularity, question.comparison)
     since = question.since_revision
     in_snapshot = part.dimension.sides is not None or since is not None
     reading = queries.reading(principal, question.period, wanted, make_plan, in_snapshot=in_snapshot)
     async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
+        kept_from = max(kept_from, custom_metrics.checked_from(catalogue, read.period.span))
         await overflow.check(driver, principal.organization_id, part, field="filter")
         newest, restated = read.found.as_of.revision, None
         if since is not None:
-            chosen = figures.wanted(names)
+            chosen = figures.wanted(names, catalogue=catalogue)
             restated = await restatements.since(driver, principal.organization_id, since, newest, part, chosen)
     width = _width(question.granularity, read.period)
     compared = read.plan.earlier.compared(read.found.first_event, kept_from) if read.plan.earlier else None
@@ -91,12 +105,13 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     points = [read.found.cells[point] for point in read.plan.series]
     in_use = storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None
     return Trends(
-        context=read.context(names),
+        context=read.context(names, catalogue),
+        catalogue=catalogue,
         granularity=width,
         buckets=buckets.described(spans, read.period, width, read.found.first_event, restated),
-        series=_series(names, points, part),
+        series=_series(names, points, part, catalogue),
         compared=compared,
-        earlier=_earlier(names, read.plan.before, read.found.cells, part) if is_compared else None,
+        earlier=_earlier(names, read.plan.before, read.found.cells, part, catalogue) if is_compared else None,
         storage_by_kind=in_use,
         estimated_costs=None
         if in_use is None
@@ -104,18 +119,24 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     )
 
 
-def _series(names: Sequence[str], points: Sequence[Cell | None], part: Filter) -> dict[str, Sequence[Figure]]:
+def _series(
+    names: Sequence[str], points: Sequence[Cell | None], part: Filter, catalogue: Catalogue
+) -> dict[str, Sequence[Figure]]:
     """Returns a series of each metric; a point without a cell has no figures."""
     nothing: Figures = dict.fromkeys(names)
-    values = [nothing if cell is None else figures.figures(names, cell, part.dimension) for cell in points]
+    values = [nothing if cell is None else figures.figures(names, cell, part.dimension, catalogue) for cell in points]
     return {name: [point[name] for point in values] for name in names}
 
 
 def _earlier(
-    names: Sequence[str], before: Sequence[Selection], found: Mapping[Selection, Cell], part: Filter
+    names: Sequence[str],
+    before: Sequence[Selection],
+    found: Mapping[Selection, Cell],
+    part: Filter,
+    catalogue: Catalogue,
 ) -> EarlierSeries:
     points = [found[point] if point.span.length else None for point in before]
-    return EarlierSeries(buckets=[point.span for point in before], series=_series(names, points, part))
+    return EarlierSeries(buckets=[point.span for point in before], series=_series(names, points, part, catalogue))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,17 +178,3 @@ def plan(
 def _width(granularity: Granularity | None, period: TimeRange) -> Granularity:
     """Returns the width of a series' points that was asked for, or one that suits the period."""
     return granularity or timerange.choose_granularity(period.span)
-
-
-def _metrics(names: Sequence[str]) -> list[str]:
-    chosen = list(dict.fromkeys(names)) or list(DEFAULT_METRICS)
-    request_limits.METRICS.check(len(chosen))
-    for name in chosen:
-        if name not in registry.METRICS:
-            raise Refused(
-                Reason.UNKNOWN_METRIC,
-                "no metric of this name has a series; ListMetrics lists them",
-                field="metrics",
-                metadata={"metric": name[:64]},
-            )
-    return chosen

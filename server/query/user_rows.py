@@ -72,9 +72,7 @@ def _cells(found: Mapping[str, DayActivity], span: Span) -> dict[Selection, Cell
 
 def _order(by: Order) -> UserOrder:
     """Returns the order in terms of columns; by user alone where a metric is not kept by user."""
-    if not figures.is_kept(by.metric, dimensions.USER):
-        return _NO_ORDER
-    chosen = figures.ranking(registry.METRICS[by.metric], descending=by.descending)
+    chosen = by.ranking if figures.is_kept(by.metric, dimensions.USER, by.catalogue) else None
     if chosen is None:
         return _NO_ORDER
     return UserOrder(

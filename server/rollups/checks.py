@@ -9,6 +9,7 @@ import enum
 import itertools
 import operator
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -114,8 +115,20 @@ async def _check_cut(view: Snapshot, finer: Width, wide: Width, span: Span, find
 
 
 def _complete(view: Snapshot, some: Cells) -> Cells:
-    """Returns those of the cells that must agree with raw events."""
-    return {key: cell for key, cell in some.items() if view.is_complete(key.dimension)}
+    """Returns those of the cells that must agree with raw events, without deleted custom metrics."""
+    found = {key: cell for key, cell in some.items() if view.is_complete(key.dimension)}
+    if not view.custom_deleted:
+        return found
+    return {key: _without(cell, view.custom_deleted) for key, cell in found.items()}
+
+
+def _without(cell: Cell, measures: AbstractSet[int]) -> Cell:
+    """Returns what a cell has of other measures than some."""
+    return Cell(
+        {key: amount for key, amount in cell.counters.items() if key // cells.KEY_SPAN not in measures},
+        {key: count for key, count in cell.bins.items() if key // cells.KEY_SPAN not in measures},
+        {key: members for key, members in cell.sets.items() if key not in measures},
+    )
 
 
 def _widened(finer: Cells, granularity: Width, span: Span) -> Cells:

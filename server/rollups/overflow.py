@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 
 from server.catalog import dimensions
 from server.catalog.cells import OTHER
+from server.catalog.dimension import is_custom
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
 from server.errors import Reason, Refused
-from server.store import members
+from server.store import custom_values, members
 from server.store.database import Driver
 
 
@@ -18,6 +19,8 @@ async def check(driver: Driver, organization_id: int, part: Filter, *, field: st
     """
     if part.is_whole:
         return True
+    if is_custom(part.dimension.number):
+        return await _check_custom(driver, organization_id, part, field)
     kind = part.dimension.member_kind
     if part.value == OTHER:
         return await members.has_overflow(driver, organization_id, kind)
@@ -27,6 +30,18 @@ async def check(driver: Driver, organization_id: int, part: Filter, *, field: st
     if any(one.overflow for one in found.values()):
         raise refusal(field)
     return key in found
+
+
+async def _check_custom(driver: Driver, organization_id: int, part: Filter, field: str) -> bool:
+    """Does the same for the own dimension of a custom metric: once that has as many values as it may, all others that
+    ever come are counted under OTHER.
+    """
+    values = await custom_values.of_dimension(driver, organization_id, part.dimension, part.value)
+    if part.value == OTHER or values.is_known:
+        return True
+    if values.number >= part.dimension.limit:
+        raise refusal(field)
+    return False
 
 
 async def without_cells(driver: Driver, organization_id: int, dimension: Dimension, values: Sequence[str]) -> set[str]:

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server import timerange
-from server.catalog import cells, counting, dimensions
+from server.catalog import cells, counting, custom_counting, dimensions
 from server.catalog import conversations as counting_conversations
 from server.catalog import leads as counting_leads
 from server.catalog.cells import Cells
 from server.catalog.counting import Overflow
+from server.catalog.custom_metrics import KeptMetric
 from server.events import event_types, outcomes
 from server.events.conversation import Attribution, Conversation
 from server.events.event import Event, conversation_key_of, is_made
@@ -16,7 +17,7 @@ from server.events.lead import Lead, LeadEvent
 from server.events.outcomes import Closing
 from server.rollups import member_numbers
 from server.rollups.windows import Snapshot
-from server.store import conversations, leads, members
+from server.store import conversations, custom_values, leads, members
 from server.store import events as stored_events
 from server.store.members import Member
 from server.timerange import Span
@@ -96,6 +97,8 @@ async def count(view: Snapshot, span: Span, enrol: Enrol | None = None) -> RawCo
         known = await _numbers(view, events, enrol)
         for key, cell in counting.of_events(events, known).items():
             cells.cell(counts.cells, key).add(cell)
+        if view.custom:
+            cells.add_all(counts.cells, await _custom(view, portion, known.overflow))
         for revision, event in portion:
             if event.conversation_id and revision <= view.seen:
                 _count_conversation(counts, event, known.overflow)
@@ -116,6 +119,26 @@ def _count_lead(told: Told, event: Event, overflow: Overflow) -> None:
     says = LeadEvent.of(event)
     if says is not None:
         told.add_lead(Lead.of(says, lambda one: counting_leads.attributed(one, overflow)))
+
+
+async def _custom(view: Snapshot, portion: Sequence[tuple[int, Event]], overflow: Overflow) -> Cells:
+    """Returns what events have added to custom metrics: those that the projection has counted, and those of their
+    history as far as that is counted.
+    """
+    alike: dict[tuple[int, int | None], list[KeptMetric]] = {}
+    for one in view.custom:
+        alike.setdefault((one.counted_after, one.history_until), []).append(one)
+    result: Cells = {}
+    for (counted_after, until), metrics in alike.items():
+        events = [
+            event
+            for revision, event in portion
+            if (revision <= view.custom_seen if revision > counted_after else until is None or event.bucket < until)
+        ]
+        found = custom_counting.taken(metrics, events)
+        numbers = await custom_values.known(view.driver, view.organization_id, found.values())
+        cells.add_all(result, custom_counting.added(found, numbers, overflow))
+    return result
 
 
 def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> None:

@@ -1,15 +1,18 @@
 """Windows: one organization in one snapshot, and its time cut into pieces that fit into memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from server import timerange
 from server.catalog import cells, dimensions, pairs, registry
+from server.catalog.custom_metrics import PROJECTION as CUSTOM_METRICS
+from server.catalog.custom_metrics import KeptMetric
+from server.catalog.dimension import is_custom
 from server.catalog.dimensions import Dimension
 from server.catalog.families import conversations, generated_leads
 from server.quarters import Width
-from server.store import members, organizations, projections, rollups
+from server.store import custom_metrics, members, organizations, projections, rollups
 from server.store import pairs as stored_pairs
 from server.store.database import Driver
 from server.store.members import Member
@@ -32,6 +35,9 @@ class Snapshot:
     seen_leads: int  # the revision up to which leads are
     pairs: tuple[Dimension, ...]  # that every new revision counts
     incomplete: AbstractSet[int]  # those of them, by number, that have not been counted from raw events yet
+    custom: Sequence[KeptMetric] = ()
+    custom_seen: int = 0  # the revision up to which they are counted
+    custom_deleted: AbstractSet[int] = frozenset()  # the numbers of those that figures may still hold
     known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
 
     @property
@@ -48,6 +54,8 @@ class Snapshot:
 
     def is_complete(self, dimension: int) -> bool:
         """Returns whether figures by a dimension, or pair of them, must agree with raw events."""
+        if is_custom(dimension):
+            return any(one.dimension_number == dimension for one in self.custom)
         return not dimensions.is_pair(dimension) or (
             dimension not in self.incomplete and any(one.number == dimension for one in self.pairs)
         )
@@ -67,6 +75,7 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
     seen = await projections.seen(driver, organization_id, conversations.PROJECTION)
     seen_leads = await projections.seen(driver, organization_id, generated_leads.PROJECTION)
     declared = await stored_pairs.kept(driver, organization_id)
+    custom = await custom_metrics.listed(driver, organization_id)
     return Snapshot(
         driver=driver,
         organization_id=organization_id,
@@ -76,6 +85,9 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
         seen_leads=seen_leads,
         pairs=pairs.counted(one.dimension.number for one in declared),
         incomplete={one.dimension.number for one in declared if one.complete_from is None},
+        custom=custom,
+        custom_seen=await projections.seen(driver, organization_id, CUSTOM_METRICS) if custom else 0,
+        custom_deleted=await custom_metrics.deleted(driver, organization_id),
     )
 
 

@@ -9,6 +9,7 @@ from server.query import (
     api_usage,
     call_metrics,
     conversation_metrics,
+    custom_metrics,
     daily_stats,
     dimension_values,
     overview,
@@ -77,19 +78,21 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         self, request: metrics_service_pb2.GetUsageTrendsRequest, context: _Context
     ) -> bytes:
         """Returns series of metrics."""
-        question = trends_messages.question(request)
-        return await trends_messages.encoded_response(
-            await trends.answer(self._queries, gate.caller().principal, question)
-        )
+        principal = gate.caller().principal
+        found = await custom_metrics.catalogue(self._queries, principal, trends_messages.names(request))
+        question = trends_messages.question(request, found)
+        return await trends_messages.encoded_response(await trends.answer(self._queries, principal, question))
 
     # The response is bytes already, which the gate lets through.
     async def QueryMetrics(  # type: ignore[override]  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.QueryMetricsRequest, context: _Context
     ) -> bytes:
         """Returns a page of a table."""
-        question = table_messages.question(request)
+        principal = gate.caller().principal
+        found = await custom_metrics.catalogue(self._queries, principal, table_messages.names(request))
+        question = table_messages.question(request, found)
         return await table_messages.encoded_response(
-            await table.answer(self._queries, self._tokens, gate.caller().principal, question)
+            await table.answer(self._queries, self._tokens, principal, question)
         )
 
     async def ListDimensionValues(  # noqa: N802 - the name in the contract
@@ -166,4 +169,6 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         self, request: metrics_service_pb2.ListMetricsRequest, context: _Context
     ) -> metrics_service_pb2.ListMetricsResponse:
         """Returns the catalogue."""
-        return catalogue.response(await pairs.listed(self._queries, gate.caller().principal))
+        principal = gate.caller().principal
+        own = await custom_metrics.listed(self._queries, principal)
+        return catalogue.response(await pairs.listed(self._queries, principal), own)

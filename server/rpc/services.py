@@ -7,6 +7,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.rpc import reflection
 from server.rpc.campaign_service import CampaignService
+from server.rpc.custom_metric_service import CustomMetricService
 from server.rpc.event_service import EventService
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
@@ -15,6 +16,8 @@ from server.tenancy.principal import Scope
 from tallywire.v1 import (
     campaign_service_pb2,
     campaign_service_pb2_grpc,
+    custom_metric_service_pb2,
+    custom_metric_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
     leaderboard_service_pb2,
@@ -29,6 +32,7 @@ _EVENTS = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
 _LEADERBOARDS = leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"]
 _CAMPAIGNS = campaign_service_pb2.DESCRIPTOR.services_by_name["CampaignService"]
+_CUSTOM = custom_metric_service_pb2.DESCRIPTOR.services_by_name["CustomMetricService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -57,6 +61,15 @@ SCOPES = {
         (_LEADERBOARDS, {"GetLeaderboard": Scope.READ}),
         (_CAMPAIGNS, {"ListCampaigns": Scope.READ, "GetCampaign": Scope.READ}),
         (
+            _CUSTOM,
+            {
+                "CreateCustomMetric": Scope.ADMIN,
+                "GetCustomMetric": Scope.READ,
+                "ListCustomMetrics": Scope.READ,
+                "DeleteCustomMetric": Scope.ADMIN,
+            },
+        ),
+        (
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
         ),
@@ -67,7 +80,10 @@ SCOPES = {
 FIELD_SCOPES = {f"/{_REALTIME.full_name}/WatchUpdates": {"include_events": Scope.EVENTS}}
 MEMORY = "tallywire.memory"  # for health checks alone
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-_NAMES = ("", _EVENTS.full_name, _METRICS.full_name, _LEADERBOARDS.full_name, _CAMPAIGNS.full_name, _REALTIME.full_name)
+_NAMES = (
+    "",
+    *(one.full_name for one in (_EVENTS, _METRICS, _LEADERBOARDS, _CAMPAIGNS, _CUSTOM, _REALTIME)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +94,7 @@ class Services:
     metrics: MetricsService
     leaderboards: LeaderboardService
     campaigns: CampaignService
+    custom_metrics: CustomMetricService
     realtime: RealtimeService
     health: health.aio.HealthServicer
 
@@ -87,6 +104,7 @@ class Services:
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, server)
         leaderboard_service_pb2_grpc.add_LeaderboardServiceServicer_to_server(self.leaderboards, server)
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
+        custom_metric_service_pb2_grpc.add_CustomMetricServiceServicer_to_server(self.custom_metrics, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         reflection.register((*_NAMES[1:], health.SERVICE_NAME), server)

@@ -28,8 +28,8 @@ class FollowedEvents(Generic[EventT]):
 
 
 def statement(columns: Sequence[str], condition: str) -> Statement:
-    """Returns the statement that reads events with a condition. Its rows begin with revision, time of receipt and of
-    occurrence in microseconds, key and type; the columns come behind.
+    """Returns the statement that reads events with a condition, which may have parameters of its own. Its rows begin
+    with revision, time of receipt and of occurrence in microseconds, key and type; the columns come behind.
     """
     return statements.load("events_after", COLUMNS=", ".join(columns), CONDITION=f"({condition})")
 
@@ -42,9 +42,10 @@ async def read(
     position: ProjectionPosition,
     until: int,
     limit: int,
+    **more: object,
 ) -> FollowedEvents[EventT]:
     """Returns what is made of the rows of events after a position up to a revision, as many as a limit allows. What it
-    looks at is bounded by the limit, too.
+    looks at is bounded by the limit, too. more are the parameters of the condition.
     """
     arguments = chosen.arguments(
         organization_id=organization_id,
@@ -53,6 +54,7 @@ async def read(
         until=until,
         limit=limit,
         looked_at=limit * _LOOKED_AT,
+        **more,
     )
     rows = await driver.fetch(chosen.text, *arguments)
     if len(rows) < limit and None not in map(_event_type, rows):

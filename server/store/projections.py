@@ -60,6 +60,8 @@ class Locked:
     is_stopped: bool
 
 
+# Followed for those organizations alone that have a row of it: it costs the others nothing.
+ON_DEMAND = ("custom_metrics",)
 LOCK_SECONDS = 5.0  # longer than a step takes, or a portion of a rebuild
 # What lets readers find the rows of the version that is valid, in SQL; $1 is the organization.
 VERSION = "(SELECT version FROM projections WHERE organization_id = $1 AND name = '{}')"
@@ -80,12 +82,12 @@ _NEEDED = """
 
 async def lock(driver: Driver, organization_id: int, name: str, needs: Collection[str] = ()) -> Locked | None:
     """Locks an organization's projection until COMMIT, once whoever holds it has committed; None where there is no such
-    organization. Of the projections that it needs, it does not wait for those that have stopped. Other locks are waited
-    for as long as ever.
+    organization, or where it is ON_DEMAND and not followed. Of the projections that it needs, it does not wait for
+    those that have stopped. Other locks are waited for as long as ever.
     """
     await driver.execute("SELECT set_config('lock_timeout', $1, true)", str(int(LOCK_SECONDS * 1000)))
     row = await driver.fetchrow(_LOCK, organization_id, name)
-    if row is None:
+    if row is None and name not in ON_DEMAND:
         await driver.execute(_ADD, organization_id, name)
         row = await driver.fetchrow(_LOCK, organization_id, name)
     # Looked at once the lock is held: whatever was newest when somebody asked for the projection is seen.
@@ -124,17 +126,18 @@ class Standing(NamedTuple):
 
 
 async def standing(driver: Driver, organization_id: int, name: str) -> Standing:
-    """Returns how a projection stands, without a lock."""
-    row = await driver.fetchrow(_STANDING, organization_id, name)
-    assert row is not None  # noqa: S101 - a statement without FROM returns a row
+    """Returns how a projection stands, without a lock. One that is ON_DEMAND and not followed has nothing to do."""
+    row = await driver.fetchrow(_STANDING, organization_id, name, name in ON_DEMAND)
+    assert row is not None  # noqa: S101 - it always returns a row
     return Standing(*row)
 
 
 _STANDING = """
-    SELECT coalesce((SELECT revision FROM projections WHERE organization_id = $1 AND name = $2), 0) AS position,
-        coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0) AS newest,
+    SELECT coalesce((SELECT revision FROM projections WHERE organization_id = $1 AND name = $2),
+            CASE WHEN $3 THEN r.newest ELSE 0 END) AS position, r.newest,
         EXISTS (SELECT FROM projections
             WHERE organization_id = $1 AND name = $2 AND failed_revision IS NOT NULL) AS is_stopped
+    FROM (SELECT coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0) AS newest) AS r
 """
 
 
@@ -318,10 +321,12 @@ async def behind(driver: Driver, names: Collection[str], *, within_seconds: floa
         "SELECT r.organization_id, n.name FROM revisions r CROSS JOIN unnest($1::text[]) AS n(name)"
         " LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name"
         " WHERE coalesce(p.revision, 0) < r.revision AND p.failed_revision IS NULL"
+        " AND (p.name IS NOT NULL OR n.name <> ALL($3::text[]))"
         " AND ($2::float8 IS NULL OR r.revised_at >= now() - make_interval(secs => $2))"
         " ORDER BY array_position($1, n.name)",
         list(names),
         within_seconds,
+        list(ON_DEMAND),
     )
     return [Behind(organization_id=row[0], name=row[1]) for row in rows]
 
@@ -343,7 +348,7 @@ _STATES = statements.load("read_projection_states")
 
 async def states(driver: Driver, names: Collection[str]) -> list[ProjectionState]:
     """Returns how far projections are behind."""
-    rows = await driver.fetch(_STATES.text, *_STATES.arguments(names=list(names)))
+    rows = await driver.fetch(_STATES.text, *_STATES.arguments(names=list(names), on_demand=list(ON_DEMAND)))
     return [ProjectionState(name=row[0], organizations=row[1], revisions=row[2], seconds=row[3]) for row in rows]
 
 
@@ -385,8 +390,10 @@ async def seen_until(driver: Driver, names: Collection[str], organization_ids: C
         "SELECT r.organization_id, min(coalesce(p.revised_at, timestamptz '1970-01-01 00:00+00')) FROM revisions r"
         " CROSS JOIN unnest($1::text[]) AS n(name)"
         " LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name"
-        " WHERE r.organization_id = ANY($2::integer[]) AND coalesce(p.revision, 0) < r.revision GROUP BY 1",
+        " WHERE r.organization_id = ANY($2::integer[]) AND coalesce(p.revision, 0) < r.revision"
+        " AND (p.name IS NOT NULL OR n.name <> ALL($3::text[])) GROUP BY 1",
         list(names),
         list(organization_ids),
+        list(ON_DEMAND),
     )
     return {row[0]: row[1] for row in rows}

@@ -14,7 +14,7 @@ import structlog
 from server import errors, timerange
 from server.organizations.organization import Organization
 from server.projections.registry import PROJECTIONS
-from server.store import events, organizations, projections, slots, tasks, updates
+from server.store import custom_metrics, events, organizations, projections, slots, tasks, updates
 from server.store import partitions as stored_partitions
 from server.store.database import Database
 from server.store.partitions import Partition
@@ -81,8 +81,10 @@ async def _owners(
         expired = [one for one in present if one in tenants and is_expired(tenants[one], partition, now)]
         # Raw events stay until every projection has seen them.
         seen_until = await projections.seen_until(driver, list(PROJECTIONS), expired)
+        # And until the custom metrics that were defined later are filled from them.
+        needed = await custom_metrics.in_history(driver, expired)
     end = datetime.combine(partition.day + timedelta(days=1), datetime.min.time(), UTC)
-    expired = [one for one in expired if seen_until.get(one, end) >= end]
+    expired = [one for one in expired if seen_until.get(one, end) >= end and one not in needed]
     return expired, [one for one in present if one not in expired]
 
 

@@ -115,7 +115,14 @@ def test_the_reasons_of_absence_are_the_same() -> None:
 def test_every_rpc_has_a_scope() -> None:
     assert realtime_service_pb2.DESCRIPTOR.package == "tallywire.v1"
     pool = descriptor_pool.Default()
-    names = ("EventService", "LeaderboardService", "MetricsService", "CampaignService", "RealtimeService")
+    names = (
+        "EventService",
+        "LeaderboardService",
+        "MetricsService",
+        "CampaignService",
+        "CustomMetricService",
+        "RealtimeService",
+    )
     methods = {
         f"/tallywire.v1.{name}/{method.name}"
         for name in names

@@ -190,7 +190,7 @@ def test_a_dimension_takes_an_entry_and_nothing_else() -> None:
     assert Limits({"version": 3}).candidate(91, "v2").limit == 3
     narrowed = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="version", value="v2")])
     assert (shared.part(narrowed).dimension, shared.part(narrowed).value) == (VERSION, "v2")
-    assert {"resource", "version"} <= {one.name for one in catalogue.response([]).dimensions}
+    assert {"resource", "version"} <= {one.name for one in catalogue.response([], []).dimensions}
 
 
 def test_a_dimension_without_an_entry_is_not_there() -> None:

@@ -16,9 +16,15 @@ from server.errors import Reason, Refused
 from server.events import rules
 from server.rpc import requests, services
 from server.rpc.requests import TooLarge, WireBatch
-from tallywire.v1 import event_pb2, event_service_pb2, metrics_service_pb2, realtime_service_pb2
+from tallywire.v1 import (
+    custom_metric_service_pb2,
+    event_pb2,
+    event_service_pb2,
+    metrics_service_pb2,
+    realtime_service_pb2,
+)
 
-_FILES = (event_service_pb2, metrics_service_pb2, realtime_service_pb2)
+_FILES = (event_service_pb2, metrics_service_pb2, custom_metric_service_pb2, realtime_service_pb2)
 _SERVICES: list[ServiceDescriptor] = [one for file in _FILES for one in file.DESCRIPTOR.services_by_name.values()]
 RPCS: dict[str, type[Message]] = {
     f"/{service.full_name}/{method.name}": GetMessageClass(method.input_type)

@@ -7,10 +7,12 @@ from google.protobuf import timestamp_pb2
 
 from server import histogram, quarters, timerange
 from server.admission import request_limits
-from server.catalog import cells, counting, dimensions, metrics, registry
+from server.catalog import cells, counting, dimensions, metrics
+from server.catalog.catalogue import BUILT_IN, Catalogue
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
+from server.catalog.metrics import Metric
 from server.errors import Reason, Refused
 from server.events import rules
 from server.query.answers import Context, Period
@@ -95,7 +97,7 @@ def _asked(field: str, message: time_pb2.TimeRange | time_pb2.Comparison) -> Ask
     return Asked(start=timerange.of_microseconds(start), end=timerange.of_microseconds(end))
 
 
-def part(message: answer_pb2.Filter) -> Filter:
+def part(message: answer_pb2.Filter, catalogue: Catalogue = BUILT_IN) -> Filter:
     """Returns the filter of a question; refuses more than a value of each of two dimensions."""
     chosen = [
         _filter(f"filter.{name}", dimension, value)
@@ -103,7 +105,10 @@ def part(message: answer_pb2.Filter) -> Filter:
         if (value := getattr(message, name))
     ]
     request_limits.FILTERS.check(len(chosen) + len(message.dimensions))
-    chosen += [_filter("filter.dimensions.value", _dimension(one.dimension), one.value) for one in message.dimensions]
+    chosen += [
+        _filter("filter.dimensions.value", _dimension(one.dimension, catalogue), one.value)
+        for one in message.dimensions
+    ]
     if len(chosen) < 2:
         return chosen[0] if chosen else Filter()
     return _pair(*chosen)
@@ -117,7 +122,8 @@ def _pair(first: Filter, second: Filter) -> Filter:
         names = f"{first.dimension.name},{second.dimension.name}"
         raise Refused(
             Reason.PAIR_NOT_KEPT,
-            f"no event carries both of {names}: they are details of different kinds of events",
+            f"no event carries both of {names}: they are details of different kinds of events, or one is the own"
+            " dimension of a custom metric, which goes with no other",
             field="filter",
             metadata={"pair": names},
         )
@@ -149,9 +155,10 @@ def dimension(name: str, among: Sequence[Dimension], *, field: str, purpose: str
     return found
 
 
-def _dimension(name: str) -> Dimension:
+def _dimension(name: str, catalogue: Catalogue) -> Dimension:
     field, purpose = "filter.dimensions.dimension", "an answer can be narrowed by"
-    return dimension(name, dimensions.TABLE.filters, field=field, purpose=purpose)
+    among = [*dimensions.TABLE.filters, *catalogue.dimensions.values()]
+    return dimension(name, among, field=field, purpose=purpose)
 
 
 def whole_number(field: str, asked: int, *, default: int, most: int) -> int:
@@ -261,13 +268,13 @@ def described(value: Bucket) -> metrics_service_pb2.Bucket:
     return message
 
 
-def series_value(name: str, value: Figure) -> metrics_service_pb2.SeriesValue:
+def series_value(metric: Metric, value: Figure) -> metrics_service_pb2.SeriesValue:
     """Returns the message of one figure of a metric."""
     if value is None:
         return metrics_service_pb2.SeriesValue()
-    if metrics.is_integer(registry.METRICS[name]):
+    if metrics.is_integer(metric):
         return metrics_service_pb2.SeriesValue(integer=int(value))
-    return metrics_service_pb2.SeriesValue(number=value)
+    return metrics_service_pb2.SeriesValue(number=metrics.shown(metric, value))
 
 
 def granularity(number: int, *, field: str) -> Granularity | None:

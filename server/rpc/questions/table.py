@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from server.admission import request_limits
-from server.catalog import dimensions, registry
+from server.catalog import dimensions
+from server.catalog.catalogue import Catalogue
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
+from server.catalog.metrics import Metric
 from server.errors import Reason, Refused
 from server.events import rules
-from server.query import grouping, table
+from server.query import grouping, metric_names, table
 from server.query.table import Row, Table, TableQuestion
 from server.rpc.questions import shared
 from tallywire.v1 import metrics_service_pb2
@@ -17,18 +19,24 @@ from tallywire.v1 import metrics_service_pb2
 DEFAULT_PAGE_SIZE = 50
 
 
-def question(request: metrics_service_pb2.QueryMetricsRequest) -> TableQuestion:
-    """Returns the question of a request; refuses invalid fields."""
+def names(request: metrics_service_pb2.QueryMetricsRequest) -> list[str]:
+    """Returns the names of metrics and dimensions in a request."""
+    return [*request.metrics, *request.group_by, *(one.dimension for one in request.filter.dimensions)]
+
+
+def question(request: metrics_service_pb2.QueryMetricsRequest, catalogue: Catalogue) -> TableQuestion:
+    """Returns the question of a request, which names what a catalogue has; refuses invalid fields."""
     if not request.metrics:
         raise rules.required("metrics")
-    part = shared.part(request.filter)
-    metrics, order_by = table.checked(request.metrics, request.order_by)
+    part = shared.part(request.filter, catalogue)
+    metrics = metric_names.checked(request.metrics, catalogue)
     return TableQuestion(
+        catalogue=catalogue,
         period=shared.period(request.time_range),
         part=part,
-        grouping=grouping.grouping(_groups(request.group_by), part),
+        grouping=grouping.grouping(_groups(request.group_by, catalogue), part),
         metrics=metrics,
-        order_by=order_by,
+        order_by=metric_names.order(metrics, request.order_by),
         descending=shared.descending(request.direction),
         page_size=shared.page_size(request.page_size, DEFAULT_PAGE_SIZE, table.MAX_PAGE_SIZE),
         page_token=request.page_token,
@@ -38,10 +46,11 @@ def question(request: metrics_service_pb2.QueryMetricsRequest) -> TableQuestion:
     )
 
 
-def _groups(names: Sequence[str]) -> list[Dimension]:
+def _groups(names: Sequence[str], catalogue: Catalogue) -> list[Dimension]:
     request_limits.GROUPS.check(len(names))
     purpose = "the rows of a table can be about"
-    found = [shared.dimension(name, dimensions.TABLE.groups, field="group_by", purpose=purpose) for name in names]
+    among = [*dimensions.TABLE.groups, *catalogue.dimensions.values()]
+    found = [shared.dimension(name, among, field="group_by", purpose=purpose) for name in names]
     if len(set(found)) < len(found):
         raise Refused(Reason.INVALID_VALUE, f"group_by names {names[0]} twice", field="group_by")
     return found
@@ -56,16 +65,15 @@ async def encoded_response(answer: Table) -> bytes:
     return bytes(encoded)
 
 
-def _column(name: str) -> metrics_service_pb2.MetricColumn:
-    metric = registry.METRICS[name]
-    return metrics_service_pb2.MetricColumn(metric=name, unit=metric.unit, title=metric.title)
+def _column(metric: Metric) -> metrics_service_pb2.MetricColumn:
+    return metrics_service_pb2.MetricColumn(metric=metric.name, unit=metric.unit, title=metric.title)
 
 
 def _pieces(answer: Table) -> Iterator[metrics_service_pb2.QueryMetricsResponse]:
     """Yields parts of a message, whose encodings put together are the encoded message. A part has one row at most."""
     response = metrics_service_pb2.QueryMetricsResponse(
         context=shared.context(answer.context),
-        metrics=list(map(_column, answer.metrics)),
+        metrics=[_column(answer.catalogue.metrics[name]) for name in answer.metrics],
         group_by=answer.group_by,
         total=_row(answer, answer.total),
         distinct_values=answer.distinct_values,
@@ -88,15 +96,16 @@ def _row(answer: Table, row: Row) -> metrics_service_pb2.MetricRow:
     return metrics_service_pb2.MetricRow(
         values=row.values,
         display_name=row.display_name,
-        figures=_values(answer.metrics, row.figures),
-        series=[_points(name, row.series) for name in answer.metrics if row.series],
-        earlier_figures=_values(answer.metrics, row.earlier) if row.earlier is not None else (),
+        figures=_values(answer, row.figures),
+        series=[_points(answer, name, row.series) for name in answer.metrics if row.series],
+        earlier_figures=_values(answer, row.earlier) if row.earlier is not None else (),
     )
 
 
-def _values(metrics: Sequence[str], figures: Figures) -> list[metrics_service_pb2.SeriesValue]:
-    return [shared.series_value(name, figures[name]) for name in metrics]
+def _values(answer: Table, figures: Figures) -> list[metrics_service_pb2.SeriesValue]:
+    return [shared.series_value(answer.catalogue.metrics[name], figures[name]) for name in answer.metrics]
 
 
-def _points(name: str, series: Sequence[Figures]) -> metrics_service_pb2.MetricPoints:
-    return metrics_service_pb2.MetricPoints(values=[shared.series_value(name, point[name]) for point in series])
+def _points(answer: Table, name: str, series: Sequence[Figures]) -> metrics_service_pb2.MetricPoints:
+    metric = answer.catalogue.metrics[name]
+    return metrics_service_pb2.MetricPoints(values=[shared.series_value(metric, point[name]) for point in series])

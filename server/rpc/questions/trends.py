@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from server.catalog import registry
+from server.catalog.catalogue import Catalogue
 from server.catalog.figures import Figure
 from server.errors import Reason, Refused
 from server.query.trends import Trends, TrendsQuestion
@@ -11,15 +11,21 @@ from server.rpc.questions import shared
 from tallywire.v1 import metrics_service_pb2
 
 
-def question(request: metrics_service_pb2.GetUsageTrendsRequest) -> TrendsQuestion:
-    """Returns the question of a request; refuses invalid fields."""
+def names(request: metrics_service_pb2.GetUsageTrendsRequest) -> list[str]:
+    """Returns the names of metrics and dimensions in a request."""
+    return [*request.metrics, *(one.dimension for one in request.filter.dimensions)]
+
+
+def question(request: metrics_service_pb2.GetUsageTrendsRequest, catalogue: Catalogue) -> TrendsQuestion:
+    """Returns the question of a request, which names what a catalogue has; refuses invalid fields."""
     return TrendsQuestion(
         period=shared.period(request.time_range),
-        part=shared.part(request.filter),
+        part=shared.part(request.filter, catalogue),
         granularity=shared.granularity(request.granularity, field="granularity"),
         metrics=request.metrics,
         comparison=shared.compared_with(request.comparison),
         since_revision=_since(request.since_revision),
+        catalogue=catalogue,
     )
 
 
@@ -57,18 +63,18 @@ def pieces(answer: Trends) -> Iterator[metrics_service_pb2.GetUsageTrendsRespons
     )
     yield metrics_service_pb2.GetUsageTrendsResponse(buckets=map(shared.described, answer.buckets))
     for name, values in answer.series.items():
-        yield metrics_service_pb2.GetUsageTrendsResponse(series=[_series(name, values)])
+        yield metrics_service_pb2.GetUsageTrendsResponse(series=[_series(answer, name, values)])
     if answer.earlier is not None:
         yield metrics_service_pb2.GetUsageTrendsResponse(earlier_buckets=map(shared.bucket, answer.earlier.buckets))
         for name, values in answer.earlier.series.items():
-            yield metrics_service_pb2.GetUsageTrendsResponse(earlier_series=[_series(name, values)])
+            yield metrics_service_pb2.GetUsageTrendsResponse(earlier_series=[_series(answer, name, values)])
 
 
-def _series(name: str, values: Sequence[Figure]) -> metrics_service_pb2.Series:
-    metric = registry.METRICS[name]
+def _series(answer: Trends, name: str, values: Sequence[Figure]) -> metrics_service_pb2.Series:
+    metric = answer.catalogue.metrics[name]
     return metrics_service_pb2.Series(
         metric=name,
         unit=metric.unit,
         title=metric.title,
-        values=[shared.series_value(name, value) for value in values],
+        values=[shared.series_value(metric, value) for value in values],
     )

@@ -482,6 +482,52 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, version, campaign_id)
     ) WITH (fillfactor = 80)
     """,
+    # The metrics that organizations have defined over their own events. The number of one is never used again, so
+    # deleted ones stay; has_remnants tells that something counted for one may be left. The projection counts events of
+    # revisions after counted_after. What came before is counted up to the quarter hour history_until (NULL: all of it),
+    # and complete_from is the quarter hour from which on raw events were there. A path that is not there is empty.
+    """
+    CREATE TABLE custom_metrics (
+        organization_id integer NOT NULL,
+        number integer NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        title text NOT NULL,
+        description text NOT NULL,
+        unit text NOT NULL,
+        better text NOT NULL,
+        event_types text[] NOT NULL,
+        aggregation text NOT NULL,
+        value_path text NOT NULL,
+        decimals smallint NOT NULL,
+        filter_path text NOT NULL,
+        filter_value jsonb,
+        dimension_path text NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        counted_after bigint NOT NULL,
+        history_until integer,
+        progress real NOT NULL DEFAULT 0,
+        complete_from integer NOT NULL DEFAULT 0,
+        not_numbers bigint NOT NULL DEFAULT 0,
+        distinct_values integer NOT NULL DEFAULT 0,
+        dimension_values integer NOT NULL DEFAULT 0,
+        is_deleted boolean NOT NULL DEFAULT false,
+        has_remnants boolean NOT NULL DEFAULT false,
+        PRIMARY KEY (organization_id, number)
+    ) WITH (fillfactor = 50)
+    """,
+    "CREATE UNIQUE INDEX custom_metrics_by_name ON custom_metrics (organization_id, name) WHERE NOT is_deleted",
+    # The distinct values of those metrics, each with its place among them: digests of what is told apart, and the
+    # values of a metric's own dimension.
+    """
+    CREATE TABLE custom_values (
+        organization_id integer NOT NULL,
+        number integer NOT NULL,
+        is_dimension boolean NOT NULL,
+        value text COLLATE "C" NOT NULL,
+        place integer NOT NULL,
+        PRIMARY KEY (organization_id, number, is_dimension, value)
+    )
+    """,
     # When each agent took which status.
     """
     CREATE TABLE agent_statuses (

@@ -251,6 +251,21 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may. Nothing of the call
     is stored. A stream is slowed down first. Metadata: limit, in events per second.
     """
+    ERROR_REASON_CUSTOM_METRIC_EXISTS: _ErrorReason.ValueType  # 110
+    """ALREADY_EXISTS. The organization has a custom metric of this name. Metadata: metric."""
+    ERROR_REASON_CUSTOM_METRIC_NOT_FOUND: _ErrorReason.ValueType  # 111
+    """NOT_FOUND. The organization has no custom metric of this name. Metadata: metric."""
+    ERROR_REASON_CUSTOM_METRIC_LIMIT: _ErrorReason.ValueType  # 112
+    """RESOURCE_EXHAUSTED without RetryInfo. The organization has as many custom metrics as it may have: delete one.
+    Metadata: limit.
+    """
+    ERROR_REASON_INVALID_PATH: _ErrorReason.ValueType  # 113
+    """INVALID_ARGUMENT. A path does not name a value that events of these types can carry. Metadata: path."""
+    ERROR_REASON_CUSTOM_METRIC_INCOMPLETE: _ErrorReason.ValueType  # 114
+    """FAILED_PRECONDITION. A custom metric is not complete for the period: with RetryInfo while the events before its
+    definition are being counted, else the period begins before complete_from. Metadata: metric, progress or complete_from
+    (RFC 3339).
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -487,5 +502,20 @@ limit, left, resets_at (RFC 3339).
 ERROR_REASON_EVENT_RATE: ErrorReason.ValueType  # 91
 """RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may. Nothing of the call
 is stored. A stream is slowed down first. Metadata: limit, in events per second.
+"""
+ERROR_REASON_CUSTOM_METRIC_EXISTS: ErrorReason.ValueType  # 110
+"""ALREADY_EXISTS. The organization has a custom metric of this name. Metadata: metric."""
+ERROR_REASON_CUSTOM_METRIC_NOT_FOUND: ErrorReason.ValueType  # 111
+"""NOT_FOUND. The organization has no custom metric of this name. Metadata: metric."""
+ERROR_REASON_CUSTOM_METRIC_LIMIT: ErrorReason.ValueType  # 112
+"""RESOURCE_EXHAUSTED without RetryInfo. The organization has as many custom metrics as it may have: delete one.
+Metadata: limit.
+"""
+ERROR_REASON_INVALID_PATH: ErrorReason.ValueType  # 113
+"""INVALID_ARGUMENT. A path does not name a value that events of these types can carry. Metadata: path."""
+ERROR_REASON_CUSTOM_METRIC_INCOMPLETE: ErrorReason.ValueType  # 114
+"""FAILED_PRECONDITION. A custom metric is not complete for the period: with RetryInfo while the events before its
+definition are being counted, else the period begins before complete_from. Metadata: metric, progress or complete_from
+(RFC 3339).
 """
 global___ErrorReason = ErrorReason

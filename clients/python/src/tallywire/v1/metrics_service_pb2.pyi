@@ -3088,6 +3088,9 @@ class MetricDescriptor(google.protobuf.message.Message):
     BETTER_FIELD_NUMBER: builtins.int
     GROUP_FIELD_NUMBER: builtins.int
     ONLY_BY_FIELD_NUMBER: builtins.int
+    CUSTOM_METRIC_FIELD_NUMBER: builtins.int
+    PROGRESS_FIELD_NUMBER: builtins.int
+    COMPLETE_FROM_FIELD_NUMBER: builtins.int
     name: builtins.str
     """name is the metric's name everywhere: in fields, series and documentation."""
     description: builtins.str
@@ -3109,6 +3112,14 @@ class MetricDescriptor(google.protobuf.message.Message):
     """better says which change of the figure is good news."""
     group: builtins.str
     """group is the title of the family that the metric belongs to: "Messages"."""
+    custom_metric: builtins.str
+    """custom_metric is the name of the custom metric that it is, or is computed from, without "custom." in front. Empty: it
+    is built in.
+    """
+    progress: builtins.float
+    """progress is the share of the events before the definition of a custom metric that is counted, from 0 to 1. Questions
+    about it fail until it is 1 (CUSTOM_METRIC_INCOMPLETE).
+    """
     @property
     def event_types(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """event_types are the types of the events that the metric counts. Empty: events of any type, events of types that the
@@ -3127,6 +3138,12 @@ class MetricDescriptor(google.protobuf.message.Message):
         it is absent. Empty: any dimension.
         """
 
+    @property
+    def complete_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """complete_from is the time from which on figures of a custom metric are complete: when it was defined, older raw
+        events were gone. Unset: for all time.
+        """
+
     def __init__(
         self,
         *,
@@ -3142,7 +3159,11 @@ class MetricDescriptor(google.protobuf.message.Message):
         better: global___MetricDirection.ValueType = ...,
         group: builtins.str = ...,
         only_by: collections.abc.Iterable[builtins.str] | None = ...,
+        custom_metric: builtins.str = ...,
+        progress: builtins.float = ...,
+        complete_from: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["better", b"better", "description", b"description", "event_types", b"event_types", "group", b"group", "has_series", b"has_series", "inputs", b"inputs", "kind", b"kind", "max_relative_error", b"max_relative_error", "name", b"name", "only_by", b"only_by", "title", b"title", "unit", b"unit"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["complete_from", b"complete_from"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["better", b"better", "complete_from", b"complete_from", "custom_metric", b"custom_metric", "description", b"description", "event_types", b"event_types", "group", b"group", "has_series", b"has_series", "inputs", b"inputs", "kind", b"kind", "max_relative_error", b"max_relative_error", "name", b"name", "only_by", b"only_by", "progress", b"progress", "title", b"title", "unit", b"unit"]) -> None: ...
 
 global___MetricDescriptor = MetricDescriptor

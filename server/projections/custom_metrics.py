@@ -1,0 +1,62 @@
+"""The projection of custom metrics: counts what events say of the metrics that organizations have defined."""
+
+import functools
+from collections.abc import Sequence
+from datetime import datetime
+
+from server.catalog import custom_counting
+from server.catalog.cells import Cells
+from server.catalog.counting import Overflow
+from server.catalog.custom_metrics import PROJECTION, KeptMetric
+from server.events.event import Event
+from server.projections import portions
+from server.projections.projection import Advance, Replacement
+from server.store import custom_metrics as stored
+from server.store import custom_values, members
+from server.store.database import Driver
+from server.store.projections import ProjectionPosition, Rows
+
+
+class CustomMetrics:
+    """Follows an organization that has custom metrics, from the revision on at which it has defined the first one.
+
+    It keeps nothing but figures, and the numbers of distinct values, which depend on no version of it.
+    """
+
+    name = PROJECTION
+    is_realtime = False
+    needs: Sequence[str] = ()
+
+    async def advance(
+        self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
+    ) -> Advance:
+        """Counts the events after a position."""
+        metrics = await stored.listed(driver, rows.organization_id)
+        types = sorted({event_type for one in metrics for event_type in one.definition.event_types})
+        events_after = functools.partial(stored.events_after, types)
+        portion = await portions.read(events_after, driver, rows.organization_id, position, newest, limit)
+        changes = await count(driver, rows.organization_id, metrics, portion.events)
+        return Advance(position=portion.reached, events=len(portion.events), changes=changes)
+
+    async def replace(
+        self, driver: Driver, valid: Rows, filled: Rows, complete_from: datetime | None, after: bytes
+    ) -> Replacement:
+        """Leaves everything as it is: there are no rows of versions."""
+        return Replacement(valid=valid)
+
+    async def remove_others(self, driver: Driver, valid: Rows, latest: int, limit: int) -> int:
+        """Removes nothing: there are no rows of versions."""
+        return 0
+
+
+async def count(driver: Driver, organization_id: int, metrics: Sequence[KeptMetric], events: Sequence[Event]) -> Cells:
+    """Returns what events add to the figures of metrics. It gives numbers to distinct values that have none, and notes
+    values that cannot be taken. The counting must be locked.
+    """
+    found = custom_counting.taken(metrics, events)
+    await stored.note_not_numbers(driver, organization_id, found.not_numbers)
+    if not found.each:
+        return {}
+    numbers = await custom_values.numbers(driver, organization_id, found.values())
+    overflow = Overflow.of(await members.over_limit(driver, organization_id, found.members()))
+    return custom_counting.added(found, numbers, overflow)

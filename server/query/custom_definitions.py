@@ -1,0 +1,77 @@
+"""How organizations define custom metrics, look at them and delete them."""
+
+from collections.abc import Sequence
+
+from server.catalog.custom_metrics import LAST_NUMBER, MOST, CustomMetric, KeptMetric
+from server.errors import Reason, Refused
+from server.store import custom_metrics as stored
+from server.store.database import Database, Driver
+from server.tenancy.principal import Principal
+
+
+class CustomDefinitions:
+    """The custom metrics of organizations. Definitions, deletions, steps of the projection and history take turns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def define(self, principal: Principal, metric: CustomMetric) -> KeptMetric:
+        """Defines a metric and returns it; refuses a name that is taken, and more metrics than there may be."""
+        organization_id = principal.organization_id
+        async with self._database.transaction() as driver:
+            locked = await stored.begin(driver, organization_id)
+            assert locked is not None  # noqa: S101 - the caller's organization has revisions
+            others = await stored.listed(driver, organization_id)
+            if any(one.definition.name == metric.name for one in others):
+                raise Refused(
+                    Reason.CUSTOM_METRIC_EXISTS,
+                    f"the organization has a custom metric {metric.name!r}: choose another name, or delete that one",
+                    field="metric.name",
+                    metadata={"metric": metric.name},
+                )
+            number = await stored.last_number(driver, organization_id) + 1
+            if len(others) >= MOST or number > LAST_NUMBER:
+                raise _limit(LAST_NUMBER if number > LAST_NUMBER else MOST)
+            await stored.add(driver, organization_id, number, metric, locked.position.revision)
+            return await _found(driver, organization_id, metric.name)
+
+    async def get(self, principal: Principal, name: str) -> KeptMetric:
+        """Returns a metric by its name; refuses one that is not there."""
+        async with self._database.query() as driver:
+            return await _found(driver, principal.organization_id, name)
+
+    async def listed(self, principal: Principal) -> Sequence[KeptMetric]:
+        """Returns all metrics of the caller's organization, by name."""
+        async with self._database.query() as driver:
+            return await stored.listed(driver, principal.organization_id)
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Deletes a metric; refuses one that is not there."""
+        async with self._database.transaction() as driver:
+            await stored.lock(driver, principal.organization_id)
+            if not await stored.delete(driver, principal.organization_id, name):
+                raise _not_found(name)
+
+
+async def _found(driver: Driver, organization_id: int, name: str) -> KeptMetric:
+    found = await stored.named(driver, organization_id, name)
+    if found is None:
+        raise _not_found(name)
+    return found
+
+
+def _not_found(name: str) -> Refused:
+    return Refused(
+        Reason.CUSTOM_METRIC_NOT_FOUND,
+        f"the organization has no custom metric {name[:64]!r}",
+        field="name",
+        metadata={"metric": name[:64]},
+    )
+
+
+def _limit(limit: int) -> Refused:
+    return Refused(
+        Reason.CUSTOM_METRIC_LIMIT,
+        f"the organization has {limit} custom metrics, which is the most: delete one that nobody needs",
+        metadata={"limit": str(limit)},
+    )
