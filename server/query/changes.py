@@ -9,13 +9,14 @@ from server.catalog.dimensions import Dimension
 
 
 class Absence(enum.Enum):
-    """Why a change cannot be computed."""
+    """Why a figure or a change cannot be computed."""
 
     NO_BASELINE = enum.auto()
     BEFORE_FLOOR = enum.auto()
     TOO_EARLY = enum.auto()
     NOT_KEPT = enum.auto()
     BEFORE_FIRST_EVENT = enum.auto()
+    TOO_MANY = enum.auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,7 @@ CHANGES = (
     "conversations_ended",
 )
 HOUR_FIGURES = ("total_conversations", "conversations_closed", "conversations_escalated")
+MAX_FOLLOWED = 300_000  # conversations: some three seconds
 _OPEN = "open_conversations"
 
 
@@ -74,16 +75,16 @@ class ConversationPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationMetrics:
-    """How conversations went. follow_ups is None, and hours_of_week is empty, where conversations are not kept by the
-    filter's dimension; breakdowns is empty with a filter. compared is None unless the question wants a comparison;
-    earlier is None where nothing can be compared, too.
+    """How conversations went. follow_ups may be the reason why there are none. hours_of_week is empty where
+    conversations are not kept by the filter's dimension; breakdowns is empty with a filter. compared is None unless the
+    question wants a comparison; earlier is None where nothing can be compared, too.
     """
 
     context: Context
     cohort: Cohort
     figures: ConversationFigures
     open_conversations: int | None
-    follow_ups: FollowUps | None
+    follow_ups: FollowUps | Absence
     durable: timedelta
     repeat: timedelta
     changes: Mapping[str, Change]
@@ -199,9 +200,13 @@ async def _planned(
 
 async def _follow_ups(
     driver: Driver, organization_id: int, question: ConversationsQuestion, read: Read[ConversationsPlan]
-) -> FollowUps | None:
+) -> FollowUps | Absence:
+    """Returns what came after conversations, which are looked at one by one, or why that is not known."""
     if not question.part.dimension.keeps(PROJECTION):
-        return None
+        return Absence.NOT_KEPT
+    closed = registry.METRICS[conversation_figures.metric("conversations_closed", question.cohort)]
+    if (figures.figure(closed, read.plan.whole(read.found.cells)) or 0) > MAX_FOLLOWED:
+        return Absence.TOO_MANY
     return await follow_ups.read(
         driver,
         organization_id,

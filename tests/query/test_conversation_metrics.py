@@ -11,6 +11,7 @@ import uci
 
 import tallywire
 from server.app import Running
+from server.query import conversation_metrics
 from server.rollups import audit, fold
 from server.store.database import Database
 from tallywire import AsyncClient
@@ -118,6 +119,7 @@ async def test_a_world_with_every_case(server: Running, caller: Caller, database
     before = await _closed(caller)
     await _started(caller)
     await _parts(caller)
+    await _too_many(caller)
     await _shown(server.address, caller)
     await _days(caller)
     assert await fold.fold_all(database, caller.organization_id) > 0
@@ -208,10 +210,23 @@ async def _parts(caller: Caller) -> None:
     assert all(figure is None for figure in by_field(answer.figures).values())
     assert not any(map(answer.HasField, ("open_conversations", "durable_resolution", "repeat_contacts")))
     assert not answer.hours_of_week
+    assert answer.follow_ups_absence_reason == answer_pb2.ABSENCE_REASON_NOT_KEPT
     previous = time_pb2.Comparison(mode=time_pb2.COMPARISON_MODE_PREVIOUS_PERIOD)
     answer = await ask(caller, comparison=previous)
     assert (counts(answer.earlier), answer.earlier.duration_ms.p99) == ((1, 1, 0, 0, 0, 1), MINUTE)
     assert answer.compared.end.ToDatetime() == DAY.replace(tzinfo=None)
+
+
+async def _too_many(caller: Caller) -> None:
+    """Of too many conversations nobody looks for what came after each; all else is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conversation_metrics, "MAX_FOLLOWED", 5)
+        answer = await ask(caller)
+        assert counts(answer.figures) == (9, 6, 3, 1, 1, 1)
+        assert answer.follow_ups_absence_reason == answer_pb2.ABSENCE_REASON_TOO_MANY
+        assert not any(map(answer.HasField, ("durable_resolution", "repeat_contacts")))
+        phone = await ask(caller, filter=answer_pb2.Filter(channel="phone"))
+        assert (phone.repeat_contacts.mature, phone.follow_ups_absence_reason) == (1, 0)
 
 
 async def _shown(address: str, caller: Caller) -> None:

@@ -7,6 +7,7 @@ from server.catalog import dimensions
 from server.catalog.follow_ups import FollowUps
 from server.errors import Reason, Refused
 from server.query.breakdowns import Breakdown
+from server.query.changes import Absence
 from server.query.conversation_figures import PERCENTS, Cohort, ConversationDistribution, ConversationFigures
 from server.query.conversation_metrics import ConversationMetrics, ConversationPoint, ConversationsQuestion
 from server.query.distribution_bins import Bin
@@ -73,7 +74,9 @@ def response(answer: ConversationMetrics) -> messages.GetConversationMetricsResp
         getattr(message.changes, name).CopyFrom(shared.change(change))
     for dimension, breakdown in answer.breakdowns.items():
         getattr(message, _BREAKDOWNS[dimension]).CopyFrom(_breakdown(breakdown))
-    if answer.follow_ups is not None:
+    if isinstance(answer.follow_ups, Absence):
+        message.follow_ups_absence_reason = shared.ABSENCES[answer.follow_ups]
+    else:
         message.durable_resolution.CopyFrom(_durable(answer.follow_ups, answer.durable.days))
         message.repeat_contacts.CopyFrom(_repeated(answer.follow_ups, answer.repeat.days))
     return message

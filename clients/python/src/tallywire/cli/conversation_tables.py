@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tallywire.cli import formatting, layout, points, tables
 from tallywire.cli.tables import Column
+from tallywire.v1 import answer_pb2
 from tallywire.v1 import conversation_metrics_pb2 as messages
 
 _HEADINGS: Final = {"by_channel": "Channel", "by_topic": "Topic", "by_handoff_reason": "Reason of the hand-over"}
@@ -123,6 +124,8 @@ def _distributions(console: Console, figures: messages.ConversationFigures, curr
 
 def _sentences(response: messages.GetConversationMetricsResponse) -> Iterator[str]:
     """Yields what is to be said of resolutions and of users who came back."""
+    if response.follow_ups_absence_reason == answer_pb2.ABSENCE_REASON_TOO_MANY:
+        yield "Too many conversations to look for what came after each: ask for a shorter period."
     if response.HasField("durable_resolution"):
         held = response.durable_resolution
         rate = formatting.field(held, "durable_resolution_rate", formatting.fraction)

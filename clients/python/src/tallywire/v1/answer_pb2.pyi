@@ -39,6 +39,8 @@ class _AbsenceReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     """The figure is not kept by the dimension of the filter."""
     ABSENCE_REASON_BEFORE_FIRST_EVENT: _AbsenceReason.ValueType  # 5
     """The earlier period begins before the organization's first event, so it cannot be compared fairly."""
+    ABSENCE_REASON_TOO_MANY: _AbsenceReason.ValueType  # 6
+    """The period has more than can be looked at one by one: ask for a shorter one, or narrow the question."""
 
 class AbsenceReason(_AbsenceReason, metaclass=_AbsenceReasonEnumTypeWrapper):
     """AbsenceReason says why a figure is absent."""
@@ -55,6 +57,8 @@ ABSENCE_REASON_NOT_KEPT: AbsenceReason.ValueType  # 4
 """The figure is not kept by the dimension of the filter."""
 ABSENCE_REASON_BEFORE_FIRST_EVENT: AbsenceReason.ValueType  # 5
 """The earlier period begins before the organization's first event, so it cannot be compared fairly."""
+ABSENCE_REASON_TOO_MANY: AbsenceReason.ValueType  # 6
+"""The period has more than can be looked at one by one: ask for a shorter one, or narrow the question."""
 global___AbsenceReason = AbsenceReason
 
 @typing.final

@@ -130,6 +130,7 @@ class GetConversationMetricsResponse(google.protobuf.message.Message):
     SERIES_FIELD_NUMBER: builtins.int
     COMPARED_FIELD_NUMBER: builtins.int
     EARLIER_FIELD_NUMBER: builtins.int
+    FOLLOW_UPS_ABSENCE_REASON_FIELD_NUMBER: builtins.int
     cohort: global___ConversationCohort.ValueType
     """cohort says which conversations the outcomes are of."""
     open_conversations: builtins.int
@@ -138,6 +139,11 @@ class GetConversationMetricsResponse(google.protobuf.message.Message):
     """
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the one of the series."""
+    follow_ups_absence_reason: tallywire.v1.answer_pb2.AbsenceReason.ValueType
+    """follow_ups_absence_reason says why there is no durable_resolution and there are no repeat_contacts: conversations are
+    not kept by the filter's dimension (NOT_KEPT), or more than 300,000 of the cohort are closed (TOO_MANY), which are
+    looked at one by one. Unset: they are there.
+    """
     @property
     def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
         """context says what was counted."""
@@ -148,7 +154,7 @@ class GetConversationMetricsResponse(google.protobuf.message.Message):
 
     @property
     def durable_resolution(self) -> global___DurableResolution:
-        """durable_resolution says how many resolutions held. Unset where conversations are not kept by the filter's dimension."""
+        """durable_resolution says how many resolutions held. Unset where follow_ups_absence_reason is set."""
 
     @property
     def repeat_contacts(self) -> global___RepeatContacts:
@@ -224,9 +230,10 @@ class GetConversationMetricsResponse(google.protobuf.message.Message):
         series: collections.abc.Iterable[global___ConversationPoint] | None = ...,
         compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
         earlier: global___ConversationFigures | None = ...,
+        follow_ups_absence_reason: tallywire.v1.answer_pb2.AbsenceReason.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_open_conversations", b"_open_conversations", "by_channel", b"by_channel", "by_handoff_reason", b"by_handoff_reason", "by_topic", b"by_topic", "changes", b"changes", "compared", b"compared", "context", b"context", "durable_resolution", b"durable_resolution", "earlier", b"earlier", "figures", b"figures", "open_conversations", b"open_conversations", "repeat_contacts", b"repeat_contacts"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_open_conversations", b"_open_conversations", "by_channel", b"by_channel", "by_handoff_reason", b"by_handoff_reason", "by_topic", b"by_topic", "changes", b"changes", "cohort", b"cohort", "compared", b"compared", "context", b"context", "durable_resolution", b"durable_resolution", "duration_bins", b"duration_bins", "earlier", b"earlier", "figures", b"figures", "granularity", b"granularity", "hours_of_week", b"hours_of_week", "message_bins", b"message_bins", "open_conversations", b"open_conversations", "repeat_contacts", b"repeat_contacts", "series", b"series"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_open_conversations", b"_open_conversations", "by_channel", b"by_channel", "by_handoff_reason", b"by_handoff_reason", "by_topic", b"by_topic", "changes", b"changes", "cohort", b"cohort", "compared", b"compared", "context", b"context", "durable_resolution", b"durable_resolution", "duration_bins", b"duration_bins", "earlier", b"earlier", "figures", b"figures", "follow_ups_absence_reason", b"follow_ups_absence_reason", "granularity", b"granularity", "hours_of_week", b"hours_of_week", "message_bins", b"message_bins", "open_conversations", b"open_conversations", "repeat_contacts", b"repeat_contacts", "series", b"series"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_open_conversations", b"_open_conversations"]) -> typing.Literal["open_conversations"] | None: ...
 
 global___GetConversationMetricsResponse = GetConversationMetricsResponse
