@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import answers
 import pytest
 import scripted
 from google.rpc import code_pb2
@@ -119,6 +120,21 @@ async def test_values_to_choose_from(running: scripted.Running, script: scripted
     assert (narrow.dimension, narrow.prefix, narrow.page_size) == ("agent", "su", 3)
     assert narrow.time_range.end.ToDatetime(tzinfo=UTC) == END
     assert (plain.dimension, plain.HasField("time_range"), plain.page_size) == ("agent", False, 0)
+
+
+def test_money_is_in_the_currency_that_a_filter_names(run: Run, script: scripted.Script) -> None:
+    table = metrics_service_pb2.QueryMetricsResponse(
+        metrics=[metrics_service_pb2.MetricColumn(metric="campaign_cost_micros", unit="micros")]
+    )
+    table.total.figures.add(integer=1_500_000)
+    table.context.currency = "EUR"
+    usage = answers.usage(points=2, metrics=3)
+    script.answers.update(table=table, usage=usage)
+    for arguments in (["query", "--metric", "campaign_cost_micros"], ["usage", "--metric", "campaign_cost_micros"]):
+        assert "EUR" in run(*arguments).stdout
+        narrowed = run(*arguments, "--where", "currency=USD").stdout
+        assert "USD" in narrowed
+        assert "EUR" not in narrowed
 
 
 def catalogue(*_: Any) -> metrics_service_pb2.ListMetricsResponse:
