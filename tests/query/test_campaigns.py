@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import tallywire
 from server.catalog import dimensions
 from server.organizations.settings import OrganizationSettings
 from server.rollups import audit
@@ -16,8 +17,8 @@ from tallywire.v1 import (
     metrics_service_pb2,
     time_pb2,
 )
-from tests.support import serving
-from tests.support.serving import Accounts, Caller, refused
+from tests.support import commands, serving
+from tests.support.serving import Accounts, Caller, Running, refused
 from tests.support.tiny_worlds import DAY, THE_DAY, e
 
 HOUR, A_DAY = 60, 24 * 60
@@ -106,7 +107,7 @@ SPRING_AMOUNTS = {
 }
 
 
-async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, database: Database) -> None:
+async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, database: Database, server: Running) -> None:
     caller = await accounts.caller(settings=OrganizationSettings(time_zone="UTC", currency="EUR"))
     other = await accounts.caller(settings=OrganizationSettings(time_zone="UTC"))
     await caller.track_all(WORLD)
@@ -171,6 +172,8 @@ async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, databas
     ):
         assert serving.refusal(await refused(call))[1] == reason
 
+    await hold_the_client(server, caller)
+
     # A campaign beyond the limit.
     async with database.ingest() as driver:
         beyond = Candidate(dimensions.CAMPAIGN.member_kind, "beyond", 0)
@@ -186,3 +189,38 @@ async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, databas
     assert serving.refusal(expired)[1] == "PAGE_TOKEN_EXPIRED"
     assert answer.context.currency == "EUR"
     assert (await audit.check(database, caller.organization_id)).mismatches == 0
+
+
+async def hold_the_client(server: Running, caller: Caller) -> None:
+    """Asks by the client and by the command, in each of its forms."""
+    dates = ("--from", "2024-05-15", "--to", "2024-05-16")
+    start, end = DAY, DAY + timedelta(days=1)
+    async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
+        listed = await client.campaigns(start, end, order_by="roi", currency="USD", ascending=True, page_size=1)
+        one = await client.campaign("spring", start, end, granularity="hour", compare="previous")
+    assert ([found.campaign_id for found in listed.campaigns], listed.campaign_count) == (["spring"], 2)
+    assert (len(one.points), one.campaign.HasField("earlier_figures")) == (24, True)
+
+    text = await commands.shown(server.address, caller, "campaigns", *dates, "--compare", "previous")
+    lines = [line.split() for line in text.splitlines()]
+    assert ["Spring", "3", "2", "66.7", "%", "EUR", "0.0000", "0.0001", "0.0001", "-73.3", "%"] in lines, text
+    assert ["USD", "0.00", "0.0000", "0.0000", "-100.0", "%"] in lines, text
+    assert ["No", "campaign", "1", "1", "100.0", "%", "EUR", "0.0000", "0.00", "–", "–"] in lines, text
+    text = await commands.shown(server.address, caller, "campaigns", "spring", *dates, "--granularity", "hour")
+    assert "Spring (spring)" in text
+    assert ["Conversion", "rate", "66.7", "%"] in [line.split() for line in text.splitlines()], text
+
+    sheet = await commands.csv(server.address, caller, "campaigns", *dates)
+    found = [(row["row"], row["campaign_id"], row["currency"], row["roi"], row["leads_generated"]) for row in sheet]
+    assert found[:4] == [
+        ("campaign", "spring", "EUR", str((40 - 150) / 150), "3"),
+        ("campaign", "spring", "GBP", "", "3"),
+        ("campaign", "spring", "USD", "-1.0", "3"),
+        ("campaign", "autumn", "", "", "1"),
+    ]
+    assert [row for row, *_ in found[4:]] == ["without_campaign", "total", "total", "total"]
+    sheet = await commands.csv(server.address, caller, "campaigns", "spring", *dates, "--compare", "previous")
+    assert [row["row"] for row in sheet[:5]] == ["period", "period", "period", "earlier", "point"]
+    document = await commands.document(server.address, caller, "campaigns", "spring", *dates)
+    assert document["campaign"]["figures"]["cohort_leads_converted"] == 2
+    assert document["campaign"]["ended_at"] is None

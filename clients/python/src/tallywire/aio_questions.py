@@ -8,8 +8,17 @@ from typing import TypeVar, Unpack
 import grpc
 import grpc.aio
 
-from tallywire import aio_stubs, conversation_requests, errors, requests, retries, table_pages, table_requests
-from tallywire.v1 import conversation_metrics_pb2, metrics_service_pb2
+from tallywire import (
+    aio_stubs,
+    campaign_requests,
+    conversation_requests,
+    errors,
+    requests,
+    retries,
+    table_pages,
+    table_requests,
+)
+from tallywire.v1 import campaign_service_pb2, conversation_metrics_pb2, metrics_service_pb2
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -185,6 +194,33 @@ class AsyncQuestions(abc.ABC):
         """Returns recorded cost and tokens, and estimates apart from that, as Client.costs() does."""
         request = requests.costs(requests.time_range(start, end, time_zone), rows, granularity, compare)
         return await self._call(self._bound().metrics.GetCosts, lambda: request, retries.QUERY, timeout)
+
+    async def campaigns(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        page_size: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+        **options: Unpack[campaign_requests.CampaignsOptions],
+    ) -> campaign_service_pb2.ListCampaignsResponse:
+        """Returns the campaigns of [start, end), as Client.campaigns() does."""
+        request = campaign_requests.campaigns(start, end, options, page_size, page_token)
+        return await self._call(self._bound().campaigns.ListCampaigns, lambda: request, retries.QUERY, timeout)
+
+    async def campaign(
+        self,
+        campaign_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[campaign_requests.CampaignOptions],
+    ) -> campaign_service_pb2.GetCampaignResponse:
+        """Returns the figures of one campaign, and a series of them, as Client.campaign() does."""
+        request = campaign_requests.campaign(campaign_id, start, end, options)
+        return await self._call(self._bound().campaigns.GetCampaign, lambda: request, retries.QUERY, timeout)
 
     async def metrics(
         self,

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, cast
 
 import grpc.aio
 
-from tallywire.v1 import event_service_pb2_grpc, metrics_service_pb2_grpc, realtime_service_pb2_grpc
+from tallywire.v1 import (
+    campaign_service_pb2_grpc,
+    event_service_pb2_grpc,
+    metrics_service_pb2_grpc,
+    realtime_service_pb2_grpc,
+)
 
 if TYPE_CHECKING:
     # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
+    from tallywire.v1.campaign_service_pb2_grpc import CampaignServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
     from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
     from tallywire.v1.realtime_service_pb2_grpc import RealtimeServiceAsyncStub
@@ -23,6 +29,7 @@ class Stubs:
     channel: grpc.aio.Channel
     events: "EventServiceAsyncStub"
     metrics: "MetricsServiceAsyncStub"
+    campaigns: "CampaignServiceAsyncStub"
     realtime: "RealtimeServiceAsyncStub"
 
 
@@ -33,6 +40,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         channel=channel,
         events=cast("EventServiceAsyncStub", event_service_pb2_grpc.EventServiceStub(channel)),
         metrics=cast("MetricsServiceAsyncStub", metrics_service_pb2_grpc.MetricsServiceStub(channel)),
+        campaigns=cast("CampaignServiceAsyncStub", campaign_service_pb2_grpc.CampaignServiceStub(channel)),
         realtime=cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(channel)),
     )
 

@@ -23,6 +23,7 @@ from tallywire import (
     subscription,
 )
 from tallywire.v1 import (
+    campaign_service_pb2_grpc,
     event_pb2,
     event_service_pb2,
     event_service_pb2_grpc,
@@ -71,6 +72,7 @@ class Client(questions.Questions):
         self._channel = self._connection.open()
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
         self._metrics = metrics_service_pb2_grpc.MetricsServiceStub(self._channel)
+        self._campaigns = campaign_service_pb2_grpc.CampaignServiceStub(self._channel)
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
 
     def __repr__(self) -> str:

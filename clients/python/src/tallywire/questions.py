@@ -7,8 +7,14 @@ from typing import TypeVar, Unpack
 
 import grpc
 
-from tallywire import conversation_requests, errors, requests, retries, table_pages, table_requests
-from tallywire.v1 import conversation_metrics_pb2, metrics_service_pb2, metrics_service_pb2_grpc
+from tallywire import campaign_requests, conversation_requests, errors, requests, retries, table_pages, table_requests
+from tallywire.v1 import (
+    campaign_service_pb2,
+    campaign_service_pb2_grpc,
+    conversation_metrics_pb2,
+    metrics_service_pb2,
+    metrics_service_pb2_grpc,
+)
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -18,6 +24,7 @@ class Questions(abc.ABC):
     """A client's questions about figures; how a call is made is the client's own."""
 
     _metrics: metrics_service_pb2_grpc.MetricsServiceStub
+    _campaigns: campaign_service_pb2_grpc.CampaignServiceStub
 
     @abc.abstractmethod
     def _call(
@@ -217,6 +224,41 @@ class Questions(abc.ABC):
         """
         request = requests.costs(requests.time_range(start, end, time_zone), rows, granularity, compare)
         return self._call(self._metrics.GetCosts, lambda: request, retries.QUERY, timeout)
+
+    def campaigns(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        page_size: int | None = None,
+        page_token: str = "",
+        timeout: float | None = None,
+        **options: Unpack[campaign_requests.CampaignsOptions],
+    ) -> campaign_service_pb2.ListCampaignsResponse:
+        """Returns the campaigns of [start, end), a page at a time: their leads, what became of those, and what it cost.
+
+        The options are order_by, ascending, currency, compare and time_zone (CampaignsOptions). Raises
+        FailedPrecondition with PAGE_TOKEN_EXPIRED for a page after figures have changed: ask for the first one again.
+        """
+        request = campaign_requests.campaigns(start, end, options, page_size, page_token)
+        return self._call(self._campaigns.ListCampaigns, lambda: request, retries.QUERY, timeout)
+
+    def campaign(
+        self,
+        campaign_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[campaign_requests.CampaignOptions],
+    ) -> campaign_service_pb2.GetCampaignResponse:
+        """Returns the figures of one campaign, and a series of them.
+
+        The options are granularity, compare, time_zone and week_start (CampaignOptions). Raises NotFound for a campaign
+        that no event has ever carried, FailedPrecondition for one that is counted under "_other".
+        """
+        request = campaign_requests.campaign(campaign_id, start, end, options)
+        return self._call(self._campaigns.GetCampaign, lambda: request, retries.QUERY, timeout)
 
     def metrics(self, *, timeout: float | None = None) -> metrics_service_pb2.ListMetricsResponse:
         """Returns the catalogue: every metric with its unit and definition."""

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tallywire import events, version
 from tallywire.cli import (
+    campaigns,
     catalogue,
     completion,
     conversations,
@@ -203,6 +204,7 @@ application.command(name="costs")(costs.costs)
 application.command(name="daily")(daily.daily)
 application.command(name="quota")(quota.quota)
 application.command(name="roi")(roi.roi)
+application.command(name="campaigns")(campaigns.campaigns)
 application.command(name="query")(query.query)
 application.command(name="top")(query.top)
 application.command(name="metrics")(catalogue.metrics)
