@@ -59,15 +59,14 @@ def contributions(conversation: Conversation) -> Iterator[Contribution]:
         began.append(("first_response", _milliseconds(one.began_at, one.first_sent_at)))
     if one.human_messages:
         began.append(("first_human_response", _milliseconds(one.began_at, one.human_messages[0])))
-    yield Contribution(one.began_at, beginning, began)
-    since = [("open", _NOT_TOLD)] if one.is_open else []
+    if one.is_open:
+        began.append(("open", _NOT_TOLD))
     if one.outcome is not None and one.closed_at is not None:
         to = Attribution(one.agent_id, one.channel, one.team_id, *shared)
         closed = list(_closed(one, one.outcome, one.closed_at))
         yield Contribution(one.closed_at, to, closed)
-        since += ((OF_STARTED[name], value) for name, value in closed)
-    if since:
-        yield Contribution(one.began_at, beginning, since)
+        began += ((OF_STARTED[name], value) for name, value in closed)
+    yield Contribution(one.began_at, beginning, began)
     if one.human_resolved_at is not None:
         to = Attribution(one.human_resolved_agent_id, one.human_resolved_channel, one.human_resolved_team_id, *shared)
         taken = _milliseconds(one.began_at, one.human_resolved_at)
