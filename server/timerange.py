@@ -36,6 +36,8 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 class Granularity(enum.Enum):
     """The width of one point of a series, on the clock on the wall of a time zone."""
 
+    MINUTE = "minute"
+    FIVE_MINUTES = "five_minutes"
     QUARTER_HOUR = "quarter_hour"
     HALF_HOUR = "half_hour"
     HOUR = "hour"
@@ -46,6 +48,9 @@ class Granularity(enum.Enum):
     YEAR = "year"
 
 
+# Widths that are less than what figures are kept by, in minutes: such series are counted from raw events.
+FINE = {Granularity.MINUTE: 1, Granularity.FIVE_MINUTES: 5}
+FINE_DAYS = 2
 _CLOCK = {Granularity.QUARTER_HOUR: 1, Granularity.HALF_HOUR: 2, Granularity.HOUR: quarters.QUARTERS_PER_HOUR}
 _MONTHS = {Granularity.MONTH: 1, Granularity.QUARTER: 3, Granularity.YEAR: 12}
 
@@ -62,10 +67,23 @@ class Span:
         """Returns the number of quarter hours."""
         return self.end - self.start
 
+    @property
+    def interval(self) -> "Interval":
+        """Returns the same as instants."""
+        return Interval(start=instant(self.start), end=instant(self.end))
+
+
+class Edge(NamedTuple):
+    """A part [start, end) of a quarter hour."""
+
+    bucket: int
+    start: datetime
+    end: datetime
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A period [start, end) as it was asked for, of which a question answers what there can be."""
+class Interval:
+    """A half-open interval [start, end) of instants; an empty one has an end that is its start."""
 
     start: datetime
     end: datetime
@@ -73,30 +91,78 @@ class Asked:
     @property
     def span(self) -> Span:
         """Returns the quarter hours that hold it."""
-        return Span(start=floor_bucket(self.start), end=ceil_bucket(self.end))
+        first = floor_bucket(self.start)
+        return Span(start=first, end=max(first, ceil_bucket(self.end)) if self.end > self.start else first)
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """Returns the parts of quarter hours at its ends; there are none where it is of whole quarter hours."""
+        span = self.span
+        buckets = dict.fromkeys((span.start, span.end - 1)) if span.length else {}
+        edges = (Edge(one, max(self.start, instant(one)), min(self.end, instant(one + 1))) for one in buckets)
+        return tuple(edge for edge in edges if edge.end - edge.start < QUARTER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeRange:
-    """The period of a question, resolved against the clock of the database. asked ends later than span where the period
-    is still running. week_start is the day on which weeks begin, 0 for Monday.
+    """The period of a question, resolved against the clock of the database: quarter hours that hold what was asked for,
+    up to the latest time that an event can have. week_start is the day on which weeks begin, 0 for Monday.
+
+    raw_from is the quarter hour from which on raw events are kept, if the question is to be answered to the
+    microsecond: then bounds are as asked wherever there are raw events.
     """
 
     span: Span
     zone: zoneinfo.ZoneInfo
     now: datetime
-    asked: Asked
+    asked: Interval
     week_start: int = 0
+    raw_from: int | None = None
+
+    @property
+    def bounds(self) -> Interval:
+        """Returns what is answered: what was asked for, or the quarter hours that hold it."""
+        span, asked = self.span, self.asked
+        is_start = self.is_exact(asked.start) and floor_bucket(asked.start) == span.start
+        is_end = self.is_exact(asked.end) and ceil_bucket(asked.end) == span.end
+        return Interval(
+            start=asked.start if is_start else instant(span.start), end=asked.end if is_end else instant(span.end)
+        )
+
+    def is_exact(self, at: datetime) -> bool:
+        """Returns whether a bound can be within a quarter hour: raw events are wanted, and kept, there."""
+        return self.raw_from is not None and floor_bucket(at) >= self.raw_from
+
+    def rounded(self, interval: Interval) -> Interval:
+        """Returns an interval whose bounds are moved outwards to quarter hours where they cannot be exact."""
+        return Interval(
+            start=interval.start if self.is_exact(interval.start) else instant(floor_bucket(interval.start)),
+            end=interval.end if self.is_exact(interval.end) else instant(ceil_bucket(interval.end)),
+        )
+
+    def cut(self, span: Span) -> Interval:
+        """Returns what a span has of the period."""
+        bounds, whole = self.bounds, span.interval
+        start = max(bounds.start, whole.start)
+        return Interval(start=start, end=max(start, min(bounds.end, whole.end)))
 
     @property
     def still_running(self) -> bool:
         """Returns whether now is before the end."""
-        return self.now < instant(self.span.end)
+        return self.now < self.bounds.end
+
+    @property
+    def passed(self) -> Interval:
+        """Returns what has passed of the period, in whole quarter hours while it is still running."""
+        bounds = self.bounds
+        if not self.still_running:
+            return bounds
+        return Interval(start=bounds.start, end=max(bounds.start, min(bounds.end, instant(floor_bucket(self.now)))))
 
     @property
     def elapsed(self) -> Span:
-        """Returns the quarter hours of the period that have passed entirely."""
-        return Span(start=self.span.start, end=max(self.span.start, min(self.span.end, floor_bucket(self.now))))
+        """Returns the quarter hours of what has passed."""
+        return self.passed.span
 
 
 def instant(bucket: int) -> datetime:
@@ -148,9 +214,10 @@ def resolve(
     now: datetime,
     *,
     week_start: int = 0,
+    raw_from: int | None = None,
     field: str = "time_range",
 ) -> TimeRange:
-    """Returns the period that is answered: whole quarter hours, up to the latest time that an event can have now."""
+    """Returns the period that is answered, up to the latest time that an event can have now."""
     if end <= start:
         raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field=f"{field}.end")
     if start < FLOOR:
@@ -167,8 +234,10 @@ def resolve(
             metadata={"limit_days": str(MAX_DAYS)},
         )
     longest = timedelta(days=MAX_DAYS)
-    asked = Asked(start=start, end=end if end - start <= longest else start + longest)
-    return TimeRange(span=Span(start=first, end=last), zone=zone, now=now, asked=asked, week_start=week_start)
+    asked = Interval(start=start, end=end if end - start <= longest else start + longest)
+    return TimeRange(
+        span=Span(start=first, end=last), zone=zone, now=now, asked=asked, week_start=week_start, raw_from=raw_from
+    )
 
 
 def choose_granularity(span: Span) -> Granularity:
@@ -184,14 +253,37 @@ def choose_granularity(span: Span) -> Granularity:
 def buckets(period: TimeRange, granularity: Granularity) -> list[Span]:
     """Returns the points of a series: the period cut at the zone's hours, days, weeks or other widths, without gaps."""
     spans = list(itertools.islice(points(period, granularity), MAX_POINTS + 1))
-    if len(spans) > MAX_POINTS:
+    _check_points(len(spans))
+    return spans
+
+
+def intervals(period: TimeRange, granularity: Granularity) -> list[Interval]:
+    """Returns the points of a series to the bounds of the period, and those that are finer than quarter hours, too."""
+    if granularity not in FINE:
+        return [period.cut(span) for span in buckets(period, granularity)]
+    bounds, width = period.bounds, timedelta(minutes=FINE[granularity])
+    _check_points((bounds.end - bounds.start) // width)
+    if bounds.end - bounds.start > timedelta(days=FINE_DAYS):
+        raise Refused(
+            Reason.TIME_RANGE_TOO_LARGE,
+            f"a series by the minute or five minutes is of at most {FINE_DAYS} days",
+            field="time_range",
+            metadata={"limit_days": str(FINE_DAYS)},
+        )
+    cuts = [bounds.start]
+    while cuts[-1] < bounds.end:
+        cuts.append(min(bounds.end, cuts[-1] + width - (cuts[-1] - EPOCH) % width))
+    return [Interval(start=start, end=end) for start, end in itertools.pairwise(cuts)]
+
+
+def _check_points(count: int) -> None:
+    if count > MAX_POINTS:
         raise Refused(
             Reason.TOO_MANY_POINTS,
             f"the series would have more than {MAX_POINTS} points; choose a coarser granularity",
             field="granularity",
             metadata={"limit": str(MAX_POINTS)},
         )
-    return spans
 
 
 def points(period: TimeRange, granularity: Granularity) -> Iterator[Span]:
@@ -206,9 +298,13 @@ def points(period: TimeRange, granularity: Granularity) -> Iterator[Span]:
             break
 
 
-def is_cut(bucket: int, period: TimeRange, granularity: Granularity) -> bool:
-    """Returns whether one point of that width ends, and the next begins, where a quarter hour begins."""
-    return any(cut == bucket for cut in itertools.islice(_cuts(bucket - 1, period, granularity), 1))
+def is_cut(at: datetime, period: TimeRange, granularity: Granularity) -> bool:
+    """Returns whether one point of that width ends, and the next begins, at an instant."""
+    if granularity in FINE:
+        return not (at - EPOCH) % timedelta(minutes=FINE[granularity])
+    bucket = floor_bucket(at)
+    cuts = itertools.islice(_cuts(bucket - 1, period, granularity), 1)
+    return at == instant(bucket) and any(cut == bucket for cut in cuts)
 
 
 def _cuts(at: int, period: TimeRange, granularity: Granularity) -> Iterator[int]:
@@ -295,33 +391,3 @@ def last_days(period: TimeRange, days: int) -> TimeRange:
     start = max(midnight(last - timedelta(days=days - 1), period.zone), FLOOR)
     end = midnight(last + timedelta(days=1), period.zone)
     return dataclasses.replace(period, span=Span(start=floor_bucket(start), end=floor_bucket(end)))
-
-
-class Segment(NamedTuple):
-    """A run of rollup buckets of one width, [start, end) in quarter hours, which are a part of a span."""
-
-    granularity: quarters.Width
-    start: int
-    end: int
-
-
-_WIDTHS = sorted(quarters.Width)
-
-
-def segments(span: Span) -> list[Segment]:
-    """Returns the span as the fewest rollup buckets: the widest that fit inside, ever finer ones towards the edges."""
-    start, end = span.start, span.end
-    width = _WIDTHS[0]
-    before: list[Segment] = []
-    after: list[Segment] = []
-    for wider in _WIDTHS[1:]:
-        first, last = -(-start // wider) * wider, end // wider * wider
-        if first >= last:
-            break
-        if start < first:
-            before.append(Segment(width, start, first))
-        if last < end:
-            after.append(Segment(width, last, end))
-        width, start, end = wider, first, last
-    inside = [Segment(width, start, end)] if start < end else []
-    return [*before, *inside, *reversed(after)]

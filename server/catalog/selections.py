@@ -1,5 +1,6 @@
 """What a question reads and what comes back, as values: the store takes and gives them."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from datetime import datetime
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
-from server.timerange import Span
+from server.timerange import Edge, Interval, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,18 +27,41 @@ class Wanted:
 class Selection:
     """Which figures one cell of an answer is made of: a value of a dimension over a span.
 
-    With bins=False the cell has no histograms. A selection is also the name by which a reading gives its cell.
+    With bins=False the cell has no histograms. edges stand in place of the whole quarter hours of the span that they
+    are parts of. A selection is also the name by which a reading gives its cell.
     """
 
     dimension: Dimension
     value: str
     span: Span
     bins: bool = True
+    edges: tuple[Edge, ...] = ()
 
     @classmethod
     def of(cls, part: Filter, span: Span, *, bins: bool = True) -> "Selection":
         """Returns the selection of a part of the organization over a span."""
         return cls(dimension=part.dimension, value=part.value, span=span, bins=bins)
+
+    @classmethod
+    def within(cls, part: Filter, interval: Interval, *, bins: bool = True) -> "Selection":
+        """Returns the selection of a part of the organization to the bounds of an interval."""
+        return cls(dimension=part.dimension, value=part.value, span=interval.span, bins=bins, edges=interval.edges)
+
+    @property
+    def inner(self) -> "Selection":
+        """Returns the selection of what is left of the span without the quarter hours of its edges."""
+        return dataclasses.replace(self, span=inner(self.span, self.edges), edges=()) if self.edges else self
+
+
+def inner(span: Span, edges: Sequence[Edge]) -> Span:
+    """Returns what is left of a span without quarter hours at its ends."""
+    start, end = span.start, span.end
+    for edge in edges:
+        if edge.bucket == start:
+            start += 1
+        else:
+            end -= 1
+    return Span(start=start, end=end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +78,14 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventTypeCounts:
-    """Asks for one counter of every event type over a span, of at most `limit` types, the first in order."""
+    """Asks for one counter of every event type over a span, of at most `limit` types, the first in order. edges are as
+    those of a selection.
+    """
 
     counter: int
     span: Span
     limit: int
+    edges: tuple[Edge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,23 +93,25 @@ async def answer(queries: Queries, principal: Principal, question: AgentQuestion
     organization_id, part = principal.organization_id, question.part
     make_plan = functools.partial(plan, part, question.trend_days, question.granularity, question.comparison)
     wanted = _WANTED if question.is_agent else _WANTED_OF_TEAM
-    async with queries.reading(principal, question.period, wanted, make_plan, in_snapshot=True) as (driver, read):
+    exactness = comparison.exactness(question.period, question.comparison)
+    reading = queries.reading(principal, question.period, wanted, make_plan, in_snapshot=True, exactness=exactness)
+    async with reading as (driver, read):
         if not await overflow.check(driver, organization_id, part, field=part.dimension.field):
             raise _unknown(part)
         profile = await agents.profile(driver, organization_id, part.value) if question.is_agent else None
         compared = read.plan.earlier.compared(read.found.first_event) if read.plan.earlier else None
-        spans = {read.plan.period: read.period.span}
+        bounds = {read.plan.period: read.period.bounds}
         if compared and read.plan.before and not compared.absence:
-            spans[read.plan.before] = compared.span
+            bounds[read.plan.before] = compared.bounds
         now, timeout = read.found.as_of.at, timedelta(hours=principal.settings.presence_timeout)
         there = {
-            chosen: await presence.read(driver, organization_id, part.value, span, now, timeout)
+            chosen: await presence.read(driver, organization_id, part.value, mine, now, timeout)
             if question.is_agent
             else presence.UNKNOWN
-            for chosen, span in spans.items()
+            for chosen, mine in bounds.items()
         }
     found = read.found.cells
-    whole = {chosen: _figures(found[chosen], there[chosen]) for chosen in spans}
+    whole = {chosen: _figures(found[chosen], there[chosen]) for chosen in bounds}
     return Agent(
         context=read.context(FIGURES),
         agent_id=part.value if question.is_agent else "",
@@ -160,8 +162,8 @@ def plan(
     days = timerange.buckets(timerange.last_days(period, trend_days), granularity)
     earlier = comparison.earlier(compared_with, period) if compared_with else None
     return AgentPlan(
-        period=Selection.of(part, period.span),
+        period=Selection.within(part, period.bounds),
         days=[Selection.of(part, day) for day in days],
         earlier=earlier,
-        before=Selection.of(part, earlier.span) if earlier and not earlier.is_before_floor else None,
+        before=Selection.within(part, earlier.bounds) if earlier and not earlier.is_before_floor else None,
     )

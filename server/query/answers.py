@@ -1,5 +1,6 @@
 """What questions and answers have in common, as values."""
 
+import enum
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from server import timerange
 from server.catalog.figures import Figures
 from server.catalog.selections import AsOf
 from server.tenancy.principal import Principal
-from server.timerange import Span, TimeRange
+from server.timerange import Interval, Span, TimeRange
 
 # Figures of every answer about a whole period, be it the organization's or one agent's.
 COMMON_FIGURES = (
@@ -46,6 +47,14 @@ COMMON_FIGURES = (
 )
 
 
+class Source(enum.Enum):
+    """What figures were read from."""
+
+    ROLLUPS = enum.auto()
+    RAW_EVENTS = enum.auto()
+    BOTH = enum.auto()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """The period as it was asked for. Without a zone, it is in the organization's own; without a first day of weeks (0
@@ -57,13 +66,25 @@ class Period:
     zone: zoneinfo.ZoneInfo | None
     week_start: int | None = None
 
-    def resolved(self, principal: Principal, now: datetime) -> TimeRange:
-        """Returns the period in quarter hours, as it is at an instant."""
+    @property
+    def is_within_quarters(self) -> bool:
+        """Returns whether it begins or ends within a quarter hour."""
+        return is_within_quarters(Interval(start=self.start, end=self.end))
+
+    def resolved(self, principal: Principal, now: datetime, raw_from: int | None = None) -> TimeRange:
+        """Returns the period as it is at an instant; to the microsecond where raw events are kept, if raw_from says
+        from which quarter hour on that is.
+        """
         zone = self.zone or timerange.zone(principal.settings.time_zone)
         week_start = self.week_start
         if week_start is None:
             week_start = timerange.WEEKDAYS.index(principal.settings.week_start)
-        return timerange.resolve(self.start, self.end, zone, now, week_start=week_start)
+        return timerange.resolve(self.start, self.end, zone, now, week_start=week_start, raw_from=raw_from)
+
+
+def is_within_quarters(asked: Interval) -> bool:
+    """Returns whether an interval begins or ends within a quarter hour."""
+    return any((at - timerange.EPOCH) % timerange.QUARTER for at in (asked.start, asked.end))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +100,7 @@ class Context:
     lagging: Mapping[str, int]
     currency: str
     first_event: int | None
+    source: Source = Source.ROLLUPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

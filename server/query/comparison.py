@@ -9,19 +9,21 @@ import calendar
 import dataclasses
 import enum
 import functools
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from server import timerange
+from server.query import answers
+from server.query.answers import Period
 from server.query.changes import Absence
-from server.timerange import Asked, Granularity, Span, TimeRange
+from server.query.edges import MOST_REQUIRED, Exactness
+from server.timerange import Granularity, Interval, Span, TimeRange
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 _DAYS_OF_52_WEEKS = 364
-_Move = Callable[[Span], Span]
+_Move = Callable[[Interval], Interval]
 
 
 class Mode(enum.Enum):
@@ -39,17 +41,17 @@ class Comparison:
     """With what a question wants its period compared. custom is the period of Mode.CUSTOM, and None for others."""
 
     mode: Mode
-    custom: Asked | None = None
+    custom: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What an answer says of its comparison: the earlier span, where the part of the period ends that it is compared
-    with, and why there are no earlier figures, if so.
+    """What an answer says of its comparison: the earlier bounds, where the part of the period ends that they are
+    compared with, and why there are no earlier figures, if so.
     """
 
-    span: Span
-    until: int
+    bounds: Interval
+    until: datetime
     absence: Absence | None
 
 
@@ -59,15 +61,20 @@ class Earlier:
     earlier one as has passed; until is where that part of the period itself ends.
     """
 
-    span: Span
-    until: int
+    bounds: Interval
+    until: datetime
     _period: TimeRange
     _move: _Move | None  # None for a custom period, which is cut by itself
 
     @property
+    def span(self) -> Span:
+        """Returns the quarter hours that hold it."""
+        return self.bounds.span
+
+    @property
     def is_before_floor(self) -> bool:
         """Returns whether it begins before the first day that is kept."""
-        return timerange.instant(self.span.start) < timerange.FLOOR
+        return self.bounds.start < timerange.FLOOR
 
     def absence(self, first_event: int | None, kept_from: int = 0) -> Absence | None:
         """Returns why nothing can be compared, if so. first_event is the organization's first quarter hour with any
@@ -85,48 +92,72 @@ class Earlier:
 
     def compared(self, first_event: int | None, kept_from: int = 0) -> Compared:
         """Returns what an answer says of the comparison; its parameters are those of absence()."""
-        return Compared(span=self.span, until=self.until, absence=self.absence(first_event, kept_from))
+        return Compared(bounds=self.bounds, until=self.until, absence=self.absence(first_event, kept_from))
 
-    def aligned(self, points: Sequence[Span], granularity: Granularity) -> list[Span]:
-        """Returns the earlier span of each point of the period's series: no quarter hour is in two of them, and points
+    def aligned(self, points: Sequence[Interval], granularity: Granularity) -> list[Interval]:
+        """Returns the earlier interval of each point of the period's series: no instant is in two of them, and points
         that the earlier period has no counterpart of get an empty one.
         """
         if self._move is None:
-            custom = dataclasses.replace(self._period, span=self.span)
-            moved = list(itertools.islice(timerange.points(custom, granularity), len(points)))
+            custom = dataclasses.replace(self._period, span=self.span, asked=self.bounds)
+            moved = timerange.intervals(custom, granularity)[: len(points)] if self.span.length else []
         else:
             moved = [self._move(point) for point in points]
-        moved += [Span(start=self.span.end, end=self.span.end)] * (len(points) - len(moved))
-        found, free = list[Span](), self.span.start
+        end = self.bounds.end
+        found, free = list[Interval](), self.bounds.start
         for one in moved:
-            start = min(max(one.start, free), self.span.end)
-            free = max(start, min(one.end, self.span.end))
-            found.append(Span(start=start, end=free))
-        return found
+            start = min(max(self._bound(one.start), free), end)
+            free = max(start, min(self._bound(one.end), end))
+            found.append(Interval(start=start, end=free))
+        return found + [Interval(start=end, end=end)] * (len(points) - len(found))
+
+    def _bound(self, at: datetime) -> datetime:
+        """Returns an instant between two points: a quarter hour where raw events cannot tell what is on either side."""
+        return at if self._period.is_exact(at) else timerange.instant(timerange.floor_bucket(at))
 
 
-def earlier(comparison: Comparison | None, period: TimeRange) -> Earlier:
-    """Returns the earlier period; without a comparison the one of equal length just before."""
-    zone, elapsed = period.zone, period.elapsed
+def exactness(period: Period, comparison: Comparison | None, *, is_required: bool = False) -> Exactness | None:
+    """Returns how a question is answered to the microsecond; None where all its bounds are on quarter hours."""
+    asked = [comparison.custom] if comparison is not None and comparison.custom is not None else []
+    if is_required:
+        return Exactness(most=MOST_REQUIRED, is_required=True)
+    return Exactness() if period.is_within_quarters or any(map(answers.is_within_quarters, asked)) else None
+
+
+def earlier(comparison: Comparison | None, period: TimeRange, *, for_series: bool = False) -> Earlier:
+    """Returns the earlier period; without a comparison the one of equal length just before.
+
+    For series a period that is moved by its own length is moved by whole quarter hours, so that points stay whole.
+    """
+    zone, passed = period.zone, period.passed
     if comparison is not None and comparison.custom is not None:
         custom = comparison.custom
-        whole = timerange.resolve(custom.start, custom.end, zone, period.now, field="comparison").span
-        end = whole.end if elapsed == period.span else min(whole.end, whole.start + elapsed.length)
-        return Earlier(span=Span(start=whole.start, end=end), until=elapsed.end, _period=period, _move=None)
+        asked = timerange.resolve(
+            custom.start, custom.end, zone, period.now, raw_from=period.raw_from, field="comparison"
+        ).bounds
+        end = min(asked.end, asked.start + (passed.end - passed.start)) if period.still_running else asked.end
+        return Earlier(
+            bounds=period.rounded(Interval(start=asked.start, end=end)), until=passed.end, _period=period, _move=None
+        )
+    bounds = period.bounds
     if comparison is None:
-        move: _Move = functools.partial(_moved_by_length, period.span.length)
-        whole = move(period.span)
+        move: _Move = _by_length(bounds, for_series=for_series)
+        whole = move(bounds)
     else:
-        move = _move(comparison.mode, period)
-        whole = move(period.asked.span)
+        move = _move(comparison.mode, period, for_series=for_series)
+        asked_end = period.rounded(period.asked).end
+        whole = move(Interval(start=bounds.start, end=max(bounds.end, asked_end)))
     end = whole.start
-    if elapsed.length:
-        end = max(whole.start, min(whole.end, move(elapsed).end))
-    return Earlier(span=Span(start=whole.start, end=end), until=elapsed.end, _period=period, _move=move)
+    if passed.end > passed.start:
+        end = max(whole.start, min(whole.end, move(passed).end))
+    moved = period.rounded(Interval(start=whole.start, end=end))
+    if end == whole.start:  # nothing has passed, and no part of a quarter hour has either
+        moved = Interval(start=moved.start, end=moved.start)
+    return Earlier(bounds=moved, until=passed.end, _period=period, _move=move)
 
 
-def _move(mode: Mode, period: TimeRange) -> _Move:
-    """Returns how spans of a period are moved to the earlier one."""
+def _move(mode: Mode, period: TimeRange, *, for_series: bool) -> _Move:
+    """Returns how intervals of a period are moved to the earlier one."""
     zone = period.zone
     length = _on_the_wall(period.asked.end, zone) - _on_the_wall(period.asked.start, zone)
     match mode:
@@ -142,42 +173,45 @@ def _move(mode: Mode, period: TimeRange) -> _Move:
         return functools.partial(_moved_by_days, 7 * -(-length // _WEEK), zone)
     if length > timedelta() and not length % _DAY:
         return functools.partial(_moved_by_days, length.days, zone)
-    return functools.partial(_moved_by_length, period.asked.span.length)
+    return _by_length(period.rounded(period.asked), for_series=for_series)
 
 
-def _moved_by_length(length: int, span: Span) -> Span:
-    return Span(start=span.start - length, end=span.end - length)
+def _by_length(interval: Interval, *, for_series: bool) -> _Move:
+    length = interval.end - interval.start
+    if for_series:
+        length = -(-length // timerange.QUARTER) * timerange.QUARTER
+    return functools.partial(_moved_by_length, length)
 
 
-def _moved_by_days(days: int, zone: ZoneInfo, span: Span) -> Span:
-    start, end = (timerange.instant(bucket) for bucket in (span.start, span.end))
-    return _span(
-        _on_day(timerange.day_at(start, zone) - timedelta(days=days), start, zone),
-        _on_day(timerange.day_at(end, zone) - timedelta(days=days), end, zone),
+def _moved_by_length(length: timedelta, interval: Interval) -> Interval:
+    return Interval(start=interval.start - length, end=interval.end - length)
+
+
+def _moved_by_days(days: int, zone: ZoneInfo, interval: Interval) -> Interval:
+    start, end = (
+        _on_day(timerange.day_at(at, zone) - timedelta(days=days), at, zone) for at in (interval.start, interval.end)
     )
+    return Interval(start=start, end=max(start, end))
 
 
-def _moved_by_months(months: int, zone: ZoneInfo, span: Span) -> Span:
+def _moved_by_months(months: int, zone: ZoneInfo, interval: Interval) -> Interval:
     """Returns the same days so many months before, clipped to the last day of their month; of whole calendar months the
     whole months before.
     """
-    start, end = timerange.instant(span.start), timerange.instant(span.end)
-    first, after = timerange.day_at(start, zone), timerange.day_at(end, zone)
-    moved_start = _on_day(_months_before(first, months), start, zone)
-    if end == timerange.midnight(after, zone):
-        if first.day == after.day == 1 and start == timerange.midnight(first, zone):
-            return _span(moved_start, timerange.midnight(_months_before(after, months), zone))
-        last = _months_before(after - _DAY, months)
-        return _span(moved_start, timerange.midnight(last + _DAY, zone))
+    first, after = timerange.day_at(interval.start, zone), timerange.day_at(interval.end, zone)
+    start = _on_day(_months_before(first, months), interval.start, zone)
+    return Interval(start=start, end=max(start, _end_by_months(months, zone, interval, first, after)))
+
+
+def _end_by_months(months: int, zone: ZoneInfo, interval: Interval, first: date, after: date) -> datetime:
+    if interval.end == timerange.midnight(after, zone):
+        if first.day == after.day == 1 and interval.start == timerange.midnight(first, zone):
+            return timerange.midnight(_months_before(after, months), zone)
+        return timerange.midnight(_months_before(after - _DAY, months) + _DAY, zone)
     last = _months_before(after, months)
     if last.day < after.day and first != after:  # by then all of the earlier month has passed
-        return _span(moved_start, timerange.midnight(last + _DAY, zone))
-    return _span(moved_start, _on_day(last, end, zone))
-
-
-def _span(start: datetime, end: datetime) -> Span:
-    first = timerange.floor_bucket(start)
-    return Span(start=first, end=max(first, timerange.floor_bucket(end)))
+        return timerange.midnight(last + _DAY, zone)
+    return _on_day(last, interval.end, zone)
 
 
 def _months_before(day: date, months: int) -> date:

@@ -228,7 +228,7 @@ async def _hours(driver: Driver, organization_id: int, part: Filter, period: Tim
 def _series(read: Read[ConversationsPlan], cohort: Cohort, by: Dimension) -> list[ConversationPoint]:
     plan, found = read.plan, read.found
     spans = [one.span for one in plan.series]
-    described = buckets.described(spans, read.period, plan.granularity, found.first_event, None)
+    described = buckets.of_spans(spans, read.period, plan.granularity, found.first_event)
     return [
         ConversationPoint(bucket=bucket, figures=conversation_figures.of_point(found.cells[one], cohort, by))
         for bucket, one in zip(described, plan.series, strict=True)

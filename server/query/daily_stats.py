@@ -68,7 +68,7 @@ async def answer(queries: Queries, principal: Principal, period: Period) -> Dail
         cells, spans = read.found.cells, [one.span for one in read.plan.days]
     whole = Span(start=spans[0].start, end=spans[-1].end)
     asked, first_event = dataclasses.replace(read.period, span=whole), read.found.first_event
-    *described, all_days = buckets.described([*spans, whole], asked, Granularity.DAY, first_event, None)
+    *described, all_days = buckets.of_spans([*spans, whole], asked, Granularity.DAY, first_event)
     seen = BitMap(_users(cells[read.plan.before]))
     total = _day(all_days, _added_up([cells[one] for one in read.plan.days]), seen, first_event)
     days = []

@@ -17,7 +17,7 @@ from server.query.comparison import Compared, Comparison, Earlier
 from server.query.queries import Queries
 from server.rollups import overflow
 from server.tenancy.principal import Principal
-from server.timerange import Span, TimeRange
+from server.timerange import Interval, TimeRange
 
 MAX_EVENT_TYPES = 2000  # more than the largest limit and the types that the service knows
 FIGURES = (
@@ -98,7 +98,10 @@ async def answer(queries: Queries, principal: Principal, question: OverviewQuest
     part = question.part
     make_plan = functools.partial(plan, part, question.comparison)
     in_snapshot = part.dimension.sides is not None
-    reading = queries.reading(principal, question.period, _WANTED, make_plan, in_snapshot=in_snapshot)
+    exactness = comparison.exactness(question.period, question.comparison)
+    reading = queries.reading(
+        principal, question.period, _WANTED, make_plan, in_snapshot=in_snapshot, exactness=exactness
+    )
     async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
         await overflow.check(driver, principal.organization_id, part, field="filter")
@@ -140,19 +143,20 @@ class OverviewPlan:
 
 def plan(part: Filter, compared_with: Comparison | None, period: TimeRange) -> OverviewPlan:
     """Returns what to read: for the whole organization storage and event types, too."""
-    span, elapsed = period.span, period.elapsed
+    bounds, passed = period.bounds, period.passed
     earlier = comparison.earlier(compared_with, period)
     is_kept = not earlier.is_before_floor
+    types = EventTypeCounts(
+        counter=cells.count_key(_EVENTS.number), span=bounds.span, limit=MAX_EVENT_TYPES, edges=bounds.edges
+    )
     return OverviewPlan(
         earlier=earlier,
-        elapsed=Selection.of(part, elapsed),
-        rest=None if elapsed == span else Selection.of(part, Span(start=elapsed.end, end=span.end)),
-        before=Selection.of(part, earlier.span, bins=compared_with is not None) if is_kept else None,
-        storage=storage.selections(part, span.end),
-        storage_before=storage.selections(part, earlier.span.end) if compared_with and is_kept else {},
-        event_types=EventTypeCounts(counter=cells.count_key(_EVENTS.number), span=span, limit=MAX_EVENT_TYPES)
-        if part.is_whole
-        else None,
+        elapsed=Selection.within(part, passed),
+        rest=None if passed == bounds else Selection.within(part, Interval(start=passed.end, end=bounds.end)),
+        before=Selection.within(part, earlier.bounds, bins=compared_with is not None) if is_kept else None,
+        storage=storage.selections(part, bounds.end),
+        storage_before=storage.selections(part, earlier.bounds.end) if compared_with and is_kept else {},
+        event_types=types if part.is_whole else None,
     )
 
 

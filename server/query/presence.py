@@ -10,7 +10,7 @@ from server.catalog.cells import OTHER
 from server.store import statuses
 from server.store.database import Driver
 from server.store.statuses import StatusChange
-from server.timerange import Span
+from server.timerange import Interval
 
 AVAILABLE, BUSY = 1, 2
 
@@ -27,10 +27,10 @@ UNKNOWN = Presence(available_time_ms=None, occupancy=None)
 
 
 async def read(
-    driver: Driver, organization_id: int, agent_id: str, span: Span, now: datetime, timeout: timedelta
+    driver: Driver, organization_id: int, agent_id: str, bounds: Interval, now: datetime, timeout: timedelta
 ) -> Presence:
     """Returns an agent's presence in a period as far as it has passed; nothing is known of OTHER, which is several."""
-    start, end = timerange.instant(span.start), timerange.instant(span.end)
+    start, end = bounds.start, bounds.end
     changes = await statuses.changes(driver, organization_id, agent_id, start, end) if agent_id != OTHER else ()
     if not changes:
         return UNKNOWN

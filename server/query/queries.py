@@ -12,8 +12,11 @@ from server.catalog.metrics import Quantile
 from server.catalog.selections import EventTypeCounts, Reading, Selection, Wanted
 from server.clock import Clock
 from server.projections.projector import Projector
-from server.query.answers import Context, Period
-from server.store import reading
+from server.query import edges
+from server.query.answers import Context, Period, Source
+from server.query.edges import Exactness
+from server.store import events as stored_events
+from server.store import organizations, reading
 from server.store.database import Database, Driver
 from server.tenancy.principal import Principal
 from server.timerange import TimeRange
@@ -46,6 +49,7 @@ class Read(Generic[PlanT]):
     found: Reading
     lagging: Mapping[str, int]
     currency: str
+    source: Source
 
     def context(self, names: Iterable[str], catalogue: Catalogue = BUILT_IN) -> Context:
         """Returns the context of an answer with figures of these names."""
@@ -57,6 +61,7 @@ class Read(Generic[PlanT]):
             lagging=self.lagging,
             currency=self.currency,
             first_event=self.found.first_event,
+            source=self.source,
         )
 
 
@@ -88,15 +93,19 @@ class Queries:
         plan: Callable[[TimeRange], PlanT],
         *,
         in_snapshot: bool = False,
+        exactness: Exactness | None = None,
     ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
         """Reads for a question in one statement; the block gets what was read and the connection, all of which sees the
-        same instant in_snapshot.
+        same instant in_snapshot, and with an exactness: then bounds may be within quarter hours, and what is in their
+        parts is counted from raw events.
         """
 
         async def planner(_: Driver, resolved: TimeRange) -> PlanT:
             return plan(resolved)
 
-        async with self._reading(principal, period, wanted, planner, in_snapshot=in_snapshot) as found:
+        in_snapshot = in_snapshot or exactness is not None
+        reading = self._reading(principal, period, wanted, planner, in_snapshot=in_snapshot, exactness=exactness)
+        async with reading as found:
             yield found
 
     @contextlib.asynccontextmanager
@@ -106,12 +115,19 @@ class Queries:
         """Reads for a question whose plan follows from what it finds: planner reads, too, and the block; all of it sees
         the same instant.
         """
-        async with self._reading(principal, period, wanted, planner, in_snapshot=True) as found:
+        async with self._reading(principal, period, wanted, planner, in_snapshot=True, exactness=None) as found:
             yield found
 
     @contextlib.asynccontextmanager
     async def _reading(
-        self, principal: Principal, period: Period, wanted: Wanted, planner: Planner[PlanT], *, in_snapshot: bool
+        self,
+        principal: Principal,
+        period: Period,
+        wanted: Wanted,
+        planner: Planner[PlanT],
+        *,
+        in_snapshot: bool,
+        exactness: Exactness | None,
     ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
         """Reads for a question.
 
@@ -124,7 +140,7 @@ class Queries:
                 self._slots.slot(principal),
                 self._database.snapshot() if in_snapshot else self._database.query() as driver,
             ):
-                read = await self._read(driver, principal, period, wanted, planner, target)
+                read = await self._read(driver, principal, period, wanted, planner, target, exactness)
                 if target is not None or not read.lagging:
                     yield driver, read
                     return
@@ -139,21 +155,41 @@ class Queries:
         wanted: Wanted,
         planner: Planner[PlanT],
         target: int | None,
+        exactness: Exactness | None,
     ) -> Read[PlanT]:
         """Plans with the clock's time and reads in one statement, which also returns the database's own time.
 
-        If the two times belong to different quarter hours, which is rare, it plans and reads again.
+        If the two times belong to different quarter hours, which is rare, it plans and reads again; and if there are
+        too many raw events to count, to plan with whole quarter hours.
         """
-        now = self._clock.now()
+        organization_id, now = principal.organization_id, self._clock.now()
+        raw_from = None if exactness is None else await _raw_from(driver, organization_id)
         while True:
-            planned = period.resolved(principal, now)
+            planned = period.resolved(principal, now, raw_from)
             chosen = await planner(driver, planned)
-            selections = list(chosen.selections())
-            found = await reading.read(driver, principal.organization_id, selections, wanted, chosen.event_types)
+            asked = edges.Question(selections=list(chosen.selections()), event_types=chosen.event_types)
+            found = await reading.read(driver, organization_id, *asked.read(wanted))
+            if exactness is not None and not asked.is_within(exactness, found):
+                raw_from = None
+                continue
             now = found.as_of.at
-            resolved = period.resolved(principal, now)
-            if (resolved.span, resolved.elapsed) == (planned.span, planned.elapsed):
+            resolved = period.resolved(principal, now, raw_from)
+            if (resolved.span, resolved.passed) == (planned.span, planned.passed):
                 needed = found.as_of.revision if target is None else target
                 lagging = {name: revision for name, revision in found.projections.items() if revision < needed}
-                currency = principal.settings.currency
-                return Read(period=resolved, plan=chosen, found=found, lagging=lagging, currency=currency)
+                if target is not None or not lagging:  # else it is read again
+                    found = await asked.completed(driver, organization_id, found, wanted)
+                return Read(
+                    period=resolved,
+                    plan=chosen,
+                    found=found,
+                    lagging=lagging,
+                    currency=principal.settings.currency,
+                    source=asked.source,
+                )
+
+
+async def _raw_from(driver: Driver, organization_id: int) -> int:
+    """Returns the quarter hour from which on raw events are kept, and will be until the end of the snapshot."""
+    await stored_events.hold(driver)
+    return await organizations.raw_from(driver, organization_id)

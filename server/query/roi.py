@@ -136,7 +136,7 @@ async def answer(queries: Queries, principal: Principal, question: RoiQuestion) 
     described = []
     if chosen.granularity is not None:
         spans = [one.span for one in chosen.series]
-        described = buckets.described(spans, read.period, chosen.granularity, first_event, None)
+        described = buckets.of_spans(spans, read.period, chosen.granularity, first_event)
     return RoiAnswer(
         context=read.context(FIGURES),
         assumptions=used,

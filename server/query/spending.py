@@ -113,7 +113,7 @@ async def answer(queries: Queries, principal: Principal, question: CostsQuestion
     points: list[tuple[Bucket, Figures]] = []
     if chosen.granularity is not None:
         spans = [one.span for one in chosen.series]
-        described = buckets.described(spans, read.period, chosen.granularity, first_event, None)
+        described = buckets.of_spans(spans, read.period, chosen.granularity, first_event)
         counted = [figures.figures(FIGURES, found[one]) for one in chosen.series]
         points = list(zip(described, counted, strict=True))
     total = figures.figures(TOTAL_FIGURES, found[chosen.total])
@@ -195,7 +195,7 @@ async def _planned(principal: Principal, question: CostsQuestion, driver: Driver
         granularity=width,
         series=[] if width is None else [select(one) for one in timerange.buckets(period, width)],
         estimated=[select(one) for one in timerange.buckets(period, usual)],
-        storage=storage.selections(Filter(), span.end),
+        storage=storage.selections(Filter(), timerange.instant(span.end)),
         priced=await token_prices.planned(driver, organization_id, span, zone),
         earlier=earlier,
         before=select(earlier.span) if earlier and not earlier.is_before_floor else None,

@@ -26,7 +26,7 @@ from server.query import (
     raw_rows,
     user_rows,
 )
-from server.query.answers import Context, Period
+from server.query.answers import Context, Period, Source
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.grouping import Grouping
@@ -130,7 +130,7 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
     )
     is_last = following.skip >= read.plan.distinct_values
     return Table(
-        context=read.context(question.metrics, question.catalogue),
+        context=replace(read.context(question.metrics, question.catalogue), source=read.plan.source),
         catalogue=question.catalogue,
         metrics=question.metrics,
         group_by=[one.name for one in question.grouping.asked] if question.grouping else [],
@@ -141,9 +141,7 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
         distinct_values=read.plan.distinct_values,
         next_page_token="" if is_last else tokens.token(organization_id, question.key, following),
         granularity=read.plan.granularity,
-        buckets=buckets.described(read.plan.buckets, read.period, read.plan.granularity, read.found.first_event, None)
-        if read.plan.granularity
-        else [],
+        buckets=buckets.of_spans(read.plan.buckets, read.period, read.plan.granularity, read.found.first_event),
         compared=compared,
     )
 
@@ -176,6 +174,12 @@ class TablePlan:
     earlier: Earlier | None
     kept_from: int
     event_types: None = None
+
+    @property
+    def source(self) -> Source:
+        """Returns what the rows are read from: some are counted from raw events, but for users without series."""
+        is_counted = any(one.dimension is not dimensions.USER or self.buckets for one in self.counted)
+        return Source.BOTH if is_counted else Source.ROLLUPS
 
     def selections(self) -> Iterator[Selection]:
         """Returns all of the plan's selections that are still to be read."""

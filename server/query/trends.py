@@ -29,7 +29,7 @@ from server.query.costs import Resource
 from server.query.queries import Queries
 from server.rollups import overflow
 from server.tenancy.principal import Principal
-from server.timerange import Granularity, Span, TimeRange
+from server.timerange import FINE, Granularity, Interval, TimeRange
 
 DEFAULT_METRICS = (
     "total_messages",
@@ -58,7 +58,7 @@ class TrendsQuestion:
 class EarlierSeries:
     """Series of the earlier period, over as many buckets as those of the period; figures of empty ones are None."""
 
-    buckets: Sequence[Span]
+    buckets: Sequence[Interval]
     series: Mapping[str, Sequence[Figure]]
 
 
@@ -89,7 +89,11 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     make_plan = functools.partial(plan, part, question.granularity, question.comparison)
     since = question.since_revision
     in_snapshot = part.dimension.sides is not None or since is not None
-    reading = queries.reading(principal, question.period, wanted, make_plan, in_snapshot=in_snapshot)
+    is_fine = question.granularity in FINE
+    exactness = comparison.exactness(question.period, question.comparison, is_required=is_fine)
+    reading = queries.reading(
+        principal, question.period, wanted, make_plan, in_snapshot=in_snapshot, exactness=exactness
+    )
     async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
         kept_from = max(kept_from, custom_metrics.checked_from(catalogue, read.period.span))
@@ -108,10 +112,10 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
         context=read.context(names, catalogue),
         catalogue=catalogue,
         granularity=width,
-        buckets=buckets.described(spans, read.period, width, read.found.first_event, restated),
+        buckets=buckets.described(read.plan.points, read.period, width, read.found.first_event, restated),
         series=_series(names, points, part, catalogue),
         compared=compared,
-        earlier=_earlier(names, read.plan.before, read.found.cells, part, catalogue) if is_compared else None,
+        earlier=_earlier(names, read.plan, read.found.cells, part, catalogue) if is_compared else None,
         storage_by_kind=in_use,
         estimated_costs=None
         if in_use is None
@@ -130,13 +134,13 @@ def _series(
 
 def _earlier(
     names: Sequence[str],
-    before: Sequence[Selection],
+    chosen: "TrendsPlan",
     found: Mapping[Selection, Cell],
     part: Filter,
     catalogue: Catalogue,
 ) -> EarlierSeries:
-    points = [found[point] if point.span.length else None for point in before]
-    return EarlierSeries(buckets=[point.span for point in before], series=_series(names, points, part, catalogue))
+    points = [found[one] if one.span.length else None for one in chosen.before]
+    return EarlierSeries(buckets=chosen.earlier_points, series=_series(names, points, part, catalogue))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +149,11 @@ class TrendsPlan:
     points of an earlier period if it is wanted and kept.
     """
 
+    points: Sequence[Interval]
     series: Sequence[Selection]
     storage: Mapping[str, Selection]
     earlier: Earlier | None
+    earlier_points: Sequence[Interval]
     before: Sequence[Selection]
     event_types: None = None
 
@@ -163,15 +169,35 @@ def plan(
 ) -> TrendsPlan:
     """Returns what to read."""
     width = _width(granularity, period)
-    spans = timerange.buckets(period, width)
-    earlier = comparison.earlier(compared_with, period) if compared_with else None
+    points = timerange.intervals(period, width)
+    if width in FINE:
+        _check_raw_events(period, period.bounds)
+    earlier = comparison.earlier(compared_with, period, for_series=True) if compared_with else None
+    earlier_points: Sequence[Interval] = ()
+    if earlier is not None and not earlier.is_before_floor:
+        if width in FINE:
+            _check_raw_events(period, earlier.bounds)
+        earlier_points = earlier.aligned(points, width)
     return TrendsPlan(
-        series=[Selection.of(part, span) for span in spans],
-        storage=storage.selections(part, period.span.end),
+        points=points,
+        series=[Selection.within(part, point) for point in points],
+        storage=storage.selections(part, period.bounds.end),
         earlier=earlier,
-        before=[Selection.of(part, span) for span in earlier.aligned(spans, width)]
-        if earlier and not earlier.is_before_floor
-        else [],
+        earlier_points=earlier_points,
+        before=[Selection.within(part, point) for point in earlier_points],
+    )
+
+
+def _check_raw_events(period: TimeRange, bounds: Interval) -> None:
+    """Refuses a series by the minute where raw events are gone."""
+    if period.is_exact(bounds.start):
+        return
+    start = timerange.instant(period.raw_from or 0).isoformat().replace("+00:00", "Z")
+    raise Refused(
+        Reason.RAW_EVENTS_GONE,
+        f"series by the minute are counted from raw events, which are kept from {start} on",
+        field="granularity",
+        metadata={"kept_from": start},
     )
 
 

@@ -152,22 +152,41 @@ def _form(names: tuple[str, ...]) -> str:
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
+async def hold(driver: Driver) -> None:
+    """Keeps partitions of raw events from being dropped until the end of the transaction, whose first statement this
+    is: what its snapshot takes for kept stays there.
+    """
+    await driver.execute("LOCK TABLE ONLY events IN ACCESS SHARE MODE")
+
+
+_BEFORE_IT_OCCURS = timedelta(days=1)  # more than timerange.MAX_AHEAD, whatever the clocks of servers were
+
+
 async def occurred_between(
-    driver: Driver, organization_id: int, start: datetime, end: datetime, *, where: Mapping[str, str] | None = None
+    driver: Driver,
+    organization_id: int,
+    start: datetime,
+    end: datetime,
+    *,
+    where: Mapping[str, str] | None = None,
+    portion: int = 5000,
 ) -> AsyncIterator[list[tuple[int, Event]]]:
     """Yields the raw events that occurred in [start, end), each with its revision, in portions; needs an open
     transaction. where has the values that events must have in some of ID_FIELDS.
+
+    No event is received much before it occurs: partitions of earlier days are not looked at.
     """
-    conditions = "".join(f" AND {name} = ${place}" for place, name in enumerate(where or {}, start=4))
+    conditions = "".join(f" AND {name} = ${place}" for place, name in enumerate(where or {}, start=5))
     cursor = await driver.cursor(
         f"SELECT {SELECTED} FROM events"  # noqa: S608 - constants of this file, and names of dimensions
-        f" WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3{conditions}",
+        f" WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND received_at >= $4{conditions}",
         organization_id,
         start,
         end,
+        max(timerange.EPOCH, start - _BEFORE_IT_OCCURS),
         *(where or {}).values(),
     )
-    while rows := await cursor.fetch(5000):
+    while rows := await cursor.fetch(portion):
         yield [(row["revision"], read(tuple(row))) for row in rows]
 
 

@@ -166,6 +166,14 @@ async def kept(driver: Driver, organization_id: int) -> Kept | None:
     return Kept(now=row[0], raw_from_bucket=row[1], key_retention_days=row[2]) if row else None
 
 
+async def raw_from(driver: Driver, organization_id: int) -> int:
+    """Returns the quarter hour from which on all raw events of an organization are kept."""
+    bucket: int | None = await driver.fetchval(
+        "SELECT raw_from_bucket FROM organizations WHERE organization_id = $1", organization_id
+    )
+    return 0 if bucket is None else bucket
+
+
 async def time_zone(driver: Driver, organization_id: int) -> str | None:
     """Returns the time zone of an organization; None where there is no such organization."""
     found: str | None = await driver.fetchval(

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server import quarters, timerange
+from server import quarters
 from server.catalog import cells
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
@@ -103,7 +103,7 @@ async def most_used(
 
 
 def _arguments(organization_id: int, values: Values, by: Ranking) -> dict[str, object]:
-    segments = timerange.segments(values.span)
+    segments = quarters.segments(values.span.start, values.span.end)
     signs = {"signs": list(by.signs)} if by.above else {}
     keys = {name: list(some) for name, some in (("above", by.above), ("below", by.below)) if some}
     return {

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 from pyroaring import BitMap
 
-from server import quarters, timerange
+from server import quarters
 from server.catalog import cells, dimensions
 from server.catalog.cells import Cell
 from server.catalog.selections import AsOf, EventTypeCounts, Reading, Selection, Wanted
@@ -159,7 +159,7 @@ def arguments(
     for point, one in enumerate(selections):
         part = parts.setdefault((one.dimension.number, one.value, one.bins), len(parts) + 1)
         spans.append((point, part, one.span.start, one.span.end))
-        for width, first, last in timerange.segments(one.span):
+        for width, first, last in quarters.segments(one.span.start, one.span.end):
             segments.append((point, part, first, last, width))
     return {
         "organization_id": organization_id,
@@ -175,7 +175,7 @@ def arguments(
 
 
 def _event_type_arguments(asked: EventTypeCounts) -> dict[str, object]:
-    widths = [(first, last, int(width)) for width, first, last in timerange.segments(asked.span)]
+    widths = [(first, last, int(width)) for width, first, last in quarters.segments(asked.span.start, asked.span.end)]
     rows = [*widths, (asked.span.start, asked.span.end, _NO_WIDTH)]
     return {
         "type_limit": asked.limit,

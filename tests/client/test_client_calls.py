@@ -340,8 +340,8 @@ def test_questions_are_checked_before_they_are_sent(client: tallywire.Client, sc
         client.overview(START, END, compare="decade")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="week_start is one of monday"):
         client.usage(START, END, week_start="domingo")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="granularity is one of quarter_hour, half_hour, hour, day"):
-        client.usage(START, END, granularity="minute")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="granularity is one of minute, five_minutes, quarter_hour"):
+        client.usage(START, END, granularity="second")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="sequence of names"):
         client.usage(START, END, metrics="total_messages")
     assert script.requests == []

@@ -67,7 +67,7 @@ def test_track(run: Run, script: scripted.Script) -> None:
         (["overview", "--to", "2026-01-01"], "--to needs --from"),
         (["overview", "--from", "2026-02-01", "--to", "2026-01-01"], "--to is not later than --from"),
         (["overview", "--zone", "Mars/Base"], "--zone is the name of an IANA time zone"),
-        (["usage", "--granularity", "minute"], "--granularity is one of quarter_hour, half_hour, hour, day"),
+        (["usage", "--granularity", "second"], "--granularity is one of minute, five_minutes, quarter_hour"),
         (["replay", "/does/not/exist"], "No such file or directory: /does/not/exist"),
         (["overview", "--ca", "/does/not/exist"], "--ca: No such file"),
         (["overview", "--ca", os.devnull, "--insecure"], "insecure contradicts"),

@@ -1,5 +1,6 @@
 """Periods on the command line: dates, zones, and what answers say of points that are not whole."""
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 import scripted
 from typer.testing import Result
 
-from tallywire.cli import period, problems
+from tallywire.cli import period, points, problems
 from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -137,6 +138,18 @@ def test_json_says_of_each_point_whether_it_is_whole(run: Run, script: scripted.
     assert [bucket["state"] for bucket in shown["buckets"]] == ["cut", *whole, "running", "not_begun"]
     shown = json.loads(run("agent", "bot", "--json").stdout)
     assert [day["state"] for day in shown["trend"]] == ["whole", *whole, "running", "not_begun"]
+
+
+def test_points_that_are_cut_within_a_quarter_hour_are_not_whole() -> None:
+    made = answers.usage(points=3)
+    made.granularity = time_pb2.GRANULARITY_HOUR
+    bounds = [answers.START - timedelta(days=9) + timedelta(minutes=minute) for minute in (7, 60, 120, 127)]
+    for bucket, (start, end) in zip(made.buckets, itertools.pairwise(bounds), strict=True):
+        bucket.start.FromDatetime(start)
+        bucket.end.FromDatetime(end)
+    made.context.time_zone = "UTC"
+    found = points.states(made.buckets, made.granularity, made.context)
+    assert [state.value for state in found] == ["cut", "whole", "cut"]
 
 
 @pytest.mark.parametrize(

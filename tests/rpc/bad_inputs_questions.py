@@ -121,9 +121,9 @@ async def _(world: World) -> str:
     "INVALID_ARGUMENT TOO_MANY_POINTS granularity",
 )
 async def _(world: World) -> str:
-    # Hours over 400 days: there are no minutes.
-    period = serving.period("2024-01-01", "2025-02-04")
-    error = await serving.refused(world.caller.trends(period, granularity=HOUR))
+    error = await serving.refused(
+        world.caller.trends(serving.period("2024-01-01", "2025-01-01"), granularity=time_pb2.GRANULARITY_MINUTE)
+    )
     assert serving.info(error)["limit"] == "2000"
     return reported(error)
 
@@ -248,6 +248,12 @@ _refused(
     "INVALID_ARGUMENT INVALID_ENUM time_range.week_start",
     lambda: time_pb2.TimeRange(start=_HOUR_AGO, end=_THEN, week_start=99),  # type: ignore[arg-type]
 )
+
+
+@row("Q-111", "INVALID_ARGUMENT TIME_RANGE_TOO_LARGE time_range")
+async def _(world: World) -> str:
+    period = serving.period("2024-01-01", "2024-01-04")
+    return await outcome(world.caller.trends(period, granularity=time_pb2.GRANULARITY_FIVE_MINUTES))
 
 
 def _since(id: str, expected: str, since_revision: int, **part: str) -> None:  # noqa: A002 - the table's word

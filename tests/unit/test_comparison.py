@@ -12,7 +12,7 @@ from server import timerange
 from server.query import comparison
 from server.query.changes import Absence
 from server.query.comparison import Comparison, Mode
-from server.timerange import Asked, Granularity, Span, TimeRange
+from server.timerange import Granularity, Interval, Span, TimeRange
 
 BERLIN = ZoneInfo("Europe/Berlin")  # clocks change on 29 March and 25 October 2026
 ZONES = [
@@ -33,18 +33,21 @@ def local(text: str, zone: ZoneInfo = BERLIN) -> datetime:
     return datetime.fromisoformat(text.rstrip("~")).replace(tzinfo=zone, fold=int(text.endswith("~")))
 
 
-def period(start: datetime, end: datetime, now: datetime | None = None) -> TimeRange:
+def period(start: datetime, end: datetime, now: datetime | None = None, raw_from: int | None = None) -> TimeRange:
     zone = start.tzinfo
     assert isinstance(zone, ZoneInfo)
     over = end.astimezone(UTC) + timedelta(days=1)
-    return timerange.resolve(start.astimezone(UTC), end.astimezone(UTC), zone, now.astimezone(UTC) if now else over)
+    at = now.astimezone(UTC) if now else over
+    return timerange.resolve(start.astimezone(UTC), end.astimezone(UTC), zone, at, raw_from=raw_from)
 
 
-def spelled(span: Span, zone: ZoneInfo = BERLIN) -> str:
-    """A span as the clock on the wall shows it, without what is midnight."""
-    first, last = (timerange.instant(bucket).astimezone(zone) for bucket in (span.start, span.end))
-    texts = [f"{at:%Y-%m-%dT%H:%M}".removesuffix("T00:00") + "~" * at.fold for at in (first, last)]
-    return " ".join(texts)
+def spelled(interval: Interval, zone: ZoneInfo = BERLIN) -> str:
+    """An interval as the clock on the wall shows it, without what is midnight."""
+    walls = [at.astimezone(zone) for at in (interval.start, interval.end)]
+    texts = [at.replace(tzinfo=None).isoformat(timespec="auto") for at in walls]
+    return " ".join(
+        text.removesuffix(":00").removesuffix("T00:00") + "~" * at.fold for text, at in zip(texts, walls, strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,13 +87,13 @@ def spelled(span: Span, zone: ZoneInfo = BERLIN) -> str:
 def test_the_earlier_period(mode: Mode, asked: str, expected: str) -> None:
     start, end = map(local, asked.split())
     found = comparison.earlier(Comparison(mode=mode), period(start, end))
-    assert spelled(found.span) == expected
-    assert found.until == timerange.ceil_bucket(end)
+    assert spelled(found.bounds) == expected
+    assert found.until == timerange.instant(timerange.ceil_bucket(end))
 
 
 def test_without_a_comparison_the_period_just_before_has_equal_length() -> None:
     asked = period(local("2026-03-29"), local("2026-03-30"))
-    assert spelled(comparison.earlier(None, asked).span) == "2026-03-28T01:00 2026-03-29"
+    assert spelled(comparison.earlier(None, asked).bounds) == "2026-03-28T01:00 2026-03-29"
 
 
 @pytest.mark.parametrize(
@@ -109,17 +112,17 @@ def test_without_a_comparison_the_period_just_before_has_equal_length() -> None:
 def test_of_a_running_period_as_much_as_has_passed(mode: Mode | None, asked: str, now: str, expected: str) -> None:
     start, end = map(local, asked.split())
     found = comparison.earlier(Comparison(mode=mode) if mode else None, period(start, end, local(now)))
-    assert spelled(found.span) == expected
-    assert found.until == timerange.floor_bucket(local(now))
+    assert spelled(found.bounds) == expected
+    assert found.until == timerange.instant(timerange.floor_bucket(local(now)))
 
 
 def test_a_custom_period_is_compared_as_it_is_and_as_far_as_has_passed() -> None:
     start, end = local("2026-06-08"), local("2026-06-10")
-    custom = Comparison(mode=Mode.CUSTOM, custom=Asked(start=local("2025-12-24"), end=local("2025-12-27")))
-    assert spelled(comparison.earlier(custom, period(start, end)).span) == "2025-12-24 2025-12-27"
+    custom = Comparison(mode=Mode.CUSTOM, custom=Interval(start=local("2025-12-24"), end=local("2025-12-27")))
+    assert spelled(comparison.earlier(custom, period(start, end)).bounds) == "2025-12-24 2025-12-27"
     running = comparison.earlier(custom, period(start, end, local("2026-06-09T06:00")))
-    assert spelled(running.span) == "2025-12-24 2025-12-25T06:00"
-    days = timerange.buckets(period(start, end), Granularity.DAY)
+    assert spelled(running.bounds) == "2025-12-24 2025-12-25T06:00"
+    days = timerange.intervals(period(start, end), Granularity.DAY)
     assert [spelled(one) for one in running.aligned([*days, days[-1]], Granularity.DAY)] == [
         "2025-12-24 2025-12-25",
         "2025-12-25 2025-12-25T06:00",
@@ -130,9 +133,9 @@ def test_a_custom_period_is_compared_as_it_is_and_as_far_as_has_passed() -> None
 def test_days_of_a_month_are_aligned_by_their_number() -> None:
     march = period(local("2026-03-01"), local("2026-04-01"))
     found = comparison.earlier(Comparison(mode=MONTH), march)
-    days = found.aligned(timerange.buckets(march, Granularity.DAY), Granularity.DAY)
-    assert [one.length for one in days] == [96] * 28 + [0] * 3
-    (whole,) = found.aligned(timerange.buckets(march, Granularity.MONTH), Granularity.MONTH)
+    days = found.aligned(timerange.intervals(march, Granularity.DAY), Granularity.DAY)
+    assert [one.span.length for one in days] == [96] * 28 + [0] * 3
+    (whole,) = found.aligned(timerange.intervals(march, Granularity.MONTH), Granularity.MONTH)
     assert spelled(whole) == "2026-02-01 2026-03-01"
 
 
@@ -144,16 +147,46 @@ def test_aligned_points_do_not_overlap_and_days_stay_days(
     first, last = (timerange.instant(bucket).astimezone(where) for bucket in (span.start, span.end))
     asked = period(first, last)
     found = comparison.earlier(Comparison(mode=mode), asked)
-    points = list(itertools.islice(timerange.points(asked, granularity), 60))
+    points = [one.interval for one in itertools.islice(timerange.points(asked, granularity), 60)]
     aligned = found.aligned(points, granularity)
     assert len(aligned) == len(points)
-    assert all(found.span.start <= one.start <= one.end <= found.span.end for one in aligned)
+    assert all(found.bounds.start <= one.start <= one.end <= found.bounds.end for one in aligned)
     assert all(one.end <= after.start for one, after in itertools.pairwise(aligned))
     if mode is WEEK and granularity is Granularity.DAY:
         for one, before in list(zip(points, aligned, strict=True))[1:-1]:
-            day = timerange.day_at(timerange.instant(one.start), where) - timedelta(days=7)
-            assert timerange.instant(before.start) == timerange.midnight(day, where)
-            assert timerange.instant(before.end) == timerange.midnight(day + timedelta(days=1), where)
+            day = timerange.day_at(one.start, where) - timedelta(days=7)
+            assert before.start == timerange.midnight(day, where)
+            assert before.end == timerange.midnight(day + timedelta(days=1), where)
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked", "now", "expected"),
+    [
+        (None, "2026-06-08T10:05 2026-06-08T10:12:30", None, "2026-06-08T09:57:30 2026-06-08T10:05"),
+        (PERIOD, "2026-06-08T10:05 2026-06-08T10:12", None, "2026-06-08T09:58 2026-06-08T10:05"),
+        (PERIOD, "2026-06-08T10:07 2026-06-15T10:07", None, "2026-06-01T10:07 2026-06-08T10:07"),
+        (WEEK, "2026-06-08T10:07 2026-06-08T12:31", None, "2026-06-01T10:07 2026-06-01T12:31"),
+        (WEEK, "2026-06-08T10:07 2026-06-08T12:31", "2026-06-08T11:20", "2026-06-01T10:07 2026-06-01T11:15"),
+        (WEEK, "2026-06-08T10:07 2026-06-08T12:31", "2026-06-08T10:10", "2026-06-01T10:07 2026-06-01T10:07"),
+        (MONTH, "2026-03-30T10:07 2026-03-30T12:01", None, "2026-02-28T10:07 2026-02-28T12:01"),
+        (MONTH, "2026-01-30T10:07 2026-01-30T12:01", None, "2025-12-30T10:00 2025-12-30T12:15"),  # raw events are gone
+    ],
+)
+def test_bounds_within_quarter_hours(mode: Mode | None, asked: str, now: str | None, expected: str) -> None:
+    start, end = map(local, asked.split())
+    raw_from = timerange.floor_bucket(local("2026-01-01"))
+    exact = period(start, end, local(now) if now else None, raw_from)
+    assert now or exact.bounds == Interval(start=start.astimezone(UTC), end=end.astimezone(UTC))
+    compared_with = Comparison(mode=mode) if mode else None
+    assert spelled(comparison.earlier(compared_with, exact).bounds) == expected
+    points = timerange.intervals(exact, Granularity.HOUR)
+    aligned = comparison.earlier(compared_with, exact, for_series=True).aligned(points, Granularity.HOUR)
+    assert len(aligned) == len(points)
+    # Within, all points begin and end with a quarter hour.
+    inside = [bound for one in aligned for bound in (one.start, one.end)][1:-1]
+    assert all(
+        not (at - timerange.EPOCH) % timerange.QUARTER for at in inside if aligned[0].start < at < aligned[-1].end
+    )
 
 
 def test_why_nothing_is_compared() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server import errors, quarters, timerange
+from server.catalog import selections
 from server.timerange import Granularity, Span, TimeRange
 
 ZONES = sorted(timerange.zone_names().values())
@@ -22,8 +23,7 @@ SPANS = st.builds(
 
 def period(span: Span, zone: str) -> TimeRange:
     now = timerange.instant(span.end)
-    asked = timerange.Asked(start=timerange.instant(span.start), end=now)
-    return TimeRange(span=span, zone=zoneinfo.ZoneInfo(zone), now=now, asked=asked)
+    return TimeRange(span=span, zone=zoneinfo.ZoneInfo(zone), now=now, asked=span.interval)
 
 
 def local(bucket: int, zone: str) -> datetime:
@@ -51,13 +51,16 @@ def place(granularity: Granularity, at: datetime) -> object:
             return at.year
 
 
+WIDTHS = [one for one in Granularity if one not in timerange.FINE]
+
+
 def limited(span: Span, granularity: Granularity) -> Span:
     """At most 20 days where the points are hours or less."""
     is_short = granularity in (Granularity.QUARTER_HOUR, Granularity.HALF_HOUR, Granularity.HOUR)
     return Span(start=span.start, end=min(span.end, span.start + 20 * 96)) if is_short else span
 
 
-@given(SPANS, st.sampled_from(ZONES), st.sampled_from(Granularity))
+@given(SPANS, st.sampled_from(ZONES), st.sampled_from(WIDTHS))
 def test_buckets_partition_the_period(span: Span, zone: str, granularity: Granularity) -> None:
     span = limited(span, granularity)
     found = timerange.buckets(period(span, zone), granularity)
@@ -66,7 +69,7 @@ def test_buckets_partition_the_period(span: Span, zone: str, granularity: Granul
     assert all(one.end == after.start for one, after in itertools.pairwise(found))
 
 
-@given(SPANS, st.sampled_from(ZONES), st.sampled_from(Granularity))
+@given(SPANS, st.sampled_from(ZONES), st.sampled_from(WIDTHS))
 def test_a_bucket_is_one_place_on_the_wall_and_the_next_another(
     span: Span, zone: str, granularity: Granularity
 ) -> None:
@@ -86,8 +89,8 @@ def test_weeks_begin_on_the_day_that_they_should(span: Span, zone: str, week_sta
         day = timerange.day_at(timerange.instant(one.start), asked.zone)
         assert day.weekday() == week_start
         assert timerange.instant(one.start) == timerange.midnight(day, asked.zone)
-    assert all(timerange.is_cut(one.start, asked, Granularity.WEEK) for one in found[1:])
-    assert not any(timerange.is_cut(one.start + 1, asked, Granularity.WEEK) for one in found[1:])
+    assert all(timerange.is_cut(timerange.instant(one.start), asked, Granularity.WEEK) for one in found[1:])
+    assert not any(timerange.is_cut(timerange.instant(one.start + 1), asked, Granularity.WEEK) for one in found[1:])
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -105,7 +108,7 @@ def test_midnight_is_the_first_instant_of_its_day_and_begins_a_quarter_hour(zone
 @given(st.integers(FIRST, LAST), st.integers(0, 500 * 96))
 def test_segments_partition_a_span(start: int, length: int) -> None:
     span = Span(start=start, end=start + length)
-    found = timerange.segments(span)
+    found = quarters.segments(span.start, span.end)
     covered = [bucket for one in found for bucket in (one.start, one.end)]
     assert covered == sorted(covered)
     assert sum(one.end - one.start for one in found) == length
@@ -123,9 +126,9 @@ def test_a_day_of_any_zone_is_few_rollups() -> None:
     assert worst == 12
 
 
-def _utc_day_from(first: int) -> list[timerange.Segment]:
+def _utc_day_from(first: int) -> list[quarters.Segment]:
     """A day that begins that many quarter hours after midnight of UTC."""
-    return timerange.segments(Span(start=FIRST + first, end=FIRST + first + 96))
+    return quarters.segments(FIRST + first, FIRST + first + 96)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +179,44 @@ def test_periods_that_make_no_sense_are_refused(start: str, end: str, reason: er
     first, last = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (start, end))
     with pytest.raises(errors.Refused) as refused:
         timerange.resolve(first, last, zoneinfo.ZoneInfo("UTC"), now)
+    assert refused.value.reason is reason
+
+
+@given(
+    st.timedeltas(timedelta(), timedelta(days=2)).map(lambda after: datetime(2026, 3, 28, 22, tzinfo=UTC) + after),
+    st.timedeltas(timedelta(microseconds=1), timedelta(hours=30)),
+    st.sampled_from([Granularity.MINUTE, Granularity.FIVE_MINUTES, Granularity.HALF_HOUR, Granularity.HOUR]),
+)
+def test_points_to_the_microsecond_partition_the_period(
+    start: datetime, length: timedelta, granularity: Granularity
+) -> None:
+    zone = zoneinfo.ZoneInfo("Europe/Berlin")
+    exact = timerange.resolve(start, start + length, zone, datetime(2026, 6, 1, tzinfo=UTC), raw_from=0)
+    found = timerange.intervals(exact, granularity)
+    assert (found[0].start, found[-1].end) == (start, start + length)
+    for one, after in itertools.pairwise(found):
+        assert one.start < one.end == after.start
+        assert timerange.is_cut(one.end, exact, granularity)
+    for one in found:
+        # Its quarter hours are those inside, and those of its edges.
+        inside = selections.inner(one.span, one.edges)
+        assert inside.length + len(one.edges) == one.span.length
+        whole = inside.interval.end - inside.interval.start
+        assert whole + sum((edge.end - edge.start for edge in one.edges), timedelta()) == one.end - one.start
+
+
+@pytest.mark.parametrize(
+    ("length", "granularity", "reason"),
+    [
+        (timedelta(days=2, minutes=1), Granularity.FIVE_MINUTES, errors.Reason.TIME_RANGE_TOO_LARGE),
+        (timedelta(days=2), Granularity.MINUTE, errors.Reason.TOO_MANY_POINTS),
+    ],
+)
+def test_minutes_are_of_few_days(length: timedelta, granularity: Granularity, reason: errors.Reason) -> None:
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    asked = timerange.resolve(start, start + length, zoneinfo.ZoneInfo("UTC"), start + length, raw_from=0)
+    with pytest.raises(errors.Refused) as refused:
+        timerange.intervals(asked, granularity)
     assert refused.value.reason is reason
 
 

@@ -1,6 +1,7 @@
 """The conversions that questions and answers share."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from google.protobuf import timestamp_pb2
@@ -15,13 +16,13 @@ from server.catalog.filters import Filter
 from server.catalog.metrics import Metric
 from server.errors import Reason, Refused
 from server.events import rules
-from server.query.answers import Context, Period
+from server.query.answers import Context, Period, Source
 from server.query.buckets import Bucket, Partial
 from server.query.changes import Absence, Change
 from server.query.comparison import Compared, Comparison, Mode
 from server.query.costs import Resource
 from server.rollups import overflow
-from server.timerange import Asked, Granularity, Span
+from server.timerange import FINE, Granularity, Interval
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
 _STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in counting.STORAGE_KINDS}
@@ -80,21 +81,21 @@ def compared_with(message: time_pb2.Comparison) -> Comparison | None:
     return Comparison(mode=_MODES[message.mode]) if message.mode else None
 
 
-def _custom(message: time_pb2.Comparison) -> Asked:
+def _custom(message: time_pb2.Comparison) -> Interval:
     asked = _asked("comparison", message)
     if asked.end <= asked.start:
         raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field="comparison.end")
     return asked
 
 
-def _asked(field: str, message: time_pb2.TimeRange | time_pb2.Comparison) -> Asked:
+def _asked(field: str, message: time_pb2.TimeRange | time_pb2.Comparison) -> Interval:
     """Returns the bounds of a period; refuses one without both."""
     for name in ("start", "end"):
         if not message.HasField(name):
             raise rules.required(f"{field}.{name}")
     start = rules.timestamp(f"{field}.start", message.start.seconds, message.start.nanos)
     end = rules.timestamp(f"{field}.end", message.end.seconds, message.end.nanos)
-    return Asked(start=timerange.of_microseconds(start), end=timerange.of_microseconds(end))
+    return Interval(start=timerange.of_microseconds(start), end=timerange.of_microseconds(end))
 
 
 def part(message: answer_pb2.Filter, catalogue: Catalogue = BUILT_IN) -> Filter:
@@ -204,22 +205,31 @@ def timestamp(bucket: int) -> timestamp_pb2.Timestamp:
     return timestamp_pb2.Timestamp(seconds=bucket * quarters.QUARTER_SECONDS)
 
 
+def instant(at: datetime) -> timestamp_pb2.Timestamp:
+    """Returns an instant."""
+    message = timestamp_pb2.Timestamp()
+    message.FromDatetime(at)
+    return message
+
+
+_SOURCES = {one: answer_pb2.AnswerSource.Value(f"ANSWER_SOURCE_{one.name}") for one in Source}
+
+
 def context(value: Context) -> answer_pb2.AnswerContext:
     """Returns the message of an answer's context."""
-    as_of_time = timestamp_pb2.Timestamp()
-    as_of_time.FromDatetime(value.as_of.at)
-    span = value.period.span
+    bounds = value.period.bounds
     message = answer_pb2.AnswerContext(
-        start=timestamp(span.start),
-        end=timestamp(span.end),
+        start=instant(bounds.start),
+        end=instant(bounds.end),
         time_zone=value.period.zone.key,
         epoch=value.as_of.epoch,
         as_of_revision=value.as_of.revision,
-        as_of_time=as_of_time,
+        as_of_time=instant(value.as_of.at),
         still_running=value.period.still_running,
         currency=value.currency,
         first_event_at=None if value.first_event is None else timestamp(value.first_event),
         week_start=_WEEKDAYS[value.period.week_start],
+        source=_SOURCES[value.source],
     )
     for projection, revision in value.lagging.items():
         message.lagging.add(projection=projection, as_of_revision=revision)
@@ -237,9 +247,9 @@ def compared(value: Compared | None) -> answer_pb2.ComparedPeriod | None:
     if value is None:
         return None
     return answer_pb2.ComparedPeriod(
-        start=timestamp(value.span.start),
-        end=timestamp(value.span.end),
-        compared_until=timestamp(value.until),
+        start=instant(value.bounds.start),
+        end=instant(value.bounds.end),
+        compared_until=instant(value.until),
         absence_reason=ABSENCES[value.absence] if value.absence else answer_pb2.ABSENCE_REASON_UNSPECIFIED,
     )
 
@@ -251,9 +261,9 @@ def change(value: Change) -> answer_pb2.Change:
     return answer_pb2.Change(percent=value.percent)
 
 
-def bucket(span: Span) -> metrics_service_pb2.Bucket:
+def bucket(interval: Interval) -> metrics_service_pb2.Bucket:
     """Returns the message of a bucket."""
-    return metrics_service_pb2.Bucket(start=timestamp(span.start), end=timestamp(span.end))
+    return metrics_service_pb2.Bucket(start=instant(interval.start), end=instant(interval.end))
 
 
 _PARTIAL = {one: metrics_service_pb2.PartialBucket.Value(f"PARTIAL_BUCKET_{one.name}") for one in Partial}
@@ -261,7 +271,7 @@ _PARTIAL = {one: metrics_service_pb2.PartialBucket.Value(f"PARTIAL_BUCKET_{one.n
 
 def described(value: Bucket) -> metrics_service_pb2.Bucket:
     """Returns the message of a bucket with what is to be said of it."""
-    message = bucket(value.span)
+    message = bucket(value.interval)
     message.restated = value.restated
     if value.partial is not None:
         message.partial = _PARTIAL[value.partial]
@@ -277,11 +287,14 @@ def series_value(metric: Metric, value: Figure) -> metrics_service_pb2.SeriesVal
     return metrics_service_pb2.SeriesValue(number=metrics.shown(metric, value))
 
 
-def granularity(number: int, *, field: str) -> Granularity | None:
+def granularity(number: int, *, field: str, may_be_fine: bool = False) -> Granularity | None:
     """Returns a granularity; None where the service is to choose."""
     if number not in _GRANULARITIES:
         raise Refused(Reason.INVALID_ENUM, "not a known granularity", field=field)
-    return _GRANULARITIES[number]
+    found = _GRANULARITIES[number]
+    if found in FINE and not may_be_fine:
+        raise Refused(Reason.INVALID_VALUE, "series by the minute are in GetUsageTrends alone", field=field)
+    return found
 
 
 def granularity_number(one: Granularity) -> time_pb2.Granularity.ValueType:

@@ -21,7 +21,7 @@ def question(request: metrics_service_pb2.GetUsageTrendsRequest, catalogue: Cata
     return TrendsQuestion(
         period=shared.period(request.time_range),
         part=shared.part(request.filter, catalogue),
-        granularity=shared.granularity(request.granularity, field="granularity"),
+        granularity=shared.granularity(request.granularity, field="granularity", may_be_fine=True),
         metrics=request.metrics,
         comparison=shared.compared_with(request.comparison),
         since_revision=_since(request.since_revision),

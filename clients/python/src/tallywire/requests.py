@@ -22,9 +22,13 @@ MAX_EVENTS: Final = 1_000
 MAX_BYTES: Final = 3_670_016  # 3.5 MiB: the server takes 4 MiB, headers and framing included
 _INVALID_ARGUMENT: Final = 3
 
-GranularityName = Literal["quarter_hour", "half_hour", "hour", "day", "week", "month", "quarter", "year"]
+GranularityName = Literal[
+    "minute", "five_minutes", "quarter_hour", "half_hour", "hour", "day", "week", "month", "quarter", "year"
+]
 
 _GRANULARITIES: Final = {
+    "minute": time_pb2.GRANULARITY_MINUTE,
+    "five_minutes": time_pb2.GRANULARITY_FIVE_MINUTES,
     "quarter_hour": time_pb2.GRANULARITY_QUARTER_HOUR,
     "half_hour": time_pb2.GRANULARITY_HALF_HOUR,
     "hour": time_pb2.GRANULARITY_HOUR,

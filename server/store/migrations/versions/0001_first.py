@@ -158,7 +158,7 @@ _STATEMENTS = (
     ) PARTITION BY RANGE (received_at)
     """,
     "CREATE INDEX events_by_revision ON events (organization_id, revision)",
-    "CREATE INDEX events_by_time ON events USING brin (occurred_at) WITH (pages_per_range = 32)",
+    "CREATE INDEX events_by_time ON events USING brin (occurred_at) WITH (pages_per_range = 32, autosummarize = on)",
     # The log of updates: what each revision changed, for subscribers. A large update is several rows, its portions;
     # its last one, without more, has its number of events.
     """

@@ -14,6 +14,8 @@ ABSENT: Final = "–"
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _DATE_FORMATS: Final = {
+    time_pb2.GRANULARITY_MINUTE: "%Y-%m-%d %H:%M",
+    time_pb2.GRANULARITY_FIVE_MINUTES: "%Y-%m-%d %H:%M",
     time_pb2.GRANULARITY_QUARTER_HOUR: "%Y-%m-%d %H:%M",
     time_pb2.GRANULARITY_HALF_HOUR: "%Y-%m-%d %H:%M",
     time_pb2.GRANULARITY_HOUR: "%Y-%m-%d %H:%M",

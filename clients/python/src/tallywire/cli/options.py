@@ -100,7 +100,10 @@ RealtimeWhere = Annotated[list[str] | None, _where(REALTIME_DIMENSIONS, _ANY_VAL
 UpdateWhere = Annotated[list[str] | None, _where(UPDATE_DIMENSIONS, _ANY_VALUE)]
 
 Granularity = Annotated[
-    str | None, typer.Option(help="Width of a point: quarter_hour, half_hour, hour, day, week, month, quarter or year.")
+    str | None,
+    typer.Option(
+        help="Width of a point: minute, five_minutes, quarter_hour, half_hour, hour, day, week, month, quarter, year."
+    ),
 ]
 
 Compare = Annotated[

@@ -12,11 +12,15 @@ from tallywire.cli import formatting
 from tallywire.v1 import answer_pb2, time_pb2
 
 _MINUTES: Final = {
+    time_pb2.GRANULARITY_MINUTE: 1,
+    time_pb2.GRANULARITY_FIVE_MINUTES: 5,
     time_pb2.GRANULARITY_QUARTER_HOUR: 15,
     time_pb2.GRANULARITY_HALF_HOUR: 30,
     time_pb2.GRANULARITY_HOUR: 60,
 }
-_QUARTER: Final = timedelta(minutes=15)  # what the service counts by, and rounds the ends of buckets to
+_QUARTER: Final = timedelta(minutes=15)  # what the service counts by, and lets days begin with
+_SECOND, _MOMENT = timedelta(seconds=1), timedelta(microseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PointState(StrEnum):
@@ -80,10 +84,9 @@ class _Wall:
     def name(self, instant: datetime) -> object:
         """Returns a key of the hour, day, week or other width of an instant."""
         local = instant.astimezone(self.where)
+        if self.granularity in _MINUTES:
+            return local.date(), local.hour, local.minute // _MINUTES[self.granularity], local.utcoffset()
         match self.granularity:
-            case time_pb2.GRANULARITY_QUARTER_HOUR | time_pb2.GRANULARITY_HALF_HOUR | time_pb2.GRANULARITY_HOUR:
-                part = local.minute // _MINUTES[self.granularity]
-                return local.date(), local.hour, part, local.utcoffset()
             case time_pb2.GRANULARITY_WEEK:
                 return local.date() - timedelta(days=(local.isoweekday() - max(1, self.week_start)) % 7)
             case time_pb2.GRANULARITY_MONTH:
@@ -95,8 +98,13 @@ class _Wall:
         return local.date()
 
     def is_boundary(self, instant: datetime) -> bool:
-        """Returns whether one point ends here and the next begins, to a quarter of an hour."""
-        before, after = instant - _QUARTER, instant + _QUARTER - timedelta(seconds=1)
+        """Returns whether one point ends here and the next begins; to a quarter of an hour of days and more, which the
+        service lets begin with a quarter hour.
+        """
+        is_rounded = self.granularity not in _MINUTES and not (instant - _EPOCH) % _QUARTER
+        before, after = (
+            (instant - _QUARTER, instant + _QUARTER - _SECOND) if is_rounded else (instant - _MOMENT, instant)
+        )
         return self.name(before) != self.name(after)
 
 

@@ -141,7 +141,7 @@ class MetricsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetUsageTrends(self, request, context):
-        """GetUsageTrends returns series of one or more metrics from quarter hours to years of any time zone, without gaps.
+        """GetUsageTrends returns series of one or more metrics from minutes to years of any time zone, without gaps.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

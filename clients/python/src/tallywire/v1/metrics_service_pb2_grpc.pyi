@@ -50,7 +50,7 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.GetUsageTrendsRequest,
         tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse,
     ]
-    """GetUsageTrends returns series of one or more metrics from quarter hours to years of any time zone, without gaps."""
+    """GetUsageTrends returns series of one or more metrics from minutes to years of any time zone, without gaps."""
 
     QueryMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.QueryMetricsRequest,
@@ -167,7 +167,7 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.GetUsageTrendsRequest,
         tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse,
     ]
-    """GetUsageTrends returns series of one or more metrics from quarter hours to years of any time zone, without gaps."""
+    """GetUsageTrends returns series of one or more metrics from minutes to years of any time zone, without gaps."""
 
     QueryMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.metrics_service_pb2.QueryMetricsRequest,
@@ -290,7 +290,7 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetUsageTrendsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetUsageTrendsResponse]]:
-        """GetUsageTrends returns series of one or more metrics from quarter hours to years of any time zone, without gaps."""
+        """GetUsageTrends returns series of one or more metrics from minutes to years of any time zone, without gaps."""
 
     @abc.abstractmethod
     def QueryMetrics(

@@ -88,6 +88,12 @@ class _GranularityEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """One calendar quarter."""
     GRANULARITY_YEAR: _Granularity.ValueType  # 8
     """One calendar year."""
+    GRANULARITY_MINUTE: _Granularity.ValueType  # 9
+    """One minute, in GetUsageTrends alone, over at most 2 days. Minutes are counted from raw events: of at most 50,000
+    (TOO_MANY_RAW_EVENTS), and as far back as they are kept (RAW_EVENTS_GONE).
+    """
+    GRANULARITY_FIVE_MINUTES: _Granularity.ValueType  # 10
+    """Five minutes, as GRANULARITY_MINUTE."""
 
 class Granularity(_Granularity, metaclass=_GranularityEnumTypeWrapper):
     """Granularity is the width of one point of a series. Buckets follow the wall clock of the time zone that was asked for:
@@ -115,6 +121,12 @@ GRANULARITY_QUARTER: Granularity.ValueType  # 7
 """One calendar quarter."""
 GRANULARITY_YEAR: Granularity.ValueType  # 8
 """One calendar year."""
+GRANULARITY_MINUTE: Granularity.ValueType  # 9
+"""One minute, in GetUsageTrends alone, over at most 2 days. Minutes are counted from raw events: of at most 50,000
+(TOO_MANY_RAW_EVENTS), and as far back as they are kept (RAW_EVENTS_GONE).
+"""
+GRANULARITY_FIVE_MINUTES: Granularity.ValueType  # 10
+"""Five minutes, as GRANULARITY_MINUTE."""
 global___Granularity = Granularity
 
 class _ComparisonMode:
@@ -172,9 +184,12 @@ class TimeRange(google.protobuf.message.Message):
     """TimeRange is the period that a question is about: the half-open interval [start, end) of the times at which events
     occurred.
 
-    Figures are kept per quarter of an hour. So start is moved back, and end is moved forward, to a quarter hour (UTC);
-    AnswerContext says which bounds were used. Since 1980 the offset of every IANA time zone has been a multiple of 15
-    minutes, so midnight in any zone is such a bound.
+    Figures are kept per quarter of an hour. Bounds within a quarter hour are exact to the microsecond in GetOverview,
+    GetAgentMetrics and GetUsageTrends: what occurred between such a bound and the next quarter hour is counted from raw
+    events. Where raw events are no longer kept, where those quarter hours have more than 20,000 events, and in all other
+    questions, start is moved back, and end is moved forward, to a quarter hour (UTC). AnswerContext says which bounds
+    were used. Since 1980 the offset of every IANA time zone has been a multiple of 15 minutes, so midnight in any zone is
+    a quarter hour.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor

@@ -1,0 +1,232 @@
+"""Bounds within quarter hours: what raw events and conversations add up to in parts of quarter hours.
+
+Figures are kept by quarter hour. A period that begins or ends within one is answered by what is kept of the quarter
+hours inside of it, and by what occurred in its edges, counted as ingest counts it.
+"""
+
+import asyncio
+import bisect
+import dataclasses
+import itertools
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from server import timerange
+from server.catalog import cells, counting, dimensions, registry
+from server.catalog import conversations as counting_conversations
+from server.catalog.cells import Cell, CellKey, Cells
+from server.catalog.counting import Numbers, Overflow
+from server.catalog.dimensions import Dimension
+from server.catalog.families.conversations import PROJECTION
+from server.catalog.filters import Filter
+from server.catalog.selections import EventTypeCounts, Reading, Selection, Wanted, inner
+from server.errors import Reason, Refused
+from server.events.event import Event
+from server.query.answers import Source
+from server.rollups import member_numbers
+from server.store import conversations, members
+from server.store import events as stored_events
+from server.store.database import Driver
+from server.store.members import Member
+from server.timerange import Edge, Interval, Span
+
+MAX_EVENTS = 20_000  # of the quarter hours that edges are parts of, for one question
+MOST_REQUIRED = 50_000  # of a series by the minute: about two seconds' worth
+_PORTION = 1_000  # events that are counted between two turns of the event loop
+_NOBODY = Member(2**32 - 1, overflow=False)
+_EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exactness:
+    """How a question is to be answered to the microsecond: with at most so many events in the quarter hours that are
+    counted anew, beyond which it is answered by whole quarter hours, or refused if it makes no sense with those.
+    """
+
+    most: int = MAX_EVENTS
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a question selects, edges included."""
+
+    selections: Sequence[Selection]
+    event_types: EventTypeCounts | None
+
+    @property
+    def edges(self) -> list[Edge]:
+        """Returns all edges, each once."""
+        found = dict.fromkeys(edge for one in self.selections for edge in one.edges)
+        if self.event_types is not None:
+            found |= dict.fromkeys(self.event_types.edges)
+        return list(found)
+
+    @property
+    def source(self) -> Source:
+        """Returns what its figures are read from."""
+        if not self.edges:
+            return Source.ROLLUPS
+        is_all = not any(one.inner.span.length for one in self.selections)
+        return Source.RAW_EVENTS if is_all else Source.BOTH
+
+    def read(self, wanted: Wanted) -> tuple[Sequence[Selection], Wanted, EventTypeCounts | None]:
+        """Returns what to read of what is kept by quarter hours: what is inside, and how many events there are in the
+        quarter hours of edges.
+        """
+        if not self.edges:
+            return self.selections, wanted, self.event_types
+        types = self.event_types
+        return (
+            [*(one.inner for one in self.selections), *self._quarters],
+            dataclasses.replace(wanted, counters=sorted({_EVENTS_KEY, *wanted.counters})),
+            None if types is None else dataclasses.replace(types, span=inner(types.span, types.edges), edges=()),
+        )
+
+    def is_within(self, exactness: Exactness, found: Reading) -> bool:
+        """Returns whether the quarter hours of edges have few enough events; refuses more where edges are required."""
+        events = sum(found.cells[one].counters.get(_EVENTS_KEY, 0) for one in self._quarters)
+        if events > exactness.most and exactness.is_required:
+            raise Refused(
+                Reason.TOO_MANY_RAW_EVENTS,
+                f"the period has {events:,} events that would have to be counted, more than {exactness.most:,}: ask for"
+                " quarter hours or more, or for a shorter period",
+                field="granularity",
+                metadata={"limit": str(exactness.most)},
+            )
+        return events <= exactness.most
+
+    async def completed(self, driver: Driver, organization_id: int, found: Reading, wanted: Wanted) -> Reading:
+        """Returns what was read with what edges add to it."""
+        if not self.edges:
+            return found
+        pairs = {one.dimension: None for one in self.selections if one.dimension.sides is not None}
+        counted = await _count(driver, organization_id, self.edges, wanted, tuple(pairs))
+        types = dict(found.event_types)
+        if self.event_types is not None:
+            for name, count in _types(counted, self.event_types).items():
+                types[name] = types.get(name, 0) + count
+        whole = {one: _completed(found.cells[one.inner], counted, one) for one in self.selections}
+        return dataclasses.replace(found, cells=whole, event_types=types)
+
+    @property
+    def _quarters(self) -> list[Selection]:
+        buckets = sorted({edge.bucket for edge in self.edges})
+        return [Selection.of(Filter(), Span(start=one, end=one + 1), bins=False) for one in buckets]
+
+
+def _completed(cell: Cell, counted: Mapping[Edge, Cells], one: Selection) -> Cell:
+    """Returns the cell of a selection: what is inside, and what its edges add."""
+    if not one.edges:
+        return cell
+    whole = Cell()
+    whole.add(cell)
+    for edge in one.edges:
+        mine = counted[edge].get(CellKey(one.dimension.number, one.value, edge.bucket))
+        if mine is not None:
+            whole.add(mine)
+    return whole
+
+
+def _types(counted: Mapping[Edge, Cells], asked: EventTypeCounts) -> dict[str, int]:
+    """Returns what edges add to the counter of each event type that has cells of its own."""
+    total: dict[str, int] = {}
+    for edge in asked.edges:
+        for key, one in counted[edge].items():
+            if key.dimension == dimensions.EVENT_TYPE.number and key.value != cells.OTHER:
+                total[key.value] = total.get(key.value, 0) + one.counters.get(asked.counter, 0)
+    return total
+
+
+async def _count(
+    driver: Driver, organization_id: int, edges: Sequence[Edge], wanted: Wanted, pairs: tuple[Dimension, ...]
+) -> dict[Edge, Cells]:
+    """Returns the cells of each edge: of every dimension and of these pairs, in the snapshot of the connection."""
+    found: dict[Edge, Cells] = {edge: {} for edge in edges}
+    for interval, mine in _joined(edges):
+        await _count_events(driver, organization_id, interval, mine, found, pairs)
+        if PROJECTION in wanted.projections:
+            await _count_conversations(driver, organization_id, interval, mine, found)
+    return found
+
+
+def _joined(edges: Sequence[Edge]) -> list[tuple[Interval, list[Edge]]]:
+    """Returns the intervals that edges make where one ends as the next begins or later, and the edges of each."""
+    joined: list[tuple[Interval, list[Edge]]] = []
+    for edge in sorted(edges, key=lambda one: (one.start, one.end)):
+        if joined and edge.start <= joined[-1][0].end:
+            interval, mine = joined[-1]
+            joined[-1] = Interval(start=interval.start, end=max(interval.end, edge.end)), [*mine, edge]
+        else:
+            joined.append((Interval(start=edge.start, end=edge.end), [edge]))
+    return joined
+
+
+async def _count_events(
+    driver: Driver,
+    organization_id: int,
+    interval: Interval,
+    edges: Sequence[Edge],
+    found: Mapping[Edge, Cells],
+    pairs: tuple[Dimension, ...],
+) -> None:
+    """Adds the events of an interval to its edges, which may overlap."""
+    portions = stored_events.occurred_between(driver, organization_id, interval.start, interval.end, portion=_PORTION)
+    async for portion in portions:
+        events = [event for _, event in portion]
+        numbers = await _numbers(driver, organization_id, events, pairs)
+        for edge, some in _by_edge(events, edges).items():
+            for key, one in counting.of_events(some, numbers).items():
+                cells.cell(found[edge], key).add(one)
+        await asyncio.sleep(0)
+
+
+def _by_edge(events: Sequence[Event], edges: Sequence[Edge]) -> dict[Edge, list[Event]]:
+    found: dict[Edge, list[Event]] = {}
+    for event in events:
+        for edge in _holding(event.occurred_at, edges):
+            found.setdefault(edge, []).append(event)
+    return found
+
+
+def _holding(microseconds: int, edges: Sequence[Edge]) -> Iterator[Edge]:
+    """Yields the edges that hold an instant. They come in order of their starts, and none is longer than a quarter
+    hour, so that few have to be looked at.
+    """
+    at = timerange.of_microseconds(microseconds)
+    first = bisect.bisect_left(edges, at - timerange.QUARTER, key=operator.attrgetter("start"))
+    for edge in itertools.islice(edges, first, None):
+        if edge.start > at:
+            return
+        if at < edge.end:
+            yield edge
+
+
+async def _numbers(
+    driver: Driver, organization_id: int, events: Sequence[Event], pairs: tuple[Dimension, ...]
+) -> Numbers:
+    """Returns what ingest knew of the ids of events."""
+    known: dict[members.Key, Member] = {}
+
+    async def look_up(ids: Mapping[int, set[str]]) -> None:
+        keys = [(kind, one) for kind, some in ids.items() for one in some]
+        there = await members.known(driver, organization_id, keys) if keys else {}
+        known.update({key: there.get(key, _NOBODY) for key in keys})
+
+    await look_up(member_numbers.ids_of(events))
+    if pairs:
+        overflow = Overflow.of(key for key, member in known.items() if member.overflow)
+        await look_up(member_numbers.ids_of_pairs(events, pairs, overflow))
+    return member_numbers.of_members(known.items(), pairs)
+
+
+async def _count_conversations(
+    driver: Driver, organization_id: int, interval: Interval, edges: Sequence[Edge], found: Mapping[Edge, Cells]
+) -> None:
+    """Adds what conversations add to the edges of an interval."""
+    recorded = await conversations.between(driver, organization_id, interval.start, interval.end)
+    for one in recorded.values():
+        for added in counting_conversations.contributions(one):
+            for edge in _holding(added.at, edges):
+                counting_conversations.add(found[edge], [added])
