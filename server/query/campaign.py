@@ -78,7 +78,7 @@ async def answer(queries: Queries, principal: Principal, question: CampaignQuest
         ),
         compared=compared,
         granularity=plan.granularity,
-        buckets=buckets.described(plan.series, read.period, plan.granularity, found.first_event, None),
+        buckets=buckets.of_spans(plan.series, read.period, plan.granularity, found.first_event),
         points=[figures(span) for span in plan.series],
     )
 
