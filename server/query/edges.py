@@ -9,32 +9,34 @@ import bisect
 import dataclasses
 import itertools
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from server import timerange
-from server.catalog import cells, counting, dimensions, registry
+from server.catalog import cells, custom_metrics, dimensions, registry
 from server.catalog import conversations as counting_conversations
+from server.catalog import leads as counting_leads
 from server.catalog.cells import Cell, CellKey, Cells
-from server.catalog.counting import Numbers, Overflow
-from server.catalog.dimensions import Dimension
-from server.catalog.families.conversations import PROJECTION
+from server.catalog.families import conversations as conversation_metrics
+from server.catalog.families import generated_leads as lead_metrics
 from server.catalog.filters import Filter
 from server.catalog.selections import EventTypeCounts, Reading, Selection, Wanted, inner
 from server.errors import Reason, Refused
 from server.events.event import Event
 from server.query.answers import Source
-from server.rollups import member_numbers
-from server.store import conversations, members
+from server.rollups import raw_counts, windows
+from server.rollups.windows import Snapshot
+from server.store import conversations, leads
 from server.store import events as stored_events
 from server.store.database import Driver
-from server.store.members import Member
 from server.timerange import Edge, Interval, Span
 
 MAX_EVENTS = 20_000  # of the quarter hours that edges are parts of, for one question
 MOST_REQUIRED = 50_000  # of a series by the minute: about two seconds' worth
 _PORTION = 1_000  # events that are counted between two turns of the event loop
-_NOBODY = Member(2**32 - 1, overflow=False)
+_Event = tuple[int, Event]  # with its revision
+# The projections whose figures are counted in edges, too; those of custom metrics are taken from events.
+PROJECTIONS = frozenset({conversation_metrics.PROJECTION, lead_metrics.PROJECTION, custom_metrics.PROJECTION})
 _EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
 
 
@@ -102,7 +104,10 @@ class Question:
         if not self.edges:
             return found
         pairs = {one.dimension: None for one in self.selections if one.dimension.sides is not None}
-        counted = await _count(driver, organization_id, self.edges, wanted, tuple(pairs))
+        view = await windows.of_a_question(
+            driver, organization_id, tuple(pairs), found.projections.get(custom_metrics.PROJECTION)
+        )
+        counted = await _count(view, self.edges, wanted.projections) if view is not None else {}
         types = dict(found.event_types)
         if self.event_types is not None:
             for name, count in _types(counted, self.event_types).items():
@@ -123,7 +128,7 @@ def _completed(cell: Cell, counted: Mapping[Edge, Cells], one: Selection) -> Cel
     whole = Cell()
     whole.add(cell)
     for edge in one.edges:
-        mine = counted[edge].get(CellKey(one.dimension.number, one.value, edge.bucket))
+        mine = counted.get(edge, {}).get(CellKey(one.dimension.number, one.value, edge.bucket))
         if mine is not None:
             whole.add(mine)
     return whole
@@ -133,21 +138,21 @@ def _types(counted: Mapping[Edge, Cells], asked: EventTypeCounts) -> dict[str, i
     """Returns what edges add to the counter of each event type that has cells of its own."""
     total: dict[str, int] = {}
     for edge in asked.edges:
-        for key, one in counted[edge].items():
+        for key, one in counted.get(edge, {}).items():
             if key.dimension == dimensions.EVENT_TYPE.number and key.value != cells.OTHER:
                 total[key.value] = total.get(key.value, 0) + one.counters.get(asked.counter, 0)
     return total
 
 
-async def _count(
-    driver: Driver, organization_id: int, edges: Sequence[Edge], wanted: Wanted, pairs: tuple[Dimension, ...]
-) -> dict[Edge, Cells]:
-    """Returns the cells of each edge: of every dimension and of these pairs, in the snapshot of the connection."""
+async def _count(view: Snapshot, edges: Sequence[Edge], projections: Collection[str]) -> dict[Edge, Cells]:
+    """Returns the cells of each edge: of every dimension and of the view's pairs, with what these projections count."""
     found: dict[Edge, Cells] = {edge: {} for edge in edges}
     for interval, mine in _joined(edges):
-        await _count_events(driver, organization_id, interval, mine, found, pairs)
-        if PROJECTION in wanted.projections:
-            await _count_conversations(driver, organization_id, interval, mine, found)
+        await _count_events(view, interval, mine, found)
+        if conversation_metrics.PROJECTION in projections:
+            await _count_conversations(view, interval, mine, found)
+        if lead_metrics.PROJECTION in projections:
+            await _count_leads(view, interval, mine, found)
     return found
 
 
@@ -163,30 +168,23 @@ def _joined(edges: Sequence[Edge]) -> list[tuple[Interval, list[Edge]]]:
     return joined
 
 
-async def _count_events(
-    driver: Driver,
-    organization_id: int,
-    interval: Interval,
-    edges: Sequence[Edge],
-    found: Mapping[Edge, Cells],
-    pairs: tuple[Dimension, ...],
-) -> None:
+async def _count_events(view: Snapshot, interval: Interval, edges: Sequence[Edge], found: Mapping[Edge, Cells]) -> None:
     """Adds the events of an interval to its edges, which may overlap."""
-    portions = stored_events.occurred_between(driver, organization_id, interval.start, interval.end, portion=_PORTION)
+    portions = stored_events.occurred_between(
+        view.driver, view.organization_id, interval.start, interval.end, portion=_PORTION
+    )
     async for portion in portions:
-        events = [event for _, event in portion]
-        numbers = await _numbers(driver, organization_id, events, pairs)
-        for edge, some in _by_edge(events, edges).items():
-            for key, one in counting.of_events(some, numbers).items():
-                cells.cell(found[edge], key).add(one)
+        known = await raw_counts.numbers(view, portion)
+        for edge, some in _by_edge(portion, edges).items():
+            cells.add_all(found[edge], await raw_counts.of_events(view, some, known))
         await asyncio.sleep(0)
 
 
-def _by_edge(events: Sequence[Event], edges: Sequence[Edge]) -> dict[Edge, list[Event]]:
-    found: dict[Edge, list[Event]] = {}
-    for event in events:
-        for edge in _holding(event.occurred_at, edges):
-            found.setdefault(edge, []).append(event)
+def _by_edge(portion: Sequence[_Event], edges: Sequence[Edge]) -> dict[Edge, list[_Event]]:
+    found: dict[Edge, list[_Event]] = {}
+    for one in portion:
+        for edge in _holding(one[1].occurred_at, edges):
+            found.setdefault(edge, []).append(one)
     return found
 
 
@@ -203,30 +201,20 @@ def _holding(microseconds: int, edges: Sequence[Edge]) -> Iterator[Edge]:
             yield edge
 
 
-async def _numbers(
-    driver: Driver, organization_id: int, events: Sequence[Event], pairs: tuple[Dimension, ...]
-) -> Numbers:
-    """Returns what ingest knew of the ids of events."""
-    known: dict[members.Key, Member] = {}
-
-    async def look_up(ids: Mapping[int, set[str]]) -> None:
-        keys = [(kind, one) for kind, some in ids.items() for one in some]
-        there = await members.known(driver, organization_id, keys) if keys else {}
-        known.update({key: there.get(key, _NOBODY) for key in keys})
-
-    await look_up(member_numbers.ids_of(events))
-    if pairs:
-        overflow = Overflow.of(key for key, member in known.items() if member.overflow)
-        await look_up(member_numbers.ids_of_pairs(events, pairs, overflow))
-    return member_numbers.of_members(known.items(), pairs)
-
-
 async def _count_conversations(
-    driver: Driver, organization_id: int, interval: Interval, edges: Sequence[Edge], found: Mapping[Edge, Cells]
+    view: Snapshot, interval: Interval, edges: Sequence[Edge], found: Mapping[Edge, Cells]
 ) -> None:
     """Adds what conversations add to the edges of an interval."""
-    recorded = await conversations.between(driver, organization_id, interval.start, interval.end)
+    recorded = await conversations.between(view.driver, view.organization_id, interval.start, interval.end)
     for one in recorded.values():
         for added in counting_conversations.contributions(one):
             for edge in _holding(added.at, edges):
                 counting_conversations.add(found[edge], [added])
+
+
+async def _count_leads(view: Snapshot, interval: Interval, edges: Sequence[Edge], found: Mapping[Edge, Cells]) -> None:
+    """Adds what leads add to the edges of an interval."""
+    recorded = await leads.between(view.driver, view.organization_id, interval.start, interval.end)
+    for one in recorded.values():
+        for edge in _holding(one.began_at, edges):
+            counting_leads.add(found[edge], counting_leads.contribution(one))

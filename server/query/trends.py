@@ -11,6 +11,7 @@ from server.catalog.cells import Cell
 from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
+from server.errors import Reason, Refused
 from server.query import (
     buckets,
     comparison,

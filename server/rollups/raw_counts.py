@@ -8,7 +8,7 @@ from server.catalog import cells, counting, custom_counting, dimensions
 from server.catalog import conversations as counting_conversations
 from server.catalog import leads as counting_leads
 from server.catalog.cells import Cells
-from server.catalog.counting import Overflow
+from server.catalog.counting import Numbers, Overflow
 from server.catalog.custom_metrics import KeptMetric
 from server.events import event_types, outcomes
 from server.events.conversation import Attribution, Conversation
@@ -93,18 +93,14 @@ async def count(view: Snapshot, span: Span, enrol: Enrol | None = None) -> RawCo
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     counts = RawCounts(recorded=await conversations.between(view.driver, view.organization_id, start, end))
     async for portion in stored_events.occurred_between(view.driver, view.organization_id, start, end):
-        events = [event for _, event in portion]
-        known = await _numbers(view, events, enrol)
-        for key, cell in counting.of_events(events, known).items():
-            cells.cell(counts.cells, key).add(cell)
-        if view.custom:
-            cells.add_all(counts.cells, await _custom(view, portion, known.overflow))
+        known = await numbers(view, portion, enrol)
+        cells.add_all(counts.cells, await of_events(view, portion, known))
         for revision, event in portion:
             if event.conversation_id and revision <= view.seen:
                 _count_conversation(counts, event, known.overflow)
             if revision <= view.seen_leads:
                 _count_lead(counts.told, event, known.overflow)
-        counts.events += len(events)
+        counts.events += len(portion)
     for conversation in counts.recorded.values():
         mine = [
             one for one in counting_conversations.contributions(conversation) if span.start <= one.bucket < span.end
@@ -113,6 +109,14 @@ async def count(view: Snapshot, span: Span, enrol: Enrol | None = None) -> RawCo
     for lead in (await leads.between(view.driver, view.organization_id, start, end)).values():
         counting_leads.add(counts.cells, counting_leads.contribution(lead))
     return counts
+
+
+async def of_events(view: Snapshot, portion: Sequence[tuple[int, Event]], known: Numbers) -> Cells:
+    """Returns what events, each with its revision, add to cells."""
+    found = counting.of_events([event for _, event in portion], known)
+    if view.custom:
+        cells.add_all(found, await _custom(view, portion, known.overflow))
+    return found
 
 
 def _count_lead(told: Told, event: Event, overflow: Overflow) -> None:
@@ -166,8 +170,9 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
         counts.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *to))
 
 
-async def _numbers(view: Snapshot, events: Sequence[Event], enrol: Enrol | None) -> counting.Numbers:
+async def numbers(view: Snapshot, portion: Sequence[tuple[int, Event]], enrol: Enrol | None = None) -> Numbers:
     """Returns what ingest knew of the ids of events, or would know today."""
+    events = [event for _, event in portion]
     keys = await _looked_up(view, member_numbers.ids_of(events), enrol)
     overflow = Overflow.of(key for key in keys if view.known[key].overflow)
     keys += await _looked_up(view, member_numbers.ids_of_pairs(events, view.pairs, overflow), enrol)

@@ -91,6 +91,29 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
     )
 
 
+async def of_a_question(
+    driver: Driver, organization_id: int, counted: tuple[Dimension, ...], custom_seen: int | None
+) -> Snapshot | None:
+    """Returns as much of the organization as it takes to count some raw events: by these pairs, and for custom metrics
+    if they are told to be counted up to a revision.
+    """
+    kept = await organizations.kept(driver, organization_id)
+    if kept is None:
+        return None
+    return Snapshot(
+        driver=driver,
+        organization_id=organization_id,
+        kept=kept,
+        hours={},
+        seen=0,
+        seen_leads=0,
+        pairs=counted,
+        incomplete=frozenset(),
+        custom=() if custom_seen is None else await custom_metrics.listed(driver, organization_id),
+        custom_seen=custom_seen or 0,
+    )
+
+
 def cut(view: Snapshot, start: int, limit: int) -> Iterator[Span]:
     """Yields all the time from a quarter hour on, cut at hours into windows of about that many events, or of a single
     hour.

@@ -17,7 +17,14 @@ from server.query import comparison, edges
 from server.rollups import fold
 from server.store import organizations
 from server.store.database import Database
-from tallywire.v1 import answer_pb2, event_pb2, time_pb2
+from server.tenancy.principal import Scope
+from tallywire.v1 import (
+    answer_pb2,
+    custom_metric_service_pb2,
+    custom_metric_service_pb2_grpc,
+    event_pb2,
+    time_pb2,
+)
 from tests.support import serving, worlds
 from tests.support.serving import Accounts, Caller, refused
 from tests.support.tiny_worlds import NOON, e, presence, sent
@@ -75,6 +82,10 @@ async def test_slices_add_up_to_an_hour(small: tuple[Caller, list[Event]], part:
     asked = functools.partial(series, caller, granularity=time_pb2.GRANULARITY_HOUR, **part)
     slices = [await asked(first, last) for first, last in itertools.pairwise(cuts)]
     assert added([one for points in slices for one in points]) == whole
+
+
+def test_whatever_projections_count_is_counted_in_edges() -> None:
+    assert {one.projection for one in registry.MEASURES.values() if one.projection} <= edges.PROJECTIONS
 
 
 async def test_distinct_users_and_types_of_events_are_exact(small: tuple[Caller, list[Event]]) -> None:
@@ -160,3 +171,30 @@ async def test_comparisons_and_presence_are_to_the_microsecond(caller: Caller) -
         assert now.earlier_series == alone.series
         assert [one.end for one in now.earlier_buckets] == [one.end for one in alone.buckets]
         assert sum(one.integer for one in alone.series[0].values) == 3
+
+
+async def test_leads_and_custom_metrics_are_counted_in_edges(caller: Caller, accounts: Accounts) -> None:
+    admin = await accounts.another(caller, scopes=(Scope.ADMIN,))
+    definition = custom_metric_service_pb2.CustomMetric(
+        name="orders",
+        event_types=["order.placed"],
+        aggregation=custom_metric_service_pb2.CUSTOM_METRIC_AGGREGATION_COUNT,
+    )
+    stub = custom_metric_service_pb2_grpc.CustomMetricServiceStub(admin.channel)
+    request = custom_metric_service_pb2.CreateCustomMetricRequest(metric=definition)
+    await stub.CreateCustomMetric(request, metadata=admin.metadata, timeout=20)
+    await caller.track_all(
+        [
+            *(e("order.placed", minute) for minute in (4, 6, 7, 16)),
+            *(e("lead.created", minute, lead=event_pb2.LeadDetail(lead_id=str(minute))) for minute in (4, 6, 21)),
+            e("lead.converted", 60, lead=event_pb2.LeadDetail(lead_id="6")),
+        ]
+    )
+    names = ("custom.orders", "leads_generated", "cohort_leads_converted")
+    for granularity, expected in (
+        (time_pb2.GRANULARITY_HOUR, [[3], [1], [1]]),
+        (time_pb2.GRANULARITY_FIVE_MINUTES, [[2, 0, 1], [1, 0, 0], [1, 0, 0]]),
+    ):
+        asked = serving.period(NOON + timedelta(minutes=5), NOON + timedelta(minutes=20))
+        answer = await caller.trends(asked, *names, granularity=granularity)
+        assert [[value.integer for value in one.values] for one in answer.series] == expected

@@ -21,6 +21,34 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _AnswerSource:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _AnswerSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_AnswerSource.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    ANSWER_SOURCE_UNSPECIFIED: _AnswerSource.ValueType  # 0
+    """Never sent."""
+    ANSWER_SOURCE_ROLLUPS: _AnswerSource.ValueType  # 1
+    """Figures that are kept by quarter hours, and wider ones that are made of these."""
+    ANSWER_SOURCE_RAW_EVENTS: _AnswerSource.ValueType  # 2
+    """Raw events and conversations, counted for this answer."""
+    ANSWER_SOURCE_BOTH: _AnswerSource.ValueType  # 3
+    """Both: bounds of the answer lie within quarter hours, or some of its rows are counted from raw events."""
+
+class AnswerSource(_AnswerSource, metaclass=_AnswerSourceEnumTypeWrapper):
+    """AnswerSource is what figures are read from."""
+
+ANSWER_SOURCE_UNSPECIFIED: AnswerSource.ValueType  # 0
+"""Never sent."""
+ANSWER_SOURCE_ROLLUPS: AnswerSource.ValueType  # 1
+"""Figures that are kept by quarter hours, and wider ones that are made of these."""
+ANSWER_SOURCE_RAW_EVENTS: AnswerSource.ValueType  # 2
+"""Raw events and conversations, counted for this answer."""
+ANSWER_SOURCE_BOTH: AnswerSource.ValueType  # 3
+"""Both: bounds of the answer lie within quarter hours, or some of its rows are counted from raw events."""
+global___AnswerSource = AnswerSource
+
 class _AbsenceReason:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -79,6 +107,7 @@ class AnswerContext(google.protobuf.message.Message):
     CURRENCY_FIELD_NUMBER: builtins.int
     FIRST_EVENT_AT_FIELD_NUMBER: builtins.int
     WEEK_START_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
     """time_zone is the canonical IANA name of the zone of the buckets."""
     as_of_revision: builtins.int
@@ -98,14 +127,17 @@ class AnswerContext(google.protobuf.message.Message):
     """currency is the code in ISO 4217 of the organization's currency, which all money is in ("micros" are its millionths)."""
     week_start: tallywire.v1.time_pb2.Weekday.ValueType
     """week_start is the day on which weeks begin in this answer."""
+    source: global___AnswerSource.ValueType
+    """source is what the figures were read from. They are the same either way."""
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """start is the first instant that was counted, in UTC: the start asked for, moved back to a quarter hour."""
+        """start is the first instant that was counted, in UTC: the start asked for, or the quarter hour that holds it."""
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """end is the first instant that was not counted, in UTC: the end asked for, moved forward to a quarter hour. If the
-        period has already started, end is not later than the last instant that an event may have now.
+        """end is the first instant that was not counted, in UTC: the end asked for, or the end of the quarter hour that holds
+        it (see TimeRange). If the period has already started, end is not later than the last instant that an event may have
+        now.
         """
 
     @property
@@ -144,9 +176,10 @@ class AnswerContext(google.protobuf.message.Message):
         currency: builtins.str = ...,
         first_event_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         week_start: tallywire.v1.time_pb2.Weekday.ValueType = ...,
+        source: global___AnswerSource.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_time", b"as_of_time", "end", b"end", "first_event_at", b"first_event_at", "start", b"start"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "currency", b"currency", "end", b"end", "epoch", b"epoch", "first_event_at", b"first_event_at", "lagging", b"lagging", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone", "week_start", b"week_start"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "currency", b"currency", "end", b"end", "epoch", b"epoch", "first_event_at", b"first_event_at", "lagging", b"lagging", "source", b"source", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone", "week_start", b"week_start"]) -> None: ...
 
 global___AnswerContext = AnswerContext
 

@@ -251,6 +251,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may. Nothing of the call
     is stored. A stream is slowed down first. Metadata: limit, in events per second.
     """
+    ERROR_REASON_TOO_MANY_RAW_EVENTS: _ErrorReason.ValueType  # 92
+    """FAILED_PRECONDITION. The series would have to be counted from more raw events than the server counts for one
+    question: ask for points of a quarter of an hour or more, or for a shorter period. Metadata: limit, in events.
+    """
     ERROR_REASON_CUSTOM_METRIC_EXISTS: _ErrorReason.ValueType  # 110
     """ALREADY_EXISTS. The organization has a custom metric of this name. Metadata: metric."""
     ERROR_REASON_CUSTOM_METRIC_NOT_FOUND: _ErrorReason.ValueType  # 111
@@ -502,6 +506,10 @@ limit, left, resets_at (RFC 3339).
 ERROR_REASON_EVENT_RATE: ErrorReason.ValueType  # 91
 """RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may. Nothing of the call
 is stored. A stream is slowed down first. Metadata: limit, in events per second.
+"""
+ERROR_REASON_TOO_MANY_RAW_EVENTS: ErrorReason.ValueType  # 92
+"""FAILED_PRECONDITION. The series would have to be counted from more raw events than the server counts for one
+question: ask for points of a quarter of an hour or more, or for a shorter period. Metadata: limit, in events.
 """
 ERROR_REASON_CUSTOM_METRIC_EXISTS: ErrorReason.ValueType  # 110
 """ALREADY_EXISTS. The organization has a custom metric of this name. Metadata: metric."""

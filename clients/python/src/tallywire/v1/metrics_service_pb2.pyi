@@ -1440,8 +1440,8 @@ class Bucket(google.protobuf.message.Message):
     """
     restated: builtins.bool
     """restated is true if figures of the bucket have changed after since_revision although it was over by then: late
-    events have come in, or a conversation came out otherwise. A recount that corrects nothing but numbers of distinct
-    ids is not noticed.
+    events have come in, or a conversation came out otherwise. Changes are known by quarter hour. A recount that corrects
+    nothing but numbers of distinct ids is not noticed.
     """
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
