@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from google.protobuf import timestamp_pb2
+from google.protobuf import descriptor_pool, timestamp_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
@@ -16,16 +16,10 @@ from server.errors import Reason, Refused
 from server.events import rules
 from server.rpc import requests, services
 from server.rpc.requests import TooLarge, WireBatch
-from tallywire.v1 import (
-    custom_metric_service_pb2,
-    event_pb2,
-    event_service_pb2,
-    metrics_service_pb2,
-    realtime_service_pb2,
-)
+from tallywire.v1 import event_pb2, event_service_pb2
 
-_FILES = (event_service_pb2, metrics_service_pb2, custom_metric_service_pb2, realtime_service_pb2)
-_SERVICES: list[ServiceDescriptor] = [one for file in _FILES for one in file.DESCRIPTOR.services_by_name.values()]
+_POOL = descriptor_pool.Default()
+_SERVICES: list[ServiceDescriptor] = [_POOL.FindServiceByName(name) for name in services._NAMES if name]
 RPCS: dict[str, type[Message]] = {
     f"/{service.full_name}/{method.name}": GetMessageClass(method.input_type)
     for service in _SERVICES
