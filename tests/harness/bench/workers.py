@@ -6,6 +6,9 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
+
+from server.projections.registry import PROJECTIONS
 from tests.harness.bench import sending
 from tests.harness.bench.made import Recipe, json_bytes, live, made_up
 from tests.harness.bench.report import Figure, at_least, at_most, of_rounds
@@ -21,8 +24,13 @@ _SIZE = (
 # Not in pg_stat_activity, which does not change within a transaction.
 _STANDS_READY = (
     "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
-    " WHERE d.datname = current_database() AND NOT l.granted)"
+    " WHERE d.datname = current_database() AND l.relation = '{}'::regclass AND NOT l.granted)"
 )
+_IS_FOLDED = "SELECT NOT EXISTS (SELECT FROM deltas)"
+_IS_PROJECTED = (
+    "SELECT NOT EXISTS (SELECT FROM revisions r CROSS JOIN unnest('{{{}}}'::text[]) AS n(name) LEFT JOIN projections p"
+    " ON p.organization_id = r.organization_id AND p.name = n.name WHERE coalesce(p.revision, 0) < r.revision)"
+).format(",".join(PROJECTIONS))
 _WHOLE = (
     "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c"
     " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'"
@@ -30,8 +38,8 @@ _WHOLE = (
 
 
 async def fold(bench: Bench) -> Sequence[Figure]:
-    """How fast a worker folds what ingest leaves behind, beside that ingest."""
-    taken, folded = [], []
+    """How fast a worker folds what ingest leaves behind, and how fast it projects, each alone, beside that ingest."""
+    taken, projected, folded = [], [], []
     async with bench.world("fold") as world, world.server() as served:
         keys = await bench.senders(world, served)
         for number in range(bench.of(3, 1)):
@@ -40,31 +48,58 @@ async def fold(bench: Bench) -> Sequence[Figure]:
             await world.checkpoint()
             taken.append(await bench.load.run(sending.send_batches, served.address, "fold"))
             await world.checkpoint()
-            folded.append(await _fold(world, events))
+            for rates, seconds in zip((projected, folded), await _project_and_fold(world), strict=True):
+                rates.append(events / seconds)
+    against = {
+        "against": "TrackEvents taking them in before, without a worker, events/s",
+        "unit": "events/s",
+        "yardstick": taken,
+    }
     return [
         Figure(
             name="fold",
             what=f"one worker folds the deltas that stand for those events, {bench.tenants} organizations, events/s",
-            against="TrackEvents taking them in before, without a worker, events/s",
-            unit="events/s",
             measured=folded,
-            yardstick=taken,
             result=of_rounds(folded, taken),
             must=at_least(3),
             aim=at_least(10),
-        )
+            **against,
+        ),
+        Figure(
+            name="project",
+            what=f"one worker moves {', '.join(PROJECTIONS)} on over those events, {bench.tenants} organizations,"
+            " events/s",
+            measured=projected,
+            result=of_rounds(projected, taken),
+            must=at_least(1),
+            aim=at_least(2),
+            **against,
+        ),
     ]
 
 
-async def _fold(world: World, events: int) -> float:
-    """Events/s from the moment at which a worker that stands ready is let go to the last delta."""
-    async with world.connected() as connection, world.worker():
-        async with connection.transaction():
-            await connection.execute("LOCK TABLE folds, deltas IN EXCLUSIVE MODE")
-            await until(connection, _STANDS_READY)
+async def _project_and_fold(world: World) -> tuple[float, float]:
+    """The seconds in which a worker that stands ready projects everything, and then those in which it folds everything,
+    the changes of figures that projections have made included. It is kept from doing both at once.
+    """
+    async with world.connected() as folds, world.connected() as projections, world.worker():
+        async with folds.transaction():
+            await folds.execute("LOCK TABLE folds IN EXCLUSIVE MODE")
+            projecting = await _seconds(projections, "projections", _IS_PROJECTED)
+            await until(folds, _STANDS_READY.format("folds"))
         started = time.perf_counter()
-        await until(connection, "SELECT NOT EXISTS (SELECT FROM deltas)")
-        return events / (time.perf_counter() - started)
+        await until(folds, _IS_FOLDED)
+        return projecting, time.perf_counter() - started
+
+
+async def _seconds(connection: "asyncpg.Connection[asyncpg.Record]", table: str, is_done: str) -> float:
+    """The seconds from the moment at which a worker that waits for a table is let go."""
+    async with connection.transaction():
+        await connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+        await until(connection, _STANDS_READY.format(table))
+    started = time.perf_counter()
+    await until(connection, is_done)
+    return time.perf_counter() - started
 
 
 async def storage(bench: Bench) -> Sequence[Figure]:
