@@ -31,16 +31,18 @@ _SMALL = [bisect.bisect_right(_LOWEST, value) - 1 for value in range(20_000)]
 KEY_COUNT = 2 * BIN_COUNT  # bin i is counted under the key i; its offsets are added up under BIN_COUNT + i
 
 
-def count(values: Iterable[int], into: dict[int, int], first_key: int = 0) -> None:
-    """Adds values, 0 ≤ value ≤ MAXIMUM, to a histogram whose keys begin at first_key."""
+def count(values: Iterable[int], into: dict[int, int], first_key: int = 0, *, times: int = 1) -> None:
+    """Adds values, 0 ≤ value ≤ MAXIMUM, to a histogram whose keys begin at first_key, each so many times; −1 takes them
+    back.
+    """
     get, lowest, bisect_right, first_offset = into.get, _LOWEST, bisect.bisect_right, first_key + BIN_COUNT
     for value in values:
         number = bisect_right(lowest, value) - 1
         key = first_key + number
-        into[key] = get(key, 0) + 1
+        into[key] = get(key, 0) + times
         if offset := value - lowest[number]:
             key = first_offset + number
-            into[key] = get(key, 0) + offset
+            into[key] = get(key, 0) + times * offset
 
 
 def place(values: Sequence[int | None], into: Sequence[list[tuple[int, int]]], first_key: int = 0) -> None:

@@ -99,9 +99,16 @@ def _milliseconds(start: int, end: int) -> int:
 
 def add(result: Cells, some: Iterable[Contribution], sign: int = 1) -> None:
     """Adds contributions to cells; a sign of −1 takes them back."""
+    # Most of many contributions count at the same time for the same values as others: those are added up first.
+    gathered: dict[tuple[int, Attribution], Cell] = {}
     for one in some:
-        added = _cell(one, sign)
-        for key in _keys(one.bucket, one.to):
+        place = (one.bucket, one.to)
+        added = gathered.get(place)
+        if added is None:
+            added = gathered[place] = Cell()
+        _take(added, one.taken, sign)
+    for (bucket, to), added in gathered.items():
+        for key in _keys(bucket, to):
             cells.cell(result, key).add(added)
 
 
@@ -112,15 +119,12 @@ def _keys(bucket: int, to: Attribution) -> Iterator[CellKey]:
             yield CellKey(dimension.number, value, bucket)
 
 
-def _cell(one: Contribution, sign: int) -> Cell:
-    """Returns what a contribution adds to each of its cells."""
-    cell = Cell()
-    for name, value in one.taken:
+def _take(cell: Cell, taken: Iterable[tuple[str, int]], sign: int) -> None:
+    """Adds to a cell what a contribution adds to each of its own."""
+    counters = cell.counters
+    for name, value in taken:
         count_key, sum_key, first_bin_key = _PLACES[name]
-        cell.counters[count_key] = sign
+        counters[count_key] = counters.get(count_key, 0) + sign
         if first_bin_key is not None:
-            cell.counters[sum_key] = sign * value
-            histogram.count((value,), cell.bins, first_bin_key)
-    if sign < 0:
-        cell.bins = {key: -count for key, count in cell.bins.items()}
-    return cell
+            counters[sum_key] = counters.get(sum_key, 0) + sign * value
+            histogram.count((value,), cell.bins, first_bin_key, times=sign)

@@ -3,6 +3,7 @@
 Times are microseconds since 1970, days are days of UTC since 1970.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -57,6 +58,10 @@ class UserDay(NamedTuple):
     day: int
 
 
+# Made for every event, in a third of the time that the class takes itself.
+_user_day = functools.partial(tuple.__new__, UserDay)
+
+
 @dataclass(slots=True)
 class DayActivity:
     """What a user did on a day; or what that changes by, so that numbers may be negative."""
@@ -107,7 +112,7 @@ class Activity:
         if profile is None:
             profile = self.profiles[user_id] = UserProfile(first_seen_at=at, last_seen_at=at)
         profile.take(event)
-        day = self.day(UserDay(user_id, at // _DAY))
+        day = self.day(_user_day((user_id, at // _DAY)))
         day.events += 1
         if event.event_type == event_types.MESSAGE_RECEIVED:
             day.messages_received += 1
@@ -120,10 +125,10 @@ class Activity:
             day.ratings += 1
             day.rating_sum += event.rating
         if event.conversation_id:
-            begins = Beginning(event.event_type != _STARTED, at, user_id)
+            begins = (event.event_type != _STARTED, at, user_id)
             known = self.beginnings.get(event.conversation_id)
             if known is None or begins < known:
-                self.beginnings[event.conversation_id] = begins
+                self.beginnings[event.conversation_id] = Beginning(*begins)
 
     def day(self, key: UserDay) -> DayActivity:
         """Returns what is added to a day of a user."""

@@ -3,11 +3,12 @@
 import copy
 import itertools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from server.catalog import conversations as counting
 from server.catalog.cells import Cells
+from server.catalog.conversations import Contribution
 from server.catalog.counting import Overflow
 from server.catalog.families.conversations import PROJECTION
 from server.events import event_types, outcomes
@@ -38,7 +39,7 @@ class Conversations:
         changes: Cells = {}
         if portion.events:
             events = await _told_by_humans(driver, rows.organization_id, portion.events)
-            await _take_in(driver, rows, events, changes)
+            changes = await _take_in(driver, rows, events)
         return Advance(position=portion.reached, events=len(portion.events), changes=changes)
 
     async def replace(
@@ -49,9 +50,7 @@ class Conversations:
         if portion is None:
             return Replacement(valid=valid)
         different = await conversation_versions.different(driver, valid, filled, portion, complete_from)
-        changes: Cells = {}
-        for before, now in different.conversations.values():
-            _count_change(changes, before, now)
+        changes = _change(different.conversations.values())
         await conversation_versions.take_over(driver, valid, filled, different)
         return Replacement(
             valid=valid,
@@ -90,8 +89,8 @@ def _has_unknown_writer(event: ConversationEvent) -> bool:
     return event.by_human is None and event.event_type == event_types.MESSAGE_SENT and bool(event.agent_id)
 
 
-async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEvent], changes: Cells) -> None:
-    """Takes events in, stores the conversations that they change, and adds to changes what that changes in figures."""
+async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEvent]) -> Cells:
+    """Takes events in, stores the conversations that they change, and returns what that changes in figures."""
     by_id: dict[str, list[ConversationEvent]] = {}
     for event in events:
         by_id.setdefault(event.conversation_id, []).append(event)
@@ -100,9 +99,8 @@ async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEven
     before = await stored.load(driver, rows, by_key)
     closings = await _closings(driver, rows, by_key, attribute, before)
     after = {key: _after(before.get(key), some, attribute, closings.get(key)) for key, some in by_key.items()}
-    for key, conversation in after.items():
-        _count_change(changes, before.get(key), conversation)
     await stored.save(driver, rows, after)
+    return _change((before.get(key), conversation) for key, conversation in after.items())
 
 
 def _after(
@@ -124,12 +122,20 @@ def _after(
     return after
 
 
-def _count_change(changes: Cells, before: Conversation | None, after: Conversation | None) -> None:
-    counted = list(counting.contributions(before)) if before else []
-    counts = list(counting.contributions(after)) if after else []
-    if counted != counts:
-        counting.add(changes, (one for one in counted if one not in counts), -1)
-        counting.add(changes, (one for one in counts if one not in counted))
+def _change(pairs: Iterable[tuple[Conversation | None, Conversation | None]]) -> Cells:
+    """Returns what it changes in figures that conversations are what they are now, in place of what they were."""
+    taken_back: list[Contribution] = []
+    added: list[Contribution] = []
+    for before, now in pairs:
+        counted = list(counting.contributions(before)) if before else []
+        counts = list(counting.contributions(now)) if now else []
+        if counted != counts:
+            taken_back += [one for one in counted if one not in counts]
+            added += [one for one in counts if one not in counted]
+    changes: Cells = {}
+    counting.add(changes, taken_back, -1)
+    counting.add(changes, added)
+    return changes
 
 
 async def _attribution(driver: Driver, organization_id: int, events: Sequence[ConversationEvent]) -> Attribute:

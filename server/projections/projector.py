@@ -88,8 +88,6 @@ class Projector:
         ends early where the projection stops, or where the database knows of no such revision.
         """
         events = 0
-        if target is None:
-            target = (await self._look(organization_id, name)).newest
         while True:
             task, is_new = self._join(organization_id, PROJECTIONS[name])
             await asyncio.wait((task,))
@@ -97,6 +95,8 @@ class Projector:
                 raise _stopping()
             step = task.result()
             events += step.events
+            if target is None:  # a step that others have begun may not have seen what is newest now
+                target = step.newest if is_new else (await self._look(organization_id, name)).newest
             if step.is_stopped or step.position >= target:
                 return events
             if is_new and step.position >= step.newest < target:

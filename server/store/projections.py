@@ -72,11 +72,16 @@ _LOCK = """
     FROM projections WHERE organization_id = $1 AND name = $2 FOR UPDATE
 """
 _ADD = "INSERT INTO projections (organization_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-_NEWEST = "SELECT revision, revised_at, set_config('lock_timeout', $2, true) FROM revisions WHERE organization_id = $1"
-_NEEDED = """
-    SELECT coalesce(p.revision, 0) AS revision, coalesce(p.revised_at, '1970-01-01 00:00+00') AS revised_at
-    FROM unnest($2::text[]) AS n(name) LEFT JOIN projections p ON p.organization_id = $1 AND p.name = n.name
-    WHERE p.failed_revision IS NULL ORDER BY 1 LIMIT 1
+# Looked at once the lock is held: whatever was newest when somebody asked for the projection is seen.
+_NEWEST = """
+    SELECT r.revision, r.revised_at, n.revision AS needed_revision, n.revised_at AS needed_revised_at,
+        set_config('lock_timeout', $2, true)
+    FROM revisions r LEFT JOIN LATERAL (
+        SELECT coalesce(p.revision, 0) AS revision, coalesce(p.revised_at, '1970-01-01 00:00+00') AS revised_at
+        FROM unnest($3::text[]) AS n(name) LEFT JOIN projections p ON p.organization_id = $1 AND p.name = n.name
+        WHERE p.failed_revision IS NULL ORDER BY 1 LIMIT 1
+    ) AS n ON true
+    WHERE r.organization_id = $1
 """
 
 
@@ -90,11 +95,13 @@ async def lock(driver: Driver, organization_id: int, name: str, needs: Collectio
     if row is None and name not in ON_DEMAND:
         await driver.execute(_ADD, organization_id, name)
         row = await driver.fetchrow(_LOCK, organization_id, name)
-    # Looked at once the lock is held: whatever was newest when somebody asked for the projection is seen.
-    newest = await driver.fetchrow(_NEWEST, organization_id, sessions.LOCK_TIMEOUT)
-    if row is None or newest is None:
+    found = await driver.fetchrow(_NEWEST, organization_id, sessions.LOCK_TIMEOUT, list(needs))
+    if row is None or found is None:
         return None
-    needed = await driver.fetchrow(_NEEDED, organization_id, list(needs)) if needs else None
+    newest = _position(found)
+    until = newest
+    if found["needed_revision"] is not None and found["needed_revision"] < newest.revision:
+        until = ProjectionPosition(revision=found["needed_revision"], revised_at=found["needed_revised_at"])
     rebuilt = None
     if row["rebuilt_revision"] is not None:
         rebuilt = Rebuilt(
@@ -105,8 +112,8 @@ async def lock(driver: Driver, organization_id: int, name: str, needs: Collectio
     return Locked(
         rows=Rows(organization_id, row["version"]),
         position=_position(row),
-        newest=_position(newest),
-        until=_position(newest if needed is None or needed["revision"] >= newest["revision"] else needed),
+        newest=newest,
+        until=until,
         rebuilt=rebuilt,
         latest_version=max(row["version"], row["rebuilt_version"] or 0),
         is_stopped=row["is_stopped"],
@@ -165,15 +172,10 @@ async def move(
     """Moves a projection that is locked on. Unless is_durable, the COMMIT does not wait for the disk: should it be
     lost, all of the transaction is, and is done again.
     """
-    await driver.execute(
-        "UPDATE projections SET revision = $3, revised_at = $4 WHERE organization_id = $1 AND name = $2",
-        organization_id,
-        name,
-        position.revision,
-        position.revised_at,
-    )
+    statement = "UPDATE projections SET revision = $3, revised_at = $4 WHERE organization_id = $1 AND name = $2"
     if not is_durable:
-        await driver.execute("SET LOCAL synchronous_commit = off")
+        statement += " RETURNING set_config('synchronous_commit', 'off', true)"
+    await driver.execute(statement, organization_id, name, position.revision, position.revised_at)
 
 
 async def pass_over(driver: Driver, organization_id: int, position: ProjectionPosition) -> None:
