@@ -48,6 +48,11 @@ class Catalogue:
             found = self._places[term] = _place(self.measure(term), term)
         return found
 
+    def terms_of(self, name: str) -> Sequence[str]:
+        """Returns the terms that a metric is computed from; none for a percentile, which takes a histogram."""
+        metric = self.metrics[name]
+        return () if isinstance(metric, Quantile) else _terms(metric)
+
     def measures_of(self, name: str) -> Sequence[Measure]:
         """Returns the measures that a metric is computed from."""
         found = self._measures_of.get(name)

@@ -48,6 +48,7 @@ class Dimension:
     limit: int = 1_000  # of distinct values with cells of their own, unless the operator sets another one
     highest_limit: int = 1_000_000  # that the operator may set
     only_measures: tuple[str, ...] = ()  # those that are kept by it; none: all, so that questions can be narrowed by it
+    only_terms: tuple[str, ...] = ()  # those of its measures that are kept, without histograms; none: all of them
     projections: tuple[str, ...] = ()  # what these count is kept by it, too
     has_slots: bool = False  # so that realtime can be narrowed to some of its values
     sides: "tuple[Dimension, Dimension] | None" = None  # of a pair

@@ -266,21 +266,17 @@ BADGE = Dimension(
 )
 
 # Users have no cells: what they did is kept by the projection of users, which counts these measures.
+_OF_USERS = (
+    *("events", "messages_received", "messages_sent", "total_conversations"),
+    *("prompt_tokens", "completion_tokens", "cost_micros", "rating_sum"),
+)
 USER = Dimension(
     number=NO_NUMBER,
     name="user",
     description="Who was served. Tables alone.",
     field="user_id",
-    only_measures=(
-        "events",
-        "messages_received",
-        "messages_sent",
-        "total_conversations",
-        "prompt_tokens",
-        "completion_tokens",
-        "cost_micros",
-        "rating_sum",
-    ),
+    only_measures=_OF_USERS,
+    only_terms=(*_OF_USERS, "rating_sum.count"),
     projections=("conversations",),
 )
 

@@ -44,6 +44,10 @@ def is_kept(name: str, by: Dimension, catalogue: Catalogue = BUILT_IN) -> bool:
     """Returns whether a metric is kept by a dimension. Some dimensions keep a few measures alone; what a projection
     counts is kept by some dimensions alone, and so are measures whose values must not be added up under others.
     """
+    if by.only_terms:
+        terms = catalogue.terms_of(name)
+        if not terms or not set(terms).issubset(by.only_terms):
+            return False
     return all(_is_measure_kept(measure, by) for measure in catalogue.measures_of(name))
 
 

@@ -241,6 +241,9 @@ async def test_rows_of_users(caller: Caller, database: Database) -> None:
         THE_DAY, *shown, by=["user"], page_token=page.next_page_token, page_size=9, order_by="satisfaction_score"
     )
     assert names(page) == ["u0", "u1", "u2"]
+    beyond = ("avg_prompt_tokens_per_message", "p95_prompt_tokens")  # of which more would have to be kept of each user
+    page = await caller.table(THE_DAY, *beyond, by=["user"], order_by=beyond[0], page_size=1)
+    assert list(of(page, page.rows[0]).values()) == [None, None]
     hourly = metrics_service_pb2.SeriesRequest(granularity=time_pb2.GRANULARITY_HOUR)
     series = await caller.table(THE_DAY, "messages_sent", by=["user"], series=hourly)  # counted from raw events
     assert [sum(value(one) or 0 for one in row.series[0].values) for row in series.rows] == [
