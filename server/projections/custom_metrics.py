@@ -17,7 +17,7 @@ from server.store.database import Driver
 from server.store.projections import ProjectionPosition, Rows
 
 
-class CustomMetrics:
+class CustomMetricCounting:
     """Follows an organization that has custom metrics, from the revision on at which it has defined the first one.
 
     It keeps nothing but figures, and the numbers of distinct values, which depend on no version of it.

@@ -7,7 +7,13 @@ import pytest
 
 import tallywire
 from tallywire import connection
-from tallywire.v1 import campaign_service_pb2, event_service_pb2, metrics_service_pb2, realtime_service_pb2
+from tallywire.v1 import (
+    campaign_service_pb2,
+    custom_metric_service_pb2,
+    event_service_pb2,
+    metrics_service_pb2,
+    realtime_service_pb2,
+)
 
 LOCAL = [
     "127.0.0.1:1",
@@ -76,7 +82,13 @@ def test_the_service_config_names_methods_that_exist_and_retries_what_passes() -
     config = json.loads(connection.service_config())
     services = {
         service.full_name: {method.name for method in service.methods}
-        for file in (campaign_service_pb2, event_service_pb2, metrics_service_pb2, realtime_service_pb2)
+        for file in (
+            campaign_service_pb2,
+            custom_metric_service_pb2,
+            event_service_pb2,
+            metrics_service_pb2,
+            realtime_service_pb2,
+        )
         for service in file.DESCRIPTOR.services_by_name.values()
     }
     named = set()

@@ -1,23 +1,28 @@
 """Custom metrics: what is counted of them, from when on, and how they are defined and deleted."""
 
+import contextlib
 import json
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
 
+from server import errors, timerange
+from server.app import Running
 from server.catalog import custom_metrics
 from server.projections.registry import PROJECTIONS
 from server.rollups import audit, fold
-from server.store import custom_values, projections
+from server.store import custom_metrics as stored
+from server.store import custom_values, organizations, projections
 from server.store.database import Database
 from server.tasks import custom_metric_history
 from server.tasks.custom_metric_history import CustomMetricHistory
 from server.tasks.kinds import Work
 from server.tenancy.principal import Scope
+from tallywire import AsyncClient, NotFound
 from tallywire.v1 import (
     answer_pb2,
     custom_metric_service_pb2,
@@ -25,9 +30,9 @@ from tallywire.v1 import (
     event_pb2,
     metrics_service_pb2,
 )
-from tests.support import serving, worlds
+from tests.support import commands, serving, worlds
 from tests.support.serving import Accounts, Caller, refused
-from tests.support.tiny_worlds import THE_DAY, e
+from tests.support.tiny_worlds import NOON, THE_DAY, e
 
 ADMIN = (Scope.ADMIN,)
 COUNT, SUM, UNIQUE, HISTOGRAM = (
@@ -212,7 +217,18 @@ async def test_history_is_filled_while_events_come_in(
     await define(caller, "people", aggregation=UNIQUE, value="properties.who")
     history, work = CustomMetricHistory(lambda _: None), _work(database)
     monkeypatch.setattr(custom_metric_history, "_TURN_SECONDS", 0.01)
-    while await history._count(work, caller.organization_id):
+    move = projections.move
+
+    async def failing(*arguments: Any, **options: Any) -> None:
+        if dice.random() < 0.3:
+            raise errors.StorageUnavailable("in the middle of a transaction")
+        await move(*arguments, **options)
+
+    more = True
+    while more:
+        with monkeypatch.context() as patch, contextlib.suppress(errors.StorageUnavailable):
+            patch.setattr(projections, "move", failing)
+            more = await history._count(work, caller.organization_id)
         await send(3)
         if dice.random() < 0.5:
             await fold.fold_all(database, caller.organization_id)
@@ -269,6 +285,26 @@ async def test_deleted_metrics_leave_no_trace_in_others(accounts: Accounts, data
     await ask(one, "DeleteCustomMetric", name="orders")
 
 
+async def test_what_was_gone_at_the_definition_is_said(accounts: Accounts, database: Database) -> None:
+    caller = await accounts.caller(scopes=ADMIN)
+    await caller.track_all([order(-60), order(60)])
+    async with database.transaction() as driver:
+        await organizations.raise_raw_from(driver, caller.organization_id, timerange.floor_bucket(NOON))
+        assert await stored.in_history(driver, [caller.organization_id]) == set()
+    await define(caller)
+    async with database.transaction() as driver:
+        assert await stored.in_history(driver, [caller.organization_id]) == {caller.organization_id}
+    await settle(database, caller.organization_id)
+    assert (await get(caller, "orders")).complete_from == serving.stamp(NOON)
+    error = await refused(total(caller, "custom.orders"))
+    assert serving.refusal(error)[1:] == ("CUSTOM_METRIC_INCOMPLETE", "time_range.start", False)
+    assert serving.info(error)["complete_from"] == "2024-05-15T12:00:00Z"
+    afternoon = serving.period(NOON, NOON + timedelta(hours=6))
+    assert figures((await caller.table(afternoon, "custom.orders")).total) == [1]
+    listed = await caller.ask("ListMetrics", metrics_service_pb2.ListMetricsRequest())
+    assert [one.complete_from for one in listed.metrics if one.custom_metric] == [serving.stamp(NOON)]
+
+
 async def test_organizations_without_custom_metrics_are_not_followed(caller: Caller, database: Database) -> None:
     await caller.track(order())
     await worlds.project(database, caller.organization_id)
@@ -278,6 +314,41 @@ async def test_organizations_without_custom_metrics_are_not_followed(caller: Cal
         waiting = await projections.behind(driver, list(PROJECTIONS))
         assert [one for one in waiting if one.organization_id == caller.organization_id] == []
         assert await projections.seen_until(driver, list(PROJECTIONS), [caller.organization_id]) == {}
+
+
+async def test_the_clients_and_the_command_line(server: Running, accounts: Accounts, database: Database) -> None:
+    caller = await accounts.caller(scopes=ADMIN)
+    await caller.track(order(total=2.5, state="paid"))
+    address = server.address
+    options = ("--aggregation", "sum", "--value", "properties.total", "--decimals", "1", "--better", "higher")
+    where = ("--where", "properties.state=paid", "--unit", "EUR", "--dimension", "properties.country")
+    made = await commands.document(
+        address, caller, "custom-metrics", "create", "revenue", "--event", "order.placed", *options, *where
+    )
+    assert (made["name"], made["filter"]["text"], made["better"]) == ("revenue", "paid", "METRIC_DIRECTION_HIGHER")
+    assert "0.0 % counted" in await commands.shown(address, caller, "custom-metrics", "list")
+    failed = await commands.refused(address, caller, "query", "--metric", "custom.revenue")
+    assert "still being counted" in failed
+    await settle(database, caller.organization_id)
+    shown = await commands.shown(address, caller, "custom-metrics", "show", "revenue")
+    assert all(text in shown for text in ("custom.revenue", "properties.total", 'properties.state="paid"', "complete"))
+    (row,) = await commands.csv(address, caller, "custom-metrics", "list")
+    assert (row["aggregation"], row["progress"], row["where"]) == ("sum", "1.0", 'properties.state="paid"')
+    async with AsyncClient(address, api_key=caller.key.secret) as client:
+        truth = ("properties.paid", True)
+        people = await client.custom_metrics.create(
+            "people", ["order.placed"], "unique", value="properties.who", where=truth
+        )
+        assert (people.title, people.filter.truth) == ("people", True)
+        assert await client.custom_metrics.get("people") == people
+        assert [one.name for one in await client.custom_metrics.list()] == ["people", "revenue"]
+        await client.custom_metrics.delete("people")
+        with pytest.raises(NotFound):
+            await client.custom_metrics.get("people")
+    day = ("--from", "2024-05-15", "--to", "2024-05-16", "--metric", "custom.revenue", "--csv")
+    assert "2.5" in str(await commands.csv(address, caller, "query", *day[:-1]))
+    assert await commands.output(address, caller, "custom-metrics", "delete", "revenue") == "deleted revenue\n"
+    assert "custom-metrics list" in await commands.refused(address, caller, "custom-metrics", "show", "revenue")
 
 
 BAD: Sequence[tuple[str, dict[str, Any]]] = [

@@ -13,19 +13,19 @@ from tests.support.serving import Caller
 
 async def shown(address: str, caller: Caller, *arguments: str) -> str:
     """Returns what a command prints for people; its lines fit a terminal of 80 columns."""
-    text = await _output(address, caller, *arguments)
+    text = await output(address, caller, *arguments)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80, text
     return text
 
 
 async def document(address: str, caller: Caller, *arguments: str) -> Any:
     """Returns the JSON that a command prints."""
-    return json.loads(await _output(address, caller, *arguments, "--json"))
+    return json.loads(await output(address, caller, *arguments, "--json"))
 
 
 async def csv(address: str, caller: Caller, *arguments: str) -> list[dict[str, str]]:
     """Returns the rows that a command prints as CSV."""
-    text = await _output(address, caller, *arguments, "--csv")
+    text = await output(address, caller, *arguments, "--csv")
     return list(DictReader(text.splitlines()))
 
 
@@ -36,7 +36,8 @@ async def refused(address: str, caller: Caller, *arguments: str) -> str:
     return result.stderr
 
 
-async def _output(address: str, caller: Caller, *arguments: str) -> str:
+async def output(address: str, caller: Caller, *arguments: str) -> str:
+    """Returns what a command prints."""
     result = await _run(address, caller, *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout

@@ -8,6 +8,7 @@ import grpc.aio
 
 from tallywire.v1 import (
     campaign_service_pb2_grpc,
+    custom_metric_service_pb2_grpc,
     event_service_pb2_grpc,
     metrics_service_pb2_grpc,
     realtime_service_pb2_grpc,
@@ -16,6 +17,7 @@ from tallywire.v1 import (
 if TYPE_CHECKING:
     # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
     from tallywire.v1.campaign_service_pb2_grpc import CampaignServiceAsyncStub
+    from tallywire.v1.custom_metric_service_pb2_grpc import CustomMetricServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
     from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
     from tallywire.v1.realtime_service_pb2_grpc import RealtimeServiceAsyncStub
@@ -31,6 +33,7 @@ class Stubs:
     metrics: "MetricsServiceAsyncStub"
     campaigns: "CampaignServiceAsyncStub"
     realtime: "RealtimeServiceAsyncStub"
+    custom_metrics: "CustomMetricServiceAsyncStub"
 
 
 def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
@@ -42,6 +45,9 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         metrics=cast("MetricsServiceAsyncStub", metrics_service_pb2_grpc.MetricsServiceStub(channel)),
         campaigns=cast("CampaignServiceAsyncStub", campaign_service_pb2_grpc.CampaignServiceStub(channel)),
         realtime=cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(channel)),
+        custom_metrics=cast(
+            "CustomMetricServiceAsyncStub", custom_metric_service_pb2_grpc.CustomMetricServiceStub(channel)
+        ),
     )
 
 

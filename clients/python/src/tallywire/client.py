@@ -12,6 +12,7 @@ import grpc
 from tallywire import (
     concurrency_limit,
     connection,
+    custom_metrics,
     errors,
     green_threads,
     ids,
@@ -74,6 +75,7 @@ class Client(questions.Questions):
         self._metrics = metrics_service_pb2_grpc.MetricsServiceStub(self._channel)
         self._campaigns = campaign_service_pb2_grpc.CampaignServiceStub(self._channel)
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
+        self.custom_metrics = custom_metrics.CustomMetrics(self._channel, self._call)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

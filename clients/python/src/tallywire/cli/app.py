@@ -18,6 +18,7 @@ from tallywire.cli import (
     completion,
     conversations,
     costs,
+    custom_metrics,
     daily,
     json_output,
     key_values,
@@ -210,6 +211,7 @@ application.command(name="top")(query.top)
 application.command(name="metrics")(catalogue.metrics)
 application.command(name="values")(catalogue.values)
 application.command(name="conversations")(conversations.conversations)
+application.add_typer(custom_metrics.app, name="custom-metrics")
 
 
 @application.command(name="watch")

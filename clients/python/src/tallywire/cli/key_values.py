@@ -10,7 +10,12 @@ from tallywire.cli.problems import WrongUsage
 
 def properties(pairs: Sequence[str]) -> dict[str, object]:
     """Returns --property options; a value that is JSON counts as such, any other as text. Raises WrongUsage."""
-    return {key: _json(value) for key, value in _split(pairs, "--property")}
+    return dict(values(pairs, "--property"))
+
+
+def values(pairs: Sequence[str], option: str) -> list[tuple[str, object]]:
+    """Returns pairs with values: one that is JSON counts as such, any other as text. Raises WrongUsage."""
+    return [(key, _json(value)) for key, value in _split(pairs, option)]
 
 
 def detail(event_type: str, pairs: Sequence[str]) -> dict[str, Any]:
