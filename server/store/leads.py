@@ -127,9 +127,11 @@ async def save(driver: Driver, rows: Rows, before: Mapping[str, Lead], leads: Ma
 async def _drop_stages(driver: Driver, rows: Rows, stages: Sequence[tuple[str, str]]) -> None:
     if stages:
         await driver.execute(
-            "DELETE FROM lead_stages WHERE organization_id = $1 AND version = $2"
-            " AND (lead_id, stage) IN (SELECT * FROM unnest($3::text[], $4::text[]))",
+            # By keys alone: a condition on the pair would let a planner read all stages of the organization.
+            "DELETE FROM lead_stages WHERE organization_id = $1 AND version = $2 AND lead_id = ANY($3::text[])"
+            " AND (lead_id, stage) IN (SELECT * FROM unnest($4::text[], $5::text[]))",
             *rows,
+            sorted({lead_id for lead_id, _ in stages}),
             *map(list, zip(*stages, strict=True)),
         )
 

@@ -156,6 +156,15 @@ async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, databas
     }
     assert amounts(one.points[12].figures)["EUR"][4:] == (150, 75, (40 - 150) / 150)
 
+    # The same figures by the roads that every metric has.
+    table = await caller.table(THE_DAY, "cohort_converted_value_micros", "leads_generated", by=["campaign", "currency"])
+    rows = {tuple(row.values): [one.integer for one in row.figures] for row in table.rows}
+    assert {key: row for key, row in rows.items() if row[1]} == {
+        ("spring", "XXX"): [40, 1],
+        ("spring", "GBP"): [5, 1],
+        ("spring", "USD"): [0, 1],
+    }
+
     # Another organization knows nothing of all that.
     assert [(one.campaign_id, one.name, counts(one.figures)[0]) for one in (await campaigns(other)).campaigns] == [
         ("spring", "", 0)
