@@ -12,7 +12,8 @@ from server.catalog.metrics import Metric
 from server.errors import Reason, Refused
 from server.events import rules
 from server.query import grouping, metric_names, table
-from server.query.table import Row, Table, TableQuestion
+from server.query.table import Table
+from server.query.table_rows import Row, TableQuestion
 from server.rpc.questions import shared
 from tallywire.v1 import metrics_service_pb2
 

@@ -1635,7 +1635,7 @@ class SeriesRequest(google.protobuf.message.Message):
     GRANULARITY_FIELD_NUMBER: builtins.int
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the width of a point. Unset: the server chooses by the length of the period. All series of a page
-    have at most 200,000 points together (TOO_MANY_POINTS).
+    have at most 20,000 points, and 200,000 figures, together (TOO_MANY_POINTS).
     """
     def __init__(
         self,

@@ -1,0 +1,212 @@
+"""The rows of a table: what was asked, what is read for them, and how they are made of that."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from server.catalog import dimensions, figures
+from server.catalog.catalogue import Catalogue
+from server.catalog.cells import Cell
+from server.catalog.dimensions import Dimension
+from server.catalog.figures import Figure, Figures
+from server.catalog.filters import Filter
+from server.catalog.selections import Reading, Selection
+from server.query.answers import Period, Source
+from server.query.comparison import Comparison, Earlier
+from server.query.grouping import Grouping
+from server.timerange import Granularity, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableQuestion:
+    """A question for a table. Without a grouping it is the total alone.
+
+    has_series asks for series, of a granularity that the service chooses where none is given. catalogue has what it
+    names.
+    """
+
+    catalogue: Catalogue
+    period: Period
+    part: Filter
+    grouping: Grouping | None
+    metrics: Sequence[str]
+    order_by: str
+    descending: bool
+    page_size: int
+    page_token: str
+    has_series: bool
+    granularity: Granularity | None
+    comparison: Comparison | None
+
+    @property
+    def key(self) -> str:
+        """Returns what must be equal for pages to belong to one table."""
+        group = self.grouping and [one.number for one in self.grouping.asked]
+        period = (self.period.start, self.period.end, self.period.zone, self.period.week_start)
+        series = (self.has_series, self.granularity, self.comparison)
+        part = (self.part.dimension.number, self.part.value)
+        return repr((*map(str, period), part, group, self.metrics, self.order_by, self.descending, series))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row: what it is about, what people call that, its figures and those of each bucket of its series.
+
+    earlier has its figures of the earlier period, None where there is nothing to compare with.
+    """
+
+    values: Sequence[str] = ()
+    display_name: str = ""
+    figures: Figures
+    series: Sequence[Figures] = ()
+    earlier: Figures | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePlan:
+    """What to read: the total, the rows of a page in order, and the series of each; and of the earlier period.
+
+    skip rows come before them. counted has the cells of those that were counted from raw events already, found those
+    that were read. kept_from is the quarter hour from which on figures are kept.
+    """
+
+    skip: int
+    distinct_values: int
+    values: Sequence[str]
+    total: Selection
+    rows: Sequence[Selection]
+    other: Selection | None
+    granularity: Granularity | None
+    buckets: Sequence[Span]
+    counted: Mapping[Selection, Cell]
+    earlier: Earlier | None
+    kept_from: int
+    found: Mapping[Selection, Cell] = field(default_factory=dict)
+    event_types: None = None
+
+    @property
+    def source(self) -> Source:
+        """Returns what the rows are read from: some are counted from raw events, but for users without series."""
+        is_counted = any(one.dimension is not dimensions.USER or self.buckets for one in self.counted)
+        return Source.BOTH if is_counted else Source.ROLLUPS
+
+    def selections(self) -> Iterator[Selection]:
+        """Returns what is to be read of the whole."""
+        if self.total not in self.counted:
+            yield from self._all_of(self.total)
+        if self.other is not None and not self.counted:
+            yield self.other
+            yield from self.before(self.other)
+
+    def of_rows(self) -> list[Selection]:
+        """Returns what is to be read of rows."""
+        return [each for one in self.rows if one not in self.counted for each in self._all_of(one)]
+
+    def _all_of(self, one: Selection) -> Iterator[Selection]:
+        yield one
+        yield from self.series(one)
+        yield from self.before(one)
+
+    def before(self, row: Selection) -> list[Selection]:
+        """Returns what a row is compared with, in a list, which is empty without a comparison."""
+        if self.earlier is None or self.earlier.is_before_floor:
+            return []
+        return [replace(row, span=self.earlier.span)]
+
+    def series(self, row: Selection) -> list[Selection]:
+        """Returns the points of a row's series."""
+        part = Filter(dimension=row.dimension, value=row.value)
+        return [Selection.of(part, span) for span in self.buckets]
+
+
+def agent_place(group: Grouping | None) -> int | None:
+    """Returns which of the values of a row is an agent."""
+    if group is None or dimensions.AGENT not in group.asked:
+        return None
+    return list(group.asked).index(dimensions.AGENT)
+
+
+class RowMaker:
+    """Makes the rows of a page from what was read for it."""
+
+    def __init__(
+        self,
+        question: TableQuestion,
+        plan: TablePlan,
+        found: Reading,
+        names: Mapping[str, str],
+        *,
+        has_earlier: bool,
+    ) -> None:
+        self._has_earlier = has_earlier
+        self._group, self._names = question.grouping, names
+        self._metrics, self._catalogue, self._plan = question.metrics, question.catalogue, plan
+        self._cells = {**found.cells, **plan.found, **plan.counted}
+        by = plan.rows[0].dimension if plan.rows else self._dimension
+        self.additive = [
+            name
+            for name in question.metrics
+            if figures.adds_up(self._catalogue.metrics[name], self._catalogue)
+            and figures.is_kept(name, by, self._catalogue)
+        ]
+
+    @property
+    def _dimension(self) -> Dimension:
+        return self._plan.total.dimension if self._group is None else self._group.dimension
+
+    def total(self) -> Row:
+        return self._row(self._plan.total)
+
+    async def rows(self) -> list[Row]:
+        """Returns the rows, and yields to the event loop between them."""
+        made: list[Row] = []
+        for one, value in zip(self._plan.rows, self._plan.values, strict=True):
+            if self._group is not None:
+                made.append(self._row(one, self._group.values(value)))
+            await asyncio.sleep(0)
+        return made
+
+    def other(self) -> Row | None:
+        one = self._plan.other
+        if one is None or one not in self._cells or not self._cells[one].counters:
+            return None
+        return Row(figures=self._figures(one), earlier=self._earlier(one))
+
+    def shown(self, rows: Sequence[Row], before: Sequence[int]) -> list[int]:
+        """Returns what rows add up to, those of the pages before included, for each metric that adds up."""
+        return [
+            shown + sum(int(row.figures[name] or 0) for row in rows)
+            for name, shown in zip(self.additive, before, strict=True)
+        ]
+
+    def rest(self, shown: Sequence[int]) -> Row | None:
+        """Returns what the total has beside the rows that were shown and other."""
+        if self._group is None:
+            return None
+        total = self._figures(self._plan.total)
+        others = self.other()
+        other = others.figures if others is not None else {}
+        left: dict[str, Figure] = dict.fromkeys(self._metrics)
+        for name, already in zip(self.additive, shown, strict=True):
+            if total[name] is not None:
+                left[name] = int(total[name] or 0) - already - int(other.get(name) or 0)
+        return Row(figures=left)
+
+    def _row(self, one: Selection, values: Sequence[str] = ()) -> Row:
+        place = agent_place(self._group) if values else None
+        return Row(
+            values=values,
+            display_name="" if place is None else self._names.get(values[place], ""),
+            figures=self._figures(one),
+            series=[self._figures(point) for point in self._plan.series(one)],
+            earlier=self._earlier(one),
+        )
+
+    def _earlier(self, one: Selection) -> Figures | None:
+        if not self._has_earlier:
+            return None
+        (before,) = self._plan.before(one)
+        return self._figures(before)
+
+    def _figures(self, one: Selection) -> Figures:
+        return figures.figures(self._metrics, self._cells.get(one, Cell()), one.dimension, self._catalogue)
