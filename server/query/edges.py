@@ -51,7 +51,7 @@ class Exactness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class EdgedSelections:
     """What a question selects, edges included."""
 
     selections: Sequence[Selection]

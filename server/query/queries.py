@@ -167,7 +167,7 @@ class Queries:
         while True:
             planned = period.resolved(principal, now, raw_from)
             chosen = await planner(driver, planned)
-            asked = edges.Question(selections=list(chosen.selections()), event_types=chosen.event_types)
+            asked = edges.EdgedSelections(selections=list(chosen.selections()), event_types=chosen.event_types)
             found = await reading.read(driver, organization_id, *asked.read(wanted))
             if exactness is not None and not asked.is_within(exactness, found):
                 raw_from = None

@@ -34,7 +34,7 @@ _AT_ONCE = 200  # points
 _LARGEST = 2**63 - 1  # amounts beyond it stay there, as sums do
 
 
-class Source(enum.Enum):
+class AssumptionSource(enum.Enum):
     """Where an assumption comes from."""
 
     REQUEST = enum.auto()
@@ -47,7 +47,7 @@ class Assumption:
     """A value, and who chose it."""
 
     value: int
-    source: Source
+    source: AssumptionSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +203,10 @@ def assumptions(question: RoiQuestion, settings: OrganizationSettings) -> Assump
 
 def _assumption(asked: int | None, own: int | None, default: int) -> Assumption:
     if asked is not None:
-        return Assumption(value=asked, source=Source.REQUEST)
+        return Assumption(value=asked, source=AssumptionSource.REQUEST)
     if own is not None:
-        return Assumption(value=own, source=Source.ORGANIZATION)
-    return Assumption(value=default, source=Source.DEFAULT)
+        return Assumption(value=own, source=AssumptionSource.ORGANIZATION)
+    return Assumption(value=default, source=AssumptionSource.DEFAULT)
 
 
 def _roi(

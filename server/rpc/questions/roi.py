@@ -2,12 +2,14 @@
 
 from server.errors import Reason, Refused
 from server.organizations import assumptions
-from server.query.roi import Assumption, Estimate, Roi, RoiAnswer, RoiQuestion, Source
+from server.query.roi import Assumption, AssumptionSource, Estimate, Roi, RoiAnswer, RoiQuestion
 from server.rpc.questions import shared
 from tallywire.v1 import metrics_service_pb2
 
 _MOST_OF_MONEY, _MOST_OF_TIME = assumptions.MOST_MICROS, assumptions.MOST_SECONDS * 1000
-_SOURCES = {one: metrics_service_pb2.RoiAssumptionSource.Value(f"ROI_ASSUMPTION_SOURCE_{one.name}") for one in Source}
+_SOURCES = {
+    one: metrics_service_pb2.RoiAssumptionSource.Value(f"ROI_ASSUMPTION_SOURCE_{one.name}") for one in AssumptionSource
+}
 
 
 def question(request: metrics_service_pb2.GetRoiRequest) -> RoiQuestion:
