@@ -173,11 +173,17 @@ async def _count_events(view: Snapshot, interval: Interval, edges: Sequence[Edge
     portions = stored_events.occurred_between(
         view.driver, view.organization_id, interval.start, interval.end, portion=_PORTION
     )
+    gathered: dict[Edge, list[_Event]] = {}
     async for portion in portions:
-        known = await raw_counts.numbers(view, portion)
+        await raw_counts.numbers(view, portion)  # looked up for many at once
         for edge, some in _by_edge(portion, edges).items():
-            cells.add_all(found[edge], await raw_counts.of_events(view, some, known))
+            gathered.setdefault(edge, []).extend(some)
         await asyncio.sleep(0)
+    for edge, events in gathered.items():
+        for first in range(0, len(events), _PORTION):
+            some = events[first : first + _PORTION]
+            cells.add_all(found[edge], await raw_counts.of_events(view, some, await raw_counts.numbers(view, some)))
+            await asyncio.sleep(0)
 
 
 def _by_edge(portion: Sequence[_Event], edges: Sequence[Edge]) -> dict[Edge, list[_Event]]:

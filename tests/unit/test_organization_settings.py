@@ -91,12 +91,23 @@ def test_a_new_setting_is_stored_and_read(idle: int | None, pilot: bool, greetin
     assert setting_columns.read(Extended, written) == chosen
 
 
+def test_names_are_stored_as_their_lists_spell_them() -> None:
+    chosen = Extended(time_zone="asia/kathmandu", currency="npr", week_start="Sunday").checked()
+    assert (chosen.time_zone, chosen.currency, chosen.week_start) == ("Asia/Kathmandu", "NPR", "sunday")
+    found = typed("--currency", "chf", "--week-start", "SATURDAY", "--time-zone", "UTC")
+    assert found == {"name": "acme", "currency": "CHF", "week_start": "saturday", "time_zone": "UTC"}
+    assert typed("--currency", "dollars")["exit code"] == typed("--week-start", "7")["exit code"] == 2
+
+
 def test_what_a_setting_cannot_have_names_the_setting() -> None:
     for wrong in (
         Extended(idle_minutes=0),
         Extended(greetings=("a", "b", "c", "d")),
         Extended(time_zone="Mars/Olympus"),
+        Extended(currency="EURO"),
+        Extended(currency="XAU"),  # gold is no money to count in
+        Extended(week_start="someday"),
     ):
         with pytest.raises(InvalidSetting) as refusal:
             wrong.checked()
-        assert refusal.value.setting in ("idle_minutes", "greetings", "time_zone")
+        assert refusal.value.setting in ("idle_minutes", "greetings", "time_zone", "currency", "week_start")
