@@ -11,7 +11,7 @@ from server.catalog.selections import Selection
 from server.query import conversation_figures, grouping, ranking
 from server.query.conversation_figures import Cohort, ConversationFigures
 from server.store.database import Driver
-from server.timerange import Span
+from server.timerange import Interval
 
 DIMENSIONS = (dimensions.CHANNEL, dimensions.TOPIC, dimensions.HANDOFF_REASON)
 # Which figure the order of rows goes by; reasons are about conversations that were handed over.
@@ -49,7 +49,7 @@ class BreakdownPlan:
 
 
 async def plans(
-    driver: Driver, organization_id: int, span: Span, cohort: Cohort, top: int
+    driver: Driver, organization_id: int, bounds: Interval, cohort: Cohort, top: int
 ) -> dict[Dimension, BreakdownPlan]:
     """Returns what to read for the breakdown by each of the dimensions, with so many rows at most."""
     found = {}
@@ -58,10 +58,10 @@ async def plans(
         order = ranking.Order(metric=conversation_figures.metric(name, cohort), descending=True)
         group = grouping.grouping([dimension], Filter())
         assert group is not None  # noqa: S101 - it has a dimension
-        values, _ = await ranking.ranked(driver, organization_id, group, span, order, skip=0, most=top)
+        values, _ = await ranking.ranked(driver, organization_id, group, bounds.span, order, skip=0, most=top)
         found[dimension] = BreakdownPlan(
-            rows=[Selection(dimension=dimension, value=value, span=span) for value in values],
-            other=Selection(dimension=dimension, value=cells.OTHER, span=span),
+            rows=[Selection.within(Filter(dimension=dimension, value=value), bounds) for value in values],
+            other=Selection.within(Filter(dimension=dimension, value=cells.OTHER), bounds),
         )
     return found
 

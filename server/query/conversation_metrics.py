@@ -36,7 +36,7 @@ from server.rollups import overflow
 from server.store import follow_ups
 from server.store.database import Driver
 from server.tenancy.principal import Principal
-from server.timerange import Granularity, Span, TimeRange
+from server.timerange import Edge, Granularity, Interval, Span, TimeRange
 
 CHANGES = (
     "total_conversations",
@@ -102,12 +102,14 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
     """Answers the question."""
     organization_id, part, cohort = principal.organization_id, question.part, question.cohort
     planner = functools.partial(_planned, organization_id, question)
-    wanted = conversation_figures.wanted(cohort, _OPEN)
-    async with queries.reading_planned(principal, question.period, wanted, planner) as (driver, read):
+    wanted = conversation_figures.wanted(cohort, _OPEN, *HOUR_FIGURES)
+    exactness = comparison.exactness(question.period, question.comparison)
+    reading = queries.reading_planned(principal, question.period, wanted, planner, exactness=exactness)
+    async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, organization_id, part, read.period.span)
         await overflow.check(driver, organization_id, part, field="filter")
         followed = await _follow_ups(driver, organization_id, question, read)
-        hours = await _hours(driver, organization_id, part, read.period)
+        hours = await _hours(driver, organization_id, part, read)
     found, plan, by = read.found.cells, read.plan, part.dimension
     total = plan.whole(found)
     compared = plan.earlier.compared(read.found.first_event, kept_from)
@@ -144,7 +146,9 @@ class ConversationsPlan:
     before: Selection | None  # None where the earlier period begins before the first day that is kept
     everything: Selection  # of all time
     breakdowns: Mapping[Dimension, BreakdownPlan]
+    edges: Mapping[Edge, Selection]
     granularity: Granularity
+    points: Sequence[Interval]
     series: Sequence[Selection]
     event_types: None = None
 
@@ -158,6 +162,7 @@ class ConversationsPlan:
         yield self.everything
         for one in self.breakdowns.values():
             yield from one.selections()
+        yield from self.edges.values()
         yield from self.series
 
     def whole(self, found: Mapping[Selection, Cell]) -> Cell:
@@ -177,24 +182,29 @@ async def _planned(
     organization_id: int, question: ConversationsQuestion, driver: Driver, period: TimeRange
 ) -> ConversationsPlan:
     """Plans what to read: for the whole organization the breakdowns, too, whose values are ranked first."""
-    part, span, elapsed = question.part, period.span, period.elapsed
+    part, bounds, passed = question.part, period.bounds, period.passed
     earlier = comparison.earlier(question.comparison, period)
-    width = question.granularity or timerange.choose_granularity(span)
+    width = question.granularity or timerange.choose_granularity(period.span)
+    points = timerange.intervals(period, width)
     everything = Span(
         start=timerange.floor_bucket(timerange.FLOOR), end=timerange.ceil_bucket(period.now + timerange.MAX_AHEAD)
     )
     has_bins = question.comparison is not None
     return ConversationsPlan(
         earlier=earlier,
-        elapsed=Selection.of(part, elapsed),
-        rest=None if elapsed == span else Selection.of(part, Span(start=elapsed.end, end=span.end)),
-        before=None if earlier.is_before_floor else Selection.of(part, earlier.span, bins=has_bins),
+        elapsed=Selection.within(part, passed),
+        rest=None if passed == bounds else Selection.within(part, Interval(start=passed.end, end=bounds.end)),
+        before=None if earlier.is_before_floor else Selection.within(part, earlier.bounds, bins=has_bins),
         everything=Selection.of(part, everything, bins=False),
-        breakdowns=await breakdowns.plans(driver, organization_id, span, question.cohort, question.top)
+        breakdowns=await breakdowns.plans(driver, organization_id, bounds, question.cohort, question.top)
         if part.is_whole
         else {},
+        edges={
+            edge: Selection.within(part, Interval(start=edge.start, end=edge.end), bins=False) for edge in bounds.edges
+        },
         granularity=width,
-        series=[Selection.of(part, one, bins=False) for one in timerange.buckets(period, width)],
+        points=points,
+        series=[Selection.within(part, one, bins=False) for one in points],
     )
 
 
@@ -211,7 +221,7 @@ async def _follow_ups(
         driver,
         organization_id,
         question.part,
-        read.period.span,
+        read.period.bounds,
         read.found.as_of.at,
         of_started=question.cohort is Cohort.STARTED,
         durable=question.durable,
@@ -219,16 +229,16 @@ async def _follow_ups(
     )
 
 
-async def _hours(driver: Driver, organization_id: int, part: Filter, period: TimeRange) -> list[HourOfWeek]:
+async def _hours(driver: Driver, organization_id: int, part: Filter, read: Read[ConversationsPlan]) -> list[HourOfWeek]:
     if not part.dimension.keeps(PROJECTION):
         return []
-    return await hours_of_week.read(driver, organization_id, part, period, HOUR_FIGURES)
+    edges = {edge: read.found.cells[one] for edge, one in read.plan.edges.items()}
+    return await hours_of_week.read(driver, organization_id, part, read.period, HOUR_FIGURES, edges)
 
 
 def _series(read: Read[ConversationsPlan], cohort: Cohort, by: Dimension) -> list[ConversationPoint]:
     plan, found = read.plan, read.found
-    spans = [one.span for one in plan.series]
-    described = buckets.of_spans(spans, read.period, plan.granularity, found.first_event)
+    described = buckets.described(plan.points, read.period, plan.granularity, found.first_event)
     return [
         ConversationPoint(bucket=bucket, figures=conversation_figures.of_point(found.cells[one], cohort, by))
         for bucket, one in zip(described, plan.series, strict=True)

@@ -1,6 +1,6 @@
 """Hours of the week: what happened in each of the 168 hours of a week in a time zone, over all weeks of a period."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,10 +9,11 @@ from server.catalog import figures
 from server.catalog.cells import Cell
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
+from server.catalog.selections import inner
 from server.store import hours_of_week
 from server.store.database import Driver
 from server.store.hours_of_week import Offset
-from server.timerange import TimeRange
+from server.timerange import Edge, TimeRange
 
 _DAYS, _HOURS = 7, 24
 _DAY = timedelta(days=1)
@@ -28,14 +29,23 @@ class HourOfWeek:
 
 
 async def read(
-    driver: Driver, organization_id: int, part: Filter, period: TimeRange, names: Sequence[str]
+    driver: Driver,
+    organization_id: int,
+    part: Filter,
+    period: TimeRange,
+    names: Sequence[str],
+    edges: Mapping[Edge, Cell] | None = None,
 ) -> list[HourOfWeek]:
     """Returns metrics, which take no more than counters, for each hour of the week from Monday 00:00 on. To be asked in
     the snapshot of the answer. An hour that the clocks skip is missing in that week, and one that they repeat is there
-    twice.
+    twice. edges are the cells of parts of quarter hours, which stand for the whole ones.
     """
-    counters = figures.wanted(names).counters
-    found = await hours_of_week.read(driver, organization_id, part, period.span, counters, offsets(period))
+    counters, edges = figures.wanted(names).counters, edges or {}
+    span = inner(period.span, list(edges))
+    found = await hours_of_week.read(driver, organization_id, part, span, counters, offsets(period))
+    for edge, cell in edges.items():
+        local = edge.start.astimezone(period.zone)
+        found.setdefault(local.weekday() * _HOURS + local.hour, Cell()).add(cell)
     return [
         HourOfWeek(
             weekday=place // _HOURS + 1,

@@ -110,12 +110,19 @@ class Queries:
 
     @contextlib.asynccontextmanager
     async def reading_planned(
-        self, principal: Principal, period: Period, wanted: Wanted, planner: Planner[PlanT]
+        self,
+        principal: Principal,
+        period: Period,
+        wanted: Wanted,
+        planner: Planner[PlanT],
+        *,
+        exactness: Exactness | None = None,
     ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
         """Reads for a question whose plan follows from what it finds: planner reads, too, and the block; all of it sees
-        the same instant.
+        the same instant. exactness is as in reading().
         """
-        async with self._reading(principal, period, wanted, planner, in_snapshot=True, exactness=None) as found:
+        reading = self._reading(principal, period, wanted, planner, in_snapshot=True, exactness=exactness)
+        async with reading as found:
             yield found
 
     @contextlib.asynccontextmanager

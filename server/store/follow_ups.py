@@ -3,7 +3,6 @@
 import functools
 from datetime import datetime, timedelta
 
-from server import timerange
 from server.catalog import dimensions
 from server.catalog.filters import Filter
 from server.catalog.follow_ups import FollowUps
@@ -11,7 +10,7 @@ from server.events.outcomes import ClosingKind
 from server.store import statements
 from server.store.database import Driver
 from server.store.statements import Statement
-from server.timerange import Span
+from server.timerange import Interval
 
 # Columns by the dimensions that conversations are attributed to: when they were closed, and when they began.
 _CLOSED = {
@@ -50,21 +49,21 @@ async def read(
     driver: Driver,
     organization_id: int,
     part: Filter,
-    span: Span,
+    bounds: Interval,
     as_of: datetime,
     *,
     of_started: bool,
     durable: timedelta,
     repeat: timedelta,
 ) -> FollowUps:
-    """Returns what came after those conversations of a part that were closed in a span, or that began in it, within a
-    time after each was closed.
+    """Returns what came after those conversations of a part that were closed within bounds, or that began within them,
+    in a time after each was closed.
     """
     chosen = _statement(part.dimension, of_started=of_started)
     arguments = chosen.arguments(
         organization_id=organization_id,
-        start=timerange.instant(span.start),
-        end=timerange.instant(span.end),
+        start=bounds.start,
+        end=bounds.end,
         as_of=as_of,
         durable_hours=durable / _HOUR,
         repeat_hours=repeat / _HOUR,

@@ -19,7 +19,7 @@ from tallywire.v1 import answer_pb2, event_pb2, time_pb2
 from tallywire.v1 import conversation_metrics_pb2 as messages
 from tests.support import commands, effort, serving
 from tests.support.serving import Caller, refused
-from tests.support.tiny_worlds import DAY, THE_DAY, by_field, e
+from tests.support.tiny_worlds import DAY, NOON, THE_DAY, by_field, e
 
 MINUTE, DAYS = 60_000, 24 * 60  # milliseconds, minutes
 STARTED = messages.CONVERSATION_COHORT_STARTED
@@ -119,6 +119,7 @@ async def test_a_world_with_every_case(server: Running, caller: Caller, database
     before = await _closed(caller)
     await _started(caller)
     await _parts(caller)
+    await _exact(caller)
     await _too_many(caller)
     await _shown(server.address, caller)
     await _days(caller)
@@ -215,6 +216,23 @@ async def _parts(caller: Caller) -> None:
     answer = await ask(caller, comparison=previous)
     assert (counts(answer.earlier), answer.earlier.duration_ms.p99) == ((1, 1, 0, 0, 0, 1), MINUTE)
     assert answer.compared.end.ToDatetime() == DAY.replace(tzinfo=None)
+
+
+async def _exact(caller: Caller) -> None:
+    """With bounds within quarter hours: what began and was closed between them, by every road."""
+    period = serving.period(NOON + timedelta(minutes=3), NOON + timedelta(minutes=21))
+    answer = await ask(caller, period, granularity=time_pb2.GRANULARITY_HOUR)
+    assert counts(answer.figures) == (0, 4, 2, 1, 1, 0)
+    assert answer.context.start == period.start
+    overview = by_field((await caller.overview(period)).overview)
+    found = {name: figure for name, figure in by_field(answer.figures).items() if name in overview}
+    assert found == {name: overview[name] for name in found}
+    assert hours(answer) == {(3, 12): {"started": 0, "closed": 4, "escalated": 1}}
+    assert [counts(one.figures) for one in answer.series] == [counts(answer.figures)]
+    assert rows(answer.by_topic) == {"returns": (0, 2, 2, 0, 0, 0), "delivery": (0, 1, 0, 0, 1, 0)}
+    assert (answer.durable_resolution.mature, answer.repeat_contacts.mature) == (4, 4)
+    within = await ask(caller, serving.period(NOON + timedelta(minutes=6), NOON + timedelta(minutes=14)))
+    assert (counts(within.figures), hours(within)[3, 12]["closed"]) == ((0, 1, 1, 0, 0, 0), 1)
 
 
 async def _too_many(caller: Caller) -> None:

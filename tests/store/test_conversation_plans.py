@@ -125,7 +125,14 @@ async def test_what_came_after_conversations_is_read_by_ranges(own_database: Dat
             async with own_database.transaction() as driver:
                 explaining = _Counting(driver, generic=generic)
                 await follow_ups.read(
-                    cast("Driver", explaining), 2, part, span, NOW, of_started=of_started, durable=days, repeat=days
+                    cast("Driver", explaining),
+                    2,
+                    part,
+                    span.interval,
+                    NOW,
+                    of_started=of_started,
+                    durable=days,
+                    repeat=days,
                 )
             by_time = "conversations_by_beginning" if of_started else "conversations_by_closing"
             assert _indexes(explaining) == {

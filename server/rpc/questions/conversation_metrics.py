@@ -140,8 +140,8 @@ def _hour(value: HourOfWeek) -> messages.HourOfWeek:
 
 def _point(value: ConversationPoint) -> messages.ConversationPoint:
     return messages.ConversationPoint(
-        start=shared.timestamp(value.bucket.span.start),
-        end=shared.timestamp(value.bucket.span.end),
+        start=shared.instant(value.bucket.interval.start),
+        end=shared.instant(value.bucket.interval.end),
         figures=_figures(value.figures),
         partial=value.bucket.partial is not None,
     )

@@ -185,11 +185,11 @@ class TimeRange(google.protobuf.message.Message):
     occurred.
 
     Figures are kept per quarter of an hour. Bounds within a quarter hour are exact to the microsecond in GetOverview,
-    GetAgentMetrics and GetUsageTrends: what occurred between such a bound and the next quarter hour is counted from raw
-    events. Where raw events are no longer kept, where those quarter hours have more than 20,000 events, and in all other
-    questions, start is moved back, and end is moved forward, to a quarter hour (UTC). AnswerContext says which bounds
-    were used. Since 1980 the offset of every IANA time zone has been a multiple of 15 minutes, so midnight in any zone is
-    a quarter hour.
+    GetAgentMetrics, GetUsageTrends and GetConversationMetrics: what occurred between such a bound and the next quarter
+    hour is counted from raw events. Where raw events are no longer kept, where those quarter hours have more than 20,000
+    events, and in all other questions, start is moved back, and end is moved forward, to a quarter hour (UTC).
+    AnswerContext says which bounds were used. Since 1980 the offset of every IANA time zone has been a multiple of 15
+    minutes, so midnight in any zone is a quarter hour.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
