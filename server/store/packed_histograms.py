@@ -3,15 +3,16 @@
 A question that asks for percentiles reads thousands of bins, and arrays cost PostgreSQL and the driver something for
 each element. The strings are not looked into by PostgreSQL.
 
-A string holds blocks, for the counts of bins and for their offsets (see server/histogram.py): a header, and amounts of
-eight bytes. The header says the first key of the block, counted from the histogram's first one, and how many amounts
-there are. In a dense block they belong to the keys from there on, with zeros in the gaps; a sparse block holds the key
-of each, in two bytes, before the amounts. All of it is little-endian.
+A string holds blocks, for the counts of bins and for their offsets (see server/histogram.py): a header, and amounts.
+The header says the kind of the block, its first key, counted from the histogram's first one, and how many amounts there
+are. In a dense block they belong to the keys from there on, with zeros in the gaps; a sparse block holds the key of
+each, in two bytes, before the amounts. Amounts have eight bytes, or four where all of a block are small. Blocks of no
+negative and no very large amount can be added as long integers, all places at once: no sum leaves its place. All of it
+is little-endian.
 """
 
 import array
 import bisect
-import functools
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,13 +24,27 @@ from server.catalog import cells
 # How many places a dense block may have for each of its amounts: more keys than that have no gaps worth filling.
 _DENSE = 2
 _HEADER = struct.Struct("<BHH")
-_KEY, _AMOUNT = 2, 8  # bytes
-_LANE = 8 * _AMOUNT  # bits
+_KEY = 2  # bytes
+_ADDED_AT_ONCE = 1 << 8  # blocks
+
+
+class _Kind(NamedTuple):
+    """A kind of block: how its amounts are stored, and what they are less than if they can be added as one integer."""
+
+    number: int
+    code: str
+    amount: int  # bytes
+    below: int
+
+
+_SPARSE, _PLAIN = _Kind(0, "q", 8, 0), _Kind(1, "q", 8, 0)
+_SMALL, _LARGE = _Kind(2, "I", 4, 1 << 24), _Kind(3, "q", 8, 1 << 48)
+_KINDS = (_SPARSE, _PLAIN, _SMALL, _LARGE)
 _SWAPS = sys.byteorder == "big"
 
 
 class _Block(NamedTuple):
-    is_dense: bool
+    kind: _Kind
     first: int
     keys: bytes
     amounts: bytes
@@ -55,14 +70,16 @@ def _packed(keys: Sequence[int], amounts: Sequence[int], first: int) -> bytes:
     lowest, count = keys[0], len(keys)
     places = keys[-1] - lowest + 1
     if places > _DENSE * count:
-        header = _HEADER.pack(False, lowest - first, count)
-        return header + _bytes("H", [key - first for key in keys]) + _bytes("q", amounts)
+        header = _HEADER.pack(_SPARSE.number, lowest - first, count)
+        return header + _bytes("H", [key - first for key in keys]) + _bytes(_SPARSE.code, amounts)
     if places > count:
         filled = [0] * places
         for key, amount in zip(keys, amounts, strict=True):
             filled[key - lowest] = amount
         amounts = filled
-    return _HEADER.pack(True, lowest - first, places) + _bytes("q", amounts)
+    most = max(amounts)
+    kind = _PLAIN if min(amounts) < 0 or most >= _LARGE.below else _SMALL if most < _SMALL.below else _LARGE
+    return _HEADER.pack(kind.number, lowest - first, places) + _bytes(kind.code, amounts)
 
 
 def unpack(measures: Iterable[int], packed: Iterable[bytes]) -> dict[int, int]:
@@ -74,62 +91,48 @@ def unpack(measures: Iterable[int], packed: Iterable[bytes]) -> dict[int, int]:
     return bins
 
 
-def add_up(packed: Sequence[bytes], measure: int) -> dict[int, int]:
+def add_up(packed: Iterable[bytes], measure: int) -> dict[int, int]:
     """Returns the bins that the histograms of a measure come to together."""
-    blocks = [block for one in packed for block in _blocks(one)]
     first = cells.first_bin_key(measure)
     bins: dict[int, int] = {}
-    for of_offsets in (False, True):
-        mine = [block for block in blocks if (block.first >= histogram.BIN_COUNT) is of_offsets]
-        dense = [block for block in mine if block.is_dense]
-        sum_of_dense = _sum(dense)
-        if sum_of_dense is not None:
-            bins.update(_items(sum_of_dense, first))
-        for block in mine:
-            if sum_of_dense is None or not block.is_dense:
+    alike: dict[tuple[int, bool], list[_Block]] = {}
+    for one in packed:
+        for block in _blocks(one):
+            if block.kind.below:
+                alike.setdefault((block.kind.number, block.first < histogram.BIN_COUNT), []).append(block)
+            else:
                 cells.add_into(bins, _items(block, first))
+    for blocks in alike.values():
+        for at in range(0, len(blocks), _ADDED_AT_ONCE):
+            cells.add_into(bins, _items(_sum(blocks[at : at + _ADDED_AT_ONCE]), first))
     return bins
 
 
-def _sum(blocks: Sequence[_Block]) -> _Block | None:
-    """Returns dense blocks added up; None where there are none, or where amounts may be negative or leave their places.
-
-    All of them are added at once, as the digits of one long integer.
-    """
-    if not blocks:
-        return None
-    first = min(block.first for block in blocks)
-    total = every_bit = 0
+def _sum(blocks: Sequence[_Block]) -> _Block:
+    """Returns blocks of a kind added up: all places at once, as the digits of one long integer."""
+    kind, first = blocks[0].kind, min(block.first for block in blocks)
+    total = 0
     for block in blocks:
-        number = int.from_bytes(block.amounts, "little") << _LANE * (block.first - first)
-        total += number
-        every_bit |= number
-    places = max(block.first + len(block.amounts) // _AMOUNT for block in blocks) - first
-    if every_bit & _highest_bits(places) or len(blocks) >> 15:
-        return None
-    return _Block(True, first, b"", total.to_bytes(_AMOUNT * places, "little"))
-
-
-@functools.lru_cache(maxsize=512)
-def _highest_bits(places: int) -> int:
-    """Returns the two highest bytes of each place: where they are 0, up to 2^15 amounts add up within their place."""
-    return int.from_bytes((bytes(_AMOUNT - 2) + b"\xff\xff") * places, "little")
+        total += int.from_bytes(block.amounts, "little") << 8 * kind.amount * (block.first - first)
+    places = max(block.first + len(block.amounts) // kind.amount for block in blocks) - first
+    return _Block(kind, first, b"", total.to_bytes(kind.amount * places, "little"))
 
 
 def _blocks(packed: bytes) -> Iterator[_Block]:
     at = 0
     while at < len(packed):
-        is_dense, first, count = _HEADER.unpack_from(packed, at)
-        amounts_at = at + _HEADER.size + (0 if is_dense else _KEY * count)
-        end = amounts_at + _AMOUNT * count
-        yield _Block(bool(is_dense), first, packed[at + _HEADER.size : amounts_at], packed[amounts_at:end])
+        number, first, count = _HEADER.unpack_from(packed, at)
+        kind = _KINDS[number]
+        amounts_at = at + _HEADER.size + (_KEY * count if kind is _SPARSE else 0)
+        end = amounts_at + kind.amount * count
+        yield _Block(kind, first, packed[at + _HEADER.size : amounts_at], packed[amounts_at:end])
         at = end
 
 
 def _items(block: _Block, first: int) -> Iterable[tuple[int, int]]:
     """Returns the keys of a block and their amounts, without those that are 0."""
-    amounts = _integers("q", block.amounts)
-    if not block.is_dense:
+    amounts = _integers(block.kind.code, block.amounts)
+    if block.kind is _SPARSE:
         return zip([first + key for key in _integers("H", block.keys)], amounts, strict=True)
     return [(key, amount) for key, amount in enumerate(amounts, first + block.first) if amount]
 

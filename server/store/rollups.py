@@ -162,19 +162,22 @@ async def take_deltas(driver: Driver, organization_id: int, limit: int) -> Taken
     """Deletes up to that many of the organization's deltas, in the order of their cells, and returns them."""
     given = _TAKE.arguments(organization_id=organization_id, limit=limit)
     rows = await driver.fetch(_TAKE.text, *given)
-    return Taken(deltas=len(rows), slots=_slots(rows), cells=read(rows))
+    found: Cells = {}
+    recent: dict[SlotKey, Counts] = {}
+    for row in rows:
+        cell, slot = _cell(row[3:11]), row[11]
+        if slot != slots.WHOLE and (counts := slots.counts_of(cell)).messages:
+            key = SlotKey(row[0], row[1], slots.slot_of(row[2], slot))
+            recent.setdefault(key, Counts()).add(counts)
+        _put(found, CellKey(row[0], row[1], row[2]), cell)
+    return Taken(deltas=len(rows), slots=recent, cells=found)
 
 
-def _slots(rows: Iterable[asyncpg.Record]) -> dict[SlotKey, Counts]:
-    """What deltas that end with a slot say of messages, by slot."""
-    found: dict[SlotKey, Counts] = {}
-    for dimension, value, bucket, *figures, slot in rows:
-        if slot == slots.WHOLE:
-            continue
-        counts = slots.counts_of(_cell((*figures[:4], None, None, None, None)))
-        if counts.messages:
-            found.setdefault(SlotKey(dimension, value, slots.slot_of(bucket, slot)), Counts()).add(counts)
-    return found
+def _put(found: Cells, key: CellKey, cell: Cell) -> None:
+    """Adds a cell that nobody else has to others."""
+    first = found.setdefault(key, cell)
+    if first is not cell:
+        first.add(cell)
 
 
 async def load(driver: Driver, organization_id: int, keys: Sequence[RollupKey]) -> dict[RollupKey, Cell]:
@@ -284,10 +287,7 @@ def read(rows: Iterable[asyncpg.Record], granularity: quarters.Width = quarters.
     """Rows of dimension, value, bucket and figures as cells of a width."""
     found: Cells = {}
     for row in rows:
-        key, cell = CellKey(row[0], row[1], granularity.floor(row[2])), _cell(row[3:11])
-        first = found.setdefault(key, cell)
-        if first is not cell:
-            first.add(cell)
+        _put(found, CellKey(row[0], row[1], granularity.floor(row[2])), _cell(row[3:11]))
     return found
 
 
