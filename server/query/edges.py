@@ -26,7 +26,7 @@ from server.events.event import Event
 from server.query.answers import Source
 from server.rollups import raw_counts, windows
 from server.rollups.windows import Snapshot
-from server.store import conversations, leads
+from server.store import conversations, leads, reading
 from server.store import events as stored_events
 from server.store.database import Driver
 from server.timerange import Edge, Interval, Span
@@ -73,22 +73,25 @@ class EdgedSelections:
         is_all = not any(one.inner.span.length for one in self.selections)
         return Source.RAW_EVENTS if is_all else Source.BOTH
 
-    def read(self, wanted: Wanted) -> tuple[Sequence[Selection], Wanted, EventTypeCounts | None]:
-        """Returns what to read of what is kept by quarter hours: what is inside, and how many events there are in the
-        quarter hours of edges.
-        """
-        if not self.edges:
-            return self.selections, wanted, self.event_types
-        types = self.event_types
-        return (
-            [*(one.inner for one in self.selections), *self._quarters],
-            dataclasses.replace(wanted, counters=sorted({_EVENTS_KEY, *wanted.counters})),
-            None if types is None else dataclasses.replace(types, span=inner(types.span, types.edges), edges=()),
-        )
+    @property
+    def inner(self) -> Sequence[Selection]:
+        """Returns what is selected inside, by whole quarter hours."""
+        return [one.inner for one in self.selections]
 
-    def is_within(self, exactness: Exactness, found: Reading) -> bool:
+    @property
+    def inner_types(self) -> EventTypeCounts | None:
+        """Returns the event types that are counted inside."""
+        types = self.event_types
+        return types and dataclasses.replace(types, span=inner(types.span, types.edges), edges=())
+
+    async def is_within(self, exactness: Exactness, driver: Driver, organization_id: int) -> bool:
         """Returns whether the quarter hours of edges have few enough events; refuses more where edges are required."""
-        events = sum(found.cells[one].counters.get(_EVENTS_KEY, 0) for one in self._quarters)
+        buckets = sorted({edge.bucket for edge in self.edges})
+        if not buckets:
+            return True
+        whole = [Selection.of(Filter(), Span(start=one, end=one + 1), bins=False) for one in buckets]
+        found = await reading.read(driver, organization_id, whole, Wanted(counters=[_EVENTS_KEY]))
+        events = sum(one.counters.get(_EVENTS_KEY, 0) for one in found.cells.values())
         if events > exactness.most and exactness.is_required:
             raise Refused(
                 Reason.TOO_MANY_RAW_EVENTS,
@@ -114,11 +117,6 @@ class EdgedSelections:
                 types[name] = types.get(name, 0) + count
         whole = {one: _completed(found.cells[one.inner], counted, one) for one in self.selections}
         return dataclasses.replace(found, cells=whole, event_types=types)
-
-    @property
-    def _quarters(self) -> list[Selection]:
-        buckets = sorted({edge.bucket for edge in self.edges})
-        return [Selection.of(Filter(), Span(start=one, end=one + 1), bins=False) for one in buckets]
 
 
 def _completed(cell: Cell, counted: Mapping[Edge, Cells], one: Selection) -> Cell:

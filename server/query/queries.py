@@ -175,10 +175,10 @@ class Queries:
             planned = period.resolved(principal, now, raw_from)
             chosen = await planner(driver, planned)
             asked = edges.EdgedSelections(selections=list(chosen.selections()), event_types=chosen.event_types)
-            found = await reading.read(driver, organization_id, *asked.read(wanted))
-            if exactness is not None and not asked.is_within(exactness, found):
+            if exactness is not None and not await asked.is_within(exactness, driver, organization_id):
                 raw_from = None
                 continue
+            found = await reading.read(driver, organization_id, asked.inner, wanted, asked.inner_types)
             now = found.as_of.at
             resolved = period.resolved(principal, now, raw_from)
             if (resolved.span, resolved.passed) == (planned.span, planned.passed):

@@ -13,7 +13,7 @@ class Scope(enum.StrEnum):
     INGEST = "ingest"  # send events
     READ = "read"  # ask questions, and watch figures
     EVENTS = "events"  # see raw events with their properties, on top of read
-    BACKFILL = "backfill"  # send events of any age since 2000, on top of ingest
+    BACKFILL = "backfill"  # send events of any age since 1980, on top of ingest
     ADMIN = "admin"  # everything, and what changes the organization
 
 

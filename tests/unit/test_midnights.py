@@ -1,4 +1,4 @@
-"""Days begin where they should in every zone, at every clock change since 2000, held against the zones' own files."""
+"""Days begin where they should in every zone, at every clock change since 1980, held against the zones' own files."""
 
 import importlib.resources
 import itertools
@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
 
 def changes(name: str) -> Iterator[Change]:
-    """The clock changes of a zone since 2000 as its file lists them (RFC 8536), without those that change nothing."""
+    """The clock changes of a zone since 1980 as its file lists them (RFC 8536), without those that change nothing."""
     folder, _, file = f"tzdata.zoneinfo.{name.replace('/', '.')}".rpartition(".")
     data = importlib.resources.files(folder).joinpath(file).read_bytes()
     counts = struct.unpack(">6l", data[20:44])
