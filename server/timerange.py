@@ -25,6 +25,7 @@ QUARTER = timedelta(seconds=quarters.QUARTER_SECONDS)
 _MINUTE = timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FLOOR = datetime(1980, 1, 1, tzinfo=UTC)
+_CEILING = datetime(9000, 1, 1, tzinfo=UTC)  # far from where the calendar of Python ends
 MAX_DAYS = 1830  # five years and a few days
 MAX_POINTS = 2000
 MAX_AHEAD = timedelta(hours=1)
@@ -222,6 +223,8 @@ def resolve(
         raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field=f"{field}.end")
     if start < FLOOR:
         raise Refused(Reason.TIME_BEFORE_FLOOR, f"start is before {FLOOR:%Y-%m-%d}T00:00:00Z", field=f"{field}.start")
+    if start >= _CEILING:
+        raise Refused(Reason.INVALID_TIME_RANGE, f"start is after the year {_CEILING.year - 1}", field=f"{field}.start")
     first, last = floor_bucket(start), ceil_bucket(end)
     latest = ceil_bucket(now + MAX_AHEAD)
     if first < latest:

@@ -244,6 +244,11 @@ _comparison(
 
 
 _refused(
+    "Q-112",
+    "INVALID_ARGUMENT INVALID_TIME_RANGE time_range.start",
+    lambda: serving.period("9999-12-31", "9999-12-31T23:59:59"),
+)
+_refused(
     "Q-107",
     "INVALID_ARGUMENT INVALID_ENUM time_range.week_start",
     lambda: time_pb2.TimeRange(start=_HOUR_AGO, end=_THEN, week_start=99),  # type: ignore[arg-type]

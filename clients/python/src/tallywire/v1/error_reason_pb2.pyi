@@ -96,7 +96,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_TENANT_SUSPENDED: _ErrorReason.ValueType  # 35
     """FAILED_PRECONDITION. The organization is suspended."""
     ERROR_REASON_INVALID_TIME_RANGE: _ErrorReason.ValueType  # 40
-    """INVALID_ARGUMENT. end is not later than start."""
+    """INVALID_ARGUMENT. end is not later than start, or start is after the year 8999."""
     ERROR_REASON_TIME_RANGE_TOO_LARGE: _ErrorReason.ValueType  # 41
     """INVALID_ARGUMENT. The period is longer than 1,830 days, or than the 400 that daily statistics have. Metadata:
     limit_days.
@@ -352,7 +352,7 @@ scope.
 ERROR_REASON_TENANT_SUSPENDED: ErrorReason.ValueType  # 35
 """FAILED_PRECONDITION. The organization is suspended."""
 ERROR_REASON_INVALID_TIME_RANGE: ErrorReason.ValueType  # 40
-"""INVALID_ARGUMENT. end is not later than start."""
+"""INVALID_ARGUMENT. end is not later than start, or start is after the year 8999."""
 ERROR_REASON_TIME_RANGE_TOO_LARGE: ErrorReason.ValueType  # 41
 """INVALID_ARGUMENT. The period is longer than 1,830 days, or than the 400 that daily statistics have. Metadata:
 limit_days.
