@@ -24,7 +24,7 @@ from server.rollups.member_numbers import NumberCache
 from server.store.database import Database, Driver
 from server.tenancy import administration
 from server.tenancy.limits import OrganizationLimits
-from tests.support import worlds
+from tests.support import effort, worlds
 from tests.support.waiting import PATIENCE
 
 ACCEPTED, DUPLICATE, REJECTED = EventStatus.ACCEPTED, EventStatus.DUPLICATE, EventStatus.REJECTED
@@ -148,7 +148,7 @@ async def test_a_group_is_one_transaction_and_counts_each_organization(
     await assert_as_alone(own_database, tenants, sent)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(effort.chosen(2, thorough=3)))
 async def test_figures_are_those_of_events_stored_one_by_one(
     own_database: Database, server: Ingest, tenants: Sequence[int], seed: int
 ) -> None:
@@ -310,7 +310,7 @@ async def test_cancelled_callers_leave_what_they_sent_to_be_stored(
         assert await counted(own_database, one) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(effort.chosen(2, thorough=3)))
 async def test_servers_that_store_the_same_events_at_once_never_wait_in_a_circle(
     own_url: str, own_database: Database, tenants: Sequence[int], seed: int
 ) -> None:

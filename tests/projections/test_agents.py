@@ -19,7 +19,7 @@ from server.store import projections
 from server.store.database import Database
 from tallywire.v1 import event_pb2
 from tests.projections.test_projections import plain_figures, rows
-from tests.support import serving, stepping, worlds
+from tests.support import effort, serving, stepping, worlds
 from tests.support.serving import Caller
 
 AGENTS = "agents"
@@ -98,7 +98,7 @@ def _kept(row: dict[str, Any]) -> AgentProfile:
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(effort.chosen(2, thorough=3)))
 async def test_agents_do_not_depend_on_order_and_steps(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -228,7 +228,7 @@ async def all_kept(database: Database, organization: int) -> tuple[object, ...]:
     return agents, sorted(map(tuple, found)), conversations, await plain_figures(database, organization)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(effort.chosen(2, thorough=4)))
 async def test_who_is_human_follows_from_the_revisions(
     own_database: Database, make_own: Callable[[], Awaitable[int]], monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

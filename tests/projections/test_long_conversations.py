@@ -17,7 +17,7 @@ from server.store import conversations as stored
 from server.store.database import Database
 from server.store.projections import Rows
 from tests.projections.test_projections import message, plain_figures, rows
-from tests.support import worlds
+from tests.support import effort, worlds
 
 MOST = 9  # deciding closings of a conversation: the first and the last of four kinds, and a human's resolution
 KINDS = tuple(ClosingKind)
@@ -69,7 +69,7 @@ async def test_a_step_reads_a_few_of_many_closings(
     assert read[0] <= MOST
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(effort.chosen(2, thorough=3)))
 async def test_conversations_with_many_events_do_not_depend_on_the_steps(
     own_database: Database, make_own: Callable[[], Awaitable[int]], monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

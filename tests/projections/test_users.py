@@ -15,7 +15,7 @@ from server.projections.rebuild import rebuild
 from server.store import projections
 from server.store.database import Database
 from tallywire.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
-from tests.support import serving, stepping, worlds
+from tests.support import effort, serving, stepping, worlds
 from tests.support.serving import Accounts, Caller
 
 USERS = "users"
@@ -101,7 +101,7 @@ async def known(database: Database, organization: int) -> Known:
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(effort.chosen(2, thorough=3)))
 async def test_users_do_not_depend_on_order_and_steps(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

@@ -27,7 +27,7 @@ from server.rollups.member_numbers import NumberCache
 from server.store import rollups
 from server.store.database import Database, Driver
 from server.tasks import retention
-from tests.support import worlds
+from tests.support import effort, worlds
 
 SECOND, MINUTE = 1_000_000, 60_000_000
 AGENTS, CHANNELS, TEAMS, MODELS = ("ann", "bob", "cid"), ("web", "phone"), ("north", "south", "west"), ("big", "small")
@@ -220,7 +220,7 @@ def world(database: Database, organization: int, times: Times) -> World:
     return World(database=database, organization=organization, times=times)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(effort.chosen(2, thorough=4)))
 async def test_a_view_is_what_a_count_of_all_events_comes_to(world: World, seed: int) -> None:
     """Whatever is late, ahead of time, folded, not folded or folded in part, by every road of ingest."""
     dice = random.Random(seed)

@@ -21,7 +21,7 @@ from tests.harness.faults.promises import Content
 from tests.support import subscribing
 from tests.support.subscribing import Reader, authorization, kept
 
-SEEDS = 20
+SEEDS = effort.chosen(10, thorough=20)
 BATCHES = 25
 
 

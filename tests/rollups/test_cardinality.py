@@ -18,7 +18,7 @@ from server.rollups.member_numbers import Known, Limits, NumberCache
 from server.store import members
 from server.store.database import Database
 from server.store.members import Candidate, Member
-from tests.support import waiting, worlds
+from tests.support import effort, waiting, worlds
 
 FEW = Limits({"agent": 1, "channel": 1, "team": 0, "event_type": 1, "topic": 1})
 LIMITED = (dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM, dimensions.EVENT_TYPE, dimensions.TOPIC)
@@ -68,7 +68,7 @@ def of(figures: dict[tuple[Width, CellKey], Cell], *chosen: Dimension) -> dict[o
     return {place: +counter for place, counter in found.items()}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(effort.chosen(2, thorough=4)))
 async def test_no_order_and_no_limit_changes_a_total(database: Database, make_tenant: object, seed: int) -> None:
     dice = random.Random(seed)
     events = many_agents(seed, 300, 12)
