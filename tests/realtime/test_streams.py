@@ -18,7 +18,7 @@ from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
 from tests.harness.faults import promises
 from tests.harness.faults.promises import Content
-from tests.support import subscribing
+from tests.support import effort, subscribing
 from tests.support.subscribing import Reader, authorization, kept
 
 SEEDS = effort.chosen(10, thorough=20)
