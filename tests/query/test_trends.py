@@ -10,7 +10,7 @@ import pytest
 from server import timerange
 from server.catalog import registry
 from server.organizations.settings import OrganizationSettings
-from server.query import trends
+from server.query import restatements, trends
 from server.query.trends import Trends
 from server.rollups import fold
 from server.rpc.questions import trends as trends_messages
@@ -225,7 +225,9 @@ async def zone_of_now(caller: Caller) -> str:
     return str(answer.state.time_zone)
 
 
-async def test_what_has_changed_since_an_answer_is_marked(caller: Caller, database: Database) -> None:
+async def test_what_has_changed_since_an_answer_is_marked(
+    caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     period = serving.period(DAY, DAY + timedelta(days=3))
     now = serving.now()
     running = serving.period(now - timedelta(hours=1), now + timedelta(minutes=30))
@@ -260,3 +262,7 @@ async def test_what_has_changed_since_an_answer_is_marked(caller: Caller, databa
     oldest = int(serving.info(error)["oldest_revision"])
     assert oldest == seen + 1
     assert await restated("events", since=oldest) == [2]
+    monkeypatch.setattr(restatements, "MAX_REVISIONS", 1)
+    newest = (await caller.trends(period)).context.as_of_revision
+    error = await refused(caller.trends(period, since_revision=oldest))
+    assert serving.info(error)["oldest_revision"] == str(newest - 1)

@@ -106,8 +106,8 @@ def _swallow_cancellation() -> None:
 def _share_states() -> None:
     key = Notifications._state_key
 
-    def wrong(self: Notifications, organization_id: int, part: ViewFilter) -> str:
-        return key(self, 0, part)
+    def wrong(self: Notifications, organization_id: int, time_zone: str, part: ViewFilter) -> str:
+        return key(self, 0, time_zone, part)
 
     replace(key, wrong)
 
