@@ -10,11 +10,12 @@ from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
-from server.query import comparison, pairs, parts
-from server.query.answers import Context, Period, TrendPoint
+from server.query import buckets, comparison, pairs, parts
+from server.query.answers import Context, Period
+from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.parts import Parts, PartsPlan
-from server.query.queries import Queries
+from server.query.queries import Queries, Read
 from server.query.ranking import Order
 from server.rollups import overflow
 from server.store.database import Driver
@@ -59,6 +60,14 @@ class ApiUsageQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiPoint:
+    """The figures of a point of the series."""
+
+    bucket: Bucket
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiUsage:
     """How APIs are used. earlier is None where nothing is compared, or can be."""
 
@@ -66,7 +75,7 @@ class ApiUsage:
     figures: Figures
     breakdowns: Mapping[str, Parts]
     granularity: Granularity
-    series: Sequence[TrendPoint]
+    series: Sequence[ApiPoint]
     compared: Compared | None
     earlier: Figures | None
 
@@ -90,8 +99,8 @@ async def answer(queries: Queries, principal: Principal, question: ApiUsageQuest
         },
         granularity=plan.granularity,
         series=[
-            TrendPoint(span=one.span, figures=figures.figures(FIGURES, found[one], part.dimension))
-            for one in plan.series
+            ApiPoint(bucket=bucket, figures=figures.figures(FIGURES, found[one], part.dimension))
+            for bucket, one in zip(plan.buckets(read), plan.series, strict=True)
         ],
         compared=compared,
         earlier=figures.figures(FIGURES, found[plan.before], part.dimension)
@@ -111,6 +120,11 @@ class ApiUsagePlan:
     earlier: Earlier | None
     before: Selection | None
     event_types: None = None
+
+    def buckets(self, read: "Read[ApiUsagePlan]") -> Sequence[Bucket]:
+        """Returns what is to be said of each point."""
+        spans = [one.span for one in self.series]
+        return buckets.of_spans(spans, read.period, self.granularity, read.found.first_event)
 
     def selections(self) -> Iterator[Selection]:
         """Returns all of the plan's selections."""

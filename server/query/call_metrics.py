@@ -12,18 +12,19 @@ from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.projections.agents import Agents
-from server.query import comparison, hours_of_week, pairs, parts
+from server.query import buckets, comparison, hours_of_week, pairs, parts
 from server.query.answers import Context, Period
+from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.hours_of_week import HourOfWeek
 from server.query.parts import Parts, PartsPlan
-from server.query.queries import Queries
+from server.query.queries import Queries, Read
 from server.query.ranking import Order
 from server.rollups import overflow
 from server.store import agents
 from server.store.database import Driver
 from server.tenancy.principal import Principal
-from server.timerange import Granularity, Span, TimeRange
+from server.timerange import Granularity, TimeRange
 
 FIGURES = (
     "calls_offered",
@@ -102,7 +103,7 @@ class CallFigures:
 class CallPoint:
     """The figures of a point of the series."""
 
-    span: Span
+    bucket: Bucket
     figures: CallFigures
 
 
@@ -149,7 +150,10 @@ async def answer(queries: Queries, principal: Principal, question: CallsQuestion
         names=names,
         hours_of_week=hours,
         granularity=plan.granularity,
-        series=[CallPoint(span=one.span, figures=made(found[one])) for one in plan.series],
+        series=[
+            CallPoint(bucket=bucket, figures=made(found[one]))
+            for bucket, one in zip(plan.buckets(read), plan.series, strict=True)
+        ],
         compared=compared,
         earlier=made(found[plan.before]) if has_earlier and plan.before is not None else None,
     )
@@ -183,6 +187,11 @@ class CallsPlan:
     earlier: Earlier | None
     before: Selection | None
     event_types: None = None
+
+    def buckets(self, read: "Read[CallsPlan]") -> Sequence[Bucket]:
+        """Returns what is to be said of each point."""
+        spans = [one.span for one in self.series]
+        return buckets.of_spans(spans, read.period, self.granularity, read.found.first_event)
 
     def selections(self) -> Iterator[Selection]:
         """Returns all of the plan's selections."""

@@ -12,8 +12,9 @@ from server.catalog.figures import Figure
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.projections.agents import Agents
-from server.query import comparison, grouping, pairs, parts, ranking
+from server.query import buckets, comparison, grouping, pairs, parts, ranking
 from server.query.answers import Context, Period
+from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.parts import Parts, PartsPlan
 from server.query.queries import Queries
@@ -76,7 +77,7 @@ class QualityFigures:
 class QualityPoint:
     """The reviews of a point of the series, and their mean score."""
 
-    span: Span
+    bucket: Bucket
     reviews: int
     mean: Figure
 
@@ -117,11 +118,12 @@ async def answer(queries: Queries, principal: Principal, question: QualityQuesti
     found, plan = read.found.cells, read.plan
     compared = plan.earlier.compared(read.found.first_event) if plan.earlier is not None else None
     has_earlier = compared is not None and compared.absence is None
+    points = buckets.of_spans(plan.points, read.period, plan.granularity, read.found.first_event)
     total = figures.figures((*_NAMES[:1], *_COVERAGE), found[plan.total], part.dimension)
     return Quality(
         context=read.context([name for name in _NAMES if name != "quality_reviews"]),
         threshold=question.threshold,
-        rubrics=[_rubric(one, found, question.threshold, has_earlier=has_earlier) for one in plan.rubrics],
+        rubrics=[_rubric(one, found, question.threshold, points, has_earlier=has_earlier) for one in plan.rubrics],
         distinct_rubrics=plan.number,
         reviews=int(total["quality_reviews"] or 0),
         closed=total["conversations_closed"],
@@ -159,6 +161,7 @@ class QualityPlan:
     rubrics: Sequence[RubricPlan]
     number: int
     granularity: Granularity
+    points: Sequence[Span]
     earlier: Earlier | None
     event_types: None = None
 
@@ -202,7 +205,12 @@ async def _planned(organization_id: int, question: QualityQuestion, driver: Driv
             )
         )
     return QualityPlan(
-        total=Selection.of(part, span), rubrics=rubrics, number=number, granularity=width, earlier=earlier
+        total=Selection.of(part, span),
+        rubrics=rubrics,
+        number=number,
+        granularity=width,
+        points=points,
+        earlier=earlier,
     )
 
 
@@ -229,7 +237,14 @@ def _narrowed(part: Filter, version: str) -> Filter:
     return Filter(dimension=pair, value=dimensions.joined(*(given[one] for one in pair.sides)))
 
 
-def _rubric(plan: RubricPlan, found: Mapping[Selection, Cell], threshold: float, *, has_earlier: bool) -> Rubric:
+def _rubric(
+    plan: RubricPlan,
+    found: Mapping[Selection, Cell],
+    threshold: float,
+    points: Sequence[Bucket],
+    *,
+    has_earlier: bool,
+) -> Rubric:
     total = found[plan.total]
     return Rubric(
         version=plan.version,
@@ -238,14 +253,14 @@ def _rubric(plan: RubricPlan, found: Mapping[Selection, Cell], threshold: float,
             name: parts.answered(one, found, total, _NAMES, needs="quality_reviews")
             for name, one in plan.breakdowns.items()
         },
-        series=[_point(one, found[one]) for one in plan.series],
+        series=[_point(bucket, one, found[one]) for bucket, one in zip(points, plan.series, strict=True)],
         earlier=of(found[plan.before], threshold) if has_earlier and plan.before is not None else None,
     )
 
 
-def _point(one: Selection, cell: Cell) -> QualityPoint:
+def _point(bucket: Bucket, one: Selection, cell: Cell) -> QualityPoint:
     values = figures.figures(("quality_reviews", "avg_quality_overall"), cell, one.dimension)
-    return QualityPoint(span=one.span, reviews=int(values["quality_reviews"] or 0), mean=values["avg_quality_overall"])
+    return QualityPoint(bucket=bucket, reviews=int(values["quality_reviews"] or 0), mean=values["avg_quality_overall"])
 
 
 def of(cell: Cell, threshold: float) -> QualityFigures:

@@ -9,6 +9,7 @@ import bad_inputs_outage
 import bad_inputs_questions
 import bad_inputs_streams
 import bad_inputs_subscriptions
+import bad_inputs_tables
 import bad_inputs_to_come
 import bad_inputs_wire
 import pytest
@@ -30,6 +31,7 @@ FAMILIES = (
     bad_inputs_questions,
     bad_inputs_streams,
     bad_inputs_subscriptions,
+    bad_inputs_tables,
     bad_inputs_wire,
 )
 

@@ -1,8 +1,7 @@
 """GetApiUsage: conversion between messages and values."""
 
 from server.catalog.figures import Figures
-from server.query.answers import TrendPoint
-from server.query.api_usage import ApiUsage, ApiUsageQuestion
+from server.query.api_usage import ApiPoint, ApiUsage, ApiUsageQuestion
 from server.query.parts import Part, Parts
 from server.rpc.questions import shared
 from tallywire.v1 import api_usage_pb2
@@ -56,9 +55,10 @@ def _of(part: Part | None) -> api_usage_pb2.ApiFigures | None:
     return None if part is None else _figures(part.figures)
 
 
-def _point(point: TrendPoint) -> api_usage_pb2.ApiPoint:
+def _point(point: ApiPoint) -> api_usage_pb2.ApiPoint:
     return api_usage_pb2.ApiPoint(
-        start=shared.timestamp(point.span.start),
-        end=shared.timestamp(point.span.end),
+        start=shared.instant(point.bucket.interval.start),
+        end=shared.instant(point.bucket.interval.end),
         figures=_figures(point.figures),
+        partial=point.bucket.partial is not None,
     )

@@ -94,5 +94,8 @@ def _hour(one: HourOfWeek) -> call_metrics_pb2.CallHour:
 
 def _point(point: CallPoint) -> call_metrics_pb2.CallPoint:
     return call_metrics_pb2.CallPoint(
-        start=shared.timestamp(point.span.start), end=shared.timestamp(point.span.end), figures=_figures(point.figures)
+        start=shared.instant(point.bucket.interval.start),
+        end=shared.instant(point.bucket.interval.end),
+        figures=_figures(point.figures),
+        partial=point.bucket.partial is not None,
     )

@@ -96,8 +96,9 @@ def _of(answer: Quality, part: Part | None) -> quality_pb2.QualityFigures | None
 
 def _point(one: QualityPoint) -> quality_pb2.QualityPoint:
     return quality_pb2.QualityPoint(
-        start=shared.timestamp(one.span.start),
-        end=shared.timestamp(one.span.end),
+        start=shared.instant(one.bucket.interval.start),
+        end=shared.instant(one.bucket.interval.end),
+        partial=one.bucket.partial is not None,
         quality_reviews=one.reviews,
         avg_quality_overall=one.mean,
     )

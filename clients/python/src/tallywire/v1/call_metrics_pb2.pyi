@@ -479,6 +479,11 @@ class CallPoint(google.protobuf.message.Message):
     START_FIELD_NUMBER: builtins.int
     END_FIELD_NUMBER: builtins.int
     FIGURES_FIELD_NUMBER: builtins.int
+    PARTIAL_FIELD_NUMBER: builtins.int
+    partial: builtins.bool
+    """partial is true if the point counts less than its whole hour, day or other width: since it is still running, since
+    there was no event yet, or since the period begins or ends within it.
+    """
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """start is the first instant of the point."""
@@ -497,8 +502,9 @@ class CallPoint(google.protobuf.message.Message):
         start: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         end: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         figures: global___CallFigures | None = ...,
+        partial: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["end", b"end", "figures", b"figures", "start", b"start"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["end", b"end", "figures", b"figures", "start", b"start"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["end", b"end", "figures", b"figures", "partial", b"partial", "start", b"start"]) -> None: ...
 
 global___CallPoint = CallPoint

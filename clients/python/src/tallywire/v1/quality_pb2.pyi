@@ -357,10 +357,15 @@ class QualityPoint(google.protobuf.message.Message):
     END_FIELD_NUMBER: builtins.int
     QUALITY_REVIEWS_FIELD_NUMBER: builtins.int
     AVG_QUALITY_OVERALL_FIELD_NUMBER: builtins.int
+    PARTIAL_FIELD_NUMBER: builtins.int
     quality_reviews: builtins.int
     """Reviews."""
     avg_quality_overall: builtins.float
     """Mean score as a whole. Absent without reviews."""
+    partial: builtins.bool
+    """partial is true if the point counts less than its whole hour, day or other width: since it is still running, since
+    there was no event yet, or since the period begins or ends within it.
+    """
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """start is the first instant of the point."""
@@ -376,9 +381,10 @@ class QualityPoint(google.protobuf.message.Message):
         end: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         quality_reviews: builtins.int = ...,
         avg_quality_overall: builtins.float | None = ...,
+        partial: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_avg_quality_overall", b"_avg_quality_overall", "avg_quality_overall", b"avg_quality_overall", "end", b"end", "start", b"start"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_avg_quality_overall", b"_avg_quality_overall", "avg_quality_overall", b"avg_quality_overall", "end", b"end", "quality_reviews", b"quality_reviews", "start", b"start"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_avg_quality_overall", b"_avg_quality_overall", "avg_quality_overall", b"avg_quality_overall", "end", b"end", "partial", b"partial", "quality_reviews", b"quality_reviews", "start", b"start"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_avg_quality_overall", b"_avg_quality_overall"]) -> typing.Literal["avg_quality_overall"] | None: ...
 
 global___QualityPoint = QualityPoint
