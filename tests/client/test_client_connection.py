@@ -11,6 +11,7 @@ from tallywire.v1 import (
     campaign_service_pb2,
     custom_metric_service_pb2,
     event_service_pb2,
+    leaderboard_service_pb2,
     metrics_service_pb2,
     realtime_service_pb2,
 )
@@ -86,6 +87,7 @@ def test_the_service_config_names_methods_that_exist_and_retries_what_passes() -
             campaign_service_pb2,
             custom_metric_service_pb2,
             event_service_pb2,
+            leaderboard_service_pb2,
             metrics_service_pb2,
             realtime_service_pb2,
         )

@@ -259,7 +259,7 @@ async def _shown(address: str, caller: Caller) -> None:
         r"Resolutions that held for 10 days: 40\.0 % of 5",
         r"web +5 +60\.0 % +20\.0 %",
         r"30\.0 min to below 45\.0 min +2 +█",
-        r"Wed  ▁{12}█▁{11}  9",
+        r"Wed  ·{12}█·{11}       9  ·{12}█·{11}       1",
         r"2024-05-15 +9 +6 +3 +1 +1 +1",
     ):
         assert re.search(line, text), f"{line} is not in\n{text}"

@@ -35,6 +35,7 @@ def _pair(kept: KeptPair) -> metrics_service_pb2.DimensionPair:
         name=kept.dimension.name,
         dimensions=[one.name for one in kept.dimension.sides or ()],
         complete=kept.complete_from is not None,
+        standing=kept.dimension in dimensions.TABLE.standing,
     )
     if kept.complete_from:
         message.complete_from.CopyFrom(shared.timestamp(kept.complete_from))

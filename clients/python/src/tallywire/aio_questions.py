@@ -10,15 +10,25 @@ import grpc.aio
 
 from tallywire import (
     aio_stubs,
+    breakdown_requests,
     campaign_requests,
     conversation_requests,
     errors,
+    leaderboard_requests,
     requests,
     retries,
     table_pages,
     table_requests,
 )
-from tallywire.v1 import campaign_service_pb2, conversation_metrics_pb2, metrics_service_pb2
+from tallywire.v1 import (
+    api_usage_pb2,
+    call_metrics_pb2,
+    campaign_service_pb2,
+    conversation_metrics_pb2,
+    leaderboard_service_pb2,
+    metrics_service_pb2,
+    quality_pb2,
+)
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -61,13 +71,24 @@ class AsyncQuestions(abc.ABC):
         start: datetime,
         end: datetime,
         *,
-        time_zone: str | None = None,
-        trend_days: int | None = None,
-        compare: requests.Compare | None = None,
         timeout: float | None = None,
+        **options: Unpack[requests.AgentOptions],
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
-        """Returns the figures of one agent with a daily trend, as Client.agent() does."""
-        request = requests.agent(agent_id, requests.time_range(start, end, time_zone), compare, trend_days)
+        """Returns the figures of one agent with a trend, as Client.agent() does."""
+        request = requests.agent(start, end, options, agent_id=agent_id)
+        return await self._call(self._bound().metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
+
+    async def team(
+        self,
+        team_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[requests.AgentOptions],
+    ) -> metrics_service_pb2.GetAgentMetricsResponse:
+        """Returns the figures of one team, as Client.team() does."""
+        request = requests.agent(start, end, options, team_id=team_id)
         return await self._call(self._bound().metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
 
     async def usage(
@@ -162,6 +183,54 @@ class AsyncQuestions(abc.ABC):
         """Returns how the conversations of a period went, as Client.conversation_metrics() does."""
         request = conversation_requests.metrics(start, end, options)
         return await self._call(self._bound().metrics.GetConversationMetrics, lambda: request, retries.QUERY, timeout)
+
+    async def api_usage(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[breakdown_requests.BreakdownOptions],
+    ) -> api_usage_pb2.GetApiUsageResponse:
+        """Returns how APIs and tools were used, as Client.api_usage() does."""
+        request = breakdown_requests.api_usage(start, end, options)
+        return await self._call(self._bound().metrics.GetApiUsage, lambda: request, retries.QUERY, timeout)
+
+    async def call_metrics(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[breakdown_requests.CallOptions],
+    ) -> call_metrics_pb2.GetCallMetricsResponse:
+        """Returns how telephone calls went, as Client.call_metrics() does."""
+        request = breakdown_requests.calls(start, end, options)
+        return await self._call(self._bound().metrics.GetCallMetrics, lambda: request, retries.QUERY, timeout)
+
+    async def quality(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[breakdown_requests.QualityOptions],
+    ) -> quality_pb2.GetQualityResponse:
+        """Returns how conversations were scored, as Client.quality() does."""
+        request = breakdown_requests.quality(start, end, options)
+        return await self._call(self._bound().metrics.GetQuality, lambda: request, retries.QUERY, timeout)
+
+    async def leaderboard(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[leaderboard_requests.LeaderboardOptions],
+    ) -> leaderboard_service_pb2.GetLeaderboardResponse:
+        """Returns a ranking of agents or teams, as Client.leaderboard() does."""
+        request = leaderboard_requests.leaderboard(start, end, options)
+        return await self._call(self._bound().leaderboards.GetLeaderboard, lambda: request, retries.QUERY, timeout)
 
     async def roi(
         self,

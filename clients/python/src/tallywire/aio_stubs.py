@@ -10,6 +10,7 @@ from tallywire.v1 import (
     campaign_service_pb2_grpc,
     custom_metric_service_pb2_grpc,
     event_service_pb2_grpc,
+    leaderboard_service_pb2_grpc,
     metrics_service_pb2_grpc,
     realtime_service_pb2_grpc,
 )
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tallywire.v1.campaign_service_pb2_grpc import CampaignServiceAsyncStub
     from tallywire.v1.custom_metric_service_pb2_grpc import CustomMetricServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
+    from tallywire.v1.leaderboard_service_pb2_grpc import LeaderboardServiceAsyncStub
     from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
     from tallywire.v1.realtime_service_pb2_grpc import RealtimeServiceAsyncStub
 
@@ -32,6 +34,7 @@ class Stubs:
     events: "EventServiceAsyncStub"
     metrics: "MetricsServiceAsyncStub"
     campaigns: "CampaignServiceAsyncStub"
+    leaderboards: "LeaderboardServiceAsyncStub"
     realtime: "RealtimeServiceAsyncStub"
     custom_metrics: "CustomMetricServiceAsyncStub"
 
@@ -44,6 +47,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         events=cast("EventServiceAsyncStub", event_service_pb2_grpc.EventServiceStub(channel)),
         metrics=cast("MetricsServiceAsyncStub", metrics_service_pb2_grpc.MetricsServiceStub(channel)),
         campaigns=cast("CampaignServiceAsyncStub", campaign_service_pb2_grpc.CampaignServiceStub(channel)),
+        leaderboards=cast("LeaderboardServiceAsyncStub", leaderboard_service_pb2_grpc.LeaderboardServiceStub(channel)),
         realtime=cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(channel)),
         custom_metrics=cast(
             "CustomMetricServiceAsyncStub", custom_metric_service_pb2_grpc.CustomMetricServiceStub(channel)

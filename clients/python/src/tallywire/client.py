@@ -28,6 +28,7 @@ from tallywire.v1 import (
     event_pb2,
     event_service_pb2,
     event_service_pb2_grpc,
+    leaderboard_service_pb2_grpc,
     metrics_service_pb2_grpc,
     realtime_service_pb2,
     realtime_service_pb2_grpc,
@@ -74,6 +75,7 @@ class Client(questions.Questions):
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
         self._metrics = metrics_service_pb2_grpc.MetricsServiceStub(self._channel)
         self._campaigns = campaign_service_pb2_grpc.CampaignServiceStub(self._channel)
+        self._leaderboards = leaderboard_service_pb2_grpc.LeaderboardServiceStub(self._channel)
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
         self.custom_metrics = custom_metrics.CustomMetrics(self._channel, self._call)
 

@@ -7,13 +7,28 @@ from typing import TypeVar, Unpack
 
 import grpc
 
-from tallywire import campaign_requests, conversation_requests, errors, requests, retries, table_pages, table_requests
+from tallywire import (
+    breakdown_requests,
+    campaign_requests,
+    conversation_requests,
+    errors,
+    leaderboard_requests,
+    requests,
+    retries,
+    table_pages,
+    table_requests,
+)
 from tallywire.v1 import (
+    api_usage_pb2,
+    call_metrics_pb2,
     campaign_service_pb2,
     campaign_service_pb2_grpc,
     conversation_metrics_pb2,
+    leaderboard_service_pb2,
+    leaderboard_service_pb2_grpc,
     metrics_service_pb2,
     metrics_service_pb2_grpc,
+    quality_pb2,
 )
 
 _Request = TypeVar("_Request")
@@ -25,6 +40,7 @@ class Questions(abc.ABC):
 
     _metrics: metrics_service_pb2_grpc.MetricsServiceStub
     _campaigns: campaign_service_pb2_grpc.CampaignServiceStub
+    _leaderboards: leaderboard_service_pb2_grpc.LeaderboardServiceStub
 
     @abc.abstractmethod
     def _call(
@@ -60,16 +76,28 @@ class Questions(abc.ABC):
         start: datetime,
         end: datetime,
         *,
-        time_zone: str | None = None,
-        trend_days: int | None = None,
-        compare: requests.Compare | None = None,
         timeout: float | None = None,
+        **options: Unpack[requests.AgentOptions],
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
         """Returns the figures of one agent with a daily trend, with `compare` also those of an earlier period.
 
-        Raises NotFound for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
+        The options are trend_days, trend_granularity, compare, time_zone and week_start (AgentOptions). Raises NotFound
+        for an agent that was never seen, FailedPrecondition for one that is counted under "_other".
         """
-        request = requests.agent(agent_id, requests.time_range(start, end, time_zone), compare, trend_days)
+        request = requests.agent(start, end, options, agent_id=agent_id)
+        return self._call(self._metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
+
+    def team(
+        self,
+        team_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[requests.AgentOptions],
+    ) -> metrics_service_pb2.GetAgentMetricsResponse:
+        """Returns the figures of one team, of the events that carry its team_id; for the rest as agent()."""
+        request = requests.agent(start, end, options, team_id=team_id)
         return self._call(self._metrics.GetAgentMetrics, lambda: request, retries.QUERY, timeout)
 
     def usage(
@@ -184,6 +212,67 @@ class Questions(abc.ABC):
         """
         request = conversation_requests.metrics(start, end, options)
         return self._call(self._metrics.GetConversationMetrics, lambda: request, retries.QUERY, timeout)
+
+    def api_usage(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[breakdown_requests.BreakdownOptions],
+    ) -> api_usage_pb2.GetApiUsageResponse:
+        """Returns how APIs and tools were used in [start, end), by endpoint, method and class of status codes.
+
+        The options are top, granularity, compare, time_zone and week_start (BreakdownOptions), and the filters of other
+        questions.
+        """
+        request = breakdown_requests.api_usage(start, end, options)
+        return self._call(self._metrics.GetApiUsage, lambda: request, retries.QUERY, timeout)
+
+    def call_metrics(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[breakdown_requests.CallOptions],
+    ) -> call_metrics_pb2.GetCallMetricsResponse:
+        """Returns how telephone calls of [start, end) went, by queue, team, agent and hour of the week.
+
+        The options are those of api_usage(), and service_levels: within how many seconds calls are to be answered.
+        """
+        request = breakdown_requests.calls(start, end, options)
+        return self._call(self._metrics.GetCallMetrics, lambda: request, retries.QUERY, timeout)
+
+    def quality(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[breakdown_requests.QualityOptions],
+    ) -> quality_pb2.GetQualityResponse:
+        """Returns how conversations of [start, end) were scored, each version of the rubric by itself.
+
+        The options are those of api_usage(), rubric_version and threshold (QualityOptions).
+        """
+        request = breakdown_requests.quality(start, end, options)
+        return self._call(self._metrics.GetQuality, lambda: request, retries.QUERY, timeout)
+
+    def leaderboard(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[leaderboard_requests.LeaderboardOptions],
+    ) -> leaderboard_service_pb2.GetLeaderboardResponse:
+        """Returns the agents or teams with the most points, badges, tasks, calls or conversions in [start, end).
+
+        The options are subject, order, top, team_id and time_zone (LeaderboardOptions).
+        """
+        request = leaderboard_requests.leaderboard(start, end, options)
+        return self._call(self._leaderboards.GetLeaderboard, lambda: request, retries.QUERY, timeout)
 
     def roi(
         self,

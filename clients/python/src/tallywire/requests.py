@@ -155,12 +155,32 @@ def overview(period: time_pb2.TimeRange, compare: Compare | None, only: Only) ->
     )
 
 
+class AgentOptions(TypedDict, total=False):
+    """What an answer about one agent or team may be besides a period.
+
+    trend_days: the last days of the period that the trend covers; without, 7.
+    trend_granularity: the width of the points of the trend; without, a day.
+    time_zone, week_start, compare: as in other questions.
+    """
+
+    trend_days: int | None
+    trend_granularity: GranularityName | None
+    time_zone: str | None
+    week_start: WeekdayName | None
+    compare: Compare | None
+
+
 def agent(
-    agent_id: str, period: time_pb2.TimeRange, compare: Compare | None, trend_days: int | None
+    start: datetime, end: datetime, options: AgentOptions, *, agent_id: str = "", team_id: str = ""
 ) -> metrics_service_pb2.GetAgentMetricsRequest:
-    """Returns the request for the figures of one agent."""
+    """Returns the request for the figures of one agent or team. Raises ValueError for an unknown granularity."""
     return metrics_service_pb2.GetAgentMetricsRequest(
-        agent_id=agent_id, time_range=period, comparison=comparison(compare), trend_days=trend_days or 0
+        agent_id=agent_id,
+        team_id=team_id,
+        time_range=time_range(start, end, options.get("time_zone"), options.get("week_start")),
+        trend_days=options.get("trend_days") or 0,
+        trend_granularity=granularity_number("trend_granularity", options.get("trend_granularity")),
+        comparison=comparison(options.get("compare")),
     )
 
 

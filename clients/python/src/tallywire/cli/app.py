@@ -13,18 +13,22 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tallywire import events, version
 from tallywire.cli import (
+    agents,
+    api,
+    calls,
     campaigns,
     catalogue,
-    completion,
     conversations,
     costs,
     custom_metrics,
     daily,
     json_output,
     key_values,
+    leaderboard,
     options,
     period,
     problems,
+    quality,
     query,
     quota,
     render,
@@ -35,7 +39,7 @@ from tallywire.cli import (
     updates,
     watch,
 )
-from tallywire.v1 import event_service_pb2, time_pb2
+from tallywire.v1 import event_service_pb2
 
 application = typer.Typer(
     name="tallywire",
@@ -139,37 +143,6 @@ def overview(
 @application.command()
 @problems.reported
 @options.grouped
-def agent(
-    *,
-    agent_id: Annotated[
-        str,
-        typer.Argument(
-            metavar="AGENT_ID", autocompletion=completion.values_of("agent"), help="The agent, as on its events."
-        ),
-    ],
-    of: options.PeriodOptions,
-    trend_days: Annotated[int | None, typer.Option(min=1, max=400, help="Days of the trend. Default: 7.")] = None,
-    compare: options.Compare = None,
-    to: options.ServerOptions,
-    output: options.OutputOptions,
-) -> None:
-    """Show the figures of one agent, with a daily trend."""
-    question, compared = of.question(), options.compare(compare)
-    with to.connect() as server:
-        asked = options.asked(question, server)
-        response = server.agent(
-            agent_id, asked.start, asked.end, time_zone=asked.time_zone, trend_days=trend_days, compare=compared
-        )
-    output.emit(
-        document=lambda: json_output.with_states(response, "trend", time_pb2.GRANULARITY_DAY),
-        sheet=lambda: sheets.agent(response),
-        terminal=lambda console: render.agent(console, response),
-    )
-
-
-@application.command()
-@problems.reported
-@options.grouped
 def usage(
     *,
     of: options.PeriodOptions,
@@ -201,6 +174,13 @@ def usage(
     )
 
 
+application.command(name="agent")(agents.agent)
+application.command(name="team")(agents.team)
+application.command(name="conversations")(conversations.conversations)
+application.command(name="calls")(calls.calls)
+application.command(name="api")(api.api)
+application.command(name="quality")(quality.quality)
+application.command(name="leaderboard")(leaderboard.leaderboard)
 application.command(name="costs")(costs.costs)
 application.command(name="daily")(daily.daily)
 application.command(name="quota")(quota.quota)
@@ -210,7 +190,6 @@ application.command(name="query")(query.query)
 application.command(name="top")(query.top)
 application.command(name="metrics")(catalogue.metrics)
 application.command(name="values")(catalogue.values)
-application.command(name="conversations")(conversations.conversations)
 application.add_typer(custom_metrics.app, name="custom-metrics")
 
 

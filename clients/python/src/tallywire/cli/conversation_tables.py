@@ -6,7 +6,8 @@ from typing import Final
 from google.protobuf.message import Message
 from rich.console import Console
 
-from tallywire.cli import formatting, layout, points, tables
+from tallywire.cli import figure_tables, formatting, hours_of_week, layout, tables
+from tallywire.cli.figure_tables import figure
 from tallywire.cli.tables import Column
 from tallywire.v1 import answer_pb2
 from tallywire.v1 import conversation_metrics_pb2 as messages
@@ -35,15 +36,14 @@ _DISTRIBUTIONS: Final = (
     ("tokens", "Tokens", formatting.count),
 )
 _NUMBERS: Final = ("mean", "p50", "p90", "p95", "p99")
-_COUNTS: Final = (
-    ("total_conversations", "Began"),
-    ("conversations_closed", "Closed"),
-    ("conversations_resolved", "Resolved"),
-    ("conversations_escalated", "Handed over"),
-    ("conversations_abandoned", "Abandoned"),
-    ("conversations_ended", "Ended"),
+_SERIES: Final = (
+    figure("total_conversations", "Began", formatting.short),
+    figure("conversations_closed", "Closed", formatting.short),
+    figure("conversations_resolved", "Resolved", formatting.short),
+    figure("conversations_escalated", "Handed over", formatting.short),
+    figure("conversations_abandoned", "Abandoned", formatting.short),
+    figure("conversations_ended", "Ended", formatting.short),
 )
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def render(console: Console, response: messages.GetConversationMetricsResponse) -> None:
@@ -65,7 +65,7 @@ def render(console: Console, response: messages.GetConversationMetricsResponse) 
     _bins(console, "Duration", response.duration_bins, formatting.milliseconds)
     _bins(console, "Messages", response.message_bins, formatting.count)
     _hours(console, response.hours_of_week)
-    _series(console, response)
+    figure_tables.show_series(console, context, response.granularity, response.series, _SERIES)
 
 
 def breakdowns(response: Message) -> Iterator[tuple[str, messages.ConversationBreakdown]]:
@@ -195,38 +195,9 @@ def _bounds(one: messages.DistributionBin, form: _Form) -> str:
 
 
 def _hours(console: Console, hours: Sequence[messages.HourOfWeek]) -> None:
-    """Prints a line of bars for each day of the week, an hour each: how many conversations began."""
-    if not hours:
-        return
-    console.print("\nBegan by hour of the week\n     0     6     12    18", highlight=False)
-    by_day = [[one.started for one in hours if one.weekday == day] for day in range(1, 8)]
-    top = max(max(day) for day in by_day)
-    for name, day in zip(_DAYS, by_day, strict=True):
-        bars = formatting.sparkline([*day, top], len(day) + 1)[:-1]  # all days by one scale
-        console.print(f"{name}  {bars}  {formatting.count(sum(day))}", highlight=False)
-
-
-def _series(console: Console, response: messages.GetConversationMetricsResponse) -> None:
-    where = formatting.zone(response.context.time_zone)
-    states = points.states(response.series, response.granularity, response.context)
-    rows = [
-        [
-            formatting.bucket(point.start, where, response.granularity),
-            *(_shown(point.figures, name, state) for name, _ in _COUNTS),
-            state.word,
-        ]
-        for point, state in zip(response.series, states, strict=True)
-    ]
-    console.print()
-    tables.show(
-        console, [_text("Start"), *(Column(heading=heading) for _, heading in _COUNTS), _text("", least=0)], rows
-    )
-
-
-def _shown(figures: Message, name: str, state: points.PointState) -> str:
-    if state is points.PointState.NOT_BEGUN:
-        return formatting.ABSENT
-    return formatting.field(figures, name, formatting.short)
+    began = {(one.weekday, one.hour): one.started for one in hours}
+    escalated = {(one.weekday, one.hour): one.escalated for one in hours}
+    hours_of_week.show(console, [("Began", began), ("Handed over", escalated)])
 
 
 def _text(heading: str, least: int = 12) -> Column:

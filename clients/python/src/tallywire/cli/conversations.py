@@ -31,7 +31,7 @@ def conversations(
     ] = None,
     granularity: options.Granularity = None,
     compare: options.Compare = None,
-    top: Annotated[int | None, typer.Option(min=1, max=100, help="Rows of each breakdown. Default: 10.")] = None,
+    top: options.Top = None,
     durable_days: Annotated[
         int | None, typer.Option(min=1, max=90, help="Days for which a resolution must hold. Default: 7.")
     ] = None,

@@ -10,7 +10,13 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from tallywire.cli import points
-from tallywire.v1 import conversation_metrics_pb2, metrics_service_pb2, time_pb2
+from tallywire.v1 import (
+    api_usage_pb2,
+    call_metrics_pb2,
+    conversation_metrics_pb2,
+    metrics_service_pb2,
+    time_pb2,
+)
 
 if TYPE_CHECKING:
     from google._upb._message import FieldDescriptor as UpbField
@@ -19,6 +25,8 @@ Answer = (
     metrics_service_pb2.GetUsageTrendsResponse
     | metrics_service_pb2.GetAgentMetricsResponse
     | metrics_service_pb2.QueryMetricsResponse
+    | api_usage_pb2.GetApiUsageResponse
+    | call_metrics_pb2.GetCallMetricsResponse
     | conversation_metrics_pb2.GetConversationMetricsResponse
 )
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
@@ -37,12 +45,16 @@ def of(message: Message) -> Json:
 def with_states(answer: Answer, field: str, granularity: time_pb2.Granularity.ValueType) -> Json:
     """Returns an answer with a key "state" in each of its points: whole, cut, running or not_begun."""
     document = of(answer)
-    spans = getattr(answer, field)
+    mark(document, field, points.states(getattr(answer, field), granularity, answer.context))
+    return document
+
+
+def mark(document: Json, field: str, states: Sequence[points.PointState]) -> None:
+    """Gives each point in a field of a document the key "state"."""
     if isinstance(document, dict) and isinstance(made := document[field], list):
-        for point, state in zip(made, points.states(spans, granularity, answer.context), strict=True):
+        for point, state in zip(made, states, strict=True):
             if isinstance(point, dict):
                 point["state"] = state.value
-    return document
 
 
 def emit(document: Json) -> None:

@@ -37,8 +37,8 @@ def comparison(compared: answer_pb2.ComparedPeriod, where: tzinfo) -> list[str]:
     return [f"compared with {formatting.instant(compared.start, where)} to {formatting.instant(compared.end, where)}"]
 
 
-def heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] = ()) -> Text:
-    """Returns the title with the period, its zone and how fresh the answer is."""
+def heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] = (), about: Sequence[str] = ()) -> Text:
+    """Returns the title, lines about its subject, and the period with its zone and how fresh the answer is."""
     where = formatting.zone(context.time_zone)
     period = f"{formatting.instant(context.start, where)} to {formatting.instant(context.end, where)}"
     notes = [f"revision {context.as_of_revision:,}"]
@@ -47,6 +47,6 @@ def heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] =
     if context.approximation.metrics:
         notes.append(f"percentiles within {context.approximation.max_relative_error * 100:g} %")
     made = Text(f"\n{title}", style="bold")
-    lines = (f"{period} {formatting.plain(context.time_zone)}", " · ".join(notes), " · ".join(more))
+    lines = (*about, f"{period} {formatting.plain(context.time_zone)}", " · ".join(notes), " · ".join(more))
     made.append("".join(f"\n{line}" for line in lines if line) + "\n", style="dim")
     return made

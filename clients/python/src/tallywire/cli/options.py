@@ -113,6 +113,8 @@ Compare = Annotated[
     ),
 ]
 
+Top = Annotated[int | None, typer.Option(min=1, max=100, help="Rows of each breakdown. Default: 10.")]
+
 _CURRENCY: Final = "currency"  # the dimension whose values are what amounts are in
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 _Client = TypeVar("_Client")

@@ -1,20 +1,27 @@
 """Answers as tables for a terminal of 80 columns or more, printed to the given console."""
 
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
 from typing import Final
 
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.text import Text
 
-from tallywire.cli import families, formatting, layout, points
+from tallywire.cli import agent_profile, families, figure_tables, formatting, layout, points
+from tallywire.cli.figure_tables import figure
 from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 _Form = Callable[[float], str]
 _Row = tuple[str, str, _Form]
 
 _EVENT_TYPES: Final = 8  # event types listed below an overview
+_TREND_FIGURES: Final = (
+    figure("conversation_count", "Conversations"),
+    figure("message_count", "Messages"),
+    figure("avg_response_time_ms", "Response", formatting.milliseconds),
+    figure("p95_response_time_ms", "p95", formatting.milliseconds),
+    figure("satisfaction_score", "Rating", formatting.rating),
+)
 _TREND, _TREND_LEAST = 28, 7  # characters of a sparkline
 _BAR: Final = 40
 
@@ -140,12 +147,21 @@ def _pair(
     return [formatting.field(one, name, written) for one in (answer, earlier) if one is not None]
 
 
-def agent(console: Console, response: metrics_service_pb2.GetAgentMetricsResponse) -> None:
-    """Prints the figures of one agent, those of an earlier period if there are any, and its daily trend."""
+def agent(
+    console: Console,
+    response: metrics_service_pb2.GetAgentMetricsResponse,
+    width: time_pb2.Granularity.ValueType = time_pb2.GRANULARITY_DAY,
+    team_id: str = "",
+) -> None:
+    """Prints who an agent is, its figures, those of an earlier period if there are any, and its trend, which has points
+    of that width; or those of the team that is named.
+    """
     answer, where = response.agent, formatting.zone(response.context.time_zone)
     earlier = response.earlier if response.HasField("earlier") else None
+    title = f"Team {team_id}" if team_id else _named(response)
     notes = layout.comparison(response.compared, where)
-    console.print(layout.heading(f"Agent {formatting.plain(answer.agent_id)}", response.context, notes))
+    about = agent_profile.lines(response.profile, where) if response.HasField("profile") else []
+    console.print(layout.heading(formatting.plain(title), response.context, notes, about))
     columns = (("Value", "right"), *((("Earlier", "right"),) if earlier else ()))
     table = layout.table(("Figure", "left"), *columns)
     human = any(answer.HasField("available_time_ms") or getattr(answer, name) for name, _, _ in _HUMAN)
@@ -155,10 +171,13 @@ def agent(console: Console, response: metrics_service_pb2.GetAgentMetricsRespons
         table.add_section()
     console.print(table)
     if response.trend:
-        console.print()
-        _trend(
-            console, response.trend, where, points.states(response.trend, time_pb2.GRANULARITY_DAY, response.context)
-        )
+        figure_tables.show_series(console, response.context, width, response.trend, _TREND_FIGURES)
+
+
+def _named(response: metrics_service_pb2.GetAgentMetricsResponse) -> str:
+    """Returns what an agent is called, with its id."""
+    agent_id, name = response.agent.agent_id, response.profile.agent_name
+    return f"Agent {name} ({agent_id})" if name else f"Agent {agent_id}"
 
 
 def agents(console: Console, responses: Sequence[metrics_service_pb2.GetAgentMetricsResponse]) -> None:
@@ -275,33 +294,6 @@ def _points(
         if state is not points.PointState.WHOLE:
             bar = f"{'░' * len(bar)} {state.word}".strip()
         table.add_row(label, _written(value, form), *before, bar)
-    console.print(table)
-
-
-def _trend(
-    console: Console,
-    trend: Sequence[metrics_service_pb2.AgentTrendPoint],
-    where: tzinfo,
-    states: Sequence[points.PointState],
-) -> None:
-    """Prints the daily trend of an agent."""
-    right = ("Conversations", "Messages", "Response", "p95", "Rating")
-    table = layout.table(("Day", "left"), *((label, "right") for label in right), ("", "left"))
-    for point, state in zip(trend, states, strict=True):
-        if state is points.PointState.NOT_BEGUN:
-            table.add_row(
-                formatting.instant(point.start, where, "%Y-%m-%d"), *(formatting.ABSENT,) * len(right), state.word
-            )
-            continue
-        table.add_row(
-            formatting.instant(point.start, where, "%Y-%m-%d"),
-            formatting.field(point, "conversation_count"),
-            formatting.field(point, "message_count"),
-            formatting.field(point, "avg_response_time_ms", formatting.milliseconds),
-            formatting.field(point, "p95_response_time_ms", formatting.milliseconds),
-            formatting.field(point, "satisfaction_score", formatting.rating),
-            state.word,
-        )
     console.print(table)
 
 

@@ -18,9 +18,14 @@ def overview(response: metrics_service_pb2.GetOverviewResponse) -> Sheet:
     return Sheet(header=("start", "end", "figure", "of", "value"), rows=_overview(response))
 
 
-def agent(response: metrics_service_pb2.GetAgentMetricsResponse) -> Sheet:
-    """Returns a row for each figure of the period, of the earlier one if there is any, and of each day of the trend."""
-    return Sheet(header=("agent_id", "start", "end", "figure", "value"), rows=_agent(response))
+def agent(
+    response: metrics_service_pb2.GetAgentMetricsResponse, width: time_pb2.Granularity.ValueType, team_id: str = ""
+) -> Sheet:
+    """Returns a row for each figure of the period, of the earlier one if there is any, and of each point of the trend,
+    which has that width; of the team that is named, or else of the agent.
+    """
+    name, value = ("team_id", team_id) if team_id else ("agent_id", response.agent.agent_id)
+    return Sheet(header=(name, "start", "end", "figure", "value"), rows=_agent(response, width, value))
 
 
 def usage(response: metrics_service_pb2.GetUsageTrendsResponse) -> Sheet:
@@ -69,18 +74,20 @@ def _overview(response: metrics_service_pb2.GetOverviewResponse) -> Iterator[Seq
                 yield *before, name, None, value
 
 
-def _agent(response: metrics_service_pb2.GetAgentMetricsResponse) -> Iterator[Sequence[Cell]]:
-    agent_id, where = response.agent.agent_id, formatting.zone(response.context.time_zone)
+def _agent(
+    response: metrics_service_pb2.GetAgentMetricsResponse, width: time_pb2.Granularity.ValueType, who: str
+) -> Iterator[Sequence[Cell]]:
+    where = formatting.zone(response.context.time_zone)
     periods: list[tuple[Sequence[Cell], Message]] = [(_period(response.context), response.agent)]
     if response.HasField("earlier"):
         periods.append((_earlier(response.compared, response.context), response.earlier))
-    states = points.states(response.trend, time_pb2.GRANULARITY_DAY, response.context)
-    for day, state in zip(response.trend, states, strict=True):
+    states = points.states(response.trend, width, response.context)
+    for point, state in zip(response.trend, states, strict=True):
         if state is not points.PointState.NOT_BEGUN:
-            periods.append((_bounds(day, where), day))
+            periods.append((_bounds(point, where), point))
     for bounds, message in periods:
         for name, value in _figures(message):
-            yield agent_id, *bounds, name, value
+            yield who, *bounds, name, value
 
 
 def _figures(message: Message) -> Iterator[tuple[str, int | float | None]]:

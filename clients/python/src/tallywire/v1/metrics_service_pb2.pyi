@@ -3009,12 +3009,15 @@ class DimensionPair(google.protobuf.message.Message):
     DIMENSIONS_FIELD_NUMBER: builtins.int
     COMPLETE_FIELD_NUMBER: builtins.int
     COMPLETE_FROM_FIELD_NUMBER: builtins.int
+    STANDING_FIELD_NUMBER: builtins.int
     name: builtins.str
     """name is the names of both, with a comma between, for example "agent,channel"."""
     complete: builtins.bool
     """complete is false while what came before the pair was declared is being counted from raw events. Until then
     questions are refused (PAIR_INCOMPLETE).
     """
+    standing: builtins.bool
+    """standing is true if every organization has the pair, without declaring it."""
     @property
     def dimensions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """dimensions are the names of the two."""
@@ -3030,9 +3033,10 @@ class DimensionPair(google.protobuf.message.Message):
         dimensions: collections.abc.Iterable[builtins.str] | None = ...,
         complete: builtins.bool = ...,
         complete_from: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        standing: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["complete_from", b"complete_from"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["complete", b"complete", "complete_from", b"complete_from", "dimensions", b"dimensions", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["complete", b"complete", "complete_from", b"complete_from", "dimensions", b"dimensions", "name", b"name", "standing", b"standing"]) -> None: ...
 
 global___DimensionPair = DimensionPair
 

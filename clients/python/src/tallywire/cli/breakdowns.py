@@ -1,0 +1,112 @@
+"""Figures by the values of a dimension: what an answer has beside those of the whole."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from rich.console import Console
+
+from tallywire import client
+from tallywire.cli import csv_output, formatting, tables
+from tallywire.cli.csv_output import Cell
+from tallywire.cli.figure_tables import Figure
+from tallywire.cli.tables import Column
+from tallywire.v1 import api_usage_pb2, call_metrics_pb2, quality_pb2
+
+Breakdown = api_usage_pb2.ApiBreakdown | call_metrics_pb2.CallBreakdown | quality_pb2.QualityBreakdown
+_NOTHING: Final = ("0", formatting.ABSENT)
+_COMMAND: Final = "python -m server organizations set NAME"
+_WIDTH: Final = 76  # of a line of that command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Figures of a breakdown: of a value, of values without figures of their own ("_other"), or of all others."""
+
+    kind: str  # "", "_other" or "_rest", behind the dimension's name
+    value: str | None
+    label: str
+    figures: Message
+
+
+def parts(found: Breakdown) -> Iterator[Part]:
+    """Yields the rows of a breakdown, then what stands apart from them."""
+    for row in found.rows:
+        # An endpoint and a status class have no other name than their value.
+        name = "" if isinstance(row, api_usage_pb2.ApiRow) else row.display_name
+        yield Part(kind="", value=row.value, label=name or row.value, figures=row.figures)
+    if found.HasField("other"):
+        yield Part(kind="_other", value=None, label="_other", figures=found.other)
+    if found.HasField("rest"):
+        yield Part(kind="_rest", value=None, label="rest", figures=found.rest)
+
+
+def show(console: Console, heading: str, found: Breakdown, figures: Sequence[Figure]) -> None:
+    """Prints the values with their figures, and below a line what stands apart; nothing without any value."""
+    if not found.rows:
+        return
+    rows, apart = [], []
+    for one in parts(found):
+        cells = [figure.written(one.figures) for figure in figures]
+        if not one.kind:
+            rows.append([one.label, *cells])
+        elif not all(cell in _NOTHING for cell in cells):
+            apart.append([one.label, *cells])
+    console.print()
+    columns = [Column(heading=heading, is_text=True), *(Column(heading=figure.label) for figure in figures)]
+    tables.show(console, columns, rows, apart=apart)
+
+
+def sheet_rows(
+    name: str, found: Breakdown, bounds: Sequence[Cell], cells: Callable[[Any], Iterable[Cell]]
+) -> Iterator[Sequence[Cell]]:
+    """Yields rows of kind, value, the bounds of the period, and the cells of figures; for figures that are not kept a
+    row with the pair that would have to be declared.
+    """
+    if missing := _missing_pair(found):
+        yield f"{name}_missing_pair", missing, *bounds, *(None for _ in cells(found.rest))
+        return
+    for one in parts(found):
+        yield name + one.kind, one.value, *bounds, *cells(one.figures)
+
+
+def by_name(answer: Any, names: Iterable[str]) -> dict[str, Breakdown]:
+    """Returns the breakdowns that an answer has, by their names in it."""
+    return {name: getattr(answer, name) for name in names if answer.HasField(name)}
+
+
+def declaration(server: client.Client, found: Iterable[Breakdown]) -> str:
+    """Returns what to say of breakdowns that are not kept together with a filter, with the operator's command that
+    declares their pairs; nothing where all are kept. The command names all pairs, since it replaces those of before.
+    """
+    missing = list(dict.fromkeys(name for one in found if (name := formatting.plain(_missing_pair(one)))))
+    if not missing:
+        return ""
+    declared = [formatting.plain(one.name) for one in server.metrics().pairs if not one.standing]
+    lines = [f"  {_COMMAND}"]
+    for name in [*declared, *missing]:
+        option = f" --pair {name}"
+        if len(lines[-1] + option) > _WIDTH:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += option
+    them = "it" if len(missing) == 1 else "them"
+    command = "\n".join(lines)
+    return f"Not kept: figures by {' and by '.join(missing)}.\nThe operator declares {them} by\n{command}"
+
+
+def note(console: Console, text: str) -> None:
+    """Prints what declaration() has returned, if anything."""
+    if text:
+        console.print(f"\n{text}", markup=False, highlight=False)
+
+
+def instants(span: Any, zone: str) -> tuple[Cell, Cell]:
+    """Returns the start and the end of a period or point as cells of a zone."""
+    where = formatting.zone(zone)
+    return csv_output.instant(span.start, where), csv_output.instant(span.end, where)
+
+
+def _missing_pair(found: Breakdown) -> str:
+    return "" if isinstance(found, quality_pb2.QualityBreakdown) else found.missing_pair
