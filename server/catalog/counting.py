@@ -109,8 +109,8 @@ _ADDS_UP = dimensions.CHANNEL
 
 
 def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slots.QUARTERS_ALONE) -> Cells:
-    """The cells that events add up to. What has occurred lately is distinguished by
-    slots as well, where that matters for figures of now.
+    """Returns the cells that events add up to, of which several may be one object, so that they must not be changed.
+    What has occurred lately is distinguished by slots as well, where that matters for figures of now.
     """
     groups: dict[_Group, _ByType] = {}
     tables: dict[str, list[int]] = {}  # the events of each type, by their places among all
@@ -164,6 +164,7 @@ class _Batch:
         self._numbers = numbers
         self._columns: dict[tuple[str, frozenset[str]], _Columns] = {}
         self._events = events
+        self._of_one: dict[tuple[str, int, frozenset[str]], Cell] = {}
         self.overflow = numbers.overflow
 
     def types(self) -> Iterable[str]:
@@ -179,7 +180,18 @@ class _Batch:
         return [self._places[number] for number in self._tables[event_type]]
 
     def cell(self, types: Mapping[str, _Rows], kept: frozenset[str]) -> Cell:
-        """Returns what events add up to, by their types, in a cell of these keepers."""
+        """Returns what events add up to, by their types, in a cell of these keepers.
+
+        Of a single event that is made once: it counts in several cells, alone in many of them.
+        """
+        if len(types) == 1:
+            ((event_type, rows),) = types.items()
+            if len(rows) == 1:
+                alone = event_type, rows[0], kept
+                return self._of_one.get(alone) or self._of_one.setdefault(alone, self._added_up(types, kept))
+        return self._added_up(types, kept)
+
+    def _added_up(self, types: Mapping[str, _Rows], kept: frozenset[str]) -> Cell:
         cell = Cell()
         users: set[int | None] = set()
         agents: set[int | None] = set()
