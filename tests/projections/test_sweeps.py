@@ -66,6 +66,24 @@ async def test_what_changed_lately_is_looked_at_every_time(
         assert not await is_behind(own_database, own_organization)
 
 
+async def test_what_a_wake_up_has_just_moved_on_is_left_alone_for_a_moment(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "_EVERYTHING_SECONDS", 3_600)
+    monkeypatch.setattr(projecting, "_REST_SECONDS", 3_600)
+    working = Projecting(own_database, Projector(own_database))
+    await working.due()
+    await worlds.store(own_database, own_organization, [message("c", 1)])
+    await working.organization(own_organization)
+    assert not await is_behind(own_database, own_organization)
+    await worlds.store(own_database, own_organization, [message("c", 2)])
+    await working.due()
+    assert await is_behind(own_database, own_organization)
+    monkeypatch.setattr(projecting, "_REST_SECONDS", 0)
+    await working.due()
+    assert not await is_behind(own_database, own_organization)
+
+
 async def test_what_could_not_be_moved_on_is_found_by_the_next_look(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
