@@ -268,7 +268,7 @@ BADGE = Dimension(
 # Users have no cells: what they did is kept by the projection of users, which counts these measures.
 _OF_USERS = (
     *("events", "messages_received", "messages_sent", "total_conversations"),
-    *("prompt_tokens", "completion_tokens", "cost_micros", "rating_sum"),
+    *("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros", "rating_sum"),
 )
 USER = Dimension(
     number=NO_NUMBER,

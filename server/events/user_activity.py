@@ -26,6 +26,7 @@ class UserEvent(NamedTuple):
     conversation_id: str
     name: str
     prompt_tokens: int
+    cached_tokens: int
     completion_tokens: int
     cost_micros: int
     rating: int  # 0: none
@@ -71,6 +72,7 @@ class DayActivity:
     messages_sent: int = 0
     conversations: int = 0
     prompt_tokens: int = 0
+    cached_tokens: int = 0
     completion_tokens: int = 0
     cost_micros: int = 0
     ratings: int = 0
@@ -119,6 +121,7 @@ class Activity:
         elif event.event_type == event_types.MESSAGE_SENT:
             day.messages_sent += 1
         day.prompt_tokens += event.prompt_tokens
+        day.cached_tokens += event.cached_tokens
         day.completion_tokens += event.completion_tokens
         day.cost_micros += event.cost_micros
         if event.rating:

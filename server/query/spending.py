@@ -1,8 +1,8 @@
-"""GetCosts: recorded cost and tokens, by model, agent, channel and team, and what is estimated beside them."""
+"""GetCosts: recorded cost and tokens, by model, agent, channel, team and user, and what is estimated beside them."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from server import timerange
 from server.catalog import dimensions, figures, registry
@@ -11,8 +11,10 @@ from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
+from server.errors import Refused
 from server.projections.agents import Agents
-from server.query import buckets, comparison, costs, grouping, ranking, storage, token_prices
+from server.projections.users import Users
+from server.query import buckets, comparison, costs, grouping, ranking, storage, token_prices, user_rows
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
@@ -40,7 +42,7 @@ TOTAL_FIGURES = (
 )
 _COST, _TOKENS = "cost_micros", "token_usage"
 _MORE = (*token_prices.FIGURES, *costs.MEASURES, *storage.TERMS)
-_WANTED = figures.wanted(TOTAL_FIGURES, *_MORE, projections=[Agents.name])
+_WANTED = figures.wanted(TOTAL_FIGURES, *_MORE, projections=[Agents.name, Users.name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,17 +135,21 @@ async def answer(queries: Queries, principal: Principal, question: CostsQuestion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostsPart:
-    """What to read of a dimension: its values in order, and those without figures of their own together."""
+    """What to read of a dimension: its values in order, and those without figures of their own together.
+
+    counted has the cells of values that were counted already.
+    """
 
     group: Grouping
     values: Sequence[str]
     rows: Sequence[Selection]
     other: Selection | None
     distinct_values: int
+    counted: Mapping[Selection, Cell] = field(default_factory=dict)
 
     def selections(self) -> Iterator[Selection]:
-        """Returns all of the part's selections."""
-        yield from self.rows
+        """Returns all of the part's selections that are still to be read."""
+        yield from (one for one in self.rows if one not in self.counted)
         if self.other is not None:
             yield self.other
 
@@ -191,7 +197,10 @@ async def _planned(principal: Principal, question: CostsQuestion, driver: Driver
     return CostsPlan(
         total=select(span),
         ordered_by=by.metric,
-        parts=[await _part(driver, organization_id, one, span, by, question.rows) for one in DIMENSIONS],
+        parts=[
+            *[await _part(driver, organization_id, one, span, by, question.rows) for one in DIMENSIONS],
+            *await _users(driver, organization_id, span, by, question.rows),
+        ],
         granularity=width,
         series=[] if width is None else [select(one) for one in timerange.buckets(period, width)],
         estimated=[select(one) for one in timerange.buckets(period, usual)],
@@ -223,10 +232,23 @@ async def _part(
     )
 
 
+async def _users(driver: Driver, organization_id: int, span: Span, by: ranking.Order, most: int) -> Sequence[CostsPart]:
+    """Returns the part of users, in a list, which is empty where raw events at the bounds of the period are gone."""
+    group = grouping.grouping([dimensions.USER], Filter())
+    assert group is not None  # noqa: S101 - there is a dimension
+    try:
+        found, number = await user_rows.ranked(driver, organization_id, span, by, skip=0, most=most)
+    except Refused:
+        return []
+    values, rows = [one.value for one in found], list(found)
+    return [CostsPart(group=group, values=values, rows=rows, other=None, distinct_values=number, counted=found)]
+
+
 def _breakdown(
     part: CostsPart, total: Figures, found: Mapping[Selection, Cell], names: Mapping[str, str]
 ) -> CostBreakdown:
     dimension = part.group.dimension
+    found = {**found, **part.counted} if part.counted else found
     rows = [figures.figures(FIGURES, found[one], dimension) for one in part.rows]
     has_other = part.other is not None and bool(found[part.other].counters)
     other = figures.figures(FIGURES, found[part.other], dimension) if has_other and part.other else None

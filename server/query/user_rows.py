@@ -30,6 +30,7 @@ _COUNTERS = {
     "messages_sent": _key("messages_sent", is_count=True),
     "conversations": _key("total_conversations", is_count=True),
     "prompt_tokens": _key("prompt_tokens", is_count=False),
+    "cached_tokens": _key("cached_tokens", is_count=False),
     "completion_tokens": _key("completion_tokens", is_count=False),
     "cost_micros": _key("cost_micros", is_count=False),
     "ratings": _key("rating_sum", is_count=True),

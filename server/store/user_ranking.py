@@ -26,7 +26,7 @@ _OF_EVENT = {
     "events": "1",
     "messages_received": f"(event_type = '{event_types.MESSAGE_RECEIVED}')::integer",
     "messages_sent": f"(event_type = '{event_types.MESSAGE_SENT}')::integer",
-    **{name: _of_messages(name) for name in ("prompt_tokens", "completion_tokens", "cost_micros")},
+    **{name: _of_messages(name) for name in ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros")},
     "ratings": f"({_IS_RATING})::integer",
     "rating_sum": f"CASE WHEN {_IS_RATING} THEN (detail ->> 'rating')::bigint ELSE 0 END",
 }

@@ -32,6 +32,7 @@ _EVENTS = following.statement(
         "coalesce(conversation_id, '')",
         f"CASE WHEN {_IS_ABOUT_USERS} THEN coalesce(detail ->> 'name', '') ELSE '' END",
         _number("prompt_tokens", _IS_MESSAGE),
+        _number("cached_tokens", _IS_MESSAGE),
         _number("completion_tokens", _IS_MESSAGE),
         _number("cost_micros", _IS_MESSAGE),
         _number("rating", _IS_FEEDBACK),

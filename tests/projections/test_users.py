@@ -45,7 +45,7 @@ def _about_users(dice: random.Random, event: Event) -> Event:
         detail: dict[str, int | str] = {"name": dice.choice(("Ann", "Bob"))} if dice.random() < 0.8 else {}
         return event._replace(event_type="user.logged_in", occurred_at=at, detail=detail, conversation_id="")
     if event.event_type in MESSAGES:
-        names = ("prompt_tokens", "completion_tokens", "cost_micros")
+        names = ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros")
         return event._replace(occurred_at=at, detail={name: dice.randrange(9) for name in names if dice.random() < 0.7})
     return event
 
@@ -63,7 +63,7 @@ def recomputed(some: Sequence[Event]) -> Known:
         day["events"] += 1
         if event.event_type in MESSAGES:
             day["messages_sent" if event.event_type == "message.sent" else "messages_received"] += 1
-            for name in ("prompt_tokens", "completion_tokens", "cost_micros"):
+            for name in ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros"):
                 day[name] += int(event.detail.get(name, 0))
         if event.event_type == "feedback.submitted" and (rating := int(event.detail.get("rating", 0))):
             day["ratings"] += 1

@@ -91,7 +91,7 @@ async def check_recorded(caller: Caller) -> None:
     assert (total.cost_per_conversation_micros, total.cost_per_user_micros) == (500, 500)
     assert total.cost_per_resolved_conversation_micros == 0  # no message was in a conversation
     by_name = {one.dimension: one for one in answer.breakdowns}
-    assert list(by_name) == ["model", "agent", "channel", "team"]
+    assert list(by_name) == ["model", "agent", "channel", "team", "user"]
     assert {one.ordered_by for one in answer.breakdowns} == {"cost_micros"}
     assert {
         name: [(row.value, row.display_name, row.figures.cost_micros) for row in one.rows]
@@ -101,6 +101,7 @@ async def check_recorded(caller: Caller) -> None:
         "agent": [("a", "Ada", 800), ("b", "", 200)],
         "channel": [("web", "", 700), ("phone", "", 300)],
         "team": [("blue", "", 200)],
+        "user": [("u1", "", 500), ("u2", "", 300)],
     }
     assert figures(by_name["model"].rows[0].figures) == (500, 1110, 440, 111, 1221)
     for one in by_name.values():
@@ -188,7 +189,7 @@ async def check_clients(server: Running, caller: Caller) -> None:
     ]
     async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
         answer = await client.costs(START, END, rows=2, compare="previous", granularity="day")
-    assert [len(one.rows) for one in answer.breakdowns] == [2, 2, 2, 1]
+    assert [len(one.rows) for one in answer.breakdowns] == [2, 2, 2, 1, 2]
     assert len(answer.token_estimate.models) == 2
     document = await commands.document(server.address, caller, "costs", *dates)
     assert document["total"]["cost_micros"] == answer.total.cost_micros == 1000

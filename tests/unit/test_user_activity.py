@@ -14,7 +14,7 @@ TYPES = ("message.received", "message.sent", "conversation.started", "conversati
 EVENTS = st.lists(
     st.builds(
         lambda at, event_type, user, conversation, name, tokens, cost: UserEvent(
-            1, 0, at * DAY // 3, b"", event_type, user, conversation, name, tokens, 2 * tokens, cost, tokens
+            1, 0, at * DAY // 3, b"", event_type, user, conversation, name, tokens, tokens, 2 * tokens, cost, tokens
         ),
         st.integers(0, 9),
         st.sampled_from(TYPES),
@@ -66,10 +66,10 @@ def test_a_user_does_not_depend_on_the_order_of_arrival(data: st.DataObject, eve
 
 
 def test_a_conversation_begins_with_its_start_or_else_with_its_first_event() -> None:
-    said = UserEvent(1, 0, 5, b"", "message.received", "ann", "c", "", 7, 2, 0, 0)
+    said = UserEvent(1, 0, 5, b"", "message.received", "ann", "c", "", 7, 1, 2, 0, 0)
     started = said._replace(occurred_at=DAY, event_type="conversation.started", user_id="bob")
     assert Activity.of([said]).beginnings["c"].day == UserDay("ann", 0)
     assert Activity.of([said, started]).beginnings["c"].day == UserDay("bob", 1)
     assert Activity.of([started, said]).days[UserDay("ann", 0)] == DayActivity(
-        events=1, messages_received=1, prompt_tokens=7, completion_tokens=2
+        events=1, messages_received=1, prompt_tokens=7, cached_tokens=1, completion_tokens=2
     )

@@ -306,8 +306,8 @@ class Questions(abc.ABC):
         compare: requests.Compare | None = None,
         timeout: float | None = None,
     ) -> metrics_service_pb2.GetCostsResponse:
-        """Returns recorded cost and tokens of [start, end), the most costly `rows` by model, agent, channel and team,
-        and, apart from that, estimates of what is not recorded.
+        """Returns recorded cost and tokens of [start, end), the most costly `rows` by model, agent, channel, team and
+        user, and, apart from that, estimates of what is not recorded.
 
         With a granularity also a series; `compare` as in overview().
         """

@@ -394,6 +394,7 @@ _STATEMENTS = (
         messages_sent bigint NOT NULL,
         conversations bigint NOT NULL,
         prompt_tokens bigint NOT NULL,
+        cached_tokens bigint NOT NULL,
         completion_tokens bigint NOT NULL,
         cost_micros bigint NOT NULL,
         ratings bigint NOT NULL,

@@ -40,7 +40,7 @@ def costs(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show recorded cost and tokens, by model, agent, channel and team, and estimates apart from that."""
+    """Show recorded cost and tokens, by model, agent, channel, team and user, and estimates apart from that."""
     question, width, compared = of.question(), options.granularity(granularity), options.compare(compare)
     with to.connect() as server:
         asked = options.asked(question, server)

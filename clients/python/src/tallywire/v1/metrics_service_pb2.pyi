@@ -2612,7 +2612,9 @@ class GetCostsResponse(google.protobuf.message.Message):
 
     @property
     def breakdowns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CostBreakdown]:
-        """breakdowns are total by model, agent, channel and team, in this order."""
+        """breakdowns are total by model, agent, channel, team and user, in this order. That by user is missing where raw
+        events at the bounds of the period are gone: what users did is kept by day of UTC.
+        """
 
     @property
     def points(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CostPoint]:

@@ -157,16 +157,16 @@ class MetricsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetApiUsage(self, request, context):
-        """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
-        status codes, the slowest and the most failing endpoints, and a series.
+        """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class
+        of status codes, the slowest and the most failing endpoints, and a series.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCallMetrics(self, request, context):
-        """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
-        wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
+        """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk,
+        hold, wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -220,7 +220,7 @@ class MetricsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetCosts(self, request, context):
-        """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel and team, and per
+        """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel, team and user, and per
         conversation and user; and, apart from that, estimates of what is not recorded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -65,16 +65,16 @@ class MetricsServiceStub:
         tallywire.v1.api_usage_pb2.GetApiUsageRequest,
         tallywire.v1.api_usage_pb2.GetApiUsageResponse,
     ]
-    """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
-    status codes, the slowest and the most failing endpoints, and a series.
+    """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class
+    of status codes, the slowest and the most failing endpoints, and a series.
     """
 
     GetCallMetrics: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.call_metrics_pb2.GetCallMetricsRequest,
         tallywire.v1.call_metrics_pb2.GetCallMetricsResponse,
     ]
-    """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
-    wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
+    """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk,
+    hold, wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
     """
 
     GetQuality: grpc.UnaryUnaryMultiCallable[
@@ -127,7 +127,7 @@ class MetricsServiceStub:
         tallywire.v1.metrics_service_pb2.GetCostsRequest,
         tallywire.v1.metrics_service_pb2.GetCostsResponse,
     ]
-    """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel and team, and per
+    """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel, team and user, and per
     conversation and user; and, apart from that, estimates of what is not recorded.
     """
 
@@ -182,16 +182,16 @@ class MetricsServiceAsyncStub:
         tallywire.v1.api_usage_pb2.GetApiUsageRequest,
         tallywire.v1.api_usage_pb2.GetApiUsageResponse,
     ]
-    """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
-    status codes, the slowest and the most failing endpoints, and a series.
+    """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class
+    of status codes, the slowest and the most failing endpoints, and a series.
     """
 
     GetCallMetrics: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.call_metrics_pb2.GetCallMetricsRequest,
         tallywire.v1.call_metrics_pb2.GetCallMetricsResponse,
     ]
-    """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
-    wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
+    """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk,
+    hold, wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
     """
 
     GetQuality: grpc.aio.UnaryUnaryMultiCallable[
@@ -244,7 +244,7 @@ class MetricsServiceAsyncStub:
         tallywire.v1.metrics_service_pb2.GetCostsRequest,
         tallywire.v1.metrics_service_pb2.GetCostsResponse,
     ]
-    """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel and team, and per
+    """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel, team and user, and per
     conversation and user; and, apart from that, estimates of what is not recorded.
     """
 
@@ -309,8 +309,8 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.api_usage_pb2.GetApiUsageRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.api_usage_pb2.GetApiUsageResponse, collections.abc.Awaitable[tallywire.v1.api_usage_pb2.GetApiUsageResponse]]:
-        """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class of
-        status codes, the slowest and the most failing endpoints, and a series.
+        """GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class
+        of status codes, the slowest and the most failing endpoints, and a series.
         """
 
     @abc.abstractmethod
@@ -319,8 +319,8 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.call_metrics_pb2.GetCallMetricsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.call_metrics_pb2.GetCallMetricsResponse, collections.abc.Awaitable[tallywire.v1.call_metrics_pb2.GetCallMetricsResponse]]:
-        """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk, hold,
-        wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
+        """GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk,
+        hold, wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
         """
 
     @abc.abstractmethod
@@ -387,7 +387,7 @@ class MetricsServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.metrics_service_pb2.GetCostsRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.metrics_service_pb2.GetCostsResponse, collections.abc.Awaitable[tallywire.v1.metrics_service_pb2.GetCostsResponse]]:
-        """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel and team, and per
+        """GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel, team and user, and per
         conversation and user; and, apart from that, estimates of what is not recorded.
         """
 
