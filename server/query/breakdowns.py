@@ -1,6 +1,6 @@
 """Breakdowns: the figures of conversations by the values of a dimension, the values with the most of them first."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from server.catalog import cells, dimensions
@@ -8,7 +8,7 @@ from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
-from server.query import conversation_figures, grouping, ranking
+from server.query import conversation_figures, grouping, parts, ranking
 from server.query.conversation_figures import Cohort, ConversationFigures
 from server.store.database import Driver
 from server.timerange import Interval
@@ -69,10 +69,11 @@ async def plans(
 def answered(plan: BreakdownPlan, found: Mapping[Selection, Cell], total: Cell, cohort: Cohort) -> Breakdown:
     """Returns a breakdown of what the total has."""
     other = found[plan.other]
-    rows = [Group(value=one.value, figures=_figures(found[one], cohort)) for one in plan.rows]
+    each = {one: _figures(found[one], cohort) for one in plan.rows}
+    shown = [one for one, figures in each.items() if _has_any(figures)]
     return Breakdown(
-        rows=[one for one in rows if _has_any(one.figures)],
-        rest=_figures(_left(total, (other, *(found[one] for one in plan.rows))), cohort),
+        rows=[Group(value=one.value, figures=each[one]) for one in shown],
+        rest=_figures(parts.left(total, (other, *(found[one] for one in shown))), cohort),
         other=_figures(other, cohort),
     )
 
@@ -84,12 +85,3 @@ def _figures(cell: Cell, cohort: Cohort) -> ConversationFigures:
 def _has_any(one: ConversationFigures) -> bool:
     """Whether any conversation of the cohort began, was closed or was handed over: events have values, too."""
     return bool(one.figures["total_conversations"] or one.figures["conversations_closed"])
-
-
-def _left(total: Cell, parts: Iterable[Cell]) -> Cell:
-    """Returns what a total has beside parts of it; sets are left out."""
-    rest = Cell(counters=dict(total.counters), bins=dict(total.bins))
-    for part in parts:
-        cells.add_into(rest.counters, ((key, -amount) for key, amount in part.counters.items()))
-        cells.add_into(rest.bins, ((key, -count) for key, count in part.bins.items()))
-    return rest

@@ -103,16 +103,16 @@ def answered(
     shown = [one for one in every if one.figures[needs]]
     others = found[plan.other] if plan.other is not None else Cell()
     other = Part(value=cells.OTHER, figures=figures.figures(names, others, by), cell=others)
-    left = _left(total, (others, *(one.cell for one in shown)))
+    rest = left(total, (others, *(one.cell for one in shown)))
     return Parts(
         parts=shown,
-        rest=Part(value="", figures=_without_sets(figures.figures(names, left, by)), cell=left),
+        rest=Part(value="", figures=_without_sets(figures.figures(names, rest, by)), cell=rest),
         other=other if others.counters else None,
         number=plan.number,
     )
 
 
-def _left(total: Cell, parts: Iterable[Cell]) -> Cell:
+def left(total: Cell, parts: Iterable[Cell]) -> Cell:
     """Returns what a total has beside parts of it, without sets."""
     rest = Cell(counters=dict(total.counters), bins=dict(total.bins))
     for part in parts:

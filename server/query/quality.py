@@ -11,11 +11,13 @@ from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figure
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
+from server.errors import Reason, Refused
 from server.projections.agents import Agents
 from server.query import buckets, comparison, grouping, pairs, parts, ranking
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
+from server.query.grouping import Grouping
 from server.query.parts import Parts, PartsPlan
 from server.query.queries import Queries
 from server.query.ranking import Order
@@ -116,15 +118,16 @@ async def answer(queries: Queries, principal: Principal, question: QualityQuesti
         await overflow.check(driver, organization_id, part, field="filter")
         names = await agents.names(driver, organization_id, read.plan.agents)
     found, plan = read.found.cells, read.plan
-    compared = plan.earlier.compared(read.found.first_event) if plan.earlier is not None else None
+    compared = plan.earlier.compared(read.found.first_event, plan.kept_from) if plan.earlier is not None else None
     has_earlier = compared is not None and compared.absence is None
     points = buckets.of_spans(plan.points, read.period, plan.granularity, read.found.first_event)
     total = figures.figures((*_NAMES[:1], *_COVERAGE), found[plan.total], part.dimension)
+    rubrics = [_rubric(one, found, question.threshold, points, has_earlier=has_earlier) for one in plan.rubrics]
     return Quality(
         context=read.context([name for name in _NAMES if name != "quality_reviews"]),
         threshold=question.threshold,
-        rubrics=[_rubric(one, found, question.threshold, points, has_earlier=has_earlier) for one in plan.rubrics],
-        distinct_rubrics=plan.number,
+        rubrics=rubrics,
+        distinct_rubrics=sum(one.figures.reviews > 0 for one in rubrics) if question.rubric else plan.number,
         reviews=int(total["quality_reviews"] or 0),
         closed=total["conversations_closed"],
         names=names,
@@ -155,11 +158,14 @@ class RubricPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityPlan:
-    """What to read."""
+    """What to read. number is how many versions there are; kept_from is the quarter hour from which on figures by them
+    are kept.
+    """
 
     total: Selection
     rubrics: Sequence[RubricPlan]
     number: int
+    kept_from: int
     granularity: Granularity
     points: Sequence[Span]
     earlier: Earlier | None
@@ -184,14 +190,15 @@ async def _planned(organization_id: int, question: QualityQuestion, driver: Driv
     points = timerange.buckets(period, width)
     earlier = comparison.earlier(question.comparison, period) if question.comparison else None
     before = None if earlier is None or earlier.is_before_floor else earlier.span
-    group = grouping.grouping([dimensions.RUBRIC], part)
-    assert group is not None  # noqa: S101 - it has a dimension
-    await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), span)
-    found, number = await ranking.ranked(driver, organization_id, group, span, _BY_REVIEWS, skip=0, most=_MOST_RUBRICS)
-    versions = {group.values(one)[0]: one for one in found}
+    group = _group(part)
+    kept_from = await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), span)
     if question.rubric:
-        narrowed = _narrowed(part, question.rubric)
-        versions, number = {question.rubric: narrowed.value}, int(question.rubric in versions)
+        versions, number = {question.rubric: _value(group, question.rubric)}, 1
+    else:
+        found, number = await ranking.ranked(
+            driver, organization_id, group, span, _BY_REVIEWS, skip=0, most=_MOST_RUBRICS
+        )
+        versions = {group.values(one)[0]: one for one in found}
     rubrics = []
     for version, value in versions.items():
         total = Selection(dimension=group.dimension, value=value, span=span)
@@ -200,7 +207,7 @@ async def _planned(organization_id: int, question: QualityQuestion, driver: Driv
                 version=version,
                 total=total,
                 breakdowns=await _breakdowns(driver, organization_id, question, version, span) if part.is_whole else {},
-                series=[replace(total, span=one) for one in points],
+                series=[replace(total, span=one, bins=False) for one in points],
                 before=None if before is None else replace(total, span=before),
             )
         )
@@ -208,6 +215,7 @@ async def _planned(organization_id: int, question: QualityQuestion, driver: Driv
         total=Selection.of(part, span),
         rubrics=rubrics,
         number=number,
+        kept_from=kept_from,
         granularity=width,
         points=points,
         earlier=earlier,
@@ -226,15 +234,27 @@ async def _breakdowns(
     return found
 
 
-def _narrowed(part: Filter, version: str) -> Filter:
-    """Returns the filter for a version of the rubric and a value of another dimension, if there is one."""
-    if part.is_whole:
-        return Filter(dimension=dimensions.RUBRIC, value=version)
-    pair = dimensions.TABLE.pair(dimensions.RUBRIC, part.dimension)
-    if pair is None or pair.sides is None:
-        return Filter(dimension=dimensions.RUBRIC, value=version)
-    given = {dimensions.RUBRIC: version, part.dimension: part.value}
-    return Filter(dimension=pair, value=dimensions.joined(*(given[one] for one in pair.sides)))
+def _group(part: Filter) -> Grouping:
+    """Returns the versions of rubrics within a part; refuses one of two more dimensions: all three are not kept."""
+    group = grouping.grouping([dimensions.RUBRIC], part)
+    assert group is not None  # noqa: S101 - it has a dimension
+    if group.is_combination:
+        raise Refused(
+            Reason.PAIR_NOT_KEPT,
+            f"scores by {group.dimension.name} together are not kept: narrow the question to a value of one dimension",
+            field="filter",
+            metadata={"pair": group.dimension.name},
+        )
+    return group
+
+
+def _value(group: Grouping, version: str) -> str:
+    """Returns the value of a version among those of its group; refuses another version than a filter gives."""
+    given = dict(zip(group.involved, group.given, strict=True))
+    if given[dimensions.RUBRIC] not in ("", version):
+        raise Refused(Reason.INVALID_VALUE, "the filter names another version of the rubric", field="rubric_version")
+    given[dimensions.RUBRIC] = version
+    return dimensions.combined(list(given.values()))
 
 
 def _rubric(

@@ -131,6 +131,17 @@ async def test_a_world_with_every_case(server: Running, caller: Caller, database
     assert (await audit.check(database, caller.organization_id)).mismatches == 0
 
 
+async def test_what_has_no_row_is_left_in_the_rest(caller: Caller) -> None:
+    """A topic whose only conversation was closed the day before, and is resolved by a human on this one."""
+    before = c("c1", topic="returns", started=-DAYS, escalated=1 - DAYS, resolved=0)
+    await caller.track_all([*before, *c("c2", topic="delivery", started=0)])
+    answer = await ask(caller)
+    by_topic = answer.by_topic
+    assert rows(by_topic) == {"delivery": (1, 0, 0, 0, 0, 0)}
+    assert distribution(answer.figures.final_resolution_ms) == (1, DAYS * MINUTE)
+    assert distribution(by_topic.rest.final_resolution_ms) == (1, DAYS * MINUTE)
+
+
 async def _closed(caller: Caller) -> messages.GetConversationMetricsResponse:
     answer = await ask(caller, top=1, granularity=time_pb2.GRANULARITY_HOUR)
     figures = answer.figures

@@ -28,7 +28,7 @@ from server.tasks import pair_figures
 from server.tasks.kinds import UNFINISHED, Work
 from server.tasks.pair_figures import PairFigures
 from server.tenancy import administration
-from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
+from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, quality_pb2, time_pb2
 from tests.support import serving, worlds
 from tests.support.serving import Accounts, Caller, refused
 from tests.support.tiny_worlds import NOON, THE_DAY, by_field, closing, e
@@ -170,7 +170,7 @@ async def test_a_pair_says_since_when_it_is_complete(caller: Caller, database: D
     noon = timerange.floor_bucket(NOON)
     async with database.transaction() as driver:
         await organizations.raise_raw_from(driver, caller.organization_id, noon)
-    await declare(database, caller, "agent,channel")
+    await declare(database, caller, "agent,channel", "channel,rubric")
     await settle(database)
     error = await refused(caller.overview(THE_DAY, agent_id="a", channel="web"))
     assert serving.refusal(error)[1:] == ("PAIR_INCOMPLETE", "time_range.start", False)
@@ -179,6 +179,12 @@ async def test_a_pair_says_since_when_it_is_complete(caller: Caller, database: D
     overview = (await caller.overview(later, agent_id="a", channel="web")).overview
     assert overview.messages_sent == 1
     assert overview.messages_change.absence_reason == answer_pb2.ABSENCE_REASON_NOT_KEPT
+    previous = time_pb2.Comparison(mode=time_pb2.COMPARISON_MODE_PREVIOUS_PERIOD)
+    question = quality_pb2.GetQualityRequest(
+        time_range=later, filter=answer_pb2.Filter(channel="web"), comparison=previous
+    )
+    answer = await caller.ask("GetQuality", question)
+    assert answer.compared.absence_reason == answer_pb2.ABSENCE_REASON_NOT_KEPT
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,9 @@ async def test_a_part_of_them(caller: Caller) -> None:
     previous = time_pb2.Comparison(mode=time_pb2.COMPARISON_MODE_PREVIOUS_PERIOD)
     newer, _, older = (await ask(caller, comparison=previous)).rubrics
     assert (newer.earlier.overall.mean, older.earlier.quality_reviews) == (0.7, 0)
-    (unknown,) = (await ask(caller, rubric_version="v9")).rubrics
+    nothing = await ask(caller, rubric_version="v9")
+    (unknown,), number = nothing.rubrics, nothing.distinct_rubrics
+    assert number == 0
     assert unknown.figures.quality_reviews == 0
     for fields, expected in (
         ({"threshold": 1.5}, "VALUE_OUT_OF_RANGE threshold"),
@@ -84,3 +86,26 @@ async def test_a_part_of_them(caller: Caller) -> None:
         ({"filter": answer_pb2.Filter(channel="web")}, "PAIR_NOT_KEPT filter"),
     ):
         assert " ".join(serving.refusal(await refused(ask(caller, **fields)))[1:3]) == expected
+    # Versions beyond the ten that are answered are there when they are named.
+    await caller.track_all([scored(4, f"x{number}", 1, "c") for number in range(10) for _ in range(2)])
+    assert (await ask(caller, rubric_version="v1")).distinct_rubrics == 1
+
+
+async def test_a_version_within_a_part(caller: Caller) -> None:
+    await caller.track_all(WORLD)
+
+    def by(**values: str) -> answer_pb2.Filter:
+        dimensions = [answer_pb2.DimensionFilter(dimension=name, value=value) for name, value in values.items()]
+        return answer_pb2.Filter(dimensions=dimensions)
+
+    both = by(agent="b", rubric="v2")
+    for rubric_version in ("", "v2"):
+        (only,) = (await ask(caller, filter=both, rubric_version=rubric_version)).rubrics
+        assert (only.rubric_version, only.figures.quality_reviews) == ("v2", 1)
+    for part, rubric_version, expected in (
+        (both, "v1", "INVALID_VALUE rubric_version"),
+        (by(rubric="v2"), "v1", "INVALID_VALUE rubric_version"),
+        (by(agent="a", team="t"), "", "PAIR_NOT_KEPT filter"),
+    ):
+        error = await refused(ask(caller, filter=part, rubric_version=rubric_version))
+        assert " ".join(serving.refusal(error)[1:3]) == expected

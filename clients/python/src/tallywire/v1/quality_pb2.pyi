@@ -46,7 +46,9 @@ class GetQualityRequest(google.protobuf.message.Message):
 
     @property
     def filter(self) -> tallywire.v1.answer_pb2.Filter:
-        """filter narrows the question to one agent, topic or scorer. Unset: the whole organization."""
+        """filter narrows the question to one agent, topic or scorer, or to a value of a dimension of which the organization has
+        declared the pair with the rubric. Unset: the whole organization.
+        """
 
     @property
     def comparison(self) -> tallywire.v1.time_pb2.Comparison:
@@ -87,7 +89,7 @@ class GetQualityResponse(google.protobuf.message.Message):
     GRANULARITY_FIELD_NUMBER: builtins.int
     COMPARED_FIELD_NUMBER: builtins.int
     distinct_rubrics: builtins.int
-    """distinct_rubrics is how many versions there are in the period."""
+    """distinct_rubrics is how many versions there are in the period, of those that the question is about."""
     quality_reviews: builtins.int
     """quality_reviews is the number of reviews by any rubric, and by none."""
     conversations_closed: builtins.int
