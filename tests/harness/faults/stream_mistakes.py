@@ -107,7 +107,7 @@ def _share_states() -> None:
     key = Notifications._state_key
 
     def wrong(self: Notifications, organization_id: int, time_zone: str, part: ViewFilter) -> str:
-        return key(self, 0, time_zone, part)
+        return key(self, 0, "", part)
 
     replace(key, wrong)
 
