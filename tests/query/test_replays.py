@@ -108,12 +108,37 @@ def assert_same(found: Any, expected: Any) -> None:
             assert found == (pytest.approx(expected, rel=1e-12) if isinstance(expected, float) else expected)
 
 
+async def hold_tables(client: AsyncClient, expected: Expected, events: list[event_pb2.Event]) -> None:
+    """Cost and tokens by the model that answered, and calls by the tool that was called, are those of the events."""
+    metrics = ("messages_sent", "prompt_tokens", "completion_tokens", "cost_micros")
+    told: dict[str, Counter[str]] = {}
+    tools = Counter[str]()
+    for event in events:
+        of_agent = told.setdefault(event.agent_id, Counter())
+        if event.event_type == "message.sent":
+            of_agent["messages_sent"] += 1
+            of_agent.update({name: getattr(event.message, name) for name in metrics[1:]})
+        tools[event.api.endpoint] += event.event_type == "api.called"
+    by_agent = await client.query_metrics(expected.start, expected.end, metrics, group_by="agent")
+    assert {
+        row.values[0]: {name: one.integer for name, one in zip(metrics, row.figures, strict=True)}
+        for row in by_agent.rows
+    } == {agent: {name: counts[name] for name in metrics} for agent, counts in told.items()}
+    by_tool = await client.query_metrics(
+        expected.start, expected.end, ["api_calls"], group_by="endpoint", page_size=1000
+    )
+    assert {row.values[0]: row.figures[0].integer for row in by_tool.rows} == {
+        name: count for name, count in tools.items() if name and count
+    }
+
+
 @pytest.mark.skipif(
     not tau2.DATA.exists(), reason="the tau2-bench runs are not part of this repository and do not lie beside it"
 )
 async def test_tau2(client: AsyncClient, database: Database, organization: int) -> None:
     expected, events = Expected.read(tau2.DATA / "expected.json"), list(tau2.events())
     await hold(client, database, organization, expected, events)
+    await hold_tables(client, expected, events)
     await send_again(client, expected, events)
     await audited(database, organization)
     assert (await rebuild(database, organization, PROJECTION, lambda _: None)).events > 0
