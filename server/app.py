@@ -154,7 +154,7 @@ class Running:
             metrics=MetricsService(queries, tokens, DefaultLimits.from_settings(settings)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
-            custom_metrics=CustomMetricService(CustomDefinitions(self.database)),
+            custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )

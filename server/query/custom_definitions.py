@@ -1,24 +1,42 @@
 """How organizations define custom metrics, look at them and delete them."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 
+from server.admission.query_slots import QuerySlots
 from server.catalog.custom_metrics import LAST_NUMBER, MOST, CustomMetric, KeptMetric
 from server.errors import Reason, Refused
+from server.query.queries import Queries
 from server.store import custom_metrics as stored
 from server.store.database import Database, Driver
 from server.tenancy.principal import Principal
 
+_AT_ONCE = 2  # changes in this process
+_MOST_WAITING, _MOST_WAITING_EACH = 40, 10
+
 
 class CustomDefinitions:
-    """The custom metrics of organizations. Definitions, deletions, steps of the projection and history take turns."""
+    """The custom metrics of organizations. Definitions, deletions, steps of the projection and history take turns.
 
-    def __init__(self, database: Database) -> None:
+    So a change may wait for some seconds. Few do at once, and the others wait for slots of their own: they never take
+    the connections that others need.
+    """
+
+    def __init__(self, database: Database, queries: Queries) -> None:
         self._database = database
+        self._queries = queries
+        self._slots = QuerySlots(_AT_ONCE, limit=_MOST_WAITING, limit_each=_MOST_WAITING_EACH)
+
+    @contextlib.asynccontextmanager
+    async def _changing(self, principal: Principal) -> AsyncIterator[Driver]:
+        """Gives a transaction that changes definitions."""
+        async with self._slots.slot(principal), self._database.transaction() as driver:
+            yield driver
 
     async def define(self, principal: Principal, metric: CustomMetric) -> KeptMetric:
         """Defines a metric and returns it; refuses a name that is taken, and more metrics than there may be."""
         organization_id = principal.organization_id
-        async with self._database.transaction() as driver:
+        async with self._changing(principal) as driver:
             locked = await stored.begin(driver, organization_id)
             assert locked is not None  # noqa: S101 - the caller's organization has revisions
             others = await stored.listed(driver, organization_id)
@@ -37,17 +55,17 @@ class CustomDefinitions:
 
     async def get(self, principal: Principal, name: str) -> KeptMetric:
         """Returns a metric by its name; refuses one that is not there."""
-        async with self._database.query() as driver:
+        async with self._queries.looking(principal) as driver:
             return await _found(driver, principal.organization_id, name)
 
     async def listed(self, principal: Principal) -> Sequence[KeptMetric]:
         """Returns all metrics of the caller's organization, by name."""
-        async with self._database.query() as driver:
+        async with self._queries.looking(principal) as driver:
             return await stored.listed(driver, principal.organization_id)
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Deletes a metric; refuses one that is not there."""
-        async with self._database.transaction() as driver:
+        async with self._changing(principal) as driver:
             await stored.lock(driver, principal.organization_id)
             if not await stored.delete(driver, principal.organization_id, name):
                 raise _not_found(name)

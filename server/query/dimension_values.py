@@ -4,12 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from server.catalog import dimensions, figures
+from server.catalog import cells, dimensions, figures
+from server.catalog.catalogue import BUILT_IN, Catalogue
+from server.catalog.custom_metrics import PROJECTION, number_of
+from server.catalog.dimension import is_custom
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
-from server.catalog.selections import Selection
+from server.catalog.selections import Ranking, Selection
 from server.projections.agents import Agents
-from server.query import ranking
+from server.query import custom_metrics, ranking
 from server.query.answers import Context, Period
 from server.query.queries import Queries
 from server.store import agents
@@ -31,6 +34,7 @@ class ValuesQuestion:
     prefix: str
     period: Period | None
     page_size: int
+    catalogue: Catalogue = BUILT_IN  # has what it names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +71,29 @@ def _plan(period: TimeRange) -> _Plan:
     return _Plan(total=Selection.of(Filter(), period.span))
 
 
+def _use(dimension: Dimension) -> Ranking:
+    """Returns what makes a value of a dimension used: events, or what a custom metric has counted of them."""
+    if is_custom(dimension.number):
+        return Ranking(above=[cells.count_key(number_of(dimension))], signs=[1])
+    return ranking.EVENTS
+
+
 async def answer(queries: Queries, principal: Principal, question: ValuesQuestion) -> DimensionValues:
     """Answers the question."""
     organization_id, dimension = principal.organization_id, question.dimension
     now = queries.now()
     period = question.period or Period(start=now - _DEFAULT_PERIOD, end=now, zone=None)
     is_agent = dimension is dimensions.AGENT
-    wanted = figures.wanted(["events"], projections=[Agents.name] if is_agent else [])
+    followed = [PROJECTION] if is_custom(dimension.number) else [Agents.name] if is_agent else []
+    wanted = figures.wanted(["events"], projections=followed)
     async with queries.reading(principal, period, wanted, _plan, in_snapshot=True) as (driver, read):
+        custom_metrics.checked_from(question.catalogue, read.period.span)
         named = await agents.named(driver, organization_id, question.prefix, _MAX_NAMED) if is_agent else []
         found = await stored_ranking.most_used(
             driver,
             organization_id,
             Values(dimension=dimension, span=read.period.span),
-            ranking.EVENTS,
+            _use(dimension),
             prefix=question.prefix,
             named=named,
             most=question.page_size + 1,

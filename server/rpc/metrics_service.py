@@ -99,10 +99,10 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         self, request: metrics_service_pb2.ListDimensionValuesRequest, context: _Context
     ) -> metrics_service_pb2.ListDimensionValuesResponse:
         """Returns values of a dimension."""
-        question = dimension_values_messages.question(request)
-        return dimension_values_messages.response(
-            await dimension_values.answer(self._queries, gate.caller().principal, question)
-        )
+        principal = gate.caller().principal
+        found = await custom_metrics.catalogue(self._queries, principal, [request.dimension])
+        question = dimension_values_messages.question(request, found)
+        return dimension_values_messages.response(await dimension_values.answer(self._queries, principal, question))
 
     async def GetDailyStats(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.GetDailyStatsRequest, context: _Context

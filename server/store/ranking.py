@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server import quarters
-from server.catalog import cells
+from server.catalog import cells, custom_metrics
 from server.catalog.cells import Cell
+from server.catalog.dimension import is_custom
 from server.catalog.dimensions import Dimension
 from server.catalog.selections import Ranking
 from server.store import statements
@@ -15,6 +16,11 @@ from server.store.statements import Statement
 from server.timerange import Span
 
 _RANK, _ROWS, _LIST = (statements.text(name) for name in ("rank_values", "rank_rows", "list_values"))
+_CUSTOM_VALUES = (
+    "(SELECT organization_id, number AS kind, value AS external_id, false AS overflow FROM custom_values"
+    " WHERE is_dimension)"
+)
+_LISTS = {is_own: _LIST.replace(":MEMBERS", _CUSTOM_VALUES if is_own else "members") for is_own in (False, True)}
 _LARGEST = 2**63 - 1  # a sum beyond it stays there
 _COUNTER = "coalesce(sum(r.counter_amounts[array_position(r.counter_keys, (:{keys}::integer[])[{place}])]), 0)"
 
@@ -90,11 +96,13 @@ async def most_used(
     """Returns values that begin with a prefix, whatever its case, or are named, with a figure of each, those with the
     greatest figure first. Values that have none in the span are there, too.
     """
-    chosen = _statement(_LIST, len(by.above), len(by.below))
+    dimension = values.dimension
+    is_own = is_custom(dimension.number)
+    chosen = _statement(_LISTS[is_own], len(by.above), len(by.below))
     escaped = prefix.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     given = chosen.arguments(
         **_arguments(organization_id, values, by),
-        kind=values.dimension.member_kind,
+        kind=custom_metrics.number_of(dimension) if is_own else dimension.member_kind,
         pattern=f"{escaped}%",
         named=list(named),
         most=most,

@@ -156,6 +156,11 @@ async def test_a_small_world_through_every_aggregation(accounts: Accounts, datab
             ("NO", [None, 12.12, None]),
             ("FI", [None, -0.5, None]),
         ]
+        used = metrics_service_pb2.ListDimensionValuesRequest(
+            dimension="custom.revenue", prefix="n", time_range=THE_DAY
+        )
+        values = (await caller.ask("ListDimensionValues", used)).values
+        assert [(one.value, one.events) for one in values] == [("NO", 2)]
         norway = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="custom.revenue", value="NO")])
         assert await total(caller, "custom.revenue.avg", "custom.buyers", part=norway) == [pytest.approx(6.06), None]
         trends = await caller.trends(THE_DAY, "custom.revenue", channel="web")

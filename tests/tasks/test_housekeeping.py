@@ -5,13 +5,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from server.catalog.custom_metrics import FIRST_NUMBER, CustomMetric
+from server.catalog.metrics import Aggregation, Better
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.settings import OrganizationSettings
 from server.quarters import Width
 from server.rollups import audit, fold
-from server.store import partitions
+from server.store import custom_metrics, partitions
 from server.store.database import Database
-from server.tasks import retention
+from server.tasks import custom_metric_history, retention
 from server.tenancy import administration
 from tests.support import worlds
 from tests.support.waiting import PATIENCE
@@ -50,6 +52,35 @@ async def days_of(database: Database) -> int:
         return len(await partitions.listed(driver))
 
 
+async def define_custom_metric(database: Database, organization: int) -> None:
+    """Defines a metric of an organization, whose history is to be counted."""
+    orders = CustomMetric(
+        name="orders",
+        title="Orders",
+        description="",
+        unit="1",
+        better=Better.NEITHER,
+        event_types=["order.placed"],
+        aggregation=Aggregation.COUNT,
+        value=None,
+        decimals=0,
+        filter=None,
+        dimension=None,
+    )
+    async with database.transaction() as driver:
+        locked = await custom_metrics.begin(driver, organization)
+        assert locked is not None
+        await custom_metrics.add(driver, organization, FIRST_NUMBER, orders, locked.position.revision)
+
+
+async def fill_custom_metrics(database: Database, organization: int) -> None:
+    """Counts the history of the metrics of an organization."""
+    counted = True
+    while counted:
+        async with database.transaction() as driver:
+            counted = await custom_metric_history._count_window(driver, organization) is not None
+
+
 async def test_partitions_are_made_ahead_of_time(own_database: Database) -> None:
     at = await now(own_database)
     assert await retention.partitions(own_database, at, {}) == {"made": 0}
@@ -84,9 +115,15 @@ async def test_retention_removes_raw_events_of_those_who_want_it(
     await move_receipt(own_database, 40)
     for organization in (short, long, for_ever):
         await worlds.store(own_database, organization, worlds.events(organization + 10, 100))
+    await define_custom_metric(own_database, short)
+    await worlds.project(own_database, short)
+    result = await retention.event_retention(own_database, at, {})
+    assert result == {"removed": 0, "dropped": 1}, "its history is counted from them; that of the day before was empty"
+    assert await raw_from(own_database, short) == 0
+    await fill_custom_metrics(own_database, short)
     before = {one: await worlds.figures(own_database, one) for one in (short, long, for_ever)}
     result = await retention.event_retention(own_database, at, {})
-    assert result == {"removed": 300, "dropped": 1}  # the partition of the day before was empty
+    assert result == {"removed": 300, "dropped": 0}
     assert [await raw(own_database, one) for one in (short, long, for_ever)] == [100, 400, 400]
     assert await raw_from(own_database, short) > 0
     assert await raw_from(own_database, long) == await raw_from(own_database, for_ever) == 0
