@@ -219,6 +219,7 @@ async def test_history_is_filled_while_events_come_in(
     tell = {"aggregation": SUM, "value": "properties.n", "decimals": 1, "dimension": "properties.of"}
     await define(caller, "amount", **tell)
     await send(5)
+    await worlds.project(database, caller.organization_id)  # so that the history of the next one is longer
     await define(caller, "people", aggregation=UNIQUE, value="properties.who")
     history, work = CustomMetricHistory(lambda _: None), _work(database)
     monkeypatch.setattr(custom_metric_history, "_TURN_SECONDS", 0.01)
