@@ -114,9 +114,12 @@ async def count(view: Snapshot, span: Span, enrol: Enrol | None = None) -> RawCo
 async def of_events(view: Snapshot, portion: Sequence[tuple[int, Event]], known: Numbers) -> Cells:
     """Returns what events, each with its revision, add to cells."""
     found = counting.of_events([event for _, event in portion], known)
-    if view.custom:
-        cells.add_all(found, await _custom(view, portion, known.overflow))
-    return found
+    if not view.custom:
+        return found
+    merged: Cells = {}  # what is found may hold one cell under several keys
+    cells.add_all(merged, found)
+    cells.add_all(merged, await _custom(view, portion, known.overflow))
+    return merged
 
 
 def _count_lead(told: Told, event: Event, overflow: Overflow) -> None:
