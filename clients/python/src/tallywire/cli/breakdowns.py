@@ -21,7 +21,7 @@ _WIDTH: Final = 76  # of a line of that command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class BreakdownRow:
     """Figures of a breakdown: of a value, of values without figures of their own ("_other"), or of all others."""
 
     kind: str  # "", "_other" or "_rest", behind the dimension's name
@@ -30,16 +30,16 @@ class Part:
     figures: Message
 
 
-def parts(found: Breakdown) -> Iterator[Part]:
+def parts(found: Breakdown) -> Iterator[BreakdownRow]:
     """Yields the rows of a breakdown, then what stands apart from them."""
     for row in found.rows:
         # An endpoint and a status class have no other name than their value.
         name = "" if isinstance(row, api_usage_pb2.ApiRow) else row.display_name
-        yield Part(kind="", value=row.value, label=name or row.value, figures=row.figures)
+        yield BreakdownRow(kind="", value=row.value, label=name or row.value, figures=row.figures)
     if found.HasField("other"):
-        yield Part(kind="_other", value=None, label="_other", figures=found.other)
+        yield BreakdownRow(kind="_other", value=None, label="_other", figures=found.other)
     if found.HasField("rest"):
-        yield Part(kind="_rest", value=None, label="rest", figures=found.rest)
+        yield BreakdownRow(kind="_rest", value=None, label="rest", figures=found.rest)
 
 
 def show(console: Console, heading: str, found: Breakdown, figures: Sequence[Figure]) -> None:
