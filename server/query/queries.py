@@ -117,11 +117,14 @@ class Queries:
         planner: Planner[PlanT],
         *,
         exactness: Exactness | None = None,
+        holds_raw: bool = False,
     ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
         """Reads for a question whose plan follows from what it finds: planner reads, too, and the block; all of it sees
-        the same instant. exactness is as in reading().
+        the same instant. exactness is as in reading(). A planner that reads raw events wants them held.
         """
-        reading = self._reading(principal, period, wanted, planner, in_snapshot=True, exactness=exactness)
+        reading = self._reading(
+            principal, period, wanted, planner, in_snapshot=True, exactness=exactness, holds_raw=holds_raw
+        )
         async with reading as found:
             yield found
 
@@ -135,6 +138,7 @@ class Queries:
         *,
         in_snapshot: bool,
         exactness: Exactness | None,
+        holds_raw: bool = False,
     ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
         """Reads for a question.
 
@@ -147,6 +151,8 @@ class Queries:
                 self._slots.slot(principal),
                 self._database.snapshot() if in_snapshot else self._database.query() as driver,
             ):
+                if holds_raw or exactness is not None:
+                    await stored_events.hold(driver)
                 read = await self._read(driver, principal, period, wanted, planner, target, exactness)
                 if target is not None or not read.lagging:
                     yield driver, read
@@ -170,7 +176,7 @@ class Queries:
         too many raw events to count, to plan with whole quarter hours.
         """
         organization_id, now = principal.organization_id, self._clock.now()
-        raw_from = None if exactness is None else await _raw_from(driver, organization_id)
+        raw_from = None if exactness is None else await organizations.raw_from(driver, organization_id)
         while True:
             planned = period.resolved(principal, now, raw_from)
             chosen = await planner(driver, planned)
@@ -194,9 +200,3 @@ class Queries:
                     currency=principal.settings.currency,
                     source=asked.source,
                 )
-
-
-async def _raw_from(driver: Driver, organization_id: int) -> int:
-    """Returns the quarter hour from which on raw events are kept, and will be until the end of the snapshot."""
-    await stored_events.hold(driver)
-    return await organizations.raw_from(driver, organization_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from server import timerange
@@ -13,8 +13,10 @@ from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Refused
 from server.events.event import Event
+from server.query import table_rows
 from server.query.grouping import Grouping
 from server.query.ranking import Order
+from server.query.table_rows import TableQuestion
 from server.store import events as stored_events
 from server.store import organizations, reading
 from server.store.database import Driver
@@ -22,63 +24,95 @@ from server.timerange import Span
 
 # About two seconds' worth: who asks for more declares a pair.
 MAX_EVENTS = 50_000
+_PORTION = 1_000  # events between two turns of the event loop
 _EVENTS = registry.MEASURES["events"]
 _WANTED = figures.wanted([_EVENTS.name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRows:
-    """Rows that were counted: their values in order, and the cells of all that a question may select of them."""
+    """Rows of a page that were counted: their values in order, how many there are on all pages, and the cells of all
+    that a question may select of them. Points without events are left out.
+    """
 
     values: Sequence[str]
+    number: int
     cells: Mapping[Selection, Cell]
 
 
 async def count(
     driver: Driver,
     organization_id: int,
+    question: TableQuestion,
     group: Grouping,
     spans: Sequence[Span],
     buckets: Sequence[Span],
-    by: Order,
+    skip: int,
     why: Refused,
 ) -> RawRows:
     """Counts rows over some spans, of which the first is the period, and their series, in the snapshot of the answer.
 
     Where the events are too many, or gone, it raises why in more words.
     """
-    found: dict[Selection, Cell] = {}
-    for span in spans:
-        await _check(driver, organization_id, group, span, why)
-        found |= await _counted(driver, organization_id, group, span, buckets if span is spans[0] else ())
-    figure = {
-        one.value: by.figure(cell, group.dimension)
-        for one, cell in found.items()
-        if one.dimension is group.dimension and one.span is spans[0]
-    }
-    return RawRows(values=by.ordered(figure), cells=found)
-
-
-async def _counted(
-    driver: Driver, organization_id: int, group: Grouping, span: Span, buckets: Sequence[Span]
-) -> dict[Selection, Cell]:
-    """Returns the cells of a span, whole and by buckets, of every row and of the total if it may not be kept either."""
-    events = await _events(driver, organization_id, group, span)
-    numbers = _numbers(events)
-    rows: dict[str, list[Event]] = {}
-    for event in events:
-        if value := dimensions.combined([one.value_of(event) for one in group.involved]):
-            rows.setdefault(value, []).append(event)
-    parts = {Filter(dimension=group.dimension, value=value): some for value, some in rows.items()}
+    span, *others = spans
+    of_period = await _counting(driver, organization_id, group, span, why)
+    ordered = await of_period.ordered(question.order)
+    values = ordered[skip : skip + question.page_size]
+    table_rows.check_points(len(buckets), len(values) + 1, len(question.metrics))
+    shown = [Filter(dimension=group.dimension, value=value) for value in values]
     if group.part.dimension.sides is not None:  # of which no figures may be kept either
-        parts[group.part] = events
-    found: dict[Selection, Cell] = {}
-    for part, some in parts.items():
-        found[Selection.of(part, span)] = counting.of_group(some, numbers, part.dimension)
-        for bucket, few in zip(buckets, _cut(some, buckets), strict=True):
-            found[Selection.of(part, bucket)] = counting.of_group(few, numbers, part.dimension)
-        await asyncio.sleep(0)
-    return found
+        shown.append(group.part)
+    found = await of_period.cells(shown, span, buckets)
+    for other in others:
+        found |= await (await _counting(driver, organization_id, group, other, why)).cells(shown, other, ())
+    return RawRows(values=values, number=len(ordered), cells=found)
+
+
+async def _counting(driver: Driver, organization_id: int, group: Grouping, span: Span, why: Refused) -> "_Counting":
+    """Reads the events of a span."""
+    await _check(driver, organization_id, group, span, why)
+    rows: dict[Filter, list[Event]] = {}
+    everything: list[Event] = []
+    async for portion in _portions(driver, organization_id, group, span):
+        for event in portion:
+            if value := dimensions.combined([one.value_of(event) for one in group.involved]):
+                rows.setdefault(Filter(dimension=group.dimension, value=value), []).append(event)
+        everything += portion
+    return _Counting(events={**rows, group.part: everything}, rows=list(rows), numbers=_numbers(everything))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counting:
+    """The events of a span by the parts that they belong to: rows, and what the table is about."""
+
+    events: Mapping[Filter, Sequence[Event]]
+    rows: Sequence[Filter]
+    numbers: Numbers
+
+    async def ordered(self, by: Order) -> list[str]:
+        """Returns the values of all rows in order."""
+        return by.ordered(
+            {one.value: by.figure(await self._cell(self.events[one], one), one.dimension) for one in self.rows}
+        )
+
+    async def cells(self, parts: Sequence[Filter], span: Span, buckets: Sequence[Span]) -> dict[Selection, Cell]:
+        """Returns the cells of parts, whole and by those buckets that have events."""
+        found: dict[Selection, Cell] = {}
+        for part in parts:
+            events = self.events.get(part, ())
+            found[Selection.of(part, span)] = await self._cell(events, part)
+            for place, some in _cut(events, buckets).items():
+                found[Selection.of(part, buckets[place])] = await self._cell(some, part)
+        return found
+
+    async def _cell(self, events: Sequence[Event], part: Filter) -> Cell:
+        """Returns what events add up to, and yields to the event loop between portions of them."""
+        whole = Cell()
+        for first in range(0, len(events), _PORTION):
+            some = events[first : first + _PORTION]
+            whole.add(counting.of_group(some, self.numbers, part.dimension))
+            await asyncio.sleep(0)
+        return whole
 
 
 async def _check(driver: Driver, organization_id: int, group: Grouping, span: Span, why: Refused) -> None:
@@ -102,15 +136,14 @@ def _in_more_words(why: Refused, more: str) -> Refused:
     return Refused(why.reason, f"{why.message}; {more}", field=why.field, metadata=why.metadata)
 
 
-async def _events(driver: Driver, organization_id: int, group: Grouping, span: Span) -> list[Event]:
-    """Returns the events that the table is about."""
+async def _portions(driver: Driver, organization_id: int, group: Grouping, span: Span) -> AsyncIterator[list[Event]]:
+    """Yields the events that the table is about, in portions."""
     given = {one: value for one, value in zip(group.involved, group.given, strict=True) if value}
     where = {one.field: value for one, value in given.items() if one.field}
     start, end = timerange.instant(span.start), timerange.instant(span.end)
-    found: list[Event] = []
-    async for portion in stored_events.occurred_between(driver, organization_id, start, end, where=where):
-        found += [event for _, event in portion if all(one.value_of(event) == value for one, value in given.items())]
-    return found
+    portions = stored_events.occurred_between(driver, organization_id, start, end, where=where, portion=_PORTION)
+    async for portion in portions:
+        yield [event for _, event in portion if all(one.value_of(event) == value for one, value in given.items())]
 
 
 def _numbers(events: Sequence[Event]) -> Numbers:
@@ -121,11 +154,11 @@ def _numbers(events: Sequence[Event]) -> Numbers:
     )
 
 
-def _cut(events: Sequence[Event], buckets: Sequence[Span]) -> list[list[Event]]:
-    """Returns the events of each bucket."""
+def _cut(events: Sequence[Event], buckets: Sequence[Span]) -> Mapping[int, Sequence[Event]]:
+    """Returns the events of each bucket that has any, by the bucket's place."""
     starts = [bucket.start for bucket in buckets]
-    cut: list[list[Event]] = [[] for _ in buckets]
+    cut: dict[int, list[Event]] = {}
     for event in events if starts else ():
         bucket = timerange.floor_bucket(timerange.of_microseconds(event.occurred_at))
-        cut[bisect.bisect_right(starts, bucket) - 1].append(event)
+        cut.setdefault(bisect.bisect_right(starts, bucket) - 1, []).append(event)
     return cut

@@ -99,7 +99,8 @@ async def answer(queries: Queries, principal: Principal, question: CostsQuestion
     """Answers the question."""
     organization_id, settings = principal.organization_id, principal.settings
     planner = functools.partial(_planned, principal, question)
-    async with queries.reading_planned(principal, question.period, _WANTED, planner) as (driver, read):
+    asked = queries.reading_planned(principal, question.period, _WANTED, planner, holds_raw=True)
+    async with asked as (driver, read):
         shown = [value for part in read.plan.parts if part.group.dimension is dimensions.AGENT for value in part.values]
         names = await agents.names(driver, organization_id, shown)
     chosen, found, first_event = read.plan, read.found.cells, read.found.first_event

@@ -10,7 +10,7 @@ from server.catalog.catalogue import Catalogue
 from server.catalog.cells import Cell
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection, Wanted
-from server.errors import Reason, Refused
+from server.errors import Refused
 from server.projections.agents import Agents
 from server.projections.users import Users
 from server.query import (
@@ -22,6 +22,7 @@ from server.query import (
     pairs,
     ranking,
     raw_rows,
+    table_rows,
     user_rows,
 )
 from server.query.answers import Context
@@ -39,7 +40,6 @@ from server.tenancy.principal import Principal
 from server.timerange import Granularity, Span, TimeRange
 
 MAX_PAGE_SIZE = 1_000
-MAX_POINTS, MAX_FIGURES = 20_000, 200_000  # of all series of a page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,9 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
     mixing.check(question.metrics, among, question.catalogue)
     page = tokens.page(organization_id, question.key, question.page_token) if question.page_token else None
     planner = functools.partial(_planned, organization_id, question, page.skip if page else 0)
-    reading = queries.reading_planned(principal, question.period, _wanted(question), planner)
+    reading = queries.reading_planned(
+        principal, question.period, _wanted(question), planner, holds_raw=group is not None
+    )
     async with reading as (driver, read):
         as_of = read.found.as_of
         if page and (page.epoch, page.revision) != (as_of.epoch, as_of.revision):
@@ -134,7 +136,7 @@ async def _planned(
     else:
         before = [] if earlier is None or earlier.is_before_floor else [earlier.span]
         rows = await _rows(driver, organization_id, question, group, [span, *before], buckets, skip)
-    _check_points(buckets, len(rows.values) + 1, len(question.metrics))
+    table_rows.check_points(len(buckets), len(rows.values) + 1, len(question.metrics))
     other = group.other if group is not None else None
     plan = TablePlan(
         skip=skip,
@@ -166,8 +168,7 @@ async def _rows(
 
     spans are the period, whose rows these are, and the earlier one if it is compared.
     """
-    by = ranking.Order(metric=question.order_by, descending=question.descending, catalogue=question.catalogue)
-    most = question.page_size
+    by, most = question.order, question.page_size
     if group.dimension is dimensions.USER and not buckets:
         return await _users(driver, organization_id, spans, by, skip, most)
     try:
@@ -175,8 +176,8 @@ async def _rows(
             raise group.not_kept()
         kept_from = await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), spans[0])
     except Refused as why:
-        found = await raw_rows.count(driver, organization_id, group, spans, buckets, by, why)
-        return _Rows(values=found.values[skip : skip + most], number=len(found.values), counted=found.cells)
+        found = await raw_rows.count(driver, organization_id, question, group, spans, buckets, skip, why)
+        return _Rows(values=found.values, number=found.number, counted=found.cells)
     values, number = await ranking.ranked(driver, organization_id, group, spans[0], by, skip=skip, most=most)
     return _Rows(values=values, number=number, kept_from=kept_from)
 
@@ -191,19 +192,6 @@ async def _users(
     for span in spans[1:]:
         counted |= await user_rows.of(driver, organization_id, span, users)
     return _Rows(values=users, number=number, counted=counted)
-
-
-def _check_points(buckets: Sequence[Span], rows: int, metrics: int) -> None:
-    points = len(buckets) * rows
-    if points > MAX_POINTS or points * metrics > MAX_FIGURES:
-        raise Refused(
-            Reason.TOO_MANY_POINTS,
-            f"the series of {rows} rows would have {points} points of {metrics} metrics: at most {MAX_POINTS} points"
-            f" and {MAX_FIGURES} figures are answered; ask for a coarser granularity, a smaller page_size or fewer"
-            " metrics",
-            field="series",
-            metadata={"limit": str(MAX_POINTS)},
-        )
 
 
 async def _names(

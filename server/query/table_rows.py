@@ -11,10 +11,14 @@ from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Reading, Selection
+from server.errors import Reason, Refused
 from server.query.answers import Period, Source
 from server.query.comparison import Comparison, Earlier
 from server.query.grouping import Grouping
+from server.query.ranking import Order
 from server.timerange import Granularity, Span
+
+MAX_POINTS, MAX_FIGURES = 20_000, 200_000  # of all series of a page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,11 @@ class TableQuestion:
     comparison: Comparison | None
 
     @property
+    def order(self) -> Order:
+        """Returns the order of rows."""
+        return Order(metric=self.order_by, descending=self.descending, catalogue=self.catalogue)
+
+    @property
     def key(self) -> str:
         """Returns what must be equal for pages to belong to one table."""
         group = self.grouping and [one.number for one in self.grouping.asked]
@@ -46,6 +55,20 @@ class TableQuestion:
         series = (self.has_series, self.granularity, self.comparison)
         part = (self.part.dimension.number, self.part.value)
         return repr((*map(str, period), part, group, self.metrics, self.order_by, self.descending, series))
+
+
+def check_points(buckets: int, rows: int, metrics: int) -> None:
+    """Refuses series of so many rows with more points, or more figures, than a page may have."""
+    points = buckets * rows
+    if points > MAX_POINTS or points * metrics > MAX_FIGURES:
+        raise Refused(
+            Reason.TOO_MANY_POINTS,
+            f"the series of {rows} rows would have {points} points of {metrics} metrics: at most {MAX_POINTS} points"
+            f" and {MAX_FIGURES} figures are answered; ask for a coarser granularity, a smaller page_size or fewer"
+            " metrics",
+            field="series",
+            metadata={"limit": str(MAX_POINTS)},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,9 @@ from typing import Any
 import grpc
 import pytest
 
-from server import timerange
+from server import errors, timerange
 from server.catalog import dimensions, figures, registry
-from server.query import raw_rows
-from server.query import table as tables
+from server.query import raw_rows, table_rows
 from server.rollups import fold
 from server.settings import Settings
 from server.store.database import Database
@@ -185,6 +184,33 @@ async def test_dimensions_that_are_not_kept_together_are_counted_from_raw_events
     assert "kept from 2024-05" in (error.details() or "")
 
 
+async def test_raw_rows_beside_those_of_a_page(
+    caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody drops raw events while they are counted, and other pages' rows get no points."""
+    await caller.track_all(WORLD)
+    hours = metrics_service_pb2.SeriesRequest(granularity=time_pb2.GRANULARITY_HOUR)
+    await caller.table(THE_DAY, "messages_sent", by=["user", "agent"])  # so that projections have seen everything
+    check, cut, parts = raw_rows._check, raw_rows._cut, []
+
+    async def watched(*arguments: Any) -> None:
+        with pytest.raises(errors.StorageUnavailable):
+            await worlds.execute(database, "LOCK TABLE ONLY events IN ACCESS EXCLUSIVE MODE NOWAIT")
+        await check(*arguments)
+
+    def counted(*arguments: Any) -> Any:
+        parts.append(arguments)
+        return cut(*arguments)
+
+    monkeypatch.setattr(raw_rows, "_check", watched)
+    monkeypatch.setattr(raw_rows, "_cut", counted)
+    table = await caller.table(THE_DAY, "messages_sent", by=["user", "agent"], page_size=1, series=hours)
+    assert (table.distinct_values, len(parts)) == (5, 1)
+    monkeypatch.setattr(table_rows, "MAX_POINTS", 40)
+    error = await refused(caller.table(THE_DAY, "messages_sent", by=["user", "agent"], page_size=1, series=hours))
+    assert (serving.refusal(error)[1], len(parts)) == ("TOO_MANY_POINTS", 1)
+
+
 async def test_series_of_rows(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     await caller.track_all(WORLD)
     hours = metrics_service_pb2.SeriesRequest(granularity=time_pb2.GRANULARITY_HOUR)
@@ -198,7 +224,7 @@ async def test_series_of_rows(caller: Caller, monkeypatch: pytest.MonkeyPatch) -
     assert [list(one.values) for one in table.rows[0].series] == [list(one.values) for one in narrowed.series]
     assert table.granularity == time_pb2.GRANULARITY_HOUR
     assert not table.rest.series
-    monkeypatch.setattr(tables, "MAX_POINTS", 95)
+    monkeypatch.setattr(table_rows, "MAX_POINTS", 95)
     error = await refused(caller.table(THE_DAY, "events", by=["agent"], series=hours))
     assert serving.refusal(error)[1] == "TOO_MANY_POINTS"
     await caller.table(THE_DAY, "events", by=["agent"], page_size=2, series=hours)
