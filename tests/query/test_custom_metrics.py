@@ -351,8 +351,11 @@ async def test_the_clients_and_the_command_line(server: Running, accounts: Accou
         await client.custom_metrics.delete("people")
         with pytest.raises(NotFound):
             await client.custom_metrics.get("people")
-    day = ("--from", "2024-05-15", "--to", "2024-05-16", "--metric", "custom.revenue", "--csv")
-    assert "2.5" in str(await commands.csv(address, caller, "query", *day[:-1]))
+    day = ("--from", "2024-05-15", "--to", "2024-05-16", "--metric", "custom.revenue")
+    assert "2.5" in str(await commands.csv(address, caller, "query", *day, "--by", "channel"))
+    assert "2.5" in await commands.shown(address, caller, "query", *day, "--by", "channel")
+    assert "2.5" in await commands.shown(address, caller, "usage", *day)
+    assert "custom.revenue.avg" in await commands.shown(address, caller, "metrics", "revenue")
     assert await commands.output(address, caller, "custom-metrics", "delete", "revenue") == "deleted revenue\n"
     assert "custom-metrics list" in await commands.refused(address, caller, "custom-metrics", "show", "revenue")
 

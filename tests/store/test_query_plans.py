@@ -11,6 +11,7 @@ import pytest
 
 from server import timerange
 from server.catalog import dimensions, figures, registry
+from server.catalog.custom_counting import ValueKey
 from server.catalog.filters import Filter
 from server.events.event import conversation_key_of
 from server.local import embedded
@@ -22,6 +23,7 @@ from server.store import (
     activity,
     agents,
     conversations,
+    custom_values,
     hours_of_week,
     projections,
     ranking,
@@ -257,6 +259,10 @@ STATEMENTS: dict[str, tuple[Callable[[Driver], Awaitable[object]], dict[str, tup
     "updates that are removed": (
         lambda driver: updates.remove_before(driver, 3, NOW - timedelta(hours=7), 100),
         {"updates": ("organization_id",)},
+    ),
+    "values of custom metrics": (
+        lambda driver: custom_values.known(driver, 3, [ValueKey(1000, True, "NO"), ValueKey(1001, False, "0a1b")]),
+        {"custom_values": ("organization_id", "number", "is_dimension", "value")},
     ),
     "values that are widened": (
         lambda driver: widths.values_after(driver, 3, (2, "agent-3"), 5),
