@@ -13,6 +13,7 @@ import pytest
 from server import errors, timerange
 from server.app import Running
 from server.catalog import custom_metrics
+from server.projections.rebuild import rebuild
 from server.projections.registry import PROJECTIONS
 from server.rollups import audit, fold
 from server.store import custom_metrics as stored
@@ -221,8 +222,6 @@ async def test_history_is_filled_while_events_come_in(
     await send(5)
     await worlds.project(database, caller.organization_id)  # so that the history of the next one is longer
     await define(caller, "people", aggregation=UNIQUE, value="properties.who")
-    history, work = CustomMetricHistory(lambda _: None), _work(database)
-    monkeypatch.setattr(custom_metric_history, "_TURN_SECONDS", 0.01)
     move = projections.move
 
     async def failing(*arguments: Any, **options: Any) -> None:
@@ -234,7 +233,8 @@ async def test_history_is_filled_while_events_come_in(
     while more:
         with monkeypatch.context() as patch, contextlib.suppress(errors.StorageUnavailable):
             patch.setattr(projections, "move", failing)
-            more = await history._count(work, caller.organization_id)
+            async with database.transaction() as driver:
+                more = await custom_metric_history._count_window(driver, caller.organization_id) is not None
         await send(3)
         if dice.random() < 0.5:
             await fold.fold_all(database, caller.organization_id)
@@ -287,6 +287,12 @@ async def test_deleted_metrics_leave_no_trace_in_others(accounts: Accounts, data
     assert await worlds.value(database, values, one.organization_id) == 3, "those of the deleted one are gone"
     await without_mismatch(database, one)
     assert await total(other, "custom.orders") == [3]
+    with pytest.raises(ValueError, match="delete and define it again"):
+        await rebuild(database, other.organization_id, "custom_metrics", lambda _: None)
+    revision = (await other.trends(THE_DAY, "custom.orders")).context.as_of_revision
+    await other.track(order(11))
+    changed = await other.trends(THE_DAY, "custom.orders", since_revision=revision)
+    assert [one.restated for one in changed.buckets].count(True) == 1
     await ask(other, "DeleteCustomMetric", name="orders")
     await ask(one, "DeleteCustomMetric", name="orders")
 
