@@ -32,9 +32,8 @@ _KEPT_AMOUNTS = (
 AMOUNTS = ("valued_leads", *_KEPT_AMOUNTS, "cost_per_lead_micros", "roi")
 METRICS = (*COUNTS, *_KEPT_AMOUNTS)
 WANTED = figures.wanted(METRICS)
-_VALUED, _COSTS = (
-    cells.count_key(registry.MEASURES[name].number) for name in ("cohort_lead_value_micros", "campaign_cost_micros")
-)
+_VALUED = cells.count_key(registry.MEASURES["cohort_lead_value_micros"].number)
+_COST = cells.sum_key(registry.MEASURES["campaign_cost_micros"].number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +79,7 @@ class CountedLeads:
         found: dict[str, Cell] = {}
         for currency, cell in self.amounts.items():
             _add(found.setdefault(own_currency if currency == NO_CURRENCY else currency, Cell()), cell, 1)
-        there = [one for one, cell in found.items() if cell.counters.get(_VALUED) or cell.counters.get(_COSTS)]
+        there = [one for one, cell in found.items() if cell.counters.get(_VALUED) or cell.counters.get(_COST)]
         ordered = sorted(there, key=lambda one: (one != own_currency, one))
         return {one: _of_currency(found[one], leads) for one in ordered}
 

@@ -107,6 +107,14 @@ SPRING_AMOUNTS = {
 }
 
 
+async def test_a_currency_that_only_costs_are_in(caller: Caller) -> None:
+    await caller.track(cost(0, 30, currency="CHF"))
+    expected = {"CHF": (0, 0, None, 0, 30, None, -1)}
+    answer = await campaigns(caller)
+    assert amounts(answer.campaigns[0].figures) == amounts(answer.total) == expected
+    assert amounts((await campaign(caller, "spring")).campaign.figures) == expected
+
+
 async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, database: Database, server: Running) -> None:
     caller = await accounts.caller(settings=OrganizationSettings(time_zone="UTC", currency="EUR"))
     other = await accounts.caller(settings=OrganizationSettings(time_zone="UTC"))
