@@ -59,10 +59,11 @@ def place(values: Sequence[int | None], into: Sequence[list[tuple[int, int]]], f
 
 def means(histogram: Mapping[int, int], first_key: int = 0) -> Iterator[tuple[float, int]]:
     """Yields for each bin of a histogram that has values their mean and how many they are."""
-    for number, lowest in enumerate(_LOWEST):
-        count = histogram.get(first_key + number, 0)
+    end = first_key + BIN_COUNT
+    for key in sorted([key for key in histogram if first_key <= key < end]):
+        count = histogram[key]
         if count > 0:
-            yield lowest + histogram.get(first_key + BIN_COUNT + number, 0) / count, count
+            yield _LOWEST[key - first_key] + histogram.get(key + BIN_COUNT, 0) / count, count
 
 
 def quantile(histogram: Mapping[int, int], q: float, first_key: int = 0) -> float | None:

@@ -1,22 +1,19 @@
 """GetApiUsage: how APIs and tools are used, by endpoint, method and class of status."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from server import timerange
 from server.catalog import dimensions, figures
-from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
-from server.catalog.selections import Selection
-from server.query import buckets, comparison, pairs, parts
+from server.query import divided, pairs, turns
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
-from server.query.comparison import Compared, Comparison, Earlier
-from server.query.parts import Parts, PartsPlan
-from server.query.queries import Queries, Read
-from server.query.ranking import Order
+from server.query.comparison import Compared, Comparison
+from server.query.divided import DividedPlan
+from server.query.parts import Parts
+from server.query.queries import Queries
 from server.rollups import overflow
 from server.store.database import Driver
 from server.tenancy.principal import Principal
@@ -38,7 +35,7 @@ FIGURES = (
     "unique_users",
 )
 # The breakdowns by their names in the answer: of which dimension, and in the order of which metric.
-BREAKDOWNS: Mapping[str, tuple[Dimension, str]] = {
+BREAKDOWNS: divided.Breakdowns = {
     "by_endpoint": (dimensions.ENDPOINT, "api_calls"),
     "by_method": (dimensions.METHOD, "api_calls"),
     "by_status_class": (dimensions.STATUS_CLASS, "api_calls"),
@@ -46,6 +43,7 @@ BREAKDOWNS: Mapping[str, tuple[Dimension, str]] = {
     "failing_endpoints": (dimensions.ENDPOINT, "api_errors"),
 }
 _WANTED = figures.wanted(FIGURES)
+_AT_ONCE = 50  # points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,69 +86,28 @@ async def answer(queries: Queries, principal: Principal, question: ApiUsageQuest
         kept_from = await pairs.checked_from(driver, organization_id, part, read.period.span)
         await overflow.check(driver, organization_id, part, field="filter")
     found, plan = read.found.cells, read.plan
-    compared = plan.earlier.compared(read.found.first_event, kept_from) if plan.earlier is not None else None
-    has_earlier = plan.before is not None and compared is not None and compared.absence is None
+    compared, before = plan.compared(read, kept_from)
+    made = functools.partial(figures.figures, FIGURES, by=part.dimension)
+    points = await turns.mapped(made, (found[one] for one in plan.series), at_once=_AT_ONCE)
     return ApiUsage(
         context=read.context(FIGURES),
-        figures=figures.figures(FIGURES, found[plan.total], part.dimension),
-        breakdowns={
-            name: parts.answered(one, found, found[plan.total], FIGURES, needs=BREAKDOWNS[name][1])
-            for name, one in plan.breakdowns.items()
-        },
+        figures=made(found[plan.total]),
+        breakdowns=plan.parts(read, BREAKDOWNS, FIGURES),
         granularity=plan.granularity,
-        series=[
-            ApiPoint(bucket=bucket, figures=figures.figures(FIGURES, found[one], part.dimension))
-            for bucket, one in zip(plan.buckets(read), plan.series, strict=True)
-        ],
+        series=[ApiPoint(bucket=bucket, figures=one) for bucket, one in zip(plan.buckets(read), points, strict=True)],
         compared=compared,
-        earlier=figures.figures(FIGURES, found[plan.before], part.dimension)
-        if has_earlier and plan.before is not None
-        else None,
+        earlier=None if before is None else made(before),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiUsagePlan:
-    """What to read."""
-
-    total: Selection
-    breakdowns: Mapping[str, PartsPlan | None]
-    granularity: Granularity
-    series: Sequence[Selection]
-    earlier: Earlier | None
-    before: Selection | None
-    event_types: None = None
-
-    def buckets(self, read: "Read[ApiUsagePlan]") -> Sequence[Bucket]:
-        """Returns what is to be said of each point."""
-        spans = [one.span for one in self.series]
-        return buckets.of_spans(spans, read.period, self.granularity, read.found.first_event)
-
-    def selections(self) -> Iterator[Selection]:
-        """Returns all of the plan's selections."""
-        yield self.total
-        yield from self.series
-        if self.before is not None:
-            yield self.before
-        for one in self.breakdowns.values():
-            if one is not None:
-                yield from one.selections()
-
-
-async def _planned(organization_id: int, question: ApiUsageQuestion, driver: Driver, period: TimeRange) -> ApiUsagePlan:
-    part, span = question.part, period.span
-    width = question.granularity or timerange.choose_granularity(span)
-    earlier = comparison.earlier(question.comparison, period) if question.comparison else None
-    total = Selection.of(part, span)
-    found: dict[str, PartsPlan | None] = {}
-    for name, (dimension, metric) in BREAKDOWNS.items():
-        by = Order(metric=metric, descending=True)
-        found[name] = await parts.planned(driver, organization_id, part, dimension, span, by, most=question.top)
-    return ApiUsagePlan(
-        total=total,
-        breakdowns=found,
-        granularity=width,
-        series=[Selection.of(part, one) for one in timerange.buckets(period, width)],
-        earlier=earlier,
-        before=None if earlier is None or earlier.is_before_floor else replace(total, span=earlier.span),
+async def _planned(organization_id: int, question: ApiUsageQuestion, driver: Driver, period: TimeRange) -> DividedPlan:
+    return await divided.planned(
+        driver,
+        organization_id,
+        period,
+        question.part,
+        BREAKDOWNS,
+        top=question.top,
+        granularity=question.granularity,
+        compared_with=question.comparison,
     )

@@ -1,25 +1,24 @@
 """GetCallMetrics: how telephone calls went, by queue, team, agent and hour of the week."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from server import histogram, timerange
+from server import histogram
 from server.catalog import cells, dimensions, figures, registry
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
-from server.catalog.selections import Selection
 from server.projections.agents import Agents
-from server.query import buckets, comparison, hours_of_week, pairs, parts
+from server.query import divided, hours_of_week, pairs, turns
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
-from server.query.comparison import Compared, Comparison, Earlier
+from server.query.comparison import Compared, Comparison
+from server.query.divided import DividedPlan
 from server.query.hours_of_week import HourOfWeek
-from server.query.parts import Parts, PartsPlan
-from server.query.queries import Queries, Read
-from server.query.ranking import Order
+from server.query.parts import Parts
+from server.query.queries import Queries
 from server.rollups import overflow
 from server.store import agents
 from server.store.database import Driver
@@ -57,7 +56,7 @@ FIGURES = (
 )
 HOUR_FIGURES = ("calls_offered", "calls_answered", "calls_abandoned", "avg_wait_ms")
 # The breakdowns by their names in the answer: of which dimension, and in the order of which metric.
-BREAKDOWNS: Mapping[str, tuple[Dimension, str]] = {
+BREAKDOWNS: divided.Breakdowns = {
     "by_queue": (dimensions.QUEUE, "calls_offered"),
     "by_team": (dimensions.TEAM, "calls_handled"),
     "by_agent": (dimensions.AGENT, "calls_handled"),
@@ -65,6 +64,7 @@ BREAKDOWNS: Mapping[str, tuple[Dimension, str]] = {
 _WANTED = figures.wanted(FIGURES, projections=[Agents.name])
 _WAIT = cells.first_bin_key(registry.MEASURES["wait_ms"].number)
 _SECOND = 1_000  # milliseconds
+_AT_ONCE = 50  # points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,26 +136,20 @@ async def answer(queries: Queries, principal: Principal, question: CallsQuestion
         names = await agents.names(driver, organization_id, shown)
         hours = await hours_of_week.read(driver, organization_id, part, read.period, HOUR_FIGURES)
     found = read.found.cells
-    compared = plan.earlier.compared(read.found.first_event, kept_from) if plan.earlier is not None else None
-    has_earlier = compared is not None and compared.absence is None
+    compared, before = plan.compared(read, kept_from)
     made = functools.partial(of, by=part.dimension, thresholds=question.thresholds)
+    points = await turns.mapped(made, (found[one] for one in plan.series), at_once=_AT_ONCE)
     return CallMetrics(
         context=read.context(FIGURES),
         thresholds=question.thresholds,
         figures=made(found[plan.total]),
-        breakdowns={
-            name: parts.answered(one, found, found[plan.total], FIGURES, needs=BREAKDOWNS[name][1])
-            for name, one in plan.breakdowns.items()
-        },
+        breakdowns=plan.parts(read, BREAKDOWNS, FIGURES),
         names=names,
         hours_of_week=hours,
         granularity=plan.granularity,
-        series=[
-            CallPoint(bucket=bucket, figures=made(found[one]))
-            for bucket, one in zip(plan.buckets(read), plan.series, strict=True)
-        ],
+        series=[CallPoint(bucket=bucket, figures=one) for bucket, one in zip(plan.buckets(read), points, strict=True)],
         compared=compared,
-        earlier=made(found[plan.before]) if has_earlier and plan.before is not None else None,
+        earlier=None if before is None else made(before),
     )
 
 
@@ -176,48 +170,14 @@ def service_levels(cell: Cell, values: Figures, thresholds: Sequence[int]) -> li
     return levels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallsPlan:
-    """What to read."""
-
-    total: Selection
-    breakdowns: Mapping[str, PartsPlan | None]
-    granularity: Granularity
-    series: Sequence[Selection]
-    earlier: Earlier | None
-    before: Selection | None
-    event_types: None = None
-
-    def buckets(self, read: "Read[CallsPlan]") -> Sequence[Bucket]:
-        """Returns what is to be said of each point."""
-        spans = [one.span for one in self.series]
-        return buckets.of_spans(spans, read.period, self.granularity, read.found.first_event)
-
-    def selections(self) -> Iterator[Selection]:
-        """Returns all of the plan's selections."""
-        yield self.total
-        yield from self.series
-        if self.before is not None:
-            yield self.before
-        for one in self.breakdowns.values():
-            if one is not None:
-                yield from one.selections()
-
-
-async def _planned(organization_id: int, question: CallsQuestion, driver: Driver, period: TimeRange) -> CallsPlan:
-    part, span = question.part, period.span
-    width = question.granularity or timerange.choose_granularity(span)
-    earlier = comparison.earlier(question.comparison, period) if question.comparison else None
-    total = Selection.of(part, span)
-    found: dict[str, PartsPlan | None] = {}
-    for name, (dimension, metric) in BREAKDOWNS.items():
-        by = Order(metric=metric, descending=True)
-        found[name] = await parts.planned(driver, organization_id, part, dimension, span, by, most=question.top)
-    return CallsPlan(
-        total=total,
-        breakdowns=found,
-        granularity=width,
-        series=[Selection.of(part, one) for one in timerange.buckets(period, width)],
-        earlier=earlier,
-        before=None if earlier is None or earlier.is_before_floor else replace(total, span=earlier.span),
+async def _planned(organization_id: int, question: CallsQuestion, driver: Driver, period: TimeRange) -> DividedPlan:
+    return await divided.planned(
+        driver,
+        organization_id,
+        period,
+        question.part,
+        BREAKDOWNS,
+        top=question.top,
+        granularity=question.granularity,
+        compared_with=question.comparison,
     )

@@ -22,6 +22,7 @@ from server.query import (
     distribution_bins,
     hours_of_week,
     pairs,
+    turns,
 )
 from server.query.answers import Context, Period
 from server.query.breakdowns import Breakdown, BreakdownPlan
@@ -48,6 +49,7 @@ CHANGES = (
 )
 HOUR_FIGURES = ("total_conversations", "conversations_closed", "conversations_escalated")
 MAX_FOLLOWED = 300_000  # conversations: some three seconds
+_AT_ONCE = 200  # points
 _OPEN = "open_conversations"
 
 
@@ -130,7 +132,7 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
         },
         hours_of_week=hours,
         granularity=plan.granularity,
-        series=_series(read, cohort, by),
+        series=await _series(read, cohort, by),
         compared=compared if question.comparison else None,
         earlier=conversation_figures.of(plan.cell_before(found), cohort, by) if has_earlier else None,
     )
@@ -236,13 +238,13 @@ async def _hours(driver: Driver, organization_id: int, part: Filter, read: Read[
     return await hours_of_week.read(driver, organization_id, part, read.period, HOUR_FIGURES, edges)
 
 
-def _series(read: Read[ConversationsPlan], cohort: Cohort, by: Dimension) -> list[ConversationPoint]:
+async def _series(read: Read[ConversationsPlan], cohort: Cohort, by: Dimension) -> list[ConversationPoint]:
     plan, found = read.plan, read.found
     described = buckets.described(plan.points, read.period, plan.granularity, found.first_event)
-    return [
-        ConversationPoint(bucket=bucket, figures=conversation_figures.of_point(found.cells[one], cohort, by))
-        for bucket, one in zip(described, plan.series, strict=True)
-    ]
+    counted = await turns.mapped(
+        lambda one: conversation_figures.of_point(found.cells[one], cohort, by), plan.series, at_once=_AT_ONCE
+    )
+    return [ConversationPoint(bucket=bucket, figures=one) for bucket, one in zip(described, counted, strict=True)]
 
 
 def _open(cell: Cell) -> int:

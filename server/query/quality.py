@@ -13,7 +13,7 @@ from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
 from server.projections.agents import Agents
-from server.query import buckets, comparison, grouping, pairs, parts, ranking
+from server.query import buckets, comparison, grouping, pairs, parts, ranking, turns
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison, Earlier
@@ -122,7 +122,8 @@ async def answer(queries: Queries, principal: Principal, question: QualityQuesti
     has_earlier = compared is not None and compared.absence is None
     points = buckets.of_spans(plan.points, read.period, plan.granularity, read.found.first_event)
     total = figures.figures((*_NAMES[:1], *_COVERAGE), found[plan.total], part.dimension)
-    rubrics = [_rubric(one, found, question.threshold, points, has_earlier=has_earlier) for one in plan.rubrics]
+    made = functools.partial(_rubric, found=found, threshold=question.threshold, points=points, has_earlier=has_earlier)
+    rubrics = await turns.mapped(made, plan.rubrics, at_once=1)
     return Quality(
         context=read.context([name for name in _NAMES if name != "quality_reviews"]),
         threshold=question.threshold,

@@ -1,7 +1,8 @@
 """What all questions share: a limited number at once, each answered from one snapshot of rollups and deltas."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -20,6 +21,8 @@ from server.store import organizations, reading
 from server.store.database import Database, Driver
 from server.tenancy.principal import Principal
 from server.timerange import TimeRange
+
+_AT_ONCE = 500  # selections whose cells are decoded in one turn of the event loop
 
 
 class Plan(Protocol):
@@ -153,7 +156,7 @@ class Queries:
             ):
                 if holds_raw or exactness is not None:
                     await stored_events.hold(driver)
-                read = await self._read(driver, principal, period, wanted, planner, target, exactness)
+                read = await self._read(driver, principal, period, wanted, planner, target, exactness, in_snapshot)
                 if target is not None or not read.lagging:
                     yield driver, read
                     return
@@ -169,8 +172,10 @@ class Queries:
         planner: Planner[PlanT],
         target: int | None,
         exactness: Exactness | None,
+        in_snapshot: bool,
     ) -> Read[PlanT]:
-        """Plans with the clock's time and reads in one statement, which also returns the database's own time.
+        """Plans with the clock's time and reads in one statement, which also returns the database's own time. Many
+        selections are read in more statements if these see the same instant.
 
         If the two times belong to different quarter hours, which is rare, it plans and reads again; and if there are
         too many raw events to count, to plan with whole quarter hours.
@@ -200,3 +205,19 @@ class Queries:
                     currency=principal.settings.currency,
                     source=asked.source,
                 )
+
+
+async def _figures(
+    driver: Driver,
+    organization_id: int,
+    selections: Sequence[Selection],
+    wanted: Wanted,
+    event_types: EventTypeCounts | None,
+    *,
+    in_snapshot: bool,
+) -> Reading:
+    """Reads figures: in a snapshot of the first selections with all that is read once, and then of the others."""
+    most = _AT_ONCE if in_snapshot else len(selections)
+    found = await reading.read(driver, organization_id, selections[:most], wanted, event_types)
+    others = await reading.read_cells(driver, organization_id, selections[most:], wanted)
+    return dataclasses.replace(found, cells={**found.cells, **others}) if others else found
