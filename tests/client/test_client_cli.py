@@ -68,6 +68,10 @@ def test_track(run: Run, script: scripted.Script) -> None:
         (["overview", "--from", "2026-02-01", "--to", "2026-01-01"], "--to is not later than --from"),
         (["overview", "--zone", "Mars/Base"], "--zone is the name of an IANA time zone"),
         (["usage", "--granularity", "second"], "--granularity is one of minute, five_minutes, quarter_hour"),
+        (["api", "--granularity", "minute"], "series by the minute are those of `tallywire usage`"),
+        (["campaigns", "--order", "speed"], "--order is one of leads_generated, "),
+        (["leaderboard", "--order", "speed"], "--order is one of points, badges, tasks, calls, conversions, not"),
+        (["leaderboard", "--teams", "--team", "north"], "--team goes without --teams"),
         (["replay", "/does/not/exist"], "No such file or directory: /does/not/exist"),
         (["overview", "--ca", "/does/not/exist"], "--ca: No such file"),
         (["overview", "--ca", os.devnull, "--insecure"], "insecure contradicts"),
@@ -92,6 +96,7 @@ def test_wrong_usage_is_one_line_and_code_2(run: Run, script: scripted.Script, a
         (Fail(code=code_pb2.PERMISSION_DENIED, reason="SCOPE_MISSING", metadata={"scope": "read"}), "the scope read"),
         (Fail(code=code_pb2.NOT_FOUND, reason="AGENT_NOT_FOUND"), "Check its spelling"),
         (Fail(code=code_pb2.NOT_FOUND, reason="TEAM_NOT_FOUND"), "`tallywire values team PREFIX`"),
+        (Fail(code=code_pb2.NOT_FOUND, reason="CAMPAIGN_NOT_FOUND"), "`tallywire values campaign PREFIX`"),
         (
             Fail(code=code_pb2.INVALID_ARGUMENT, reason="DIMENSION_REQUIRED", metadata={"dimension": "currency"}),
             "Add --by currency to `query`, or --where currency=VALUE",

@@ -69,8 +69,8 @@ def test_what_a_table_is_asked_for(client: tallywire.Client, script: scripted.Sc
     assert [one.value for one in full.filter.dimensions] == ["small"]
     assert list(automatic.group_by) == ["agent"]
     assert (automatic.HasField("series"), automatic.series.granularity) == (True, 0)
-    wrong: Any = {"series": "minute"}
-    with pytest.raises(ValueError, match="series is one of quarter_hour, half_hour, hour"):
+    wrong: Any = {"series": "second"}
+    with pytest.raises(ValueError, match="series is one of minute, five_minutes, quarter_hour"):
         client.query_metrics(START, END, ["events"], **wrong)
     with pytest.raises(TypeError, match="metrics is a sequence"):
         client.query_metrics(START, END, "events")

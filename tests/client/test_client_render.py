@@ -44,6 +44,13 @@ def test_overview() -> None:
     assert not row(text, "Calls offered")
 
 
+def test_an_overview_of_nothing_says_when_there_is_something() -> None:
+    answer = metrics_service_pb2.GetOverviewResponse(context=answers.context())
+    assert "`tallywire track` stores one" in printed(render.overview, answer)
+    answer.context.first_event_at.FromDatetime(answers.START)
+    assert "The first event of all is of 2026-01-05: ask --from then." in printed(render.overview, answer)
+
+
 def test_an_overview_has_the_families_of_which_something_was_counted() -> None:
     answer = answers.overview()
     answer.overview.calls_abandoned, answer.overview.call_abandonment_rate = 3, 1

@@ -31,7 +31,7 @@ def agent(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show who an agent is, its figures, and a trend by day or by another width."""
+    """Show one agent: who it is, its figures and a trend."""
     question, asked_for = of.question(), _options(trend_days, trend_granularity, compare)
     with to.connect() as server:
         asked = options.asked(question, server)

@@ -55,7 +55,9 @@ def api(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show how APIs and tools are used: calls, failures and latency, by endpoint.
+    """Show calls of APIs and tools: failures, latency, bytes.
+
+    Figures are those of the period, by endpoint, method and class of status codes, and of each point of a series.
 
     As CSV it is a row for the period, each point of the series and each row of a breakdown.
     """

@@ -128,7 +128,10 @@ def overview(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show the key figures of a period, of everything or of one value of a dimension."""
+    """Show the key figures of a period.
+
+    They are of everything, or of what a filter keeps.
+    """
     question, narrowed, compared = of.question(), only.arguments(), options.compare(compare)
     with to.connect() as server:
         asked = options.asked(question, server)
@@ -146,16 +149,19 @@ def overview(
 def usage(
     *,
     of: options.PeriodOptions,
-    granularity: options.Granularity = None,
+    granularity: options.FineGranularity = None,
     metric: table_options.Metrics = None,
     only: options.FilterOptions,
     compare: options.Compare = None,
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show series over a period; a single metric as a bar chart, point by point."""
+    """Show how metrics went over a period.
+
+    Each metric is a line of bars; a single one is a bar chart, point by point.
+    """
     question, narrowed = of.question(), only.arguments()
-    width, compared = options.granularity(granularity), options.compare(compare)
+    width, compared = options.granularity(granularity, may_be_fine=True), options.compare(compare)
     with to.connect() as server:
         asked = options.asked(question, server)
         response = server.usage(
@@ -226,7 +232,9 @@ def print_updates(
     only: options.UpdateFilterOptions,
     to: options.ServerOptions,
 ) -> None:
-    """Print every update as a line of JSON, from now on or after the position in FILE.
+    """Print every update as a line of JSON.
+
+    It begins with what happens from now on, or after the position in FILE.
 
     With --resume, a reader that is killed and started again has every update: in a file that stdout is appended to
     (>>) exactly once; on a pipe the last line may come twice, and its revision tells.
@@ -250,11 +258,12 @@ def replay_file(
     to: options.ServerOptions,
     as_json: options.AsJson = False,
 ) -> None:
-    """Store the events of a file, one JSON object per line with the names of the proto.
+    """Store the events of a file of JSON lines.
 
-    A line without event_id gets one made from its content and the number of equal lines before it, so that replaying
-    the file again counts nothing twice, also after it was renamed, copied or has grown. Equal lines of two files are
-    the same event, unless --source tells them apart. On stdin a line that has no occurred_at either is new each time.
+    A line is an event with the names of the proto. A line without event_id gets one made from its content and the
+    number of equal lines before it, so that replaying the file again counts nothing twice, also after it was renamed,
+    copied or has grown. Equal lines of two files are the same event, unless --source tells them apart. On stdin a line
+    that has no occurred_at either is new each time.
     Fails if any line is unreadable or rejected.
     """
     path = None if file == "-" else Path(file)

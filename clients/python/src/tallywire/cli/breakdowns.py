@@ -15,7 +15,7 @@ from tallywire.cli.tables import Column
 from tallywire.v1 import api_usage_pb2, call_metrics_pb2, quality_pb2
 
 Breakdown = api_usage_pb2.ApiBreakdown | call_metrics_pb2.CallBreakdown | quality_pb2.QualityBreakdown
-_NOTHING: Final = ("0", formatting.ABSENT)
+_NOTHING: Final = ("0", "0.00", formatting.ABSENT)
 _COMMAND: Final = "python -m server organizations set NAME"
 _WIDTH: Final = 76  # of a line of that command
 
@@ -51,11 +51,16 @@ def show(console: Console, heading: str, found: Breakdown, figures: Sequence[Fig
         cells = [figure.written(one.figures) for figure in figures]
         if not one.kind:
             rows.append([one.label, *cells])
-        elif not all(cell in _NOTHING for cell in cells):
+        else:
             apart.append([one.label, *cells])
     console.print()
     columns = [Column(heading=heading, is_text=True), *(Column(heading=figure.label) for figure in figures)]
-    tables.show(console, columns, rows, apart=apart)
+    tables.show(console, columns, rows, apart=counted(apart))
+
+
+def counted(rows: Iterable[Sequence[str]]) -> list[Sequence[str]]:
+    """Returns the rows of which any figure, behind the name, is neither 0 nor absent."""
+    return [row for row in rows if not all(cell in _NOTHING for cell in row[1:])]
 
 
 def sheet_rows(

@@ -52,6 +52,7 @@ _DISTRIBUTIONS: Final = (
     ("Wrap-up", "wrap_up_time_ms"),
     ("Handle", "handle_time_ms"),
 )
+_NOT_OF_POINTS: Final = ("Answered", "Ended")  # for which the lines of points have no room
 _STATISTICS: Final = (
     ("avg", "Mean"),
     ("p50", "Median"),
@@ -83,8 +84,9 @@ def calls(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show how telephone calls went: service levels and times, by queue, team, agent and hour.
+    """Show how calls went: service levels and times.
 
+    Figures are those of the period, by queue, team and agent, by hour of the week, and of each point of a series.
     As CSV it is a row for the period, each point, each row of a breakdown and each hour of the week.
     """
     question, narrowed = of.question(), only.arguments()
@@ -134,7 +136,8 @@ def render(console: Console, response: messages.GetCallMetricsResponse, missing:
     offered = {(one.weekday, one.hour): one.calls_offered for one in hours}
     abandoned = {(one.weekday, one.hour): one.calls_abandoned for one in hours}
     hours_of_week.show(console, [("Offered", offered), ("Abandoned", abandoned)])
-    figure_tables.show_series(console, context, response.granularity, response.series, columns)
+    series = [one for one in columns if one.label not in _NOT_OF_POINTS]
+    figure_tables.show_series(console, context, response.granularity, response.series, series)
     breakdowns.note(console, missing)
 
 
@@ -152,7 +155,7 @@ def _level(place: int, label: str) -> Figure:
 
 
 def _breakdown_figures(response: messages.GetCallMetricsResponse) -> list[Figure]:
-    """Returns the figures of the rows of a breakdown and of points: with the first service level."""
+    """Returns the figures of the rows of a breakdown: with the first service level."""
     return [
         figure("calls_offered", "Offered", formatting.short),
         figure("calls_answered", "Answered", formatting.short),

@@ -1,19 +1,30 @@
 """The command that shows campaigns: their leads, what became of those, and what it cost."""
 
-from collections.abc import Iterator, Sequence
-from datetime import tzinfo
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Final, Literal
 
 import typer
 from rich.console import Console
 
-from tallywire.cli import completion, csv_output, formatting, json_output, layout, options, problems, tables
+from tallywire.cli import (
+    completion,
+    csv_output,
+    figure_tables,
+    formatting,
+    json_output,
+    layout,
+    options,
+    problems,
+    tables,
+)
 from tallywire.cli.csv_output import Cell, Sheet
+from tallywire.cli.figure_tables import Figure, figure
 from tallywire.cli.tables import Column
 from tallywire.v1 import campaign_service_pb2 as messages
 
 _COUNTS: Final = tuple(field.name for field in messages.CampaignFigures.DESCRIPTOR.fields if field.has_presence)
 _AMOUNTS: Final = tuple(field.name for field in messages.CampaignAmounts.DESCRIPTOR.fields)
+_ORDERS: Final = (*_COUNTS, *(name for name in _AMOUNTS if name != "currency"))
 _LABELS: Final = (
     ("leads_generated", "Leads generated", formatting.count),
     ("cohort_leads_contacted", "· contacted", formatting.count),
@@ -58,13 +69,15 @@ def campaigns(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show campaigns: leads, what became of them, and what it cost.
+    """Show campaigns: leads, their outcome, and cost.
 
     What became of a lead counts when it was created. Amounts of different currencies are rows of their own.
     """
     question, width, compared = of.question(), options.granularity(granularity), options.compare(compare)
     if campaign_id is None and width is not None:
         raise problems.WrongUsage("--granularity goes with a campaign")
+    if order is not None and order not in _ORDERS:
+        raise problems.WrongUsage(f"--order is one of {', '.join(_ORDERS)}, not {order!r}")
     if campaign_id is not None and (order or ascending or currency or limit):
         raise problems.WrongUsage("--order, --ascending, --currency and --limit go without a campaign")
     with to.connect() as server:
@@ -202,10 +215,8 @@ def render(console: Console, response: messages.GetCampaignResponse) -> None:
         console.print()
         headings = ("Value", "Mean value", "Revenue", "Cost", "Per lead", "Return")
         tables.show(console, _columns("Currency", *headings), [_amounts(each) for each in one.figures.amounts])
-    console.print()
-    headings = ("Leads", "Contacted", "Won", "Rate", "Revenue", "Cost")
-    points = [_point(response, point, where) for point in response.points]
-    tables.show(console, _columns("Start", *headings), points)
+    own = response.context.currency
+    figure_tables.show_series(console, response.context, response.granularity, response.points, _series(own))
 
 
 def _columns(first: str, *others: str) -> list[Column]:
@@ -224,17 +235,22 @@ def _amounts(amounts: messages.CampaignAmounts) -> list[str]:
     ]
 
 
-def _point(response: messages.GetCampaignResponse, point: messages.CampaignPoint, where: tzinfo) -> list[str]:
-    """Returns a point of the series, its amounts in the organization's currency."""
-    figures, own = point.figures, response.context.currency
-    amounts = next((one for one in figures.amounts if one.currency == own), messages.CampaignAmounts())
+def _series(currency: str) -> list[Figure]:
+    """Returns the figures of a point, its amounts in a currency."""
+
+    def amount(name: str) -> Callable[[messages.CampaignFigures], float]:
+        def value(figures: messages.CampaignFigures) -> float:
+            own = (one for one in figures.amounts if one.currency == currency)
+            found: int = getattr(next(own, messages.CampaignAmounts()), name)
+            return found
+
+        return value
+
     return [
-        formatting.bucket(point.bucket.start, where, response.granularity),
-        *(
-            formatting.short(getattr(figures, name))
-            for name in ("leads_generated", "cohort_leads_contacted", "cohort_leads_converted")
-        ),
-        formatting.field(figures, "lead_conversion_rate", formatting.fraction),
-        formatting.money(amounts.cohort_converted_value_micros),
-        formatting.money(amounts.campaign_cost_micros),
+        figure("leads_generated", "Leads", formatting.short),
+        figure("cohort_leads_contacted", "Contacted", formatting.short),
+        figure("cohort_leads_converted", "Won", formatting.short),
+        figure("lead_conversion_rate", "Rate", formatting.fraction),
+        Figure(label="Revenue", value=amount("cohort_converted_value_micros"), form=formatting.money),
+        Figure(label="Cost", value=amount("campaign_cost_micros"), form=formatting.money),
     ]

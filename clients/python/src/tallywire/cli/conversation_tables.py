@@ -6,7 +6,7 @@ from typing import Final
 from google.protobuf.message import Message
 from rich.console import Console
 
-from tallywire.cli import figure_tables, formatting, hours_of_week, layout, tables
+from tallywire.cli import breakdowns, figure_tables, formatting, hours_of_week, layout, tables
 from tallywire.cli.figure_tables import figure
 from tallywire.cli.tables import Column
 from tallywire.v1 import answer_pb2
@@ -60,7 +60,7 @@ def render(console: Console, response: messages.GetConversationMetricsResponse) 
     _distributions(console, response.figures, context.currency)
     for line in _sentences(response):
         console.print(line)
-    for name, found in breakdowns(response):
+    for name, found in breakdowns_of(response):
         _breakdown(console, _HEADINGS[name], found)
     _bins(console, "Duration", response.duration_bins, formatting.milliseconds)
     _bins(console, "Messages", response.message_bins, formatting.count)
@@ -68,7 +68,7 @@ def render(console: Console, response: messages.GetConversationMetricsResponse) 
     figure_tables.show_series(console, context, response.granularity, response.series, _SERIES)
 
 
-def breakdowns(response: Message) -> Iterator[tuple[str, messages.ConversationBreakdown]]:
+def breakdowns_of(response: Message) -> Iterator[tuple[str, messages.ConversationBreakdown]]:
     """Yields the breakdowns that an answer has, with their names."""
     for name in _HEADINGS:
         if response.HasField(name):
@@ -152,13 +152,13 @@ def _breakdown(console: Console, heading: str, found: messages.ConversationBreak
     """Prints the rows of a breakdown; below a line what is left, and what values over the limit come to."""
     if not found.rows:
         return
-    apart = [["rest", *_row(found.rest)]]
-    if found.other.total_conversations or found.other.conversations_closed:
-        apart.append(["_other", *_row(found.other)])
+    apart = [["_other", *_row(found.other)], ["rest", *_row(found.rest)]]
     rows = [[one.value, *_row(one.figures)] for one in found.rows]
     console.print()
     headings = ("Closed", "Resolved", "Handed over", "Duration", "Cost")
-    tables.show(console, [_text(heading), *(Column(heading=one) for one in headings)], rows, apart=apart)
+    tables.show(
+        console, [_text(heading), *(Column(heading=one) for one in headings)], rows, apart=breakdowns.counted(apart)
+    )
 
 
 def _row(figures: messages.ConversationFigures) -> list[str]:

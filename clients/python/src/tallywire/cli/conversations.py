@@ -42,8 +42,9 @@ def conversations(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show how conversations went: outcomes, times, what held, and by what they were about.
+    """Show how conversations went: outcomes and times.
 
+    Also which resolutions held, who came back, and figures by channel, topic and hour of the week.
     As CSV it is a row for the period, each point, each row of a breakdown and each hour of the week.
     """
     question, narrowed, chosen = of.question(), only.arguments(), _cohort(cohort)
@@ -93,7 +94,7 @@ def _rows(response: messages.GetConversationMetricsResponse) -> Iterator[Sequenc
         yield "earlier", None, *_bounds(response.compared, where), *_cells(response.earlier)
     for point in response.series:
         yield "point", None, *_bounds(point, where), *_cells(point.figures)
-    for name, breakdown in conversation_tables.breakdowns(response):
+    for name, breakdown in conversation_tables.breakdowns_of(response):
         for group in breakdown.rows:
             yield name, group.value, *_bounds(context, where), *_cells(group.figures)
         yield f"{name}_rest", None, *_bounds(context, where), *_cells(breakdown.rest)

@@ -6,8 +6,19 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from tallywire.cli import csv_output, formatting, json_output, layout, options, problems, tables
+from tallywire.cli import (
+    breakdowns,
+    csv_output,
+    figure_tables,
+    formatting,
+    json_output,
+    layout,
+    options,
+    problems,
+    tables,
+)
 from tallywire.cli.csv_output import Cell, Sheet
+from tallywire.cli.figure_tables import figure
 from tallywire.v1 import metrics_service_pb2
 
 _FIGURES: Final = ("cost_micros", "prompt_tokens", "cached_tokens", "completion_tokens", "token_usage")
@@ -20,6 +31,10 @@ _TOTAL: Final = (
     ("prompt_tokens", "· read", formatting.count),
     ("cached_tokens", "· read from a cache", formatting.count),
     ("completion_tokens", "· written", formatting.count),
+)
+_SERIES: Final = (
+    figure("cost_micros", "Cost", formatting.money),
+    figure("token_usage", "Tokens"),
 )
 _RESOURCES: Final = {
     metrics_service_pb2.COST_RESOURCE_STORAGE: "Storage",
@@ -40,7 +55,10 @@ def costs(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show recorded cost and tokens, by model, agent, channel, team and user, and estimates apart from that."""
+    """Show recorded cost and tokens, and estimates.
+
+    They are by model, agent, channel, team and user. Estimates stand apart: they are not in the recorded cost.
+    """
     question, width, compared = of.question(), options.granularity(granularity), options.compare(compare)
     with to.connect() as server:
         asked = options.asked(question, server)
@@ -61,12 +79,14 @@ def sheet(response: metrics_service_pb2.GetCostsResponse) -> Sheet:
 
 def render(console: Console, response: metrics_service_pb2.GetCostsResponse) -> None:
     """Prints the total, each breakdown that has rows, the series, and estimates."""
-    console.print(layout.heading(f"Costs ({response.context.currency})", response.context))
+    context = response.context
+    notes = layout.comparison(response.compared, formatting.zone(context.time_zone))
+    console.print(layout.heading(f"Costs ({formatting.plain(context.currency)})", context, notes))
     has_earlier = response.HasField("earlier")
     periods = [response.total, response.earlier] if has_earlier else [response.total]
     tables.show(
         console,
-        _columns("Figure", "Value", *(["Before"] if has_earlier else [])),
+        _columns("Figure", "Value", *(["Earlier"] if has_earlier else [])),
         [[label, *(formatting.field(one, name, form) for one in periods)] for name, label, form in _TOTAL],
     )
     for breakdown in response.breakdowns:
@@ -74,20 +94,7 @@ def render(console: Console, response: metrics_service_pb2.GetCostsResponse) -> 
             console.print()
             _breakdown(console, breakdown)
     if response.points:
-        console.print()
-        where = formatting.zone(response.context.time_zone)
-        tables.show(
-            console,
-            _columns("Start", "Cost", "Tokens"),
-            [
-                [
-                    formatting.bucket(point.bucket.start, where, response.granularity),
-                    formatting.money(point.figures.cost_micros),
-                    formatting.count(point.figures.token_usage),
-                ]
-                for point in response.points
-            ],
-        )
+        figure_tables.show_series(console, context, response.granularity, response.points, _SERIES)
     _estimates(console, response)
 
 
@@ -103,7 +110,7 @@ def _breakdown(console: Console, breakdown: metrics_service_pb2.CostBreakdown) -
         console,
         _columns(breakdown.dimension.capitalize(), "Cost", "Read", "From cache", "Written", "Tokens"),
         [[row.display_name or row.value, *_cells(row.figures)] for row in breakdown.rows],
-        apart=[[label, *_cells(figures)] for label, figures in apart],
+        apart=breakdowns.counted([label, *_cells(figures)] for label, figures in apart),
     )
 
 
@@ -127,7 +134,8 @@ def _estimates(console: Console, response: metrics_service_pb2.GetCostsResponse)
         tables.show(console, _columns("Estimated, not in the recorded cost", "Cost"), rows)
     if estimate.unpriced_tokens:
         tokens = formatting.count(estimate.unpriced_tokens)
-        console.print(f"\n{tokens} tokens have neither a recorded cost nor a price.")
+        console.print(f"\n{tokens} tokens have neither a recorded cost nor a price.", highlight=False)
+        console.print("The operator sets prices of models by `python -m server prices set`.", highlight=False)
 
 
 def _rows(response: metrics_service_pb2.GetCostsResponse) -> Iterator[Sequence[Cell]]:

@@ -89,7 +89,7 @@ def list_metrics(*, to: options.ServerOptions, output: options.OutputOptions) ->
 @problems.reported
 @options.grouped
 def show(*, name: Name, to: options.ServerOptions, output: options.OutputOptions) -> None:
-    """Show all of a custom metric: its definition, and how far it is counted."""
+    """Show a custom metric: its definition and progress."""
     with to.connect() as server:
         found = server.custom_metrics.get(name)
     _emit(output, found)

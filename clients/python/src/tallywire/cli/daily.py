@@ -30,7 +30,7 @@ _COLUMNS: Final = (
 @problems.reported
 @options.grouped
 def daily(*, of: options.PeriodOptions, to: options.ServerOptions, output: options.OutputOptions) -> None:
-    """Show a row for each day: users, conversations, messages, calls, errors, cost."""
+    """Show a row of key figures for each day."""
     question = of.question()
     with to.connect() as server:
         asked = options.asked(question, server)
@@ -53,9 +53,9 @@ def render(console: Console, response: metrics_service_pb2.GetDailyStatsResponse
     console.print(layout.heading("Days", response.context))
     tables.show(
         console,
-        [tables.Column(heading="Day"), *(tables.Column(heading=heading) for _, heading, _ in _COLUMNS)],
-        [[_name(day, where), *_cells(day, currency)] for day in response.days],
-        apart=[["All", *_cells(response.total, currency)]],
+        [tables.Column(heading="Day"), *(tables.Column(heading=heading) for heading in _headings(currency))],
+        [[_name(day, where), *_cells(day)] for day in response.days],
+        apart=[["All", *_cells(response.total)]],
     )
 
 
@@ -63,11 +63,17 @@ def _name(day: metrics_service_pb2.DailyStats, where: tzinfo) -> str:
     return formatting.instant(day.bucket.start, where, "%Y-%m-%d") + ("…" if day.running else "")
 
 
-def _cells(day: metrics_service_pb2.DailyStats, currency: str) -> list[str]:
+def _headings(currency: str) -> Iterator[str]:
+    """Yields the headings of figures, that of money with its currency."""
+    for _, heading, form in _COLUMNS:
+        yield f"{heading} {formatting.plain(currency)}".strip() if form is formatting.money else heading
+
+
+def _cells(day: metrics_service_pb2.DailyStats) -> list[str]:
     """Returns the cells of a day; dashes alone where nothing can have been counted."""
     if day.before_first_event:
         return [formatting.ABSENT] * len(_COLUMNS)
-    return [formatting.field(day, name, formatting.form_of(form, currency)) for name, _, form in _COLUMNS]
+    return [formatting.field(day, name, form) for name, _, form in _COLUMNS]
 
 
 def _rows(response: metrics_service_pb2.GetDailyStatsResponse) -> Iterator[Sequence[Cell]]:

@@ -14,6 +14,7 @@ from tallywire.v1 import answer_pb2, time_pb2
 _Form = Callable[[float], str]
 # A change of these in percent would be taken for a change in percentage points.
 _WITHOUT_CHANGE: Final = (formatting.fraction,)
+_START, _STATE = 16, 9  # characters of the start of a point, and of the word for what is not whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +60,23 @@ def show_series(
     console: Console,
     context: answer_pb2.AnswerContext,
     granularity: time_pb2.Granularity.ValueType,
-    spans: Sequence[points.PointSpan],
+    series: Sequence[Any],
     figures: Sequence[Figure],
 ) -> None:
-    """Prints a line for each point, with a word behind one that is not whole; figures are those of its `figures`, if it
-    has any, and its own otherwise.
+    """Prints a line for each point, with a word behind one that is not whole.
+
+    The bounds of a point are those of its `bucket`, and its figures those of its `figures`, where it has such fields.
     """
     where = formatting.zone(context.time_zone)
+    spans: list[points.PointSpan] = [getattr(point, "bucket", point) for point in series]
     states = points.states(spans, granularity, context)
     rows = []
-    for span, state in zip(spans, states, strict=True):
-        message = getattr(span, "figures", span)
+    for point, span, state in zip(series, spans, states, strict=True):
+        message = getattr(point, "figures", point)
         begun = state is not points.PointState.NOT_BEGUN
         cells = [one.written(message) if begun else formatting.ABSENT for one in figures]
         rows.append([formatting.bucket(span.start, where, granularity), *cells, state.word])
-    columns = [_text("Start"), *(Column(heading=one.label) for one in figures), _text("", 0)]
+    columns = [_text("Start", _START), *(Column(heading=one.label) for one in figures), _text("", _STATE)]
     console.print()
     tables.show(console, columns, rows)
 

@@ -35,9 +35,9 @@ def leaderboard(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Rank agents or teams by points, badges, tasks, calls or conversions.
+    """Rank agents or teams by what they have done.
 
-    Those with equally much share a rank.
+    That is points, badges, tasks, calls or conversions. Those with equally much share a rank.
     """
     question, chosen = of.question(), _order(order)
     if teams and team:

@@ -99,12 +99,11 @@ AnswerWhere = Annotated[
 RealtimeWhere = Annotated[list[str] | None, _where(REALTIME_DIMENSIONS, _ANY_VALUE)]
 UpdateWhere = Annotated[list[str] | None, _where(UPDATE_DIMENSIONS, _ANY_VALUE)]
 
-Granularity = Annotated[
-    str | None,
-    typer.Option(
-        help="Width of a point: minute, five_minutes, quarter_hour, half_hour, hour, day, week, month, quarter, year."
-    ),
-]
+_GRANULARITIES: Final[tuple[GranularityName, ...]] = get_args(GranularityName)
+_OF_USAGE_ALONE: Final = ("minute", "five_minutes")
+_COMMON: Final = tuple(name for name in _GRANULARITIES if name not in _OF_USAGE_ALONE)
+Granularity = Annotated[str | None, typer.Option(help=f"Width of a point: {', '.join(_COMMON)}.")]
+FineGranularity = Annotated[str | None, typer.Option(help=f"Width of a point: {', '.join(_GRANULARITIES)}.")]
 
 Compare = Annotated[
     str | None,
@@ -285,15 +284,20 @@ def grouped(command: Callable[..., _Result]) -> Callable[..., _Result]:
     return wrapper
 
 
-def granularity(text: str | None, option: str = "--granularity") -> GranularityName | None:
-    """Returns the granularity of that name, or None without one. Raises WrongUsage."""
+def granularity(
+    text: str | None, option: str = "--granularity", *, may_be_fine: bool = False
+) -> GranularityName | None:
+    """Returns the granularity of that name, or None without one. Raises WrongUsage; also for series by the minute,
+    unless the question has those.
+    """
     if text is None:
         return None
-    choices: tuple[GranularityName, ...] = get_args(GranularityName)
+    choices = _GRANULARITIES if may_be_fine else _COMMON
     for choice in choices:
         if choice == text:
             return choice
-    raise WrongUsage(f"{option} is one of {', '.join(choices)}, not {text!r}")
+    hint = "; series by the minute are those of `tallywire usage`" if text in _OF_USAGE_ALONE else ""
+    raise WrongUsage(f"{option} is one of {', '.join(choices)}, not {text!r}{hint}")
 
 
 def compare(text: str | None) -> CompareName | None:

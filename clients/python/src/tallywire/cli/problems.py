@@ -64,7 +64,7 @@ def explain(error: errors.TallywireError) -> str:
             return f"{error}. Set TALLYWIRE_API_KEY to a key that is valid"
         case errors.PermissionDenied():
             return f"{error}. Use a key with the scope {error.metadata.get('scope', 'that the call needs')}"
-        case errors.NotFound(reason="AGENT_NOT_FOUND" | "TEAM_NOT_FOUND"):
+        case errors.NotFound(reason="AGENT_NOT_FOUND" | "TEAM_NOT_FOUND" | "CAMPAIGN_NOT_FOUND"):
             dimension = error.reason.partition("_")[0].lower()
             return f"{error}. Check its spelling: `tallywire values {dimension} PREFIX` lists those that begin so"
         case errors.InvalidArgument(reason="DIMENSION_REQUIRED"):

@@ -67,9 +67,10 @@ def quality(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show how conversations were scored, each version of the rubric by itself.
+    """Show how conversations were scored, by rubric.
 
-    Scores are from 0 to 1. As CSV it is a row for the period, each point and each row of a breakdown, of each version.
+    Each version of the rubric stands by itself. Scores are from 0 to 1. As CSV it is a row for the period, each point
+    and each row of a breakdown, of each version.
     """
     question, narrowed = of.question(), only.arguments()
     width, compared = options.granularity(granularity), options.compare(compare)
@@ -124,6 +125,9 @@ def render(console: Console, response: messages.GetQualityResponse) -> None:
     for rubric in response.rubrics:
         name = formatting.plain(rubric.rubric_version)
         console.print(f"\nRubric {name}\n", style="bold", markup=False, highlight=False)
+        if not rubric.figures.quality_reviews:
+            console.print("No reviews by this version; `tallywire values rubric` lists the versions that there are.")
+            continue
         _show_scores(console, response, rubric)
         for by, found in breakdowns.by_name(rubric, _HEADINGS).items():
             breakdowns.show(console, _HEADINGS[by], found, _BREAKDOWN)
@@ -133,7 +137,7 @@ def render(console: Console, response: messages.GetQualityResponse) -> None:
 
 def _coverage(response: messages.GetQualityResponse) -> str:
     """Returns how many reviews there are, and of how many conversations."""
-    reviews = f"{response.quality_reviews:,} review{'' if response.quality_reviews == 1 else 's'}"
+    reviews = f"{response.quality_reviews:,} review{'' if response.quality_reviews == 1 else 's'} (all rubrics)"
     if not response.HasField("conversations_closed"):
         return f"{reviews}. Conversations are not kept by this filter, so there is no coverage."
     closed = f"{response.conversations_closed:,} closed conversations"

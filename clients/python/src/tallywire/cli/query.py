@@ -75,7 +75,7 @@ def top(
     output: options.OutputOptions,
     totals: table_options.Totals = False,
 ) -> None:
-    """Rank the values of a dimension by a metric, with their shares.
+    """Rank the values of a dimension by a metric.
 
     As in `top agent --metric cost_micros`. Without --metric, by events. Further metrics stand beside the first one.
     """

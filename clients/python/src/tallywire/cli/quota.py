@@ -18,7 +18,10 @@ _FIGURES: Final = tuple(
 @problems.reported
 @options.grouped
 def quota(*, to: options.ServerOptions, output: options.OutputOptions) -> None:
-    """Show what is used of the monthly quota of events, and how far it will reach."""
+    """Show how much of the monthly quota is used.
+
+    Also at what pace, and how far it will reach.
+    """
     with to.connect() as server:
         found = server.quota()
     output.emit(

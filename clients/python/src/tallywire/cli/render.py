@@ -118,6 +118,8 @@ _HUMAN: Final[tuple[_Row, ...]] = (
     ("tasks_completed", "Tasks completed", formatting.count),
 )
 
+_OF_ONE_AGENT: Final = ("available_time_ms", "occupancy")
+
 
 def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse) -> None:
     """Prints the key figures with their changes, those of an earlier period if there are any, and the most frequent
@@ -126,6 +128,8 @@ def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse
     answer, context, earlier = response.overview, response.context, response.HasField("earlier")
     notes = layout.comparison(response.compared, formatting.zone(context.time_zone))
     console.print(layout.heading("Overview", context, notes))
+    if not answer.events:
+        console.print(_nothing(context), highlight=False)
     columns = (("Value", "right"), *((("Earlier", "right"),) if earlier else ()), ("Change", "right"))
     table = layout.table(("Figure", "left"), *columns)
     for section in (*_OVERVIEW, *families.counted(answer, response.earlier)):
@@ -137,6 +141,14 @@ def overview(console: Console, response: metrics_service_pb2.GetOverviewResponse
     if answer.events_by_type:
         console.print()
         _event_types(console, answer.events_by_type)
+
+
+def _nothing(context: answer_pb2.AnswerContext) -> str:
+    """Returns what to say of a period in which nothing was counted."""
+    if not context.HasField("first_event_at"):
+        return "The organization has no events yet; `tallywire track` stores one.\n"
+    first = formatting.instant(context.first_event_at, formatting.zone(context.time_zone), "%Y-%m-%d")
+    return f"Nothing was counted. The first event of all is of {first}: ask --from then.\n"
 
 
 def _pair(
@@ -164,8 +176,9 @@ def agent(
     console.print(layout.heading(formatting.plain(title), response.context, notes, about))
     columns = (("Value", "right"), *((("Earlier", "right"),) if earlier else ()))
     table = layout.table(("Figure", "left"), *columns)
-    human = any(answer.HasField("available_time_ms") or getattr(answer, name) for name, _, _ in _HUMAN)
-    for section in (*_AGENT, _HUMAN) if human else _AGENT:
+    people = [row for row in _HUMAN if not team_id or row[0] not in _OF_ONE_AGENT]
+    human = any(answer.HasField("available_time_ms") or getattr(answer, name) for name, _, _ in people)
+    for section in (*_AGENT, people) if human else _AGENT:
         for name, label, form in section:
             table.add_row(label, *_pair(answer, earlier, name, form, response.context))
         table.add_section()

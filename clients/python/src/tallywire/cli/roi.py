@@ -1,15 +1,15 @@
 """The command that shows the return of AI agents."""
 
 from collections.abc import Iterator, Sequence
-from datetime import tzinfo
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 from tallywire import requests
-from tallywire.cli import csv_output, formatting, json_output, layout, options, problems, tables
+from tallywire.cli import csv_output, figure_tables, formatting, json_output, layout, options, problems, tables
 from tallywire.cli.csv_output import Cell, Sheet
+from tallywire.cli.figure_tables import Figure
 from tallywire.v1 import metrics_service_pb2
 
 _MICROS: Final = 1_000_000
@@ -24,6 +24,14 @@ _ESTIMATES: Final = (
     ("savings_micros", "Savings", formatting.money),
     ("roi", "Return", formatting.fraction),
     ("break_even_conversations", "Break-even, resolved", formatting.count),
+)
+# Of the base reading of a point.
+_SERIES: Final = (
+    Figure(label="Closed", value=lambda point: point.roi.conversations_closed, form=formatting.short),
+    Figure(label="Resolved", value=lambda point: point.roi.conversations_resolved, form=formatting.short),
+    Figure(label="Avoided", value=lambda point: point.roi.base.human_cost_avoided_micros, form=formatting.money),
+    Figure(label="AI", value=lambda point: point.roi.base.ai_cost_micros, form=formatting.money),
+    Figure(label="Savings", value=lambda point: point.roi.base.savings_micros, form=formatting.money),
 )
 _READINGS: Final = ("low", "base", "high")
 
@@ -46,7 +54,7 @@ def roi(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show what AI agents cost and the human work that they spared.
+    """Show what AI agents cost and what work they spared.
 
     Costs are in units of the organization's currency. What is not given is the organization's own assumption.
     """
@@ -83,7 +91,9 @@ def sheet(response: metrics_service_pb2.GetRoiResponse) -> Sheet:
 
 def render(console: Console, response: metrics_service_pb2.GetRoiResponse) -> None:
     """Prints the three readings, what they assume, and the base reading of each point of the series."""
-    console.print(layout.heading("Return of AI agents", response.context))
+    context = response.context
+    notes = layout.comparison(response.compared, formatting.zone(context.time_zone))
+    console.print(layout.heading(f"Return of AI agents ({formatting.plain(context.currency)})", context, notes))
     if not response.HasField("roi"):
         console.print("Conversations are not kept by this filter: narrow by agent, channel, team or topic.")
         return
@@ -111,10 +121,7 @@ def render(console: Console, response: metrics_service_pb2.GetRoiResponse) -> No
         ],
     )
     if response.points:
-        console.print()
-        where = formatting.zone(response.context.time_zone)
-        names = ("Start", "Closed", "Resolved", "Avoided", "AI", "Savings")
-        tables.show(console, _columns(*names), [_point(response, one, where) for one in response.points])
+        figure_tables.show_series(console, context, response.granularity, response.points, _SERIES)
 
 
 def _columns(first: str, *others: str) -> list[tables.Column]:
@@ -125,16 +132,6 @@ def _source(number: int) -> str:
     names = metrics_service_pb2.RoiAssumptionSource.DESCRIPTOR.values_by_number
     prefix = "ROI_ASSUMPTION_SOURCE_"
     return names[number].name.removeprefix(prefix).lower() if number in names else str(number)
-
-
-def _point(
-    response: metrics_service_pb2.GetRoiResponse, point: metrics_service_pb2.RoiPoint, where: tzinfo
-) -> list[str]:
-    name = formatting.bucket(point.bucket.start, where, response.granularity)
-    base, money = point.roi.base, formatting.money
-    counts = (point.roi.conversations_closed, point.roi.conversations_resolved)
-    amounts = (base.human_cost_avoided_micros, base.ai_cost_micros, base.savings_micros)
-    return [name, *map(formatting.short, counts), *map(money, amounts)]
 
 
 def _rows(response: metrics_service_pb2.GetRoiResponse) -> Iterator[Sequence[Cell]]:
