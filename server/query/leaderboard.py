@@ -96,5 +96,6 @@ async def _planned(organization_id: int, question: LeaderboardQuestion, driver: 
     )
     assert plan is not None  # noqa: S101 - events carry agents and teams
     if plan.missing_pair:
-        await pairs.checked_from(driver, organization_id, Filter(dimension=plan.group.dimension), period.span)
+        kept = Filter(dimension=plan.group.dimension)
+        await pairs.checked_from(driver, organization_id, kept, period.span, field="team_id")
     return _Plan(parts=plan)

@@ -22,9 +22,11 @@ async def listed(queries: Queries, principal: Principal) -> Sequence[KeptPair]:
         return [*pairs.standing(), *await stored_pairs.kept(driver, principal.organization_id)]
 
 
-async def checked_from(driver: Driver, organization_id: int, part: Filter, span: Span) -> int:
+async def checked_from(driver: Driver, organization_id: int, part: Filter, span: Span, *, field: str = "filter") -> int:
     """Refuses a part that is a pair of dimensions whose figures are not kept, or not for all of a span; returns from
     which quarter hour on figures are complete, 0 for all time. To be asked in the snapshot in which they are read.
+
+    field is the one of the request that asks for the pair.
     """
     if part.dimension.sides is None or part.dimension in dimensions.TABLE.standing:
         return 0
@@ -36,7 +38,7 @@ async def checked_from(driver: Driver, organization_id: int, part: Filter, span:
             Reason.PAIR_NOT_KEPT,
             f"figures by {part.dimension.name} together are not kept; pairs that are: {names}. The operator adds a pair"
             f" by naming all: organizations set NAME {options}",
-            field="filter",
+            field=field,
             metadata={"pair": part.dimension.name, "kept": names},
         )
     complete_from = kept[part.dimension]
@@ -44,7 +46,7 @@ async def checked_from(driver: Driver, organization_id: int, part: Filter, span:
         raise Refused(
             Reason.PAIR_INCOMPLETE,
             f"figures by {part.dimension.name} together are still being counted from raw events: ask again later",
-            field="filter",
+            field=field,
             metadata={"pair": part.dimension.name},
             retry_after=_ASK_AGAIN_SECONDS,
         )

@@ -174,7 +174,8 @@ async def _rows(
     try:
         if group.is_combination or group.dimension is dimensions.USER:
             raise group.not_kept()
-        kept_from = await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), spans[0])
+        kept = Filter(dimension=group.dimension)
+        kept_from = await pairs.checked_from(driver, organization_id, kept, spans[0], field="group_by")
     except Refused as why:
         found = await raw_rows.count(driver, organization_id, question, group, spans, buckets, skip, why)
         return _Rows(values=found.values, number=found.number, counted=found.cells)

@@ -62,6 +62,6 @@ async def test_ranks_of_agents_and_teams(caller: Caller) -> None:
         ({"subject": 9}, "INVALID_ENUM subject"),
         ({"order": 9}, "INVALID_ENUM order"),
         ({"top": 1001}, "VALUE_OUT_OF_RANGE top"),
-        ({"team_id": "north"}, "PAIR_NOT_KEPT filter"),
+        ({"team_id": "north"}, "PAIR_NOT_KEPT team_id"),
     ):
         assert " ".join(serving.refusal(await refused(ask(caller, **fields)))[1:3]) == expected_refusal

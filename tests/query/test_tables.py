@@ -172,7 +172,7 @@ async def test_dimensions_that_are_not_kept_together_are_counted_from_raw_events
     ]
     monkeypatch.setattr(raw_rows, "MAX_EVENTS", 3)
     error = await refused(caller.table(THE_DAY, "events", by=["team", "agent"]))
-    assert serving.refusal(error)[:3] == ("FAILED_PRECONDITION", "PAIR_NOT_KEPT", "filter")
+    assert serving.refusal(error)[:3] == ("FAILED_PRECONDITION", "PAIR_NOT_KEPT", "group_by")
     assert "13 events" in (error.details() or "")
     await worlds.execute(
         database,
