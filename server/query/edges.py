@@ -34,6 +34,7 @@ from server.timerange import Edge, Interval, Span
 MAX_EVENTS = 20_000  # of the quarter hours that edges are parts of, for one question
 MOST_REQUIRED = 50_000  # of a series by the minute: about two seconds' worth
 _PORTION = 1_000  # events that are counted between two turns of the event loop
+_AT_ONCE = 200  # conversations or leads, likewise
 _Event = tuple[int, Event]  # with its revision
 # The projections whose figures are counted in edges, too; those of custom metrics are taken from events.
 PROJECTIONS = frozenset({conversation_metrics.PROJECTION, lead_metrics.PROJECTION, custom_metrics.PROJECTION})
@@ -210,15 +211,19 @@ async def _count_conversations(
 ) -> None:
     """Adds what conversations add to the edges of an interval."""
     recorded = await conversations.between(view.driver, view.organization_id, interval.start, interval.end)
-    for one in recorded.values():
+    for number, one in enumerate(recorded.values(), start=1):
         for added in counting_conversations.contributions(one):
             for edge in _holding(added.at, edges):
                 counting_conversations.add(found[edge], [added])
+        if not number % _AT_ONCE:
+            await asyncio.sleep(0)
 
 
 async def _count_leads(view: Snapshot, interval: Interval, edges: Sequence[Edge], found: Mapping[Edge, Cells]) -> None:
     """Adds what leads add to the edges of an interval."""
     recorded = await leads.between(view.driver, view.organization_id, interval.start, interval.end)
-    for one in recorded.values():
+    for number, one in enumerate(recorded.values(), start=1):
         for edge in _holding(one.began_at, edges):
             counting_leads.add(found[edge], counting_leads.contribution(one))
+        if not number % _AT_ONCE:
+            await asyncio.sleep(0)

@@ -1,5 +1,6 @@
 """Conversations as the projection keeps them, and the events that close and reopen them."""
 
+import asyncio
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from server.store.following import FollowedEvents
 from server.store.projections import ProjectionPosition, Rows
 
 _MICROSECOND = timedelta(microseconds=1)
+_AT_ONCE = 2_000  # conversations that are decoded in a turn of the event loop
 CLOSING = "conversation_key, occurred_at, event_key, kind, agent_id, channel, team_id, handoff_reason"
 _VERSION = projections.VERSION.format("conversations")
 FIELDS = tuple(one.name for one in dataclasses.fields(Conversation))
@@ -140,7 +142,12 @@ _BETWEEN = " UNION ALL ".join(
 
 async def between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> dict[bytes, Conversation]:
     """Returns the conversations that count for anything in [start, end)."""
-    return read(await driver.fetch(_BETWEEN, organization_id, start, end))
+    rows = await driver.fetch(_BETWEEN, organization_id, start, end)
+    found: dict[bytes, Conversation] = {}
+    for first in range(0, len(rows), _AT_ONCE):
+        found |= read(rows[first : first + _AT_ONCE])
+        await asyncio.sleep(0)  # yields to the event loop
+    return found
 
 
 async def count(driver: Driver, organization_id: int) -> int:
