@@ -2757,9 +2757,7 @@ class CostFigures(google.protobuf.message.Message):
     prompt_tokens: builtins.int
     """Tokens read by models."""
     cached_tokens: builtins.int
-    """Tokens read that came from the cache of the model's provider: a part of prompt_tokens. They are not kept by user: all
-    of them are in rest there.
-    """
+    """Tokens read that came from the cache of the model's provider: a part of prompt_tokens."""
     completion_tokens: builtins.int
     """Tokens written by models."""
     token_usage: builtins.int
