@@ -121,6 +121,14 @@ def shown(width: int, columns: Sequence[Column] = COLUMNS, **options: Any) -> li
     return lines
 
 
+def test_what_has_no_heading_or_is_empty_has_no_line_of_a_list() -> None:
+    console = Console(file=io.StringIO(), width=20, color_system=None)
+    columns = (Column(heading="Start", is_text=True), Column(heading="messages"), Column(heading="", is_text=True))
+    tables.show(console, columns, [["2026-01-01", "1,234", "running"], ["2026-01-02", "", ""]])
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.split("\n") == ["2026-01-01 · running", "  messages  1,234", "", "2026-01-02", ""]
+
+
 def test_a_table_fits_the_terminal() -> None:
     wide = shown(120, charts=lambda width: ["█" * width, "█"])
     assert wide[0].split() == ["agent", "messages_sent", "avg_response_time_ms"]

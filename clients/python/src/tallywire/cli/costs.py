@@ -47,7 +47,7 @@ _RESOURCES: Final = {
 def costs(
     *,
     of: options.PeriodOptions,
-    rows: Annotated[int | None, typer.Option(min=1, max=100, help="Rows of each breakdown. Default: 10.")] = None,
+    top: options.Top = None,
     granularity: Annotated[
         str | None, typer.Option(help="Show a series, too, of points so wide: hour, day, week or month.")
     ] = None,
@@ -63,7 +63,7 @@ def costs(
     with to.connect() as server:
         asked = options.asked(question, server)
         response = server.costs(
-            asked.start, asked.end, rows=rows, granularity=width, time_zone=asked.time_zone, compare=compared
+            asked.start, asked.end, rows=top, granularity=width, time_zone=asked.time_zone, compare=compared
         )
     output.emit(
         document=lambda: json_output.of(response),

@@ -53,7 +53,10 @@ def render(console: Console, response: metrics_service_pb2.GetDailyStatsResponse
     console.print(layout.heading("Days", response.context))
     tables.show(
         console,
-        [tables.Column(heading="Day"), *(tables.Column(heading=heading) for heading in _headings(currency))],
+        [
+            tables.Column(heading="Day", is_text=True),
+            *(tables.Column(heading=heading) for heading in _headings(currency)),
+        ],
         [[_name(day, where), *_cells(day)] for day in response.days],
         apart=[["All", *_cells(response.total)]],
     )

@@ -92,7 +92,7 @@ def render(
         return
     has_names = any(row.display_name for row in response.rows)
     columns = [
-        Column(heading="Rank"),
+        Column(heading="Rank", is_text=True, least=4),
         Column(heading=subject, is_text=True),
         *([Column(heading="Name", is_text=True)] if has_names else []),
         *(Column(heading=heading) for _, heading in _COLUMNS.values()),

@@ -134,7 +134,9 @@ def _table(
 
 
 def _list(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a block of lines for each row: the texts that it begins with, and a line for each other cell."""
+    """Prints a block of lines for each row: the texts that it begins with or that have no heading, and a line for each
+    other cell that is not empty.
+    """
     titles = next((place for place, column in enumerate(columns) if not column.is_text), len(columns))
     left = max((cell_len(column.heading) for column in columns[titles:]), default=0)
     figures = [place for place, column in enumerate(columns) if not column.is_text]
@@ -143,10 +145,12 @@ def _list(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[s
     for number, row in enumerate(rows):
         if number:
             console.print()
-        if titles:
-            title = Text(" · ".join(filter(None, row[:titles])), style="bold")
-            console.print(title, no_wrap=True, overflow="ellipsis")
+        named = [cell for column, cell in zip(columns, row, strict=True) if not column.heading]
+        if title := " · ".join(filter(None, [*row[:titles], *named])):
+            console.print(Text(title, style="bold"), no_wrap=True, overflow="ellipsis")
         for column, cell in zip(columns[titles:], row[titles:], strict=True):
+            if not column.heading or not cell:
+                continue
             line = Text(column.heading)
             line.truncate(left, overflow="ellipsis", pad=True)
             line.append(" " * _GAP)
