@@ -136,9 +136,10 @@ def ending(second: str) -> str:
     return _BETWEEN + second
 
 
-def combination(some: Sequence[Dimension]) -> Dimension:
+@functools.cache
+def combination(*some: Dimension) -> Dimension:
     """Returns what stands for dimensions together of which no figures are kept, so that they have to be counted from
-    events.
+    events. The same ones have the same, so that what is remembered by dimension does not grow with questions.
     """
     names = ",".join(one.name for one in some)
     return Dimension(number=NO_NUMBER, name=names, description=f"What carries all of {names}.")

@@ -88,7 +88,7 @@ def _dimension(involved: Sequence[Dimension]) -> Dimension:
     if len(involved) == 1:
         return involved[0]
     pair = dimensions.TABLE.pair(*involved) if len(involved) == 2 else None
-    return pair or dimensions.combination(involved)
+    return pair or dimensions.combination(*involved)
 
 
 def _given(part: Filter) -> dict[Dimension, str]:

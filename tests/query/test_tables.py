@@ -11,7 +11,8 @@ import pytest
 
 from server import errors, timerange
 from server.catalog import dimensions, figures, registry
-from server.query import raw_rows, table_rows
+from server.catalog.filters import Filter
+from server.query import grouping, raw_rows, table_rows
 from server.rollups import fold
 from server.settings import Settings
 from server.store.database import Database
@@ -464,3 +465,10 @@ def _random_event(dice: random.Random, number: int) -> event_pb2.Event:
                 response_time_ms=dice.randrange(5000), model=dice.choice(values), cost_micros=5
             )
             return e("message.sent", minute, **fields, **conversation, message=detail)
+
+
+def test_questions_for_the_same_dimensions_share_one() -> None:
+    """Else what is remembered by dimension would grow with every question."""
+    asked = [dimensions.AGENT, dimensions.USER]
+    found = {one.dimension for _ in range(2) if (one := grouping.grouping(asked, Filter())) is not None}
+    assert len(found) == 1
