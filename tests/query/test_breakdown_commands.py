@@ -106,14 +106,14 @@ async def _quality(server: Running, caller: Caller) -> None:
     text = await commands.shown(server.address, caller, "quality", *PERIOD)
     lines = cells(text)
     assert "5 reviews (all rubrics) of 5 closed conversations: 100.0 %" in text
-    assert ["v2", "3", "0.500", "66.7", "%"] in [line[:5] for line in lines], text
-    assert ["Overall", "3", "0.500", "0.500", "66.7", "%", "▁█▁▁▁█▁▁▁█"] in lines, text
-    assert ["Ada", "2", "0.700", "50.0", "%", "–", "0.500", "–"] in lines, text
+    assert ["v2", "3", "50.0", "%", "66.7", "%"] in [line[:6] for line in lines], text
+    assert ["Overall", "3", "50.0", "%", "50.0", "%", "66.7", "%", "▁█▁▁▁█▁▁▁█"] in lines, text
+    assert ["Ada", "2", "70.0", "%", "50.0", "%", "–", "50.0", "%", "–"] in lines, text
     assert "2024-05-15 12:00" not in text  # no points of several versions
     text = await commands.shown(
         server.address, caller, "quality", *PERIOD, "--rubric", "v2", "--compare", "previous", "--agent", "a"
     )
-    assert ["2024-05-15", "12:00", "2", "0.700"] in cells(text), text
+    assert ["2024-05-15", "12:00", "2", "70.0", "%"] in cells(text), text
     text = await commands.shown(server.address, caller, "quality", *PERIOD, "--rubric", "v9")
     assert "No reviews by this version" in text
     rows = await commands.csv(server.address, caller, "quality", *PERIOD, "--threshold", "0.3")

@@ -13,10 +13,10 @@ from tallywire.v1 import api_usage_pb2 as messages
 _FIGURES: Final = tuple(field.name for field in messages.ApiFigures.DESCRIPTOR.fields)
 _PERIOD: Final = (
     figure("api_calls", "Calls"),
-    figure("api_errors", "· failed (status 500 and above)"),
-    figure("api_client_errors", "· refused (status 400 to 499)"),
+    figure("api_errors", "· errors (status 500 and above)"),
+    figure("api_client_errors", "· client errors (status 400 to 499)"),
     figure("api_error_rate", "Error rate", formatting.fraction),
-    figure("api_client_error_rate", "Refusal rate", formatting.fraction),
+    figure("api_client_error_rate", "Client error rate", formatting.fraction),
     figure("avg_api_latency_ms", "Latency, mean", formatting.milliseconds),
     figure("p50_api_latency_ms", "Latency, median", formatting.milliseconds),
     figure("p90_api_latency_ms", "Latency, p90", formatting.milliseconds),
@@ -28,16 +28,16 @@ _PERIOD: Final = (
 )
 _BREAKDOWN: Final = (
     figure("api_calls", "Calls", formatting.short),
-    figure("api_errors", "Failed", formatting.short),
+    figure("api_errors", "Errors", formatting.short),
     figure("api_error_rate", "Error rate", formatting.fraction),
-    figure("api_client_errors", "Refused", formatting.short),
+    figure("api_client_errors", "Client errors", formatting.short),
     figure("avg_api_latency_ms", "Mean", formatting.milliseconds),
     figure("p95_api_latency_ms", "p95", formatting.milliseconds),
 )
 _HEADINGS: Final = {
     "by_endpoint": "Endpoint",
     "slowest_endpoints": "Slowest endpoints (p95)",
-    "failing_endpoints": "Endpoints that fail most",
+    "failing_endpoints": "Endpoints with most errors",
     "by_method": "Method",
     "by_status_class": "Status",
 }
@@ -55,7 +55,7 @@ def api(
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Show calls of APIs and tools: failures, latency, bytes.
+    """Show calls of APIs and tools: errors, latency, bytes.
 
     Figures are those of the period, by endpoint, method and class of status codes, and of each point of a series.
 

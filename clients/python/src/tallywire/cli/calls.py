@@ -32,9 +32,9 @@ _INBOUND: Final = (
     figure("call_abandonment_rate", "Abandonment rate", formatting.fraction),
 )
 _TIMES: Final = (
-    figure("avg_wait_ms", "Wait, mean", formatting.milliseconds),
-    figure("avg_abandoned_wait_ms", "Wait before hanging up, mean", formatting.milliseconds),
-    figure("calls_handled", "Ended, either direction"),
+    figure("avg_wait_ms", "Waiting time, mean", formatting.milliseconds),
+    figure("avg_abandoned_wait_ms", "Waiting time before hanging up, mean", formatting.milliseconds),
+    figure("calls_handled", "Calls handled"),
     figure("avg_handle_time_ms", "Handle time, mean", formatting.milliseconds),
 )
 _OUTBOUND: Final = (
@@ -52,7 +52,7 @@ _DISTRIBUTIONS: Final = (
     ("Wrap-up", "wrap_up_time_ms"),
     ("Handle", "handle_time_ms"),
 )
-_NOT_OF_POINTS: Final = ("Answered", "Ended")  # for which the lines of points have no room
+_NOT_OF_POINTS: Final = ("Answered", "Handled")  # for which the lines of points have no room
 _STATISTICS: Final = (
     ("avg", "Mean"),
     ("p50", "Median"),
@@ -162,7 +162,7 @@ def _breakdown_figures(response: messages.GetCallMetricsResponse) -> list[Figure
         figure("calls_abandoned", "Abandoned", formatting.short),
         *(_level(0, f"In {seconds}s") for seconds in _levels(response)[:1]),
         figure("avg_wait_ms", "Wait", formatting.milliseconds),
-        figure("calls_handled", "Ended", formatting.short),
+        figure("calls_handled", "Handled", formatting.short),
         figure("avg_handle_time_ms", "Handle", formatting.milliseconds),
     ]
 

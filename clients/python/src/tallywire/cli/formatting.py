@@ -57,11 +57,6 @@ def rating(value: float) -> str:
     return f"{value:.2f}"
 
 
-def score(value: float) -> str:
-    """Returns a score from 0 to 1 with three decimals."""
-    return f"{value:.3f}"
-
-
 def money(value: float) -> str:
     """Returns millionths of the organization's currency in whole units, with more decimals for small amounts."""
     units = value / 1_000_000

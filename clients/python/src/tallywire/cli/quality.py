@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tallywire.cli import (
     breakdowns,
+    completion,
     csv_output,
     figure_tables,
     formatting,
@@ -41,13 +42,13 @@ def _number(score: str, number: str) -> Callable[[messages.QualityFigures], floa
 
 _BREAKDOWN: Final = (
     figure_tables.figure("quality_reviews", "Reviews", formatting.short),
-    Figure(label="Overall", value=_number("overall", "mean"), form=formatting.score),
+    Figure(label="Overall", value=_number("overall", "mean"), form=formatting.fraction),
     Figure(label="Poor", value=_number("overall", "poor_share"), form=formatting.fraction),
-    *(Figure(label=name.capitalize(), value=_number(name, "mean"), form=formatting.score) for name in _SCORES[1:]),
+    *(Figure(label=name.capitalize(), value=_number(name, "mean"), form=formatting.fraction) for name in _SCORES[1:]),
 )
 _SERIES: Final = (
     figure_tables.figure("quality_reviews", "Reviews"),
-    figure_tables.figure("avg_quality_overall", "Overall", formatting.score),
+    figure_tables.figure("avg_quality_overall", "Overall", formatting.fraction),
 )
 
 
@@ -56,7 +57,12 @@ _SERIES: Final = (
 def quality(
     *,
     of: options.PeriodOptions,
-    rubric: Annotated[str | None, typer.Option(help="Only this version of the rubric, with a series.")] = None,
+    rubric: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completion.values_of("rubric"), help="Only this version of the rubric, with a series."
+        ),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="The score below which a review is poor. Default: 0.7.")
     ] = None,
@@ -69,8 +75,8 @@ def quality(
 ) -> None:
     """Show how conversations were scored, by rubric.
 
-    Each version of the rubric stands by itself. Scores are from 0 to 1. As CSV it is a row for the period, each point
-    and each row of a breakdown, of each version.
+    Each version of the rubric stands by itself. Scores are shares of the best one. As CSV it is a row for the period,
+    each point and each row of a breakdown, of each version.
     """
     question, narrowed = of.question(), only.arguments()
     width, compared = options.granularity(granularity), options.compare(compare)
@@ -178,14 +184,14 @@ def _show_scores(console: Console, response: messages.GetQualityResponse, rubric
         score: messages.QualityScore = getattr(rubric.figures, name)
         cells = [
             formatting.short(score.reviews),
-            formatting.field(score, "mean", formatting.score),
-            *([formatting.field(getattr(rubric.earlier, name), "mean", formatting.score)] if has_earlier else []),
-            formatting.field(score, "median", formatting.score),
+            formatting.field(score, "mean", formatting.fraction),
+            *([formatting.field(getattr(rubric.earlier, name), "mean", formatting.fraction)] if has_earlier else []),
+            formatting.field(score, "median", formatting.fraction),
             formatting.field(score, "poor_share", formatting.fraction),
         ]
         rows.append([name.capitalize(), *cells])
         charts.append(formatting.sparkline(list(score.tenths), _TENTHS))
-    poor = f"Below {response.threshold:g}"
+    poor = f"Below {formatting.fraction(response.threshold)}"
     headings = ("Reviews", "Mean", *(("Earlier",) if has_earlier else ()), "Median", poor)
     tables.show(
         console,
