@@ -9,8 +9,8 @@ import answers
 import pytest
 from rich.console import Console
 
-from tallywire.cli import formatting, json_output, points, render
-from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
+from tallywire.cli import api, breakdowns, formatting, json_output, points, render
+from tallywire.v1 import answer_pb2, api_usage_pb2, metrics_service_pb2, time_pb2
 
 
 def printed(what: Any, answer: Any) -> str:
@@ -211,3 +211,29 @@ def test_json_has_every_key_and_null_for_what_is_absent() -> None:
     assert usage["granularity"] == "GRANULARITY_DAY"
     assert usage["series"][2]["values"][:2] == [{"integer": 0, "number": None}, {"integer": None, "number": None}]
     assert usage["storage_by_kind"] == []
+
+
+def test_what_is_not_kept_together_says_why() -> None:
+    pair = metrics_service_pb2.DimensionPair
+    later = pair(name="agent,topic", complete=True)
+    later.complete_from.FromDatetime(answers.START)
+    kept = [pair(name="rubric,scorer", complete=True, standing=True), pair(name="agent,queue"), later]
+    assert breakdowns.explained(["agent,queue", "agent,topic", "agent,team"], kept).splitlines() == [
+        "Figures by agent,queue are still being counted: ask again later.",
+        "Figures by agent,topic are kept since 2026-01-05T00:00:00Z: --from 2026-01-05T00:00:00Z",
+        "Not kept: figures by agent,team.",
+        "The operator declares it by",
+        "  python -m server organizations set NAME --pair agent,queue \\",
+        "    --pair agent,topic --pair agent,team",
+    ]
+
+
+def test_a_breakdown_has_what_stands_apart_below_it() -> None:
+    answer = api_usage_pb2.GetApiUsageResponse(context=answers.context(), granularity=time_pb2.GRANULARITY_DAY)
+    found = answer.by_endpoint
+    found.rows.add(value="GET /a\x1b[31m").figures.api_calls = 12_345
+    found.rest.api_calls, found.other.api_calls, found.other.api_errors = 0, 7, 1
+    lines = [line.split() for line in printed(api.render, answer).splitlines()]
+    assert ["GET", "/a?[31m", "12.3k", "–", "–", "–", "–", "–"] in lines
+    assert ["_other", "7", "1", "–", "–", "–", "–"] in lines
+    assert "rest" not in printed(api.render, answer)  # of nothing

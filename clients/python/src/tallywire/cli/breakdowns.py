@@ -12,7 +12,7 @@ from tallywire.cli import csv_output, formatting, tables
 from tallywire.cli.csv_output import Cell
 from tallywire.cli.figure_tables import Figure
 from tallywire.cli.tables import Column
-from tallywire.v1 import api_usage_pb2, call_metrics_pb2, quality_pb2
+from tallywire.v1 import api_usage_pb2, call_metrics_pb2, metrics_service_pb2, quality_pb2
 
 Breakdown = api_usage_pb2.ApiBreakdown | call_metrics_pb2.CallBreakdown | quality_pb2.QualityBreakdown
 _NOTHING: Final = ("0", "0.00", formatting.ABSENT)
@@ -82,23 +82,43 @@ def by_name(answer: Any, names: Iterable[str]) -> dict[str, Breakdown]:
 
 
 def declaration(server: client.Client, found: Iterable[Breakdown]) -> str:
-    """Returns what to say of breakdowns that are not kept together with a filter, with the operator's command that
-    declares their pairs; nothing where all are kept. The command names all pairs, since it replaces those of before.
+    """Returns what to say of breakdowns that are not kept together with a filter; nothing where all are kept."""
+    missing = list(dict.fromkeys(name for one in found if (name := _missing_pair(one))))
+    return explained(missing, server.metrics().pairs) if missing else ""
+
+
+def explained(missing: Sequence[str], pairs: Iterable[metrics_service_pb2.DimensionPair]) -> str:
+    """Returns why pairs have no figures: they are still counted, are kept from a later time on, or nobody has declared
+    them. For those it has the operator's command, which names all pairs, since it replaces those of before.
     """
-    missing = list(dict.fromkeys(name for one in found if (name := formatting.plain(_missing_pair(one)))))
-    if not missing:
-        return ""
-    declared = [formatting.plain(one.name) for one in server.metrics().pairs if not one.standing]
+    kept = {one.name: one for one in pairs}
+    lines, undeclared = [], []
+    for name in map(formatting.plain, missing):
+        pair = kept.get(name)
+        if pair is None:
+            undeclared.append(name)
+        elif pair.HasField("complete_from"):
+            start = pair.complete_from.ToJsonString()
+            lines.append(f"Figures by {name} are kept since {start}: --from {start}")
+        else:
+            lines.append(f"Figures by {name} are still being counted: ask again later.")
+    if undeclared:
+        lines.append(f"Not kept: figures by {' and by '.join(undeclared)}.")
+        lines.append(f"The operator declares {'it' if len(undeclared) == 1 else 'them'} by")
+        lines += _command([*(formatting.plain(one.name) for one in kept.values() if not one.standing), *undeclared])
+    return "\n".join(lines)
+
+
+def _command(names: Iterable[str]) -> list[str]:
+    """Returns the lines of the operator's command that declares pairs."""
     lines = [f"  {_COMMAND}"]
-    for name in [*declared, *missing]:
+    for name in names:
         option = f" --pair {name}"
         if len(lines[-1] + option) > _WIDTH:
             lines[-1] += " \\"
             lines.append("   ")
         lines[-1] += option
-    them = "it" if len(missing) == 1 else "them"
-    command = "\n".join(lines)
-    return f"Not kept: figures by {' and by '.join(missing)}.\nThe operator declares {them} by\n{command}"
+    return lines
 
 
 def note(console: Console, text: str) -> None:
