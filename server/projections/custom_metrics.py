@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 from datetime import datetime
 
-from server.catalog import custom_counting
+from server.catalog import cells, custom_counting
 from server.catalog.cells import Cells
 from server.catalog.counting import Overflow
 from server.catalog.custom_metrics import PROJECTION, KeptMetric
@@ -15,6 +15,8 @@ from server.store import custom_metrics as stored
 from server.store import custom_values, members
 from server.store.database import Driver
 from server.store.projections import ProjectionPosition, Rows
+
+_VALUES_AT_ONCE = 10_000  # each costs some 7 µs
 
 
 class CustomMetricCounting:
@@ -52,7 +54,17 @@ class CustomMetricCounting:
 async def count(driver: Driver, organization_id: int, metrics: Sequence[KeptMetric], events: Sequence[Event]) -> Cells:
     """Returns what events add to the figures of metrics. It gives numbers to distinct values that have none, and notes
     values that cannot be taken. The counting must be locked.
+
+    So many events are counted at once that the event loop is not kept for long, however many metrics take them.
     """
+    changes: Cells = {}
+    at_once = max(1, _VALUES_AT_ONCE // max(1, len(metrics)))
+    for first in range(0, len(events), at_once):
+        cells.add_all(changes, await _count(driver, organization_id, metrics, events[first : first + at_once]))
+    return changes
+
+
+async def _count(driver: Driver, organization_id: int, metrics: Sequence[KeptMetric], events: Sequence[Event]) -> Cells:
     found = custom_counting.taken(metrics, events)
     await stored.note_not_numbers(driver, organization_id, found.not_numbers)
     if not found.each:

@@ -13,6 +13,7 @@ import pytest
 from server import errors, timerange
 from server.app import Running
 from server.catalog import custom_metrics
+from server.projections import custom_metrics as counting
 from server.projections.rebuild import rebuild
 from server.projections.registry import PROJECTIONS
 from server.rollups import audit, fold
@@ -102,7 +103,10 @@ async def without_mismatch(database: Database, caller: Caller) -> None:
     assert report.mismatches == 0, report
 
 
-async def test_a_small_world_through_every_aggregation(accounts: Accounts, database: Database) -> None:
+async def test_a_small_world_through_every_aggregation(
+    accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "_VALUES_AT_ONCE", 30)  # so that steps count in several portions
     caller = await accounts.caller(scopes=ADMIN)
     await worlds.keep_every_width(database, caller.organization_id)
     early = order(0, plan="gold", total=10.125, buyer="ann", country="NO")
