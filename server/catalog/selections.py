@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from server.catalog.cells import Cell
+from server.catalog.cells import KEY_SPAN, Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
 from server.timerange import Edge, Interval, Span
@@ -21,6 +21,11 @@ class Wanted:
     histograms: Sequence[int] = ()
     sets: Sequence[int] = ()
     projections: Sequence[str] = ()
+
+    @property
+    def measures(self) -> set[int]:
+        """Returns the numbers of the measures that any of it is of."""
+        return {key // KEY_SPAN for key in self.counters}.union(self.histograms, self.sets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

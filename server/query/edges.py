@@ -111,7 +111,11 @@ class EdgedSelections:
         view = await windows.of_a_question(
             driver, organization_id, tuple(pairs), found.projections.get(custom_metrics.PROJECTION)
         )
-        counted = await _count(view, self.edges, wanted.projections) if view is not None else {}
+        counted: Mapping[Edge, Cells] = {}
+        if view is not None:
+            measures = wanted.measures
+            asked = [one for one in view.custom if one.number in measures]  # the organization may have many more
+            counted = await _count(dataclasses.replace(view, custom=asked), self.edges, wanted.projections)
         types = dict(found.event_types)
         if self.event_types is not None:
             for name, count in _types(counted, self.event_types).items():
