@@ -9,7 +9,7 @@ import answers
 import pytest
 from rich.console import Console
 
-from tallywire.cli import api, breakdowns, formatting, json_output, points, render
+from tallywire.cli import api, breakdowns, formatting, hours_of_week, json_output, points, render
 from tallywire.v1 import answer_pb2, api_usage_pb2, metrics_service_pb2, time_pb2
 
 
@@ -237,3 +237,13 @@ def test_a_breakdown_has_what_stands_apart_below_it() -> None:
     assert ["GET", "/a?[31m", "12.3k", "–", "–", "–", "–", "–"] in lines
     assert ["_other", "7", "1", "–", "–", "–", "–"] in lines
     assert "rest" not in printed(api.render, answer)  # of nothing
+
+
+def test_a_heat_map_begins_on_the_first_day_of_the_week() -> None:
+    def show(console: Console, counts: dict[tuple[int, int], int]) -> None:
+        hours_of_week.show(console, [("Offered", counts), ("Abandoned", {(7, 0): 0})], time_pb2.WEEKDAY_SUNDAY)
+
+    lines = printed(show, {(7, 0): 1, (7, 1): 80, (1, 23): 40}).splitlines()
+    assert lines[2].split() == ["Offered", "(█", "=", "80)"]
+    assert [line.split() for line in lines[4:6]] == [["Sun", "▁█" + "·" * 22, "81"], ["Mon", "·" * 23 + "▄", "40"]]
+    assert [line.split()[0] for line in lines[6:]] == ["Tue", "Wed", "Thu", "Fri", "Sat"]

@@ -135,7 +135,7 @@ def render(console: Console, response: messages.GetCallMetricsResponse, missing:
     hours = response.hours_of_week
     offered = {(one.weekday, one.hour): one.calls_offered for one in hours}
     abandoned = {(one.weekday, one.hour): one.calls_abandoned for one in hours}
-    hours_of_week.show(console, [("Offered", offered), ("Abandoned", abandoned)])
+    hours_of_week.show(console, [("Offered", offered), ("Abandoned", abandoned)], context.week_start)
     series = [one for one in columns if one.label not in _NOT_OF_POINTS]
     figure_tables.show_series(console, context, response.granularity, response.series, series)
     breakdowns.note(console, missing)

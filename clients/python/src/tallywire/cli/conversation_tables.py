@@ -64,7 +64,7 @@ def render(console: Console, response: messages.GetConversationMetricsResponse) 
         _breakdown(console, _HEADINGS[name], found)
     _bins(console, "Duration", response.duration_bins, formatting.milliseconds)
     _bins(console, "Messages", response.message_bins, formatting.count)
-    _hours(console, response.hours_of_week)
+    _hours(console, response)
     figure_tables.show_series(console, context, response.granularity, response.series, _SERIES)
 
 
@@ -194,10 +194,11 @@ def _bounds(one: messages.DistributionBin, form: _Form) -> str:
     return f"{form(one.lower)} to below {form(one.upper)}"
 
 
-def _hours(console: Console, hours: Sequence[messages.HourOfWeek]) -> None:
+def _hours(console: Console, response: messages.GetConversationMetricsResponse) -> None:
+    hours = response.hours_of_week
     began = {(one.weekday, one.hour): one.started for one in hours}
     escalated = {(one.weekday, one.hour): one.escalated for one in hours}
-    hours_of_week.show(console, [("Began", began), ("Handed over", escalated)])
+    hours_of_week.show(console, [("Began", began), ("Handed over", escalated)], response.context.week_start)
 
 
 def _text(heading: str, least: int = 12) -> Column:

@@ -6,8 +6,9 @@ from typing import Final
 from rich.console import Console
 
 from tallywire.cli import formatting
+from tallywire.v1 import time_pb2
 
-DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _HOURS: Final = 24
 _SHADES: Final = "▁▂▃▄▅▆▇█"
 _NONE: Final = "·"
@@ -17,8 +18,9 @@ _TOTAL: Final = 6  # characters of a count behind a day
 Hours = Mapping[tuple[int, int], int]
 
 
-def show(console: Console, maps: Sequence[tuple[str, Hours]]) -> None:
-    """Prints maps beside each other: a line for each day, a bar for each hour, and the count of the day.
+def show(console: Console, maps: Sequence[tuple[str, Hours]], week_start: time_pb2.Weekday.ValueType) -> None:
+    """Prints maps beside each other: a line for each day from that on which weeks begin, a bar for each hour, and the
+    count of the day.
 
     All bars of a map are drawn by its greatest hour, which stands beside its name. An hour without any is a point.
     Maps that do not fit the width are left out, and one of nothing but zeros is not drawn.
@@ -35,8 +37,9 @@ def show(console: Console, maps: Sequence[tuple[str, Hours]]) -> None:
     console.print("\nBy hour of the week", style="bold", highlight=False)
     for line in ("  ".join(heads), "  ".join(clocks)):
         console.print(line.rstrip(), highlight=False, markup=False)
-    for weekday, day in enumerate(DAYS, 1):
-        cells = [day]
+    for place in range(len(_DAYS)):
+        weekday = (max(1, week_start) - 1 + place) % len(_DAYS) + 1
+        cells = [_DAYS[weekday - 1]]
         for _, hours in drawn:
             counts = [hours.get((weekday, hour), 0) for hour in range(_HOURS)]
             bars = "".join(_shade(count, max(hours.values())) for count in counts)
