@@ -298,10 +298,10 @@ def of(cell: Cell, threshold: float) -> QualityFigures:
 
 def _score(cell: Cell, score: str, threshold: float, mean: Figure, median: Figure) -> Score:
     first = cells.first_bin_key(registry.MEASURES[f"quality_{score}"].number)
-    tenths, poor = [0] * _TENTHS, 0
+    tenths, poor, least = [0] * _TENTHS, 0, round(threshold * _PARTS, 3)  # 0.68 × 10,000 is a little more than 6,800
     for value, count in histogram.means(cell.bins, first):
         tenths[min(int(value * _TENTHS // _PARTS), _TENTHS - 1)] += count
-        if value < threshold * _PARTS:
+        if value < least:
             poor += count
     reviews = sum(tenths)
     return Score(

@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from server import histogram
+from server.catalog import cells, registry
+from server.catalog.cells import Cell
+from server.query import quality
 from server.rollups import fold
 from server.store.database import Database
 from tallywire.v1 import answer_pb2, event_pb2, quality_pb2, time_pb2
@@ -32,6 +36,13 @@ WORLD = [
 
 async def ask(caller: Caller, **fields: Any) -> quality_pb2.GetQualityResponse:
     return await caller.ask("GetQuality", quality_pb2.GetQualityRequest(time_range=THE_DAY, **fields))
+
+
+def test_a_score_that_is_the_threshold_is_not_below_it() -> None:
+    for score in (1700, 3400, 6800, 8100):  # as floats, these shares times 10,000 are more than that
+        cell = Cell()
+        histogram.count([score], cell.bins, cells.first_bin_key(registry.MEASURES["quality_overall"].number))
+        assert quality.of(cell, score / 10_000).scores["overall"].poor_share == 0
 
 
 async def test_reviews_by_two_rubrics(caller: Caller, database: Database) -> None:
