@@ -33,6 +33,7 @@ from server.query.conversation_figures import Cohort, ConversationFigures
 from server.query.distribution_bins import Bin
 from server.query.hours_of_week import HourOfWeek
 from server.query.queries import Queries, Read
+from server.query.running_period import RunningPeriod
 from server.rollups import overflow
 from server.store import follow_ups
 from server.store.database import Driver
@@ -113,7 +114,7 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
         followed = await _follow_ups(driver, organization_id, question, read)
         hours = await _hours(driver, organization_id, part, read)
     found, plan, by = read.found.cells, read.plan, part.dimension
-    total = plan.whole(found)
+    total = plan.period.whole(found)
     compared = plan.earlier.compared(read.found.first_event, kept_from)
     has_earlier = question.comparison is not None and plan.before is not None and compared.absence is None
     return ConversationMetrics(
@@ -143,8 +144,7 @@ class ConversationsPlan:
     """What to read. The changes compare what has passed of the period with as much of the earlier one."""
 
     earlier: Earlier
-    elapsed: Selection
-    rest: Selection | None  # what has not passed of a period that is still running
+    period: RunningPeriod
     before: Selection | None  # None where the earlier period begins before the first day that is kept
     everything: Selection  # of all time
     breakdowns: Mapping[Dimension, BreakdownPlan]
@@ -156,9 +156,7 @@ class ConversationsPlan:
 
     def selections(self) -> Iterator[Selection]:
         """Returns all of the plan's selections."""
-        yield self.elapsed
-        if self.rest is not None:
-            yield self.rest
+        yield from self.period.selections()
         if self.before is not None:
             yield self.before
         yield self.everything
@@ -166,14 +164,6 @@ class ConversationsPlan:
             yield from one.selections()
         yield from self.edges.values()
         yield from self.series
-
-    def whole(self, found: Mapping[Selection, Cell]) -> Cell:
-        """Returns the cell of the whole period."""
-        whole = Cell()
-        whole.add(found[self.elapsed])
-        if self.rest is not None:
-            whole.add(found[self.rest])
-        return whole
 
     def cell_before(self, found: Mapping[Selection, Cell]) -> Cell:
         """Returns the cell of the earlier period; an empty one where that begins before the first day that is kept."""
@@ -184,7 +174,7 @@ async def _planned(
     organization_id: int, question: ConversationsQuestion, driver: Driver, period: TimeRange
 ) -> ConversationsPlan:
     """Plans what to read: for the whole organization the breakdowns, too, whose values are ranked first."""
-    part, bounds, passed = question.part, period.bounds, period.passed
+    part, bounds = question.part, period.bounds
     earlier = comparison.earlier(question.comparison, period)
     width = question.granularity or timerange.choose_granularity(period.span)
     points = timerange.intervals(period, width)
@@ -194,8 +184,7 @@ async def _planned(
     has_bins = question.comparison is not None
     return ConversationsPlan(
         earlier=earlier,
-        elapsed=Selection.within(part, passed),
-        rest=None if passed == bounds else Selection.within(part, Interval(start=passed.end, end=bounds.end)),
+        period=RunningPeriod.of(part, period),
         before=None if earlier.is_before_floor else Selection.within(part, earlier.bounds, bins=has_bins),
         everything=Selection.of(part, everything, bins=False),
         breakdowns=await breakdowns.plans(driver, organization_id, bounds, question.cohort, question.top)
@@ -217,7 +206,7 @@ async def _follow_ups(
     if not question.part.dimension.keeps(PROJECTION):
         return Absence.NOT_KEPT
     closed = registry.METRICS[conversation_figures.metric("conversations_closed", question.cohort)]
-    if (figures.figure(closed, read.plan.whole(read.found.cells)) or 0) > MAX_FOLLOWED:
+    if (figures.figure(closed, read.plan.period.whole(read.found.cells)) or 0) > MAX_FOLLOWED:
         return Absence.TOO_MANY
     return await follow_ups.read(
         driver,
@@ -256,7 +245,7 @@ def _changes(
 ) -> dict[str, Change]:
     if absence is not None:
         return dict.fromkeys(CHANGES, Change(percent=None, absence=absence))
-    now, before = found[plan.elapsed], plan.cell_before(found)
+    now, before = found[plan.period.elapsed], plan.cell_before(found)
     return {name: changes.change(conversation_figures.metric(name, cohort), now, before, by) for name in CHANGES}
 
 

@@ -15,9 +15,10 @@ from server.query.answers import COMMON_FIGURES, Context, Period
 from server.query.changes import Absence, Change
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.queries import Queries
+from server.query.running_period import RunningPeriod
 from server.rollups import overflow
 from server.tenancy.principal import Principal
-from server.timerange import Interval, TimeRange
+from server.timerange import TimeRange
 
 MAX_EVENT_TYPES = 2000  # more than the largest limit and the types that the service knows
 FIGURES = (
@@ -105,7 +106,7 @@ async def answer(queries: Queries, principal: Principal, question: OverviewQuest
     async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, principal.organization_id, part, read.period.span)
         await overflow.check(driver, principal.organization_id, part, field="filter")
-    whole = _whole_period(read.plan, read.found.cells)
+    whole = read.plan.period.whole(read.found.cells)
     compared = read.plan.earlier.compared(read.found.first_event, kept_from)
     return Overview(
         context=read.context(FIGURES),
@@ -123,8 +124,7 @@ class OverviewPlan:
     """What to read. The changes compare what has passed of the period with as much of the earlier one."""
 
     earlier: Earlier
-    elapsed: Selection
-    rest: Selection | None  # what has not passed of a period that is still running
+    period: RunningPeriod
     before: Selection | None  # None where the earlier period begins before the first day that is kept
     storage: Mapping[str, Selection]
     storage_before: Mapping[str, Selection]  # at the end of the earlier period, if its figures are wanted
@@ -132,9 +132,7 @@ class OverviewPlan:
 
     def selections(self) -> Iterator[Selection]:
         """Returns all of the plan's selections."""
-        yield self.elapsed
-        if self.rest is not None:
-            yield self.rest
+        yield from self.period.selections()
         if self.before is not None:
             yield self.before
         yield from self.storage.values()
@@ -143,7 +141,7 @@ class OverviewPlan:
 
 def plan(part: Filter, compared_with: Comparison | None, period: TimeRange) -> OverviewPlan:
     """Returns what to read: for the whole organization storage and event types, too."""
-    bounds, passed = period.bounds, period.passed
+    bounds = period.bounds
     earlier = comparison.earlier(compared_with, period)
     is_kept = not earlier.is_before_floor
     types = EventTypeCounts(
@@ -151,8 +149,7 @@ def plan(part: Filter, compared_with: Comparison | None, period: TimeRange) -> O
     )
     return OverviewPlan(
         earlier=earlier,
-        elapsed=Selection.within(part, passed),
-        rest=None if passed == bounds else Selection.within(part, Interval(start=passed.end, end=bounds.end)),
+        period=RunningPeriod.of(part, period),
         before=Selection.within(part, earlier.bounds, bins=compared_with is not None) if is_kept else None,
         storage=storage.selections(part, bounds.end),
         storage_before=storage.selections(part, earlier.bounds.end) if compared_with and is_kept else {},
@@ -160,21 +157,12 @@ def plan(part: Filter, compared_with: Comparison | None, period: TimeRange) -> O
     )
 
 
-def _whole_period(chosen: OverviewPlan, found: Mapping[Selection, Cell]) -> Cell:
-    if chosen.rest is None:
-        return found[chosen.elapsed]
-    whole = Cell()
-    whole.add(found[chosen.elapsed])
-    whole.add(found[chosen.rest])
-    return whole
-
-
 def _changes(
     chosen: OverviewPlan, found: Mapping[Selection, Cell], by: Dimension, absence: Absence | None
 ) -> dict[str, Change]:
     if absence is not None or chosen.before is None:
         return changes.absent(absence or Absence.BEFORE_FLOOR)
-    return changes.changes(found[chosen.elapsed], found[chosen.before], by)
+    return changes.changes(found[chosen.period.elapsed], found[chosen.before], by)
 
 
 def _earlier(chosen: OverviewPlan, found: Mapping[Selection, Cell], part: Filter) -> EarlierOverview:
