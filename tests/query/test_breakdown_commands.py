@@ -78,6 +78,7 @@ async def _api(server: Running, caller: Caller) -> None:
         ("by_method", "POST", "3"),
         ("by_method_rest", "", "0"),
     } < holding(rows, "kind", "value", "api_calls")
+    assert ("point", "whole") in holding(rows, "kind", "state")
     document = await commands.document(server.address, caller, "api", *PERIOD)
     assert (document["figures"]["api_error_rate"], document["series"][0]["state"]) == (0.25, "whole")
 

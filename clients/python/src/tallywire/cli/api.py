@@ -5,7 +5,17 @@ from typing import Final
 
 from rich.console import Console
 
-from tallywire.cli import breakdowns, csv_output, figure_tables, formatting, json_output, layout, options, problems
+from tallywire.cli import (
+    breakdowns,
+    csv_output,
+    figure_tables,
+    formatting,
+    json_output,
+    layout,
+    options,
+    points,
+    problems,
+)
 from tallywire.cli.csv_output import Cell, Sheet
 from tallywire.cli.figure_tables import figure
 from tallywire.v1 import api_usage_pb2 as messages
@@ -84,7 +94,7 @@ def api(
 
 def sheet(response: messages.GetApiUsageResponse) -> Sheet:
     """Returns rows of several kinds with the same figures."""
-    return Sheet(header=("kind", "value", "start", "end", *_FIGURES), rows=_rows(response))
+    return Sheet(header=("kind", "value", "start", "end", "state", *_FIGURES), rows=_rows(response))
 
 
 def render(console: Console, response: messages.GetApiUsageResponse, missing: str = "") -> None:
@@ -102,14 +112,15 @@ def render(console: Console, response: messages.GetApiUsageResponse, missing: st
 
 def _rows(response: messages.GetApiUsageResponse) -> Iterator[Sequence[Cell]]:
     zone = response.context.time_zone
-    bounds = breakdowns.instants(response.context, zone)
-    yield "period", None, *bounds, *_cells(response.figures)
+    period = breakdowns.bounds(response.context, zone)
+    yield "period", None, *period, *_cells(response.figures)
     if response.HasField("earlier"):
-        yield "earlier", None, *breakdowns.instants(response.compared, zone), *_cells(response.earlier)
-    for point in response.series:
-        yield "point", None, *breakdowns.instants(point, zone), *_cells(point.figures)
+        yield "earlier", None, *breakdowns.bounds(response.compared, zone), *_cells(response.earlier)
+    states = points.states(response.series, response.granularity, response.context)
+    for point, state in zip(response.series, states, strict=True):
+        yield "point", None, *breakdowns.bounds(point, zone, state), *_cells(point.figures)
     for name, found in breakdowns.by_name(response, _HEADINGS).items():
-        yield from breakdowns.sheet_rows(name, found, bounds, _cells)
+        yield from breakdowns.sheet_rows(name, found, period, _cells)
 
 
 def _cells(figures: messages.ApiFigures) -> list[Cell]:

@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from rich.console import Console
 
 from tallywire import client
-from tallywire.cli import csv_output, formatting, tables
+from tallywire.cli import csv_output, formatting, points, tables
 from tallywire.cli.csv_output import Cell
 from tallywire.cli.figure_tables import Figure
 from tallywire.cli.tables import Column
@@ -64,16 +64,16 @@ def counted(rows: Iterable[Sequence[str]]) -> list[Sequence[str]]:
 
 
 def sheet_rows(
-    name: str, found: Breakdown, bounds: Sequence[Cell], cells: Callable[[Any], Iterable[Cell]]
+    name: str, found: Breakdown, period: Sequence[Cell], cells: Callable[[Any], Iterable[Cell]]
 ) -> Iterator[Sequence[Cell]]:
     """Yields rows of kind, value, the bounds of the period, and the cells of figures; for figures that are not kept a
     row with the pair that would have to be declared.
     """
     if missing := _missing_pair(found):
-        yield f"{name}_missing_pair", missing, *bounds, *(None for _ in cells(found.rest))
+        yield f"{name}_missing_pair", missing, *period, *(None for _ in cells(found.rest))
         return
     for one in parts(found):
-        yield name + one.kind, one.value, *bounds, *cells(one.figures)
+        yield name + one.kind, one.value, *period, *cells(one.figures)
 
 
 def by_name(answer: Any, names: Iterable[str]) -> dict[str, Breakdown]:
@@ -127,10 +127,10 @@ def note(console: Console, text: str) -> None:
         console.print(f"\n{text}", markup=False, highlight=False)
 
 
-def instants(span: Any, zone: str) -> tuple[Cell, Cell]:
-    """Returns the start and the end of a period or point as cells of a zone."""
+def bounds(span: Any, zone: str, state: points.PointState | None = None) -> tuple[Cell, Cell, Cell]:
+    """Returns the start and the end of a period or point as cells of a zone, and the state of a point."""
     where = formatting.zone(zone)
-    return csv_output.instant(span.start, where), csv_output.instant(span.end, where)
+    return csv_output.instant(span.start, where), csv_output.instant(span.end, where), state.value if state else None
 
 
 def _missing_pair(found: Breakdown) -> str:

@@ -15,6 +15,7 @@ from tallywire.cli import (
     json_output,
     layout,
     options,
+    points,
     problems,
     tables,
 )
@@ -114,7 +115,7 @@ def calls(
 def sheet(response: messages.GetCallMetricsResponse) -> Sheet:
     """Returns rows of several kinds with the same figures."""
     levels = (f"answered_within_{seconds}_s{part}" for seconds in _levels(response) for part in ("", "_share"))
-    return Sheet(header=("kind", "value", "start", "end", *_FIGURES, *levels), rows=_rows(response))
+    return Sheet(header=("kind", "value", "start", "end", "state", *_FIGURES, *levels), rows=_rows(response))
 
 
 def render(console: Console, response: messages.GetCallMetricsResponse, missing: str = "") -> None:
@@ -187,7 +188,7 @@ def _show_times(console: Console, figures: messages.CallFigures) -> None:
 
 def _rows(response: messages.GetCallMetricsResponse) -> Iterator[Sequence[Cell]]:
     zone = response.context.time_zone
-    bounds = breakdowns.instants(response.context, zone)
+    period = breakdowns.bounds(response.context, zone)
     levels = len(_levels(response))
 
     def cells(figures: messages.CallFigures) -> list[Cell]:
@@ -195,14 +196,15 @@ def _rows(response: messages.GetCallMetricsResponse) -> Iterator[Sequence[Cell]]
         shares += [(0, None)] * (levels - len(shares))
         return [*(csv_output.field(figures, name) for name in _FIGURES), *(cell for pair in shares for cell in pair)]
 
-    yield "period", None, *bounds, *cells(response.figures)
+    yield "period", None, *period, *cells(response.figures)
     if response.HasField("earlier"):
-        yield "earlier", None, *breakdowns.instants(response.compared, zone), *cells(response.earlier)
-    for point in response.series:
-        yield "point", None, *breakdowns.instants(point, zone), *cells(point.figures)
+        yield "earlier", None, *breakdowns.bounds(response.compared, zone), *cells(response.earlier)
+    states = points.states(response.series, response.granularity, response.context)
+    for point, state in zip(response.series, states, strict=True):
+        yield "point", None, *breakdowns.bounds(point, zone, state), *cells(point.figures)
     for name, found in breakdowns.by_name(response, _HEADINGS).items():
-        yield from breakdowns.sheet_rows(name, found, bounds, cells)
+        yield from breakdowns.sheet_rows(name, found, period, cells)
     for hour in response.hours_of_week:
         known = {name: csv_output.field(hour, name) for name in _FIGURES if name in hour.DESCRIPTOR.fields_by_name}
         blank = [None] * (2 * levels)
-        yield "hour_of_week", f"{hour.weekday} {hour.hour:02}:00", *bounds, *map(known.get, _FIGURES), *blank
+        yield "hour_of_week", f"{hour.weekday} {hour.hour:02}:00", *period, *map(known.get, _FIGURES), *blank

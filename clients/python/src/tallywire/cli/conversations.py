@@ -1,14 +1,13 @@
 """The command that shows how conversations went."""
 
 from collections.abc import Iterator, Sequence
-from datetime import tzinfo
 from typing import Annotated, Final, get_args
 
 import typer
 from google.protobuf.message import Message
 
 from tallywire import conversation_requests
-from tallywire.cli import conversation_tables, csv_output, formatting, json_output, options, problems
+from tallywire.cli import breakdowns, conversation_tables, json_output, options, points, problems
 from tallywire.cli.csv_output import Cell, Sheet
 from tallywire.v1 import conversation_metrics_pb2 as messages
 
@@ -84,30 +83,28 @@ def _cohort(text: str | None) -> conversation_requests.CohortName | None:
 def sheet(response: messages.GetConversationMetricsResponse) -> Sheet:
     """Returns rows of several kinds with the same figures."""
     numbers = (f"{name}_{number}" for name in _DISTRIBUTIONS for number in _NUMBERS)
-    return Sheet(header=("kind", "value", "start", "end", *_FIGURES, *numbers), rows=_rows(response))
+    return Sheet(header=("kind", "value", "start", "end", "state", *_FIGURES, *numbers), rows=_rows(response))
 
 
 def _rows(response: messages.GetConversationMetricsResponse) -> Iterator[Sequence[Cell]]:
-    where, context = formatting.zone(response.context.time_zone), response.context
-    yield "period", None, *_bounds(context, where), *_cells(response.figures)
+    zone = response.context.time_zone
+    period = breakdowns.bounds(response.context, zone)
+    yield "period", None, *period, *_cells(response.figures)
     if response.HasField("earlier"):
-        yield "earlier", None, *_bounds(response.compared, where), *_cells(response.earlier)
-    for point in response.series:
-        yield "point", None, *_bounds(point, where), *_cells(point.figures)
+        yield "earlier", None, *breakdowns.bounds(response.compared, zone), *_cells(response.earlier)
+    states = points.states(response.series, response.granularity, response.context)
+    for point, state in zip(response.series, states, strict=True):
+        yield "point", None, *breakdowns.bounds(point, zone, state), *_cells(point.figures)
     for name, breakdown in conversation_tables.breakdowns_of(response):
         for group in breakdown.rows:
-            yield name, group.value, *_bounds(context, where), *_cells(group.figures)
-        yield f"{name}_rest", None, *_bounds(context, where), *_cells(breakdown.rest)
-        yield f"{name}_other", None, *_bounds(context, where), *_cells(breakdown.other)
+            yield name, group.value, *period, *_cells(group.figures)
+        yield f"{name}_rest", None, *period, *_cells(breakdown.rest)
+        yield f"{name}_other", None, *period, *_cells(breakdown.other)
     for hour in response.hours_of_week:
         figures = messages.ConversationFigures(
             total_conversations=hour.started, conversations_closed=hour.closed, conversations_escalated=hour.escalated
         )
-        yield "hour_of_week", f"{hour.weekday} {hour.hour:02}:00", *_bounds(context, where), *_cells(figures)
-
-
-def _bounds(span: Message, where: tzinfo) -> Iterator[Cell]:
-    return (csv_output.instant(getattr(span, name), where) for name in ("start", "end"))
+        yield "hour_of_week", f"{hour.weekday} {hour.hour:02}:00", *period, *_cells(figures)
 
 
 def _cells(figures: messages.ConversationFigures) -> Iterator[Cell]:

@@ -113,7 +113,7 @@ def sheet(response: messages.GetQualityResponse) -> Sheet:
     """Returns rows of several kinds, of each version, with the same figures."""
     numbers = (f"{score}_{number}" for score in _SCORES for number in _NUMBERS)
     tenths = (f"overall_tenth_{place}" for place in range(1, _TENTHS + 1))
-    header = ("rubric_version", "kind", "value", "start", "end", "quality_reviews")
+    header = ("rubric_version", "kind", "value", "start", "end", "state", "quality_reviews")
     return Sheet(header=(*header, *numbers, *tenths), rows=_rows(response))
 
 
@@ -207,27 +207,27 @@ def _states(response: messages.GetQualityResponse, rubric: messages.RubricQualit
 
 def _rows(response: messages.GetQualityResponse) -> Iterator[Sequence[Cell]]:
     zone = response.context.time_zone
-    bounds = breakdowns.instants(response.context, zone)
+    period = breakdowns.bounds(response.context, zone)
     for rubric in response.rubrics:
-        for row in _rubric_rows(rubric, bounds, response):
+        for row in _rubric_rows(rubric, period, response):
             yield rubric.rubric_version, *row
 
 
 def _rubric_rows(
-    rubric: messages.RubricQuality, bounds: Sequence[Cell], response: messages.GetQualityResponse
+    rubric: messages.RubricQuality, period: Sequence[Cell], response: messages.GetQualityResponse
 ) -> Iterator[Sequence[Cell]]:
     zone = response.context.time_zone
-    yield "period", None, *bounds, *_cells(rubric.figures)
+    yield "period", None, *period, *_cells(rubric.figures)
     if rubric.HasField("earlier"):
-        yield "earlier", None, *breakdowns.instants(response.compared, zone), *_cells(rubric.earlier)
-    for point in rubric.series:
+        yield "earlier", None, *breakdowns.bounds(response.compared, zone), *_cells(rubric.earlier)
+    for point, state in zip(rubric.series, _states(response, rubric), strict=True):
         # Of a point there is the mean of one score alone.
         mean = csv_output.field(point, "avg_quality_overall")
         cells: list[Any] = [None] * (len(_SCORES) * len(_NUMBERS) + _TENTHS)
         cells[_NUMBERS.index("mean")] = mean
-        yield "point", None, *breakdowns.instants(point, zone), point.quality_reviews, *cells
+        yield "point", None, *breakdowns.bounds(point, zone, state), point.quality_reviews, *cells
     for name, found in breakdowns.by_name(rubric, _HEADINGS).items():
-        yield from breakdowns.sheet_rows(name, found, bounds, _cells)
+        yield from breakdowns.sheet_rows(name, found, period, _cells)
 
 
 def _cells(figures: messages.QualityFigures) -> list[Cell]:
