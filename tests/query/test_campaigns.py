@@ -241,3 +241,4 @@ async def hold_the_client(server: Running, caller: Caller) -> None:
     document = await commands.document(server.address, caller, "campaigns", "spring", *dates)
     assert document["campaign"]["figures"]["cohort_leads_converted"] == 2
     assert document["campaign"]["ended_at"] is None
+    assert {point["state"] for point in document["points"]} == {"whole"}

@@ -106,7 +106,7 @@ def campaigns(
         )
     else:
         output.emit(
-            document=lambda: json_output.of(one),
+            document=lambda: json_output.with_states(one, "points", one.granularity),
             sheet=lambda: sheet(one),
             terminal=lambda console: render(console, one),
         )

@@ -66,7 +66,7 @@ def costs(
             asked.start, asked.end, rows=top, granularity=width, time_zone=asked.time_zone, compare=compared
         )
     output.emit(
-        document=lambda: json_output.of(response),
+        document=lambda: json_output.with_states(response, "points", response.granularity),
         sheet=lambda: sheet(response),
         terminal=lambda console: render(console, response),
     )

@@ -13,6 +13,7 @@ from tallywire.cli import points
 from tallywire.v1 import (
     api_usage_pb2,
     call_metrics_pb2,
+    campaign_service_pb2,
     conversation_metrics_pb2,
     metrics_service_pb2,
     time_pb2,
@@ -25,8 +26,11 @@ Answer = (
     metrics_service_pb2.GetUsageTrendsResponse
     | metrics_service_pb2.GetAgentMetricsResponse
     | metrics_service_pb2.QueryMetricsResponse
+    | metrics_service_pb2.GetCostsResponse
+    | metrics_service_pb2.GetRoiResponse
     | api_usage_pb2.GetApiUsageResponse
     | call_metrics_pb2.GetCallMetricsResponse
+    | campaign_service_pb2.GetCampaignResponse
     | conversation_metrics_pb2.GetConversationMetricsResponse
 )
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
@@ -45,7 +49,8 @@ def of(message: Message) -> Json:
 def with_states(answer: Answer, field: str, granularity: time_pb2.Granularity.ValueType) -> Json:
     """Returns an answer with a key "state" in each of its points: whole, cut, running or not_begun."""
     document = of(answer)
-    mark(document, field, points.states(getattr(answer, field), granularity, answer.context))
+    spans = [getattr(point, "bucket", point) for point in getattr(answer, field)]
+    mark(document, field, points.states(spans, granularity, answer.context))
     return document
 
 

@@ -77,7 +77,7 @@ def roi(
             **narrowed,
         )
     output.emit(
-        document=lambda: json_output.of(response),
+        document=lambda: json_output.with_states(response, "points", response.granularity),
         sheet=lambda: sheet(response),
         terminal=lambda console: render(console, response),
     )
