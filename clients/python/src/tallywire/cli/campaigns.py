@@ -76,8 +76,7 @@ def campaigns(
     question, width, compared = of.question(), options.granularity(granularity), options.compare(compare)
     if campaign_id is None and width is not None:
         raise problems.WrongUsage("--granularity goes with a campaign")
-    if order is not None and order not in _ORDERS:
-        raise problems.WrongUsage(f"--order is one of {', '.join(_ORDERS)}, not {order!r}")
+    _check_order(order)
     if campaign_id is not None and (order or ascending or currency or limit):
         raise problems.WrongUsage("--order, --ascending, --currency and --limit go without a campaign")
     with to.connect() as server:
@@ -110,6 +109,12 @@ def campaigns(
             sheet=lambda: sheet(one),
             terminal=lambda console: render(console, one),
         )
+
+
+def _check_order(order: str | None) -> None:
+    """Raises WrongUsage for what is no figure of campaigns."""
+    if order is not None and order not in _ORDERS:
+        raise problems.WrongUsage(f"--order is one of {', '.join(_ORDERS)}, not {order!r}")
 
 
 def list_sheet(response: messages.ListCampaignsResponse) -> Sheet:
