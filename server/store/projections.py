@@ -374,14 +374,11 @@ async def stopped_count(driver: Driver) -> int:
 async def stopped(driver: Driver, limit: int) -> list[StoppedProjection]:
     """Returns projections that have stopped, the first of them, as many as a limit allows."""
     rows = await driver.fetch(
-        "SELECT name, organization_id, failed_revision, failed_at, failure FROM projections"
+        "SELECT name, organization_id, failed_revision AS revision, failed_at AS at, failure FROM projections"
         " WHERE failed_revision IS NOT NULL ORDER BY failed_at, organization_id LIMIT $1",
         limit,
     )
-    return [
-        StoppedProjection(name=row[0], organization_id=row[1], revision=row[2], at=row[3], failure=row[4])
-        for row in rows
-    ]
+    return [StoppedProjection(**row) for row in rows]
 
 
 async def seen_until(driver: Driver, names: Collection[str], organization_ids: Collection[int]) -> dict[int, datetime]:
