@@ -49,7 +49,8 @@ _NAMES = f"""
 """  # noqa: S608 - constants of this file
 _NAMED = f"""
     SELECT agent_id FROM agents
-    WHERE organization_id = $1 AND version = {_VERSION} AND starts_with(lower(name), $2) AND name <> ''
+    WHERE organization_id = $1 AND version = {_VERSION} AND name <> ''
+        AND starts_with(lower(name COLLATE "default"), lower($2::text))
     ORDER BY agent_id LIMIT $3
 """  # noqa: S608 - constants of this file
 _HISTORY = f"organization_id = $1 AND version = {_VERSION} AND agent_id = w.agent_id"
@@ -103,7 +104,7 @@ async def names(driver: Driver, organization_id: int, agent_ids: Collection[str]
 
 async def named(driver: Driver, organization_id: int, prefix: str, limit: int) -> list[str]:
     """Returns agents whose names begin with a prefix, whatever its case."""
-    rows = await driver.fetch(_NAMED, organization_id, prefix.lower(), limit)
+    rows = await driver.fetch(_NAMED, organization_id, prefix, limit)
     return [row[0] for row in rows]
 
 

@@ -99,7 +99,7 @@ async def most_used(
     dimension = values.dimension
     is_own = is_custom(dimension.number)
     chosen = _statement(_LISTS[is_own], len(by.above), len(by.below))
-    escaped = prefix.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     given = chosen.arguments(
         **_arguments(organization_id, values, by),
         kind=custom_metrics.number_of(dimension) if is_own else dimension.member_kind,

@@ -390,6 +390,10 @@ async def test_values_to_choose_from(caller: Caller) -> None:
     assert table.rows[0].display_name == ""
     table = await caller.table(THE_DAY, "events", by=["agent"], part=by(agent="x_1"))
     assert [row.display_name for row in table.rows] == ["Mia 100%"]
+    called = event_pb2.AgentDetail(name="İnci")
+    await caller.track(e("agent.created", **{**_NO_VALUE, "agent_id": "Élan"}, agent=called))
+    for prefix in ("Él", "İn"):  # which letters have another case is the database's to say, and Python says otherwise
+        assert await listed("agent", prefix=prefix, **day) == [("Élan", "İnci", 1)]
 
 
 async def test_values_over_the_limit_are_apart(settings: Settings, database: Database, accounts: Accounts) -> None:
