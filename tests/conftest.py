@@ -51,7 +51,7 @@ hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None
 hypothesis.settings.load_profile("quick")
 
 # Fixtures for every folder, which pytest finds here only.
-pytest_plugins = ["tests.support.callers", "tests.support.commands", "tests.support.own_databases"]
+pytest_plugins = ["tests.support.callers", "tests.support.foreground", "tests.support.own_databases"]
 
 PEPPER = "a pepper that only the tests know and that is long enough"
 

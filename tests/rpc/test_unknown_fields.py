@@ -12,7 +12,7 @@ from server.rpc import services
 from server.tenancy.principal import Scope
 from tallywire.v1 import event_service_pb2
 from tests.support import serving
-from tests.support.serving import Caller
+from tests.support.serving import Accounts, Caller
 
 _UNKNOWN = b"\xfa\xff\x03\x03new"  # field 8191, of two bytes in its tag, with a text
 _DURATION = "google.protobuf.Duration"
@@ -57,8 +57,9 @@ def test_the_places_are_those_of_every_question() -> None:
     ids=[".".join((method.rpartition("/")[2], *(field.name for field in path))) for method, path in _PLACES],
 )
 async def test_a_question_with_an_unknown_field_is_refused(
-    caller: Caller, method: str, path: tuple[FieldDescriptor, ...]
+    accounts: Accounts, method: str, path: tuple[FieldDescriptor, ...]
 ) -> None:
+    caller = await accounts.caller(scopes=[services.SCOPES[method]])
     request, place = made(method, path)
     place.MergeFromString(_UNKNOWN)
     error = await serving.refused(first(caller, method, request))

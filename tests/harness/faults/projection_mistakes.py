@@ -1,7 +1,7 @@
 """Mistakes in how projections follow revisions, and in who waits for them."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from server.catalog.cells import Cells
@@ -35,13 +35,12 @@ def _move_before_writing() -> None:
 
 
 def _leave_compensation_out() -> None:
-    count = projected._count_change
+    change = projected._change
 
-    def wrong(changes: Cells, before: Conversation | None, after: Conversation | None) -> None:
-        if after != before:
-            count(changes, None, after)
+    def wrong(pairs: Iterable[tuple[Conversation | None, Conversation | None]]) -> Cells:
+        return change((None if after != before else before, after) for before, after in pairs)
 
-    replace(count, wrong)
+    replace(change, wrong)
 
 
 def _step_without_lock() -> None:
