@@ -29,6 +29,11 @@ class Grouping:
         return len(self.involved) > 1 and self.dimension.sides is None
 
     @property
+    def may_need_raw(self) -> bool:
+        """Returns whether raw events may be counted for the rows: those of users, and of dimensions together."""
+        return len(self.involved) > 1 or self.dimension is dimensions.USER
+
+    @property
     def only(self) -> str:
         """Returns the only value that there can be a row of; empty: there may be several."""
         return dimensions.combined(self.given)

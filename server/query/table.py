@@ -70,7 +70,7 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
     page = tokens.page(organization_id, question.key, question.page_token) if question.page_token else None
     planner = functools.partial(_planned, organization_id, question, page.skip if page else 0)
     reading = queries.reading_planned(
-        principal, question.period, _wanted(question), planner, holds_raw=group is not None
+        principal, question.period, _wanted(question), planner, holds_raw=group is not None and group.may_need_raw
     )
     async with reading as (driver, read):
         as_of = read.found.as_of
