@@ -48,8 +48,10 @@ async def fill(world: World, history: History, aside: Aside) -> None:
 
 
 async def load(table: str, path: str, first_day: int, days: int) -> None:
-    """Fills a table from the rows of one day; runs in the other process."""
+    """Fills a table from the rows of one day, once for all questions about it; runs in the other process."""
     query = _opened().query
+    if str(query(f"EXISTS TABLE {table}", "CSV")).strip() == "1":
+        return
     query(f"CREATE TABLE bench.day ({_COLUMNS}) ENGINE = Memory")
     query(f"INSERT INTO bench.day FROM INFILE '{path}' FORMAT CSV")
     query(
