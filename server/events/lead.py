@@ -20,7 +20,7 @@ CREATED, CONTACTED, STAGE_ENTERED, CONVERTED, LOST = EVENT_TYPES = (
     "lead.lost",
 )
 MOST_STAGES = 50  # of each lead: those that it entered first
-NO_CURRENCY = "XXX"  # stands for the currency of an amount that is told without one
+NO_CURRENCY = "XXX"  # ISO 4217 for "no currency": of an amount told without one
 _GOES_ON = (CREATED, STAGE_ENTERED)
 
 
