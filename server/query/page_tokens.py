@@ -1,4 +1,8 @@
-"""Page tokens: how far a caller has come in a table, signed, so that any server can go on."""
+"""Page tokens: how far a caller has come in a table or a list, signed, so that any server can go on.
+
+Tables go by how many rows were shown, of one revision. Lists go by the last row that was shown: rows that come in
+between two pages neither move others to the next page nor take them from it.
+"""
 
 import base64
 import binascii
@@ -6,11 +10,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from server.errors import Reason, Refused
 from server.tenancy.keyed_hashes import KeyedHashes
 
-_MAX_LENGTH = 2048
+_MAX_LENGTH = 4096  # sort values and keys are ids of at most 256 bytes each
 _PROOF_BYTES = 16
 
 
@@ -26,20 +31,49 @@ class Page:
     shown: Sequence[int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPlace:
+    """A place in a list: after the row with these sort values and this key, in the order of the list. revision is that
+    of the list's first page, in an epoch.
+    """
+
+    epoch: str
+    revision: int
+    after: Sequence[str | int | None]
+
+
 class PageTokens:
-    """Makes and reads the tokens of every table."""
+    """Makes and reads the tokens of every table and list."""
 
     def __init__(self, secrets: KeyedHashes) -> None:
         self._secrets = secrets
 
     def token(self, organization_id: int, question: str, page: Page) -> str:
         """Returns the token of a place in the answer to a question."""
-        content = json.dumps([_digest(question), page.epoch, page.revision, page.skip, *page.shown]).encode()
-        proof = self._secrets.token_hash(_proved(organization_id, content))
-        return base64.urlsafe_b64encode(proof + content).decode().rstrip("=")
+        shown = [page.epoch, page.revision, page.skip, *page.shown]
+        return self._signed("page", organization_id, question, shown)
 
     def page(self, organization_id: int, question: str, token: str) -> Page:
         """Returns the place that a token stands for; refuses one of another question or organization."""
+        epoch, revision, skip, *shown = self._content("page", organization_id, question, token)
+        return Page(epoch=epoch, revision=revision, skip=skip, shown=shown)
+
+    def token_after(self, organization_id: int, question: str, place: ListPlace) -> str:
+        """Returns the token of a place in the list that a question asks for."""
+        return self._signed("place", organization_id, question, [place.epoch, place.revision, *place.after])
+
+    def place(self, organization_id: int, question: str, token: str) -> ListPlace:
+        """Returns the place in a list that a token stands for; refuses one of another question or organization."""
+        epoch, revision, *after = self._content("place", organization_id, question, token)
+        return ListPlace(epoch=epoch, revision=revision, after=after)
+
+    def _signed(self, kind: str, organization_id: int, question: str, values: Sequence[object]) -> str:
+        content = json.dumps([_digest(question), *values], ensure_ascii=False, separators=(",", ":")).encode()
+        proof = self._secrets.token_hash(_proved(kind, organization_id, content))
+        return base64.urlsafe_b64encode(proof + content).decode().rstrip("=")
+
+    def _content(self, kind: str, organization_id: int, question: str, token: str) -> list[Any]:
+        """Returns what a token holds."""
         if len(token) > _MAX_LENGTH or not token.isascii():
             raise _invalid()
         try:
@@ -47,16 +81,16 @@ class PageTokens:
         except (binascii.Error, ValueError):
             raise _invalid() from None
         proof, content = data[:_PROOF_BYTES], data[_PROOF_BYTES:]
-        if not self._secrets.proves(proof, _proved(organization_id, content)):
+        if not self._secrets.proves(proof, _proved(kind, organization_id, content)):
             raise _invalid()
-        digest, epoch, revision, skip, *shown = json.loads(content)
+        digest, *values = json.loads(content)
         if digest != _digest(question):
             raise Refused(
                 Reason.PAGE_TOKEN_MISMATCH,
                 "the token belongs to another question: ask for the next page with everything but page_size as before",
                 field="page_token",
             )
-        return Page(epoch=epoch, revision=revision, skip=skip, shown=shown)
+        return list(values)
 
 
 def expired(page: Page, newest_revision: int) -> Refused:
@@ -69,8 +103,18 @@ def expired(page: Page, newest_revision: int) -> Refused:
     )
 
 
-def _proved(organization_id: int, content: bytes) -> bytes:
-    return b"page:%d:" % organization_id + content
+def restored(place: ListPlace, epoch: str) -> Refused:
+    """Returns the refusal of a place in a list from before the database was restored."""
+    return Refused(
+        Reason.PAGE_TOKEN_EXPIRED,
+        "the database was restored to an earlier point since the page before: ask for the first page again",
+        field="page_token",
+        metadata={"revision": str(place.revision), "epoch": epoch},
+    )
+
+
+def _proved(kind: str, organization_id: int, content: bytes) -> bytes:
+    return b"%s:%d:" % (kind.encode(), organization_id) + content
 
 
 def _digest(question: str) -> str:
