@@ -5,9 +5,8 @@ what they say together, and what is merged twice changes nothing. Times are micr
 """
 
 import enum
-import heapq
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from server.events.event import Event
@@ -19,9 +18,20 @@ CREATED, CONTACTED, STAGE_ENTERED, CONVERTED, LOST = EVENT_TYPES = (
     "lead.converted",
     "lead.lost",
 )
-MOST_STAGES = 50  # of each lead: those that it entered first
+MOST_STEPS = 200  # of each lead: the first ones
+STAGE = "="  # stands before the name of a stage in steps
 NO_CURRENCY = "XXX"  # ISO 4217 for "no currency": of an amount told without one
 _GOES_ON = (CREATED, STAGE_ENTERED)
+Step = tuple[int, str]  # when it was, and what: the stage that was entered, or what else happened to the lead
+
+
+def step(event_type: str, stage: str) -> str:
+    """Returns how a step is written: "=offer" for the stage "offer", "created" for lead.created; empty for the entry
+    of a stage without a name.
+    """
+    if event_type == STAGE_ENTERED:
+        return STAGE + stage if stage else ""
+    return event_type.removeprefix("lead.")
 
 
 class LeadEvent(NamedTuple):
@@ -118,16 +128,27 @@ class Lead:
     currency: str = ""  # the value under which it is counted
     latest_agent_at: int | None = None
     latest_agent_id: str = ""
-    stages: dict[str, int] = field(default_factory=dict)  # when it entered each stage the first time
+    stage_at: int | None = None
+    stage: str = ""  # that it entered last, and of several at one time the greatest
+    # What events named where it is counted under another value; else empty.
+    named_agent_id: str = ""
+    named_channel: str = ""
+    named_team_id: str = ""
+    named_campaign_id: str = ""
+    named_currency: str = ""
+    steps: tuple[Step, ...] = ()  # in order, each once, the first MOST_STEPS
 
     @classmethod
     def of(cls, event: LeadEvent, attribute: Attribute) -> "Lead":
         """Returns the lead as a single event makes it."""
         at, event_type, to = event.occurred_at, event.event_type, attribute(event)
-        is_valued = event.value_micros is not None
+        is_valued, one = event.value_micros is not None, step(event.event_type, event.stage)
 
         def at_if(condition: bool) -> int | None:
             return at if condition else None
+
+        def unless(counted: str, named: str) -> str:
+            return "" if named == counted else named
 
         return cls(
             lead_id=event.lead_id,
@@ -151,7 +172,14 @@ class Lead:
             currency=to.currency,
             latest_agent_at=at_if(bool(event.agent_id)),
             latest_agent_id=event.agent_id,
-            stages={event.stage: at} if event_type == STAGE_ENTERED and event.stage else {},
+            stage_at=at_if(one.startswith(STAGE)),
+            stage=event.stage if one.startswith(STAGE) else "",
+            named_agent_id=unless(to.agent_id, event.agent_id),
+            named_channel=unless(to.channel, event.channel),
+            named_team_id=unless(to.team_id, event.team_id),
+            named_campaign_id=unless(to.campaign_id, event.campaign_id),
+            named_currency=unless(to.currency, event.counted_currency),
+            steps=((at, one),) if one else (),
         )
 
     def merge(self, other: "Lead") -> None:
@@ -163,6 +191,8 @@ class Lead:
             self.is_creation_told = other.is_creation_told
             self.agent_id, self.channel = other.agent_id, other.channel
             self.team_id, self.campaign_id = other.team_id, other.campaign_id
+            self.named_agent_id, self.named_channel = other.named_agent_id, other.named_channel
+            self.named_team_id, self.named_campaign_id = other.named_team_id, other.named_campaign_id
         self.contacted_at = _earliest(self.contacted_at, other.contacted_at)
         self.converted_at = _earliest(self.converted_at, other.converted_at)
         self.last_converted_at = _latest(self.last_converted_at, other.last_converted_at)
@@ -171,10 +201,13 @@ class Lead:
         if (self.value_at or 0, self.value_key) < (other.value_at or 0, other.value_key):
             self.value_at, self.value_key = other.value_at, other.value_key
             self.value_micros, self.currency = other.value_micros, other.currency
+            self.named_currency = other.named_currency
         if (self.latest_agent_at or 0, self.latest_agent_id) < (other.latest_agent_at or 0, other.latest_agent_id):
             self.latest_agent_at, self.latest_agent_id = other.latest_agent_at, other.latest_agent_id
-        if other.stages:
-            self.stages = _first_stages(self.stages, other.stages)
+        if (self.stage_at or 0, self.stage) < (other.stage_at or 0, other.stage):
+            self.stage_at, self.stage = other.stage_at, other.stage
+        if other.steps and other.steps != self.steps:
+            self.steps = tuple(sorted({*self.steps, *other.steps})[:MOST_STEPS])
 
     @property
     def _beginning(self) -> tuple[bool, int, bytes]:
@@ -205,18 +238,6 @@ def merged(events: Iterable[LeadEvent], attribute: Attribute) -> dict[str, Lead]
         else:
             known.merge(one)
     return found
-
-
-def _first_stages(some: dict[str, int], more: dict[str, int]) -> dict[str, int]:
-    """Returns when each stage was entered first, of the first MOST_STAGES. One that is left out has as many before it
-    whatever else is told, unless an earlier entry of it is.
-    """
-    both = {**more, **some}
-    for stage in some.keys() & more.keys():
-        both[stage] = min(some[stage], more[stage])
-    if len(both) <= MOST_STAGES:
-        return both
-    return dict(heapq.nsmallest(MOST_STAGES, both.items(), key=lambda item: (item[1], item[0])))
 
 
 def _earliest(known: int | None, at: int | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The projection of leads: when each was created, which stages it entered, what it is worth, and what became of it; and
+"""The projection of leads: when each was created, by which steps it went, what it is worth, and what became of it; and
 what campaigns are called.
 """
 
@@ -48,12 +48,12 @@ class Leads:
         different = portion.different(complete_from)
         changes: Cells = {}
         _count_changes(changes, portion.valid, portion.filled, different)
-        gone = {lead_id: portion.valid[lead_id] for lead_id in different if lead_id not in portion.filled}
+        gone = [lead_id for lead_id in different if lead_id not in portion.filled]
         changed = {lead_id: portion.filled[lead_id] for lead_id in different if lead_id in portion.filled}
         if gone:
             await stored.remove(driver, valid, gone)
         if changed:
-            await stored.save(driver, valid, portion.valid, changed)
+            await stored.save(driver, valid, changed)
         if portion.is_end:
             await campaigns.take_over(driver, valid, filled, complete_from)
         return Replacement(
@@ -76,7 +76,7 @@ async def _take_in(driver: Driver, rows: Rows, events: Sequence[LeadEvent], chan
     changed = {lead_id: one for lead_id, one in after.items() if one != before.get(lead_id)}
     _count_changes(changes, before, after, changed)
     if changed:
-        await stored.save(driver, rows, before, changed)
+        await stored.save(driver, rows, changed)
 
 
 def _after(before: Lead | None, told: Lead) -> Lead:

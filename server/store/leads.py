@@ -1,4 +1,4 @@
-"""Leads as the projection keeps them: what each has come to, and when it entered which stage."""
+"""Leads as the projection keeps them: what each has come to, and by which steps."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,10 +17,10 @@ from server.store.database import Driver
 from server.store.following import FollowedEvents
 from server.store.projections import ProjectionPosition, Rows
 
-TABLES = ("leads", "lead_stages", campaigns.TABLE_NAME)
+TABLES = ("leads", campaigns.TABLE_NAME)
 PORTION = 1_000  # leads that are compared, and replaced where they differ, in one transaction
 _VERSION = projections.VERSION.format("leads")
-_FIELDS = tuple(one.name for one in dataclasses.fields(Lead) if one.name not in ("lead_id", "stages"))
+_FIELDS = tuple(one.name for one in dataclasses.fields(Lead) if one.name not in ("lead_id", "steps"))
 _TIMES = frozenset(name for name in _FIELDS if name.endswith("_at"))
 _TYPES = {
     **dict.fromkeys(_FIELDS, "text"),
@@ -68,77 +68,59 @@ def _selected(name: str) -> str:
     return instants.selected(f"l.{name}") if name in _TIMES else f"l.{name}"
 
 
-_SELECTED = ", ".join(("l.lead_id", *map(_selected, _FIELDS)))
+_SELECTED = ", ".join(("l.lead_id", *map(_selected, _FIELDS), "l.step_times", "l.steps"))
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
 _LOAD = f"""
     SELECT {_SELECTED} FROM unnest($3::text[]) AS w(lead_id) CROSS JOIN LATERAL (SELECT * FROM leads
     WHERE organization_id = $1 AND version = $2 AND lead_id = w.lead_id OFFSET 0) AS l
 """  # noqa: S608 - constants of this file
-_LOAD_STAGES = f"""
-    SELECT s.lead_id, s.stage, {instants.selected("s.entered_at")}
-    FROM unnest($3::text[]) AS w(lead_id) CROSS JOIN LATERAL (SELECT * FROM lead_stages
-    WHERE organization_id = $1 AND version = $2 AND lead_id = w.lead_id OFFSET 0) AS s
-"""  # noqa: S608 - constants of this file
 _STORED = ", ".join(instants.stored(name) if name in _TIMES else name for name in _FIELDS)
+_STEPS = ("step_times", "steps")
+# Arrays of arrays have no different lengths: steps come as what PostgreSQL reads arrays from.
 _SAVE = f"""
-    INSERT INTO leads (organization_id, version, lead_id, {", ".join(_FIELDS)})
-    SELECT $1, $2, lead_id, {_STORED}
-    FROM unnest($3::text[], {", ".join(f"${place}::{_TYPES[name]}[]" for place, name in enumerate(_FIELDS, 4))})
-        AS l(lead_id, {", ".join(_FIELDS)})
+    INSERT INTO leads (organization_id, version, lead_id, {", ".join((*_FIELDS, *_STEPS))})
+    SELECT $1, $2, lead_id, {_STORED}, step_times::bigint[], steps::text[]
+    FROM unnest($3::text[], {", ".join(f"${place}::{_TYPES[name]}[]" for place, name in enumerate(_FIELDS, 4))},
+        ${len(_FIELDS) + 4}::text[], ${len(_FIELDS) + 5}::text[]) AS l(lead_id, {", ".join((*_FIELDS, *_STEPS))})
     ON CONFLICT (organization_id, version, lead_id) DO UPDATE
-    SET {", ".join(f"{name} = excluded.{name}" for name in _FIELDS)}
+    SET {", ".join(f"{name} = excluded.{name}" for name in (*_FIELDS, *_STEPS))}
 """  # noqa: S608 - constants of this file
-_SAVE_STAGES = f"""
-    INSERT INTO lead_stages (organization_id, version, lead_id, stage, entered_at)
-    SELECT $1, $2, lead_id, stage, {instants.stored("at")}
-    FROM unnest($3::text[], $4::text[], $5::bigint[]) AS s(lead_id, stage, at)
-    ON CONFLICT (organization_id, version, lead_id, stage) DO UPDATE SET entered_at = excluded.entered_at
-"""  # noqa: S608 - constants of this file
+
+
+def _lead(row: asyncpg.Record) -> Lead:
+    lead_id, *told, times, steps = row
+    return Lead(lead_id=lead_id, **dict(zip(_FIELDS, told, strict=True)), steps=tuple(zip(times, steps, strict=True)))
 
 
 async def load(driver: Driver, rows: Rows, lead_ids: Collection[str]) -> dict[str, Lead]:
     """Returns those leads that there are, by lead_id."""
-    return await _with_stages(driver, rows, await driver.fetch(_LOAD, *rows, list(lead_ids)))
+    return _by_id(await driver.fetch(_LOAD, *rows, list(lead_ids)))
 
 
-async def _with_stages(driver: Driver, rows: Rows, records: Iterable[asyncpg.Record]) -> dict[str, Lead]:
-    found = {row[0]: Lead(lead_id=row[0], **dict(zip(_FIELDS, row[1:], strict=True))) for row in map(tuple, records)}
-    if found:
-        for lead_id, stage, at in await driver.fetch(_LOAD_STAGES, *rows, list(found)):
-            found[lead_id].stages[stage] = at
-    return found
+def _by_id(rows: Iterable[asyncpg.Record]) -> dict[str, Lead]:
+    return {one.lead_id: one for one in map(_lead, rows)}
 
 
-async def save(driver: Driver, rows: Rows, before: Mapping[str, Lead], leads: Mapping[str, Lead]) -> None:
+async def save(driver: Driver, rows: Rows, leads: Mapping[str, Lead]) -> None:
     """Stores leads in place of what there was of them."""
     ids = sorted(leads)  # the order in which rows are locked
     columns = ([getattr(leads[one], name) for one in ids] for name in _FIELDS)
-    await driver.execute(_SAVE, *rows, ids, *columns)
-    changed, dropped = list[tuple[str, str, int]](), list[tuple[str, str]]()
-    for one in ids:
-        known, now = before[one].stages if one in before else {}, leads[one].stages
-        changed += ((one, stage, at) for stage, at in sorted(now.items()) if known.get(stage) != at)
-        dropped += ((one, stage) for stage in known if stage not in now)
-    await _drop_stages(driver, rows, dropped)
-    if changed:
-        await driver.execute(_SAVE_STAGES, *rows, *map(list, zip(*changed, strict=True)))
+    times = [_array(str(at) for at, _ in leads[one].steps) for one in ids]
+    steps = [_array(_quoted(step) for _, step in leads[one].steps) for one in ids]
+    await driver.execute(_SAVE, *rows, ids, *columns, times, steps)
 
 
-async def _drop_stages(driver: Driver, rows: Rows, stages: Sequence[tuple[str, str]]) -> None:
-    if stages:
-        await driver.execute(
-            # By keys alone: a condition on the pair would let a planner read all stages of the organization.
-            "DELETE FROM lead_stages WHERE organization_id = $1 AND version = $2 AND lead_id = ANY($3::text[])"
-            " AND (lead_id, stage) IN (SELECT * FROM unnest($4::text[], $5::text[]))",
-            *rows,
-            sorted({lead_id for lead_id, _ in stages}),
-            *map(list, zip(*stages, strict=True)),
-        )
+def _array(elements: Iterable[str]) -> str:
+    return "{" + ",".join(elements) + "}"
 
 
-async def remove(driver: Driver, rows: Rows, leads: Mapping[str, Lead]) -> None:
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+async def remove(driver: Driver, rows: Rows, leads: Collection[str]) -> None:
     """Removes leads."""
-    await _drop_stages(driver, rows, [(lead_id, stage) for lead_id, one in leads.items() for stage in one.stages])
     await driver.execute(
         "DELETE FROM leads WHERE organization_id = $1 AND version = $2 AND lead_id = ANY($3::text[])",
         *rows,
@@ -155,7 +137,7 @@ _BETWEEN = (
 async def between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> dict[str, Lead]:
     """Returns the leads that began in [start, end)."""
     rows = await _valid(driver, organization_id)
-    return {} if rows is None else await _with_stages(driver, rows, await driver.fetch(_BETWEEN, *rows, start, end))
+    return {} if rows is None else _by_id(await driver.fetch(_BETWEEN, *rows, start, end))
 
 
 async def recorded(driver: Driver, organization_id: int, lead_ids: Collection[str]) -> dict[str, Lead]:

@@ -46,7 +46,7 @@ def _event(dice: random.Random, event: Event) -> Event:
     elif dice.random() < 0.9:
         event = event._replace(resource_id=lead_id)
     if event_type == ENTERED:
-        detail["stage"] = dice.choice(("new", "qualified", "offer"))
+        detail["stage"] = dice.choice(("new", "qualified", 'an "offer", \\ or {two}'))
     if dice.random() < 0.5:
         detail["value_micros"] = dice.randrange(3)
         detail |= dice.choice(({}, {"currency": "EUR"}, {"currency": "USD"}))
@@ -124,7 +124,7 @@ async def kept(database: Database, organization: int) -> dict[str, Any]:
         ids = [row[0] for row in await driver.fetch("SELECT DISTINCT lead_id FROM leads")]
         found = await stored.recorded(driver, organization, ids)
     return {
-        lead_id: (one.first_at, one.last_at, one.lost_at, one.converted_at, one.latest_agent_id, one.stages)
+        lead_id: (one.first_at, one.last_at, one.lost_at, one.converted_at, one.latest_agent_id, one.stage, one.steps)
         for lead_id, one in found.items()
     }
 
@@ -135,17 +135,16 @@ def kept_of(some: Sequence[Event]) -> dict[str, Any]:
     for lead_id, mine in by_lead(some).items():
         times = {name: [one.occurred_at for one in mine if one.event_type == name] for name in (LOST, CONVERTED)}
         agents = sorted((one.occurred_at, one.agent_id) for one in mine if one.agent_id)
-        stages: dict[str, int] = {}
-        for one in mine:
-            if one.event_type == ENTERED:
-                stages.setdefault(str(one.detail["stage"]), one.occurred_at)
+        steps = {(one.occurred_at, lead.step(one.event_type, str(one.detail.get("stage", "")))) for one in mine}
+        stages = sorted((one.occurred_at, str(one.detail["stage"])) for one in mine if one.event_type == ENTERED)
         found[lead_id] = (
             mine[0].occurred_at,
             mine[-1].occurred_at,
             max(times[LOST], default=None),
             min(times[CONVERTED], default=None),
             agents[-1][1] if agents else "",
-            stages,
+            stages[-1][1] if stages else "",
+            tuple(sorted(steps)),
         )
     return found
 
@@ -199,9 +198,9 @@ async def _spoil(database: Database, organization: int) -> None:
             one.agent_id = "nobody"
             counting.add(wrong, counting.contribution(one))
         await changes.append(driver, organization, wrong)
-        await driver.execute("UPDATE leads SET agent_id = 'nobody'")
         await driver.execute(
-            "INSERT INTO lead_stages SELECT organization_id, version, lead_id, 'wrong', now() FROM leads"
+            "UPDATE leads SET agent_id = 'nobody', steps = '=wrong'::text || steps,"
+            " step_times = 0::bigint || step_times"
         )
 
 

@@ -16,12 +16,8 @@ FILLED = (
     """
     INSERT INTO leads
     SELECT number % 3 + 1, 1, 'lead-' || number, at, at, at, NULL, NULL, NULL, NULL, at, NULL, NULL, NULL,
-        true, '', '', '', '', '', '', '', ''
+        true, '', '', '', '', '', '', '', '', NULL, '', '', '', '', '', '', ARRAY[1, 2], ARRAY['created', '=offer']
     FROM generate_series(1, 9000) AS number, LATERAL (SELECT now() - number * interval '1 minute') AS t(at)
-    """,
-    """
-    INSERT INTO lead_stages
-    SELECT organization_id, version, lead_id, stage, began_at FROM leads, unnest('{new,offer}'::text[]) AS stage
     """,
     """
     INSERT INTO campaigns
@@ -32,7 +28,6 @@ FILLED = (
 )
 KEYS = {
     "leads": ("organization_id", "version", "lead_id"),
-    "lead_stages": ("organization_id", "version", "lead_id"),
     "campaigns": ("organization_id", "version", "campaign_id"),
 }
 
@@ -47,12 +42,11 @@ async def test_leads_are_found_by_ranges_of_their_keys(
     rows, filled, ids = Rows(own_organization, 1), Rows(own_organization, 2), ["lead-3", "lead-300", "nobody"]
     async with own_database.transaction() as driver:
         known = await leads.load(driver, rows, ids)
-        assert {one: sorted(lead.stages) for one, lead in known.items()} == {one: ["new", "offer"] for one in ids[:2]}
+        steps = ((1, "created"), (2, "=offer"))
+        assert {one: lead.steps for one, lead in known.items()} == dict.fromkeys(ids[:2], steps)
         for generic in (False, True):
             by_key = cast("Driver", Explaining(driver, generic=generic))
             await by_key.fetch(leads._LOAD, *rows, ids)
-            await by_key.fetch(leads._LOAD_STAGES, *rows, ids)
-            await leads._drop_stages(by_key, rows, [("lead-3", "new")])
             await leads.remove(by_key, rows, known)
             await campaigns.described(by_key, own_organization, ["campaign-3"])
             assert check(cast("Explaining", by_key).nodes, KEYS) == set(KEYS)

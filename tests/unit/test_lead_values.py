@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.catalog import cells
 from server.catalog import leads as counting
 from server.catalog.counting import NO_OVERFLOW
 from server.events import lead
@@ -44,8 +45,8 @@ def merge(one: Lead, other: Lead) -> Lead:
 
 @given(st.data(), EVENTS)
 def test_a_lead_does_not_depend_on_the_order_of_arrival(data: st.DataObject, events: list[LeadEvent]) -> None:
-    most = lead.MOST_STAGES
-    lead.MOST_STAGES = 2
+    most = lead.MOST_STEPS
+    lead.MOST_STEPS = 2
     try:
         shuffled = data.draw(st.permutations(events))
         cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=3)))
@@ -54,7 +55,7 @@ def test_a_lead_does_not_depend_on_the_order_of_arrival(data: st.DataObject, eve
         assert reduce(merge, [of(some) for some in portions if some]) == whole
         assert all(merge(whole, of(some)) == whole for some in portions if some), "what is told twice changes nothing"
     finally:
-        lead.MOST_STAGES = most
+        lead.MOST_STEPS = most
 
 
 CREATED, CONTACTED, ENTERED, CONVERTED, LOST = lead.EVENT_TYPES
@@ -103,3 +104,17 @@ def test_campaigns_do_not_depend_on_the_order_of_arrival() -> None:
     one = made[0]
     assert (one.started_at, one.last_started_at, one.ended_at, one.name) == (1, 5, 4, "New")
     assert (one.first_seen_at, one.last_seen_at) == (1, 5)
+
+
+def test_values_that_are_counted_under_others_keep_their_names() -> None:
+    event = LeadEvent(1, b"1", CREATED, "l", "ada", "web", "north", "spring", "", 5, "EUR")
+    other = event._replace(occurred_at=2, event_key=b"2", campaign_id="autumn", currency="")
+
+    def attribute(one: LeadEvent) -> counting.LeadAttribution:
+        return counting.told(one)._replace(campaign_id=cells.OTHER, currency=cells.OTHER)
+
+    for some in ([event, other], [other, event]):
+        found = lead.merged(some, attribute)["l"]
+        assert (found.agent_id, found.named_agent_id) == ("ada", "")
+        assert (found.campaign_id, found.named_campaign_id) == (cells.OTHER, "spring")
+        assert (found.currency, found.named_currency) == (cells.OTHER, lead.NO_CURRENCY)

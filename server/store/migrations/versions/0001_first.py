@@ -419,7 +419,10 @@ _STATEMENTS = (
     CREATE INDEX user_conversations_by_beginning ON user_conversations (organization_id, version, began_at)
         WHERE began_at > '-infinity'
     """,
-    # What each lead has come to. Beside what was told newest stands when it was told, which decides between several.
+    # What each lead has come to, and by which steps, in order: the stages that it entered and what else happened to it,
+    # as server/events/lead.py writes them, and when, in microseconds since 1970. Beside what was told newest stands
+    # when it was told, which decides between several. Beside the values that leads are counted under stands what events
+    # named where that is another value.
     """
     CREATE TABLE leads (
         organization_id integer NOT NULL,
@@ -445,27 +448,21 @@ _STATEMENTS = (
         campaign_id text COLLATE "C" NOT NULL,
         currency text COLLATE "C" NOT NULL,
         latest_agent_id text COLLATE "C" NOT NULL,
+        stage_at timestamptz,
+        stage text COLLATE "C" NOT NULL,
+        named_agent_id text COLLATE "C" NOT NULL,
+        named_channel text COLLATE "C" NOT NULL,
+        named_team_id text COLLATE "C" NOT NULL,
+        named_campaign_id text COLLATE "C" NOT NULL,
+        named_currency text COLLATE "C" NOT NULL,
+        step_times bigint[] NOT NULL,
+        steps text[] NOT NULL,
         PRIMARY KEY (organization_id, version, lead_id)
     ) WITH (fillfactor = 80)
     """,
     """
     CREATE INDEX leads_by_beginning ON leads (organization_id, version, began_at)
         WHERE began_at > '-infinity'
-    """,
-    # When each lead entered which stage the first time.
-    """
-    CREATE TABLE lead_stages (
-        organization_id integer NOT NULL,
-        version smallint NOT NULL,
-        lead_id text COLLATE "C" NOT NULL,
-        stage text COLLATE "C" NOT NULL,
-        entered_at timestamptz NOT NULL,
-        PRIMARY KEY (organization_id, version, lead_id, stage)
-    )
-    """,
-    """
-    CREATE INDEX lead_stages_by_entry ON lead_stages (organization_id, version, stage, entered_at)
-        WHERE entered_at > '-infinity'
     """,
     # What is known of each campaign; its leads are not.
     """
