@@ -75,6 +75,11 @@ def _housekeeping(update_window: timedelta) -> tuple[Kind, ...]:
         _single("update_retention", "Removes updates that nobody can resume after.", update_retention),
         _single("slot_retention", "Removes figures that realtime needs no more.", retention.slot_retention),
         _single("projection_retention", "Removes rows that rebuilds have replaced.", retention.projection_retention),
+        _single(
+            "audit_trail_retention",
+            "Removes entries of audit trails that are no longer kept.",
+            retention.audit_trail_retention,
+        ),
         _single("task_retention", "Removes tasks that ended some time ago.", retention.task_retention),
     )
 
@@ -117,6 +122,7 @@ _SCHEDULES = (
     Schedule(name="partitions", kind="partitions", cron="20 * * * *"),
     Schedule(name="event_retention", kind="event_retention", cron="10 2 * * *"),
     Schedule(name="key_retention", kind="key_retention", cron="40 2 * * *"),
+    Schedule(name="audit_trail_retention", kind="audit_trail_retention", cron="50 2 * * *"),
     Schedule(name="update_retention", kind="update_retention", cron="25 * * * *"),
     Schedule(name="slot_retention", kind="slot_retention", cron="*/10 * * * *"),
     Schedule(name="projection_retention", kind="projection_retention", cron="15 * * * *"),

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     max_stream_idle_seconds: float = Field(default=120, ge=0)  # without a whole message; 0: no limit
 
     data_dir: Path = Path.home() / ".tallywire"
+    operator: str | None = Field(default=None, max_length=128)  # who runs commands; unset: the account and its machine
     log_level: str = Field(default="INFO", pattern="^(?i:debug|info|warning|error)$")
     log_format: LogFormat = LogFormat.CONSOLE
 

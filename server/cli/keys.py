@@ -10,7 +10,7 @@ import typer
 from server.cli import connected, place, tables
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.organizations.api_key import ApiKey
-from server.process import terminal
+from server.process import operators, terminal
 from server.store import organizations
 from server.store.database import Database
 from server.tenancy import administration, api_keys
@@ -46,7 +46,13 @@ def create_key(
     async def work(database: Database, place: place.Place) -> api_keys.NewKey:
         hashes = KeyedHashes(place.required_pepper())
         return await api_keys.create_key(
-            database, hashes, organization, name=name, scopes=set(scope), expires_at=expires_at
+            database,
+            hashes,
+            organization,
+            name=name,
+            scopes=set(scope),
+            expires_at=expires_at,
+            by=operators.operator(),
         )
 
     made = connected.on_database(data_dir, work)
@@ -99,7 +105,7 @@ def revoke_key(
     """Revoke an API key for good; servers refuse it within 10 seconds."""
 
     async def work(database: Database, _place: place.Place) -> None:
-        await api_keys.revoke_key(database, key_id)
+        await api_keys.revoke_key(database, key_id, by=operators.operator())
 
     connected.on_database(data_dir, work)
     typer.echo(f"key {key_id} is revoked")

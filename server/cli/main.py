@@ -9,8 +9,20 @@ from typing import Annotated
 import typer
 
 from server import settings
-from server.cli import keys, organizations, place, prices, projections, pseudonyms, recounting, schedules, tasks
+from server.cli import (
+    audit_trail,
+    keys,
+    organizations,
+    place,
+    prices,
+    projections,
+    pseudonyms,
+    recounting,
+    schedules,
+    tasks,
+)
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
+from server.organizations.audit_trail import Entry
 from server.process import serving, terminal
 from server.store import diagnosis
 
@@ -21,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(organizations.app, name="organizations")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit_trail.app, name="audit-trail")
 app.add_typer(prices.app, name="prices")
 app.add_typer(projections.app, name="projections")
 app.add_typer(pseudonyms.app, name="pseudonyms")
@@ -130,11 +143,16 @@ def restored(data_dir: DataDir = None) -> None:
     Run this after each restore to an earlier point, before servers and workers start again. Revisions after a restore
     have numbers that lost revisions had before; the epoch tells the two apart. Subscribers are told to begin anew.
     """
+    from server.process import operators
     from server.store import deployment
+    from server.tenancy import audit_trail as recorded
 
     async def work(url: str) -> str:
         async with diagnosis.database(url) as database, database.transaction() as driver:
-            return await deployment.begin_epoch(driver)
+            epoch = await deployment.begin_epoch(driver)
+            entry = Entry(actor=operators.operator(), action="deployment.restored", subject=epoch)
+            await recorded.record(driver, recorded.SERVICE, entry)
+            return epoch
 
     with terminal.reported():
         epoch = serving.run(work(place.place(data_dir).database_url))

@@ -11,6 +11,7 @@ from server.cli import connected, place, setting_options, tables
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.settings import SETTINGS, OrganizationSettings
+from server.process import operators
 from server.store import organizations
 from server.store.database import Database
 from server.tenancy import administration
@@ -31,7 +32,9 @@ def create_organization(name: Name, data_dir: DataDir = None, as_json: AsJson = 
     chosen: dict[str, Any] = setting_options.parsed(_ALL, typed)
 
     async def work(database: Database, _place: place.Place) -> Organization:
-        await administration.create_organization(database, name, OrganizationSettings(**chosen))
+        await administration.create_organization(
+            database, name, OrganizationSettings(**chosen), by=operators.operator()
+        )
         return await administration.organization(database, name)
 
     made = connected.on_database(data_dir, work)
@@ -54,7 +57,7 @@ def change(name: Name, data_dir: DataDir = None, as_json: AsJson = False, **type
 
     async def work(database: Database, _place: place.Place) -> tuple[Organization, Organization]:
         before = await administration.organization(database, name)
-        await administration.change_settings(database, name, chosen)
+        await administration.change_settings(database, name, chosen, by=operators.operator())
         return before, await administration.organization(database, name)
 
     before, changed = connected.on_database(data_dir, work)
@@ -122,7 +125,7 @@ def revoke_organization(name: Name, data_dir: DataDir = None) -> None:
 
 def _set_state(name: str, state: OrganizationState, data_dir: Path | None) -> None:
     async def work(database: Database, _place: place.Place) -> None:
-        await administration.set_state(database, name, state)
+        await administration.set_state(database, name, state, by=operators.operator())
 
     connected.on_database(data_dir, work)
     typer.echo(f"organization {name!r} is {state.value}")

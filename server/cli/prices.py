@@ -11,6 +11,7 @@ import typer
 from server.cli import connected, place, tables
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.organizations.model_price import MOST_MICROS, ModelPrice
+from server.process import operators
 from server.store.database import Database
 from server.tenancy import price_lists
 
@@ -54,7 +55,7 @@ def set_price(
     )
 
     async def work(database: Database, _place: place.Place) -> None:
-        await price_lists.set_price(database, name, price)
+        await price_lists.set_price(database, name, price, by=operators.operator())
 
     connected.on_database(data_dir, work)
     typer.echo(f"{model} costs that from {price.effective_from} on")
@@ -88,7 +89,7 @@ def remove_price(name: Organization, model: Model, effective_from: From, data_di
     day = _day(effective_from)
 
     async def work(database: Database, _place: place.Place) -> None:
-        await price_lists.remove_price(database, name, model, day)
+        await price_lists.remove_price(database, name, model, day, by=operators.operator())
 
     connected.on_database(data_dir, work)
     typer.echo(f"the price of {model} from {day} on is removed")

@@ -9,12 +9,14 @@ from server.cli import tables, tenants
 from server.cli.connected import on_database
 from server.cli.options import APP_OPTIONS, DataDir
 from server.cli.place import Place
-from server.process import terminal
+from server.organizations.audit_trail import Entry
+from server.process import operators, terminal
 from server.projections.rebuild import RebuildProgress, rebuild
 from server.projections.registry import NOT_REBUILT, PROJECTIONS
 from server.store import organizations as stored_organizations
 from server.store import projections
 from server.store.database import Database
+from server.tenancy import audit_trail
 
 _SHOWN = 100
 _NOTE_SECONDS = 2.0
@@ -73,8 +75,12 @@ def retry(name: Name, organization: tenants.Names = None, data_dir: DataDir = No
         ids = None
         if organization is not None:
             ids = [one.organization_id for one in await tenants.chosen(database, organization)]
+        entry = Entry(actor=operators.operator(), action="projection.retried", subject=name)
         async with database.transaction() as driver:
-            return await projections.retry(driver, name, ids)
+            number = await projections.retry(driver, name, ids)
+            for one in sorted(ids or [audit_trail.SERVICE]):
+                await audit_trail.record(driver, one, entry)
+            return number
 
     number = on_database(data_dir, work)
     typer.echo(f"{name} goes on in {number:,} organization{'' if number == 1 else 's'}")
@@ -103,7 +109,10 @@ def rebuild_projection(
         raise typer.BadParameter(f"{name} cannot be rebuilt: {NOT_REBUILT[name]}")
 
     async def work(database: Database, _: Place) -> None:
+        entry = Entry(actor=operators.operator(), action="projection.rebuild_begun", subject=name, after={"anew": anew})
         for one in await tenants.chosen(database, organization):
+            async with database.transaction() as driver:
+                await audit_trail.record(driver, one.organization_id, entry)
             done = await rebuild(database, one.organization_id, name, _teller(one.name), anew=anew)
             typer.echo(f"{one.name}: {done.events:,} events up to revision {done.revision:,}{_differing(done)}")
 

@@ -4,6 +4,7 @@ import typer
 
 from server.cli import connected, place
 from server.cli.options import APP_OPTIONS, DataDir
+from server.process import operators
 from server.store.database import Database
 from server.tenancy import pseudonyms
 
@@ -18,7 +19,7 @@ def forget_pseudonyms(data_dir: DataDir = None) -> None:
     """
 
     async def work(database: Database, _place: place.Place) -> None:
-        await pseudonyms.forget_pseudonyms(database)
+        await pseudonyms.forget_pseudonyms(database, by=operators.operator())
 
     connected.on_database(data_dir, work)
     typer.echo("the next server that starts decides on the key of pseudonyms")

@@ -1,5 +1,6 @@
 """`python -m server recount`: measures counted again from raw events, as after a release that has added some."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Annotated
 
@@ -12,10 +13,12 @@ from server.cli import tenants
 from server.cli.connected import on_database
 from server.cli.options import DataDir
 from server.cli.place import Place
-from server.process import terminal
+from server.organizations.audit_trail import Entry
+from server.process import operators, terminal
 from server.rollups.member_numbers import Limits
 from server.rollups.recount import Recounted, recount
 from server.store.database import Database
+from server.tenancy import audit_trail
 
 UNEXPLAINED = 3  # exit code: something could not be corrected
 _NOTE_SECONDS = 2.0
@@ -46,8 +49,16 @@ def recount_measures(
 
     async def work(database: Database, _: Place) -> int:
         limits, unexplained = Limits.from_settings(settings.load()), 0
+        names = ",".join(measure or ("all",))
+        begun = Entry(actor=operators.operator(), action="measures.recount_begun", subject=names)
         for one in await tenants.chosen(database, organization):
+            async with database.transaction() as driver:
+                await audit_trail.record(driver, one.organization_id, begun)
             done = await recount(database, one.organization_id, numbers, limits, _teller(one.name))
+            result = {"cells": done.cells, "corrected": done.corrected, "unexplained": done.unexplained}
+            entry = dataclasses.replace(begun, action="measures.recounted", after=result)
+            async with database.transaction() as driver:
+                await audit_trail.record(driver, one.organization_id, entry)
             unexplained += done.unexplained
             typer.echo(f"{one.name}: {_told(done)}")
         return UNEXPLAINED if unexplained else 0

@@ -11,11 +11,13 @@ import typer
 from server import kinds
 from server.cli import connected, place, tables, tasks
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
-from server.process import terminal
+from server.organizations.audit_trail import Entry
+from server.process import operators, terminal
 from server.store import schedules
 from server.store.database import Database
 from server.store.schedules import ScheduleSummary
 from server.tasks import queue
+from server.tenancy import audit_trail
 
 _HEADING = ("SCHEDULE", "CRON", "TIME ZONE", "NEXT RUN", "LAST FINISH", "RUNS", "FAILURES", "STATE")
 app = typer.Typer(help="List, pause, resume and run schedules.", **APP_OPTIONS)
@@ -94,6 +96,8 @@ def run_schedule(
             if kind is None:
                 return None
             queued = await queue.enqueue(driver, kind, organization_id=owner, schedule=name)
+            run = Entry(actor=operators.operator(), action="schedule.run", subject=name)
+            await audit_trail.record(driver, owner, run)
         await tasks.wake(place)
         return queued.task_id
 
@@ -111,7 +115,12 @@ def run_schedule(
 async def _set_paused(database: Database, name: str, organization: str | None, *, paused: bool) -> int:
     owner = None if organization is None else await tasks.organization_id(database, organization)
     async with database.transaction() as driver:
-        return await schedules.set_paused(driver, name, owner, paused=paused)
+        changed = await schedules.set_paused(driver, name, owner, paused=paused)
+        if changed:
+            action = "schedule.paused" if paused else "schedule.resumed"
+            entry = Entry(actor=operators.operator(), action=action, subject=name)
+            await audit_trail.record(driver, audit_trail.SERVICE if owner is None else owner, entry)
+        return changed
 
 
 def _unless_none(changed: int, name: str) -> None:

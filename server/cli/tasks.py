@@ -13,13 +13,14 @@ import typer
 from server import kinds
 from server.cli import connected, place, tables
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
-from server.process import terminal
+from server.organizations.audit_trail import Entry
+from server.process import operators, terminal
 from server.store import tasks
-from server.store.database import Database
+from server.store.database import Database, Driver
 from server.store.tasks import ENDED, SERVICE, TaskRecord, TaskState
 from server.tasks import queue, wakeups
 from server.tasks.kinds import Kind
-from server.tenancy import administration
+from server.tenancy import administration, audit_trail
 
 _LOOK_SECONDS = 0.5
 _HEADING = ("TASK", "KIND", "ORGANIZATION", "STATE", "TRIES", "DUE", "PROGRESS", "WHAT")
@@ -91,6 +92,8 @@ def retry_task(task: TaskId, data_dir: DataDir = None) -> None:
     async def work(database: Database, place: place.Place) -> tuple[bool, TaskRecord | None]:
         async with database.transaction() as driver:
             done, found = await tasks.retry(driver, task), await tasks.by_id(driver, task)
+            if done and found is not None:
+                await _record(driver, "task.retried", found)
         await wake(place)
         return done, found
 
@@ -113,7 +116,11 @@ def cancel_task(task: TaskId, data_dir: DataDir = None) -> None:
 
     async def work(database: Database, _place: place.Place) -> TaskState | None:
         async with database.transaction() as driver:
-            return await tasks.cancel(driver, task)
+            state = await tasks.cancel(driver, task)
+            found = await tasks.by_id(driver, task)
+            if state in (TaskState.RUNNING, TaskState.CANCELLED) and found is not None:
+                await _record(driver, "task.cancelled", found)
+            return state
 
     state = connected.on_database(data_dir, work)
     if state is None:
@@ -140,7 +147,11 @@ def clear_tasks(
 
     async def work(database: Database, _place: place.Place) -> int:
         async with database.transaction() as driver:
-            return await tasks.clear(driver, _CLEARED[state], kind)
+            cleared = await tasks.clear(driver, _CLEARED[state], kind)
+            told = {"state": state, "kind": kind, "tasks": cleared}
+            entry = Entry(actor=operators.operator(), action="tasks.cleared", subject="", after=told)
+            await audit_trail.record(driver, audit_trail.SERVICE, entry)
+            return cleared
 
     typer.echo(f"{connected.on_database(data_dir, work):,} {state} tasks are removed")
 
@@ -164,6 +175,10 @@ def run_task(
         owner = await organization_id(database, organization)
         async with database.transaction() as driver:
             queued = await queue.enqueue(driver, known, organization_id=owner, payload=told)
+            run = Entry(
+                actor=operators.operator(), action="task.queued", subject=str(queued.task_id), after={"kind": kind}
+            )
+            await audit_trail.record(driver, owner, run)
         await wake(place)
         return queued.task_id
 
@@ -222,6 +237,11 @@ async def wake(place: place.Place) -> None:
     """Has the workers look for tasks at once, if Redis is there."""
     if place.redis_url is not None:
         await wakeups.wake_tasks_now(place.redis_url)
+
+
+async def _record(driver: Driver, action: str, task: TaskRecord) -> None:
+    entry = Entry(actor=operators.operator(), action=action, subject=str(task.task_id), after={"kind": task.kind})
+    await audit_trail.record(driver, task.organization_id, entry)
 
 
 def _fail_unknown(task: int) -> NoReturn:

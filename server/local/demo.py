@@ -24,7 +24,7 @@ from server.local import chitchat, data_folder, up
 from server.local.chitchat import RecordedConversation
 from server.local.up import Site
 from server.organizations.settings import OrganizationSettings
-from server.process import children, port, preparation, terminal
+from server.process import children, operators, port, preparation, terminal
 from server.store import diagnosis, organizations
 from server.store.database import Database
 from server.tenancy import administration, api_keys
@@ -315,9 +315,12 @@ async def _kept_key(database: Database, site: Site) -> str:
     hashes = KeyedHashes(site.key_pepper)
     if kept and any(hashes.opens(kept, key) and key.revoked_at is None for key in known):
         return kept
+    by = operators.operator()
     if owner is None:
-        await administration.create_organization(database, ORGANIZATION, OrganizationSettings(time_zone=TIME_ZONE))
-    made = await api_keys.create_key(database, hashes, ORGANIZATION, name="demo", scopes=up.SCOPES)
+        await administration.create_organization(
+            database, ORGANIZATION, OrganizationSettings(time_zone=TIME_ZONE), by=by
+        )
+    made = await api_keys.create_key(database, hashes, ORGANIZATION, name="demo", scopes=up.SCOPES, by=by)
     data_folder.keep(site.folder, _KEY, made.secret)
     return made.secret
 

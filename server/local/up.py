@@ -13,7 +13,7 @@ from server import errors
 from server.lifecycle.stop import Stop
 from server.local import data_folder, embedded
 from server.organizations.settings import OrganizationSettings
-from server.process import children, port, preparation, terminal
+from server.process import children, operators, port, preparation, terminal
 from server.settings import Settings
 from server.store import diagnosis, organizations
 from server.store.database import Database
@@ -129,15 +129,16 @@ async def first_key(database: Database, pepper: str) -> NewKey | None:
     """Makes an organization and its key if there is none at all, else returns None."""
     async with database.transaction() as driver:
         known = await organizations.listed(driver)
+    by = operators.operator()
     if not known:
-        await administration.create_organization(database, ORGANIZATION, OrganizationSettings(time_zone="UTC"))
+        await administration.create_organization(database, ORGANIZATION, OrganizationSettings(time_zone="UTC"), by=by)
     elif [one.name for one in known] != [ORGANIZATION]:
         return None
     owner = await administration.organization(database, ORGANIZATION)
     async with database.transaction() as driver:
         if await organizations.keys(driver, owner.organization_id):
             return None
-    return await api_keys.create_key(database, KeyedHashes(pepper), ORGANIZATION, name="first", scopes=SCOPES)
+    return await api_keys.create_key(database, KeyedHashes(pepper), ORGANIZATION, name="first", scopes=SCOPES, by=by)
 
 
 async def _up(here: Site) -> None:

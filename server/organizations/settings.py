@@ -65,6 +65,12 @@ class OrganizationSettings:
     key_retention_days: int | None = entry(
         None, _DAYS, "Days for which an event that is sent again is recognized.", heading="KEYS KEPT"
     )
+    audit_retention_days: int = entry(
+        400,
+        WholeNumber(least=1, most=36_500, unit=" days"),
+        "Days for which the organization's audit trail is kept.",
+        changeable=True,
+    )
     keep_user_details: bool = entry(False, Flag(), "Keep what events say about users beside their ids.")
     presence_timeout: int = entry(
         12,

@@ -1,14 +1,16 @@
-"""How organizations define custom metrics, look at them and delete them."""
+"""How organizations define custom metrics, look at them and delete them. Changes are in the audit trail."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from server.admission.query_slots import QuerySlots
 from server.catalog.custom_metrics import LAST_NUMBER, MOST, CustomMetric, KeptMetric
 from server.errors import Reason, Refused
+from server.organizations.audit_trail import Actor, Entry
 from server.query.queries import Queries
 from server.store import custom_metrics as stored
 from server.store.database import Database, Driver
+from server.tenancy import audit_trail
 from server.tenancy.principal import Principal
 
 _AT_ONCE = 2  # changes in this process
@@ -33,7 +35,7 @@ class CustomDefinitions:
         async with self._slots.slot(principal), self._database.transaction() as driver:
             yield driver
 
-    async def define(self, principal: Principal, metric: CustomMetric) -> KeptMetric:
+    async def define(self, principal: Principal, metric: CustomMetric, by: Actor) -> KeptMetric:
         """Defines a metric and returns it; refuses a name that is taken, and more metrics than there may be."""
         organization_id = principal.organization_id
         async with self._changing(principal) as driver:
@@ -51,6 +53,8 @@ class CustomDefinitions:
             if len(others) >= MOST or number > LAST_NUMBER:
                 raise _limit(LAST_NUMBER if number > LAST_NUMBER else MOST)
             await stored.add(driver, organization_id, number, metric, locked.position.revision)
+            entry = Entry(actor=by, action="custom_metric.created", subject=metric.name, after=_told(metric))
+            await audit_trail.record(driver, organization_id, entry)
             return await _found(driver, organization_id, metric.name)
 
     async def get(self, principal: Principal, name: str) -> KeptMetric:
@@ -63,12 +67,27 @@ class CustomDefinitions:
         async with self._queries.looking(principal) as driver:
             return await stored.listed(driver, principal.organization_id)
 
-    async def delete(self, principal: Principal, name: str) -> None:
+    async def delete(self, principal: Principal, name: str, by: Actor) -> None:
         """Deletes a metric; refuses one that is not there."""
         async with self._changing(principal) as driver:
             await stored.lock(driver, principal.organization_id)
-            if not await stored.delete(driver, principal.organization_id, name):
-                raise _not_found(name)
+            metric = await _found(driver, principal.organization_id, name)
+            await stored.delete(driver, principal.organization_id, name)
+            entry = Entry(actor=by, action="custom_metric.deleted", subject=name, before=_told(metric.definition))
+            await audit_trail.record(driver, principal.organization_id, entry)
+
+
+def _told(metric: CustomMetric) -> Mapping[str, object]:
+    """Returns a definition as the audit trail tells it."""
+    return {
+        "event_types": list(metric.event_types),
+        "aggregation": metric.aggregation.value,
+        "value": metric.value.text if metric.value else "",
+        "decimals": metric.decimals,
+        "filter": f"{metric.filter.path.text} = {metric.filter.equals}" if metric.filter else "",
+        "dimension": metric.dimension.text if metric.dimension else "",
+        "unit": metric.unit,
+    }
 
 
 async def _found(driver: Driver, organization_id: int, name: str) -> KeptMetric:

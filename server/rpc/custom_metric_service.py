@@ -22,7 +22,8 @@ class CustomMetricService(custom_metric_service_pb2_grpc.CustomMetricServiceServ
         self, request: custom_metric_service_pb2.CreateCustomMetricRequest, context: _Context
     ) -> custom_metric_service_pb2.CreateCustomMetricResponse:
         """Defines a metric."""
-        made = await self._definitions.define(gate.caller().principal, conversion.definition(request))
+        metric = conversion.definition(request)
+        made = await self._definitions.define(gate.caller().principal, metric, gate.actor(context))
         return custom_metric_service_pb2.CreateCustomMetricResponse(metric=conversion.metric(made))
 
     async def GetCustomMetric(  # noqa: N802 - the name in the contract
@@ -43,5 +44,6 @@ class CustomMetricService(custom_metric_service_pb2_grpc.CustomMetricServiceServ
         self, request: custom_metric_service_pb2.DeleteCustomMetricRequest, context: _Context
     ) -> custom_metric_service_pb2.DeleteCustomMetricResponse:
         """Deletes a metric."""
-        await self._definitions.delete(gate.caller().principal, conversion.name("name", request.name))
+        name = conversion.name("name", request.name)
+        await self._definitions.delete(gate.caller().principal, name, gate.actor(context))
         return custom_metric_service_pb2.DeleteCustomMetricResponse()

@@ -18,6 +18,7 @@ import grpc
 from server import errors, log_throttle, telemetry
 from server.admission.admission import Admission
 from server.errors import Reason, Refused
+from server.organizations.audit_trail import Actor, ActorKind
 from server.rpc import keyless, requests, statuses, unknown_fields
 from server.tenancy.authentication import Authenticator
 from server.tenancy.principal import Principal, Scope
@@ -76,6 +77,12 @@ _caller: ContextVar[Caller] = ContextVar("caller")
 def caller() -> Caller:
     """Returns the caller of the current call."""
     return _caller.get()
+
+
+def actor(context: _Context) -> Actor:
+    """Returns the caller of the current call as the audit trail names it."""
+    address = _peer(context)
+    return Actor(kind=ActorKind.API_KEY, id=caller().principal.key_id, peer=address.partition(":")[2] or address)
 
 
 class Gate(grpc.aio.ServerInterceptor):

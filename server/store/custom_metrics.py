@@ -139,11 +139,11 @@ async def add(driver: Driver, organization_id: int, number: int, own: CustomMetr
 _ADD = statements.load("add_custom_metric")
 
 
-async def delete(driver: Driver, organization_id: int, name: str) -> bool:
-    """Deletes a metric, and returns whether there was one. Its number stays, and so do remnants of what was counted
+async def delete(driver: Driver, organization_id: int, name: str) -> None:
+    """Deletes a metric. Its number stays, and so do remnants of what was counted
     until they are removed. Without any metric left nothing is followed any more.
     """
-    deleted = await driver.execute(
+    await driver.execute(
         "UPDATE custom_metrics SET is_deleted = true, has_remnants = true"
         " WHERE organization_id = $1 AND name = $2 AND NOT is_deleted",
         organization_id,
@@ -155,7 +155,6 @@ async def delete(driver: Driver, organization_id: int, name: str) -> bool:
         organization_id,
         PROJECTION,
     )
-    return statements.rows(deleted) > 0
 
 
 async def note_not_numbers(driver: Driver, organization_id: int, more: Mapping[int, int]) -> None:

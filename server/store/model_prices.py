@@ -6,7 +6,6 @@ from datetime import date
 import asyncpg
 
 from server.organizations.model_price import ModelPrice
-from server.store import statements
 from server.store.database import Driver
 
 _COLUMNS = "model, effective_from, prompt_micros, cached_micros, completion_micros"
@@ -37,15 +36,26 @@ async def put(driver: Driver, organization_id: int, price: ModelPrice) -> None:
     )
 
 
-async def remove(driver: Driver, organization_id: int, model: str, effective_from: date) -> bool:
-    """Removes an entry; False where there is none of that model and day."""
-    removed = await driver.execute(
+async def remove(driver: Driver, organization_id: int, model: str, effective_from: date) -> None:
+    """Removes the entry of a model and day."""
+    await driver.execute(
         "DELETE FROM model_prices WHERE organization_id = $1 AND model = $2 AND effective_from = $3",
         organization_id,
         model,
         effective_from,
     )
-    return statements.rows(removed) > 0
+
+
+async def entry(driver: Driver, organization_id: int, model: str, effective_from: date) -> ModelPrice | None:
+    """Returns the entry of a model and day; None where there is none."""
+    row = await driver.fetchrow(
+        f"SELECT {_COLUMNS} FROM model_prices"  # noqa: S608 - columns
+        " WHERE organization_id = $1 AND model = $2 AND effective_from = $3 FOR UPDATE",
+        organization_id,
+        model,
+        effective_from,
+    )
+    return _price(row) if row else None
 
 
 async def listed(driver: Driver, organization_id: int) -> list[ModelPrice]:

@@ -113,6 +113,15 @@ async def by_name(driver: Driver, name: str) -> Organization | None:
     return _organization(row) if row else None
 
 
+async def held_by_name(driver: Driver, name: str) -> Organization | None:
+    """Returns the organization of that name, which nobody else changes until COMMIT; None where there is none."""
+    row = await driver.fetchrow(
+        f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = $1 FOR NO KEY UPDATE",  # noqa: S608
+        name,
+    )
+    return _organization(row) if row else None
+
+
 async def listed(driver: Driver) -> list[Organization]:
     """Returns every organization, by id."""
     rows = await driver.fetch(f"SELECT {_ORGANIZATION} FROM organizations o ORDER BY o.organization_id")  # noqa: S608
@@ -216,12 +225,23 @@ async def keys(driver: Driver, organization_id: int) -> Sequence[ApiKey]:
     return [_api_key(row) for row in rows]
 
 
-async def revoke_key(driver: Driver, key_id: str) -> bool:
-    """Revokes a credential for good; False where there is none of that id."""
-    revoked = await driver.execute(
-        "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = $1", key_id
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """A credential that is revoked: whose it is, and whether it was not before."""
+
+    organization_id: int
+    is_new: bool
+
+
+async def revoke_key(driver: Driver, key_id: str) -> Revoked | None:
+    """Revokes a credential for good; None where there is none of that id."""
+    row = await driver.fetchrow(
+        "UPDATE api_keys AS k SET revoked_at = coalesce(k.revoked_at, now())"
+        " FROM (SELECT key_id, revoked_at FROM api_keys WHERE key_id = $1 FOR UPDATE) AS before"
+        " WHERE k.key_id = before.key_id RETURNING k.organization_id, before.revoked_at IS NULL",
+        key_id,
     )
-    return statements.rows(revoked) > 0
+    return Revoked(organization_id=row[0], is_new=row[1]) if row else None
 
 
 async def renew_key_hash(driver: Driver, key: ApiKey, *, instead_of: str) -> None:

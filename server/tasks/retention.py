@@ -14,11 +14,11 @@ import structlog
 from server import errors, timerange
 from server.organizations.organization import Organization
 from server.projections.registry import PROJECTIONS
-from server.store import custom_metrics, events, organizations, projections, slots, tasks, updates
+from server.store import audit_trail, custom_metrics, events, organizations, projections, slots, tasks, updates
 from server.store import partitions as stored_partitions
 from server.store.database import Database
 from server.store.partitions import Partition
-from server.store.tasks import TaskState
+from server.store.tasks import SERVICE, TaskState
 from server.tasks.kinds import UNFINISHED, Result
 
 PORTION_EVENTS = 5_000
@@ -27,6 +27,8 @@ PORTION_UPDATES = 5_000
 PORTION_SLOTS = 20_000
 PORTION_ROWS = 5_000
 PORTION_TASKS = 5_000
+PORTION_ENTRIES = 5_000
+_SERVICE_TRAIL_DAYS = 400  # where there is no organization
 _RUN_SECONDS = 20.0
 # Ingest tells the time from the database's clock and may try the same transaction again for a while. A key is removed
 # only when an event that needs it has been refused for that much longer.
@@ -170,6 +172,24 @@ async def update_retention(database: Database, now: datetime, last: Result, *, w
                 return {"removed": removed, UNFINISHED: True}
             async with database.transaction() as driver:
                 portion = await updates.remove_before(driver, tenant.organization_id, now - window, PORTION_UPDATES)
+            removed += portion
+    return {"removed": removed}
+
+
+async def audit_trail_retention(database: Database, now: datetime, last: Result) -> Result:
+    """Removes the entries of audit trails that are no longer kept; those of the service are kept as long as any."""
+    deadline = time.monotonic() + _RUN_SECONDS
+    async with database.transaction() as driver:
+        days = {one.organization_id: one.settings.audit_retention_days for one in await organizations.listed(driver)}
+    removed = 0
+    for organization_id, kept in {SERVICE: max(days.values(), default=_SERVICE_TRAIL_DAYS), **days}.items():
+        portion = PORTION_ENTRIES
+        while portion == PORTION_ENTRIES:
+            if time.monotonic() > deadline:
+                return {"removed": removed, UNFINISHED: True}
+            async with database.transaction() as driver:
+                instant = now - timedelta(days=kept)
+                portion = await audit_trail.remove_before(driver, organization_id, instant, PORTION_ENTRIES)
             removed += portion
     return {"removed": removed}
 

@@ -1,9 +1,14 @@
-"""Organizations: how they are made and found, and how their state and settings change."""
+"""Organizations: how they are made and found, and how their state and settings change.
 
+What is changed is in the audit trail, under whoever is named as by.
+"""
+
+import dataclasses
 from collections.abc import Mapping
 
 from server.catalog import pairs
 from server.organizations import settings as organization_settings
+from server.organizations.audit_trail import UNNAMED_OPERATOR, Actor, Entry
 from server.organizations.errors import (
     InvalidOrganizationName,
     OrganizationExists,
@@ -16,9 +21,12 @@ from server.organizations.settings import OrganizationSettings
 from server.store import organizations
 from server.store import pairs as stored_pairs
 from server.store.database import Database
+from server.tenancy import audit_trail
 
 
-async def create_organization(database: Database, name: str, settings: OrganizationSettings) -> int:
+async def create_organization(
+    database: Database, name: str, settings: OrganizationSettings, *, by: Actor = UNNAMED_OPERATOR
+) -> int:
     """Makes an organization and returns its id.
 
     Raises InvalidOrganizationName, InvalidSetting, and OrganizationExists if the name is taken.
@@ -30,6 +38,8 @@ async def create_organization(database: Database, name: str, settings: Organizat
         organization_id = await organizations.create(driver, name, chosen)
         if organization_id is not None:
             await stored_pairs.begin(driver, organization_id, pairs.numbers(chosen.pairs))
+            made = Entry(actor=by, action="organization.created", subject=name, after=dataclasses.asdict(chosen))
+            await audit_trail.record(driver, organization_id, made)
     if organization_id is None:
         raise OrganizationExists(name)
     return organization_id
@@ -44,28 +54,58 @@ async def organization(database: Database, name: str) -> Organization:
     return found
 
 
-async def set_state(database: Database, name: str, state: OrganizationState) -> None:
+async def set_state(database: Database, name: str, state: OrganizationState, *, by: Actor = UNNAMED_OPERATOR) -> None:
     """Suspends, resumes or revokes an organization; servers follow within 10 seconds. Revoking is final.
 
     Raises OrganizationRevoked if the organization was revoked before.
     """
     async with database.transaction() as driver:
-        found = await organizations.set_state(driver, name, state)
-    if not found:
-        raise OrganizationRevoked(name)
+        before = await organizations.held_by_name(driver, name)
+        if before is None or not await organizations.set_state(driver, name, state):
+            raise OrganizationRevoked(name)
+        if before.state is not state:
+            entry = Entry(
+                actor=by,
+                action=_STATE_ACTIONS[state],
+                subject=name,
+                before={"state": before.state.value},
+                after={"state": state.value},
+            )
+            await audit_trail.record(driver, before.organization_id, entry)
 
 
-async def change_settings(database: Database, name: str, chosen: Mapping[str, Value]) -> None:
+_STATE_ACTIONS = {
+    OrganizationState.ACTIVE: "organization.resumed",
+    OrganizationState.SUSPENDED: "organization.suspended",
+    OrganizationState.REVOKED: "organization.revoked",
+}
+
+
+async def change_settings(
+    database: Database, name: str, chosen: Mapping[str, Value], *, by: Actor = UNNAMED_OPERATOR
+) -> None:
     """Changes settings of an organization, by name; servers follow within 10 seconds.
 
     Raises InvalidSetting, OrganizationNotFound, and ValueError for a setting that cannot be changed.
     """
     changes = organization_settings.checked_changes(chosen)
     async with database.transaction() as driver:
-        found = await organizations.change_settings(driver, name, changes)
-        if found and "pairs" in changes:
+        before = await organizations.held_by_name(driver, name)
+        if before is None:
+            raise OrganizationNotFound(name)
+        await organizations.change_settings(driver, name, changes)
+        if "pairs" in changes:
             changed = await organizations.by_name(driver, name)
-            assert changed is not None  # noqa: S101 - it has just been found
+            assert changed is not None  # noqa: S101 - it is held
             await stored_pairs.declare(driver, changed.organization_id, pairs.numbers(changed.settings.pairs))
-    if not found:
-        raise OrganizationNotFound(name)
+        known = {one: getattr(before.settings, one) for one in changes}
+        differing = {one for one in changes if changes[one] != known[one]}
+        if differing:
+            entry = Entry(
+                actor=by,
+                action="organization.settings_changed",
+                subject=name,
+                before={one: known[one] for one in differing},
+                after={one: changes[one] for one in differing},
+            )
+            await audit_trail.record(driver, before.organization_id, entry)

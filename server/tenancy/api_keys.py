@@ -1,4 +1,4 @@
-"""API keys: how they are made and revoked."""
+"""API keys: how they are made and revoked, which is in the audit trail."""
 
 import base64
 import dataclasses
@@ -7,10 +7,11 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from server.organizations.api_key import ApiKey
+from server.organizations.audit_trail import UNNAMED_OPERATOR, Actor, Entry
 from server.organizations.errors import KeyNotFound, ScopesMissing
 from server.store import organizations
 from server.store.database import Database
-from server.tenancy import administration
+from server.tenancy import administration, audit_trail
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
 
@@ -39,6 +40,7 @@ async def create_key(
     name: str,
     scopes: Collection[Scope],
     expires_at: datetime | None = None,
+    by: Actor = UNNAMED_OPERATOR,
 ) -> NewKey:
     """Makes an API key; its secret is in the result and nowhere else.
 
@@ -63,12 +65,18 @@ async def create_key(
                 revoked_at=None,
             ),
         )
+        told = {"name": name, "scopes": sorted(scopes), "expires_at": expires_at and expires_at.isoformat()}
+        entry = Entry(actor=by, action="key.created", subject=key.key_id, after=told)
+        await audit_trail.record(driver, owner.organization_id, entry)
     return key
 
 
-async def revoke_key(database: Database, key_id: str) -> None:
+async def revoke_key(database: Database, key_id: str, *, by: Actor = UNNAMED_OPERATOR) -> None:
     """Revokes a key for good; servers refuse it within 10 seconds. Raises KeyNotFound."""
     async with database.transaction() as driver:
         found = await organizations.revoke_key(driver, key_id)
-    if not found:
+        if found is not None and found.is_new:
+            entry = Entry(actor=by, action="key.revoked", subject=key_id)
+            await audit_trail.record(driver, found.organization_id, entry)
+    if found is None:
         raise KeyNotFound(key_id)

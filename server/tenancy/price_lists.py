@@ -1,19 +1,21 @@
-"""The price lists of organizations: how entries are set, found and removed."""
+"""The price lists of organizations: how entries are set, found and removed. Changes are in the audit trail."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from server.catalog import dimensions
 from server.errors import Refused
 from server.events import rules
+from server.organizations.audit_trail import UNNAMED_OPERATOR, Actor, Entry
 from server.organizations.errors import InvalidPrice, PriceNotFound
 from server.organizations.model_price import MOST_MICROS, ModelPrice
 from server.store import model_prices
 from server.store.database import Database
-from server.tenancy import administration
+from server.tenancy import administration, audit_trail
 
 
-async def set_price(database: Database, organization: str, price: ModelPrice) -> None:
+async def set_price(database: Database, organization: str, price: ModelPrice, *, by: Actor = UNNAMED_OPERATOR) -> None:
     """Sets what the tokens of a model cost from a day on; answers follow at once, also about the time since then.
 
     Raises InvalidPrice and OrganizationNotFound.
@@ -21,7 +23,17 @@ async def set_price(database: Database, organization: str, price: ModelPrice) ->
     _check(price)
     found = await administration.organization(database, organization)
     async with database.transaction() as driver:
+        before = await model_prices.entry(driver, found.organization_id, price.model, price.effective_from)
         await model_prices.put(driver, found.organization_id, price)
+        if before != price:
+            entry = Entry(
+                actor=by,
+                action="price.set",
+                subject=price.model,
+                before=None if before is None else _told(before),
+                after=_told(price),
+            )
+            await audit_trail.record(driver, found.organization_id, entry)
 
 
 async def prices(database: Database, organization: str) -> Sequence[ModelPrice]:
@@ -31,13 +43,23 @@ async def prices(database: Database, organization: str) -> Sequence[ModelPrice]:
         return await model_prices.listed(driver, found.organization_id)
 
 
-async def remove_price(database: Database, organization: str, model: str, effective_from: date) -> None:
+async def remove_price(
+    database: Database, organization: str, model: str, effective_from: date, *, by: Actor = UNNAMED_OPERATOR
+) -> None:
     """Removes an entry: the one before it holds on. Raises PriceNotFound and OrganizationNotFound."""
     found = await administration.organization(database, organization)
     async with database.transaction() as driver:
-        removed = await model_prices.remove(driver, found.organization_id, model, effective_from)
-    if not removed:
-        raise PriceNotFound(model, effective_from)
+        before = await model_prices.entry(driver, found.organization_id, model, effective_from)
+        if before is None:
+            raise PriceNotFound(model, effective_from)
+        await model_prices.remove(driver, found.organization_id, model, effective_from)
+        entry = Entry(actor=by, action="price.removed", subject=model, before=_told(before))
+        await audit_trail.record(driver, found.organization_id, entry)
+
+
+def _told(price: ModelPrice) -> Mapping[str, object]:
+    """Returns a price as the audit trail tells it."""
+    return {**dataclasses.asdict(price), "effective_from": price.effective_from.isoformat()}
 
 
 def _check(price: ModelPrice) -> None:

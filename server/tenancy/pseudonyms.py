@@ -1,8 +1,10 @@
 """Pseudonyms of e-mail addresses: one key for the whole life of a database."""
 
+from server.organizations.audit_trail import UNNAMED_OPERATOR, Actor, Entry
 from server.organizations.errors import PseudonymKeyChanged
 from server.store import organizations
 from server.store.database import Database
+from server.tenancy import audit_trail
 from server.tenancy.keyed_hashes import KeyedHashes
 
 
@@ -17,7 +19,9 @@ async def pin_pseudonyms(database: Database, hashes: KeyedHashes) -> None:
         raise PseudonymKeyChanged
 
 
-async def forget_pseudonyms(database: Database) -> None:
+async def forget_pseudonyms(database: Database, *, by: Actor = UNNAMED_OPERATOR) -> None:
     """Lets the next server that starts choose a new key of pseudonyms."""
     async with database.transaction() as driver:
         await organizations.forget_pseudonyms(driver)
+        forgotten = Entry(actor=by, action="pseudonyms.forgotten", subject="")
+        await audit_trail.record(driver, audit_trail.SERVICE, forgotten)

@@ -42,6 +42,9 @@ COMMANDS = (
     "schedules resume",
     "schedules run",
     "audit",
+    "audit-trail",
+    "audit-trail list",
+    "audit-trail verify",
     "recount",
     "restored",
     "health",
@@ -117,6 +120,7 @@ def test_a_program_of_its_own_shows_its_help_and_refuses_wrong_usage(home: pathl
         "organizations set x --secret-key 7",
         "demo --conversations 0",
         "serve --processes 0",
+        "audit-trail verify --known 7",
         "recount",
         "recount --all --measure events",
         "recount --measure nonsense",
@@ -249,6 +253,29 @@ def test_organizations(migrated: dict[str, str]) -> None:
     assert refused("resume", "Acme") == "there is no organization named 'Acme' that is not revoked"
     assert refused("create", "Acme") == "there is an organization named 'Acme' already"
     assert "'Mars/Olympus'" in refused("create", "Other", "--time-zone", "Mars/Olympus")
+
+
+def test_the_audit_trail(migrated: dict[str, str]) -> None:
+    def run(*arguments: str, code: int = 0) -> str:
+        done = processes.invoke(*arguments, environment={**migrated, "TALLYWIRE_OPERATOR": "ada"})
+        assert done.returncode == code
+        return done.stdout
+
+    run("organizations", "create", "Audited")
+    run("organizations", "set", "Audited", "--weight", "7")
+    run("schedules", "pause", "nothing", code=1)
+    shown = json.loads(run("audit-trail", "list", "Audited", "--json"))
+    assert [(one["number"], one["action"], one["actor"]["id"]) for one in shown] == [
+        (2, "organization.settings_changed", "ada"),
+        (1, "organization.created", "ada"),
+    ]
+    assert (shown[0]["before"], shown[0]["after"]) == ({"weight": 1}, {"weight": 7})
+    (line,) = run("audit-trail", "list", "Audited", "--action", "organization.s").splitlines()[1:]
+    assert "operator ada" in line
+    assert run("audit-trail", "list").count("\n") == 1  # of the service there is nothing
+    last = f"2:{shown[0]['hash']}"
+    assert run("audit-trail", "verify", "Audited", "--known", last) == f"2 entries; the last one is {last}\n"
+    run("audit-trail", "verify", "Audited", "--known", f"2:{'0' * 64}", code=3)
 
 
 def test_keys_that_name_secrets_of_an_organization(migrated: dict[str, str]) -> None:

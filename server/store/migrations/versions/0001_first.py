@@ -52,6 +52,7 @@ _STATEMENTS = (
         state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended', 'revoked')),
         event_retention_days integer CHECK (event_retention_days > 0),
         key_retention_days integer CHECK (key_retention_days > 0),
+        audit_retention_days integer NOT NULL DEFAULT 400 CHECK (audit_retention_days BETWEEN 1 AND 36500),
         keep_user_details boolean NOT NULL DEFAULT false,
         secret_keys text[] NOT NULL DEFAULT '{}',
         presence_timeout integer NOT NULL DEFAULT 12 CHECK (presence_timeout BETWEEN 1 AND 8784),
@@ -95,6 +96,35 @@ _STATEMENTS = (
         expires_at timestamptz,
         revoked_at timestamptz
     )
+    """,
+    # The audit trail: who administered what, in a chain of hashes for each organization; 0 is the service itself.
+    """
+    CREATE TABLE audit_entries (
+        organization_id integer NOT NULL,
+        number bigint NOT NULL,
+        at timestamptz NOT NULL,
+        actor_kind text COLLATE "C" NOT NULL,
+        actor_id text COLLATE "C" NOT NULL,
+        peer text COLLATE "C" NOT NULL,
+        action text COLLATE "C" NOT NULL,
+        subject text COLLATE "C" NOT NULL,
+        before text NOT NULL,
+        after text NOT NULL,
+        previous_hash bytea NOT NULL,
+        hash bytea NOT NULL,
+        PRIMARY KEY (organization_id, number)
+    )
+    """,
+    # Both ends of each chain: the last entry, whose row is locked from its number to COMMIT, and the last one that was
+    # removed because of its age, behind which the entries that are kept begin.
+    """
+    CREATE TABLE audit_chains (
+        organization_id integer PRIMARY KEY,
+        number bigint NOT NULL DEFAULT 0,
+        hash bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex'),
+        removed_number bigint NOT NULL DEFAULT 0,
+        removed_hash bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex')
+    ) WITH (fillfactor = 50)
     """,
     # The newest revision of each organization, its events of the month, and the pairs of dimensions, by number, that
     # every later revision counts. The row is locked from the revision to
