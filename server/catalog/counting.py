@@ -153,6 +153,22 @@ def of_group(events: Sequence[Event], numbers: Numbers, by: Dimension) -> Cell:
     return batch.cell({event_type: list(range(len(some))) for event_type, some in tables.items()}, _kept(by))
 
 
+def of_each(events: Sequence[Event], keys: AbstractSet[int], by: Dimension) -> list[dict[int, int]]:
+    """Returns what each event adds to some counters of a cell of a dimension."""
+    tables: dict[str, list[int]] = {}
+    for number, event_type in enumerate(map(_type_of, events)):
+        tables.setdefault(event_type, []).append(number)
+    found: list[dict[int, int]] = [{} for _ in events]
+    for event_type, rows in tables.items():
+        plan = _plan(event_type if event_type in _TYPES else _UNKNOWN, _kept(by))
+        made = columns.columns(plan, [_detail_of(events[row]) for row in rows])
+        each = {key: 1 for key in made.each if key in keys}
+        amounts = [(key, amount_of) for key, amount_of in made.amounts if key in keys]
+        for place, row in enumerate(rows):
+            found[row] = {**each, **{key: int(amount_of(place)) for key, amount_of in amounts}}
+    return found
+
+
 class _Batch:
     """Events that are counted together: their types' columns are made once, when they are asked for."""
 

@@ -114,6 +114,11 @@ def ranking(metric: Metric, *, descending: bool, catalogue: Catalogue = BUILT_IN
     )
 
 
+def added_up(cell: Cell, plus: Sequence[str], minus: Sequence[str], catalogue: Catalogue = BUILT_IN) -> int:
+    """Returns what some terms of a cell, less others, add up to."""
+    return _sum(cell, plus, catalogue) - _sum(cell, minus, catalogue)
+
+
 def _divisor(metric: Measure | Ratio) -> tuple[str, ...]:
     return () if isinstance(metric, Measure) else metric.denominators
 
@@ -124,7 +129,7 @@ def change(now: Figure, before: Figure) -> float | None:
 
 
 def _ratio(ratio: Ratio, cell: Cell, catalogue: Catalogue) -> Figure:
-    above = _sum(cell, ratio.numerators, catalogue) - _sum(cell, ratio.subtrahends, catalogue)
+    above = added_up(cell, ratio.numerators, ratio.subtrahends, catalogue)
     if not ratio.denominators:
         return above
     below = _sum(cell, ratio.denominators, catalogue)

@@ -4,19 +4,16 @@ Tables go by how many rows were shown, of one revision. Lists go by the last row
 between two pages neither move others to the next page nor take them from it.
 """
 
-import base64
-import binascii
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from server.errors import Reason, Refused
+from server.query.signed_tokens import NotOurs, SignedTokens
 from server.tenancy.keyed_hashes import KeyedHashes
 
 _MAX_LENGTH = 4096  # sort values and keys are ids of at most 256 bytes each
-_PROOF_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,51 +43,27 @@ class PageTokens:
     """Makes and reads the tokens of every table and list."""
 
     def __init__(self, secrets: KeyedHashes) -> None:
-        self._secrets = secrets
+        self._pages = SignedTokens(secrets, "page", longest=_MAX_LENGTH)
+        self._places = SignedTokens(secrets, "place", longest=_MAX_LENGTH)
 
     def token(self, organization_id: int, question: str, page: Page) -> str:
         """Returns the token of a place in the answer to a question."""
         shown = [page.epoch, page.revision, page.skip, *page.shown]
-        return self._signed("page", organization_id, question, shown)
+        return self._pages.token(organization_id, [_digest(question), *shown])
 
     def page(self, organization_id: int, question: str, token: str) -> Page:
         """Returns the place that a token stands for; refuses one of another question or organization."""
-        epoch, revision, skip, *shown = self._content("page", organization_id, question, token)
+        epoch, revision, skip, *shown = _values(self._pages, organization_id, question, token)
         return Page(epoch=epoch, revision=revision, skip=skip, shown=shown)
 
     def token_after(self, organization_id: int, question: str, place: ListPlace) -> str:
         """Returns the token of a place in the list that a question asks for."""
-        return self._signed("place", organization_id, question, [place.epoch, place.revision, *place.after])
+        return self._places.token(organization_id, [_digest(question), place.epoch, place.revision, *place.after])
 
     def place(self, organization_id: int, question: str, token: str) -> ListPlace:
         """Returns the place in a list that a token stands for; refuses one of another question or organization."""
-        epoch, revision, *after = self._content("place", organization_id, question, token)
+        epoch, revision, *after = _values(self._places, organization_id, question, token)
         return ListPlace(epoch=epoch, revision=revision, after=after)
-
-    def _signed(self, kind: str, organization_id: int, question: str, values: Sequence[object]) -> str:
-        content = json.dumps([_digest(question), *values], ensure_ascii=False, separators=(",", ":")).encode()
-        proof = self._secrets.token_hash(_proved(kind, organization_id, content))
-        return base64.urlsafe_b64encode(proof + content).decode().rstrip("=")
-
-    def _content(self, kind: str, organization_id: int, question: str, token: str) -> list[Any]:
-        """Returns what a token holds."""
-        if len(token) > _MAX_LENGTH or not token.isascii():
-            raise _invalid()
-        try:
-            data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raise _invalid() from None
-        proof, content = data[:_PROOF_BYTES], data[_PROOF_BYTES:]
-        if not self._secrets.proves(proof, _proved(kind, organization_id, content)):
-            raise _invalid()
-        digest, *values = json.loads(content)
-        if digest != _digest(question):
-            raise Refused(
-                Reason.PAGE_TOKEN_MISMATCH,
-                "the token belongs to another question: ask for the next page with everything but page_size as before",
-                field="page_token",
-            )
-        return list(values)
 
 
 def expired(page: Page, newest_revision: int) -> Refused:
@@ -113,15 +86,22 @@ def restored(place: ListPlace, epoch: str) -> Refused:
     )
 
 
-def _proved(kind: str, organization_id: int, content: bytes) -> bytes:
-    return b"%s:%d:" % (kind.encode(), organization_id) + content
+def _values(tokens: SignedTokens, organization_id: int, question: str, token: str) -> list[Any]:
+    """Returns what a token holds beside the digest of its question."""
+    try:
+        digest, *values = tokens.values(organization_id, token)
+    except NotOurs:
+        raise Refused(
+            Reason.PAGE_TOKEN_INVALID, "the token is damaged, or belongs to another organization", field="page_token"
+        ) from None
+    if digest != _digest(question):
+        raise Refused(
+            Reason.PAGE_TOKEN_MISMATCH,
+            "the token belongs to another question: ask for the next page with everything but page_size as before",
+            field="page_token",
+        )
+    return values
 
 
 def _digest(question: str) -> str:
     return hashlib.sha256(question.encode()).hexdigest()[:16]
-
-
-def _invalid() -> Refused:
-    return Refused(
-        Reason.PAGE_TOKEN_INVALID, "the token is damaged, or belongs to another organization", field="page_token"
-    )

@@ -148,6 +148,15 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The figures have changed since the page before, so that the next page would not fit it: ask for
     the first page again. Metadata: revision, that of the page before, and newest_revision.
     """
+    ERROR_REASON_ROWS_TOKEN_INVALID: _ErrorReason.ValueType  # 120
+    """INVALID_ARGUMENT. rows_token is damaged or forged, belongs to another organization, or opens another list: kind
+    beside it says which one. Metadata: kind, if another list takes it.
+    """
+    ERROR_REASON_ROWS_TOKEN_EXPIRED: _ErrorReason.ValueType  # 121
+    """FAILED_PRECONDITION. The rows behind the figure can no longer be told from those of now: the database was restored
+    to an earlier point, or what was counted has changed too much since. Ask for the figure again. Metadata: revision,
+    that of the figure.
+    """
     ERROR_REASON_TOO_MANY_VALUES: _ErrorReason.ValueType  # 57
     """FAILED_PRECONDITION. The rows cannot be ordered by a percentile or by distinct ids, because there are too many of
     them. Metadata: limit.
@@ -403,6 +412,15 @@ ERROR_REASON_PAGE_TOKEN_MISMATCH: ErrorReason.ValueType  # 55
 ERROR_REASON_PAGE_TOKEN_EXPIRED: ErrorReason.ValueType  # 56
 """FAILED_PRECONDITION. The figures have changed since the page before, so that the next page would not fit it: ask for
 the first page again. Metadata: revision, that of the page before, and newest_revision.
+"""
+ERROR_REASON_ROWS_TOKEN_INVALID: ErrorReason.ValueType  # 120
+"""INVALID_ARGUMENT. rows_token is damaged or forged, belongs to another organization, or opens another list: kind
+beside it says which one. Metadata: kind, if another list takes it.
+"""
+ERROR_REASON_ROWS_TOKEN_EXPIRED: ErrorReason.ValueType  # 121
+"""FAILED_PRECONDITION. The rows behind the figure can no longer be told from those of now: the database was restored
+to an earlier point, or what was counted has changed too much since. Ask for the figure again. Metadata: revision,
+that of the figure.
 """
 ERROR_REASON_TOO_MANY_VALUES: ErrorReason.ValueType  # 57
 """FAILED_PRECONDITION. The rows cannot be ordered by a percentile or by distinct ids, because there are too many of
