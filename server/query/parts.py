@@ -64,17 +64,60 @@ async def planned(
     driver: Driver, organization_id: int, part: Filter, dimension: Dimension, span: Span, by: Order, *, most: int
 ) -> PartsPlan | None:
     """Returns what to read of a dimension of a part of the organization; None where no event carries both."""
+    group = _group(part, dimension)
+    if group is None:
+        return None
+    if not await _is_kept(driver, organization_id, group, span):
+        return _missing(group)
+    values, number = await ranking.ranked(driver, organization_id, group, span, by, skip=0, most=most)
+    return _plan(group, span, values, number)
+
+
+async def planned_for_values(
+    driver: Driver,
+    organization_id: int,
+    of: Dimension,
+    values: Sequence[str],
+    dimension: Dimension,
+    span: Span,
+    by: Order,
+    *,
+    most: int,
+) -> list[PartsPlan | None]:
+    """Returns what to read of a dimension of each of several parts of the organization, which are values of another
+    dimension: they are ranked together.
+    """
+    groups = [one for value in values if (one := _group(Filter(dimension=of, value=value), dimension)) is not None]
+    if not groups:
+        return [None for _ in values]
+    if not await _is_kept(driver, organization_id, groups[0], span):
+        return [_missing(one) for one in groups]
+    ranked = await ranking.ranked_parts(driver, organization_id, groups, span, by, most=most)
+    return [_plan(group, span, rows, number) for group, (rows, number) in zip(groups, ranked, strict=True)]
+
+
+def _group(part: Filter, dimension: Dimension) -> Grouping | None:
+    """Returns the values of a dimension within a part; None where figures by both cannot be kept."""
     try:
         group = grouping.grouping([dimension], part)
     except Refused:
         return None
-    if group is None or group.is_combination:
-        return None
+    return None if group is None or group.is_combination else group
+
+
+async def _is_kept(driver: Driver, organization_id: int, group: Grouping, span: Span) -> bool:
     try:
         await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), span)
     except Refused:
-        return PartsPlan(group=group, number=0, rows=[], other=None, missing_pair=group.dimension.name)
-    values, number = await ranking.ranked(driver, organization_id, group, span, by, skip=0, most=most)
+        return False
+    return True
+
+
+def _missing(group: Grouping) -> PartsPlan:
+    return PartsPlan(group=group, number=0, rows=[], other=None, missing_pair=group.dimension.name)
+
+
+def _plan(group: Grouping, span: Span, values: Sequence[str], number: int) -> PartsPlan:
     return PartsPlan(
         group=group,
         number=number,

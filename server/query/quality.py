@@ -200,6 +200,7 @@ async def _planned(organization_id: int, question: QualityQuestion, driver: Driv
             driver, organization_id, group, span, _BY_REVIEWS, skip=0, most=_MOST_RUBRICS
         )
         versions = {group.values(one)[0]: one for one in found}
+    breakdowns = await _breakdowns(driver, organization_id, question, [*versions], span) if part.is_whole else {}
     rubrics = []
     for version, value in versions.items():
         total = Selection(dimension=group.dimension, value=value, span=span)
@@ -207,7 +208,7 @@ async def _planned(organization_id: int, question: QualityQuestion, driver: Driv
             RubricPlan(
                 version=version,
                 total=total,
-                breakdowns=await _breakdowns(driver, organization_id, question, version, span) if part.is_whole else {},
+                breakdowns=breakdowns.get(version, {}),
                 series=[replace(total, span=one, bins=False) for one in points],
                 before=None if before is None else replace(total, span=before),
             )
@@ -224,14 +225,17 @@ async def _planned(organization_id: int, question: QualityQuestion, driver: Driv
 
 
 async def _breakdowns(
-    driver: Driver, organization_id: int, question: QualityQuestion, version: str, span: Span
-) -> dict[str, PartsPlan]:
-    rubric = Filter(dimension=dimensions.RUBRIC, value=version)
-    found = {}
+    driver: Driver, organization_id: int, question: QualityQuestion, versions: Sequence[str], span: Span
+) -> dict[str, dict[str, PartsPlan]]:
+    """Returns the breakdowns of each version by name: a ranking for each dimension, of all versions together."""
+    found: dict[str, dict[str, PartsPlan]] = {version: {} for version in versions}
     for name, dimension in BREAKDOWNS.items():
-        plan = await parts.planned(driver, organization_id, rubric, dimension, span, _BY_REVIEWS, most=question.top)
-        if plan is not None:
-            found[name] = plan
+        plans = await parts.planned_for_values(
+            driver, organization_id, dimensions.RUBRIC, versions, dimension, span, _BY_REVIEWS, most=question.top
+        )
+        for version, plan in zip(versions, plans, strict=True):
+            if plan is not None:
+                found[version][name] = plan
     return found
 
 

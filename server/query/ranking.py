@@ -76,6 +76,19 @@ async def ranked(
     return by.ordered(found)[skip : skip + most], number
 
 
+async def ranked_parts(
+    driver: Driver, organization_id: int, groups: Sequence[Grouping], span: Span, by: Order, *, most: int
+) -> list[tuple[Sequence[str], int]]:
+    """Returns for each of several groups of a pair of dimensions, whose filters give another value each, its first rows
+    in order and how many there are in all: in one statement where counters tell the order.
+    """
+    chosen = by.ranking
+    if chosen is None or not groups or not figures.is_kept(by.metric, groups[0].dimension, by.catalogue):
+        return [await ranked(driver, organization_id, one, span, by, skip=0, most=most) for one in groups]
+    values = [Values(dimension=one.dimension, span=span, prefix=one.prefix, suffix=one.suffix) for one in groups]
+    return [*await ranking.rank_parts(driver, organization_id, values, chosen, most=most)]
+
+
 async def _figures(
     driver: Driver, organization_id: int, group: Grouping, span: Span, by: Order, values: Sequence[str]
 ) -> dict[str, Figure]:

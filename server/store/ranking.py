@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server import quarters
 from server.catalog import cells, custom_metrics
@@ -15,7 +15,9 @@ from server.store.database import Driver
 from server.store.statements import Statement
 from server.timerange import Span
 
-_RANK, _ROWS, _LIST = (statements.text(name) for name in ("rank_values", "rank_rows", "list_values"))
+_RANK, _ROWS, _ROWS_OF_PARTS, _LIST = (
+    statements.text(name) for name in ("rank_values", "rank_rows", "rank_rows_of_parts", "list_values")
+)
 _CUSTOM_VALUES = (
     "(SELECT organization_id, number AS kind, value AS external_id, false AS overflow FROM custom_values"
     " WHERE is_dimension)"
@@ -74,6 +76,28 @@ async def rank(
         _, number = await rank(driver, organization_id, values, by, skip=0, most=1)
         return [], number
     return [row[0] for row in rows][:most], rows[0][1] if rows else 0
+
+
+async def rank_parts(
+    driver: Driver, organization_id: int, parts: Sequence[Values], by: Ranking, *, most: int
+) -> list[tuple[list[str], int]]:
+    """Returns for each part of one dimension over one span, told by its prefix or suffix, the first values in order,
+    and how many there are in all.
+    """
+    every = replace(parts[0], prefix="", suffix="")
+    chosen = _statement(_ROWS_OF_PARTS, len(by.above), len(by.below))
+    given = chosen.arguments(
+        **_arguments(organization_id, every, by),
+        prefixes=[one.prefix for one in parts],
+        suffixes=[one.suffix for one in parts],
+        descending=by.descending,
+        most=most,
+    )
+    found: list[tuple[list[str], int]] = [([], 0) for _ in parts]
+    for place, value, number in await driver.fetch(chosen.text, *given):
+        values, _ = found[place - 1]
+        found[place - 1] = ([*values, value], number)
+    return found
 
 
 async def sums(

@@ -74,6 +74,13 @@ async def test_reviews_by_two_rubrics(caller: Caller, database: Database) -> Non
         assert [row.value for row in older.by_agent.rows] == ["a"]
         assert [point.quality_reviews for point in newer.series][12:14] == [2, 1]
         assert newer.series[13].avg_quality_overall == 0.1
+        cut = (await ask(caller, top=1)).rubrics
+        assert [([row.value for row in one.by_agent.rows], one.by_agent.distinct_values) for one in cut] == [
+            (["a"], 2),
+            ([], 0),
+            (["a"], 1),
+        ]
+        assert cut[0].by_agent.rest.quality_reviews == 1
         await fold.fold_all(database, caller.organization_id)
 
 

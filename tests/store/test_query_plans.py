@@ -1,5 +1,6 @@
 """Plans are those that the statements' comments promise: ranges of indexes, whatever the statistics say."""
 
+import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -210,6 +211,7 @@ ROLLUPS = [RollupKey(dimensions.AGENT.number, agent, 1, QUARTER - ago) for agent
 
 
 RANKED = Values(dimension=dimensions.CHANNEL, span=PERIOD.span)
+RANKED_PARTS = [dataclasses.replace(RANKED, prefix=one, suffix=one) for one in "ab"]
 
 
 def slots_read(*names: str) -> Callable[[Driver], Awaitable[object]]:
@@ -223,6 +225,13 @@ STATEMENTS: dict[str, tuple[Callable[[Driver], Awaitable[object]], dict[str, tup
     "slots of several": (slots_read(*AGENTS), {"slot_rollups": SLOT, "deltas": KEYS["deltas"]}),
     "values that are ranked": (
         lambda driver: ranking.rank(driver, 3, RANKED, EVENTS, skip=0, most=5),
+        {
+            "rollups": ("organization_id", "dimension", "granularity", "bucket"),
+            "deltas": ("organization_id", "dimension", "bucket"),
+        },
+    ),
+    "parts whose values are ranked": (
+        lambda driver: ranking.rank_parts(driver, 3, RANKED_PARTS, EVENTS, most=5),
         {
             "rollups": ("organization_id", "dimension", "granularity", "bucket"),
             "deltas": ("organization_id", "dimension", "bucket"),
