@@ -32,20 +32,21 @@ class Wanted:
 class Selection:
     """Which figures one cell of an answer is made of: a value of a dimension over a span.
 
-    With bins=False the cell has no histograms. edges stand in place of the whole quarter hours of the span that they
-    are parts of. A selection is also the name by which a reading gives its cell.
+    With bins=False the cell has no histograms, and with sets=False no sets. edges stand in place of the whole quarter
+    hours of the span that they are parts of. A selection is also the name by which a reading gives its cell.
     """
 
     dimension: Dimension
     value: str
     span: Span
     bins: bool = True
+    sets: bool = True
     edges: tuple[Edge, ...] = ()
 
     @classmethod
-    def of(cls, part: Filter, span: Span, *, bins: bool = True) -> "Selection":
+    def of(cls, part: Filter, span: Span, *, bins: bool = True, sets: bool = True) -> "Selection":
         """Returns the selection of a part of the organization over a span."""
-        return cls(dimension=part.dimension, value=part.value, span=span, bins=bins)
+        return cls(dimension=part.dimension, value=part.value, span=span, bins=bins, sets=sets)
 
     @classmethod
     def within(cls, part: Filter, interval: Interval, *, bins: bool = True) -> "Selection":

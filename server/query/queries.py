@@ -185,7 +185,8 @@ class Queries:
         while True:
             planned = period.resolved(principal, now, raw_from)
             chosen = await planner(driver, planned)
-            asked = edges.EdgedSelections(selections=list(chosen.selections()), event_types=chosen.event_types)
+            selections = list(dict.fromkeys(chosen.selections()))  # each once, whatever parts of the plan it is in
+            asked = edges.EdgedSelections(selections=selections, event_types=chosen.event_types)
             if exactness is not None and not await asked.is_within(exactness, driver, organization_id):
                 raw_from = None
                 continue

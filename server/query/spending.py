@@ -189,14 +189,15 @@ class CostsPlan:
 async def _planned(principal: Principal, question: CostsQuestion, driver: Driver, period: TimeRange) -> CostsPlan:
     """Plans what to read: ranks the values of each dimension, and cuts the period at changes of prices."""
     organization_id, span = principal.organization_id, period.span
-    select = functools.partial(Selection.of, Filter(), bins=False)
+    whole = functools.partial(Selection.of, Filter(), bins=False)  # with its users
+    select = functools.partial(whole, sets=False)
     usual = timerange.choose_granularity(span)  # an estimate does not depend on the series that is asked for
     width = (question.granularity or usual) if question.has_series else None
     earlier = comparison.earlier(question.comparison, period) if question.comparison else None
     by = ranking.Order(metric=await _ordered_by(driver, organization_id, select(span)), descending=True)
     zone = timerange.zone(principal.settings.time_zone)
     return CostsPlan(
-        total=select(span),
+        total=whole(span),
         ordered_by=by.metric,
         parts=[
             *[await _part(driver, organization_id, one, span, by, question.rows) for one in DIMENSIONS],
@@ -208,7 +209,7 @@ async def _planned(principal: Principal, question: CostsQuestion, driver: Driver
         storage=storage.selections(Filter(), timerange.instant(span.end)),
         priced=await token_prices.planned(driver, organization_id, span, zone),
         earlier=earlier,
-        before=select(earlier.span) if earlier and not earlier.is_before_floor else None,
+        before=whole(earlier.span) if earlier and not earlier.is_before_floor else None,
     )
 
 
@@ -227,8 +228,8 @@ async def _part(
     return CostsPart(
         group=group,
         values=values,
-        rows=[Selection(dimension=dimension, value=value, span=span, bins=False) for value in values],
-        other=Selection.of(group.other, span, bins=False) if group.other else None,
+        rows=[Selection(dimension=dimension, value=value, span=span, bins=False, sets=False) for value in values],
+        other=Selection.of(group.other, span, bins=False, sets=False) if group.other else None,
         distinct_values=number,
     )
 

@@ -72,7 +72,7 @@ def parts(model: str, prices: Sequence[ModelPrice], span: Span, zone: ZoneInfo) 
 
 
 def _tokens(model: str, span: Span) -> Selection:
-    return Selection.of(Filter(dimension=dimensions.MODEL, value=model), span, bins=False)
+    return Selection.of(Filter(dimension=dimensions.MODEL, value=model), span, bins=False, sets=False)
 
 
 def estimates(planned: Iterable[PricedSpan], found: Mapping[Selection, Cell]) -> list[ModelEstimate]:

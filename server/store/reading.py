@@ -167,16 +167,16 @@ def arguments(
     event_types: EventTypeCounts | None = None,
 ) -> dict[str, object]:
     """Returns the parameters of the statement by name; server/store/sql/read_figures.sql says what they are."""
-    parts: dict[tuple[int, str, bool], int] = {}
+    parts: dict[tuple[int, str, bool, bool], int] = {}
     segments, spans = [], []
     for point, one in enumerate(selections):
-        part = parts.setdefault((one.dimension.number, one.value, one.bins), len(parts) + 1)
+        part = parts.setdefault((one.dimension.number, one.value, one.bins, one.sets), len(parts) + 1)
         spans.append((point, part, one.span.start, one.span.end))
         for width, first, last in quarters.segments(one.span.start, one.span.end):
             segments.append((point, part, first, last, width))
     return {
         "organization_id": organization_id,
-        **_columns(("dimensions", "names", "with_bins"), parts),
+        **_columns(("dimensions", "names", "with_bins", "with_sets"), parts),
         **_texts(("segment_points", "segment_parts", "segment_firsts", "segment_lasts", "segment_widths"), segments),
         **_texts(("span_points", "span_parts", "span_firsts", "span_lasts"), spans),
         "counters": list(wanted.counters),

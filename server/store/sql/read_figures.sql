@@ -6,8 +6,9 @@
 --
 -- Parameters
 --   organization_id                    integer
---   dimensions, names, with_bins       smallint[], text[], boolean[]: the few values that selections are about;
---                                      segments and spans name one by its place ("part")
+--   dimensions, names                  smallint[], text[]: the few values that selections are about; segments and
+--                                      spans name one by its place ("part")
+--   with_bins, with_sets               boolean[]: whether histograms and sets are wanted of each
 --   segment_points, segment_parts, segment_firsts, segment_lasts, segment_widths
 --                                      the rollups to read: quarter hours [first, last) in rollups of a width
 --   span_points, span_parts, span_firsts, span_lasts
@@ -27,6 +28,7 @@ WITH widened AS MATERIALIZED (
     -- Rollups of a width end at whole_until. After it days, hours and quarter hours take the place of wider ones.
     SELECT point, (:dimensions::smallint[])[part] AS dimension, (:names::text[])[part] AS value,
         (:with_bins::boolean[])[part] AND cardinality(:histograms::integer[]) > 0 AS bins,
+        (:with_sets::boolean[])[part] AS with_sets,
         granularity, first, last, until,
         until - until % greatest(granularity, 1) AS whole_until,
         until - until % :DAY AS days_until
@@ -37,6 +39,7 @@ WITH widened AS MATERIALIZED (
     -- Used three times: reading them anew costs less than keeping them.
     SELECT point, (:dimensions::smallint[])[part] AS dimension, (:names::text[])[part] AS value,
         (:with_bins::boolean[])[part] AND cardinality(:histograms::integer[]) > 0 AS bins,
+        (:with_sets::boolean[])[part] AS with_sets,
         first, last
     FROM unnest(:span_points::text::integer[], :span_parts::text::integer[], :span_firsts::text::integer[],
         :span_lasts::text::integer[]) AS s(point, part, first, last)
@@ -91,7 +94,7 @@ CROSS JOIN LATERAL (
     SELECT
         CASE WHEN s.bins AND r.histogram_keys && :histograms::integer[] THEN r.histograms || '{}'::bytea[] END
             AS histograms,
-        CASE WHEN r.set_keys && :sets::integer[] THEN r.sets || '{}'::bytea[] END AS sets
+        CASE WHEN s.with_sets AND r.set_keys && :sets::integer[] THEN r.sets || '{}'::bytea[] END AS sets
     OFFSET 0
 ) AS o
 UNION ALL
@@ -125,7 +128,7 @@ CROSS JOIN LATERAL (
         AND bucket >= s.first AND bucket < s.last
     OFFSET 0
 ) AS r
-WHERE r.set_keys && :sets::integer[]
+WHERE s.with_sets AND r.set_keys && :sets::integer[]
 UNION ALL
 SELECT NULL, epoch::text, coalesce((SELECT revision FROM revisions WHERE organization_id = :organization_id), 0),
     clock_timestamp(),
