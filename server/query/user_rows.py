@@ -58,7 +58,7 @@ async def ranked(
 async def of(driver: Driver, organization_id: int, span: Span, users: Collection[str]) -> Mapping[Selection, Cell]:
     """Returns the cells of some users over another span."""
     within = await _checked(driver, organization_id, span)
-    found, _ = await user_ranking.rank(driver, organization_id, within, _NO_ORDER, users=users, skip=0, most=len(users))
+    found = await user_ranking.read(driver, organization_id, within, users)
     return _cells({**dict.fromkeys(users, DayActivity()), **found}, span)
 
 

@@ -53,48 +53,60 @@ class UserOrder:
     descending: bool = True
 
 
+def _columns(names: Sequence[str]) -> dict[str, str]:
+    """Returns how statements name some columns, take them from an event and a conversation, and add them up."""
+    return {
+        "COLUMNS": ", ".join(names),
+        "RAW_COLUMNS": ", ".join(f"({_OF_EVENT.get(one, '0')})::bigint AS {one}" for one in names),
+        "BEGINNING_COLUMNS": ", ".join(f"{int(one == 'conversations')}::bigint AS {one}" for one in names),
+        "SUMS": ", ".join(f"least(sum({one}), {_LARGEST})::bigint AS {one}" for one in names),
+    }
+
+
 @functools.cache
 def _statement(above: tuple[tuple[int, str], ...], below: tuple[str, ...]) -> Statement:
     figure = " + ".join(f"{sign} * {column}" for sign, column in above)
     divisor = " + ".join(below)
+    needed = {"events", "conversations", *(column for _, column in above), *below}
     return statements.load(
         "rank_users",
-        COLUMNS=", ".join(_COLUMNS),
-        RAW_COLUMNS=", ".join(f"({_OF_EVENT.get(one, '0')})::bigint AS {one}" for one in _COLUMNS),
-        BEGINNING_COLUMNS=", ".join(f"{int(one == 'conversations')}::bigint AS {one}" for one in _COLUMNS),
-        SUMS=", ".join(f"least(sum({one}), {_LARGEST})::bigint AS {one}" for one in _COLUMNS),
+        **_columns([one for one in _COLUMNS if one in needed]),
         FIGURE=f"(({figure})::numeric / nullif({divisor}, 0))" if divisor else f"({figure})",
     )
 
 
-async def rank(
-    driver: Driver,
-    organization_id: int,
-    span: UserSpan,
-    by: UserOrder,
-    *,
-    users: Collection[str] | None = None,
-    skip: int,
-    most: int,
-) -> tuple[dict[str, DayActivity], int]:
-    """Returns users in order, from a place on, each with what it did, and how many there are in all.
+_READ = statements.load("read_users", **_columns(_COLUMNS))
 
-    If users are named, it is about these alone.
+
+async def rank(
+    driver: Driver, organization_id: int, span: UserSpan, by: UserOrder, *, skip: int, most: int
+) -> tuple[dict[str, DayActivity], int]:
+    """Returns users in order, from a place on, each with what it did, and how many there are in all. To be asked in a
+    snapshot.
     """
     chosen = _statement(tuple(by.above), tuple(by.below))
-    given = chosen.arguments(
-        organization_id=organization_id,
-        first_day=span.first_day,
-        end_day=span.end_day,
-        edge_starts=[start for start, _ in span.edges],
-        edge_ends=[end for _, end in span.edges],
-        users=None if users is None else list(users),
-        descending=by.descending,
-        skip=skip,
-        most=most,
-    )
+    given = chosen.arguments(**_span(organization_id, span), descending=by.descending, skip=skip, most=most)
     rows = await driver.fetch(chosen.text, *given)
     if not rows and skip:  # past the last one
-        _, number = await rank(driver, organization_id, span, by, users=users, skip=0, most=1)
+        _, number = await rank(driver, organization_id, span, by, skip=0, most=1)
         return {}, number
-    return {row[0]: DayActivity(*row[2:]) for row in rows}, rows[0][1] if rows else 0
+    did = await read(driver, organization_id, span, [row[0] for row in rows])
+    return {row[0]: did[row[0]] for row in rows}, rows[0][1] if rows else 0
+
+
+async def read(driver: Driver, organization_id: int, span: UserSpan, users: Collection[str]) -> dict[str, DayActivity]:
+    """Returns what users did; those that did nothing are left out."""
+    if not users:
+        return {}
+    rows = await driver.fetch(_READ.text, *_READ.arguments(**_span(organization_id, span), users=list(users)))
+    return {user: DayActivity(*did) for user, *did in rows}
+
+
+def _span(organization_id: int, span: UserSpan) -> dict[str, object]:
+    return {
+        "organization_id": organization_id,
+        "first_day": span.first_day,
+        "end_day": span.end_day,
+        "edge_starts": [start for start, _ in span.edges],
+        "edge_ends": [end for _, end in span.edges],
+    }

@@ -1,13 +1,13 @@
 -- Ranks users by a figure over a span: what the projection of users keeps of whole days of UTC, and at both edges of
 -- the span raw events, and conversations by when they begin.
 --
--- A row is a user, what each column adds up to, and how many users there are in all.
+-- A row is a user, and how many users there are in all. COLUMNS are those that the figure is made of, and events and
+-- conversations, by which a user was there: there may be millions of rows, and each sum is kept for every user.
 --
 -- Parameters
 --   organization_id                    integer
 --   first_day, end_day                 date: the whole days [first_day, end_day)
 --   edge_starts, edge_ends             timestamptz[]: the edges [start, end) before and behind them
---   users                              text[]: the only users that are asked about; NULL: all
 --   descending                         boolean: the greatest figure first
 --   skip, most                         bigint: how many rows to leave out, and how many to return then
 --
@@ -46,10 +46,9 @@ WITH known AS (
     ) AS c
 ), sums AS (
     SELECT user_id, :SUMS FROM parts
-    WHERE :users::text[] IS NULL OR user_id = ANY(:users::text[])
     GROUP BY user_id
 )
-SELECT user_id, count(*) OVER () AS number, :COLUMNS
+SELECT user_id, count(*) OVER () AS number
 FROM sums
 WHERE events > 0 OR conversations > 0
 ORDER BY :FIGURE IS NULL, CASE WHEN :descending::boolean THEN -(:FIGURE) ELSE :FIGURE END, user_id
