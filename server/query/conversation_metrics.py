@@ -49,7 +49,7 @@ CHANGES = (
     "conversations_ended",
 )
 HOUR_FIGURES = ("total_conversations", "conversations_closed", "conversations_escalated")
-MAX_FOLLOWED = 300_000  # conversations: some three seconds
+MAX_FOLLOWED = 300_000  # conversations: about a second
 _AT_ONCE = 200  # points
 _OPEN = "open_conversations"
 

@@ -17,7 +17,9 @@
 -- conversation that was reopened are cut at its reopenings: the closings up to a reopening, and after the one before
 -- it, say how it went until then. Reopenings are few, and have an index.
 --
--- OFFSET 0 keeps what is looked for from being looked for once more wherever it is used.
+-- Conversations are taken in the order of their users: what is looked up of one then lies beside what was looked up of
+-- the one before, and users need no sort of their own in the end. OFFSET 0 keeps what is looked for from being looked
+-- for once more wherever it is used.
 WITH valid AS MATERIALIZED (
     SELECT version FROM projections WHERE organization_id = :organization_id AND name = 'conversations'
 ), asked AS MATERIALIZED (
@@ -66,7 +68,7 @@ WITH valid AS MATERIALIZED (
     WHERE :AT >= :start AND :AT < :end AND (:PART_THEN)
 ), followed AS (
     SELECT one.*, durable, repeat, other.began_at AS followed_at
-    FROM (SELECT * FROM closed UNION ALL SELECT * FROM taken_back) AS one CROSS JOIN asked
+    FROM (SELECT * FROM closed UNION ALL SELECT * FROM taken_back ORDER BY user_id OFFSET 0) AS one CROSS JOIN asked
     LEFT JOIN LATERAL (
         SELECT began_at FROM conversations
         WHERE organization_id = :organization_id AND version = (SELECT version FROM valid)
@@ -95,7 +97,7 @@ WITH valid AS MATERIALIZED (
         END AS is_followed
     FROM followed
 ), users AS (
-    -- Distinct users are counted by adding up for each of them first: that is hashed, and a distinct count is sorted.
+    -- Distinct users are counted by adding up for each of them first, in the order in which they come.
     SELECT count(*) FILTER (WHERE is_resolution AND is_old) AS mature,
         count(*) FILTER (WHERE is_resolution AND is_old AND is_reopened) AS reopened,
         count(*) FILTER (WHERE is_resolution AND is_old AND NOT is_reopened AND is_followed) AS followed,

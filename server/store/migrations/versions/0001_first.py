@@ -330,16 +330,17 @@ _STATEMENTS = (
     """,
     """
     CREATE INDEX conversations_by_closing ON conversations (organization_id, version, closed_at)
-        WHERE closed_at > '-infinity'
+        INCLUDE (conversation_key, latest_user_id, topic, outcome) WHERE closed_at > '-infinity'
     """,
     """
     CREATE INDEX conversations_by_human_resolution ON conversations (organization_id, version, human_resolved_at)
         WHERE human_resolved_at > '-infinity'
     """,
-    # The conversations of a user after another one of theirs.
+    # The conversations of a user after another one of theirs. This index and the one by closing hold all that questions
+    # for them look at: rows are wide, and those of a period are hundreds of thousands.
     """
     CREATE INDEX conversations_by_user ON conversations (organization_id, version, latest_user_id, began_at)
-        WHERE latest_user_id <> ''
+        INCLUDE (conversation_key, topic) WHERE latest_user_id <> ''
     """,
     # The events that could decide a conversation's outcome: the outcome does not depend on the order of their arrival.
     # The first and the last one of a kind are at the ends of a range of the key.
