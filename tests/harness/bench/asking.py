@@ -19,15 +19,15 @@ from tests.harness.bench.suite import Bench
 from tests.harness.bench.world import World
 
 _SERVICE = "/tallywire.v1.MetricsService/"
-_STEP = timedelta(minutes=15)
-_STEPS = 40
 
 Row = Mapping[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
-    """A question about a history and what asking it has given. Times are in milliseconds, one list per round."""
+    """A question about a history and what asking it has given. Times are in milliseconds, one list per round. Periods
+    differ by up to so many steps at either end.
+    """
 
     history: History
     method: str
@@ -35,6 +35,8 @@ class Asked:
     start: datetime
     end: datetime
     zone: str = "UTC"
+    step: timedelta = timedelta(minutes=15)
+    steps: int = 40
     statements: Callable[[Dialect, datetime, datetime], Sequence[str]]  # what raw events are asked
     same: Callable[[bytes, Sequence[Sequence[Row]]], None]  # fails where the answers differ
     latencies: list[Sequence[float]] = field(default_factory=list)
@@ -48,9 +50,12 @@ class Asked:
 
     def requests(self, first: int, count: int) -> list[bytes]:
         """Requests of which no two ask about the same period, so that no answer that was kept helps: up to ten hours
-        are cut off at either end, in quarter hours.
+        are cut off at either end, in quarter hours, where nothing else is said.
         """
-        return [self._request(number % _STEPS, number // _STEPS % _STEPS) for number in range(first, first + count)]
+        return [
+            self._request(number % self.steps, number // self.steps % self.steps)
+            for number in range(first, first + count)
+        ]
 
     def exact(self) -> bytes:
         """The request about the whole period."""
@@ -58,8 +63,8 @@ class Asked:
 
     def _request(self, later: int, earlier: int) -> bytes:
         time_range = time_pb2.TimeRange(time_zone=self.zone)
-        time_range.start.FromDatetime(self.start + later * _STEP)
-        time_range.end.FromDatetime(self.end - earlier * _STEP)
+        time_range.start.FromDatetime(self.start + later * self.step)
+        time_range.end.FromDatetime(self.end - earlier * self.step)
         return self.request(time_range)
 
     def p50(self) -> float:

@@ -98,14 +98,15 @@ def ranking_days(to: Dialect, start: datetime, end: datetime) -> str:
     )
 
 
-def costs_by(to: Dialect, start: datetime, end: datetime, column: str) -> str:
-    """Cost and tokens by the values of a column."""
+def costs_by(to: Dialect, start: datetime, end: datetime, column: str, most: int = 1000) -> str:
+    """Cost and tokens by the values of a column, those that cost most."""
     sums = ", ".join(
-        f"sum({to.number(name)}) AS {name}" for name in ("cost_micros", "prompt_tokens", "completion_tokens")
+        f"coalesce(sum({to.number(name)}), 0) AS {name}"
+        for name in ("cost_micros", "prompt_tokens", "completion_tokens")
     )
     return (
         f"SELECT {column} AS value, {sums} FROM {to.table} WHERE {_within(to, start, end)}"
-        " GROUP BY value ORDER BY cost_micros DESC"
+        f" GROUP BY value ORDER BY cost_micros DESC LIMIT {most}"
     )
 
 

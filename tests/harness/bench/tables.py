@@ -1,13 +1,13 @@
 """Tables over rollups of ten thousand agents, beside the same rows by SQL over raw events."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tallywire.v1 import conversation_metrics_pb2, time_pb2
 from tallywire.v1 import metrics_service_pb2 as messages
-from tests.harness.bench import clickhouse, raw
+from tests.harness.bench import clickhouse, projected, raw
 from tests.harness.bench.asking import Asked, Row, compare
-from tests.harness.bench.histories import History
+from tests.harness.bench.histories import COMES_BACK_AFTER, History
 from tests.harness.bench.questions import asked_details
 from tests.harness.bench.report import Figure, Goal, at_most
 from tests.harness.bench.suite import Bench
@@ -38,6 +38,7 @@ _TOTAL = (
     "api_calls",
 )
 _ADDED_UP = ("messages_sent", "messages_received", "cost_micros")
+_USERS_SHOWN = 10  # where nothing else is asked for
 _SPARKLINES = messages.SeriesRequest(granularity=time_pb2.GRANULARITY_DAY)
 
 
@@ -81,15 +82,42 @@ async def query(bench: Bench) -> Sequence[Figure]:
 
 
 async def costs(bench: Bench) -> Sequence[Figure]:
-    """GetCosts of 90 days, over 10 million events: the total, four breakdowns and a series."""
+    """GetCosts of 90 days, over 10 million events: the total, four breakdowns and a series; and between midnights of
+    UTC, where users are ranked besides.
+    """
     (history,), days = await bench.histories.get("large"), bench.of(90, 10)
+    await projected.repeat(bench.histories.world, history, *projected.USERS)
+    asked, with_users = _asked_for_costs(history, days), _asked_for_costs(history, days, with_users=True)
+    await compare(bench, [asked], calls=bench.of(100, 5), rounds=bench.of(3, 1))
+    await compare(bench, [with_users], calls=bench.of(10, 5), rounds=bench.of(3, 1))
+    events = days * history.plan.events
+    what = f"GetCosts of {days} days, {events:,} events, four breakdowns and a series, p50 in ms; judged is the p99"
+    between_midnights = (
+        f"GetCosts of up to {days} whole days, {events:,} events, the same and the {_USERS_SHOWN} users that cost most"
+        f" of up to {history.plan.users * COMES_BACK_AFTER:,}, p50 in ms; judged is the p99"
+    )
+    return [
+        _figure(what, asked, at_most(100), name="costs"),
+        _figure(between_midnights, with_users, at_most(100), name="costs"),
+    ]
+
+
+def _asked_for_costs(history: History, days: int, *, with_users: bool = False) -> Asked:
+    """GetCosts, which ranks users where the period begins and ends at midnight: raw events at its ends are gone."""
 
     def same(answer: bytes, found: Sequence[Sequence[Row]]) -> None:
-        total = messages.GetCostsResponse.FromString(answer).total
+        response = messages.GetCostsResponse.FromString(answer)
         for name in ("cost_micros", "prompt_tokens", "completion_tokens"):
-            assert getattr(total, name) == sum(int(row[name] or 0) for row in found[0]), name
+            assert getattr(response.total, name) == sum(int(row[name] or 0) for row in found[0]), name
+        if with_users:
+            (by_user,) = (one for one in response.breakdowns if one.dimension == "user")
+            assert [row.figures.cost_micros for row in by_user.rows] == [int(row["cost_micros"]) for row in found[2]]
 
-    asked = Asked(
+    def statements(to: raw.Dialect, first: datetime, last: datetime) -> list[str]:
+        by_user = [raw.costs_by(to, first, last, "user_id", most=_USERS_SHOWN)] if with_users else []
+        return [*(raw.costs_by(to, first, last, one) for one in ("channel", "agent_id")), *by_user]
+
+    return Asked(
         history=history,
         method="GetCosts",
         request=lambda time_range: messages.GetCostsRequest(
@@ -97,23 +125,28 @@ async def costs(bench: Bench) -> Sequence[Figure]:
         ).SerializeToString(),
         start=history.end - timedelta(days=days),
         end=history.end,
-        statements=lambda to, first, last: [raw.costs_by(to, first, last, one) for one in ("channel", "agent_id")],
+        step=timedelta(days=1) if with_users else timedelta(minutes=15),
+        steps=6 if with_users else 40,
+        statements=statements,
         same=same,
     )
-    await compare(bench, [asked], calls=bench.of(100, 5), rounds=bench.of(3, 1))
-    events = days * history.plan.events
-    what = f"GetCosts of {days} days, {events:,} events, four breakdowns and a series, p50 in ms; judged is the p99"
-    return [_figure(what, asked, at_most(100), name="costs")]
 
 
 async def conversations(bench: Bench) -> Sequence[Figure]:
-    """GetConversationMetrics of 90 days, over 10 million events: with breakdowns, hours of the week and a series."""
+    """GetConversationMetrics of 90 days, over 10 million events: with breakdowns, hours of the week and a series, and
+    what came after each conversation that was closed.
+    """
     (history,), days = await bench.histories.get("large"), bench.of(90, 10)
+    await projected.repeat(bench.histories.world, history, *projected.CONVERSATIONS)
+    closed = 0
 
     def same(answer: bytes, found: Sequence[Sequence[Row]]) -> None:
+        nonlocal closed
         response = conversation_metrics_pb2.GetConversationMetricsResponse.FromString(answer)
-        began = sum(one.figures.total_conversations for one in response.series)
-        assert began == response.figures.total_conversations > 0
+        began, closed = response.figures.total_conversations, response.figures.conversations_closed
+        assert sum(one.figures.total_conversations for one in response.series) == began > 0
+        # Every conversation was looked at that rollups have counted.
+        assert response.repeat_contacts.mature + response.repeat_contacts.not_yet_known == closed > 0
 
     asked = Asked(
         history=history,
@@ -129,8 +162,9 @@ async def conversations(bench: Bench) -> Sequence[Figure]:
     await compare(bench, [asked], calls=bench.of(100, 5), rounds=bench.of(3, 1))
     events = days * history.plan.events
     what = (
-        f"GetConversationMetrics of {days} days, {events:,} events, with breakdowns, hours of the week and a series,"
-        " p50 in ms; judged is the p99; the yardsticks count events by channel and by day alone"
+        f"GetConversationMetrics of {days} days, {events:,} events, with breakdowns, hours of the week, a series, and"
+        f" what came after each of {closed:,} conversations, p50 in ms; judged is the p99; the yardsticks count events"
+        " by channel and by day alone"
     )
     return [_figure(what, asked, at_most(300), name="conversations")]
 
