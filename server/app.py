@@ -23,10 +23,12 @@ from server.projections.projector import Projector
 from server.query.custom_definitions import CustomDefinitions
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
+from server.query.verifications import Verifications
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
 from server.rpc import realtime_conversion, transport
+from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
 from server.rpc.endings import StreamLimits
@@ -149,12 +151,16 @@ class Running:
         )
         queries = Queries(self.database, self._clock, slots, self.projector)
         tokens = PageTokens(self._secrets)
+        verifications = Verifications(
+            self.database, queries, slots, Limits.from_settings(settings), on_commit=self._after_commit
+        )
         return Services(
             events=events,
             metrics=MetricsService(queries, tokens, DefaultLimits.from_settings(settings)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
+            audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )
@@ -203,6 +209,7 @@ class Running:
         await self._arrivals.let_calls_in(min(_TAKE_IN_SECONDS, self._settings.drain_seconds))
         self.services.events.drain()
         self.services.realtime.drain()
+        self.services.audit.drain()
         await self._server.stop(self._settings.drain_seconds)
         await self._ingest.drain()
         await self.projector.close()

@@ -21,6 +21,11 @@ class QuerySlots:
         self._limit_each = limit_each
         self._asked = Tally()
 
+    @property
+    def asked(self) -> int:
+        """Returns how many questions are under way, waiting ones included."""
+        return self._asked.total
+
     @contextlib.asynccontextmanager
     async def slot(self, principal: Principal) -> AsyncIterator[None]:
         """Holds a slot for the length of the block. Refuses a question over the limits.

@@ -10,9 +10,8 @@ import typer
 from server.cli import connected, place, tables
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.cli.tasks import organization_id
-from server.organizations.audit_trail import KeptEntry
+from server.organizations.audit_trail import Chosen, KeptEntry
 from server.process import terminal
-from server.store.audit_trail import Chosen
 from server.store.database import Database
 from server.tenancy import audit_trail
 from server.tenancy.audit_trail import Verified

@@ -101,6 +101,18 @@ class KeptEntry:
         return self.hash == _hash(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which entries are wanted; what is None does not matter. actions are those that begin like that."""
+
+    actor_kind: str | None = None
+    actor_id: str | None = None
+    actions: str | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 def _hashed(entry: KeptEntry) -> KeptEntry:
     values = {name: getattr(entry, name) for name in entry.__dataclass_fields__}
     return KeptEntry(**{**values, "hash": _hash(entry)})

@@ -8,20 +8,21 @@ import copy
 import enum
 import itertools
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from server import quarters, timerange
 from server.catalog import cells
-from server.catalog.cells import Cell, Cells
+from server.catalog.cells import Cell, CellKey, Cells
 from server.events.conversation import Conversation
 from server.events.lead import Lead
 from server.events.outcomes import Closing
 from server.quarters import Width
 from server.rollups import raw_counts
-from server.rollups.raw_counts import RawConversation, Told
+from server.rollups.raw_counts import RawConversation, RawCounts, Told
 from server.rollups.windows import Snapshot
 from server.store import conversations, leads, rollups
 from server.store import events as stored_events
@@ -45,6 +46,7 @@ class Fault(enum.StrEnum):
     TOPIC = "topic"  # a conversation's recorded topic with raw events
     LEAD = "lead"  # a recorded lead with raw events
     KEY = "key"  # a raw event with the keys: it has none
+    REALTIME = "realtime"  # a minute of realtime figures with raw events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +60,27 @@ class Mismatch:
     measures: tuple[int, ...] = ()
 
 
+Differing = Callable[["Fault", Width, CellKey, Cell, Cell], None]  # of a cell: what is stored, and what was expected
+
+
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What a recount has come across so far: how much was compared, how much of that differs, and examples."""
+    """What a recount has come across so far: how much was compared, how much of that differs, and examples. on_cell is
+    told of each cell that differs.
+    """
 
     events: int = 0
     cells: int = 0
     mismatches: int = 0
     examples: list[Mismatch] = field(default_factory=list)
+    by_fault: Counter[Fault] = field(default_factory=Counter)
+    on_cell: Differing | None = None
 
     def add(self, mismatch: Mismatch, count: int = 1) -> None:
         """Counts what does not agree and keeps the first of it, and the first of each fault."""
         self.mismatches += count
+        if count:
+            self.by_fault[mismatch.fault] += count
         is_new = all(one.fault is not mismatch.fault for one in self.examples)
         if count and (is_new or len(self.examples) < _EXAMPLES):
             self.examples.append(mismatch)
@@ -78,15 +89,20 @@ class Findings:
 async def check_window(view: Snapshot, span: Span, findings: Findings) -> Told:
     """Counts a window again, adds what does not agree to the findings, and returns what its raw events tell."""
     counts = await raw_counts.count(view, span)
+    await check_counts(view, span, counts, findings)
+    return counts.told
+
+
+async def check_counts(view: Snapshot, span: Span, counts: RawCounts, findings: Findings) -> None:
+    """Holds what is stored of a window against what was counted again, and adds what does not agree to the findings."""
     findings.events += counts.events
-    expected = _complete(view, counts.cells)
+    expected = complete(view, counts.cells)
     for granularity in sorted(Width):
         expected = await _check_cells(view, granularity, span, expected, findings)
     for finer, wide in itertools.pairwise(sorted(Width)[1:]):  # windows are cut at hours
         await _check_cut(view, finer, wide, span, findings)
     await _check_outcomes(view, span, counts.closings, counts.recorded, findings)
     await _check_keys(view, span, findings)
-    return counts.told
 
 
 async def _check_cells(view: Snapshot, granularity: Width, span: Span, finer: Cells, findings: Findings) -> Cells:
@@ -98,7 +114,7 @@ async def _check_cells(view: Snapshot, granularity: Width, span: Span, finer: Ce
         return {}
     stored = await rollups.stored_between(view.driver, view.organization_id, granularity, whole)
     expected = _widened(finer, granularity, whole)
-    _compare(_complete(view, stored), expected, Fault.CELL, granularity, findings)
+    _compare(complete(view, stored), expected, Fault.CELL, granularity, findings)
     await asyncio.sleep(0)  # all of this is work of this process; others want their turn
     return expected
 
@@ -111,10 +127,10 @@ async def _check_cut(view: Snapshot, finer: Width, wide: Width, span: Span, find
         return
     stored = await rollups.stored_between(view.driver, view.organization_id, wide, bucket)
     parts = await rollups.stored_between(view.driver, view.organization_id, finer, bucket)
-    _compare(_complete(view, stored), _complete(view, _widened(parts, wide, bucket)), Fault.ROLLUP, wide, findings)
+    _compare(complete(view, stored), complete(view, _widened(parts, wide, bucket)), Fault.ROLLUP, wide, findings)
 
 
-def _complete(view: Snapshot, some: Cells) -> Cells:
+def complete(view: Snapshot, some: Cells) -> Cells:
     """Returns those of the cells that must agree with raw events, without deleted custom metrics."""
     found = {key: cell for key, cell in some.items() if view.is_complete(key.dimension)}
     if not view.custom_deleted:
@@ -143,15 +159,18 @@ def _widened(finer: Cells, granularity: Width, span: Span) -> Cells:
 def _compare(stored: Cells, expected: Cells, fault: Fault, granularity: Width, findings: Findings) -> None:
     findings.cells += len(stored.keys() | expected.keys())
     for key in cells.differences(stored, expected):
+        mine, wanted = stored.get(key, Cell()), expected.get(key, Cell())
         findings.add(
             Mismatch(
                 fault=fault,
                 bucket=key.bucket,
                 granularity=int(granularity),
                 dimension=key.dimension,
-                measures=_differing_measures(stored.get(key, Cell()), expected.get(key, Cell())),
+                measures=_differing_measures(mine, wanted),
             )
         )
+        if findings.on_cell is not None:
+            findings.on_cell(fault, granularity, key, mine, wanted)
 
 
 def _differing_measures(left: Cell, right: Cell) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from pyroaring import BitMap
 
 from server import errors
 from server.catalog import cells
-from server.catalog.cells import Cell, Cells
+from server.catalog.cells import Cell, CellKey, Cells
 from server.quarters import Width
 from server.rollups import raw_counts, windows
 from server.rollups.member_numbers import Limits
@@ -101,13 +101,13 @@ class Recount:
             expected = (await raw_counts.count(view, span, self._enrol)).cells
             stored = await rollups.stored_between(reader, self.organization_id, Width.QUARTER, span)
         stored, expected = self._chosen(view, stored), self._chosen(view, expected)
-        found = _compare(stored, expected, self.measures)
+        found = changes_to(stored, expected, self.measures)
         await changes.append(driver, self.organization_id, found.missing)
         total = Recounted(
             covered=view.covered(span.end),
             cells=before.cells + len(stored.keys() | expected.keys()),
             corrected=before.corrected + len(found.missing),
-            unexplained=before.unexplained + found.unexplained,
+            unexplained=before.unexplained + len(found.unexplained),
         )
         return (None if next(ahead, None) is None else span.end), total
 
@@ -118,24 +118,30 @@ class Recount:
         return {key: cell for key, cell in some.items() if view.is_complete(key.dimension)}
 
     async def _enrol(self, keys: Sequence[Key]) -> Mapping[Key, Member]:
-        """Enrols ids as ingest would: events that carry them may have come before anything counted by them."""
-        async with self.database.ingest() as driver:
-            wanted = [self.limits.candidate(*key) for key in keys]
-            return (await members.enrol(driver, {self.organization_id: wanted}))[self.organization_id]
+        return await enrolled(self.database, self.organization_id, self.limits, keys)
+
+
+async def enrolled(
+    database: Database, organization_id: int, limits: Limits, keys: Sequence[Key]
+) -> Mapping[Key, Member]:
+    """Enrols ids as ingest would: events that carry them may have come before anything counted by them."""
+    async with database.ingest() as driver:
+        wanted = [limits.candidate(*key) for key in keys]
+        return (await members.enrol(driver, {organization_id: wanted}))[organization_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Difference:
-    """What has to be added to cells, and how many of them have members too many."""
+class CellChanges:
+    """What has to be added to cells, and the cells that have members too many, which cannot be taken out by adding."""
 
     missing: Cells
-    unexplained: int
+    unexplained: Mapping[CellKey, Mapping[int, BitMap]]
 
 
-def _compare(stored: Cells, expected: Cells, measures: AbstractSet[int]) -> _Difference:
+def changes_to(stored: Cells, expected: Cells, measures: AbstractSet[int]) -> CellChanges:
     """Returns what has to be added to what is stored of measures so that it is what is expected."""
     missing: Cells = {}
-    unexplained = 0
+    unexplained: dict[CellKey, Mapping[int, BitMap]] = {}
     for key in cells.differences(stored, expected):
         mine, wanted = stored.get(key, Cell()), expected.get(key, Cell())
         change = Cell(
@@ -145,8 +151,9 @@ def _compare(stored: Cells, expected: Cells, measures: AbstractSet[int]) -> _Dif
         )
         if not change.is_empty():
             missing[key] = change
-        unexplained += bool(_more_members(mine.sets, wanted.sets, measures))
-    return _Difference(missing=missing, unexplained=unexplained)
+        if more := _more_members(mine.sets, wanted.sets, measures):
+            unexplained[key] = more
+    return CellChanges(missing=missing, unexplained=unexplained)
 
 
 def _less(wanted: Mapping[int, int], stored: Mapping[int, int], measures: AbstractSet[int]) -> dict[int, int]:

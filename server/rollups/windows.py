@@ -38,6 +38,7 @@ class Snapshot:
     custom: Sequence[KeptMetric] = ()
     custom_seen: int = 0  # the revision up to which they are counted
     custom_deleted: AbstractSet[int] = frozenset()  # the numbers of those that figures may still hold
+    only: int | None = None  # the dimension, or pair, that alone is looked at; None: all of them
     known: dict[members.Key, Member] = field(default_factory=dict)  # what was looked up so far
 
     @property
@@ -54,6 +55,8 @@ class Snapshot:
 
     def is_complete(self, dimension: int) -> bool:
         """Returns whether figures by a dimension, or pair of them, must agree with raw events."""
+        if self.only is not None and dimension != self.only:
+            return False
         if is_custom(dimension):
             return any(one.dimension_number == dimension for one in self.custom)
         return not dimensions.is_pair(dimension) or (

@@ -6,6 +6,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.rpc import reflection
+from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
 from server.rpc.event_service import EventService
@@ -14,6 +15,8 @@ from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
+    audit_service_pb2,
+    audit_service_pb2_grpc,
     campaign_service_pb2,
     campaign_service_pb2_grpc,
     custom_metric_service_pb2,
@@ -33,6 +36,7 @@ _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
 _LEADERBOARDS = leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"]
 _CAMPAIGNS = campaign_service_pb2.DESCRIPTOR.services_by_name["CampaignService"]
 _CUSTOM = custom_metric_service_pb2.DESCRIPTOR.services_by_name["CustomMetricService"]
+_AUDIT = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -70,6 +74,10 @@ SCOPES = {
             },
         ),
         (
+            _AUDIT,
+            {"VerifyMetrics": Scope.READ, "RepairMetrics": Scope.ADMIN, "ListAuditEntries": Scope.ADMIN},
+        ),
+        (
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
         ),
@@ -82,7 +90,7 @@ MEMORY = "tallywire.memory"  # for health checks alone
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 _NAMES = (
     "",
-    *(one.full_name for one in (_EVENTS, _METRICS, _LEADERBOARDS, _CAMPAIGNS, _CUSTOM, _REALTIME)),
+    *(one.full_name for one in (_EVENTS, _METRICS, _LEADERBOARDS, _CAMPAIGNS, _CUSTOM, _AUDIT, _REALTIME)),
 )
 
 
@@ -95,6 +103,7 @@ class Services:
     leaderboards: LeaderboardService
     campaigns: CampaignService
     custom_metrics: CustomMetricService
+    audit: AuditService
     realtime: RealtimeService
     health: health.aio.HealthServicer
 
@@ -105,6 +114,7 @@ class Services:
         leaderboard_service_pb2_grpc.add_LeaderboardServiceServicer_to_server(self.leaderboards, server)
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
         custom_metric_service_pb2_grpc.add_CustomMetricServiceServicer_to_server(self.custom_metrics, server)
+        audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self.audit, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         reflection.register((*_NAMES[1:], health.SERVICE_NAME), server)

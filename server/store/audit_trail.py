@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-from server.organizations.audit_trail import Actor, ActorKind, Entry, KeptEntry
+from server.organizations.audit_trail import Actor, ActorKind, Chosen, Entry, KeptEntry
 from server.store import statements
 from server.store.database import Driver
 
@@ -23,18 +23,6 @@ class Chain:
     hash: bytes
     removed_number: int
     removed_hash: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """Which entries are wanted; what is None does not matter. actions are those that begin like that."""
-
-    actor_kind: str | None = None
-    actor_id: str | None = None
-    actions: str | None = None
-    subject: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 def _entry(row: asyncpg.Record) -> KeptEntry:

@@ -7,6 +7,7 @@ import asyncpg
 
 from server import timerange
 from server.catalog import slots
+from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.slots import Counts, Slot, SlotKey
 from server.store import binary, statements
@@ -102,6 +103,33 @@ def _counts(rows: Sequence[asyncpg.Record]) -> dict[Slot, Counts]:
         first = found.setdefault(Slot(seconds, number), counts)
         if first is not counts:
             first.add(counts)
+    return found
+
+
+async def by_minute(driver: Driver, organization_id: int, since: int) -> dict[SlotKey, Counts]:
+    """Returns what happened in each minute from one on to every value of every dimension, folded or not."""
+    found: dict[SlotKey, Counts] = {}
+
+    def add(dimension: int, value: str, slot: Slot, counts: Counts) -> None:
+        if slot.minute >= since and (counts.messages or counts.failed or counts.responses):
+            found.setdefault(SlotKey(dimension, value, Slot(slots.MINUTE, slot.minute)), Counts()).add(counts)
+
+    for dimension, value, seconds, slot, messages, sent, failed, responses, time, *bins in await driver.fetch(
+        "SELECT dimension, value, seconds, slot, messages, sent, failed, responses, response_time, bin_keys, bin_counts"
+        " FROM slot_rollups WHERE organization_id = $1",
+        organization_id,
+    ):
+        counts = Counts(messages, sent, failed, responses, time, dict(zip(*bins, strict=True)))
+        add(dimension, value, Slot(seconds, slot), counts)
+    for dimension, value, bucket, place, keys, amounts, bin_keys, bin_counts in await driver.fetch(
+        "SELECT dimension, value, bucket, slot, counter_keys, counter_amounts, bin_keys, bin_counts FROM deltas"
+        " WHERE organization_id = $1 AND bucket >= $2 AND slot > 0",
+        organization_id,
+        since // slots.MINUTES_PER_QUARTER,
+    ):
+        in_bins = dict(zip(bin_keys or (), bin_counts or (), strict=True))
+        cell = Cell(dict(zip(keys, amounts, strict=True)), in_bins)
+        add(dimension, value, slots.slot_of(bucket, place), slots.counts_of(cell))
     return found
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from server.organizations.audit_trail import FIRST_HASH, Entry, KeptEntry
+from server.organizations.audit_trail import FIRST_HASH, Chosen, Entry, KeptEntry
 from server.store import audit_trail as stored
-from server.store.audit_trail import Chain, Chosen
+from server.store.audit_trail import Chain
 from server.store.database import Database, Driver, Purpose
 
 SERVICE: Final = 0  # stands for the organization where something is about the whole service

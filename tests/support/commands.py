@@ -31,19 +31,20 @@ async def csv(address: str, caller: Caller, *arguments: str) -> list[dict[str, s
 
 async def refused(address: str, caller: Caller, *arguments: str) -> str:
     """Returns the line that a command prints when it fails."""
-    result = await _run(address, caller, *arguments)
+    result = await run(address, caller, *arguments)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     return result.stderr
 
 
 async def output(address: str, caller: Caller, *arguments: str) -> str:
     """Returns what a command prints."""
-    result = await _run(address, caller, *arguments)
+    result = await run(address, caller, *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-async def _run(address: str, caller: Caller, *arguments: str) -> Result:
+async def run(address: str, caller: Caller, *arguments: str) -> Result:
+    """Runs a command and returns how it has ended."""
     environment = {"TALLYWIRE_ADDRESS": address, "TALLYWIRE_API_KEY": caller.key.secret, "COLUMNS": "80"}
     # In a thread: the command blocks, and the server is on this event loop.
     return await asyncio.to_thread(CliRunner().invoke, application, arguments, env=environment)

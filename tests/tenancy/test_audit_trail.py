@@ -6,11 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from server.organizations.audit_trail import MOST_BYTES, Actor, ActorKind, Entry, KeptEntry
+from server.organizations.audit_trail import MOST_BYTES, Actor, ActorKind, Chosen, Entry, KeptEntry
 from server.organizations.model_price import ModelPrice
 from server.organizations.organization import OrganizationState
 from server.store import audit_trail as stored
-from server.store.audit_trail import Chosen
 from server.store.database import Database
 from server.tasks import retention
 from server.tenancy import administration, api_keys, audit_trail, price_lists

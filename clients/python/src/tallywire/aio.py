@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 
 from tallywire import (
+    aio_audit,
     aio_custom_metrics,
     aio_questions,
     aio_stream,
@@ -58,6 +59,7 @@ class AsyncClient(aio_questions.AsyncQuestions):
         # Opened with the first call: an asyncio channel belongs to the loop that runs when it is made.
         self._opened: aio_stubs.Stubs | None = None
         self._closed = False
+        self.audit = aio_audit.AsyncAudit(self._bound, self._connection.metadata, self._call)
         self.custom_metrics = aio_custom_metrics.AsyncCustomMetrics(self._bound, self._call)
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import grpc.aio
 
 from tallywire.v1 import (
+    audit_service_pb2_grpc,
     campaign_service_pb2_grpc,
     custom_metric_service_pb2_grpc,
     event_service_pb2_grpc,
@@ -17,6 +18,7 @@ from tallywire.v1 import (
 
 if TYPE_CHECKING:
     # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
+    from tallywire.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from tallywire.v1.campaign_service_pb2_grpc import CampaignServiceAsyncStub
     from tallywire.v1.custom_metric_service_pb2_grpc import CustomMetricServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
@@ -36,6 +38,7 @@ class Stubs:
     campaigns: "CampaignServiceAsyncStub"
     leaderboards: "LeaderboardServiceAsyncStub"
     realtime: "RealtimeServiceAsyncStub"
+    audit: "AuditServiceAsyncStub"
     custom_metrics: "CustomMetricServiceAsyncStub"
 
 
@@ -49,6 +52,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         campaigns=cast("CampaignServiceAsyncStub", campaign_service_pb2_grpc.CampaignServiceStub(channel)),
         leaderboards=cast("LeaderboardServiceAsyncStub", leaderboard_service_pb2_grpc.LeaderboardServiceStub(channel)),
         realtime=cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(channel)),
+        audit=cast("AuditServiceAsyncStub", audit_service_pb2_grpc.AuditServiceStub(channel)),
         custom_metrics=cast(
             "CustomMetricServiceAsyncStub", custom_metric_service_pb2_grpc.CustomMetricServiceStub(channel)
         ),

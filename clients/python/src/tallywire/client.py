@@ -10,6 +10,7 @@ from typing import Self, TypeVar, Unpack
 import grpc
 
 from tallywire import (
+    audit,
     concurrency_limit,
     connection,
     custom_metrics,
@@ -77,6 +78,7 @@ class Client(questions.Questions):
         self._campaigns = campaign_service_pb2_grpc.CampaignServiceStub(self._channel)
         self._leaderboards = leaderboard_service_pb2_grpc.LeaderboardServiceStub(self._channel)
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
+        self.audit = audit.Audit(self._channel, self._connection.metadata, self._call)
         self.custom_metrics = custom_metrics.CustomMetrics(self._channel, self._call)
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ from tallywire import events, version
 from tallywire.cli import (
     agents,
     api,
+    audit,
     calls,
     campaigns,
     catalogue,
@@ -192,6 +193,9 @@ application.command(name="daily")(daily.daily)
 application.command(name="quota")(quota.quota)
 application.command(name="roi")(roi.roi)
 application.command(name="campaigns")(campaigns.campaigns)
+application.command(name="verify")(audit.verify)
+application.command(name="repair")(audit.repair)
+application.command(name="audit-log")(audit.audit_log)
 application.command(name="query")(query.query)
 application.command(name="top")(query.top)
 application.command(name="metrics")(catalogue.metrics)

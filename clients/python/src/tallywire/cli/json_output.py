@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf import timestamp_pb2
+from google.protobuf import json_format, struct_pb2, timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
@@ -43,6 +43,9 @@ def of(message: Message) -> Json:
     """
     if isinstance(message, timestamp_pb2.Timestamp):
         return message.ToJsonString()
+    if isinstance(message, struct_pb2.Struct):
+        plain: Json = json_format.MessageToDict(message)
+        return plain
     return {field.name: _field(message, field) for field in message.DESCRIPTOR.fields}
 
 
