@@ -38,13 +38,13 @@ _NAMES = {one.number: name for name, one in MEASURES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class FigureNames:
     """The names of dimensions and measures by their numbers, those of custom metrics included."""
 
     custom: Mapping[int, KeptMetric]
 
     @classmethod
-    def of(cls, custom: Iterable[KeptMetric]) -> "Names":
+    def of(cls, custom: Iterable[KeptMetric]) -> "FigureNames":
         """Returns the names with those of custom metrics."""
         return cls(custom={one.number: one for one in custom})
 
@@ -66,7 +66,7 @@ class VerificationAnswer:
     """A verification with what it takes to tell it."""
 
     done: Verification
-    names: Names
+    names: FigureNames
     context: Context
 
 
@@ -151,9 +151,9 @@ class Verifications:
             self._on_commit(principal.organization_id)
         return more
 
-    async def _names(self, principal: Principal) -> Names:
+    async def _names(self, principal: Principal) -> FigureNames:
         async with self._queries.looking(principal) as driver:
-            return Names.of(await custom_metrics.listed(driver, principal.organization_id))
+            return FigureNames.of(await custom_metrics.listed(driver, principal.organization_id))
 
     async def _give_way(self) -> None:
         """Lets questions go first, for a limited time."""
@@ -164,7 +164,7 @@ class Verifications:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _numbered(name: str, names: Names) -> int | None:
+def _numbered(name: str, names: FigureNames) -> int | None:
     """Returns the number of the dimension, or pair of them, of that name; None for all. Refuses an unknown one."""
     if not name:
         return None
@@ -194,7 +194,7 @@ def _context(principal: Principal, period: Period, asked: Asked, as_of: AsOf, la
     )
 
 
-def _entry(by: Actor, mended: Mended, names: Names) -> Entry:
+def _entry(by: Actor, mended: Mended, names: FigureNames) -> Entry:
     """Returns what the audit trail says of a window: how much was mended, and the first figures before and after."""
     found: list[Difference] = []
     for key in mended.compensated:
@@ -218,7 +218,7 @@ def _entry(by: Actor, mended: Mended, names: Names) -> Entry:
     )
 
 
-def _place(one: Difference, names: Names) -> tuple[str, ...]:
+def _place(one: Difference, names: FigureNames) -> tuple[str, ...]:
     start = datetime.fromtimestamp(one.start, UTC).isoformat()
     part = one.part.name.lower() if one.part is not None else ""
     return start, names.dimension(one.dimension), one.value, names.measure(one.measure), part

@@ -15,7 +15,7 @@ from server.quarters import Width
 from server.rollups.checks import Fault
 
 
-class Part(enum.Enum):
+class FigurePart(enum.Enum):
     """The part of a measure that a difference is about."""
 
     COUNT = enum.auto()
@@ -36,7 +36,7 @@ class Difference:
     dimension: int = 0
     value: str = ""
     measure: int = 0
-    part: Part | None = None
+    part: FigurePart | None = None
     stored: int = 0
     expected: int = 0
     count: int = 1
@@ -66,12 +66,12 @@ def of_figures(
         )
 
 
-def _figures(stored: Cell, expected: Cell) -> Iterator[tuple[int, Part, int, int]]:
+def _figures(stored: Cell, expected: Cell) -> Iterator[tuple[int, FigurePart, int, int]]:
     for key in sorted(stored.counters.keys() | expected.counters.keys()):
         mine, wanted = stored.counters.get(key, 0), expected.counters.get(key, 0)
         if mine != wanted:
             measure, part = divmod(key, cells.KEY_SPAN)
-            yield measure, Part.COUNT if part == cells.COUNT_PART else Part.SUM, mine, wanted
+            yield measure, FigurePart.COUNT if part == cells.COUNT_PART else FigurePart.SUM, mine, wanted
     in_bins: dict[int, list[int]] = {}
     differing = set()
     for key in stored.bins.keys() | expected.bins.keys():
@@ -83,11 +83,11 @@ def _figures(stored: Cell, expected: Cell) -> Iterator[tuple[int, Part, int, int
             differing.add(key // cells.KEY_SPAN)
     for measure in sorted(differing):
         mine, wanted = in_bins[measure]
-        yield measure, Part.HISTOGRAM, mine, wanted
+        yield measure, FigurePart.HISTOGRAM, mine, wanted
     for measure in sorted(stored.sets.keys() | expected.sets.keys()):
         members, others = stored.sets.get(measure), expected.sets.get(measure)
         if (members or ()) != (others or ()):
-            yield measure, Part.DISTINCT, len(members or ()), len(others or ())
+            yield measure, FigurePart.DISTINCT, len(members or ()), len(others or ())
 
 
 class Digest:

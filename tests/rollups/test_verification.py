@@ -11,7 +11,7 @@ from server.local import embedded
 from server.quarters import Width
 from server.rollups import audit, fold, verification
 from server.rollups.checks import Fault
-from server.rollups.differences import Part
+from server.rollups.differences import FigurePart
 from server.rollups.member_numbers import Limits
 from server.rollups.repair import Mended, Repair
 from server.rollups.verification import Asked, Verification
@@ -106,7 +106,7 @@ async def test_what_was_changed_is_found_and_mended(
     found = await verified(own_database, own_organization)
     quarter = [one for one in found.differences if one.seconds == 900]
     (one,) = quarter
-    assert (one.fault, one.dimension, one.measure, one.part) == (Fault.CELL, 1, events, Part.COUNT)
+    assert (one.fault, one.dimension, one.measure, one.part) == (Fault.CELL, 1, events, FigurePart.COUNT)
     assert (one.stored - one.expected, found.number) == (7, len(found.differences))
     assert not (await verified(own_database, own_organization, only=0)).number
     assert (await verified(own_database, own_organization, only=1)).number == found.number

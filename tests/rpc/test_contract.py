@@ -120,6 +120,7 @@ def test_every_rpc_has_a_scope() -> None:
         "LeaderboardService",
         "MetricsService",
         "CampaignService",
+        "AuditService",
         "CustomMetricService",
         "RealtimeService",
     )

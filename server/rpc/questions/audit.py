@@ -10,9 +10,9 @@ from server.errors import Reason, Refused
 from server.events import rules
 from server.organizations.audit_trail import ActorKind, Chosen, KeptEntry
 from server.query.audit_entries import AuditEntriesQuestion, AuditEntryList
-from server.query.verifications import Names, Repaired, VerificationAnswer
+from server.query.verifications import FigureNames, Repaired, VerificationAnswer
 from server.rollups.checks import Fault
-from server.rollups.differences import Difference, Part
+from server.rollups.differences import Difference, FigurePart
 from server.rpc.questions import shared
 from tallywire.v1 import audit_service_pb2
 
@@ -26,7 +26,7 @@ _KINDS = {
     one: audit_service_pb2.DifferenceKind.Value(f"DIFFERENCE_KIND_{'FIGURE' if one is Fault.CELL else one.name}")
     for one in Fault
 }
-_PARTS = {one: audit_service_pb2.FigurePart.Value(f"FIGURE_PART_{one.name}") for one in Part}
+_PARTS = {one: audit_service_pb2.FigurePart.Value(f"FIGURE_PART_{one.name}") for one in FigurePart}
 
 
 def most_differences(request: audit_service_pb2.VerifyMetricsRequest) -> int:
@@ -63,7 +63,7 @@ def verification(answer: VerificationAnswer, *, is_last: bool) -> audit_service_
     return audit_service_pb2.VerifyMetricsResponse(result=result)
 
 
-def _difference(one: Difference, names: Names) -> audit_service_pb2.MetricDifference:
+def _difference(one: Difference, names: FigureNames) -> audit_service_pb2.MetricDifference:
     message = audit_service_pb2.MetricDifference(
         kind=_KINDS[one.fault],
         bucket_start=timestamp_pb2.Timestamp(seconds=one.start),
