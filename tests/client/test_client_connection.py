@@ -8,6 +8,7 @@ import pytest
 import tallywire
 from tallywire import connection
 from tallywire.v1 import (
+    audit_service_pb2,
     campaign_service_pb2,
     custom_metric_service_pb2,
     event_service_pb2,
@@ -84,6 +85,7 @@ def test_the_service_config_names_methods_that_exist_and_retries_what_passes() -
     services = {
         service.full_name: {method.name for method in service.methods}
         for file in (
+            audit_service_pb2,
             campaign_service_pb2,
             custom_metric_service_pb2,
             event_service_pb2,
