@@ -22,7 +22,7 @@ from server.events.lead import Lead
 from server.events.outcomes import Closing
 from server.quarters import Width
 from server.rollups import raw_counts
-from server.rollups.raw_counts import RawConversation, RawCounts, Told
+from server.rollups.raw_counts import Portion, RawConversation, RawCounts, Told
 from server.rollups.windows import Snapshot
 from server.store import conversations, leads, rollups
 from server.store import events as stored_events
@@ -45,6 +45,8 @@ class Fault(enum.StrEnum):
     BEGINNING = "beginning"  # a conversation's recorded beginning with raw events
     TOPIC = "topic"  # a conversation's recorded topic with raw events
     LEAD = "lead"  # a recorded lead with raw events
+    AGENT = "agent"  # what is recorded of an agent with raw events
+    USER = "user"  # what is recorded of a user, or of a day of one, with raw events
     KEY = "key"  # a raw event with the keys: it has none
     REALTIME = "realtime"  # a minute of realtime figures with raw events
 
@@ -86,9 +88,13 @@ class Findings:
             self.examples.append(mismatch)
 
 
-async def check_window(view: Snapshot, span: Span, findings: Findings) -> Told:
-    """Counts a window again, adds what does not agree to the findings, and returns what its raw events tell."""
-    counts = await raw_counts.count(view, span)
+async def check_window(
+    view: Snapshot, span: Span, findings: Findings, also: Callable[[Portion], None] = lambda _: None
+) -> Told:
+    """Counts a window again, adds what does not agree to the findings, and returns what its raw events tell. also gets
+    the events.
+    """
+    counts = await raw_counts.count(view, span, also=also)
     await check_counts(view, span, counts, findings)
     return counts.told
 

@@ -84,12 +84,17 @@ class RawCounts:
     told: Told = field(default_factory=Told)
 
 
+Portion = Sequence[tuple[int, Event]]
 # Gives a number to ids that have none yet, and decides whether they have cells of their own.
 Enrol = Callable[[Sequence[members.Key]], Awaitable[Mapping[members.Key, Member]]]
 
 
-async def count(view: Snapshot, span: Span, enrol: Enrol | None = None) -> RawCounts:
-    """Counts a window again. Where ids are not to be enrolled, those without a number count as nobody's."""
+async def count(
+    view: Snapshot, span: Span, enrol: Enrol | None = None, also: Callable[[Portion], None] = lambda _: None
+) -> RawCounts:
+    """Counts a window again. Where ids are not to be enrolled, those without a number count as nobody's. also gets the
+    events, each with its revision.
+    """
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     counts = RawCounts(recorded=await conversations.between(view.driver, view.organization_id, start, end))
     async for portion in stored_events.occurred_between(view.driver, view.organization_id, start, end):
@@ -101,6 +106,7 @@ async def count(view: Snapshot, span: Span, enrol: Enrol | None = None) -> RawCo
             if revision <= view.seen_leads:
                 _count_lead(counts.told, event, known.overflow)
         counts.events += len(portion)
+        also(portion)
     for conversation in counts.recorded.values():
         mine = [
             one for one in counting_conversations.contributions(conversation) if span.start <= one.bucket < span.end

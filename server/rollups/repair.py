@@ -21,6 +21,7 @@ from server.quarters import Width
 from server.rollups import checks, raw_counts, realtime_minutes, recount, verification
 from server.rollups.checks import Fault, Findings
 from server.rollups.member_numbers import Limits
+from server.rollups.profile_checks import Profiles
 from server.rollups.verification import Asked, GiveWay
 from server.rollups.windows import Snapshot
 from server.store import changes, organizations, repairs, rollups
@@ -37,6 +38,8 @@ _PROJECTION_OF = {
     Fault.BEGINNING: "conversations",
     Fault.TOPIC: "conversations",
     Fault.LEAD: "leads",
+    Fault.AGENT: "agents",
+    Fault.USER: "users",
 }
 
 
@@ -111,12 +114,13 @@ class Repair:
             return _nothing(window)
         organization_id = self.asked.organization_id
         enrol = functools.partial(recount.enrolled, self.database, organization_id, self.limits)
-        counts = await raw_counts.count(view, window, enrol)
+        profiles = await Profiles.of(view)
+        counts = await raw_counts.count(view, window, enrol, profiles.take)
         expected = checks.complete(view, counts.cells)
         stored = checks.complete(
             view, await rollups.stored_between(view.driver, organization_id, Width.QUARTER, window)
         )
-        await self._look_at_projections(view, window, counts)
+        await self._look_at_projections(view, window, counts, profiles)
         self.events += counts.events
         self.cells += len(stored.keys() | expected.keys())
         found = recount.changes_to(stored, expected, _measures(stored, expected))
@@ -133,12 +137,15 @@ class Repair:
             minutes={},
         )
 
-    async def _look_at_projections(self, view: Snapshot, window: Span, counts: raw_counts.RawCounts) -> None:
+    async def _look_at_projections(
+        self, view: Snapshot, window: Span, counts: raw_counts.RawCounts, profiles: Profiles
+    ) -> None:
         """Notes the projections that do not agree with raw events: their rows are not mended here."""
         findings = Findings()
         await checks.check_counts(view, window, counts, findings)
         complete = verification.is_everything(view, window)
         await checks.check_told(view, window, counts.told, findings, complete=complete)
+        await profiles.check(view, window, findings, complete=complete)
         self.needs_rebuild |= {_PROJECTION_OF[one] for one in findings.by_fault if one in _PROJECTION_OF}
 
     async def _mend_minutes(self, driver: Driver, view: Snapshot) -> Mended:

@@ -19,9 +19,10 @@ from server.catalog.families import conversations, generated_leads
 from server.catalog.selections import AsOf
 from server.catalog.slots import Counts
 from server.quarters import Width
-from server.rollups import checks, differences, realtime_minutes, windows
+from server.rollups import checks, differences, profile_checks, realtime_minutes, windows
 from server.rollups.checks import Fault, Findings
 from server.rollups.differences import Difference, Digest
+from server.rollups.profile_checks import Profiles
 from server.rollups.windows import Snapshot
 from server.store import events as stored_events
 from server.store import projections, rollups
@@ -31,7 +32,7 @@ from server.timerange import Span
 GiveWay = Callable[[], Awaitable[None]]
 # A window takes the processor for some hundredths of a second, in a process that has calls to answer.
 WINDOW_EVENTS: Final = 2_500
-_PROJECTIONS = (conversations.PROJECTION, generated_leads.PROJECTION)
+_PROJECTIONS = (conversations.PROJECTION, generated_leads.PROJECTION, profile_checks.AGENTS, profile_checks.USERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +165,11 @@ async def _verify_window(view: Snapshot, window: Span, done: Verification) -> No
     stored = await rollups.stored_between(view.driver, organization_id, Width.QUARTER, window)
     done.digest.add(checks.complete(view, stored), view.custom)
     if window.start >= view.first:
-        findings = Findings(on_cell=done.on_cell)
-        told = await checks.check_window(view, window, findings)
-        await checks.check_told(view, window, told, findings, complete=is_everything(view, window))
+        findings, profiles = Findings(on_cell=done.on_cell), await Profiles.of(view)
+        told = await checks.check_window(view, window, findings, profiles.take)
+        complete = is_everything(view, window)
+        await checks.check_told(view, window, told, findings, complete=complete)
+        await profiles.check(view, window, findings, complete=complete)
         done.take(findings, window)
     done.until = window.end
     before, within = view.covered(done.asked.span.start), view.covered(done.asked.span.end)

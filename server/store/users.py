@@ -6,7 +6,7 @@ from datetime import datetime
 
 from server.events import event_types
 from server.events.user_activity import Beginning, DayActivity, UserDay, UserEvent
-from server.store import following, instants, statements
+from server.store import following, instants, projections, statements
 from server.store.database import Driver
 from server.store.following import FollowedEvents
 from server.store.projection_rows import MergingTable
@@ -78,7 +78,20 @@ async def add_days(driver: Driver, rows: Rows, days: Mapping[UserDay, DayActivit
     await driver.execute(_ADD_DAYS.text, *arguments)
 
 
+async def recorded_days(driver: Driver, organization_id: int, days: Collection[UserDay]) -> dict[UserDay, DayActivity]:
+    """Returns what is recorded of days of users, of those of them of which anything is."""
+    keys = list(days)
+    rows = await driver.fetch(_DAYS, organization_id, [key.user_id for key in keys], [key.day for key in keys])
+    return {UserDay(row[0], row[1]): DayActivity(*row[2:]) for row in rows}
+
+
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
+_DAYS = f"""
+    SELECT w.user_id, w.day, {", ".join(f"d.{one}" for one in _COLUMNS)}
+    FROM unnest($2::text[], $3::integer[]) AS w(user_id, day) CROSS JOIN LATERAL (SELECT * FROM user_days
+    WHERE organization_id = $1 AND version = {projections.VERSION.format("users")} AND user_id = w.user_id
+        AND day = date '1970-01-01' + w.day OFFSET 0) AS d
+"""  # noqa: S608 - constants of this file
 _BEGINNINGS = f"""
     SELECT c.conversation_key, is_no_start, {instants.selected("began_at")}, user_id
     FROM unnest($3::bytea[]) AS w(key) CROSS JOIN LATERAL (SELECT * FROM user_conversations

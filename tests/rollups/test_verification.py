@@ -196,6 +196,27 @@ async def test_what_is_recorded_of_conversations_is_not_mended_and_said(
     assert repair.needs_rebuild == {"conversations"}
 
 
+@pytest.mark.parametrize(
+    ("change", "fault", "projection"),
+    [
+        ("UPDATE agents SET last_seen_at = last_seen_at - interval '1 hour'", Fault.AGENT, "agents"),
+        ("UPDATE users SET first_seen_at = first_seen_at + interval '1 hour'", Fault.USER, "users"),
+        ("UPDATE user_days SET events = events + 1", Fault.USER, "users"),
+        ("UPDATE user_days SET conversations = conversations + 1", Fault.USER, "users"),
+        ("DELETE FROM user_days", Fault.USER, "users"),
+    ],
+)
+async def test_what_is_recorded_of_agents_and_users_is_compared(
+    own_database: Database, own_organization: int, change: str, fault: Fault, projection: str
+) -> None:
+    table = change.split()[2 if change.startswith("DELETE") else 1]
+    await worlds.execute(own_database, f"{change} WHERE ctid = (SELECT ctid FROM {table} LIMIT 1)")
+    (one,) = (await verified(own_database, own_organization)).differences
+    assert (one.fault, one.count) == (fault, 1)
+    repair, _ = await repaired(own_database, own_organization)
+    assert repair.needs_rebuild == {projection}
+
+
 async def test_what_has_no_raw_events_is_said_and_left(own_database: Database, own_organization: int) -> None:
     bucket = int(str(await worlds.value(own_database, "SELECT max(bucket) FROM deltas"))) - 20
     await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", bucket)

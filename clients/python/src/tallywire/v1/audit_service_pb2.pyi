@@ -51,6 +51,10 @@ class _DifferenceKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper.
     """Recorded leads with raw events."""
     DIFFERENCE_KIND_KEY: _DifferenceKind.ValueType  # 10
     """Raw events whose ids are not among the ids that are kept."""
+    DIFFERENCE_KIND_AGENT: _DifferenceKind.ValueType  # 11
+    """What is recorded of agents with raw events."""
+    DIFFERENCE_KIND_USER: _DifferenceKind.ValueType  # 12
+    """What is recorded of users and their days with raw events."""
 
 class DifferenceKind(_DifferenceKind, metaclass=_DifferenceKindEnumTypeWrapper):
     """DifferenceKind is what does not agree with what."""
@@ -77,6 +81,10 @@ DIFFERENCE_KIND_LEAD: DifferenceKind.ValueType  # 9
 """Recorded leads with raw events."""
 DIFFERENCE_KIND_KEY: DifferenceKind.ValueType  # 10
 """Raw events whose ids are not among the ids that are kept."""
+DIFFERENCE_KIND_AGENT: DifferenceKind.ValueType  # 11
+"""What is recorded of agents with raw events."""
+DIFFERENCE_KIND_USER: DifferenceKind.ValueType  # 12
+"""What is recorded of users and their days with raw events."""
 global___DifferenceKind = DifferenceKind
 
 class _FigurePart:
@@ -343,10 +351,10 @@ class MetricDifference(google.protobuf.message.Message):
     expected: builtins.int
     """expected is what raw events come to."""
     count: builtins.int
-    """count is how many conversations, leads or ids of the window do not agree; 1 of a figure."""
+    """count is how many conversations, leads, agents, users or ids of the window do not agree; 1 of a figure."""
     @property
     def bucket_start(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """bucket_start is the beginning of the bucket; of conversations, leads and ids that of the window."""
+        """bucket_start is the beginning of the bucket; of conversations, leads, agents, users and ids that of the window."""
 
     def __init__(
         self,
@@ -457,7 +465,7 @@ class RepairResult(google.protobuf.message.Message):
 
     @property
     def needs_rebuild(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """needs_rebuild names the projections (conversations, leads) that do not agree with raw events. A
+        """needs_rebuild names the projections (conversations, leads, agents, users) that do not agree with raw events. A
         repair does not mend them, and figures follow them: the operator rebuilds them (projections rebuild NAME).
         """
 

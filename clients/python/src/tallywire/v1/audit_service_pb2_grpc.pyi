@@ -29,7 +29,7 @@ class AuditServiceStub:
         tallywire.v1.audit_service_pb2.VerifyMetricsResponse,
     ]
     """VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups, what is
-    not folded yet, recorded conversations and leads, and the realtime figures of the last hour. It sends progress
+    not folded yet, recorded conversations, leads, agents and users, and the realtime figures of the last hour. It sends progress
     while it works and its result as the last message. It works in windows, each of one instant, and gives way to other
     questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
     """
@@ -61,7 +61,7 @@ class AuditServiceAsyncStub:
         tallywire.v1.audit_service_pb2.VerifyMetricsResponse,
     ]
     """VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups, what is
-    not folded yet, recorded conversations and leads, and the realtime figures of the last hour. It sends progress
+    not folded yet, recorded conversations, leads, agents and users, and the realtime figures of the last hour. It sends progress
     while it works and its result as the last message. It works in windows, each of one instant, and gives way to other
     questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
     """
@@ -95,7 +95,7 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[tallywire.v1.audit_service_pb2.VerifyMetricsResponse], collections.abc.AsyncIterator[tallywire.v1.audit_service_pb2.VerifyMetricsResponse]]:
         """VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups, what is
-        not folded yet, recorded conversations and leads, and the realtime figures of the last hour. It sends progress
+        not folded yet, recorded conversations, leads, agents and users, and the realtime figures of the last hour. It sends progress
         while it works and its result as the last message. It works in windows, each of one instant, and gives way to other
         questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
         """
