@@ -182,7 +182,8 @@ async def check_clients(server: Running, caller: Caller) -> None:
     )
     for line in ("Recorded cost", "Ada ", "phone ", "2024-05-15", "11 tokens without a recorded cost", "1,110 tokens"):
         assert line in text
-    sheet = await commands.csv(server.address, caller, "costs", *dates)
+    sheet = await commands.csv(server.address, caller, "costs", *dates, "--granularity", "week")
+    assert [row["state"] for row in sheet if row["row"] in ("total", "point")] == ["", "cut"]
     assert [(row["row"], row["value"], row["cost_micros"]) for row in sheet if row["dimension"] == "team"] == [
         ("value", "blue", "200"),
         ("rest", "", "800"),

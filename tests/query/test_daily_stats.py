@@ -133,12 +133,12 @@ async def test_clients_ask_for_days(caller: Caller, server: Running) -> None:
     async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
         answer = await client.daily_stats(FIRST - timedelta(days=2), FIRST + timedelta(days=3), time_zone=ZONE)
     sheet = await commands.csv(server.address, caller, "daily", *period)
-    assert [(day["new_users"], day["error_rate"]) for day in sheet] == [
-        ("1", ""),
-        ("0", ""),
-        ("2", "0.5"),
-        ("0", ""),
-        ("1", "0.0"),
+    assert [(day["state"], day["new_users"], day["error_rate"]) for day in sheet] == [
+        ("whole", "1", ""),
+        ("whole", "0", ""),
+        ("whole", "2", "0.5"),
+        ("whole", "0", ""),
+        ("whole", "1", "0.0"),
     ]
     document = await commands.document(server.address, caller, "daily", *period)
     assert [day["users_total"] for day in document["days"]] == [day.users_total for day in answer.days]

@@ -115,10 +115,12 @@ async def test_the_return_of_a_small_world(caller: Caller, database: Database, s
     assert rows["Human cost avoided"] == ["4.50", "6.00", "7.50"]
     assert "5 conversations closed, 3 resolved by the agent; the cost of AI is recorded." in text
     assert "2024-05-15" in text
-    sheet = await commands.csv(server.address, caller, "roi", *dates)
-    assert [(row["reading"], row["ai_cost_micros"]) for row in sheet] == [
+    cut = ("--from", "2024-05-14", "--to", "2024-05-15T18:00:00Z", "--granularity", "day")
+    sheet = await commands.csv(server.address, caller, "roi", *cut)
+    assert [(row["reading"], row["ai_cost_micros"]) for row in sheet[:3]] == [
         (reading, "120000") for reading in ("low", "base", "high")
     ]
+    assert [row["state"] for row in sheet[::3]] == ["", "whole", "cut"]
     async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
         period = DAY - timedelta(days=1), DAY + timedelta(days=1)
         found = await client.roi(*period, assumptions={"handling_time_ms": 288_000}, granularity="day", compare="week")

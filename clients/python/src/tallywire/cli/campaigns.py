@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from tallywire.cli import (
+    breakdowns,
     completion,
     csv_output,
     figure_tables,
@@ -14,6 +15,7 @@ from tallywire.cli import (
     json_output,
     layout,
     options,
+    points,
     problems,
     tables,
 )
@@ -137,17 +139,18 @@ def _list_rows(response: messages.ListCampaignsResponse) -> Iterator[Sequence[Ce
 
 def sheet(response: messages.GetCampaignResponse) -> Sheet:
     """Returns rows of the period, of the earlier one, and of each point of the series, one for each currency."""
-    return Sheet(header=("row", "start", "end", *_COUNTS, *_AMOUNTS), rows=_rows(response))
+    return Sheet(header=("row", "start", "end", "state", *_COUNTS, *_AMOUNTS), rows=_rows(response))
 
 
 def _rows(response: messages.GetCampaignResponse) -> Iterator[Sequence[Cell]]:
-    where = formatting.zone(response.context.time_zone)
-    found = [("period", response.context.start, response.context.end, response.campaign.figures)]
+    zone = response.context.time_zone
+    found = [("period", breakdowns.bounds(response.context, zone), response.campaign.figures)]
     if response.campaign.HasField("earlier_figures"):
-        found.append(("earlier", response.compared.start, response.compared.end, response.campaign.earlier_figures))
-    found += [("point", one.bucket.start, one.bucket.end, one.figures) for one in response.points]
-    for row, start, end, figures in found:
-        bounds = (csv_output.instant(start, where), csv_output.instant(end, where))
+        found.append(("earlier", breakdowns.bounds(response.compared, zone), response.campaign.earlier_figures))
+    states = points.states([one.bucket for one in response.points], response.granularity, response.context)
+    for point, state in zip(response.points, states, strict=True):
+        found.append(("point", breakdowns.bounds(point.bucket, zone, state), point.figures))
+    for row, bounds, figures in found:
         yield from ((row, *bounds, *cells) for cells in _cells(figures))
 
 

@@ -1,19 +1,18 @@
 """The command that shows costs."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Final
+from typing import Final
 
-import typer
 from rich.console import Console
 
 from tallywire.cli import (
     breakdowns,
-    csv_output,
     figure_tables,
     formatting,
     json_output,
     layout,
     options,
+    points,
     problems,
     tables,
 )
@@ -48,9 +47,7 @@ def costs(
     *,
     of: options.PeriodOptions,
     top: options.Top = None,
-    granularity: Annotated[
-        str | None, typer.Option(help="Show a series, too, of points so wide: hour, day, week or month.")
-    ] = None,
+    granularity: options.SeriesGranularity = None,
     compare: options.Compare = None,
     to: options.ServerOptions,
     output: options.OutputOptions,
@@ -74,7 +71,7 @@ def costs(
 
 def sheet(response: metrics_service_pb2.GetCostsResponse) -> Sheet:
     """Returns the rows of each breakdown, with what they leave of the total, and the points of the series."""
-    return Sheet(header=("start", "end", "dimension", "row", "value", *_FIGURES), rows=_rows(response))
+    return Sheet(header=("start", "end", "state", "dimension", "row", "value", *_FIGURES), rows=_rows(response))
 
 
 def render(console: Console, response: metrics_service_pb2.GetCostsResponse) -> None:
@@ -139,8 +136,8 @@ def _estimates(console: Console, response: metrics_service_pb2.GetCostsResponse)
 
 
 def _rows(response: metrics_service_pb2.GetCostsResponse) -> Iterator[Sequence[Cell]]:
-    where = formatting.zone(response.context.time_zone)
-    bounds = [csv_output.instant(one, where) for one in (response.context.start, response.context.end)]
+    zone = response.context.time_zone
+    bounds = breakdowns.bounds(response.context, zone)
     yield *bounds, None, "total", None, *(getattr(response.total, name) for name in _FIGURES)
     for breakdown in response.breakdowns:
         for row in breakdown.rows:
@@ -148,9 +145,9 @@ def _rows(response: metrics_service_pb2.GetCostsResponse) -> Iterator[Sequence[C
         if breakdown.HasField("other"):
             yield *bounds, breakdown.dimension, "other", None, *_numbers(breakdown.other)
         yield *bounds, breakdown.dimension, "rest", None, *_numbers(breakdown.rest)
-    for point in response.points:
-        span = [csv_output.instant(one, where) for one in (point.bucket.start, point.bucket.end)]
-        yield *span, None, "point", None, *_numbers(point.figures)
+    states = points.states([one.bucket for one in response.points], response.granularity, response.context)
+    for point, state in zip(response.points, states, strict=True):
+        yield *breakdowns.bounds(point.bucket, zone, state), None, "point", None, *_numbers(point.figures)
     estimate = response.token_estimate
     for one in estimate.models:
         tokens = (one.prompt_tokens, one.cached_tokens, one.completion_tokens)

@@ -6,9 +6,19 @@ from typing import Final
 
 from rich.console import Console
 
-from tallywire.cli import csv_output, formatting, json_output, layout, options, problems, tables
+from tallywire.cli import (
+    breakdowns,
+    csv_output,
+    formatting,
+    json_output,
+    layout,
+    options,
+    points,
+    problems,
+    tables,
+)
 from tallywire.cli.csv_output import Cell, Sheet
-from tallywire.v1 import metrics_service_pb2
+from tallywire.v1 import metrics_service_pb2, time_pb2
 
 _FIGURES: Final = tuple(
     field.name for field in metrics_service_pb2.DailyStats.DESCRIPTOR.fields if field.message_type is None
@@ -44,7 +54,7 @@ def daily(*, of: options.PeriodOptions, to: options.ServerOptions, output: optio
 
 def sheet(response: metrics_service_pb2.GetDailyStatsResponse) -> Sheet:
     """Returns a row for each day."""
-    return Sheet(header=("start", "end", *_FIGURES), rows=_rows(response))
+    return Sheet(header=("start", "end", "state", *_FIGURES), rows=_rows(response))
 
 
 def render(console: Console, response: metrics_service_pb2.GetDailyStatsResponse) -> None:
@@ -80,7 +90,7 @@ def _cells(day: metrics_service_pb2.DailyStats) -> list[str]:
 
 
 def _rows(response: metrics_service_pb2.GetDailyStatsResponse) -> Iterator[Sequence[Cell]]:
-    where = formatting.zone(response.context.time_zone)
-    for day in response.days:
-        bounds = (csv_output.instant(one, where) for one in (day.bucket.start, day.bucket.end))
-        yield *bounds, *(csv_output.field(day, name) for name in _FIGURES)
+    zone = response.context.time_zone
+    states = points.states([one.bucket for one in response.days], time_pb2.GRANULARITY_DAY, response.context)
+    for day, state in zip(response.days, states, strict=True):
+        yield *breakdowns.bounds(day.bucket, zone, state), *(csv_output.field(day, name) for name in _FIGURES)

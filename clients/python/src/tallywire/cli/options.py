@@ -103,6 +103,9 @@ _GRANULARITIES: Final[tuple[GranularityName, ...]] = get_args(GranularityName)
 _OF_USAGE_ALONE: Final = ("minute", "five_minutes")
 _COMMON: Final = tuple(name for name in _GRANULARITIES if name not in _OF_USAGE_ALONE)
 Granularity = Annotated[str | None, typer.Option(help=f"Width of a point: {', '.join(_COMMON)}.")]
+SeriesGranularity = Annotated[
+    str | None, typer.Option("--granularity", help=f"Show a series, too, of points so wide: {', '.join(_COMMON)}.")
+]
 FineGranularity = Annotated[str | None, typer.Option(help=f"Width of a point: {', '.join(_GRANULARITIES)}.")]
 
 Compare = Annotated[

@@ -7,7 +7,17 @@ import typer
 from rich.console import Console
 
 from tallywire import requests
-from tallywire.cli import csv_output, figure_tables, formatting, json_output, layout, options, problems, tables
+from tallywire.cli import (
+    breakdowns,
+    figure_tables,
+    formatting,
+    json_output,
+    layout,
+    options,
+    points,
+    problems,
+    tables,
+)
 from tallywire.cli.csv_output import Cell, Sheet
 from tallywire.cli.figure_tables import Figure
 from tallywire.v1 import metrics_service_pb2
@@ -46,9 +56,7 @@ def roi(
     conversation_cost: Annotated[
         float | None, typer.Option(min=0, help="Cost of AI for a conversation where none is recorded.")
     ] = None,
-    granularity: Annotated[
-        str | None, typer.Option(help="Show a series, too, of points so wide: hour, day, week or month.")
-    ] = None,
+    granularity: options.SeriesGranularity = None,
     compare: options.Compare = None,
     only: options.FilterOptions,
     to: options.ServerOptions,
@@ -85,7 +93,7 @@ def roi(
 
 def sheet(response: metrics_service_pb2.GetRoiResponse) -> Sheet:
     """Returns a row for each reading of the period, and of each point of the series."""
-    header = ("start", "end", "reading", "conversations_closed", "conversations_resolved", "cost_source")
+    header = ("start", "end", "state", "reading", "conversations_closed", "conversations_resolved", "cost_source")
     return Sheet(header=(*header, *(name for name, _, _ in _ESTIMATES)), rows=_rows(response))
 
 
@@ -135,16 +143,18 @@ def _source(number: int) -> str:
 
 
 def _rows(response: metrics_service_pb2.GetRoiResponse) -> Iterator[Sequence[Cell]]:
-    where = formatting.zone(response.context.time_zone)
-    whole = [(response.context.start, response.context.end, response.roi)] if response.HasField("roi") else []
-    points = [(one.bucket.start, one.bucket.end, one.roi) for one in response.points if one.HasField("roi")]
-    for start, end, found in (*whole, *points):
+    zone = response.context.time_zone
+    periods = [(breakdowns.bounds(response.context, zone), response.roi)] if response.HasField("roi") else []
+    states = points.states([one.bucket for one in response.points], response.granularity, response.context)
+    for point, state in zip(response.points, states, strict=True):
+        if point.HasField("roi"):
+            periods.append((breakdowns.bounds(point.bucket, zone, state), point.roi))
+    for bounds, found in periods:
         recorded = found.cost_source == metrics_service_pb2.ROI_COST_SOURCE_RECORDED
         for reading in _READINGS:
             estimate: metrics_service_pb2.RoiEstimate = getattr(found, reading)
             yield (
-                csv_output.instant(start, where),
-                csv_output.instant(end, where),
+                *bounds,
                 reading,
                 found.conversations_closed,
                 found.conversations_resolved,
