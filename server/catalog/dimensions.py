@@ -222,7 +222,8 @@ METHOD = Dimension(
 CURRENCY = Dimension(
     number=15,
     name="currency",
-    description='The currency of an amount of a lead, a campaign or a payment. Without one an amount counts for "XXX".',
+    description="The currency of an amount of a lead, a campaign or a payment. Without one an amount counts for XXX, "
+    "ISO 4217's code for no currency.",
     families=("lead", "campaign", "billing"),
     details=("currency",),
     otherwise="XXX",

@@ -145,34 +145,10 @@ async def test_a_small_world_through_every_aggregation(
         ]
     )
     names = ("custom.orders", "custom.revenue", "custom.revenue.count", "custom.revenue.avg", "custom.buyers")
-    waits = ("custom.waiting", "custom.waiting.count", "custom.waiting.avg", "custom.waiting.p50", "custom.waiting.p99")
     expected = [3, 11.62, 3, pytest.approx(11.62 / 3), 2]  # 10.125 is kept as 10.12
     for _ in range(2):  # from deltas, then folded
         assert await total(caller, *names) == expected
-        assert await total(caller, *waits) == [400, 2, 200, pytest.approx(200), pytest.approx(300, rel=0.02)]
-        by_model = await caller.table(THE_DAY, *waits[:2], by=["model"])
-        assert [(list(row.values), figures(row)) for row in by_model.rows] == [(["m"], [400, 2])]
-        by_channel = await caller.table(THE_DAY, "custom.revenue", "custom.buyers", "events", by=["channel"])
-        rows = {row.values[0]: figures(row) for row in by_channel.rows}
-        assert rows == {"web": [9.62, 1, 6], "phone": [2, 2, 2]}
-        assert figures(by_channel.rest) == [0, None, 0]
-        by_country = await caller.table(THE_DAY, *names[:2], "events", by=["custom.revenue"], order_by="custom.revenue")
-        assert [(row.values[0], figures(row)) for row in by_country.rows] == [
-            ("NO", [None, 12.12, None]),
-            ("FI", [None, -0.5, None]),
-        ]
-        used = metrics_service_pb2.ListDimensionValuesRequest(
-            dimension="custom.revenue", prefix="n", time_range=THE_DAY
-        )
-        values = (await caller.ask("ListDimensionValues", used)).values
-        assert [(one.value, one.events) for one in values] == [("NO", 2)]
-        norway = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="custom.revenue", value="NO")])
-        assert await total(caller, "custom.revenue.avg", "custom.buyers", part=norway) == [pytest.approx(6.06), None]
-        trends = await caller.trends(THE_DAY, "custom.revenue", channel="web")
-        assert trends.series[0].unit == "EUR"
-        assert sum(one.number for one in trends.series[0].values) == pytest.approx(9.62)
-        pair = answer_pb2.Filter(agent_id="bot", channel="web")
-        assert await total(caller, "custom.revenue", "events", part=pair) == [None, 6]
+        await check_breakdowns(caller)
         await fold.fold_all(database, caller.organization_id)
     assert (await get(caller, "revenue")).not_numbers == 2
     await without_mismatch(database, caller)
@@ -183,7 +159,38 @@ async def test_a_small_world_through_every_aggregation(
     assert "custom.revenue" in [one.name for one in listed.dimensions]
 
 
-def _expected(events: Sequence[tuple[float, dict[str, Any], str]]) -> list[float | None]:
+async def check_breakdowns(caller: Caller) -> None:
+    """Asks for the small world by each of its dimensions."""
+    waits = ("custom.waiting", "custom.waiting.count", "custom.waiting.avg", "custom.waiting.p50", "custom.waiting.p99")
+    assert await total(caller, *waits) == [400, 2, 200, pytest.approx(200), pytest.approx(300, rel=0.02)]
+    by_model = await caller.table(THE_DAY, *waits[:2], by=["model"])
+    assert [(list(row.values), figures(row)) for row in by_model.rows] == [(["m"], [400, 2])]
+    by_channel = await caller.table(THE_DAY, "custom.revenue", "custom.buyers", "events", by=["channel"])
+    rows = {row.values[0]: figures(row) for row in by_channel.rows}
+    assert rows == {"web": [9.62, 1, 6], "phone": [2, 2, 2]}
+    assert figures(by_channel.rest) == [0, None, 0]
+    counted = ("custom.orders", "custom.revenue", "events")
+    by_country = await caller.table(THE_DAY, *counted, by=["custom.revenue"], order_by="custom.revenue")
+    assert [(row.values[0], figures(row)) for row in by_country.rows] == [
+        ("NO", [None, 12.12, None]),
+        ("FI", [None, -0.5, None]),
+    ]
+    used = metrics_service_pb2.ListDimensionValuesRequest(dimension="custom.revenue", prefix="n", time_range=THE_DAY)
+    values = (await caller.ask("ListDimensionValues", used)).values
+    assert [(one.value, one.events) for one in values] == [("NO", 2)]
+    norway = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="custom.revenue", value="NO")])
+    assert await total(caller, "custom.revenue.avg", "custom.buyers", part=norway) == [pytest.approx(6.06), None]
+    trends = await caller.trends(THE_DAY, "custom.revenue", channel="web")
+    assert trends.series[0].unit == "EUR"
+    assert sum(one.number for one in trends.series[0].values) == pytest.approx(9.62)
+    pair = answer_pb2.Filter(agent_id="bot", channel="web")
+    assert await total(caller, "custom.revenue", "events", part=pair) == [None, 6]
+
+
+Told = tuple[float, dict[str, Any], str]  # when an event occurred, its properties and its channel
+
+
+def _expected(events: Sequence[Told]) -> list[float | None]:
     """The same figures by plain arithmetic: the sum, its count, distinct values, and the sum by channel web."""
     values = [(json.loads(json.dumps(one)), channel) for _, one, channel in events]
     sums = [
@@ -207,16 +214,10 @@ async def test_history_is_filled_while_events_come_in(
     monkeypatch.setattr(custom_metric_history, "_WINDOW_EVENTS", 7)
     monkeypatch.setattr(custom_values, "MAX_DIMENSION_VALUES", 3)
     caller = await accounts.caller(scopes=ADMIN)
-    sent: list[tuple[float, dict[str, Any], str]] = []
+    sent: list[Told] = []
 
     async def send(count: int) -> None:
-        some = []
-        for _ in range(count):
-            number = dice.choice((dice.randrange(-50, 50), round(dice.uniform(-9, 9), 2), "none", True))
-            told = {"n": number, "of": f"v{dice.randrange(6)}"}
-            if dice.random() < 0.8:
-                told["who"] = dice.choice(("ann", "ben", 7, "7", False))
-            some.append((dice.uniform(-600, 600), told, dice.choice(("web", "phone"))))
+        some = [_told(dice) for _ in range(count)]
         sent.extend(some)
         await caller.track_all([order(minute, channel=channel, **told) for minute, told, channel in some])
 
@@ -245,6 +246,23 @@ async def test_history_is_filled_while_events_come_in(
         if dice.random() < 0.5:
             await worlds.project(database, caller.organization_id)
         await without_mismatch(database, caller)
+    await check_sent(caller, sent)
+    monkeypatch.setattr(custom_metrics, "MAX_DIMENSION_VALUES", 3)
+    error = await refused(total(caller, "custom.amount", part=await _beyond(caller)))
+    assert serving.refusal(error)[1] == "CARDINALITY_OVERFLOW"
+    await without_mismatch(database, caller)
+
+
+def _told(dice: random.Random) -> Told:
+    number = dice.choice((dice.randrange(-50, 50), round(dice.uniform(-9, 9), 2), "none", True))
+    told = {"n": number, "of": f"v{dice.randrange(6)}"}
+    if dice.random() < 0.8:
+        told["who"] = dice.choice(("ann", "ben", 7, "7", False))
+    return dice.uniform(-600, 600), told, dice.choice(("web", "phone"))
+
+
+async def check_sent(caller: Caller, sent: Sequence[Told]) -> None:
+    """Asks for what was sent, and for the rows of a dimension of which three values have figures of their own."""
     wanted = _expected(sent)
     found = await total(caller, "custom.amount", "custom.amount.count", "custom.people")
     assert found == [pytest.approx(wanted[0]), wanted[1], wanted[2]]
@@ -256,13 +274,14 @@ async def test_history_is_filled_while_events_come_in(
     assert table.other.figures[0].integer > 0
     counts = [row.figures[0].integer for row in (*table.rows, table.rest, table.other)]
     assert sum(counts) == wanted[1]
+
+
+async def _beyond(caller: Caller) -> answer_pb2.Filter:
+    """Returns a value that has no figures of its own."""
+    table = await caller.table(THE_DAY, "custom.amount.count", by=["custom.amount"])
     kept = {row.values[0] for row in table.rows}
-    beyond = next(value for value in ("v0", "v1", "v2", "v3", "v4", "v5") if value not in kept)
-    part = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="custom.amount", value=beyond)])
-    monkeypatch.setattr(custom_metrics, "MAX_DIMENSION_VALUES", 3)
-    error = await refused(total(caller, "custom.amount", part=part))
-    assert serving.refusal(error)[1] == "CARDINALITY_OVERFLOW"
-    await without_mismatch(database, caller)
+    value = next(one for one in ("v0", "v1", "v2", "v3", "v4", "v5") if one not in kept)
+    return answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="custom.amount", value=value)])
 
 
 async def test_deleted_metrics_leave_no_trace_in_others(accounts: Accounts, database: Database) -> None:
