@@ -49,14 +49,42 @@ class Selection:
         return cls(dimension=part.dimension, value=part.value, span=span, bins=bins, sets=sets)
 
     @classmethod
-    def within(cls, part: Filter, interval: Interval, *, bins: bool = True) -> "Selection":
+    def within(cls, part: Filter, interval: Interval, *, bins: bool = True, sets: bool = True) -> "Selection":
         """Returns the selection of a part of the organization to the bounds of an interval."""
-        return cls(dimension=part.dimension, value=part.value, span=interval.span, bins=bins, edges=interval.edges)
+        return cls(
+            dimension=part.dimension,
+            value=part.value,
+            span=interval.span,
+            bins=bins,
+            sets=sets,
+            edges=interval.edges,
+        )
+
+    @property
+    def part(self) -> Filter:
+        """Returns the part of the organization that it is of."""
+        return Filter(dimension=self.dimension, value=self.value)
+
+    def of_part(self, part: Filter) -> "Selection":
+        """Returns the selection of another part of the organization over the same time."""
+        return Selection(
+            dimension=part.dimension,
+            value=part.value,
+            span=self.span,
+            bins=self.bins,
+            sets=self.sets,
+            edges=self.edges,
+        )
 
     @property
     def inner(self) -> "Selection":
         """Returns the selection of what is left of the span without the quarter hours of its edges."""
         return dataclasses.replace(self, span=inner(self.span, self.edges), edges=()) if self.edges else self
+
+
+def of_edges(part: Filter, bounds: Interval) -> dict[Edge, Selection]:
+    """Returns the selections of a part of the organization in each edge of some bounds, without histograms."""
+    return {edge: Selection.within(part, Interval(start=edge.start, end=edge.end), bins=False) for edge in bounds.edges}
 
 
 def inner(span: Span, edges: Sequence[Edge]) -> Span:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from server.catalog import dimensions, figures
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
-from server.query import divided, pairs, turns
+from server.query import comparison, divided, pairs, turns
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison
 from server.query.divided import DividedPlan
 from server.query.parts import Parts
 from server.query.queries import Queries
+from server.query.reader import Reader
 from server.rollups import overflow
-from server.store.database import Driver
 from server.tenancy.principal import Principal
 from server.timerange import Granularity, TimeRange
 
@@ -81,8 +81,10 @@ class ApiUsage:
 async def answer(queries: Queries, principal: Principal, question: ApiUsageQuestion) -> ApiUsage:
     """Answers the question."""
     organization_id, part = principal.organization_id, question.part
-    planner = functools.partial(_planned, organization_id, question)
-    async with queries.reading_planned(principal, question.period, _WANTED, planner) as (driver, read):
+    planner = functools.partial(_planned, question)
+    exactness = comparison.exactness(question.period, question.comparison)
+    reading = queries.reading_planned(principal, question.period, _WANTED, planner, exactness=exactness)
+    async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, organization_id, part, read.period.span)
         await overflow.check(driver, organization_id, part, field="filter")
     found, plan = read.found.cells, read.plan
@@ -100,10 +102,9 @@ async def answer(queries: Queries, principal: Principal, question: ApiUsageQuest
     )
 
 
-async def _planned(organization_id: int, question: ApiUsageQuestion, driver: Driver, period: TimeRange) -> DividedPlan:
+async def _planned(question: ApiUsageQuestion, reader: Reader, period: TimeRange) -> DividedPlan:
     return await divided.planned(
-        driver,
-        organization_id,
+        reader,
         period,
         question.part,
         BREAKDOWNS,

@@ -10,7 +10,7 @@ from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.query import conversation_figures, grouping, parts, ranking
 from server.query.conversation_figures import Cohort, ConversationFigures
-from server.store.database import Driver
+from server.query.reader import Reader
 from server.timerange import Interval
 
 DIMENSIONS = (dimensions.CHANNEL, dimensions.TOPIC, dimensions.HANDOFF_REASON)
@@ -48,9 +48,7 @@ class BreakdownPlan:
         yield self.other
 
 
-async def plans(
-    driver: Driver, organization_id: int, bounds: Interval, cohort: Cohort, top: int
-) -> dict[Dimension, BreakdownPlan]:
+async def plans(reader: Reader, bounds: Interval, cohort: Cohort, top: int) -> dict[Dimension, BreakdownPlan]:
     """Returns what to read for the breakdown by each of the dimensions, with so many rows at most."""
     found = {}
     for dimension in DIMENSIONS:
@@ -58,7 +56,7 @@ async def plans(
         order = ranking.Order(metric=conversation_figures.metric(name, cohort), descending=True)
         group = grouping.grouping([dimension], Filter())
         assert group is not None  # noqa: S101 - it has a dimension
-        values, _ = await ranking.ranked(driver, organization_id, group, bounds.span, order, skip=0, most=top)
+        values, _ = await ranking.ranked(reader, group, bounds, order, skip=0, most=top)
         found[dimension] = BreakdownPlan(
             rows=[Selection.within(Filter(dimension=dimension, value=value), bounds) for value in values],
             other=Selection.within(Filter(dimension=dimension, value=cells.OTHER), bounds),

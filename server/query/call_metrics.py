@@ -11,7 +11,7 @@ from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.projections.agents import Agents
-from server.query import divided, hours_of_week, pairs, turns
+from server.query import comparison, divided, hours_of_week, pairs, turns
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison
@@ -19,9 +19,9 @@ from server.query.divided import DividedPlan
 from server.query.hours_of_week import HourOfWeek
 from server.query.parts import Parts
 from server.query.queries import Queries
+from server.query.reader import Reader
 from server.rollups import overflow
 from server.store import agents
-from server.store.database import Driver
 from server.tenancy.principal import Principal
 from server.timerange import Granularity, TimeRange
 
@@ -126,15 +126,18 @@ class CallMetrics:
 async def answer(queries: Queries, principal: Principal, question: CallsQuestion) -> CallMetrics:
     """Answers the question."""
     organization_id, part = principal.organization_id, question.part
-    planner = functools.partial(_planned, organization_id, question)
-    async with queries.reading_planned(principal, question.period, _WANTED, planner) as (driver, read):
+    planner = functools.partial(_planned, question)
+    exactness = comparison.exactness(question.period, question.comparison)
+    reading = queries.reading_planned(principal, question.period, _WANTED, planner, exactness=exactness)
+    async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, organization_id, part, read.period.span)
         await overflow.check(driver, organization_id, part, field="filter")
         plan = read.plan
         by_agent = plan.breakdowns["by_agent"]
         shown = [] if by_agent is None else [by_agent.value(one) for one in by_agent.rows]
         names = await agents.names(driver, organization_id, shown)
-        hours = await hours_of_week.read(driver, organization_id, part, read.period, HOUR_FIGURES)
+        edges = {edge: read.found.cells[one] for edge, one in plan.edges.items()}
+        hours = await hours_of_week.read(driver, organization_id, part, read.period, HOUR_FIGURES, edges)
     found = read.found.cells
     compared, before = plan.compared(read, kept_from)
     made = functools.partial(of, by=part.dimension, thresholds=question.thresholds)
@@ -170,10 +173,9 @@ def service_levels(cell: Cell, values: Figures, thresholds: Sequence[int]) -> li
     return levels
 
 
-async def _planned(organization_id: int, question: CallsQuestion, driver: Driver, period: TimeRange) -> DividedPlan:
+async def _planned(question: CallsQuestion, reader: Reader, period: TimeRange) -> DividedPlan:
     return await divided.planned(
-        driver,
-        organization_id,
+        reader,
         period,
         question.part,
         BREAKDOWNS,

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from server import timerange
 from server.catalog import dimensions
@@ -18,13 +18,12 @@ from server.query.campaign_figures import METRICS, WANTED, CampaignFigures, Coun
 from server.query.campaign_list import Campaign
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.queries import Queries
+from server.query.reader import Reader
 from server.rollups import overflow
 from server.store import campaigns, ranking
 from server.store.campaigns import Described
-from server.store.database import Driver
-from server.store.ranking import Values
 from server.tenancy.principal import Principal
-from server.timerange import Granularity, Span, TimeRange
+from server.timerange import Granularity, Interval, TimeRange
 
 MAX_POINTS = 20_000  # of all currencies
 _AT_ONCE = 20  # points, each with its currencies
@@ -57,8 +56,10 @@ async def answer(queries: Queries, principal: Principal, question: CampaignQuest
     """Answers the question; refuses a campaign that is not known, or has no figures of its own."""
     organization_id, own = principal.organization_id, principal.settings.currency
     part = Filter(dimension=dimensions.CAMPAIGN, value=question.campaign_id)
-    planner = functools.partial(_planned, organization_id, question)
-    async with queries.reading_planned(principal, question.period, WANTED, planner) as (driver, read):
+    planner = functools.partial(_planned, question)
+    exactness = comparison.exactness(question.period, question.comparison)
+    reading = queries.reading_planned(principal, question.period, WANTED, planner, exactness=exactness)
+    async with reading as (driver, read):
         if not await overflow.check(driver, organization_id, part, field="campaign_id"):
             raise Refused(Reason.CAMPAIGN_NOT_FOUND, "no event has ever carried this campaign_id", field="campaign_id")
         described = await campaigns.described(driver, organization_id, [question.campaign_id])
@@ -66,59 +67,63 @@ async def answer(queries: Queries, principal: Principal, question: CampaignQuest
     compared = plan.earlier.compared(found.first_event) if plan.earlier is not None else None
     has_earlier = compared is not None and compared.absence is None
 
-    def figures(span: Span) -> CampaignFigures:
-        return plan.counted(span, found.cells).figures(own)
+    def figures(bounds: Interval) -> CampaignFigures:
+        return plan.counted(bounds, found.cells).figures(own)
 
     return CampaignAnswer(
         context=read.context(METRICS),
         campaign=Campaign(
             campaign_id=question.campaign_id,
             described=described.get(question.campaign_id, Described()),
-            figures=figures(read.period.span),
-            earlier=figures(plan.earlier.span) if has_earlier and plan.earlier is not None else None,
+            figures=figures(plan.periods[0]),
+            earlier=figures(plan.earlier.bounds) if has_earlier and plan.earlier is not None else None,
         ),
         compared=compared,
         granularity=plan.granularity,
-        buckets=buckets.of_spans(plan.series, read.period, plan.granularity, found.first_event),
+        buckets=buckets.described(plan.series, read.period, plan.granularity, found.first_event),
         points=await turns.mapped(figures, plan.series, at_once=_AT_ONCE),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignPlan:
-    """What to read of a campaign: its leads, and its amounts in each currency, over spans."""
+    """What to read of a campaign: its leads, and its amounts in each currency, over the period, the earlier one if it
+    is compared, and the points of a series.
+    """
 
-    leads: Selection
-    amounts: Mapping[str, Selection]  # by currency
-    spans: Sequence[Span]
+    leads: Filter
+    amounts: Mapping[str, Filter]  # by currency
+    periods: Sequence[Interval]
     granularity: Granularity
-    series: Sequence[Span]
+    series: Sequence[Interval]
     earlier: Earlier | None
     event_types: None = None
 
     def selections(self) -> Iterator[Selection]:
         """Returns all of the plan's selections."""
-        for span in dict.fromkeys((*self.spans, *self.series)):
-            for one in (self.leads, *self.amounts.values()):
-                yield replace(one, span=span)
+        for bounds in dict.fromkeys((*self.periods, *self.series)):
+            leads = Selection.within(self.leads, bounds, bins=False)
+            yield leads
+            yield from map(leads.of_part, self.amounts.values())
 
-    def counted(self, span: Span, found: Mapping[Selection, Cell]) -> CountedLeads:
-        """Returns what was read of a span."""
-        amounts = {currency: found[replace(one, span=span)] for currency, one in self.amounts.items()}
-        return CountedLeads(leads=found[replace(self.leads, span=span)], amounts=amounts)
+    def counted(self, bounds: Interval, found: Mapping[Selection, Cell]) -> CountedLeads:
+        """Returns what was read of a period or point."""
+        leads = Selection.within(self.leads, bounds, bins=False)
+        amounts = {currency: found[leads.of_part(one)] for currency, one in self.amounts.items()}
+        return CountedLeads(leads=found[leads], amounts=amounts)
 
 
-async def _planned(organization_id: int, question: CampaignQuestion, driver: Driver, period: TimeRange) -> CampaignPlan:
+async def _planned(question: CampaignQuestion, reader: Reader, period: TimeRange) -> CampaignPlan:
     campaign = question.campaign_id
     earlier = comparison.earlier(question.comparison, period) if question.comparison else None
-    spans = [period.span, *([earlier.span] if earlier is not None and not earlier.is_before_floor else [])]
+    periods = [period.bounds, *([earlier.bounds] if earlier is not None and not earlier.is_before_floor else [])]
     currencies = set[str]()
-    for span in spans:
-        values = Values(dimension=CAMPAIGN_CURRENCY, span=span, prefix=dimensions.beginning(campaign))
-        pairs = await ranking.sums(driver, organization_id, values, WANTED.counters, most=_MAX_CURRENCIES)
+    for bounds in periods:
+        values = await reader.values(CAMPAIGN_CURRENCY, bounds, prefix=dimensions.beginning(campaign))
+        pairs = await ranking.sums(reader.driver, reader.organization_id, values, WANTED.counters, most=_MAX_CURRENCIES)
         currencies.update(dimensions.parted(pair)[1] for pair in pairs)
     width = question.granularity or timerange.choose_granularity(period.span)
-    series = timerange.buckets(period, width)
+    series = timerange.intervals(period, width)
     if len(series) * (1 + len(currencies)) > MAX_POINTS:
         raise Refused(
             Reason.TOO_MANY_POINTS,
@@ -127,16 +132,13 @@ async def _planned(organization_id: int, question: CampaignQuestion, driver: Dri
             field="granularity",
             metadata={"limit": str(MAX_POINTS)},
         )
-    of_campaign = Filter(dimension=dimensions.CAMPAIGN, value=campaign)
     return CampaignPlan(
-        leads=Selection.of(of_campaign, period.span, bins=False),
+        leads=Filter(dimension=dimensions.CAMPAIGN, value=campaign),
         amounts={
-            currency: Selection(
-                dimension=CAMPAIGN_CURRENCY, value=dimensions.joined(campaign, currency), span=period.span, bins=False
-            )
+            currency: Filter(dimension=CAMPAIGN_CURRENCY, value=dimensions.joined(campaign, currency))
             for currency in sorted(currencies)
         },
-        spans=spans,
+        periods=periods,
         granularity=width,
         series=series,
         earlier=earlier,

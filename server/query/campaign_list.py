@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from server.catalog import dimensions
 from server.catalog.cells import OTHER, Cell
@@ -19,12 +19,11 @@ from server.query.comparison import Compared, Comparison, Earlier
 from server.query.page_tokens import Page, PageTokens
 from server.query.queries import Queries
 from server.query.ranking import Order
+from server.query.reader import Reader
 from server.store import campaigns, ranking
 from server.store.campaigns import Described
-from server.store.database import Driver
-from server.store.ranking import Values
 from server.tenancy.principal import Principal
-from server.timerange import Span, TimeRange
+from server.timerange import Interval, TimeRange
 
 MAX_PAGE_SIZE = 1_000
 MAX_CAMPAIGNS = 20_000  # of a period: all of them are put in order
@@ -94,11 +93,13 @@ async def answer(
     """Answers the question; refuses pages of another revision, and more campaigns than can be put in order."""
     organization_id, own = principal.organization_id, principal.settings.currency
     page = tokens.page(organization_id, question.key, question.page_token) if question.page_token else None
-    planner = functools.partial(_planned, organization_id, question.comparison)
-    async with queries.reading_planned(principal, question.period, WANTED, planner) as (driver, read):
+    planner = functools.partial(_planned, question.comparison)
+    exactness = comparison.exactness(question.period, question.comparison)
+    reading = queries.reading_planned(principal, question.period, WANTED, planner, exactness=exactness)
+    async with reading as (driver, read):
         as_of, plan = read.found.as_of, read.plan
-        if page and (page.epoch, page.revision) != (as_of.epoch, as_of.revision):
-            raise page_tokens.expired(page, as_of.revision)
+        if page:
+            page.check(as_of, read.period)
         found = await _figures(plan.now, own)
         skip = page.skip if page else 0
         shown = _ordered(found, question, own)[skip : skip + question.page_size]
@@ -107,7 +108,13 @@ async def answer(
     before = plan.before if compared is not None and compared.absence is None else None
     total, other, hidden = (read.found.cells[one] for one in plan.whole)
     whole = CountedLeads(leads=total, amounts=plan.now.amounts)
-    following = Page(epoch=as_of.epoch, revision=as_of.revision, skip=skip + len(shown), shown=[])
+    following = Page(
+        epoch=as_of.epoch,
+        revision=as_of.revision,
+        skip=skip + len(shown),
+        shown=[],
+        exact_bounds=page_tokens.exact_bounds(read.period),
+    )
     has_more = following.skip < len(found)
     return CampaignList(
         context=read.context(METRICS),
@@ -159,7 +166,7 @@ def _without(whole: CountedLeads, now: "CampaignSums", other: Cell, hidden: Cell
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignSums:
-    """What a span adds up to for each campaign, and the amounts of all by currency."""
+    """What a period adds up to for each campaign, and the amounts of all by currency."""
 
     campaigns: Mapping[str, CountedLeads]
     amounts: dict[str, Cell] = field(default_factory=dict)
@@ -185,31 +192,26 @@ class CampaignsPlan:
             yield self.total_before
 
 
-async def _planned(
-    organization_id: int, compared_with: Comparison | None, driver: Driver, period: TimeRange
-) -> CampaignsPlan:
-    span = period.span
+async def _planned(compared_with: Comparison | None, reader: Reader, period: TimeRange) -> CampaignsPlan:
     earlier = comparison.earlier(compared_with, period) if compared_with else None
-    total = Selection.of(Filter(), span)
-    is_kept = earlier is not None and not earlier.is_before_floor
+    before = None if earlier is None or earlier.is_before_floor else earlier.bounds
+    total = Selection.within(Filter(), period.bounds)
+    hidden = (Filter(dimension=one, value=OTHER) for one in (dimensions.CAMPAIGN, CAMPAIGN_CURRENCY))
     return CampaignsPlan(
-        now=await _sums(driver, organization_id, span),
-        whole=[
-            total,
-            *(Selection(dimension=one, value=OTHER, span=span) for one in (dimensions.CAMPAIGN, CAMPAIGN_CURRENCY)),
-        ],
+        now=await _sums(reader, period.bounds),
+        whole=[total, *map(total.of_part, hidden)],
         earlier=earlier,
-        before=await _sums(driver, organization_id, earlier.span) if earlier is not None and is_kept else None,
-        total_before=replace(total, span=earlier.span) if earlier is not None and is_kept else None,
+        before=None if before is None else await _sums(reader, before),
+        total_before=None if before is None else Selection.within(Filter(), before),
     )
 
 
-async def _sums(driver: Driver, organization_id: int, span: Span) -> CampaignSums:
-    """Returns what a span adds up to."""
+async def _sums(reader: Reader, bounds: Interval) -> CampaignSums:
+    """Returns what a period adds up to."""
 
     async def by(dimension: Dimension, most: int) -> dict[str, Cell]:
-        values = Values(dimension=dimension, span=span)
-        found = await ranking.sums(driver, organization_id, values, WANTED.counters, most=most + 1)
+        values = await reader.values(dimension, bounds)
+        found = await ranking.sums(reader.driver, reader.organization_id, values, WANTED.counters, most=most + 1)
         if len(found) > most:
             raise Refused(
                 Reason.TOO_MANY_VALUES,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from server import timerange
-from server.catalog import cells, figures, registry
+from server.catalog import cells, figures, registry, selections
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.families.conversations import PROJECTION
@@ -33,6 +33,7 @@ from server.query.conversation_figures import Cohort, ConversationFigures
 from server.query.distribution_bins import Bin
 from server.query.hours_of_week import HourOfWeek
 from server.query.queries import Queries, Read
+from server.query.reader import Reader
 from server.query.running_period import RunningPeriod
 from server.rollups import overflow
 from server.store import follow_ups
@@ -104,7 +105,7 @@ class ConversationMetrics:
 async def answer(queries: Queries, principal: Principal, question: ConversationsQuestion) -> ConversationMetrics:
     """Answers the question."""
     organization_id, part, cohort = principal.organization_id, question.part, question.cohort
-    planner = functools.partial(_planned, organization_id, question)
+    planner = functools.partial(_planned, question)
     wanted = conversation_figures.wanted(cohort, _OPEN, *HOUR_FIGURES)
     exactness = comparison.exactness(question.period, question.comparison)
     reading = queries.reading_planned(principal, question.period, wanted, planner, exactness=exactness)
@@ -170,9 +171,7 @@ class ConversationsPlan:
         return Cell() if self.before is None else found[self.before]
 
 
-async def _planned(
-    organization_id: int, question: ConversationsQuestion, driver: Driver, period: TimeRange
-) -> ConversationsPlan:
+async def _planned(question: ConversationsQuestion, reader: Reader, period: TimeRange) -> ConversationsPlan:
     """Plans what to read: for the whole organization the breakdowns, too, whose values are ranked first."""
     part, bounds = question.part, period.bounds
     earlier = comparison.earlier(question.comparison, period)
@@ -187,12 +186,8 @@ async def _planned(
         period=RunningPeriod.of(part, period),
         before=None if earlier.is_before_floor else Selection.within(part, earlier.bounds, bins=has_bins),
         everything=Selection.of(part, everything, bins=False),
-        breakdowns=await breakdowns.plans(driver, organization_id, bounds, question.cohort, question.top)
-        if part.is_whole
-        else {},
-        edges={
-            edge: Selection.within(part, Interval(start=edge.start, end=edge.end), bins=False) for edge in bounds.edges
-        },
+        breakdowns=await breakdowns.plans(reader, bounds, question.cohort, question.top) if part.is_whole else {},
+        edges=selections.of_edges(part, bounds),
         granularity=width,
         points=points,
         series=[Selection.within(part, one, bins=False) for one in points],

@@ -2,12 +2,12 @@
 
 import enum
 from collections.abc import Sequence
+from datetime import timedelta
 
-from server import quarters
 from server.catalog import figures, metrics, registry
 from server.catalog.cells import Cell
 from server.organizations.settings import OrganizationSettings
-from server.timerange import Span
+from server.timerange import Interval
 
 
 class Resource(enum.Enum):
@@ -19,7 +19,8 @@ class Resource(enum.Enum):
 
 
 _GIB = 2**30
-_RATE_PERIOD = 30 * quarters.QUARTERS_PER_DAY
+_MICROSECOND = timedelta(microseconds=1)
+_RATE_PERIOD = timedelta(days=30) // _MICROSECOND
 _COST = registry.MEASURES["cost_micros"]
 _STORAGE_CHANGE = registry.MEASURES["storage_change_bytes"]
 _BANDWIDTH = (registry.MEASURES["api_request_bytes"], registry.MEASURES["api_response_bytes"])
@@ -28,7 +29,7 @@ MEASURES = tuple(one.name for one in (_COST, _STORAGE_CHANGE, *_BANDWIDTH))
 
 
 def estimate(
-    settings: OrganizationSettings, spans: Sequence[Span], points: Sequence[Cell], *, storage_after: int
+    settings: OrganizationSettings, buckets: Sequence[Interval], points: Sequence[Cell], *, storage_after: int
 ) -> dict[Resource, int]:
     """Returns the estimated cost of a period, in micros; a resource without a rate is left out.
 
@@ -36,11 +37,11 @@ def estimate(
     """
     costs = {Resource.MODEL_CALLS: sum(_total(cell, _COST) for cell in points)}
     if settings.storage_rate_micros is not None:
-        byte_quarters, in_use = 0, storage_after - sum(_total(cell, _STORAGE_CHANGE) for cell in points)
-        for span, cell in zip(spans, points, strict=True):
+        byte_time, in_use = 0, storage_after - sum(_total(cell, _STORAGE_CHANGE) for cell in points)
+        for bucket, cell in zip(buckets, points, strict=True):
             in_use += _total(cell, _STORAGE_CHANGE)
-            byte_quarters += max(in_use, 0) * span.length
-        costs[Resource.STORAGE] = byte_quarters * settings.storage_rate_micros // (_GIB * _RATE_PERIOD)
+            byte_time += max(in_use, 0) * ((bucket.end - bucket.start) // _MICROSECOND)
+        costs[Resource.STORAGE] = byte_time * settings.storage_rate_micros // (_GIB * _RATE_PERIOD)
     if settings.bandwidth_rate_micros is not None:
         transferred = sum(_total(cell, one) for cell in points for one in _BANDWIDTH)
         costs[Resource.BANDWIDTH] = transferred * settings.bandwidth_rate_micros // _GIB

@@ -1,5 +1,6 @@
 """ListDimensionValues: the values of a dimension, the most used first."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,10 +12,10 @@ from server.catalog.dimension import is_custom
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
 from server.catalog.selections import Ranking, Selection
-from server.projections.agents import Agents
-from server.query import custom_metrics, ranking
+from server.query import comparison, custom_metrics, display_names, ranking
 from server.query.answers import Context, Period
 from server.query.queries import Queries
+from server.query.reader import Reader
 from server.store import agents
 from server.store import ranking as stored_ranking
 from server.store.ranking import Values
@@ -57,9 +58,10 @@ class DimensionValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What to read beside the values: that the answer has a context."""
+    """Which values to read, and beside them what the answer needs for its context."""
 
     total: Selection
+    values: Values
     event_types: None = None
 
     def selections(self) -> Iterator[Selection]:
@@ -67,8 +69,9 @@ class _Plan:
         yield self.total
 
 
-def _plan(period: TimeRange) -> _Plan:
-    return _Plan(total=Selection.of(Filter(), period.span))
+async def _planned(dimension: Dimension, reader: Reader, period: TimeRange) -> _Plan:
+    bounds = period.bounds
+    return _Plan(total=Selection.within(Filter(), bounds), values=await reader.values(dimension, bounds))
 
 
 def _use(dimension: Dimension) -> Ranking:
@@ -84,21 +87,24 @@ async def answer(queries: Queries, principal: Principal, question: ValuesQuestio
     now = queries.now()
     period = question.period or Period(start=now - _DEFAULT_PERIOD, end=now, zone=None)
     is_agent = dimension is dimensions.AGENT
-    followed = [PROJECTION] if is_custom(dimension.number) else [Agents.name] if is_agent else []
+    followed = [PROJECTION] if is_custom(dimension.number) else display_names.projections([dimension])
     wanted = figures.wanted(["events"], projections=followed)
-    async with queries.reading(principal, period, wanted, _plan, in_snapshot=True) as (driver, read):
+    planner = functools.partial(_planned, dimension)
+    exactness = comparison.exactness(question.period, None) if question.period else None
+    reading = queries.reading_planned(principal, period, wanted, planner, exactness=exactness)
+    async with reading as (driver, read):
         custom_metrics.checked_from(question.catalogue, read.period.span)
         named = await agents.named(driver, organization_id, question.prefix, _MAX_NAMED) if is_agent else []
         found = await stored_ranking.most_used(
             driver,
             organization_id,
-            Values(dimension=dimension, span=read.period.span),
+            read.plan.values,
             _use(dimension),
             prefix=question.prefix,
             named=named,
             most=question.page_size + 1,
         )
-        names = await agents.names(driver, organization_id, [value for value, _ in found]) if is_agent else {}
+        names = await display_names.read(driver, organization_id, dimension, [value for value, _ in found])
     return DimensionValues(
         context=read.context([]),
         values=[

@@ -1,9 +1,10 @@
 """A part of the organization as a whole, divided by dimensions and by time, and beside an earlier period."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from server import timerange
+from server.catalog import selections
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
@@ -14,28 +15,31 @@ from server.query.comparison import Compared, Comparison, Earlier
 from server.query.parts import Parts, PartsPlan
 from server.query.queries import Read
 from server.query.ranking import Order
-from server.store.database import Driver
-from server.timerange import Granularity, TimeRange
+from server.query.reader import Reader
+from server.timerange import Edge, Granularity, Interval, TimeRange
 
 Breakdowns = Mapping[str, tuple[Dimension, str]]  # by name: of which dimension, and in the order of which metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DividedPlan:
-    """What to read: the whole, its breakdowns by name, its series, and the whole of an earlier period if it is kept."""
+    """What to read: the whole, its breakdowns by name, its series, the edges of its bounds, and the whole of an earlier
+    period if it is kept.
+    """
 
     total: Selection
     breakdowns: Mapping[str, PartsPlan | None]
     granularity: Granularity
+    points: Sequence[Interval]
     series: Sequence[Selection]
+    edges: Mapping[Edge, Selection]
     earlier: Earlier | None
     before: Selection | None
     event_types: None = None
 
     def buckets(self, read: "Read[DividedPlan]") -> Sequence[Bucket]:
         """Returns what is to be said of each point."""
-        spans = [one.span for one in self.series]
-        return buckets.of_spans(spans, read.period, self.granularity, read.found.first_event)
+        return buckets.described(self.points, read.period, self.granularity, read.found.first_event)
 
     def compared(self, read: "Read[DividedPlan]", kept_from: int) -> tuple[Compared | None, Cell | None]:
         """Returns what is to be said of the comparison, and the earlier cell, where there is one to compare with.
@@ -60,6 +64,7 @@ class DividedPlan:
         """Returns all of the plan's selections."""
         yield self.total
         yield from self.series
+        yield from self.edges.values()
         if self.before is not None:
             yield self.before
         for one in self.breakdowns.values():
@@ -68,8 +73,7 @@ class DividedPlan:
 
 
 async def planned(
-    driver: Driver,
-    organization_id: int,
+    reader: Reader,
     period: TimeRange,
     part: Filter,
     breakdowns: Breakdowns,
@@ -79,20 +83,21 @@ async def planned(
     compared_with: Comparison | None,
 ) -> DividedPlan:
     """Returns what to read of a part, with so many rows of each breakdown at most."""
-    span = period.span
-    width = granularity or timerange.choose_granularity(span)
+    bounds = period.bounds
+    width = granularity or timerange.choose_granularity(period.span)
     earlier = comparison.earlier(compared_with, period) if compared_with else None
-    total = Selection.of(part, span)
-    points = timerange.buckets(period, width)
+    points = timerange.intervals(period, width)
     found: dict[str, PartsPlan | None] = {}
     for name, (dimension, metric) in breakdowns.items():
         by = Order(metric=metric, descending=True)
-        found[name] = await parts.planned(driver, organization_id, part, dimension, span, by, most=top)
+        found[name] = await parts.planned(reader, part, dimension, bounds, by, most=top)
     return DividedPlan(
-        total=total,
+        total=Selection.within(part, bounds),
         breakdowns=found,
         granularity=width,
-        series=[Selection.of(part, one) for one in points],
+        points=points,
+        series=[Selection.within(part, one) for one in points],
+        edges=selections.of_edges(part, bounds),
         earlier=earlier,
-        before=None if earlier is None or earlier.is_before_floor else replace(total, span=earlier.span),
+        before=None if earlier is None or earlier.is_before_floor else Selection.within(part, earlier.bounds),
     )

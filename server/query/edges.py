@@ -9,24 +9,24 @@ import bisect
 import dataclasses
 import itertools
 import operator
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from server import timerange
-from server.catalog import cells, custom_metrics, dimensions, registry
+from server.catalog import cells, custom_metrics, registry
 from server.catalog import conversations as counting_conversations
 from server.catalog import leads as counting_leads
-from server.catalog.cells import Cell, CellKey, Cells
+from server.catalog.cells import Cell, Cells
 from server.catalog.families import conversations as conversation_metrics
 from server.catalog.families import generated_leads as lead_metrics
 from server.catalog.filters import Filter
-from server.catalog.selections import EventTypeCounts, Reading, Selection, Wanted, inner
+from server.catalog.pairs import counted as counted_pairs
+from server.catalog.selections import Selection, Wanted
 from server.errors import Reason, Refused
 from server.events.event import Event
-from server.query.answers import Source
 from server.rollups import raw_counts, windows
 from server.rollups.windows import Snapshot
-from server.store import conversations, leads, reading
+from server.store import conversations, leads, pairs, reading
 from server.store import events as stored_events
 from server.store.database import Driver
 from server.timerange import Edge, Interval, Span
@@ -36,6 +36,7 @@ MOST_REQUIRED = 50_000  # of a series by the minute: about two seconds' worth
 _PORTION = 1_000  # events that are counted between two turns of the event loop
 _AT_ONCE = 200  # conversations or leads, likewise
 _Event = tuple[int, Event]  # with its revision
+EdgeCells = Mapping[int, Mapping[str, Cell]]  # by the number of a dimension and the value
 # The projections whose figures are counted in edges, too; those of custom metrics are taken from events.
 PROJECTIONS = frozenset({conversation_metrics.PROJECTION, lead_metrics.PROJECTION, custom_metrics.PROJECTION})
 _EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
@@ -43,108 +44,89 @@ _EVENTS_KEY = cells.count_key(registry.MEASURES["events"].number)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exactness:
-    """How a question is to be answered to the microsecond: with at most so many events in the quarter hours that are
-    counted anew, beyond which it is answered by whole quarter hours, or refused if it makes no sense with those.
+    """How a question is to be answered to the microsecond: with at most so many events in the quarter hours that edges
+    are parts of, beyond which it is answered by whole quarter hours, or refused if it makes no sense with those.
     """
 
     most: int = MAX_EVENTS
     is_required: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EdgedSelections:
-    """What a question selects, edges included."""
+class TooManyEventsError(Exception):
+    """Too many events would have to be counted: the question is answered by whole quarter hours."""
 
-    selections: Sequence[Selection]
-    event_types: EventTypeCounts | None
 
-    @property
-    def edges(self) -> list[Edge]:
-        """Returns all edges, each once."""
-        found = dict.fromkeys(edge for one in self.selections for edge in one.edges)
-        if self.event_types is not None:
-            found |= dict.fromkeys(self.event_types.edges)
-        return list(found)
+class EdgeCounter:
+    """Counts edges for one question in its snapshot, each once. wanted is what the question reads."""
 
-    @property
-    def source(self) -> Source:
-        """Returns what its figures are read from."""
-        if not self.edges:
-            return Source.ROLLUPS
-        is_all = not any(one.inner.span.length for one in self.selections)
-        return Source.RAW_EVENTS if is_all else Source.BOTH
+    def __init__(self, driver: Driver, organization_id: int, wanted: Wanted, exactness: Exactness | None) -> None:
+        self._driver, self._organization_id = driver, organization_id
+        self._wanted, self._exactness = wanted, exactness or Exactness()
+        self._events: dict[int, int] = {}  # by the quarter hours of edges that were admitted
+        self._counted: dict[Edge, EdgeCells] = {}
+        self._has_pairs = False
+        self._view: Snapshot | None = None
 
-    @property
-    def inner(self) -> Sequence[Selection]:
-        """Returns what is selected inside, by whole quarter hours."""
-        return [one.inner for one in self.selections]
-
-    @property
-    def inner_types(self) -> EventTypeCounts | None:
-        """Returns the event types that are counted inside."""
-        types = self.event_types
-        return types and dataclasses.replace(types, span=inner(types.span, types.edges), edges=())
-
-    async def is_within(self, exactness: Exactness, driver: Driver, organization_id: int) -> bool:
-        """Returns whether the quarter hours of edges have few enough events; refuses more where edges are required."""
-        buckets = sorted({edge.bucket for edge in self.edges})
+    async def admit(self, edges: Iterable[Edge]) -> None:
+        """Refuses edges, or raises TooManyEventsError, where their quarter hours have too many events together with
+        those that were admitted before.
+        """
+        buckets = sorted({edge.bucket for edge in edges}.difference(self._events))
         if not buckets:
-            return True
+            return
         whole = [Selection.of(Filter(), Span(start=one, end=one + 1), bins=False) for one in buckets]
-        found = await reading.read(driver, organization_id, whole, Wanted(counters=[_EVENTS_KEY]))
-        events = sum(one.counters.get(_EVENTS_KEY, 0) for one in found.cells.values())
-        if events > exactness.most and exactness.is_required:
+        found = await reading.read(self._driver, self._organization_id, whole, Wanted(counters=[_EVENTS_KEY]))
+        for one in whole:
+            self._events[one.span.start] = found.cells[one].counters.get(_EVENTS_KEY, 0)
+        events, most = sum(self._events.values()), self._exactness.most
+        if events <= most:
+            return
+        if self._exactness.is_required:
             raise Refused(
                 Reason.TOO_MANY_RAW_EVENTS,
-                f"the period has {events:,} events that would have to be counted, more than {exactness.most:,}: ask for"
+                f"the period has {events:,} events that would have to be counted, more than {most:,}: ask for"
                 " quarter hours or more, or for a shorter period",
                 field="granularity",
-                metadata={"limit": str(exactness.most)},
+                metadata={"limit": str(most)},
             )
-        return events <= exactness.most
+        raise TooManyEventsError
 
-    async def completed(self, driver: Driver, organization_id: int, found: Reading, wanted: Wanted) -> Reading:
-        """Returns what was read with what edges add to it."""
-        if not self.edges:
-            return found
-        pairs = {one.dimension: None for one in self.selections if one.dimension.sides is not None}
+    async def counted(self, edges: Iterable[Edge], *, has_pairs: bool) -> Mapping[Edge, EdgeCells]:
+        """Returns what each edge adds up to, of every dimension, and of every pair that is kept if it is asked for.
+
+        Pairs cost another look-up: who asks for one later has the edges counted again.
+        """
+        if has_pairs and not self._has_pairs:
+            self._has_pairs, self._view, self._counted = True, None, {}
+        missing = [edge for edge in dict.fromkeys(edges) if edge not in self._counted]
+        if missing:
+            await self.admit(missing)
+            view = self._view = self._view or await self._snapshot()
+            found = {} if view is None else await _count(view, missing, self._wanted.projections)
+            for edge in missing:
+                self._counted[edge] = _by_dimension(found.get(edge, {}))
+        return self._counted
+
+    async def _snapshot(self) -> Snapshot | None:
+        """Returns the organization, with those of its custom metrics that are asked about: it may have many more."""
+        declared = await pairs.kept(self._driver, self._organization_id) if self._has_pairs else []
         view = await windows.of_a_question(
-            driver, organization_id, tuple(pairs), found.projections.get(custom_metrics.PROJECTION)
+            self._driver,
+            self._organization_id,
+            counted_pairs(one.dimension.number for one in declared) if self._has_pairs else (),
+            has_custom=custom_metrics.PROJECTION in self._wanted.projections,
         )
-        counted: Mapping[Edge, Cells] = {}
-        if view is not None:
-            measures = wanted.measures
-            asked = [one for one in view.custom if one.number in measures]  # the organization may have many more
-            counted = await _count(dataclasses.replace(view, custom=asked), self.edges, wanted.projections)
-        types = dict(found.event_types)
-        if self.event_types is not None:
-            for name, count in _types(counted, self.event_types).items():
-                types[name] = types.get(name, 0) + count
-        whole = {one: _completed(found.cells[one.inner], counted, one) for one in self.selections}
-        return dataclasses.replace(found, cells=whole, event_types=types)
+        if view is None:
+            return None
+        asked = [one for one in view.custom if one.number in self._wanted.measures or one.definition.dimension]
+        return dataclasses.replace(view, custom=asked)
 
 
-def _completed(cell: Cell, counted: Mapping[Edge, Cells], one: Selection) -> Cell:
-    """Returns the cell of a selection: what is inside, and what its edges add."""
-    if not one.edges:
-        return cell
-    whole = Cell()
-    whole.add(cell)
-    for edge in one.edges:
-        mine = counted.get(edge, {}).get(CellKey(one.dimension.number, one.value, edge.bucket))
-        if mine is not None:
-            whole.add(mine)
-    return whole
-
-
-def _types(counted: Mapping[Edge, Cells], asked: EventTypeCounts) -> dict[str, int]:
-    """Returns what edges add to the counter of each event type that has cells of its own."""
-    total: dict[str, int] = {}
-    for edge in asked.edges:
-        for key, one in counted.get(edge, {}).items():
-            if key.dimension == dimensions.EVENT_TYPE.number and key.value != cells.OTHER:
-                total[key.value] = total.get(key.value, 0) + one.counters.get(asked.counter, 0)
-    return total
+def _by_dimension(counted: Cells) -> EdgeCells:
+    found: dict[int, dict[str, Cell]] = {}
+    for key, cell in counted.items():
+        found.setdefault(key.dimension, {})[key.value] = cell
+    return found
 
 
 async def _count(view: Snapshot, edges: Sequence[Edge], projections: Collection[str]) -> dict[Edge, Cells]:

@@ -11,14 +11,14 @@ from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.projections.agents import Agents
-from server.query import pairs, parts
+from server.query import comparison, pairs, parts
 from server.query.answers import Context, Period
 from server.query.parts import PartsPlan
 from server.query.queries import Queries
 from server.query.ranking import Order
+from server.query.reader import Reader
 from server.rollups import overflow
 from server.store import agents
-from server.store.database import Driver
 from server.tenancy.principal import Principal
 from server.timerange import TimeRange
 
@@ -71,8 +71,10 @@ class _Plan:
 async def answer(queries: Queries, principal: Principal, question: LeaderboardQuestion) -> Leaderboard:
     """Answers the question."""
     organization_id = principal.organization_id
-    planner = functools.partial(_planned, organization_id, question)
-    async with queries.reading_planned(principal, question.period, _WANTED, planner) as (driver, read):
+    planner = functools.partial(_planned, question)
+    exactness = comparison.exactness(question.period, None)
+    reading = queries.reading_planned(principal, question.period, _WANTED, planner, exactness=exactness)
+    async with reading as (driver, read):
         await overflow.check(driver, organization_id, question.part, field="team_id")
         found = parts.answered(read.plan.parts, read.found.cells, Cell(), FIGURES, needs=question.metric)
         is_agents = question.dimension is dimensions.AGENT
@@ -89,13 +91,11 @@ async def answer(queries: Queries, principal: Principal, question: LeaderboardQu
     return Leaderboard(context=read.context([]), places=places, participants=found.number)
 
 
-async def _planned(organization_id: int, question: LeaderboardQuestion, driver: Driver, period: TimeRange) -> _Plan:
+async def _planned(question: LeaderboardQuestion, reader: Reader, period: TimeRange) -> _Plan:
     by = Order(metric=question.metric, descending=True)
-    plan = await parts.planned(
-        driver, organization_id, question.part, question.dimension, period.span, by, most=question.top
-    )
+    plan = await parts.planned(reader, question.part, question.dimension, period.bounds, by, most=question.top)
     assert plan is not None  # noqa: S101 - events carry agents and teams
     if plan.missing_pair:
         kept = Filter(dimension=plan.group.dimension)
-        await pairs.checked_from(driver, organization_id, kept, period.span, field="team_id")
+        await pairs.checked_from(reader.driver, reader.organization_id, kept, period.span, field="team_id")
     return _Plan(parts=plan)

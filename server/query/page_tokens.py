@@ -9,23 +9,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from server.catalog.selections import AsOf
 from server.errors import Reason, Refused
 from server.query.signed_tokens import NotOurs, SignedTokens
 from server.tenancy.keyed_hashes import KeyedHashes
+from server.timerange import TimeRange
 
 _MAX_LENGTH = 4096  # sort values and keys are ids of at most 256 bytes each
+
+
+def exact_bounds(period: TimeRange) -> tuple[bool, bool]:
+    """Returns whether the start and the end that were asked for can be within quarter hours."""
+    return period.is_exact(period.asked.start), period.is_exact(period.asked.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A place in a table: after so many rows, of a revision of an epoch. shown is what the rows up to there add up to,
-    for each column that adds up.
+    for each column that adds up; exact_bounds is whether the bounds of the period could be within quarter hours.
     """
 
     epoch: str
     revision: int
     skip: int
     shown: Sequence[int]
+    exact_bounds: tuple[bool, bool]
+
+    def check(self, as_of: AsOf, period: TimeRange) -> None:
+        """Refuses the next page where the figures are not those of this one any more."""
+        if (self.epoch, self.revision, self.exact_bounds) != (as_of.epoch, as_of.revision, exact_bounds(period)):
+            raise Refused(
+                Reason.PAGE_TOKEN_EXPIRED,
+                "the figures have changed since the page before, so the next one would not fit: ask for the first page"
+                " again",
+                field="page_token",
+                metadata={"revision": str(self.revision), "newest_revision": str(as_of.revision)},
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +67,13 @@ class PageTokens:
 
     def token(self, organization_id: int, question: str, page: Page) -> str:
         """Returns the token of a place in the answer to a question."""
-        shown = [page.epoch, page.revision, page.skip, *page.shown]
+        shown = [page.epoch, page.revision, page.skip, *page.exact_bounds, *page.shown]
         return self._pages.token(organization_id, [_digest(question), *shown])
 
     def page(self, organization_id: int, question: str, token: str) -> Page:
         """Returns the place that a token stands for; refuses one of another question or organization."""
-        epoch, revision, skip, *shown = _values(self._pages, organization_id, question, token)
-        return Page(epoch=epoch, revision=revision, skip=skip, shown=shown)
+        epoch, revision, skip, start, end, *shown = _values(self._pages, organization_id, question, token)
+        return Page(epoch=epoch, revision=revision, skip=skip, shown=shown, exact_bounds=(start, end))
 
     def token_after(self, organization_id: int, question: str, place: ListPlace) -> str:
         """Returns the token of a place in the list that a question asks for."""
@@ -64,16 +83,6 @@ class PageTokens:
         """Returns the place in a list that a token stands for; refuses one of another question or organization."""
         epoch, revision, *after = _values(self._places, organization_id, question, token)
         return ListPlace(epoch=epoch, revision=revision, after=after)
-
-
-def expired(page: Page, newest_revision: int) -> Refused:
-    """Returns the refusal of a page whose revision is no longer the newest."""
-    return Refused(
-        Reason.PAGE_TOKEN_EXPIRED,
-        "the figures have changed since the page before, so the next one would not fit: ask for the first page again",
-        field="page_token",
-        metadata={"revision": str(page.revision), "newest_revision": str(newest_revision)},
-    )
 
 
 def restored(place: ListPlace, epoch: str) -> Refused:

@@ -13,8 +13,8 @@ from server.errors import Refused
 from server.query import grouping, pairs, ranking
 from server.query.grouping import Grouping
 from server.query.ranking import Order
-from server.store.database import Driver
-from server.timerange import Span
+from server.query.reader import Reader
+from server.timerange import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,25 +61,24 @@ class PartsPlan:
 
 
 async def planned(
-    driver: Driver, organization_id: int, part: Filter, dimension: Dimension, span: Span, by: Order, *, most: int
+    reader: Reader, part: Filter, dimension: Dimension, bounds: Interval, by: Order, *, most: int
 ) -> PartsPlan | None:
     """Returns what to read of a dimension of a part of the organization; None where no event carries both."""
     group = _group(part, dimension)
     if group is None:
         return None
-    if not await _is_kept(driver, organization_id, group, span):
+    if not await _is_kept(reader, group, bounds):
         return _missing(group)
-    values, number = await ranking.ranked(driver, organization_id, group, span, by, skip=0, most=most)
-    return _plan(group, span, values, number)
+    values, number = await ranking.ranked(reader, group, bounds, by, skip=0, most=most)
+    return _plan(group, bounds, values, number)
 
 
 async def planned_for_values(
-    driver: Driver,
-    organization_id: int,
+    reader: Reader,
     of: Dimension,
     values: Sequence[str],
     dimension: Dimension,
-    span: Span,
+    bounds: Interval,
     by: Order,
     *,
     most: int,
@@ -90,10 +89,10 @@ async def planned_for_values(
     groups = [one for value in values if (one := _group(Filter(dimension=of, value=value), dimension)) is not None]
     if not groups:
         return [None for _ in values]
-    if not await _is_kept(driver, organization_id, groups[0], span):
+    if not await _is_kept(reader, groups[0], bounds):
         return [_missing(one) for one in groups]
-    ranked = await ranking.ranked_parts(driver, organization_id, groups, span, by, most=most)
-    return [_plan(group, span, rows, number) for group, (rows, number) in zip(groups, ranked, strict=True)]
+    ranked = await ranking.ranked_parts(reader, groups, bounds, by, most=most)
+    return [_plan(group, bounds, rows, number) for group, (rows, number) in zip(groups, ranked, strict=True)]
 
 
 def _group(part: Filter, dimension: Dimension) -> Grouping | None:
@@ -105,9 +104,9 @@ def _group(part: Filter, dimension: Dimension) -> Grouping | None:
     return None if group is None or group.is_combination else group
 
 
-async def _is_kept(driver: Driver, organization_id: int, group: Grouping, span: Span) -> bool:
+async def _is_kept(reader: Reader, group: Grouping, bounds: Interval) -> bool:
     try:
-        await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), span)
+        await pairs.checked_from(reader.driver, reader.organization_id, Filter(dimension=group.dimension), bounds.span)
     except Refused:
         return False
     return True
@@ -117,12 +116,13 @@ def _missing(group: Grouping) -> PartsPlan:
     return PartsPlan(group=group, number=0, rows=[], other=None, missing_pair=group.dimension.name)
 
 
-def _plan(group: Grouping, span: Span, values: Sequence[str], number: int) -> PartsPlan:
+def _plan(group: Grouping, bounds: Interval, values: Sequence[str], number: int) -> PartsPlan:
+    whole = Selection.within(group.part, bounds)
     return PartsPlan(
         group=group,
         number=number,
-        rows=[Selection(dimension=group.dimension, value=value, span=span) for value in values],
-        other=None if group.other is None else Selection.of(group.other, span),
+        rows=[whole.of_part(Filter(dimension=group.dimension, value=value)) for value in values],
+        other=None if group.other is None else whole.of_part(group.other),
     )
 
 

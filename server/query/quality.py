@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from server import histogram, timerange
 from server.catalog import cells, dimensions, figures, registry
@@ -21,11 +21,11 @@ from server.query.grouping import Grouping
 from server.query.parts import Parts, PartsPlan
 from server.query.queries import Queries
 from server.query.ranking import Order
+from server.query.reader import Reader
 from server.rollups import overflow
 from server.store import agents
-from server.store.database import Driver
 from server.tenancy.principal import Principal
-from server.timerange import Granularity, Span, TimeRange
+from server.timerange import Granularity, Interval, TimeRange
 
 SCORES = ("overall", "helpfulness", "accuracy", "politeness")
 _NAMES = ("quality_reviews", *(f"{kind}_quality_{score}" for score in SCORES for kind in ("avg", "p50")))
@@ -113,14 +113,16 @@ class Quality:
 async def answer(queries: Queries, principal: Principal, question: QualityQuestion) -> Quality:
     """Answers the question."""
     organization_id, part = principal.organization_id, question.part
-    planner = functools.partial(_planned, organization_id, question)
-    async with queries.reading_planned(principal, question.period, _WANTED, planner) as (driver, read):
+    planner = functools.partial(_planned, question)
+    exactness = comparison.exactness(question.period, question.comparison)
+    reading = queries.reading_planned(principal, question.period, _WANTED, planner, exactness=exactness)
+    async with reading as (driver, read):
         await overflow.check(driver, organization_id, part, field="filter")
         names = await agents.names(driver, organization_id, read.plan.agents)
     found, plan = read.found.cells, read.plan
     compared = plan.earlier.compared(read.found.first_event, plan.kept_from) if plan.earlier is not None else None
     has_earlier = compared is not None and compared.absence is None
-    points = buckets.of_spans(plan.points, read.period, plan.granularity, read.found.first_event)
+    points = buckets.described(plan.points, read.period, plan.granularity, read.found.first_event)
     total = figures.figures((*_NAMES[:1], *_COVERAGE), found[plan.total], part.dimension)
     made = functools.partial(_rubric, found=found, threshold=question.threshold, points=points, has_earlier=has_earlier)
     rubrics = await turns.mapped(made, plan.rubrics, at_once=1)
@@ -168,7 +170,7 @@ class QualityPlan:
     number: int
     kept_from: int
     granularity: Granularity
-    points: Sequence[Span]
+    points: Sequence[Interval]
     earlier: Earlier | None
     event_types: None = None
 
@@ -185,36 +187,35 @@ class QualityPlan:
             yield from one.selections()
 
 
-async def _planned(organization_id: int, question: QualityQuestion, driver: Driver, period: TimeRange) -> QualityPlan:
-    part, span = question.part, period.span
-    width = question.granularity or timerange.choose_granularity(span)
-    points = timerange.buckets(period, width)
+async def _planned(question: QualityQuestion, reader: Reader, period: TimeRange) -> QualityPlan:
+    part, bounds = question.part, period.bounds
+    width = question.granularity or timerange.choose_granularity(period.span)
+    points = timerange.intervals(period, width)
     earlier = comparison.earlier(question.comparison, period) if question.comparison else None
-    before = None if earlier is None or earlier.is_before_floor else earlier.span
+    before = None if earlier is None or earlier.is_before_floor else earlier.bounds
     group = _group(part)
-    kept_from = await pairs.checked_from(driver, organization_id, Filter(dimension=group.dimension), span)
+    kept = Filter(dimension=group.dimension)
+    kept_from = await pairs.checked_from(reader.driver, reader.organization_id, kept, period.span)
     if question.rubric:
         versions, number = {question.rubric: _value(group, question.rubric)}, 1
     else:
-        found, number = await ranking.ranked(
-            driver, organization_id, group, span, _BY_REVIEWS, skip=0, most=_MOST_RUBRICS
-        )
+        found, number = await ranking.ranked(reader, group, bounds, _BY_REVIEWS, skip=0, most=_MOST_RUBRICS)
         versions = {group.values(one)[0]: one for one in found}
-    breakdowns = await _breakdowns(driver, organization_id, question, [*versions], span) if part.is_whole else {}
+    breakdowns = await _breakdowns(reader, question, [*versions], bounds) if part.is_whole else {}
     rubrics = []
     for version, value in versions.items():
-        total = Selection(dimension=group.dimension, value=value, span=span)
+        scored = Filter(dimension=group.dimension, value=value)
         rubrics.append(
             RubricPlan(
                 version=version,
-                total=total,
+                total=Selection.within(scored, bounds),
                 breakdowns=breakdowns.get(version, {}),
-                series=[replace(total, span=one, bins=False) for one in points],
-                before=None if before is None else replace(total, span=before),
+                series=[Selection.within(scored, one, bins=False) for one in points],
+                before=None if before is None else Selection.within(scored, before),
             )
         )
     return QualityPlan(
-        total=Selection.of(part, span),
+        total=Selection.within(part, bounds),
         rubrics=rubrics,
         number=number,
         kept_from=kept_from,
@@ -225,13 +226,13 @@ async def _planned(organization_id: int, question: QualityQuestion, driver: Driv
 
 
 async def _breakdowns(
-    driver: Driver, organization_id: int, question: QualityQuestion, versions: Sequence[str], span: Span
+    reader: Reader, question: QualityQuestion, versions: Sequence[str], bounds: Interval
 ) -> dict[str, dict[str, PartsPlan]]:
     """Returns the breakdowns of each version by name: a ranking for each dimension, of all versions together."""
     found: dict[str, dict[str, PartsPlan]] = {version: {} for version in versions}
     for name, dimension in BREAKDOWNS.items():
         plans = await parts.planned_for_values(
-            driver, organization_id, dimensions.RUBRIC, versions, dimension, span, _BY_REVIEWS, most=question.top
+            reader, dimensions.RUBRIC, versions, dimension, bounds, _BY_REVIEWS, most=question.top
         )
         for version, plan in zip(versions, plans, strict=True):
             if plan is not None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -13,9 +13,9 @@ from server.catalog.metrics import Quantile
 from server.catalog.selections import EventTypeCounts, Reading, Selection, Wanted
 from server.clock import Clock
 from server.projections.projector import Projector
-from server.query import edges
 from server.query.answers import Context, Period, Source
-from server.query.edges import Exactness
+from server.query.edges import Exactness, TooManyEventsError
+from server.query.reader import EdgedSelections, Reader
 from server.store import events as stored_events
 from server.store import organizations, reading
 from server.store.database import Database, Driver
@@ -37,7 +37,7 @@ class Plan(Protocol):
 
 
 PlanT = TypeVar("PlanT", bound=Plan)
-Planner: TypeAlias = Callable[[Driver, TimeRange], Awaitable[PlanT]]
+Planner: TypeAlias = Callable[[Reader, TimeRange], Awaitable[PlanT]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class Queries:
         parts is counted from raw events.
         """
 
-        async def planner(_: Driver, resolved: TimeRange) -> PlanT:
+        async def planner(_: Reader, resolved: TimeRange) -> PlanT:
             return plan(resolved)
 
         in_snapshot = in_snapshot or exactness is not None
@@ -184,20 +184,23 @@ class Queries:
         raw_from = None if exactness is None else await organizations.raw_from(driver, organization_id)
         while True:
             planned = period.resolved(principal, now, raw_from)
-            chosen = await planner(driver, planned)
-            selections = list(dict.fromkeys(chosen.selections()))  # each once, whatever parts of the plan it is in
-            asked = edges.EdgedSelections(selections=selections, event_types=chosen.event_types)
-            if exactness is not None and not await asked.is_within(exactness, driver, organization_id):
+            reader = Reader(driver, organization_id, wanted, exactness)
+            try:
+                chosen = await planner(reader, planned)
+                selections = list(dict.fromkeys(chosen.selections()))  # each once, whatever parts of the plan it is in
+                asked = EdgedSelections(selections=selections, event_types=chosen.event_types)
+                await reader.admit(asked)
+            except TooManyEventsError:
                 raw_from = None
                 continue
-            found = await reading.read(driver, organization_id, asked.inner, wanted, asked.inner_types)
+            found = await _figures(driver, organization_id, asked, wanted, in_snapshot=in_snapshot)
             now = found.as_of.at
             resolved = period.resolved(principal, now, raw_from)
             if (resolved.span, resolved.passed) == (planned.span, planned.passed):
                 needed = found.as_of.revision if target is None else target
                 lagging = {name: revision for name, revision in found.projections.items() if revision < needed}
                 if target is not None or not lagging:  # else it is read again
-                    found = await asked.completed(driver, organization_id, found, wanted)
+                    found = await reader.completed(asked, found)
                 return Read(
                     period=resolved,
                     plan=chosen,
@@ -211,14 +214,16 @@ class Queries:
 async def _figures(
     driver: Driver,
     organization_id: int,
-    selections: Sequence[Selection],
+    asked: EdgedSelections,
     wanted: Wanted,
-    event_types: EventTypeCounts | None,
     *,
     in_snapshot: bool,
 ) -> Reading:
-    """Reads figures: in a snapshot of the first selections with all that is read once, and then of the others."""
+    """Reads figures of whole quarter hours: in a snapshot of the first selections with all that is read once, and then
+    of the others.
+    """
+    selections = asked.inner
     most = _AT_ONCE if in_snapshot else len(selections)
-    found = await reading.read(driver, organization_id, selections[:most], wanted, event_types)
+    found = await reading.read(driver, organization_id, selections[:most], wanted, asked.inner_types)
     others = await reading.read_cells(driver, organization_id, selections[most:], wanted)
     return dataclasses.replace(found, cells={**found.cells, **others}) if others else found

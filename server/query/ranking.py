@@ -1,20 +1,20 @@
 """Values of a dimension in the order of a metric, whatever kind of metric it is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.catalog import cells, figures
 from server.catalog.catalogue import BUILT_IN, Catalogue
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figure
+from server.catalog.filters import Filter
 from server.catalog.selections import Ranking, Selection
 from server.errors import Reason, Refused
 from server.query.grouping import Grouping
-from server.store import ranking, reading
-from server.store.database import Driver
-from server.store.ranking import Values
-from server.timerange import Span
+from server.query.reader import Reader
+from server.store import ranking
+from server.timerange import Interval
 
 # Percentiles and distinct ids are worked out value by value: about so many values in two seconds.
 MAX_VALUES = 20_000
@@ -52,12 +52,14 @@ class Order:
 
 
 async def ranked(
-    driver: Driver, organization_id: int, group: Grouping, span: Span, by: Order, *, skip: int, most: int
+    reader: Reader, group: Grouping, bounds: Interval, by: Order, *, skip: int, most: int
 ) -> tuple[Sequence[str], int]:
     """Returns the values of the rows of a page in order, and how many rows there are in all."""
-    values = Values(dimension=group.dimension, span=span, prefix=group.prefix, suffix=group.suffix)
     if group.only:
-        values = Values(dimension=group.dimension, span=span, only=group.only)
+        values = await reader.values(group.dimension, bounds, only=group.only)
+    else:
+        values = await reader.values(group.dimension, bounds, prefix=group.prefix, suffix=group.suffix)
+    driver, organization_id = reader.driver, reader.organization_id
     chosen = by.ranking
     if not figures.is_kept(by.metric, group.dimension, by.catalogue):
         chosen = _BY_VALUE
@@ -72,28 +74,30 @@ async def ranked(
             field="order_by",
             metadata={"limit": str(MAX_VALUES)},
         )
-    found = await _figures(driver, organization_id, group, span, by, everything)
+    found = await _figures(reader, group, bounds, by, everything)
     return by.ordered(found)[skip : skip + most], number
 
 
 async def ranked_parts(
-    driver: Driver, organization_id: int, groups: Sequence[Grouping], span: Span, by: Order, *, most: int
+    reader: Reader, groups: Sequence[Grouping], bounds: Interval, by: Order, *, most: int
 ) -> list[tuple[Sequence[str], int]]:
     """Returns for each of several groups of a pair of dimensions, whose filters give another value each, its first rows
     in order and how many there are in all: in one statement where counters tell the order.
     """
     chosen = by.ranking
     if chosen is None or not groups or not figures.is_kept(by.metric, groups[0].dimension, by.catalogue):
-        return [await ranked(driver, organization_id, one, span, by, skip=0, most=most) for one in groups]
-    values = [Values(dimension=one.dimension, span=span, prefix=one.prefix, suffix=one.suffix) for one in groups]
-    return [*await ranking.rank_parts(driver, organization_id, values, chosen, most=most)]
+        return [await ranked(reader, one, bounds, by, skip=0, most=most) for one in groups]
+    every = await reader.values(groups[0].dimension, bounds)
+    values = [replace(every, prefix=one.prefix, suffix=one.suffix) for one in groups]
+    return [*await ranking.rank_parts(reader.driver, reader.organization_id, values, chosen, most=most)]
 
 
 async def _figures(
-    driver: Driver, organization_id: int, group: Grouping, span: Span, by: Order, values: Sequence[str]
+    reader: Reader, group: Grouping, bounds: Interval, by: Order, values: Sequence[str]
 ) -> dict[str, Figure]:
     """Returns a metric of every value."""
     wanted = figures.wanted([by.metric], catalogue=by.catalogue)
-    selections = [Selection(dimension=group.dimension, value=value, span=span) for value in values]
-    found = await reading.read_cells(driver, organization_id, selections, wanted)
+    whole = Selection.within(Filter(), bounds)
+    selections = [whole.of_part(Filter(dimension=group.dimension, value=value)) for value in values]
+    found = await reader.cells(selections, wanted)
     return {one.value: by.figure(found[one], group.dimension) for one in selections}

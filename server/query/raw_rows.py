@@ -4,6 +4,7 @@ import asyncio
 import bisect
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from server import timerange
 from server.catalog import counting, dimensions, figures, registry
@@ -16,14 +17,16 @@ from server.events.event import Event
 from server.query import table_rows
 from server.query.grouping import Grouping
 from server.query.ranking import Order
+from server.query.reader import Reader
 from server.query.table_rows import TableQuestion
 from server.store import events as stored_events
 from server.store import organizations, reading
 from server.store.database import Driver
-from server.timerange import Span
+from server.timerange import Interval, Span
 
 # About two seconds' worth: who asks for more declares a pair.
 MAX_EVENTS = 50_000
+_MICROSECOND = timedelta(microseconds=1)
 _PORTION = 1_000  # events between two turns of the event loop
 _EVENTS = registry.MEASURES["events"]
 _WANTED = figures.wanted([_EVENTS.name])
@@ -41,39 +44,39 @@ class RawRows:
 
 
 async def count(
-    driver: Driver,
-    organization_id: int,
+    reader: Reader,
     question: TableQuestion,
     group: Grouping,
-    spans: Sequence[Span],
-    buckets: Sequence[Span],
+    periods: Sequence[Interval],
+    buckets: Sequence[Interval],
     skip: int,
     why: Refused,
 ) -> RawRows:
-    """Counts rows over some spans, of which the first is the period, and their series, in the snapshot of the answer.
+    """Counts rows over some periods, of which the first is the question's, and their series, in the snapshot of the
+    answer.
 
     Where the events are too many, or gone, it raises why in more words.
     """
-    span, *others = spans
-    of_period = await _counting(driver, organization_id, group, span, why)
+    asked, *others = periods
+    of_period = await _counting(reader, group, asked, why)
     ordered = await of_period.ordered(question.order)
     values = ordered[skip : skip + question.page_size]
     table_rows.check_points(len(buckets), len(values) + 1, len(question.metrics))
     shown = [Filter(dimension=group.dimension, value=value) for value in values]
     if group.part.dimension.sides is not None:  # of which no figures may be kept either
         shown.append(group.part)
-    found = await of_period.cells(shown, span, buckets)
+    found = await of_period.cells(shown, asked, buckets)
     for other in others:
-        found |= await (await _counting(driver, organization_id, group, other, why)).cells(shown, other, ())
+        found |= await (await _counting(reader, group, other, why)).cells(shown, other, ())
     return RawRows(values=values, number=len(ordered), cells=found)
 
 
-async def _counting(driver: Driver, organization_id: int, group: Grouping, span: Span, why: Refused) -> "_Counting":
-    """Reads the events of a span."""
-    await _check(driver, organization_id, group, span, why)
+async def _counting(reader: Reader, group: Grouping, period: Interval, why: Refused) -> "_Counting":
+    """Reads the events of a period."""
+    await _check(reader.driver, reader.organization_id, group, period.span, why)
     rows: dict[Filter, list[Event]] = {}
     everything: list[Event] = []
-    async for portion in _portions(driver, organization_id, group, span):
+    async for portion in _portions(reader, group, period):
         for event in portion:
             if value := dimensions.combined([one.value_of(event) for one in group.involved]):
                 rows.setdefault(Filter(dimension=group.dimension, value=value), []).append(event)
@@ -83,7 +86,7 @@ async def _counting(driver: Driver, organization_id: int, group: Grouping, span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counting:
-    """The events of a span by the parts that they belong to: rows, and what the table is about."""
+    """The events of a period by the parts that they belong to: rows, and what the table is about."""
 
     events: Mapping[Filter, Sequence[Event]]
     rows: Sequence[Filter]
@@ -95,14 +98,16 @@ class _Counting:
             {one.value: by.figure(await self._cell(self.events[one], one), one.dimension) for one in self.rows}
         )
 
-    async def cells(self, parts: Sequence[Filter], span: Span, buckets: Sequence[Span]) -> dict[Selection, Cell]:
+    async def cells(
+        self, parts: Sequence[Filter], period: Interval, buckets: Sequence[Interval]
+    ) -> dict[Selection, Cell]:
         """Returns the cells of parts, whole and by those buckets that have events."""
         found: dict[Selection, Cell] = {}
         for part in parts:
             events = self.events.get(part, ())
-            found[Selection.of(part, span)] = await self._cell(events, part)
+            found[Selection.within(part, period)] = await self._cell(events, part)
             for place, some in _cut(events, buckets).items():
-                found[Selection.of(part, buckets[place])] = await self._cell(some, part)
+                found[Selection.within(part, buckets[place])] = await self._cell(some, part)
         return found
 
     async def _cell(self, events: Sequence[Event], part: Filter) -> Cell:
@@ -136,12 +141,13 @@ def _in_more_words(why: Refused, more: str) -> Refused:
     return Refused(why.reason, f"{why.message}; {more}", field=why.field, metadata=why.metadata)
 
 
-async def _portions(driver: Driver, organization_id: int, group: Grouping, span: Span) -> AsyncIterator[list[Event]]:
+async def _portions(reader: Reader, group: Grouping, period: Interval) -> AsyncIterator[list[Event]]:
     """Yields the events that the table is about, in portions."""
     given = {one: value for one, value in zip(group.involved, group.given, strict=True) if value}
     where = {one.field: value for one, value in given.items() if one.field}
-    start, end = timerange.instant(span.start), timerange.instant(span.end)
-    portions = stored_events.occurred_between(driver, organization_id, start, end, where=where, portion=_PORTION)
+    portions = stored_events.occurred_between(
+        reader.driver, reader.organization_id, period.start, period.end, where=where, portion=_PORTION
+    )
     async for portion in portions:
         yield [event for _, event in portion if all(one.value_of(event) == value for one, value in given.items())]
 
@@ -154,11 +160,10 @@ def _numbers(events: Sequence[Event]) -> Numbers:
     )
 
 
-def _cut(events: Sequence[Event], buckets: Sequence[Span]) -> Mapping[int, Sequence[Event]]:
+def _cut(events: Sequence[Event], buckets: Sequence[Interval]) -> Mapping[int, Sequence[Event]]:
     """Returns the events of each bucket that has any, by the bucket's place."""
-    starts = [bucket.start for bucket in buckets]
+    starts = [(bucket.start - timerange.EPOCH) // _MICROSECOND for bucket in buckets]
     cut: dict[int, list[Event]] = {}
     for event in events if starts else ():
-        bucket = timerange.floor_bucket(timerange.of_microseconds(event.occurred_at))
-        cut.setdefault(bisect.bisect_right(starts, bucket) - 1, []).append(event)
+        cut.setdefault(bisect.bisect_right(starts, event.occurred_at) - 1, []).append(event)
     return cut

@@ -20,7 +20,7 @@ from server.query.comparison import Compared, Comparison, Earlier
 from server.query.queries import Queries
 from server.rollups import overflow
 from server.tenancy.principal import Principal
-from server.timerange import Granularity, TimeRange
+from server.timerange import Granularity, Interval, TimeRange
 
 _CLOSED, _RESOLVED, _COST = FIGURES = (
     "conversations_closed",
@@ -119,7 +119,10 @@ async def answer(queries: Queries, principal: Principal, question: RoiQuestion) 
     part, organization_id = question.part, principal.organization_id
     make_plan = functools.partial(plan, question)
     in_snapshot = part.dimension.sides is not None
-    reading = queries.reading(principal, question.period, _WANTED, make_plan, in_snapshot=in_snapshot)
+    exactness = comparison.exactness(question.period, question.comparison)
+    reading = queries.reading(
+        principal, question.period, _WANTED, make_plan, in_snapshot=in_snapshot, exactness=exactness
+    )
     async with reading as (driver, read):
         kept_from = await pairs.checked_from(driver, organization_id, part, read.period.span)
         await overflow.check(driver, organization_id, part, field="filter")
@@ -135,8 +138,7 @@ async def answer(queries: Queries, principal: Principal, question: RoiQuestion) 
             await asyncio.sleep(0)  # yields to the event loop
     described = []
     if chosen.granularity is not None:
-        spans = [one.span for one in chosen.series]
-        described = buckets.of_spans(spans, read.period, chosen.granularity, first_event)
+        described = buckets.described(chosen.points, read.period, chosen.granularity, first_event)
     return RoiAnswer(
         context=read.context(FIGURES),
         assumptions=used,
@@ -154,6 +156,7 @@ class RoiPlan:
 
     period: Selection
     granularity: Granularity | None
+    points: Sequence[Interval]
     series: Sequence[Selection]
     earlier: Earlier | None
     before: Selection | None
@@ -169,15 +172,17 @@ class RoiPlan:
 
 def plan(question: RoiQuestion, period: TimeRange) -> RoiPlan:
     """Returns what to read."""
-    select = functools.partial(Selection.of, question.part, bins=False)
+    select = functools.partial(Selection.within, question.part, bins=False)
     width = (question.granularity or timerange.choose_granularity(period.span)) if question.has_series else None
+    points = [] if width is None else timerange.intervals(period, width)
     earlier = comparison.earlier(question.comparison, period) if question.comparison else None
     return RoiPlan(
-        period=select(period.span),
+        period=select(period.bounds),
         granularity=width,
-        series=[] if width is None else [select(span) for span in timerange.buckets(period, width)],
+        points=points,
+        series=[select(one) for one in points],
         earlier=earlier,
-        before=select(earlier.span) if earlier and not earlier.is_before_floor else None,
+        before=select(earlier.bounds) if earlier and not earlier.is_before_floor else None,
     )
 
 

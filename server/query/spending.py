@@ -21,11 +21,11 @@ from server.query.comparison import Compared, Comparison, Earlier
 from server.query.costs import Resource
 from server.query.grouping import Grouping
 from server.query.queries import Queries
+from server.query.reader import Reader
 from server.query.token_prices import ModelEstimate, PricedSpan
-from server.store import agents, reading
-from server.store.database import Driver
+from server.store import agents
 from server.tenancy.principal import Principal
-from server.timerange import Granularity, Span, TimeRange
+from server.timerange import Granularity, Interval, TimeRange
 
 DEFAULT_ROWS, MAX_ROWS = 10, 100
 DIMENSIONS = (dimensions.MODEL, dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM)
@@ -99,7 +99,8 @@ async def answer(queries: Queries, principal: Principal, question: CostsQuestion
     """Answers the question."""
     organization_id, settings = principal.organization_id, principal.settings
     planner = functools.partial(_planned, principal, question)
-    asked = queries.reading_planned(principal, question.period, _WANTED, planner, holds_raw=True)
+    exactness = comparison.exactness(question.period, question.comparison)
+    asked = queries.reading_planned(principal, question.period, _WANTED, planner, exactness=exactness, holds_raw=True)
     async with asked as (driver, read):
         shown = [value for part in read.plan.parts if part.group.dimension is dimensions.AGENT for value in part.values]
         names = await agents.names(driver, organization_id, shown)
@@ -109,14 +110,13 @@ async def answer(queries: Queries, principal: Principal, question: CostsQuestion
     in_use = storage.in_use(chosen.storage, found)
     estimated = costs.estimate(
         settings,
-        [one.span for one in chosen.estimated],
-        [found[one] for one in chosen.estimated],
+        list(chosen.estimated),
+        [found[one] for one in chosen.estimated.values()],
         storage_after=sum(in_use.values()),
     )
     points: list[tuple[Bucket, Figures]] = []
     if chosen.granularity is not None:
-        spans = [one.span for one in chosen.series]
-        described = buckets.of_spans(spans, read.period, chosen.granularity, first_event)
+        described = buckets.described(chosen.points, read.period, chosen.granularity, first_event)
         counted = [figures.figures(FIGURES, found[one]) for one in chosen.series]
         points = list(zip(described, counted, strict=True))
     total = figures.figures(TOTAL_FIGURES, found[chosen.total])
@@ -165,8 +165,9 @@ class CostsPlan:
     ordered_by: str
     parts: Sequence[CostsPart]
     granularity: Granularity | None
+    points: Sequence[Interval]
     series: Sequence[Selection]
-    estimated: Sequence[Selection]
+    estimated: Mapping[Interval, Selection]
     storage: Mapping[str, Selection]
     priced: Sequence[PricedSpan]
     earlier: Earlier | None
@@ -179,67 +180,68 @@ class CostsPlan:
         for part in self.parts:
             yield from part.selections()
         yield from self.series
-        yield from self.estimated
+        yield from self.estimated.values()
         yield from self.storage.values()
         yield from (one.selection for one in self.priced)
         if self.before is not None:
             yield self.before
 
 
-async def _planned(principal: Principal, question: CostsQuestion, driver: Driver, period: TimeRange) -> CostsPlan:
+async def _planned(principal: Principal, question: CostsQuestion, reader: Reader, period: TimeRange) -> CostsPlan:
     """Plans what to read: ranks the values of each dimension, and cuts the period at changes of prices."""
-    organization_id, span = principal.organization_id, period.span
-    whole = functools.partial(Selection.of, Filter(), bins=False)  # with its users
+    bounds = period.bounds
+    whole = functools.partial(Selection.within, Filter(), bins=False)  # with its users
     select = functools.partial(whole, sets=False)
-    usual = timerange.choose_granularity(span)  # an estimate does not depend on the series that is asked for
+    usual = timerange.choose_granularity(period.span)  # an estimate does not depend on the series that is asked for
     width = (question.granularity or usual) if question.has_series else None
+    points = [] if width is None else timerange.intervals(period, width)
     earlier = comparison.earlier(question.comparison, period) if question.comparison else None
-    by = ranking.Order(metric=await _ordered_by(driver, organization_id, select(span)), descending=True)
+    by = ranking.Order(metric=await _ordered_by(reader, select(bounds)), descending=True)
     zone = timerange.zone(principal.settings.time_zone)
     return CostsPlan(
-        total=whole(span),
+        total=whole(bounds),
         ordered_by=by.metric,
         parts=[
-            *[await _part(driver, organization_id, one, span, by, question.rows) for one in DIMENSIONS],
-            *await _users(driver, organization_id, span, by, question.rows),
+            *[await _part(reader, one, bounds, by, question.rows) for one in DIMENSIONS],
+            *await _users(reader, bounds, by, question.rows),
         ],
         granularity=width,
-        series=[] if width is None else [select(one) for one in timerange.buckets(period, width)],
-        estimated=[select(one) for one in timerange.buckets(period, usual)],
-        storage=storage.selections(Filter(), timerange.instant(span.end)),
-        priced=await token_prices.planned(driver, organization_id, span, zone),
+        points=points,
+        series=[select(one) for one in points],
+        estimated={one: select(one) for one in timerange.intervals(period, usual)},
+        storage=storage.selections(Filter(), bounds.end),
+        priced=await token_prices.planned(reader, bounds, zone),
         earlier=earlier,
-        before=whole(earlier.span) if earlier and not earlier.is_before_floor else None,
+        before=whole(earlier.bounds) if earlier and not earlier.is_before_floor else None,
     )
 
 
-async def _ordered_by(driver: Driver, organization_id: int, total: Selection) -> str:
+async def _ordered_by(reader: Reader, total: Selection) -> str:
     """Returns the metric that orders rows: tokens where no cost is recorded, since all rows would cost the same."""
-    found = await reading.read(driver, organization_id, [total], figures.wanted([_COST]))
-    return _COST if figures.figure(registry.METRICS[_COST], found.cells[total]) else _TOKENS
+    found = await reader.cells([total], figures.wanted([_COST]))
+    return _COST if figures.figure(registry.METRICS[_COST], found[total]) else _TOKENS
 
 
-async def _part(
-    driver: Driver, organization_id: int, dimension: Dimension, span: Span, by: ranking.Order, most: int
-) -> CostsPart:
+async def _part(reader: Reader, dimension: Dimension, bounds: Interval, by: ranking.Order, most: int) -> CostsPart:
     group = grouping.grouping([dimension], Filter())
     assert group is not None  # noqa: S101 - there is a dimension
-    values, number = await ranking.ranked(driver, organization_id, group, span, by, skip=0, most=most)
+    values, number = await ranking.ranked(reader, group, bounds, by, skip=0, most=most)
+    whole = Selection.within(Filter(), bounds, bins=False, sets=False)
     return CostsPart(
         group=group,
         values=values,
-        rows=[Selection(dimension=dimension, value=value, span=span, bins=False, sets=False) for value in values],
-        other=Selection.of(group.other, span, bins=False, sets=False) if group.other else None,
+        rows=[whole.of_part(Filter(dimension=dimension, value=value)) for value in values],
+        other=whole.of_part(group.other) if group.other else None,
         distinct_values=number,
     )
 
 
-async def _users(driver: Driver, organization_id: int, span: Span, by: ranking.Order, most: int) -> Sequence[CostsPart]:
+async def _users(reader: Reader, bounds: Interval, by: ranking.Order, most: int) -> Sequence[CostsPart]:
     """Returns the part of users, in a list, which is empty where raw events at the bounds of the period are gone."""
     group = grouping.grouping([dimensions.USER], Filter())
     assert group is not None  # noqa: S101 - there is a dimension
     try:
-        found, number = await user_rows.ranked(driver, organization_id, span, by, skip=0, most=most)
+        found, number = await user_rows.ranked(reader.driver, reader.organization_id, bounds, by, skip=0, most=most)
     except Refused:
         return []
     values, rows = [one.value for one in found], list(found)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from server.catalog import dimensions, figures
 from server.catalog.catalogue import Catalogue
@@ -12,11 +12,12 @@ from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Reading, Selection
 from server.errors import Reason, Refused
+from server.query import display_names
 from server.query.answers import Period, Source
 from server.query.comparison import Comparison, Earlier
 from server.query.grouping import Grouping
 from server.query.ranking import Order
-from server.timerange import Granularity, Span
+from server.timerange import Granularity, Interval
 
 MAX_POINTS, MAX_FIGURES = 20_000, 200_000  # of all series of a page
 
@@ -87,7 +88,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePlan:
-    """What to read: the total, the rows of a page in order, and the series of each; and of the earlier period.
+    """What to read: the total, the rows of a page in order, and the series of each; and of the earlier period. points
+    are those of the total's series, one for each bucket.
 
     skip rows come before them. counted has the cells of those that were counted from raw events already, found those
     that were read. kept_from is the quarter hour from which on figures are kept.
@@ -100,18 +102,20 @@ class TablePlan:
     rows: Sequence[Selection]
     other: Selection | None
     granularity: Granularity | None
-    buckets: Sequence[Span]
+    buckets: Sequence[Interval]
+    points: Sequence[Selection]
     counted: Mapping[Selection, Cell]
     earlier: Earlier | None
     kept_from: int
     found: Mapping[Selection, Cell] = field(default_factory=dict)
     event_types: None = None
 
-    @property
-    def source(self) -> Source:
-        """Returns what the rows are read from: some are counted from raw events, but for users without series."""
+    def source(self, of_others: Source) -> Source:
+        """Returns what the answer is read from, others than its rows from a source: some rows are counted from raw
+        events, but for users without series.
+        """
         is_counted = any(one.dimension is not dimensions.USER or self.buckets for one in self.counted)
-        return Source.BOTH if is_counted else Source.ROLLUPS
+        return Source.BOTH if is_counted else of_others
 
     def selections(self) -> Iterator[Selection]:
         """Returns what is to be read of the whole."""
@@ -134,19 +138,12 @@ class TablePlan:
         """Returns what a row is compared with, in a list, which is empty without a comparison."""
         if self.earlier is None or self.earlier.is_before_floor:
             return []
-        return [replace(row, span=self.earlier.span)]
+        return [Selection.within(row.part, self.earlier.bounds)]
 
     def series(self, row: Selection) -> list[Selection]:
         """Returns the points of a row's series."""
-        part = Filter(dimension=row.dimension, value=row.value)
-        return [Selection.of(part, span) for span in self.buckets]
-
-
-def agent_place(group: Grouping | None) -> int | None:
-    """Returns which of the values of a row is an agent."""
-    if group is None or dimensions.AGENT not in group.asked:
-        return None
-    return list(group.asked).index(dimensions.AGENT)
+        part = row.part
+        return [one.of_part(part) for one in self.points]
 
 
 class RowMaker:
@@ -216,7 +213,7 @@ class RowMaker:
         return Row(figures=left)
 
     def _row(self, one: Selection, values: Sequence[str] = ()) -> Row:
-        place = agent_place(self._group) if values else None
+        place = display_names.place(self._group.asked) if self._group is not None and values else None
         return Row(
             values=values,
             display_name="" if place is None else self._names.get(values[place], ""),

@@ -14,9 +14,9 @@ from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.organizations.model_price import ModelPrice
 from server.query import grouping, ranking
+from server.query.reader import Reader
 from server.store import model_prices
-from server.store.database import Driver
-from server.timerange import Span
+from server.timerange import Interval
 
 FIGURES = ("uncosted_prompt_tokens", "uncosted_cached_tokens", "uncosted_completion_tokens")
 _ORDER = ranking.Order(metric="uncosted_tokens", descending=True)
@@ -49,30 +49,30 @@ class ModelEstimate:
         return self.prompt_tokens + self.completion_tokens
 
 
-async def planned(driver: Driver, organization_id: int, span: Span, zone: ZoneInfo) -> list[PricedSpan]:
-    """Returns what to read: for each model that was used, the parts of a span between changes of its price."""
+async def planned(reader: Reader, bounds: Interval, zone: ZoneInfo) -> list[PricedSpan]:
+    """Returns what to read: for each model that was used, the parts of a period between changes of its price."""
     group = grouping.grouping([dimensions.MODEL], Filter())
     assert group is not None  # noqa: S101 - there is a dimension
     most = ranking.MAX_VALUES
-    models, _ = await ranking.ranked(driver, organization_id, group, span, _ORDER, skip=0, most=most)
+    models, _ = await ranking.ranked(reader, group, bounds, _ORDER, skip=0, most=most)
     prices: dict[str, list[ModelPrice]] = collections.defaultdict(list)
-    for one in await model_prices.of_models(driver, organization_id, models):
+    for one in await model_prices.of_models(reader.driver, reader.organization_id, models):
         prices[one.model].append(one)
-    found = [part for model in models for part in parts(model, prices[model], span, zone)]
-    return [*found, PricedSpan(selection=_tokens(cells.OTHER, span), price=None)]
+    found = [part for model in models for part in parts(model, prices[model], bounds, zone)]
+    return [*found, PricedSpan(selection=_tokens(cells.OTHER, bounds), price=None)]
 
 
-def parts(model: str, prices: Sequence[ModelPrice], span: Span, zone: ZoneInfo) -> Iterator[PricedSpan]:
-    """Yields the parts of a span in which a model has one price; its prices come in the order of their days."""
-    begins = [timerange.floor_bucket(timerange.midnight(one.effective_from, zone)) for one in prices]
-    bounds = [span.start, *(min(max(begin, span.start), span.end) for begin in begins), span.end]
-    for (start, end), price in zip(itertools.pairwise(bounds), (None, *prices), strict=True):
+def parts(model: str, prices: Sequence[ModelPrice], bounds: Interval, zone: ZoneInfo) -> Iterator[PricedSpan]:
+    """Yields the parts of a period in which a model has one price; its prices come in the order of their days."""
+    begins = [timerange.midnight(one.effective_from, zone) for one in prices]
+    cuts = [bounds.start, *(min(max(begin, bounds.start), bounds.end) for begin in begins), bounds.end]
+    for (start, end), price in zip(itertools.pairwise(cuts), (None, *prices), strict=True):
         if start < end:
-            yield PricedSpan(selection=_tokens(model, Span(start=start, end=end)), price=price)
+            yield PricedSpan(selection=_tokens(model, Interval(start=start, end=end)), price=price)
 
 
-def _tokens(model: str, span: Span) -> Selection:
-    return Selection.of(Filter(dimension=dimensions.MODEL, value=model), span, bins=False, sets=False)
+def _tokens(model: str, bounds: Interval) -> Selection:
+    return Selection.within(Filter(dimension=dimensions.MODEL, value=model), bounds, bins=False, sets=False)
 
 
 def estimates(planned: Iterable[PricedSpan], found: Mapping[Selection, Cell]) -> list[ModelEstimate]:

@@ -106,7 +106,6 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
     width = _width(question.granularity, read.period)
     compared = read.plan.earlier.compared(read.found.first_event, kept_from) if read.plan.earlier else None
     is_compared = compared is not None and compared.absence is None
-    spans = [point.span for point in read.plan.series]
     points = [read.found.cells[point] for point in read.plan.series]
     in_use = storage.in_use(read.plan.storage, read.found.cells) if part.is_whole else None
     return Trends(
@@ -120,7 +119,7 @@ async def answer(queries: Queries, principal: Principal, question: TrendsQuestio
         storage_by_kind=in_use,
         estimated_costs=None
         if in_use is None
-        else costs.estimate(principal.settings, spans, points, storage_after=sum(in_use.values())),
+        else costs.estimate(principal.settings, read.plan.points, points, storage_after=sum(in_use.values())),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from server import timerange
 from server.catalog import cells, dimensions, figures, registry
 from server.catalog.cells import Cell
+from server.catalog.filters import Filter
 from server.catalog.selections import Selection
 from server.errors import Reason, Refused
 from server.events.user_activity import DayActivity
@@ -13,7 +14,7 @@ from server.query.ranking import Order
 from server.store import organizations, user_ranking
 from server.store.database import Driver
 from server.store.user_ranking import UserOrder, UserSpan
-from server.timerange import Span
+from server.timerange import Interval
 
 _DAY = timedelta(days=1)
 
@@ -41,30 +42,33 @@ _NO_ORDER = UserOrder(above=[(0, "events")])
 
 
 async def ranked(
-    driver: Driver, organization_id: int, span: Span, by: Order, *, skip: int, most: int
+    driver: Driver, organization_id: int, bounds: Interval, by: Order, *, skip: int, most: int
 ) -> tuple[Mapping[Selection, Cell], int]:
     """Returns the users of a page in order, each with its cell, and how many there are in all."""
     found, number = await user_ranking.rank(
         driver,
         organization_id,
-        await _checked(driver, organization_id, span),
+        await _checked(driver, organization_id, bounds),
         _order(by),
         skip=skip,
         most=most,
     )
-    return _cells(found, span), number
+    return _cells(found, bounds), number
 
 
-async def of(driver: Driver, organization_id: int, span: Span, users: Collection[str]) -> Mapping[Selection, Cell]:
-    """Returns the cells of some users over another span."""
-    within = await _checked(driver, organization_id, span)
+async def of(
+    driver: Driver, organization_id: int, bounds: Interval, users: Collection[str]
+) -> Mapping[Selection, Cell]:
+    """Returns the cells of some users within other bounds."""
+    within = await _checked(driver, organization_id, bounds)
     found = await user_ranking.read(driver, organization_id, within, users)
-    return _cells({**dict.fromkeys(users, DayActivity()), **found}, span)
+    return _cells({**dict.fromkeys(users, DayActivity()), **found}, bounds)
 
 
-def _cells(found: Mapping[str, DayActivity], span: Span) -> dict[Selection, Cell]:
+def _cells(found: Mapping[str, DayActivity], bounds: Interval) -> dict[Selection, Cell]:
+    whole = Selection.within(Filter(), bounds)
     return {
-        Selection(dimension=dimensions.USER, value=user, span=span): Cell(
+        whole.of_part(Filter(dimension=dimensions.USER, value=user)): Cell(
             {key: amount for column, key in _COUNTERS.items() if (amount := getattr(did, column))}
         )
         for user, did in found.items()
@@ -83,9 +87,9 @@ def _order(by: Order) -> UserOrder:
     )
 
 
-async def _checked(driver: Driver, organization_id: int, span: Span) -> UserSpan:
-    """Returns the span in days and edges; refuses edges of which raw events may be gone."""
-    start, end = timerange.instant(span.start), timerange.instant(span.end)
+async def _checked(driver: Driver, organization_id: int, bounds: Interval) -> UserSpan:
+    """Returns bounds in days and edges; refuses edges of which raw events may be gone."""
+    start, end = bounds.start, bounds.end
     first, last = _midnight(start + _DAY - timedelta(microseconds=1)), _midnight(end)
     edges = [(start, first), (last, end)] if first <= last else [(start, end)]
     edges = [(one, other) for one, other in edges if one < other]

@@ -95,10 +95,10 @@ async def snapshot(driver: Driver, organization_id: int) -> Snapshot | None:
 
 
 async def of_a_question(
-    driver: Driver, organization_id: int, counted: tuple[Dimension, ...], custom_seen: int | None
+    driver: Driver, organization_id: int, counted: tuple[Dimension, ...], *, has_custom: bool
 ) -> Snapshot | None:
     """Returns as much of the organization as it takes to count some raw events: by these pairs, and for custom metrics
-    if they are told to be counted up to a revision.
+    if they are asked about.
     """
     kept = await organizations.kept(driver, organization_id)
     if kept is None:
@@ -112,8 +112,8 @@ async def of_a_question(
         seen_leads=0,
         pairs=counted,
         incomplete=frozenset(),
-        custom=() if custom_seen is None else await custom_metrics.listed(driver, organization_id),
-        custom_seen=custom_seen or 0,
+        custom=await custom_metrics.listed(driver, organization_id) if has_custom else (),
+        custom_seen=await projections.seen(driver, organization_id, CUSTOM_METRICS) if has_custom else 0,
     )
 
 

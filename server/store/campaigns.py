@@ -41,6 +41,12 @@ async def described(driver: Driver, organization_id: int, campaign_ids: Collecti
     return {row[0]: Described(name=row[1], started_at=row[2], ended_at=row[3]) for row in rows}
 
 
+async def names(driver: Driver, organization_id: int, campaign_ids: Collection[str]) -> dict[str, str]:
+    """Returns what people call campaigns, of those of them whose names were told."""
+    found = await described(driver, organization_id, campaign_ids)
+    return {one: told.name for one, told in found.items() if told.name}
+
+
 async def take_over(driver: Driver, valid: Rows, filled: Rows, complete_from: datetime | None) -> None:
     """Makes the valid version what the filled one is, and keeps what raw events may be gone of: what was known of
     campaigns that were told of before an instant.

@@ -1,8 +1,8 @@
 """Values of a dimension in the order of a figure."""
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from server import quarters
 from server.catalog import cells, custom_metrics
@@ -24,6 +24,13 @@ _CUSTOM_VALUES = (
 )
 _LISTS = {is_own: _LIST.replace(":MEMBERS", _CUSTOM_VALUES if is_own else "members") for is_own in (False, True)}
 _LARGEST = 2**63 - 1  # a sum beyond it stays there
+_NO_KEY = 0  # of no counter: a value is there with it although nothing that is wanted was counted of it
+_COUNTED = """
+        UNION ALL
+        SELECT value, ARRAY[key], ARRAY[amount]
+        FROM unnest(:counted_values::text[], :counted_keys::integer[], :counted_amounts::bigint[])
+            AS c(value, key, amount)
+"""
 _COUNTER = "coalesce(sum(r.counter_amounts[array_position(r.counter_keys, (:{keys}::integer[])[{place}])]), 0)"
 
 
@@ -32,7 +39,7 @@ class Values:
     """Which values are ranked: those of a dimension that any figures of a span are kept by.
 
     Of a pair of which one value is given, prefix or suffix is what its values begin or end with. only is the only value
-    that is asked about.
+    that is asked about. counted has what comes on top of the span, such as the edges of a period, by value.
     """
 
     dimension: Dimension
@@ -40,10 +47,11 @@ class Values:
     prefix: str = ""
     suffix: str = ""
     only: str = ""
+    counted: Mapping[str, Cell] = field(default_factory=dict)
 
 
 @functools.cache
-def _statement(last: str, above: int, below: int) -> Statement:
+def _statement(last: str, above: int, below: int, *, has_counted: bool) -> Statement:
     """Returns the statement for a figure of so many counters: its text depends on nothing else."""
     sums = [_COUNTER.format(keys=keys, place=place) for keys, place in _places(above, below)]
     parts = " + ".join(f"(:signs::integer[])[{place}] * above_{place}" for place in range(1, above + 1)) or "0"
@@ -52,6 +60,7 @@ def _statement(last: str, above: int, below: int) -> Statement:
         f"{_RANK}\n{last}",
         DAY=int(quarters.Width.DAY),
         HOUR=int(quarters.Width.HOUR),
+        COUNTED=_COUNTED if has_counted else "",
         SUMS=", ".join(
             f"{total} AS {keys}_{place}" for total, (keys, place) in zip(sums, _places(above, below), strict=True)
         ),
@@ -67,7 +76,7 @@ async def rank(
     driver: Driver, organization_id: int, values: Values, by: Ranking, *, skip: int, most: int
 ) -> tuple[list[str], int]:
     """Returns values in order, from a place on, and how many there are in all."""
-    chosen = _statement(_ROWS, len(by.above), len(by.below))
+    chosen = _statement(_ROWS, len(by.above), len(by.below), has_counted=bool(values.counted))
     given = chosen.arguments(
         **_arguments(organization_id, values, by), descending=by.descending, skip=skip, most=max(1, most)
     )
@@ -85,7 +94,7 @@ async def rank_parts(
     and how many there are in all.
     """
     every = replace(parts[0], prefix="", suffix="")
-    chosen = _statement(_ROWS_OF_PARTS, len(by.above), len(by.below))
+    chosen = _statement(_ROWS_OF_PARTS, len(by.above), len(by.below), has_counted=bool(every.counted))
     given = chosen.arguments(
         **_arguments(organization_id, every, by),
         prefixes=[one.prefix for one in parts],
@@ -108,7 +117,7 @@ async def sums(
     """
     columns = ", ".join(f"least(above_{place}, {_LARGEST})::bigint" for place in range(1, len(keys) + 1))
     last = f"SELECT value, {columns} FROM sums LIMIT :most"  # noqa: S608 - constants of this file
-    chosen = _statement(last, len(keys), 0)
+    chosen = _statement(last, len(keys), 0, has_counted=bool(values.counted))
     by = Ranking(above=keys, signs=[1] * len(keys))
     rows = await driver.fetch(chosen.text, *chosen.arguments(**_arguments(organization_id, values, by), most=most))
     return {row[0]: Cell(dict(zip(keys, row[1:], strict=True))) for row in map(tuple, rows)}
@@ -122,7 +131,7 @@ async def most_used(
     """
     dimension = values.dimension
     is_own = is_custom(dimension.number)
-    chosen = _statement(_LISTS[is_own], len(by.above), len(by.below))
+    chosen = _statement(_LISTS[is_own], len(by.above), len(by.below), has_counted=bool(values.counted))
     escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     given = chosen.arguments(
         **_arguments(organization_id, values, by),
@@ -152,4 +161,22 @@ def _arguments(organization_id: int, values: Values, by: Ranking) -> dict[str, o
         "span_last": values.span.end,
         **signs,
         **keys,
+        **(_counted(values.counted, [*by.above, *by.below]) if values.counted else {}),
     }
+
+
+def _counted(counted: Mapping[str, Cell], wanted: Sequence[int]) -> dict[str, object]:
+    """Returns columns of what was counted of values: a row for each counter that is wanted."""
+    rows = [(value, *row) for value, cell in counted.items() for row in _rows(cell, wanted)]
+    columns = list(zip(*rows, strict=True)) or [()] * 3  # where no value has counters
+    return {
+        f"counted_{name}": list(column) for name, column in zip(("values", "keys", "amounts"), columns, strict=True)
+    }
+
+
+def _rows(cell: Cell, wanted: Sequence[int]) -> Iterator[tuple[int, int]]:
+    if cell.counters:
+        yield _NO_KEY, 0
+    for key in dict.fromkeys(wanted):
+        if cell.counters.get(key):
+            yield key, cell.counters[key]

@@ -121,8 +121,35 @@ async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, databas
     await caller.track_all(WORLD)
     await other.track_all([e("message.received", **SPRING), lead("created", 0, "l1", value_micros=1)])
 
+    await check_the_world(caller)
+    page = await check_orders(caller)
+    await check_other_roads(caller)
+    # Another organization knows nothing of all that.
+    assert [(one.campaign_id, one.name, counts(one.figures)[0]) for one in (await campaigns(other)).campaigns] == [
+        ("spring", "", 0)
+    ]
+    assert amounts((await campaigns(other)).total) == {"USD": (1, 1, 1, 0, 0, None, None)}
+    for call, reason in (
+        (campaigns(caller, order_by="nothing"), "UNKNOWN_METRIC"),
+        (campaigns(caller, currency="euro"), "INVALID_VALUE"),
+        (campaigns(caller, page_token=page.next_page_token), "PAGE_TOKEN_MISMATCH"),
+        (campaigns(other, order_by="roi", page_token=page.next_page_token), "PAGE_TOKEN_INVALID"),
+        (campaign(other, "autumn"), "CAMPAIGN_NOT_FOUND"),
+        (campaign(caller, ""), "REQUIRED_FIELD"),
+    ):
+        assert serving.refusal(await refused(call))[1] == reason
+    await hold_the_client(server, caller)
+    await check_beyond_the_limit(caller, database)
+    expired = await refused(campaigns(caller, order_by="roi", page_token=page.next_page_token))
+    assert serving.refusal(expired)[1] == "PAGE_TOKEN_EXPIRED"
+    assert (await audit.check(database, caller.organization_id)).mismatches == 0
+
+
+async def check_the_world(caller: Caller) -> None:
+    """Asks for the campaigns of the day, and for one of them by the hour, beside the day before."""
     previous = time_pb2.Comparison(mode=time_pb2.COMPARISON_MODE_PREVIOUS_PERIOD)
     answer = await campaigns(caller, comparison=previous)
+    assert answer.context.currency == "EUR"
     spring, autumn = answer.campaigns
     assert (spring.campaign_id, spring.name, spring.started_at.ToDatetime(DAY.tzinfo), spring.HasField("ended_at")) == (
         "spring",
@@ -144,16 +171,6 @@ async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, databas
     assert counts(autumn.earlier_figures) == (0, 0, 0, 0, 0)
     assert not autumn.earlier_figures.HasField("lead_conversion_rate")
 
-    # In other orders, a page at a time.
-    for order, expected in (("cohort_leads_lost", ["autumn", "spring"]), ("roi", ["spring", "autumn"])):
-        page = await campaigns(caller, order_by=order, page_size=1)
-        following = await campaigns(caller, order_by=order, page_size=1, page_token=page.next_page_token)
-        assert [one.campaign_id for one in (*page.campaigns, *following.campaigns)] == expected, order
-        assert (page.campaign_count, following.next_page_token) == (2, "")
-    ascending = metrics_service_pb2.SORT_DIRECTION_ASCENDING
-    by_pounds = await campaigns(caller, order_by="campaign_cost_micros", currency="GBP", direction=ascending)
-    assert [one.campaign_id for one in by_pounds.campaigns] == ["spring", "autumn"]
-
     one = await campaign(caller, "spring", granularity=time_pb2.GRANULARITY_HOUR, comparison=previous)
     assert (one.campaign, len(one.points)) == (spring, 24)
     assert {
@@ -164,7 +181,22 @@ async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, databas
     }
     assert amounts(one.points[12].figures)["EUR"][4:] == (150, 75, (40 - 150) / 150)
 
-    # The same figures by the roads that every metric has.
+
+async def check_orders(caller: Caller) -> campaign_service_pb2.ListCampaignsResponse:
+    """Asks in other orders, a page at a time; returns the first page of the last one."""
+    for order, expected in (("cohort_leads_lost", ["autumn", "spring"]), ("roi", ["spring", "autumn"])):
+        page = await campaigns(caller, order_by=order, page_size=1)
+        following = await campaigns(caller, order_by=order, page_size=1, page_token=page.next_page_token)
+        assert [one.campaign_id for one in (*page.campaigns, *following.campaigns)] == expected, order
+        assert (page.campaign_count, following.next_page_token) == (2, "")
+    ascending = metrics_service_pb2.SORT_DIRECTION_ASCENDING
+    by_pounds = await campaigns(caller, order_by="campaign_cost_micros", currency="GBP", direction=ascending)
+    assert [one.campaign_id for one in by_pounds.campaigns] == ["spring", "autumn"]
+    return page
+
+
+async def check_other_roads(caller: Caller) -> None:
+    """Asks for the same figures as every metric can be asked for, with the names of campaigns."""
     table = await caller.table(THE_DAY, "cohort_converted_value_micros", "leads_generated", by=["campaign", "currency"])
     rows = {tuple(row.values): [one.integer for one in row.figures] for row in table.rows}
     assert {key: row for key, row in rows.items() if row[1]} == {
@@ -172,26 +204,16 @@ async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, databas
         ("spring", "GBP"): [5, 1],
         ("spring", "USD"): [0, 1],
     }
+    assert {row.values[0]: row.display_name for row in table.rows} == {"spring": "Spring", "autumn": ""}
+    table = await caller.table(THE_DAY, "leads_generated", by=["campaign"])
+    assert [(row.values[0], row.display_name) for row in table.rows] == [("spring", "Spring"), ("autumn", "")]
+    request = metrics_service_pb2.ListDimensionValuesRequest(dimension="campaign", time_range=THE_DAY)
+    values = (await caller.ask("ListDimensionValues", request)).values
+    assert {one.value: one.display_name for one in values} == {"spring": "Spring", "autumn": ""}
 
-    # Another organization knows nothing of all that.
-    assert [(one.campaign_id, one.name, counts(one.figures)[0]) for one in (await campaigns(other)).campaigns] == [
-        ("spring", "", 0)
-    ]
-    assert amounts((await campaigns(other)).total) == {"USD": (1, 1, 1, 0, 0, None, None)}
 
-    for call, reason in (
-        (campaigns(caller, order_by="nothing"), "UNKNOWN_METRIC"),
-        (campaigns(caller, currency="euro"), "INVALID_VALUE"),
-        (campaigns(caller, page_token=page.next_page_token), "PAGE_TOKEN_MISMATCH"),
-        (campaigns(other, order_by="roi", page_token=page.next_page_token), "PAGE_TOKEN_INVALID"),
-        (campaign(other, "autumn"), "CAMPAIGN_NOT_FOUND"),
-        (campaign(caller, ""), "REQUIRED_FIELD"),
-    ):
-        assert serving.refusal(await refused(call))[1] == reason
-
-    await hold_the_client(server, caller)
-
-    # A campaign beyond the limit.
+async def check_beyond_the_limit(caller: Caller, database: Database) -> None:
+    """Asks after a campaign beyond the limit has come."""
     async with database.ingest() as driver:
         beyond = Candidate(dimensions.CAMPAIGN.member_kind, "beyond", 0)
         await members.enrol(driver, {caller.organization_id: [beyond]})
@@ -202,10 +224,6 @@ async def test_what_became_of_the_leads_of_campaigns(accounts: Accounts, databas
     assert (counts(answer.without_campaign), amounts(answer.without_campaign)) == ((1, 0, 1, 0, 0), {})
     assert amounts(answer.total)["EUR"][:2] == (3, 52)
     assert serving.refusal(await refused(campaign(caller, "beyond")))[1] == "CARDINALITY_OVERFLOW"
-    expired = await refused(campaigns(caller, order_by="roi", page_token=page.next_page_token))
-    assert serving.refusal(expired)[1] == "PAGE_TOKEN_EXPIRED"
-    assert answer.context.currency == "EUR"
-    assert (await audit.check(database, caller.organization_id)).mismatches == 0
 
 
 async def hold_the_client(server: Running, caller: Caller) -> None:
@@ -237,7 +255,11 @@ async def hold_the_client(server: Running, caller: Caller) -> None:
     ]
     assert [row for row, *_ in found[4:]] == ["without_campaign", "total", "total", "total"]
     sheet = await commands.csv(server.address, caller, "campaigns", "spring", *dates, "--compare", "previous")
-    assert [row["row"] for row in sheet[:5]] == ["period", "period", "period", "earlier", "point"]
+    assert [(row["row"], row["state"]) for row in sheet[:5]] == [
+        *([("period", "")] * 3),
+        ("earlier", ""),
+        ("point", "whole"),
+    ]
     document = await commands.document(server.address, caller, "campaigns", "spring", *dates)
     assert document["campaign"]["figures"]["cohort_leads_converted"] == 2
     assert document["campaign"]["ended_at"] is None

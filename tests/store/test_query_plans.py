@@ -1,9 +1,9 @@
 """Plans are those that the statements' comments promise: ranges of indexes, whatever the statistics say."""
 
-import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ import pytest
 
 from server import timerange
 from server.catalog import dimensions, figures, registry
+from server.catalog.cells import Cell
 from server.catalog.custom_counting import ValueKey
 from server.catalog.filters import Filter
 from server.events.event import conversation_key_of
@@ -211,7 +212,8 @@ ROLLUPS = [RollupKey(dimensions.AGENT.number, agent, 1, QUARTER - ago) for agent
 
 
 RANKED = Values(dimension=dimensions.CHANNEL, span=PERIOD.span)
-RANKED_PARTS = [dataclasses.replace(RANKED, prefix=one, suffix=one) for one in "ab"]
+EDGED = replace(RANKED, counted={"web": Cell(dict.fromkeys(EVENTS.above, 1))})
+RANKED_PARTS = [replace(RANKED, prefix=one, suffix=one) for one in "ab"]
 
 
 def slots_read(*names: str) -> Callable[[Driver], Awaitable[object]]:
@@ -225,6 +227,13 @@ STATEMENTS: dict[str, tuple[Callable[[Driver], Awaitable[object]], dict[str, tup
     "slots of several": (slots_read(*AGENTS), {"slot_rollups": SLOT, "deltas": KEYS["deltas"]}),
     "values that are ranked": (
         lambda driver: ranking.rank(driver, 3, RANKED, EVENTS, skip=0, most=5),
+        {
+            "rollups": ("organization_id", "dimension", "granularity", "bucket"),
+            "deltas": ("organization_id", "dimension", "bucket"),
+        },
+    ),
+    "values that are ranked with what was counted of edges": (
+        lambda driver: ranking.rank(driver, 3, EDGED, EVENTS, skip=0, most=5),
         {
             "rollups": ("organization_id", "dimension", "granularity", "bucket"),
             "deltas": ("organization_id", "dimension", "bucket"),

@@ -38,5 +38,5 @@ def test_a_place_belongs_to_its_list_alone() -> None:
 
 
 def test_a_page_of_a_table_is_no_place_in_a_list() -> None:
-    token = TOKENS.token(7, "question", Page(epoch="e", revision=3, skip=1, shown=[]))
+    token = TOKENS.token(7, "question", Page(epoch="e", revision=3, skip=1, shown=[], exact_bounds=(True, False)))
     assert refused(7, "question", token) is Reason.PAGE_TOKEN_INVALID

@@ -14,6 +14,9 @@
 --   above, below                       integer[]: the keys of the counters whose sums make the figure: those above are
 --                                      added up, each times its sign, and divided by those below, if there are any
 --   signs                              integer[]: 1 or −1 for each of those above
+--   counted_values, counted_keys, counted_amounts
+--                                      text[], integer[], bigint[]: counters that come on top, each with its value,
+--                                      where :COUNTED has the rows that are made of them
 --
 -- OFFSET 0 keeps the planner from turning the lookups round: one range of the index by bucket for each segment is right
 -- whatever the statistics say.
@@ -52,6 +55,7 @@ WITH widened AS MATERIALIZED (
         SELECT value, counter_keys, counter_amounts FROM deltas
         WHERE organization_id = :organization_id AND dimension = :dimension
             AND bucket >= :span_first AND bucket < :span_last
+        :COUNTED
     ) AS r
     WHERE (:only = '' OR r.value = :only) AND r.value <> '' AND r.value <> :other AND r.counter_keys <> '{}'
         AND starts_with(r.value, :prefix) AND right(r.value, length(:suffix)) = :suffix

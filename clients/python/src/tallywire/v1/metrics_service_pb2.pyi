@@ -1774,8 +1774,8 @@ class MetricRow(google.protobuf.message.Message):
     SERIES_FIELD_NUMBER: builtins.int
     EARLIER_FIGURES_FIELD_NUMBER: builtins.int
     display_name: builtins.str
-    """display_name is what people call the value, where that is known: the name of an agent. With two dimensions it is
-    the name of the agent among them.
+    """display_name is what people call the value, where that is known: the name of an agent or a campaign. With two
+    dimensions it is the name of the agent among them, else of the campaign.
     """
     @property
     def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
@@ -1910,7 +1910,7 @@ class DimensionValue(google.protobuf.message.Message):
     value: builtins.str
     """value is the value, as in filters."""
     display_name: builtins.str
-    """display_name is what people call it, where that is known: the name of an agent."""
+    """display_name is what people call it, where that is known: the name of an agent or a campaign."""
     events: builtins.int
     """events is the number of events in the period that carry it."""
     def __init__(

@@ -184,11 +184,11 @@ class TimeRange(google.protobuf.message.Message):
     """TimeRange is the period that a question is about: the half-open interval [start, end) of the times at which events
     occurred.
 
-    Figures are kept per quarter of an hour. Bounds within a quarter hour are exact to the microsecond in GetOverview,
-    GetAgentMetrics, GetUsageTrends and GetConversationMetrics: what occurred between such a bound and the next quarter
-    hour is counted from raw events. Where raw events are no longer kept, where those quarter hours have more than 20,000
-    events, and in all other questions, start is moved back, and end is moved forward, to a quarter hour (UTC).
-    AnswerContext says which bounds were used. Since 1980 the offset of every IANA time zone has been a multiple of 15
+    Figures are kept per quarter of an hour. Bounds within a quarter hour are exact to the microsecond in every question
+    but GetDailyStats, which answers for whole days: what occurred between such a bound and the next quarter hour is
+    counted from raw events. Where raw events are no longer kept, and where those quarter hours, with those of an earlier
+    period that the question compares with, have more than 20,000 events, start is moved back, and end is moved forward,
+    to a quarter hour (UTC). AnswerContext says which bounds were used. Since 1980 the offset of every IANA time zone has been a multiple of 15
     minutes, so midnight in any zone is a quarter hour.
     """
 
