@@ -24,7 +24,10 @@ class AgentKind(enum.IntEnum):
 
 
 class AgentEvent(NamedTuple):
-    """An event of an agent, as far as what is known of the agent depends on it. Unset texts are empty."""
+    """An event of an agent, as far as what is known of the agent depends on it. Unset texts are empty.
+
+    One without a type stands for some events that say no more than that the agent was seen, or for none.
+    """
 
     revision: int
     received_at: int
@@ -36,6 +39,7 @@ class AgentEvent(NamedTuple):
     name: str
     kind: int
     agent_version: str
+    events: int = 1
 
 
 @dataclass(slots=True, kw_only=True)

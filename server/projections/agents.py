@@ -35,7 +35,7 @@ class Agents:
         if told:
             await _take_kinds(driver, rows, portion.events)
             await stored.TABLE.merge(driver, rows, told)
-        return Advance(position=portion.reached, events=len(portion.events), changes={})
+        return Advance(position=portion.reached, events=sum(event.events for event in portion.events), changes={})
 
     async def replace(
         self, driver: Driver, valid: Rows, filled: Rows, complete_from: datetime | None, after: bytes

@@ -77,6 +77,8 @@ async def _told_by_humans(
         return events
     first, last = events[0].revision, events[-1].revision
     kinds = await stored_agents.known_kinds(driver, organization_id, agents, first, last)
+    if not kinds.changes:
+        return events
     return [
         event._replace(by_human=True)
         if _has_unknown_writer(event) and kinds.is_human(event.agent_id, event.revision)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from server.events.agent_profile import AgentEvent, AgentKind, AgentProfile, KindChange, KnownKinds, Told
-from server.store import following, instants, projections
+from server.store import following, instants, projections, statements
 from server.store.database import Driver
 from server.store.following import FollowedEvents
 from server.store.projection_rows import MergingTable
@@ -19,17 +19,7 @@ TABLE = MergingTable(
     newest={"name": "text", "kind": "smallint", "agent_version": "text", "team_id": "text"},
 )
 _VERSION = projections.VERSION.format("agents")
-_DESCRIBED = "CASE WHEN event_type LIKE 'agent.%' THEN detail END"
-_EVENTS = following.statement(
-    (
-        "agent_id",
-        "coalesce(team_id, '')",
-        f"coalesce({_DESCRIBED} ->> 'name', '')",
-        f"coalesce(({_DESCRIBED} ->> 'kind')::smallint, 0)",
-        f"coalesce({_DESCRIBED} ->> 'version', '')",
-    ),
-    "agent_id IS NOT NULL",
-)
+_EVENTS = statements.load("agent_events_after")
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
 _TOLD_KINDS = f"""
     SELECT a.agent_id, {instants.selected("a.kind_at")}, a.kind FROM unnest($3::text[]) AS w(agent_id)
@@ -66,10 +56,17 @@ _KINDS = f"""
 async def events_after(
     driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
 ) -> FollowedEvents[AgentEvent]:
-    """Returns the events of agents after a position up to a revision, in the order of revisions, as many as a limit
-    allows.
+    """Returns what the events of agents after a position up to a revision say, in the order of revisions, as many as a
+    limit allows to look at.
     """
-    return await following.read(driver, _EVENTS, AgentEvent, organization_id, position, until, limit)
+    arguments = _EVENTS.arguments(
+        organization_id=organization_id,
+        revision=position.revision,
+        revised_at=position.revised_at,
+        until=until,
+        looked_at=limit,
+    )
+    return following.read_off(await driver.fetch(_EVENTS.text, *arguments), AgentEvent._make, 2 * limit + 1)
 
 
 async def told_kinds(driver: Driver, rows: Rows, agent_ids: Collection[str]) -> dict[str, Told]:

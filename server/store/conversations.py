@@ -68,7 +68,7 @@ async def events_after(
     """Returns the events of conversations after a position up to a revision, in the order of revisions, as many as a
     limit allows.
     """
-    return await following.read(driver, _EVENTS, ConversationEvent, organization_id, position, until, limit)
+    return await following.read(driver, _EVENTS, ConversationEvent._make, organization_id, position, until, limit)
 
 
 def selected(name: str, table: str = "c") -> str:

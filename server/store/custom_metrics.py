@@ -1,8 +1,9 @@
 """Custom metrics: what organizations have defined, how far each is counted, and the events that they count."""
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
@@ -277,8 +278,8 @@ async def events_after(
     )
 
 
-def _event(_revision: int, _received_at: int, occurred_at: int, event_key: bytes, event_type: str, *rest: str) -> Event:
-    event_id, *ids, detail, properties = rest
+def _event(row: Iterable[Any]) -> Event:
+    _revision, _received_at, occurred_at, event_key, event_type, event_id, *ids, detail, properties = row
     return Event._make(
         (
             event_id or id_of(event_key) or "",

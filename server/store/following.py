@@ -1,9 +1,11 @@
 """Events as projections read them: those after a position, in the order of revisions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import asyncpg
 
 from server import timerange
 from server.store import statements
@@ -37,7 +39,7 @@ def statement(columns: Sequence[str], condition: str) -> Statement:
 async def read(
     driver: Driver,
     chosen: Statement,
-    make: Callable[..., EventT],
+    make: Callable[[Iterable[Any]], EventT],
     organization_id: int,
     position: ProjectionPosition,
     until: int,
@@ -56,11 +58,17 @@ async def read(
         looked_at=limit * _LOOKED_AT,
         **more,
     )
-    rows = await driver.fetch(chosen.text, *arguments)
+    return read_off(await driver.fetch(chosen.text, *arguments), make, limit)
+
+
+def read_off(
+    rows: Sequence[asyncpg.Record], make: Callable[[Iterable[Any]], EventT], limit: int
+) -> FollowedEvents[EventT]:
+    """Returns what is made of rows that begin as those of such a statement do, of which a limit allows so many."""
     if len(rows) < limit and None not in map(_event_type, rows):
-        return FollowedEvents(events=[make(*row) for row in rows])
+        return FollowedEvents(events=list(map(make, rows)))
     unread, received_at = rows[-1][0], rows[-1][1]  # a revision of which some may be missing
     return FollowedEvents(
-        events=[make(*row) for row in rows if row[0] < unread],
+        events=[make(row) for row in rows if row[0] < unread],
         reached=ProjectionPosition(revision=unread - 1, revised_at=timerange.of_microseconds(received_at)),
     )

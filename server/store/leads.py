@@ -57,7 +57,8 @@ async def events_after(
     return await following.read(driver, _EVENTS, _event, organization_id, position, until, limit)
 
 
-def _event(_revision: int, _received_at: int, at: int, key: bytes, event_type: str, *told: Any) -> Any:
+def _event(row: Iterable[Any]) -> Any:
+    _revision, _received_at, at, key, event_type, *told = row
     lead_id, agent_id, channel, team_id, campaign_id, stage, value, currency, name = told
     if event_type in campaign.EVENT_TYPES:
         return CampaignEvent(at, event_type, campaign_id, name)

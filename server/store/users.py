@@ -61,7 +61,7 @@ async def events_after(
     """Returns the events of users after a position up to a revision, in the order of revisions, as many as a limit
     allows.
     """
-    return await following.read(driver, _EVENTS, UserEvent, organization_id, position, until, limit)
+    return await following.read(driver, _EVENTS, UserEvent._make, organization_id, position, until, limit)
 
 
 async def add_days(driver: Driver, rows: Rows, days: Mapping[UserDay, DayActivity]) -> None:
