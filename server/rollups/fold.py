@@ -33,8 +33,9 @@ async def fold(database: Database, organization_id: int, limit: int = BATCH_DELT
                 return 0
             added = _by_rollup(taken.cells, widened_until)
             existing = await rollups.load(driver, organization_id, list(added))
-            for key, cell in existing.items():
-                added[key].add(cell)
+            for key, cell in existing.items():  # mostly the larger ones: adding costs by what is added
+                cell.add(added[key])
+                added[key] = cell
             await rollups.save(driver, organization_id, added)
             now = await rollups.note_fold(driver, organization_id, taken.deltas)
             await _fold_slots(driver, organization_id, taken.slots, now)
