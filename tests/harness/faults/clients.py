@@ -9,14 +9,15 @@ from datetime import datetime
 
 from tallywire import AsyncClient, TallywireError
 from tallywire.v1 import event_pb2, event_service_pb2
+from tests.harness.faults import patience
 from tests.harness.faults.history import ACCEPTED, DUPLICATE, REJECTED, Call, Failure, History, Read, now
 from tests.harness.faults.plain import PlainClient
 from tests.harness.faults.workload import Business, Fact, message
 
 MAX_FACTS = 5_000  # per organization; what is sent after that was sent before
 _RESEND, _CANCEL, _HURRY, _BOTH, _AT_ONCE = 0.1, 0.12, 0.12, 0.06, 0.04  # how often
-_PATIENCE = 2.0  # seconds for an ordinary call
-_LAST_PATIENCE = 10.0  # once no fault comes any more
+_PATIENCE = 2.0 * patience.FACTOR  # seconds for an ordinary call
+_LAST_PATIENCE = 10.0 * patience.FACTOR  # once no fault comes any more
 _LARGEST_BATCH = 200
 _STATUSES = {
     event_service_pb2.EVENT_STATUS_ACCEPTED: ACCEPTED,

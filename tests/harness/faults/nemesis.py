@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 
 from server.local import embedded
-from tests.harness.faults import redis_faults
+from tests.harness.faults import patience, redis_faults
 from tests.harness.faults.history import Fault, History, now
 from tests.harness.faults.processes import Program
 from tests.harness.faults.redis_faults import Kept
@@ -21,7 +21,9 @@ _DOWN = 0.3  # seconds that a killed engine stays down, at most
 _AWAY, _LONG_AWAY = 1.0, 60.0  # seconds that Redis is away on purpose; the latter once, in runs that are long enough
 _LONG_RUN = 90.0  # seconds
 _TRIES = 5
-_PATIENCE = 4  # times what a run should take
+_PATIENCE = 4  # times what a run should take, and
+_PATIENCE_SECONDS = 30.0  # at least
+_SLOWER = 1.3  # as long is each pause after that time: where servers take long to start, kills must not come too soon
 
 
 class Nemesis:
@@ -46,17 +48,21 @@ class Nemesis:
         ]
 
     async def run(self, seconds: float, enough: Callable[[], bool]) -> None:
-        """Does harm for some time, for up to four times as long where that was not enough for a slow machine, and
-        returns once the engines run again.
+        """Does harm for some time, for longer and more and more slowly where that was not enough for a slow machine,
+        and returns once the engines run again.
         """
-        loop = asyncio.get_running_loop()
-        ends, latest = loop.time() + seconds, loop.time() + _PATIENCE * seconds
+        loop, pace = asyncio.get_running_loop(), 1.0
+        ends, latest = (
+            loop.time() + seconds,
+            loop.time() + max(_PATIENCE * seconds, patience.FACTOR * _PATIENCE_SECONDS),
+        )
         if seconds >= _LONG_RUN:
             await self._kill_redis(_LONG_AWAY)
         weights = [weight for weight, _ in self._actions]
         try:
             while loop.time() < ends or (loop.time() < latest and not enough()):
-                await asyncio.sleep(self._dice.uniform(_SHORTEST, _LONGEST))
+                pace *= _SLOWER if loop.time() >= ends else 1
+                await asyncio.sleep(self._dice.uniform(_SHORTEST, _LONGEST) * pace)
                 (_, action), *_ = self._dice.choices(self._actions, weights)
                 await action()
         finally:

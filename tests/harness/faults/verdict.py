@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.harness.faults import patience
 from tests.harness.faults.checker import Violation
 
 # Seconds after which a phase hangs; that of the faults comes on top of their own.
 _LIMITS = {
     "start": 90,
-    "faults": 60,
+    "faults": 120,
     "recovery": 30,
     "retries": 30,
     "projections": 30,
@@ -83,7 +84,7 @@ class Verdict:
     @contextlib.asynccontextmanager
     async def phase(self, name: str, *, extra: float = 0) -> AsyncIterator[None]:
         """A part of a run that has a time limit of its own."""
-        limit, began = _LIMITS[name] + extra, time.monotonic()
+        limit, began = patience.FACTOR * _LIMITS[name] + extra, time.monotonic()
         timeout = asyncio.timeout(limit)
         try:
             async with timeout:
