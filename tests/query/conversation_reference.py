@@ -4,7 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from tallywire import AsyncClient
@@ -14,12 +14,12 @@ from tallywire.v1 import event_pb2
 _RANK = {"conversation.escalated": 4, "conversation.resolved": 3, "conversation.abandoned": 2, "conversation.ended": 1}
 _OUTCOMES = ("conversations_ended", "conversations_abandoned", "conversations_resolved", "conversations_escalated")
 _MESSAGES = ("message.received", "message.sent")
-_DAY = 86_400
+_DAY = 86_400 * 10**6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """How a conversation was closed, in seconds since 1970, and when that was taken back."""
+    """How a conversation was closed, in microseconds since 1970, and when that was taken back."""
 
     at: int
     outcome: str
@@ -87,7 +87,16 @@ def _parts(events: Sequence[event_pb2.Event]) -> Iterable[Closed]:
 
 
 def _at(event: event_pb2.Event) -> int:
-    return event.occurred_at.seconds
+    return event.occurred_at.ToMicroseconds()
+
+
+def _waited(one: Known, until: int) -> int:
+    """Milliseconds from its beginning."""
+    return max(0, until - one.began) // 1000
+
+
+def _local(at: int, zone: tzinfo) -> datetime:
+    return datetime.fromtimestamp(at // 10**6, zone)
 
 
 async def check(
@@ -98,7 +107,7 @@ async def check(
     for event in events:
         by_id[event.conversation_id].append(event)
     everything = [_known(some) for name, some in by_id.items() if name]
-    first, last = int(start.timestamp()), int(end.timestamp())
+    first, last = (int(one.timestamp()) * 10**6 for one in (start, end))
     closed = [one for one in everything if one.closed and first <= one.closed.at < last]
     began = [one for one in everything if first <= one.began < last]
     options = {"time_zone": zone, "granularity": "day", "top": 100, "durable_days": days, "repeat_days": days}
@@ -130,9 +139,9 @@ def _check_figures(figures: messages.ConversationFigures, closed: Sequence[Known
     if closed:
         assert figures.resolution_rate == outcomes["conversations_resolved"] / len(closed)
     assert figures.conversations_reopened == sum(one.is_reopened for one in closed)
-    _check_distribution(figures.duration_ms, [max(0, one.closed.at - one.began) * 1000 for one in closed if one.closed])
+    _check_distribution(figures.duration_ms, [_waited(one, one.closed.at) for one in closed if one.closed])
     _check_distribution(figures.messages, [one.messages for one in closed])
-    waits = [max(0, one.first_sent - one.began) * 1000 for one in began if one.first_sent is not None]
+    waits = [_waited(one, one.first_sent) for one in began if one.first_sent is not None]
     _check_distribution(figures.first_response_ms, waits)
 
 
@@ -160,16 +169,16 @@ def _check_breakdown(
     assert rows == {name: count for name, count in expected.items() if name}
     assert found.rest.conversations_closed == expected[""]
     for row in found.rows:
-        durations = [max(0, one.closed.at - one.began) for one in closed if one.closed and value(one) == row.value]
-        assert row.figures.duration_ms.sum == 1000 * sum(durations), row.value
+        durations = [_waited(one, one.closed.at) for one in closed if one.closed and value(one) == row.value]
+        assert row.figures.duration_ms.sum == sum(durations), row.value
 
 
 def _check_times(
     answer: messages.GetConversationMetricsResponse, closed: Sequence[Known], began: Sequence[Known], zone: ZoneInfo
 ) -> None:
     """By hour of the week and by day, on the clock of the zone."""
-    starts = [datetime.fromtimestamp(one.began, zone) for one in began]
-    ends = [datetime.fromtimestamp(one.closed.at, zone) for one in closed if one.closed]
+    starts = [_local(one.began, zone) for one in began]
+    ends = [_local(one.closed.at, zone) for one in closed if one.closed]
     by_hour = [Counter((at.isoweekday(), at.hour) for at in times) for times in (starts, ends)]
     for hour in answer.hours_of_week:
         place = hour.weekday, hour.hour
@@ -188,7 +197,7 @@ def _check_followed(
     closed: Sequence[Known],
     first: int,
     last: int,
-    seconds: int,
+    span: int,
 ) -> None:
     """All is so long ago that everything is known."""
     by_user: dict[str, list[Known]] = defaultdict(list)
@@ -197,7 +206,7 @@ def _check_followed(
 
     def is_followed(one: Known, at: int, *, topic: str = "") -> bool:
         others = (other for other in by_user[one.user] if one.user and other is not one)
-        return any(at <= other.began < at + seconds and topic in ("", other.topic) for other in others)
+        return any(at <= other.began < at + span and topic in ("", other.topic) for other in others)
 
     repeated = [one for one in closed if one.closed and is_followed(one, one.closed.at)]
     back = answer.repeat_contacts
@@ -209,9 +218,7 @@ def _check_followed(
         if part.outcome == "conversations_resolved" and first <= part.at < last
     ]
     reopened = [
-        (one, part)
-        for one, part in resolutions
-        if part.reopened_at is not None and part.reopened_at < part.at + seconds
+        (one, part) for one, part in resolutions if part.reopened_at is not None and part.reopened_at < part.at + span
     ]
     followed = [
         one for one, part in resolutions if (one, part) not in reopened and is_followed(one, part.at, topic=one.topic)
@@ -224,5 +231,5 @@ def _check_followed(
 def whole_days(events: Iterable[event_pb2.Event]) -> tuple[datetime, datetime]:
     """Midnights around events."""
     times = [_at(one) for one in events]
-    start = datetime.fromtimestamp(min(times), UTC).replace(hour=0, minute=0, second=0)
-    return start, datetime.fromtimestamp(max(times), UTC).replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    start = _local(min(times), UTC).replace(hour=0, minute=0, second=0)
+    return start, _local(max(times), UTC).replace(hour=0, minute=0, second=0) + timedelta(days=1)

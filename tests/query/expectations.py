@@ -1,6 +1,8 @@
 """Holds every figure that was worked out without the service against what the service answers."""
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tallywire import AsyncClient
+from tallywire.v1 import event_pb2
 
 OUTCOMES = ("resolved", "escalated", "abandoned", "ended")
 PERCENTILES = (50, 90, 95, 99)
@@ -121,6 +124,30 @@ async def _check_agent(client: AsyncClient, expected: Expected, figures: dict[st
     assert sum(rates) == pytest.approx(1)
     _check_response_times(agent, figures["response_time_ms"])
     _check_mean(agent, "satisfaction_score", figures["satisfaction_score"])
+
+
+async def check_tables(client: AsyncClient, expected: Expected, events: Iterable[event_pb2.Event]) -> None:
+    """Fails unless tables of cost and tokens by agent and of calls by endpoint are those of the events."""
+    metrics = ("messages_sent", "prompt_tokens", "completion_tokens", "cost_micros")
+    told: dict[str, Counter[str]] = {}
+    tools = Counter[str]()
+    for event in events:
+        of_agent = told.setdefault(event.agent_id, Counter())
+        if event.event_type == "message.sent":
+            of_agent["messages_sent"] += 1
+            of_agent.update({name: getattr(event.message, name) for name in metrics[1:]})
+        tools[event.api.endpoint] += event.event_type == "api.called"
+    by_agent = await client.query_metrics(expected.start, expected.end, metrics, group_by="agent")
+    assert {
+        row.values[0]: {name: one.integer for name, one in zip(metrics, row.figures, strict=True)}
+        for row in by_agent.rows
+    } == {agent: {name: counts[name] for name in metrics} for agent, counts in told.items()}
+    by_tool = await client.query_metrics(
+        expected.start, expected.end, ["api_calls"], group_by="endpoint", page_size=1000
+    )
+    assert {row.values[0]: row.figures[0].integer for row in by_tool.rows} == {
+        name: count for name, count in tools.items() if name and count
+    }
 
 
 def _check_response_times(answer: Any, figures: dict[str, Any]) -> None:

@@ -1,11 +1,8 @@
 """The real replays come back through the RPCs figure by figure: without a worker, with one, folded, and sent twice."""
 
 import asyncio
-import contextlib
 import time
-from collections import Counter
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +21,11 @@ from server.rollups import audit, fold
 from server.store import rollups
 from server.store.database import Database
 from tallywire import AsyncClient
-from tallywire.errors import DeadlineExceeded
-from tallywire.v1 import event_pb2, event_service_pb2
+from tallywire.v1 import event_pb2
 from tests.support import effort
-from tests.support.waiting import PATIENCE
+from tests.support.replaying import replay, until_followed
 
 CHITCHAT = Path(__file__).parents[1] / "data" / "chitchat_expected.json"
-
-
-async def replay(client: AsyncClient, events: Iterable[event_pb2.Event]) -> Counter[str]:
-    """Sends events in batches of 500, a few at once, and returns how many had which result."""
-    iterator, results = iter(events), Counter[str]()
-    slots = asyncio.Semaphore(4)
-
-    async def send(batch: list[event_pb2.Event]) -> None:
-        try:
-            for result in await client.track_batch(batch):
-                results[event_service_pb2.EventStatus.Name(result.status)] += 1
-        finally:
-            slots.release()
-
-    async with asyncio.TaskGroup() as group:
-        while batch := list(islice(iterator, 500)):
-            await slots.acquire()
-            group.create_task(send(batch))
-    return results
 
 
 async def hold(
@@ -56,19 +33,10 @@ async def hold(
 ) -> None:
     """Replays without a worker, folds, and checks every figure before and after."""
     assert await replay(client, events) == {"EVENT_STATUS_ACCEPTED": len(events)}
-    await until_followed(client, expected)
+    await until_followed(client, expected.start, expected.end)
     await expectations.check(client, expected)
     assert await fold.fold_all(database, organization) > 0
     await expectations.check(client, expected)
-
-
-async def until_followed(client: AsyncClient, expected: Expected) -> None:
-    """Asks until projections have followed, which a slow machine may need more than one call for: their steps stay."""
-    async with asyncio.timeout(5 * PATIENCE):
-        while True:
-            with contextlib.suppress(DeadlineExceeded):
-                await client.overview(expected.start, expected.end)
-                return
 
 
 async def send_again(client: AsyncClient, expected: Expected, events: list[event_pb2.Event]) -> None:
@@ -121,37 +89,13 @@ def assert_same(found: Any, expected: Any) -> None:
             assert found == (pytest.approx(expected, rel=1e-12) if isinstance(expected, float) else expected)
 
 
-async def hold_tables(client: AsyncClient, expected: Expected, events: list[event_pb2.Event]) -> None:
-    """Cost and tokens by the model that answered, and calls by the tool that was called, are those of the events."""
-    metrics = ("messages_sent", "prompt_tokens", "completion_tokens", "cost_micros")
-    told: dict[str, Counter[str]] = {}
-    tools = Counter[str]()
-    for event in events:
-        of_agent = told.setdefault(event.agent_id, Counter())
-        if event.event_type == "message.sent":
-            of_agent["messages_sent"] += 1
-            of_agent.update({name: getattr(event.message, name) for name in metrics[1:]})
-        tools[event.api.endpoint] += event.event_type == "api.called"
-    by_agent = await client.query_metrics(expected.start, expected.end, metrics, group_by="agent")
-    assert {
-        row.values[0]: {name: one.integer for name, one in zip(metrics, row.figures, strict=True)}
-        for row in by_agent.rows
-    } == {agent: {name: counts[name] for name in metrics} for agent, counts in told.items()}
-    by_tool = await client.query_metrics(
-        expected.start, expected.end, ["api_calls"], group_by="endpoint", page_size=1000
-    )
-    assert {row.values[0]: row.figures[0].integer for row in by_tool.rows} == {
-        name: count for name, count in tools.items() if name and count
-    }
-
-
 @pytest.mark.skipif(
     not tau2.DATA.exists(), reason="the tau2-bench runs are not part of this repository and do not lie beside it"
 )
 async def test_tau2(client: AsyncClient, database: Database, organization: int) -> None:
     expected, events = Expected.read(tau2.DATA / "expected.json"), list(tau2.events())
     await hold(client, database, organization, expected, events)
-    await hold_tables(client, expected, events)
+    await expectations.check_tables(client, expected, events)
     await send_again(client, expected, events)
     await audited(database, organization)
     assert (await rebuild(database, organization, PROJECTION, lambda _: None)).events > 0

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import asyncpg
 
@@ -101,10 +102,19 @@ class World:
             yield Served(address=address, pid=process.pid)
 
     @contextlib.asynccontextmanager
-    async def worker(self) -> AsyncIterator[None]:
+    async def worker(self) -> AsyncIterator[asyncio.subprocess.Process]:
         """A worker, from the moment at which it is told to start."""
-        async with _process("workers", environment=self._environment(TALLYWIRE_LOG_LEVEL="warning")):
-            yield
+        async with self.program("workers") as process:
+            yield process
+
+    @contextlib.asynccontextmanager
+    async def program(self, *arguments: str, log: Path | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
+        """`python -m …` on this database, told to end in order at the end of the block; log gets all that it logs."""
+        environment = self._environment(TALLYWIRE_LOG_LEVEL="warning" if log is None else "info")
+        with contextlib.ExitStack() as stack:
+            output = None if log is None else stack.enter_context(log.open("wb"))
+            async with _process(*arguments, environment=environment, stderr=output) as process:
+                yield process
 
     async def until_folded(self) -> None:
         """Returns when a worker has left no delta."""
@@ -165,9 +175,11 @@ async def until(connection: "asyncpg.Connection[asyncpg.Record]", question: str)
 
 
 @contextlib.asynccontextmanager
-async def _process(*arguments: str, environment: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _process(
+    *arguments: str, environment: dict[str, str], stderr: IO[bytes] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """`python -m …`, told to end in order at the end of the block."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", *arguments, env=environment)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", *arguments, env=environment, stderr=stderr)
     try:
         yield process
     finally:
