@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, Run] = {
     "latency": single.latency,
     "replay": ingest.replay,
     "fold": workers.fold,
+    "first": workers.first,
     "overview": questions.overview,
     "agent": questions.agent,
     "trends": questions.trends,

@@ -1,7 +1,10 @@
-"""What needs a worker or several processes: folding, what events take up once folded, and a second server process."""
+"""What is about workers and several processes: folding, projecting, questions without a worker, what events take up
+once folded, and a second server process.
+"""
 
 import asyncio
 import contextlib
+import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -11,14 +14,17 @@ from typing import cast
 from server.projections.registry import PROJECTIONS
 from server.store import projections
 from server.store.database import Driver
+from tallywire import requests
+from tallywire.v1 import metrics_service_pb2 as messages
 from tests.harness.bench import sending
 from tests.harness.bench.made import Recipe, json_bytes, live, made_up
-from tests.harness.bench.report import Figure, at_least, at_most, of_rounds
+from tests.harness.bench.report import Figure, at_least, at_most, of_rounds, percentile
 from tests.harness.bench.suite import Bench
 from tests.harness.bench.world import World, until
 
 _TABLES = ("events", "event_keys", "rollups", "deltas")
 _DAY_TENANTS = 10
+_OVERVIEW = "/tallywire.v1.MetricsService/GetOverview"
 _PROJECT_SECONDS = 300.0
 _LOOK_SECONDS = 0.01
 _SIZE = (
@@ -114,6 +120,38 @@ async def _until_projected(world: World) -> None:
     async with asyncio.timeout(_PROJECT_SECONDS), world.connected() as connection:
         while await projections.behind(cast("Driver", connection), list(PROJECTIONS)):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def first(bench: Bench) -> Sequence[Figure]:
+    """How long the first question takes after many events of one organization without a worker, and those after it."""
+    events = bench.of(100_000, 5_000)
+    took, after = [], []
+    for number in range(bench.of(3, 1)):
+        async with bench.world("first") as world, world.server() as served:
+            (key,) = await world.keys(1)
+            await bench.load.run(sending.make_batches, "first", live(events, number), [key])
+            await bench.load.run(sending.send_batches, served.address, "first")
+            await world.checkpoint()
+            until = datetime.now(UTC)
+            time_range = requests.time_range(until - timedelta(days=90), until + timedelta(hours=1), "UTC")
+            request = messages.GetOverviewRequest(time_range=time_range).SerializeToString()
+            asked = [request] * bench.of(50, 5)
+            latencies = await bench.asker.run(sending.ask, served.address, _OVERVIEW, key, asked)
+            took.append(latencies[0])
+            after.append(percentile(latencies[1:], 0.5))
+    return [
+        Figure(
+            name="first",
+            what=f"the first GetOverview after {events:,} events of one organization without any worker, ms",
+            against="those after it, p50 in ms",
+            unit="ms",
+            measured=took,
+            yardstick=after,
+            result=statistics.median(took),
+            result_unit="ms",
+            must=at_most(2000),
+        )
+    ]
 
 
 async def storage(bench: Bench) -> Sequence[Figure]:
