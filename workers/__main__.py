@@ -12,6 +12,7 @@ import typer
 
 from server import errors, failpoints, kinds, prometheus, settings, telemetry
 from server.clock import Clock
+from server.lifecycle import garbage_collection
 from server.process import serving, terminal
 from server.projections.projector import Projector
 from server.realtime.notifications import Notifications
@@ -106,6 +107,7 @@ async def work(
                 announce=waker.tasks,
             )
             projecting = Projecting(database, projector)
+            garbage_collection.spare_collector()
             await _until_signalled(Process(redis_url, folds, projecting, running), database)
         finally:
             await projector.close()

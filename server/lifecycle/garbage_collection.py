@@ -1,4 +1,4 @@
-"""The garbage collector of a server that has started."""
+"""The garbage collector of a server or worker that has started."""
 
 import gc
 
