@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import ChainMap
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -50,9 +51,11 @@ class Tenant:
     stray: "Tenant | None" = None  # the same organization, as clients with a wrong clock know it
 
     @property
-    def all_facts(self) -> dict[str, Fact]:
-        """All that were ever sent, by event id, whatever the sender's clock."""
-        return self.facts if self.stray is None else {**self.facts, **self.stray.facts}
+    def all_facts(self) -> Mapping[str, Fact]:
+        """All that were ever sent, by event id, whatever the sender's clock. What is sent later comes to it: whoever
+        looks at what is stored then must know of it.
+        """
+        return self.facts if self.stray is None else ChainMap(self.stray.facts, self.facts)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:

@@ -1,13 +1,16 @@
 """The judge is judged: histories with a planted fault, which must be found, and a good one in which nothing is."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from tests.harness.faults import checker, model
 from tests.harness.faults.checker import Logged, Stored
+from tests.harness.faults.clients import Tenant
 from tests.harness.faults.history import ACCEPTED, DUPLICATE, REJECTED, Audit, Call, Failure, Fault, History, Read
 from tests.harness.faults.workload import Business, Fact
 
@@ -293,3 +296,13 @@ def test_the_same_seed_makes_the_same_facts() -> None:
     assert facts == Business("3/1", AT).facts(2_000)
     assert facts != Business("4/1", AT).facts(2_000)
     assert len({fact.event_id for fact in facts}) == len({fact.occurred_at for fact in facts}) == 2_000
+
+
+def test_facts_of_an_organization_are_those_of_now() -> None:
+    """An audit asks for them before it looks at what is stored: a copy would lack what is sent in between."""
+    business = Business("x", datetime(2026, 1, 1, tzinfo=UTC))
+    common: dict[str, Any] = {"organization": 1, "key": "", "time_zone": "UTC", "servers": (), "business": business}
+    tenant = Tenant(**common, stray=Tenant(**common))
+    facts = tenant.all_facts
+    sent = tenant.take(2, random.Random(1))
+    assert set(facts) == {fact.event_id for fact in sent}
