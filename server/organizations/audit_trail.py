@@ -47,7 +47,8 @@ UNNAMED_OPERATOR: Final = Actor(kind=ActorKind.OPERATOR, id="")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What is to be recorded. action is of the form noun.verb in the past; subject is what it was done to, as the id of
-    a key. before and after hold what has changed, without secrets and without anything about persons.
+    a key. before and after hold what has changed, without secrets and without anything about
+    users.
     """
 
     actor: Actor

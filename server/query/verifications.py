@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -31,7 +31,8 @@ from server.store.database import Database, Driver
 from server.tenancy import audit_trail
 from server.tenancy.principal import Principal
 
-_MOST_WAITING = 10
+_MOST_RUNNING = 10
+_ASK_AGAIN_SECONDS = 5.0
 _LOOKS, _LOOK_SECONDS = 25, 0.02  # at most half a second, before a window
 _TOLD = 20  # figures of a window that the audit trail tells
 _NAMES = {one.number: name for name, one in MEASURES.items()}
@@ -100,18 +101,19 @@ class Verifications:
         self._questions = questions
         self._limits = limits
         self._on_commit = on_commit
-        self._slots = QuerySlots(1, limit=_MOST_WAITING, limit_each=1)
+        self._running: set[int] = set()
+        self._turn = asyncio.Lock()  # first come, first served: window by window, organizations take turns
 
     async def verify(
         self, principal: Principal, period: Period, dimension: str, most: int
     ) -> AsyncGenerator[VerificationAnswer, None]:
         """Verifies a period, and yields how far it is; the last one is the answer."""
-        async with self._slots.slot(principal):
+        with self._run(principal):
             names = await self._names(principal)
             resolved = period.resolved(principal, self._queries.now())
             asked = Asked.of(principal.organization_id, resolved.span, _numbered(dimension, names), most)
             async with contextlib.aclosing(verification.verify(self._database, asked, self._give_way)) as windows:
-                async for done in windows:
+                while (done := await self._in_turn(windows)) is not None:
                     assert done.as_of is not None  # noqa: S101 - a period has a window
                     context = _context(principal, period, asked, done.as_of, done.lagging)
                     yield VerificationAnswer(done=done, names=names, context=context)
@@ -120,7 +122,7 @@ class Verifications:
         self, principal: Principal, period: Period, dimension: str, by: Actor
     ) -> AsyncGenerator[Repaired, None]:
         """Repairs a period, and yields how far it is; the last one is the answer, which has a context."""
-        async with self._slots.slot(principal):
+        with self._run(principal):
             names = await self._names(principal)
             resolved = period.resolved(principal, self._queries.now())
             asked = Asked.of(principal.organization_id, resolved.span, _numbered(dimension, names))
@@ -146,10 +148,33 @@ class Verifications:
 
     async def _next(self, principal: Principal, repair: Repair, entries: Sequence[int]) -> bool:
         recorded = len(entries)
-        more = await repair.next(self._give_way)
+        async with self._turn:
+            more = await repair.next(self._give_way)
         if len(entries) > recorded:
             self._on_commit(principal.organization_id)
         return more
+
+    @contextlib.contextmanager
+    def _run(self, principal: Principal) -> Iterator[None]:
+        """Refuses a second verification or repair of an organization, and more than a server does at once."""
+        organization_id = principal.organization_id
+        if organization_id in self._running or len(self._running) >= _MOST_RUNNING:
+            whose = "of the organization" if organization_id in self._running else "of other organizations"
+            raise Refused(
+                Reason.QUERY_CONCURRENCY,
+                f"a verification or repair {whose} is under way: ask again when it has ended",
+                retry_after=_ASK_AGAIN_SECONDS,
+            )
+        self._running.add(organization_id)
+        try:
+            yield
+        finally:
+            self._running.remove(organization_id)
+
+    async def _in_turn(self, windows: AsyncIterator[Verification]) -> Verification | None:
+        """Verifies the next window; None after the last one."""
+        async with self._turn:
+            return await anext(windows, None)
 
     async def _names(self, principal: Principal) -> FigureNames:
         async with self._queries.looking(principal) as driver:
