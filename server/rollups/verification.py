@@ -30,8 +30,8 @@ from server.store.database import Database, Driver, Purpose
 from server.timerange import Span
 
 GiveWay = Callable[[], Awaitable[None]]
-# A window takes the processor for some hundredths of a second, in a process that has calls to answer.
-WINDOW_EVENTS: Final = 2_500
+# A window takes the processor for a tenth of a second, in some steps, in a process that has calls to answer.
+WINDOW_EVENTS: Final = 1_000
 _PROJECTIONS = (conversations.PROJECTION, generated_leads.PROJECTION, profile_checks.AGENTS, profile_checks.USERS)
 
 

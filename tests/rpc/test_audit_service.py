@@ -98,6 +98,22 @@ async def test_figures_are_verified_and_mended_and_that_is_recorded(
     assert (await audit_trail.verify(database, caller.organization_id)).faults == 0
 
 
+async def test_the_same_figures_have_the_same_digest(caller: Caller, other: Caller) -> None:
+    at = serving.now() - timedelta(hours=3)
+    when = serving.period(at - timedelta(hours=1), at + timedelta(hours=1))
+    sent = [("ada", 1), ("bot", 2), ("bot", 3)]
+    for one in (caller, other):
+        for agent, minutes in sent:
+            event = serving.event(agent_id=agent, user_id=f"user {minutes}", at=at + timedelta(minutes=minutes))
+            await one.track_all([event])
+        sent.reverse()  # members get other numbers, and deltas come in another order
+    first, second = [await streamed(one, "VerifyMetrics", when) for one in (caller, other)]
+    assert first.digest == second.digest
+    assert not first.is_realtime_verified
+    await other.track_all([serving.event(at=at)])
+    assert (await streamed(other, "VerifyMetrics", when)).digest != first.digest
+
+
 async def test_the_trail_comes_in_pages_of_the_organization_alone(
     accounts: Accounts, caller: Caller, other: Caller
 ) -> None:
