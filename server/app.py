@@ -15,6 +15,7 @@ from server.admission.pressure import Pressure
 from server.admission.query_slots import QuerySlots
 from server.admission.rates import Rates
 from server.clock import Clock
+from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest
 from server.lifecycle import garbage_collection, preconditions
 from server.lifecycle.database_watch import DatabaseState, DatabaseWatch
@@ -141,15 +142,19 @@ class Running:
         slots = QuerySlots(
             settings.query_connections, limit=settings.max_queries, limit_each=settings.max_queries_per_organization
         )
+        queries = Queries(self.database, self._clock, slots, self.projector)
         events = EventService(
             self._ingest,
+            Corrector(
+                self.database, self._clock, on_commit=self._after_commit, distinct=Limits.from_settings(settings)
+            ),
+            queries,
             self._admission,
             self._secrets,
             self._clock,
             max_streams=settings.max_streams_per_organization,
             limits=limits,
         )
-        queries = Queries(self.database, self._clock, slots, self.projector)
         tokens = PageTokens(self._secrets)
         verifications = Verifications(
             self.database, queries, slots, Limits.from_settings(settings), on_commit=self._after_commit

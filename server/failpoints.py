@@ -17,6 +17,8 @@ Name = Literal[
     "ingest_after_commit",
     "notification_before_publish",
     "wakeup_before_send",
+    "correction_before_commit",
+    "correction_after_commit",
     "fold_before_commit",
     "projection_before_commit",
     "projection_after_commit",

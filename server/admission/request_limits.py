@@ -35,6 +35,12 @@ EVENTS = Most(
     message=f"a batch holds at most {rules.MAX_BATCH_EVENTS} events",
     field="events",
 )
+CORRECTIONS = Most(
+    count=100,
+    reason=Reason.TOO_MANY_EVENTS,
+    message="at most 100 events are corrected or retracted at once",
+    field="events",
+)
 METRICS = Most(count=20, reason=Reason.TOO_MANY_METRICS, message="more than 20 metrics", field="metrics")
 REALTIME_VALUES = Most(
     count=100,
@@ -82,6 +88,8 @@ PROPERTY_VALUES = Most(
 REPEATED: Mapping[str, Most] = {
     "tallywire.v1.TrackEventsRequest.events": EVENTS,
     "tallywire.v1.StreamBatch.events": EVENTS,
+    "tallywire.v1.CorrectEventsRequest.events": CORRECTIONS,
+    "tallywire.v1.RetractEventsRequest.event_ids": CORRECTIONS,
     "tallywire.v1.GetUsageTrendsRequest.metrics": METRICS,
     "tallywire.v1.QueryMetricsRequest.group_by": GROUPS,
     "tallywire.v1.QueryMetricsRequest.metrics": METRICS,

@@ -100,6 +100,16 @@ def cell(cells: Cells, key: CellKey) -> Cell:
     return found
 
 
+def take_away(target: Cells, less: Mapping[CellKey, Cell]) -> None:
+    """Subtracts the counters and bins of cells from others by their keys, and leaves sets as they are: what is left of
+    those cannot be told from two sets.
+    """
+    for key, one in less.items():
+        mine = cell(target, key)
+        add_into(mine.counters, [(place, -amount) for place, amount in one.counters.items()])
+        add_into(mine.bins, [(place, -count) for place, count in one.bins.items()])
+
+
 def add_all(target: Cells, more: Mapping[CellKey, Cell]) -> None:
     """Adds cells to others by their keys."""
     for key, one in more.items():

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from server.catalog.dimension import FIRST_CUSTOM, Dimension
 from server.catalog.metrics import Aggregation, Better, Measure, Metric, Quantile, Ratio
+from server.events.event import Event
 
 PROJECTION = "custom_metrics"
 PREFIX = "custom."  # of names in questions
@@ -104,6 +105,10 @@ class KeptMetric:
     def is_complete(self) -> bool:
         """Returns whether its history is counted."""
         return self.history_until is None
+
+    def has_counted(self, revision: int, event: Event) -> bool:
+        """Returns whether it has counted an event of a revision that the projection has seen."""
+        return revision > self.counted_after or self.history_until is None or event.bucket < self.history_until
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@
 Times are microseconds since 1970, days are days of UTC since 1970.
 """
 
+import dataclasses
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -79,6 +80,9 @@ class DayActivity:
     rating_sum: int = 0
 
 
+_NUMBERS = tuple(one.name for one in dataclasses.fields(DayActivity))
+
+
 class Beginning(NamedTuple):
     """How a conversation begins for users; of several events the smallest says it: a start, or else the first event."""
 
@@ -132,6 +136,13 @@ class Activity:
             known = self.beginnings.get(event.conversation_id)
             if known is None or begins < known:
                 self.beginnings[event.conversation_id] = Beginning(*begins)
+
+    def take_away(self, events: Iterable[UserEvent]) -> None:
+        """Takes away what events have added to days, but for the conversations that begin with them."""
+        for key, less in Activity.of(events).days.items():
+            day = self.day(key)
+            for name in _NUMBERS:
+                setattr(day, name, getattr(day, name) - getattr(less, name))
 
     def day(self, key: UserDay) -> DayActivity:
         """Returns what is added to a day of a user."""

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from server import timerange
 from server.events import agent_profile
 from server.events.agent_profile import AgentEvent, AgentProfile
 from server.projections import portions
 from server.projections.projection import Advance, Replacement
 from server.store import agents as stored
-from server.store import projection_rows
+from server.store import organizations, projection_rows
 from server.store.database import Driver
 from server.store.projections import ProjectionPosition, Rows
 
@@ -24,7 +25,7 @@ class Agents:
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
     ) -> Advance:
         """Takes in the events of agents after a position."""
-        portion = await portions.read(stored.events_after, driver, rows.organization_id, position, newest, limit)
+        portion = await portions.read(stored.EVENTS, driver, rows.organization_id, position, newest, limit)
         told: dict[str, AgentProfile] = {}
         for event in portion.events:
             known = told.get(event.agent_id)
@@ -35,6 +36,11 @@ class Agents:
         if told:
             await _take_kinds(driver, rows, portion.events)
             await stored.TABLE.merge(driver, rows, told)
+        if portion.replaced:  # none of them describes its agent
+            seen = [(event.agent_id, event.occurred_at) for event in portion.replaced]
+            anew = await stored.TABLE.decided_by(driver, rows, seen)
+            kept_from = timerange.instant(await organizations.raw_from(driver, rows.organization_id))
+            await stored.see_again(driver, rows, anew, portion.reached.revision, kept_from)
         return Advance(position=portion.reached, events=sum(event.events for event in portion.events), changes={})
 
     async def replace(

@@ -3,7 +3,7 @@
 import copy
 import itertools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 
 from server.catalog import conversations as counting
@@ -16,6 +16,7 @@ from server.events.conversation import Attribute, Attribution, Conversation, Con
 from server.events.event import conversation_key_of, is_made
 from server.events.outcomes import Closing
 from server.projections import portions
+from server.projections.portions import Portion
 from server.projections.projection import Advance, Replacement
 from server.store import agents as stored_agents
 from server.store import conversation_versions, members, projection_rows
@@ -35,11 +36,13 @@ class Conversations:
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
     ) -> Advance:
         """Takes in the events of conversations after a position."""
-        portion = await portions.read(stored.events_after, driver, rows.organization_id, position, newest, limit)
+        portion = await portions.read(stored.EVENTS, driver, rows.organization_id, position, newest, limit)
         changes: Cells = {}
-        if portion.events:
-            events = await _told_by_humans(driver, rows.organization_id, portion.events)
-            changes = await _take_in(driver, rows, events)
+        anew = {event.conversation_id for event in portion.replaced}
+        events = await _with_all_of(driver, rows, anew, portion) if anew else portion.events
+        if events or anew:
+            events = await _told_by_humans(driver, rows.organization_id, events)
+            changes = await _take_in(driver, rows, events, anew)
         return Advance(position=portion.reached, events=len(portion.events), changes=changes)
 
     async def replace(
@@ -62,6 +65,21 @@ class Conversations:
     async def remove_others(self, driver: Driver, valid: Rows, latest: int, limit: int) -> int:
         """Removes conversations of other versions than the valid one."""
         return await projection_rows.remove_others(driver, conversation_versions.TABLES, valid, latest, limit)
+
+
+async def _with_all_of(
+    driver: Driver, rows: Rows, anew: Set[str], portion: Portion[ConversationEvent]
+) -> Sequence[ConversationEvent]:
+    """Returns the events of a portion, with all that there are of conversations that are made anew, in the order of
+    revisions.
+    """
+    before = await stored.load(driver, rows, [conversation_key_of(one) for one in anew])
+    times = [event.occurred_at for event in (*portion.replaced, *portion.events)]
+    first_at = min([*times, *(one.first_at for one in before.values())])
+    until = portion.reached.revision
+    every = await stored.EVENTS.of_ids(driver, rows.organization_id, "conversation_id", anew, first_at, until)
+    every += [event for event in portion.events if event.conversation_id not in anew]
+    return sorted(every, key=operator.attrgetter("revision"))
 
 
 async def _told_by_humans(
@@ -91,18 +109,25 @@ def _has_unknown_writer(event: ConversationEvent) -> bool:
     return event.by_human is None and event.event_type == event_types.MESSAGE_SENT and bool(event.agent_id)
 
 
-async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEvent]) -> Cells:
-    """Takes events in, stores the conversations that they change, and returns what that changes in figures."""
-    by_id: dict[str, list[ConversationEvent]] = {}
+async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEvent], anew: Set[str]) -> Cells:
+    """Takes events in, stores the conversations that they change, and returns what that changes in figures. The events
+    of those that are made anew are all that there are.
+    """
+    by_id: dict[str, list[ConversationEvent]] = {one: [] for one in anew}
     for event in events:
         by_id.setdefault(event.conversation_id, []).append(event)
     by_key = {conversation_key_of(conversation_id): some for conversation_id, some in by_id.items()}
     attribute = await _attribution(driver, rows.organization_id, events)
     before = await stored.load(driver, rows, by_key)
-    closings = await _closings(driver, rows, by_key, attribute, before)
-    after = {key: _after(before.get(key), some, attribute, closings.get(key)) for key, some in by_key.items()}
-    await stored.save(driver, rows, after)
-    return _change((before.get(key), conversation) for key, conversation in after.items())
+    forgotten = {conversation_key_of(one) for one in anew}
+    if forgotten:
+        await stored.remove(driver, rows, forgotten)
+    known = {key: conversation for key, conversation in before.items() if key not in forgotten}
+    closings = await _closings(driver, rows, by_key, attribute, known)
+    after = {key: _after(known.get(key), some, attribute, closings.get(key)) for key, some in by_key.items() if some}
+    if after:
+        await stored.save(driver, rows, after)
+    return _change((before.get(key), after.get(key)) for key in by_key)
 
 
 def _after(

@@ -1,18 +1,19 @@
 """The projection of custom metrics: counts what events say of the metrics that organizations have defined."""
 
-import functools
 from collections.abc import Sequence
 from datetime import datetime
 
+from server import timerange
 from server.catalog import cells, custom_counting
 from server.catalog.cells import Cells
 from server.catalog.counting import Overflow
 from server.catalog.custom_metrics import PROJECTION, KeptMetric
 from server.events.event import Event
 from server.projections import portions
+from server.projections.portions import Portion
 from server.projections.projection import Advance, Replacement
 from server.store import custom_metrics as stored
-from server.store import custom_values, members
+from server.store import custom_values, fewer_members, members, rollups
 from server.store.database import Driver
 from server.store.projections import ProjectionPosition, Rows
 
@@ -35,9 +36,11 @@ class CustomMetricCounting:
         """Counts the events after a position."""
         metrics = await stored.listed(driver, rows.organization_id)
         types = sorted({event_type for one in metrics for event_type in one.definition.event_types})
-        events_after = functools.partial(stored.events_after, types)
-        portion = await portions.read(events_after, driver, rows.organization_id, position, newest, limit)
-        changes = await count(driver, rows.organization_id, metrics, portion.events)
+        reader = stored.EVENTS.about(event_types=types)
+        portion = await portions.read(reader, driver, rows.organization_id, position, newest, limit)
+        changes = await count(driver, rows.organization_id, metrics, [event for _, event in portion.events])
+        if portion.replaced:
+            await _take_back(driver, rows.organization_id, metrics, portion, changes)
         return Advance(position=portion.reached, events=len(portion.events), changes=changes)
 
     async def replace(
@@ -49,6 +52,53 @@ class CustomMetricCounting:
     async def remove_others(self, driver: Driver, valid: Rows, latest: int, limit: int) -> int:
         """Removes nothing: there are no rows of versions."""
         return 0
+
+
+async def _take_back(
+    driver: Driver,
+    organization_id: int,
+    metrics: Sequence[KeptMetric],
+    portion: Portion[tuple[int, Event]],
+    changes: Cells,
+) -> None:
+    """Takes from changes what replaced events have added to metrics that have counted them, and takes values that no
+    event has any more out of sets.
+    """
+    taken: Cells = {}
+    for metric in metrics:
+        counted = [event for revision, event in portion.replaced if metric.has_counted(revision, event)]
+        cells.add_all(taken, await _known(driver, organization_id, metric, counted, -1))
+    cells.take_away(changes, taken)
+    candidates = fewer_members.of_cells(taken)
+    for bucket in sorted({key.bucket for key in candidates}):
+        start, end = timerange.instant(bucket), timerange.instant(bucket + 1)
+        until = portion.reached.revision
+        types = sorted({one for metric in metrics for one in metric.definition.event_types})
+        async for some in stored.events_between(driver, organization_id, start, end, types, until, seen=until):
+            for metric in metrics:
+                counted = [event for revision, event in some if metric.has_counted(revision, event)]
+                still = await _known(driver, organization_id, metric, counted)
+                candidates = fewer_members.without(candidates, fewer_members.of_cells(still))
+    if candidates:
+        widened_until = await rollups.hold_fold(driver, organization_id)
+        await fewer_members.remove(driver, organization_id, candidates, widened_until)
+
+
+async def _known(
+    driver: Driver, organization_id: int, metric: KeptMetric, events: Sequence[Event], sign: int = 1
+) -> Cells:
+    """Returns what events have added to a metric. With a sign of −1 it takes back the values that could not be
+    counted.
+    """
+    found = custom_counting.taken([metric], events)
+    if sign < 0 and found.not_numbers:
+        less = {number: -count for number, count in found.not_numbers.items()}
+        await stored.note_not_numbers(driver, organization_id, less)
+    if not found.each:
+        return {}
+    numbers = await custom_values.known(driver, organization_id, found.values())
+    overflow = Overflow.of(await members.over_limit(driver, organization_id, found.members()))
+    return custom_counting.added(found, numbers, overflow)
 
 
 async def count(driver: Driver, organization_id: int, metrics: Sequence[KeptMetric], events: Sequence[Event]) -> Cells:

@@ -3,9 +3,10 @@ what campaigns are called.
 """
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 
+from server import timerange
 from server.catalog import leads as counting
 from server.catalog.cells import Cells
 from server.catalog.counting import Overflow
@@ -15,7 +16,7 @@ from server.events.campaign import CampaignEvent, CampaignProfile
 from server.events.lead import Attribute, Lead, LeadAttribution, LeadEvent
 from server.projections import portions
 from server.projections.projection import Advance, Replacement
-from server.store import campaigns, members, projection_rows
+from server.store import campaigns, members, organizations, projection_rows
 from server.store import leads as stored
 from server.store.database import Driver
 from server.store.projections import ProjectionPosition, Rows
@@ -32,12 +33,20 @@ class Leads:
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
     ) -> Advance:
         """Takes in the events of leads and campaigns after a position."""
-        portion = await portions.read(stored.events_after, driver, rows.organization_id, position, newest, limit)
+        portion = await portions.read(stored.EVENTS, driver, rows.organization_id, position, newest, limit)
         changes: Cells = {}
-        if of_leads := [event for event in portion.events if isinstance(event, LeadEvent)]:
-            await _take_in(driver, rows, of_leads, changes)
+        of_leads = [event for event in portion.events if isinstance(event, LeadEvent)]
+        replaced = [event for event in portion.replaced if isinstance(event, LeadEvent)]
+        anew = {event.lead_id for event in replaced}
+        if anew:
+            of_leads = await _with_all_of(driver, rows, anew, [*replaced, *of_leads], portion.reached.revision)
+        if of_leads or anew:
+            await _take_in(driver, rows, of_leads, anew, changes)
         if told := _profiles(event for event in portion.events if isinstance(event, CampaignEvent)):
             await campaigns.TABLE.merge(driver, rows, told)
+        retold = [event for event in portion.replaced if isinstance(event, CampaignEvent)]
+        if retold:
+            await _describe_again(driver, rows, retold, portion.reached.revision)
         return Advance(position=portion.reached, events=len(portion.events), changes=changes)
 
     async def replace(
@@ -68,13 +77,45 @@ class Leads:
         return await projection_rows.remove_others(driver, stored.TABLES, valid, latest, limit)
 
 
-async def _take_in(driver: Driver, rows: Rows, events: Sequence[LeadEvent], changes: Cells) -> None:
-    """Takes events in, stores the leads that they change, and adds to changes what that changes in figures."""
+async def _with_all_of(
+    driver: Driver, rows: Rows, anew: Set[str], told: Sequence[LeadEvent], until: int
+) -> list[LeadEvent]:
+    """Returns the events that are told, with all that there are of leads that are made anew. What replaced events were
+    is among those that are told, for its time alone.
+    """
+    before = await stored.load(driver, rows, anew)
+    first_at = min([*(event.occurred_at for event in told), *(one.first_at for one in before.values())])
+    every = await stored.EVENTS.of_ids(driver, rows.organization_id, stored.LEAD_ID, anew, first_at, until)
+    of_leads = [event for event in every if isinstance(event, LeadEvent)]
+    return of_leads + [event for event in told if event.lead_id not in anew]
+
+
+async def _describe_again(driver: Driver, rows: Rows, replaced: Sequence[CampaignEvent], until: int) -> None:
+    """Makes anew what is known of campaigns that replaced events told of."""
+    anew = await campaigns.TABLE.decided_by(
+        driver, rows, [(event.campaign_id, event.occurred_at) for event in replaced]
+    )
+    if anew:
+        kept_from = await organizations.raw_from(driver, rows.organization_id)
+        every = await stored.EVENTS.of_ids(
+            driver, rows.organization_id, "campaign_id", anew.keys(), min(anew.values()), until
+        )
+        told = _profiles(event for event in every if isinstance(event, CampaignEvent))
+        await campaigns.TABLE.replace(driver, rows, anew.keys(), told, timerange.instant(kept_from))
+
+
+async def _take_in(driver: Driver, rows: Rows, events: Sequence[LeadEvent], anew: Set[str], changes: Cells) -> None:
+    """Takes events in, stores the leads that they change, and adds to changes what that changes in figures. The events
+    of leads that are made anew are all that there are.
+    """
     told = lead.merged(events, await _attribution(driver, rows.organization_id, events))
-    before = await stored.load(driver, rows, told)
-    after = {lead_id: _after(before.get(lead_id), one) for lead_id, one in told.items()}
+    before = await stored.load(driver, rows, told.keys() | anew)
+    after = {lead_id: _after(None if lead_id in anew else before.get(lead_id), one) for lead_id, one in told.items()}
     changed = {lead_id: one for lead_id, one in after.items() if one != before.get(lead_id)}
-    _count_changes(changes, before, after, changed)
+    gone = {lead_id: one for lead_id, one in before.items() if lead_id not in after}
+    _count_changes(changes, before, after, [*changed, *gone])
+    if gone:
+        await stored.remove(driver, rows, gone)
     if changed:
         await stored.save(driver, rows, changed)
 

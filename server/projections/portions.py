@@ -1,28 +1,29 @@
 """Portions: how many revisions' events a step of a projection takes in."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from server.store.database import Driver
-from server.store.following import FollowedEvents
+from server.store.following import EventReader
 from server.store.projections import ProjectionPosition
 
 EventT = TypeVar("EventT")
-# Of an organization after a position up to a revision, as many as a limit allows, in the order of revisions.
-EventsAfter = Callable[[Driver, int, ProjectionPosition, int, int], Awaitable[FollowedEvents[EventT]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portion(Generic[EventT]):
-    """The events of some revisions, all that there are, and the position that they lead to."""
+    """The events of some revisions, all that there are, and the position that they lead to. replaced are what those
+    events were, of earlier revisions, that these revisions have corrected or retracted.
+    """
 
     events: Sequence[EventT]
+    replaced: Sequence[EventT]
     reached: ProjectionPosition
 
 
 async def read(
-    events_after: EventsAfter[EventT],
+    reader: EventReader[EventT],
     driver: Driver,
     organization_id: int,
     position: ProjectionPosition,
@@ -33,9 +34,9 @@ async def read(
     of one revision. It gets on over events that are not followed, too, a bounded number of them.
     """
     while True:
-        found = await events_after(driver, organization_id, position, newest.revision, limit)
-        if found.reached is None:
-            return Portion(events=found.events, reached=newest)
-        if found.reached.revision > position.revision:
-            return Portion(events=found.events, reached=found.reached)
+        found = await reader.after(driver, organization_id, position, newest.revision, limit)
+        reached = found.reached or newest
+        if reached.revision > position.revision:
+            replaced = await reader.replaced(driver, organization_id, position, reached.revision)
+            return Portion(events=found.events, replaced=replaced, reached=reached)
         limit *= 2

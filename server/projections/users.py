@@ -1,13 +1,15 @@
 """The projection of users: who was seen when, and what each did on each day."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 
+from server import timerange
 from server.events.event import conversation_key_of
-from server.events.user_activity import Activity, Beginning
+from server.events.user_activity import Activity, Beginning, UserEvent
 from server.projections import portions
+from server.projections.portions import Portion
 from server.projections.projection import Advance, Replacement
-from server.store import projection_rows
+from server.store import organizations, projection_rows
 from server.store import users as stored
 from server.store.database import Driver
 from server.store.projections import ProjectionPosition, Rows
@@ -24,12 +26,18 @@ class Users:
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
     ) -> Advance:
         """Takes in the events of users after a position."""
-        portion = await portions.read(stored.events_after, driver, rows.organization_id, position, newest, limit)
+        portion = await portions.read(stored.EVENTS, driver, rows.organization_id, position, newest, limit)
+        activity = Activity.of(portion.events)
         if portion.events:
-            activity = Activity.of(portion.events)
             await stored.PROFILES.merge(driver, rows, activity.profiles)
+        if portion.replaced:
+            await _take_back(driver, rows, activity, portion)
+        elif portion.events:
             await _begin(driver, rows, activity)
+        if activity.days:
             await stored.add_days(driver, rows, activity.days)
+        if portion.replaced:
+            await stored.remove_empty_days(driver, rows, activity.days)
         return Advance(position=portion.reached, events=len(portion.events), changes={})
 
     async def replace(
@@ -45,14 +53,43 @@ class Users:
         return await projection_rows.remove_others(driver, stored.TABLES, valid, latest, limit)
 
 
-async def _begin(driver: Driver, rows: Rows, activity: Activity) -> None:
-    """Stores which conversations begin, or begin earlier than was known, and counts each in its day alone."""
+async def _take_back(driver: Driver, rows: Rows, activity: Activity, portion: Portion[UserEvent]) -> None:
+    """Takes away what replaced events have added to days, and makes anew what is known of their users, and how their
+    conversations begin.
+    """
+    organization_id, until = rows.organization_id, portion.reached.revision
+    activity.take_away(portion.replaced)
+    conversations = {event.conversation_id for event in portion.replaced} - {""}
+    if conversations:
+        told = await stored.EVENTS.of_ids(driver, organization_id, "conversation_id", conversations, 0, until)
+        for one in conversations:
+            activity.beginnings.pop(one, None)
+        activity.beginnings |= Activity.of(told).beginnings
+    await _begin(driver, rows, activity, anew=conversations)
+    told_at = [(event.user_id, event.occurred_at) for event in portion.replaced]
+    anew = await stored.PROFILES.decided_by(driver, rows, told_at)
+    if anew:
+        kept_from = timerange.instant(await organizations.raw_from(driver, organization_id))
+        every = await stored.EVENTS.of_ids(driver, organization_id, "user_id", anew.keys(), min(anew.values()), until)
+        await stored.PROFILES.replace(driver, rows, anew.keys(), Activity.of(every).profiles, kept_from)
+
+
+async def _begin(driver: Driver, rows: Rows, activity: Activity, anew: Set[str] = frozenset()) -> None:
+    """Stores which conversations begin, or begin earlier than was known, and counts each in its day alone. Those that
+    are to be made anew begin as is told, whatever was known.
+    """
     told = {conversation_key_of(one): begins for one, begins in activity.beginnings.items()}
-    known = await stored.beginnings(driver, rows, told) if told else {}
+    forced = {conversation_key_of(one) for one in anew}
+    known = await stored.beginnings(driver, rows, told.keys() | forced) if told or forced else {}
+    gone = forced - told.keys()
+    for key in gone & known.keys():
+        activity.day(known[key].day).conversations -= 1
+    if gone:
+        await stored.remove_beginnings(driver, rows, gone)
     new: dict[bytes, Beginning] = {}
     for key, begins in told.items():
         before = known.get(key)
-        if before is None or begins < before:
+        if before is None or begins < before or (key in forced and begins != before):
             new[key] = begins
             activity.begin(begins, before)
     if new:

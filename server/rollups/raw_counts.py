@@ -17,7 +17,7 @@ from server.events.lead import Lead, LeadEvent
 from server.events.outcomes import Closing
 from server.rollups import member_numbers
 from server.rollups.windows import Snapshot
-from server.store import conversations, custom_values, leads, members
+from server.store import conversations, custom_values, leads, members, replaced_events
 from server.store import events as stored_events
 from server.store.members import Member
 from server.timerange import Span
@@ -107,6 +107,7 @@ async def count(
                 _count_lead(counts.told, event, known.overflow)
         counts.events += len(portion)
         also(portion)
+    await _count_replaced(counts, view, span)
     for conversation in counts.recorded.values():
         mine = [
             one for one in counting_conversations.contributions(conversation) if span.start <= one.bucket < span.end
@@ -115,6 +116,24 @@ async def count(
     for lead in (await leads.between(view.driver, view.organization_id, start, end)).values():
         counting_leads.add(counts.cells, counting_leads.contribution(lead))
     return counts
+
+
+async def _count_replaced(counts: RawCounts, view: Snapshot, span: Span) -> None:
+    """Counts what events were that have been replaced since, for those projections that have not seen it yet."""
+    start, end = timerange.instant(span.start), timerange.instant(span.end)
+    seen = min(view.seen, view.seen_leads, view.custom_seen) if view.custom else min(view.seen, view.seen_leads)
+    replaced = await replaced_events.pending(view.driver, view.organization_id, start, end, seen)
+    if not replaced:
+        return
+    known = await numbers(view, [(revision, event) for _, revision, event in replaced])
+    for replaced_by, revision, event in replaced:
+        if event.conversation_id and revision <= view.seen < replaced_by:
+            _count_conversation(counts, event, known.overflow)
+        if revision <= view.seen_leads < replaced_by:
+            _count_lead(counts.told, event, known.overflow)
+    custom = [(revision, event) for by, revision, event in replaced if revision <= view.custom_seen < by]
+    if view.custom and custom:
+        cells.add_all(counts.cells, await _custom(view, custom, known.overflow))
 
 
 async def of_events(view: Snapshot, portion: Sequence[tuple[int, Event]], known: Numbers) -> Cells:

@@ -47,13 +47,16 @@ class SenderFacts:
         *,
         sent_at: timestamp_pb2.Timestamp | None = None,
         correct_clock: bool = False,
+        any_age: bool = False,
     ) -> "SenderFacts":
-        """The sender of a call that is being received now."""
+        """The sender of a call that is being received now, whose events may be of any age, if the scope allows it or
+        any_age is true.
+        """
         if correct_clock and sent_at is None:
             raise rules.required("sent_at")
         horizon = rules.horizon(
             now,
-            backfill=principal.may(Scope.BACKFILL),
+            backfill=any_age or principal.may(Scope.BACKFILL),
             key_retention_days=principal.settings.key_retention_days,
         )
         sent = None if sent_at is None else rules.timestamp("sent_at", sent_at.seconds, sent_at.nanos)

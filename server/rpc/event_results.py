@@ -88,15 +88,16 @@ def _fill(message: event_service_pb2.EventResult, result: Result) -> None:
     message.event_id = event_id
     message.status = _STATUSES[status]
     if rejection is not None:
-        message.rejection.CopyFrom(_rejection(rejection))
+        message.rejection.CopyFrom(rejection_message(rejection))
     for warning in warnings:
         message.warnings.append(event_service_pb2.EventWarning.Value(f"EVENT_WARNING_{warning.name}"))
 
 
-def _rejection(rejection: Rejection) -> event_service_pb2.Rejection:
+def rejection_message(value: Rejection) -> event_service_pb2.Rejection:
+    """Returns a rejection as a message."""
     return event_service_pb2.Rejection(
-        field=rejection.field,
-        reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{rejection.reason.name}"),
-        message=rejection.message[:200],
-        code=rejection.reason.status.value,
+        field=value.field,
+        reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{value.reason.name}"),
+        message=value.message[:200],
+        code=value.reason.status.value,
     )

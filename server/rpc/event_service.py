@@ -17,9 +17,12 @@ from server.errors import Reason, Refused
 from server.events import rules
 from server.events.event import Event
 from server.ingest import results
+from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest
 from server.ingest.results import EventStatus, Result, Submission
-from server.rpc import endings, event_conversion, event_results, gate
+from server.query import event_history
+from server.query.queries import Queries
+from server.rpc import endings, event_conversion, event_corrections, event_results, gate
 from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import SenderFacts
 from server.rpc.requests import TooLarge, WireBatch
@@ -41,6 +44,8 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     def __init__(
         self,
         ingest: Ingest,
+        corrections: Corrector,
+        queries: Queries,
         admission: Admission,
         secrets: KeyedHashes,
         clock: Clock,
@@ -49,6 +54,8 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         limits: StreamLimits,
     ) -> None:
         self._ingest = ingest
+        self._corrections = corrections
+        self._queries = queries
         self._admission = admission
         self._secrets = secrets
         self._clock = clock
@@ -98,6 +105,38 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         with self._stream_slot(gate.caller().principal.organization_id):
             stream = _Stream(self, request_iterator, context, self._draining, self.limits)
             await stream.run()
+
+    async def CorrectEvents(  # noqa: N802 - the name in the contract
+        self, request: event_service_pb2.CorrectEventsRequest, context: _Context
+    ) -> event_service_pb2.CorrectEventsResponse:
+        """Makes stored events what they should be; each gets its own result."""
+        principal, by = gate.caller().principal, gate.actor(context)
+        why = event_corrections.reason(request.reason)
+        sender = SenderFacts.of(principal, self._secrets, self._clock.now(), any_age=True)
+        read = event_corrections.corrections(request, sender)
+        done = await event_corrections.done(read, lambda some: self._corrections.correct(principal, some, why, by))
+        return event_service_pb2.CorrectEventsResponse(
+            results=event_corrections.results(done.results), revision=done.revision
+        )
+
+    async def RetractEvents(  # noqa: N802 - the name in the contract
+        self, request: event_service_pb2.RetractEventsRequest, context: _Context
+    ) -> event_service_pb2.RetractEventsResponse:
+        """Takes stored events out; each gets its own result."""
+        principal, by = gate.caller().principal, gate.actor(context)
+        why = event_corrections.reason(request.reason)
+        read = event_corrections.retractions(request)
+        done = await event_corrections.done(read, lambda some: self._corrections.correct(principal, some, why, by))
+        return event_service_pb2.RetractEventsResponse(
+            results=event_corrections.results(done.results), revision=done.revision
+        )
+
+    async def GetEvent(  # noqa: N802 - the name in the contract
+        self, request: event_service_pb2.GetEventRequest, context: _Context
+    ) -> event_service_pb2.GetEventResponse:
+        """Returns a stored event and its history."""
+        key = event_corrections.event_key(request.event_id)
+        return event_corrections.history(await event_history.answer(self._queries, gate.caller().principal, key))
 
     def _sender(
         self,

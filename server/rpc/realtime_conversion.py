@@ -1,6 +1,5 @@
 """Conversion of realtime states and updates between messages and values."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import cast
@@ -18,7 +17,8 @@ from server.events.outcomes import ClosingKind
 from server.realtime.hub import Codec
 from server.realtime.update_cache import Batch
 from server.realtime.view import Minute, ViewFilter, ViewState
-from tallywire.v1 import event_pb2, realtime_service_pb2
+from server.rpc import event_messages
+from tallywire.v1 import realtime_service_pb2
 
 MIN_INTERVAL, MAX_INTERVAL, DEFAULT_INTERVAL = 0.1, 60.0, 1.0
 _MESSAGE_BYTES = 2 * 1024 * 1024  # clients take 4 MiB unless they are set up otherwise
@@ -110,13 +110,9 @@ def _conversation(summary: ConversationSummary) -> realtime_service_pb2.Conversa
         agent_id=summary.agent_id,
         user_id=summary.user_id,
         channel=summary.channel,
-        last_activity_at=_timestamp(summary.last_activity),
+        last_activity_at=event_messages.timestamp(summary.last_activity),
         message_count=summary.messages,
     )
-
-
-def _timestamp(microseconds: int) -> timestamp_pb2.Timestamp:
-    return timestamp_pb2.Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1000)
 
 
 def update(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[bytes]:
@@ -141,7 +137,7 @@ def update(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[b
 
 def _empty(batch: Batch) -> bytes:
     return realtime_service_pb2.WatchUpdatesResponse(
-        revision=batch.update.revision, committed_at=_timestamp(rules.microseconds(batch.update.at))
+        revision=batch.update.revision, committed_at=event_messages.timestamp(rules.microseconds(batch.update.at))
     ).SerializeToString()
 
 
@@ -156,7 +152,7 @@ def _pieces(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[
             _add_changes(message, key, counters)
         yield message.SerializeToString()
     for events in _few([event for event in batch.events if chosen.holds(event)] if include_events else []):
-        yield realtime_service_pb2.WatchUpdatesResponse(events=map(_event, events)).SerializeToString()
+        yield realtime_service_pb2.WatchUpdatesResponse(events=map(event_messages.message, events)).SerializeToString()
 
 
 def _few(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
@@ -197,31 +193,6 @@ def _add_changes(message: realtime_service_pb2.WatchUpdatesResponse, key: CellKe
 def _dimension(number: int) -> realtime_service_pb2.ChangeDimension.ValueType:
     """Returns the number of a dimension in the contract, which is one more, since 0 stands for none."""
     return cast(realtime_service_pb2.ChangeDimension.ValueType, number + 1)
-
-
-def _event(event: Event) -> event_pb2.Event:
-    """Returns the event as it is stored. Details of custom event types are absent, since their family is not stored."""
-    message = event_pb2.Event(
-        event_id=event.event_id,
-        event_type=event.event_type,
-        occurred_at=_timestamp(event.occurred_at),
-        agent_id=event.agent_id,
-        user_id=event.user_id,
-        conversation_id=event.conversation_id,
-        channel=event.channel,
-        team_id=event.team_id,
-        campaign_id=event.campaign_id,
-        resource_type=event.resource_type,
-        resource_id=event.resource_id,
-    )
-    family = rules.FAMILIES.get(event.event_type)
-    if family is not None and event.detail:
-        detail = getattr(message, family)
-        for name, value in event.detail.items():
-            setattr(detail, name, value)
-    if event.properties:
-        message.properties.update(json.loads(event.properties))
-    return message
 
 
 CODEC = Codec(state=state, update=update)

@@ -42,7 +42,17 @@ _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 SCOPES = {
     f"/{service.full_name}/{method}": scope
     for service, methods in (
-        (_EVENTS, {"TrackEvent": Scope.INGEST, "TrackEvents": Scope.INGEST, "StreamEvents": Scope.INGEST}),
+        (
+            _EVENTS,
+            {
+                "TrackEvent": Scope.INGEST,
+                "TrackEvents": Scope.INGEST,
+                "StreamEvents": Scope.INGEST,
+                "CorrectEvents": Scope.CORRECT,
+                "RetractEvents": Scope.CORRECT,
+                "GetEvent": Scope.EVENTS,
+            },
+        ),
         (
             _METRICS,
             {

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from server import timerange
 from server.events.agent_profile import AgentEvent, AgentKind, AgentProfile, KindChange, KnownKinds, Told
-from server.store import following, instants, projections, statements
+from server.store import instants, projections, statements
 from server.store.database import Driver
-from server.store.following import FollowedEvents
+from server.store.following import EventReader, FollowedEvents
 from server.store.projection_rows import MergingTable
 from server.store.projections import ProjectionPosition, Rows
 
@@ -19,7 +20,41 @@ TABLE = MergingTable(
     newest={"name": "text", "kind": "smallint", "agent_version": "text", "team_id": "text"},
 )
 _VERSION = projections.VERSION.format("agents")
-_EVENTS = statements.load("agent_events_after")
+
+
+class AgentReader(EventReader[AgentEvent]):
+    """Reads what events say of agents: of most of them no more matters than when they occurred."""
+
+    def __init__(self) -> None:
+        columns = ("agent_id", "''", "''", "0::smallint", "''", "1::bigint")
+        super().__init__(columns, "agent_id IS NOT NULL", AgentEvent._make)
+
+    async def after(
+        self, driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
+    ) -> FollowedEvents[AgentEvent]:
+        """Returns what the events of agents after a position up to a revision say, in the order of revisions, as many
+        as a limit allows to look at. What has been replaced since is left out: that is made anew then.
+        """
+        arguments = _EVENTS_AFTER.arguments(
+            organization_id=organization_id,
+            revision=position.revision,
+            revised_at=position.revised_at,
+            until=until,
+            looked_at=limit,
+        )
+        rows = await driver.fetch(_EVENTS_AFTER.text, *arguments)
+        most = 2 * limit + 1
+        if len(rows) < most and all(row["event_type"] is not None for row in rows):
+            return FollowedEvents(events=list(map(AgentEvent._make, rows)))
+        unread, received_at = rows[-1][0], rows[-1][1]  # a revision of which some may be missing
+        return FollowedEvents(
+            events=[AgentEvent._make(row) for row in rows if row[0] < unread],
+            reached=ProjectionPosition(revision=unread - 1, revised_at=timerange.of_microseconds(received_at)),
+        )
+
+
+_EVENTS_AFTER = statements.load("agent_events_after")
+EVENTS = AgentReader()
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
 _TOLD_KINDS = f"""
     SELECT a.agent_id, {instants.selected("a.kind_at")}, a.kind FROM unnest($3::text[]) AS w(agent_id)
@@ -53,20 +88,20 @@ _KINDS = f"""
 """  # noqa: S608 - constants of this file
 
 
-async def events_after(
-    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
-) -> FollowedEvents[AgentEvent]:
-    """Returns what the events of agents after a position up to a revision say, in the order of revisions, as many as a
-    limit allows to look at.
+async def see_again(driver: Driver, rows: Rows, agent_ids: Collection[str], until: int, kept_from: datetime) -> None:
+    """Makes anew when agents were seen first and last, of events up to a revision, and removes those that were not. Of
+    what happened before kept_from raw events may be gone: what was known of it stays.
     """
-    arguments = _EVENTS.arguments(
-        organization_id=organization_id,
-        revision=position.revision,
-        revised_at=position.revised_at,
-        until=until,
-        looked_at=limit,
+    if not agent_ids:
+        return
+    ids = sorted(agent_ids)
+    arguments = _SEE_AGAIN.arguments(
+        organization_id=rows.organization_id, version=rows.version, agent_ids=ids, until=until, kept_from=kept_from
     )
-    return following.read_off(await driver.fetch(_EVENTS.text, *arguments), AgentEvent._make, 2 * limit + 1)
+    await driver.execute(_SEE_AGAIN.text, *arguments)
+
+
+_SEE_AGAIN = statements.load("see_agents_again")
 
 
 async def told_kinds(driver: Driver, rows: Rows, agent_ids: Collection[str]) -> dict[str, Told]:

@@ -13,10 +13,10 @@ from server import timerange
 from server.events import event_types
 from server.events.conversation import Conversation, ConversationEvent
 from server.events.outcomes import Closing, ClosingKind
-from server.store import following, instants, projections, statements
+from server.store import instants, projections, statements
 from server.store.database import Driver
-from server.store.following import FollowedEvents
-from server.store.projections import ProjectionPosition, Rows
+from server.store.following import EventReader
+from server.store.projections import Rows
 
 _MICROSECOND = timedelta(microseconds=1)
 _AT_ONCE = 2_000  # conversations that are decoded in a turn of the event loop
@@ -44,7 +44,7 @@ def _microseconds(at: datetime) -> int:
 
 
 _CONVERSATIONS = ", ".join(f"'{one}'" for one in event_types.CONVERSATIONS)
-_EVENTS = following.statement(
+EVENTS = EventReader(
     (
         "conversation_id",
         "coalesce(agent_id, '')",
@@ -59,16 +59,8 @@ _EVENTS = following.statement(
         "coalesce((detail ->> 'cost_micros')::bigint, 0)",
     ),
     "conversation_id IS NOT NULL",
+    ConversationEvent._make,
 )
-
-
-async def events_after(
-    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
-) -> FollowedEvents[ConversationEvent]:
-    """Returns the events of conversations after a position up to a revision, in the order of revisions, as many as a
-    limit allows.
-    """
-    return await following.read(driver, _EVENTS, ConversationEvent._make, organization_id, position, until, limit)
 
 
 def selected(name: str, table: str = "c") -> str:
@@ -108,6 +100,17 @@ async def save(driver: Driver, rows: Rows, conversations: Mapping[bytes, Convers
     keys = sorted(conversations)
     columns = zip(*(_row(conversations[key]) for key in keys), strict=True)
     await driver.execute(_SAVE, rows.organization_id, rows.version, keys, *columns)
+
+
+async def remove(driver: Driver, rows: Rows, keys: Collection[bytes]) -> None:
+    """Removes conversations, and their closing and reopening events."""
+    for table in ("conversations", "conversation_closings"):
+        await driver.execute(
+            f"DELETE FROM {table} WHERE organization_id = $1 AND version = $2"  # noqa: S608 - a name of this file
+            " AND conversation_key = ANY($3::bytea[])",
+            *rows,
+            sorted(keys),
+        )
 
 
 def _row(conversation: Conversation) -> list[Any]:

@@ -11,10 +11,10 @@ from server.catalog import custom_metrics
 from server.catalog.custom_metrics import PROJECTION, CustomMetric, KeptMetric, Path, ValueFilter
 from server.catalog.metrics import Aggregation, Better
 from server.events.event import ID_FIELDS, Event, id_of
-from server.store import events, following, projections, statements
+from server.store import events, projections, statements
 from server.store.database import Driver
-from server.store.following import FollowedEvents
-from server.store.projections import Locked, ProjectionPosition
+from server.store.following import EventReader
+from server.store.projections import Locked
 
 _PORTION = 5_000
 _DEFINED = (
@@ -259,28 +259,11 @@ async def remove_remnants(driver: Driver, organization_id: int, numbers: Sequenc
 
 
 _COLUMNS = ("event_id", *ID_FIELDS, "detail::text", "properties::text")
-_AFTER = following.statement(_COLUMNS, "event_type = ANY(:event_types::text[])")
 
 
-async def events_after(
-    event_types: Sequence[str],
-    driver: Driver,
-    organization_id: int,
-    position: ProjectionPosition,
-    until: int,
-    limit: int,
-) -> FollowedEvents[Event]:
-    """Returns the events of some types after a position up to a revision, in the order of revisions, as many as a limit
-    allows.
-    """
-    return await following.read(
-        driver, _AFTER, _event, organization_id, position, until, limit, event_types=list(event_types)
-    )
-
-
-def _event(row: Iterable[Any]) -> Event:
-    _revision, _received_at, occurred_at, event_key, event_type, event_id, *ids, detail, properties = row
-    return Event._make(
+def _event(row: Iterable[Any]) -> tuple[int, Event]:
+    revision, _received_at, occurred_at, event_key, event_type, event_id, *ids, detail, properties = row
+    event = Event._make(
         (
             event_id or id_of(event_key) or "",
             event_key,
@@ -293,23 +276,41 @@ def _event(row: Iterable[Any]) -> Event:
             (),
         )
     )
+    return revision, event
+
+
+# Those of the types of metrics, each with its revision.
+EVENTS = EventReader(_COLUMNS, "event_type = ANY(:event_types::text[])", _event)
 
 
 async def events_between(
-    driver: Driver, organization_id: int, start: datetime, end: datetime, event_types: Sequence[str], until: int
+    driver: Driver,
+    organization_id: int,
+    start: datetime,
+    end: datetime,
+    event_types: Sequence[str],
+    until: int,
+    *,
+    seen: int | None = None,
 ) -> AsyncIterator[list[tuple[int, Event]]]:
     """Yields the raw events of some types that occurred in [start, end), of revisions up to one, each with its
-    revision, in portions; needs an open transaction.
+    revision, in portions; needs an open transaction. Where seen is given, they are what they were at that revision:
+    not yet what later ones have made of them.
     """
-    cursor = await driver.cursor(
-        f"SELECT {events.SELECTED} FROM events"  # noqa: S608 - constants
+    where = (
         " WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND event_type = ANY($4::text[])"
-        " AND revision <= $5",
+        " AND {} <= $5"
+    )
+    before = f" UNION ALL SELECT {events.REPLACED} FROM replaced_events"  # noqa: S608 - constants
+    cursor = await driver.cursor(
+        f"SELECT {events.SELECTED} FROM events{where.format('revision')}"  # noqa: S608 - constants
+        f"{before}{where.format('replaced_revision')} AND revision > $6",
         organization_id,
         start,
         end,
         list(event_types),
         until,
+        2**62 if seen is None else seen,
     )
     while rows := await cursor.fetch(_PORTION):
         yield [(row["revision"], events.read(tuple(row))) for row in rows]

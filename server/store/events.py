@@ -29,6 +29,8 @@ _COLUMNS = (
 
 # As text, since what a driver makes of jsonb depends on how its connection was set up.
 SELECTED = ", ".join((*_COLUMNS[:-2], "detail::text", "properties::text"))
+# The same of what events were before they were replaced.
+REPLACED = SELECTED.replace("revision", "replaced_revision AS revision", 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Events as projections read them: those after a position, in the order of revisions."""
 
-from collections.abc import Callable, Iterable, Sequence
+import copy
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import asyncpg
 
 from server import timerange
+from server.events.event import ID_FIELDS
 from server.store import statements
 from server.store.database import Driver
 from server.store.projections import ProjectionPosition
@@ -15,7 +17,11 @@ from server.store.statements import Statement
 
 # How many events are looked at for each that is wanted: an organization may have many that a projection passes over.
 _LOOKED_AT = 10
-_event_type = itemgetter(4)
+_replaced_by, _event_type = itemgetter(0), itemgetter(5)
+# What a projection may need of an event.
+_STORED = ", ".join(
+    ("received_at", "occurred_at", "event_key", "event_id", "event_type", *ID_FIELDS, "detail", "properties")
+)
 EventT = TypeVar("EventT")
 
 
@@ -29,46 +35,86 @@ class FollowedEvents(Generic[EventT]):
     reached: ProjectionPosition | None = None
 
 
-def statement(columns: Sequence[str], condition: str) -> Statement:
-    """Returns the statement that reads events with a condition, which may have parameters of its own. Its rows begin
-    with revision, time of receipt and of occurrence in microseconds, key and type; the columns come behind.
+class EventReader(Generic[EventT]):
+    """Reads the events that a projection follows, each as what it makes of a row: revision, time of receipt and of
+    occurrence in microseconds, key, type and the columns that it needs. The condition says which events these are; it
+    may have parameters of its own, which more has.
     """
-    return statements.load("events_after", COLUMNS=", ".join(columns), CONDITION=f"({condition})")
 
+    def __init__(
+        self, columns: Sequence[str], condition: str, make: Callable[[Iterable[Any]], EventT], **more: object
+    ) -> None:
+        self._make = make
+        self._more = more
+        self._needs = {"COLUMNS": ", ".join(columns), "CONDITION": condition}
+        self._after = statements.load("events_after", STORED=_STORED, **self._needs)
+        self._replaced = statements.load("replaced_after", **self._needs)
+        self._of_ids: dict[str, Statement] = {}
 
-async def read(
-    driver: Driver,
-    chosen: Statement,
-    make: Callable[[Iterable[Any]], EventT],
-    organization_id: int,
-    position: ProjectionPosition,
-    until: int,
-    limit: int,
-    **more: object,
-) -> FollowedEvents[EventT]:
-    """Returns what is made of the rows of events after a position up to a revision, as many as a limit allows. What it
-    looks at is bounded by the limit, too. more are the parameters of the condition.
-    """
-    arguments = chosen.arguments(
-        organization_id=organization_id,
-        revision=position.revision,
-        revised_at=position.revised_at,
-        until=until,
-        limit=limit,
-        looked_at=limit * _LOOKED_AT,
-        **more,
-    )
-    return read_off(await driver.fetch(chosen.text, *arguments), make, limit)
+    def about(self, **more: object) -> "EventReader[EventT]":
+        """Returns a reader with other parameters of its condition."""
+        new = copy.copy(self)
+        new._more = more
+        return new
 
+    async def after(
+        self, driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
+    ) -> FollowedEvents[EventT]:
+        """Returns the events after a position up to a revision, as they were at the revision that was reached, in the
+        order of revisions, as many as a limit allows. What it looks at is bounded by the limit, too.
+        """
+        arguments = self._after.arguments(
+            organization_id=organization_id,
+            revision=position.revision,
+            revised_at=position.revised_at,
+            until=until,
+            limit=limit,
+            looked_at=limit * _LOOKED_AT,
+            **self._more,
+        )
+        rows = await driver.fetch(self._after.text, *arguments)
+        if len(rows) < limit and None not in map(_event_type, rows):
+            return FollowedEvents(events=self._as_at(until, rows))
+        _, unread, received_at, *_ = rows[-1]  # a revision of which some may be missing
+        return FollowedEvents(
+            events=self._as_at(unread - 1, rows),
+            reached=ProjectionPosition(revision=unread - 1, revised_at=timerange.of_microseconds(received_at)),
+        )
 
-def read_off(
-    rows: Sequence[asyncpg.Record], make: Callable[[Iterable[Any]], EventT], limit: int
-) -> FollowedEvents[EventT]:
-    """Returns what is made of rows that begin as those of such a statement do, of which a limit allows so many."""
-    if len(rows) < limit and None not in map(_event_type, rows):
-        return FollowedEvents(events=list(map(make, rows)))
-    unread, received_at = rows[-1][0], rows[-1][1]  # a revision of which some may be missing
-    return FollowedEvents(
-        events=[make(row) for row in rows if row[0] < unread],
-        reached=ProjectionPosition(revision=unread - 1, revised_at=timerange.of_microseconds(received_at)),
-    )
+    def _as_at(self, reached: int, rows: Sequence[asyncpg.Record]) -> list[EventT]:
+        """Returns what is made of rows as they were at a revision: those of it and of earlier ones, unless one of these
+        has replaced them.
+        """
+        make = self._make
+        if rows and rows[-1][1] <= reached and not any(map(_replaced_by, rows)):  # as nearly always
+            return [make(row[1:]) for row in rows]
+        return [make(row[1:]) for row in rows if row[1] <= reached and (row[0] is None or row[0] > reached)]
+
+    async def replaced(
+        self, driver: Driver, organization_id: int, position: ProjectionPosition, until: int
+    ) -> list[EventT]:
+        """Returns what events were that revisions after a position up to another one have corrected or retracted, of
+        those that came before the position.
+        """
+        arguments = self._replaced.arguments(
+            organization_id=organization_id, revision=position.revision, until=until, **self._more
+        )
+        return [self._make(row) for row in await driver.fetch(self._replaced.text, *arguments)]
+
+    async def of_ids(
+        self, driver: Driver, organization_id: int, column: str, ids: Collection[str], first_at: int, until: int
+    ) -> list[EventT]:
+        """Returns the events of some ids as they were at a revision, in the order of revisions. column is what the ids
+        are of, in SQL; no event of theirs occurred before first_at.
+        """
+        if column not in self._of_ids:
+            self._of_ids[column] = statements.load("events_of_ids", ID=column, STORED=_STORED, **self._needs)
+        chosen = self._of_ids[column]
+        arguments = chosen.arguments(
+            organization_id=organization_id,
+            ids=sorted(ids),
+            first_at=timerange.of_microseconds(first_at),
+            until=until,
+            **self._more,
+        )
+        return [self._make(row) for row in await driver.fetch(chosen.text, *arguments)]

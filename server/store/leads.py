@@ -12,10 +12,10 @@ from server import timerange
 from server.events import campaign, lead
 from server.events.campaign import CampaignEvent
 from server.events.lead import Lead, LeadEvent
-from server.store import campaigns, following, instants, projections
+from server.store import campaigns, instants, projections
 from server.store.database import Driver
-from server.store.following import FollowedEvents
-from server.store.projections import ProjectionPosition, Rows
+from server.store.following import EventReader
+from server.store.projections import Rows
 
 TABLES = ("leads", campaigns.TABLE_NAME)
 PORTION = 1_000  # leads that are compared, and replaced where they differ, in one transaction
@@ -28,33 +28,11 @@ _TYPES = {
     **dict.fromkeys(("began_key", "value_key"), "bytea"),
     "is_creation_told": "boolean",
 }
-_LEAD_ID = "coalesce(nullif(detail ->> 'lead_id', ''), resource_id)"
+LEAD_ID = "coalesce(nullif(detail ->> 'lead_id', ''), resource_id)"
 
 
 def _among(types: Iterable[str]) -> str:
     return f"event_type IN ({', '.join(map(repr, types))})"
-
-
-_EVENTS = following.statement(
-    (
-        f"coalesce({_LEAD_ID}, '')",
-        *(f"coalesce({name}, '')" for name in ("agent_id", "channel", "team_id", "campaign_id")),
-        "coalesce(detail ->> 'stage', '')",
-        "(detail ->> 'value_micros')::bigint",
-        "coalesce(detail ->> 'currency', '')",
-        "coalesce(detail ->> 'name', '')",
-    ),
-    f"{_among(lead.EVENT_TYPES)} AND {_LEAD_ID} <> '' OR {_among(campaign.EVENT_TYPES)} AND campaign_id <> ''",
-)
-
-
-async def events_after(
-    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
-) -> FollowedEvents[LeadEvent | CampaignEvent]:
-    """Returns the events of leads and those about campaigns after a position up to a revision, in the order of
-    revisions, as many as a limit allows.
-    """
-    return await following.read(driver, _EVENTS, _event, organization_id, position, until, limit)
 
 
 def _event(row: Iterable[Any]) -> Any:
@@ -63,6 +41,20 @@ def _event(row: Iterable[Any]) -> Any:
     if event_type in campaign.EVENT_TYPES:
         return CampaignEvent(at, event_type, campaign_id, name)
     return LeadEvent(at, key, event_type, lead_id, agent_id, channel, team_id, campaign_id, stage, value, currency)
+
+
+EVENTS: EventReader[LeadEvent | CampaignEvent] = EventReader(
+    (
+        f"coalesce({LEAD_ID}, '')",
+        *(f"coalesce({name}, '')" for name in ("agent_id", "channel", "team_id", "campaign_id")),
+        "coalesce(detail ->> 'stage', '')",
+        "(detail ->> 'value_micros')::bigint",
+        "coalesce(detail ->> 'currency', '')",
+        "coalesce(detail ->> 'name', '')",
+    ),
+    f"{_among(lead.EVENT_TYPES)} AND {LEAD_ID} <> '' OR {_among(campaign.EVENT_TYPES)} AND campaign_id <> ''",
+    _event,
+)
 
 
 def _selected(name: str) -> str:

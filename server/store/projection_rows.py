@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
+from server.events import rules
 from server.store import instants, projections, statements
 from server.store.database import Driver
 from server.store.projections import Rows
@@ -38,6 +40,18 @@ class MergingTable:
             f"{into} SELECT $1, $2, {key}, {read}"  # noqa: S608 - constants of the code
             f" FROM unnest($3::text[], {given}) AS told({key}, {columns}) {merge}"
         )
+        read_times = ", ".join(instants.selected(one) for one in self.columns[: -len(newest)])
+        self._load = (
+            f"SELECT {key}, {read_times}, {', '.join(newest)} FROM {name}"  # noqa: S608 - constants of the code
+            f" WHERE organization_id = $1 AND version = $2 AND {key} = ANY($3::text[])"
+        )
+        self._remove = (
+            f"DELETE FROM {name} WHERE organization_id = $1 AND version = $2"  # noqa: S608 - constants of the code
+            f" AND {key} = ANY($3::text[])"
+        )
+        self._earliest, self._newest = tuple(earliest), tuple(newest)
+        self._always = frozenset((earliest[0], latest[0]))  # every row has these times
+        self._nothing = {one: "" if kind == "text" else 0 for one, kind in newest.items()}
         self._keep = (
             f"{into} SELECT organization_id, $3, {key}, {columns} FROM {name}"  # noqa: S608 - constants of the code
             f" WHERE organization_id = $1 AND version = $2 AND {earliest[0]} < $4 {merge}"
@@ -62,6 +76,48 @@ class MergingTable:
         ids = sorted(told)  # the order in which rows are locked
         values = ([getattr(told[one], name) for one in ids] for name in self.columns)
         await driver.execute(self._merge, *rows, ids, *values)
+
+    async def decided_by(self, driver: Driver, rows: Rows, times: Collection[tuple[str, int]]) -> dict[str, int]:
+        """Returns those of some ids of which anything that is known was told at a time that is given for them, with the
+        earliest time that is known of each.
+        """
+        known = await self._known(driver, rows, {one for one, _ in times})
+        return {
+            one: getattr(known[one], self._earliest[0])
+            for one, at in times
+            if one in known and at in vars(known[one]).values()
+        }
+
+    async def replace(
+        self, driver: Driver, rows: Rows, ids: Collection[str], told: Mapping[str, object], complete_from: datetime
+    ) -> None:
+        """Makes what is known of ids what all raw events tell. Of what happened before complete_from raw events may be
+        gone: what was known of it stays.
+        """
+        first = rules.microseconds(complete_from)
+        known = await self._known(driver, rows, ids)
+        await driver.execute(self._remove, *rows, sorted(ids))
+        older = {one: self._before(row, first) for one, row in known.items() if getattr(row, self._earliest[0]) < first}
+        for some in (told, older):
+            if some:
+                await self.merge(driver, rows, some)
+
+    async def _known(self, driver: Driver, rows: Rows, ids: Collection[str]) -> dict[str, SimpleNamespace]:
+        """Returns what is known of ids, as attributes with the names of the columns."""
+        found = await driver.fetch(self._load, *rows, sorted(ids))
+        return {row[0]: SimpleNamespace(**dict(zip(self.columns, tuple(row)[1:], strict=True))) for row in found}
+
+    def _before(self, row: SimpleNamespace, first: int) -> SimpleNamespace:
+        """Returns as much of what is known as was told before a time, which is something."""
+        values = vars(row)
+        earliest = values[self._earliest[0]]
+        times = {
+            one: at if at is not None and at < first else None for one, at in values.items() if one not in self._newest
+        }
+        kept = {one: at if at is not None or one not in self._always else earliest for one, at in times.items()}
+        for one in self._newest:
+            kept[one] = values[one] if times[f"{one}_at"] is not None else self._nothing[one]
+        return SimpleNamespace(**kept)
 
     async def keep(self, driver: Driver, old: Rows, new: Rows, complete_from: datetime) -> None:
         """Merges what one version knows into another, as far as raw events of it may be gone: of ids that were known

@@ -149,6 +149,62 @@ async def lock_fold(driver: Driver, organization_id: int) -> int | None:
     return until
 
 
+async def hold_fold(driver: Driver, organization_id: int) -> int:
+    """Keeps an organization from being folded or widened until COMMIT, once whoever does so has committed; returns how
+    far its rollups are widened.
+    """
+    await driver.execute(
+        "INSERT INTO folds (organization_id, folded_at, folded_deltas) VALUES ($1, now(), 0) ON CONFLICT DO NOTHING",
+        organization_id,
+    )
+    until: int = await driver.fetchval(
+        "SELECT widened_until FROM folds WHERE organization_id = $1 FOR UPDATE", organization_id
+    )
+    return until
+
+
+class DeltaKey(NamedTuple):
+    """Names a delta."""
+
+    dimension: int
+    value: str
+    bucket: int
+    revision: int
+    slot: int
+
+
+async def delta_sets(driver: Driver, organization_id: int, keys: Sequence[CellKey]) -> dict[DeltaKey, Cell]:
+    """Returns the deltas of some cells that have sets, with nothing but those."""
+    rows = await driver.fetch(
+        "SELECT d.dimension, d.value, d.bucket, d.revision, d.slot, d.set_keys, d.sets"
+        " FROM unnest($2::smallint[], $3::text[], $4::integer[]) AS k(dimension, value, bucket)"
+        " CROSS JOIN LATERAL (SELECT * FROM deltas WHERE organization_id = $1 AND dimension = k.dimension"
+        " AND value = k.value AND bucket = k.bucket AND set_keys IS NOT NULL OFFSET 0) AS d",
+        organization_id,
+        [key.dimension for key in keys],
+        [key.value for key in keys],
+        [key.bucket for key in keys],
+    )
+    return {
+        DeltaKey(*row[:5]): Cell(sets=dict(zip(row[5], map(BitMap.deserialize, row[6]), strict=True)))
+        for row in map(tuple, rows)
+    }
+
+
+async def save_delta_sets(driver: Driver, organization_id: int, deltas: Mapping[DeltaKey, Cell]) -> None:
+    """Stores the sets of deltas in place of those that they have."""
+    for key, cell in sorted(deltas.items()):
+        sets = {one: members for one, members in sorted(cell.sets.items()) if members}
+        await driver.execute(
+            "UPDATE deltas SET set_keys = $7, sets = $8 WHERE organization_id = $1 AND dimension = $2 AND value = $3"
+            " AND bucket = $4 AND revision = $5 AND slot = $6",
+            organization_id,
+            *key,
+            list(sets) or None,
+            [members.serialize() for members in sets.values()] or None,
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """Deltas that were deleted: how many, and what they add up to, by quarter hour and by slot."""

@@ -1,6 +1,6 @@
 """The statuses of agents over time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +35,18 @@ async def append(driver: Driver, events: Iterable[tuple[int, Event]]) -> None:
             for organization_id, event in events
         ],
     )
+
+
+async def remove(driver: Driver, organization_id: int, events: Sequence[Event]) -> None:
+    """Removes the status changes that events have told."""
+    if events:
+        await driver.execute(
+            "DELETE FROM agent_statuses WHERE organization_id = $1 AND (agent_id, event_key) IN"
+            " (SELECT * FROM unnest($2::text[], $3::bytea[]))",
+            organization_id,
+            [event.agent_id for event in events],
+            [event.event_key for event in events],
+        )
 
 
 async def changes(

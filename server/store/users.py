@@ -6,11 +6,11 @@ from datetime import datetime
 
 from server.events import event_types
 from server.events.user_activity import Beginning, DayActivity, UserDay, UserEvent
-from server.store import following, instants, projections, statements
+from server.store import instants, projections, statements
 from server.store.database import Driver
-from server.store.following import FollowedEvents
+from server.store.following import EventReader
 from server.store.projection_rows import MergingTable
-from server.store.projections import ProjectionPosition, Rows
+from server.store.projections import Rows
 
 TABLES = ("users", "user_days", "user_conversations")
 PROFILES = MergingTable(
@@ -26,7 +26,7 @@ def _number(name: str, condition: str) -> str:
     return f"CASE WHEN {condition} THEN coalesce((detail ->> '{name}')::bigint, 0) ELSE 0 END"
 
 
-_EVENTS = following.statement(
+EVENTS = EventReader(
     (
         "user_id",
         "coalesce(conversation_id, '')",
@@ -38,6 +38,7 @@ _EVENTS = following.statement(
         _number("rating", _IS_FEEDBACK),
     ),
     "user_id IS NOT NULL",
+    UserEvent._make,
 )
 _ADD_DAYS = statements.load(
     "add_user_days",
@@ -53,15 +54,6 @@ _KEEP = (
         REPLACED=", ".join(f"{one} = excluded.{one}" for one in _COLUMNS),
     ),
 )
-
-
-async def events_after(
-    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
-) -> FollowedEvents[UserEvent]:
-    """Returns the events of users after a position up to a revision, in the order of revisions, as many as a limit
-    allows.
-    """
-    return await following.read(driver, _EVENTS, UserEvent._make, organization_id, position, until, limit)
 
 
 async def add_days(driver: Driver, rows: Rows, days: Mapping[UserDay, DayActivity]) -> None:
@@ -83,6 +75,19 @@ async def recorded_days(driver: Driver, organization_id: int, days: Collection[U
     keys = list(days)
     rows = await driver.fetch(_DAYS, organization_id, [key.user_id for key in keys], [key.day for key in keys])
     return {UserDay(row[0], row[1]): DayActivity(*row[2:]) for row in rows}
+
+
+async def remove_empty_days(driver: Driver, rows: Rows, days: Collection[UserDay]) -> None:
+    """Removes those of some days on which users have done nothing."""
+    keys = sorted(days)
+    await driver.execute(
+        "DELETE FROM user_days WHERE organization_id = $1 AND version = $2 AND user_id = ANY($3::text[])"
+        " AND (user_id, day) IN (SELECT user_id, date '1970-01-01' + day"
+        " FROM unnest($3::text[], $4::integer[]) AS given(user_id, day)) AND events = 0",
+        *rows,
+        [key.user_id for key in keys],
+        [key.day for key in keys],
+    )
 
 
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
@@ -117,6 +122,16 @@ async def save_beginnings(driver: Driver, rows: Rows, begin: Mapping[bytes, Begi
     keys = sorted(begin)
     columns = zip(*(begin[key] for key in keys), strict=True)
     await driver.execute(_SAVE_BEGINNINGS, *rows, keys, *columns)
+
+
+async def remove_beginnings(driver: Driver, rows: Rows, keys: Collection[bytes]) -> None:
+    """Removes how conversations begin."""
+    await driver.execute(
+        "DELETE FROM user_conversations WHERE organization_id = $1 AND version = $2"
+        " AND conversation_key = ANY($3::bytea[])",
+        *rows,
+        sorted(keys),
+    )
 
 
 async def keep(driver: Driver, old: Rows, new: Rows, complete_from: datetime) -> None:

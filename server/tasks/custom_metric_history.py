@@ -84,7 +84,7 @@ async def _count_window(driver: Driver, organization_id: int) -> _Counted | None
     ahead = windows.cut(view, max(begun, view.first), _WINDOW_EVENTS)
     span, raw_from = next(ahead), view.kept.raw_from_bucket
     has_more = next(ahead, None) is not None
-    changes = await _changes(driver, organization_id, metrics, span)
+    changes = await _changes(driver, organization_id, metrics, span, locked.position.revision)
     counted = _Counted(view.covered(span.end) if has_more else 1.0, has_more)
     await stored.note_history(
         driver,
@@ -98,13 +98,15 @@ async def _count_window(driver: Driver, organization_id: int) -> _Counted | None
     return counted
 
 
-async def _changes(driver: Driver, organization_id: int, metrics: Sequence[KeptMetric], span: Span) -> Cells:
-    """Returns what the raw events of a window add to metrics that were defined after them."""
+async def _changes(driver: Driver, organization_id: int, metrics: Sequence[KeptMetric], span: Span, seen: int) -> Cells:
+    """Returns what the raw events of a window add to metrics that were defined after them. What revisions that the
+    projection has not seen have made of events, it counts itself, and takes back what they were.
+    """
     changes: Cells = {}
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     types = sorted({event_type for one in metrics for event_type in one.definition.event_types})
     latest = max(one.counted_after for one in metrics)
-    async for portion in stored.events_between(driver, organization_id, start, end, types, latest):
+    async for portion in stored.events_between(driver, organization_id, start, end, types, latest, seen=seen):
         for counted_after in sorted({one.counted_after for one in metrics}):
             mine = [one for one in metrics if one.counted_after == counted_after]
             events = [event for revision, event in portion if revision <= counted_after]

@@ -14,7 +14,17 @@ import structlog
 from server import errors, timerange
 from server.organizations.organization import Organization
 from server.projections.registry import PROJECTIONS
-from server.store import audit_trail, custom_metrics, events, organizations, projections, slots, tasks, updates
+from server.store import (
+    audit_trail,
+    custom_metrics,
+    events,
+    organizations,
+    projections,
+    replaced_events,
+    slots,
+    tasks,
+    updates,
+)
 from server.store import partitions as stored_partitions
 from server.store.database import Database
 from server.store.partitions import Partition
@@ -63,11 +73,12 @@ async def event_retention(database: Database, now: datetime, last: Result) -> Re
     removed = dropped = 0
     for partition in days:
         expired, others = await _owners(database, partition, tenants, now)
-        await _give_up_raw(database, partition, expired)
+        given_up = await _give_up_raw(database, partition, expired)
+        others += [one for one in expired if one not in given_up]
         if not others and partition.day < (now - _EMPTY_KEPT).date() and await _drop(database, partition):
             dropped += 1
             continue
-        for organization_id in expired:
+        for organization_id in given_up:
             removed += await _remove(database, partition, organization_id, deadline)
         if time.monotonic() > deadline:
             return {"removed": removed, "dropped": dropped, UNFINISHED: True}
@@ -96,13 +107,26 @@ def is_expired(organization: Organization, partition: Partition, now: datetime) 
     return days is not None and partition.day + timedelta(days=1) <= (now - timedelta(days=days)).date()
 
 
-async def _give_up_raw(database: Database, partition: Partition, expired: Sequence[int]) -> None:
-    """Records up to when raw events may be missing, before the first of them is: in every snapshot the audit knows."""
+async def _give_up_raw(database: Database, partition: Partition, expired: Sequence[int]) -> list[int]:
+    """Records up to when raw events may be missing, before the first of them is: in every snapshot the audit knows.
+    What events were that were received until then and have been corrected goes with it.
+
+    Returns the organizations of which that is recorded: not those with projections that have yet to make something anew
+    from raw events, since one was corrected.
+    """
+    given_up = []
+    end = datetime.combine(partition.day + timedelta(days=1), datetime.min.time(), UTC)
     for organization_id in expired:
         async with database.transaction() as driver:
+            await organizations.hold(driver, organization_id)  # nobody corrects an event meanwhile
+            if await replaced_events.is_pending(driver, organization_id, list(PROJECTIONS)):
+                continue
             latest = await stored_partitions.last_bucket(driver, partition, organization_id)
             if latest is not None:
                 await organizations.raise_raw_from(driver, organization_id, latest + 1)
+            await replaced_events.remove_before(driver, organization_id, end)
+        given_up.append(organization_id)
+    return given_up
 
 
 async def _remove(database: Database, partition: Partition, organization_id: int, deadline: float) -> int:

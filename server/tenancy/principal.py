@@ -14,6 +14,7 @@ class Scope(enum.StrEnum):
     READ = "read"  # ask questions, and watch figures
     EVENTS = "events"  # see raw events with their properties, on top of read
     BACKFILL = "backfill"  # send events of any age since 1980, on top of ingest
+    CORRECT = "correct"  # correct and retract stored events
     ADMIN = "admin"  # everything, and what changes the organization
 
 

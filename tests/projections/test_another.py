@@ -14,9 +14,9 @@ from server.projections.projection import Advance, Replacement
 from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
 from server.projections.registry import PROJECTIONS
-from server.store import following, projection_rows, projections
+from server.store import projection_rows, projections
 from server.store.database import Database, Driver
-from server.store.following import FollowedEvents
+from server.store.following import EventReader
 from server.store.projections import ProjectionPosition, Rows
 from tests.support import serving, worlds
 from tests.support.serving import Caller
@@ -36,9 +36,6 @@ THREE = 3
 KNOWN = "SELECT * FROM loudness WHERE (organization_id, version, user_id) = ($1, $2, $3)"
 
 
-READ = following.statement(("user_id",), "event_type = 'message.received' AND user_id IS NOT NULL")
-
-
 class Said(NamedTuple):
     """A message, as far as the projection depends on it."""
 
@@ -50,10 +47,7 @@ class Said(NamedTuple):
     user_id: str
 
 
-async def read(
-    driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
-) -> FollowedEvents[Said]:
-    return await following.read(driver, READ, Said, organization_id, position, until, limit)
+READ = EventReader(("user_id",), "event_type = 'message.received' AND user_id IS NOT NULL", Said)
 
 
 class Loudness:
@@ -66,7 +60,7 @@ class Loudness:
     async def advance(
         self, driver: Driver, rows: Rows, position: ProjectionPosition, newest: ProjectionPosition, limit: int
     ) -> Advance:
-        portion = await portions.read(read, driver, rows.organization_id, position, newest, limit)
+        portion = await portions.read(READ, driver, rows.organization_id, position, newest, limit)
         changes: Cells = {}
         for said in portion.events:
             before = await driver.fetchrow(KNOWN, *rows, said.user_id)

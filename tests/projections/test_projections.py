@@ -210,7 +210,7 @@ async def test_an_organization_that_gets_no_slot_is_left_to_the_next_sweep(
 def poison(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The conversations on whose events the projection fails, as by a bug of ours."""
     poisonous = ["bad"]
-    events_after = stored.events_after
+    events_after = stored.EVENTS.after
 
     async def failing(driver: Driver, *arguments: Any) -> Any:
         found = await events_after(driver, *arguments)
@@ -218,7 +218,7 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise ValueError("a value of the tenant's")
         return found
 
-    monkeypatch.setattr(stored, "events_after", failing)
+    monkeypatch.setattr(stored.EVENTS, "after", failing)
     return poisonous
 
 
@@ -252,10 +252,10 @@ async def test_an_answer_that_would_take_too_long_is_refused(
     caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await caller.track(serving.event("message.sent", conversation_id="c"))
-    monkeypatch.setattr(projectors, "CATCH_UP_SECONDS", 0.2)
     async with database.transaction() as driver:
         await projections.lock(driver, caller.organization_id, PROJECTION)
-        with pytest.raises(Refused, match="ask again"):
+        with monkeypatch.context() as impatient, pytest.raises(Refused, match="ask again"):
+            impatient.setattr(projectors, "CATCH_UP_SECONDS", 0.2)
             await Projector(database).catch_up(caller.organization_id, [PROJECTION], 1)
     assert (await caller.overview(serving.today())).overview.total_conversations == 1
 
@@ -336,10 +336,10 @@ async def test_a_fault_that_newer_code_gets_over_stops_nothing(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a rolling upgrade another process takes the step while ours fails on it."""
-    events_after = stored.events_after
+    events_after = stored.EVENTS.after
 
     async def failing(*arguments: Any) -> Any:
-        monkeypatch.setattr(stored, "events_after", events_after)
+        monkeypatch.setattr(stored.EVENTS, "after", events_after)
         raise ValueError("of newer code")
 
     await worlds.store(own_database, own_organization, [message("c", 1)])
@@ -353,7 +353,7 @@ async def test_a_fault_that_newer_code_gets_over_stops_nothing(
             await other.follow(own_organization, PROJECTION)
         return await stop(driver, organization_id, name, needs)
 
-    monkeypatch.setattr(stored, "events_after", failing)
+    monkeypatch.setattr(stored.EVENTS, "after", failing)
     monkeypatch.setattr(projections, "lock", lock)
     await Projector(own_database).follow(own_organization, PROJECTION)
     found = await state(own_database, own_organization)

@@ -383,7 +383,7 @@ async def test_projections_find_rows_by_their_keys_and_events_by_their_revisions
         await agents.told_kinds(cast("Driver", looking), rows, ["ada", "eve"])
         await agents.known_kinds(cast("Driver", looking), own_organization, ["ada", "eve"], 1, 9)
         for module in (conversations, agents, users):
-            await module.events_after(cast("Driver", following), own_organization, position, 4, 5_000)
+            await module.EVENTS.after(cast("Driver", following), own_organization, position, 4, 5_000)
     by_key = {
         "conversations": ("organization_id", "version", "conversation_key"),
         "user_conversations": ("organization_id", "version", "conversation_key"),

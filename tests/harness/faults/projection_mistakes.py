@@ -10,6 +10,7 @@ from server.projections import conversations as projected
 from server.projections.projector import Projector
 from server.store import conversations, projections
 from server.store.database import Driver
+from server.store.following import EventReader
 from server.store.projections import Locked, ProjectionPosition
 from tests.harness.faults.ingest_mistakes import database, remember_database
 from tests.harness.faults.mistake import Mistake, replace, together
@@ -72,10 +73,14 @@ def _skip_what_comes_meanwhile() -> None:
 
 def _read_beyond_position() -> None:
     """Reads whatever is committed by then, and not up to the revision that the position is moved to."""
-    read = conversations.events_after
+    read = EventReader.after
 
-    async def wrong(driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int) -> Any:
-        return await read(driver, organization_id, position, _EVERYTHING, limit)
+    async def wrong(
+        self: Any, driver: Driver, organization_id: int, position: ProjectionPosition, until: int, limit: int
+    ) -> Any:
+        if self is conversations.EVENTS:
+            until = _EVERYTHING
+        return await read(self, driver, organization_id, position, until, limit)
 
     replace(read, wrong)
 

@@ -11,6 +11,7 @@ import grpc.aio
 
 from tallywire import (
     aio_audit,
+    aio_corrections,
     aio_custom_metrics,
     aio_questions,
     aio_stream,
@@ -61,6 +62,7 @@ class AsyncClient(aio_questions.AsyncQuestions):
         self._closed = False
         self.audit = aio_audit.AsyncAudit(self._bound, self._connection.metadata, self._call)
         self.custom_metrics = aio_custom_metrics.AsyncCustomMetrics(self._bound, self._call)
+        self.corrections = aio_corrections.AsyncCorrections(self._bound, self._call)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

@@ -13,6 +13,7 @@ from tallywire import (
     audit,
     concurrency_limit,
     connection,
+    corrections,
     custom_metrics,
     errors,
     green_threads,
@@ -80,6 +81,7 @@ class Client(questions.Questions):
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
         self.audit = audit.Audit(self._channel, self._connection.metadata, self._call)
         self.custom_metrics = custom_metrics.CustomMetrics(self._channel, self._call)
+        self.corrections = corrections.Corrections(self._channel, self._call)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

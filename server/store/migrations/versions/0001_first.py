@@ -189,6 +189,37 @@ _STATEMENTS = (
     """,
     "CREATE INDEX events_by_revision ON events (organization_id, revision)",
     "CREATE INDEX events_by_time ON events USING brin (occurred_at) WITH (pages_per_range = 32, autosummarize = on)",
+    # What events were before they were corrected or retracted: as they were stored under replaced_revision, until
+    # revision. note is why; key_id is whose key it was done with.
+    """
+    CREATE TABLE replaced_events (
+        organization_id integer NOT NULL,
+        revision bigint NOT NULL,
+        replaced_at timestamptz NOT NULL,
+        replaced_revision bigint NOT NULL,
+        is_retracted boolean NOT NULL,
+        note text NOT NULL,
+        key_id text COLLATE "C" NOT NULL,
+        received_at timestamptz NOT NULL,
+        occurred_at timestamptz NOT NULL,
+        event_key bytea NOT NULL,
+        event_id text,
+        event_type text NOT NULL,
+        agent_id text,
+        user_id text,
+        conversation_id text,
+        channel text,
+        team_id text,
+        campaign_id text,
+        resource_type text,
+        resource_id text,
+        detail jsonb,
+        properties jsonb,
+        PRIMARY KEY (organization_id, event_key, revision)
+    )
+    """,
+    "CREATE INDEX replaced_events_by_revision ON replaced_events (organization_id, revision)",
+    "CREATE INDEX replaced_events_by_earlier_revision ON replaced_events (organization_id, replaced_revision)",
     # The log of updates: what each revision changed, for subscribers. A large update is several rows, its portions;
     # its last one, without more, has its number of events.
     """

@@ -20,6 +20,7 @@ from tallywire.cli import (
     campaigns,
     catalogue,
     conversations,
+    corrections,
     costs,
     custom_metrics,
     daily,
@@ -201,6 +202,7 @@ application.command(name="top")(query.top)
 application.command(name="metrics")(catalogue.metrics)
 application.command(name="values")(catalogue.values)
 application.add_typer(custom_metrics.app, name="custom-metrics")
+application.add_typer(corrections.app, name="corrections")
 
 
 @application.command(name="watch")

@@ -78,7 +78,7 @@ class Summary:
         }
 
 
-class _BadLine(Exception):
+class BadLine(Exception):
     """The error of a line that is not an event."""
 
 
@@ -140,8 +140,8 @@ class Replay:
                 continue
             self.summary.lines += 1
             try:
-                document, event = _parse(line)
-            except _BadLine as bad:
+                document, event = parse(line)
+            except BadLine as bad:
                 self.summary.bad_lines += 1
                 self._problem(Problem(line=number, event_id="", field="", reason="UNREADABLE", message=str(bad)))
                 if not self._keep_going:
@@ -195,26 +195,26 @@ def _rejected(number: int, result: event_service_pb2.EventResult) -> Problem:
     )
 
 
-def _parse(line: bytes) -> tuple[dict[str, object], event_pb2.Event]:
-    """Returns a line as JSON and as an event. Raises _BadLine."""
+def parse(line: bytes) -> tuple[dict[str, object], event_pb2.Event]:
+    """Returns a line as JSON and as an event. Raises BadLine."""
     event = event_pb2.Event()
     try:
         document = json.loads(line.decode("utf-8-sig"))
         if not isinstance(document, dict):
-            raise _BadLine("not a JSON object")
+            raise BadLine("not a JSON object")
         _check_time(document)
         # What JSON itself would keep, and a Struct, whose numbers are doubles, would change silently.
         events.event("a.b", properties=document.get("properties"))
         json_format.ParseDict(document, event)
     except (ValueError, TypeError, RecursionError, json_format.ParseError) as error:
-        raise _BadLine(str(error).replace("\n", " ")[:200]) from None
+        raise BadLine(str(error).replace("\n", " ")[:200]) from None
     if not event.event_type:
-        raise _BadLine("event_type is missing")
+        raise BadLine("event_type is missing")
     return document, event
 
 
 def _check_time(document: dict[str, object]) -> None:
-    """Raises _BadLine for a time that is no instant; the parser's own message is for programmers."""
+    """Raises BadLine for a time that is no instant; the parser's own message is for programmers."""
     for name in ("occurred_at", "occurredAt"):
         value = document.get(name)
         if value is None:
@@ -222,6 +222,6 @@ def _check_time(document: dict[str, object]) -> None:
         try:
             timestamp_pb2.Timestamp().FromJsonString(value if isinstance(value, str) else "")
         except ValueError:
-            raise _BadLine(
+            raise BadLine(
                 f"{name} is an instant with its zone, such as 2026-01-31T12:00:00Z, not {json.dumps(value)[:60]}"
             ) from None

@@ -178,6 +178,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_CAMPAIGN_NOT_FOUND: _ErrorReason.ValueType  # 105
     """NOT_FOUND. The campaign asked about has never had an event."""
+    ERROR_REASON_EVENT_NOT_FOUND: _ErrorReason.ValueType  # 130
+    """NOT_FOUND. The organization has no event of this id, or its raw event is no longer kept, or it was retracted."""
+    ERROR_REASON_EVENT_NOT_CORRECTABLE: _ErrorReason.ValueType  # 131
+    """FAILED_PRECONDITION. The event cannot be corrected: it describes an agent, or the service has made it."""
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -443,6 +447,10 @@ dimension.
 """
 ERROR_REASON_CAMPAIGN_NOT_FOUND: ErrorReason.ValueType  # 105
 """NOT_FOUND. The campaign asked about has never had an event."""
+ERROR_REASON_EVENT_NOT_FOUND: ErrorReason.ValueType  # 130
+"""NOT_FOUND. The organization has no event of this id, or its raw event is no longer kept, or it was retracted."""
+ERROR_REASON_EVENT_NOT_CORRECTABLE: ErrorReason.ValueType  # 131
+"""FAILED_PRECONDITION. The event cannot be corrected: it describes an agent, or the service has made it."""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61

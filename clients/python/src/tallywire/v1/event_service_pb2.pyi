@@ -23,6 +23,38 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _CorrectionStatus:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _CorrectionStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_CorrectionStatus.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    CORRECTION_STATUS_UNSPECIFIED: _CorrectionStatus.ValueType  # 0
+    """Never sent."""
+    CORRECTION_STATUS_CORRECTED: _CorrectionStatus.ValueType  # 1
+    """The event is what was sent, and counts as that."""
+    CORRECTION_STATUS_RETRACTED: _CorrectionStatus.ValueType  # 2
+    """The event is gone, and counts no more."""
+    CORRECTION_STATUS_UNCHANGED: _CorrectionStatus.ValueType  # 3
+    """The event already was what was sent."""
+    CORRECTION_STATUS_REJECTED: _CorrectionStatus.ValueType  # 4
+    """The event stays as it is."""
+
+class CorrectionStatus(_CorrectionStatus, metaclass=_CorrectionStatusEnumTypeWrapper):
+    """CorrectionStatus is what became of a correction or retraction."""
+
+CORRECTION_STATUS_UNSPECIFIED: CorrectionStatus.ValueType  # 0
+"""Never sent."""
+CORRECTION_STATUS_CORRECTED: CorrectionStatus.ValueType  # 1
+"""The event is what was sent, and counts as that."""
+CORRECTION_STATUS_RETRACTED: CorrectionStatus.ValueType  # 2
+"""The event is gone, and counts no more."""
+CORRECTION_STATUS_UNCHANGED: CorrectionStatus.ValueType  # 3
+"""The event already was what was sent."""
+CORRECTION_STATUS_REJECTED: CorrectionStatus.ValueType  # 4
+"""The event stays as it is."""
+global___CorrectionStatus = CorrectionStatus
+
 class _EventStatus:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -112,6 +144,252 @@ EVENT_WARNING_PRECISION: EventWarning.ValueType  # 7
 been rounded on its way. Send such numbers as text.
 """
 global___EventWarning = EventWarning
+
+@typing.final
+class CorrectEventsRequest(google.protobuf.message.Message):
+    """CorrectEventsRequest carries events as they should be."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """reason says why, for whoever reads the history. Required. At most 500 bytes."""
+    @property
+    def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tallywire.v1.event_pb2.Event]:
+        """events are at most 100 (TOO_MANY_EVENTS), each under another event_id (INVALID_VALUE). An event without occurred_at
+        keeps the time that it has. Whatever else an event does not carry it has no more.
+        """
+
+    def __init__(
+        self,
+        *,
+        events: collections.abc.Iterable[tallywire.v1.event_pb2.Event] | None = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["events", b"events", "reason", b"reason"]) -> None: ...
+
+global___CorrectEventsRequest = CorrectEventsRequest
+
+@typing.final
+class CorrectEventsResponse(google.protobuf.message.Message):
+    """CorrectEventsResponse says what became of the corrections."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """revision is the organization's revision that holds the corrections. 0 if nothing changed."""
+    @property
+    def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CorrectionResult]:
+        """results are as many as the events, in their order."""
+
+    def __init__(
+        self,
+        *,
+        results: collections.abc.Iterable[global___CorrectionResult] | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["results", b"results", "revision", b"revision"]) -> None: ...
+
+global___CorrectEventsResponse = CorrectEventsResponse
+
+@typing.final
+class RetractEventsRequest(google.protobuf.message.Message):
+    """RetractEventsRequest names events that should not be there."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENT_IDS_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """reason is as in CorrectEventsRequest."""
+    @property
+    def event_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """event_ids are at most 100 (TOO_MANY_EVENTS), each another one (INVALID_VALUE)."""
+
+    def __init__(
+        self,
+        *,
+        event_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["event_ids", b"event_ids", "reason", b"reason"]) -> None: ...
+
+global___RetractEventsRequest = RetractEventsRequest
+
+@typing.final
+class RetractEventsResponse(google.protobuf.message.Message):
+    """RetractEventsResponse says what became of the retractions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """revision is as in CorrectEventsResponse."""
+    @property
+    def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CorrectionResult]:
+        """results are as many as the ids, in their order."""
+
+    def __init__(
+        self,
+        *,
+        results: collections.abc.Iterable[global___CorrectionResult] | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["results", b"results", "revision", b"revision"]) -> None: ...
+
+global___RetractEventsResponse = RetractEventsResponse
+
+@typing.final
+class CorrectionResult(google.protobuf.message.Message):
+    """CorrectionResult says what became of one correction or retraction."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: builtins.int
+    STATUS_FIELD_NUMBER: builtins.int
+    REJECTION_FIELD_NUMBER: builtins.int
+    event_id: builtins.str
+    """event_id is the event's id."""
+    status: global___CorrectionStatus.ValueType
+    """status is what became of it."""
+    @property
+    def rejection(self) -> global___Rejection:
+        """rejection is set when status is REJECTED."""
+
+    def __init__(
+        self,
+        *,
+        event_id: builtins.str = ...,
+        status: global___CorrectionStatus.ValueType = ...,
+        rejection: global___Rejection | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["rejection", b"rejection"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["event_id", b"event_id", "rejection", b"rejection", "status", b"status"]) -> None: ...
+
+global___CorrectionResult = CorrectionResult
+
+@typing.final
+class GetEventRequest(google.protobuf.message.Message):
+    """GetEventRequest names an event."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: builtins.int
+    event_id: builtins.str
+    """event_id is its id. Required."""
+    def __init__(
+        self,
+        *,
+        event_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["event_id", b"event_id"]) -> None: ...
+
+global___GetEventRequest = GetEventRequest
+
+@typing.final
+class GetEventResponse(google.protobuf.message.Message):
+    """GetEventResponse is an event with its history."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: builtins.int
+    EARLIER_FIELD_NUMBER: builtins.int
+    @property
+    def event(self) -> global___StoredEvent:
+        """event is as it counts now. Unset: it was retracted."""
+
+    @property
+    def earlier(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ReplacedEvent]:
+        """earlier is what it was before, newest first."""
+
+    def __init__(
+        self,
+        *,
+        event: global___StoredEvent | None = ...,
+        earlier: collections.abc.Iterable[global___ReplacedEvent] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["event", b"event"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["earlier", b"earlier", "event", b"event"]) -> None: ...
+
+global___GetEventResponse = GetEventResponse
+
+@typing.final
+class StoredEvent(google.protobuf.message.Message):
+    """StoredEvent is an event as it is stored."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: builtins.int
+    RECEIVED_AT_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """revision is the organization's revision that holds it."""
+    @property
+    def event(self) -> tallywire.v1.event_pb2.Event:
+        """event is the event."""
+
+    @property
+    def received_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """received_at is when it was stored."""
+
+    def __init__(
+        self,
+        *,
+        event: tallywire.v1.event_pb2.Event | None = ...,
+        received_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["event", b"event", "received_at", b"received_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["event", b"event", "received_at", b"received_at", "revision", b"revision"]) -> None: ...
+
+global___StoredEvent = StoredEvent
+
+@typing.final
+class ReplacedEvent(google.protobuf.message.Message):
+    """ReplacedEvent is what an event was before it was corrected or retracted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STORED_FIELD_NUMBER: builtins.int
+    REPLACED_AT_FIELD_NUMBER: builtins.int
+    REPLACED_REVISION_FIELD_NUMBER: builtins.int
+    RETRACTED_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    KEY_ID_FIELD_NUMBER: builtins.int
+    replaced_revision: builtins.int
+    """replaced_revision is the organization's revision that replaced it."""
+    retracted: builtins.bool
+    """retracted is true if nothing took its place."""
+    reason: builtins.str
+    """reason is why, in the words of the request."""
+    key_id: builtins.str
+    """key_id is the API key of the request."""
+    @property
+    def stored(self) -> global___StoredEvent:
+        """stored is the event as it was."""
+
+    @property
+    def replaced_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """replaced_at is when it was replaced."""
+
+    def __init__(
+        self,
+        *,
+        stored: global___StoredEvent | None = ...,
+        replaced_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        replaced_revision: builtins.int = ...,
+        retracted: builtins.bool = ...,
+        reason: builtins.str = ...,
+        key_id: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["replaced_at", b"replaced_at", "stored", b"stored"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["key_id", b"key_id", "reason", b"reason", "replaced_at", b"replaced_at", "replaced_revision", b"replaced_revision", "retracted", b"retracted", "stored", b"stored"]) -> None: ...
+
+global___ReplacedEvent = ReplacedEvent
 
 @typing.final
 class TrackEventRequest(google.protobuf.message.Message):
