@@ -47,7 +47,7 @@ class Said(NamedTuple):
     user_id: str
 
 
-READ = EventReader(("user_id",), "event_type = 'message.received' AND user_id IS NOT NULL", Said)
+READ = EventReader(("user_id",), "event_type = 'message.received' AND user_id IS NOT NULL", Said._make)
 
 
 class Loudness:
