@@ -22,8 +22,10 @@ from server.lifecycle.database_watch import DatabaseState, DatabaseWatch
 from server.lifecycle.stop import Stop
 from server.projections.projector import Projector
 from server.query.custom_definitions import CustomDefinitions
+from server.query.event_list import EventListing
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
+from server.query.rows_tokens import RowsTokens
 from server.query.verifications import Verifications
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
@@ -143,6 +145,7 @@ class Running:
             settings.query_connections, limit=settings.max_queries, limit_each=settings.max_queries_per_organization
         )
         queries = Queries(self.database, self._clock, slots, self.projector)
+        tokens, rows = PageTokens(self._secrets), RowsTokens(self._secrets)
         events = EventService(
             self._ingest,
             Corrector(
@@ -152,16 +155,16 @@ class Running:
             self._admission,
             self._secrets,
             self._clock,
+            EventListing(queries, tokens, rows),
             max_streams=settings.max_streams_per_organization,
             limits=limits,
         )
-        tokens = PageTokens(self._secrets)
         verifications = Verifications(
             self.database, queries, slots, Limits.from_settings(settings), on_commit=self._after_commit
         )
         return Services(
             events=events,
-            metrics=MetricsService(queries, tokens, DefaultLimits.from_settings(settings)),
+            metrics=MetricsService(queries, tokens, rows, DefaultLimits.from_settings(settings)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),

@@ -70,6 +70,18 @@ EVENT_TYPES = Most(
     message="a custom metric names at most 20 event types",
     field="metric.event_types",
 )
+LISTED_TYPES = Most(
+    count=20,
+    reason=Reason.VALUE_OUT_OF_RANGE,
+    message="a list names at most 20 event types",
+    field="filter.event_types",
+)
+LISTED_VALUES = Most(
+    count=10, reason=Reason.TOO_MANY_FILTERS, message="a list names at most ten dimensions", field="filter.dimensions"
+)
+LISTED_PROPERTIES = Most(
+    count=10, reason=Reason.TOO_MANY_FILTERS, message="a list names at most ten properties", field="filter.properties"
+)
 PROPERTIES = Most(
     count=rules.MAX_PROPERTIES,
     reason=Reason.TOO_MANY_PROPERTIES,
@@ -98,6 +110,9 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.RealtimeFilter.agent_ids": REALTIME_VALUES,
     "tallywire.v1.RealtimeFilter.dimensions": REALTIME_VALUES,
     "tallywire.v1.Filter.dimensions": FILTERS,
+    "tallywire.v1.EventFilter.event_types": LISTED_TYPES,
+    "tallywire.v1.EventFilter.dimensions": LISTED_VALUES,
+    "tallywire.v1.EventFilter.properties": LISTED_PROPERTIES,
     "google.protobuf.Struct.fields": PROPERTIES,
     "google.protobuf.ListValue.values": PROPERTY_VALUES,
 }

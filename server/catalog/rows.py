@@ -1,7 +1,7 @@
 """The rows behind a figure: of which kind they are, and what each of them adds to it."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from server.catalog import cells, counting, figures
@@ -77,6 +77,12 @@ def behind(metric: Metric, catalogue: Catalogue = BUILT_IN) -> RowSum | None:
     if kind is None or kinds or (kind is RowsKind.USERS and (len(plus), minus) != (1, ())):
         return None
     return RowSum(kind=kind, plus=plus, minus=minus)
+
+
+def terms_behind(names: Iterable[str], catalogue: Catalogue = BUILT_IN) -> set[str]:
+    """Returns the terms that say how many rows are behind metrics, beside those that the metrics are computed from."""
+    found = (rows for name in names if (rows := behind(catalogue.metrics[name], catalogue)) is not None)
+    return {term for one in found for term in one.terms}
 
 
 def _kind(measure: Measure) -> RowsKind | None:

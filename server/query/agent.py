@@ -1,12 +1,12 @@
 """GetAgentMetrics: the figures of one agent, or one team, over a period, and of its last days."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from server import timerange
-from server.catalog import dimensions, figures
+from server.catalog import dimensions, figures, rows
 from server.catalog.cells import Cell
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
@@ -14,11 +14,12 @@ from server.catalog.selections import Selection
 from server.errors import Reason, Refused
 from server.events.agent_profile import AgentProfile
 from server.projections.agents import Agents
-from server.query import comparison, presence
+from server.query import comparison, presence, rows_tokens
 from server.query.answers import COMMON_FIGURES, Context, Period, TrendPoint
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.presence import Presence
 from server.query.queries import Queries
+from server.query.rows_tokens import CountedRows
 from server.rollups import overflow
 from server.store import agents
 from server.tenancy.principal import Principal
@@ -50,15 +51,16 @@ DAILY_FIGURES = (
     "p95_response_time_ms",
     "satisfaction_score",
 )
-_WANTED = figures.wanted((*FIGURES, *DAILY_FIGURES), projections=[Agents.name])
-_WANTED_OF_TEAM = figures.wanted((*FIGURES, *DAILY_FIGURES))
+_BEHIND = rows.terms_behind(FIGURES)
+_WANTED = figures.wanted((*FIGURES, *DAILY_FIGURES), *_BEHIND, projections=[Agents.name])
+_WANTED_OF_TEAM = figures.wanted((*FIGURES, *DAILY_FIGURES), *_BEHIND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentQuestion:
     """A question for the figures of one agent or team, with a trend of so many last days of the period.
 
-    It may ask for those of an earlier period, too.
+    It may ask for those of an earlier period, too, and for the rows behind the figures.
     """
 
     part: Filter
@@ -66,6 +68,7 @@ class AgentQuestion:
     trend_days: int
     granularity: Granularity = Granularity.DAY
     comparison: Comparison | None = None
+    with_rows: bool = False
 
     @property
     def is_agent(self) -> bool:
@@ -86,6 +89,7 @@ class Agent:
     trend: Sequence[TrendPoint]
     compared: Compared | None
     earlier: Figures | None
+    opened: Mapping[str, CountedRows]
 
 
 async def answer(queries: Queries, principal: Principal, question: AgentQuestion) -> Agent:
@@ -112,8 +116,10 @@ async def answer(queries: Queries, principal: Principal, question: AgentQuestion
         }
     found = read.found.cells
     whole = {chosen: _figures(found[chosen], there[chosen]) for chosen in bounds}
+    context = read.context(FIGURES)
     return Agent(
-        context=read.context(FIGURES),
+        context=context,
+        opened=rows_tokens.opened(FIGURES, found[read.plan.period], part, context) if question.with_rows else {},
         agent_id=part.value if question.is_agent else "",
         profile=profile,
         figures=whole[read.plan.period],

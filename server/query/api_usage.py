@@ -4,10 +4,10 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from server.catalog import dimensions, figures
+from server.catalog import dimensions, figures, rows
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
-from server.query import comparison, divided, pairs, turns
+from server.query import comparison, divided, pairs, rows_tokens, turns
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison
@@ -15,6 +15,7 @@ from server.query.divided import DividedPlan
 from server.query.parts import Parts
 from server.query.queries import Queries
 from server.query.reader import Reader
+from server.query.rows_tokens import CountedRows
 from server.rollups import overflow
 from server.tenancy.principal import Principal
 from server.timerange import Granularity, TimeRange
@@ -42,19 +43,22 @@ BREAKDOWNS: divided.Breakdowns = {
     "slowest_endpoints": (dimensions.ENDPOINT, "p95_api_latency_ms"),
     "failing_endpoints": (dimensions.ENDPOINT, "api_errors"),
 }
-_WANTED = figures.wanted(FIGURES)
+_WANTED = figures.wanted(FIGURES, *rows.terms_behind(FIGURES))
 _AT_ONCE = 50  # points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiUsageQuestion:
-    """A question for how APIs are used. top is the most rows of each breakdown."""
+    """A question for how APIs are used. top is the most rows of each breakdown; with_rows asks for the rows behind
+    the figures.
+    """
 
     period: Period
     part: Filter
     granularity: Granularity | None
     top: int
     comparison: Comparison | None
+    with_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,7 @@ class ApiUsage:
     series: Sequence[ApiPoint]
     compared: Compared | None
     earlier: Figures | None
+    opened: Mapping[str, CountedRows]
 
 
 async def answer(queries: Queries, principal: Principal, question: ApiUsageQuestion) -> ApiUsage:
@@ -91,8 +96,10 @@ async def answer(queries: Queries, principal: Principal, question: ApiUsageQuest
     compared, before = plan.compared(read, kept_from)
     made = functools.partial(figures.figures, FIGURES, by=part.dimension)
     points = await turns.mapped(made, (found[one] for one in plan.series), at_once=_AT_ONCE)
+    context = read.context(FIGURES)
     return ApiUsage(
-        context=read.context(FIGURES),
+        context=context,
+        opened=rows_tokens.opened(FIGURES, found[plan.total], part, context) if question.with_rows else {},
         figures=made(found[plan.total]),
         breakdowns=plan.parts(read, BREAKDOWNS, FIGURES),
         granularity=plan.granularity,

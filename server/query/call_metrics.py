@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from server import histogram
-from server.catalog import cells, dimensions, figures, registry
+from server.catalog import cells, dimensions, figures, registry, rows
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.projections.agents import Agents
-from server.query import comparison, divided, hours_of_week, pairs, turns
+from server.query import comparison, divided, hours_of_week, pairs, rows_tokens, turns
 from server.query.answers import Context, Period
 from server.query.buckets import Bucket
 from server.query.comparison import Compared, Comparison
@@ -20,6 +20,7 @@ from server.query.hours_of_week import HourOfWeek
 from server.query.parts import Parts
 from server.query.queries import Queries
 from server.query.reader import Reader
+from server.query.rows_tokens import CountedRows
 from server.rollups import overflow
 from server.store import agents
 from server.tenancy.principal import Principal
@@ -61,7 +62,7 @@ BREAKDOWNS: divided.Breakdowns = {
     "by_team": (dimensions.TEAM, "calls_handled"),
     "by_agent": (dimensions.AGENT, "calls_handled"),
 }
-_WANTED = figures.wanted(FIGURES, projections=[Agents.name])
+_WANTED = figures.wanted(FIGURES, *rows.terms_behind(FIGURES), projections=[Agents.name])
 _WAIT = cells.first_bin_key(registry.MEASURES["wait_ms"].number)
 _SECOND = 1_000  # milliseconds
 _AT_ONCE = 50  # points
@@ -72,6 +73,7 @@ class CallsQuestion:
     """A question for how calls went.
 
     thresholds are those of service levels, in seconds, shortest first; top is the most rows of each breakdown.
+    with_rows asks for the rows behind the figures.
     """
 
     period: Period
@@ -80,6 +82,7 @@ class CallsQuestion:
     granularity: Granularity | None
     top: int
     comparison: Comparison | None
+    with_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +124,7 @@ class CallMetrics:
     series: Sequence[CallPoint]
     compared: Compared | None
     earlier: CallFigures | None
+    opened: Mapping[str, CountedRows]
 
 
 async def answer(queries: Queries, principal: Principal, question: CallsQuestion) -> CallMetrics:
@@ -142,8 +146,10 @@ async def answer(queries: Queries, principal: Principal, question: CallsQuestion
     compared, before = plan.compared(read, kept_from)
     made = functools.partial(of, by=part.dimension, thresholds=question.thresholds)
     points = await turns.mapped(made, (found[one] for one in plan.series), at_once=_AT_ONCE)
+    context = read.context(FIGURES)
     return CallMetrics(
-        context=read.context(FIGURES),
+        context=context,
+        opened=rows_tokens.opened(FIGURES, found[plan.total], part, context) if question.with_rows else {},
         thresholds=question.thresholds,
         figures=made(found[plan.total]),
         breakdowns=plan.parts(read, BREAKDOWNS, FIGURES),

@@ -91,6 +91,11 @@ def metric(name: str, cohort: Cohort) -> str:
     return (_FIGURES.get(name) or _DISTRIBUTIONS[name])[cohort]
 
 
+def metrics(cohort: Cohort) -> dict[str, str]:
+    """Returns the metric of the catalogue that each figure and distribution is, by their names in answers."""
+    return {name: one[cohort] for each in (_FIGURES, _DISTRIBUTIONS) for name, one in each.items()}
+
+
 def wanted(cohort: Cohort, *more: str) -> Wanted:
     """Returns what to read for all figures, and for more metrics."""
     measures = [one[cohort] for one in _DISTRIBUTIONS.values()]
@@ -113,8 +118,8 @@ def of(cell: Cell, cohort: Cohort, by: Dimension) -> ConversationFigures:
 def of_point(cell: Cell, cohort: Cohort, by: Dimension) -> ConversationFigures:
     """Returns the figures of a cell of a dimension that take no histogram."""
     kept = by.keeps(PROJECTION)
-    metrics = {name: registry.METRICS[one[cohort]] for name, one in _FIGURES.items()}
-    found = {name: figures.figure(one, cell) if kept else None for name, one in metrics.items()}
+    chosen = {name: registry.METRICS[one[cohort]] for name, one in _FIGURES.items()}
+    found = {name: figures.figure(one, cell) if kept else None for name, one in chosen.items()}
     return ConversationFigures(figures=found, distributions={})
 
 

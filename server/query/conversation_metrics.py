@@ -22,6 +22,7 @@ from server.query import (
     distribution_bins,
     hours_of_week,
     pairs,
+    rows_tokens,
     turns,
 )
 from server.query.answers import Context, Period
@@ -34,6 +35,7 @@ from server.query.distribution_bins import Bin
 from server.query.hours_of_week import HourOfWeek
 from server.query.queries import Queries, Read
 from server.query.reader import Reader
+from server.query.rows_tokens import CountedRows
 from server.query.running_period import RunningPeriod
 from server.rollups import overflow
 from server.store import follow_ups
@@ -57,7 +59,9 @@ _OPEN = "open_conversations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationsQuestion:
-    """A question for how conversations went. top is the most rows of each breakdown."""
+    """A question for how conversations went. top is the most rows of each breakdown; with_rows asks for the rows behind
+    the figures.
+    """
 
     period: Period
     part: Filter
@@ -67,6 +71,7 @@ class ConversationsQuestion:
     durable: timedelta
     repeat: timedelta
     comparison: Comparison | None
+    with_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +105,7 @@ class ConversationMetrics:
     series: Sequence[ConversationPoint]
     compared: Compared | None
     earlier: ConversationFigures | None
+    opened: Mapping[str, CountedRows]
 
 
 async def answer(queries: Queries, principal: Principal, question: ConversationsQuestion) -> ConversationMetrics:
@@ -118,8 +124,10 @@ async def answer(queries: Queries, principal: Principal, question: Conversations
     total = plan.period.whole(found)
     compared = plan.earlier.compared(read.found.first_event, kept_from)
     has_earlier = question.comparison is not None and plan.before is not None and compared.absence is None
+    context = read.context(conversation_figures.percentiles(cohort))
     return ConversationMetrics(
-        context=read.context(conversation_figures.percentiles(cohort)),
+        context=context,
+        opened=_opened(total, cohort, part, context) if question.with_rows else {},
         cohort=cohort,
         figures=conversation_figures.of(total, cohort, by),
         open_conversations=_open(found[plan.everything]) if by.keeps(PROJECTION) else None,
@@ -229,6 +237,13 @@ async def _series(read: Read[ConversationsPlan], cohort: Cohort, by: Dimension) 
         lambda one: conversation_figures.of_point(found.cells[one], cohort, by), plan.series, at_once=_AT_ONCE
     )
     return [ConversationPoint(bucket=bucket, figures=one) for bucket, one in zip(described, counted, strict=True)]
+
+
+def _opened(cell: Cell, cohort: Cohort, part: Filter, context: Context) -> dict[str, CountedRows]:
+    """Returns the rows behind figures and distributions, by the names that these have in the answer."""
+    metrics = conversation_figures.metrics(cohort)
+    found = rows_tokens.opened(metrics.values(), cell, part, context)
+    return {name: found[metric] for name, metric in metrics.items() if metric in found}
 
 
 def _open(cell: Cell) -> int:

@@ -4,17 +4,18 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from server.catalog import cells, figures, registry
+from server.catalog import cells, figures, registry, rows
 from server.catalog.cells import OTHER, Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import EventTypeCounts, Selection
-from server.query import changes, comparison, pairs, storage
+from server.query import changes, comparison, pairs, rows_tokens, storage
 from server.query.answers import COMMON_FIGURES, Context, Period
 from server.query.changes import Absence, Change
 from server.query.comparison import Compared, Comparison, Earlier
 from server.query.queries import Queries
+from server.query.rows_tokens import CountedRows
 from server.query.running_period import RunningPeriod
 from server.rollups import overflow
 from server.tenancy.principal import Principal
@@ -59,16 +60,20 @@ FIGURES = (
     "custom_events",
 )
 _EVENTS = registry.MEASURES["events"]
-_WANTED = figures.wanted(FIGURES, *storage.TERMS)
+_WANTED = figures.wanted(FIGURES, *storage.TERMS, *rows.terms_behind(FIGURES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewQuestion:
-    """A question for the key figures of the organization or a part of it, and of an earlier period if it wants that."""
+    """A question for the key figures of the organization or a part of it, and of an earlier period if it wants that.
+
+    with_rows asks for the rows behind them.
+    """
 
     period: Period
     part: Filter
     comparison: Comparison | None = None
+    with_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,7 @@ class Overview:
     events_by_type: Mapping[str, int] | None
     compared: Compared | None
     earlier: "EarlierOverview | None"
+    opened: Mapping[str, CountedRows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +114,10 @@ async def answer(queries: Queries, principal: Principal, question: OverviewQuest
         await overflow.check(driver, principal.organization_id, part, field="filter")
     whole = read.plan.period.whole(read.found.cells)
     compared = read.plan.earlier.compared(read.found.first_event, kept_from)
+    context = read.context(FIGURES)
     return Overview(
-        context=read.context(FIGURES),
+        context=context,
+        opened=rows_tokens.opened(FIGURES, whole, part, context) if question.with_rows else {},
         figures=figures.figures(FIGURES, whole, part.dimension),
         changes=_changes(read.plan, read.found.cells, part.dimension, compared.absence),
         compared=compared if question.comparison else None,

@@ -88,6 +88,13 @@ class Queries:
             yield driver
 
     @contextlib.asynccontextmanager
+    async def holding_raw(self, principal: Principal) -> AsyncIterator[Driver]:
+        """Gives a view of one instant to a question about raw events, none of which are dropped meanwhile."""
+        async with self._slots.slot(principal), self._database.snapshot() as driver:
+            await stored_events.hold(driver)
+            yield driver
+
+    @contextlib.asynccontextmanager
     async def reading(
         self,
         principal: Principal,

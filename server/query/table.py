@@ -9,6 +9,7 @@ from server.catalog import dimensions, figures
 from server.catalog.catalogue import Catalogue
 from server.catalog.cells import Cell
 from server.catalog.filters import Filter
+from server.catalog.rows import terms_behind
 from server.catalog.selections import Selection, Wanted
 from server.errors import Refused
 from server.projections.users import Users
@@ -84,7 +85,9 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
         names = await _names(driver, organization_id, question.grouping, read.plan.values)
     earlier = read.plan.earlier
     compared = earlier.compared(read.found.first_event, read.plan.kept_from) if earlier is not None else None
-    made = RowMaker(question, read.plan, read.found, names, has_earlier=compared is not None and not compared.absence)
+    context = replace(read.context(question.metrics, question.catalogue), source=read.plan.source(read.source))
+    has_earlier = compared is not None and not compared.absence
+    made = RowMaker(question, read.plan, read.found, names, context, has_earlier=has_earlier)
     rows = await made.rows()
     shown = made.shown(rows, page.shown if page else [0] * len(made.additive))
     following = Page(
@@ -96,7 +99,7 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
     )
     is_last = following.skip >= read.plan.distinct_values
     return Table(
-        context=replace(read.context(question.metrics, question.catalogue), source=read.plan.source(read.source)),
+        context=context,
         catalogue=question.catalogue,
         metrics=question.metrics,
         group_by=[one.name for one in question.grouping.asked] if question.grouping else [],
@@ -119,7 +122,8 @@ def _wanted(question: TableQuestion) -> Wanted:
     followed = display_names.projections(asked)
     if dimensions.USER in asked:
         followed.append(Users.name)
-    return figures.wanted(question.metrics, projections=followed, catalogue=question.catalogue)
+    more = terms_behind(question.metrics, question.catalogue) if question.with_rows else ()
+    return figures.wanted(question.metrics, *more, projections=followed, catalogue=question.catalogue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ from server.catalog.figures import Figure, Figures
 from server.catalog.filters import Filter
 from server.catalog.selections import Reading, Selection
 from server.errors import Reason, Refused
-from server.query import display_names
-from server.query.answers import Period, Source
+from server.query import display_names, rows_tokens
+from server.query.answers import Context, Period, Source
 from server.query.comparison import Comparison, Earlier
 from server.query.grouping import Grouping
 from server.query.ranking import Order
+from server.query.rows_tokens import CountedRows
 from server.timerange import Granularity, Interval
 
 MAX_POINTS, MAX_FIGURES = 20_000, 200_000  # of all series of a page
@@ -26,8 +27,8 @@ MAX_POINTS, MAX_FIGURES = 20_000, 200_000  # of all series of a page
 class TableQuestion:
     """A question for a table. Without a grouping it is the total alone.
 
-    has_series asks for series, of a granularity that the service chooses where none is given. catalogue has what it
-    names.
+    has_series asks for series, of a granularity that the service chooses where none is given; with_rows asks for the
+    rows behind figures. catalogue has what it names.
     """
 
     catalogue: Catalogue
@@ -42,6 +43,7 @@ class TableQuestion:
     has_series: bool
     granularity: Granularity | None
     comparison: Comparison | None
+    with_rows: bool = False
 
     @property
     def order(self) -> Order:
@@ -53,7 +55,7 @@ class TableQuestion:
         """Returns what must be equal for pages to belong to one table."""
         group = self.grouping and [one.number for one in self.grouping.asked]
         period = (self.period.start, self.period.end, self.period.zone, self.period.week_start)
-        series = (self.has_series, self.granularity, self.comparison)
+        series = (self.has_series, self.granularity, self.comparison, self.with_rows)
         part = (self.part.dimension.number, self.part.value)
         return repr((*map(str, period), part, group, self.metrics, self.order_by, self.descending, series))
 
@@ -74,7 +76,8 @@ def check_points(buckets: int, rows: int, metrics: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row: what it is about, what people call that, its figures and those of each bucket of its series.
+    """A row: what it is about, what people call that, its figures, what these open, and the figures of each bucket of
+    its series.
 
     earlier has its figures of the earlier period, None where there is nothing to compare with.
     """
@@ -84,6 +87,7 @@ class Row:
     figures: Figures
     series: Sequence[Figures] = ()
     earlier: Figures | None = None
+    opened: Mapping[str, CountedRows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,10 +159,12 @@ class RowMaker:
         plan: TablePlan,
         found: Reading,
         names: Mapping[str, str],
+        context: Context,
         *,
         has_earlier: bool,
     ) -> None:
         self._has_earlier = has_earlier
+        self._context = context if question.with_rows else None
         self._group, self._names = question.grouping, names
         self._metrics, self._catalogue, self._plan = question.metrics, question.catalogue, plan
         self._cells = {**found.cells, **plan.found, **plan.counted}
@@ -190,7 +196,7 @@ class RowMaker:
         one = self._plan.other
         if one is None or one not in self._cells or not self._cells[one].counters:
             return None
-        return Row(figures=self._figures(one), earlier=self._earlier(one))
+        return Row(figures=self._figures(one), earlier=self._earlier(one), opened=self._opened(one))
 
     def shown(self, rows: Sequence[Row], before: Sequence[int]) -> list[int]:
         """Returns what rows add up to, those of the pages before included, for each metric that adds up."""
@@ -220,7 +226,15 @@ class RowMaker:
             figures=self._figures(one),
             series=[self._figures(point) for point in self._plan.series(one)],
             earlier=self._earlier(one),
+            opened=self._opened(one),
         )
+
+    def _opened(self, one: Selection) -> dict[str, CountedRows]:
+        """Returns the rows behind the figures of a row, if they are asked for."""
+        if self._context is None:
+            return {}
+        part, cell = Filter(dimension=one.dimension, value=one.value), self._cells.get(one, Cell())
+        return rows_tokens.opened(self._metrics, cell, part, self._context, self._catalogue)
 
     def _earlier(self, one: Selection) -> Figures | None:
         if not self._has_earlier:

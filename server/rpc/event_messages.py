@@ -27,8 +27,10 @@ def message(event: Event) -> event_pb2.Event:
     family = rules.FAMILIES.get(event.event_type)
     if family is not None and event.detail:
         detail = getattr(made, family)
+        known = detail.DESCRIPTOR.fields_by_name
         for name, value in event.detail.items():
-            setattr(detail, name, value)
+            if name in known:  # not what a later release has stored
+                setattr(detail, name, value)
     if event.properties:
         made.properties.update(json.loads(event.properties))
     return made

@@ -1,8 +1,9 @@
-"""EventService: the RPCs that take events in."""
+"""EventService: the RPCs that take events in, and the list of what is stored."""
 
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, NoReturn, TypeAlias
@@ -21,15 +22,16 @@ from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest
 from server.ingest.results import EventStatus, Result, Submission
 from server.query import event_history
+from server.query.event_list import EventListing
 from server.query.queries import Queries
-from server.rpc import endings, event_conversion, event_corrections, event_results, gate
+from server.rpc import endings, event_conversion, event_corrections, event_lists, event_results, gate
 from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import SenderFacts
 from server.rpc.requests import TooLarge, WireBatch
 from server.tally import Tally
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Principal
-from tallywire.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
+from tallywire.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc, list_events_pb2
 
 MAX_UNACKED_BATCHES = 32
 _MAX_SEQUENCE = 2**63 - 1
@@ -49,6 +51,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         admission: Admission,
         secrets: KeyedHashes,
         clock: Clock,
+        lists: EventListing,
         *,
         max_streams: int,
         limits: StreamLimits,
@@ -59,6 +62,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         self._admission = admission
         self._secrets = secrets
         self._clock = clock
+        self._lists = lists
         self.max_streams = max_streams
         self.limits = limits
         self.streams = Tally()
@@ -137,6 +141,14 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         """Returns a stored event and its history."""
         key = event_corrections.event_key(request.event_id)
         return event_corrections.history(await event_history.answer(self._queries, gate.caller().principal, key))
+
+    async def ListEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
+        self, request: list_events_pb2.ListEventsRequest, context: _Context
+    ) -> bytes:  # the response is encoded already, which the gate lets through
+        """Returns a page of raw events."""
+        principal = gate.caller().principal
+        question = event_lists.question(request, functools.partial(self._secrets.user_hash, principal.organization_id))
+        return await event_lists.encoded_response(await self._lists.answer(principal, question))
 
     def _sender(
         self,

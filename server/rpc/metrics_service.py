@@ -23,6 +23,7 @@ from server.query import (
 )
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
+from server.query.rows_tokens import RowsTokens
 from server.rpc import gate
 from server.rpc.questions import agent as agent_messages
 from server.rpc.questions import api_usage as api_usage_messages
@@ -35,9 +36,11 @@ from server.rpc.questions import overview as overview_messages
 from server.rpc.questions import quality as quality_messages
 from server.rpc.questions import quota as quota_messages
 from server.rpc.questions import roi as roi_messages
+from server.rpc.questions import rows as rows_messages
 from server.rpc.questions import spending as spending_messages
 from server.rpc.questions import table as table_messages
 from server.rpc.questions import trends as trends_messages
+from server.rpc.questions.rows import Tokens
 from server.tenancy.limits import DefaultLimits
 from tallywire.v1 import (
     api_usage_pb2,
@@ -54,24 +57,30 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
     """The service that answers questions with the figures of the caller's organization."""
 
-    def __init__(self, queries: Queries, tokens: PageTokens, limits: DefaultLimits) -> None:
+    def __init__(self, queries: Queries, tokens: PageTokens, rows: RowsTokens, limits: DefaultLimits) -> None:
         self._queries = queries
         self._limits = limits
         self._tokens = tokens
+        self._rows = rows
+
+    def _rows_tokens(self) -> Tokens:
+        return rows_messages.of(self._rows, gate.caller().principal.organization_id)
 
     async def GetOverview(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.GetOverviewRequest, context: _Context
     ) -> metrics_service_pb2.GetOverviewResponse:
         """Returns the key figures of a period."""
         question = overview_messages.question(request)
-        return overview_messages.response(await overview.answer(self._queries, gate.caller().principal, question))
+        found = await overview.answer(self._queries, gate.caller().principal, question)
+        return overview_messages.response(found, self._rows_tokens())
 
     async def GetAgentMetrics(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.GetAgentMetricsRequest, context: _Context
     ) -> metrics_service_pb2.GetAgentMetricsResponse:
         """Returns the figures of one agent and its daily trend."""
         question = agent_messages.question(request)
-        return agent_messages.response(await agent.answer(self._queries, gate.caller().principal, question))
+        found = await agent.answer(self._queries, gate.caller().principal, question)
+        return agent_messages.response(found, self._rows_tokens())
 
     # The response is bytes already, which the gate lets through.
     async def GetUsageTrends(  # type: ignore[override]  # noqa: N802 - the name in the contract
@@ -92,7 +101,7 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
         found = await custom_metrics.catalogue(self._queries, principal, table_messages.names(request))
         question = table_messages.question(request, found)
         return await table_messages.encoded_response(
-            await table.answer(self._queries, self._tokens, principal, question)
+            await table.answer(self._queries, self._tokens, principal, question), self._rows_tokens()
         )
 
     async def ListDimensionValues(  # noqa: N802 - the name in the contract
@@ -116,9 +125,8 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
     ) -> call_metrics_pb2.GetCallMetricsResponse:
         """Returns how telephone calls went."""
         question = call_metrics_messages.question(request)
-        return call_metrics_messages.response(
-            await call_metrics.answer(self._queries, gate.caller().principal, question)
-        )
+        found = await call_metrics.answer(self._queries, gate.caller().principal, question)
+        return call_metrics_messages.response(found, self._rows_tokens())
 
     async def GetQuality(  # noqa: N802 - the name in the contract
         self, request: quality_pb2.GetQualityRequest, context: _Context
@@ -132,7 +140,8 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
     ) -> api_usage_pb2.GetApiUsageResponse:
         """Returns how APIs and tools are used."""
         question = api_usage_messages.question(request)
-        return api_usage_messages.response(await api_usage.answer(self._queries, gate.caller().principal, question))
+        found = await api_usage.answer(self._queries, gate.caller().principal, question)
+        return api_usage_messages.response(found, self._rows_tokens())
 
     async def GetQuota(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.GetQuotaRequest, context: _Context
@@ -152,9 +161,8 @@ class MetricsService(metrics_service_pb2_grpc.MetricsServiceServicer):
     ) -> conversation_metrics_pb2.GetConversationMetricsResponse:
         """Returns how the conversations of a period went."""
         question = conversation_messages.question(request)
-        return conversation_messages.response(
-            await conversation_metrics.answer(self._queries, gate.caller().principal, question)
-        )
+        found = await conversation_metrics.answer(self._queries, gate.caller().principal, question)
+        return conversation_messages.response(found, self._rows_tokens())
 
     async def GetCosts(  # noqa: N802 - the name in the contract
         self, request: metrics_service_pb2.GetCostsRequest, context: _Context

@@ -51,6 +51,7 @@ SCOPES = {
                 "CorrectEvents": Scope.CORRECT,
                 "RetractEvents": Scope.CORRECT,
                 "GetEvent": Scope.EVENTS,
+                "ListEvents": Scope.EVENTS,
             },
         ),
         (

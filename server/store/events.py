@@ -14,7 +14,7 @@ from server.events.event import ID_FIELDS, Event, id_of
 from server.store import binary, statements
 from server.store.database import Driver
 
-_COLUMNS = (
+COLUMNS = (
     "organization_id",
     "revision",
     "received_at",
@@ -28,7 +28,7 @@ _COLUMNS = (
 )
 
 # As text, since what a driver makes of jsonb depends on how its connection was set up.
-SELECTED = ", ".join((*_COLUMNS[:-2], "detail::text", "properties::text"))
+SELECTED = ", ".join((*COLUMNS[:-2], "detail::text", "properties::text"))
 # The same of what events were before they were replaced.
 REPLACED = SELECTED.replace("revision", "replaced_revision AS revision", 1)
 
@@ -100,12 +100,12 @@ async def append(driver: Driver, events: Sequence[tuple[int, Revision, Sequence[
     """Stores raw events of organizations under their revisions."""
     if len(_texts) > _MAX_TEXTS:
         _texts.clear()
-    await binary.copy(driver, "events", _COLUMNS, itertools.chain.from_iterable(itertools.starmap(_rows, events)))
+    await binary.copy(driver, "events", COLUMNS, itertools.chain.from_iterable(itertools.starmap(_rows, events)))
 
 
 def _rows(organization_id: int, revision: Revision, events: Sequence[Event]) -> Iterator[bytes]:
     """Returns rows of events in COPY's format."""
-    head = _HEAD.pack(len(_COLUMNS), 4, organization_id, 8, revision.number, 8, binary.timestamp(revision.at))
+    head = _HEAD.pack(len(COLUMNS), 4, organization_id, 8, revision.number, 8, binary.timestamp(revision.at))
     pack, texts = _BODY.pack, _texts
     packed_ids: dict[tuple[str, ...], bytes] = {}  # those of a conversation come together again and again
     for event in events:

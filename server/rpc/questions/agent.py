@@ -11,6 +11,7 @@ from server.events.agent_profile import AgentKind, AgentProfile
 from server.query.agent import Agent, AgentQuestion
 from server.query.answers import TrendPoint
 from server.rpc.questions import shared
+from server.rpc.questions.rows import Tokens
 from server.timerange import Granularity
 from tallywire.v1 import event_pb2, metrics_service_pb2
 
@@ -31,6 +32,7 @@ def question(request: metrics_service_pb2.GetAgentMetricsRequest) -> AgentQuesti
         trend_days=_trend_days(request.trend_days),
         granularity=shared.granularity(request.trend_granularity, field="trend_granularity") or Granularity.DAY,
         comparison=shared.compared_with(request.comparison),
+        with_rows=request.include_rows_tokens,
     )
 
 
@@ -55,10 +57,11 @@ def _trend_days(days: int) -> int:
     return days or DEFAULT_TREND_DAYS
 
 
-def response(answer: Agent) -> metrics_service_pb2.GetAgentMetricsResponse:
+def response(answer: Agent, tokens: Tokens) -> metrics_service_pb2.GetAgentMetricsResponse:
     """Returns the message of an answer."""
     return metrics_service_pb2.GetAgentMetricsResponse(
         context=shared.context(answer.context),
+        rows_tokens=tokens(answer.opened),
         agent=_agent(answer.agent_id, answer.figures),
         trend=map(_trend_point, answer.trend),
         compared=shared.compared(answer.compared),

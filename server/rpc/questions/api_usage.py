@@ -4,6 +4,7 @@ from server.catalog.figures import Figures
 from server.query.api_usage import ApiPoint, ApiUsage, ApiUsageQuestion
 from server.query.parts import Part, Parts
 from server.rpc.questions import shared
+from server.rpc.questions.rows import Tokens
 from tallywire.v1 import api_usage_pb2
 
 DEFAULT_TOP, MAX_TOP = 10, 100
@@ -17,13 +18,15 @@ def question(request: api_usage_pb2.GetApiUsageRequest) -> ApiUsageQuestion:
         granularity=shared.granularity(request.granularity, field="granularity"),
         top=shared.whole_number("top", request.top, default=DEFAULT_TOP, most=MAX_TOP),
         comparison=shared.compared_with(request.comparison),
+        with_rows=request.include_rows_tokens,
     )
 
 
-def response(answer: ApiUsage) -> api_usage_pb2.GetApiUsageResponse:
+def response(answer: ApiUsage, tokens: Tokens) -> api_usage_pb2.GetApiUsageResponse:
     """Returns the message of an answer."""
     return api_usage_pb2.GetApiUsageResponse(
         context=shared.context(answer.context),
+        rows_tokens=tokens(answer.opened),
         figures=_figures(answer.figures),
         granularity=shared.granularity_number(answer.granularity),
         series=map(_point, answer.series),

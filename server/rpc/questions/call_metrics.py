@@ -9,6 +9,7 @@ from server.query.call_metrics import CallFigures, CallMetrics, CallPoint, Calls
 from server.query.hours_of_week import HourOfWeek
 from server.query.parts import Part, Parts
 from server.rpc.questions import shared
+from server.rpc.questions.rows import Tokens
 from tallywire.v1 import call_metrics_pb2
 
 DEFAULT_TOP, MAX_TOP = 10, 100
@@ -24,6 +25,7 @@ def question(request: call_metrics_pb2.GetCallMetricsRequest) -> CallsQuestion:
         granularity=shared.granularity(request.granularity, field="granularity"),
         top=shared.whole_number("top", request.top, default=DEFAULT_TOP, most=MAX_TOP),
         comparison=shared.compared_with(request.comparison),
+        with_rows=request.include_rows_tokens,
     )
 
 
@@ -40,10 +42,11 @@ def _thresholds(asked: Sequence[int]) -> list[int]:
     return sorted(set(asked)) or [DEFAULT_THRESHOLD]
 
 
-def response(answer: CallMetrics) -> call_metrics_pb2.GetCallMetricsResponse:
+def response(answer: CallMetrics, tokens: Tokens) -> call_metrics_pb2.GetCallMetricsResponse:
     """Returns the message of an answer."""
     return call_metrics_pb2.GetCallMetricsResponse(
         context=shared.context(answer.context),
+        rows_tokens=tokens(answer.opened),
         figures=_figures(answer.figures),
         hours_of_week=map(_hour, answer.hours_of_week),
         granularity=shared.granularity_number(answer.granularity),

@@ -13,6 +13,7 @@ from server.query.conversation_metrics import ConversationMetrics, ConversationP
 from server.query.distribution_bins import Bin
 from server.query.hours_of_week import HourOfWeek
 from server.rpc.questions import shared
+from server.rpc.questions.rows import Tokens
 from tallywire.v1 import conversation_metrics_pb2 as messages
 
 DEFAULT_TOP, MAX_TOP = 10, 100
@@ -41,6 +42,7 @@ def question(request: messages.GetConversationMetricsRequest) -> ConversationsQu
         durable=timedelta(days=_number("durable_days", request.durable_days, DEFAULT_DAYS, MAX_DAYS)),
         repeat=timedelta(days=_number("repeat_days", request.repeat_days, DEFAULT_DAYS, MAX_DAYS)),
         comparison=shared.compared_with(request.comparison),
+        with_rows=request.include_rows_tokens,
     )
 
 
@@ -55,9 +57,10 @@ def _number(field: str, value: int, default: int, most: int) -> int:
     return value or default
 
 
-def response(answer: ConversationMetrics) -> messages.GetConversationMetricsResponse:
+def response(answer: ConversationMetrics, tokens: Tokens) -> messages.GetConversationMetricsResponse:
     """Returns the message of an answer."""
     message = messages.GetConversationMetricsResponse(
+        rows_tokens=tokens(answer.opened),
         context=shared.context(answer.context),
         cohort=messages.ConversationCohort.Value(f"CONVERSATION_COHORT_{answer.cohort.name}"),
         figures=_figures(answer.figures),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from server.catalog.figures import Figures
 from server.query.overview import Overview, OverviewQuestion
 from server.rpc.questions import shared
+from server.rpc.questions.rows import Tokens
 from tallywire.v1 import metrics_service_pb2
 
 
@@ -14,10 +15,11 @@ def question(request: metrics_service_pb2.GetOverviewRequest) -> OverviewQuestio
         period=shared.period(request.time_range),
         part=shared.part(request.filter),
         comparison=shared.compared_with(request.comparison),
+        with_rows=request.include_rows_tokens,
     )
 
 
-def response(answer: Overview) -> metrics_service_pb2.GetOverviewResponse:
+def response(answer: Overview, tokens: Tokens) -> metrics_service_pb2.GetOverviewResponse:
     """Returns the message of an answer."""
     message = _overview(answer.figures, answer.storage_by_kind)
     message.events_by_type.extend(
@@ -31,6 +33,7 @@ def response(answer: Overview) -> metrics_service_pb2.GetOverviewResponse:
         context=shared.context(answer.context),
         overview=message,
         compared=shared.compared(answer.compared),
+        rows_tokens=tokens(answer.opened),
         earlier=_overview(earlier.figures, earlier.storage_by_kind) if earlier else None,
     )
 

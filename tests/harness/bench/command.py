@@ -13,6 +13,7 @@ from typing import Any
 
 from server.local import embedded
 from tests.harness.bench import (
+    event_pages,
     ingest,
     machine,
     mixed,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Run] = {
     "query": tables.query,
     "costs": tables.costs,
     "conversations": tables.conversations,
+    "events": event_pages.events,
     "mixed": mixed.mixed,
     "memory": ingest.memory,
     "storage": workers.storage,

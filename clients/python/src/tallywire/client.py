@@ -16,6 +16,7 @@ from tallywire import (
     corrections,
     custom_metrics,
     errors,
+    event_lists,
     green_threads,
     ids,
     progress,
@@ -40,7 +41,7 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 
-class Client(questions.Questions):
+class Client(questions.Questions, event_lists.EventLists):
     """A client that tracks events and reads figures over one connection, which threads may share.
 
     `timeout` is the total of one call in seconds, with all its tries, unless the call is given its own. `stamp_sent_at`

@@ -24,6 +24,7 @@ from tallywire.cli import (
     costs,
     custom_metrics,
     daily,
+    event_list,
     json_output,
     key_values,
     leaderboard,
@@ -190,6 +191,7 @@ application.command(name="api")(api.api)
 application.command(name="quality")(quality.quality)
 application.command(name="leaderboard")(leaderboard.leaderboard)
 application.command(name="costs")(costs.costs)
+application.command(name="events")(event_list.events)
 application.command(name="daily")(daily.daily)
 application.command(name="quota")(quota.quota)
 application.command(name="roi")(roi.roi)

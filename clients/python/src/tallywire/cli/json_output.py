@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format, struct_pb2, timestamp_pb2
@@ -76,11 +76,19 @@ def _field(message: Message, field: "FieldDescriptor | UpbField") -> Json:
     """Returns one field as JSON."""
     value = getattr(message, field.name)
     # Decided by the value: the descriptor's attribute for repeated fields differs between versions of protobuf.
+    if isinstance(value, Mapping):
+        return {str(key): _mapped(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_value(field, item) for item in value]
     if field.has_presence and not message.HasField(field.name):
         return None
     return _value(field, value)
+
+
+def _mapped(value: Any) -> Json:
+    """Returns a value of a map as JSON."""
+    result: Json = of(value) if isinstance(value, Message) else value
+    return result
 
 
 def _value(field: "FieldDescriptor | UpbField", value: Any) -> Json:

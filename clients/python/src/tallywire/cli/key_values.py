@@ -42,6 +42,11 @@ def dimensions(pairs: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
+def texts(pairs: Sequence[str], option: str) -> list[tuple[str, str]]:
+    """Returns pairs with values that are text, whatever they look like. Raises WrongUsage."""
+    return _split(pairs, option)
+
+
 def _split(pairs: Sequence[str], option: str) -> list[tuple[str, str]]:
     """Returns the pairs, split at the first =."""
     split = []

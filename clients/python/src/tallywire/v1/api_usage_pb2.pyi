@@ -10,6 +10,7 @@ import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import tallywire.v1.answer_pb2
+import tallywire.v1.rows_pb2
 import tallywire.v1.time_pb2
 import typing
 
@@ -26,12 +27,15 @@ class GetApiUsageRequest(google.protobuf.message.Message):
     GRANULARITY_FIELD_NUMBER: builtins.int
     TOP_FIELD_NUMBER: builtins.int
     COMPARISON_FIELD_NUMBER: builtins.int
+    INCLUDE_ROWS_TOKENS_FIELD_NUMBER: builtins.int
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
     2,000 points.
     """
     top: builtins.int
     """top is the most rows of each breakdown: 1 to 100. Unset: 10."""
+    include_rows_tokens: builtins.bool
+    """include_rows_tokens asks for rows_tokens, which open the rows behind each figure."""
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required."""
@@ -54,9 +58,10 @@ class GetApiUsageRequest(google.protobuf.message.Message):
         granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
         top: builtins.int = ...,
         comparison: tallywire.v1.time_pb2.Comparison | None = ...,
+        include_rows_tokens: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "granularity", b"granularity", "time_range", b"time_range", "top", b"top"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "granularity", b"granularity", "include_rows_tokens", b"include_rows_tokens", "time_range", b"time_range", "top", b"top"]) -> None: ...
 
 global___GetApiUsageRequest = GetApiUsageRequest
 
@@ -65,6 +70,24 @@ class GetApiUsageResponse(google.protobuf.message.Message):
     """GetApiUsageResponse says how APIs and tools are used. All of it is of one revision."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class RowsTokensEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> tallywire.v1.rows_pb2.RowsToken: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: tallywire.v1.rows_pb2.RowsToken | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
     CONTEXT_FIELD_NUMBER: builtins.int
     FIGURES_FIELD_NUMBER: builtins.int
@@ -77,6 +100,7 @@ class GetApiUsageResponse(google.protobuf.message.Message):
     SERIES_FIELD_NUMBER: builtins.int
     COMPARED_FIELD_NUMBER: builtins.int
     EARLIER_FIELD_NUMBER: builtins.int
+    ROWS_TOKENS_FIELD_NUMBER: builtins.int
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the one of the series."""
     @property
@@ -123,6 +147,13 @@ class GetApiUsageResponse(google.protobuf.message.Message):
         absence_reason.
         """
 
+    @property
+    def rows_tokens(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, tallywire.v1.rows_pb2.RowsToken]:
+        """rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+        rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+        that are absent.
+        """
+
     def __init__(
         self,
         *,
@@ -137,9 +168,10 @@ class GetApiUsageResponse(google.protobuf.message.Message):
         series: collections.abc.Iterable[global___ApiPoint] | None = ...,
         compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
         earlier: global___ApiFigures | None = ...,
+        rows_tokens: collections.abc.Mapping[builtins.str, tallywire.v1.rows_pb2.RowsToken] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["by_endpoint", b"by_endpoint", "by_method", b"by_method", "by_status_class", b"by_status_class", "compared", b"compared", "context", b"context", "earlier", b"earlier", "failing_endpoints", b"failing_endpoints", "figures", b"figures", "slowest_endpoints", b"slowest_endpoints"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["by_endpoint", b"by_endpoint", "by_method", b"by_method", "by_status_class", b"by_status_class", "compared", b"compared", "context", b"context", "earlier", b"earlier", "failing_endpoints", b"failing_endpoints", "figures", b"figures", "granularity", b"granularity", "series", b"series", "slowest_endpoints", b"slowest_endpoints"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["by_endpoint", b"by_endpoint", "by_method", b"by_method", "by_status_class", b"by_status_class", "compared", b"compared", "context", b"context", "earlier", b"earlier", "failing_endpoints", b"failing_endpoints", "figures", b"figures", "granularity", b"granularity", "rows_tokens", b"rows_tokens", "series", b"series", "slowest_endpoints", b"slowest_endpoints"]) -> None: ...
 
 global___GetApiUsageResponse = GetApiUsageResponse
 

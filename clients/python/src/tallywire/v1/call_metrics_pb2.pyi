@@ -10,6 +10,7 @@ import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import tallywire.v1.answer_pb2
+import tallywire.v1.rows_pb2
 import tallywire.v1.time_pb2
 import typing
 
@@ -27,12 +28,15 @@ class GetCallMetricsRequest(google.protobuf.message.Message):
     GRANULARITY_FIELD_NUMBER: builtins.int
     TOP_FIELD_NUMBER: builtins.int
     COMPARISON_FIELD_NUMBER: builtins.int
+    INCLUDE_ROWS_TOKENS_FIELD_NUMBER: builtins.int
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
     2,000 points.
     """
     top: builtins.int
     """top is the most rows of each breakdown: 1 to 100. Unset: 10."""
+    include_rows_tokens: builtins.bool
+    """include_rows_tokens asks for rows_tokens, which open the rows behind each figure."""
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required."""
@@ -60,9 +64,10 @@ class GetCallMetricsRequest(google.protobuf.message.Message):
         granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
         top: builtins.int = ...,
         comparison: tallywire.v1.time_pb2.Comparison | None = ...,
+        include_rows_tokens: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "granularity", b"granularity", "service_level_seconds", b"service_level_seconds", "time_range", b"time_range", "top", b"top"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "granularity", b"granularity", "include_rows_tokens", b"include_rows_tokens", "service_level_seconds", b"service_level_seconds", "time_range", b"time_range", "top", b"top"]) -> None: ...
 
 global___GetCallMetricsRequest = GetCallMetricsRequest
 
@@ -71,6 +76,24 @@ class GetCallMetricsResponse(google.protobuf.message.Message):
     """GetCallMetricsResponse says how telephone calls went. All of it is of one revision."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class RowsTokensEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> tallywire.v1.rows_pb2.RowsToken: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: tallywire.v1.rows_pb2.RowsToken | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
     CONTEXT_FIELD_NUMBER: builtins.int
     FIGURES_FIELD_NUMBER: builtins.int
@@ -82,6 +105,7 @@ class GetCallMetricsResponse(google.protobuf.message.Message):
     SERIES_FIELD_NUMBER: builtins.int
     COMPARED_FIELD_NUMBER: builtins.int
     EARLIER_FIELD_NUMBER: builtins.int
+    ROWS_TOKENS_FIELD_NUMBER: builtins.int
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the one of the series."""
     @property
@@ -122,6 +146,13 @@ class GetCallMetricsResponse(google.protobuf.message.Message):
         absence_reason.
         """
 
+    @property
+    def rows_tokens(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, tallywire.v1.rows_pb2.RowsToken]:
+        """rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+        rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+        that are absent.
+        """
+
     def __init__(
         self,
         *,
@@ -135,9 +166,10 @@ class GetCallMetricsResponse(google.protobuf.message.Message):
         series: collections.abc.Iterable[global___CallPoint] | None = ...,
         compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
         earlier: global___CallFigures | None = ...,
+        rows_tokens: collections.abc.Mapping[builtins.str, tallywire.v1.rows_pb2.RowsToken] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["by_agent", b"by_agent", "by_queue", b"by_queue", "by_team", b"by_team", "compared", b"compared", "context", b"context", "earlier", b"earlier", "figures", b"figures"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["by_agent", b"by_agent", "by_queue", b"by_queue", "by_team", b"by_team", "compared", b"compared", "context", b"context", "earlier", b"earlier", "figures", b"figures", "granularity", b"granularity", "hours_of_week", b"hours_of_week", "series", b"series"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["by_agent", b"by_agent", "by_queue", b"by_queue", "by_team", b"by_team", "compared", b"compared", "context", b"context", "earlier", b"earlier", "figures", b"figures", "granularity", b"granularity", "hours_of_week", b"hours_of_week", "rows_tokens", b"rows_tokens", "series", b"series"]) -> None: ...
 
 global___GetCallMetricsResponse = GetCallMetricsResponse
 

@@ -12,6 +12,7 @@ import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
 import tallywire.v1.answer_pb2
+import tallywire.v1.rows_pb2
 import tallywire.v1.time_pb2
 import typing
 
@@ -60,6 +61,7 @@ class GetConversationMetricsRequest(google.protobuf.message.Message):
     DURABLE_DAYS_FIELD_NUMBER: builtins.int
     REPEAT_DAYS_FIELD_NUMBER: builtins.int
     COMPARISON_FIELD_NUMBER: builtins.int
+    INCLUDE_ROWS_TOKENS_FIELD_NUMBER: builtins.int
     cohort: global___ConversationCohort.ValueType
     """cohort says which conversations the outcomes are of. Unset: those that were closed in the period."""
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
@@ -74,6 +76,8 @@ class GetConversationMetricsRequest(google.protobuf.message.Message):
     """repeat_days is within how many days of a close another conversation of the same user is a repeat contact: 1 to 90.
     Unset: 7.
     """
+    include_rows_tokens: builtins.bool
+    """include_rows_tokens asks for rows_tokens, which open the rows behind each figure."""
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required."""
@@ -101,9 +105,10 @@ class GetConversationMetricsRequest(google.protobuf.message.Message):
         durable_days: builtins.int = ...,
         repeat_days: builtins.int = ...,
         comparison: tallywire.v1.time_pb2.Comparison | None = ...,
+        include_rows_tokens: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cohort", b"cohort", "comparison", b"comparison", "durable_days", b"durable_days", "filter", b"filter", "granularity", b"granularity", "repeat_days", b"repeat_days", "time_range", b"time_range", "top", b"top"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cohort", b"cohort", "comparison", b"comparison", "durable_days", b"durable_days", "filter", b"filter", "granularity", b"granularity", "include_rows_tokens", b"include_rows_tokens", "repeat_days", b"repeat_days", "time_range", b"time_range", "top", b"top"]) -> None: ...
 
 global___GetConversationMetricsRequest = GetConversationMetricsRequest
 
@@ -112,6 +117,24 @@ class GetConversationMetricsResponse(google.protobuf.message.Message):
     """GetConversationMetricsResponse says how conversations went. All of it is of one revision."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class RowsTokensEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> tallywire.v1.rows_pb2.RowsToken: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: tallywire.v1.rows_pb2.RowsToken | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
     CONTEXT_FIELD_NUMBER: builtins.int
     COHORT_FIELD_NUMBER: builtins.int
@@ -131,6 +154,7 @@ class GetConversationMetricsResponse(google.protobuf.message.Message):
     COMPARED_FIELD_NUMBER: builtins.int
     EARLIER_FIELD_NUMBER: builtins.int
     FOLLOW_UPS_ABSENCE_REASON_FIELD_NUMBER: builtins.int
+    ROWS_TOKENS_FIELD_NUMBER: builtins.int
     cohort: global___ConversationCohort.ValueType
     """cohort says which conversations the outcomes are of."""
     open_conversations: builtins.int
@@ -210,6 +234,13 @@ class GetConversationMetricsResponse(google.protobuf.message.Message):
         absence_reason.
         """
 
+    @property
+    def rows_tokens(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, tallywire.v1.rows_pb2.RowsToken]:
+        """rows_tokens open the rows behind figures, by the names of fields of ConversationFigures: where the request asks for them, and some list has such
+        rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+        that are absent.
+        """
+
     def __init__(
         self,
         *,
@@ -231,9 +262,10 @@ class GetConversationMetricsResponse(google.protobuf.message.Message):
         compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
         earlier: global___ConversationFigures | None = ...,
         follow_ups_absence_reason: tallywire.v1.answer_pb2.AbsenceReason.ValueType = ...,
+        rows_tokens: collections.abc.Mapping[builtins.str, tallywire.v1.rows_pb2.RowsToken] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_open_conversations", b"_open_conversations", "by_channel", b"by_channel", "by_handoff_reason", b"by_handoff_reason", "by_topic", b"by_topic", "changes", b"changes", "compared", b"compared", "context", b"context", "durable_resolution", b"durable_resolution", "earlier", b"earlier", "figures", b"figures", "open_conversations", b"open_conversations", "repeat_contacts", b"repeat_contacts"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_open_conversations", b"_open_conversations", "by_channel", b"by_channel", "by_handoff_reason", b"by_handoff_reason", "by_topic", b"by_topic", "changes", b"changes", "cohort", b"cohort", "compared", b"compared", "context", b"context", "durable_resolution", b"durable_resolution", "duration_bins", b"duration_bins", "earlier", b"earlier", "figures", b"figures", "follow_ups_absence_reason", b"follow_ups_absence_reason", "granularity", b"granularity", "hours_of_week", b"hours_of_week", "message_bins", b"message_bins", "open_conversations", b"open_conversations", "repeat_contacts", b"repeat_contacts", "series", b"series"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_open_conversations", b"_open_conversations", "by_channel", b"by_channel", "by_handoff_reason", b"by_handoff_reason", "by_topic", b"by_topic", "changes", b"changes", "cohort", b"cohort", "compared", b"compared", "context", b"context", "durable_resolution", b"durable_resolution", "duration_bins", b"duration_bins", "earlier", b"earlier", "figures", b"figures", "follow_ups_absence_reason", b"follow_ups_absence_reason", "granularity", b"granularity", "hours_of_week", b"hours_of_week", "message_bins", b"message_bins", "open_conversations", b"open_conversations", "repeat_contacts", b"repeat_contacts", "rows_tokens", b"rows_tokens", "series", b"series"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_open_conversations", b"_open_conversations"]) -> typing.Literal["open_conversations"] | None: ...
 
 global___GetConversationMetricsResponse = GetConversationMetricsResponse

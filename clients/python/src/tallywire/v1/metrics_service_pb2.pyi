@@ -13,6 +13,7 @@ import google.protobuf.timestamp_pb2
 import sys
 import tallywire.v1.answer_pb2
 import tallywire.v1.event_pb2
+import tallywire.v1.rows_pb2
 import tallywire.v1.time_pb2
 import typing
 
@@ -216,6 +217,9 @@ class GetOverviewRequest(google.protobuf.message.Message):
     TIME_RANGE_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     COMPARISON_FIELD_NUMBER: builtins.int
+    INCLUDE_ROWS_TOKENS_FIELD_NUMBER: builtins.int
+    include_rows_tokens: builtins.bool
+    """include_rows_tokens asks for rows_tokens, which open the rows behind each figure."""
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required."""
@@ -236,9 +240,10 @@ class GetOverviewRequest(google.protobuf.message.Message):
         time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
         filter: tallywire.v1.answer_pb2.Filter | None = ...,
         comparison: tallywire.v1.time_pb2.Comparison | None = ...,
+        include_rows_tokens: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "time_range", b"time_range"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "include_rows_tokens", b"include_rows_tokens", "time_range", b"time_range"]) -> None: ...
 
 global___GetOverviewRequest = GetOverviewRequest
 
@@ -248,10 +253,29 @@ class GetOverviewResponse(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class RowsTokensEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> tallywire.v1.rows_pb2.RowsToken: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: tallywire.v1.rows_pb2.RowsToken | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     CONTEXT_FIELD_NUMBER: builtins.int
     OVERVIEW_FIELD_NUMBER: builtins.int
     COMPARED_FIELD_NUMBER: builtins.int
     EARLIER_FIELD_NUMBER: builtins.int
+    ROWS_TOKENS_FIELD_NUMBER: builtins.int
     @property
     def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
         """context says what was counted."""
@@ -270,6 +294,13 @@ class GetOverviewResponse(google.protobuf.message.Message):
         and where compared has an absence_reason.
         """
 
+    @property
+    def rows_tokens(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, tallywire.v1.rows_pb2.RowsToken]:
+        """rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+        rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+        that are absent.
+        """
+
     def __init__(
         self,
         *,
@@ -277,9 +308,10 @@ class GetOverviewResponse(google.protobuf.message.Message):
         overview: global___Overview | None = ...,
         compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
         earlier: global___Overview | None = ...,
+        rows_tokens: collections.abc.Mapping[builtins.str, tallywire.v1.rows_pb2.RowsToken] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["compared", b"compared", "context", b"context", "earlier", b"earlier", "overview", b"overview"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["compared", b"compared", "context", b"context", "earlier", b"earlier", "overview", b"overview"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["compared", b"compared", "context", b"context", "earlier", b"earlier", "overview", b"overview", "rows_tokens", b"rows_tokens"]) -> None: ...
 
 global___GetOverviewResponse = GetOverviewResponse
 
@@ -782,6 +814,7 @@ class GetAgentMetricsRequest(google.protobuf.message.Message):
     COMPARISON_FIELD_NUMBER: builtins.int
     TEAM_ID_FIELD_NUMBER: builtins.int
     TREND_GRANULARITY_FIELD_NUMBER: builtins.int
+    INCLUDE_ROWS_TOKENS_FIELD_NUMBER: builtins.int
     agent_id: builtins.str
     """agent_id is the agent, as on its events. Required unless there is a team_id, at most 256 bytes."""
     trend_days: builtins.int
@@ -792,6 +825,8 @@ class GetAgentMetricsRequest(google.protobuf.message.Message):
     """team_id asks for the figures of a team in place of an agent: of the events that carry it. At most 256 bytes."""
     trend_granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """trend_granularity is the width of a point of the trend. Unset: a day. At most 2,000 points."""
+    include_rows_tokens: builtins.bool
+    """include_rows_tokens asks for rows_tokens, which open the rows behind each figure."""
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range is the period. Required."""
@@ -809,9 +844,10 @@ class GetAgentMetricsRequest(google.protobuf.message.Message):
         comparison: tallywire.v1.time_pb2.Comparison | None = ...,
         team_id: builtins.str = ...,
         trend_granularity: tallywire.v1.time_pb2.Granularity.ValueType = ...,
+        include_rows_tokens: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["comparison", b"comparison", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent_id", b"agent_id", "comparison", b"comparison", "team_id", b"team_id", "time_range", b"time_range", "trend_days", b"trend_days", "trend_granularity", b"trend_granularity"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent_id", b"agent_id", "comparison", b"comparison", "include_rows_tokens", b"include_rows_tokens", "team_id", b"team_id", "time_range", b"time_range", "trend_days", b"trend_days", "trend_granularity", b"trend_granularity"]) -> None: ...
 
 global___GetAgentMetricsRequest = GetAgentMetricsRequest
 
@@ -821,12 +857,31 @@ class GetAgentMetricsResponse(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class RowsTokensEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> tallywire.v1.rows_pb2.RowsToken: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: tallywire.v1.rows_pb2.RowsToken | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     CONTEXT_FIELD_NUMBER: builtins.int
     AGENT_FIELD_NUMBER: builtins.int
     TREND_FIELD_NUMBER: builtins.int
     COMPARED_FIELD_NUMBER: builtins.int
     EARLIER_FIELD_NUMBER: builtins.int
     PROFILE_FIELD_NUMBER: builtins.int
+    ROWS_TOKENS_FIELD_NUMBER: builtins.int
     @property
     def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
         """context says what was counted."""
@@ -853,6 +908,13 @@ class GetAgentMetricsResponse(google.protobuf.message.Message):
     def profile(self) -> global___AgentProfile:
         """profile says what is known of the agent. Unset for a team and for "_other"."""
 
+    @property
+    def rows_tokens(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, tallywire.v1.rows_pb2.RowsToken]:
+        """rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+        rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+        that are absent.
+        """
+
     def __init__(
         self,
         *,
@@ -862,9 +924,10 @@ class GetAgentMetricsResponse(google.protobuf.message.Message):
         compared: tallywire.v1.answer_pb2.ComparedPeriod | None = ...,
         earlier: global___AgentMetrics | None = ...,
         profile: global___AgentProfile | None = ...,
+        rows_tokens: collections.abc.Mapping[builtins.str, tallywire.v1.rows_pb2.RowsToken] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["agent", b"agent", "compared", b"compared", "context", b"context", "earlier", b"earlier", "profile", b"profile"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "compared", b"compared", "context", b"context", "earlier", b"earlier", "profile", b"profile", "trend", b"trend"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "compared", b"compared", "context", b"context", "earlier", b"earlier", "profile", b"profile", "rows_tokens", b"rows_tokens", "trend", b"trend"]) -> None: ...
 
 global___GetAgentMetricsResponse = GetAgentMetricsResponse
 
@@ -1560,6 +1623,7 @@ class QueryMetricsRequest(google.protobuf.message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     SERIES_FIELD_NUMBER: builtins.int
     COMPARISON_FIELD_NUMBER: builtins.int
+    INCLUDE_ROWS_TOKENS_FIELD_NUMBER: builtins.int
     order_by: builtins.str
     """order_by is one of the metrics. Unset: the first one."""
     direction: global___SortDirection.ValueType
@@ -1572,6 +1636,10 @@ class QueryMetricsRequest(google.protobuf.message.Message):
     """page_token asks for the next page of the same question: next_page_token of the page before. A token of another
     question is refused (PAGE_TOKEN_MISMATCH). The pages of a table are of one revision. Once events have come in
     since, the rows that were shown would no longer fit those to come: the token is then refused (PAGE_TOKEN_EXPIRED).
+    """
+    include_rows_tokens: builtins.bool
+    """include_rows_tokens asks for the rows_tokens of each row, of total and of other. A page has at most 5,000 of them:
+    ask for fewer rows or metrics otherwise (VALUE_OUT_OF_RANGE).
     """
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
@@ -1620,9 +1688,10 @@ class QueryMetricsRequest(google.protobuf.message.Message):
         page_token: builtins.str = ...,
         series: global___SeriesRequest | None = ...,
         comparison: tallywire.v1.time_pb2.Comparison | None = ...,
+        include_rows_tokens: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["comparison", b"comparison", "filter", b"filter", "series", b"series", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "direction", b"direction", "filter", b"filter", "group_by", b"group_by", "metrics", b"metrics", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "series", b"series", "time_range", b"time_range"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["comparison", b"comparison", "direction", b"direction", "filter", b"filter", "group_by", b"group_by", "include_rows_tokens", b"include_rows_tokens", "metrics", b"metrics", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "series", b"series", "time_range", b"time_range"]) -> None: ...
 
 global___QueryMetricsRequest = QueryMetricsRequest
 
@@ -1768,11 +1837,30 @@ class MetricRow(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class RowsTokensEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> tallywire.v1.rows_pb2.RowsToken: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: tallywire.v1.rows_pb2.RowsToken | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     VALUES_FIELD_NUMBER: builtins.int
     DISPLAY_NAME_FIELD_NUMBER: builtins.int
     FIGURES_FIELD_NUMBER: builtins.int
     SERIES_FIELD_NUMBER: builtins.int
     EARLIER_FIGURES_FIELD_NUMBER: builtins.int
+    ROWS_TOKENS_FIELD_NUMBER: builtins.int
     display_name: builtins.str
     """display_name is what people call the value, where that is known: the name of an agent or a campaign. With two
     dimensions it is the name of the agent among them, else of the campaign.
@@ -1797,6 +1885,14 @@ class MetricRow(google.protobuf.message.Message):
         comparison and there is something to compare with. Empty for rest.
         """
 
+    @property
+    def rows_tokens(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, tallywire.v1.rows_pb2.RowsToken]:
+        """rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+        rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+        that are absent. Empty for
+        rest.
+        """
+
     def __init__(
         self,
         *,
@@ -1805,8 +1901,9 @@ class MetricRow(google.protobuf.message.Message):
         figures: collections.abc.Iterable[global___SeriesValue] | None = ...,
         series: collections.abc.Iterable[global___MetricPoints] | None = ...,
         earlier_figures: collections.abc.Iterable[global___SeriesValue] | None = ...,
+        rows_tokens: collections.abc.Mapping[builtins.str, tallywire.v1.rows_pb2.RowsToken] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "earlier_figures", b"earlier_figures", "figures", b"figures", "series", b"series", "values", b"values"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "earlier_figures", b"earlier_figures", "figures", b"figures", "rows_tokens", b"rows_tokens", "series", b"series", "values", b"values"]) -> None: ...
 
 global___MetricRow = MetricRow
 
