@@ -26,8 +26,8 @@ _FILL = """
         CASE WHEN draw < 0.45 THEN 'message.received' WHEN draw < 0.9 THEN 'message.sent'
             WHEN draw < 0.95 THEN 'conversation.started' WHEN draw < 0.98 THEN 'conversation.resolved'
             ELSE 'feedback.submitted' END,
-        'agent-' || conversation % 24, 'user-' || ($2::bigint * 7919 + conversation) * 104729 % 36000,
-        'conversation-' || $2 || '-' || conversation, 'web',
+        'agent-' || conversation % 24, 'user-' || ($2::text::bigint * 7919 + conversation) * 104729 % 36000,
+        'conversation-' || $2::text || '-' || conversation, 'web',
         '{"response_time_ms": 1234, "prompt_tokens": 800, "completion_tokens": 120, "cost_micros": 3000}'
     FROM (
         SELECT number, random() AS draw, $1::timestamptz + number * (interval '1 day' / $3) AS at,
@@ -58,11 +58,9 @@ async def _fill(world: World, organization_id: int, today: datetime, days: int, 
     async with world.connected() as connection:
         for day in range(days):
             start = today - timedelta(days=days - day)
-            await connection.execute(_FILL, start, day, each, organization_id, other)
+            await connection.execute(_FILL, start, str(day), each, organization_id, other)
         await connection.execute(
-            "INSERT INTO revisions (organization_id, revision, revised_at) VALUES ($1, $2, now())",
-            organization_id,
-            _REVISION,
+            "UPDATE revisions SET revision = $2 WHERE organization_id = $1", organization_id, _REVISION
         )
         await connection.execute("VACUUM (ANALYZE) events")
     await world.checkpoint()
