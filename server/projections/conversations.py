@@ -41,7 +41,7 @@ class Conversations:
         anew = {event.conversation_id for event in portion.replaced}
         events = await _with_all_of(driver, rows, anew, portion) if anew else portion.events
         if events or anew:
-            events = await _told_by_humans(driver, rows.organization_id, events)
+            events = await told_by_humans(driver, rows.organization_id, events)
             changes = await _take_in(driver, rows, events, anew)
         return Advance(position=portion.reached, events=len(portion.events), changes=changes)
 
@@ -82,7 +82,7 @@ async def _with_all_of(
     return sorted(every, key=operator.attrgetter("revision"))
 
 
-async def _told_by_humans(
+async def told_by_humans(
     driver: Driver, organization_id: int, events: Sequence[ConversationEvent]
 ) -> Sequence[ConversationEvent]:
     """Returns events, in the order of revisions, with those messages as a human's that do not say who wrote them and
@@ -117,7 +117,7 @@ async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEven
     for event in events:
         by_id.setdefault(event.conversation_id, []).append(event)
     by_key = {conversation_key_of(conversation_id): some for conversation_id, some in by_id.items()}
-    attribute = await _attribution(driver, rows.organization_id, events)
+    attribute = await attribution(driver, rows.organization_id, events)
     before = await stored.load(driver, rows, by_key)
     forgotten = {conversation_key_of(one) for one in anew}
     if forgotten:
@@ -165,7 +165,7 @@ def _change(pairs: Iterable[tuple[Conversation | None, Conversation | None]]) ->
     return changes
 
 
-async def _attribution(driver: Driver, organization_id: int, events: Sequence[ConversationEvent]) -> Attribute:
+async def attribution(driver: Driver, organization_id: int, events: Sequence[ConversationEvent]) -> Attribute:
     """Returns how events are attributed: to the values under which they are counted."""
     given = set(map(_values, events))
     wanted = {

@@ -1,0 +1,66 @@
+"""Conversations as they were at an earlier revision: those that have changed since are made anew of their events."""
+
+import itertools
+import operator
+from collections.abc import Mapping, Sequence
+
+from server import timerange
+from server.events import outcomes
+from server.events.conversation import Attribute, Conversation, ConversationEvent
+from server.events.event import conversation_key_of, is_made
+from server.events.outcomes import Closing
+from server.events.rules import microseconds
+from server.projections import conversations
+from server.store import conversations as stored
+from server.store import earlier_conversations, organizations
+from server.store.database import Driver
+
+MOST_LATER = 20_000  # events that came since
+
+
+class TooMuchChanged(Exception):
+    """Too much has come in since, or raw events are gone: what conversations were cannot be told any more."""
+
+
+async def conversations_at(driver: Driver, organization_id: int, revision: int) -> Mapping[bytes, Conversation | None]:
+    """Returns those conversations that have changed since a revision, by their keys, as they were then; None for one
+    that there was not. All others are as the projection has them. To be asked in the snapshot in which these are read;
+    raises TooMuchChanged.
+    """
+    changed = await earlier_conversations.changed_since(driver, organization_id, revision, MOST_LATER)
+    if changed is None:
+        raise TooMuchChanged
+    if not changed:
+        return {}
+    first_at = await earlier_conversations.first_at(driver, organization_id, changed)
+    since = min([first_at, *(at for at in changed.values() if at is not None)])
+    if timerange.floor_bucket(since) < await organizations.raw_from(driver, organization_id):
+        raise TooMuchChanged
+    events: Sequence[ConversationEvent] = await stored.EVENTS.of_ids(
+        driver, organization_id, "conversation_id", changed, microseconds(since), revision
+    )
+    found: dict[bytes, Conversation | None] = dict.fromkeys(map(conversation_key_of, changed))
+    if events:
+        events = await conversations.told_by_humans(driver, organization_id, events)
+        attribute = await conversations.attribution(driver, organization_id, events)
+        by_id = operator.attrgetter("conversation_id")
+        for conversation_id, some in itertools.groupby(sorted(events, key=by_id), by_id):
+            key = conversation_key_of(conversation_id)
+            found[key] = _made(key, list(some), attribute)
+    return found
+
+
+def _made(key: bytes, events: Sequence[ConversationEvent], attribute: Attribute) -> Conversation:
+    """Returns the conversation that events make, all that there are of it."""
+    made = Conversation.of(events[0], attribute)
+    closings = []
+    for event in events:
+        made.take(event, attribute)
+        kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
+        if kind is not None and not is_made(event.event_key):
+            agent_id, channel, team_id, _, reason = attribute(event)
+            at = event.occurred_at
+            closings.append(Closing(key, at, event.event_key, kind, agent_id, channel, team_id, reason))
+    if closings or any(is_made(event.event_key) for event in events):
+        made.close(closings)
+    return made
