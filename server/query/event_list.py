@@ -24,7 +24,8 @@ from server.timerange import TimeRange
 
 MAX_PAGE_SIZE = 1_000
 MAX_CHARACTERS = 1_500_000  # of properties and details of a page: clients take messages of 4 MiB
-_SPARSE = frozenset({"conversation_id", "user_id"})
+_RARE = "conversation_id"
+_SPARSE = frozenset({_RARE, "user_id"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +196,7 @@ def _asked(question: EventsQuestion, counted: CountedRows | None, period: TimeRa
         conditions=conditions,
         newest_first=question.newest_first,
         is_sparse=not fields.isdisjoint(_SPARSE),
+        is_rare=_RARE in fields,
     )
 
 

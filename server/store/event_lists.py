@@ -1,11 +1,12 @@
 """Raw events in the order of time, narrowed: pages of lists, each after a place.
 
 A page looks at a bounded number of events by the index of time. What hardly any event carries, a conversation or a
-user, is found by the index of people where these were not enough.
+user, is found by the index of people where these were not enough. Events are as they were at the revision of the list,
+also if they were corrected or retracted since.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ LOOKED_AT = 20_000  # events: some 20 milliseconds
 _BEFORE_IT_OCCURS = timedelta(days=1)  # more than an event may be ahead of its receipt, whatever clocks were
 _MICROSECOND = timedelta(microseconds=1)
 _COLUMNS = ", ".join(events.COLUMNS)
+# The newest events are looked for among those of these last days first, then of more: most have been received soon, and
+# what was received before a period cannot have occurred in it. So few partitions are touched.
+_LAST_DAYS = (2, 8, 32)
 
 
 class EventPlace(NamedTuple):
@@ -45,7 +49,8 @@ class ListedEvent(NamedTuple):
 class EventsAsked:
     """Which events a list has: those that occurred in [start, end), of revisions up to one, that meet all conditions.
 
-    is_sparse says that hardly any event of the organization meets them.
+    is_sparse says that hardly any event of the organization meets them, and is_rare that there are so few that it makes
+    no sense to look for them in the order of time.
     """
 
     start: datetime
@@ -54,7 +59,8 @@ class EventsAsked:
     received_since: datetime | None
     conditions: Sequence[EventCondition]
     newest_first: bool
-    is_sparse: bool
+    is_sparse: bool = False
+    is_rare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +76,36 @@ async def page(
 ) -> EventsFound:
     """Returns a page of at most so many events after a place; needs an open transaction."""
     await driver.execute(_PLAN)
-    look = _Look(organization_id, asked, after)
-    rows = await look.ordered(driver, limit)
-    if len(rows) == limit:
-        return EventsFound(events=rows, following=rows[-1].place)
-    end = await look.end(driver)
-    if end is None or not asked.is_sparse:
-        return EventsFound(events=rows, following=end)
-    more = await _Look(organization_id, asked, end).sparse(driver, limit - len(rows))
-    found = [*rows, *more]
+    has_replaced: bool = await driver.fetchval(_REPLACED, organization_id, asked.revision)
+    found: list[ListedEvent] = []
+    left, place = asked, after
+    for start in () if asked.is_rare else _starts(asked, after):
+        look = _Look(organization_id, replace(left, start=start), place, has_replaced=has_replaced)
+        found += await look.ordered(driver, limit - len(found))
+        if len(found) == limit:
+            return EventsFound(events=found, following=found[-1].place)
+        place = await look.end(driver)
+        if place is not None:
+            break
+        left = replace(left, end=start)
+    if left.start >= left.end or (place is not None and not asked.is_sparse):
+        return EventsFound(events=found, following=place)
+    rest = _Look(organization_id, left, place, has_replaced=has_replaced)
+    found += await rest.sparse(driver, limit - len(found))
     return EventsFound(events=found, following=found[-1].place if len(found) == limit else None)
 
 
+def _starts(asked: EventsAsked, after: EventPlace | None) -> Iterator[datetime]:
+    """Yields where parts of a period begin, each of which is looked at if those before it were not enough."""
+    if asked.newest_first:
+        last = asked.end if after is None else min(asked.end, after.occurred_at)
+        for days in _LAST_DAYS:
+            if last - timedelta(days=days) > asked.start:
+                yield last - timedelta(days=days)
+    yield asked.start
+
+
+_REPLACED = "SELECT EXISTS (SELECT FROM replaced_events WHERE organization_id = $1 AND revision > $2)"
 # The plan is one for these values: a year's partitions are not looked at for a day. Statistics of a partition that has
 # just been made must not turn the order of time round.
 _PLAN = (
@@ -93,7 +117,9 @@ _PLAN = (
 class _Look:
     """The parts of statements about the events of a list that come after a place."""
 
-    def __init__(self, organization_id: int, asked: EventsAsked, after: EventPlace | None) -> None:
+    def __init__(
+        self, organization_id: int, asked: EventsAsked, after: EventPlace | None, *, has_replaced: bool
+    ) -> None:
         self._values: list[object] = []
         self._asked = asked
         start, end = asked.start, asked.end
@@ -106,7 +132,6 @@ class _Look:
             start = max(start, after.occurred_at)
         within = [
             f"organization_id = {self._put(organization_id)}",
-            f"revision <= {self._put(asked.revision)}",
             f"occurred_at >= {self._put(start)}",
             f"occurred_at < {self._put(end)}",
             f"received_at >= {self._put(received)}",
@@ -116,8 +141,21 @@ class _Look:
             at, key = self._put(after.occurred_at), self._put(after.event_key)
             within.append(f"(occurred_at <> {at} OR event_key {sign} {key})")
         self._within = " AND ".join(within)
+        self._revision = self._put(asked.revision)
+        self._has_replaced = has_replaced
         way = "DESC" if asked.newest_first else "ASC"
         self._order = f"ORDER BY occurred_at {way}, event_key {way}"
+
+    def _events(self, columns: str) -> str:
+        """Returns the statement that selects columns of all events, as they were at the revision."""
+        statement = f"SELECT {columns} FROM events WHERE {self._within} AND revision <= {self._revision}"  # noqa: S608
+        if not self._has_replaced:
+            return statement
+        was = columns.replace("revision", "replaced_revision AS revision")
+        return (
+            f"{statement} UNION ALL SELECT {was} FROM replaced_events WHERE {self._within}"  # noqa: S608
+            f" AND revision > {self._revision} AND replaced_revision <= {self._revision}"
+        )
 
     def _put(self, value: object) -> str:
         self._values.append(value)
@@ -131,8 +169,8 @@ class _Look:
         """Returns the first events of those that are looked at in order."""
         count = len(self._values)
         statement = (
-            f"SELECT {events.SELECTED} FROM (SELECT {_COLUMNS} FROM events WHERE {self._within} {self._order}"  # noqa: S608
-            f" LIMIT {LOOKED_AT}) AS looked WHERE {self._holds()} {self._order} LIMIT {limit}"
+            f"SELECT {events.SELECTED} FROM ({self._events(_COLUMNS)} {self._order} LIMIT {LOOKED_AT}) AS looked"  # noqa: S608
+            f" WHERE {self._holds()} {self._order} LIMIT {limit}"
         )
         found = await driver.fetch(statement, *self._values)
         del self._values[count:]
@@ -140,19 +178,16 @@ class _Look:
 
     async def end(self, driver: Driver) -> EventPlace | None:
         """Returns the place of the last event that is looked at in order; None where there are no more behind it."""
-        statement = (
-            f"SELECT occurred_at, event_key FROM events WHERE {self._within} {self._order}"  # noqa: S608
-            f" OFFSET {LOOKED_AT - 1} LIMIT 1"
-        )
+        statement = f"{self._events('occurred_at, event_key')} {self._order} OFFSET {LOOKED_AT - 1} LIMIT 1"
         row = await driver.fetchrow(statement, *self._values)
         return None if row is None else EventPlace(*row)
 
     async def sparse(self, driver: Driver, limit: int) -> list[ListedEvent]:
         """Returns the first events, all of which are found before they are put in order."""
         statement = (
-            f"WITH looked AS MATERIALIZED (SELECT {_COLUMNS} FROM events AS looked"  # noqa: S608
-            f" WHERE {self._within} AND {self._holds()})"
-            f" SELECT {events.SELECTED} FROM looked {self._order} LIMIT {limit}"
+            f"WITH found AS MATERIALIZED (SELECT * FROM ({self._events(_COLUMNS)}) AS looked"  # noqa: S608
+            f" WHERE {self._holds()})"
+            f" SELECT {events.SELECTED} FROM found {self._order} LIMIT {limit}"
         )
         return [_listed(tuple(row)) for row in await driver.fetch(statement, *self._values)]
 

@@ -57,6 +57,12 @@ class ExplainingPages(Explaining):
         """Sets what plans are made with."""
         return await self._driver.execute(text, *arguments)
 
+    async def fetchval(self, text: str, *arguments: object) -> bool:
+        """Returns that no event was replaced."""
+        await self.fetch(text, *arguments)
+        self.nodes.clear()
+        return False
+
     async def fetchrow(self, text: str, *arguments: object) -> EventPlace:  # type: ignore[override]
         """Returns the place up to which events were looked at."""
         await self.fetch(text, *arguments)

@@ -29,7 +29,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tallywire/v1/event_service.proto\x12\x0ctallywire.v1\x1a\x1ftallywire/v1/error_reason.proto\x1a\x18tallywire/v1/event.proto\x1a\x1etallywire/v1/list_events.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"{\n\x11TrackEventRequest\x12\"\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x13.tallywire.v1.Event\x12+\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcorrect_clock\x18\x03 \x01(\x08\"\x80\x01\n\x12TrackEventResponse\x12)\n\x06result\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.EventResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12-\n\nclock_skew\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"}\n\x12TrackEventsRequest\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.tallywire.v1.Event\x12+\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcorrect_clock\x18\x03 \x01(\x08\"\x82\x01\n\x13TrackEventsResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.tallywire.v1.EventResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12-\n\nclock_skew\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"z\n\x13StreamEventsRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.tallywire.v1.StreamHeaderH\x00\x12*\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x19.tallywire.v1.StreamBatchH\x00\x42\t\n\x07message\"#\n\x0cStreamHeader\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\"\x88\x01\n\x0bStreamBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12#\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x13.tallywire.v1.Event\x12+\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcorrect_clock\x18\x04 \x01(\x08\"=\n\x14StreamEventsResponse\x12%\n\x04\x61\x63ks\x18\x01 \x03(\x0b\x32\x17.tallywire.v1.StreamAck\"\x8a\x01\n\tStreamAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12*\n\x07results\x18\x02 \x03(\x0b\x32\x19.tallywire.v1.EventResult\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12-\n\nclock_skew\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa4\x01\n\x0b\x45ventResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12)\n\x06status\x18\x02 \x01(\x0e\x32\x19.tallywire.v1.EventStatus\x12*\n\trejection\x18\x03 \x01(\x0b\x32\x17.tallywire.v1.Rejection\x12,\n\x08warnings\x18\x04 \x03(\x0e\x32\x1a.tallywire.v1.EventWarning\"d\n\tRejection\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12)\n\x06reason\x18\x02 \x01(\x0e\x32\x19.tallywire.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\x05*}\n\x0b\x45ventStatus\x12\x1c\n\x18\x45VENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_STATUS_ACCEPTED\x10\x01\x12\x1a\n\x16\x45VENT_STATUS_DUPLICATE\x10\x02\x12\x19\n\x15\x45VENT_STATUS_REJECTED\x10\x03*\x93\x02\n\x0c\x45ventWarning\x12\x1d\n\x19\x45VENT_WARNING_UNSPECIFIED\x10\x00\x12 \n\x1c\x45VENT_WARNING_TIME_DEFAULTED\x10\x01\x12\x1a\n\x16\x45VENT_WARNING_REDACTED\x10\x02\x12!\n\x1d\x45VENT_WARNING_CLOCK_CORRECTED\x10\x03\x12&\n\"EVENT_WARNING_CARDINALITY_OVERFLOW\x10\x04\x12\x1c\n\x18\x45VENT_WARNING_CLOCK_SKEW\x10\x05\x12 \n\x1c\x45VENT_WARNING_PLACEHOLDER_ID\x10\x06\x12\x1b\n\x17\x45VENT_WARNING_PRECISION\x10\x07\x32\xdf\x02\n\x0c\x45ventService\x12O\n\nTrackEvent\x12\x1f.tallywire.v1.TrackEventRequest\x1a .tallywire.v1.TrackEventResponse\x12R\n\x0bTrackEvents\x12 .tallywire.v1.TrackEventsRequest\x1a!.tallywire.v1.TrackEventsResponse\x12Y\n\x0cStreamEvents\x12!.tallywire.v1.StreamEventsRequest\x1a\".tallywire.v1.StreamEventsResponse(\x01\x30\x01\x12O\n\nListEvents\x12\x1f.tallywire.v1.ListEventsRequest\x1a .tallywire.v1.ListEventsResponseBp\n\x16io.github.tallywire.v1B\x11\x45ventServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tallywire/v1/event_service.proto\x12\x0ctallywire.v1\x1a\x1ftallywire/v1/error_reason.proto\x1a\x18tallywire/v1/event.proto\x1a\x1etallywire/v1/list_events.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"K\n\x14\x43orrectEventsRequest\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.tallywire.v1.Event\x12\x0e\n\x06reason\x18\x02 \x01(\t\"Z\n\x15\x43orrectEventsResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.tallywire.v1.CorrectionResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"9\n\x14RetractEventsRequest\x12\x11\n\tevent_ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"Z\n\x15RetractEventsResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.tallywire.v1.CorrectionResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\"\x80\x01\n\x10\x43orrectionResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0e\x32\x1e.tallywire.v1.CorrectionStatus\x12*\n\trejection\x18\x03 \x01(\x0b\x32\x17.tallywire.v1.Rejection\"#\n\x0fGetEventRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"j\n\x10GetEventResponse\x12(\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.StoredEvent\x12,\n\x07\x65\x61rlier\x18\x02 \x03(\x0b\x32\x1b.tallywire.v1.ReplacedEvent\"t\n\x0bStoredEvent\x12\"\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x13.tallywire.v1.Event\x12/\n\x0breceived_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x03 \x01(\x03\"\xb9\x01\n\rReplacedEvent\x12)\n\x06stored\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.StoredEvent\x12/\n\x0breplaced_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11replaced_revision\x18\x03 \x01(\x03\x12\x11\n\tretracted\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06key_id\x18\x06 \x01(\t\"{\n\x11TrackEventRequest\x12\"\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x13.tallywire.v1.Event\x12+\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcorrect_clock\x18\x03 \x01(\x08\"\x80\x01\n\x12TrackEventResponse\x12)\n\x06result\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.EventResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12-\n\nclock_skew\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"}\n\x12TrackEventsRequest\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.tallywire.v1.Event\x12+\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcorrect_clock\x18\x03 \x01(\x08\"\x82\x01\n\x13TrackEventsResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.tallywire.v1.EventResult\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12-\n\nclock_skew\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"z\n\x13StreamEventsRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.tallywire.v1.StreamHeaderH\x00\x12*\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x19.tallywire.v1.StreamBatchH\x00\x42\t\n\x07message\"#\n\x0cStreamHeader\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\"\x88\x01\n\x0bStreamBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12#\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x13.tallywire.v1.Event\x12+\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcorrect_clock\x18\x04 \x01(\x08\"=\n\x14StreamEventsResponse\x12%\n\x04\x61\x63ks\x18\x01 \x03(\x0b\x32\x17.tallywire.v1.StreamAck\"\x8a\x01\n\tStreamAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12*\n\x07results\x18\x02 \x03(\x0b\x32\x19.tallywire.v1.EventResult\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12-\n\nclock_skew\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa4\x01\n\x0b\x45ventResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12)\n\x06status\x18\x02 \x01(\x0e\x32\x19.tallywire.v1.EventStatus\x12*\n\trejection\x18\x03 \x01(\x0b\x32\x17.tallywire.v1.Rejection\x12,\n\x08warnings\x18\x04 \x03(\x0e\x32\x1a.tallywire.v1.EventWarning\"d\n\tRejection\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12)\n\x06reason\x18\x02 \x01(\x0e\x32\x19.tallywire.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\x05*\xb8\x01\n\x10\x43orrectionStatus\x12!\n\x1d\x43ORRECTION_STATUS_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43ORRECTION_STATUS_CORRECTED\x10\x01\x12\x1f\n\x1b\x43ORRECTION_STATUS_RETRACTED\x10\x02\x12\x1f\n\x1b\x43ORRECTION_STATUS_UNCHANGED\x10\x03\x12\x1e\n\x1a\x43ORRECTION_STATUS_REJECTED\x10\x04*}\n\x0b\x45ventStatus\x12\x1c\n\x18\x45VENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_STATUS_ACCEPTED\x10\x01\x12\x1a\n\x16\x45VENT_STATUS_DUPLICATE\x10\x02\x12\x19\n\x15\x45VENT_STATUS_REJECTED\x10\x03*\x93\x02\n\x0c\x45ventWarning\x12\x1d\n\x19\x45VENT_WARNING_UNSPECIFIED\x10\x00\x12 \n\x1c\x45VENT_WARNING_TIME_DEFAULTED\x10\x01\x12\x1a\n\x16\x45VENT_WARNING_REDACTED\x10\x02\x12!\n\x1d\x45VENT_WARNING_CLOCK_CORRECTED\x10\x03\x12&\n\"EVENT_WARNING_CARDINALITY_OVERFLOW\x10\x04\x12\x1c\n\x18\x45VENT_WARNING_CLOCK_SKEW\x10\x05\x12 \n\x1c\x45VENT_WARNING_PLACEHOLDER_ID\x10\x06\x12\x1b\n\x17\x45VENT_WARNING_PRECISION\x10\x07\x32\xde\x04\n\x0c\x45ventService\x12O\n\nTrackEvent\x12\x1f.tallywire.v1.TrackEventRequest\x1a .tallywire.v1.TrackEventResponse\x12R\n\x0bTrackEvents\x12 .tallywire.v1.TrackEventsRequest\x1a!.tallywire.v1.TrackEventsResponse\x12Y\n\x0cStreamEvents\x12!.tallywire.v1.StreamEventsRequest\x1a\".tallywire.v1.StreamEventsResponse(\x01\x30\x01\x12O\n\nListEvents\x12\x1f.tallywire.v1.ListEventsRequest\x1a .tallywire.v1.ListEventsResponse\x12X\n\rCorrectEvents\x12\".tallywire.v1.CorrectEventsRequest\x1a#.tallywire.v1.CorrectEventsResponse\x12X\n\rRetractEvents\x12\".tallywire.v1.RetractEventsRequest\x1a#.tallywire.v1.RetractEventsResponse\x12I\n\x08GetEvent\x12\x1d.tallywire.v1.GetEventRequest\x1a\x1e.tallywire.v1.GetEventResponseBp\n\x16io.github.tallywire.v1B\x11\x45ventServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,32 +37,52 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallywire.v1.event_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026io.github.tallywire.v1B\021EventServiceProtoP\001ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1'
-  _globals['_EVENTSTATUS']._serialized_start=1495
-  _globals['_EVENTSTATUS']._serialized_end=1620
-  _globals['_EVENTWARNING']._serialized_start=1623
-  _globals['_EVENTWARNING']._serialized_end=1898
-  _globals['_TRACKEVENTREQUEST']._serialized_start=206
-  _globals['_TRACKEVENTREQUEST']._serialized_end=329
-  _globals['_TRACKEVENTRESPONSE']._serialized_start=332
-  _globals['_TRACKEVENTRESPONSE']._serialized_end=460
-  _globals['_TRACKEVENTSREQUEST']._serialized_start=462
-  _globals['_TRACKEVENTSREQUEST']._serialized_end=587
-  _globals['_TRACKEVENTSRESPONSE']._serialized_start=590
-  _globals['_TRACKEVENTSRESPONSE']._serialized_end=720
-  _globals['_STREAMEVENTSREQUEST']._serialized_start=722
-  _globals['_STREAMEVENTSREQUEST']._serialized_end=844
-  _globals['_STREAMHEADER']._serialized_start=846
-  _globals['_STREAMHEADER']._serialized_end=881
-  _globals['_STREAMBATCH']._serialized_start=884
-  _globals['_STREAMBATCH']._serialized_end=1020
-  _globals['_STREAMEVENTSRESPONSE']._serialized_start=1022
-  _globals['_STREAMEVENTSRESPONSE']._serialized_end=1083
-  _globals['_STREAMACK']._serialized_start=1086
-  _globals['_STREAMACK']._serialized_end=1224
-  _globals['_EVENTRESULT']._serialized_start=1227
-  _globals['_EVENTRESULT']._serialized_end=1391
-  _globals['_REJECTION']._serialized_start=1393
-  _globals['_REJECTION']._serialized_end=1493
-  _globals['_EVENTSERVICE']._serialized_start=1901
-  _globals['_EVENTSERVICE']._serialized_end=2252
+  _globals['_CORRECTIONSTATUS']._serialized_start=2398
+  _globals['_CORRECTIONSTATUS']._serialized_end=2582
+  _globals['_EVENTSTATUS']._serialized_start=2584
+  _globals['_EVENTSTATUS']._serialized_end=2709
+  _globals['_EVENTWARNING']._serialized_start=2712
+  _globals['_EVENTWARNING']._serialized_end=2987
+  _globals['_CORRECTEVENTSREQUEST']._serialized_start=206
+  _globals['_CORRECTEVENTSREQUEST']._serialized_end=281
+  _globals['_CORRECTEVENTSRESPONSE']._serialized_start=283
+  _globals['_CORRECTEVENTSRESPONSE']._serialized_end=373
+  _globals['_RETRACTEVENTSREQUEST']._serialized_start=375
+  _globals['_RETRACTEVENTSREQUEST']._serialized_end=432
+  _globals['_RETRACTEVENTSRESPONSE']._serialized_start=434
+  _globals['_RETRACTEVENTSRESPONSE']._serialized_end=524
+  _globals['_CORRECTIONRESULT']._serialized_start=527
+  _globals['_CORRECTIONRESULT']._serialized_end=655
+  _globals['_GETEVENTREQUEST']._serialized_start=657
+  _globals['_GETEVENTREQUEST']._serialized_end=692
+  _globals['_GETEVENTRESPONSE']._serialized_start=694
+  _globals['_GETEVENTRESPONSE']._serialized_end=800
+  _globals['_STOREDEVENT']._serialized_start=802
+  _globals['_STOREDEVENT']._serialized_end=918
+  _globals['_REPLACEDEVENT']._serialized_start=921
+  _globals['_REPLACEDEVENT']._serialized_end=1106
+  _globals['_TRACKEVENTREQUEST']._serialized_start=1108
+  _globals['_TRACKEVENTREQUEST']._serialized_end=1231
+  _globals['_TRACKEVENTRESPONSE']._serialized_start=1234
+  _globals['_TRACKEVENTRESPONSE']._serialized_end=1362
+  _globals['_TRACKEVENTSREQUEST']._serialized_start=1364
+  _globals['_TRACKEVENTSREQUEST']._serialized_end=1489
+  _globals['_TRACKEVENTSRESPONSE']._serialized_start=1492
+  _globals['_TRACKEVENTSRESPONSE']._serialized_end=1622
+  _globals['_STREAMEVENTSREQUEST']._serialized_start=1624
+  _globals['_STREAMEVENTSREQUEST']._serialized_end=1746
+  _globals['_STREAMHEADER']._serialized_start=1748
+  _globals['_STREAMHEADER']._serialized_end=1783
+  _globals['_STREAMBATCH']._serialized_start=1786
+  _globals['_STREAMBATCH']._serialized_end=1922
+  _globals['_STREAMEVENTSRESPONSE']._serialized_start=1924
+  _globals['_STREAMEVENTSRESPONSE']._serialized_end=1985
+  _globals['_STREAMACK']._serialized_start=1988
+  _globals['_STREAMACK']._serialized_end=2126
+  _globals['_EVENTRESULT']._serialized_start=2129
+  _globals['_EVENTRESULT']._serialized_end=2293
+  _globals['_REJECTION']._serialized_start=2295
+  _globals['_REJECTION']._serialized_end=2395
+  _globals['_EVENTSERVICE']._serialized_start=2990
+  _globals['_EVENTSERVICE']._serialized_end=3596
 # @@protoc_insertion_point(module_scope)

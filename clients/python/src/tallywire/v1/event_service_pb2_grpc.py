@@ -30,7 +30,7 @@ class EventServiceStub(object):
     """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
     before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
     with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
-    with the same ids again, which is always safe. The RPCs that store events need the scope ingest.
+    with the same ids again, which is always safe. RPCs that send events need the scope ingest.
     """
 
     def __init__(self, channel):
@@ -59,13 +59,28 @@ class EventServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_list__events__pb2.ListEventsRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_list__events__pb2.ListEventsResponse.FromString,
                 _registered_method=True)
+        self.CorrectEvents = channel.unary_unary(
+                '/tallywire.v1.EventService/CorrectEvents',
+                request_serializer=tallywire_dot_v1_dot_event__service__pb2.CorrectEventsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_event__service__pb2.CorrectEventsResponse.FromString,
+                _registered_method=True)
+        self.RetractEvents = channel.unary_unary(
+                '/tallywire.v1.EventService/RetractEvents',
+                request_serializer=tallywire_dot_v1_dot_event__service__pb2.RetractEventsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_event__service__pb2.RetractEventsResponse.FromString,
+                _registered_method=True)
+        self.GetEvent = channel.unary_unary(
+                '/tallywire.v1.EventService/GetEvent',
+                request_serializer=tallywire_dot_v1_dot_event__service__pb2.GetEventRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_event__service__pb2.GetEventResponse.FromString,
+                _registered_method=True)
 
 
 class EventServiceServicer(object):
     """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
     before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
     with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
-    with the same ids again, which is always safe. The RPCs that store events need the scope ingest.
+    with the same ids again, which is always safe. RPCs that send events need the scope ingest.
     """
 
     def TrackEvent(self, request, context):
@@ -103,6 +118,35 @@ class EventServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CorrectEvents(self, request, context):
+        """CorrectEvents makes stored events what they should have been: all of each is replaced by what is sent under the same
+        event_id. What an event has added to figures is taken out and what it adds now is put in, in one revision, also of
+        periods long past; conversations, leads and users are made anew from their events. Each event gets its own result,
+        and a call that is repeated changes nothing. What the event was is kept for as long as raw events are (GetEvent).
+        A retry of the event as it was first sent stays a DUPLICATE. Events whose raw events are no longer kept cannot be
+        corrected (RAW_EVENTS_GONE), nor can those that describe agents (EVENT_NOT_CORRECTABLE): send agent.updated. Needs
+        the scope correct.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetractEvents(self, request, context):
+        """RetractEvents takes events out of all figures, as if they had never been sent. Their ids stay taken: whoever sends
+        one again gets DUPLICATE. What an event was is kept for as long as raw events are (GetEvent). Needs the scope correct.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEvent(self, request, context):
+        """GetEvent returns a stored event, and what it was before it was corrected or retracted. An id that no event has, or
+        whose raw event is no longer kept, is refused (EVENT_NOT_FOUND). Needs the scope events.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +170,21 @@ def add_EventServiceServicer_to_server(servicer, server):
                     request_deserializer=tallywire_dot_v1_dot_list__events__pb2.ListEventsRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_list__events__pb2.ListEventsResponse.SerializeToString,
             ),
+            'CorrectEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.CorrectEvents,
+                    request_deserializer=tallywire_dot_v1_dot_event__service__pb2.CorrectEventsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_event__service__pb2.CorrectEventsResponse.SerializeToString,
+            ),
+            'RetractEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetractEvents,
+                    request_deserializer=tallywire_dot_v1_dot_event__service__pb2.RetractEventsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_event__service__pb2.RetractEventsResponse.SerializeToString,
+            ),
+            'GetEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEvent,
+                    request_deserializer=tallywire_dot_v1_dot_event__service__pb2.GetEventRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_event__service__pb2.GetEventResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'tallywire.v1.EventService', rpc_method_handlers)
@@ -138,7 +197,7 @@ class EventService(object):
     """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
     before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
     with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
-    with the same ids again, which is always safe. The RPCs that store events need the scope ingest.
+    with the same ids again, which is always safe. RPCs that send events need the scope ingest.
     """
 
     @staticmethod
@@ -239,6 +298,87 @@ class EventService(object):
             '/tallywire.v1.EventService/ListEvents',
             tallywire_dot_v1_dot_list__events__pb2.ListEventsRequest.SerializeToString,
             tallywire_dot_v1_dot_list__events__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CorrectEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.EventService/CorrectEvents',
+            tallywire_dot_v1_dot_event__service__pb2.CorrectEventsRequest.SerializeToString,
+            tallywire_dot_v1_dot_event__service__pb2.CorrectEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetractEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.EventService/RetractEvents',
+            tallywire_dot_v1_dot_event__service__pb2.RetractEventsRequest.SerializeToString,
+            tallywire_dot_v1_dot_event__service__pb2.RetractEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.EventService/GetEvent',
+            tallywire_dot_v1_dot_event__service__pb2.GetEventRequest.SerializeToString,
+            tallywire_dot_v1_dot_event__service__pb2.GetEventResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -22,7 +22,7 @@ class EventServiceStub:
     """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
     before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
     with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
-    with the same ids again, which is always safe. The RPCs that store events need the scope ingest.
+    with the same ids again, which is always safe. RPCs that send events need the scope ingest.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -61,11 +61,40 @@ class EventServiceStub:
     figure was counted from. Needs the scope events.
     """
 
+    CorrectEvents: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.event_service_pb2.CorrectEventsRequest,
+        tallywire.v1.event_service_pb2.CorrectEventsResponse,
+    ]
+    """CorrectEvents makes stored events what they should have been: all of each is replaced by what is sent under the same
+    event_id. What an event has added to figures is taken out and what it adds now is put in, in one revision, also of
+    periods long past; conversations, leads and users are made anew from their events. Each event gets its own result,
+    and a call that is repeated changes nothing. What the event was is kept for as long as raw events are (GetEvent).
+    A retry of the event as it was first sent stays a DUPLICATE. Events whose raw events are no longer kept cannot be
+    corrected (RAW_EVENTS_GONE), nor can those that describe agents (EVENT_NOT_CORRECTABLE): send agent.updated. Needs
+    the scope correct.
+    """
+
+    RetractEvents: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.event_service_pb2.RetractEventsRequest,
+        tallywire.v1.event_service_pb2.RetractEventsResponse,
+    ]
+    """RetractEvents takes events out of all figures, as if they had never been sent. Their ids stay taken: whoever sends
+    one again gets DUPLICATE. What an event was is kept for as long as raw events are (GetEvent). Needs the scope correct.
+    """
+
+    GetEvent: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.event_service_pb2.GetEventRequest,
+        tallywire.v1.event_service_pb2.GetEventResponse,
+    ]
+    """GetEvent returns a stored event, and what it was before it was corrected or retracted. An id that no event has, or
+    whose raw event is no longer kept, is refused (EVENT_NOT_FOUND). Needs the scope events.
+    """
+
 class EventServiceAsyncStub:
     """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
     before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
     with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
-    with the same ids again, which is always safe. The RPCs that store events need the scope ingest.
+    with the same ids again, which is always safe. RPCs that send events need the scope ingest.
     """
 
     TrackEvent: grpc.aio.UnaryUnaryMultiCallable[
@@ -103,11 +132,40 @@ class EventServiceAsyncStub:
     figure was counted from. Needs the scope events.
     """
 
+    CorrectEvents: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.event_service_pb2.CorrectEventsRequest,
+        tallywire.v1.event_service_pb2.CorrectEventsResponse,
+    ]
+    """CorrectEvents makes stored events what they should have been: all of each is replaced by what is sent under the same
+    event_id. What an event has added to figures is taken out and what it adds now is put in, in one revision, also of
+    periods long past; conversations, leads and users are made anew from their events. Each event gets its own result,
+    and a call that is repeated changes nothing. What the event was is kept for as long as raw events are (GetEvent).
+    A retry of the event as it was first sent stays a DUPLICATE. Events whose raw events are no longer kept cannot be
+    corrected (RAW_EVENTS_GONE), nor can those that describe agents (EVENT_NOT_CORRECTABLE): send agent.updated. Needs
+    the scope correct.
+    """
+
+    RetractEvents: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.event_service_pb2.RetractEventsRequest,
+        tallywire.v1.event_service_pb2.RetractEventsResponse,
+    ]
+    """RetractEvents takes events out of all figures, as if they had never been sent. Their ids stay taken: whoever sends
+    one again gets DUPLICATE. What an event was is kept for as long as raw events are (GetEvent). Needs the scope correct.
+    """
+
+    GetEvent: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.event_service_pb2.GetEventRequest,
+        tallywire.v1.event_service_pb2.GetEventResponse,
+    ]
+    """GetEvent returns a stored event, and what it was before it was corrected or retracted. An id that no event has, or
+    whose raw event is no longer kept, is refused (EVENT_NOT_FOUND). Needs the scope events.
+    """
+
 class EventServiceServicer(metaclass=abc.ABCMeta):
     """EventService stores events. It acknowledges an event after the event is durable and counted in every metric, never
     before; an acknowledged event is counted exactly once, for ever. Every event gets its own result. When a call fails
     with UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, INTERNAL or UNKNOWN, its outcome is unknown: send the same events
-    with the same ids again, which is always safe. The RPCs that store events need the scope ingest.
+    with the same ids again, which is always safe. RPCs that send events need the scope ingest.
     """
 
     @abc.abstractmethod
@@ -151,6 +209,41 @@ class EventServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[tallywire.v1.list_events_pb2.ListEventsResponse, collections.abc.Awaitable[tallywire.v1.list_events_pb2.ListEventsResponse]]:
         """ListEvents returns raw events with all that they carry, newest or oldest first: those of a period, or those that a
         figure was counted from. Needs the scope events.
+        """
+
+    @abc.abstractmethod
+    def CorrectEvents(
+        self,
+        request: tallywire.v1.event_service_pb2.CorrectEventsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.event_service_pb2.CorrectEventsResponse, collections.abc.Awaitable[tallywire.v1.event_service_pb2.CorrectEventsResponse]]:
+        """CorrectEvents makes stored events what they should have been: all of each is replaced by what is sent under the same
+        event_id. What an event has added to figures is taken out and what it adds now is put in, in one revision, also of
+        periods long past; conversations, leads and users are made anew from their events. Each event gets its own result,
+        and a call that is repeated changes nothing. What the event was is kept for as long as raw events are (GetEvent).
+        A retry of the event as it was first sent stays a DUPLICATE. Events whose raw events are no longer kept cannot be
+        corrected (RAW_EVENTS_GONE), nor can those that describe agents (EVENT_NOT_CORRECTABLE): send agent.updated. Needs
+        the scope correct.
+        """
+
+    @abc.abstractmethod
+    def RetractEvents(
+        self,
+        request: tallywire.v1.event_service_pb2.RetractEventsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.event_service_pb2.RetractEventsResponse, collections.abc.Awaitable[tallywire.v1.event_service_pb2.RetractEventsResponse]]:
+        """RetractEvents takes events out of all figures, as if they had never been sent. Their ids stay taken: whoever sends
+        one again gets DUPLICATE. What an event was is kept for as long as raw events are (GetEvent). Needs the scope correct.
+        """
+
+    @abc.abstractmethod
+    def GetEvent(
+        self,
+        request: tallywire.v1.event_service_pb2.GetEventRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.event_service_pb2.GetEventResponse, collections.abc.Awaitable[tallywire.v1.event_service_pb2.GetEventResponse]]:
+        """GetEvent returns a stored event, and what it was before it was corrected or retracted. An id that no event has, or
+        whose raw event is no longer kept, is refused (EVENT_NOT_FOUND). Needs the scope events.
         """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
