@@ -22,7 +22,7 @@ from server.events.lead import Lead
 from server.events.outcomes import Closing
 from server.quarters import Width
 from server.rollups import raw_counts
-from server.rollups.raw_counts import Portion, RawConversation, RawCounts, Told
+from server.rollups.raw_counts import Also, RawConversation, RawCounts, Told
 from server.rollups.windows import Snapshot
 from server.store import conversations, leads, rollups
 from server.store import events as stored_events
@@ -88,9 +88,7 @@ class Findings:
             self.examples.append(mismatch)
 
 
-async def check_window(
-    view: Snapshot, span: Span, findings: Findings, also: Callable[[Portion], None] = lambda _: None
-) -> Told:
+async def check_window(view: Snapshot, span: Span, findings: Findings, also: Also | None = None) -> Told:
     """Counts a window again, adds what does not agree to the findings, and returns what its raw events tell. also gets
     the events.
     """

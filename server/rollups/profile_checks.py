@@ -6,7 +6,7 @@ nothing.
 
 import copy
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from server.events import event_types
@@ -18,6 +18,7 @@ from server.rollups.checks import Fault, Findings, Mismatch
 from server.rollups.raw_counts import Portion
 from server.rollups.windows import Snapshot
 from server.store import agents, projections, users
+from server.store.replaced_events import ReplacedLately
 from server.timerange import Span
 
 AGENTS, USERS = "agents", "users"
@@ -47,6 +48,14 @@ class Profiles:
             if event.agent_id and revision <= self.seen_agents:
                 self.agents.setdefault(event.agent_id, []).append(_agent_event(revision, event))
             if event.user_id and revision <= self.seen_users:
+                self.users.append(_user_event(revision, event))
+
+    def take_replaced(self, replaced: Sequence[ReplacedLately]) -> None:
+        """Takes in what events were that these projections have seen before they were replaced."""
+        for replaced_by, revision, event in replaced:
+            if event.agent_id and revision <= self.seen_agents < replaced_by:
+                self.agents.setdefault(event.agent_id, []).append(_agent_event(revision, event))
+            if event.user_id and revision <= self.seen_users < replaced_by:
                 self.users.append(_user_event(revision, event))
 
     async def check(self, view: Snapshot, window: Span, findings: Findings, *, complete: bool) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from server import timerange
 from server.catalog import cells, counting, custom_counting, dimensions
@@ -20,6 +21,7 @@ from server.rollups.windows import Snapshot
 from server.store import conversations, custom_values, leads, members, replaced_events
 from server.store import events as stored_events
 from server.store.members import Member
+from server.store.replaced_events import ReplacedLately
 from server.timerange import Span
 
 _MESSAGE_TYPES = event_types.MESSAGES
@@ -89,11 +91,19 @@ Portion = Sequence[tuple[int, Event]]
 Enrol = Callable[[Sequence[members.Key]], Awaitable[Mapping[members.Key, Member]]]
 
 
-async def count(
-    view: Snapshot, span: Span, enrol: Enrol | None = None, also: Callable[[Portion], None] = lambda _: None
-) -> RawCounts:
+class Also(Protocol):
+    """What else is made of the raw events of a window."""
+
+    def take(self, portion: Portion) -> None:
+        """Takes in events, each with its revision."""
+
+    def take_replaced(self, replaced: Sequence[ReplacedLately]) -> None:
+        """Takes in what events were that projections may have seen before they were replaced."""
+
+
+async def count(view: Snapshot, span: Span, enrol: Enrol | None = None, also: Also | None = None) -> RawCounts:
     """Counts a window again. Where ids are not to be enrolled, those without a number count as nobody's. also gets the
-    events, each with its revision.
+    events, too.
     """
     start, end = timerange.instant(span.start), timerange.instant(span.end)
     counts = RawCounts(recorded=await conversations.between(view.driver, view.organization_id, start, end))
@@ -106,8 +116,9 @@ async def count(
             if revision <= view.seen_leads:
                 _count_lead(counts.told, event, known.overflow)
         counts.events += len(portion)
-        also(portion)
-    await _count_replaced(counts, view, span)
+        if also is not None:
+            also.take(portion)
+    await _count_replaced(counts, view, span, also)
     for conversation in counts.recorded.values():
         mine = [
             one for one in counting_conversations.contributions(conversation) if span.start <= one.bucket < span.end
@@ -118,13 +129,14 @@ async def count(
     return counts
 
 
-async def _count_replaced(counts: RawCounts, view: Snapshot, span: Span) -> None:
+async def _count_replaced(counts: RawCounts, view: Snapshot, span: Span, also: Also | None) -> None:
     """Counts what events were that have been replaced since, for those projections that have not seen it yet."""
     start, end = timerange.instant(span.start), timerange.instant(span.end)
-    seen = min(view.seen, view.seen_leads, view.custom_seen) if view.custom else min(view.seen, view.seen_leads)
-    replaced = await replaced_events.pending(view.driver, view.organization_id, start, end, seen)
+    replaced = await replaced_events.pending(view.driver, view.organization_id, start, end)
     if not replaced:
         return
+    if also is not None:
+        also.take_replaced(replaced)
     known = await numbers(view, [(revision, event) for _, revision, event in replaced])
     for replaced_by, revision, event in replaced:
         if event.conversation_id and revision <= view.seen < replaced_by:

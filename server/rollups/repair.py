@@ -115,7 +115,7 @@ class Repair:
         organization_id = self.asked.organization_id
         enrol = functools.partial(recount.enrolled, self.database, organization_id, self.limits)
         profiles = await Profiles.of(view)
-        counts = await raw_counts.count(view, window, enrol, profiles.take)
+        counts = await raw_counts.count(view, window, enrol, profiles)
         expected = checks.complete(view, counts.cells)
         stored = checks.complete(
             view, await rollups.stored_between(view.driver, organization_id, Width.QUARTER, window)

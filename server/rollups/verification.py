@@ -166,7 +166,7 @@ async def _verify_window(view: Snapshot, window: Span, done: Verification) -> No
     done.digest.add(checks.complete(view, stored), view.custom)
     if window.start >= view.first:
         findings, profiles = Findings(on_cell=done.on_cell), await Profiles.of(view)
-        told = await checks.check_window(view, window, findings, profiles.take)
+        told = await checks.check_window(view, window, findings, profiles)
         complete = is_everything(view, window)
         await checks.check_told(view, window, told, findings, complete=complete)
         await profiles.check(view, window, findings, complete=complete)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from server import timerange
 from server.events.event import Event, conversation_key_of
@@ -188,21 +189,28 @@ async def begun_before(
     return Older(conversations={row[0] for row in conversations}, leads={row[0] for row in leads})
 
 
-async def pending(
-    driver: Driver, organization_id: int, start: datetime, end: datetime, after: int
-) -> list[tuple[int, int, Event]]:
-    """Returns what events were that occurred in [start, end), and that revisions after one have replaced: with the
-    revision that has, and the one under which each was stored.
+class ReplacedLately(NamedTuple):
+    """What an event was, the revision that has replaced it, and the one under which it was stored."""
+
+    replaced_by: int
+    revision: int
+    event: Event
+
+
+async def pending(driver: Driver, organization_id: int, start: datetime, end: datetime) -> list[ReplacedLately]:
+    """Returns what events were that occurred in [start, end), and that were replaced by revisions that some projection
+    has not seen.
     """
     rows = await driver.fetch(
         f"SELECT revision, {events.REPLACED} FROM replaced_events"  # noqa: S608 - a constant of the code
-        " WHERE organization_id = $1 AND replaced_events.revision > $2 AND occurred_at >= $3 AND occurred_at < $4",
+        " WHERE organization_id = $1 AND replaced_events.revision >"
+        " (SELECT min(revision) FROM projections WHERE organization_id = $1)"
+        " AND occurred_at >= $2 AND occurred_at < $3",
         organization_id,
-        after,
         start,
         end,
     )
-    return [(row[0], row[2], events.read(tuple(row)[1:])) for row in rows]
+    return [ReplacedLately(row[0], row[2], events.read(tuple(row)[1:])) for row in rows]
 
 
 async def is_pending(driver: Driver, organization_id: int, names: Collection[str]) -> bool:
