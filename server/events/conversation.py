@@ -18,6 +18,8 @@ _SENT = "message.sent"
 _STARTED = "conversation.started"
 _REOPENED = "conversation.reopened"
 _ESCALATED = "conversation.escalated"
+_RATED, _GAP_FOUND = "feedback.submitted", "content_gap.found"
+_REVIEWS = frozenset((_RATED, "quality.scored", _GAP_FOUND))
 _SHOW_ACTIVITY = frozenset((*event_types.MESSAGES, _STARTED, *outcomes.KIND_OF_EVENT_TYPE))
 
 
@@ -39,6 +41,8 @@ class ConversationEvent(NamedTuple):
     handoff_reason: str = ""
     tokens: int = 0
     cost_micros: int = 0
+    score: int | None = None  # the rating of a feedback.submitted, the overall score of a quality.scored
+    rubric: str = ""  # by which the score was given
 
 
 class Attribution(NamedTuple):
@@ -110,6 +114,14 @@ class Conversation:
     latest_channel_at: int | None = None
     latest_team_id: str = ""
     latest_team_at: int | None = None
+    events: int = 0  # of any type
+    last_event_at: int | None = None  # of any event, also one that the service made
+    rating: int | None = None  # told last; of several at one time the greatest, as for the score and its rubric
+    rating_at: int | None = None
+    quality: int | None = None  # overall, in ten-thousandths
+    quality_at: int | None = None
+    quality_rubric: str = ""
+    content_gaps: int = 0  # how many were found
 
     @classmethod
     def of(cls, event: ConversationEvent, attribute: Attribute) -> "Conversation":
@@ -123,7 +135,9 @@ class Conversation:
         """Takes an event in. How the conversation went is left to close()."""
         at, event_type = event.occurred_at, event.event_type
         is_start = event_type == _STARTED
+        self.events += 1
         self.first_at = min(self.first_at, at)
+        self.last_event_at = _later(self.last_event_at, at)
         if (not is_start, at, event.event_key) < (not self.is_start_told, self.began_at, self.began_key):
             self._begin(event, attribute)
         if is_made(event.event_key):
@@ -137,6 +151,24 @@ class Conversation:
             self._take_activity(event, attribute)
             if idle_end is not None and idle_end != self.idle_end_key:
                 self.idle_ended_at, self.idle_agent_id, self.idle_channel, self.idle_team_id = None, "", "", ""
+        elif event_type in _REVIEWS:
+            self._take_review(event)
+
+    def _take_review(self, event: ConversationEvent) -> None:
+        at, score = event.occurred_at, event.score
+        if event.event_type == _GAP_FOUND:
+            self.content_gaps += 1
+        elif score is None:
+            return
+        elif event.event_type == _RATED:
+            if (self.rating_at or 0, self.rating or 0) < (at, score):
+                self.rating_at, self.rating = at, score
+        elif (self.quality_at or 0, -1 if self.quality is None else self.quality, self.quality_rubric) < (
+            at,
+            score,
+            event.rubric,
+        ):
+            self.quality_at, self.quality, self.quality_rubric = at, score, event.rubric
 
     def _take_activity(self, event: ConversationEvent, attribute: Attribute) -> None:
         at, event_type = event.occurred_at, event.event_type

@@ -130,6 +130,15 @@ async def _take_in(driver: Driver, rows: Rows, events: Sequence[ConversationEven
     return _change((before.get(key), after.get(key)) for key in by_key)
 
 
+def _closing(key: bytes, event: ConversationEvent, attribute: Attribute) -> Closing | None:
+    """Returns what an event that was sent says about how its conversation went; None where it says nothing."""
+    kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
+    if kind is None or is_made(event.event_key):
+        return None
+    agent_id, channel, team_id, _, reason = attribute(event)
+    return Closing(key, event.occurred_at, event.event_key, kind, agent_id, channel, team_id, reason)
+
+
 def _after(
     before: Conversation | None,
     events: Sequence[ConversationEvent],
@@ -202,9 +211,7 @@ async def _closings(
         for event in some:
             if is_made(event.event_key):
                 closings.setdefault(key, [])
-            elif (kind := outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)) is not None:
-                agent_id, channel, team_id, _, reason = attribute(event)
-                closing = Closing(key, event.occurred_at, event.event_key, kind, agent_id, channel, team_id, reason)
+            elif (closing := _closing(key, event, attribute)) is not None:
                 closings.setdefault(key, []).append(closing)
     if any(closings.values()):
         await stored.add_closings(driver, rows, itertools.chain.from_iterable(closings.values()))

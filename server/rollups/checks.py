@@ -41,13 +41,13 @@ class Fault(enum.StrEnum):
     ROLLUP = "rollup"  # a rollup with the finer ones of the same time
     CLOSING = "closing"  # stored closing and reopening events with raw ones
     OUTCOME = "outcome"  # a conversation's recorded outcome with that of its closing events
-    MESSAGES = "messages"  # a conversation's recorded messages, their tokens and their cost with raw ones
+    MESSAGES = "messages"  # a conversation's recorded events, messages, their tokens and their cost with raw ones
     BEGINNING = "beginning"  # a conversation's recorded beginning with raw events
+    REVIEWS = "reviews"  # a conversation's recorded rating, score and content gaps with raw events
     TOPIC = "topic"  # a conversation's recorded topic with raw events
     LEAD = "lead"  # a recorded lead with raw events
     AGENT = "agent"  # what is recorded of an agent with raw events
     USER = "user"  # what is recorded of a user, or of a day of one, with raw events
-    CONTENT_GAP = "content_gap"  # what is recorded of a topic of content gaps with raw events
     KEY = "key"  # a raw event with the keys: it has none
     REALTIME = "realtime"  # a minute of realtime figures with raw events
 
@@ -256,6 +256,8 @@ async def _check_conversations(
             found, told = recorded.get(key), raw[key]
             if not _messages_agree(found, told, complete=complete):
                 findings.add(Mismatch(fault=Fault.MESSAGES, bucket=span.start))
+            if not _reviews_agree(found, told, complete=complete):
+                findings.add(Mismatch(fault=Fault.REVIEWS, bucket=span.start))
             began = (not found.is_start_told, found.began_at, found.began_key) if found else None
             if began is None or began > told.began or (complete and began != told.began):
                 findings.add(Mismatch(fault=Fault.BEGINNING, bucket=span.start))
@@ -270,9 +272,25 @@ async def _check_conversations(
 
 
 def _messages_agree(found: Conversation | None, told: RawConversation, *, complete: bool) -> bool:
-    """Whether a conversation has the messages that raw events tell, their tokens and their cost, or more than those."""
-    recorded = (found.messages, found.tokens, found.cost_micros) if found else (0, 0, 0)
-    raw = (told.messages, told.tokens, told.cost_micros)
+    """Whether a conversation has the events and messages that raw events tell, their tokens and cost, or more."""
+    if found is None:
+        return False
+    recorded = (found.events, found.last_event_at or 0, found.messages, found.tokens, found.cost_micros)
+    raw = (told.events, told.last_event_at, told.messages, told.tokens, told.cost_micros)
+    return recorded == raw if complete else all(map(operator.ge, recorded, raw))
+
+
+def _reviews_agree(found: Conversation | None, told: RawConversation, *, complete: bool) -> bool:
+    """Whether a conversation has the rating, score and content gaps that raw events tell, or later ones and more."""
+    if found is None:
+        return False
+    quality = -1 if found.quality is None else found.quality
+    recorded = (
+        (found.content_gaps,),
+        (found.rating_at or 0, found.rating or 0, ""),
+        (found.quality_at or 0, quality, found.quality_rubric),
+    )
+    raw = ((told.content_gaps,), told.rating, told.quality)
     return recorded == raw if complete else all(map(operator.ge, recorded, raw))
 
 

@@ -28,6 +28,7 @@ _MESSAGE_TYPES = event_types.MESSAGES
 _TOKENS = ("prompt_tokens", "completion_tokens")
 _NOBODY = Member(2**32 - 1, overflow=False)  # stands for an id that has no number; it is nobody's
 Beginning = tuple[bool, int, bytes]  # that no start is told, the time, the key: the smallest is where it began
+Scored = tuple[int, int, str]  # when a score was told, the score, and its rubric: the greatest holds
 Topic = tuple[int, str, str]  # when it was told, the topic, the value under which it is counted: the greatest holds
 
 
@@ -35,18 +36,28 @@ Topic = tuple[int, str, str]  # when it was told, the topic, the value under whi
 class RawConversation:
     """What raw events say of a conversation."""
 
+    events: int = 0
     messages: int = 0
     tokens: int = 0
     cost_micros: int = 0
+    content_gaps: int = 0
+    last_event_at: int = 0
+    rating: Scored = (0, 0, "")
+    quality: Scored = (0, -1, "")
     began: Beginning = (True, 2**63, b"")
     topic: Topic = (0, "", "")
     idle_ends: frozenset[bytes] = frozenset()  # the keys of the events by which the service ended it
 
     def add(self, other: "RawConversation") -> None:
         """Adds what other raw events say."""
+        self.events += other.events
         self.messages += other.messages
         self.tokens += other.tokens
         self.cost_micros += other.cost_micros
+        self.content_gaps += other.content_gaps
+        self.last_event_at = max(self.last_event_at, other.last_event_at)
+        self.rating = max(self.rating, other.rating)
+        self.quality = max(self.quality, other.quality)
         self.began = min(self.began, other.began)
         self.topic = max(self.topic, other.topic)
         self.idle_ends |= other.idle_ends
@@ -189,7 +200,7 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
     key = conversation_key_of(event.conversation_id)
     began = (event.event_type != "conversation.started", event.occurred_at, event.event_key)
     one = counts.told.conversations.setdefault(key, RawConversation())
-    one.add(RawConversation(began=began))
+    one.add(RawConversation(events=1, last_event_at=event.occurred_at, began=began))
     if event.event_type in _MESSAGE_TYPES:
         one.messages += 1
         one.tokens += sum(int(event.detail.get(name, 0)) for name in _TOKENS)
@@ -197,6 +208,7 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
     if is_made(event.event_key):
         one.idle_ends |= {event.event_key}
         return
+    _count_review(one, event)
     of_conversation = (dimensions.TOPIC, dimensions.HANDOFF_REASON)
     is_told = event.event_type in event_types.CONVERSATIONS  # reviews and content gaps have topics of their own
     of_details = (one.value_of(event) if is_told else "" for one in of_conversation)
@@ -208,6 +220,17 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
     if kind is not None:
         to = labels.agent_id, labels.channel, labels.team_id, labels.handoff_reason
         counts.closings.add(Closing(key, event.occurred_at, event.event_key, kind, *to))
+
+
+def _count_review(one: RawConversation, event: Event) -> None:
+    match event.event_type:
+        case "feedback.submitted" if "rating" in event.detail:
+            one.rating = max(one.rating, (event.occurred_at, int(event.detail["rating"]), ""))
+        case "quality.scored" if "overall" in event.detail:
+            rubric = dimensions.RUBRIC.value_of(event)
+            one.quality = max(one.quality, (event.occurred_at, int(event.detail["overall"]), rubric))
+        case "content_gap.found":
+            one.content_gaps += 1
 
 
 async def numbers(view: Snapshot, portion: Sequence[tuple[int, Event]], enrol: Enrol | None = None) -> Numbers:

@@ -40,7 +40,6 @@ _PROJECTION_OF = {
     Fault.LEAD: "leads",
     Fault.AGENT: "agents",
     Fault.USER: "users",
-    Fault.CONTENT_GAP: "content_gaps",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from server import timerange
+from server.catalog.dimensions import RUBRIC
 from server.events import event_types
 from server.events.conversation import Conversation, ConversationEvent
 from server.events.outcomes import Closing, ClosingKind
@@ -27,11 +28,11 @@ _TIMES = frozenset(name for name in FIELDS if name.endswith("_at"))
 _TYPES = {
     **dict.fromkeys(FIELDS, "text"),
     **dict.fromkeys(_TIMES, "bigint"),
-    **dict.fromkeys(("messages", "reopenings"), "integer"),
+    **dict.fromkeys(("messages", "reopenings", "events", "content_gaps"), "integer"),
     **dict.fromkeys(("tokens", "cost_micros"), "bigint"),
     **dict.fromkeys(("is_start_told", "is_open"), "boolean"),
     "began_key": "bytea",
-    "outcome": "smallint",
+    **dict.fromkeys(("outcome", "rating", "quality"), "smallint"),
 }
 
 
@@ -43,6 +44,7 @@ def _microseconds(at: datetime) -> int:
     return (at - timerange.EPOCH) // _MICROSECOND
 
 
+_SCORED, _RATED = "event_type = 'quality.scored'", "event_type = 'feedback.submitted'"
 _CONVERSATIONS = ", ".join(f"'{one}'" for one in event_types.CONVERSATIONS)
 EVENTS = EventReader(
     (
@@ -57,6 +59,8 @@ EVENTS = EventReader(
         "coalesce(detail ->> 'handoff_reason', '')",
         " + ".join(f"coalesce((detail ->> '{name}')::bigint, 0)" for name in ("prompt_tokens", "completion_tokens")),
         "coalesce((detail ->> 'cost_micros')::bigint, 0)",
+        f"(CASE WHEN {_SCORED} THEN detail ->> 'overall' WHEN {_RATED} THEN detail ->> 'rating' END)::smallint",
+        f"CASE WHEN {_SCORED} THEN coalesce(nullif(detail ->> 'rubric_version', ''), '{RUBRIC.otherwise}') ELSE '' END",
     ),
     "conversation_id IS NOT NULL",
     ConversationEvent._make,
@@ -111,6 +115,21 @@ async def remove(driver: Driver, rows: Rows, keys: Collection[bytes]) -> None:
             *rows,
             sorted(keys),
         )
+
+
+# Conversations that are given as arrays, as rows of the table: parameters with the names of the fields behind given_.
+GIVEN = (
+    f"SELECT conversation_key, (latest_at / 60000000)::integer AS latest_minute, "  # noqa: S608 - constants of this file
+    f"{', '.join(f'{_stored(name)} AS {name}' for name in FIELDS)} FROM unnest(:given_key::bytea[], "
+    f"{', '.join(f':given_{name}::{_TYPES[name]}[]' for name in FIELDS)}) AS g(conversation_key, {', '.join(FIELDS)})"
+)
+
+
+def given(conversations: Mapping[bytes, Conversation]) -> dict[str, list[Any]]:
+    """Returns the parameters of GIVEN."""
+    columns = list(zip(*map(_row, conversations.values()), strict=True)) or [()] * len(FIELDS)
+    arrays = {f"given_{name}": list(column) for name, column in zip(FIELDS, columns, strict=True)}
+    return {"given_key": list(conversations), **arrays}
 
 
 def _row(conversation: Conversation) -> list[Any]:

@@ -19,14 +19,39 @@ from server.events.conversation import Attribution, Conversation, ConversationEv
 from server.events.event import is_made, key_of
 from server.events.outcomes import Closing, ClosingKind
 
-TYPES = ("message.received", "message.sent", "conversation.started", "api.called", *outcomes.KIND_OF_EVENT_TYPE)
+REVIEWS = ("feedback.submitted", "quality.scored", "content_gap.found")
+TYPES = (
+    "message.received",
+    "message.sent",
+    "conversation.started",
+    "api.called",
+    *outcomes.KIND_OF_EVENT_TYPE,
+    *REVIEWS,
+)
 NAMES = st.sampled_from(("", "a", "b"))
 ESCALATED = "conversation.escalated"
 MINUTE = 60_000_000
 EVENTS = st.lists(
     st.builds(
         lambda key, at, event_type, agent, user, channel, topic, human, reason: ConversationEvent(
-            1, 0, at, key_of(str(key)), event_type, "c", agent, user, channel, "", topic, human, reason, key, 3 * key
+            *(
+                1,
+                0,
+                at,
+                key_of(str(key)),
+                event_type,
+                "c",
+                agent,
+                user,
+                channel,
+                "",
+                topic,
+                human,
+                reason,
+                key,
+                3 * key,
+            ),
+            *(None if user == "b" else key % 5, channel),
         ),
         st.integers(0, 255),
         st.integers(0, 9),
@@ -99,8 +124,9 @@ def test_an_end_of_an_idle_conversation_holds_until_somebody_goes_on(
         assert not found.is_open
         assert found.idle_ended_at == end.occurred_at
         assert found == made([[*told, end]])
-    else:
-        assert found == without
+    else:  # it is an event that there was, and changes nothing else
+        count = dataclasses.replace(without, events=found.events, last_event_at=found.last_event_at)
+        assert (found, found.events) == (count, without.events + 1)
 
 
 def _of(*told: tuple[str, int]) -> Conversation:
@@ -174,7 +200,7 @@ def test_what_is_added_can_be_taken_back(events: list[ConversationEvent]) -> Non
 
 @given(EVENTS)
 def test_all_of_a_conversation_counts_for_the_topic_that_was_told_last(events: list[ConversationEvent]) -> None:
-    telling = [one for one in events if one.topic and one.event_type != "api.called"]
+    telling = [one for one in events if one.topic and one.event_type not in ("api.called", *REVIEWS)]
     told = max(((one.occurred_at, one.topic) for one in telling), default=(0, ""))[1]
     found = made([events])
     cells: Cells = {}
@@ -268,3 +294,27 @@ def test_a_copy_shares_nothing_that_changes() -> None:
     other.human_messages = [*one.human_messages]
     other.take(ConversationEvent(1, 0, 2, key_of("l"), "message.sent", "c", "", "", "", "", "", True), attribute)
     assert (one.messages, len(one.human_messages)) == (1, 1)
+
+
+def test_the_rating_and_the_score_are_those_told_last_and_gaps_are_counted() -> None:
+    def told(event_type: str, at: int, score: int | None = None, rubric: str = "") -> ConversationEvent:
+        key = key_of(f"{event_type} {at} {score} {rubric}")
+        return ConversationEvent(*(1, 0, at, key, event_type, "c", "", "", "", "", "", None, "", 0, 0), score, rubric)
+
+    one = made(
+        [
+            [
+                told("feedback.submitted", 7, 2),
+                told("feedback.submitted", 5, 5),
+                told("feedback.submitted", 9),
+                told("quality.scored", 8, 0, "v2"),
+                told("quality.scored", 8, 0, "v1"),
+                told("quality.scored", 6, 9000, "v3"),
+                told("content_gap.found", 4),
+                told("content_gap.found", 3),
+            ]
+        ]
+    )
+    assert (one.rating, one.rating_at) == (2, 7)
+    assert (one.quality, one.quality_at, one.quality_rubric) == (0, 8, "v2")
+    assert (one.content_gaps, one.events, one.last_event_at, one.messages) == (2, 8, 9, 0)

@@ -299,7 +299,7 @@ _STATEMENTS = (
         organization_id integer NOT NULL,
         version smallint NOT NULL,
         conversation_key bytea NOT NULL,
-        conversation_id text NOT NULL,
+        conversation_id text COLLATE "C" NOT NULL,
         first_at timestamptz NOT NULL,
         began_at timestamptz NOT NULL,
         began_key bytea NOT NULL,
@@ -345,6 +345,14 @@ _STATEMENTS = (
         latest_channel_at timestamptz,
         latest_team_id text NOT NULL,
         latest_team_at timestamptz,
+        events integer NOT NULL,
+        last_event_at timestamptz,
+        rating smallint,
+        rating_at timestamptz,
+        quality smallint,
+        quality_at timestamptz,
+        quality_rubric text NOT NULL,
+        content_gaps integer NOT NULL,
         PRIMARY KEY (organization_id, version, conversation_key)
     ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
     """,
@@ -372,6 +380,11 @@ _STATEMENTS = (
     """
     CREATE INDEX conversations_by_human_resolution ON conversations (organization_id, version, human_resolved_at)
         WHERE human_resolved_at > '-infinity'
+    """,
+    # Conversations by the beginning of their ids.
+    """
+    CREATE INDEX conversations_by_id ON conversations (organization_id, version, conversation_id)
+        WHERE conversation_id > ''
     """,
     # The conversations of a user after another one of theirs. This index and the one by closing hold all that questions
     # for them look at: rows are wide, and those of a period are hundreds of thousands.
@@ -425,6 +438,12 @@ _STATEMENTS = (
         team_id text COLLATE "C" NOT NULL,
         PRIMARY KEY (organization_id, version, agent_id)
     ) WITH (fillfactor = 80)
+    """,
+    # Agents by the beginning of their names. A condition that only those ask for who need this keeps planners from
+    # looking for keys here.
+    """
+    CREATE INDEX agents_by_name ON agents (organization_id, version, (lower(name COLLATE "default") COLLATE "C"))
+        WHERE name <> ''
     """,
     # From which revision on which kind of an agent is known.
     """
@@ -547,67 +566,6 @@ _STATEMENTS = (
         name text COLLATE "C" NOT NULL,
         PRIMARY KEY (organization_id, version, campaign_id)
     ) WITH (fillfactor = 80)
-    """,
-    # What is kept of each topic of content gaps, by its normalized form: how it was spelt last, the newest questions,
-    # and digests of users, some of them if they are many (server/events/content_gap.py).
-    """
-    CREATE TABLE content_gaps (
-        organization_id integer NOT NULL,
-        version smallint NOT NULL,
-        topic text COLLATE "C" NOT NULL,
-        frequency bigint NOT NULL,
-        confidence_sum bigint NOT NULL,
-        confidence_count bigint NOT NULL,
-        first_at timestamptz,
-        last_at timestamptz,
-        name_at timestamptz NOT NULL,
-        name text COLLATE "C" NOT NULL,
-        questions jsonb NOT NULL,
-        users bytea NOT NULL,
-        PRIMARY KEY (organization_id, version, topic)
-    ) WITH (fillfactor = 80)
-    """,
-    # How often each topic was found in each quarter hour.
-    """
-    CREATE TABLE content_gap_quarters (
-        organization_id integer NOT NULL,
-        version smallint NOT NULL,
-        topic text COLLATE "C" NOT NULL,
-        bucket integer NOT NULL,
-        frequency bigint NOT NULL,
-        confidence_sum bigint NOT NULL,
-        confidence_count bigint NOT NULL,
-        first_at timestamptz NOT NULL,
-        last_at timestamptz NOT NULL,
-        PRIMARY KEY (organization_id, version, topic, bucket)
-    )
-    """,
-    "CREATE INDEX content_gap_quarters_by_bucket ON content_gap_quarters (organization_id, version, bucket)",
-    # What people say of topics: the status, and when a topic was resolved and, if it no longer is, until when, in
-    # microseconds since 1970. It is beside what events tell, and stays when that is made anew.
-    """
-    CREATE TABLE content_gap_states (
-        organization_id integer NOT NULL,
-        topic text COLLATE "C" NOT NULL,
-        status smallint NOT NULL,
-        change bigint NOT NULL,
-        changed_at timestamptz NOT NULL,
-        changed_by text COLLATE "C" NOT NULL,
-        note text COLLATE "C" NOT NULL,
-        resolved_from bigint[] NOT NULL,
-        resolved_until bigint[] NOT NULL,
-        PRIMARY KEY (organization_id, topic)
-    )
-    """,
-    # Topics that count for another one.
-    """
-    CREATE TABLE content_gap_merges (
-        organization_id integer NOT NULL,
-        topic text COLLATE "C" NOT NULL,
-        into_topic text COLLATE "C" NOT NULL,
-        merged_at timestamptz NOT NULL DEFAULT now(),
-        PRIMARY KEY (organization_id, topic)
-    )
     """,
     # The metrics that organizations have defined over their own events. The number of one is never used again, so
     # deleted ones stay; has_remnants tells that something counted for one may be left. The projection counts events of

@@ -55,6 +55,8 @@ class _DifferenceKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper.
     """What is recorded of agents with raw events."""
     DIFFERENCE_KIND_USER: _DifferenceKind.ValueType  # 12
     """What is recorded of users and their days with raw events."""
+    DIFFERENCE_KIND_REVIEWS: _DifferenceKind.ValueType  # 13
+    """Recorded ratings, scores and content gaps of conversations with raw events."""
 
 class DifferenceKind(_DifferenceKind, metaclass=_DifferenceKindEnumTypeWrapper):
     """DifferenceKind is what does not agree with what."""
@@ -85,6 +87,8 @@ DIFFERENCE_KIND_AGENT: DifferenceKind.ValueType  # 11
 """What is recorded of agents with raw events."""
 DIFFERENCE_KIND_USER: DifferenceKind.ValueType  # 12
 """What is recorded of users and their days with raw events."""
+DIFFERENCE_KIND_REVIEWS: DifferenceKind.ValueType  # 13
+"""Recorded ratings, scores and content gaps of conversations with raw events."""
 global___DifferenceKind = DifferenceKind
 
 class _FigurePart:
