@@ -34,6 +34,7 @@ from server.rpc import realtime_conversion, transport
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
+from server.rpc.directory_service import DirectoryService
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
 from server.rpc.gate import Gate
@@ -167,6 +168,7 @@ class Running:
             metrics=MetricsService(queries, tokens, rows, DefaultLimits.from_settings(settings)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
+            directory=DirectoryService(queries, tokens, RowsTokens(self._secrets)),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
             audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),

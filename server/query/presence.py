@@ -12,7 +12,7 @@ from server.store.database import Driver
 from server.store.statuses import StatusChange
 from server.timerange import Interval
 
-AVAILABLE, BUSY = 1, 2
+AVAILABLE, BUSY, OFFLINE = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,14 @@ def presence(
         available_time_ms=spent[AVAILABLE] // timedelta(milliseconds=1),
         occupancy=spent[BUSY] / worked if worked else None,
     )
+
+
+def now(told: StatusChange, heard: int | None, at: datetime, timeout: timedelta) -> StatusChange:
+    """Returns the status at an instant and since when, of the change that was told last: offline once nothing was heard
+    for the timeout. heard is the quarter hour in which the agent was heard last before the first such silence.
+    """
+    held_until = _heard_last(told, () if heard is None else (heard,)) + timeout
+    return told if at < held_until else StatusChange(occurred_at=held_until, status=OFFLINE)
 
 
 def _heard_last(change: StatusChange, silences: Sequence[int]) -> datetime:

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from server.admission.query_slots import QuerySlots
 from server.catalog.catalogue import BUILT_IN, Catalogue
 from server.catalog.metrics import Quantile
-from server.catalog.selections import EventTypeCounts, Reading, Selection, Wanted
+from server.catalog.selections import AsOf, EventTypeCounts, Reading, Selection, Wanted
 from server.clock import Clock
 from server.projections.projector import Projector
 from server.query.answers import Context, Period, Source
@@ -68,6 +68,16 @@ class Read(Generic[PlanT]):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadState:
+    """The instant that an answer without figures is read from. lagging is as in Read."""
+
+    as_of: AsOf
+    lagging: Mapping[str, int]
+    currency: str
+    time_zone: str
+
+
 class Queries:
     """The access of questions to the database. clock has the database's time."""
 
@@ -93,6 +103,32 @@ class Queries:
         async with self._slots.slot(principal), self._database.snapshot() as driver:
             await stored_events.hold(driver)
             yield driver
+
+    @contextlib.asynccontextmanager
+    async def knowing(
+        self, principal: Principal, projections: Sequence[str], *, holds_raw: bool = False
+    ) -> AsyncIterator[tuple[Driver, ReadState]]:
+        """Gives a snapshot to a question about rows of projections and no figures, once these have seen whatever was
+        acknowledged before it. One that reads raw events wants them held.
+        """
+        organization_id, wanted = principal.organization_id, Wanted(counters=(), projections=projections)
+        target: int | None = None
+        while True:
+            async with self._slots.slot(principal), self._database.snapshot() as driver:
+                if holds_raw:
+                    await stored_events.hold(driver)
+                found = await reading.read(driver, organization_id, (), wanted)
+                needed = found.as_of.revision if target is None else target
+                lagging = {name: revision for name, revision in found.projections.items() if revision < needed}
+                if target is not None or not lagging:
+                    of = principal.settings
+                    yield (
+                        driver,
+                        ReadState(as_of=found.as_of, lagging=lagging, currency=of.currency, time_zone=of.time_zone),
+                    )
+                    return
+                target = found.as_of.revision
+            await self._projector.catch_up(organization_id, list(lagging), target)
 
     @contextlib.asynccontextmanager
     async def reading(

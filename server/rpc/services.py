@@ -9,6 +9,7 @@ from server.rpc import reflection
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
+from server.rpc.directory_service import DirectoryService
 from server.rpc.event_service import EventService
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
@@ -21,6 +22,8 @@ from tallywire.v1 import (
     campaign_service_pb2_grpc,
     custom_metric_service_pb2,
     custom_metric_service_pb2_grpc,
+    directory_service_pb2,
+    directory_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
     leaderboard_service_pb2,
@@ -35,6 +38,7 @@ _EVENTS = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
 _LEADERBOARDS = leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"]
 _CAMPAIGNS = campaign_service_pb2.DESCRIPTOR.services_by_name["CampaignService"]
+_DIRECTORY = directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"]
 _CUSTOM = custom_metric_service_pb2.DESCRIPTOR.services_by_name["CustomMetricService"]
 _AUDIT = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
@@ -76,6 +80,15 @@ SCOPES = {
         (_LEADERBOARDS, {"GetLeaderboard": Scope.READ}),
         (_CAMPAIGNS, {"ListCampaigns": Scope.READ, "GetCampaign": Scope.READ}),
         (
+            _DIRECTORY,
+            {
+                "ListAgents": Scope.READ,
+                "GetAgent": Scope.READ,
+                "ListConversations": Scope.EVENTS,
+                "GetConversation": Scope.EVENTS,
+            },
+        ),
+        (
             _CUSTOM,
             {
                 "CreateCustomMetric": Scope.ADMIN,
@@ -101,7 +114,7 @@ MEMORY = "tallywire.memory"  # for health checks alone
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 _NAMES = (
     "",
-    *(one.full_name for one in (_EVENTS, _METRICS, _LEADERBOARDS, _CAMPAIGNS, _CUSTOM, _AUDIT, _REALTIME)),
+    *(one.full_name for one in (_EVENTS, _METRICS, _LEADERBOARDS, _CAMPAIGNS, _DIRECTORY, _CUSTOM, _AUDIT, _REALTIME)),
 )
 
 
@@ -113,6 +126,7 @@ class Services:
     metrics: MetricsService
     leaderboards: LeaderboardService
     campaigns: CampaignService
+    directory: DirectoryService
     custom_metrics: CustomMetricService
     audit: AuditService
     realtime: RealtimeService
@@ -124,6 +138,7 @@ class Services:
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, server)
         leaderboard_service_pb2_grpc.add_LeaderboardServiceServicer_to_server(self.leaderboards, server)
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
+        directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(self.directory, server)
         custom_metric_service_pb2_grpc.add_CustomMetricServiceServicer_to_server(self.custom_metrics, server)
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self.audit, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)

@@ -122,6 +122,7 @@ def test_every_rpc_has_a_scope() -> None:
         "CampaignService",
         "AuditService",
         "CustomMetricService",
+        "DirectoryService",
         "RealtimeService",
     )
     methods = {

@@ -9,12 +9,20 @@ import pytest
 
 from server import timerange
 from server.catalog import dimensions
+from server.catalog.conversation_lists import (
+    TIME_ORDERS,
+    ConversationFilter,
+    ConversationList,
+    ConversationOrder,
+    ConversationPlace,
+    ConversationTime,
+)
 from server.catalog.filters import Filter
 from server.catalog.follow_ups import FollowUps
 from server.projections.registry import NOT_REBUILT, PROJECTIONS
-from server.store import conversation_versions, conversations, follow_ups, projections
+from server.store import conversation_lists, conversation_versions, conversations, follow_ups, projections
 from server.store.database import Database, Driver
-from server.timerange import Span
+from server.timerange import Interval, Span
 from tests.store.test_query_plans import Explaining, check
 from tests.support import worlds
 
@@ -144,3 +152,47 @@ async def test_what_came_after_conversations_is_read_by_ranges(own_database: Dat
 def _indexes(explaining: Explaining) -> set[str]:
     found = {node["Index Name"] for node in explaining.nodes if "Index Name" in node}
     return {name for name in found if name.startswith("conversation")}
+
+
+INDEXES = {
+    ConversationTime.CLOSED: "conversations_by_closing",
+    ConversationTime.BEGAN: "conversations_by_beginning",
+    ConversationTime.ACTIVE: "conversations_by_minute",
+    ConversationTime.HUMAN_RESOLVED: "conversations_by_human_resolution",
+}
+
+
+@pytest.mark.usefixtures("conversing")
+async def test_lists_go_by_the_index_of_their_time_or_of_ids(own_database: Database) -> None:
+    bounds = Interval(start=NOW - timedelta(hours=2), end=NOW - timedelta(hours=1))
+    place = ConversationPlace(
+        value=str((NOW - timedelta(minutes=90) - timerange.EPOCH) // timedelta(microseconds=1)), key=b"k"
+    )
+    for descending in (False, True):
+        for time, index in INDEXES.items():
+            asked = ConversationList(
+                time=time,
+                bounds=bounds,
+                filter=ConversationFilter(),
+                order=TIME_ORDERS[time],
+                descending=descending,
+            )
+            assert index in await indexes(own_database, asked, place), time
+            assert index in await indexes(own_database, dataclasses.replace(asked, order=ConversationOrder.COST), None)
+        by_id = ConversationList(
+            time=ConversationTime.CLOSED,
+            bounds=None,
+            filter=ConversationFilter(prefix="conversation-1"),
+            order=ConversationOrder.CONVERSATION_ID,
+            descending=descending,
+        )
+        place_of_id = ConversationPlace(value="conversation-11", key=b"k")
+        assert "conversations_by_id" in await indexes(own_database, by_id, place_of_id)
+
+
+async def indexes(database: Database, asked: ConversationList, place: ConversationPlace | None) -> set[str]:
+    """The indexes that a page of a list reads."""
+    async with database.snapshot() as driver:
+        explaining = Explaining(driver, generic=False)
+        await conversation_lists.page(cast("Driver", explaining), 2, asked, place, {}, 100)
+    return {node.get("Index Name", "") for node in explaining.nodes}

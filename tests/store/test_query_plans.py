@@ -291,6 +291,8 @@ STATEMENTS: dict[str, tuple[Callable[[Driver], Awaitable[object]], dict[str, tup
 
 def literal(value: object) -> str:
     """A value in SQL."""
+    if value is None:
+        return "NULL"
     return f"'{{{','.join(map(str, value))}}}'" if isinstance(value, list | tuple) else f"'{value}'"
 
 

@@ -1,27 +1,20 @@
 """GetAgentMetrics: conversion between messages and values."""
 
-from google.protobuf import timestamp_pb2
-
 from server.catalog import dimensions
 from server.catalog.figures import Figures
 from server.catalog.filters import Filter
 from server.errors import Reason, Refused
 from server.events import rules
-from server.events.agent_profile import AgentKind, AgentProfile
+from server.events.agent_profile import AgentProfile
 from server.query.agent import Agent, AgentQuestion
 from server.query.answers import TrendPoint
 from server.rpc.questions import shared
 from server.rpc.questions.rows import Tokens
 from server.timerange import Granularity
-from tallywire.v1 import event_pb2, metrics_service_pb2
+from tallywire.v1 import metrics_service_pb2
 
 DEFAULT_TREND_DAYS = 7
 MAX_TREND_DAYS = 400
-_KINDS = {
-    AgentKind.UNKNOWN: event_pb2.AGENT_KIND_UNSPECIFIED,
-    AgentKind.AI: event_pb2.AGENT_KIND_AI,
-    AgentKind.HUMAN: event_pb2.AGENT_KIND_HUMAN,
-}
 
 
 def question(request: metrics_service_pb2.GetAgentMetricsRequest) -> AgentQuestion:
@@ -73,22 +66,14 @@ def response(answer: Agent, tokens: Tokens) -> metrics_service_pb2.GetAgentMetri
 def _profile(one: AgentProfile) -> metrics_service_pb2.AgentProfile:
     return metrics_service_pb2.AgentProfile(
         agent_name=one.name,
-        kind=_KINDS[one.kind],
+        kind=shared.AGENT_KINDS[one.kind],
         version=one.agent_version,
         team_id=one.team_id,
-        first_seen_at=_instant(one.first_seen_at),
-        last_seen_at=_instant(one.last_seen_at),
-        created_at=_instant(one.created_at),
-        deleted_at=_instant(one.deleted_at) if one.is_deleted else None,
+        first_seen_at=shared.microseconds(one.first_seen_at),
+        last_seen_at=shared.microseconds(one.last_seen_at),
+        created_at=shared.microseconds(one.created_at),
+        deleted_at=shared.microseconds(one.deleted_at) if one.is_deleted else None,
     )
-
-
-def _instant(microseconds: int | None) -> timestamp_pb2.Timestamp | None:
-    if microseconds is None:
-        return None
-    message = timestamp_pb2.Timestamp()
-    message.FromMicroseconds(microseconds)
-    return message
 
 
 def _agent(agent_id: str, figures: Figures) -> metrics_service_pb2.AgentMetrics:

@@ -16,11 +16,13 @@ from server.catalog.filters import Filter
 from server.catalog.metrics import Metric
 from server.errors import Reason, Refused
 from server.events import rules
+from server.events.agent_profile import AgentKind
 from server.query.answers import Context, Period, Source
 from server.query.buckets import Bucket, Partial
 from server.query.changes import Absence, Change
 from server.query.comparison import Compared, Comparison, Mode
 from server.query.costs import Resource
+from server.query.queries import ReadState
 from server.rollups import overflow
 from server.timerange import FINE, Granularity, Interval
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
@@ -181,11 +183,11 @@ _DIRECTIONS: Mapping[int, bool] = {
 }
 
 
-def descending(direction: int) -> bool:
-    """Returns whether the greatest figure comes first; refuses an unknown direction."""
+def descending(direction: int, *, unset: bool = True) -> bool:
+    """Returns whether the greatest comes first; refuses an unknown direction."""
     if direction not in _DIRECTIONS:
         raise Refused(Reason.INVALID_ENUM, "not a known direction", field="direction")
-    return _DIRECTIONS[direction]
+    return _DIRECTIONS[direction] if direction else unset
 
 
 def page_size(asked: int, default: int, most: int) -> int:
@@ -212,6 +214,43 @@ def instant(at: datetime) -> timestamp_pb2.Timestamp:
     return message
 
 
+def microseconds(at: int | None) -> timestamp_pb2.Timestamp | None:
+    """Returns an instant that is given in microseconds since 1970; None for none."""
+    if at is None:
+        return None
+    message = timestamp_pb2.Timestamp()
+    message.FromMicroseconds(at)
+    return message
+
+
+AGENT_KINDS: Mapping[AgentKind, event_pb2.AgentKind.ValueType] = {
+    AgentKind.UNKNOWN: event_pb2.AGENT_KIND_UNSPECIFIED,
+    AgentKind.AI: event_pb2.AGENT_KIND_AI,
+    AgentKind.HUMAN: event_pb2.AGENT_KIND_HUMAN,
+}
+
+
+def agent_kind(number: int) -> AgentKind | None:
+    """Returns a kind of agents, None for any; refuses an unknown one."""
+    found = next((one for one, known in AGENT_KINDS.items() if known == number), None)
+    if found is None:
+        raise Refused(Reason.INVALID_ENUM, "not a known kind", field="kind")
+    return found or None
+
+
+def known_context(value: ReadState) -> answer_pb2.AnswerContext:
+    """Returns the message of the context of an answer about no period."""
+    message = answer_pb2.AnswerContext(
+        epoch=value.as_of.epoch,
+        as_of_revision=value.as_of.revision,
+        as_of_time=instant(value.as_of.at),
+        time_zone=value.time_zone,
+        currency=value.currency,
+    )
+    _set_lagging(message, value.lagging)
+    return message
+
+
 _SOURCES = {one: answer_pb2.AnswerSource.Value(f"ANSWER_SOURCE_{one.name}") for one in Source}
 
 
@@ -231,12 +270,16 @@ def context(value: Context) -> answer_pb2.AnswerContext:
         week_start=_WEEKDAYS[value.period.week_start],
         source=_SOURCES[value.source],
     )
-    for projection, revision in value.lagging.items():
-        message.lagging.add(projection=projection, as_of_revision=revision)
+    _set_lagging(message, value.lagging)
     if value.approximate:
         message.approximation.metrics.extend(value.approximate)
         message.approximation.max_relative_error = histogram.RELATIVE_ERROR
     return message
+
+
+def _set_lagging(message: answer_pb2.AnswerContext, lagging: Mapping[str, int]) -> None:
+    for projection, revision in lagging.items():
+        message.lagging.add(projection=projection, as_of_revision=revision)
 
 
 ABSENCES = {one: answer_pb2.AbsenceReason.Value(f"ABSENCE_REASON_{one.name}") for one in Absence}

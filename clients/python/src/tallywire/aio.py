@@ -13,6 +13,7 @@ from tallywire import (
     aio_audit,
     aio_corrections,
     aio_custom_metrics,
+    aio_directory,
     aio_event_lists,
     aio_questions,
     aio_stream,
@@ -37,7 +38,7 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 
-class AsyncClient(aio_questions.AsyncQuestions, aio_event_lists.AsyncEventLists):
+class AsyncClient(aio_questions.AsyncQuestions, aio_directory.AsyncDirectory, aio_event_lists.AsyncEventLists):
     """A client for asyncio code: it tracks events and reads figures over one connection, on one event loop.
 
     The arguments, the errors and the retries are those of Client. It connects with the first call. Once its loop is

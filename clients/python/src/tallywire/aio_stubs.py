@@ -10,6 +10,7 @@ from tallywire.v1 import (
     audit_service_pb2_grpc,
     campaign_service_pb2_grpc,
     custom_metric_service_pb2_grpc,
+    directory_service_pb2_grpc,
     event_service_pb2_grpc,
     leaderboard_service_pb2_grpc,
     metrics_service_pb2_grpc,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tallywire.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from tallywire.v1.campaign_service_pb2_grpc import CampaignServiceAsyncStub
     from tallywire.v1.custom_metric_service_pb2_grpc import CustomMetricServiceAsyncStub
+    from tallywire.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
     from tallywire.v1.leaderboard_service_pb2_grpc import LeaderboardServiceAsyncStub
     from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
@@ -36,6 +38,7 @@ class Stubs:
     events: "EventServiceAsyncStub"
     metrics: "MetricsServiceAsyncStub"
     campaigns: "CampaignServiceAsyncStub"
+    directory: "DirectoryServiceAsyncStub"
     leaderboards: "LeaderboardServiceAsyncStub"
     realtime: "RealtimeServiceAsyncStub"
     audit: "AuditServiceAsyncStub"
@@ -50,6 +53,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         events=cast("EventServiceAsyncStub", event_service_pb2_grpc.EventServiceStub(channel)),
         metrics=cast("MetricsServiceAsyncStub", metrics_service_pb2_grpc.MetricsServiceStub(channel)),
         campaigns=cast("CampaignServiceAsyncStub", campaign_service_pb2_grpc.CampaignServiceStub(channel)),
+        directory=cast("DirectoryServiceAsyncStub", directory_service_pb2_grpc.DirectoryServiceStub(channel)),
         leaderboards=cast("LeaderboardServiceAsyncStub", leaderboard_service_pb2_grpc.LeaderboardServiceStub(channel)),
         realtime=cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(channel)),
         audit=cast("AuditServiceAsyncStub", audit_service_pb2_grpc.AuditServiceStub(channel)),

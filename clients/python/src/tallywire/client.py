@@ -15,6 +15,7 @@ from tallywire import (
     connection,
     corrections,
     custom_metrics,
+    directory,
     errors,
     event_lists,
     green_threads,
@@ -28,6 +29,7 @@ from tallywire import (
 )
 from tallywire.v1 import (
     campaign_service_pb2_grpc,
+    directory_service_pb2_grpc,
     event_pb2,
     event_service_pb2,
     event_service_pb2_grpc,
@@ -41,7 +43,7 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 
-class Client(questions.Questions, event_lists.EventLists):
+class Client(questions.Questions, directory.Directory, event_lists.EventLists):
     """A client that tracks events and reads figures over one connection, which threads may share.
 
     `timeout` is the total of one call in seconds, with all its tries, unless the call is given its own. `stamp_sent_at`
@@ -78,6 +80,7 @@ class Client(questions.Questions, event_lists.EventLists):
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
         self._metrics = metrics_service_pb2_grpc.MetricsServiceStub(self._channel)
         self._campaigns = campaign_service_pb2_grpc.CampaignServiceStub(self._channel)
+        self._directory = directory_service_pb2_grpc.DirectoryServiceStub(self._channel)
         self._leaderboards = leaderboard_service_pb2_grpc.LeaderboardServiceStub(self._channel)
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
         self.audit = audit.Audit(self._channel, self._connection.metadata, self._call)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tallywire import requests
-from tallywire.cli import completion, json_output, options, problems, render, sheets
+from tallywire.cli import agent_list, completion, json_output, lists, options, problems, render, sheets
 from tallywire.v1 import metrics_service_pb2
 
 TrendDays = Annotated[int | None, typer.Option(min=1, max=400, help="Days of the trend. Default: 7.")]
@@ -28,11 +28,19 @@ def agent(
     trend_days: TrendDays = None,
     trend_granularity: TrendGranularity = None,
     compare: options.Compare = None,
+    now: Annotated[bool, typer.Option("--now", help="Show who it is and its status now, without figures.")] = False,
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
     """Show one agent: who it is, its figures and a trend."""
     question, asked_for = of.question(), _options(trend_days, trend_granularity, compare)
+    if now:
+        if of.is_given or any(asked_for.values()):
+            raise problems.WrongUsage("--now goes without a period, a trend and --compare")
+        with to.connect() as server:
+            found = server.get_agent(agent_id)
+        agent_list.emit_one(output, found, lists.zone(of.zone))
+        return
     with to.connect() as server:
         asked = options.asked(question, server)
         asked_for["time_zone"] = asked.time_zone

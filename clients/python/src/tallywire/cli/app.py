@@ -13,12 +13,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tallywire import events, version
 from tallywire.cli import (
+    agent_list,
     agents,
     api,
     audit,
     calls,
     campaigns,
     catalogue,
+    conversation_list,
     conversations,
     corrections,
     costs,
@@ -184,8 +186,10 @@ def usage(
 
 
 application.command(name="agent")(agents.agent)
+application.command(name="agents")(agent_list.agents)
 application.command(name="team")(agents.team)
 application.command(name="conversations")(conversations.conversations)
+application.command(name="conversation")(conversation_list.conversation)
 application.command(name="calls")(calls.calls)
 application.command(name="api")(api.api)
 application.command(name="quality")(quality.quality)

@@ -7,7 +7,16 @@ import typer
 from google.protobuf.message import Message
 
 from tallywire import conversation_requests
-from tallywire.cli import breakdowns, conversation_tables, json_output, options, points, problems
+from tallywire.cli import (
+    breakdowns,
+    conversation_list,
+    conversation_tables,
+    json_output,
+    lists,
+    options,
+    points,
+    problems,
+)
 from tallywire.cli.csv_output import Cell, Sheet
 from tallywire.v1 import conversation_metrics_pb2 as messages
 
@@ -37,6 +46,20 @@ def conversations(
     repeat_days: Annotated[
         int | None, typer.Option(min=1, max=90, help="Days within which a user comes back. Default: 7.")
     ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the conversations themselves.")] = False,
+    time: Annotated[
+        str | None, typer.Option(help="With --list: those closed, began, active or human_resolved in the period.")
+    ] = None,
+    outcome: Annotated[str | None, typer.Option(help="With --list: resolved, escalated, abandoned or ended.")] = None,
+    phase: Annotated[str | None, typer.Option(help="With --list: open, with_human or closed.")] = None,
+    user: Annotated[str | None, typer.Option(help="With --list: those of this user.")] = None,
+    topic: Annotated[str | None, typer.Option(help="With --list: those of this topic.")] = None,
+    reason: Annotated[str | None, typer.Option(help="With --list: those handed over for this reason.")] = None,
+    gap: Annotated[bool | None, typer.Option("--gap/--no-gap", help="With --list: with a content gap or none.")] = None,
+    number: conversation_list.Number = None,
+    order: Annotated[str | None, typer.Option(help="With --list: messages, duration, rating …")] = None,
+    ascending: Annotated[bool, typer.Option("--ascending", help="With --list: the smallest first.")] = False,
+    limit: lists.Limit = lists.DEFAULT_LIMIT,
     only: options.FilterOptions,
     to: options.ServerOptions,
     output: options.OutputOptions,
@@ -46,6 +69,22 @@ def conversations(
     Also which resolutions held, who came back, and figures by channel, topic and hour of the week.
     As CSV it is a row for the period, each point, each row of a breakdown and each hour of the week.
     """
+    narrowing = conversation_list.ListNarrowing(
+        time=time,
+        outcome=outcome,
+        phase=phase,
+        user=user,
+        topic=topic,
+        reason=reason,
+        gap=gap,
+        number=number,
+        order=order,
+        ascending=ascending,
+    )
+    if listed:
+        conversation_list.show(of, narrowing.arguments(only), limit, to, output)
+        return
+    narrowing.check_unused()
     question, narrowed, chosen = of.question(), only.arguments(), _cohort(cohort)
     width, compared = options.granularity(granularity), options.compare(compare)
     with to.connect() as server:

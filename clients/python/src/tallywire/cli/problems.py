@@ -67,6 +67,8 @@ def explain(error: errors.TallywireError) -> str:
         case errors.NotFound(reason="AGENT_NOT_FOUND" | "TEAM_NOT_FOUND" | "CAMPAIGN_NOT_FOUND"):
             dimension = error.reason.partition("_")[0].lower()
             return f"{error}. Check its spelling: `tallywire values {dimension} PREFIX` lists those that begin so"
+        case errors.NotFound(reason="CONVERSATION_NOT_FOUND"):
+            return f"{error}. Check its spelling: `tallywire conversations --list` lists those of a period"
         case errors.InvalidArgument(reason="DIMENSION_REQUIRED"):
             name = error.metadata.get("dimension", "DIMENSION")
             return f"{error}. Add --by {name} to `query`, or --where {name}=VALUE (`tallywire values {name}`)"

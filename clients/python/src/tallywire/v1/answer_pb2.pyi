@@ -109,7 +109,9 @@ class AnswerContext(google.protobuf.message.Message):
     WEEK_START_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
-    """time_zone is the canonical IANA name of the zone of the buckets."""
+    """time_zone is the canonical IANA name of the zone of the buckets; the organization's where an answer is about no
+    period.
+    """
     as_of_revision: builtins.int
     """as_of_revision is the organization's revision in the snapshot that the answer was read from. The figures hold every
     event that was acknowledged with this or a lower revision, and no event with a higher one. It never goes back
@@ -131,7 +133,9 @@ class AnswerContext(google.protobuf.message.Message):
     """source is what the figures were read from. They are the same either way."""
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """start is the first instant that was counted, in UTC: the start asked for, or the quarter hour that holds it."""
+        """start is the first instant that was counted, in UTC: the start asked for, or the quarter hour that holds it. Unset,
+        as end, where an answer is about no period.
+        """
 
     @property
     def end(self) -> google.protobuf.timestamp_pb2.Timestamp:

@@ -158,8 +158,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     that of the figure.
     """
     ERROR_REASON_TOO_MANY_VALUES: _ErrorReason.ValueType  # 57
-    """FAILED_PRECONDITION. The rows cannot be ordered by a percentile or by distinct ids, because there are too many of
-    them. Metadata: limit.
+    """FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a
+    percentile or by distinct ids. Metadata: limit.
     """
     ERROR_REASON_CHANGES_NOT_KEPT: _ErrorReason.ValueType  # 58
     """OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,
@@ -182,6 +182,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """NOT_FOUND. The organization has no event of this id, or its raw event is no longer kept, or it was retracted."""
     ERROR_REASON_EVENT_NOT_CORRECTABLE: _ErrorReason.ValueType  # 131
     """FAILED_PRECONDITION. The event cannot be corrected: it describes an agent, or the service has made it."""
+    ERROR_REASON_CONVERSATION_NOT_FOUND: _ErrorReason.ValueType  # 144
+    """NOT_FOUND. The organization has never sent an event that carries this conversation_id."""
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -427,8 +429,8 @@ to an earlier point, or what was counted has changed too much since. Ask for the
 that of the figure.
 """
 ERROR_REASON_TOO_MANY_VALUES: ErrorReason.ValueType  # 57
-"""FAILED_PRECONDITION. The rows cannot be ordered by a percentile or by distinct ids, because there are too many of
-them. Metadata: limit.
+"""FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a
+percentile or by distinct ids. Metadata: limit.
 """
 ERROR_REASON_CHANGES_NOT_KEPT: ErrorReason.ValueType  # 58
 """OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,
@@ -451,6 +453,8 @@ ERROR_REASON_EVENT_NOT_FOUND: ErrorReason.ValueType  # 130
 """NOT_FOUND. The organization has no event of this id, or its raw event is no longer kept, or it was retracted."""
 ERROR_REASON_EVENT_NOT_CORRECTABLE: ErrorReason.ValueType  # 131
 """FAILED_PRECONDITION. The event cannot be corrected: it describes an agent, or the service has made it."""
+ERROR_REASON_CONVERSATION_NOT_FOUND: ErrorReason.ValueType  # 144
+"""NOT_FOUND. The organization has never sent an event that carries this conversation_id."""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61

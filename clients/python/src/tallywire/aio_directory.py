@@ -1,0 +1,95 @@
+"""The lists of a client for asyncio code: what figures are about, one by one."""
+
+import abc
+import functools
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import TypeVar, Unpack
+
+import grpc
+import grpc.aio
+
+from tallywire import aio_stubs, conversation_list_requests, directory_requests, retries
+from tallywire.v1 import agent_pb2, conversation_pb2
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class AsyncDirectory(abc.ABC):
+    """A client's lists; how a call is made is the client's own. Lists are read page by page, as they are iterated."""
+
+    @abc.abstractmethod
+    def _bound(self) -> aio_stubs.Stubs:
+        """Returns the connection and the stubs of the running loop."""
+
+    @abc.abstractmethod
+    async def _call(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]",
+        build: Callable[[], _Request],
+        retryable: frozenset[grpc.StatusCode],
+        timeout: float | None,
+    ) -> _Response:
+        """Returns the answer of a method, tried again as long as that helps and time is left."""
+
+    async def list_agents(
+        self,
+        *,
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+        **options: Unpack[directory_requests.AgentsOptions],
+    ) -> AsyncIterator[agent_pb2.Agent]:
+        """Yields agents, as Client.list_agents() does."""
+        token = ""
+        while True:
+            build = functools.partial(directory_requests.agents, options, page_size, token)
+            page = await self._call(self._bound().directory.ListAgents, build, retries.QUERY, timeout)
+            for agent in page.agents:
+                yield agent
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def list_conversations(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        prefix: str = "",
+        rows_token: str = "",
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+        **options: Unpack[conversation_list_requests.ConversationsOptions],
+    ) -> AsyncIterator[conversation_pb2.Conversation]:
+        """Yields conversations, as Client.list_conversations() does."""
+        token = ""
+        while True:
+            build = functools.partial(
+                conversation_list_requests.conversations, start, end, prefix, rows_token, options, page_size, token
+            )
+            page = await self._call(self._bound().directory.ListConversations, build, retries.QUERY, timeout)
+            for conversation in page.conversations:
+                yield conversation
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def get_conversation(
+        self, conversation_id: str, *, timeout: float | None = None
+    ) -> conversation_pb2.GetConversationResponse:
+        """Returns a conversation with all of its events that are kept, as Client.get_conversation() does."""
+        whole: conversation_pb2.GetConversationResponse | None = None
+        while whole is None or whole.next_page_token:
+            build = functools.partial(
+                conversation_list_requests.conversation, conversation_id, whole.next_page_token if whole else ""
+            )
+            page = await self._call(self._bound().directory.GetConversation, build, retries.QUERY, timeout)
+            whole = conversation_list_requests.put_together(whole, page)
+        return whole
+
+    async def get_agent(self, agent_id: str, *, timeout: float | None = None) -> agent_pb2.Agent:
+        """Returns what is known of an agent, as Client.get_agent() does."""
+        request = agent_pb2.GetAgentRequest(agent_id=agent_id)
+        answer = await self._call(self._bound().directory.GetAgent, lambda: request, retries.QUERY, timeout)
+        return answer.agent

@@ -1,0 +1,103 @@
+"""The lists of a client for ordinary, blocking code: what figures are about, one by one."""
+
+import abc
+import functools
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TypeVar, Unpack
+
+import grpc
+
+from tallywire import conversation_list_requests, directory_requests, retries
+from tallywire.v1 import agent_pb2, conversation_pb2, directory_service_pb2_grpc
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class Directory(abc.ABC):
+    """A client's lists; how a call is made is the client's own. Lists are read page by page, as they are iterated."""
+
+    _directory: directory_service_pb2_grpc.DirectoryServiceStub
+
+    @abc.abstractmethod
+    def _call(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]",
+        build: Callable[[], _Request],
+        retryable: frozenset[grpc.StatusCode],
+        timeout: float | None,
+    ) -> _Response:
+        """Returns the answer of a method, tried again as long as that helps and time is left."""
+
+    def list_agents(
+        self,
+        *,
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+        **options: Unpack[directory_requests.AgentsOptions],
+    ) -> Iterator[agent_pb2.Agent]:
+        """Yields agents: who they are, when they were seen, and their status now.
+
+        The options are prefix, kind ("ai", "human"), team_id, status ("available" …), deleted, order_by ("agent_id",
+        "name", "last_seen") and descending (AgentsOptions). timeout is that of a page. Raises FailedPrecondition where
+        there are too many agents to be put in order.
+        """
+        token = ""
+        while True:
+            build = functools.partial(directory_requests.agents, options, page_size, token)
+            page = self._call(self._directory.ListAgents, build, retries.QUERY, timeout)
+            yield from page.agents
+            token = page.next_page_token
+            if not token:
+                return
+
+    def list_conversations(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        prefix: str = "",
+        rows_token: str = "",
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+        **options: Unpack[conversation_list_requests.ConversationsOptions],
+    ) -> Iterator[conversation_pb2.Conversation]:
+        """Yields the conversations of [start, end), those whose ids begin with a prefix, or those behind a figure.
+
+        The options are time ("closed", "began", "active", "human_resolved"), outcome, phase, agent_id, channel,
+        team_id, topic, user_id, handoff_reason, has_content_gap, numbers (bounds by name), order_by and ascending
+        (ConversationsOptions). timeout is that of a page. Raises FailedPrecondition where there are too many to be
+        put in order. It needs a key with the scope events, as get_conversation() does.
+        """
+        token = ""
+        while True:
+            build = functools.partial(
+                conversation_list_requests.conversations, start, end, prefix, rows_token, options, page_size, token
+            )
+            page = self._call(self._directory.ListConversations, build, retries.QUERY, timeout)
+            yield from page.conversations
+            token = page.next_page_token
+            if not token:
+                return
+
+    def get_conversation(
+        self, conversation_id: str, *, timeout: float | None = None
+    ) -> conversation_pb2.GetConversationResponse:
+        """Returns a conversation with all of its events that are kept, read page after page.
+
+        timeout is that of a page. Raises NotFound for one without any event.
+        """
+        whole: conversation_pb2.GetConversationResponse | None = None
+        while whole is None or whole.next_page_token:
+            build = functools.partial(
+                conversation_list_requests.conversation, conversation_id, whole.next_page_token if whole else ""
+            )
+            page = self._call(self._directory.GetConversation, build, retries.QUERY, timeout)
+            whole = conversation_list_requests.put_together(whole, page)
+        return whole
+
+    def get_agent(self, agent_id: str, *, timeout: float | None = None) -> agent_pb2.Agent:
+        """Returns what is known of an agent, and its status now. Raises NotFound for one without any event."""
+        request = agent_pb2.GetAgentRequest(agent_id=agent_id)
+        return self._call(self._directory.GetAgent, lambda: request, retries.QUERY, timeout).agent

@@ -1,0 +1,64 @@
+"""Requests for lists of what figures are about, from friendly arguments."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, TypedDict
+
+from tallywire.v1 import agent_pb2, event_pb2, metrics_service_pb2
+
+PAGE_SIZE: Final = 1_000  # the largest that the server gives
+AgentOrderName = Literal["agent_id", "name", "last_seen"]
+AgentKindName = Literal["ai", "human"]
+AgentStatusName = Literal["available", "busy", "away", "offline"]
+_ASCENDING, _DESCENDING = (
+    metrics_service_pb2.SORT_DIRECTION_ASCENDING,
+    metrics_service_pb2.SORT_DIRECTION_DESCENDING,
+)
+
+
+class AgentsOptions(TypedDict, total=False):
+    """What a list of agents may be narrowed to, and its order.
+
+    prefix: what agent_id or name begins with. deleted: only those that were deleted, or only those that were not.
+    """
+
+    prefix: str | None
+    kind: AgentKindName | None
+    team_id: str | None
+    status: AgentStatusName | None
+    deleted: bool | None
+    order_by: AgentOrderName | None
+    descending: bool
+
+
+def agents(options: AgentsOptions, page_size: int, page_token: str) -> agent_pb2.ListAgentsRequest:
+    """Returns the request for a page of agents. Raises ValueError for an unknown kind, status or order."""
+    return agent_pb2.ListAgentsRequest(
+        prefix=options.get("prefix") or "",
+        kind=number("kind", AGENT_KINDS, options.get("kind")),
+        team_id=options.get("team_id") or "",
+        status=number("status", AGENT_STATUSES, options.get("status")),
+        deleted=options.get("deleted"),
+        order_by=number("order_by", AGENT_ORDERS, options.get("order_by")),
+        direction=_DESCENDING if options.get("descending") else _ASCENDING,
+        page_size=page_size,
+        page_token=page_token,
+    )
+
+
+def number(argument: str, numbers: Mapping[str, int], name: str | None) -> Any:
+    """Returns the number of a value of an enum by a short name, 0 without one. Raises ValueError for another name."""
+    if name is None:
+        return 0
+    if name not in numbers:
+        raise ValueError(f"{argument} is one of {', '.join(numbers)}, not {name!r}")
+    return numbers[name]
+
+
+def named(prefix: str, values: Iterable[tuple[str, int]]) -> Mapping[str, int]:
+    """Returns the numbers of an enum by short names."""
+    return {name.removeprefix(prefix).lower(): value for name, value in values if value}
+
+
+AGENT_KINDS: Final = named("AGENT_KIND_", event_pb2.AgentKind.items())
+AGENT_STATUSES: Final = named("AGENT_STATUS_", event_pb2.AgentStatus.items())
+AGENT_ORDERS: Final = named("AGENT_ORDER_", agent_pb2.AgentOrder.items())

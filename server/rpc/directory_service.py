@@ -1,0 +1,60 @@
+"""DirectoryService: what figures are about, one by one."""
+
+from typing import Any, TypeAlias
+
+import grpc
+
+from server.query import agent_directory, conversation_list, conversation_timeline
+from server.query.page_tokens import PageTokens
+from server.query.queries import Queries
+from server.query.rows_tokens import RowsTokens
+from server.rpc import gate
+from server.rpc.questions import agent_directory as agents
+from server.rpc.questions import conversation_directory as conversations
+from tallywire.v1 import agent_pb2, conversation_pb2, directory_service_pb2_grpc
+
+_Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
+    """The service that lists what there is in the caller's organization."""
+
+    def __init__(self, queries: Queries, tokens: PageTokens, rows: RowsTokens) -> None:
+        self._queries = queries
+        self._tokens = tokens
+        self._rows = rows
+
+    async def ListAgents(  # noqa: N802 - the name in the contract
+        self, request: agent_pb2.ListAgentsRequest, context: _Context
+    ) -> agent_pb2.ListAgentsResponse:
+        """Returns a page of agents."""
+        question = agents.list_question(request)
+        principal = gate.caller().principal
+        return agents.list_response(await agent_directory.answer(self._queries, self._tokens, principal, question))
+
+    async def GetAgent(  # noqa: N802 - the name in the contract
+        self, request: agent_pb2.GetAgentRequest, context: _Context
+    ) -> agent_pb2.GetAgentResponse:
+        """Returns one agent."""
+        agent_id = agents.agent_id(request)
+        return agents.response(*await agent_directory.one(self._queries, gate.caller().principal, agent_id))
+
+    async def ListConversations(  # noqa: N802 - the name in the contract
+        self, request: conversation_pb2.ListConversationsRequest, context: _Context
+    ) -> conversation_pb2.ListConversationsResponse:
+        """Returns a page of conversations."""
+        question = conversations.list_question(request)
+        principal = gate.caller().principal
+        return conversations.list_response(
+            await conversation_list.answer(self._queries, self._tokens, self._rows, principal, question)
+        )
+
+    async def GetConversation(  # noqa: N802 - the name in the contract
+        self, request: conversation_pb2.GetConversationRequest, context: _Context
+    ) -> conversation_pb2.GetConversationResponse:
+        """Returns one conversation and its events."""
+        question = conversations.timeline_question(request)
+        principal = gate.caller().principal
+        return conversations.timeline_response(
+            await conversation_timeline.answer(self._queries, self._tokens, principal, question)
+        )
