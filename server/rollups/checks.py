@@ -48,6 +48,7 @@ class Fault(enum.StrEnum):
     LEAD = "lead"  # a recorded lead with raw events
     AGENT = "agent"  # what is recorded of an agent with raw events
     USER = "user"  # what is recorded of a user, or of a day of one, with raw events
+    CONTENT_GAP = "content_gap"  # what is recorded of a topic of content gaps with raw events
     KEY = "key"  # a raw event with the keys: it has none
     REALTIME = "realtime"  # a minute of realtime figures with raw events
 

@@ -1,4 +1,4 @@
-"""What is recorded of agents and users, held against the raw events of a window.
+"""What is recorded of agents, users and content gaps, held against the raw events of a window.
 
 Where a window has not every raw event, its events may only confirm what is recorded: taking them in must change
 nothing.
@@ -15,6 +15,7 @@ from server.events.event import Event
 from server.events.user_activity import Activity, DayActivity, UserDay, UserEvent, UserProfile
 from server.quarters import QUARTERS_PER_DAY
 from server.rollups.checks import Fault, Findings, Mismatch
+from server.rollups.gap_checks import RawGaps
 from server.rollups.raw_counts import Portion
 from server.rollups.windows import Snapshot
 from server.store import agents, projections, users
@@ -33,6 +34,7 @@ class Profiles:
 
     seen_agents: int
     seen_users: int
+    gaps: RawGaps
     agents: dict[str, list[AgentEvent]] = field(default_factory=dict)
     users: list[UserEvent] = field(default_factory=list)
 
@@ -40,10 +42,11 @@ class Profiles:
     async def of(cls, view: Snapshot) -> "Profiles":
         """Returns none yet, with how far the projections are."""
         seen = [await projections.seen(view.driver, view.organization_id, name) for name in (AGENTS, USERS)]
-        return cls(seen_agents=seen[0], seen_users=seen[1])
+        return cls(seen_agents=seen[0], seen_users=seen[1], gaps=await RawGaps.of(view))
 
     def take(self, portion: Portion) -> None:
         """Takes in events, each with its revision."""
+        self.gaps.take(portion)
         for revision, event in portion:
             if event.agent_id and revision <= self.seen_agents:
                 self.agents.setdefault(event.agent_id, []).append(_agent_event(revision, event))
@@ -52,6 +55,7 @@ class Profiles:
 
     def take_replaced(self, replaced: Sequence[ReplacedLately]) -> None:
         """Takes in what events were that these projections have seen before they were replaced."""
+        self.gaps.take_replaced(replaced)
         for replaced_by, revision, event in replaced:
             if event.agent_id and revision <= self.seen_agents < replaced_by:
                 self.agents.setdefault(event.agent_id, []).append(_agent_event(revision, event))
@@ -59,11 +63,12 @@ class Profiles:
                 self.users.append(_user_event(revision, event))
 
     async def check(self, view: Snapshot, window: Span, findings: Findings, *, complete: bool) -> None:
-        """Adds the agents and users that do not agree to the findings. complete: the window has every raw event."""
+        """Adds what does not agree to the findings. complete: the window has every raw event."""
         findings.add(Mismatch(fault=Fault.AGENT, bucket=window.start), await self._agents(view, complete=complete))
         findings.add(
             Mismatch(fault=Fault.USER, bucket=window.start), await self._users(view, window, complete=complete)
         )
+        await self.gaps.check(view, window, findings, complete=complete)
 
     async def _agents(self, view: Snapshot, *, complete: bool) -> int:
         rows = await agents.TABLE.read(view.driver, view.organization_id, self.agents)

@@ -40,6 +40,7 @@ _PROJECTION_OF = {
     Fault.LEAD: "leads",
     Fault.AGENT: "agents",
     Fault.USER: "users",
+    Fault.CONTENT_GAP: "content_gaps",
 }
 
 

@@ -19,7 +19,7 @@ from server.catalog.families import conversations, generated_leads
 from server.catalog.selections import AsOf
 from server.catalog.slots import Counts
 from server.quarters import Width
-from server.rollups import checks, differences, profile_checks, realtime_minutes, windows
+from server.rollups import checks, differences, gap_checks, profile_checks, realtime_minutes, windows
 from server.rollups.checks import Fault, Findings
 from server.rollups.differences import Difference, Digest
 from server.rollups.profile_checks import Profiles
@@ -32,7 +32,13 @@ from server.timerange import Span
 GiveWay = Callable[[], Awaitable[None]]
 # A window takes the processor for a tenth of a second, in some steps, in a process that has calls to answer.
 WINDOW_EVENTS: Final = 1_000
-_PROJECTIONS = (conversations.PROJECTION, generated_leads.PROJECTION, profile_checks.AGENTS, profile_checks.USERS)
+_PROJECTIONS = (
+    conversations.PROJECTION,
+    generated_leads.PROJECTION,
+    profile_checks.AGENTS,
+    profile_checks.USERS,
+    gap_checks.GAPS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

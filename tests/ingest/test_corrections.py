@@ -36,6 +36,8 @@ KEPT = (
     "agents",
     "leads",
     "campaigns",
+    "content_gaps",
+    "content_gap_quarters",
 )
 BY = Actor(kind=ActorKind.API_KEY, id="corrector")
 LEADS = ("created", "contacted", "stage_entered", "converted", "lost")
@@ -48,7 +50,7 @@ def world(seed: int, count: int) -> list[Event]:
 
 
 def _varied(dice: random.Random, event: Event) -> Event:
-    match dice.randrange(6):
+    match dice.randrange(7):
         case 0:
             detail: dict[str, int | str] = {"stage": dice.choice(("demo", "offer"))}
             if dice.random() < 0.5:
@@ -67,6 +69,12 @@ def _varied(dice: random.Random, event: Event) -> Event:
             agent = event.agent_id or "ada"
             status = {"status": dice.randrange(1, 5)}
             return event._replace(event_type="agent.status_changed", detail=status, agent_id=agent, conversation_id="")
+        case 3:
+            topic = {"topic": dice.choice(("Refunds", "refunds!", "Delivery  times"))}
+            asked = {"question": f"Question {dice.randrange(9)}?"} if dice.random() < 0.8 else {}
+            sure = {"confidence": dice.randrange(10_000)} if dice.random() < 0.5 else {}
+            gap: dict[str, int | str] = {**topic, **asked, **sure}
+            return event._replace(event_type="content_gap.found", detail=gap, conversation_id="")
         case _:
             return event
 

@@ -567,6 +567,67 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, version, campaign_id)
     ) WITH (fillfactor = 80)
     """,
+    # What is kept of each topic of content gaps, by its normalized form: how it was spelt last, the newest questions,
+    # and digests of users, some of them if they are many (server/events/content_gap.py).
+    """
+    CREATE TABLE content_gaps (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        topic text COLLATE "C" NOT NULL,
+        frequency bigint NOT NULL,
+        confidence_sum bigint NOT NULL,
+        confidence_count bigint NOT NULL,
+        first_at timestamptz,
+        last_at timestamptz,
+        name_at timestamptz NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        questions jsonb NOT NULL,
+        users bytea NOT NULL,
+        PRIMARY KEY (organization_id, version, topic)
+    ) WITH (fillfactor = 80)
+    """,
+    # How often each topic was found in each quarter hour.
+    """
+    CREATE TABLE content_gap_quarters (
+        organization_id integer NOT NULL,
+        version smallint NOT NULL,
+        topic text COLLATE "C" NOT NULL,
+        bucket integer NOT NULL,
+        frequency bigint NOT NULL,
+        confidence_sum bigint NOT NULL,
+        confidence_count bigint NOT NULL,
+        first_at timestamptz NOT NULL,
+        last_at timestamptz NOT NULL,
+        PRIMARY KEY (organization_id, version, topic, bucket)
+    )
+    """,
+    "CREATE INDEX content_gap_quarters_by_bucket ON content_gap_quarters (organization_id, version, bucket)",
+    # What people say of topics: the status, and when a topic was resolved and, if it no longer is, until when, in
+    # microseconds since 1970. It is beside what events tell, and stays when that is made anew.
+    """
+    CREATE TABLE content_gap_states (
+        organization_id integer NOT NULL,
+        topic text COLLATE "C" NOT NULL,
+        status smallint NOT NULL,
+        change bigint NOT NULL,
+        changed_at timestamptz NOT NULL,
+        changed_by text COLLATE "C" NOT NULL,
+        note text COLLATE "C" NOT NULL,
+        resolved_from bigint[] NOT NULL,
+        resolved_until bigint[] NOT NULL,
+        PRIMARY KEY (organization_id, topic)
+    )
+    """,
+    # Topics that count for another one.
+    """
+    CREATE TABLE content_gap_merges (
+        organization_id integer NOT NULL,
+        topic text COLLATE "C" NOT NULL,
+        into_topic text COLLATE "C" NOT NULL,
+        merged_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (organization_id, topic)
+    )
+    """,
     # The metrics that organizations have defined over their own events. The number of one is never used again, so
     # deleted ones stay; has_remnants tells that something counted for one may be left. The projection counts events of
     # revisions after counted_after. What came before is counted up to the quarter hour history_until (NULL: all of it),

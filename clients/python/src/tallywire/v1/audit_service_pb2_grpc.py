@@ -62,9 +62,9 @@ class AuditServiceServicer(object):
 
     def VerifyMetrics(self, request, context):
         """VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups, what is
-        not folded yet, recorded conversations, leads, agents and users, and the realtime figures of the last hour. It sends progress
-        while it works and its result as the last message. It works in windows, each of one instant, and gives way to other
-        questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
+        not folded yet, recorded conversations, leads, agents, users and content gaps, and the realtime figures of the last
+        hour. It sends progress while it works and its result as the last message. It works in windows, each of one instant,
+        and gives way to other questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -29,9 +29,9 @@ class AuditServiceStub:
         tallywire.v1.audit_service_pb2.VerifyMetricsResponse,
     ]
     """VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups, what is
-    not folded yet, recorded conversations, leads, agents and users, and the realtime figures of the last hour. It sends progress
-    while it works and its result as the last message. It works in windows, each of one instant, and gives way to other
-    questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
+    not folded yet, recorded conversations, leads, agents, users and content gaps, and the realtime figures of the last
+    hour. It sends progress while it works and its result as the last message. It works in windows, each of one instant,
+    and gives way to other questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
     """
 
     RepairMetrics: grpc.UnaryStreamMultiCallable[
@@ -61,9 +61,9 @@ class AuditServiceAsyncStub:
         tallywire.v1.audit_service_pb2.VerifyMetricsResponse,
     ]
     """VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups, what is
-    not folded yet, recorded conversations, leads, agents and users, and the realtime figures of the last hour. It sends progress
-    while it works and its result as the last message. It works in windows, each of one instant, and gives way to other
-    questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
+    not folded yet, recorded conversations, leads, agents, users and content gaps, and the realtime figures of the last
+    hour. It sends progress while it works and its result as the last message. It works in windows, each of one instant,
+    and gives way to other questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
     """
 
     RepairMetrics: grpc.aio.UnaryStreamMultiCallable[
@@ -95,9 +95,9 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[tallywire.v1.audit_service_pb2.VerifyMetricsResponse], collections.abc.AsyncIterator[tallywire.v1.audit_service_pb2.VerifyMetricsResponse]]:
         """VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups, what is
-        not folded yet, recorded conversations, leads, agents and users, and the realtime figures of the last hour. It sends progress
-        while it works and its result as the last message. It works in windows, each of one instant, and gives way to other
-        questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
+        not folded yet, recorded conversations, leads, agents, users and content gaps, and the realtime figures of the last
+        hour. It sends progress while it works and its result as the last message. It works in windows, each of one instant,
+        and gives way to other questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
         """
 
     @abc.abstractmethod
