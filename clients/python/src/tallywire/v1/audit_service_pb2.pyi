@@ -57,6 +57,8 @@ class _DifferenceKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper.
     """What is recorded of users and their days with raw events."""
     DIFFERENCE_KIND_REVIEWS: _DifferenceKind.ValueType  # 13
     """Recorded ratings, scores and content gaps of conversations with raw events."""
+    DIFFERENCE_KIND_CONTENT_GAP: _DifferenceKind.ValueType  # 14
+    """What is recorded of a topic of content gaps, against raw events."""
 
 class DifferenceKind(_DifferenceKind, metaclass=_DifferenceKindEnumTypeWrapper):
     """DifferenceKind is what does not agree with what."""
@@ -89,6 +91,8 @@ DIFFERENCE_KIND_USER: DifferenceKind.ValueType  # 12
 """What is recorded of users and their days with raw events."""
 DIFFERENCE_KIND_REVIEWS: DifferenceKind.ValueType  # 13
 """Recorded ratings, scores and content gaps of conversations with raw events."""
+DIFFERENCE_KIND_CONTENT_GAP: DifferenceKind.ValueType  # 14
+"""What is recorded of a topic of content gaps, against raw events."""
 global___DifferenceKind = DifferenceKind
 
 class _FigurePart:
