@@ -23,6 +23,7 @@ from server.lifecycle.stop import Stop
 from server.projections.projector import Projector
 from server.query.custom_definitions import CustomDefinitions
 from server.query.event_list import EventListing
+from server.query.funnel_definitions import FunnelDefinitions
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.query.rows_tokens import RowsTokens
@@ -37,6 +38,7 @@ from server.rpc.custom_metric_service import CustomMetricService
 from server.rpc.directory_service import DirectoryService
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
+from server.rpc.funnel_service import FunnelService
 from server.rpc.gate import Gate
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
@@ -168,7 +170,8 @@ class Running:
             metrics=MetricsService(queries, tokens, rows, DefaultLimits.from_settings(settings)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
-            directory=DirectoryService(queries, tokens, RowsTokens(self._secrets)),
+            directory=DirectoryService(queries, tokens, rows),
+            funnels=FunnelService(queries, FunnelDefinitions(self.database, queries)),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
             audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),

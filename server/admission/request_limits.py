@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from server.catalog import funnels
 from server.errors import Reason, Refused
 from server.events import rules
 
@@ -82,6 +83,18 @@ LISTED_VALUES = Most(
 LISTED_PROPERTIES = Most(
     count=10, reason=Reason.TOO_MANY_FILTERS, message="a list names at most ten properties", field="filter.properties"
 )
+FUNNEL_STAGES = Most(
+    count=funnels.MOST_STAGES,
+    reason=Reason.VALUE_OUT_OF_RANGE,
+    message=f"a funnel has {funnels.LEAST_STAGES} to {funnels.MOST_STAGES} stages",
+    field="definition.stages",
+)
+FUNNEL_FILTERS = Most(
+    count=funnels.MOST_FILTERS,
+    reason=Reason.TOO_MANY_FILTERS,
+    message=f"a cohort is narrowed by at most {funnels.MOST_FILTERS} filters",
+    field="filters",
+)
 PROPERTIES = Most(
     count=rules.MAX_PROPERTIES,
     reason=Reason.TOO_MANY_PROPERTIES,
@@ -107,6 +120,8 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.QueryMetricsRequest.metrics": METRICS,
     "tallywire.v1.GetCallMetricsRequest.service_level_seconds": SERVICE_LEVELS,
     "tallywire.v1.CustomMetric.event_types": EVENT_TYPES,
+    "tallywire.v1.FunnelDefinition.stages": FUNNEL_STAGES,
+    "tallywire.v1.QueryFunnelRequest.filters": FUNNEL_FILTERS,
     "tallywire.v1.RealtimeFilter.agent_ids": REALTIME_VALUES,
     "tallywire.v1.RealtimeFilter.dimensions": REALTIME_VALUES,
     "tallywire.v1.Filter.dimensions": FILTERS,

@@ -34,6 +34,13 @@ def step(event_type: str, stage: str) -> str:
     return event_type.removeprefix("lead.")
 
 
+def told_by(written: str) -> tuple[str, str]:
+    """Returns the type of the event that a step stands for, and the stage that it names."""
+    if written.startswith(STAGE):
+        return STAGE_ENTERED, written.removeprefix(STAGE)
+    return f"lead.{written}", ""
+
+
 class LeadEvent(NamedTuple):
     """An event of a lead, as far as the lead depends on it. Unset texts are empty."""
 

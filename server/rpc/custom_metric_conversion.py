@@ -1,23 +1,21 @@
 """Conversion of custom metrics between messages and values, and what a definition may be."""
 
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from google.protobuf import timestamp_pb2
-from google.protobuf.descriptor import FieldDescriptor
 
 from server.admission import request_limits
-from server.catalog.custom_metrics import MAX_DECIMALS, MAX_VALUE_BYTES, CustomMetric, KeptMetric, Path, ValueFilter
+from server.catalog.custom_metrics import MAX_DECIMALS, CustomMetric, KeptMetric, Path, ValueFilter
 from server.catalog.metrics import Aggregation, Better
 from server.errors import Reason, Refused
 from server.events import rules
+from server.rpc import value_paths
 from server.rpc.questions import shared
-from tallywire.v1 import custom_metric_service_pb2, event_pb2, metrics_service_pb2
+from tallywire.v1 import custom_metric_service_pb2, metrics_service_pb2
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _MAX_TITLE, _MAX_DESCRIPTION, _MAX_UNIT = 100, 1_000, 16  # characters
-_MAX_PATH_BYTES = 512
 _AGGREGATIONS = {
     custom_metric_service_pb2.CustomMetricAggregation.Value(f"CUSTOM_METRIC_AGGREGATION_{one.name}"): one
     for one in Aggregation
@@ -29,12 +27,6 @@ _BETTER_OF = {
     **{number: one for one, number in _BETTER.items()},
 }
 _NUMBERS = (Aggregation.SUM, Aggregation.HISTOGRAM)  # aggregations of numbers
-# The fields of the details of each family.
-_DETAILS: Mapping[str, Mapping[str, FieldDescriptor]] = {
-    family.name: family.message_type.fields_by_name
-    for family in event_pb2.Event.DESCRIPTOR.oneofs_by_name["detail"].fields
-    if family.message_type is not None
-}
 
 
 def name(field: str, value: str) -> str:
@@ -70,7 +62,7 @@ def definition(request: custom_metric_service_pb2.CreateCustomMetricRequest) -> 
         value=_value(message.value, aggregation, event_types),
         decimals=_decimals(message.decimals, aggregation),
         filter=_filter(message.filter, event_types) if message.HasField("filter") else None,
-        dimension=_path("metric.dimension", message.dimension, event_types) if message.dimension else None,
+        dimension=value_paths.path("metric.dimension", message.dimension, event_types) if message.dimension else None,
     )
 
 
@@ -148,7 +140,7 @@ def _text(field: str, value: str, most: int) -> str:
 
 def _value(text: str, aggregation: Aggregation, event_types: Sequence[str]) -> Path | None:
     if text:
-        return _path("metric.value", text, event_types, only_numbers=aggregation in _NUMBERS)
+        return value_paths.path("metric.value", text, event_types, only_numbers=aggregation in _NUMBERS)
     if aggregation is not Aggregation.COUNT:
         raise rules.required("metric.value")
     return None
@@ -168,58 +160,5 @@ def _decimals(decimals: int, aggregation: Aggregation) -> int:
 
 
 def _filter(message: custom_metric_service_pb2.CustomMetricFilter, event_types: Sequence[str]) -> ValueFilter:
-    path = _path("metric.filter.path", message.path, event_types)
-    equals: str | float | bool
-    match message.WhichOneof("equals"):
-        case "text":
-            equals = rules.identifier("metric.filter.text", message.text, MAX_VALUE_BYTES)
-        case "number":
-            equals = message.number
-            if not math.isfinite(equals):
-                raise Refused(Reason.NOT_A_NUMBER, "NaN and infinity are not numbers", field="metric.filter.number")
-        case "truth":
-            equals = message.truth
-        case _:
-            raise rules.required("metric.filter.equals")
-    return ValueFilter(path=path, equals=equals)
-
-
-def _path(field: str, text: str, event_types: Sequence[str], *, only_numbers: bool = False) -> Path:
-    """Returns a path; refuses one that no event of these types can have a value at, or no number where there must be
-    numbers alone.
-    """
-    if not text:
-        raise rules.required(field)
-    rules.identifier(field, text, _MAX_PATH_BYTES)
-    path = Path.of(text)
-    root = text.partition(".")[0]
-    if root not in ("properties", "detail") or not path.keys or not all(path.keys):
-        raise _bad_path(field, text, "it must be like properties.order.total or detail.response_time_ms")
-    if len(path.keys) > rules.MAX_PROPERTIES_DEPTH:
-        raise _bad_path(field, text, f"properties are at most {rules.MAX_PROPERTIES_DEPTH} levels deep")
-    if path.is_detail:
-        _check_detail(field, path, event_types, only_numbers=only_numbers)
-    return path
-
-
-def _check_detail(field: str, path: Path, event_types: Sequence[str], *, only_numbers: bool) -> None:
-    """Refuses a field that the details of no event type have. Events of types that the service does not know may carry
-    any detail.
-    """
-    known = {rules.FAMILIES[one] for one in event_types if one in rules.FAMILIES}
-    families = _DETAILS.keys() if any(one not in rules.FAMILIES for one in event_types) else known
-    if len(path.keys) > 1:
-        raise _bad_path(field, path.text, "details have fields, and nothing below them")
-    found = [one for family in families if (one := _DETAILS[family].get(path.keys[0])) is not None]
-    if not found:
-        options = sorted({name for family in families for name in _DETAILS[family]})
-        few = ", ".join(options[:30]) + (" …" if len(options) > 30 else "")
-        raise _bad_path(field, path.text, f"details of these event types have no such field; they have: {few}")
-    if only_numbers and all(one.type == FieldDescriptor.TYPE_STRING for one in found):
-        raise _bad_path(field, path.text, "this field holds text, and the aggregation needs numbers")
-
-
-def _bad_path(field: str, path: str, why: str) -> Refused:
-    return Refused(
-        Reason.INVALID_PATH, f"{path[:100]!r} names no value: {why}", field=field, metadata={"path": path[:100]}
-    )
+    path = value_paths.path("metric.filter.path", message.path, event_types)
+    return ValueFilter(path=path, equals=value_paths.equals("metric.filter", message))

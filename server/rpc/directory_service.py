@@ -4,14 +4,15 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import agent_directory, conversation_list, conversation_timeline
+from server.query import agent_directory, conversation_list, conversation_timeline, lead_directory, lead_rows
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.query.rows_tokens import RowsTokens
 from server.rpc import gate
 from server.rpc.questions import agent_directory as agents
 from server.rpc.questions import conversation_directory as conversations
-from tallywire.v1 import agent_pb2, conversation_pb2, directory_service_pb2_grpc
+from server.rpc.questions import lead_directory as leads
+from tallywire.v1 import agent_pb2, conversation_pb2, directory_service_pb2_grpc, lead_pb2
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -58,3 +59,23 @@ class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
         return conversations.timeline_response(
             await conversation_timeline.answer(self._queries, self._tokens, principal, question)
         )
+
+    async def ListLeads(  # noqa: N802 - the name in the contract
+        self, request: lead_pb2.ListLeadsRequest, context: _Context
+    ) -> lead_pb2.ListLeadsResponse:
+        """Returns a page of leads."""
+        principal = gate.caller().principal
+        if request.rows_token:
+            behind = leads.rows_question(request)
+            return leads.rows_response(
+                await lead_rows.answer(self._queries, self._tokens, self._rows, principal, behind)
+            )
+        question = leads.list_question(request)
+        return leads.list_response(await lead_directory.answer(self._queries, self._tokens, principal, question))
+
+    async def GetLead(  # noqa: N802 - the name in the contract
+        self, request: lead_pb2.GetLeadRequest, context: _Context
+    ) -> lead_pb2.GetLeadResponse:
+        """Returns one lead."""
+        lead_id = leads.lead_id(request)
+        return leads.response(*await lead_directory.one(self._queries, gate.caller().principal, lead_id))

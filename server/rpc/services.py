@@ -11,6 +11,7 @@ from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
 from server.rpc.directory_service import DirectoryService
 from server.rpc.event_service import EventService
+from server.rpc.funnel_service import FunnelService
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.realtime_service import RealtimeService
@@ -26,6 +27,8 @@ from tallywire.v1 import (
     directory_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
+    funnel_service_pb2,
+    funnel_service_pb2_grpc,
     leaderboard_service_pb2,
     leaderboard_service_pb2_grpc,
     metrics_service_pb2,
@@ -39,6 +42,7 @@ _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
 _LEADERBOARDS = leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"]
 _CAMPAIGNS = campaign_service_pb2.DESCRIPTOR.services_by_name["CampaignService"]
 _DIRECTORY = directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"]
+_FUNNELS = funnel_service_pb2.DESCRIPTOR.services_by_name["FunnelService"]
 _CUSTOM = custom_metric_service_pb2.DESCRIPTOR.services_by_name["CustomMetricService"]
 _AUDIT = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
@@ -86,6 +90,18 @@ SCOPES = {
                 "GetAgent": Scope.READ,
                 "ListConversations": Scope.EVENTS,
                 "GetConversation": Scope.EVENTS,
+                "ListLeads": Scope.EVENTS,
+                "GetLead": Scope.EVENTS,
+            },
+        ),
+        (
+            _FUNNELS,
+            {
+                "CreateFunnel": Scope.ADMIN,
+                "GetFunnel": Scope.READ,
+                "ListFunnels": Scope.READ,
+                "DeleteFunnel": Scope.ADMIN,
+                "QueryFunnel": Scope.READ,
             },
         ),
         (
@@ -114,7 +130,10 @@ MEMORY = "tallywire.memory"  # for health checks alone
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 _NAMES = (
     "",
-    *(one.full_name for one in (_EVENTS, _METRICS, _LEADERBOARDS, _CAMPAIGNS, _DIRECTORY, _CUSTOM, _AUDIT, _REALTIME)),
+    *(
+        one.full_name
+        for one in (_EVENTS, _METRICS, _LEADERBOARDS, _CAMPAIGNS, _DIRECTORY, _FUNNELS, _CUSTOM, _AUDIT, _REALTIME)
+    ),
 )
 
 
@@ -127,6 +146,7 @@ class Services:
     leaderboards: LeaderboardService
     campaigns: CampaignService
     directory: DirectoryService
+    funnels: FunnelService
     custom_metrics: CustomMetricService
     audit: AuditService
     realtime: RealtimeService
@@ -139,6 +159,7 @@ class Services:
         leaderboard_service_pb2_grpc.add_LeaderboardServiceServicer_to_server(self.leaderboards, server)
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(self.directory, server)
+        funnel_service_pb2_grpc.add_FunnelServiceServicer_to_server(self.funnels, server)
         custom_metric_service_pb2_grpc.add_CustomMetricServiceServicer_to_server(self.custom_metrics, server)
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self.audit, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)

@@ -11,7 +11,7 @@ import asyncpg
 from server import timerange
 from server.events import campaign, lead
 from server.events.campaign import CampaignEvent
-from server.events.lead import Lead, LeadEvent
+from server.events.lead import Lead, LeadEvent, LeadOutcome
 from server.store import campaigns, instants, projections
 from server.store.database import Driver
 from server.store.following import EventReader
@@ -29,6 +29,12 @@ _TYPES = {
     "is_creation_told": "boolean",
 }
 LEAD_ID = "coalesce(nullif(detail ->> 'lead_id', ''), resource_id)"
+# How a lead stands, as Lead.outcome says.
+OUTCOME = (
+    "CASE WHEN last_converted_at IS NOT NULL AND (lost_at IS NULL OR lost_at <= last_converted_at)"
+    f" THEN {int(LeadOutcome.CONVERTED)} WHEN lost_at IS NOT NULL AND (went_on_at IS NULL OR went_on_at <= lost_at)"
+    f" THEN {int(LeadOutcome.LOST)} ELSE {int(LeadOutcome.OPEN)} END"
+)
 
 
 def _among(types: Iterable[str]) -> str:
@@ -61,10 +67,17 @@ def _selected(name: str) -> str:
     return instants.selected(f"l.{name}") if name in _TIMES else f"l.{name}"
 
 
-_SELECTED = ", ".join(("l.lead_id", *map(_selected, _FIELDS), "l.step_times", "l.steps"))
+def named(field: str) -> str:
+    """Returns SQL for what the event named that a lead began with, or that told its value; for all of a lead that is
+    counted under another value, too.
+    """
+    return f"coalesce(nullif(named_{field}, ''), {field})"
+
+
+SELECTED = ", ".join(("l.lead_id", *map(_selected, _FIELDS), "l.step_times", "l.steps"))
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
 _LOAD = f"""
-    SELECT {_SELECTED} FROM unnest($3::text[]) AS w(lead_id) CROSS JOIN LATERAL (SELECT * FROM leads
+    SELECT {SELECTED} FROM unnest($3::text[]) AS w(lead_id) CROSS JOIN LATERAL (SELECT * FROM leads
     WHERE organization_id = $1 AND version = $2 AND lead_id = w.lead_id OFFSET 0) AS l
 """  # noqa: S608 - constants of this file
 _STORED = ", ".join(instants.stored(name) if name in _TIMES else name for name in _FIELDS)
@@ -80,7 +93,8 @@ _SAVE = f"""
 """  # noqa: S608 - constants of this file
 
 
-def _lead(row: asyncpg.Record) -> Lead:
+def read(row: asyncpg.Record) -> Lead:
+    """Returns the lead of a row of SELECTED."""
     lead_id, *told, times, steps = row
     return Lead(lead_id=lead_id, **dict(zip(_FIELDS, told, strict=True)), steps=tuple(zip(times, steps, strict=True)))
 
@@ -91,7 +105,7 @@ async def load(driver: Driver, rows: Rows, lead_ids: Collection[str]) -> dict[st
 
 
 def _by_id(rows: Iterable[asyncpg.Record]) -> dict[str, Lead]:
-    return {one.lead_id: one for one in map(_lead, rows)}
+    return {one.lead_id: one for one in map(read, rows)}
 
 
 async def save(driver: Driver, rows: Rows, leads: Mapping[str, Lead]) -> None:
@@ -122,20 +136,20 @@ async def remove(driver: Driver, rows: Rows, leads: Collection[str]) -> None:
 
 
 _BETWEEN = (
-    f"SELECT {_SELECTED} FROM leads AS l WHERE organization_id = $1 AND version = $2"  # noqa: S608
+    f"SELECT {SELECTED} FROM leads AS l WHERE organization_id = $1 AND version = $2"  # noqa: S608
     " AND began_at >= $3 AND began_at < $4 AND began_at > '-infinity'"
 )
 
 
 async def between(driver: Driver, organization_id: int, start: datetime, end: datetime) -> dict[str, Lead]:
     """Returns the leads that began in [start, end)."""
-    rows = await _valid(driver, organization_id)
+    rows = await valid(driver, organization_id)
     return {} if rows is None else _by_id(await driver.fetch(_BETWEEN, *rows, start, end))
 
 
 async def recorded(driver: Driver, organization_id: int, lead_ids: Collection[str]) -> dict[str, Lead]:
     """Returns those leads that there are in the version that is valid, by lead_id."""
-    rows = await _valid(driver, organization_id)
+    rows = await valid(driver, organization_id)
     return {} if rows is None else await load(driver, rows, lead_ids)
 
 
@@ -146,7 +160,8 @@ async def count(driver: Driver, organization_id: int) -> int:
     return found
 
 
-async def _valid(driver: Driver, organization_id: int) -> Rows | None:
+async def valid(driver: Driver, organization_id: int) -> Rows | None:
+    """Returns the rows that are valid; None where nothing is kept of leads yet."""
     version: int | None = await driver.fetchval(f"SELECT {_VERSION}", organization_id)
     return None if version is None else Rows(organization_id, version)
 

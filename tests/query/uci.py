@@ -4,10 +4,14 @@ the repository and are not part of it.
 A ticket is a conversation of its caller: resolved, handed over while somebody else has to act, ended, and reopened when
 it becomes active again. The log has minutes; of several events of a ticket in one minute each is a second later than
 the one before it.
+
+Or it is a lead: created when it was opened, in the stage of its state with every update, converted when it was
+resolved, and in the stage CLOSED when it was closed, at the times of the log.
 """
 
 import csv
 import io
+import itertools
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +22,44 @@ from tallywire.v1 import event_pb2
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "uci_incident_log" / "incident_event_log.zip"
 _CLOSING = {"Resolved": "conversation.resolved", "Closed": "conversation.ended"}
+
+
+CLOSED = "closed at last"
+
+
+def tickets(most: int) -> Iterator[list[dict[str, str]]]:
+    """The rows of each of the first tickets of the log, in its order."""
+    with zipfile.ZipFile(DATA) as archive, archive.open(archive.namelist()[0]) as file:
+        rows = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8"))
+        for _, mine in itertools.islice(itertools.groupby(rows, key=lambda row: row["number"]), most):
+            yield list(mine)
+
+
+def as_leads(rows: list[dict[str, str]]) -> Iterator[event_pb2.Event]:
+    """The events of a ticket as a lead."""
+    first, last = rows[0], rows[-1]
+    yield _of_lead(first, "created", time_of(first["opened_at"]))
+    for place, row in enumerate(rows):
+        yield _of_lead(row, "stage_entered", time_of(row["sys_updated_at"]), row["incident_state"], str(place))
+    if last["resolved_at"] != "?":
+        yield _of_lead(last, "converted", time_of(last["resolved_at"]))
+    yield _of_lead(last, "stage_entered", time_of(last["closed_at"]), CLOSED, CLOSED.replace(" ", "_"))
+
+
+def time_of(text: str) -> datetime:
+    """A time of the log."""
+    return datetime.strptime(text, "%d/%m/%Y %H:%M").replace(tzinfo=UTC)
+
+
+def _of_lead(row: dict[str, str], kind: str, at: datetime, stage: str = "", suffix: str = "") -> event_pb2.Event:
+    event = event_pb2.Event(
+        event_id=f"{row['number']}:lead:{kind}:{suffix}",
+        event_type=f"lead.{kind}",
+        channel=row["contact_type"],
+        lead=event_pb2.LeadDetail(lead_id=row["number"], stage=stage),
+    )
+    event.occurred_at.FromDatetime(at)
+    return event
 
 
 def events(tickets: int) -> Iterator[event_pb2.Event]:
@@ -47,7 +89,7 @@ def _type(before: str, state: str) -> str:
 
 
 def _at(text: str, minutes: Counter[datetime]) -> datetime:
-    minute = datetime.strptime(text, "%d/%m/%Y %H:%M").replace(tzinfo=UTC)
+    minute = time_of(text)
     minutes[minute] += 1
     return minute + timedelta(seconds=minutes[minute] - 1)
 

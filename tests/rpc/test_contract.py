@@ -123,6 +123,7 @@ def test_every_rpc_has_a_scope() -> None:
         "AuditService",
         "CustomMetricService",
         "DirectoryService",
+        "FunnelService",
         "RealtimeService",
     )
     methods = {

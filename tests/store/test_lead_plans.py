@@ -16,7 +16,7 @@ FILLED = (
     """
     INSERT INTO leads
     SELECT number % 3 + 1, 1, 'lead-' || number, at, at, at, NULL, NULL, NULL, NULL, at, NULL, NULL, NULL,
-        true, '', '', '', '', '', '', '', '', NULL, '', '', '', '', '', '', ARRAY[1, 2], ARRAY['created', '=offer']
+        true, ARRAY[1, 2], ARRAY['created', '=offer'], '', '', '', '', '', '', '', '', NULL, '', '', '', '', '', ''
     FROM generate_series(1, 9000) AS number, LATERAL (SELECT now() - number * interval '1 minute') AS t(at)
     """,
     """

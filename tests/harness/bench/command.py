@@ -14,6 +14,7 @@ from typing import Any
 from server.local import embedded
 from tests.harness.bench import (
     event_pages,
+    funnels,
     ingest,
     machine,
     mixed,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Run] = {
     "costs": tables.costs,
     "conversations": tables.conversations,
     "events": event_pages.events,
+    "funnel": funnels.funnel,
     "mixed": mixed.mixed,
     "memory": ingest.memory,
     "storage": workers.storage,

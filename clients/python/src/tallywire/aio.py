@@ -15,6 +15,7 @@ from tallywire import (
     aio_custom_metrics,
     aio_directory,
     aio_event_lists,
+    aio_funnels,
     aio_questions,
     aio_stream,
     aio_stubs,
@@ -63,6 +64,7 @@ class AsyncClient(aio_questions.AsyncQuestions, aio_directory.AsyncDirectory, ai
         self._opened: aio_stubs.Stubs | None = None
         self._closed = False
         self.audit = aio_audit.AsyncAudit(self._bound, self._connection.metadata, self._call)
+        self.funnels = aio_funnels.AsyncFunnels(self._bound, self._call)
         self.custom_metrics = aio_custom_metrics.AsyncCustomMetrics(self._bound, self._call)
         self.corrections = aio_corrections.AsyncCorrections(self._bound, self._call)
 

@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from tallywire import aio_stubs, conversation_list_requests, directory_requests, retries
-from tallywire.v1 import agent_pb2, conversation_pb2
+from tallywire.v1 import agent_pb2, conversation_pb2, lead_pb2
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -93,3 +93,27 @@ class AsyncDirectory(abc.ABC):
         request = agent_pb2.GetAgentRequest(agent_id=agent_id)
         answer = await self._call(self._bound().directory.GetAgent, lambda: request, retries.QUERY, timeout)
         return answer.agent
+
+    async def list_leads(
+        self,
+        *,
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+        **options: Unpack[directory_requests.LeadsOptions],
+    ) -> AsyncIterator[lead_pb2.Lead]:
+        """Yields leads, as Client.list_leads() does."""
+        token = ""
+        while True:
+            build = functools.partial(directory_requests.leads, options, page_size, token)
+            page = await self._call(self._bound().directory.ListLeads, build, retries.QUERY, timeout)
+            for lead in page.leads:
+                yield lead
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def get_lead(self, lead_id: str, *, timeout: float | None = None) -> lead_pb2.Lead:
+        """Returns what a lead has come to, with its steps, as Client.get_lead() does."""
+        request = lead_pb2.GetLeadRequest(lead_id=lead_id)
+        answer = await self._call(self._bound().directory.GetLead, lambda: request, retries.QUERY, timeout)
+        return answer.lead

@@ -12,6 +12,7 @@ from tallywire.v1 import (
     custom_metric_service_pb2_grpc,
     directory_service_pb2_grpc,
     event_service_pb2_grpc,
+    funnel_service_pb2_grpc,
     leaderboard_service_pb2_grpc,
     metrics_service_pb2_grpc,
     realtime_service_pb2_grpc,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tallywire.v1.custom_metric_service_pb2_grpc import CustomMetricServiceAsyncStub
     from tallywire.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
+    from tallywire.v1.funnel_service_pb2_grpc import FunnelServiceAsyncStub
     from tallywire.v1.leaderboard_service_pb2_grpc import LeaderboardServiceAsyncStub
     from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
     from tallywire.v1.realtime_service_pb2_grpc import RealtimeServiceAsyncStub
@@ -39,6 +41,7 @@ class Stubs:
     metrics: "MetricsServiceAsyncStub"
     campaigns: "CampaignServiceAsyncStub"
     directory: "DirectoryServiceAsyncStub"
+    funnels: "FunnelServiceAsyncStub"
     leaderboards: "LeaderboardServiceAsyncStub"
     realtime: "RealtimeServiceAsyncStub"
     audit: "AuditServiceAsyncStub"
@@ -54,6 +57,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         metrics=cast("MetricsServiceAsyncStub", metrics_service_pb2_grpc.MetricsServiceStub(channel)),
         campaigns=cast("CampaignServiceAsyncStub", campaign_service_pb2_grpc.CampaignServiceStub(channel)),
         directory=cast("DirectoryServiceAsyncStub", directory_service_pb2_grpc.DirectoryServiceStub(channel)),
+        funnels=cast("FunnelServiceAsyncStub", funnel_service_pb2_grpc.FunnelServiceStub(channel)),
         leaderboards=cast("LeaderboardServiceAsyncStub", leaderboard_service_pb2_grpc.LeaderboardServiceStub(channel)),
         realtime=cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(channel)),
         audit=cast("AuditServiceAsyncStub", audit_service_pb2_grpc.AuditServiceStub(channel)),

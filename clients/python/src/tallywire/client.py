@@ -18,6 +18,7 @@ from tallywire import (
     directory,
     errors,
     event_lists,
+    funnels,
     green_threads,
     ids,
     progress,
@@ -84,6 +85,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists):
         self._leaderboards = leaderboard_service_pb2_grpc.LeaderboardServiceStub(self._channel)
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
         self.audit = audit.Audit(self._channel, self._connection.metadata, self._call)
+        self.funnels = funnels.Funnels(self._channel, self._call)
         self.custom_metrics = custom_metrics.CustomMetrics(self._channel, self._call)
         self.corrections = corrections.Corrections(self._channel, self._call)
 

@@ -9,7 +9,7 @@ from typing import TypeVar, Unpack
 import grpc
 
 from tallywire import conversation_list_requests, directory_requests, retries
-from tallywire.v1 import agent_pb2, conversation_pb2, directory_service_pb2_grpc
+from tallywire.v1 import agent_pb2, conversation_pb2, directory_service_pb2_grpc, lead_pb2
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -101,3 +101,31 @@ class Directory(abc.ABC):
         """Returns what is known of an agent, and its status now. Raises NotFound for one without any event."""
         request = agent_pb2.GetAgentRequest(agent_id=agent_id)
         return self._call(self._directory.GetAgent, lambda: request, retries.QUERY, timeout).agent
+
+    def list_leads(
+        self,
+        *,
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+        **options: Unpack[directory_requests.LeadsOptions],
+    ) -> Iterator[lead_pb2.Lead]:
+        """Yields leads: what each has come to. Needs a key with the scope events.
+
+        The options are those of LeadsOptions: prefix, agent_id, channel, team_id, campaign_id, reached_stage, stage,
+        outcome ("open", "converted", "lost"), min_value_micros, max_value_micros, currency, created_from,
+        created_before, order_by ("created", "last_seen", "value", "lead_id") and descending. timeout is that of a page.
+        Raises FailedPrecondition where there are too many leads to be put in order.
+        """
+        token = ""
+        while True:
+            build = functools.partial(directory_requests.leads, options, page_size, token)
+            page = self._call(self._directory.ListLeads, build, retries.QUERY, timeout)
+            yield from page.leads
+            token = page.next_page_token
+            if not token:
+                return
+
+    def get_lead(self, lead_id: str, *, timeout: float | None = None) -> lead_pb2.Lead:
+        """Returns what a lead has come to, with its steps. Raises NotFound for one that no event names."""
+        request = lead_pb2.GetLeadRequest(lead_id=lead_id)
+        return self._call(self._directory.GetLead, lambda: request, retries.QUERY, timeout).lead

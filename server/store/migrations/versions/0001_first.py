@@ -527,6 +527,8 @@ _STATEMENTS = (
         latest_agent_at timestamptz,
         value_micros bigint,
         is_creation_told boolean NOT NULL,
+        step_times bigint[] NOT NULL,
+        steps text[] NOT NULL,
         began_key bytea NOT NULL,
         value_key bytea NOT NULL,
         agent_id text COLLATE "C" NOT NULL,
@@ -542,13 +544,11 @@ _STATEMENTS = (
         named_team_id text COLLATE "C" NOT NULL,
         named_campaign_id text COLLATE "C" NOT NULL,
         named_currency text COLLATE "C" NOT NULL,
-        step_times bigint[] NOT NULL,
-        steps text[] NOT NULL,
         PRIMARY KEY (organization_id, version, lead_id)
     ) WITH (fillfactor = 80)
     """,
     """
-    CREATE INDEX leads_by_beginning ON leads (organization_id, version, began_at)
+    CREATE INDEX leads_by_beginning ON leads (organization_id, version, began_at, lead_id)
         WHERE began_at > '-infinity'
     """,
     # What is known of each campaign; its leads are not.
@@ -628,6 +628,18 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, topic)
     )
     """,
+    # The funnels that organizations have saved. An unset request_id is empty.
+    """
+    CREATE TABLE funnels (
+        organization_id integer NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        definition jsonb NOT NULL,
+        request_id text COLLATE "C" NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (organization_id, name)
+    )
+    """,
+    "CREATE UNIQUE INDEX funnels_by_request ON funnels (organization_id, request_id) WHERE request_id <> ''",
     # The metrics that organizations have defined over their own events. The number of one is never used again, so
     # deleted ones stay; has_remnants tells that something counted for one may be left. The projection counts events of
     # revisions after counted_after. What came before is counted up to the quarter hour history_until (NULL: all of it),

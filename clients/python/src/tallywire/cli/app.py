@@ -27,9 +27,11 @@ from tallywire.cli import (
     custom_metrics,
     daily,
     event_list,
+    funnel,
     json_output,
     key_values,
     leaderboard,
+    leads,
     options,
     period,
     problems,
@@ -39,6 +41,7 @@ from tallywire.cli import (
     render,
     replay,
     roi,
+    saved_funnels,
     sheets,
     table_options,
     updates,
@@ -203,10 +206,14 @@ application.command(name="campaigns")(campaigns.campaigns)
 application.command(name="verify")(audit.verify)
 application.command(name="repair")(audit.repair)
 application.command(name="audit-log")(audit.audit_log)
+application.command(name="leads")(leads.leads)
+application.command(name="lead")(leads.lead)
+application.command(name="funnel")(funnel.funnel)
 application.command(name="query")(query.query)
 application.command(name="top")(query.top)
 application.command(name="metrics")(catalogue.metrics)
 application.command(name="values")(catalogue.values)
+application.add_typer(saved_funnels.app, name="funnels")
 application.add_typer(custom_metrics.app, name="custom-metrics")
 application.add_typer(corrections.app, name="corrections")
 

@@ -5,6 +5,7 @@ import warnings
 
 from tallywire.v1 import agent_pb2 as tallywire_dot_v1_dot_agent__pb2
 from tallywire.v1 import conversation_pb2 as tallywire_dot_v1_dot_conversation__pb2
+from tallywire.v1 import lead_pb2 as tallywire_dot_v1_dot_lead__pb2
 
 GRPC_GENERATED_VERSION = '1.71.2'
 GRPC_VERSION = grpc.__version__
@@ -58,6 +59,16 @@ class DirectoryServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_conversation__pb2.GetConversationRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_conversation__pb2.GetConversationResponse.FromString,
                 _registered_method=True)
+        self.ListLeads = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/ListLeads',
+                request_serializer=tallywire_dot_v1_dot_lead__pb2.ListLeadsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_lead__pb2.ListLeadsResponse.FromString,
+                _registered_method=True)
+        self.GetLead = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/GetLead',
+                request_serializer=tallywire_dot_v1_dot_lead__pb2.GetLeadRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_lead__pb2.GetLeadResponse.FromString,
+                _registered_method=True)
 
 
 class DirectoryServiceServicer(object):
@@ -95,6 +106,21 @@ class DirectoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLeads(self, request, context):
+        """ListLeads returns a page of the organization's leads. It needs the scope events.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLead(self, request, context):
+        """GetLead returns one lead and its steps. One that no event of a lead names is refused (LEAD_NOT_FOUND). It needs the
+        scope events.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -117,6 +143,16 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.GetConversation,
                     request_deserializer=tallywire_dot_v1_dot_conversation__pb2.GetConversationRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_conversation__pb2.GetConversationResponse.SerializeToString,
+            ),
+            'ListLeads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLeads,
+                    request_deserializer=tallywire_dot_v1_dot_lead__pb2.ListLeadsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_lead__pb2.ListLeadsResponse.SerializeToString,
+            ),
+            'GetLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLead,
+                    request_deserializer=tallywire_dot_v1_dot_lead__pb2.GetLeadRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_lead__pb2.GetLeadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -230,6 +266,60 @@ class DirectoryService(object):
             '/tallywire.v1.DirectoryService/GetConversation',
             tallywire_dot_v1_dot_conversation__pb2.GetConversationRequest.SerializeToString,
             tallywire_dot_v1_dot_conversation__pb2.GetConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLeads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/ListLeads',
+            tallywire_dot_v1_dot_lead__pb2.ListLeadsRequest.SerializeToString,
+            tallywire_dot_v1_dot_lead__pb2.ListLeadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/GetLead',
+            tallywire_dot_v1_dot_lead__pb2.GetLeadRequest.SerializeToString,
+            tallywire_dot_v1_dot_lead__pb2.GetLeadResponse.FromString,
             options,
             channel_credentials,
             insecure,

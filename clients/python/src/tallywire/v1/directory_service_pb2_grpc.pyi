@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 import tallywire.v1.agent_pb2
 import tallywire.v1.conversation_pb2
+import tallywire.v1.lead_pb2
 import typing
 
 _T = typing.TypeVar("_T")
@@ -51,6 +52,20 @@ class DirectoryServiceStub:
     (CONVERSATION_NOT_FOUND).
     """
 
+    ListLeads: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.lead_pb2.ListLeadsRequest,
+        tallywire.v1.lead_pb2.ListLeadsResponse,
+    ]
+    """ListLeads returns a page of the organization's leads. It needs the scope events."""
+
+    GetLead: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.lead_pb2.GetLeadRequest,
+        tallywire.v1.lead_pb2.GetLeadResponse,
+    ]
+    """GetLead returns one lead and its steps. One that no event of a lead names is refused (LEAD_NOT_FOUND). It needs the
+    scope events.
+    """
+
 class DirectoryServiceAsyncStub:
     """DirectoryService lists what figures are about, one by one. Answers hold whatever was acknowledged before the question.
     Pages go by the last row that was looked at: rows that come in between two pages move no others. A call fails as those
@@ -81,6 +96,20 @@ class DirectoryServiceAsyncStub:
     ]
     """GetConversation returns one conversation and its events. One that no event has ever carried is refused
     (CONVERSATION_NOT_FOUND).
+    """
+
+    ListLeads: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.lead_pb2.ListLeadsRequest,
+        tallywire.v1.lead_pb2.ListLeadsResponse,
+    ]
+    """ListLeads returns a page of the organization's leads. It needs the scope events."""
+
+    GetLead: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.lead_pb2.GetLeadRequest,
+        tallywire.v1.lead_pb2.GetLeadResponse,
+    ]
+    """GetLead returns one lead and its steps. One that no event of a lead names is refused (LEAD_NOT_FOUND). It needs the
+    scope events.
     """
 
 class DirectoryServiceServicer(metaclass=abc.ABCMeta):
@@ -121,6 +150,24 @@ class DirectoryServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[tallywire.v1.conversation_pb2.GetConversationResponse, collections.abc.Awaitable[tallywire.v1.conversation_pb2.GetConversationResponse]]:
         """GetConversation returns one conversation and its events. One that no event has ever carried is refused
         (CONVERSATION_NOT_FOUND).
+        """
+
+    @abc.abstractmethod
+    def ListLeads(
+        self,
+        request: tallywire.v1.lead_pb2.ListLeadsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.lead_pb2.ListLeadsResponse, collections.abc.Awaitable[tallywire.v1.lead_pb2.ListLeadsResponse]]:
+        """ListLeads returns a page of the organization's leads. It needs the scope events."""
+
+    @abc.abstractmethod
+    def GetLead(
+        self,
+        request: tallywire.v1.lead_pb2.GetLeadRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.lead_pb2.GetLeadResponse, collections.abc.Awaitable[tallywire.v1.lead_pb2.GetLeadResponse]]:
+        """GetLead returns one lead and its steps. One that no event of a lead names is refused (LEAD_NOT_FOUND). It needs the
+        scope events.
         """
 
 def add_DirectoryServiceServicer_to_server(servicer: DirectoryServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -285,6 +285,18 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     definition are being counted, else the period begins before complete_from. Metadata: metric, progress or complete_from
     (RFC 3339).
     """
+    ERROR_REASON_FUNNEL_EXISTS: _ErrorReason.ValueType  # 140
+    """ALREADY_EXISTS. The organization has a saved funnel of this name, or one was saved with this request_id that is not
+    the same. Metadata: funnel.
+    """
+    ERROR_REASON_FUNNEL_NOT_FOUND: _ErrorReason.ValueType  # 141
+    """NOT_FOUND. The organization has no saved funnel of this name. Metadata: funnel."""
+    ERROR_REASON_FUNNEL_LIMIT: _ErrorReason.ValueType  # 142
+    """RESOURCE_EXHAUSTED without RetryInfo. The organization has as many saved funnels as it may have: delete one.
+    Metadata: limit.
+    """
+    ERROR_REASON_LEAD_NOT_FOUND: _ErrorReason.ValueType  # 143
+    """NOT_FOUND. No event of a lead has ever named this lead_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -556,4 +568,16 @@ ERROR_REASON_CUSTOM_METRIC_INCOMPLETE: ErrorReason.ValueType  # 114
 definition are being counted, else the period begins before complete_from. Metadata: metric, progress or complete_from
 (RFC 3339).
 """
+ERROR_REASON_FUNNEL_EXISTS: ErrorReason.ValueType  # 140
+"""ALREADY_EXISTS. The organization has a saved funnel of this name, or one was saved with this request_id that is not
+the same. Metadata: funnel.
+"""
+ERROR_REASON_FUNNEL_NOT_FOUND: ErrorReason.ValueType  # 141
+"""NOT_FOUND. The organization has no saved funnel of this name. Metadata: funnel."""
+ERROR_REASON_FUNNEL_LIMIT: ErrorReason.ValueType  # 142
+"""RESOURCE_EXHAUSTED without RetryInfo. The organization has as many saved funnels as it may have: delete one.
+Metadata: limit.
+"""
+ERROR_REASON_LEAD_NOT_FOUND: ErrorReason.ValueType  # 143
+"""NOT_FOUND. No event of a lead has ever named this lead_id."""
 global___ErrorReason = ErrorReason
