@@ -20,6 +20,8 @@ from server.ingest.pipeline import Ingest
 from server.lifecycle import garbage_collection, preconditions
 from server.lifecycle.database_watch import DatabaseState, DatabaseWatch
 from server.lifecycle.stop import Stop
+from server.privacy.erasures import Erasures
+from server.privacy.export import UserExports
 from server.projections.projector import Projector
 from server.query.custom_definitions import CustomDefinitions
 from server.query.event_list import EventListing
@@ -42,6 +44,7 @@ from server.rpc.funnel_service import FunnelService
 from server.rpc.gate import Gate
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
+from server.rpc.privacy_service import PrivacyService
 from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import FIELD_SCOPES, SCOPES, Services
 from server.settings import Settings
@@ -113,6 +116,7 @@ class Running:
             on_commit=self._after_commit,
             concurrency=settings.ingest_connections,
             distinct=Limits.from_settings(settings),
+            digest=self._secrets.erased_user,
         )
         self.projector = Projector(database, on_revision=self._after_commit)
         self._admission = Admission(
@@ -152,7 +156,11 @@ class Running:
         events = EventService(
             self._ingest,
             Corrector(
-                self.database, self._clock, on_commit=self._after_commit, distinct=Limits.from_settings(settings)
+                self.database,
+                self._clock,
+                on_commit=self._after_commit,
+                distinct=Limits.from_settings(settings),
+                digest=self._secrets.erased_user,
             ),
             queries,
             self._admission,
@@ -174,6 +182,10 @@ class Running:
             funnels=FunnelService(queries, FunnelDefinitions(self.database, queries)),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
             audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),
+            privacy=PrivacyService(
+                Erasures(self.database, self._secrets, self._wakeups.tasks),
+                UserExports(self.database, self._secrets, self.projector),
+            ),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             health=health.aio.HealthServicer(),
         )

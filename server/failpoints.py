@@ -23,6 +23,8 @@ Name = Literal[
     "projection_before_commit",
     "projection_after_commit",
     "task_after_work",
+    "erasure_before_commit",
+    "erasure_after_commit",
 ]
 NAMES: tuple[Name, ...] = get_args(Name)
 EXIT_CODE = 137  # that of a process that was killed

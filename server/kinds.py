@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from server.ingest.idle import IdleConversations
+from server.privacy import erasing
+from server.privacy.erasing import Erasing
 from server.projections.projector import Projector
 from server.rollups import audit, sweep
 from server.rollups.member_numbers import Limits
@@ -31,7 +33,8 @@ def known(
     idle = IdleConversations(distinct=distinct, on_commit=on_commit, projector=projector)
     pairs = PairFigures(distinct=distinct or Limits(), on_commit=on_commit)
     own = (_idle_conversations(idle), _pair_figures(pairs), _custom_metric_history(CustomMetricHistory(on_commit)))
-    return Kinds((*_housekeeping(update_window), *_checks(give_way), *own), _SCHEDULES)
+    people = erasing.kinds(Erasing(on_commit=on_commit, projector=projector))
+    return Kinds((*_housekeeping(update_window), *_checks(give_way), *own, *people), _SCHEDULES)
 
 
 def _custom_metric_history(history: CustomMetricHistory) -> Kind:
@@ -131,6 +134,7 @@ _SCHEDULES = (
     Schedule(name="idle_conversations", kind="idle_conversations", cron="* * * * *"),
     Schedule(name="pair_figures", kind="pair_figures", cron="* * * * *"),
     Schedule(name="custom_metric_history", kind="custom_metric_history", cron="* * * * *"),
+    Schedule(name="unfinished_erasures", kind="unfinished_erasures", cron="50 * * * *"),
     Schedule(name=audit.SCHEDULE, kind="audit", cron="*/10 * * * *"),
     Schedule(name="hourly_rollups", kind="hourly_rollups", cron="5 * * * *", per_organization=True),
     Schedule(name="daily_rollups", kind="daily_rollups", cron="0 1 * * *", per_organization=True),

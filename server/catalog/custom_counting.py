@@ -18,7 +18,14 @@ from server import histogram
 from server.catalog import cells, dimensions
 from server.catalog.cells import OTHER, Cell, CellKey, Cells
 from server.catalog.counting import Overflow
-from server.catalog.custom_metrics import MAX_VALUE_BYTES, CustomMetric, KeptMetric, Path, ValueFilter
+from server.catalog.custom_metrics import (
+    MAX_VALUE_BYTES,
+    CustomMetric,
+    KeptMetric,
+    Path,
+    ValueFilter,
+    dimension_of,
+)
 from server.catalog.metrics import Aggregation
 from server.events.event import Event
 
@@ -36,6 +43,11 @@ class ValueKey(NamedTuple):
     metric: int
     is_dimension: bool
     value: str
+
+    @property
+    def dimension_number(self) -> int:
+        """Returns the number of the metric's own dimension."""
+        return dimension_of(self.metric)
 
 
 class TakenValue(NamedTuple):
@@ -90,20 +102,20 @@ def taken(metrics: Sequence[KeptMetric], events: Sequence[Event]) -> AllTaken:
 
 def _take(found: AllTaken, metric: KeptMetric, place: int, detail: object, properties: object) -> None:
     own = metric.definition
-    if own.filter is not None and not _holds(own.filter, _at(own.filter.path, detail, properties)):
+    if own.filter is not None and not _holds(own.filter, at(own.filter.path, detail, properties)):
         return
-    told = 0 if own.value is None else _at(own.value, detail, properties)
+    told = 0 if own.value is None else at(own.value, detail, properties)
     if told is None:
         return
     value = _value(own, told)
     if value is None:
         found.not_numbers[metric.number] = found.not_numbers.get(metric.number, 0) + 1
         return
-    label = "" if own.dimension is None else _label(_at(own.dimension, detail, properties))
+    label = "" if own.dimension is None else label_of(at(own.dimension, detail, properties))
     found.each.append(TakenValue(metric, place, value, label))
 
 
-def _at(path: Path, detail: object, properties: object) -> object:
+def at(path: Path, detail: object, properties: object) -> object:
     """Returns the value at a path; None where there is none."""
     found = detail if path.is_detail else properties
     for key in path.keys:
@@ -127,8 +139,8 @@ def _value(own: CustomMetric, told: object) -> int | str | None:
     if own.aggregation is Aggregation.COUNT:
         return 0
     if own.aggregation is Aggregation.UNIQUE:
-        text = _text(told)
-        return None if text is None else hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+        text = text_of(told)
+        return None if text is None else digest_of(text)
     if isinstance(told, bool) or not isinstance(told, int | Decimal) or not -_BEYOND < told < _BEYOND:
         return None
     number = int(Decimal(told).scaleb(own.decimals).to_integral_value(ROUND_HALF_EVEN))
@@ -136,7 +148,20 @@ def _value(own: CustomMetric, told: object) -> int | str | None:
     return number if least <= number <= most else None
 
 
-def _text(told: object) -> str | None:
+def digest_of(text: str) -> str:
+    """Returns the digest by which a value is told apart from others."""
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def counts(own: CustomMetric, detail: object, properties: object) -> bool:
+    """Returns whether a metric counts an event of one of its types."""
+    if own.filter is not None and not _holds(own.filter, at(own.filter.path, detail, properties)):
+        return False
+    told = 0 if own.value is None else at(own.value, detail, properties)
+    return told is not None and _value(own, told) is not None
+
+
+def text_of(told: object) -> str | None:
     """Returns a text, a number, true or false as text; None for anything else."""
     match told:
         case str():
@@ -149,9 +174,9 @@ def _text(told: object) -> str | None:
             return None
 
 
-def _label(told: object) -> str:
+def label_of(told: object) -> str:
     """Returns the value of a metric's own dimension under which something counts; empty: none."""
-    text = _text(told) or ""
+    text = text_of(told) or ""
     has_controls = any(character < " " or "\x7f" <= character <= "\x9f" for character in text)
     return OTHER if has_controls or len(text.encode()) > MAX_VALUE_BYTES else text
 

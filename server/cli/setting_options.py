@@ -10,6 +10,7 @@ import typer
 from server.organizations.errors import InvalidSetting
 from server.organizations.setting import (
     UNLIMITED,
+    Choice,
     CurrencyCode,
     DayName,
     Flag,
@@ -61,6 +62,8 @@ def _annotation(setting: Setting) -> Any:
             return Annotated[str | None, typer.Option(setting.option, metavar="CODE", help=text)]
         case DayName():
             return Annotated[str | None, typer.Option(setting.option, metavar="DAY", help=text)]
+        case Choice():
+            return Annotated[str | None, typer.Option(setting.option, metavar="WORD", help=text)]
 
 
 def help_text(setting: Setting) -> str:
@@ -141,3 +144,5 @@ def _values(setting: Setting) -> str:
             return "a code of ISO 4217"
         case DayName():
             return "monday to sunday"
+        case Choice():
+            return " or ".join(setting.kind.words)

@@ -8,7 +8,7 @@ when they come to that revision: see server/projections/corrections.py.
 import enum
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server import errors, failpoints, timerange
 from server.admission.query_slots import QuerySlots
@@ -17,12 +17,16 @@ from server.catalog.cells import Cells
 from server.catalog.dimensions import Dimension
 from server.clock import Clock
 from server.errors import Reason, Refused, Rejection
-from server.events import rules
+from server.events import erased, rules
 from server.events.event import Event, is_made
 from server.events.lead import LeadEvent
+from server.ingest.results import ERASED
 from server.organizations.audit_trail import Actor, Entry
-from server.rollups import member_numbers
+from server.organizations.settings import REFUSE
+from server.rollups import erased_users, member_numbers
+from server.rollups.erased_users import Digest, ErasuresChanged
 from server.rollups.member_numbers import Limits, NumberCache
+from server.store import erased_users as stored_erased
 from server.store import events as stored_events
 from server.store import fewer_members, members, organizations, replaced_events, rollups, statuses, updates
 from server.store.database import Database, Driver, is_locked_out
@@ -59,6 +63,7 @@ class Correction:
     event_key: bytes
     event: Event | None
     has_time: bool = True
+    is_refused: bool = False  # since it is of a user who was erased
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +84,22 @@ class Corrected:
 
 
 class Corrector:
-    """Corrects and retracts events of all organizations."""
+    """Corrects and retracts events of all organizations. digest tells which users were erased."""
 
     def __init__(
-        self, database: Database, clock: Clock, *, on_commit: Callable[[int], None], distinct: Limits | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        on_commit: Callable[[int], None],
+        distinct: Limits | None = None,
+        digest: Digest | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._on_commit = on_commit
         self._distinct = distinct
+        self._digest = digest
         self._slots = QuerySlots(_AT_ONCE, limit=_MOST_WAITING, limit_each=_MOST_WAITING_EACH)
 
     async def correct(
@@ -102,18 +114,23 @@ class Corrector:
             return Corrected(results=(), revision=0)
         note = Note(reason=reason, key_id=principal.key_id)
         async with self._slots.slot(principal):
-            return await self._correct_all(principal.organization_id, corrections, note, by)
+            refuses = principal.settings.erased_user_events == REFUSE
+            return await self._correct_all(principal.organization_id, corrections, note, by, refuses=refuses)
 
     async def _correct_all(
-        self, organization_id: int, corrections: Sequence[Correction], note: Note, by: Actor
+        self, organization_id: int, corrections: Sequence[Correction], note: Note, by: Actor, *, refuses: bool
     ) -> Corrected:
         """Corrects events, again and again while others hold what it needs."""
         wanted = sorted(corrections, key=lambda one: one.event_key)
         before: Mapping[bytes, StoredEvent] = {}
-        numbers = NumberCache(self._distinct, capacity=_FEW)
+        numbers = NumberCache(self._distinct, capacity=_FEW, digest=self._digest)
         while True:
             try:
-                done = await self._correct(organization_id, wanted, before, numbers, note, by)
+                obeyed = _obeyed(organization_id, wanted, numbers, refuses=refuses)
+                done = await self._correct(organization_id, obeyed, before, numbers, note, by)
+            except ErasuresChanged:
+                async with self._database.ingest() as driver:
+                    await numbers.learn_erasures(driver, organization_id)
             except _Others as others:
                 before = others.stored
                 if others.declared is not None:
@@ -159,6 +176,8 @@ class Corrector:
                     widened_until=widened_until,
                 )
                 revision = await transaction.run(slots.recency(rules.microseconds(self._clock.now())), note)
+                if known.erasures != revision.erasures:
+                    raise ErasuresChanged([organization_id])
                 if known.numbers.pairs != pairs.counted(revision.pairs):
                     raise _Others(stored, revision.pairs)
                 await audit_trail.record(driver, organization_id, _entry(changed, revision, note, by))
@@ -168,6 +187,22 @@ class Corrector:
             self._on_commit(organization_id)
         results = [_result(one, rejections.get(one.event_key), is_changed=one in changed) for one in wanted]
         return Corrected(results=results, revision=revision.number if revision else 0)
+
+
+def _obeyed(
+    organization_id: int, wanted: Sequence[Correction], numbers: NumberCache, *, refuses: bool
+) -> Sequence[Correction]:
+    """Returns corrections without erased people, as far as those are known, as ingest stores events without them."""
+    users = erased_users.user_ids([one.event for one in wanted if one.event is not None])
+    aliases = numbers.aliases(organization_id, users)
+    if not aliases:
+        return wanted
+    return [
+        replace(one, event=erased.under_alias(one.event, alias), is_refused=refuses)
+        if one.event is not None and (alias := aliases.get(one.event.user_id)) is not None
+        else one
+        for one in wanted
+    ]
 
 
 def _entry(changed: Sequence[Correction], revision: Revision, note: Note, by: Actor) -> Entry:
@@ -226,9 +261,11 @@ async def _unsupported(
     driver: Driver, organization_id: int, candidates: Sets, events: Collection[Event], pairs: tuple[Dimension, ...]
 ) -> Sets:
     """Returns those of the members that no raw event speaks of any more. events are those that have spoken of them."""
+    being_erased = await stored_erased.running(driver, organization_id)  # with two names and one number
     for bucket in sorted({key.bucket for key in candidates}):
         mine = [event for event in events if event.bucket == bucket]
         users, agents = {event.user_id for event in mine} - {""}, {event.agent_id for event in mine} - {""}
+        users |= {name for both in being_erased.items() if not users.isdisjoint(both) for name in both}
         async for portion in replaced_events.of_members(driver, organization_id, bucket, users, agents):
             numbers = await _numbers(driver, organization_id, portion, pairs)
             candidates = fewer_members.without(candidates, fewer_members.of_cells(counting.of_events(portion, numbers)))
@@ -295,8 +332,8 @@ async def _rejections(
     told: dict[bytes, list[Event]] = {}
     for one in wanted:
         before = stored.get(one.event_key)
-        if before is None:
-            found[one.event_key] = _NOT_FOUND
+        if before is None or one.is_refused:
+            found[one.event_key] = ERASED if before is not None else _NOT_FOUND
             continue
         events = [before.event] if one.event is None else [before.event, _timed(one.event, one, stored)]
         if any(is_made(event.event_key) or event.event_type in _PROFILE for event in events):

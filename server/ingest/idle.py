@@ -19,6 +19,7 @@ from server.events.event import Event
 from server.ingest import write
 from server.ingest.write import OrganizationEvents
 from server.projections.projector import Projector
+from server.rollups.erased_users import ErasuresChanged
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import activity, organizations
 from server.store.database import is_locked_out
@@ -65,7 +66,10 @@ class IdleConversations:
         """Ends idle conversations of an organization, and returns how many."""
         if not await _follow(projector, organization_id):
             return 0
+        # The numbers are not kept: nobody would tell this process that the database was restored.
+        numbers = NumberCache(self.distinct)
         async with work.database.transaction() as driver:
+            await numbers.learn_erasures(driver, organization_id)  # before ids are read
             found = await activity.idle(driver, organization_id, work.now - timedelta(minutes=minutes), BATCH)
         if not found:
             return 0
@@ -73,8 +77,9 @@ class IdleConversations:
         part = OrganizationEvents(organization_id=organization_id, events=ends, quota=0, is_metered=False)
         recency = slots.recency(rules.microseconds(work.now))
         try:
-            # The numbers are not kept: nobody would tell this process that the database was restored.
-            committed = await write.store(work.database, NumberCache(self.distinct), [part], recency)
+            committed = await write.store(work.database, numbers, [part], recency, may_learn=False)
+        except ErasuresChanged:
+            return 0  # one of the ids that were read may be of a user who was erased; the next task reads again
         finally:
             self.on_commit(organization_id)  # also if the answer to a commit was lost
         await _follow(projector, organization_id)

@@ -26,6 +26,7 @@ from server.ingest.results import Submission, WriteOutcome
 from server.ingest.scheduler import OrganizationQueue, Scheduler, TakenCalls, WaitingCall, WriteBatch
 from server.ingest.write import Committed, OrganizationEvents, Step
 from server.rollups import member_numbers
+from server.rollups.erased_users import Digest
 from server.rollups.member_numbers import NumberCache
 from server.store.database import Database
 from server.tenancy.limits import OrganizationLimits
@@ -39,7 +40,7 @@ _NO_LIMITS = OrganizationLimits()
 
 
 class Ingest:
-    """Stores events for all organizations of this process."""
+    """Stores events for all organizations of this process. digest tells which users were erased."""
 
     def __init__(
         self,
@@ -50,11 +51,12 @@ class Ingest:
         on_commit: Callable[[int], None],
         concurrency: int,
         distinct: member_numbers.Limits | None = None,
+        digest: Digest | None = None,
     ) -> None:
         self._database = database
         self._arrivals = arrivals
         self._clock = clock
-        self._numbers = NumberCache(distinct)
+        self._numbers = NumberCache(distinct, digest=digest)
         self._on_commit = on_commit
         self.quotas = Quotas(database)
         self._scheduler = Scheduler(concurrency, self._may_join)
@@ -344,6 +346,7 @@ def _part(taken: TakenCalls, events: Sequence[Event]) -> OrganizationEvents:
         organization_id=taken.queue.organization_id,
         events=list(results.distinct(events).values()),
         quota=taken.queue.limits.monthly_events,
+        refuses_erased=taken.queue.limits.refuses_erased_users,
     )
 
 

@@ -46,6 +46,11 @@ _CONFLICT = Rejection(
     field="event_id",
 )
 REFUSED = Rejection(reason=Reason.INVALID_VALUE, message="the event holds a value that cannot be stored")
+ERASED = Rejection(
+    reason=Reason.USER_ERASED,
+    message="this person was erased, and the organization refuses their later events",
+    field="user_id",
+)
 OVER_QUOTA = Rejection(reason=Reason.EVENT_QUOTA, message="the events of this month are used up")
 
 
@@ -78,6 +83,7 @@ class WriteOutcome:
     def add(self, committed: Committed, events: Sequence[Event]) -> None:
         """Takes in what a transaction did with some of the events, which are distinct."""
         self.revision = max(self.revision, committed.revision)
+        self.refused.update(dict.fromkeys(committed.refused, ERASED))
         self.fingerprints |= committed.stored
         all_new = len(committed.new) == len(events)
         new = events if all_new else [event for event in events if event.event_key in committed.new]

@@ -167,7 +167,24 @@ class DayName:
         return str(value)
 
 
-Kind: TypeAlias = ZoneName | Flag | WholeNumber | Names | PairNames | CurrencyCode | DayName
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of some words."""
+
+    words: tuple[str, ...]
+
+    def checked(self, setting: str, value: Any) -> str:
+        """Returns the word."""
+        if value not in self.words:
+            raise InvalidSetting(setting, f"{value!r} is none of {', '.join(self.words)}")
+        return str(value)
+
+    def shown(self, value: Any) -> str:
+        """Returns the value for people."""
+        return str(value)
+
+
+Kind: TypeAlias = ZoneName | Flag | WholeNumber | Names | PairNames | CurrencyCode | DayName | Choice
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

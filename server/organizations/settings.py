@@ -11,6 +11,7 @@ from typing import Any
 from server.catalog import pairs as declared_pairs
 from server.organizations import assumptions, setting
 from server.organizations.setting import (
+    Choice,
     CurrencyCode,
     DayName,
     Flag,
@@ -23,6 +24,7 @@ from server.organizations.setting import (
     entry,
 )
 
+PSEUDONYMOUS, REFUSE = "pseudonymous", "refuse"  # what becomes of later events of erased people
 _DAYS = WholeNumber(least=1, most=36_500, unset="for ever", unit=" days")
 _RATE = WholeNumber(least=0, most=2**62, unset="no price")
 
@@ -139,6 +141,12 @@ class OrganizationSettings:
         "Minutes without any event after which the service ends a conversation.",
         changeable=True,
         heading="IDLE AFTER",
+    )
+    erased_user_events: str = entry(
+        PSEUDONYMOUS,
+        Choice(words=(PSEUDONYMOUS, REFUSE)),
+        "Whether later events of an erased person are stored without the person, or refused.",
+        changeable=True,
     )
     secret_keys: tuple[str, ...] = entry(
         (),

@@ -31,6 +31,7 @@ from server.store.updates import Update
 _PAUSE, _LONGEST_PAUSE = 8.0, 0.1  # after reading, in multiples of its duration, and in seconds
 _PAGE_REVISIONS, _PAGE_EVENTS, _PAGE_COUNTERS = 2000, 2500, 50_000  # read at once
 _CATCH_UP_PAGES = 4  # beyond these, subscribers read by themselves
+_FORGET_PULSES = 5  # longer than a page takes to read
 _READER_EVENTS, _READER_COUNTERS = 1000, 10_000  # that a reader gets at a time
 
 
@@ -74,6 +75,7 @@ class Hub:
         self._next_epoch: str | None = None
         self._pages = 0  # in a row that did not reach the newest revision
         self._readers, self._event_readers = 0, 0
+        self._erasures = self._forget = 0
         self.revision = 0  # the newest one that readers of updates can have
 
     @property
@@ -124,6 +126,16 @@ class Hub:
         if revision != self.revision:
             self.look()
         self._views.advance(revision, at)
+
+    def obey(self, erasures: int) -> None:
+        """Forgets the updates that are cached where what is known of erased users has changed: they may have their
+        events. What was being read meanwhile may come into the cache a moment later, so it does so for some time.
+        """
+        if erasures != self._erasures:
+            self._erasures, self._forget = erasures, _FORGET_PULSES
+        if self._forget:
+            self._forget -= 1
+            self._recent.forget()
 
     def wake(self) -> None:
         """Wakes every subscriber that waits for news."""

@@ -161,7 +161,9 @@ class Hubs:
             for (organization_id, _), entry in list(self._entries.items()):
                 if entry.started.done():
                     entry.hub.set_epoch(epoch)
-                    entry.hub.advance(revisions.get(organization_id, 0), at)
+                    newest = revisions.get(organization_id, updates.Newest(0, 0))
+                    entry.hub.advance(newest.revision, at)
+                    entry.hub.obey(newest.erasures)
 
     def set_epoch(self, epoch: str) -> None:
         """Ends subscriptions of other epochs than this one, and forgets their states."""

@@ -11,6 +11,7 @@ from server.catalog.counting import Overflow
 from server.catalog.dimensions import Dimension
 from server.events import rules
 from server.events.event import Event
+from server.rollups.erased_users import Digest, ErasedUsers, ErasuresChanged
 from server.settings import Settings
 from server.store import members
 from server.store.database import Driver
@@ -61,6 +62,7 @@ class Known:
     numbers: counting.Numbers
     organization_id: int
     learned: Learned
+    erasures: int  # how often what was known of erased users had changed
 
 
 @dataclass(slots=True)
@@ -154,14 +156,18 @@ def _overflow(shelves: Mapping[int, _Shelf]) -> Overflow:
 
 
 class NumberCache:
-    """Remembers what is durable. It never changes, so nothing can make an entry wrong.
+    """Remembers what is durable. It never changes, so nothing can make an entry wrong, but the erasure of a user: with
+    that all users of the organization are forgotten, so that one that is remembered is never an erased one.
 
     There are two generations. What is learned goes into the younger one, and so does what is found in the older one;
     when the younger one is full it becomes the older one, and what nobody has asked for meanwhile is forgotten at once.
     """
 
-    def __init__(self, limits: Limits | None = None, *, capacity: int = _CAPACITY) -> None:
+    def __init__(
+        self, limits: Limits | None = None, *, capacity: int = _CAPACITY, digest: Digest | None = None
+    ) -> None:
         self._limits = limits or Limits()
+        self._erased = ErasedUsers(digest)
         self._capacity = capacity // 2  # of each generation
         self._young: _Generation = {}
         self._old: _Generation = {}
@@ -173,27 +179,54 @@ class NumberCache:
         """Returns how many members are remembered."""
         return sum(len(shelf.numbers) for generation in (self._young, self._old) for shelf in generation.values())
 
-    async def of_all(self, driver: Driver, events: Mapping[int, Sequence[Event]]) -> dict[int, Known]:
+    def erasures(self, organization_id: int) -> int:
+        """Returns how often what is known here of an organization's erased users had changed."""
+        return self._erased.of(organization_id).count
+
+    def aliases(self, organization_id: int, user_ids: set[str]) -> dict[str, str]:
+        """Returns the aliases of those of the users that were erased, as far as that is known here."""
+        if not self.erasures(organization_id):
+            return {}
+        for generation in (self._young, self._old):
+            if (shelf := generation.get((organization_id, dimensions.USER_KIND))) is not None:
+                user_ids = user_ids - shelf.numbers.keys()
+        return self._erased.aliases(organization_id, user_ids)
+
+    async def learn_erasures(self, driver: Driver, organization_id: int) -> None:
+        """Reads what is new of an organization's erased users, and forgets its users."""
+        await self._erased.learn(driver, organization_id)
+        forgotten = self._young.pop((organization_id, dimensions.USER_KIND), _EMPTY)
+        self._size -= len(forgotten.numbers)
+        self._old.pop((organization_id, dimensions.USER_KIND), None)
+
+    async def of_all(
+        self, driver: Driver, events: Mapping[int, Sequence[Event]], erasures: Mapping[int, int] | None = None
+    ) -> dict[int, Known]:
         """What is known of every id of the events, by organization; those that are new are enrolled, in a transaction
         of its own and at most two round trips for all organizations, as long as no other server enrols ids of theirs.
+        ErasuresChanged where more is known of erased users than here.
 
         An enrolment without events costs nothing, so it does not matter whether the events are stored afterwards. They
         have to be stored on the same connection: a crash of the database may take what is learned, and then takes both.
+        erasures is with which knowledge of erased users the events were prepared, unless with the present one.
         """
         counted = {organization_id: self._pairs_of(organization_id) for organization_id in events}
+        if erasures is None:
+            erasures = {organization_id: self.erasures(organization_id) for organization_id in events}
         shelves: dict[int, dict[int, _Shelf]] = {organization_id: {} for organization_id in events}
         learned: dict[int, dict[members.Key, Member]] = {organization_id: {} for organization_id in events}
-        await self._look_up(driver, {one: ids_of(some) for one, some in events.items()}, shelves, learned)
+        await self._look_up(driver, {one: ids_of(some) for one, some in events.items()}, shelves, learned, erasures)
         of_pairs = {
             organization_id: ids_of_pairs(some, counted[organization_id], _overflow(shelves[organization_id]))
             for organization_id, some in events.items()
         }
-        await self._look_up(driver, of_pairs, shelves, learned)
+        await self._look_up(driver, of_pairs, shelves, learned, erasures)
         return {
             organization_id: Known(
                 numbers=_numbers(found, counted[organization_id]),
                 organization_id=organization_id,
                 learned=learned[organization_id],
+                erasures=erasures[organization_id],
             )
             for organization_id, found in shelves.items()
         }
@@ -204,6 +237,7 @@ class NumberCache:
         wanted: Mapping[int, _Ids],
         shelves: Mapping[int, dict[int, _Shelf]],
         learned: Mapping[int, dict[members.Key, Member]],
+        erasures: Mapping[int, int],
     ) -> None:
         """Adds what is known of ids, by organization, and enrols those that are new."""
         missing: dict[int, list[Candidate]] = {}
@@ -214,7 +248,10 @@ class NumberCache:
                 missing[organization_id] = [self._limits.candidate(*key) for key in unknown]
         if not missing:
             return
-        for organization_id, some_learned in (await members.enrol(driver, missing)).items():
+        enrolled = await members.enrol(driver, missing, erasures)
+        if left_out := [one for one, some in missing.items() if len(enrolled[one]) < len(some)]:
+            raise ErasuresChanged(left_out)
+        for organization_id, some_learned in enrolled.items():
             learned[organization_id].update(some_learned)
             for (kind, external_id), member in some_learned.items():
                 shelves[organization_id][kind].put(external_id, member)
@@ -232,11 +269,14 @@ class NumberCache:
     def forget(self) -> None:
         """Forgets everything: after a restore to an earlier point, which takes back what was durable."""
         self._young, self._old, self._size = {}, {}, 0
+        self._erased.forget()
 
     def keep(self, known: "Known") -> None:
         """Remembers what was learned. To be called once a later transaction is durable, and so what it says is too."""
+        is_current = known.erasures == self.erasures(known.organization_id)
         for (kind, external_id), member in known.learned.items():
-            self._put(known.organization_id, kind, external_id, member)
+            if is_current or kind != dimensions.USER_KIND:  # else it may be of a user who was erased since
+                self._put(known.organization_id, kind, external_id, member)
 
     def _put(self, organization_id: int, kind: int, external_id: str, member: Member) -> None:
         if self._size >= self._capacity:

@@ -4,7 +4,7 @@ import json
 
 from google.protobuf import timestamp_pb2
 
-from server.events import rules
+from server.events import erased, rules
 from server.events.event import Event
 from tallywire.v1 import event_pb2
 
@@ -16,7 +16,7 @@ def message(event: Event) -> event_pb2.Event:
         event_type=event.event_type,
         occurred_at=timestamp(event.occurred_at),
         agent_id=event.agent_id,
-        user_id=event.user_id,
+        user_id=erased.shown(event.user_id),
         conversation_id=event.conversation_id,
         channel=event.channel,
         team_id=event.team_id,

@@ -10,7 +10,7 @@ from server import quarters
 from server.catalog import cells, registry
 from server.catalog.cells import OTHER, CellKey
 from server.errors import Reason, Refused
-from server.events import rules
+from server.events import erased, rules
 from server.events.conversation import ConversationSummary
 from server.events.event import Event
 from server.events.outcomes import ClosingKind
@@ -108,7 +108,7 @@ def _conversation(summary: ConversationSummary) -> realtime_service_pb2.Conversa
         conversation_id=summary.conversation_id,
         status=_STATUSES[summary.outcome],
         agent_id=summary.agent_id,
-        user_id=summary.user_id,
+        user_id=erased.shown(summary.user_id),
         channel=summary.channel,
         last_activity_at=event_messages.timestamp(summary.last_activity),
         message_count=summary.messages,

@@ -14,6 +14,7 @@ from server.rpc.event_service import EventService
 from server.rpc.funnel_service import FunnelService
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
+from server.rpc.privacy_service import PrivacyService
 from server.rpc.realtime_service import RealtimeService
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
@@ -33,6 +34,8 @@ from tallywire.v1 import (
     leaderboard_service_pb2_grpc,
     metrics_service_pb2,
     metrics_service_pb2_grpc,
+    privacy_service_pb2,
+    privacy_service_pb2_grpc,
     realtime_service_pb2,
     realtime_service_pb2_grpc,
 )
@@ -45,6 +48,7 @@ _DIRECTORY = directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService
 _FUNNELS = funnel_service_pb2.DESCRIPTOR.services_by_name["FunnelService"]
 _CUSTOM = custom_metric_service_pb2.DESCRIPTOR.services_by_name["CustomMetricService"]
 _AUDIT = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
+_PRIVACY = privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -113,6 +117,7 @@ SCOPES = {
                 "DeleteCustomMetric": Scope.ADMIN,
             },
         ),
+        (_PRIVACY, {"EraseUser": Scope.ADMIN, "GetErasure": Scope.ADMIN, "ExportUser": Scope.ADMIN}),
         (
             _AUDIT,
             {"VerifyMetrics": Scope.READ, "RepairMetrics": Scope.ADMIN, "ListAuditEntries": Scope.ADMIN},
@@ -132,7 +137,18 @@ _NAMES = (
     "",
     *(
         one.full_name
-        for one in (_EVENTS, _METRICS, _LEADERBOARDS, _CAMPAIGNS, _DIRECTORY, _FUNNELS, _CUSTOM, _AUDIT, _REALTIME)
+        for one in (
+            _EVENTS,
+            _METRICS,
+            _LEADERBOARDS,
+            _CAMPAIGNS,
+            _DIRECTORY,
+            _FUNNELS,
+            _CUSTOM,
+            _AUDIT,
+            _PRIVACY,
+            _REALTIME,
+        )
     ),
 )
 
@@ -149,6 +165,7 @@ class Services:
     funnels: FunnelService
     custom_metrics: CustomMetricService
     audit: AuditService
+    privacy: PrivacyService
     realtime: RealtimeService
     health: health.aio.HealthServicer
 
@@ -162,6 +179,7 @@ class Services:
         funnel_service_pb2_grpc.add_FunnelServiceServicer_to_server(self.funnels, server)
         custom_metric_service_pb2_grpc.add_CustomMetricServiceServicer_to_server(self.custom_metrics, server)
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self.audit, server)
+        privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(self.privacy, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         reflection.register((*_NAMES[1:], health.SERVICE_NAME), server)

@@ -103,6 +103,18 @@ async def load(driver: Driver, rows: Rows, topics: Collection[str]) -> dict[str,
     return _by_topic(await driver.fetch(_LOAD, *rows, list(topics)))
 
 
+async def naming(driver: Driver, rows: Rows, user: bytes) -> set[str]:
+    """Returns the topics that keep the digest of a user, and perhaps some others."""
+    found = await driver.fetch(
+        "SELECT topic FROM content_gaps WHERE organization_id = $1 AND version = $2"
+        " AND (position($3::bytea IN users) > 0 OR position($4 IN questions::text) > 0)",
+        *rows,
+        user,
+        user.hex(),
+    )
+    return {row[0] for row in found}
+
+
 def _by_topic(rows: Iterable[asyncpg.Record]) -> dict[str, GapExamples]:
     return {row[0]: _examples(tuple(row)[1:]) for row in rows}
 

@@ -36,13 +36,15 @@ REPLACED = SELECTED.replace("revision", "replaced_revision AS revision", 1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """The organization's commit number, the database's time at which it was taken, the events of that month (UTC) up to
-    and with this revision, and the pairs of dimensions that it has to count, by their numbers.
+    and with this revision, the pairs of dimensions that it has to count, by their numbers, and how often what is known
+    of erased users had changed by then.
     """
 
     number: int
     at: datetime
     month_events: int
     pairs: Sequence[int] = ()
+    erasures: int = 0
 
 
 # In the order of (organization, event key), so that callers cannot deadlock.
@@ -90,7 +92,9 @@ async def next_revisions(driver: Driver, events: Mapping[int, int]) -> dict[int,
     """
     arguments = _NEXT_REVISIONS.arguments(organizations=list(events), events=list(events.values()))
     rows = await driver.fetch(_NEXT_REVISIONS.text, *arguments)
-    return {row[0]: Revision(number=row[1], at=row[2], month_events=row[3], pairs=row[4]) for row in rows}
+    return {
+        row[0]: Revision(number=row[1], at=row[2], month_events=row[3], pairs=row[4], erasures=row[5]) for row in rows
+    }
 
 
 _NEXT_REVISIONS = statements.load("next_revisions")
@@ -118,7 +122,7 @@ def _rows(organization_id: int, revision: Revision, events: Sequence[Event]) -> 
             (
                 head,
                 pack(8, event.occurred_at - _SHIFT, 16, event_key),
-                binary.NULL if event_key[6] >> 4 == 7 else binary.text(event.event_id),
+                binary.NULL if event_key[6] >> 4 == 7 or not event.event_id else binary.text(event.event_id),
                 texts[event.event_type],
                 packed,
                 binary.jsonb(_json(detail)) if detail else binary.NULL,
@@ -152,6 +156,11 @@ def _form(names: tuple[str, ...]) -> str:
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def forget_texts() -> None:
+    """Forgets the ids and types that are kept packed, since one of them may be of a person who was erased."""
+    _texts.clear()
 
 
 async def hold(driver: Driver) -> None:

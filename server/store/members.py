@@ -44,22 +44,28 @@ async def known(driver: Driver, organization_id: int, keys: Collection[Key]) -> 
     return {(row[0], row[1]): Member(row[2], row[3]) for row in rows}
 
 
-_ENROL = statements.load("enrol_members")
+_ENROL = statements.load("enrol_members", USER_KIND=dimensions.USER_KIND)
 _TAKE_TURNS = """
     SELECT FROM member_counters WHERE organization_id = ANY($1::integer[]) ORDER BY organization_id FOR UPDATE
 """
 
 
-async def enrol(driver: Driver, wanted: Mapping[int, Collection[Candidate]]) -> dict[int, dict[Key, Member]]:
+async def enrol(
+    driver: Driver, wanted: Mapping[int, Collection[Candidate]], erasures: Mapping[int, int] | None = None
+) -> dict[int, dict[Key, Member]]:
     """What is known of ids, by organization. Gives a number to every one that has none yet, and decides for good
     whether it has cells of its own. Outside of any transaction.
+
+    erasures is how often what the caller knows of erased users had changed, by organization; 0 where that is missing.
+    Where it has changed since, users that have no number are left out, since one of them may have been erased.
 
     Callers take turns on all servers, organization by organization: each sees what the one before it has decided. A
     number that nobody got is lost, which costs nothing. The commit does not wait for the disk: what is decided comes
     before the events that use it in the write-ahead log, so that it is durable when those are, and without them nobody
     misses it.
     """
-    found = await _enrol(driver, wanted)
+    erasures = erasures or {}
+    found = await _enrol(driver, wanted, erasures)
     late = {
         organization_id: [one for one in candidates if (one.kind, one.external_id) not in found[organization_id]]
         for organization_id, candidates in wanted.items()
@@ -68,12 +74,14 @@ async def enrol(driver: Driver, wanted: Mapping[int, Collection[Candidate]]) -> 
     if late:  # another caller's turn came in between
         async with driver.transaction():
             await driver.execute(_TAKE_TURNS, sorted(late))
-            for organization_id, members in (await _enrol(driver, late)).items():
+            for organization_id, members in (await _enrol(driver, late, erasures)).items():
                 found[organization_id] |= members
     return found
 
 
-async def _enrol(driver: Driver, wanted: Mapping[int, Collection[Candidate]]) -> dict[int, dict[Key, Member]]:
+async def _enrol(
+    driver: Driver, wanted: Mapping[int, Collection[Candidate]], erasures: Mapping[int, int]
+) -> dict[int, dict[Key, Member]]:
     ordered = sorted(
         (organization_id, kind, external_id, limit)
         for organization_id, candidates in wanted.items()
@@ -81,9 +89,11 @@ async def _enrol(driver: Driver, wanted: Mapping[int, Collection[Candidate]]) ->
     )
     organizations, kinds, ids, limits = zip(*ordered, strict=True)
     found: dict[int, dict[Key, Member]] = {organization_id: {} for organization_id in wanted}
-    for organization_id, kind, external_id, number, overflow in await driver.fetch(
-        _ENROL.text, *_ENROL.arguments(organizations=organizations, kinds=kinds, external_ids=ids, limits=limits)
-    ):
+    known = [erasures.get(organization_id, 0) for organization_id in organizations]
+    arguments = _ENROL.arguments(
+        organizations=organizations, kinds=kinds, external_ids=ids, limits=limits, erasures=known
+    )
+    for organization_id, kind, external_id, number, overflow in await driver.fetch(_ENROL.text, *arguments):
         found[organization_id][kind, external_id] = Member(number, overflow)
     return found
 

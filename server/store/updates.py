@@ -11,7 +11,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -121,6 +121,42 @@ def _changes(content: bytes) -> dict[CellKey, dict[int, int]]:
     }
 
 
+_PAGE = 500
+
+
+async def rename(driver: Driver, organization_id: int, names: Mapping[tuple[int, str], str], limit: int) -> int:
+    """Gives values of dimensions, by number and value, other names in what revisions changed, in as many portions of
+    revisions as a limit allows; returns in how many.
+    """
+    place, renamed = (0, -1), 0
+    while renamed < limit:
+        rows = await driver.fetch(
+            "SELECT revision, portion, changes FROM updates"
+            " WHERE organization_id = $1 AND (revision, portion) > ($2, $3) ORDER BY revision, portion LIMIT $4",
+            organization_id,
+            *place,
+            min(_PAGE, limit - renamed),
+        )
+        if not rows:
+            break
+        for revision, portion, content in rows:
+            place = revision, portion
+            changed = [list(one) for one in json.loads(zlib.decompress(content))]
+            if not any((one[0], one[1]) in names for one in changed):
+                continue
+            for one in changed:
+                one[1] = names.get((one[0], one[1]), one[1])
+            await driver.execute(
+                "UPDATE updates SET changes = $4 WHERE organization_id = $1 AND revision = $2 AND portion = $3",
+                organization_id,
+                revision,
+                portion,
+                zlib.compress(_json(changed).encode(), 1),
+            )
+            renamed += 1
+    return renamed
+
+
 async def window(driver: Driver, organization_id: int) -> KeptRevisions:
     """The revisions that are kept of an organization."""
     (row,) = await driver.fetch(
@@ -216,12 +252,24 @@ async def remove_before(driver: Driver, organization_id: int, before: datetime, 
     return statements.rows(removed)
 
 
-async def newest(driver: Driver, organization_ids: Collection[int]) -> tuple[str, datetime, dict[int, int]]:
+class Newest(NamedTuple):
+    """The newest revision of an organization, and how often what is known of its erased users has changed."""
+
+    revision: int
+    erasures: int
+
+
+async def newest(driver: Driver, organization_ids: Collection[int]) -> tuple[str, datetime, dict[int, Newest]]:
     """The epoch, the database's time, and the newest revision of each organization that has one."""
     rows = await driver.fetch(
-        "SELECT epoch::text, clock_timestamp() AS at, organization_id, revision FROM deployment LEFT JOIN revisions"
+        "SELECT epoch::text, clock_timestamp() AS at, organization_id, revision, erasures"
+        " FROM deployment LEFT JOIN revisions"
         " ON organization_id = ANY($1::integer[])",
         list(organization_ids),
     )
-    revisions = {row["organization_id"]: row["revision"] for row in rows if row["organization_id"] is not None}
+    revisions = {
+        row["organization_id"]: Newest(row["revision"], row["erasures"])
+        for row in rows
+        if row["organization_id"] is not None
+    }
     return rows[0]["epoch"], rows[0]["at"], revisions

@@ -20,6 +20,9 @@ _IS_MESSAGE = f"event_type IN ({', '.join(map(repr, event_types.MESSAGES))})"
 _IS_ABOUT_USERS = f"event_type IN ({', '.join(map(repr, event_types.USERS))})"
 _IS_FEEDBACK = "event_type = 'feedback.submitted'"
 _COLUMNS = tuple(one.name for one in dataclasses.fields(DayActivity))
+# What days have, and how more of it is added to a day, in SQL.
+DAY_COLUMNS = ", ".join(_COLUMNS)
+DAYS_ADDED = ", ".join(f"{one} = d.{one} + excluded.{one}" for one in _COLUMNS)
 
 
 def _number(name: str, condition: str) -> str:
@@ -40,17 +43,13 @@ EVENTS = EventReader(
     "user_id IS NOT NULL",
     UserEvent._make,
 )
-_ADD_DAYS = statements.load(
-    "add_user_days",
-    COLUMNS=", ".join(_COLUMNS),
-    ADDED=", ".join(f"{one} = d.{one} + excluded.{one}" for one in _COLUMNS),
-)
+_ADD_DAYS = statements.load("add_user_days", COLUMNS=DAY_COLUMNS, ADDED=DAYS_ADDED)
 _KEEP = (
     statements.load("uncount_user_conversations"),
     statements.load("keep_user_conversations"),
     statements.load(
         "keep_user_days",
-        COLUMNS=", ".join(_COLUMNS),
+        COLUMNS=DAY_COLUMNS,
         REPLACED=", ".join(f"{one} = excluded.{one}" for one in _COLUMNS),
     ),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from server.organizations.setting import UNLIMITED
-from server.organizations.settings import OrganizationSettings
+from server.organizations.settings import REFUSE, OrganizationSettings
 from server.settings import Settings
 
 _LEAST_BURST = 1000  # a full batch
@@ -19,6 +19,7 @@ class OrganizationLimits:
     burst_events: int = UNLIMITED  # what may come at once after a rest
     monthly_events: int = UNLIMITED  # stored in a calendar month of UTC
     weight: int = 1  # its share where organizations compete
+    refuses_erased_users: bool = False  # instead of storing their later events without them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class DefaultLimits:
             burst_events=burst or max(2 * rate, _LEAST_BURST),
             monthly_events=_chosen(settings.monthly_events, self.monthly_events),
             weight=settings.weight,
+            refuses_erased_users=settings.erased_user_events == REFUSE,
         )
 
 

@@ -16,6 +16,7 @@ from tallywire.v1 import (
     funnel_service_pb2,
     leaderboard_service_pb2,
     metrics_service_pb2,
+    privacy_service_pb2,
     realtime_service_pb2,
 )
 
@@ -95,6 +96,7 @@ def test_the_service_config_names_methods_that_exist_and_retries_what_passes() -
             event_service_pb2,
             leaderboard_service_pb2,
             metrics_service_pb2,
+            privacy_service_pb2,
             realtime_service_pb2,
         )
         for service in file.DESCRIPTOR.services_by_name.values()

@@ -6,6 +6,7 @@ import bad_inputs_bytes
 import bad_inputs_events
 import bad_inputs_identity
 import bad_inputs_outage
+import bad_inputs_privacy
 import bad_inputs_questions
 import bad_inputs_streams
 import bad_inputs_subscriptions
@@ -28,6 +29,7 @@ FAMILIES = (
     bad_inputs_events,
     bad_inputs_identity,
     bad_inputs_outage,
+    bad_inputs_privacy,
     bad_inputs_questions,
     bad_inputs_streams,
     bad_inputs_subscriptions,

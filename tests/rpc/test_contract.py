@@ -124,6 +124,7 @@ def test_every_rpc_has_a_scope() -> None:
         "CustomMetricService",
         "DirectoryService",
         "FunnelService",
+        "PrivacyService",
         "RealtimeService",
     )
     methods = {

@@ -150,9 +150,11 @@ async def test_silences_of_an_agent_are_read_from_its_figures_alone(database: Da
 
 
 async def test_ids_are_looked_up_by_their_keys(database: Database, full: int) -> None:
-    enrol = statements.load("enrol_members")
-    given = enrol.arguments(organizations=[full, full], kinds=[2, 1], external_ids=["ada", "new"], limits=[5, None])
-    assert check(await explained(database, enrol.text, given)) == {"members"}
+    enrol = statements.load("enrol_members", USER_KIND=dimensions.USER_KIND)
+    given = enrol.arguments(
+        organizations=[full, full], kinds=[2, 1], external_ids=["ada", "new"], limits=[5, None], erasures=[0, 0]
+    )
+    assert check(await explained(database, enrol.text, given)) == {"members", "revisions"}
 
 
 # Ten organizations, each with enough rows of everything that a sequential scan could seem worth it.

@@ -10,7 +10,7 @@ from server.catalog.dimensions import Dimension
 from server.catalog.figures import Figures
 from server.catalog.metrics import Metric
 from server.errors import Reason, Refused
-from server.events import rules
+from server.events import erased, rules
 from server.query import grouping, metric_names, table
 from server.query.table import Table
 from server.query.table_rows import Row, TableQuestion
@@ -111,7 +111,7 @@ def _pieces(answer: Table, tokens: Tokens) -> Iterator[metrics_service_pb2.Query
 
 def _row(answer: Table, row: Row, tokens: Tokens) -> metrics_service_pb2.MetricRow:
     return metrics_service_pb2.MetricRow(
-        values=row.values,
+        values=map(erased.shown, row.values),
         display_name=row.display_name,
         figures=_values(answer, row.figures),
         series=[_points(answer, name, row.series) for name in answer.metrics if row.series],

@@ -5,6 +5,10 @@
 --   kinds                              smallint[]: what the id is, as in members.MemberKind
 --   external_ids                       text[]
 --   limits                             integer[]: how many of its kind may have cells of their own; NULL for no limit
+--   erasures                           integer[]: how often what the caller knows of erased users had changed; users
+--                                      are not enrolled where it has changed since
+--
+-- USER_KIND is the kind of users.
 --
 -- Enrolling takes turns: whoever enrols ids of an organization advances its counter, and so locks it until the commit.
 -- A turn that was waited for, or that somebody else had since the statement began, shows in the counter: it is not
@@ -15,14 +19,16 @@
 -- than their kind's (none, or 0) are ranked among themselves.
 WITH asked AS MATERIALIZED (
     SELECT a.*, m.number, m.overflow
-    FROM unnest(:organizations::integer[], :kinds::smallint[], :external_ids::text[], :limits::integer[])
-        WITH ORDINALITY AS a(organization_id, kind, external_id, "limit", ordinal)
+    FROM unnest(:organizations::integer[], :kinds::smallint[], :external_ids::text[], :limits::integer[],
+        :erasures::integer[])
+        WITH ORDINALITY AS a(organization_id, kind, external_id, "limit", erasures, ordinal)
     LEFT JOIN LATERAL (SELECT number, overflow FROM members WHERE organization_id = a.organization_id
         AND kind = a.kind AND external_id = a.external_id OFFSET 0) AS m ON true
 ), wanted AS MATERIALIZED (
     SELECT organization_id, kind, external_id, "limit", ordinal,
         row_number() OVER (PARTITION BY organization_id ORDER BY ordinal) AS place
-    FROM asked WHERE number IS NULL
+    FROM asked WHERE number IS NULL AND (kind <> :USER_KIND OR erasures = coalesce(
+        (SELECT r.erasures FROM revisions r WHERE r.organization_id = asked.organization_id), 0))
 ), turns AS (
     INSERT INTO member_counters AS c (organization_id, next_number)
     SELECT organization_id, max(place) FROM wanted

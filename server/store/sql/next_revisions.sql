@@ -7,7 +7,8 @@
 -- The events of the month start anew with the first revision of a month (UTC); revised_at tells which month they are
 -- of. The time is taken when the row is locked, and only once, else a revision could be of one month and count in
 -- another.
--- pairs are those that the revision has to count: nobody declares others while the row is held.
+-- pairs are those that the revision has to count: nobody declares others while the row is held. erasures is how often
+-- what is known of erased users has changed: nobody changes it while the row is held.
 INSERT INTO revisions AS r (organization_id, revision, revised_at, month_events)
 SELECT organization_id, 1, clock_timestamp(), events
 FROM unnest(:organizations::integer[], :events::integer[]) AS given(organization_id, events)
@@ -17,4 +18,4 @@ ON CONFLICT (organization_id) DO UPDATE SET (revision, revised_at, month_events)
         THEN r.month_events ELSE 0 END
     FROM (SELECT greatest(clock_timestamp(), r.revised_at) AS at OFFSET 0) n
 )
-RETURNING organization_id, revision, revised_at, month_events, pairs
+RETURNING organization_id, revision, revised_at, month_events, pairs, erasures

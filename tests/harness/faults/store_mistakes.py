@@ -29,8 +29,10 @@ def _commit_without_waiting() -> None:
 def _set_for_set_local() -> None:
     enrol = members.enrol
 
-    async def wrong(driver: Driver, wanted: Mapping[int, Collection[Candidate]]) -> dict[int, dict[Key, Member]]:
-        found = await enrol(driver, wanted)
+    async def wrong(
+        driver: Driver, wanted: Mapping[int, Collection[Candidate]], erasures: Mapping[int, int] | None = None
+    ) -> dict[int, dict[Key, Member]]:
+        found = await enrol(driver, wanted, erasures)
         await driver.execute("SET synchronous_commit = off")
         return found
 

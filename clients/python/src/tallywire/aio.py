@@ -16,6 +16,7 @@ from tallywire import (
     aio_directory,
     aio_event_lists,
     aio_funnels,
+    aio_privacy,
     aio_questions,
     aio_stream,
     aio_stubs,
@@ -39,7 +40,12 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 
-class AsyncClient(aio_questions.AsyncQuestions, aio_directory.AsyncDirectory, aio_event_lists.AsyncEventLists):
+class AsyncClient(
+    aio_questions.AsyncQuestions,
+    aio_directory.AsyncDirectory,
+    aio_event_lists.AsyncEventLists,
+    aio_privacy.AsyncPrivacyCalls,
+):
     """A client for asyncio code: it tracks events and reads figures over one connection, on one event loop.
 
     The arguments, the errors and the retries are those of Client. It connects with the first call. Once its loop is

@@ -15,6 +15,7 @@ from tallywire.v1 import (
     funnel_service_pb2_grpc,
     leaderboard_service_pb2_grpc,
     metrics_service_pb2_grpc,
+    privacy_service_pb2_grpc,
     realtime_service_pb2_grpc,
 )
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tallywire.v1.funnel_service_pb2_grpc import FunnelServiceAsyncStub
     from tallywire.v1.leaderboard_service_pb2_grpc import LeaderboardServiceAsyncStub
     from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
+    from tallywire.v1.privacy_service_pb2_grpc import PrivacyServiceAsyncStub
     from tallywire.v1.realtime_service_pb2_grpc import RealtimeServiceAsyncStub
 
 
@@ -46,6 +48,7 @@ class Stubs:
     realtime: "RealtimeServiceAsyncStub"
     audit: "AuditServiceAsyncStub"
     custom_metrics: "CustomMetricServiceAsyncStub"
+    privacy: "PrivacyServiceAsyncStub"
 
 
 def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
@@ -64,6 +67,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         custom_metrics=cast(
             "CustomMetricServiceAsyncStub", custom_metric_service_pb2_grpc.CustomMetricServiceStub(channel)
         ),
+        privacy=cast("PrivacyServiceAsyncStub", privacy_service_pb2_grpc.PrivacyServiceStub(channel)),
     )
 
 

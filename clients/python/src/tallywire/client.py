@@ -21,6 +21,7 @@ from tallywire import (
     funnels,
     green_threads,
     ids,
+    privacy,
     progress,
     questions,
     requests,
@@ -36,6 +37,7 @@ from tallywire.v1 import (
     event_service_pb2_grpc,
     leaderboard_service_pb2_grpc,
     metrics_service_pb2_grpc,
+    privacy_service_pb2_grpc,
     realtime_service_pb2,
     realtime_service_pb2_grpc,
 )
@@ -44,7 +46,7 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 
-class Client(questions.Questions, directory.Directory, event_lists.EventLists):
+class Client(questions.Questions, directory.Directory, event_lists.EventLists, privacy.PrivacyCalls):
     """A client that tracks events and reads figures over one connection, which threads may share.
 
     `timeout` is the total of one call in seconds, with all its tries, unless the call is given its own. `stamp_sent_at`
@@ -86,6 +88,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists):
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(self._channel)
         self.audit = audit.Audit(self._channel, self._connection.metadata, self._call)
         self.funnels = funnels.Funnels(self._channel, self._call)
+        self._privacy = privacy_service_pb2_grpc.PrivacyServiceStub(self._channel)
         self.custom_metrics = custom_metrics.CustomMetrics(self._channel, self._call)
         self.corrections = corrections.Corrections(self._channel, self._call)
 

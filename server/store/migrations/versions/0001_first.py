@@ -67,6 +67,7 @@ _STATEMENTS = (
         weight smallint NOT NULL DEFAULT 1 CHECK (weight BETWEEN 1 AND 100),
         close_idle_after integer CHECK (close_idle_after > 0),
         pairs text[] NOT NULL DEFAULT '{}',
+        erased_user_events text NOT NULL DEFAULT 'pseudonymous',
         raw_from_bucket integer NOT NULL DEFAULT 0,
         created_at timestamptz NOT NULL DEFAULT now()
     )
@@ -126,17 +127,18 @@ _STATEMENTS = (
         removed_hash bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex')
     ) WITH (fillfactor = 50)
     """,
-    # The newest revision of each organization, its events of the month, and the pairs of dimensions, by number, that
-    # every later revision counts. The row is locked from the revision to
-    # COMMIT: that lock makes the order of commits the order of revisions. The rows stay short and the pages half empty,
-    # so that updates stay on their page.
+    # The newest revision of each organization, its events of the month, the pairs of dimensions, by number, that every
+    # later revision counts, and how often what is known of erased users has changed: every later revision obeys it. The
+    # row is locked from the revision to COMMIT: that lock makes the order of commits the order of revisions. The rows
+    # stay short and the pages half empty, so that updates stay on their page.
     """
     CREATE TABLE revisions (
         organization_id integer PRIMARY KEY,
         revision bigint NOT NULL,
         revised_at timestamptz NOT NULL,
         month_events bigint NOT NULL DEFAULT 0,
-        pairs smallint[] NOT NULL DEFAULT '{}'
+        pairs smallint[] NOT NULL DEFAULT '{}',
+        erasures integer NOT NULL DEFAULT 0
     ) WITH (fillfactor = 50)
     """,
     # Since when an organization's figures by a pair are complete: a quarter hour, 0 for all time; NULL until what came
@@ -271,6 +273,36 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, kind)
     ) WITH (fillfactor = 50)
     """,
+    # The people who were erased: a keyed digest of each user id, and the alias that stands in its place. number is the
+    # count of erasures in revisions from which on ingest obeys it. The id itself, the key of what takes the place of
+    # values, what was decided about values, and the day up to which raw events are swept are there until the erasure is
+    # done. touched tells how many rows of which tables have changed, and exports when the user was exported by whom.
+    """
+    CREATE TABLE erased_users (
+        organization_id integer NOT NULL,
+        digest bytea NOT NULL,
+        erasure_id uuid NOT NULL,
+        number integer NOT NULL,
+        alias text COLLATE "C" NOT NULL,
+        request_id text NOT NULL,
+        requested_at timestamptz NOT NULL DEFAULT now(),
+        user_id text COLLATE "C",
+        value_key bytea,
+        decided jsonb,
+        swept_until timestamptz,
+        progress real NOT NULL DEFAULT 0,
+        touched jsonb NOT NULL DEFAULT '{}',
+        exports text[] NOT NULL DEFAULT '{}',
+        revision bigint,
+        erased_at timestamptz,
+        PRIMARY KEY (organization_id, digest)
+    )
+    """,
+    # Statistics would keep ids.
+    "ALTER TABLE erased_users ALTER COLUMN user_id SET STATISTICS 0, ALTER COLUMN decided SET STATISTICS 0",
+    "CREATE UNIQUE INDEX erased_users_by_id ON erased_users (organization_id, erasure_id)",
+    "CREATE INDEX erased_users_by_number ON erased_users (organization_id, number)",
+    "CREATE INDEX erased_users_unfinished ON erased_users (organization_id) WHERE erased_at IS NULL",
     # How far each projection of an organization has followed its revisions, and under which version its rows are read.
     # While it is rebuilt, rows of another version are filled, as far as rebuilt_revision, and then take the place of
     # those that are valid, as far as the key rebuilt_after. The number of that version stays, since it is not used

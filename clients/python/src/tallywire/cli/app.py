@@ -33,6 +33,7 @@ from tallywire.cli import (
     leaderboard,
     leads,
     options,
+    people,
     period,
     problems,
     quality,
@@ -214,6 +215,8 @@ application.command(name="top")(query.top)
 application.command(name="metrics")(catalogue.metrics)
 application.command(name="values")(catalogue.values)
 application.add_typer(saved_funnels.app, name="funnels")
+application.command(name="erase")(people.erase)
+application.command(name="export-user")(people.export_user)
 application.add_typer(custom_metrics.app, name="custom-metrics")
 application.add_typer(corrections.app, name="corrections")
 

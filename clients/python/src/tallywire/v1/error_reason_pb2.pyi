@@ -297,6 +297,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_LEAD_NOT_FOUND: _ErrorReason.ValueType  # 143
     """NOT_FOUND. No event of a lead has ever named this lead_id."""
+    ERROR_REASON_USER_ERASED: _ErrorReason.ValueType  # 150
+    """FAILED_PRECONDITION. The user of the event was erased, and the organization refuses later events of erased people."""
+    ERROR_REASON_ERASURE_NOT_FOUND: _ErrorReason.ValueType  # 151
+    """NOT_FOUND. The organization has no such erasure."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -580,4 +584,8 @@ Metadata: limit.
 """
 ERROR_REASON_LEAD_NOT_FOUND: ErrorReason.ValueType  # 143
 """NOT_FOUND. No event of a lead has ever named this lead_id."""
+ERROR_REASON_USER_ERASED: ErrorReason.ValueType  # 150
+"""FAILED_PRECONDITION. The user of the event was erased, and the organization refuses later events of erased people."""
+ERROR_REASON_ERASURE_NOT_FOUND: ErrorReason.ValueType  # 151
+"""NOT_FOUND. The organization has no such erasure."""
 global___ErrorReason = ErrorReason
