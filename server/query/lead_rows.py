@@ -46,12 +46,13 @@ class LeadRowsQuestion:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadRowPage:
     """A page of the leads behind a figure. listed and amount are how many there were up to its end, and what they add
-    up to.
+    up to; amounts is what each adds.
     """
 
     known: ReadState
     counted: CountedRows
     leads: Sequence[Lead]
+    amounts: Sequence[int]
     listed: int
     amount: int
     next_page_token: str
@@ -81,12 +82,14 @@ async def answer(
             reached = stored.place_of(asked, found[-1])
         else:
             reached = await stored.reached(driver, organization_id, asked, own, after)
+    amounts = [_amount(counted.sum, one) for one in found]
     page = LeadRowPage(
         known=known,
         counted=counted,
         leads=found,
+        amounts=amounts,
         listed=int(listed or 0) + len(found),
-        amount=int(amount or 0) + sum(_amount(counted.sum, one) for one in found),
+        amount=int(amount or 0) + sum(amounts),
         next_page_token="",
     )
     if reached is None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+import tallywire
 from server.catalog import dimensions
 from server.catalog import leads as counting
 from server.catalog.cells import OTHER
@@ -17,10 +18,10 @@ from server.store.database import Database
 from server.store.members import Candidate
 from server.tenancy.principal import Scope
 from server.timerange import Interval, of_microseconds
-from tallywire.v1 import answer_pb2, directory_service_pb2_grpc, lead_pb2, metrics_service_pb2
+from tallywire.v1 import answer_pb2, directory_service_pb2_grpc, lead_pb2, metrics_service_pb2, rows_pb2
 from tests.projections import test_leads
 from tests.support import serving, worlds
-from tests.support.serving import Accounts, Caller, refused
+from tests.support.serving import Accounts, Caller, Running, refused
 
 COUNTS = (
     "leads_generated",
@@ -40,24 +41,19 @@ async def listed(caller: Caller, **fields: object) -> lead_pb2.ListLeadsResponse
     return answer
 
 
-def parts() -> Iterator[tuple[Filter, list[answer_pb2.DimensionFilter]]]:
-    """Parts of the organization, with the filters that ask for them."""
-    yield Filter(), []
+def parts() -> Iterator[list[answer_pb2.DimensionFilter]]:
+    """Filters of parts of the organization."""
+    yield []
     for dimension, values in zip(
         counting.DIMENSIONS,
         (("ada", "bot-7"), ("web",), ("north",), ("spring", OTHER), ("EUR", "XXX")),
         strict=True,
     ):
         for value in values:
-            own = answer_pb2.DimensionFilter(dimension=dimension.name, value=value)
-            yield Filter(dimension=dimension, value=value), [own]
-    for campaign, currency in (("spring", "EUR"), (OTHER, OTHER)):
-        pair = OTHER if OTHER in (campaign, currency) else dimensions.joined(campaign, currency)
-        both = zip(("campaign", "currency"), (campaign, currency), strict=True)
-        yield (
-            Filter(dimension=counting.CAMPAIGN_CURRENCY, value=pair),
-            [answer_pb2.DimensionFilter(dimension=name, value=value) for name, value in both],
-        )
+            yield [answer_pb2.DimensionFilter(dimension=dimension.name, value=value)]
+    for values in (("spring", "EUR"), (OTHER, OTHER)):
+        both = zip(("campaign", "currency"), values, strict=True)
+        yield [answer_pb2.DimensionFilter(dimension=name, value=value) for name, value in both]
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -74,38 +70,37 @@ async def test_leads_behind_a_figure_add_up_to_it(
     times = sorted(event.occurred_at for event in some)
     bounds = Interval(start=of_microseconds(times[30]), end=of_microseconds(times[-1]) + timedelta(hours=1))
     monkeypatch.setattr(lead_lists, "MOST", 9)
-    dice, tokens, found = random.Random(seed), RowsTokens(accounts.secrets), 0
-    for part, filters in parts():
-        has_amounts = part.dimension in (dimensions.CURRENCY, counting.CAMPAIGN_CURRENCY)
+    dice, found = random.Random(seed), 0
+    for filters in parts():
+        has_amounts = any(one.dimension == dimensions.CURRENCY.name for one in filters)
         for metric in (*COUNTS, *(AMOUNTS if has_amounts else ())):
             table = await caller.table(
-                serving.period(bounds.start, bounds.end), metric, part=answer_pb2.Filter(dimensions=filters)
+                serving.period(bounds.start, bounds.end),
+                metric,
+                part=answer_pb2.Filter(dimensions=filters),
+                include_rows_tokens=True,
             )
             figure = table.total.figures[0].integer
-            counted = CountedRows(
-                metric=metric,
-                part=part,
-                bounds=bounds,
-                epoch=table.context.epoch,
-                revision=table.context.as_of_revision,
-                figure=figure,
-            )
-            token, page_token, rows = tokens.token(caller.organization_id, counted), "", list[lead_pb2.Lead]()
+            token, page_token, rows = table.total.rows_tokens[metric], "", list[lead_pb2.Lead]()
+            assert (token.kind, token.figure) == (rows_pb2.ROWS_KIND_LEADS, figure)
             while True:
-                page = await listed(caller, rows_token=token, page_size=dice.randrange(1, 9), page_token=page_token)
+                page = await listed(
+                    caller, rows_token=token.token, page_size=dice.randrange(1, 9), page_token=page_token
+                )
                 rows += page.leads
                 page_token = page.next_page_token
                 if not page_token:
                     break
-            assert page.figure.listed_figure == page.figure.figure == figure, (metric, part)
+            assert page.figure.listed_figure == page.figure.figure == figure, (metric, filters)
             assert (page.figure.listed_rows, page.figure.missing_figure) == (len(rows), 0)
             amounts = [one.value_micros if metric in AMOUNTS else 1 for one in rows]
-            assert (len({one.lead_id for one in rows}), sum(amounts)) == (len(rows), figure), (metric, part)
+            assert amounts == [one.amount for one in rows]
+            assert (len({one.lead_id for one in rows}), sum(amounts)) == (len(rows), figure), (metric, filters)
             found += len(rows)
     assert found > 100
 
 
-async def test_who_can_open_the_leads_behind_a_figure(accounts: Accounts, database: Database) -> None:
+async def test_who_can_open_the_leads_behind_a_figure(accounts: Accounts, server: Running) -> None:
     caller, other = [await accounts.caller(scopes=[*SCOPES, Scope.INGEST]) for _ in range(2)]
     now = serving.now()
     await caller.track(serving.event("lead.created", at=now, resource_id="l1"))
@@ -122,6 +117,9 @@ async def test_who_can_open_the_leads_behind_a_figure(accounts: Accounts, databa
     token = tokens.token(caller.organization_id, counted)
     await caller.track(serving.event("message.sent", at=now))
     assert [one.lead_id for one in (await listed(caller, rows_token=token)).leads] == ["l1"]
+    async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
+        found = [(one.lead_id, one.amount) async for one in client.list_leads(rows_token=token)]
+    assert found == [("l1", 1)]
     of_events = tokens.token(caller.organization_id, dataclasses.replace(counted, metric="messages_sent"))
     descending = metrics_service_pb2.SORT_DIRECTION_DESCENDING
     for call, reason in (

@@ -120,9 +120,12 @@ _BY_CREATION = (lead_pb2.LEAD_ORDER_UNSPECIFIED, lead_pb2.LEAD_ORDER_CREATED)
 
 def rows_response(answer: LeadRowPage) -> lead_pb2.ListLeadsResponse:
     """Returns the message of an answer."""
+    leads = [_lead(one, answer.known.currency) for one in answer.leads]
+    for message, amount in zip(leads, answer.amounts, strict=True):
+        message.amount = amount
     return lead_pb2.ListLeadsResponse(
         context=shared.known_context(answer.known),
-        leads=[_lead(one, answer.known.currency) for one in answer.leads],
+        leads=leads,
         next_page_token=answer.next_page_token,
         figure=rows_pb2.FigureRows(
             metric=answer.counted.metric,

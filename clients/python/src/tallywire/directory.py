@@ -113,8 +113,9 @@ class Directory(abc.ABC):
 
         The options are those of LeadsOptions: prefix, agent_id, channel, team_id, campaign_id, reached_stage, stage,
         outcome ("open", "converted", "lost"), min_value_micros, max_value_micros, currency, created_from,
-        created_before, order_by ("created", "last_seen", "value", "lead_id") and descending. timeout is that of a page.
-        Raises FailedPrecondition where there are too many leads to be put in order.
+        created_before, order_by ("created", "last_seen", "value", "lead_id"), descending, and rows_token in place of
+        filters. timeout is that of a page. Raises FailedPrecondition where there are too many leads to be put in order,
+        or where leads have changed since the figure of a rows_token.
         """
         token = ""
         while True:

@@ -56,6 +56,7 @@ class LeadsOptions(TypedDict, total=False):
 
     prefix: what lead_id begins with. reached_stage: a stage that it has entered; stage: the one that it entered last.
     descending: without, as the server does: the newest, latest or greatest first, and by lead_id ascending.
+    rows_token: that of a figure, in place of all filters: the leads that it was counted from, each with its amount.
     """
 
     prefix: str | None
@@ -71,6 +72,7 @@ class LeadsOptions(TypedDict, total=False):
     currency: str | None
     created_from: datetime | None
     created_before: datetime | None
+    rows_token: str | None
     order_by: LeadOrderName | None
     descending: bool | None
 
@@ -99,7 +101,7 @@ def leads(options: LeadsOptions, page_size: int, page_token: str) -> lead_pb2.Li
 
 _LEAD_TEXTS: Final = (
     *("prefix", "agent_id", "channel", "team_id", "campaign_id"),
-    *("reached_stage", "stage", "currency"),
+    *("reached_stage", "stage", "currency", "rows_token"),
 )
 
 

@@ -14,7 +14,7 @@ from tallywire.cli.csv_output import Cell, Sheet
 from tallywire.cli.tables import Column
 from tallywire.v1 import lead_pb2
 
-_FIELDS: Final = tuple(field.name for field in lead_pb2.Lead.DESCRIPTOR.fields if field.name != "steps")
+_FIELDS: Final = tuple(field.name for field in lead_pb2.Lead.DESCRIPTOR.fields if field.name not in ("steps", "amount"))
 _STEP_FIELDS: Final = tuple(field.name for field in lead_pb2.LeadStep.DESCRIPTOR.fields)
 
 

@@ -107,6 +107,7 @@ class Lead(google.protobuf.message.Message):
     VALUE_MICROS_FIELD_NUMBER: builtins.int
     CURRENCY_FIELD_NUMBER: builtins.int
     STEPS_FIELD_NUMBER: builtins.int
+    AMOUNT_FIELD_NUMBER: builtins.int
     lead_id: builtins.str
     """lead_id is the lead, as on its events."""
     agent_id: builtins.str
@@ -129,6 +130,8 @@ class Lead(google.protobuf.message.Message):
     """currency is the ISO 4217 code of that value: the organization's where it was told without one. Empty: there is no
     value.
     """
+    amount: builtins.int
+    """amount is what the lead adds to the figure of a rows_token. Unset: the list was asked for without one."""
     @property
     def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """created_at is when its earliest lead.created occurred, or where none was told its first event. In the period that
@@ -186,9 +189,13 @@ class Lead(google.protobuf.message.Message):
         value_micros: builtins.int | None = ...,
         currency: builtins.str = ...,
         steps: collections.abc.Iterable[global___LeadStep] | None = ...,
+        amount: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_value_micros", b"_value_micros", "contacted_at", b"contacted_at", "converted_at", b"converted_at", "created_at", b"created_at", "first_seen_at", b"first_seen_at", "last_seen_at", b"last_seen_at", "lost_at", b"lost_at", "stage_entered_at", b"stage_entered_at", "value_micros", b"value_micros"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_value_micros", b"_value_micros", "agent_id", b"agent_id", "campaign_id", b"campaign_id", "channel", b"channel", "contacted_at", b"contacted_at", "converted_at", b"converted_at", "created_at", b"created_at", "currency", b"currency", "first_seen_at", b"first_seen_at", "last_seen_at", b"last_seen_at", "latest_agent_id", b"latest_agent_id", "lead_id", b"lead_id", "lost_at", b"lost_at", "outcome", b"outcome", "stage", b"stage", "stage_entered_at", b"stage_entered_at", "steps", b"steps", "team_id", b"team_id", "value_micros", b"value_micros"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_amount", b"_amount", "_value_micros", b"_value_micros", "amount", b"amount", "contacted_at", b"contacted_at", "converted_at", b"converted_at", "created_at", b"created_at", "first_seen_at", b"first_seen_at", "last_seen_at", b"last_seen_at", "lost_at", b"lost_at", "stage_entered_at", b"stage_entered_at", "value_micros", b"value_micros"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_amount", b"_amount", "_value_micros", b"_value_micros", "agent_id", b"agent_id", "amount", b"amount", "campaign_id", b"campaign_id", "channel", b"channel", "contacted_at", b"contacted_at", "converted_at", b"converted_at", "created_at", b"created_at", "currency", b"currency", "first_seen_at", b"first_seen_at", "last_seen_at", b"last_seen_at", "latest_agent_id", b"latest_agent_id", "lead_id", b"lead_id", "lost_at", b"lost_at", "outcome", b"outcome", "stage", b"stage", "stage_entered_at", b"stage_entered_at", "steps", b"steps", "team_id", b"team_id", "value_micros", b"value_micros"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_amount", b"_amount"]) -> typing.Literal["amount"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_value_micros", b"_value_micros"]) -> typing.Literal["value_micros"] | None: ...
 
 global___Lead = Lead
