@@ -26,6 +26,7 @@ from server.projections.projector import Projector
 from server.query.custom_definitions import CustomDefinitions
 from server.query.event_list import EventListing
 from server.query.funnel_definitions import FunnelDefinitions
+from server.query.gap_changes import GapChanges
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.query.rows_tokens import RowsTokens
@@ -178,7 +179,7 @@ class Running:
             metrics=MetricsService(queries, tokens, rows, DefaultLimits.from_settings(settings)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
-            directory=DirectoryService(queries, tokens, rows),
+            directory=DirectoryService(queries, tokens, rows, GapChanges(self.database, queries)),
             funnels=FunnelService(queries, FunnelDefinitions(self.database, queries)),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
             audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),

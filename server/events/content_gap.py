@@ -90,7 +90,7 @@ class Occurrences:
         self.last_at = max(self.last_at, other.last_at)
 
 
-class Asked(NamedTuple):
+class AskedLast(NamedTuple):
     """When a question was asked last, and the digest of who asked it then, the greatest of those at one time."""
 
     at: int
@@ -105,7 +105,7 @@ class GapExamples:
 
     name: str = ""
     name_at: int = -(2**62)
-    questions: dict[str, Asked] = field(default_factory=dict)
+    questions: dict[str, AskedLast] = field(default_factory=dict)
     users: frozenset[bytes] = frozenset()
 
     def take(self, event: GapEvent) -> None:
@@ -113,7 +113,7 @@ class GapExamples:
         self.name_at, self.name = max((self.name_at, self.name), (event.occurred_at, event.topic))
         user = digest(event.user_id)
         if event.question:
-            told = Asked(event.occurred_at, user)
+            told = AskedLast(event.occurred_at, user)
             self.questions[event.question] = max(told, self.questions.get(event.question, told))
             if len(self.questions) > MOST_QUESTIONS:
                 self.questions = newest(self.questions)
@@ -141,7 +141,7 @@ class GapExamples:
         )
 
 
-def newest(questions: Mapping[str, Asked]) -> dict[str, Asked]:
+def newest(questions: Mapping[str, AskedLast]) -> dict[str, AskedLast]:
     """Returns the newest questions, the newest first, of those at one time the greatest."""
     ordered = sorted(questions.items(), key=lambda one: (one[1].at, one[0]), reverse=True)
     return dict(itertools.islice(ordered, MOST_QUESTIONS))

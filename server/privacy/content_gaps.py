@@ -5,7 +5,7 @@ import dataclasses
 from server.events.content_gap import GapExamples, digest
 from server.privacy import raw_events
 from server.projections import content_gaps as projection
-from server.projections.content_gaps import ContentGaps
+from server.projections.content_gaps import ContentGapTopics
 from server.store import content_gaps as stored
 from server.store import projections
 from server.store.database import Driver
@@ -19,13 +19,13 @@ async def make_anew(driver: Driver, erasure: Erasure) -> tuple[Erasure, bool]:
     """Makes the topics anew that the person has asked about, from raw events, which do not name the person any more;
     what is known of times whose raw events are gone loses the person's questions. There is no more of that part.
     """
-    locked = await projections.lock(driver, erasure.organization_id, ContentGaps.name)
+    locked = await projections.lock(driver, erasure.organization_id, ContentGapTopics.name)
     if locked is None:
         return erasure, False
     filled = [(locked.rows, locked.position)]
     if locked.rebuilt is not None:
         filled.append((locked.rebuilt.rows, locked.rebuilt.position))
-    elif await ContentGaps().remove_others(driver, locked.rows, locked.latest_version, _REMOVED_AT_ONCE):
+    elif await ContentGapTopics().remove_others(driver, locked.rows, locked.latest_version, _REMOVED_AT_ONCE):
         return erasure, True
     for rows, position in filled:
         topics = await stored.naming(driver, rows, digest(str(erasure.user_id)))

@@ -20,7 +20,7 @@ from server.catalog.families.conversations import PROJECTION as CONVERSATIONS
 from server.organizations.audit_trail import Actor, ActorKind, Entry
 from server.privacy import content_gaps, export_log, raw_events
 from server.privacy.raw_events import Busy
-from server.projections.content_gaps import ContentGaps
+from server.projections.content_gaps import ContentGapTopics
 from server.projections.projector import Projector
 from server.projections.users import Users
 from server.store import custom_metrics, projections, rows_of_users, updates
@@ -36,7 +36,7 @@ from server.tenancy import audit_trail
 _ROWS_AT_ONCE = 2_000
 _BUSY_SECONDS = 0.05
 _LONGEST = timedelta(hours=24)
-_FOLLOWED = ("agents", CONVERSATIONS, Users.name, "leads", ContentGaps.name)
+_FOLLOWED = ("agents", CONVERSATIONS, Users.name, "leads", ContentGapTopics.name)
 # Shares of the work after which each part of it is done.
 _SWEPT, _RENAMED = 0.8, 0.95
 

@@ -15,7 +15,7 @@ from server.store.projections import ProjectionPosition, Rows
 _AT_ONCE = 1_000  # topics that are taken over in one statement
 
 
-class ContentGaps:
+class ContentGapTopics:
     """Follows the content gaps of an organization."""
 
     name = stored.PROJECTION

@@ -5,23 +5,26 @@ from typing import Any, TypeAlias
 import grpc
 
 from server.query import agent_directory, conversation_list, conversation_timeline, lead_directory, lead_rows
+from server.query.gap_changes import GapChanges
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.query.rows_tokens import RowsTokens
 from server.rpc import gate
+from server.rpc.content_gap_rpcs import ContentGapRpcs
 from server.rpc.questions import agent_directory as agents
 from server.rpc.questions import conversation_directory as conversations
 from server.rpc.questions import lead_directory as leads
-from tallywire.v1 import agent_pb2, conversation_pb2, directory_service_pb2_grpc, lead_pb2
+from tallywire.v1 import agent_pb2, conversation_pb2, lead_pb2
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
-class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
+class DirectoryService(ContentGapRpcs):
     """The service that lists what there is in the caller's organization."""
 
-    def __init__(self, queries: Queries, tokens: PageTokens, rows: RowsTokens) -> None:
+    def __init__(self, queries: Queries, tokens: PageTokens, rows: RowsTokens, gaps: GapChanges) -> None:
         self._queries = queries
+        self._gaps = gaps
         self._tokens = tokens
         self._rows = rows
 

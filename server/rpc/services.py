@@ -92,6 +92,11 @@ SCOPES = {
             {
                 "ListAgents": Scope.READ,
                 "GetAgent": Scope.READ,
+                "ListContentGaps": Scope.EVENTS,
+                "GetContentGap": Scope.EVENTS,
+                "UpdateContentGap": Scope.ADMIN,
+                "MergeContentGaps": Scope.ADMIN,
+                "UndoContentGapMerge": Scope.ADMIN,
                 "ListConversations": Scope.EVENTS,
                 "GetConversation": Scope.EVENTS,
                 "ListLeads": Scope.EVENTS,

@@ -7,7 +7,7 @@ import asyncpg
 
 from server.events.content_gap import (
     EVENT_TYPE,
-    Asked,
+    AskedLast,
     GapEvent,
     GapExamples,
     GapQuarter,
@@ -89,7 +89,7 @@ def _examples(row: Iterable[object]) -> GapExamples:
     return GapExamples(
         name=str(name),
         name_at=int(str(name_at)),
-        questions={question: Asked(at, bytes.fromhex(user)) for question, at, user in json.loads(str(questions))},
+        questions={question: AskedLast(at, bytes.fromhex(user)) for question, at, user in json.loads(str(questions))},
         users=frozenset(users[start : start + _DIGEST_BYTES] for start in range(0, len(users), _DIGEST_BYTES)),
     )
 

@@ -11,6 +11,7 @@ import grpc.aio
 
 from tallywire import (
     aio_audit,
+    aio_content_gaps,
     aio_corrections,
     aio_custom_metrics,
     aio_directory,
@@ -71,6 +72,7 @@ class AsyncClient(
         self._closed = False
         self.audit = aio_audit.AsyncAudit(self._bound, self._connection.metadata, self._call)
         self.funnels = aio_funnels.AsyncFunnels(self._bound, self._call)
+        self.content_gaps = aio_content_gaps.AsyncContentGaps(self._bound, self._call)
         self.custom_metrics = aio_custom_metrics.AsyncCustomMetrics(self._bound, self._call)
         self.corrections = aio_corrections.AsyncCorrections(self._bound, self._call)
 

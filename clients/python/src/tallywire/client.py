@@ -13,6 +13,7 @@ from tallywire import (
     audit,
     concurrency_limit,
     connection,
+    content_gaps,
     corrections,
     custom_metrics,
     directory,
@@ -89,6 +90,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self.audit = audit.Audit(self._channel, self._connection.metadata, self._call)
         self.funnels = funnels.Funnels(self._channel, self._call)
         self._privacy = privacy_service_pb2_grpc.PrivacyServiceStub(self._channel)
+        self.content_gaps = content_gaps.ContentGaps(self._channel, self._call)
         self.custom_metrics = custom_metrics.CustomMetrics(self._channel, self._call)
         self.corrections = corrections.Corrections(self._channel, self._call)
 

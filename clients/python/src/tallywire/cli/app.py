@@ -20,6 +20,7 @@ from tallywire.cli import (
     calls,
     campaigns,
     catalogue,
+    content_gaps,
     conversation_list,
     conversations,
     corrections,
@@ -217,6 +218,8 @@ application.command(name="values")(catalogue.values)
 application.add_typer(saved_funnels.app, name="funnels")
 application.command(name="erase")(people.erase)
 application.command(name="export-user")(people.export_user)
+application.command(name="gap")(content_gaps.gap)
+application.add_typer(content_gaps.app, name="gaps")
 application.add_typer(custom_metrics.app, name="custom-metrics")
 application.add_typer(corrections.app, name="corrections")
 

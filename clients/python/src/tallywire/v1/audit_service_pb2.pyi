@@ -58,7 +58,7 @@ class _DifferenceKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper.
     DIFFERENCE_KIND_REVIEWS: _DifferenceKind.ValueType  # 13
     """Recorded ratings, scores and content gaps of conversations with raw events."""
     DIFFERENCE_KIND_CONTENT_GAP: _DifferenceKind.ValueType  # 14
-    """What is recorded of a topic of content gaps, against raw events."""
+    """What is recorded of topics of content gaps with raw events."""
 
 class DifferenceKind(_DifferenceKind, metaclass=_DifferenceKindEnumTypeWrapper):
     """DifferenceKind is what does not agree with what."""
@@ -92,7 +92,7 @@ DIFFERENCE_KIND_USER: DifferenceKind.ValueType  # 12
 DIFFERENCE_KIND_REVIEWS: DifferenceKind.ValueType  # 13
 """Recorded ratings, scores and content gaps of conversations with raw events."""
 DIFFERENCE_KIND_CONTENT_GAP: DifferenceKind.ValueType  # 14
-"""What is recorded of a topic of content gaps, against raw events."""
+"""What is recorded of topics of content gaps with raw events."""
 global___DifferenceKind = DifferenceKind
 
 class _FigurePart:

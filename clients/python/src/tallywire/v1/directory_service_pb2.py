@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from tallywire.v1 import agent_pb2 as tallywire_dot_v1_dot_agent__pb2
+from tallywire.v1 import content_gap_pb2 as tallywire_dot_v1_dot_content__gap__pb2
 from tallywire.v1 import conversation_pb2 as tallywire_dot_v1_dot_conversation__pb2
 from tallywire.v1 import lead_pb2 as tallywire_dot_v1_dot_lead__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tallywire/v1/directory_service.proto\x12\x0ctallywire.v1\x1a\x18tallywire/v1/agent.proto\x1a\x1ftallywire/v1/conversation.proto\x1a\x17tallywire/v1/lead.proto2\x8a\x04\n\x10\x44irectoryService\x12O\n\nListAgents\x12\x1f.tallywire.v1.ListAgentsRequest\x1a .tallywire.v1.ListAgentsResponse\x12I\n\x08GetAgent\x12\x1d.tallywire.v1.GetAgentRequest\x1a\x1e.tallywire.v1.GetAgentResponse\x12\x64\n\x11ListConversations\x12&.tallywire.v1.ListConversationsRequest\x1a\'.tallywire.v1.ListConversationsResponse\x12^\n\x0fGetConversation\x12$.tallywire.v1.GetConversationRequest\x1a%.tallywire.v1.GetConversationResponse\x12L\n\tListLeads\x12\x1e.tallywire.v1.ListLeadsRequest\x1a\x1f.tallywire.v1.ListLeadsResponse\x12\x46\n\x07GetLead\x12\x1c.tallywire.v1.GetLeadRequest\x1a\x1d.tallywire.v1.GetLeadResponseBt\n\x16io.github.tallywire.v1B\x15\x44irectoryServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tallywire/v1/directory_service.proto\x12\x0ctallywire.v1\x1a\x18tallywire/v1/agent.proto\x1a\x1etallywire/v1/content_gap.proto\x1a\x1ftallywire/v1/conversation.proto\x1a\x17tallywire/v1/lead.proto2\xf6\x07\n\x10\x44irectoryService\x12O\n\nListAgents\x12\x1f.tallywire.v1.ListAgentsRequest\x1a .tallywire.v1.ListAgentsResponse\x12I\n\x08GetAgent\x12\x1d.tallywire.v1.GetAgentRequest\x1a\x1e.tallywire.v1.GetAgentResponse\x12^\n\x0fListContentGaps\x12$.tallywire.v1.ListContentGapsRequest\x1a%.tallywire.v1.ListContentGapsResponse\x12X\n\rGetContentGap\x12\".tallywire.v1.GetContentGapRequest\x1a#.tallywire.v1.GetContentGapResponse\x12\x61\n\x10UpdateContentGap\x12%.tallywire.v1.UpdateContentGapRequest\x1a&.tallywire.v1.UpdateContentGapResponse\x12\x61\n\x10MergeContentGaps\x12%.tallywire.v1.MergeContentGapsRequest\x1a&.tallywire.v1.MergeContentGapsResponse\x12j\n\x13UndoContentGapMerge\x12(.tallywire.v1.UndoContentGapMergeRequest\x1a).tallywire.v1.UndoContentGapMergeResponse\x12\x64\n\x11ListConversations\x12&.tallywire.v1.ListConversationsRequest\x1a\'.tallywire.v1.ListConversationsResponse\x12^\n\x0fGetConversation\x12$.tallywire.v1.GetConversationRequest\x1a%.tallywire.v1.GetConversationResponse\x12L\n\tListLeads\x12\x1e.tallywire.v1.ListLeadsRequest\x1a\x1f.tallywire.v1.ListLeadsResponse\x12\x46\n\x07GetLead\x12\x1c.tallywire.v1.GetLeadRequest\x1a\x1d.tallywire.v1.GetLeadResponseBt\n\x16io.github.tallywire.v1B\x15\x44irectoryServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,6 +36,6 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallywire.v1.directory_serv
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026io.github.tallywire.v1B\025DirectoryServiceProtoP\001ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1'
-  _globals['_DIRECTORYSERVICE']._serialized_start=139
-  _globals['_DIRECTORYSERVICE']._serialized_end=661
+  _globals['_DIRECTORYSERVICE']._serialized_start=171
+  _globals['_DIRECTORYSERVICE']._serialized_end=1185
 # @@protoc_insertion_point(module_scope)

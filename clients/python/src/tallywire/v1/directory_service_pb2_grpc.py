@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from tallywire.v1 import agent_pb2 as tallywire_dot_v1_dot_agent__pb2
+from tallywire.v1 import content_gap_pb2 as tallywire_dot_v1_dot_content__gap__pb2
 from tallywire.v1 import conversation_pb2 as tallywire_dot_v1_dot_conversation__pb2
 from tallywire.v1 import lead_pb2 as tallywire_dot_v1_dot_lead__pb2
 
@@ -49,6 +50,31 @@ class DirectoryServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_agent__pb2.GetAgentRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_agent__pb2.GetAgentResponse.FromString,
                 _registered_method=True)
+        self.ListContentGaps = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/ListContentGaps',
+                request_serializer=tallywire_dot_v1_dot_content__gap__pb2.ListContentGapsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_content__gap__pb2.ListContentGapsResponse.FromString,
+                _registered_method=True)
+        self.GetContentGap = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/GetContentGap',
+                request_serializer=tallywire_dot_v1_dot_content__gap__pb2.GetContentGapRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_content__gap__pb2.GetContentGapResponse.FromString,
+                _registered_method=True)
+        self.UpdateContentGap = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/UpdateContentGap',
+                request_serializer=tallywire_dot_v1_dot_content__gap__pb2.UpdateContentGapRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_content__gap__pb2.UpdateContentGapResponse.FromString,
+                _registered_method=True)
+        self.MergeContentGaps = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/MergeContentGaps',
+                request_serializer=tallywire_dot_v1_dot_content__gap__pb2.MergeContentGapsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_content__gap__pb2.MergeContentGapsResponse.FromString,
+                _registered_method=True)
+        self.UndoContentGapMerge = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/UndoContentGapMerge',
+                request_serializer=tallywire_dot_v1_dot_content__gap__pb2.UndoContentGapMergeRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_content__gap__pb2.UndoContentGapMergeResponse.FromString,
+                _registered_method=True)
         self.ListConversations = channel.unary_unary(
                 '/tallywire.v1.DirectoryService/ListConversations',
                 request_serializer=tallywire_dot_v1_dot_conversation__pb2.ListConversationsRequest.SerializeToString,
@@ -86,6 +112,46 @@ class DirectoryServiceServicer(object):
 
     def GetAgent(self, request, context):
         """GetAgent returns one agent. One that no event has ever carried is refused (AGENT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListContentGaps(self, request, context):
+        """ListContentGaps returns a page of content gaps: topics of questions that the knowledge did not answer. It needs the
+        scope events.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetContentGap(self, request, context):
+        """GetContentGap returns one content gap, and its trend in a period. One that was never found is refused
+        (CONTENT_GAP_NOT_FOUND). It needs the scope events.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateContentGap(self, request, context):
+        """UpdateContentGap sets the status and the note of a content gap, which is recorded in the audit trail. It needs the
+        scope admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeContentGaps(self, request, context):
+        """MergeContentGaps lets a topic count for another one: what was found of it, and what comes in later. It is recorded in
+        the audit trail and needs the scope admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoContentGapMerge(self, request, context):
+        """UndoContentGapMerge lets a merged topic count for itself again, as if it had never been merged. It is recorded in the
+        audit trail and needs the scope admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +199,31 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.GetAgent,
                     request_deserializer=tallywire_dot_v1_dot_agent__pb2.GetAgentRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_agent__pb2.GetAgentResponse.SerializeToString,
+            ),
+            'ListContentGaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListContentGaps,
+                    request_deserializer=tallywire_dot_v1_dot_content__gap__pb2.ListContentGapsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_content__gap__pb2.ListContentGapsResponse.SerializeToString,
+            ),
+            'GetContentGap': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetContentGap,
+                    request_deserializer=tallywire_dot_v1_dot_content__gap__pb2.GetContentGapRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_content__gap__pb2.GetContentGapResponse.SerializeToString,
+            ),
+            'UpdateContentGap': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateContentGap,
+                    request_deserializer=tallywire_dot_v1_dot_content__gap__pb2.UpdateContentGapRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_content__gap__pb2.UpdateContentGapResponse.SerializeToString,
+            ),
+            'MergeContentGaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeContentGaps,
+                    request_deserializer=tallywire_dot_v1_dot_content__gap__pb2.MergeContentGapsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_content__gap__pb2.MergeContentGapsResponse.SerializeToString,
+            ),
+            'UndoContentGapMerge': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoContentGapMerge,
+                    request_deserializer=tallywire_dot_v1_dot_content__gap__pb2.UndoContentGapMergeRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_content__gap__pb2.UndoContentGapMergeResponse.SerializeToString,
             ),
             'ListConversations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListConversations,
@@ -212,6 +303,141 @@ class DirectoryService(object):
             '/tallywire.v1.DirectoryService/GetAgent',
             tallywire_dot_v1_dot_agent__pb2.GetAgentRequest.SerializeToString,
             tallywire_dot_v1_dot_agent__pb2.GetAgentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListContentGaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/ListContentGaps',
+            tallywire_dot_v1_dot_content__gap__pb2.ListContentGapsRequest.SerializeToString,
+            tallywire_dot_v1_dot_content__gap__pb2.ListContentGapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetContentGap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/GetContentGap',
+            tallywire_dot_v1_dot_content__gap__pb2.GetContentGapRequest.SerializeToString,
+            tallywire_dot_v1_dot_content__gap__pb2.GetContentGapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateContentGap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/UpdateContentGap',
+            tallywire_dot_v1_dot_content__gap__pb2.UpdateContentGapRequest.SerializeToString,
+            tallywire_dot_v1_dot_content__gap__pb2.UpdateContentGapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeContentGaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/MergeContentGaps',
+            tallywire_dot_v1_dot_content__gap__pb2.MergeContentGapsRequest.SerializeToString,
+            tallywire_dot_v1_dot_content__gap__pb2.MergeContentGapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoContentGapMerge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/UndoContentGapMerge',
+            tallywire_dot_v1_dot_content__gap__pb2.UndoContentGapMergeRequest.SerializeToString,
+            tallywire_dot_v1_dot_content__gap__pb2.UndoContentGapMergeResponse.FromString,
             options,
             channel_credentials,
             insecure,

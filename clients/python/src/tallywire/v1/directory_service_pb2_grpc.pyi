@@ -8,6 +8,7 @@ import collections.abc
 import grpc
 import grpc.aio
 import tallywire.v1.agent_pb2
+import tallywire.v1.content_gap_pb2
 import tallywire.v1.conversation_pb2
 import tallywire.v1.lead_pb2
 import typing
@@ -37,6 +38,46 @@ class DirectoryServiceStub:
         tallywire.v1.agent_pb2.GetAgentResponse,
     ]
     """GetAgent returns one agent. One that no event has ever carried is refused (AGENT_NOT_FOUND)."""
+
+    ListContentGaps: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.ListContentGapsRequest,
+        tallywire.v1.content_gap_pb2.ListContentGapsResponse,
+    ]
+    """ListContentGaps returns a page of content gaps: topics of questions that the knowledge did not answer. It needs the
+    scope events.
+    """
+
+    GetContentGap: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.GetContentGapRequest,
+        tallywire.v1.content_gap_pb2.GetContentGapResponse,
+    ]
+    """GetContentGap returns one content gap, and its trend in a period. One that was never found is refused
+    (CONTENT_GAP_NOT_FOUND). It needs the scope events.
+    """
+
+    UpdateContentGap: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.UpdateContentGapRequest,
+        tallywire.v1.content_gap_pb2.UpdateContentGapResponse,
+    ]
+    """UpdateContentGap sets the status and the note of a content gap, which is recorded in the audit trail. It needs the
+    scope admin.
+    """
+
+    MergeContentGaps: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.MergeContentGapsRequest,
+        tallywire.v1.content_gap_pb2.MergeContentGapsResponse,
+    ]
+    """MergeContentGaps lets a topic count for another one: what was found of it, and what comes in later. It is recorded in
+    the audit trail and needs the scope admin.
+    """
+
+    UndoContentGapMerge: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.UndoContentGapMergeRequest,
+        tallywire.v1.content_gap_pb2.UndoContentGapMergeResponse,
+    ]
+    """UndoContentGapMerge lets a merged topic count for itself again, as if it had never been merged. It is recorded in the
+    audit trail and needs the scope admin.
+    """
 
     ListConversations: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.conversation_pb2.ListConversationsRequest,
@@ -83,6 +124,46 @@ class DirectoryServiceAsyncStub:
         tallywire.v1.agent_pb2.GetAgentResponse,
     ]
     """GetAgent returns one agent. One that no event has ever carried is refused (AGENT_NOT_FOUND)."""
+
+    ListContentGaps: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.ListContentGapsRequest,
+        tallywire.v1.content_gap_pb2.ListContentGapsResponse,
+    ]
+    """ListContentGaps returns a page of content gaps: topics of questions that the knowledge did not answer. It needs the
+    scope events.
+    """
+
+    GetContentGap: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.GetContentGapRequest,
+        tallywire.v1.content_gap_pb2.GetContentGapResponse,
+    ]
+    """GetContentGap returns one content gap, and its trend in a period. One that was never found is refused
+    (CONTENT_GAP_NOT_FOUND). It needs the scope events.
+    """
+
+    UpdateContentGap: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.UpdateContentGapRequest,
+        tallywire.v1.content_gap_pb2.UpdateContentGapResponse,
+    ]
+    """UpdateContentGap sets the status and the note of a content gap, which is recorded in the audit trail. It needs the
+    scope admin.
+    """
+
+    MergeContentGaps: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.MergeContentGapsRequest,
+        tallywire.v1.content_gap_pb2.MergeContentGapsResponse,
+    ]
+    """MergeContentGaps lets a topic count for another one: what was found of it, and what comes in later. It is recorded in
+    the audit trail and needs the scope admin.
+    """
+
+    UndoContentGapMerge: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.content_gap_pb2.UndoContentGapMergeRequest,
+        tallywire.v1.content_gap_pb2.UndoContentGapMergeResponse,
+    ]
+    """UndoContentGapMerge lets a merged topic count for itself again, as if it had never been merged. It is recorded in the
+    audit trail and needs the scope admin.
+    """
 
     ListConversations: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.conversation_pb2.ListConversationsRequest,
@@ -133,6 +214,56 @@ class DirectoryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.agent_pb2.GetAgentResponse, collections.abc.Awaitable[tallywire.v1.agent_pb2.GetAgentResponse]]:
         """GetAgent returns one agent. One that no event has ever carried is refused (AGENT_NOT_FOUND)."""
+
+    @abc.abstractmethod
+    def ListContentGaps(
+        self,
+        request: tallywire.v1.content_gap_pb2.ListContentGapsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.content_gap_pb2.ListContentGapsResponse, collections.abc.Awaitable[tallywire.v1.content_gap_pb2.ListContentGapsResponse]]:
+        """ListContentGaps returns a page of content gaps: topics of questions that the knowledge did not answer. It needs the
+        scope events.
+        """
+
+    @abc.abstractmethod
+    def GetContentGap(
+        self,
+        request: tallywire.v1.content_gap_pb2.GetContentGapRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.content_gap_pb2.GetContentGapResponse, collections.abc.Awaitable[tallywire.v1.content_gap_pb2.GetContentGapResponse]]:
+        """GetContentGap returns one content gap, and its trend in a period. One that was never found is refused
+        (CONTENT_GAP_NOT_FOUND). It needs the scope events.
+        """
+
+    @abc.abstractmethod
+    def UpdateContentGap(
+        self,
+        request: tallywire.v1.content_gap_pb2.UpdateContentGapRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.content_gap_pb2.UpdateContentGapResponse, collections.abc.Awaitable[tallywire.v1.content_gap_pb2.UpdateContentGapResponse]]:
+        """UpdateContentGap sets the status and the note of a content gap, which is recorded in the audit trail. It needs the
+        scope admin.
+        """
+
+    @abc.abstractmethod
+    def MergeContentGaps(
+        self,
+        request: tallywire.v1.content_gap_pb2.MergeContentGapsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.content_gap_pb2.MergeContentGapsResponse, collections.abc.Awaitable[tallywire.v1.content_gap_pb2.MergeContentGapsResponse]]:
+        """MergeContentGaps lets a topic count for another one: what was found of it, and what comes in later. It is recorded in
+        the audit trail and needs the scope admin.
+        """
+
+    @abc.abstractmethod
+    def UndoContentGapMerge(
+        self,
+        request: tallywire.v1.content_gap_pb2.UndoContentGapMergeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.content_gap_pb2.UndoContentGapMergeResponse, collections.abc.Awaitable[tallywire.v1.content_gap_pb2.UndoContentGapMergeResponse]]:
+        """UndoContentGapMerge lets a merged topic count for itself again, as if it had never been merged. It is recorded in the
+        audit trail and needs the scope admin.
+        """
 
     @abc.abstractmethod
     def ListConversations(

@@ -301,6 +301,18 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The user of the event was erased, and the organization refuses later events of erased people."""
     ERROR_REASON_ERASURE_NOT_FOUND: _ErrorReason.ValueType  # 151
     """NOT_FOUND. The organization has no such erasure."""
+    ERROR_REASON_CONTENT_GAP_NOT_FOUND: _ErrorReason.ValueType  # 160
+    """NOT_FOUND. No content gap of this topic was ever found."""
+    ERROR_REASON_CONTENT_GAP_MERGED: _ErrorReason.ValueType  # 161
+    """FAILED_PRECONDITION. The topic was merged into another one, or others were merged into it. Metadata: topic, and
+    into_topic if it was merged.
+    """
+    ERROR_REASON_CONTENT_GAP_NOT_MERGED: _ErrorReason.ValueType  # 162
+    """FAILED_PRECONDITION. The topic was not merged into another one."""
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 163
+    """FAILED_PRECONDITION. What is to be changed was changed since it was read: read it again. Metadata: etag, the one
+    that it has now.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -588,4 +600,16 @@ ERROR_REASON_USER_ERASED: ErrorReason.ValueType  # 150
 """FAILED_PRECONDITION. The user of the event was erased, and the organization refuses later events of erased people."""
 ERROR_REASON_ERASURE_NOT_FOUND: ErrorReason.ValueType  # 151
 """NOT_FOUND. The organization has no such erasure."""
+ERROR_REASON_CONTENT_GAP_NOT_FOUND: ErrorReason.ValueType  # 160
+"""NOT_FOUND. No content gap of this topic was ever found."""
+ERROR_REASON_CONTENT_GAP_MERGED: ErrorReason.ValueType  # 161
+"""FAILED_PRECONDITION. The topic was merged into another one, or others were merged into it. Metadata: topic, and
+into_topic if it was merged.
+"""
+ERROR_REASON_CONTENT_GAP_NOT_MERGED: ErrorReason.ValueType  # 162
+"""FAILED_PRECONDITION. The topic was not merged into another one."""
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 163
+"""FAILED_PRECONDITION. What is to be changed was changed since it was read: read it again. Metadata: etag, the one
+that it has now.
+"""
 global___ErrorReason = ErrorReason
