@@ -13,6 +13,7 @@ import redis.asyncio
 from structlog.testing import capture_logs
 
 from server.app import Running
+from server.events.erased import SHOWN
 from server.local import embedded
 from server.organizations.audit_trail import Chosen
 from server.organizations.settings import OrganizationSettings
@@ -21,6 +22,8 @@ from server.store.database import Database
 from server.tenancy import audit_trail
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
+    conversation_pb2,
+    directory_service_pb2_grpc,
     event_pb2,
     event_service_pb2,
     privacy_service_pb2,
@@ -69,6 +72,7 @@ def events_of_ann() -> list[event_pb2.Event]:
     for number, one in enumerate(sent):
         one.event_id = f"{EVENT_ID}-{number}"
         one.properties.update({"note": SECRET})
+    sent[-1].conversation_id = "c-2"
     lead = serving.event("lead.created", user_id=ANN, campaign_id="spring")
     lead.lead.lead_id, lead.lead.value_micros = "lead-1", 5_000_000
     return [logged_in, gap, *sent, lead, serving.event("message.received", user_id="ben", conversation_id="c-1")]
@@ -212,6 +216,11 @@ async def test_an_erasure_is_begun_once_and_has_a_receipt(accounts: Accounts, da
     rows = await users(caller)
     assert rows["_erased"] == [6, 3]
     assert ANN not in rows
+    directory = directory_service_pb2_grpc.DirectoryServiceStub(caller.channel)
+    request = conversation_pb2.GetConversationRequest(conversation_id="c-2")
+    shown = str(await directory.GetConversation(request, metadata=caller.metadata, timeout=20))
+    assert ANN not in shown
+    assert SHOWN in shown
     assert await lines(caller) == [{"kind": "counts", **dict.fromkeys(KINDS, 0)}]
 
 

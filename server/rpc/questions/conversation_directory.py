@@ -11,7 +11,7 @@ from server.catalog.conversation_lists import (
     ConversationTime,
 )
 from server.errors import Reason, Refused
-from server.events import rules
+from server.events import erased, rules
 from server.events.conversation import Conversation
 from server.events.outcomes import ClosingKind
 from server.query.conversation_list import (
@@ -177,7 +177,7 @@ def _conversation(
     timed = conversation_lists.durations(one)
     return conversation_pb2.Conversation(
         conversation_id=one.conversation_id,
-        user_id=one.latest_user_id,
+        user_id=erased.shown(one.latest_user_id),
         channel=one.latest_channel,
         team_id=one.latest_team_id,
         topic=one.topic,
