@@ -299,6 +299,7 @@ async def events_between(
     """
     where = (
         " WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND event_type = ANY($4::text[])"
+        " AND occurred_at > '-infinity'"
         " AND {} <= $5"
     )
     before = f" UNION ALL SELECT {events.REPLACED} FROM replaced_events"  # noqa: S608 - constants

@@ -134,6 +134,7 @@ class _Look:
             f"organization_id = {self._put(organization_id)}",
             f"occurred_at >= {self._put(start)}",
             f"occurred_at < {self._put(end)}",
+            "occurred_at > '-infinity'",
             f"received_at >= {self._put(received)}",
         ]
         if after is not None:

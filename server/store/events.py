@@ -190,7 +190,8 @@ async def occurred_between(
     conditions = "".join(f" AND {name} = ${place}" for place, name in enumerate(where or {}, start=5))
     cursor = await driver.cursor(
         f"SELECT {SELECTED} FROM events"  # noqa: S608 - constants of this file, and names of dimensions
-        f" WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND received_at >= $4{conditions}",
+        f" WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND received_at >= $4{conditions}"
+        " AND occurred_at > '-infinity'",
         organization_id,
         start,
         end,
@@ -231,6 +232,7 @@ async def without_key(driver: Driver, organization_id: int, start: datetime, end
     """How many raw events that occurred in [start, end) have no key. Must be 0 for as long as keys are kept."""
     found: int = await driver.fetchval(
         "SELECT count(*) FROM events e WHERE e.organization_id = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3"
+        " AND e.occurred_at > '-infinity'"
         " AND NOT EXISTS (SELECT 1 FROM event_keys k WHERE k.organization_id = $1 AND k.event_key = e.event_key)",
         organization_id,
         start,

@@ -68,8 +68,11 @@ async def organizations(driver: Driver, partition: Partition) -> list[int]:
 
 async def last_bucket(driver: Driver, partition: Partition, organization_id: int) -> int | None:
     """The latest quarter hour in which one of the organization's events in a partition occurred; None without any."""
-    statement = f"SELECT max(occurred_at) FROM {partition.name} WHERE organization_id = $1"  # noqa: S608
-    latest: datetime | None = await driver.fetchval(statement, organization_id)
+    latest: datetime | None = await driver.fetchval(
+        f"SELECT max(occurred_at) FROM {partition.name}"  # noqa: S608 - a partition's name is made of its day
+        " WHERE organization_id = $1 AND occurred_at > '-infinity'",
+        organization_id,
+    )
     return None if latest is None else timerange.floor_bucket(latest)
 
 

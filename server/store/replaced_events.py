@@ -115,7 +115,7 @@ async def of_members(
     start, end = timerange.instant(bucket), timerange.instant(bucket + 1)
     cursor = await driver.cursor(
         f"SELECT {events.SELECTED} FROM events WHERE organization_id = $1"  # noqa: S608 - a constant of the code
-        " AND occurred_at >= $2 AND occurred_at < $3 AND received_at >= $4"
+        " AND occurred_at >= $2 AND occurred_at < $3 AND received_at >= $4 AND occurred_at > '-infinity'"
         " AND (user_id = ANY($5::text[]) OR agent_id = ANY($6::text[]))",
         organization_id,
         start,

@@ -12,6 +12,7 @@ from server.store.database import Driver
 _BEFORE_IT_OCCURS = timedelta(days=1)
 _OF_ONE = (
     "organization_id = $1 AND conversation_id = $2 AND occurred_at >= $3 AND occurred_at <= $4 AND received_at >= $5"
+    " AND occurred_at > '-infinity'"
 )
 
 

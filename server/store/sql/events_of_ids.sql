@@ -15,6 +15,7 @@ FROM (
     SELECT revision, :STORED
     FROM events
     WHERE organization_id = :organization_id AND revision <= :until AND occurred_at >= :first_at
+        AND occurred_at > '-infinity'
         AND received_at >= :first_at - interval '1 day' AND :ID = ANY(:ids::text[])
     UNION ALL
     SELECT replaced_revision AS revision, :STORED

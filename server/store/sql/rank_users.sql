@@ -31,6 +31,7 @@ WITH known AS (
     CROSS JOIN LATERAL (
         SELECT user_id, :RAW_COLUMNS FROM events
         WHERE organization_id = :organization_id AND occurred_at >= e.start AND occurred_at < e.stop
+            AND occurred_at > '-infinity'
             AND user_id IS NOT NULL
         OFFSET 0
     ) AS r

@@ -12,6 +12,7 @@ SELECT e.* FROM (
 CROSS JOIN LATERAL (
     SELECT :COLUMNS FROM events
     WHERE organization_id = :organization_id AND occurred_at >= w.start AND occurred_at < w.start + interval '1 hour'
+        AND occurred_at > '-infinity'
         AND received_at >= w.start - interval '1 day' AND event_key = ANY(:keys::bytea[])
     OFFSET 0
 ) AS e
