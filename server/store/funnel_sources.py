@@ -91,6 +91,7 @@ def _event_source(cohort: FunnelCohort, values: dict[str, object]) -> FunnelSour
         f" {instants.selected('occurred_at')} AS at, {label} AS label,"
         f" unnest(array_remove(ARRAY[{fitting}], NULL)) AS mark FROM events"
         " WHERE organization_id = :organization_id AND occurred_at >= :start_at AND occurred_at <= :last_at"
+        " AND occurred_at > '-infinity'"
         " AND received_at >= :received_from AND event_type = ANY(:event_types::text[])"
     )
     first = f"min(at) FILTER (WHERE mark = '{_ENTRY}')"
