@@ -193,10 +193,10 @@ FILL = (
         human_messages, reopenings, agent_id, channel, team_id, handoff_reason, is_open,
         human_resolved_agent_id, human_resolved_channel, human_resolved_team_id, topic, counted_topic,
         idle_agent_id, idle_channel, idle_team_id, last_at, latest_minute, latest_at, latest_agent_id,
-        latest_user_id, latest_channel, latest_team_id)
+        latest_user_id, latest_channel, latest_team_id, events, quality_rubric, content_gaps)
     SELECT organization, 1, decode(md5(ago::text), 'hex'), ago, at, at, '', true, '', '', '', 1, 0, 0, '{}', 0,
         '', '', '', '', ago % 50 = 0, '', '', '', '', '', '', '', '', at, extract(epoch FROM at) / 60, at,
-        '', '', '', ''
+        '', '', '', '', 1, '', 0
     FROM generate_series(1, 10) AS organization, generate_series(1, 3000) AS ago,
         LATERAL (SELECT now() - ago * interval '1 minute' AS at) AS told
     """,
