@@ -11,6 +11,7 @@ from server import timerange
 from server.catalog.conversation_lists import (
     RANGED,
     TIME_ORDERS,
+    ConversationFilter,
     ConversationList,
     ConversationOrder,
     ConversationPlace,
@@ -315,6 +316,14 @@ async def reached(
     return None if row is None else ConversationPlace(value=row[0], key=row[1])
 
 
+def _look(asked: ConversationList, limit: int) -> int:
+    """Returns how many conversations to look at for a page: no more than it shows where nothing narrows the list."""
+    if not asked.is_by_index:
+        return MOST
+    is_narrowed = asked.figure or asked.filter != ConversationFilter(prefix=asked.filter.prefix)
+    return LOOKED_AT if is_narrowed or (asked.filter.prefix and asked.bounds) else min(limit, LOOKED_AT)
+
+
 async def page(
     driver: Driver,
     organization_id: int,
@@ -331,7 +340,7 @@ async def page(
     statement = _statement(_Shape.of(asked, is_recomputed=bool(there)))
     more: dict[str, object] = {
         "without": list(recomputed),
-        "look": LOOKED_AT if asked.is_by_index else MOST,
+        "look": _look(asked, limit),
         "upto": timerange.of_microseconds(int(upto.value)) if upto is not None and upto.value is not None else None,
         "upto_key": upto.key if upto is not None else None,
         **(conversations.given(there) if there else {}),

@@ -29,7 +29,8 @@ from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
 from server.timerange import Interval
 from tallywire import AsyncClient, Client
-from tallywire.v1 import conversation_pb2, directory_service_pb2_grpc, event_pb2, metrics_service_pb2
+from tallywire.v1 import answer_pb2, conversation_pb2, directory_service_pb2_grpc, event_pb2, metrics_service_pb2
+from tallywire.v1 import conversation_metrics_pb2 as messages
 from tests.support import commands, effort, serving, worlds
 from tests.support.serving import Accounts, Caller, refused
 from tests.support.tiny_worlds import DAY
@@ -365,6 +366,18 @@ async def test_the_rows_behind_every_figure_are_its_conversations_then_and_later
     error = await refused(ask(caller, rows_token=tokens.token(caller.organization_id, figures[0])))
     assert serving.refusal(error) == ("FAILED_PRECONDITION", "ROWS_TOKEN_EXPIRED", "rows_token", False)
     assert (await audit.check(database, caller.organization_id)).mismatches == 0
+
+
+async def test_the_tokens_in_answers_open_the_conversations_behind_their_figures(business: Caller) -> None:
+    part = answer_pb2.Filter(channel="web")
+    request = messages.GetConversationMetricsRequest(time_range=WHOLE, filter=part, include_rows_tokens=True)
+    answer = await business.ask("GetConversationMetrics", request)
+    names = ("total_conversations", "conversations_closed", "conversations_escalated")
+    for name in names:
+        figure = getattr(answer.figures, name)
+        found = await listed(business, rows_token=answer.rows_tokens[name].token)
+        assert len(found) == answer.rows_tokens[name].figure == figure > 0
+        assert sum(one.amount for one in found) == figure
 
 
 async def test_rows_of_another_organization_or_kind_are_refused(
