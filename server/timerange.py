@@ -335,11 +335,12 @@ def _clock_cuts(at: int, zone: zoneinfo.ZoneInfo, width: int) -> Iterator[int]:
 def _date_cuts(at: int, period: TimeRange, granularity: Granularity) -> Iterator[int]:
     day = day_at(instant(at), period.zone)
     while True:
-        day = _next_date(day, granularity, period.week_start)
+        day = next_date(day, granularity, period.week_start)
         yield floor_bucket(midnight(day, period.zone))
 
 
-def _next_date(day: date, granularity: Granularity, week_start: int) -> date:
+def next_date(day: date, granularity: Granularity, week_start: int) -> date:
+    """Returns the first day of the next day, week, month, quarter or year."""
     if granularity is Granularity.DAY:
         return day + timedelta(days=1)
     if granularity is Granularity.WEEK:

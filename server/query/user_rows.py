@@ -48,7 +48,7 @@ async def ranked(
     found, number = await user_ranking.rank(
         driver,
         organization_id,
-        await _checked(driver, organization_id, bounds),
+        await span_of(driver, organization_id, bounds),
         _order(by),
         skip=skip,
         most=most,
@@ -60,7 +60,7 @@ async def of(
     driver: Driver, organization_id: int, bounds: Interval, users: Collection[str]
 ) -> Mapping[Selection, Cell]:
     """Returns the cells of some users within other bounds."""
-    within = await _checked(driver, organization_id, bounds)
+    within = await span_of(driver, organization_id, bounds)
     found = await user_ranking.read(driver, organization_id, within, users)
     return _cells({**dict.fromkeys(users, DayActivity()), **found}, bounds)
 
@@ -87,7 +87,7 @@ def _order(by: Order) -> UserOrder:
     )
 
 
-async def _checked(driver: Driver, organization_id: int, bounds: Interval) -> UserSpan:
+async def span_of(driver: Driver, organization_id: int, bounds: Interval) -> UserSpan:
     """Returns bounds in days and edges; refuses edges of which raw events may be gone."""
     start, end = bounds.start, bounds.end
     first, last = _midnight(start + _DAY - timedelta(microseconds=1)), _midnight(end)

@@ -4,7 +4,15 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import agent_directory, conversation_list, conversation_timeline, lead_directory, lead_rows
+from server.query import (
+    agent_directory,
+    conversation_list,
+    conversation_timeline,
+    lead_directory,
+    lead_rows,
+    user_directory,
+    user_retention,
+)
 from server.query.gap_changes import GapChanges
 from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
@@ -14,7 +22,8 @@ from server.rpc.content_gap_rpcs import ContentGapRpcs
 from server.rpc.questions import agent_directory as agents
 from server.rpc.questions import conversation_directory as conversations
 from server.rpc.questions import lead_directory as leads
-from tallywire.v1 import agent_pb2, conversation_pb2, lead_pb2
+from server.rpc.questions import user_directory as users
+from tallywire.v1 import agent_pb2, conversation_pb2, lead_pb2, user_pb2
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -82,3 +91,26 @@ class DirectoryService(ContentGapRpcs):
         """Returns one lead."""
         lead_id = leads.lead_id(request)
         return leads.response(*await lead_directory.one(self._queries, gate.caller().principal, lead_id))
+
+    async def ListUsers(  # noqa: N802 - the name in the contract
+        self, request: user_pb2.ListUsersRequest, context: _Context
+    ) -> user_pb2.ListUsersResponse:
+        """Returns a page of users."""
+        question = users.list_question(request)
+        principal = gate.caller().principal
+        return users.list_response(await user_directory.answer(self._queries, self._tokens, principal, question))
+
+    async def GetUser(  # noqa: N802 - the name in the contract
+        self, request: user_pb2.GetUserRequest, context: _Context
+    ) -> user_pb2.GetUserResponse:
+        """Returns one user."""
+        user_id, period = users.user_question(request)
+        return users.user_response(await user_directory.one(self._queries, gate.caller().principal, user_id, period))
+
+    async def GetUserRetention(  # noqa: N802 - the name in the contract
+        self, request: user_pb2.GetUserRetentionRequest, context: _Context
+    ) -> user_pb2.GetUserRetentionResponse:
+        """Returns cohorts of users."""
+        question = users.retention_question(request)
+        answer = await user_retention.answer(self._queries, gate.caller().principal, question)
+        return users.retention_response(question, answer)

@@ -101,6 +101,9 @@ SCOPES = {
                 "GetConversation": Scope.EVENTS,
                 "ListLeads": Scope.EVENTS,
                 "GetLead": Scope.EVENTS,
+                "ListUsers": Scope.EVENTS,
+                "GetUser": Scope.EVENTS,
+                "GetUserRetention": Scope.READ,
             },
         ),
         (

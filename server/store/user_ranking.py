@@ -12,7 +12,7 @@ from server.store import statements
 from server.store.database import Driver
 from server.store.statements import Statement
 
-_COLUMNS = tuple(one.name for one in dataclasses.fields(DayActivity))
+COLUMNS = tuple(one.name for one in dataclasses.fields(DayActivity))
 
 
 def _of_messages(name: str) -> str:
@@ -22,7 +22,7 @@ def _of_messages(name: str) -> str:
 _IS_MESSAGE = f"event_type IN ({', '.join(map(repr, event_types.MESSAGES))})"
 _IS_RATING = "event_type = 'feedback.submitted' AND detail ? 'rating'"
 # What an event adds to each column; a conversation adds to one of them where it begins.
-_OF_EVENT = {
+OF_EVENT = {
     "events": "1",
     "messages_received": f"(event_type = '{event_types.MESSAGE_RECEIVED}')::integer",
     "messages_sent": f"(event_type = '{event_types.MESSAGE_SENT}')::integer",
@@ -53,11 +53,11 @@ class UserOrder:
     descending: bool = True
 
 
-def _columns(names: Sequence[str]) -> dict[str, str]:
+def columns(names: Sequence[str]) -> dict[str, str]:
     """Returns how statements name some columns, take them from an event and a conversation, and add them up."""
     return {
         "COLUMNS": ", ".join(names),
-        "RAW_COLUMNS": ", ".join(f"({_OF_EVENT.get(one, '0')})::bigint AS {one}" for one in names),
+        "RAW_COLUMNS": ", ".join(f"({OF_EVENT.get(one, '0')})::bigint AS {one}" for one in names),
         "BEGINNING_COLUMNS": ", ".join(f"{int(one == 'conversations')}::bigint AS {one}" for one in names),
         "SUMS": ", ".join(f"least(sum({one}), {_LARGEST})::bigint AS {one}" for one in names),
     }
@@ -70,12 +70,12 @@ def _statement(above: tuple[tuple[int, str], ...], below: tuple[str, ...]) -> St
     needed = {"events", "conversations", *(column for _, column in above), *below}
     return statements.load(
         "rank_users",
-        **_columns([one for one in _COLUMNS if one in needed]),
+        **columns([one for one in COLUMNS if one in needed]),
         FIGURE=f"(({figure})::numeric / nullif({divisor}, 0))" if divisor else f"({figure})",
     )
 
 
-_READ = statements.load("read_users", **_columns(_COLUMNS))
+_READ = statements.load("read_users", **columns(COLUMNS))
 
 
 async def rank(
@@ -85,7 +85,7 @@ async def rank(
     snapshot.
     """
     chosen = _statement(tuple(by.above), tuple(by.below))
-    given = chosen.arguments(**_span(organization_id, span), descending=by.descending, skip=skip, most=most)
+    given = chosen.arguments(**span_arguments(organization_id, span), descending=by.descending, skip=skip, most=most)
     rows = await driver.fetch(chosen.text, *given)
     if not rows and skip:  # past the last one
         _, number = await rank(driver, organization_id, span, by, skip=0, most=1)
@@ -98,11 +98,12 @@ async def read(driver: Driver, organization_id: int, span: UserSpan, users: Coll
     """Returns what users did; those that did nothing are left out."""
     if not users:
         return {}
-    rows = await driver.fetch(_READ.text, *_READ.arguments(**_span(organization_id, span), users=list(users)))
+    rows = await driver.fetch(_READ.text, *_READ.arguments(**span_arguments(organization_id, span), users=list(users)))
     return {user: DayActivity(*did) for user, *did in rows}
 
 
-def _span(organization_id: int, span: UserSpan) -> dict[str, object]:
+def span_arguments(organization_id: int, span: UserSpan) -> dict[str, object]:
+    """Returns what statements are given of a span."""
     return {
         "organization_id": organization_id,
         "first_day": span.first_day,

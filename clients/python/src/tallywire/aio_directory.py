@@ -9,8 +9,8 @@ from typing import TypeVar, Unpack
 import grpc
 import grpc.aio
 
-from tallywire import aio_stubs, conversation_list_requests, directory_requests, retries
-from tallywire.v1 import agent_pb2, conversation_pb2, lead_pb2
+from tallywire import aio_stubs, conversation_list_requests, directory_requests, retries, user_requests
+from tallywire.v1 import agent_pb2, conversation_pb2, lead_pb2, user_pb2
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -117,3 +117,48 @@ class AsyncDirectory(abc.ABC):
         request = lead_pb2.GetLeadRequest(lead_id=lead_id)
         answer = await self._call(self._bound().directory.GetLead, lambda: request, retries.QUERY, timeout)
         return answer.lead
+
+    async def list_users(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+        **options: Unpack[user_requests.UsersOptions],
+    ) -> AsyncIterator[user_pb2.User]:
+        """Yields users with what they did, as Client.list_users() does."""
+        token = ""
+        while True:
+            build = functools.partial(user_requests.users, start, end, options, page_size, token)
+            page = await self._call(self._bound().directory.ListUsers, build, retries.QUERY, timeout)
+            for user in page.users:
+                yield user
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def get_user(
+        self,
+        user_id: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> user_pb2.GetUserResponse:
+        """Returns what a user did, as Client.get_user() does."""
+        build = functools.partial(user_requests.user, user_id, start, end)
+        return await self._call(self._bound().directory.GetUser, build, retries.QUERY, timeout)
+
+    async def user_retention(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        cohorts: user_requests.CohortName | None = None,
+        periods: int | None = None,
+        timeout: float | None = None,
+    ) -> user_pb2.GetUserRetentionResponse:
+        """Returns how many users came back, as Client.user_retention() does."""
+        build = functools.partial(user_requests.retention, start, end, cohorts, periods)
+        return await self._call(self._bound().directory.GetUserRetention, build, retries.QUERY, timeout)

@@ -8,8 +8,8 @@ from typing import TypeVar, Unpack
 
 import grpc
 
-from tallywire import conversation_list_requests, directory_requests, retries
-from tallywire.v1 import agent_pb2, conversation_pb2, directory_service_pb2_grpc, lead_pb2
+from tallywire import conversation_list_requests, directory_requests, retries, user_requests
+from tallywire.v1 import agent_pb2, conversation_pb2, directory_service_pb2_grpc, lead_pb2, user_pb2
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -130,3 +130,55 @@ class Directory(abc.ABC):
         """Returns what a lead has come to, with its steps. Raises NotFound for one that no event names."""
         request = lead_pb2.GetLeadRequest(lead_id=lead_id)
         return self._call(self._directory.GetLead, lambda: request, retries.QUERY, timeout).lead
+
+    def list_users(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+        **options: Unpack[user_requests.UsersOptions],
+    ) -> Iterator[user_pb2.User]:
+        """Yields users with what they did: those of [start, end), or without a period all users, of all time.
+
+        The options are prefix, seen ("active", "new", "returning"), order_by ("last_seen", "user_id", "events" …),
+        ascending and time_zone (UsersOptions). timeout is that of a page. Raises FailedPrecondition where there are too
+        many to be put in order. It needs a key with the scope events, as get_user() does.
+        """
+        token = ""
+        while True:
+            build = functools.partial(user_requests.users, start, end, options, page_size, token)
+            page = self._call(self._directory.ListUsers, build, retries.QUERY, timeout)
+            yield from page.users
+            token = page.next_page_token
+            if not token:
+                return
+
+    def get_user(
+        self,
+        user_id: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> user_pb2.GetUserResponse:
+        """Returns what a user ever did, and the days of [start, end), or else the last 90, on which that was.
+
+        Raises NotFound for a user without any event.
+        """
+        build = functools.partial(user_requests.user, user_id, start, end)
+        return self._call(self._directory.GetUser, build, retries.QUERY, timeout)
+
+    def user_retention(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        cohorts: user_requests.CohortName | None = None,
+        periods: int | None = None,
+        timeout: float | None = None,
+    ) -> user_pb2.GetUserRetentionResponse:
+        """Returns how many of the users first seen in each week, day or month were seen in the periods after it."""
+        build = functools.partial(user_requests.retention, start, end, cohorts, periods)
+        return self._call(self._directory.GetUserRetention, build, retries.QUERY, timeout)

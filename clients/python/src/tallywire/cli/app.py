@@ -47,6 +47,7 @@ from tallywire.cli import (
     sheets,
     table_options,
     updates,
+    users,
     watch,
 )
 from tallywire.v1 import event_service_pb2
@@ -195,6 +196,9 @@ application.command(name="agents")(agent_list.agents)
 application.command(name="team")(agents.team)
 application.command(name="conversations")(conversations.conversations)
 application.command(name="conversation")(conversation_list.conversation)
+application.command(name="users")(users.users)
+application.command(name="user")(users.user)
+application.command(name="user-retention")(users.user_retention)
 application.command(name="calls")(calls.calls)
 application.command(name="api")(api.api)
 application.command(name="quality")(quality.quality)

@@ -7,6 +7,7 @@ from tallywire.v1 import agent_pb2 as tallywire_dot_v1_dot_agent__pb2
 from tallywire.v1 import content_gap_pb2 as tallywire_dot_v1_dot_content__gap__pb2
 from tallywire.v1 import conversation_pb2 as tallywire_dot_v1_dot_conversation__pb2
 from tallywire.v1 import lead_pb2 as tallywire_dot_v1_dot_lead__pb2
+from tallywire.v1 import user_pb2 as tallywire_dot_v1_dot_user__pb2
 
 GRPC_GENERATED_VERSION = '1.71.2'
 GRPC_VERSION = grpc.__version__
@@ -94,6 +95,21 @@ class DirectoryServiceStub(object):
                 '/tallywire.v1.DirectoryService/GetLead',
                 request_serializer=tallywire_dot_v1_dot_lead__pb2.GetLeadRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_lead__pb2.GetLeadResponse.FromString,
+                _registered_method=True)
+        self.ListUsers = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/ListUsers',
+                request_serializer=tallywire_dot_v1_dot_user__pb2.ListUsersRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_user__pb2.ListUsersResponse.FromString,
+                _registered_method=True)
+        self.GetUser = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/GetUser',
+                request_serializer=tallywire_dot_v1_dot_user__pb2.GetUserRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_user__pb2.GetUserResponse.FromString,
+                _registered_method=True)
+        self.GetUserRetention = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/GetUserRetention',
+                request_serializer=tallywire_dot_v1_dot_user__pb2.GetUserRetentionRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_user__pb2.GetUserRetentionResponse.FromString,
                 _registered_method=True)
 
 
@@ -187,6 +203,27 @@ class DirectoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUsers(self, request, context):
+        """ListUsers returns a page of the organization's users.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUser(self, request, context):
+        """GetUser returns one user. One that no event has ever carried is refused (USER_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUserRetention(self, request, context):
+        """GetUserRetention returns, for the users first seen in each week, how many of them were seen in the weeks after.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -244,6 +281,21 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.GetLead,
                     request_deserializer=tallywire_dot_v1_dot_lead__pb2.GetLeadRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_lead__pb2.GetLeadResponse.SerializeToString,
+            ),
+            'ListUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUsers,
+                    request_deserializer=tallywire_dot_v1_dot_user__pb2.ListUsersRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_user__pb2.ListUsersResponse.SerializeToString,
+            ),
+            'GetUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUser,
+                    request_deserializer=tallywire_dot_v1_dot_user__pb2.GetUserRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_user__pb2.GetUserResponse.SerializeToString,
+            ),
+            'GetUserRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUserRetention,
+                    request_deserializer=tallywire_dot_v1_dot_user__pb2.GetUserRetentionRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_user__pb2.GetUserRetentionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -546,6 +598,87 @@ class DirectoryService(object):
             '/tallywire.v1.DirectoryService/GetLead',
             tallywire_dot_v1_dot_lead__pb2.GetLeadRequest.SerializeToString,
             tallywire_dot_v1_dot_lead__pb2.GetLeadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/ListUsers',
+            tallywire_dot_v1_dot_user__pb2.ListUsersRequest.SerializeToString,
+            tallywire_dot_v1_dot_user__pb2.ListUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/GetUser',
+            tallywire_dot_v1_dot_user__pb2.GetUserRequest.SerializeToString,
+            tallywire_dot_v1_dot_user__pb2.GetUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUserRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/GetUserRetention',
+            tallywire_dot_v1_dot_user__pb2.GetUserRetentionRequest.SerializeToString,
+            tallywire_dot_v1_dot_user__pb2.GetUserRetentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,6 +11,7 @@ import tallywire.v1.agent_pb2
 import tallywire.v1.content_gap_pb2
 import tallywire.v1.conversation_pb2
 import tallywire.v1.lead_pb2
+import tallywire.v1.user_pb2
 import typing
 
 _T = typing.TypeVar("_T")
@@ -107,6 +108,24 @@ class DirectoryServiceStub:
     scope events.
     """
 
+    ListUsers: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.user_pb2.ListUsersRequest,
+        tallywire.v1.user_pb2.ListUsersResponse,
+    ]
+    """ListUsers returns a page of the organization's users."""
+
+    GetUser: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.user_pb2.GetUserRequest,
+        tallywire.v1.user_pb2.GetUserResponse,
+    ]
+    """GetUser returns one user. One that no event has ever carried is refused (USER_NOT_FOUND)."""
+
+    GetUserRetention: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.user_pb2.GetUserRetentionRequest,
+        tallywire.v1.user_pb2.GetUserRetentionResponse,
+    ]
+    """GetUserRetention returns, for the users first seen in each week, how many of them were seen in the weeks after."""
+
 class DirectoryServiceAsyncStub:
     """DirectoryService lists what figures are about, one by one. Answers hold whatever was acknowledged before the question.
     Pages go by the last row that was looked at: rows that come in between two pages move no others. A call fails as those
@@ -192,6 +211,24 @@ class DirectoryServiceAsyncStub:
     """GetLead returns one lead and its steps. One that no event of a lead names is refused (LEAD_NOT_FOUND). It needs the
     scope events.
     """
+
+    ListUsers: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.user_pb2.ListUsersRequest,
+        tallywire.v1.user_pb2.ListUsersResponse,
+    ]
+    """ListUsers returns a page of the organization's users."""
+
+    GetUser: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.user_pb2.GetUserRequest,
+        tallywire.v1.user_pb2.GetUserResponse,
+    ]
+    """GetUser returns one user. One that no event has ever carried is refused (USER_NOT_FOUND)."""
+
+    GetUserRetention: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.user_pb2.GetUserRetentionRequest,
+        tallywire.v1.user_pb2.GetUserRetentionResponse,
+    ]
+    """GetUserRetention returns, for the users first seen in each week, how many of them were seen in the weeks after."""
 
 class DirectoryServiceServicer(metaclass=abc.ABCMeta):
     """DirectoryService lists what figures are about, one by one. Answers hold whatever was acknowledged before the question.
@@ -300,5 +337,29 @@ class DirectoryServiceServicer(metaclass=abc.ABCMeta):
         """GetLead returns one lead and its steps. One that no event of a lead names is refused (LEAD_NOT_FOUND). It needs the
         scope events.
         """
+
+    @abc.abstractmethod
+    def ListUsers(
+        self,
+        request: tallywire.v1.user_pb2.ListUsersRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.user_pb2.ListUsersResponse, collections.abc.Awaitable[tallywire.v1.user_pb2.ListUsersResponse]]:
+        """ListUsers returns a page of the organization's users."""
+
+    @abc.abstractmethod
+    def GetUser(
+        self,
+        request: tallywire.v1.user_pb2.GetUserRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.user_pb2.GetUserResponse, collections.abc.Awaitable[tallywire.v1.user_pb2.GetUserResponse]]:
+        """GetUser returns one user. One that no event has ever carried is refused (USER_NOT_FOUND)."""
+
+    @abc.abstractmethod
+    def GetUserRetention(
+        self,
+        request: tallywire.v1.user_pb2.GetUserRetentionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.user_pb2.GetUserRetentionResponse, collections.abc.Awaitable[tallywire.v1.user_pb2.GetUserRetentionResponse]]:
+        """GetUserRetention returns, for the users first seen in each week, how many of them were seen in the weeks after."""
 
 def add_DirectoryServiceServicer_to_server(servicer: DirectoryServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -184,6 +184,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The event cannot be corrected: it describes an agent, or the service has made it."""
     ERROR_REASON_CONVERSATION_NOT_FOUND: _ErrorReason.ValueType  # 144
     """NOT_FOUND. The organization has never sent an event that carries this conversation_id."""
+    ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 148
+    """NOT_FOUND. No event has ever carried this user_id."""
     ERROR_REASON_STREAM_HEADER_DUPLICATE: _ErrorReason.ValueType  # 60
     """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 61
@@ -483,6 +485,8 @@ ERROR_REASON_EVENT_NOT_CORRECTABLE: ErrorReason.ValueType  # 131
 """FAILED_PRECONDITION. The event cannot be corrected: it describes an agent, or the service has made it."""
 ERROR_REASON_CONVERSATION_NOT_FOUND: ErrorReason.ValueType  # 144
 """NOT_FOUND. The organization has never sent an event that carries this conversation_id."""
+ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 148
+"""NOT_FOUND. No event has ever carried this user_id."""
 ERROR_REASON_STREAM_HEADER_DUPLICATE: ErrorReason.ValueType  # 60
 """INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence."""
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 61
