@@ -3,6 +3,7 @@
 import asyncio
 
 import bad_inputs_bytes
+import bad_inputs_content_gaps
 import bad_inputs_events
 import bad_inputs_identity
 import bad_inputs_outage
@@ -26,6 +27,7 @@ TABLE = bad_inputs.table()
 LISTED = {name: reason for name, reason in bad_inputs_to_come.CANDIDATES.items() if name in TABLE}
 FAMILIES = (
     bad_inputs_bytes,
+    bad_inputs_content_gaps,
     bad_inputs_events,
     bad_inputs_identity,
     bad_inputs_outage,

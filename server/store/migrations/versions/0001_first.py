@@ -644,7 +644,7 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, version, topic, bucket)
     )
     """,
-    "CREATE INDEX content_gap_quarters_by_bucket ON content_gap_quarters (organization_id, version, bucket)",
+    "CREATE INDEX content_gap_quarters_by_bucket ON content_gap_quarters (organization_id, version, bucket, topic)",
     # What people say of topics: the status, and when a topic was resolved and, if it no longer is, until when, in
     # microseconds since 1970. It is beside what events tell, and stays when that is made anew.
     """
