@@ -70,21 +70,12 @@ _SERIES = f"""
         OFFSET 0
     ) AS q GROUP BY q.bucket
 """  # noqa: S608 - constants of this file
-# The events of a quarter hour are not told apart: of those that began before the time the last one is known.
-_FIRST_WITHIN = f"""
-    SELECT w.place, {instants.selected("min(CASE WHEN q.first_at > w.since THEN q.first_at ELSE q.last_at END)")}
-    FROM (
-        SELECT place, topic, {instants.stored("since")} AS since, {instants.stored("until")} AS until,
-            (since / 900000000)::integer AS first, (until / 900000000)::integer AS last
-        FROM unnest($2::integer[], $3::text[], $4::bigint[], $5::bigint[]) AS given(place, topic, since, until)
-    ) AS w CROSS JOIN LATERAL (
-        SELECT first_at, last_at FROM content_gap_quarters
-        WHERE organization_id = $1 AND version = {_VERSION} AND topic = w.topic
-            AND bucket >= w.first AND bucket <= w.last
-            AND last_at > w.since AND (first_at > w.since AND first_at <= w.until OR last_at <= w.until)
-        OFFSET 0
-    ) AS q GROUP BY w.place
-"""  # noqa: S608 - constants of this file
+_FIRST_WITHIN = statements.load(
+    "read_first_content_gaps",
+    FOUND=instants.selected("min(CASE WHEN q.first_at > w.since THEN q.first_at ELSE q.last_at END)"),
+    SINCE=instants.stored("since_at"),
+    UNTIL=instants.stored("until_at"),
+)
 
 
 def _examples(row: Iterable[object]) -> GapExamples:
@@ -269,5 +260,8 @@ async def first_within(
     them; where several were found in the quarter hour of the earlier time the last of these stands for them.
     """
     places, topics, since, until = zip(*windows, strict=True) if windows else ((), (), (), ())
-    rows = await driver.fetch(_FIRST_WITHIN, organization_id, places, topics, since, until)
+    arguments = _FIRST_WITHIN.arguments(
+        organization_id=organization_id, places=places, topics=topics, since=since, until=until
+    )
+    rows = await driver.fetch(_FIRST_WITHIN.text, *arguments)
     return {row[0]: row[1] for row in rows}
