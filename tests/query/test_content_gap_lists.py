@@ -1,6 +1,7 @@
 """Lists of content gaps: what each comes to, its status, what opens it again, merges, and who sees what."""
 
 import itertools
+import random
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -308,3 +309,28 @@ async def test_what_is_refused_and_who_sees_nothing(accounts: Accounts) -> None:
         (("NOT_FOUND", "CONTENT_GAP_NOT_FOUND"), "no content gap of this topic was ever found")
     }
     assert (await get(caller, "refund policy")).note == ""
+
+
+async def test_any_merges_and_undoings_come_to_what_events_say(accounts: Accounts) -> None:
+    caller = await accounts.caller(settings=UTC, scopes=SCOPES)
+    dice, names, merged, told = random.Random(7), ["a", "b", "c", "d"], dict[str, str](), list[tuple[str, str, str]]()
+    for step in range(24):
+        found = [(dice.choice(names), f"Question {dice.randrange(6)}?", f"user-{dice.randrange(5)}") for _ in range(3)]
+        found += [(name, "First?", "ann") for name in names if not step]
+        told += found
+        minutes = range(step * 10, step * 10 + len(found))
+        await caller.track_all([gap(minute, *one) for minute, one in zip(minutes, found, strict=True)])
+        topic, into = dice.sample(names, 2)
+        if topic in merged:
+            await undo(caller, topic)
+            del merged[topic]
+        elif topic not in merged.values() and into not in merged:
+            await merge(caller, topic, into)
+            merged[topic] = into
+        own = {name: [one for one in told if merged.get(one[0], one[0]) == name] for name in names}
+        assert {one.topic: (one.frequency, one.users) for one in (await listed(caller)).content_gaps} == {
+            name: (len(mine), len({user for _, _, user in mine})) for name, mine in own.items() if mine
+        }
+        newest = list(dict.fromkeys(question for _, question, _ in reversed(own[merged.get(topic, topic)])))
+        assert [one.question for one in (await get(caller, topic)).questions] == newest[:5]
+    assert len(merged) > 0

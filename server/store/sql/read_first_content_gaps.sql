@@ -1,5 +1,5 @@
--- Reads when topics of content gaps were found first after a time and not later than another one. The events of a quarter
--- hour are not told apart: where some occurred before the time, the last one stands for those after it.
+-- Reads when topics of content gaps were found first after a time and not later than another one. The events of a
+-- quarter hour are not told apart: where some occurred before the time, the last one stands for those after it.
 --
 -- Parameters
 --   organization_id                    integer
