@@ -1,5 +1,6 @@
 """Content gaps as answers have them: what a topic comes to with those merged into it, and what is said of it."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from server.timerange import Span
 
 PROJECTIONS = (stored.PROJECTION, Conversations.name)
 MOST = 20_000  # topics that are put in order
+_AT_ONCE = 1_000  # topics that are looked at in one turn of the event loop
 _CLOSED = [
     cells.count_key(registry.MEASURES[f"conversations_{name}"].number)
     for name in ("resolved", "escalated", "abandoned", "ended")
@@ -78,7 +80,7 @@ async def groups(
     if len(numbers) > MOST:
         return None
     states = await gap_states.states(driver, organization_id)
-    found = _grouped(numbers, merges, states)
+    found = await _grouped(numbers, merges, states)
     if span is not None:
         for topic, frequency in (await stored.frequencies(driver, organization_id, span)).items():
             if (group := found.get(merges.get(topic, topic))) is not None:
@@ -93,11 +95,13 @@ async def groups(
     ]
 
 
-def _grouped(
+async def _grouped(
     numbers: Mapping[str, Occurrences], merges: Mapping[str, str], states: Mapping[str, GapState]
 ) -> dict[str, GapGroup]:
     found: dict[str, GapGroup] = {}
-    for topic, one in numbers.items():
+    for place, (topic, one) in enumerate(numbers.items()):
+        if place % _AT_ONCE == 0:
+            await asyncio.sleep(0)  # all of this is work of this process; others want their turn
         own = merges.get(topic, topic)
         group = found.get(own)
         if group is None:
@@ -121,7 +125,9 @@ async def _count_conversations(
         span = Span(start=0, end=timerange.ceil_bucket(known.as_of.at + timerange.MAX_AHEAD))
     values = Values(dimension=dimensions.TOPIC, span=span)
     counted = await ranking.sums(driver, organization_id, values, _CLOSED, most=MOST)
-    for spelling, cell in counted.items():
+    for place, (spelling, cell) in enumerate(counted.items()):
+        if place % _AT_ONCE == 0:
+            await asyncio.sleep(0)  # as above
         topic = content_gap.normalized(spelling)
         group = found.get(merges.get(topic, topic))
         if group is not None:
@@ -135,7 +141,7 @@ async def one(driver: Driver, organization_id: int, known: ReadState, topic: str
     own = merges.get(topic, topic)
     members = [own, *(one for one, into in merges.items() if into == own)]
     numbers = await stored.listed(driver, organization_id, prefix=_NOTHING, search="", also=members, most=MOST)
-    found = _grouped(numbers, merges, await gap_states.states(driver, organization_id))
+    found = await _grouped(numbers, merges, await gap_states.states(driver, organization_id))
     await _count_conversations(driver, organization_id, known, found, merges, None)
     return found.get(own)
 
