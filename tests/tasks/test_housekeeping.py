@@ -96,7 +96,7 @@ async def test_partitions_are_made_while_events_are_read(own_database: Database,
         made = await asyncio.wait_for(retention.partitions(own_database, later, {}), PATIENCE)
         assert made == {"made": 9}
     indexes = "SELECT count(*) FROM pg_indexes WHERE tablename = $1"
-    assert await worlds.value(own_database, indexes, f"events_{later:%Y%m%d}") == 2
+    assert await worlds.value(own_database, indexes, f"events_{later:%Y%m%d}") == 3
 
 
 async def test_retention_removes_raw_events_of_those_who_want_it(
