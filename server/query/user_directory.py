@@ -97,7 +97,7 @@ async def answer(queries: Queries, tokens: PageTokens, principal: Principal, que
             after=(last.value, last.user_id),
         )
         token = tokens.token_after(organization_id, question.key, following)
-    return UserPage(known=known, period=period, users=[_shown(one, principal) for one in found], next_page_token=token)
+    return UserPage(known=known, period=period, users=[shown(one, principal) for one in found], next_page_token=token)
 
 
 def _asked(question: UsersQuestion, principal: Principal, period: TimeRange | None) -> UserList:
@@ -112,7 +112,7 @@ def _asked(question: UsersQuestion, principal: Principal, period: TimeRange | No
     return dataclasses.replace(question.asked, filter=chosen)
 
 
-def _shown(one: ListedUser, principal: Principal) -> ListedUser:
+def shown(one: ListedUser, principal: Principal) -> ListedUser:
     """Returns a user as it may be shown: with a name where the organization keeps such details."""
     return one if principal.settings.keep_user_details else dataclasses.replace(one, name="")
 
@@ -144,7 +144,7 @@ async def one(queries: Queries, principal: Principal, user_id: str, period: Peri
         else:
             first, end = days_of(period.resolved(principal, known.as_of.at).bounds)
         days = await stored.days(driver, principal.organization_id, user_id, first, end)
-    return DirectoryUser(known=known, bounds=between(first, end), user=_shown(found, principal), days=days)
+    return DirectoryUser(known=known, bounds=between(first, end), user=shown(found, principal), days=days)
 
 
 def days_of(bounds: Interval) -> tuple[date, date]:

@@ -10,7 +10,9 @@ from server.query import (
     conversation_timeline,
     lead_directory,
     lead_rows,
+    user_activities,
     user_directory,
+    user_figure,
     user_retention,
 )
 from server.query.gap_changes import GapChanges
@@ -96,6 +98,11 @@ class DirectoryService(ContentGapRpcs):
         self, request: user_pb2.ListUsersRequest, context: _Context
     ) -> user_pb2.ListUsersResponse:
         """Returns a page of users."""
+        if request.rows_token:
+            behind = users.rows_question(request)
+            return users.rows_response(
+                await user_figure.answer(self._queries, self._tokens, self._rows, gate.caller().principal, behind)
+            )
         question = users.list_question(request)
         principal = gate.caller().principal
         return users.list_response(await user_directory.answer(self._queries, self._tokens, principal, question))
@@ -106,6 +113,14 @@ class DirectoryService(ContentGapRpcs):
         """Returns one user."""
         user_id, period = users.user_question(request)
         return users.user_response(await user_directory.one(self._queries, gate.caller().principal, user_id, period))
+
+    async def ListUserActivities(  # noqa: N802 - the name in the contract
+        self, request: user_pb2.ListUserActivitiesRequest, context: _Context
+    ) -> user_pb2.ListUserActivitiesResponse:
+        """Returns a page of what one user did."""
+        question = users.activities_question(request)
+        answer = await user_activities.answer(self._queries, self._tokens, gate.caller().principal, question)
+        return users.activities_response(answer)
 
     async def GetUserRetention(  # noqa: N802 - the name in the contract
         self, request: user_pb2.GetUserRetentionRequest, context: _Context

@@ -103,6 +103,7 @@ SCOPES = {
                 "GetLead": Scope.EVENTS,
                 "ListUsers": Scope.EVENTS,
                 "GetUser": Scope.EVENTS,
+                "ListUserActivities": Scope.EVENTS,
                 "GetUserRetention": Scope.READ,
             },
         ),

@@ -34,6 +34,11 @@ def of_field(name: str, value: str) -> EventCondition:
     return EventCondition(f"{name} = {{}}", (value,))
 
 
+def of_any_user() -> EventCondition:
+    """Returns the condition that an event is one of a user."""
+    return EventCondition("user_id IS NOT NULL")
+
+
 def of_property(keys: Sequence[str], value: str) -> EventCondition:
     """Returns the condition that an event has a value, as text, at a path of its properties."""
     return EventCondition("properties #>> {}::text[] = {}", (list(keys), value))

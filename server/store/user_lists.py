@@ -239,6 +239,29 @@ async def one(driver: Driver, organization_id: int, user_id: str) -> ListedUser 
     return _listed(row, *did.get(user_id, (0, DayActivity())))
 
 
+async def some(driver: Driver, organization_id: int, users: Sequence[str]) -> list[ListedUser]:
+    """Returns those users of which something is known, by user_id, with what they ever did."""
+    rows = await driver.fetch(_SOME.text, *_SOME.arguments(organization_id=organization_id, users=list(users)))
+    did = await ever(driver, organization_id, [row[0] for row in rows])
+    return [_listed(row, *did.get(row[0], (0, DayActivity()))) for row in rows]
+
+
+_SOME = statements.numbered(
+    "SELECT u.* FROM unnest(:users::text[]) AS w(id) CROSS JOIN LATERAL (SELECT user_id, name, first_seen_at,"  # noqa: S608
+    " last_seen_at, user_id AS sort FROM users WHERE organization_id = :organization_id AND version = "
+    f"{_VERSION} AND user_id = w.id OFFSET 0) AS u ORDER BY u.user_id"
+)
+
+
+async def numbers(driver: Driver, organization_id: int, kind: int, after: str, limit: int) -> list[tuple[str, int]]:
+    """Returns ids of a kind of members behind one of them, in their order, with their numbers."""
+    statement = (
+        "SELECT external_id, number FROM members WHERE organization_id = $1 AND kind = $2 AND external_id > $3"
+        " ORDER BY external_id LIMIT $4"
+    )
+    return [(row[0], row[1]) for row in await driver.fetch(statement, organization_id, kind, after, limit)]
+
+
 async def days(
     driver: Driver, organization_id: int, user_id: str, first: date, end: date
 ) -> list[tuple[date, DayActivity]]:

@@ -9,11 +9,13 @@ from server.events import rules
 from server.events.user_activity import DayActivity
 from server.query import user_directory
 from server.query.answers import Period
+from server.query.user_activities import ActivitiesQuestion, ActivityPage
 from server.query.user_directory import MAX_PAGE_SIZE, DirectoryUser, Seen, UserPage, UsersQuestion
+from server.query.user_figure import FigureUserPage, FigureUsersQuestion
 from server.query.user_retention import MAX_PERIODS, Retention, RetentionQuestion
 from server.rpc.questions import shared
 from server.timerange import Granularity, Interval
-from tallywire.v1 import answer_pb2, user_pb2
+from tallywire.v1 import answer_pb2, rows_pb2, user_pb2
 
 DEFAULT_PAGE_SIZE = 100
 DEFAULT_PERIODS = 12
@@ -59,6 +61,74 @@ def list_response(answer: UserPage) -> user_pb2.ListUsersResponse:
         context.still_running = answer.period.still_running
     return user_pb2.ListUsersResponse(
         context=context, users=map(_user, answer.users), next_page_token=answer.next_page_token
+    )
+
+
+def rows_question(request: user_pb2.ListUsersRequest) -> FigureUsersQuestion:
+    """Returns the question of a request for the users behind a figure; refuses filters of its own."""
+    for field, _ in request.ListFields():
+        if field.name not in ("rows_token", "page_size", "page_token"):
+            raise Refused(Reason.INVALID_VALUE, "goes without rows_token", field=field.name)
+    return FigureUsersQuestion(
+        rows_token=request.rows_token,
+        page_size=shared.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
+        page_token=request.page_token,
+    )
+
+
+def rows_response(answer: FigureUserPage) -> user_pb2.ListUsersResponse:
+    """Returns the message of an answer."""
+    counted = answer.counted
+    context = shared.known_context(answer.known)
+    _set_bounds(context, counted.bounds, answer.known.time_zone)
+    return user_pb2.ListUsersResponse(
+        context=context,
+        users=map(_user, answer.users),
+        next_page_token=answer.next_page_token,
+        figure=rows_pb2.FigureRows(
+            metric=counted.metric,
+            figure=counted.figure,
+            listed_rows=answer.listed,
+            listed_figure=answer.listed,
+            missing_figure=None if answer.next_page_token else counted.figure - answer.listed,
+        ),
+    )
+
+
+def activities_question(request: user_pb2.ListUserActivitiesRequest) -> ActivitiesQuestion:
+    """Returns the question of a request; refuses one that names no user."""
+    if not request.user_id:
+        raise rules.required("user_id")
+    return ActivitiesQuestion(
+        user_id=rules.identifier("user_id", request.user_id),
+        period=shared.period(request.time_range) if request.HasField("time_range") else None,
+        page_size=shared.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
+        page_token=request.page_token,
+    )
+
+
+def activities_response(answer: ActivityPage) -> user_pb2.ListUserActivitiesResponse:
+    """Returns the message of an answer."""
+    context = shared.known_context(answer.known)
+    context.as_of_revision = answer.revision
+    return user_pb2.ListUserActivitiesResponse(
+        context=context,
+        activities=[
+            user_pb2.UserActivity(
+                event_id=one.event_id,
+                event_type=one.event_type,
+                occurred_at=shared.microseconds(one.occurred_at),
+                agent_id=one.agent_id,
+                channel=one.channel,
+                conversation_id=one.conversation_id,
+                ip=str(one.detail.get("ip", "")) if answer.has_details else "",
+                user_agent=str(one.detail.get("user_agent", "")) if answer.has_details else "",
+            )
+            for one in answer.events
+        ],
+        next_page_token=answer.next_page_token,
+        dropped_events=answer.dropped,
+        kept_from=None if answer.kept_from is None else shared.instant(answer.kept_from),
     )
 
 

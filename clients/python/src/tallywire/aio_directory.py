@@ -150,6 +150,26 @@ class AsyncDirectory(abc.ABC):
         build = functools.partial(user_requests.user, user_id, start, end)
         return await self._call(self._bound().directory.GetUser, build, retries.QUERY, timeout)
 
+    async def list_user_activities(
+        self,
+        user_id: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+    ) -> AsyncIterator[user_pb2.UserActivity]:
+        """Yields what a user did, as Client.list_user_activities() does."""
+        token = ""
+        while True:
+            build = functools.partial(user_requests.activities, user_id, start, end, page_size, token)
+            page = await self._call(self._bound().directory.ListUserActivities, build, retries.QUERY, timeout)
+            for activity in page.activities:
+                yield activity
+            token = page.next_page_token
+            if not token:
+                return
+
     async def user_retention(
         self,
         start: datetime,

@@ -170,6 +170,28 @@ class Directory(abc.ABC):
         build = functools.partial(user_requests.user, user_id, start, end)
         return self._call(self._directory.GetUser, build, retries.QUERY, timeout)
 
+    def list_user_activities(
+        self,
+        user_id: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        page_size: int = directory_requests.PAGE_SIZE,
+        timeout: float | None = None,
+    ) -> Iterator[user_pb2.UserActivity]:
+        """Yields what a user did, newest first: the raw events that are kept, in [start, end) or ever.
+
+        timeout is that of a page. Raises NotFound for a user without any event. It needs a key with the scope events.
+        """
+        token = ""
+        while True:
+            build = functools.partial(user_requests.activities, user_id, start, end, page_size, token)
+            page = self._call(self._directory.ListUserActivities, build, retries.QUERY, timeout)
+            yield from page.activities
+            token = page.next_page_token
+            if not token:
+                return
+
     def user_retention(
         self,
         start: datetime,

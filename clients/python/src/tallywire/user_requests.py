@@ -35,6 +35,7 @@ class UsersOptions(TypedDict, total=False):
     """What a list of users may be narrowed to, and its order.
 
     prefix: what user_id or name begins with. seen: which users of the period. ascending: None leaves it to the server.
+    rows_token: that of a figure, alone.
     """
 
     prefix: str | None
@@ -42,6 +43,7 @@ class UsersOptions(TypedDict, total=False):
     order_by: UserOrderName | None
     ascending: bool | None
     time_zone: str
+    rows_token: str
 
 
 def users(
@@ -62,6 +64,16 @@ def users(
         direction=directions[ascending],
         page_size=page_size,
         page_token=page_token,
+        rows_token=options.get("rows_token") or "",
+    )
+
+
+def activities(
+    user_id: str, start: datetime | None, end: datetime | None, page_size: int, page_token: str
+) -> user_pb2.ListUserActivitiesRequest:
+    """Returns the request for a page of what a user did. Raises ValueError for half a period."""
+    return user_pb2.ListUserActivitiesRequest(
+        user_id=user_id, time_range=_period(start, end, ""), page_size=page_size, page_token=page_token
     )
 
 

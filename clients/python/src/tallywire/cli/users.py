@@ -23,6 +23,7 @@ _SHOWN: Final = {
     "satisfaction_score": ("Rating", formatting.rating),
     "active_days": ("Days", formatting.count),
 }
+_ACTIVITY: Final = ("occurred_at", "event_type", "agent_id", "channel", "conversation_id", "ip", "user_agent")
 _COHORTS: Final = ("day", "week", "month")
 _DEFAULT_DAYS: Final = 84  # of retention, without a period
 
@@ -103,19 +104,38 @@ def user(
     user_id: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
     *,
     of: options.PeriodOptions,
+    activities: Annotated[bool, typer.Option("--activities", help="Show each event, newest first.")] = False,
+    limit: lists.Limit = lists.DEFAULT_LIMIT,
     to: options.ServerOptions,
     output: options.OutputOptions,
 ) -> None:
     """Show one user: what is known, and each day."""
     question = of.question() if of.is_given else None
+    where = lists.zone(of.zone)
     with to.connect() as server:
         asked = options.asked(question, server) if question else None
-        found = server.get_user(user_id, asked.start if asked else None, asked.end if asked else None)
-    where = lists.zone(of.zone)
+        bounds = (asked.start, asked.end) if asked else (None, None)
+        if activities:
+            listed = server.list_user_activities(user_id, *bounds, page_size=min(limit, directory_requests.PAGE_SIZE))
+            _emit_activities(output, list(itertools.islice(listed, limit)), where)
+            return
+        found = server.get_user(user_id, *bounds)
     output.emit(
         document=lambda: json_output.of(found),
         sheet=lambda: Sheet(header=("day", *_FIGURES), rows=map(_day, found.days)),
         terminal=lambda console: _render_one(console, found, where),
+    )
+
+
+def _emit_activities(output: options.OutputOptions, found: Sequence[user_pb2.UserActivity], where: tzinfo) -> None:
+    """Prints a row for each event of a user."""
+    columns = [Column(heading=one.replace("_", " ").capitalize(), is_text=True) for one in _ACTIVITY]
+    output.emit(
+        document=lambda: {"activities": list(map(json_output.of, found))},
+        sheet=lambda: lists.sheet(_ACTIVITY, found, where),
+        terminal=lambda console: tables.show(
+            console, columns, [[lists.shown(one, name, where) for name in _ACTIVITY] for one in found]
+        ),
     )
 
 

@@ -106,6 +106,11 @@ class DirectoryServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_user__pb2.GetUserRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_user__pb2.GetUserResponse.FromString,
                 _registered_method=True)
+        self.ListUserActivities = channel.unary_unary(
+                '/tallywire.v1.DirectoryService/ListUserActivities',
+                request_serializer=tallywire_dot_v1_dot_user__pb2.ListUserActivitiesRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_user__pb2.ListUserActivitiesResponse.FromString,
+                _registered_method=True)
         self.GetUserRetention = channel.unary_unary(
                 '/tallywire.v1.DirectoryService/GetUserRetention',
                 request_serializer=tallywire_dot_v1_dot_user__pb2.GetUserRetentionRequest.SerializeToString,
@@ -217,6 +222,14 @@ class DirectoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUserActivities(self, request, context):
+        """ListUserActivities returns a page of the events of one user. One that no event has ever carried is refused
+        (USER_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUserRetention(self, request, context):
         """GetUserRetention returns, for the users first seen in each week, how many of them were seen in the weeks after.
         """
@@ -291,6 +304,11 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.GetUser,
                     request_deserializer=tallywire_dot_v1_dot_user__pb2.GetUserRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_user__pb2.GetUserResponse.SerializeToString,
+            ),
+            'ListUserActivities': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUserActivities,
+                    request_deserializer=tallywire_dot_v1_dot_user__pb2.ListUserActivitiesRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_user__pb2.ListUserActivitiesResponse.SerializeToString,
             ),
             'GetUserRetention': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUserRetention,
@@ -652,6 +670,33 @@ class DirectoryService(object):
             '/tallywire.v1.DirectoryService/GetUser',
             tallywire_dot_v1_dot_user__pb2.GetUserRequest.SerializeToString,
             tallywire_dot_v1_dot_user__pb2.GetUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUserActivities(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.DirectoryService/ListUserActivities',
+            tallywire_dot_v1_dot_user__pb2.ListUserActivitiesRequest.SerializeToString,
+            tallywire_dot_v1_dot_user__pb2.ListUserActivitiesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -120,6 +120,14 @@ class DirectoryServiceStub:
     ]
     """GetUser returns one user. One that no event has ever carried is refused (USER_NOT_FOUND)."""
 
+    ListUserActivities: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.user_pb2.ListUserActivitiesRequest,
+        tallywire.v1.user_pb2.ListUserActivitiesResponse,
+    ]
+    """ListUserActivities returns a page of the events of one user. One that no event has ever carried is refused
+    (USER_NOT_FOUND).
+    """
+
     GetUserRetention: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.user_pb2.GetUserRetentionRequest,
         tallywire.v1.user_pb2.GetUserRetentionResponse,
@@ -223,6 +231,14 @@ class DirectoryServiceAsyncStub:
         tallywire.v1.user_pb2.GetUserResponse,
     ]
     """GetUser returns one user. One that no event has ever carried is refused (USER_NOT_FOUND)."""
+
+    ListUserActivities: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.user_pb2.ListUserActivitiesRequest,
+        tallywire.v1.user_pb2.ListUserActivitiesResponse,
+    ]
+    """ListUserActivities returns a page of the events of one user. One that no event has ever carried is refused
+    (USER_NOT_FOUND).
+    """
 
     GetUserRetention: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.user_pb2.GetUserRetentionRequest,
@@ -353,6 +369,16 @@ class DirectoryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.user_pb2.GetUserResponse, collections.abc.Awaitable[tallywire.v1.user_pb2.GetUserResponse]]:
         """GetUser returns one user. One that no event has ever carried is refused (USER_NOT_FOUND)."""
+
+    @abc.abstractmethod
+    def ListUserActivities(
+        self,
+        request: tallywire.v1.user_pb2.ListUserActivitiesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.user_pb2.ListUserActivitiesResponse, collections.abc.Awaitable[tallywire.v1.user_pb2.ListUserActivitiesResponse]]:
+        """ListUserActivities returns a page of the events of one user. One that no event has ever carried is refused
+        (USER_NOT_FOUND).
+        """
 
     @abc.abstractmethod
     def GetUserRetention(

@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tallywire.v1 import answer_pb2 as tallywire_dot_v1_dot_answer__pb2
 from tallywire.v1 import metrics_service_pb2 as tallywire_dot_v1_dot_metrics__service__pb2
+from tallywire.v1 import rows_pb2 as tallywire_dot_v1_dot_rows__pb2
 from tallywire.v1 import time_pb2 as tallywire_dot_v1_dot_time__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tallywire/v1/user.proto\x12\x0ctallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\"tallywire/v1/metrics_service.proto\x1a\x17tallywire/v1/time.proto\"\xbc\x02\n\x0bUserFigures\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x03\x12\x19\n\x11messages_received\x18\x02 \x01(\x03\x12\x15\n\rmessages_sent\x18\x03 \x01(\x03\x12\x15\n\rconversations\x18\x04 \x01(\x03\x12\x15\n\rprompt_tokens\x18\x05 \x01(\x03\x12\x15\n\rcached_tokens\x18\x06 \x01(\x03\x12\x19\n\x11\x63ompletion_tokens\x18\x07 \x01(\x03\x12\x13\n\x0btoken_usage\x18\x08 \x01(\x03\x12\x13\n\x0b\x63ost_micros\x18\t \x01(\x03\x12\x14\n\x0crating_count\x18\n \x01(\x03\x12\x1f\n\x12satisfaction_score\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0b\x61\x63tive_days\x18\x0c \x01(\x03\x42\x15\n\x13_satisfaction_score\"\xb6\x01\n\x04User\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x31\n\rfirst_seen_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_seen_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x66igures\x18\x05 \x01(\x0b\x32\x19.tallywire.v1.UserFigures\"`\n\x07UserDay\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x66igures\x18\x02 \x01(\x0b\x32\x19.tallywire.v1.UserFigures\"\xf7\x01\n\x10ListUsersRequest\x12+\n\ntime_range\x18\x01 \x01(\x0b\x32\x17.tallywire.v1.TimeRange\x12$\n\x04seen\x18\x02 \x01(\x0e\x32\x16.tallywire.v1.UserSeen\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12)\n\x08order_by\x18\x04 \x01(\x0e\x32\x17.tallywire.v1.UserOrder\x12.\n\tdirection\x18\x05 \x01(\x0e\x32\x1b.tallywire.v1.SortDirection\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\"}\n\x11ListUsersResponse\x12,\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.AnswerContext\x12!\n\x05users\x18\x02 \x03(\x0b\x32\x12.tallywire.v1.User\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"N\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12+\n\ntime_range\x18\x02 \x01(\x0b\x32\x17.tallywire.v1.TimeRange\"\x86\x01\n\x0fGetUserResponse\x12,\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.AnswerContext\x12 \n\x04user\x18\x02 \x01(\x0b\x32\x12.tallywire.v1.User\x12#\n\x04\x64\x61ys\x18\x03 \x03(\x0b\x32\x15.tallywire.v1.UserDay\"\x87\x01\n\x17GetUserRetentionRequest\x12+\n\ntime_range\x18\x01 \x01(\x0b\x32\x17.tallywire.v1.TimeRange\x12.\n\x0bgranularity\x18\x02 \x01(\x0e\x32\x19.tallywire.v1.Granularity\x12\x0f\n\x07periods\x18\x03 \x01(\x05\"c\n\rRetainedUsers\x12\x0e\n\x06offset\x18\x01 \x01(\x05\x12\r\n\x05users\x18\x02 \x01(\x03\x12\x12\n\x05share\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rstill_running\x18\x04 \x01(\x08\x42\x08\n\x06_share\"\x9e\x01\n\nUserCohort\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05users\x18\x03 \x01(\x03\x12-\n\x08retained\x18\x04 \x03(\x0b\x32\x1b.tallywire.v1.RetainedUsers\"\xa3\x01\n\x18GetUserRetentionResponse\x12,\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.AnswerContext\x12.\n\x0bgranularity\x18\x02 \x01(\x0e\x32\x19.tallywire.v1.Granularity\x12)\n\x07\x63ohorts\x18\x03 \x03(\x0b\x32\x18.tallywire.v1.UserCohort*g\n\x08UserSeen\x12\x19\n\x15USER_SEEN_UNSPECIFIED\x10\x00\x12\x14\n\x10USER_SEEN_ACTIVE\x10\x01\x12\x11\n\rUSER_SEEN_NEW\x10\x02\x12\x17\n\x13USER_SEEN_RETURNING\x10\x03*\xab\x03\n\tUserOrder\x12\x1a\n\x16USER_ORDER_UNSPECIFIED\x10\x00\x12\x18\n\x14USER_ORDER_LAST_SEEN\x10\x01\x12\x19\n\x15USER_ORDER_FIRST_SEEN\x10\x02\x12\x16\n\x12USER_ORDER_USER_ID\x10\x03\x12\x13\n\x0fUSER_ORDER_NAME\x10\x04\x12\x15\n\x11USER_ORDER_EVENTS\x10\x05\x12\x17\n\x13USER_ORDER_MESSAGES\x10\x06\x12 \n\x1cUSER_ORDER_MESSAGES_RECEIVED\x10\x07\x12\x1c\n\x18USER_ORDER_MESSAGES_SENT\x10\x08\x12\x1c\n\x18USER_ORDER_CONVERSATIONS\x10\t\x12\x1a\n\x16USER_ORDER_TOKEN_USAGE\x10\n\x12\x1a\n\x16USER_ORDER_COST_MICROS\x10\x0b\x12\x1b\n\x17USER_ORDER_RATING_COUNT\x10\x0c\x12!\n\x1dUSER_ORDER_SATISFACTION_SCORE\x10\r\x12\x1a\n\x16USER_ORDER_ACTIVE_DAYS\x10\x0e\x42h\n\x16io.github.tallywire.v1B\tUserProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tallywire/v1/user.proto\x12\x0ctallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\"tallywire/v1/metrics_service.proto\x1a\x17tallywire/v1/rows.proto\x1a\x17tallywire/v1/time.proto\"\xbc\x02\n\x0bUserFigures\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x03\x12\x19\n\x11messages_received\x18\x02 \x01(\x03\x12\x15\n\rmessages_sent\x18\x03 \x01(\x03\x12\x15\n\rconversations\x18\x04 \x01(\x03\x12\x15\n\rprompt_tokens\x18\x05 \x01(\x03\x12\x15\n\rcached_tokens\x18\x06 \x01(\x03\x12\x19\n\x11\x63ompletion_tokens\x18\x07 \x01(\x03\x12\x13\n\x0btoken_usage\x18\x08 \x01(\x03\x12\x13\n\x0b\x63ost_micros\x18\t \x01(\x03\x12\x14\n\x0crating_count\x18\n \x01(\x03\x12\x1f\n\x12satisfaction_score\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0b\x61\x63tive_days\x18\x0c \x01(\x03\x42\x15\n\x13_satisfaction_score\"\xb6\x01\n\x04User\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x31\n\rfirst_seen_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_seen_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x66igures\x18\x05 \x01(\x0b\x32\x19.tallywire.v1.UserFigures\"`\n\x07UserDay\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x66igures\x18\x02 \x01(\x0b\x32\x19.tallywire.v1.UserFigures\"\x8b\x02\n\x10ListUsersRequest\x12+\n\ntime_range\x18\x01 \x01(\x0b\x32\x17.tallywire.v1.TimeRange\x12$\n\x04seen\x18\x02 \x01(\x0e\x32\x16.tallywire.v1.UserSeen\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12)\n\x08order_by\x18\x04 \x01(\x0e\x32\x17.tallywire.v1.UserOrder\x12.\n\tdirection\x18\x05 \x01(\x0e\x32\x1b.tallywire.v1.SortDirection\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\x12\x12\n\nrows_token\x18\x08 \x01(\t\"\xa7\x01\n\x11ListUsersResponse\x12,\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.AnswerContext\x12!\n\x05users\x18\x02 \x03(\x0b\x32\x12.tallywire.v1.User\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12(\n\x06\x66igure\x18\x04 \x01(\x0b\x32\x18.tallywire.v1.FigureRows\"N\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12+\n\ntime_range\x18\x02 \x01(\x0b\x32\x17.tallywire.v1.TimeRange\"\x86\x01\n\x0fGetUserResponse\x12,\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.AnswerContext\x12 \n\x04user\x18\x02 \x01(\x0b\x32\x12.tallywire.v1.User\x12#\n\x04\x64\x61ys\x18\x03 \x03(\x0b\x32\x15.tallywire.v1.UserDay\"\x80\x01\n\x19ListUserActivitiesRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12+\n\ntime_range\x18\x02 \x01(\x0b\x32\x17.tallywire.v1.TimeRange\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"\xc1\x01\n\x0cUserActivity\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x06 \x01(\t\x12\n\n\x02ip\x18\x07 \x01(\t\x12\x12\n\nuser_agent\x18\x08 \x01(\t\"\xf2\x01\n\x1aListUserActivitiesResponse\x12,\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.AnswerContext\x12.\n\nactivities\x18\x02 \x03(\x0b\x32\x1a.tallywire.v1.UserActivity\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12\x1b\n\x0e\x64ropped_events\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12-\n\tkept_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\n\x0f_dropped_events\"\x87\x01\n\x17GetUserRetentionRequest\x12+\n\ntime_range\x18\x01 \x01(\x0b\x32\x17.tallywire.v1.TimeRange\x12.\n\x0bgranularity\x18\x02 \x01(\x0e\x32\x19.tallywire.v1.Granularity\x12\x0f\n\x07periods\x18\x03 \x01(\x05\"c\n\rRetainedUsers\x12\x0e\n\x06offset\x18\x01 \x01(\x05\x12\r\n\x05users\x18\x02 \x01(\x03\x12\x12\n\x05share\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rstill_running\x18\x04 \x01(\x08\x42\x08\n\x06_share\"\x9e\x01\n\nUserCohort\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05users\x18\x03 \x01(\x03\x12-\n\x08retained\x18\x04 \x03(\x0b\x32\x1b.tallywire.v1.RetainedUsers\"\xa3\x01\n\x18GetUserRetentionResponse\x12,\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x1b.tallywire.v1.AnswerContext\x12.\n\x0bgranularity\x18\x02 \x01(\x0e\x32\x19.tallywire.v1.Granularity\x12)\n\x07\x63ohorts\x18\x03 \x03(\x0b\x32\x18.tallywire.v1.UserCohort*g\n\x08UserSeen\x12\x19\n\x15USER_SEEN_UNSPECIFIED\x10\x00\x12\x14\n\x10USER_SEEN_ACTIVE\x10\x01\x12\x11\n\rUSER_SEEN_NEW\x10\x02\x12\x17\n\x13USER_SEEN_RETURNING\x10\x03*\xab\x03\n\tUserOrder\x12\x1a\n\x16USER_ORDER_UNSPECIFIED\x10\x00\x12\x18\n\x14USER_ORDER_LAST_SEEN\x10\x01\x12\x19\n\x15USER_ORDER_FIRST_SEEN\x10\x02\x12\x16\n\x12USER_ORDER_USER_ID\x10\x03\x12\x13\n\x0fUSER_ORDER_NAME\x10\x04\x12\x15\n\x11USER_ORDER_EVENTS\x10\x05\x12\x17\n\x13USER_ORDER_MESSAGES\x10\x06\x12 \n\x1cUSER_ORDER_MESSAGES_RECEIVED\x10\x07\x12\x1c\n\x18USER_ORDER_MESSAGES_SENT\x10\x08\x12\x1c\n\x18USER_ORDER_CONVERSATIONS\x10\t\x12\x1a\n\x16USER_ORDER_TOKEN_USAGE\x10\n\x12\x1a\n\x16USER_ORDER_COST_MICROS\x10\x0b\x12\x1b\n\x17USER_ORDER_RATING_COUNT\x10\x0c\x12!\n\x1dUSER_ORDER_SATISFACTION_SCORE\x10\r\x12\x1a\n\x16USER_ORDER_ACTIVE_DAYS\x10\x0e\x42h\n\x16io.github.tallywire.v1B\tUserProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,30 +37,36 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallywire.v1.user_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026io.github.tallywire.v1B\tUserProtoP\001ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1'
-  _globals['_USERSEEN']._serialized_start=1924
-  _globals['_USERSEEN']._serialized_end=2027
-  _globals['_USERORDER']._serialized_start=2030
-  _globals['_USERORDER']._serialized_end=2457
-  _globals['_USERFIGURES']._serialized_start=163
-  _globals['_USERFIGURES']._serialized_end=479
-  _globals['_USER']._serialized_start=482
-  _globals['_USER']._serialized_end=664
-  _globals['_USERDAY']._serialized_start=666
-  _globals['_USERDAY']._serialized_end=762
-  _globals['_LISTUSERSREQUEST']._serialized_start=765
-  _globals['_LISTUSERSREQUEST']._serialized_end=1012
-  _globals['_LISTUSERSRESPONSE']._serialized_start=1014
-  _globals['_LISTUSERSRESPONSE']._serialized_end=1139
-  _globals['_GETUSERREQUEST']._serialized_start=1141
-  _globals['_GETUSERREQUEST']._serialized_end=1219
-  _globals['_GETUSERRESPONSE']._serialized_start=1222
-  _globals['_GETUSERRESPONSE']._serialized_end=1356
-  _globals['_GETUSERRETENTIONREQUEST']._serialized_start=1359
-  _globals['_GETUSERRETENTIONREQUEST']._serialized_end=1494
-  _globals['_RETAINEDUSERS']._serialized_start=1496
-  _globals['_RETAINEDUSERS']._serialized_end=1595
-  _globals['_USERCOHORT']._serialized_start=1598
-  _globals['_USERCOHORT']._serialized_end=1756
-  _globals['_GETUSERRETENTIONRESPONSE']._serialized_start=1759
-  _globals['_GETUSERRETENTIONRESPONSE']._serialized_end=1922
+  _globals['_USERSEEN']._serialized_start=2584
+  _globals['_USERSEEN']._serialized_end=2687
+  _globals['_USERORDER']._serialized_start=2690
+  _globals['_USERORDER']._serialized_end=3117
+  _globals['_USERFIGURES']._serialized_start=188
+  _globals['_USERFIGURES']._serialized_end=504
+  _globals['_USER']._serialized_start=507
+  _globals['_USER']._serialized_end=689
+  _globals['_USERDAY']._serialized_start=691
+  _globals['_USERDAY']._serialized_end=787
+  _globals['_LISTUSERSREQUEST']._serialized_start=790
+  _globals['_LISTUSERSREQUEST']._serialized_end=1057
+  _globals['_LISTUSERSRESPONSE']._serialized_start=1060
+  _globals['_LISTUSERSRESPONSE']._serialized_end=1227
+  _globals['_GETUSERREQUEST']._serialized_start=1229
+  _globals['_GETUSERREQUEST']._serialized_end=1307
+  _globals['_GETUSERRESPONSE']._serialized_start=1310
+  _globals['_GETUSERRESPONSE']._serialized_end=1444
+  _globals['_LISTUSERACTIVITIESREQUEST']._serialized_start=1447
+  _globals['_LISTUSERACTIVITIESREQUEST']._serialized_end=1575
+  _globals['_USERACTIVITY']._serialized_start=1578
+  _globals['_USERACTIVITY']._serialized_end=1771
+  _globals['_LISTUSERACTIVITIESRESPONSE']._serialized_start=1774
+  _globals['_LISTUSERACTIVITIESRESPONSE']._serialized_end=2016
+  _globals['_GETUSERRETENTIONREQUEST']._serialized_start=2019
+  _globals['_GETUSERRETENTIONREQUEST']._serialized_end=2154
+  _globals['_RETAINEDUSERS']._serialized_start=2156
+  _globals['_RETAINEDUSERS']._serialized_end=2255
+  _globals['_USERCOHORT']._serialized_start=2258
+  _globals['_USERCOHORT']._serialized_end=2416
+  _globals['_GETUSERRETENTIONRESPONSE']._serialized_start=2419
+  _globals['_GETUSERRETENTIONRESPONSE']._serialized_end=2582
 # @@protoc_insertion_point(module_scope)

@@ -13,6 +13,7 @@ import google.protobuf.timestamp_pb2
 import sys
 import tallywire.v1.answer_pb2
 import tallywire.v1.metrics_service_pb2
+import tallywire.v1.rows_pb2
 import tallywire.v1.time_pb2
 import typing
 
@@ -268,6 +269,7 @@ class ListUsersRequest(google.protobuf.message.Message):
     DIRECTION_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    ROWS_TOKEN_FIELD_NUMBER: builtins.int
     seen: global___UserSeen.ValueType
     """seen narrows the users of a period. Goes with time_range."""
     prefix: builtins.str
@@ -288,6 +290,12 @@ class ListUsersRequest(google.protobuf.message.Message):
     """page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
     was then (PAGE_TOKEN_MISMATCH).
     """
+    rows_token: builtins.str
+    """rows_token is that of a figure of distinct users: the list then has exactly the users that were counted, by user_id,
+    with their figures of all time. It goes without other fields but page_size and page_token. Where events have come in
+    since the figure was answered, its users are told by raw events: at most 20,000, all of which must still be kept
+    (ROWS_TOKEN_EXPIRED).
+    """
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range keeps users with an event in it, and their figures are then those of the period. What users did is kept
@@ -305,9 +313,10 @@ class ListUsersRequest(google.protobuf.message.Message):
         direction: tallywire.v1.metrics_service_pb2.SortDirection.ValueType = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        rows_token: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["direction", b"direction", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "prefix", b"prefix", "seen", b"seen", "time_range", b"time_range"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["direction", b"direction", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "prefix", b"prefix", "rows_token", b"rows_token", "seen", b"seen", "time_range", b"time_range"]) -> None: ...
 
 global___ListUsersRequest = ListUsersRequest
 
@@ -320,6 +329,7 @@ class ListUsersResponse(google.protobuf.message.Message):
     CONTEXT_FIELD_NUMBER: builtins.int
     USERS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FIGURE_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """next_page_token asks for the next page. Empty: there is none. The list goes on after the last user of this page: a
     user whose place changes between two pages, by an event, may come twice or not at all.
@@ -332,15 +342,22 @@ class ListUsersResponse(google.protobuf.message.Message):
     def users(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___User]:
         """users are those of the page, in order."""
 
+    @property
+    def figure(self) -> tallywire.v1.rows_pb2.FigureRows:
+        """figure says how the users add up to the figure of rows_token: each counts as one. Unset without one. With one a page
+        looks at a bounded number of users, so it may have fewer than page_size, even none, and still a next page.
+        """
+
     def __init__(
         self,
         *,
         context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
         users: collections.abc.Iterable[global___User] | None = ...,
         next_page_token: builtins.str = ...,
+        figure: tallywire.v1.rows_pb2.FigureRows | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["context", b"context"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["context", b"context", "next_page_token", b"next_page_token", "users", b"users"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["context", b"context", "figure", b"figure"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["context", b"context", "figure", b"figure", "next_page_token", b"next_page_token", "users", b"users"]) -> None: ...
 
 global___ListUsersResponse = ListUsersResponse
 
@@ -401,6 +418,138 @@ class GetUserResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["context", b"context", "days", b"days", "user", b"user"]) -> None: ...
 
 global___GetUserResponse = GetUserResponse
+
+@typing.final
+class ListUserActivitiesRequest(google.protobuf.message.Message):
+    """ListUserActivitiesRequest asks for what one user did."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: builtins.int
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    user_id: builtins.str
+    """user_id is the user, as on the events. Required, at most 256 bytes."""
+    page_size: builtins.int
+    """page_size is the most activities to return: 1 to 1,000, more are taken as 1,000. Unset: 100."""
+    page_token: builtins.str
+    """page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+    was then (PAGE_TOKEN_MISMATCH).
+    """
+    @property
+    def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
+        """time_range is when it was. Unset: whenever."""
+
+    def __init__(
+        self,
+        *,
+        user_id: builtins.str = ...,
+        time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token", "time_range", b"time_range", "user_id", b"user_id"]) -> None: ...
+
+global___ListUserActivitiesRequest = ListUserActivitiesRequest
+
+@typing.final
+class UserActivity(google.protobuf.message.Message):
+    """UserActivity is an event of a user."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: builtins.int
+    EVENT_TYPE_FIELD_NUMBER: builtins.int
+    OCCURRED_AT_FIELD_NUMBER: builtins.int
+    AGENT_ID_FIELD_NUMBER: builtins.int
+    CHANNEL_FIELD_NUMBER: builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: builtins.int
+    IP_FIELD_NUMBER: builtins.int
+    USER_AGENT_FIELD_NUMBER: builtins.int
+    event_id: builtins.str
+    """event_id is the event."""
+    event_type: builtins.str
+    """event_type is what happened."""
+    agent_id: builtins.str
+    """agent_id is the agent that the event names. Empty: none, as in all fields below."""
+    channel: builtins.str
+    """channel is the channel."""
+    conversation_id: builtins.str
+    """conversation_id is the conversation."""
+    ip: builtins.str
+    """ip is the user's address. Set only where the organization keeps such details."""
+    user_agent: builtins.str
+    """user_agent is the user's browser. Set only where the organization keeps such details."""
+    @property
+    def occurred_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """occurred_at is when."""
+
+    def __init__(
+        self,
+        *,
+        event_id: builtins.str = ...,
+        event_type: builtins.str = ...,
+        occurred_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        agent_id: builtins.str = ...,
+        channel: builtins.str = ...,
+        conversation_id: builtins.str = ...,
+        ip: builtins.str = ...,
+        user_agent: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occurred_at", b"occurred_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["agent_id", b"agent_id", "channel", b"channel", "conversation_id", b"conversation_id", "event_id", b"event_id", "event_type", b"event_type", "ip", b"ip", "occurred_at", b"occurred_at", "user_agent", b"user_agent"]) -> None: ...
+
+global___UserActivity = UserActivity
+
+@typing.final
+class ListUserActivitiesResponse(google.protobuf.message.Message):
+    """ListUserActivitiesResponse holds a page of what a user did."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: builtins.int
+    ACTIVITIES_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    DROPPED_EVENTS_FIELD_NUMBER: builtins.int
+    KEPT_FROM_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """next_page_token asks for the next page. Empty: there is none."""
+    dropped_events: builtins.int
+    """dropped_events is how many of the user's events are no longer kept. Set on the last page of a list without
+    time_range.
+    """
+    @property
+    def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
+        """context says what the answer holds. It has no bounds. Its revision is that of the first page: what came later is not
+        on later pages.
+        """
+
+    @property
+    def activities(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___UserActivity]:
+        """activities are those of the page, newest first. A page looks at a bounded number of events, so it may have fewer than
+        page_size, even none, and still a next page.
+        """
+
+    @property
+    def kept_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """kept_from is set where raw events of the user may have been removed: from this instant on all are kept."""
+
+    def __init__(
+        self,
+        *,
+        context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
+        activities: collections.abc.Iterable[global___UserActivity] | None = ...,
+        next_page_token: builtins.str = ...,
+        dropped_events: builtins.int | None = ...,
+        kept_from: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_dropped_events", b"_dropped_events", "context", b"context", "dropped_events", b"dropped_events", "kept_from", b"kept_from"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_dropped_events", b"_dropped_events", "activities", b"activities", "context", b"context", "dropped_events", b"dropped_events", "kept_from", b"kept_from", "next_page_token", b"next_page_token"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_dropped_events", b"_dropped_events"]) -> typing.Literal["dropped_events"] | None: ...
+
+global___ListUserActivitiesResponse = ListUserActivitiesResponse
 
 @typing.final
 class GetUserRetentionRequest(google.protobuf.message.Message):
