@@ -74,6 +74,7 @@ def test_track(run: Run, script: scripted.Script) -> None:
         (["conversations", "--list", "--number", "rating=2"], "--number is NAME=MIN..MAX with a name of messages, "),
         (["conversations", "--list", "--where", "model=x"], "--where goes without --list"),
         (["users", "--order", "speed"], "--order is one of last_seen, first_seen, user_id"),
+        (["users", "u", "--rows-token", "x"], "--rows-token goes without a period, a prefix and an order"),
         (["users", "--seen", "new"], "--seen goes with a period"),
         (["users", "--last", "7d", "--seen", "old"], "--seen is one of active, new, returning, not"),
         (["user-retention", "--cohorts", "hour"], "--cohorts is one of day, week, month, not"),

@@ -15,7 +15,7 @@ from server.store import event_lists
 from server.store.database import Database
 from server.timerange import Interval
 from tallywire import AsyncClient
-from tallywire.v1 import answer_pb2, event_pb2, user_pb2
+from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, rows_pb2, user_pb2
 from tests.projections import test_users
 from tests.query import test_user_directory as directory
 from tests.support import commands, serving, worlds
@@ -80,6 +80,18 @@ async def test_the_users_behind_a_figure_are_as_many_as_it_says(
         assert serving.refusal(await refused(call)).reason == reason
     monkeypatch.setattr(user_figure, "MAX_EVENTS", 10)
     assert serving.refusal(await refused(directory.listed(caller, rows_token=token))).reason == "ROWS_TOKEN_EXPIRED"
+
+
+async def test_an_answer_opens_its_users(accounts: Accounts, server: Running) -> None:
+    caller = await accounts.caller(scopes=directory.SCOPES)
+    await caller.track_all(serving.event(user_id=user, agent_id=f"a{user}") for user in ("u1", "u2", "u2", ""))
+    request = metrics_service_pb2.GetOverviewRequest(time_range=serving.today(), include_rows_tokens=True)
+    opened = (await caller.ask("GetOverview", request)).rows_tokens["unique_users"]
+    assert (opened.kind, opened.figure) == (rows_pb2.ROWS_KIND_USERS, 2)
+    found, last = await behind(caller, opened.token, 1)
+    assert (found, last.figure.figure) == (["u1", "u2"], 2)
+    rows = await commands.csv(server.address, caller, "users", "--rows-token", opened.token)
+    assert [(row["user_id"], row["events"]) for row in rows] == [("u1", "1"), ("u2", "2")]
 
 
 async def activities(caller: Caller, user_id: str, **fields: Any) -> user_pb2.ListUserActivitiesResponse:

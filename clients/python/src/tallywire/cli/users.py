@@ -39,6 +39,9 @@ def users(
     ascending: Annotated[
         bool | None, typer.Option("--ascending/--descending", help="The first or the last in the order first.")
     ] = None,
+    rows_token: Annotated[
+        str | None, typer.Option("--rows-token", help="The users behind a figure, in place of all filters.")
+    ] = None,
     limit: lists.Limit = lists.DEFAULT_LIMIT,
     to: options.ServerOptions,
     output: options.OutputOptions,
@@ -46,6 +49,8 @@ def users(
     """List users and what they did, of a period or ever."""
     if seen and not of.is_given:
         raise problems.WrongUsage("--seen goes with a period: --last, or --from and --to")
+    if rows_token and (of.is_given or prefix or order or ascending is not None):
+        raise problems.WrongUsage("--rows-token goes without a period, a prefix and an order")
     chosen: dict[str, Any] = {
         "seen": lists.one_of(seen, "--seen", user_requests.SEEN),
         "order_by": lists.one_of(order, "--order", user_requests.ORDERS),
@@ -60,6 +65,7 @@ def users(
             prefix=prefix,
             ascending=ascending,
             time_zone=(asked.time_zone if asked else None) or "",
+            rows_token=rows_token or "",
             **chosen,
         )
         found = list(itertools.islice(listed, limit))
