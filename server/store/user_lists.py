@@ -1,6 +1,7 @@
 """Users one by one: lists of them in any order, each with what it did, and how many came back."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -76,13 +77,20 @@ def _ordered(order: UserListOrder, *, descending: bool) -> dict[str, str]:
 
 _LISTING, _ADDING_UP = statements.text("list_users"), statements.text("list_active_users")
 _LARGEST = 2**63 - 1
-_SUMS = {
-    **user_ranking.columns(COLUMNS),
-    "FOUND": ", ".join(f"s.{one}" for one in COLUMNS),
-    "RAW_SUMS": ", ".join(
-        f"least(sum(({OF_EVENT.get(one, '0')})::bigint), {_LARGEST})::bigint AS {one}" for one in COLUMNS
-    ),
-}
+
+
+def _sums(names: Sequence[str]) -> dict[str, str]:
+    """Returns the constants of statements that add up some columns."""
+    return {
+        **user_ranking.columns(names),
+        "FOUND": ", ".join(f"s.{one}" for one in names),
+        "RAW_SUMS": ", ".join(
+            f"least(sum(({OF_EVENT.get(one, '0')})::bigint), {_LARGEST})::bigint AS {one}" for one in names
+        ),
+    }
+
+
+_SUMS = _sums(COLUMNS)
 
 
 def _plain(order: UserListOrder, *, descending: bool, by_prefix: bool) -> Statement:
@@ -91,7 +99,20 @@ def _plain(order: UserListOrder, *, descending: bool, by_prefix: bool) -> Statem
 
 
 def _added_up(order: UserListOrder, *, descending: bool, by_prefix: bool) -> Statement:
-    return statements.numbered(_ADDING_UP, **_NARROWED[by_prefix], **_SUMS, **_ordered(order, descending=descending))
+    """Returns what puts users in order: it adds up the columns of the order alone, since there may be many users."""
+    needed = [one for one in COLUMNS if one == "events" or re.search(rf"\b{one}\b", _SORTS[order][0])]
+    return statements.numbered(
+        _ADDING_UP, **_NARROWED[by_prefix], **_sums(needed), **_ordered(order, descending=descending)
+    )
+
+
+_OF_PAGE = statements.numbered(
+    _ADDING_UP,
+    CHOSEN="",
+    AMONG="AND user_id = ANY(:users::text[])",
+    **_SUMS,
+    **_ordered(UserListOrder.USER_ID, descending=False),
+)
 
 
 _KINDS = list(itertools.product(UserListOrder, (False, True), (0, 1)))
@@ -181,7 +202,10 @@ async def page(
     )
     rows = await driver.fetch(statement.text, *arguments)
     if asked.is_added_up:
-        return [_listed(row, row[5], DayActivity(*row[6:])) for row in rows]
+        users_of_page = [row[0] for row in rows]
+        given = asked.arguments(_OF_PAGE, users=users_of_page, after="", value=None, limit=len(rows))
+        each = {row[0]: row for row in await driver.fetch(_OF_PAGE.text, *given)}
+        return [_listed(row, each[row[0]][5], DayActivity(*each[row[0]][6:])) for row in rows]
     did = await ever(driver, organization_id, [row[0] for row in rows])
     return [_listed(row, *did.get(row[0], (0, DayActivity()))) for row in rows]
 
