@@ -87,7 +87,10 @@ async def sweep_replaced(driver: Driver, erasure: Erasure) -> tuple[Erasure, boo
     if some:
         erasure, scrubbing = await _decided_about(driver, erasure, some)
         erasure = await _rewritten(driver, erasure, scrubbing, some, rows_of_users.REPLACED)
-    return erasure, len(some) == PORTION
+    has_more = len(some) == PORTION
+    if not has_more:
+        await rows_of_users.forget_notes(driver, erasure.organization_id, str(erasure.user_id))
+    return erasure, has_more
 
 
 def first_day(at: datetime) -> datetime:

@@ -41,6 +41,19 @@ class FunnelQuestion:
     breakdown: FunnelPath | None
     top: int
 
+    @property
+    def revealing(self) -> str:
+        """Returns the field that asks for values within details or properties of events, which a saved funnel may do
+        for its stages; empty where none does.
+        """
+        if self.breakdown is not None and self.breakdown.field is None:
+            return "breakdown"
+        if any(one.path.field is None for one in self.filters):
+            return "filters"
+        stages = [] if isinstance(self.funnel, str) else self.funnel.stages
+        is_revealing = any(one.filter is not None and one.filter.path.field is None for one in stages)
+        return "definition.stages" if is_revealing else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunnelAnswer:

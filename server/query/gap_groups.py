@@ -82,7 +82,7 @@ async def groups(
     states = await gap_states.states(driver, organization_id)
     found = await _grouped(numbers, merges, states)
     if span is not None:
-        for topic, frequency in (await stored.frequencies(driver, organization_id, span)).items():
+        for topic, frequency in (await stored.frequencies(driver, organization_id, numbers, span)).items():
             if (group := found.get(merges.get(topic, topic))) is not None:
                 group.found = (group.found or 0) + frequency
     await _count_conversations(driver, organization_id, known, found, merges, span)

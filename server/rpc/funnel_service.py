@@ -9,6 +9,7 @@ from server.query.funnel_definitions import FunnelDefinitions
 from server.query.queries import Queries
 from server.rpc import funnel_conversion as conversion
 from server.rpc import gate
+from server.tenancy.principal import Scope
 from tallywire.v1 import funnel_service_pb2, funnel_service_pb2_grpc
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -54,4 +55,6 @@ class FunnelService(funnel_service_pb2_grpc.FunnelServiceServicer):
     ) -> funnel_service_pb2.QueryFunnelResponse:
         """Returns the figures of a funnel."""
         question = conversion.question(request)
+        if question.revealing:
+            gate.require(Scope.EVENTS, question.revealing)
         return conversion.response(await funnel.answer(self._queries, gate.caller().principal, question))

@@ -85,6 +85,12 @@ def actor(context: _Context) -> Actor:
     return Actor(kind=ActorKind.API_KEY, id=caller().principal.key_id, peer=address.partition(":")[2] or address)
 
 
+def require(scope: Scope, what: str) -> None:
+    """Refuses the current call if its key does not have a scope that something in it needs."""
+    if not caller().principal.may(scope):
+        raise _scope_missing(scope, what)
+
+
 class Gate(grpc.aio.ServerInterceptor):
     """The interceptor that authenticates and admits each call, limits its time, and turns exceptions into statuses."""
 

@@ -60,7 +60,7 @@ _QUARTERS = (
 _FREQUENCIES = (
     "SELECT topic, sum(frequency)::bigint FROM content_gap_quarters"  # noqa: S608 - constants of this file
     f" WHERE organization_id = $1 AND version = {_VERSION} AND bucket >= $2 AND bucket < $3"
-    " GROUP BY topic"
+    " AND topic = ANY($4::text[]) GROUP BY topic"
 )
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
 _SERIES = f"""
@@ -235,9 +235,9 @@ async def examples(driver: Driver, organization_id: int, topics: Collection[str]
     return {} if version is None else await load(driver, Rows(organization_id, version), topics)
 
 
-async def frequencies(driver: Driver, organization_id: int, span: Span) -> dict[str, int]:
-    """Returns how often topics were found in a span."""
-    rows = await driver.fetch(_FREQUENCIES, organization_id, span.start, span.end)
+async def frequencies(driver: Driver, organization_id: int, topics: Collection[str], span: Span) -> dict[str, int]:
+    """Returns how often some topics were found in a span, of those of them that were."""
+    rows = await driver.fetch(_FREQUENCIES, organization_id, span.start, span.end, list(topics))
     return {row[0]: row[1] for row in rows}
 
 

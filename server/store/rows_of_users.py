@@ -257,3 +257,12 @@ async def renew_statistics(driver: Driver, days: Iterable[str]) -> None:
             await driver.execute(f"ANALYZE {table}")
     if await driver.fetchval("SELECT count(*) FROM pg_stats WHERE tablename = 'events' AND inherited"):
         await driver.execute("ANALYZE events")  # of all partitions together, once somebody has made those
+
+
+async def forget_notes(driver: Driver, organization_id: int, user_id: str) -> None:
+    """Removes notes of corrections that hold the id of a user, whoever's the events were."""
+    await driver.execute(
+        "UPDATE replaced_events SET note = '' WHERE organization_id = $1 AND position(lower($2) IN lower(note)) > 0",
+        organization_id,
+        user_id,
+    )

@@ -146,7 +146,7 @@ async def hold_the_client(server: Running, caller: Caller) -> None:
 async def test_events_of_any_type_make_funnels(
     accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caller = await accounts.caller()
+    caller = await accounts.caller(scopes=[*EVERYTHING, Scope.EVENTS])
     await caller.track_all(WORLD)
     user = {"entity": funnel_service_pb2.FUNNEL_ENTITY_USER}
     small = funnels.stage("message.sent", where=("detail.model", "small"), name="Answered by small")
@@ -232,6 +232,17 @@ async def test_saved_funnels_belong_to_their_organization(accounts: Accounts) ->
         ("DeleteFunnel", funnel_service_pb2.DeleteFunnelRequest(name="Orders")),
     ):
         assert serving.refusal(await refused(ask(reader, rpc, request)))[1] == "SCOPE_MISSING"
+    saved = funnel_service_pb2.QueryFunnelRequest(time_range=serving.today(), name="Orders")
+    shown = (await ask(reader, "QueryFunnel", saved)).definition
+    assert shown.stages[0].filter.path == "properties.paid", "whoever saved it may see properties"
+    told = funnel_service_pb2.QueryFunnelRequest(time_range=serving.today(), definition=own)
+    narrowed = funnel_service_pb2.QueryFunnelRequest(time_range=serving.today(), name="Orders")
+    narrowed.filters.add(path="detail.question", text="why?")
+    broken = funnel_service_pb2.QueryFunnelRequest(
+        time_range=serving.today(), name="Orders", breakdown="properties.email"
+    )
+    for request in (told, narrowed, broken):
+        assert serving.refusal(await refused(ask(reader, "QueryFunnel", request)))[1] == "SCOPE_MISSING"
     for number in range(99):
         await ask(caller, "CreateFunnel", saving(f"f{number}"))
     assert serving.refusal(await refused(ask(caller, "CreateFunnel", saving("one more"))))[1] == "FUNNEL_LIMIT"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from server.catalog.figures import Figures
 from server.errors import Reason, Refused
+from server.events import erased
 from server.query.spending import DEFAULT_ROWS, MAX_ROWS, CostBreakdown, CostsAnswer, CostsQuestion
 from server.query.token_prices import ModelEstimate
 from server.rpc.questions import shared
@@ -64,7 +65,9 @@ def _breakdown(one: CostBreakdown, ordered_by: str) -> metrics_service_pb2.CostB
     return metrics_service_pb2.CostBreakdown(
         dimension=one.dimension.name,
         rows=[
-            metrics_service_pb2.CostRow(value=row.value, display_name=row.display_name, figures=_figures(row.figures))
+            metrics_service_pb2.CostRow(
+                value=erased.shown(row.value), display_name=row.display_name, figures=_figures(row.figures)
+            )
             for row in one.rows
         ],
         rest=_figures(one.rest),

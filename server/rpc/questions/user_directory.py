@@ -5,7 +5,7 @@ from datetime import date
 
 from server.catalog.user_lists import ListedUser, UserFilter, UserList, UserListOrder
 from server.errors import Reason, Refused
-from server.events import rules
+from server.events import erased, rules
 from server.events.user_activity import DayActivity
 from server.query import user_directory
 from server.query.answers import Period
@@ -205,7 +205,7 @@ def _set_bounds(context: answer_pb2.AnswerContext, bounds: Interval, zone: str) 
 
 def _user(one: ListedUser) -> user_pb2.User:
     return user_pb2.User(
-        user_id=one.user_id,
+        user_id=erased.shown(one.user_id),
         name=one.name,
         first_seen_at=shared.microseconds(one.first_seen_at),
         last_seen_at=shared.microseconds(one.last_seen_at),

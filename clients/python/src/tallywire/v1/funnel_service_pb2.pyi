@@ -377,7 +377,9 @@ global___DeleteFunnelResponse = DeleteFunnelResponse
 
 @typing.final
 class QueryFunnelRequest(google.protobuf.message.Message):
-    """QueryFunnelRequest asks for the figures of a funnel."""
+    """QueryFunnelRequest asks for the figures of a funnel. A breakdown, a filter or a stage of its own definition that names a
+    path within details or properties needs the scope events.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
