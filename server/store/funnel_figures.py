@@ -90,6 +90,7 @@ class _Statement:
             "last": _microseconds(end - timerange.EPOCH),
             "window": _microseconds(definition.window),
             "now": cohort.now,
+            "inside_from": timerange.of_microseconds(cohort.now) - definition.window,
         }
         paths = build(definition, source)
         return cls(paths=paths, values=values, stages=len(definition.stages), in_order=in_order)
@@ -145,10 +146,7 @@ def _microseconds(length: timedelta) -> int:
 
 def _in_order(definition: FunnelDefinition, source: FunnelSource) -> str:
     kept, times = "label, is_lost, step_times, steps", ["t1"]
-    sql = (
-        f"SELECT {kept}, t1, {_APART} FROM (SELECT {kept}, {source.entry} AS t1, {_APART}"  # noqa: S608 - as above
-        f" FROM ({source.sql}) AS s) AS e WHERE t1 < :last::bigint"
-    )
+    sql = f"SELECT {kept}, {source.entry} AS t1, {_APART} FROM ({source.sql}) AS s"  # noqa: S608 - as above
     for place in range(1, len(definition.stages)):
         alike = definition.alike(place)
         begins = [f"width_bucket({times[-1]} - 1, step_times)"]
@@ -158,6 +156,7 @@ def _in_order(definition: FunnelDefinition, source: FunnelSource) -> str:
         sql = (
             f"SELECT {kept}, {', '.join(times)}, CASE WHEN {times[-1]} IS NOT NULL"  # noqa: S608 - as above
             f" THEN {entered(source.steps[place], begin)} END AS t{place + 1}, {_APART} FROM ({sql}) AS s{place}"
+            f"{' WHERE t1 < :last::bigint' if place == 1 else ''}"
         )
         times.append(f"t{place + 1}")
     within = ", ".join(f"CASE WHEN {one} <= t1 + :window::bigint THEN {one} END AS {one}" for one in times[1:])

@@ -15,7 +15,8 @@ from server.catalog.funnels import (
 from server.events.lead import LeadOutcome
 from server.store import instants, leads
 
-_IS_LOST = f"({leads.OUTCOME}) = {int(LeadOutcome.LOST)}"
+# Of no matter is that where the window of whatever entry is over.
+_IS_LOST = f"CASE WHEN last_at >= :inside_from THEN ({leads.OUTCOME}) = {int(LeadOutcome.LOST)} ELSE false END"
 _ENTITIES = {
     FunnelEntity.LEAD: f"CASE WHEN event_type LIKE 'lead.%' THEN {leads.LEAD_ID}"
     " WHEN resource_type = 'lead' THEN resource_id END",
@@ -66,10 +67,11 @@ def _lead_source(cohort: FunnelCohort, values: dict[str, object]) -> FunnelSourc
     kept = [f"{named(one.path)} = :{name}::text" for one, name in zip(cohort.filters, wanted, strict=True)]
     label = named(cohort.breakdown) if cohort.breakdown is not None else "NULL::text"
     return FunnelSource(
-        sql=f"SELECT {label} AS label, {_IS_LOST} AS is_lost, step_times, steps FROM leads"  # noqa: S608
+        sql=f"SELECT {label} AS label, {_IS_LOST} AS is_lost, step_times, steps, first_at FROM leads"  # noqa: S608
         f" WHERE organization_id = :organization_id AND version = :version"
         f" AND {' AND '.join(('first_at < :end_at', 'last_at >= :start_at', *kept))}",
-        entry=entered(steps[0], "width_bucket(:first::bigint - 1, step_times)"),
+        entry=f"CASE WHEN first_at >= :start_at THEN step_times[array_position(steps, :{steps[0]}::text)]"
+        f" ELSE {entered(steps[0], 'width_bucket(:first::bigint - 1, step_times)')} END",
         begin=":first::bigint",
         steps=steps,
     )
