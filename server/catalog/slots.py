@@ -132,6 +132,12 @@ class Counts:
     response_time: int = 0  # of all responses, in milliseconds
     bins: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """Returns whether adding them changes nothing. A correction may change what messages were, and not how many."""
+        numbers = (self.messages, self.sent, self.failed, self.responses, self.response_time)
+        return not any(numbers) and not any(self.bins.values())
+
     def add(self, other: "Counts") -> None:
         """Adds the counts of another slot, which stay as they were."""
         self.messages += other.messages

@@ -110,11 +110,11 @@ class MergingTable:
     def _before(self, row: SimpleNamespace, first: int) -> SimpleNamespace:
         """Returns as much of what is known as was told before a time, which is something."""
         values = vars(row)
-        earliest = values[self._earliest[0]]
         times = {
             one: at if at is not None and at < first else None for one, at in values.items() if one not in self._newest
         }
-        kept = {one: at if at is not None or one not in self._always else earliest for one, at in times.items()}
+        # It was seen until then at least, and then by events that are gone.
+        kept = {one: first if at is None and one in self._always else at for one, at in times.items()}
         for one in self._newest:
             kept[one] = values[one] if times[f"{one}_at"] is not None else self._nothing[one]
         return SimpleNamespace(**kept)

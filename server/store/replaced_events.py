@@ -214,10 +214,11 @@ async def pending(driver: Driver, organization_id: int, start: datetime, end: da
 
 
 async def is_pending(driver: Driver, organization_id: int, names: Collection[str]) -> bool:
-    """Returns whether any of some projections has not seen yet that an event was replaced."""
+    """Returns whether any of some projections, or a rebuild of one, has not seen yet that an event was replaced."""
     found: bool = await driver.fetchval(
         "SELECT EXISTS (SELECT FROM replaced_events AS e JOIN projections AS p USING (organization_id)"
-        " WHERE e.organization_id = $1 AND e.revision > p.revision AND p.name = ANY($2::text[]))",
+        " WHERE e.organization_id = $1 AND p.name = ANY($2::text[])"
+        " AND e.revision > least(p.revision, coalesce(p.rebuilt_revision, p.revision)))",
         organization_id,
         list(names),
     )

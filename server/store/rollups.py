@@ -222,7 +222,7 @@ async def take_deltas(driver: Driver, organization_id: int, limit: int) -> Taken
     recent: dict[SlotKey, Counts] = {}
     for row in rows:
         cell, slot = _cell(row[3:11]), row[11]
-        if slot != slots.WHOLE and (counts := slots.counts_of(cell)).messages:
+        if slot != slots.WHOLE and not (counts := slots.counts_of(cell)).is_empty:
             key = SlotKey(row[0], row[1], slots.slot_of(row[2], slot))
             recent.setdefault(key, Counts()).add(counts)
         _put(found, CellKey(row[0], row[1], row[2]), cell)

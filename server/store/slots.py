@@ -111,7 +111,7 @@ async def by_minute(driver: Driver, organization_id: int, since: int) -> dict[Sl
     found: dict[SlotKey, Counts] = {}
 
     def add(dimension: int, value: str, slot: Slot, counts: Counts) -> None:
-        if slot.minute >= since and (counts.messages or counts.failed or counts.responses):
+        if slot.minute >= since and not counts.is_empty:
             found.setdefault(SlotKey(dimension, value, Slot(slots.MINUTE, slot.minute)), Counts()).add(counts)
 
     for dimension, value, seconds, slot, messages, sent, failed, responses, time, *bins in await driver.fetch(
