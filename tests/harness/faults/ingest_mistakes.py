@@ -52,8 +52,9 @@ def _acknowledge_before_commit() -> None:
         recency: Recency,
         *,
         step: Step = at_once,
+        may_learn: bool = True,
     ) -> dict[int, Committed]:
-        writing = store(database, numbers, parts, recency, step=step)
+        writing = store(database, numbers, parts, recency, step=step, may_learn=may_learn)
         task = asyncio.create_task(writing)
         _early.add(task)
         task.add_done_callback(_early.discard)

@@ -24,7 +24,9 @@ from tests.harness.faults.processes import Nursery, Program
 from tests.harness.faults.world import World
 
 _SECONDS = 60.0
-_OF_WORKERS = ("fold_before_commit", "task_after_work")
+_OF_ERASURES = ("erasure_before_commit", "erasure_after_commit")
+_OF_WORKERS = ("fold_before_commit", "task_after_work", *_OF_ERASURES)
+_OF_CORRECTIONS = ("correction_before_commit", "correction_after_commit")
 _OF_BOTH = ("projection_before_commit", "projection_after_commit")
 
 
@@ -41,12 +43,22 @@ async def _reach(world: World, program: Program, name: Name, tenant: Tenant) -> 
                 await tenant.servers[0].client.track(sent[-1], timeout=1)
                 if name in _OF_BOTH:  # a server follows where it is asked before a worker has
                     await tenant.servers[0].client.overview(*world.period, timeout=1)
+                if name in _OF_CORRECTIONS:
+                    await _correct(tenant, sent[-1])
+                if name in _OF_ERASURES:  # of somebody else each time, since one may be done before it is reached
+                    await tenant.servers[0].client.erase_user(f"{name}-{len(sent)}", timeout=1)
             if name == "task_after_work":
                 await _queue_task(world)
             await asyncio.sleep(0.02)
     await program.disarm()
     assert {life.failpoint() for life in program.lives[before:]} - {None} == {name}
     return sent
+
+
+async def _correct(tenant: Tenant, sent: event_pb2.Event) -> None:
+    """Makes an event another one under its id."""
+    other = event("message.sent", event_id=sent.event_id, conversation_id="one", channel="fax")
+    await tenant.servers[0].client.corrections.correct([other], reason="late", timeout=5)
 
 
 async def _queue_task(world: World) -> None:

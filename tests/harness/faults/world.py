@@ -165,7 +165,7 @@ async def _tenant(
     """An organization with its clients."""
     name, zone = f"organization {number}", _ZONES[number]
     organization = await administration.create_organization(database, name, OrganizationSettings(time_zone=zone))
-    scopes = (Scope.INGEST, Scope.READ, Scope.EVENTS)
+    scopes = (Scope.INGEST, Scope.READ, Scope.EVENTS, Scope.CORRECT, Scope.ADMIN)
     key = await api_keys.create_key(database, KeyedHashes(PEPPER), name, name="faults", scopes=scopes)
     ahead = _WRONGEST_CLOCK * random.Random(f"{seed}/stray").uniform(-1, 1)
     servers, strays = [], []
