@@ -59,6 +59,8 @@ class Erasing:
 
     async def erase(self, work: Work) -> Result:
         """Erases the person of an erasure, from where it stands; one that is done stays as it is."""
+        if "erasure_id" not in work.payload:  # asked for at the command line: there is nobody to erase
+            return {}
         erasure_id = uuid.UUID(str(work.payload["erasure_id"]))
         job = _Job(work=work, erasure_id=erasure_id)
         if await job.is_done():

@@ -248,7 +248,7 @@ async def test_who_is_human_follows_from_the_revisions(
     kept = await rows(own_database, in_steps)
     written = {row["conversation_id"]: row["human_messages"] for row in kept.values() if row["human_messages"]}
     assert written == humans_messages(batches)
-    assert len(written) > 3
+    assert written, "some are, whatever the day"
     agents, _, conversations, figures = await all_kept(own_database, at_once)
     before = await all_kept(own_database, in_steps)
     assert (before[0], before[2], before[3]) == (agents, conversations, figures)
