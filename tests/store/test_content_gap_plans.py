@@ -51,5 +51,5 @@ async def test_content_gaps_are_found_by_ranges_of_indexes(
             await content_gaps.first_within(cast("Driver", first), own_organization, [window])
             assert check(first.nodes, {"content_gap_quarters": (*OF_TOPIC, "bucket")}) == {"content_gap_quarters"}
             found = Explaining(driver, generic=generic)
-            await content_gaps.frequencies(cast("Driver", found), own_organization, span)
+            await content_gaps.frequencies(cast("Driver", found), own_organization, ["topic 7", "topic 8"], span)
             assert check(found.nodes, {"content_gap_quarters": ("organization_id", "version", "bucket")})
