@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -29,7 +29,9 @@ DESCRIBE = ("agent.created", "agent.updated", "agent.deployed")
 def events(seed: int, count: int) -> list[Event]:
     """Events of a small business, some of which are about its agents, at few different times."""
     dice = random.Random(seed)
-    return [_about_agents(dice, event) for event in worlds.events(seed, count)]
+    now = datetime.now(UTC)
+    end = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)  # the same world at any time of day
+    return [_about_agents(dice, event) for event in worlds.events(seed, count, end=end)]
 
 
 def _about_agents(dice: random.Random, event: Event) -> Event:
@@ -248,7 +250,7 @@ async def test_who_is_human_follows_from_the_revisions(
     kept = await rows(own_database, in_steps)
     written = {row["conversation_id"]: row["human_messages"] for row in kept.values() if row["human_messages"]}
     assert written == humans_messages(batches)
-    assert written, "some are, whatever the day"
+    assert len(written) > 3
     agents, _, conversations, figures = await all_kept(own_database, at_once)
     before = await all_kept(own_database, in_steps)
     assert (before[0], before[2], before[3]) == (agents, conversations, figures)
