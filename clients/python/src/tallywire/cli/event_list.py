@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Annotated, Final
 
@@ -54,9 +54,7 @@ def events(
     The newest come first. It needs a key with the scope events.
     """
     question, narrowed = of.question(), only.arguments()
-    dimensions = {name: values[0] for name, values in (narrowed["dimensions"] or {}).items() if len(values) == 1}
-    if len(dimensions) < len(narrowed["dimensions"] or {}):
-        raise problems.WrongUsage("--where takes one value of a dimension")
+    dimensions = _single(narrowed["dimensions"] or {})
     is_narrowed = any((of.is_given, event_type, user, conversation, campaign, *narrowed.values(), property_))
     if rows_token and (is_narrowed or received_since):
         raise problems.WrongUsage("--rows-token goes without a period and filters")
@@ -88,6 +86,14 @@ def events(
         sheet=lambda: sheet(rows),
         terminal=lambda console: render(console, rows),
     )
+
+
+def _single(asked: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
+    """Returns the one value of each dimension. Raises WrongUsage for several of one."""
+    found = {name: values[0] for name, values in asked.items() if len(values) == 1}
+    if len(found) < len(asked):
+        raise problems.WrongUsage("--where takes one value of a dimension")
+    return found
 
 
 def sheet(rows: Iterable[list_events_pb2.EventRow]) -> Sheet:
