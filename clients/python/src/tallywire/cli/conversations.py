@@ -43,9 +43,7 @@ def conversations(
     durable_days: Annotated[
         int | None, typer.Option(min=1, max=90, help="Days for which a resolution must hold. Default: 7.")
     ] = None,
-    repeat_days: Annotated[
-        int | None, typer.Option(min=1, max=90, help="Days within which a user comes back. Default: 7.")
-    ] = None,
+    repeat_days: Annotated[int | None, typer.Option(min=1, max=90, help="Days to come back within. Default: 7.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the conversations themselves.")] = False,
     time: Annotated[
         str | None, typer.Option(help="With --list: those closed, began, active or human_resolved in the period.")
@@ -69,30 +67,20 @@ def conversations(
     Also which resolutions held, who came back, and figures by channel, topic and hour of the week.
     As CSV it is a row for the period, each point, each row of a breakdown and each hour of the week.
     """
-    narrowing = conversation_list.ListNarrowing(
-        time=time,
-        outcome=outcome,
-        phase=phase,
-        user=user,
-        topic=topic,
-        reason=reason,
-        gap=gap,
-        number=number,
-        order=order,
-        ascending=ascending,
-    )
+    chosen = {"time": time, "outcome": outcome, "phase": phase, "user": user, "topic": topic, "reason": reason}
+    narrowing = conversation_list.ListNarrowing(**chosen, gap=gap, number=number, order=order, ascending=ascending)
     if listed:
         conversation_list.show(of, narrowing.arguments(only), limit, to, output)
         return
     narrowing.check_unused()
-    question, narrowed, chosen = of.question(), only.arguments(), _cohort(cohort)
+    question, narrowed, counted = of.question(), only.arguments(), _cohort(cohort)
     width, compared = options.granularity(granularity), options.compare(compare)
     with to.connect() as server:
         asked = options.asked(question, server)
         response = server.conversation_metrics(
             asked.start,
             asked.end,
-            cohort=chosen,
+            cohort=counted,
             granularity=width,
             top=top,
             durable_days=durable_days,
@@ -101,6 +89,10 @@ def conversations(
             compare=compared,
             **narrowed,
         )
+    _show(response, output)
+
+
+def _show(response: messages.GetConversationMetricsResponse, output: options.OutputOptions) -> None:
     output.emit(
         document=lambda: json_output.with_states(response, "series", response.granularity),
         sheet=lambda: sheet(response),
