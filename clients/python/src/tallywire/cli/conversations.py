@@ -43,7 +43,7 @@ def conversations(
     durable_days: Annotated[
         int | None, typer.Option(min=1, max=90, help="Days for which a resolution must hold. Default: 7.")
     ] = None,
-    repeat_days: Annotated[int | None, typer.Option(min=1, max=90, help="Days to come back within. Default: 7.")] = None,
+    repeat_days: Annotated[int | None, typer.Option(min=1, max=90, help="Days to come back in. Default: 7.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the conversations themselves.")] = False,
     time: Annotated[
         str | None, typer.Option(help="With --list: those closed, began, active or human_resolved in the period.")
