@@ -88,6 +88,22 @@ class AgentProfile:
         elif event_type == _DELETED and (self.deleted_at is None or at > self.deleted_at):
             self.deleted_at = at
 
+    def merge(self, other: "AgentProfile") -> None:
+        """Takes over what other events say of the agent."""
+        self.first_seen_at = min(self.first_seen_at, other.first_seen_at)
+        self.last_seen_at = max(self.last_seen_at, other.last_seen_at)
+        if other.name_at is not None and _is_newer(other.name_at, other.name, self.name_at, self.name):
+            self.name, self.name_at = other.name, other.name_at
+        if other.kind_at is not None and _is_newer(other.kind_at, other.kind, self.kind_at, self.kind):
+            self.kind, self.kind_at = other.kind, other.kind_at
+        version, version_at = other.agent_version, other.agent_version_at
+        if version_at is not None and _is_newer(version_at, version, self.agent_version_at, self.agent_version):
+            self.agent_version, self.agent_version_at = version, version_at
+        if other.team_id_at is not None and _is_newer(other.team_id_at, other.team_id, self.team_id_at, self.team_id):
+            self.team_id, self.team_id_at = other.team_id, other.team_id_at
+        self.created_at = _latest(self.created_at, other.created_at)
+        self.deleted_at = _latest(self.deleted_at, other.deleted_at)
+
     def _describe(self, event: AgentEvent) -> None:
         at = event.occurred_at
         if event.name and _is_newer(at, event.name, self.name_at, self.name):
@@ -155,3 +171,7 @@ _Said = TypeVar("_Said", str, int)
 
 def _is_newer(at: int, said: _Said, known_at: int | None, known: _Said) -> bool:
     return known_at is None or (at, said) > (known_at, known)
+
+
+def _latest(known: int | None, at: int | None) -> int | None:
+    return at if known is None else known if at is None else max(known, at)

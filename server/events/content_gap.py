@@ -178,15 +178,19 @@ class FoundGaps:
     def of(cls, events: Iterable[GapEvent]) -> "FoundGaps":
         """Returns what events say."""
         found = cls()
+        found.take(events)
+        return found
+
+    def take(self, events: Iterable[GapEvent]) -> None:
+        """Takes in events."""
         for event in events:
             topic, at = event.key, event.occurred_at
             quarter = GapQuarter(topic, at // QUARTER_MICROSECONDS)
             has_confidence = event.confidence is not None
-            found.quarters.setdefault(quarter, Occurrences()).add(
+            self.quarters.setdefault(quarter, Occurrences()).add(
                 Occurrences(1, event.confidence or 0, int(has_confidence), at, at)
             )
-            found.examples.setdefault(topic, GapExamples()).take(event)
-        return found
+            self.examples.setdefault(topic, GapExamples()).take(event)
 
     def totals(self) -> dict[str, Occurrences]:
         """Returns how often each topic was found."""

@@ -52,6 +52,14 @@ class UserProfile:
         if event.name and (self.name_at is None or (at, event.name) > (self.name_at, self.name)):
             self.name, self.name_at = event.name, at
 
+    def merge(self, other: "UserProfile") -> None:
+        """Takes over what other events say of the user."""
+        self.first_seen_at = min(self.first_seen_at, other.first_seen_at)
+        self.last_seen_at = max(self.last_seen_at, other.last_seen_at)
+        told_at = other.name_at
+        if told_at is not None and (self.name_at is None or (told_at, other.name) > (self.name_at, self.name)):
+            self.name, self.name_at = other.name, told_at
+
 
 class UserDay(NamedTuple):
     """A day of a user."""
@@ -108,9 +116,13 @@ class Activity:
     def of(cls, events: Iterable[UserEvent]) -> "Activity":
         """Returns what events add up to."""
         new = cls()
-        for event in events:
-            new._take(event)
+        new.add(events)
         return new
+
+    def add(self, events: Iterable[UserEvent]) -> None:
+        """Adds events up."""
+        for event in events:
+            self._take(event)
 
     def _take(self, event: UserEvent) -> None:
         user_id, at = event.user_id, event.occurred_at

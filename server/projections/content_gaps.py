@@ -66,8 +66,11 @@ async def make_anew(driver: Driver, rows: Rows, topics: Set[str], until: int) ->
     raw_from = await organizations.raw_from(driver, rows.organization_id)
     first_at = raw_from * QUARTER_MICROSECONDS
     older = await stored.load(driver, rows, await stored.begun_before(driver, rows, topics, first_at))
-    every = await stored.EVENTS.of_ids(driver, rows.organization_id, stored.TOLD_BY, [EVENT_TYPE], first_at, until)
-    found = FoundGaps.of(event for event in every if event.key in topics)
+    found = FoundGaps()
+    async for some in stored.EVENTS.portions_of_ids(
+        driver, rows.organization_id, stored.TOLD_BY, [EVENT_TYPE], first_at, until
+    ):
+        found.take(event for event in some if event.key in topics)
     await stored.remove_quarters(driver, rows, topics, raw_from)
     await stored.add_quarters(driver, rows, {key: one for key, one in found.quarters.items() if key.bucket >= raw_from})
     await stored.save(driver, rows, _with_older(found.examples, older, raw_from), {})

@@ -1,8 +1,7 @@
 """Conversations as they were at an earlier revision: those that have changed since are made anew of their events."""
 
-import itertools
-import operator
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 
 from server import timerange
 from server.events import outcomes
@@ -16,6 +15,8 @@ from server.store import earlier_conversations, organizations
 from server.store.database import Driver
 
 MOST_LATER = 20_000  # events that came since
+MOST_READ = 100_000  # events of the conversations that have changed
+_AT_ONCE = 500  # events between two turns of the event loop
 
 
 class TooMuchChanged(Exception):
@@ -36,31 +37,51 @@ async def conversations_at(driver: Driver, organization_id: int, revision: int) 
     since = min([first_at, *(at for at in changed.values() if at is not None)])
     if timerange.floor_bucket(since) < await organizations.raw_from(driver, organization_id):
         raise TooMuchChanged
-    events: Sequence[ConversationEvent] = await stored.EVENTS.of_ids(
-        driver, organization_id, "conversation_id", changed, microseconds(since), revision
-    )
     found: dict[bytes, Conversation | None] = dict.fromkeys(map(conversation_key_of, changed))
-    if events:
-        events = await conversations.told_by_humans(driver, organization_id, events)
-        attribute = await conversations.attribution(driver, organization_id, events)
-        by_id = operator.attrgetter("conversation_id")
-        for conversation_id, some in itertools.groupby(sorted(events, key=by_id), by_id):
-            key = conversation_key_of(conversation_id)
-            found[key] = _made(key, list(some), attribute)
+    by_id = await _events_of(driver, organization_id, changed, microseconds(since), revision)
+    every = [event for some in by_id.values() for event in some]
+    attribute = await conversations.attribution(driver, organization_id, every)
+    taken = 0
+    for conversation_id, some in by_id.items():
+        key = conversation_key_of(conversation_id)
+        found[key] = await _made(key, some, attribute)
+        taken += len(some)
+        if taken >= _AT_ONCE:
+            taken = 0
+            await asyncio.sleep(0)
     return found
 
 
-def _made(key: bytes, events: Sequence[ConversationEvent], attribute: Attribute) -> Conversation:
+async def _events_of(
+    driver: Driver, organization_id: int, conversation_ids: Collection[str], first_at: int, until: int
+) -> Mapping[str, Sequence[ConversationEvent]]:
+    """Returns the events of conversations by their ids, each in the order of revisions; refuses too many of them."""
+    found: dict[str, list[ConversationEvent]] = {}
+    count = 0
+    async for some in stored.EVENTS.portions_of_ids(
+        driver, organization_id, "conversation_id", conversation_ids, first_at, until
+    ):
+        count += len(some)
+        if count > MOST_READ:
+            raise TooMuchChanged
+        for event in await conversations.told_by_humans(driver, organization_id, some):
+            found.setdefault(event.conversation_id, []).append(event)
+    return found
+
+
+async def _made(key: bytes, events: Sequence[ConversationEvent], attribute: Attribute) -> Conversation:
     """Returns the conversation that events make, all that there are of it."""
     made = Conversation.of(events[0], attribute)
     closings = []
-    for event in events:
+    for number, event in enumerate(events, 1):
         made.take(event, attribute)
         kind = outcomes.KIND_OF_EVENT_TYPE.get(event.event_type)
         if kind is not None and not is_made(event.event_key):
             agent_id, channel, team_id, _, reason = attribute(event)
             at = event.occurred_at
             closings.append(Closing(key, at, event.event_key, kind, agent_id, channel, team_id, reason))
+        if not number % _AT_ONCE:
+            await asyncio.sleep(0)
     if closings or any(is_made(event.event_key) for event in events):
         made.close(closings)
     return made

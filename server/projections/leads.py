@@ -42,7 +42,9 @@ class Leads:
             of_leads = await _with_all_of(driver, rows, anew, [*replaced, *of_leads], portion.reached.revision)
         if of_leads or anew:
             await _take_in(driver, rows, of_leads, anew, changes)
-        if told := _profiles(event for event in portion.events if isinstance(event, CampaignEvent)):
+        told: dict[str, CampaignProfile] = {}
+        _describe(told, portion.events)
+        if told:
             await campaigns.TABLE.merge(driver, rows, told)
         retold = [event for event in portion.replaced if isinstance(event, CampaignEvent)]
         if retold:
@@ -97,10 +99,11 @@ async def _describe_again(driver: Driver, rows: Rows, replaced: Sequence[Campaig
     )
     if anew:
         kept_from = await organizations.raw_from(driver, rows.organization_id)
-        every = await stored.EVENTS.of_ids(
+        told: dict[str, CampaignProfile] = {}
+        async for some in stored.EVENTS.portions_of_ids(
             driver, rows.organization_id, "campaign_id", anew.keys(), min(anew.values()), until
-        )
-        told = _profiles(event for event in every if isinstance(event, CampaignEvent))
+        ):
+            _describe(told, some)
         await campaigns.TABLE.replace(driver, rows, anew.keys(), told, timerange.instant(kept_from))
 
 
@@ -154,12 +157,13 @@ async def _attribution(driver: Driver, organization_id: int, events: Sequence[Le
     return lambda event: counting.attributed(event, overflow)
 
 
-def _profiles(events: Iterable[CampaignEvent]) -> dict[str, CampaignProfile]:
-    told: dict[str, CampaignProfile] = {}
+def _describe(told: dict[str, CampaignProfile], events: Iterable[LeadEvent | CampaignEvent]) -> None:
+    """Adds what events tell of campaigns to what is told."""
     for event in events:
+        if not isinstance(event, CampaignEvent):
+            continue
         known = told.get(event.campaign_id)
         if known is None:
             told[event.campaign_id] = CampaignProfile.of(event)
         else:
             known.take(event)
-    return told

@@ -61,17 +61,27 @@ async def _take_back(driver: Driver, rows: Rows, activity: Activity, portion: Po
     activity.take_away(portion.replaced)
     conversations = {event.conversation_id for event in portion.replaced} - {""}
     if conversations:
-        told = await stored.EVENTS.of_ids(driver, organization_id, "conversation_id", conversations, 0, until)
         for one in conversations:
             activity.beginnings.pop(one, None)
-        activity.beginnings |= Activity.of(told).beginnings
+        told = await _told_by(driver, organization_id, "conversation_id", conversations, 0, until)
+        activity.beginnings |= told.beginnings
     await _begin(driver, rows, activity, anew=conversations)
     told_at = [(event.user_id, event.occurred_at) for event in portion.replaced]
     anew = await stored.PROFILES.decided_by(driver, rows, told_at)
     if anew:
         kept_from = timerange.instant(await organizations.raw_from(driver, organization_id))
-        every = await stored.EVENTS.of_ids(driver, organization_id, "user_id", anew.keys(), min(anew.values()), until)
-        await stored.PROFILES.replace(driver, rows, anew.keys(), Activity.of(every).profiles, kept_from)
+        every = await _told_by(driver, organization_id, "user_id", anew.keys(), min(anew.values()), until)
+        await stored.PROFILES.replace(driver, rows, anew.keys(), every.profiles, kept_from)
+
+
+async def _told_by(
+    driver: Driver, organization_id: int, column: str, ids: Set[str], first_at: int, until: int
+) -> Activity:
+    """Returns what the events of some ids add up to, as they were at a revision."""
+    activity = Activity()
+    async for some in stored.EVENTS.portions_of_ids(driver, organization_id, column, ids, first_at, until):
+        activity.add(some)
+    return activity
 
 
 async def _begin(driver: Driver, rows: Rows, activity: Activity, anew: Set[str] = frozenset()) -> None:

@@ -18,7 +18,7 @@ from server.query.rows_tokens import CountedRows, RowsTokens
 from server.store import event_conditions, event_lists, organizations
 from server.store import user_lists as stored
 from server.store.database import Driver
-from server.store.event_lists import EventPlace, EventsAsked
+from server.store.event_lists import EventsAsked
 from server.tenancy.principal import Principal
 
 MAX_EVENTS = 20_000  # that tell the users of an earlier revision
@@ -120,14 +120,7 @@ async def _in_events(driver: Driver, organization_id: int, counted: CountedRows)
         ],
         newest_first=True,
     )
-    users, count = set[str](), 0
-    looked: EventPlace | None = None
-    for _ in range(2 + MAX_EVENTS // event_lists.LOOKED_AT):
-        found = await event_lists.page(driver, organization_id, asked, looked, MAX_EVENTS + 1 - count)
-        users |= {one.event.user_id for one in found.events}
-        count, looked = count + len(found.events), found.following
-        if looked is None or count > MAX_EVENTS:
-            break
-    if looked is not None or count > MAX_EVENTS:
+    users = await event_lists.users(driver, organization_id, asked, MAX_EVENTS)
+    if users is None:
         raise rows_tokens.expired(counted, f"events have come in since, and it was counted from more than {MAX_EVENTS}")
-    return users - {""}
+    return users

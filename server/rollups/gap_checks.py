@@ -21,10 +21,10 @@ _EVERY = 2**31 - 1
 
 @dataclass(slots=True, kw_only=True)
 class RawGaps:
-    """The content gaps of a window, as far as the projection has seen them."""
+    """What events of a window say of content gaps, as far as the projection has seen them."""
 
     seen: int
-    events: list[GapEvent] = field(default_factory=list)
+    told: FoundGaps = field(default_factory=FoundGaps)
 
     @classmethod
     async def of(cls, view: Snapshot) -> "RawGaps":
@@ -33,9 +33,8 @@ class RawGaps:
 
     def take(self, portion: Portion) -> None:
         """Takes in events, each with its revision."""
-        for revision, event in portion:
-            if revision <= self.seen and (told := GapEvent.of(revision, event)) is not None:
-                self.events.append(told)
+        told = (GapEvent.of(revision, event) for revision, event in portion if revision <= self.seen)
+        self.told.take(one for one in told if one is not None)
 
     def take_replaced(self, replaced: Sequence[ReplacedLately]) -> None:
         """Takes in what events were that the projection has seen before they were replaced."""
@@ -43,7 +42,7 @@ class RawGaps:
 
     async def check(self, view: Snapshot, window: Span, findings: Findings, *, complete: bool) -> None:
         """Adds the content gaps that do not agree to the findings. complete: the window has every raw event."""
-        told = FoundGaps.of(self.events)
+        told = self.told
         recorded = await content_gaps.recorded_quarters(view.driver, view.organization_id, window)
         keys = recorded.keys() | told.quarters.keys()
         differing = sum(recorded.get(key) != told.quarters.get(key) for key in keys)

@@ -6,7 +6,7 @@ nothing.
 
 import copy
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from server.events import event_types
@@ -30,13 +30,15 @@ _of_events = operator.attrgetter(*_OF_EVENTS)
 
 @dataclass(slots=True, kw_only=True)
 class Profiles:
-    """The events of a window that agents and users depend on, as far as projections have seen them."""
+    """What the events of a window say of agents, users and content gaps, as far as projections have seen them. It takes
+    portions of events in, and keeps none of them.
+    """
 
     seen_agents: int
     seen_users: int
     gaps: RawGaps
-    agents: dict[str, list[AgentEvent]] = field(default_factory=dict)
-    users: list[UserEvent] = field(default_factory=list)
+    agents: dict[str, AgentProfile] = field(default_factory=dict)
+    users: Activity = field(default_factory=Activity)
 
     @classmethod
     async def of(cls, view: Snapshot) -> "Profiles":
@@ -47,20 +49,27 @@ class Profiles:
     def take(self, portion: Portion) -> None:
         """Takes in events, each with its revision."""
         self.gaps.take(portion)
-        for revision, event in portion:
-            if event.agent_id and revision <= self.seen_agents:
-                self.agents.setdefault(event.agent_id, []).append(_agent_event(revision, event))
-            if event.user_id and revision <= self.seen_users:
-                self.users.append(_user_event(revision, event))
+        self._take_agents(one for one in portion if one[0] <= self.seen_agents)
+        self._take_users(one for one in portion if one[0] <= self.seen_users)
 
     def take_replaced(self, replaced: Sequence[ReplacedLately]) -> None:
         """Takes in what events were that these projections have seen before they were replaced."""
         self.gaps.take_replaced(replaced)
-        for replaced_by, revision, event in replaced:
-            if event.agent_id and revision <= self.seen_agents < replaced_by:
-                self.agents.setdefault(event.agent_id, []).append(_agent_event(revision, event))
-            if event.user_id and revision <= self.seen_users < replaced_by:
-                self.users.append(_user_event(revision, event))
+        self._take_agents((was, event) for by, was, event in replaced if was <= self.seen_agents < by)
+        self._take_users((was, event) for by, was, event in replaced if was <= self.seen_users < by)
+
+    def _take_agents(self, some: Iterable[tuple[int, Event]]) -> None:
+        for revision, event in some:
+            if not event.agent_id:
+                continue
+            told, known = _agent_event(revision, event), self.agents.get(event.agent_id)
+            if known is None:
+                self.agents[event.agent_id] = AgentProfile.of(told)
+            else:
+                known.take(told)
+
+    def _take_users(self, some: Iterable[tuple[int, Event]]) -> None:
+        self.users.add(_user_event(revision, event) for revision, event in some if event.user_id)
 
     async def check(self, view: Snapshot, window: Span, findings: Findings, *, complete: bool) -> None:
         """Adds what does not agree to the findings. complete: the window has every raw event."""
@@ -73,30 +82,25 @@ class Profiles:
     async def _agents(self, view: Snapshot, *, complete: bool) -> int:
         rows = await agents.TABLE.read(view.driver, view.organization_id, self.agents)
         differing = 0
-        for agent_id, events in self.agents.items():
+        for agent_id, raw in self.agents.items():
             row = rows.get(agent_id)
             recorded = AgentProfile(**{**row, "kind": AgentKind(row["kind"])}) if row is not None else None
-            told = AgentProfile.of(events[0]) if complete or recorded is None else copy.copy(recorded)
-            for event in events:
-                told.take(event)
+            told = raw if complete or recorded is None else copy.copy(recorded)
+            told.merge(raw)
             differing += told != recorded
         return differing
 
     async def _users(self, view: Snapshot, window: Span, *, complete: bool) -> int:
-        activity = Activity.of(self.users)
+        activity = self.users
         if complete:
             for begins in activity.beginnings.values():
                 activity.begin(begins, None)
         rows = await users.PROFILES.read(view.driver, view.organization_id, activity.profiles)
-        by_user: dict[str, list[UserEvent]] = {}
-        for event in self.users:
-            by_user.setdefault(event.user_id, []).append(event)
         differing = 0
         for user_id, raw in activity.profiles.items():
             recorded = UserProfile(**rows[user_id]) if user_id in rows else None
             told = raw if complete or recorded is None else copy.copy(recorded)
-            for event in by_user[user_id]:
-                told.take(event)
+            told.merge(raw)
             differing += told != recorded
         days = await users.recorded_days(view.driver, view.organization_id, activity.days)
         return differing + _differing_days(days, activity.days, window, complete=complete)

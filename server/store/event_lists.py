@@ -17,6 +17,7 @@ from server.store.database import Driver
 from server.store.event_conditions import EventCondition
 
 LOOKED_AT = 20_000  # events: some 20 milliseconds
+_MOST_LOOKED_AT = 60_000  # events, for what has no pages
 _BEFORE_IT_OCCURS = timedelta(days=1)  # more than an event may be ahead of its receipt, whatever clocks were
 _MICROSECOND = timedelta(microseconds=1)
 _COLUMNS = ", ".join(events.COLUMNS)
@@ -93,6 +94,15 @@ async def page(
     rest = _Look(organization_id, left, place, has_replaced=has_replaced)
     found += await rest.sparse(driver, limit - len(found))
     return EventsFound(events=found, following=found[-1].place if len(found) == limit else None)
+
+
+async def users(driver: Driver, organization_id: int, asked: EventsAsked, limit: int) -> set[str] | None:
+    """Returns the users that the events of a list carry; None where these are more events than a limit, or where too
+    many would have to be looked at. Needs an open transaction.
+    """
+    await driver.execute(_PLAN)
+    has_replaced: bool = await driver.fetchval(_REPLACED, organization_id, asked.revision)
+    return await _Look(organization_id, asked, None, has_replaced=has_replaced).users(driver, limit)
 
 
 def _starts(asked: EventsAsked, after: EventPlace | None) -> Iterator[datetime]:
@@ -182,6 +192,18 @@ class _Look:
         statement = f"{self._events('occurred_at, event_key')} {self._order} OFFSET {LOOKED_AT - 1} LIMIT 1"
         row = await driver.fetchrow(statement, *self._values)
         return None if row is None else EventPlace(*row)
+
+    async def users(self, driver: Driver, limit: int) -> set[str] | None:
+        """Returns the users of all events; None where these, or those that would have to be looked at, are too many."""
+        more = f"SELECT EXISTS ({self._events('occurred_at')} OFFSET {_MOST_LOOKED_AT})"
+        if await driver.fetchval(more, *self._values):
+            return None
+        statement = (
+            f"SELECT user_id, count(*) FROM (SELECT user_id FROM ({self._events(_COLUMNS)}) AS looked"  # noqa: S608
+            f" WHERE {self._holds()} LIMIT {limit + 1}) AS found GROUP BY user_id"
+        )
+        rows = await driver.fetch(statement, *self._values)
+        return None if sum(count for _, count in rows) > limit else {user_id for user_id, _ in rows if user_id}
 
     async def sparse(self, driver: Driver, limit: int) -> list[ListedEvent]:
         """Returns the first events, all of which are found before they are put in order."""

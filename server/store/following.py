@@ -1,7 +1,7 @@
 """Events as projections read them: those after a position, in the order of revisions."""
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
@@ -17,6 +17,7 @@ from server.store.statements import Statement
 
 # How many events are looked at for each that is wanted: an organization may have many that a projection passes over.
 _LOOKED_AT = 10
+PORTION = 5_000  # events of ids that are read at once
 _replaced_by, _event_type = itemgetter(0), itemgetter(5)
 # What a projection may need of an event.
 _STORED = ", ".join(
@@ -101,11 +102,11 @@ class EventReader(Generic[EventT]):
         )
         return [self._make(row) for row in await driver.fetch(self._replaced.text, *arguments)]
 
-    async def of_ids(
+    async def portions_of_ids(
         self, driver: Driver, organization_id: int, column: str, ids: Collection[str], first_at: int, until: int
-    ) -> list[EventT]:
-        """Returns the events of some ids as they were at a revision, in the order of revisions. column is what the ids
-        are of, in SQL; no event of theirs occurred before first_at.
+    ) -> AsyncIterator[list[EventT]]:
+        """Yields the events of some ids as they were at a revision, in the order of revisions, in portions; needs an
+        open transaction. column is what the ids are of, in SQL; no event of theirs occurred before first_at.
         """
         if column not in self._of_ids:
             self._of_ids[column] = statements.load("events_of_ids", ID=column, STORED=_STORED, **self._needs)
@@ -117,4 +118,13 @@ class EventReader(Generic[EventT]):
             until=until,
             **self._more,
         )
-        return [self._make(row) for row in await driver.fetch(chosen.text, *arguments)]
+        cursor = await driver.cursor(chosen.text, *arguments)
+        while rows := await cursor.fetch(PORTION):
+            yield [self._make(row) for row in rows]
+
+    async def of_ids(
+        self, driver: Driver, organization_id: int, column: str, ids: Collection[str], first_at: int, until: int
+    ) -> list[EventT]:
+        """Returns all of these events, for who cannot take them in by portions."""
+        portions = self.portions_of_ids(driver, organization_id, column, ids, first_at, until)
+        return [event async for some in portions for event in some]

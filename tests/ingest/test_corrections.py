@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 
 from server.clock import Clock
 from server.errors import Reason, Refused
+from server.events.content_gap import FoundGaps
 from server.events.event import Event, key_of
+from server.events.user_activity import Activity
 from server.ingest.corrections import Correction, CorrectionStatus, Corrector
 from server.organizations.audit_trail import Actor, ActorKind
 from server.organizations.settings import OrganizationSettings
@@ -19,7 +21,7 @@ from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
 from server.rollups import audit, fold
 from server.rollups.member_numbers import NumberCache
-from server.store import partitions
+from server.store import following, partitions
 from server.store.database import Database
 from server.tasks import retention
 from server.tenancy import administration
@@ -176,6 +178,38 @@ async def test_as_if_sent_so(own_database: Database, seed: int, monkeypatch: pyt
         for name in ("conversations", "leads", "users", "agents"):
             await rebuild(own_database, corrected, name, lambda _: None)
         await check(own_database, corrected, final)
+
+
+async def test_what_is_made_anew_is_read_in_portions(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A topic may have a million events, and a user too: no more than a portion of them is there at once."""
+    some = world(9, 150)
+    made = [one._replace(user_id="eve") for one in some if one.event_type == "content_gap.found"][:4]
+    made += [one._replace(channel="fax") for one in some if one.conversation_id and one.user_id][:4]
+    corrected, final = await _pair(own_database, [*some, *made])
+    await worlds.store(own_database, corrected, some)
+    await worlds.project(own_database, corrected)
+    monkeypatch.setattr(following, "PORTION", 9)
+    sizes: dict[str, list[int]] = {"gaps": [], "users": []}
+
+    def noted(name: str, take: Callable[[Any, list[Any]], None]) -> Callable[[Any, Iterable[Any]], None]:
+        def taken(self: Any, told: Iterable[Any]) -> None:
+            portion = list(told)
+            sizes[name].append(len(portion))
+            take(self, portion)
+
+        return taken
+
+    monkeypatch.setattr(FoundGaps, "take", noted("gaps", FoundGaps.take))
+    monkeypatch.setattr(Activity, "add", noted("users", Activity.add))
+    asked = [correction(one, one.event_id) for one in made]
+    await service(own_database).correct(principal(corrected), asked, "late", BY)
+    await worlds.project(own_database, corrected)
+    assert max(sizes["gaps"]) <= 9 < sum(sizes["gaps"])
+    assert max(sizes["users"]) <= 9 < sum(sizes["users"])
+    monkeypatch.undo()
+    now = {one.event_id: one for one in [*some, *made]}
+    await worlds.store(own_database, final, list(now.values()))
+    await check(own_database, corrected, final)
 
 
 async def _pair(database: Database, events: Sequence[Event]) -> tuple[int, int]:

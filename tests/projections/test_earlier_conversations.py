@@ -8,6 +8,7 @@ from server.events.conversation import Conversation
 from server.projections import earlier_conversations
 from server.projections.earlier_conversations import TooMuchChanged, conversations_at
 from server.store import conversations as stored
+from server.store import following
 from server.store.database import Database
 from server.store.projections import Rows
 from tests.projections.test_projections import rows, state
@@ -47,3 +48,10 @@ async def test_what_has_changed_since_is_what_it_was(
         monkeypatch.setattr(earlier_conversations, "MOST_LATER", 20)
         with pytest.raises(TooMuchChanged):
             await conversations_at(driver, organization, revision)
+        monkeypatch.undo()
+        monkeypatch.setattr(earlier_conversations, "MOST_READ", 20)
+        monkeypatch.setattr(following, "PORTION", 7)
+        with pytest.raises(TooMuchChanged):
+            await conversations_at(driver, organization, revision)
+        monkeypatch.setattr(earlier_conversations, "MOST_READ", 500)
+        assert await conversations_at(driver, organization, revision) == found

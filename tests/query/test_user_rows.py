@@ -78,8 +78,11 @@ async def test_the_users_behind_a_figure_are_as_many_as_it_says(
         (directory.listed(caller, rows_token=token, prefix="u"), "INVALID_VALUE"),
     ):
         assert serving.refusal(await refused(call)).reason == reason
-    monkeypatch.setattr(user_figure, "MAX_EVENTS", 10)
-    assert serving.refusal(await refused(directory.listed(caller, rows_token=token))).reason == "ROWS_TOKEN_EXPIRED"
+    for module, bound in ((user_figure, "MAX_EVENTS"), (event_lists, "_MOST_LOOKED_AT")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, bound, 10)
+            refusal = await refused(directory.listed(caller, rows_token=token))
+        assert serving.refusal(refusal).reason == "ROWS_TOKEN_EXPIRED"
 
 
 async def test_an_answer_opens_its_users(accounts: Accounts, server: Running) -> None:

@@ -1,5 +1,6 @@
 """Lists of events read what they look at by the index of time, whatever the statistics say."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import cast
@@ -7,10 +8,11 @@ from typing import cast
 import pytest
 
 from server.local import embedded
-from server.store import event_conditions, event_lists
+from server.store import agents, event_conditions, event_lists
 from server.store.database import Database, Driver
 from server.store.event_conditions import EventCondition
 from server.store.event_lists import EventPlace, EventsAsked
+from server.store.projections import Rows
 from tests.store.test_query_plans import CONDITIONS, NOW, Explaining
 from tests.support import worlds
 
@@ -80,3 +82,16 @@ async def test_a_page_is_read_in_the_order_of_time(large: Database) -> None:
     assert all("organization_id" in node[CONDITIONS[node["Node Type"]]] for node in scans)
     assert all("occurred_at" in node[CONDITIONS[node["Node Type"]]] for node in scans)
     assert not [node for node in explaining.nodes if node["Node Type"] == "Sort"]
+
+
+async def test_the_first_and_the_last_event_of_an_agent_are_looked_for_from_the_ends_of_time(large: Database) -> None:
+    async with large.snapshot() as driver:
+        for generic in (False, True):
+            explaining = Explaining(driver, generic=generic)
+            await agents.see_again(cast("Driver", explaining), Rows(3, 1), ["ada", "bob"], 10**9, NOW)
+            scans = [node for node in explaining.nodes if node.get("Relation Name", "").startswith("events_")]
+            assert scans
+            for node in scans:
+                assert node["Node Type"] == "Index Scan", node
+                assert {"organization_id", "occurred_at"} <= set(re.findall(r"\w+", node["Index Cond"])), node
+            assert not [node for node in explaining.nodes if node["Node Type"] == "Sort"]

@@ -40,6 +40,13 @@ def test_an_agent_does_not_depend_on_the_order_of_arrival(data: st.DataObject, e
     assert told(data.draw(st.permutations(events))) == told(events)
 
 
+@given(EVENTS, EVENTS)
+def test_what_two_sets_of_events_say_merges(some: list[AgentEvent], others: list[AgentEvent]) -> None:
+    known = told(some)
+    known.merge(told(others))
+    assert known == told([*some, *others])
+
+
 @given(EVENTS)
 def test_the_newest_description_holds_whatever_else_the_agent_did(events: list[AgentEvent]) -> None:
     known = told(events)
