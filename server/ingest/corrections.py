@@ -129,6 +129,7 @@ class Corrector:
                 obeyed = _obeyed(organization_id, wanted, numbers, refuses=refuses)
                 done = await self._correct(organization_id, obeyed, before, numbers, note, by)
             except ErasuresChanged:
+                before = {}  # what was read may name a person who has been erased since: nobody enrols the id again
                 async with self._database.ingest() as driver:
                     await numbers.learn_erasures(driver, organization_id)
             except _Others as others:
@@ -138,6 +139,7 @@ class Corrector:
             except errors.StorageUnavailable as error:
                 if not is_locked_out(error):  # as by a recount, which holds the organization for a window
                     raise
+                before = {}  # a sweep of an erasure, with which it may have been in a deadlock, has changed events
             else:
                 by_id = {result.event_id: result for result in done.results}
                 return Corrected(results=[by_id[one.event_id] for one in corrections], revision=done.revision)

@@ -7,7 +7,7 @@ from server.privacy import raw_events
 from server.projections import content_gaps as projection
 from server.projections.content_gaps import ContentGapTopics
 from server.store import content_gaps as stored
-from server.store import projections
+from server.store import organizations, projections
 from server.store.database import Driver
 from server.store.erased_users import Erasure
 from server.store.projections import Rows
@@ -22,6 +22,7 @@ async def make_anew(driver: Driver, erasure: Erasure) -> tuple[Erasure, bool]:
     locked = await projections.lock(driver, erasure.organization_id, ContentGapTopics.name)
     if locked is None:
         return erasure, False
+    await organizations.hold(driver, erasure.organization_id)  # raw events stay while topics are made of them
     filled = [(locked.rows, locked.position)]
     if locked.rebuilt is not None:
         filled.append((locked.rebuilt.rows, locked.rebuilt.position))

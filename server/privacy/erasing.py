@@ -20,15 +20,17 @@ from server.catalog.families.conversations import PROJECTION as CONVERSATIONS
 from server.organizations.audit_trail import Actor, ActorKind, Entry
 from server.privacy import content_gaps, export_log, raw_events
 from server.privacy.raw_events import Busy
+from server.projections import users
 from server.projections.content_gaps import ContentGapTopics
 from server.projections.projector import Projector
 from server.projections.users import Users
-from server.store import custom_metrics, projections, rows_of_users, updates
+from server.store import custom_metrics, organizations, projections, rows_of_users, updates
 from server.store import erased_users as stored
 from server.store import events as stored_events
 from server.store.database import Database, Driver, is_locked_out
 from server.store.erased_users import Erasure
 from server.store.projections import Locked, ProjectionPosition
+from server.store.users import PROFILES
 from server.tasks import queue
 from server.tasks.kinds import Kind, Result, Work
 from server.tenancy import audit_trail
@@ -196,7 +198,17 @@ def _renaming(projection: str, table: str, rename: _Rename) -> _Portion:
 
 
 async def _rename_profile(driver: Driver, locked: Locked, user_id: str, alias: str, _limit: int) -> int:
-    return await rows_of_users.rename_profile(driver, locked, user_id, alias)
+    """Also makes anew what is known of the alias: a correction of an event that was swept before knew of no user that
+    this event was the first or the last one of.
+    """
+    renamed = await rows_of_users.rename_profile(driver, locked, user_id, alias)
+    await organizations.hold(driver, locked.rows.organization_id)  # raw events stay meanwhile
+    filled = [(locked.rows, locked.position)]
+    if locked.rebuilt is not None:
+        filled.append((locked.rebuilt.rows, locked.rebuilt.position))
+    for rows, position in filled:
+        await users.make_anew(driver, rows, await PROFILES.first_known(driver, rows, [alias]), position.revision)
+    return renamed
 
 
 _conversations = _renaming(CONVERSATIONS, "conversations", rows_of_users.rename_in_conversations)
@@ -238,6 +250,9 @@ async def _renew_statistics(database: Database, organization_id: int, erasure_id
 async def _finish(driver: Driver, erasure: Erasure) -> tuple[Erasure, bool]:
     """Ends the erasure with a revision, after which servers read anew what they remember."""
     organization_id = erasure.organization_id
+    # A correction that has read the event before its turn may have enrolled the id again.
+    await stored.take_turn(driver, organization_id)
+    await rows_of_users.remove_member(driver, organization_id, _user_of(erasure))
     revision = (await stored_events.next_revisions(driver, {organization_id: 0}))[organization_id]
     await updates.append(driver, [(organization_id, revision, updates.encode({}))])
     await projections.pass_over(driver, organization_id, ProjectionPosition.of(revision))

@@ -1,6 +1,6 @@
 """The projection of users: who was seen when, and what each did on each day."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 
 from server import timerange
@@ -68,10 +68,19 @@ async def _take_back(driver: Driver, rows: Rows, activity: Activity, portion: Po
     await _begin(driver, rows, activity, anew=conversations)
     told_at = [(event.user_id, event.occurred_at) for event in portion.replaced]
     anew = await stored.PROFILES.decided_by(driver, rows, told_at)
-    if anew:
-        kept_from = timerange.instant(await organizations.raw_from(driver, organization_id))
-        every = await _told_by(driver, organization_id, "user_id", anew.keys(), min(anew.values()), until)
-        await stored.PROFILES.replace(driver, rows, anew.keys(), every.profiles, kept_from)
+    await make_anew(driver, rows, anew, until)
+
+
+async def make_anew(driver: Driver, rows: Rows, first_known: Mapping[str, int], until: int) -> None:
+    """Makes what is known of users what all raw events up to a revision tell; each is given with the earliest time that
+    is known of it. What was known of times whose raw events may be gone stays.
+    """
+    if not first_known:
+        return
+    kept_from = timerange.instant(await organizations.raw_from(driver, rows.organization_id))
+    ids, first_at = first_known.keys(), min(first_known.values())
+    told = await _told_by(driver, rows.organization_id, "user_id", ids, first_at, until)
+    await stored.PROFILES.replace(driver, rows, ids, told.profiles, kept_from)
 
 
 async def _told_by(

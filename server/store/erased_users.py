@@ -126,7 +126,7 @@ async def note(driver: Driver, erasure: Erasure) -> None:
 async def finish(driver: Driver, erasure: Erasure, revision: int, exports: Sequence[str]) -> None:
     """Records that an erasure is done with a revision, and which exports there were, and removes what was needed until
     then. Whatever servers remember of the organization's erased users is out of date after that, and so is what they
-    have read of them.
+    have read of them. take_turn() was called before.
     """
     await driver.execute(
         "UPDATE erased_users SET user_id = NULL, value_key = NULL, decided = NULL, swept_until = NULL, progress = 1,"
@@ -159,7 +159,7 @@ async def mark(driver: Driver, organization_id: int, new: NewErasure) -> bool:
     It takes a turn at the numbers of ids: users who are being enrolled have their number before or not at all. The
     alias gets the number of the id, so that every set and count stays as it is.
     """
-    await driver.execute(_TAKE_TURN, organization_id)
+    await take_turn(driver, organization_id)
     number: int = await driver.fetchval(
         "UPDATE revisions SET erasures = erasures + 1 WHERE organization_id = $1 RETURNING erasures", organization_id
     )
@@ -178,6 +178,11 @@ async def mark(driver: Driver, organization_id: int, new: NewErasure) -> bool:
         return False
     await driver.execute(_COPY_MEMBER, organization_id, dimensions.USER_KIND, new.user_id, new.alias)
     return True
+
+
+async def take_turn(driver: Driver, organization_id: int) -> None:
+    """Waits for those who are enrolling ids of an organization; who has begun to, without a turn, does not any more."""
+    await driver.execute(_TAKE_TURN, organization_id)
 
 
 _TAKE_TURN = """

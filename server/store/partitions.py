@@ -19,6 +19,11 @@ class Partition:
     name: str
     day: date
 
+    @property
+    def end(self) -> datetime:
+        """Returns where the day ends."""
+        return datetime.combine(self.day + timedelta(days=1), datetime.min.time(), UTC)
+
 
 def _name(day: date) -> str:
     return f"events_{day:%Y%m%d}"

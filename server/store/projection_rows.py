@@ -88,6 +88,11 @@ class MergingTable:
             if one in known and at in vars(known[one]).values()
         }
 
+    async def first_known(self, driver: Driver, rows: Rows, ids: Collection[str]) -> dict[str, int]:
+        """Returns the earliest time that is known of each of some ids, of those of them that are known."""
+        known = await self._known(driver, rows, ids)
+        return {one: getattr(row, self._earliest[0]) for one, row in known.items()}
+
     async def replace(
         self, driver: Driver, rows: Rows, ids: Collection[str], told: Mapping[str, object], complete_from: datetime
     ) -> None:

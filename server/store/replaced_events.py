@@ -225,8 +225,24 @@ async def is_pending(driver: Driver, organization_id: int, names: Collection[str
     return found
 
 
-async def remove_before(driver: Driver, organization_id: int, before: datetime) -> None:
-    """Removes what events were that were received before an instant."""
-    await driver.execute(
-        "DELETE FROM replaced_events WHERE organization_id = $1 AND received_at < $2", organization_id, before
+async def has_before(driver: Driver, organization_id: int, before: datetime) -> bool:
+    """Returns whether any event was received before an instant and has been replaced."""
+    found: bool = await driver.fetchval(
+        "SELECT EXISTS (SELECT FROM replaced_events WHERE organization_id = $1 AND received_at < $2)",
+        organization_id,
+        before,
     )
+    return found
+
+
+async def remove_before(driver: Driver, organization_id: int, before: datetime) -> datetime | None:
+    """Removes what events were that were received before an instant, and returns when the last of them occurred; None
+    where there was none.
+    """
+    latest: datetime | None = await driver.fetchval(
+        "WITH gone AS (DELETE FROM replaced_events WHERE organization_id = $1 AND received_at < $2"
+        " RETURNING occurred_at) SELECT max(occurred_at) FROM gone",
+        organization_id,
+        before,
+    )
+    return latest

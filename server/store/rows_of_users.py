@@ -217,7 +217,15 @@ async def rename_in_beginnings(driver: Driver, locked: Locked, user_id: str, ali
 async def rename_in_days(driver: Driver, locked: Locked, user_id: str, alias: str, limit: int) -> int:
     """Does the same in days of users, and adds them to those that the alias has."""
     arguments = _DAYS.arguments(**_given(locked, user_id, alias), limit=limit)
-    return statements.rows(await driver.execute(_DAYS.text, *arguments))
+    renamed = statements.rows(await driver.execute(_DAYS.text, *arguments))
+    await driver.execute(
+        "DELETE FROM user_days WHERE organization_id = $1 AND version = ANY($2::smallint[]) AND user_id = $3"  # noqa: S608
+        f" AND {users.IS_EMPTY_DAY}",
+        locked.rows.organization_id,
+        _versions(locked),
+        alias,
+    )
+    return renamed
 
 
 async def rename_profile(driver: Driver, locked: Locked, user_id: str, alias: str) -> int:

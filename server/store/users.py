@@ -22,6 +22,7 @@ _IS_FEEDBACK = "event_type = 'feedback.submitted'"
 _COLUMNS = tuple(one.name for one in dataclasses.fields(DayActivity))
 # What days have, and how more of it is added to a day, in SQL.
 DAY_COLUMNS = ", ".join(_COLUMNS)
+IS_EMPTY_DAY = " AND ".join(f"{one} = 0" for one in _COLUMNS)
 DAYS_ADDED = ", ".join(f"{one} = d.{one} + excluded.{one}" for one in _COLUMNS)
 
 
@@ -77,12 +78,15 @@ async def recorded_days(driver: Driver, organization_id: int, days: Collection[U
 
 
 async def remove_empty_days(driver: Driver, rows: Rows, days: Collection[UserDay]) -> None:
-    """Removes those of some days on which users have done nothing."""
+    """Removes those of some days on which users have done nothing. While one is being erased, a day of the alias may
+    have no events and yet other numbers, some of them below 0: they belong to those that are still under the id.
+    """
     keys = sorted(days)
     await driver.execute(
-        "DELETE FROM user_days WHERE organization_id = $1 AND version = $2 AND user_id = ANY($3::text[])"
+        "DELETE FROM user_days WHERE organization_id = $1 AND version = $2"  # noqa: S608 - constants of this file
+        " AND user_id = ANY($3::text[])"
         " AND (user_id, day) IN (SELECT user_id, date '1970-01-01' + day"
-        " FROM unnest($3::text[], $4::integer[]) AS given(user_id, day)) AND events = 0",
+        f" FROM unnest($3::text[], $4::integer[]) AS given(user_id, day)) AND {IS_EMPTY_DAY}",
         *rows,
         [key.user_id for key in keys],
         [key.day for key in keys],

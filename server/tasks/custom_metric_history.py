@@ -15,7 +15,7 @@ from server.catalog.custom_metrics import PROJECTION, KeptMetric
 from server.projections import custom_metrics, projector
 from server.rollups import windows
 from server.store import custom_metrics as stored
-from server.store import organizations, rollups
+from server.store import erased_users, organizations, rollups
 from server.store.database import Database, Driver, is_locked_out
 from server.tasks.kinds import UNFINISHED, Result, Work
 from server.timerange import Span
@@ -70,10 +70,13 @@ class CustomMetricHistory:
 
 async def _count_window(driver: Driver, organization_id: int) -> _Counted | None:
     """Counts the next window of the metrics that are furthest behind, and records how far that is; None where nothing
-    is left. Events that may be gone are left out, and that is recorded, too.
+    is left. Events that may be gone are left out, and that is recorded, too. Nothing is counted while somebody is
+    erased: a value would have one name before the person's events are rewritten, and another one after that.
     """
     locked = await stored.lock(driver, organization_id)
     if locked is None or not await organizations.hold(driver, organization_id):
+        return None
+    if await erased_users.running(driver, organization_id):
         return None
     waiting = {one: one.history_until for one in await stored.listed(driver, organization_id)}
     begun = min((until for until in waiting.values() if until is not None), default=None)

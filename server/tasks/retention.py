@@ -7,7 +7,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
@@ -26,7 +26,7 @@ from server.store import (
     updates,
 )
 from server.store import partitions as stored_partitions
-from server.store.database import Database
+from server.store.database import Database, Driver
 from server.store.partitions import Partition
 from server.store.tasks import SERVICE, TaskState
 from server.tasks.kinds import UNFINISHED, Result
@@ -70,6 +70,7 @@ async def event_retention(database: Database, now: datetime, last: Result) -> Re
     async with database.transaction() as driver:
         tenants = {one.organization_id: one for one in await organizations.listed(driver)}
         days = await stored_partitions.listed(driver)
+    await _give_up_history(database, list(tenants.values()), now)
     removed = dropped = 0
     for partition in days:
         expired, others = await _owners(database, partition, tenants, now)
@@ -92,13 +93,17 @@ async def _owners(
     async with database.transaction() as driver:
         present = await stored_partitions.organizations(driver, partition)
         expired = [one for one in present if one in tenants and is_expired(tenants[one], partition, now)]
-        # Raw events stay until every projection has seen them.
-        seen_until = await projections.seen_until(driver, list(PROJECTIONS), expired)
-        # And until the custom metrics that were defined later are filled from them.
-        needed = await custom_metrics.in_history(driver, expired)
-    end = datetime.combine(partition.day + timedelta(days=1), datetime.min.time(), UTC)
-    expired = [one for one in expired if seen_until.get(one, end) >= end and one not in needed]
+        expired = await _unneeded(driver, expired, partition.end)
     return expired, [one for one in present if one not in expired]
+
+
+async def _unneeded(driver: Driver, organization_ids: Sequence[int], end: datetime) -> list[int]:
+    """Returns those of the organizations that need no raw events any more that were received before an instant."""
+    # Raw events stay until every projection has seen them.
+    seen_until = await projections.seen_until(driver, list(PROJECTIONS), organization_ids)
+    # And until the custom metrics that were defined later are filled from them.
+    needed = await custom_metrics.in_history(driver, organization_ids)
+    return [one for one in organization_ids if seen_until.get(one, end) >= end and one not in needed]
 
 
 def is_expired(organization: Organization, partition: Partition, now: datetime) -> bool:
@@ -109,13 +114,11 @@ def is_expired(organization: Organization, partition: Partition, now: datetime) 
 
 async def _give_up_raw(database: Database, partition: Partition, expired: Sequence[int]) -> list[int]:
     """Records up to when raw events may be missing, before the first of them is: in every snapshot the audit knows.
-    What events were that were received until then and have been corrected goes with it.
 
     Returns the organizations of which that is recorded: not those with projections that have yet to make something anew
     from raw events, since one was corrected.
     """
     given_up = []
-    end = datetime.combine(partition.day + timedelta(days=1), datetime.min.time(), UTC)
     for organization_id in expired:
         async with database.transaction() as driver:
             await organizations.hold(driver, organization_id)  # nobody corrects an event meanwhile
@@ -124,9 +127,41 @@ async def _give_up_raw(database: Database, partition: Partition, expired: Sequen
             latest = await stored_partitions.last_bucket(driver, partition, organization_id)
             if latest is not None:
                 await organizations.raise_raw_from(driver, organization_id, latest + 1)
-            await replaced_events.remove_before(driver, organization_id, end)
+            await _remove_history(driver, organization_id, partition.end)
         given_up.append(organization_id)
     return given_up
+
+
+async def _give_up_history(database: Database, tenants: Sequence[Organization], now: datetime) -> None:
+    """Removes what events were that have been corrected or retracted and were received before what their organizations
+    keep: of the days of some of them no raw event is left, and no partition leads to them.
+    """
+    for tenant in tenants:
+        days = tenant.settings.event_retention_days
+        if days is None:
+            continue
+        organization_id, end = tenant.organization_id, _midnight((now - timedelta(days=days)).date())
+        async with database.transaction() as driver:
+            if not await replaced_events.has_before(driver, organization_id, end):
+                continue
+            await organizations.hold(driver, organization_id)  # as above
+            if await replaced_events.is_pending(driver, organization_id, list(PROJECTIONS)):
+                continue
+            if await _unneeded(driver, [organization_id], end):
+                await _remove_history(driver, organization_id, end)
+
+
+async def _remove_history(driver: Driver, organization_id: int, end: datetime) -> None:
+    """Removes what events were that were received before an instant. What was at an earlier revision cannot be told any
+    more of their time, any more than of that of raw events that are gone.
+    """
+    latest = await replaced_events.remove_before(driver, organization_id, end)
+    if latest is not None:
+        await organizations.raise_raw_from(driver, organization_id, timerange.floor_bucket(latest) + 1)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), UTC)
 
 
 async def _remove(database: Database, partition: Partition, organization_id: int, deadline: float) -> int:

@@ -309,6 +309,32 @@ async def test_raw_events_that_are_needed_are_kept(own_database: Database) -> No
     assert reasons == [Reason.EVENT_NOT_FOUND, Reason.RAW_EVENTS_GONE]
 
 
+async def test_history_goes_with_its_day_also_where_no_raw_event_of_it_is_left(own_database: Database) -> None:
+    """Events of a day of which all were corrected or retracted: no partition has any of the organization's."""
+    kept_for_a_month = OrganizationSettings(event_retention_days=30)
+    organization_id = await administration.create_organization(own_database, "month", kept_for_a_month)
+    at = (await own_database.condition()).now
+    some = worlds.events(3, 6, end=at - timedelta(days=40))
+    await worlds.store(own_database, organization_id, some)
+    await worlds.project(own_database, organization_id)
+    await _received(own_database, at - timedelta(days=40))
+    changed = [correction(one._replace(channel="fax"), one.event_id) for one in some[:3]]
+    await service(own_database).correct(principal(organization_id), changed, "late", BY)
+    gone = [correction(None, one.event_id) for one in some[3:]]
+    await service(own_database).correct(principal(organization_id), gone, "never happened", BY)
+    count = "SELECT count(*) FROM replaced_events"
+    await retention.event_retention(own_database, at, {})
+    assert await worlds.value(own_database, count) == 6, "a projection has to make something anew"
+    await worlds.project(own_database, organization_id)
+    figures = await worlds.figures(own_database, organization_id)
+    await retention.event_retention(own_database, at, {})
+    assert await worlds.value(own_database, count) == 0
+    raw_from = await worlds.value(own_database, "SELECT raw_from_bucket FROM organizations")
+    assert raw_from == max(one.occurred_at for one in some) // 900_000_000 + 1, "nothing is told of then any more"
+    assert await worlds.figures(own_database, organization_id) == figures
+    assert (await audit.check(own_database, organization_id)).mismatches == 0
+
+
 async def _received(database: Database, at: datetime) -> None:
     """Lets all events have been received at an instant."""
     async with database.transaction() as driver:
