@@ -76,6 +76,8 @@ def opened(
         behind = None if metric is None else rows.behind(metric, catalogue)
         if behind is None or not figures.is_kept(name, part.dimension, catalogue):
             continue
+        if part.dimension is dimensions.USER and behind.kind is not RowsKind.EVENTS:
+            continue  # such as the conversations that a user began: no list is of those
         projections = {catalogue.measure(term).projection for term in behind.terms}
         revisions = [context.lagging.get(one, context.as_of.revision) for one in projections]
         found[name] = CountedRows(

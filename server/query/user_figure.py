@@ -3,8 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from pyroaring import BitMap
+
 from server import timerange
-from server.catalog import dimensions, figures, registry
+from server.catalog import dimensions, figures
+from server.catalog.catalogue import BUILT_IN
 from server.catalog.rows import RowsKind
 from server.catalog.selections import Selection
 from server.catalog.user_lists import ListedUser
@@ -15,7 +18,7 @@ from server.query.page_tokens import ListPlace, PageTokens
 from server.query.queries import Queries, ReadState
 from server.query.reader import Reader
 from server.query.rows_tokens import CountedRows, RowsTokens
-from server.store import event_conditions, event_lists, organizations
+from server.store import event_conditions, event_lists, organizations, replaced_events
 from server.store import user_lists as stored
 from server.store.database import Driver
 from server.store.event_lists import EventsAsked
@@ -63,12 +66,7 @@ async def answer(
         if place is not None and place.epoch != known.as_of.epoch:
             raise page_tokens.restored(place, known.as_of.epoch)
         after, listed = (str(place.after[0]), int(place.after[1] or 0)) if place is not None else ("", 0)
-        if known.as_of.revision == counted.revision:
-            ids, reached = await _in_set(driver, organization_id, counted, after, question.page_size)
-        else:
-            everybody = sorted(one for one in await _in_events(driver, organization_id, counted) if one > after)
-            ids = everybody[: question.page_size]
-            reached = ids[-1] if len(everybody) > len(ids) else ""
+        ids, reached = await _next(driver, organization_id, counted, after, question.page_size)
         users = await stored.some(driver, organization_id, ids)
     listed += len(users)
     token = ""
@@ -84,19 +82,15 @@ async def answer(
     )
 
 
-async def _in_set(
+async def _next(
     driver: Driver, organization_id: int, counted: CountedRows, after: str, most: int
 ) -> tuple[list[str], str]:
-    """Returns the next users of the set that was counted, and the last one that was looked at; empty: there are no
-    others.
-    """
-    selection = Selection.within(counted.part, counted.bounds)
-    wanted = figures.wanted((counted.metric,))
-    try:
-        found = await Reader(driver, organization_id, wanted, None).cells([selection], wanted)
-    except TooManyEventsError:
-        raise rows_tokens.expired(counted, "too many events are in the quarter hours of its bounds") from None
-    members = found[selection].sets.get(registry.MEASURES[counted.metric].number, ())
+    """Returns the next users that were counted, and the last one that was looked at; empty: there are no others."""
+    members = await _counted_set(driver, organization_id, counted)
+    if members is None:
+        everybody = sorted(one for one in await _in_events(driver, organization_id, counted) if one > after)
+        ids = everybody[:most]
+        return ids, ids[-1] if len(everybody) > len(ids) else ""
     numbers = await stored.numbers(driver, organization_id, _KIND, after, LOOKED_AT)
     ids = [one for one, number in numbers if number in members]
     if len(ids) > most:
@@ -104,11 +98,28 @@ async def _in_set(
     return ids, numbers[-1][0] if len(numbers) == LOOKED_AT else ""
 
 
+async def _counted_set(driver: Driver, organization_id: int, counted: CountedRows) -> BitMap | None:
+    """Returns the numbers of the users that were counted; None where the set has changed since.
+
+    Nothing but a correction takes users out of a set: without any, a set that has as many users as it had has the same.
+    """
+    if await replaced_events.has_later(driver, organization_id, counted.revision):
+        return None
+    (measure,) = (BUILT_IN.measure(term) for term in counted.sum.plus)  # of a ratio too, such as costs per user
+    selection, wanted = Selection.within(counted.part, counted.bounds), figures.wanted((measure.name,))
+    try:
+        found = await Reader(driver, organization_id, wanted, None).cells([selection], wanted)
+    except TooManyEventsError:
+        return None
+    members = found[selection].sets.get(measure.number, BitMap())
+    return members if len(members) == counted.figure else None
+
+
 async def _in_events(driver: Driver, organization_id: int, counted: CountedRows) -> Collection[str]:
     """Returns the users that raw events up to a revision carry; refuses too many events, and those that may be gone."""
     raw_from = await organizations.raw_from(driver, organization_id)
     if timerange.floor_bucket(counted.bounds.start) < raw_from:
-        raise rows_tokens.expired(counted, "events have come in since, and raw events of then are no longer kept")
+        raise rows_tokens.expired(counted, "users have come in since, and raw events of then are no longer kept")
     asked = EventsAsked(
         start=counted.bounds.start,
         end=counted.bounds.end,
@@ -122,5 +133,6 @@ async def _in_events(driver: Driver, organization_id: int, counted: CountedRows)
     )
     users = await event_lists.users(driver, organization_id, asked, MAX_EVENTS)
     if users is None:
-        raise rows_tokens.expired(counted, f"events have come in since, and it was counted from more than {MAX_EVENTS}")
+        why = f"users have come in since, and it was counted from more than {MAX_EVENTS} events"
+        raise rows_tokens.expired(counted, why)
     return users

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from server import timerange
 from server.events.event import Event
-from server.store import events
+from server.store import events, replaced_events
 from server.store.database import Driver
 from server.store.event_conditions import EventCondition
 
@@ -77,7 +77,7 @@ async def page(
 ) -> EventsFound:
     """Returns a page of at most so many events after a place; needs an open transaction."""
     await driver.execute(_PLAN)
-    has_replaced: bool = await driver.fetchval(_REPLACED, organization_id, asked.revision)
+    has_replaced = await replaced_events.has_later(driver, organization_id, asked.revision)
     found: list[ListedEvent] = []
     left, place = asked, after
     for start in () if asked.is_rare else _starts(asked, after):
@@ -101,7 +101,7 @@ async def users(driver: Driver, organization_id: int, asked: EventsAsked, limit:
     many would have to be looked at. Needs an open transaction.
     """
     await driver.execute(_PLAN)
-    has_replaced: bool = await driver.fetchval(_REPLACED, organization_id, asked.revision)
+    has_replaced = await replaced_events.has_later(driver, organization_id, asked.revision)
     return await _Look(organization_id, asked, None, has_replaced=has_replaced).users(driver, limit)
 
 
@@ -115,7 +115,6 @@ def _starts(asked: EventsAsked, after: EventPlace | None) -> Iterator[datetime]:
     yield asked.start
 
 
-_REPLACED = "SELECT EXISTS (SELECT FROM replaced_events WHERE organization_id = $1 AND revision > $2)"
 # The plan is one for these values: a year's partitions are not looked at for a day. Statistics of a partition that has
 # just been made must not turn the order of time round.
 _PLAN = (

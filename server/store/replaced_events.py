@@ -225,6 +225,16 @@ async def is_pending(driver: Driver, organization_id: int, names: Collection[str
     return found
 
 
+async def has_later(driver: Driver, organization_id: int, revision: int) -> bool:
+    """Returns whether an event was corrected or retracted since a revision."""
+    found: bool = await driver.fetchval(
+        "SELECT EXISTS (SELECT FROM replaced_events WHERE organization_id = $1 AND revision > $2)",
+        organization_id,
+        revision,
+    )
+    return found
+
+
 async def has_before(driver: Driver, organization_id: int, before: datetime) -> bool:
     """Returns whether any event was received before an instant and has been replaced."""
     found: bool = await driver.fetchval(

@@ -13,13 +13,16 @@ from server.query import user_figure
 from server.query.rows_tokens import CountedRows, RowsTokens
 from server.store import event_lists
 from server.store.database import Database
+from server.tenancy.principal import Scope
 from server.timerange import Interval
 from tallywire import AsyncClient
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, rows_pb2, user_pb2
 from tests.projections import test_users
 from tests.query import test_user_directory as directory
+from tests.query.test_event_lists import retract
 from tests.support import commands, serving, worlds
 from tests.support.serving import Accounts, Caller, refused
+from tests.support.tiny_worlds import DAY, THE_DAY
 
 
 async def behind(caller: Caller, token: str, size: int) -> tuple[list[str], user_pb2.ListUsersResponse]:
@@ -95,6 +98,38 @@ async def test_an_answer_opens_its_users(accounts: Accounts, server: Running) ->
     assert (found, last.figure.figure) == (["u1", "u2"], 2)
     rows = await commands.csv(server.address, caller, "users", "--rows-token", opened.token)
     assert [(row["user_id"], row["events"]) for row in rows] == [("u1", "1"), ("u2", "2")]
+
+
+async def test_users_are_told_while_nobody_else_comes(
+    accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = await accounts.caller(scopes=(*directory.SCOPES, Scope.CORRECT))
+    some = [
+        serving.event(at=DAY + timedelta(minutes=20 * number), user_id=user, conversation_id=f"c{user}")
+        for number, user in enumerate(("u1", "u2", "u2"))
+    ]
+    await caller.track_all(some)
+    table = await caller.table(THE_DAY, "unique_users", "cost_per_user_micros", include_rows_tokens=True)
+    tokens = [one.token for one in table.total.rows_tokens.values()]
+    assert len(tokens) == 2  # the costs per user open the users
+    monkeypatch.setattr(user_figure, "MAX_EVENTS", 1)
+    await caller.track(serving.event(at=DAY, user_id="u1"))
+    for token in tokens:
+        found, last = await behind(caller, token, 1)
+        assert (found, last.figure.missing_figure) == (["u1", "u2"], 0)
+    await retract(caller, [some[0].event_id])
+    assert serving.refusal(await refused(directory.listed(caller, rows_token=tokens[0]))).reason == "ROWS_TOKEN_EXPIRED"
+    monkeypatch.setattr(user_figure, "MAX_EVENTS", 100)
+    assert (await behind(caller, tokens[0], 1))[0] == ["u1", "u2"]
+
+
+async def test_conversations_of_a_user_open_no_list_of_others(accounts: Accounts) -> None:
+    caller = await accounts.caller(scopes=directory.SCOPES)
+    await caller.track_all(serving.event(at=DAY, user_id=user, conversation_id=f"c{user}") for user in ("u1", "u2"))
+    names = ("total_conversations", "messages_sent", "cost_per_conversation_micros")
+    table = await caller.table(THE_DAY, *names, by=("user",), include_rows_tokens=True)
+    assert [row.figures[0].integer for row in table.rows] == [1, 1]
+    assert [set(row.rows_tokens) for row in table.rows] == [{"messages_sent"}] * 2
 
 
 async def activities(caller: Caller, user_id: str, **fields: Any) -> user_pb2.ListUserActivitiesResponse:

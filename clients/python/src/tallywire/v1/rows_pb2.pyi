@@ -106,7 +106,8 @@ class FigureRows(google.protobuf.message.Message):
     """listed_figure is what their amounts add up to."""
     missing_figure: builtins.int
     """missing_figure is set on the last page: what figure has beside all rows, 0 where every row is still kept. It is
-    what was counted of rows that have been removed since, because they were older than the organization keeps them.
+    what was counted of rows that have been removed since, because they were older than the organization keeps them. It is
+    all of figure where that is of a user who was erased since.
     """
     @property
     def kept_from(self) -> google.protobuf.timestamp_pb2.Timestamp:

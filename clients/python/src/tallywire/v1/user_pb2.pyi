@@ -292,9 +292,9 @@ class ListUsersRequest(google.protobuf.message.Message):
     """
     rows_token: builtins.str
     """rows_token is that of a figure of distinct users: the list then has exactly the users that were counted, by user_id,
-    with their figures of all time. It goes without other fields but page_size and page_token. Where events have come in
-    since the figure was answered, its users are told by raw events: at most 20,000, all of which must still be kept
-    (ROWS_TOKEN_EXPIRED).
+    with their figures of all time. It goes without other fields but page_size and page_token. Where other users have come
+    in since the figure was answered, or events were corrected, its users are told by raw events: at most 20,000, all of
+    which must still be kept (ROWS_TOKEN_EXPIRED).
     """
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
