@@ -78,8 +78,8 @@ class Conversation:
     began_channel: str = ""
     began_team_id: str = ""
     messages: int = 0
-    tokens: int = 0  # of its messages, read and written by models
-    cost_micros: int = 0  # of its messages
+    tokens: int = 0  # read and written by models
+    cost_micros: int = 0
     first_sent_at: int | None = None
     human_messages: list[int] = field(default_factory=list)  # the times of the first MOST_HUMAN_MESSAGES, in order
     escalated_at: int | None = None  # the first time
@@ -146,6 +146,9 @@ class Conversation:
                 self.idle_agent_id, self.idle_channel, self.idle_team_id, *_ = attribute(event)
             return
         self.last_at = _later(self.last_at, at)
+        if event_type in event_types.MODEL_USES:
+            self.tokens += event.tokens
+            self.cost_micros += event.cost_micros
         if event_type in _SHOW_ACTIVITY:
             idle_end = self.idle_end_key if self.idle_ended_at is not None else None
             self._take_activity(event, attribute)
@@ -178,8 +181,6 @@ class Conversation:
             self.topic_at, self.topic, self.counted_topic = at, event.topic, attribute(event).topic
         if event_type in event_types.MESSAGES:
             self.messages += 1
-            self.tokens += event.tokens
-            self.cost_micros += event.cost_micros
             if event_type == _SENT:
                 self._take_sent(event)
             else:

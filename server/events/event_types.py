@@ -3,6 +3,10 @@
 MESSAGE_RECEIVED = "message.received"
 MESSAGE_SENT = "message.sent"
 MESSAGES = (MESSAGE_RECEIVED, MESSAGE_SENT)
+# A turn of a model that nobody reads, such as one that calls tools.
+MODEL_CALLED = "model.called"
+# What carries tokens and cost.
+MODEL_USES = (*MESSAGES, MODEL_CALLED)
 CONVERSATIONS = (
     "conversation.started",
     "conversation.ended",

@@ -44,7 +44,7 @@ FAMILIES: Mapping[str, str] = {
     event_type: family
     for family, prefix, names in (
         ("conversation", "conversation.", "started ended resolved escalated abandoned reopened"),
-        ("message", "message.", "received sent"),
+        ("message", "", "message.received message.sent model.called"),
         ("feedback", "feedback.", "submitted"),
         ("quality", "quality.", "scored"),
         ("content_gap", "content_gap.", "found"),

@@ -142,9 +142,9 @@ def _agent_event(revision: int, event: Event) -> AgentEvent:
 
 
 def _user_event(revision: int, event: Event) -> UserEvent:
-    is_message = event.event_type in event_types.MESSAGES
+    uses_model = event.event_type in event_types.MODEL_USES
     names = ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros")
-    prompt, cached, completion, cost = (_number(event, name) if is_message else 0 for name in names)
+    prompt, cached, completion, cost = (_number(event, name) if uses_model else 0 for name in names)
     return UserEvent(
         revision=revision,
         received_at=0,

@@ -24,7 +24,6 @@ from server.store.members import Member
 from server.store.replaced_events import ReplacedLately
 from server.timerange import Span
 
-_MESSAGE_TYPES = event_types.MESSAGES
 _TOKENS = ("prompt_tokens", "completion_tokens")
 _NOBODY = Member(2**32 - 1, overflow=False)  # stands for an id that has no number; it is nobody's
 Beginning = tuple[bool, int, bytes]  # that no start is told, the time, the key: the smallest is where it began
@@ -201,8 +200,8 @@ def _count_conversation(counts: RawCounts, event: Event, overflow: Overflow) -> 
     began = (event.event_type != "conversation.started", event.occurred_at, event.event_key)
     one = counts.told.conversations.setdefault(key, RawConversation())
     one.add(RawConversation(events=1, last_event_at=event.occurred_at, began=began))
-    if event.event_type in _MESSAGE_TYPES:
-        one.messages += 1
+    one.messages += event.event_type in event_types.MESSAGES
+    if event.event_type in event_types.MODEL_USES:
         one.tokens += sum(int(event.detail.get(name, 0)) for name in _TOKENS)
         one.cost_micros += int(event.detail.get("cost_micros", 0))
     if is_made(event.event_key):

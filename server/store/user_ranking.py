@@ -15,18 +15,18 @@ from server.store.statements import Statement
 COLUMNS = tuple(one.name for one in dataclasses.fields(DayActivity))
 
 
-def _of_messages(name: str) -> str:
-    return f"CASE WHEN {_IS_MESSAGE} THEN coalesce((detail ->> '{name}')::bigint, 0) ELSE 0 END"
+def _of_models(name: str) -> str:
+    return f"CASE WHEN {_USES_MODEL} THEN coalesce((detail ->> '{name}')::bigint, 0) ELSE 0 END"
 
 
-_IS_MESSAGE = f"event_type IN ({', '.join(map(repr, event_types.MESSAGES))})"
+_USES_MODEL = f"event_type IN ({', '.join(map(repr, event_types.MODEL_USES))})"
 _IS_RATING = "event_type = 'feedback.submitted' AND detail ? 'rating'"
 # What an event adds to each column; a conversation adds to one of them where it begins.
 OF_EVENT = {
     "events": "1",
     "messages_received": f"(event_type = '{event_types.MESSAGE_RECEIVED}')::integer",
     "messages_sent": f"(event_type = '{event_types.MESSAGE_SENT}')::integer",
-    **{name: _of_messages(name) for name in ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros")},
+    **{name: _of_models(name) for name in ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros")},
     "ratings": f"({_IS_RATING})::integer",
     "rating_sum": f"CASE WHEN {_IS_RATING} THEN (detail ->> 'rating')::bigint ELSE 0 END",
 }

@@ -16,7 +16,7 @@ TABLES = ("users", "user_days", "user_conversations")
 PROFILES = MergingTable(
     "users", "user_id", earliest=("first_seen_at",), latest=("last_seen_at",), newest={"name": "text"}
 )
-_IS_MESSAGE = f"event_type IN ({', '.join(map(repr, event_types.MESSAGES))})"
+_USES_MODEL = f"event_type IN ({', '.join(map(repr, event_types.MODEL_USES))})"
 _IS_ABOUT_USERS = f"event_type IN ({', '.join(map(repr, event_types.USERS))})"
 _IS_FEEDBACK = "event_type = 'feedback.submitted'"
 _COLUMNS = tuple(one.name for one in dataclasses.fields(DayActivity))
@@ -35,10 +35,10 @@ EVENTS = EventReader(
         "user_id",
         "coalesce(conversation_id, '')",
         f"CASE WHEN {_IS_ABOUT_USERS} THEN coalesce(detail ->> 'name', '') ELSE '' END",
-        _number("prompt_tokens", _IS_MESSAGE),
-        _number("cached_tokens", _IS_MESSAGE),
-        _number("completion_tokens", _IS_MESSAGE),
-        _number("cost_micros", _IS_MESSAGE),
+        _number("prompt_tokens", _USES_MODEL),
+        _number("cached_tokens", _USES_MODEL),
+        _number("completion_tokens", _USES_MODEL),
+        _number("cost_micros", _USES_MODEL),
         _number("rating", _IS_FEEDBACK),
     ),
     "user_id IS NOT NULL",

@@ -122,6 +122,32 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
             "messages_sent": 3,
         },
     ),
+    "a turn that called tools": (
+        [
+            e(
+                "model.called",
+                conversation_id="c1",
+                message=event_pb2.MessageDetail(
+                    model="m", prompt_tokens=7, cached_tokens=2, completion_tokens=3, cost_micros=40, response_time_ms=9
+                ),
+            ),
+            e("conversation.resolved", MINUTE, conversation_id="c1"),
+        ],
+        {
+            "model_calls": 1,
+            "events": 2,
+            "total_messages": 0,
+            "response_time_count": 0,
+            "prompt_tokens": 7,
+            "cached_tokens": 2,
+            "completion_tokens": 3,
+            "token_usage": 10,
+            "cost_micros": 40,
+            "closed_conversation_messages": 0,
+            "closed_conversation_tokens": 10,
+            "closed_conversation_cost_micros": 40,
+        },
+    ),
     "nothing but an agent": (
         [e("agent.created")],
         {

@@ -46,7 +46,7 @@ def _event(dice: random.Random, event_id: str, at: float) -> Event:
         occurred_at=int(at * 1_000_000),
         agent_id=dice.choice(("", "ada", "bot-7", "bot-9")),
         user_id=dice.choice(("", *(f"user-{number}" for number in range(40)))),
-        conversation_id=f"conversation-{dice.randrange(30)}" if event_type.startswith(("conv", "mess")) else "",
+        conversation_id=f"conversation-{dice.randrange(30)}" if event_type.startswith(("conv", "mess", "model")) else "",
         channel=dice.choice(("", "web", "phone")),
         team_id=dice.choice(("", "north")),
         campaign_id="",
@@ -61,7 +61,8 @@ def _event(dice: random.Random, event_id: str, at: float) -> Event:
 def _content(dice: random.Random) -> tuple[str, dict[str, int | str]]:
     match dice.randrange(8):
         case 0 | 1:
-            return "message.received", {"prompt_tokens": dice.randrange(400)}
+            event_type = dice.choice(("message.received", "message.received", "model.called"))
+            return event_type, {"prompt_tokens": dice.randrange(400)}
         case 2 | 3:
             response_time, failed = dice.randrange(1, 90_000), int(dice.random() < 0.1)
             return "message.sent", {

@@ -1,4 +1,4 @@
-"""Metrics of language models: the tokens and the cost that messages carry."""
+"""Metrics of language models: the tokens and the cost that messages and calls of models carry."""
 
 from server.catalog.metrics import Aggregation, Better, Definition, Distribution, Measure, Ratio, Unit
 from server.events import event_types
@@ -7,58 +7,66 @@ _PROMPT = Distribution(
     measure="prompt_tokens",
     name="prompt_tokens",
     title="tokens read per message",
-    of="the tokens read for the messages that tell them",
+    of="the tokens read for the messages and calls of models that tell them",
     unit=Unit.TOKENS,
 )
 _COMPLETION = Distribution(
     measure="completion_tokens",
     name="completion_tokens",
     title="tokens written per message",
-    of="the tokens written for the messages that tell them",
+    of="the tokens written for the messages and calls of models that tell them",
     unit=Unit.TOKENS,
 )
 
 METRICS: tuple[Definition, ...] = (
     Measure(
+        number=243,
+        name="model_calls",
+        title="Calls of models",
+        description="Turns of models that are no message, such as those that call tools.",
+        unit=Unit.COUNT,
+        aggregation=Aggregation.COUNT,
+        event_types=(event_types.MODEL_CALLED,),
+    ),
+    Measure(
         number=9,
         name="prompt_tokens",
         title="Tokens read",
-        description="Tokens read by models, on messages.",
+        description="Tokens read by models, on messages and calls of models.",
         unit=Unit.TOKENS,
         aggregation=Aggregation.HISTOGRAM,
-        event_types=event_types.MESSAGES,
+        event_types=event_types.MODEL_USES,
         field="prompt_tokens",
     ),
     Measure(
         number=10,
         name="completion_tokens",
         title="Tokens written",
-        description="Tokens written by models, on messages.",
+        description="Tokens written by models, on messages and calls of models.",
         unit=Unit.TOKENS,
         aggregation=Aggregation.HISTOGRAM,
-        event_types=event_types.MESSAGES,
+        event_types=event_types.MODEL_USES,
         field="completion_tokens",
     ),
     Measure(
         number=97,
         name="cached_tokens",
         title="Tokens from cache",
-        description="Tokens read that came from the cache of the model's provider, on messages: a part of "
-        "prompt_tokens.",
+        description="Tokens read that came from the cache of the model's provider: a part of prompt_tokens.",
         unit=Unit.TOKENS,
         aggregation=Aggregation.SUM,
-        event_types=event_types.MESSAGES,
+        event_types=event_types.MODEL_USES,
         field="cached_tokens",
     ),
     Measure(
         number=11,
         name="cost_micros",
         title="Cost",
-        description="Cost recorded on messages.",
+        description="Cost recorded on messages and calls of models.",
         unit=Unit.MICROS,
         aggregation=Aggregation.SUM,
         better=Better.LOWER,
-        event_types=event_types.MESSAGES,
+        event_types=event_types.MODEL_USES,
         field="cost_micros",
     ),
     *(
@@ -66,11 +74,10 @@ METRICS: tuple[Definition, ...] = (
             number=number,
             name=f"uncosted_{field}",
             title=title,
-            description=f"As {field}, of the messages that name their model and tell no cost: what a price list can"
-            " estimate the cost of.",
+            description=f"As {field}, of what names its model and tells no cost: what a price list can estimate the cost of.",
             unit=Unit.TOKENS,
             aggregation=Aggregation.SUM,
-            event_types=event_types.MESSAGES,
+            event_types=event_types.MODEL_USES,
             field=field,
             without="cost_micros",
             only_by=("model",),
@@ -84,7 +91,7 @@ METRICS: tuple[Definition, ...] = (
     Ratio(
         name="uncosted_tokens",
         title="Tokens without a cost",
-        description="Tokens read and written for the messages that name their model and tell no cost.",
+        description="Tokens read and written by models that are named, where no cost is told.",
         unit=Unit.TOKENS,
         numerators=("uncosted_prompt_tokens", "uncosted_completion_tokens"),
     ),
@@ -98,7 +105,7 @@ METRICS: tuple[Definition, ...] = (
     Ratio(
         name="cost_per_conversation_micros",
         title="Cost per conversation",
-        description="Cost of messages ÷ conversations started.",
+        description="Cost ÷ conversations started.",
         unit=Unit.MICROS,
         numerators=("cost_micros",),
         denominators=("total_conversations",),
@@ -107,7 +114,7 @@ METRICS: tuple[Definition, ...] = (
     Ratio(
         name="cost_per_user_micros",
         title="Cost per user",
-        description="Cost of messages ÷ distinct users on any event.",
+        description="Cost ÷ distinct users on any event.",
         unit=Unit.MICROS,
         numerators=("cost_micros",),
         denominators=("unique_users",),

@@ -43,7 +43,7 @@ _FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     "conversation": tuple(
         f"conversation.{verb}" for verb in ("started", "ended", "resolved", "escalated", "abandoned", "reopened")
     ),
-    "message": ("message.received", "message.sent"),
+    "message": ("message.received", "message.sent", "model.called"),
     "feedback": ("feedback.submitted",),
     "quality": ("quality.scored",),
     "content_gap": ("content_gap.found",),

@@ -223,7 +223,7 @@ class Event(google.protobuf.message.Message):
 
     @property
     def message(self) -> global___MessageDetail:
-        """For message.received and message.sent."""
+        """For message.received, message.sent and model.called."""
 
     @property
     def feedback(self) -> global___FeedbackDetail:
@@ -362,7 +362,9 @@ global___ConversationDetail = ConversationDetail
 
 @typing.final
 class MessageDetail(google.protobuf.message.Message):
-    """MessageDetail carries the numbers of one message."""
+    """MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
+    tokens and cost count as those of messages do.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
