@@ -48,6 +48,7 @@ from server.rpc.metrics_service import MetricsService
 from server.rpc.privacy_service import PrivacyService
 from server.rpc.realtime_service import RealtimeService
 from server.rpc.services import FIELD_SCOPES, SCOPES, Services
+from server.rpc.trace_service import TraceService
 from server.settings import Settings
 from server.store import sessions
 from server.store.database import STEP_PATIENCE, Database
@@ -188,6 +189,7 @@ class Running:
                 UserExports(self.database, self._secrets, self.projector),
             ),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
+            traces=(TraceService(self._ingest, self._admission, self._secrets, self._clock) if settings.otlp else None),
             health=health.aio.HealthServicer(),
         )
 

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     listen: str = "127.0.0.1:50051"
     processes: int = Field(default=1, ge=1, le=64)  # server processes that share the port; more than one: Linux only
     allow_plaintext: bool = False  # without TLS, listen on other addresses than loopback
+    otlp: bool = True  # serve OpenTelemetry's TraceService beside the others
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None

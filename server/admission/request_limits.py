@@ -36,6 +36,12 @@ EVENTS = Most(
     message=f"a batch holds at most {rules.MAX_BATCH_EVENTS} events",
     field="events",
 )
+SPANS = Most(
+    count=10_000,
+    reason=Reason.TOO_MANY_EVENTS,
+    message="an export holds at most 10000 spans",
+    field="resource_spans",
+)
 CORRECTIONS = Most(
     count=100,
     reason=Reason.TOO_MANY_EVENTS,
@@ -137,6 +143,11 @@ def check_question(size: int) -> None:
     """Refuses a question with more bytes than any question needs."""
     if size > MAX_QUESTION_BYTES:
         raise _too_large(MAX_QUESTION_BYTES)
+
+
+def span_too_large() -> Refused:
+    """Returns the refusal of a span that has too much in it that must be looked at."""
+    return Refused(Reason.EVENT_TOO_LARGE, "a span with too many attributes, or names of too many bytes")
 
 
 def check_beside_events(size: int) -> None:

@@ -9,13 +9,14 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from server.admission import request_limits
-from server.errors import Reason, Refused
 from server.events import rules
+from server.rpc import trace_requests, wire
+from server.rpc.trace_requests import TraceRequest
 from tallywire.v1 import event_pb2, event_service_pb2
 
 # How much is parsed at once: some two milliseconds of usual events, ten of events with nothing but properties.
@@ -25,16 +26,11 @@ _SINGLE_BYTES = rules.MAX_EVENT_BYTES + request_limits.MAX_BYTES_BESIDE_EVENTS
 _LOOKS_FOR_AN_ID = 64  # fields of a too large event that are searched for its id
 
 _Batch: TypeAlias = event_service_pb2.TrackEventsRequest | event_service_pb2.StreamBatch
-_Parsed = TypeVar("_Parsed")
 
-# The wire format of Protocol Buffers: a message is its fields in any order, each a tag and a value; the value of a text
-# or a message is its length and its bytes.
-_VARINT, _LENGTH_DELIMITED = 0, 2
-_FIXED = {1: 8, 5: 4}  # bytes
-_EVENTS = event_service_pb2.TrackEventsRequest.EVENTS_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
-_STREAM_BATCH = event_service_pb2.StreamEventsRequest.BATCH_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
-_STREAMED_EVENTS = event_service_pb2.StreamBatch.EVENTS_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
-_EVENT_ID = event_pb2.Event.EVENT_ID_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+_EVENTS = event_service_pb2.TrackEventsRequest.EVENTS_FIELD_NUMBER << 3 | wire.LENGTH_DELIMITED
+_STREAM_BATCH = event_service_pb2.StreamEventsRequest.BATCH_FIELD_NUMBER << 3 | wire.LENGTH_DELIMITED
+_STREAMED_EVENTS = event_service_pb2.StreamBatch.EVENTS_FIELD_NUMBER << 3 | wire.LENGTH_DELIMITED
+_EVENT_ID = event_pb2.Event.EVENT_ID_FIELD_NUMBER << 3 | wire.LENGTH_DELIMITED
 
 
 class TooLarge(NamedTuple):
@@ -69,7 +65,7 @@ class WireBatch:
             if large:
                 yield TooLarge(_event_id(self.data, begin, end))
             else:
-                yield _parse(self.parse, self.data[begin:end]).events
+                yield wire.parse(self.parse, self.data[begin:end]).events
 
 
 def parser(method: str, parse: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
@@ -82,21 +78,21 @@ def events_in(request: object) -> int:
     match request:
         case WireBatch():
             return request.count
-        case event_service_pb2.StreamEventsRequest():
-            return 0
+        case event_service_pb2.StreamEventsRequest() | TraceRequest():
+            return 0  # of a trace it is not known yet: most spans become no event
         case _:
             return 1
 
 
 def _question(parse: Callable[[bytes], Message], data: bytes) -> Message:
     request_limits.check_question(len(data))
-    return _parse(parse, data)
+    return wire.parse(parse, data)
 
 
 def _track_event(data: bytes) -> Message:
     if len(data) > _SINGLE_BYTES:
         raise rules.event_too_large()
-    return _parse(event_service_pb2.TrackEventRequest.FromString, data)
+    return wire.parse(event_service_pb2.TrackEventRequest.FromString, data)
 
 
 def _track_events(data: bytes) -> WireBatch:
@@ -106,16 +102,16 @@ def _track_events(data: bytes) -> WireBatch:
 def _stream_events(data: bytes) -> WireBatch | event_service_pb2.StreamEventsRequest:
     """Returns a batch, or the message itself if it is a header or empty."""
     batch, beside = None, 0
-    for one in _fields(data, 0, len(data)):
+    for one in wire.fields(data, 0, len(data)):
         if one.tag != _STREAM_BATCH:
             beside += one.end - one.begin
             request_limits.check_beside_events(beside)
         elif batch is None:
             batch = one
         else:
-            raise _malformed()  # protobuf would merge the two into one batch
+            raise wire.malformed()  # protobuf would merge the two into one batch
     if batch is None:
-        return _parse(event_service_pb2.StreamEventsRequest.FromString, data)
+        return wire.parse(event_service_pb2.StreamEventsRequest.FromString, data)
     return _batch(event_service_pb2.StreamBatch.FromString, data, batch.content, batch.end, _STREAMED_EVENTS)
 
 
@@ -124,12 +120,13 @@ _PARSERS: dict[str, Callable[[bytes], Any]] = {
     f"{_SERVICE}/TrackEvent": _track_event,
     f"{_SERVICE}/TrackEvents": _track_events,
     f"{_SERVICE}/StreamEvents": _stream_events,
+    trace_requests.METHOD: trace_requests.cut,
 }
 
 
 def _batch(parse: Callable[[bytes], _Batch], data: bytes, begin: int, end: int, tag: int) -> WireBatch:
     pieces, beside, count = _cut(data, begin, end, tag)
-    head = _parse(parse, beside)
+    head = wire.parse(parse, beside)
     sequence = head.sequence if isinstance(head, event_service_pb2.StreamBatch) else 0
     return WireBatch(head=head, sequence=sequence, count=count, size=end - begin, data=data, pieces=pieces, parse=parse)
 
@@ -146,7 +143,7 @@ def _cut(data: bytes, begin: int, end: int, tag: int) -> tuple[list[_Piece], byt
         while at < end:
             start = at
             if data[at] != tag:
-                one = _field(data, at, end)
+                one = wire.field(data, at, end)
                 at = one.end
                 if one.tag != tag:
                     if members:
@@ -162,7 +159,7 @@ def _cut(data: bytes, begin: int, end: int, tag: int) -> tuple[list[_Piece], byt
                 if length > 0x7F:
                     more = data[at]
                     if more > 0x7F:
-                        length, at = _varint(data, at - 1)
+                        length, at = wire.varint(data, at - 1)
                     else:  # two bytes, as for nearly all longer events
                         length, at = length - 0x80 + (more << 7), at + 1
                 at += length
@@ -179,77 +176,16 @@ def _cut(data: bytes, begin: int, end: int, tag: int) -> tuple[list[_Piece], byt
                 pieces.append(_Piece(first, start, large=False))
                 first, members = start, 1
     except IndexError:
-        raise _malformed() from None
+        raise wire.malformed() from None
     if at > end:
-        raise _malformed()
+        raise wire.malformed()
     if members:
         pieces.append(_Piece(first, at, large=False))
     return pieces, b"".join(beside), count
 
 
-class _Field(NamedTuple):
-    """A field of a message: its tag, where it begins, where its value begins, and where it ends."""
-
-    tag: int
-    begin: int
-    content: int
-    end: int
-
-
-def _fields(data: bytes, at: int, end: int) -> Iterator[_Field]:
-    """Yields the fields of a message."""
-    while at < end:
-        one = _field(data, at, end)
-        yield one
-        at = one.end
-
-
-def _field(data: bytes, begin: int, end: int) -> _Field:
-    try:
-        tag, content = _varint(data, begin)
-        kind = tag & 7
-        if kind == _LENGTH_DELIMITED:
-            length, content = _varint(data, content)
-            after = content + length
-        elif kind == _VARINT:
-            _, after = _varint(data, content)
-        elif kind in _FIXED:
-            after = content + _FIXED[kind]
-        else:  # groups, which the contract has never had
-            raise _malformed()
-    except IndexError:
-        raise _malformed() from None
-    if after > end:
-        raise _malformed()
-    return _Field(tag, begin, content, after)
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Returns a number and the position after it."""
-    value = shift = 0
-    while shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise _malformed()
-
-
 def _event_id(data: bytes, begin: int, end: int) -> str:
-    for one in itertools.islice(_fields(data, begin, end), _LOOKS_FOR_AN_ID):
+    for one in itertools.islice(wire.fields(data, begin, end), _LOOKS_FOR_AN_ID):
         if one.tag == _EVENT_ID:
             return data[one.content : min(one.end, one.content + 4 * rules.MAX_EVENT_ID)].decode(errors="ignore")
     return ""
-
-
-def _parse(parse: Callable[[bytes], _Parsed], data: bytes) -> _Parsed:
-    try:
-        return parse(data)
-    except DecodeError:
-        raise _malformed() from None
-
-
-def _malformed() -> Refused:
-    return Refused(Reason.MALFORMED_MESSAGE, "the request is damaged or is not the message that was expected")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from server.rpc import reflection
+from server.rpc import reflection, trace_requests
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
@@ -16,6 +16,7 @@ from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.privacy_service import PrivacyService
 from server.rpc.realtime_service import RealtimeService
+from server.rpc.trace_service import TraceService
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
     audit_service_pb2,
@@ -135,6 +136,7 @@ SCOPES = {
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
         ),
+        (trace_requests.SERVICE, {"Export": Scope.INGEST}),
     )
     for method, scope in methods.items()
 }
@@ -176,6 +178,7 @@ class Services:
     audit: AuditService
     privacy: PrivacyService
     realtime: RealtimeService
+    traces: TraceService | None  # None: switched off
     health: health.aio.HealthServicer
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -190,8 +193,11 @@ class Services:
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self.audit, server)
         privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(self.privacy, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
+        if self.traces is not None:
+            self.traces.register(server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
-        reflection.register((*_NAMES[1:], health.SERVICE_NAME), server)
+        traces = () if self.traces is None else (trace_requests.SERVICE.full_name,)
+        reflection.register((*_NAMES[1:], *traces, health.SERVICE_NAME), server)
 
     async def report(self, *, serving: bool) -> None:
         """Sets the answer of health checks: whether the services can be used."""

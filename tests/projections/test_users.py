@@ -20,6 +20,7 @@ from tests.support.serving import Accounts, Caller
 
 USERS = "users"
 MESSAGES = ("message.received", "message.sent")
+USES = (*MESSAGES, "model.called")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COUNTS = tuple(one.name for one in dataclasses.fields(DayActivity))
 NO_COUNTS = dict.fromkeys(COUNTS, 0)
@@ -44,7 +45,7 @@ def _about_users(dice: random.Random, event: Event) -> Event:
     if dice.random() < 0.1:
         detail: dict[str, int | str] = {"name": dice.choice(("Ann", "Bob"))} if dice.random() < 0.8 else {}
         return event._replace(event_type="user.logged_in", occurred_at=at, detail=detail, conversation_id="")
-    if event.event_type in MESSAGES:
+    if event.event_type in USES:
         names = ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros")
         return event._replace(occurred_at=at, detail={name: dice.randrange(9) for name in names if dice.random() < 0.7})
     return event
@@ -63,6 +64,7 @@ def recomputed(some: Sequence[Event]) -> Known:
         day["events"] += 1
         if event.event_type in MESSAGES:
             day["messages_sent" if event.event_type == "message.sent" else "messages_received"] += 1
+        if event.event_type in USES:
             for name in ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros"):
                 day[name] += int(event.detail.get(name, 0))
         if event.event_type == "feedback.submitted" and (rating := int(event.detail.get("rating", 0))):

@@ -46,7 +46,9 @@ def _event(dice: random.Random, event_id: str, at: float) -> Event:
         occurred_at=int(at * 1_000_000),
         agent_id=dice.choice(("", "ada", "bot-7", "bot-9")),
         user_id=dice.choice(("", *(f"user-{number}" for number in range(40)))),
-        conversation_id=f"conversation-{dice.randrange(30)}" if event_type.startswith(("conv", "mess", "model")) else "",
+        conversation_id=f"conversation-{dice.randrange(30)}"
+        if event_type.startswith(("conv", "mess", "model"))
+        else "",
         channel=dice.choice(("", "web", "phone")),
         team_id=dice.choice(("", "north")),
         campaign_id="",

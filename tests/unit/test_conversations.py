@@ -23,6 +23,7 @@ REVIEWS = ("feedback.submitted", "quality.scored", "content_gap.found")
 TYPES = (
     "message.received",
     "message.sent",
+    "model.called",
     "conversation.started",
     "api.called",
     *outcomes.KIND_OF_EVENT_TYPE,
@@ -200,7 +201,7 @@ def test_what_is_added_can_be_taken_back(events: list[ConversationEvent]) -> Non
 
 @given(EVENTS)
 def test_all_of_a_conversation_counts_for_the_topic_that_was_told_last(events: list[ConversationEvent]) -> None:
-    telling = [one for one in events if one.topic and one.event_type not in ("api.called", *REVIEWS)]
+    telling = [one for one in events if one.topic and one.event_type not in ("api.called", "model.called", *REVIEWS)]
     told = max(((one.occurred_at, one.topic) for one in telling), default=(0, ""))[1]
     found = made([events])
     cells: Cells = {}
@@ -230,10 +231,11 @@ def test_all_of_a_conversation_counts_for_the_reason_of_the_hand_over_that_decid
 def test_how_it_went_counts_at_its_closing_and_at_its_beginning(events: list[ConversationEvent]) -> None:
     one = made([events])
     messages = [event for event in events if event.event_type in ("message.received", "message.sent")]
+    uses = [*messages, *(event for event in events if event.event_type == "model.called")]
     told = {
         "messages": len(messages),
-        "tokens": sum(event.tokens for event in messages),
-        "cost": sum(event.cost_micros for event in messages),
+        "tokens": sum(event.tokens for event in uses),
+        "cost": sum(event.cost_micros for event in uses),
     }
     by_time: dict[int, dict[str, int]] = {}
     for added in counting.contributions(one):

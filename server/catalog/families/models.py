@@ -74,7 +74,8 @@ METRICS: tuple[Definition, ...] = (
             number=number,
             name=f"uncosted_{field}",
             title=title,
-            description=f"As {field}, of what names its model and tells no cost: what a price list can estimate the cost of.",
+            description=f"As {field}, of what names its model and tells no cost: what a price list can estimate the"
+            " cost of.",
             unit=Unit.TOKENS,
             aggregation=Aggregation.SUM,
             event_types=event_types.MODEL_USES,
